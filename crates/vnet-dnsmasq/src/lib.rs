@@ -1,0 +1,1 @@
+//! dnsmasq configuration, hosts files and leases of a virtual network

@@ -1,0 +1,1 @@
+//! Effects: applies plans to a Linux host, keeps receipts, observes

@@ -1,0 +1,1 @@
+//! Links, addresses and routes over a small blocking netlink transport, with typed refusals

@@ -1,0 +1,1 @@
+//! The passt argument list for a guest interface

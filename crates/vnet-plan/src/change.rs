@@ -1,0 +1,72 @@
+//! The difference of two states, as steps that can be taken back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{HostState, Key, Resource};
+
+/// One step from a state to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum Change {
+    /// Something that is not there comes to be.
+    Create {
+        /// It.
+        to: Resource,
+    },
+    /// Something that is there becomes different; the key stays.
+    Update {
+        /// As it is.
+        from: Resource,
+        /// As it shall be.
+        to: Resource,
+    },
+    /// Something that is there goes.
+    Delete {
+        /// It.
+        from: Resource,
+    },
+}
+
+impl Change {
+    /// The step back.
+    #[must_use]
+    pub fn inverse(&self) -> Self {
+        match self.clone() {
+            Self::Create { to } => Self::Delete { from: to },
+            Self::Update { from, to } => Self::Update { from: to, to: from },
+            Self::Delete { from } => Self::Create { to: from },
+        }
+    }
+
+    /// What it is about.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Create { to: resource } | Self::Update { from: resource, .. } | Self::Delete { from: resource } => {
+                resource.key()
+            }
+        }
+    }
+
+    /// The step, taken on a state that is only a value.
+    pub fn apply_to(&self, state: &mut HostState) {
+        match self {
+            Self::Create { to } | Self::Update { to, .. } => state.insert(to.clone()),
+            Self::Delete { from } => {
+                state.remove(&from.key());
+            }
+        }
+    }
+}
+
+/// The steps from one state to another: first what goes, last made first; then what comes or changes, in the order in
+/// which things need each other.
+pub fn diff(from: &HostState, to: &HostState) -> Vec<Change> {
+    let gone = from.iter().rev().filter(|old| to.get(&old.key()).is_none());
+    let deletes = gone.map(|old| Change::Delete { from: old.clone() });
+    let rest = to.iter().filter_map(|new| match from.get(&new.key()) {
+        None => Some(Change::Create { to: new.clone() }),
+        Some(old) if old == new => None,
+        Some(old) => Some(Change::Update { from: old.clone(), to: new.clone() }),
+    });
+    deletes.chain(rest).collect()
+}

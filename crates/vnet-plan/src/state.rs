@@ -1,0 +1,216 @@
+//! What a host has: resources by key, in the order in which they come to be.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use vnet_firewall::Ruleset;
+use vnet_types::{Address, InterfaceName, IpNet, Link, NetworkName, Route};
+
+/// Some resources of a host, each at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostState {
+    resources: BTreeMap<Key, Resource>,
+}
+
+/// What makes a resource the same one. The order is the order of creation; the reverse is that of removal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// A link, by name.
+    Link(InterfaceName),
+    /// A kernel switch that lives and dies with a link.
+    LinkSysctl(Sysctl),
+    /// A network's nf_tables rules.
+    Ruleset(NetworkName),
+    /// An address of a link.
+    Address(InterfaceName, IpNet),
+    /// A route: the kernel has one for each destination, metric and link.
+    Route(IpNet, u32, InterfaceName),
+    /// A kernel switch that everyone on the host shares: set, and never set back but by rollback.
+    SharedSysctl(Sysctl),
+    /// A file.
+    File(PathBuf),
+    /// A running program, by its pid file.
+    Process(PathBuf),
+}
+
+/// A kernel switch under `/proc/sys/net`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sysctl {
+    /// `ipv6/conf/LINK/disable_ipv6`
+    DisableIpv6(InterfaceName),
+    /// `ipv6/conf/LINK/accept_ra`
+    AcceptRa(InterfaceName),
+    /// `ipv6/conf/LINK/autoconf`
+    Autoconf(InterfaceName),
+    /// `ipv4/ip_forward`
+    Ipv4Forward,
+    /// `ipv6/conf/all/forwarding`
+    Ipv6Forward,
+}
+
+/// One thing on a host, with every property that vnet decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "resource", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Resource {
+    /// A link.
+    Link(Link),
+    /// A kernel switch and what it is set to.
+    Sysctl {
+        /// Which.
+        switch: Sysctl,
+        /// To what.
+        value: u32,
+    },
+    /// A network's nf_tables rules.
+    Ruleset {
+        /// Whose.
+        network: NetworkName,
+        /// The rules, chains and map elements.
+        ruleset: Ruleset,
+    },
+    /// An address of a link.
+    Address {
+        /// Which link.
+        link: InterfaceName,
+        /// The address.
+        address: Address,
+    },
+    /// A route.
+    Route(Route),
+    /// A file.
+    File(File),
+    /// A running program.
+    Process(Process),
+}
+
+/// A file that vnet or a program of its own writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Where; absolute.
+    pub path: PathBuf,
+    /// What it holds. `None`: a program writes it, it is only ours to remove.
+    pub contents: Option<String>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// A program that runs as long as its network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// The program, looked up in `PATH`.
+    pub program: String,
+    /// Its arguments. One of them names a file of ours, by which the process is recognised.
+    pub args: Vec<String>,
+    /// Where the program writes its process number once it is ready.
+    pub pid_file: PathBuf,
+    /// Digest of what it reads once: another one means a restart.
+    pub restart_on: String,
+    /// Digest of what it reads again at SIGHUP: another one means that signal.
+    pub reload_on: String,
+}
+
+impl HostState {
+    /// A host with nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a resource, or replaces the one of the same key.
+    pub fn insert(&mut self, resource: Resource) {
+        self.resources.insert(resource.key(), resource);
+    }
+
+    /// Takes a resource away.
+    pub fn remove(&mut self, key: &Key) -> Option<Resource> {
+        self.resources.remove(key)
+    }
+
+    /// The resource of a key.
+    pub fn get(&self, key: &Key) -> Option<&Resource> {
+        self.resources.get(key)
+    }
+
+    /// All resources, in order of creation.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Resource> + ExactSizeIterator {
+        self.resources.values()
+    }
+
+    /// Is there nothing?
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+}
+
+impl FromIterator<Resource> for HostState {
+    fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
+        Self { resources: resources.into_iter().map(|resource| (resource.key(), resource)).collect() }
+    }
+}
+
+/// A state travels as the list of its resources.
+impl Serialize for HostState {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for HostState {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Vec::<Resource>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+impl Resource {
+    /// What makes this resource the same one.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Link(link) => Key::Link(link.name.clone()),
+            Self::Sysctl { switch, .. } if switch.is_shared() => Key::SharedSysctl(switch.clone()),
+            Self::Sysctl { switch, .. } => Key::LinkSysctl(switch.clone()),
+            Self::Ruleset { network, .. } => Key::Ruleset(network.clone()),
+            Self::Address { link, address } => Key::Address(link.clone(), address.net),
+            Self::Route(route) => Key::Route(route.destination, route.metric, route.link.clone()),
+            Self::File(file) => Key::File(file.path.clone()),
+            Self::Process(process) => Key::Process(process.pid_file.clone()),
+        }
+    }
+}
+
+impl Sysctl {
+    /// Does it belong to everyone on the host?
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Ipv4Forward | Self::Ipv6Forward)
+    }
+
+    /// The file below `/proc/sys`, also sysctl(8)'s name for it.
+    pub fn path(&self) -> String {
+        match self {
+            Self::DisableIpv6(link) => format!("net/ipv6/conf/{link}/disable_ipv6"),
+            Self::AcceptRa(link) => format!("net/ipv6/conf/{link}/accept_ra"),
+            Self::Autoconf(link) => format!("net/ipv6/conf/{link}/autoconf"),
+            Self::Ipv4Forward => "net/ipv4/ip_forward".to_owned(),
+            Self::Ipv6Forward => "net/ipv6/conf/all/forwarding".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(name) => write!(f, "link {name}"),
+            Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
+            Self::Ruleset(network) => write!(f, "rules of network {network}"),
+            Self::Address(link, net) => write!(f, "address {net} dev {link}"),
+            Self::Route(destination, _, link) if destination.prefix_len() == 0 => {
+                write!(f, "route default dev {link}")
+            }
+            Self::Route(destination, _, link) => write!(f, "route {destination} dev {link}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Process(pid_file) => write!(f, "process of {}", pid_file.display()),
+        }
+    }
+}

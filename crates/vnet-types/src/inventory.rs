@@ -1,0 +1,34 @@
+//! What a host has, as far as a new network has to respect it.
+
+use crate::{Address, InterfaceName, Link, NetworkName, Route, Uuid};
+
+/// The facts of one host at one time. An empty one is a host that nothing is known of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Inventory {
+    /// Every network interface.
+    pub links: Vec<Link>,
+    /// Every address, with the link that has it.
+    pub addresses: Vec<(InterfaceName, Address)>,
+    /// The unicast routes of the main table, both families.
+    pub routes: Vec<Route>,
+    /// The networks that vnet runs on this host.
+    pub networks: Vec<KnownNetwork>,
+    /// Has the kernel IPv6 at all?
+    pub ipv6: bool,
+    /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
+    /// user there.
+    pub single_user: bool,
+}
+
+/// A network that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KnownNetwork {
+    /// Its name.
+    pub name: NetworkName,
+    /// What identifies it.
+    pub uuid: Option<Uuid>,
+    /// The bridge that vnet made for it.
+    pub bridge: InterfaceName,
+}

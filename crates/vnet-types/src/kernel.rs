@@ -1,0 +1,133 @@
+//! The kernel's network objects, by name (rtnetlink(7), `linux/if_link.h`, `linux/rtnetlink.h`).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+use crate::{InterfaceName, MacAddr};
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Link {
+    /// Its name.
+    pub name: InterfaceName,
+    /// What it is.
+    pub kind: LinkKind,
+    /// Its hardware address; `None` leaves the choice to the kernel.
+    pub mac: Option<MacAddr>,
+    /// The largest packet in bytes; `None` leaves the choice to the kernel.
+    pub mtu: Option<u32>,
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+}
+
+/// What a link is (`IFLA_INFO_KIND`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum LinkKind {
+    /// A Linux bridge.
+    Bridge(BridgeOptions),
+    /// Anything else, by the kernel's word for it (`veth`, `tun`, `macvtap`), empty for hardware.
+    Other(String),
+}
+
+/// The settings of a Linux bridge that vnet makes (`IFLA_BR_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct BridgeOptions {
+    /// Spanning tree protocol.
+    pub stp: bool,
+    /// Hundredths of a second that a new port listens and learns before it forwards. With `stp` the kernel raises
+    /// anything below 200 to 200.
+    pub forward_delay: u32,
+}
+
+/// An address on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Address {
+    /// The address with the prefix of its subnet; host bits are kept.
+    pub net: IpNet,
+    /// The broadcast address, where one is set.
+    pub broadcast: Option<Ipv4Addr>,
+}
+
+/// A unicast route of the main table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Route {
+    /// Where to: a network address, `/0` for the default route.
+    pub destination: IpNet,
+    /// By whom; `None`: the destination is on the link.
+    pub gateway: Option<IpAddr>,
+    /// Through which link.
+    pub link: InterfaceName,
+    /// The kernel prefers the smaller of two; 0 is the kernel's default for IPv4 (it makes 1024 of it for IPv6).
+    pub metric: u32,
+    /// Who made it.
+    pub protocol: RouteProtocol,
+}
+
+/// Who made a route (`RTPROT_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum RouteProtocol {
+    /// The kernel, with an address.
+    Kernel,
+    /// Someone at boot.
+    Boot,
+    /// An administrator; what vnet makes.
+    Static,
+    /// A router advertisement.
+    Ra,
+    /// A DHCP client.
+    Dhcp,
+    /// Any other, by number.
+    Other(u8),
+}
+
+impl fmt::Display for RouteProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kernel => f.write_str("kernel"),
+            Self::Boot => f.write_str("boot"),
+            Self::Static => f.write_str("static"),
+            Self::Ra => f.write_str("ra"),
+            Self::Dhcp => f.write_str("dhcp"),
+            Self::Other(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+/// In the words of `ip route`.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.destination.prefix_len() {
+            0 => f.write_str("default")?,
+            _ => write!(f, "{}", self.destination)?,
+        }
+        if let Some(gateway) = self.gateway {
+            write!(f, " via {gateway}")?;
+        }
+        write!(f, " dev {} proto {}", self.link, self.protocol)?;
+        match self.metric {
+            0 => Ok(()),
+            metric => write!(f, " metric {metric}"),
+        }
+    }
+}
+
+/// In the words of `ip address`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.net)?;
+        match self.broadcast {
+            Some(broadcast) => write!(f, " brd {broadcast}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! MAC addresses, read as libvirt reads them.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A 48-bit Ethernet address.
+///
+/// Reads six groups of one or two hexadecimal digits separated by `:`; prints lower case, two digits each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MacAddr(pub [u8; 6]);
+
+/// A text that is not a MAC address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a MAC address such as 52:54:00:12:34:56")]
+pub struct ParseMacError(String);
+
+impl MacAddr {
+    /// Is the group bit set? Such an address names many stations and cannot be anybody's own.
+    pub fn is_multicast(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+
+    /// Makes an address in the range of QEMU and libvirt, `52:54:00:xx:xx:xx`, from three random bytes.
+    pub fn from_random(random: [u8; 3]) -> Self {
+        Self([0x52, 0x54, 0x00, random[0], random[1], random[2]])
+    }
+}
+
+impl FromStr for MacAddr {
+    type Err = ParseMacError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let octet = |group: &str| match group.len() {
+            1 | 2 if group.bytes().all(|b| b.is_ascii_hexdigit()) => u8::from_str_radix(group, 16).ok(),
+            _ => None,
+        };
+        let mut octets = [0; 6];
+        let mut groups = text.split(':');
+        for slot in &mut octets {
+            *slot = groups.next().and_then(octet).ok_or_else(|| ParseMacError(text.to_owned()))?;
+        }
+        match groups.next() {
+            None => Ok(Self(octets)),
+            Some(_) => Err(ParseMacError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("52:54:00:1:A2:ff", Some("52:54:00:01:a2:ff"))]
+    #[case("52:54:00:01:a2:ff", Some("52:54:00:01:a2:ff"))]
+    #[case("52:54:00:01:a2", None)]
+    #[case("52:54:00:01:a2:ff:00", None)]
+    #[case("52:54:00:01:a2:fff", None)]
+    #[case("52:54:00:01:a2:+f", None)]
+    #[case("52-54-00-01-a2-ff", None)]
+    #[case("", None)]
+    fn reads_and_prints(#[case] text: &str, #[case] printed: Option<&str>) {
+        assert_eq!(text.parse::<MacAddr>().ok().map(|mac| mac.to_string()).as_deref(), printed);
+    }
+}

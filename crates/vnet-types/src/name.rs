@@ -1,0 +1,142 @@
+//! Names of interfaces and networks.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of a network interface as the kernel accepts it: 1 to 15 bytes, no `/`, no `:`, no `%`, no white space,
+/// neither `.` nor `..` (`dev_valid_name` in the kernel; `%` would be a template there).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceName(String);
+
+/// The name of a network: what libvirt allows (not empty, no `/`, no newline) and a file name can be
+/// (no control character, neither `.` nor `..`, at most 200 bytes).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetworkName(String);
+
+/// Why a text cannot be a name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Nothing there.
+    #[error("the name is empty")]
+    Empty,
+    /// Longer than the kernel or the file system takes.
+    #[error("the name `{name}` is {len} bytes long, the limit is {limit}")]
+    TooLong {
+        /// The text.
+        name: String,
+        /// Its length in bytes.
+        len: usize,
+        /// The most that is allowed, in bytes.
+        limit: usize,
+    },
+    /// A character that names of this kind cannot have.
+    #[error("the name {name:?} has the character {character:?}")]
+    Character {
+        /// The text.
+        name: String,
+        /// The first character that is refused.
+        character: char,
+    },
+    /// `.` or `..`.
+    #[error("the name `{0}` is reserved")]
+    Reserved(String),
+}
+
+impl InterfaceName {
+    /// The most bytes a name can have (`IFNAMSIZ` less the closing NUL).
+    pub const MAX_LEN: usize = 15;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl NetworkName {
+    /// The most bytes a name can have, so that files can be named after it.
+    pub const MAX_LEN: usize = 200;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for InterfaceName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        check(name, Self::MAX_LEN, |c| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control())?;
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl FromStr for NetworkName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        check(name, Self::MAX_LEN, |c| c == '/' || c.is_control())?;
+        Ok(Self(name.to_owned()))
+    }
+}
+
+fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if let Some(character) = name.chars().find(|c| refused(*c)) {
+        return Err(NameError::Character { name: name.to_owned(), character });
+    }
+    if name.len() > limit {
+        return Err(NameError::TooLong { name: name.to_owned(), len: name.len(), limit });
+    }
+    if matches!(name, "." | "..") {
+        return Err(NameError::Reserved(name.to_owned()));
+    }
+    Ok(())
+}
+
+impl fmt::Display for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("virbr0", true)]
+    #[case("fifteen-bytes-x", true)]
+    #[case("sixteen-bytes-xx", false)]
+    #[case("br%d", false)]
+    #[case("br 0", false)]
+    #[case("br/0", false)]
+    #[case("br\0", false)]
+    #[case("eth0:1", false)]
+    #[case("..", false)]
+    #[case("", false)]
+    fn interface_names(#[case] name: &str, #[case] ok: bool) {
+        assert_eq!(name.parse::<InterfaceName>().is_ok_and(|parsed| parsed.to_string() == name), ok);
+    }
+
+    #[rstest]
+    #[case("default", true)]
+    #[case("with space and \"quotes\"", true)]
+    #[case("a/b", false)]
+    #[case("a\nb", false)]
+    #[case("..", false)]
+    #[case("", false)]
+    fn network_names(#[case] name: &str, #[case] ok: bool) {
+        assert_eq!(name.parse::<NetworkName>().is_ok_and(|parsed| parsed.to_string() == name), ok);
+    }
+}

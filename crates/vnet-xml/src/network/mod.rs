@@ -1,0 +1,5 @@
+//! The `<network>` document.
+
+mod model;
+
+pub use model::*;

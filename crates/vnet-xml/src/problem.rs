@@ -1,0 +1,40 @@
+//! What is wrong with a text, found while it is read.
+
+use crate::{Path, Span};
+
+/// One thing that reading found, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What kind of problem it is.
+    pub code: Code,
+    /// Does it keep the document from being used?
+    pub severity: Severity,
+    /// What is wrong, in a sentence without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Where in the tree.
+    pub path: Path,
+    /// Where in the text.
+    pub span: Span,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth a look; the document can be used.
+    Warning,
+    /// The document cannot be used.
+    Error,
+}
+
+/// A stable name for a kind of problem, such as `VN0021`. Numbers below 100 are the reader's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(pub u16);
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VN{:04}", self.0)
+    }
+}
