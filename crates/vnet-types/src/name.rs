@@ -9,7 +9,7 @@ use std::str::FromStr;
 pub struct InterfaceName(String);
 
 /// The name of a network: what libvirt allows (not empty, no `/`, no newline) and a file name can be
-/// (no control character, neither `.` nor `..`, at most 200 bytes).
+/// (no control character, neither `.` nor `..`, at most 80 bytes).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkName(String);
 
@@ -55,11 +55,21 @@ impl InterfaceName {
 
 impl NetworkName {
     /// The most bytes a name can have, so that files can be named after it.
-    pub const MAX_LEN: usize = 200;
+    pub const MAX_LEN: usize = 80;
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as a file name that means nothing else to any program that reads it: every byte but letters, digits,
+    /// `.`, `_` and `-` as `%` and two hexadecimal digits.
+    pub fn file_name(&self) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        self.0
+            .bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") })
+            .collect()
     }
 }
 
@@ -138,5 +148,11 @@ mod tests {
     #[case("", false)]
     fn network_names(#[case] name: &str, #[case] ok: bool) {
         assert_eq!(name.parse::<NetworkName>().is_ok_and(|parsed| parsed.to_string() == name), ok);
+    }
+
+    #[test]
+    fn file_names_are_plain() {
+        let name: NetworkName = "a b\"ü#".parse().expect("a name");
+        assert_eq!(name.file_name(), "a%20b%22%c3%bc%23");
     }
 }
