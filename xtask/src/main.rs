@@ -1,1 +1,68 @@
-fn main() {}
+//! Chores of the workspace: `cargo xtask demo`, `cargo xtask test`, `cargo xtask packages`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+#[cfg(test)]
+mod arrows;
+mod packages;
+mod run;
+mod unprivileged;
+
+use std::process::ExitCode;
+
+use run::{Failed, cargo, run};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo      install what is missing, build, and run `vnet try` on a NAT and an isolated network
+  test      install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
+  packages  print the programs that are needed and the packages that have them";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["demo"] => demo(),
+        ["test"] => test(),
+        ["packages"] => {
+            print!("{}", packages::table());
+            Ok(())
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("xtask: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo() -> Result<(), Failed> {
+    packages::install()?;
+    cargo(&["build", "--release", "--package", "vnet-cli"])?;
+    let files = ["nat-default", "isolated-reservations"].map(|name| format!("testdata/network/valid/{name}.xml"));
+    run("target/release/vnet", &["try", &files[0], &files[1]])
+}
+
+fn test() -> Result<(), Failed> {
+    packages::install()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    cargo(&["build", "--package", "vnet-cli"])?;
+    cargo(&["test", "--workspace"])?;
+    if run::can("cargo", &["nextest", "--version"]) {
+        cargo(&["nextest", "run", "--workspace"])?;
+    } else {
+        println!("xtask: cargo-nextest is not installed: the tests ran under `cargo test` only");
+    }
+    if run::can("cargo", &["deny", "--version"]) {
+        cargo(&["deny", "check"])?;
+    } else {
+        println!("xtask: cargo-deny is not installed: licences and advisories were not checked");
+    }
+    unprivileged::test()
+}

@@ -1,0 +1,74 @@
+//! The programs that vnet and its tests run, and the packages that have them: the one list.
+
+use std::path::Path;
+
+use crate::run::{Failed, can, run};
+
+/// A program and its package on Debian and Ubuntu, and on Fedora.
+struct Program {
+    name: &'static str,
+    debian: &'static str,
+    fedora: &'static str,
+    what_for: &'static str,
+}
+
+const PROGRAMS: &[Program] = &[
+    program("dnsmasq", "dnsmasq-base", "dnsmasq", "DHCP and DNS of networks"),
+    program("nft", "nftables", "nftables", "tests: a second eye on the rules"),
+    program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),
+    program("ping", "iputils-ping", "iputils", "tests: packets"),
+    program("passt", "passt", "passt", "networks for guests without privilege"),
+    program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
+    program("cc", "gcc", "gcc", "the linker of Rust programs"),
+];
+
+const fn program(name: &'static str, debian: &'static str, fedora: &'static str, what_for: &'static str) -> Program {
+    Program { name, debian, fedora, what_for }
+}
+
+/// The list, for people.
+pub(crate) fn table() -> String {
+    let row = |name: &str, debian: &str, fedora: &str, what_for: &str| {
+        format!("{name:<9}{debian:<15}{fedora:<12}{what_for}\n")
+    };
+    let head = row("program", "Debian/Ubuntu", "Fedora", "for");
+    PROGRAMS.iter().fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
+}
+
+/// Installs what is missing with the system's package manager, through sudo when not root.
+pub(crate) fn install() -> Result<(), Failed> {
+    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| !is_installed(program.name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
+    println!("xtask: missing programs: {}", names.join(", "));
+    if can("apt-get", &["--version"]) {
+        as_root(&["apt-get", "update", "-q"])?;
+        let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y"];
+        as_root(&[&install[..], &["--no-install-recommends"], &packages(&missing, |it| it.debian)].concat())
+    } else if can("dnf", &["--version"]) {
+        as_root(&[&["dnf", "install", "-y"], &packages(&missing, |it| it.fedora)[..]].concat())
+    } else {
+        Err(Failed(format!("neither apt-get nor dnf is here; please install what has: {}", names.join(", "))))
+    }
+}
+
+fn packages(missing: &[&Program], name: impl Fn(&Program) -> &'static str) -> Vec<&'static str> {
+    missing.iter().map(|program| name(program)).collect()
+}
+
+/// Programs of administrators are often not in an ordinary user's `PATH`.
+fn is_installed(name: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]);
+    folders.into_iter().any(|folder| Path::new(folder).join(name).is_file())
+}
+
+fn as_root(command: &[&str]) -> Result<(), Failed> {
+    if crate::unprivileged::is_root() {
+        return run(command[0], &command[1..]);
+    }
+    println!("xtask: sudo may ask for your password, to install packages");
+    run("sudo", command)
+}

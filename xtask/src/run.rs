@@ -1,0 +1,54 @@
+//! Programs, run where the workspace is, and told of before.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A program that did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failed(pub(crate) String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace").to_owned()
+}
+
+/// Says what it runs, runs it, and fails when it fails.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<(), Failed> {
+    let line = format!("{program} {}", arguments.join(" "));
+    println!("$ {line}");
+    let status = Command::new(program).args(arguments).current_dir(root()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failed(format!("`{line}` failed: {status}"))),
+        Err(error) => Err(Failed(format!("`{line}` did not start: {error}"))),
+    }
+}
+
+/// [`run`] for the cargo that runs us.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
+    run(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+}
+
+/// Does the command succeed? Quietly.
+pub(crate) fn can(program: &str, arguments: &[&str]) -> bool {
+    let command = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    command.is_ok_and(|status| status.success())
+}
+
+/// What a command prints on its standard output.
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, Failed> {
+    let line = format!("{program} {}", arguments.join(" "));
+    let output = Command::new(program).args(arguments).current_dir(root()).stderr(Stdio::inherit()).output();
+    match output {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => Err(Failed(format!("`{line}` failed: {}", output.status))),
+        Err(error) => Err(Failed(format!("`{line}` did not start: {error}"))),
+    }
+}

@@ -1,0 +1,73 @@
+//! The tests once more as `nobody`: what works in a user namespace must not need root outside of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::run::{Failed, can, output, root, run};
+
+const NOBODY: [&str; 3] = ["--reuid=nobody", "--regid=65534", "--clear-groups"];
+
+/// Is this root?
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Runs the built test programs as `nobody`. An ordinary user has done so already.
+pub(crate) fn test() -> Result<(), Failed> {
+    if !is_root() {
+        println!("xtask: the tests ran as an unprivileged user; as root, they run as root too");
+        return Ok(());
+    }
+    let programs = test_programs()?;
+    let user = as_nobody(&programs)?;
+    for program in &programs {
+        let package = package_folder(program)?;
+        let folder = package.display().to_string();
+        let arguments = [&["--chdir", &folder, "setpriv"], &user[..], &[program.executable.as_str()]].concat();
+        run("env", &arguments)?;
+    }
+    Ok(())
+}
+
+struct TestProgram {
+    executable: String,
+    manifest: String,
+}
+
+fn test_programs() -> Result<Vec<TestProgram>, Failed> {
+    let listed = output("cargo", &["test", "--workspace", "--no-run", "--message-format=json"])?;
+    let messages = listed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let programs = messages.filter(|message| message["profile"]["test"] == true).filter_map(|message| {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Some(TestProgram { executable: text(&message["executable"])?, manifest: text(&message["manifest_path"])? })
+    });
+    match programs.collect::<Vec<_>>() {
+        programs if programs.is_empty() => Err(Failed("cargo named no test program".to_owned())),
+        programs => Ok(programs),
+    }
+}
+
+fn package_folder(program: &TestProgram) -> Result<&Path, Failed> {
+    Path::new(&program.manifest).parent().ok_or_else(|| Failed(format!("{} is in no folder", program.manifest)))
+}
+
+/// The words for setpriv(1). Where `nobody` cannot reach the workspace, it may read past the folders above.
+fn as_nobody(programs: &[TestProgram]) -> Result<Vec<&'static str>, Failed> {
+    let reaches = |user: &[&str]| {
+        let probe = |path: &str| can("setpriv", &[user, &["test", "-r", path]].concat());
+        probe(&root().join("Cargo.toml").display().to_string())
+            && programs.iter().all(|program| probe(&program.executable))
+    };
+    let past = [&NOBODY[..], &["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]].concat();
+    if reaches(&NOBODY) {
+        Ok(NOBODY.to_vec())
+    } else if reaches(&past) {
+        println!("xtask: nobody cannot reach {}: it gets the capability to read it", root().display());
+        Ok(past)
+    } else {
+        Err(Failed(format!("nobody cannot read {}", root().display())))
+    }
+}
