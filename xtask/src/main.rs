@@ -60,9 +60,9 @@ fn test() -> Result<(), Failed> {
         println!("xtask: cargo-nextest is not installed: the tests ran under `cargo test` only");
     }
     if run::can("cargo", &["deny", "--version"]) {
-        cargo(&["deny", "check"])?;
+        cargo(&["deny", "check", "bans", "licenses", "sources"])?;
     } else {
-        println!("xtask: cargo-deny is not installed: licences and advisories were not checked");
+        println!("xtask: cargo-deny is not installed: licences and sources were not checked");
     }
     unprivileged::test()
 }
