@@ -8,7 +8,7 @@ mod spelled;
 
 pub use bridge_name::{BridgeName, BridgeNameError, BridgeTemplate};
 pub use network::Network;
-pub use problem::{Code, Problem, Severity};
+pub use problem::{Code, Problem, Rule, Severity};
 pub use source::{Path, SourceMap, Span};
 pub use spelled::Spelled;
 

@@ -33,6 +33,19 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub u16);
 
+/// A kind of problem, explained for those who meet it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its stable name.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its name in words, `kebab-case`.
+    pub name: &'static str,
+    /// Cause and remedy with an example, in Markdown.
+    pub explanation: &'static str,
+}
+
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "VN{:04}", self.0)
