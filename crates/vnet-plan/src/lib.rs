@@ -5,6 +5,7 @@
 //! noticing drift are all this one difference.
 
 mod change;
+mod print;
 mod state;
 
 pub use change::{Change, diff};
