@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 /// IPv4 or IPv6, in libvirt's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Family {
     /// `ipv4`
     Ipv4,
