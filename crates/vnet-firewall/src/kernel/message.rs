@@ -1,0 +1,81 @@
+//! Messages of the nf_tables subsystem: netlink header, family, attributes (`linux/netfilter/nfnetlink.h`).
+
+use super::attribute::Writer;
+
+/// The table that all networks share.
+pub(super) const TABLE: &str = "vnet";
+
+pub(super) const NEW_TABLE: u8 = 0;
+pub(super) const GET_TABLE: u8 = 1;
+pub(super) const DELETE_TABLE: u8 = 2;
+pub(super) const NEW_CHAIN: u8 = 3;
+pub(super) const GET_CHAIN: u8 = 4;
+pub(super) const DELETE_CHAIN: u8 = 5;
+pub(super) const NEW_RULE: u8 = 6;
+pub(super) const GET_RULE: u8 = 7;
+pub(super) const DELETE_RULE: u8 = 8;
+pub(super) const NEW_SET: u8 = 9;
+pub(super) const GET_SET: u8 = 10;
+pub(super) const DELETE_SET: u8 = 11;
+pub(super) const NEW_ELEMENT: u8 = 12;
+pub(super) const GET_ELEMENT: u8 = 13;
+pub(super) const DELETE_ELEMENT: u8 = 14;
+
+/// The message makes what is not there (`NLM_F_CREATE`).
+pub(super) const CREATE: u16 = 0x400;
+/// The rule comes after those that are there (`NLM_F_APPEND`).
+pub(super) const APPEND: u16 = 0x800;
+/// The table is only deleted when nothing is in it (`NLM_F_NONREC`).
+pub(super) const NOT_RECURSIVE: u16 = 0x100;
+/// Everything there is (`NLM_F_DUMP`).
+pub(super) const DUMP: u16 = 0x300;
+
+pub(super) const HEADER: usize = 20;
+
+const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const BATCH_BEGIN: u16 = 0x10;
+const BATCH_END: u16 = 0x11;
+const SUBSYSTEM: u8 = 10;
+const INET: u8 = 1;
+
+/// Appends a message of the subsystem.
+pub(super) fn write(to: &mut Vec<u8>, kind: u8, flags: u16, sequence: u32, fill: impl FnOnce(&mut Writer<'_>)) {
+    frame(to, u16::from_be_bytes([SUBSYSTEM, kind]), flags, sequence, [INET, 0, 0, 0], fill);
+}
+
+/// Opens a transaction.
+pub(super) fn begin(to: &mut Vec<u8>, sequence: u32) {
+    frame(to, BATCH_BEGIN, 0, sequence, [0, 0, 0, SUBSYSTEM], |_| {});
+}
+
+/// Closes a transaction.
+pub(super) fn end(to: &mut Vec<u8>, sequence: u32) {
+    frame(to, BATCH_END, 0, sequence, [0, 0, 0, SUBSYSTEM], |_| {});
+}
+
+/// Makes the message that starts here one that is answered even where nothing is wrong.
+pub(super) fn acknowledge(bytes: &mut [u8], start: usize) {
+    let flags = u16::from_ne_bytes([bytes[start + 6], bytes[start + 7]]) | ACK;
+    bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
+}
+
+/// What kind of message this is and its attributes, if it is of this subsystem and of family `inet`.
+pub(super) fn read(message: &[u8]) -> Option<(u8, &[u8])> {
+    let (header, attributes) = message.split_first_chunk::<HEADER>()?;
+    let [subsystem, kind] = u16::from_ne_bytes([header[4], header[5]]).to_be_bytes();
+    (subsystem == SUBSYSTEM && header[16] == INET).then_some((kind, attributes))
+}
+
+fn frame(to: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, family: [u8; 4], fill: impl FnOnce(&mut Writer<'_>)) {
+    let start = to.len();
+    to.extend_from_slice(&[0; 4]);
+    to.extend_from_slice(&kind.to_ne_bytes());
+    to.extend_from_slice(&(REQUEST | flags).to_ne_bytes());
+    to.extend_from_slice(&sequence.to_ne_bytes());
+    to.extend_from_slice(&[0; 4]);
+    to.extend_from_slice(&family);
+    fill(&mut Writer(to));
+    let len = u32::try_from(to.len() - start).expect("far less than 4 GiB");
+    to[start..start + 4].copy_from_slice(&len.to_ne_bytes());
+}

@@ -1,0 +1,368 @@
+//! Statements of nft(8) and the expressions that the kernel knows instead. Encoded as nft encodes them, so that it shows them
+//! as it would show its own; read back by guessing a statement and believing the guess if it is encoded as what was read.
+
+use std::net::IpAddr;
+
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
+
+use super::expression::{
+    BITWISE, CMP, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT, Value,
+};
+use crate::ruleset::{Direction, Field, Interface, Statement, Subject, Transport};
+
+/// From a name to an interface's index.
+pub(super) type IndexOf<'a> = &'a dyn Fn(&InterfaceName) -> Option<u32>;
+/// From an interface's index to its name.
+pub(super) type NameOf<'a> = &'a dyn Fn(u32) -> Option<InterfaceName>;
+
+const REGISTER_VERDICT: u32 = 0;
+const REGISTER: u32 = 1;
+const EQUAL: u32 = 0;
+const NOT_EQUAL: u32 = 1;
+const META_IIF: u32 = 4;
+const META_OIF: u32 = 5;
+const META_IIFNAME: u32 = 6;
+const META_OIFNAME: u32 = 7;
+const META_NFPROTO: u32 = 15;
+const META_L4PROTO: u32 = 16;
+const NETWORK_HEADER: u32 = 1;
+const CT_STATE: u32 = 0;
+/// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)`
+const ESTABLISHED_RELATED: u32 = 2 | 4;
+const REJECT_ICMP: u32 = 0;
+const REJECT_ICMPX: u32 = 2;
+/// `NF_NAT_RANGE_MAP_IPS`
+const RANGE_ADDRESSES: u32 = 1;
+/// `NF_NAT_RANGE_PROTO_SPECIFIED`
+const RANGE_PORTS: u32 = 2;
+
+/// A statement as expressions.
+///
+/// # Errors
+/// The interface that has no index.
+pub(super) fn expressions<'a>(
+    statement: &'a Statement,
+    index_of: IndexOf<'_>,
+) -> Result<Vec<Expression>, &'a Interface> {
+    Ok(match statement {
+        Statement::Family(family) => vec![meta(META_NFPROTO), compare(EQUAL, vec![nfproto(*family)])],
+        Statement::Transport(transport) => vec![meta(META_L4PROTO), compare(EQUAL, vec![l4proto(*transport)])],
+        Statement::Interface(direction, interface) => {
+            let index = index(interface, index_of).ok_or(interface)?;
+            vec![meta(interface_key(*direction)), compare(EQUAL, index.to_ne_bytes().to_vec())]
+        }
+        Statement::InterfaceName(direction, name) => {
+            let mut padded = name.as_str().as_bytes().to_vec();
+            padded.resize(16, 0);
+            let key = match direction {
+                Direction::In => META_IIFNAME,
+                Direction::Out => META_OIFNAME,
+            };
+            vec![meta(key), compare(EQUAL, padded)]
+        }
+        Statement::Address { field, negated, net } => address(*field, *negated, *net),
+        Statement::Established => vec![
+            Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_STATE))]),
+            mask(ESTABLISHED_RELATED.to_ne_bytes().to_vec()),
+            compare(NOT_EQUAL, vec![0; 4]),
+        ],
+        Statement::Counter => vec![Expression::new(&COUNTER, [(1, Value::U64(0)), (2, Value::U64(0))])],
+        Statement::Verdict(verdict) => {
+            vec![Expression::new(&IMMEDIATE, [(1, Value::U32(REGISTER_VERDICT)), (2, Value::Verdict(verdict.clone()))])]
+        }
+        Statement::Reject(family) => {
+            let (kind, code) = match family {
+                None => (REJECT_ICMPX, 1),
+                Some(Family::Ipv4) => (REJECT_ICMP, 3),
+                Some(Family::Ipv6) => (REJECT_ICMP, 4),
+            };
+            vec![Expression::new(&REJECT, [(1, Value::U32(kind)), (2, Value::U8(code))])]
+        }
+        Statement::Masquerade(ports) => {
+            let (mut expressions, registers) = load_ports(*ports, REGISTER);
+            let flags = registers.map(|_| (1, Value::U32(RANGE_PORTS)));
+            let ports = registers.map(|[first, last]| [(2, Value::U32(first)), (3, Value::U32(last))]);
+            expressions.push(Expression::new(&MASQUERADE, flags.into_iter().chain(ports.into_iter().flatten())));
+            expressions
+        }
+        Statement::Snat { addresses, ports } => translate(*addresses, *ports),
+        Statement::Lookup { subject, map } => {
+            let load = match *subject {
+                Subject::Interface(direction) => meta(interface_key(direction)),
+                Subject::Source(family) => load(offset(family, Field::Source), usize::from(family.bits() / 8)),
+            };
+            let dreg = (3, Value::U32(REGISTER_VERDICT));
+            vec![load, Expression::new(&LOOKUP, [(1, Value::Text(map.clone())), (2, Value::U32(REGISTER)), dreg])]
+        }
+        Statement::Unknown(_) => Vec::new(),
+    })
+}
+
+/// Expressions as statements. What vnet does not make becomes [`Statement::Unknown`].
+pub(super) fn statements(mut expressions: &[Expression], name_of: NameOf<'_>) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    while let Some(first) = expressions.first() {
+        let (statement, len) =
+            recognise(expressions, name_of).unwrap_or_else(|| (Statement::Unknown(first.name.clone()), 1));
+        statements.push(statement);
+        expressions = &expressions[len..];
+    }
+    statements
+}
+
+/// The interface's index.
+pub(super) fn index(interface: &Interface, index_of: IndexOf<'_>) -> Option<u32> {
+    match interface {
+        Interface::Named(name) => index_of(name),
+        Interface::Gone(index) => Some(*index),
+    }
+}
+
+/// The interface of an index.
+pub(super) fn interface(index: u32, name_of: NameOf<'_>) -> Interface {
+    name_of(index).map_or(Interface::Gone(index), Interface::Named)
+}
+
+fn recognise(expressions: &[Expression], name_of: NameOf<'_>) -> Option<(Statement, usize)> {
+    if expressions.first()?.is(&COUNTER) {
+        return Some((Statement::Counter, 1));
+    }
+    let statement = guess(expressions, name_of)?;
+    let index = expressions.get(1).and_then(|next| next.bytes(3)).and_then(|bytes| bytes.try_into().ok());
+    let index = index.map(u32::from_ne_bytes);
+    let encoded = self::expressions(&statement, &|_| index).ok()?;
+    expressions.starts_with(&encoded).then_some((statement, encoded.len()))
+}
+
+/// What the expressions may begin with, looking at no more than tells the statements apart.
+fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
+    let first = expressions.first()?;
+    let next = expressions.get(1);
+    if let Some(lookup) = next.filter(|next| next.is(&LOOKUP)) {
+        let subject = match first {
+            meta if meta.is(&META) => Subject::Interface(match meta.u32(2)? {
+                META_IIF => Direction::In,
+                META_OIF => Direction::Out,
+                _ => return None,
+            }),
+            payload if payload.u32(4)? == 4 => Subject::Source(Family::Ipv4),
+            _ => Subject::Source(Family::Ipv6),
+        };
+        return Some(Statement::Lookup { subject, map: lookup.text(1)?.to_owned() });
+    }
+    if first.is(&META) {
+        return guess_meta(first.u32(2)?, next?.bytes(3)?, name_of);
+    }
+    if first.is(&PAYLOAD) {
+        let masked = next.filter(|next| next.is(&BITWISE));
+        let compared = expressions.get(if masked.is_some() { 2 } else { 1 })?;
+        let prefix = match masked {
+            Some(mask) => mask.bytes(4)?.iter().map(|byte| byte.count_ones()).sum(),
+            None => first.u32(4)?.checked_mul(8)?,
+        };
+        let (family, field) = [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .flat_map(|family| [(family, Field::Source), (family, Field::Destination)])
+            .find(|(family, field)| first.u32(3) == Some(offset(*family, *field)))?;
+        let net = IpNet::new(ip(family, compared.bytes(3)?)?, u8::try_from(prefix).ok()?).ok()?;
+        return Some(Statement::Address { field, negated: compared.u32(2)? == NOT_EQUAL, net });
+    }
+    if first.is(&CT) {
+        return Some(Statement::Established);
+    }
+    if first.is(&REJECT) {
+        return Some(Statement::Reject(match (first.u32(1)?, first.clone()) {
+            (REJECT_ICMPX, _) => None,
+            (_, reject) if reject == reject_with(Family::Ipv6) => Some(Family::Ipv6),
+            _ => Some(Family::Ipv4),
+        }));
+    }
+    if let Some(verdict) = first.verdict(2) {
+        return Some(Statement::Verdict(verdict.clone()));
+    }
+    guess_translation(expressions)
+}
+
+fn reject_with(family: Family) -> Expression {
+    let code = if family == Family::Ipv4 { 3 } else { 4 };
+    Expression::new(&REJECT, [(1, Value::U32(REJECT_ICMP)), (2, Value::U8(code))])
+}
+
+fn guess_meta(key: u32, compared: &[u8], name_of: NameOf<'_>) -> Option<Statement> {
+    let by_index = |direction| {
+        let index = u32::from_ne_bytes(compared.try_into().ok()?);
+        Some(Statement::Interface(direction, interface(index, name_of)))
+    };
+    let by_name = |direction| {
+        let name = super::attribute::text_of(compared)?;
+        Some(Statement::InterfaceName(direction, name.parse().ok()?))
+    };
+    match key {
+        META_IIF => by_index(Direction::In),
+        META_OIF => by_index(Direction::Out),
+        META_IIFNAME => by_name(Direction::In),
+        META_OIFNAME => by_name(Direction::Out),
+        META_NFPROTO => [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .find(|family| [nfproto(*family)] == compared)
+            .map(Statement::Family),
+        META_L4PROTO => [Transport::Tcp, Transport::Udp]
+            .into_iter()
+            .find(|transport| [l4proto(*transport)] == compared)
+            .map(Statement::Transport),
+        _ => None,
+    }
+}
+
+/// Values are loaded into registers, then used.
+fn guess_translation(expressions: &[Expression]) -> Option<Statement> {
+    let loads = expressions.iter().take_while(|expression| expression.is(&IMMEDIATE));
+    let loads: Vec<&[u8]> = loads.filter_map(|load| load.bytes(2)).collect();
+    let user = expressions.get(loads.len())?;
+    let held = |register: Option<u32>| loads.get(usize::try_from(register?.checked_sub(REGISTER)?).ok()?).copied();
+    let port = |register| held(register).and_then(|bytes| Some(u16::from_be_bytes(bytes.try_into().ok()?)));
+    let ports = |first, last| PortRange::new(port(user.u32(first))?, port(user.u32(last))?).ok();
+    if user.is(&MASQUERADE) {
+        return Some(Statement::Masquerade(ports(2, 3)));
+    }
+    if user.is(&NAT) {
+        let address = |number| ip(Family::Ipv4, held(user.u32(number))?);
+        let addresses = AddressRange::new(address(3)?, address(4)?).ok()?;
+        return Some(Statement::Snat { addresses, ports: ports(5, 6) });
+    }
+    None
+}
+
+fn meta(key: u32) -> Expression {
+    Expression::new(&META, [(1, Value::U32(REGISTER)), (2, Value::U32(key))])
+}
+
+fn compare(op: u32, data: Vec<u8>) -> Expression {
+    Expression::new(&CMP, [(1, Value::U32(REGISTER)), (2, Value::U32(op)), (3, Value::Bytes(data))])
+}
+
+fn mask(mask: Vec<u8>) -> Expression {
+    let len = u32::try_from(mask.len()).expect("at most 16");
+    let xor = vec![0; mask.len()];
+    Expression::new(
+        &BITWISE,
+        [
+            (1, Value::U32(REGISTER)),
+            (2, Value::U32(REGISTER)),
+            (3, Value::U32(len)),
+            (4, Value::Bytes(mask)),
+            (5, Value::Bytes(xor)),
+            (6, Value::U32(0)),
+        ],
+    )
+}
+
+fn load(offset: u32, len: usize) -> Expression {
+    let len = u32::try_from(len).expect("at most 16");
+    let at =
+        [(1, Value::U32(REGISTER)), (2, Value::U32(NETWORK_HEADER)), (3, Value::U32(offset)), (4, Value::U32(len))];
+    Expression::new(&PAYLOAD, at)
+}
+
+/// A prefix of whole bytes loads only these; any other takes a mask.
+fn address(field: Field, negated: bool, net: IpNet) -> Vec<Expression> {
+    let net = net.trunc();
+    let octets = octets(net.addr());
+    let prefix = usize::from(net.prefix_len());
+    let op = if negated { NOT_EQUAL } else { EQUAL };
+    let offset = offset(Family::of(net.addr()), field);
+    if prefix > 0 && prefix.is_multiple_of(8) {
+        let len = prefix / 8;
+        return vec![load(offset, len), compare(op, octets[..len].to_vec())];
+    }
+    vec![load(offset, octets.len()), mask(self::octets(net.netmask())), compare(op, octets)]
+}
+
+fn translate(addresses: AddressRange, ports: Option<PortRange>) -> Vec<Expression> {
+    let (first, last) = (addresses.start(), addresses.end());
+    let mut expressions = vec![immediate(REGISTER, octets(first))];
+    let mut last_register = REGISTER;
+    if last != first {
+        last_register += 1;
+        expressions.push(immediate(last_register, octets(last)));
+    }
+    let (loads, registers) = load_ports(ports, last_register + 1);
+    expressions.extend(loads);
+    let source = 0;
+    let mut values = vec![
+        (1, Value::U32(source)),
+        (2, Value::U32(u32::from(nfproto(Family::of(first))))),
+        (3, Value::U32(REGISTER)),
+        (4, Value::U32(last_register)),
+    ];
+    values.extend(registers.into_iter().flat_map(|[first, last]| [(5, Value::U32(first)), (6, Value::U32(last))]));
+    values.push((7, Value::U32(RANGE_ADDRESSES | registers.map_or(0, |_| RANGE_PORTS))));
+    expressions.push(Expression::new(&NAT, values));
+    expressions
+}
+
+/// Loads ports, the first into a register, the last into the next one; a single port is loaded once.
+fn load_ports(ports: Option<PortRange>, register: u32) -> (Vec<Expression>, Option<[u32; 2]>) {
+    let Some(ports) = ports else { return (Vec::new(), None) };
+    let mut expressions = vec![immediate(register, ports.start().to_be_bytes().to_vec())];
+    if ports.start() == ports.end() {
+        return (expressions, Some([register; 2]));
+    }
+    expressions.push(immediate(register + 1, ports.end().to_be_bytes().to_vec()));
+    (expressions, Some([register, register + 1]))
+}
+
+fn immediate(register: u32, data: Vec<u8>) -> Expression {
+    Expression::new(&IMMEDIATE, [(1, Value::U32(register)), (2, Value::Bytes(data))])
+}
+
+fn interface_key(direction: Direction) -> u32 {
+    match direction {
+        Direction::In => META_IIF,
+        Direction::Out => META_OIF,
+    }
+}
+
+fn nfproto(family: Family) -> u8 {
+    match family {
+        Family::Ipv4 => 2,
+        Family::Ipv6 => 10,
+    }
+}
+
+fn l4proto(transport: Transport) -> u8 {
+    match transport {
+        Transport::Tcp => 6,
+        Transport::Udp => 17,
+    }
+}
+
+fn offset(family: Family, field: Field) -> u32 {
+    match (family, field) {
+        (Family::Ipv4, Field::Source) => 12,
+        (Family::Ipv4, Field::Destination) => 16,
+        (Family::Ipv6, Field::Source) => 8,
+        (Family::Ipv6, Field::Destination) => 24,
+    }
+}
+
+/// An address's bytes.
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+/// An address of its first bytes, the rest zero.
+pub(super) fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
+    fn padded<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+        let mut octets = [0; N];
+        octets.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(octets)
+    }
+    Some(match family {
+        Family::Ipv4 => IpAddr::from(padded::<4>(bytes)?),
+        Family::Ipv6 => IpAddr::from(padded::<16>(bytes)?),
+    })
+}

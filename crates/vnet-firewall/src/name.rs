@@ -1,0 +1,108 @@
+//! Names of chains and words of comments, out of a network's name, which may be any text.
+
+/// The most bytes the name of a chain can have (`NFT_NAME_MAXLEN` less the closing NUL).
+const CHAIN_NAME_MAX: usize = 255;
+/// The most bytes nft(8) takes and shows of a comment.
+pub(crate) const COMMENT_MAX: usize = 128;
+
+/// What a chain of a network is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Packets to guests.
+    In,
+    /// Packets from guests.
+    Out,
+    /// Translation of what leaves.
+    Nat,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 3] = [Self::In, Self::Out, Self::Nat];
+
+    /// The name of a network's chain: an identifier of nft(8), different for different networks. All but letters, digits,
+    /// `-`, `.` and `_` becomes `/` and two hexadecimal digits; a name that is too long then ends in a digest of the whole.
+    pub(crate) fn chain(self, network: &str) -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        let escape = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("/{byte:02x}") };
+        let name: String = self.prefix().bytes().chain(network.bytes()).map(escape).collect();
+        if name.len() <= CHAIN_NAME_MAX {
+            return name;
+        }
+        format!("{}/{:016x}", &name[..CHAIN_NAME_MAX - 17], digest(network))
+    }
+
+    /// Is this the name of some network's chain?
+    pub(crate) fn is_of(self, chain: &str) -> bool {
+        chain.starts_with(self.prefix())
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::In => "in_",
+            Self::Out => "out_",
+            Self::Nat => "nat_",
+        }
+    }
+}
+
+/// A comment: the network, then the cause. A long name of a network gives way to the cause. nft(8) knows no way to quote a
+/// quotation mark.
+pub(crate) fn comment(network: &str, cause: &str) -> String {
+    let mut name: String = network
+        .chars()
+        .map(|c| match c {
+            '"' => '\'',
+            c if c.is_control() => '?',
+            c => c,
+        })
+        .collect();
+    let room = COMMENT_MAX - cause.len() - ": ".len();
+    if name.len() > room {
+        while name.len() > room - "…".len() {
+            name.pop();
+        }
+        name.push('…');
+    }
+    format!("{name}: {cause}")
+}
+
+/// FNV-1a, 64 bits.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("default", "in_default")]
+    #[case("my_net-1.2", "in_my_net-1.2")]
+    #[case("a b\"{;}", "in_a/20b/22/7b/3b/7d")]
+    #[case("büro", "in_b/c3/bcro")]
+    #[case("/20", "in_/2f20")]
+    fn chain_names(#[case] network: &str, #[case] expected: &str) {
+        assert_eq!(Role::In.chain(network), expected);
+    }
+
+    #[test]
+    fn long_names_stay_apart() {
+        let (one, two) = (format!("{}1", "ü".repeat(90)), format!("{}2", "ü".repeat(90)));
+        assert_ne!(Role::Nat.chain(&one), Role::Nat.chain(&two));
+        assert_eq!(Role::Nat.chain(&one).len(), CHAIN_NAME_MAX);
+    }
+
+    #[rstest]
+    #[case("default", "default: why")]
+    #[case("a\"b\nc", "a'b?c: why")]
+    fn comments(#[case] network: &str, #[case] expected: &str) {
+        assert_eq!(comment(network, "why"), expected);
+    }
+
+    #[test]
+    fn comments_have_room_for_the_cause() {
+        let text = comment(&"ü".repeat(80), "why");
+        assert!(text.len() <= COMMENT_MAX && text.ends_with("ü…: why"), "{text}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Rules as text that nft(8) loads, written as `nft list` writes it (`nft --stateless list`).
+//!
+//! `nft` cannot quote a quotation mark; one in the name of an interface is written as `?`, which no packet matches.
+
+use std::fmt;
+
+use vnet_types::{Family, IpNet, PortRange};
+
+use crate::ruleset::{
+    Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Ruleset, Statement, Subject, Transport,
+    Verdict,
+};
+
+/// The whole table with this network alone, for `nft -f` on a host that has no such table.
+impl fmt::Display for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "table inet vnet {{")?;
+        for map in &self.maps {
+            writeln!(f, "{map}")?;
+        }
+        for (at, chain) in self.chains.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{chain}")?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+impl fmt::Display for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, interval) = match self.key {
+            KeyType::InterfaceIndex => ("iface_index", false),
+            KeyType::Ipv4Address => ("ipv4_addr", true),
+            KeyType::Ipv6Address => ("ipv6_addr", true),
+        };
+        writeln!(f, "\tmap {} {{\n\t\ttype {key} : verdict", self.name)?;
+        if interval {
+            writeln!(f, "\t\tflags interval")?;
+        }
+        for (at, element) in self.elements.iter().enumerate() {
+            match (at, self.key) {
+                (0, _) => write!(f, "\t\telements = {{ ")?,
+                (at, KeyType::Ipv4Address) if at % 2 == 1 => write!(f, ", ")?,
+                _ => write!(f, ",\n\t\t\t     ")?,
+            }
+            write!(f, "{element}")?;
+        }
+        if !self.elements.is_empty() {
+            writeln!(f, " }}")?;
+        }
+        writeln!(f, "\t}}")
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\tchain {} {{", self.name)?;
+        if let Some(base) = &self.base {
+            writeln!(f, "\t\t{base}")?;
+        }
+        for rule in &self.rules {
+            writeln!(f, "\t\t{rule}")?;
+        }
+        writeln!(f, "\t}}")
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hooks = ["prerouting", "input", "forward", "output", "postrouting"];
+        let hook = usize::try_from(self.hook).ok().and_then(|hook| hooks.get(hook)).unwrap_or(&"ingress");
+        write!(f, "type {} hook {hook} priority ", self.kind)?;
+        match (self.priority, *hook) {
+            (0, _) => f.write_str("filter"),
+            (100, "postrouting") => f.write_str("srcnat"),
+            (priority, _) => write!(f, "{priority}"),
+        }?;
+        write!(f, "; policy {};", if self.policy == 0 { "drop" } else { "accept" })
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} : {}", self.key, self.verdict)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface(interface) => interface.fmt(f),
+            Self::Subnet(net) => subnet(*net, f),
+            Self::Range(first, last) => write!(f, "{first}-{last}"),
+        }
+    }
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => write!(f, "\"{}\"", name.as_str().replace('"', "?")),
+            Self::Gone(index) => write!(f, "{index}"),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let implied = |at: usize| {
+            matches!(self.statements[at], Statement::Family(_))
+                && matches!(
+                    self.statements.get(at + 1),
+                    Some(Statement::Address { .. } | Statement::Lookup { subject: Subject::Source(_), .. })
+                )
+        };
+        let mut separator = "";
+        for at in (0..self.statements.len()).filter(|at| !implied(*at)) {
+            let statement = &self.statements[at];
+            write!(f, "{separator}{statement}")?;
+            separator = " ";
+        }
+        match &self.comment {
+            Some(comment) => write!(f, " comment \"{comment}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Family(family) => write!(f, "meta nfproto {family}"),
+            Self::Transport(Transport::Tcp) => f.write_str("meta l4proto tcp"),
+            Self::Transport(Transport::Udp) => f.write_str("meta l4proto udp"),
+            Self::Interface(direction, interface) => write!(f, "{direction} {interface}"),
+            Self::InterfaceName(direction, name) => {
+                let name = name.as_str().replace('"', "?");
+                match name.strip_suffix('*') {
+                    Some(front) => write!(f, "{direction}name \"{front}\\*\""),
+                    None => write!(f, "{direction}name \"{name}\""),
+                }
+            }
+            Self::Address { field, negated, net } => {
+                let field = match field {
+                    Field::Source => "saddr",
+                    Field::Destination => "daddr",
+                };
+                write!(f, "{} {field} {}", ip(Family::of(net.addr())), if *negated { "!= " } else { "" })?;
+                subnet(*net, f)
+            }
+            Self::Established => f.write_str("ct state established,related"),
+            Self::Counter => f.write_str("counter"),
+            Self::Verdict(verdict) => verdict.fmt(f),
+            Self::Reject(None) => f.write_str("reject"),
+            Self::Reject(Some(Family::Ipv4)) => f.write_str("reject with icmp port-unreachable"),
+            Self::Reject(Some(Family::Ipv6)) => f.write_str("reject with icmpv6 port-unreachable"),
+            Self::Masquerade(ports) => {
+                f.write_str("masquerade")?;
+                if ports.is_some() {
+                    f.write_str(" to ")?;
+                }
+                port_suffix(*ports, f)
+            }
+            Self::Snat { addresses, ports } => {
+                write!(f, "snat ip to {}", addresses.start())?;
+                if addresses.end() != addresses.start() {
+                    write!(f, "-{}", addresses.end())?;
+                }
+                port_suffix(*ports, f)
+            }
+            Self::Lookup { subject: Subject::Interface(direction), map } => write!(f, "{direction} vmap @{map}"),
+            Self::Lookup { subject: Subject::Source(family), map } => write!(f, "{} saddr vmap @{map}", ip(*family)),
+            Self::Unknown(name) => write!(f, "<{name}>"),
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::In => "iif",
+            Self::Out => "oif",
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+            Self::Return => f.write_str("return"),
+            Self::Jump(chain) => write!(f, "jump {chain}"),
+            Self::Goto(chain) => write!(f, "goto {chain}"),
+            Self::Other(code) => write!(f, "<verdict {code}>"),
+        }
+    }
+}
+
+fn ip(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ip6",
+    }
+}
+
+/// A subnet of one address is written without its prefix.
+fn subnet(net: IpNet, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if net.prefix_len() == net.max_prefix_len() { write!(f, "{}", net.addr()) } else { write!(f, "{net}") }
+}
+
+fn port_suffix(ports: Option<PortRange>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match ports {
+        None => Ok(()),
+        Some(ports) if ports.start() == ports.end() => write!(f, ":{}", ports.start()),
+        Some(ports) => write!(f, ":{ports}"),
+    }
+}
