@@ -1,1 +1,25 @@
-fn main() {}
+//! `vnet`: libvirt virtual networks without the daemon.
+//!
+//! A call ends with 0 (done), 1 (the answer is no: invalid, refused, drifted) or 2 (it could not be done). Results go
+//! to stdout, diagnostics to stderr.
+
+mod args;
+mod command;
+mod directories;
+mod failure;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let call = args::Call::parse();
+    match call.command.run(&call.directories) {
+        Ok(answer) => answer.into(),
+        Err(error) => {
+            failure::report(&error);
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `vnet man [COMMAND]`: manual pages, made from what `--help` says.
+
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::args::Call;
+use crate::output::{Answer, print_exact};
+
+/// Print the manual page, or a command's own, in roff
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The command
+    command: Option<String>,
+}
+
+impl Args {
+    /// Prints the page.
+    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+        let mut program = Call::command();
+        program.build();
+        let page = match &self.command {
+            None => program,
+            Some(name) => {
+                program.find_subcommand(name).with_context(|| format!("there is no command `{name}`"))?.clone()
+            }
+        };
+        let mut roff = Vec::new();
+        Man::new(page).render(&mut roff)?;
+        print_exact(&String::from_utf8(roff)?)?;
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,52 @@
+//! Where state and definitions are kept.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use nix::unistd::Uid;
+use vnet_types::NetworkName;
+
+/// The options that say where state and definitions are kept.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Directories {
+    /// Where the state of running networks is kept [default: /run/vnet for root, else $XDG_RUNTIME_DIR/vnet]
+    #[arg(long, global = true, env = "VNET_STATE_DIR", value_name = "DIR", hide_env = true, help_heading = "Directories")]
+    state_dir: Option<PathBuf>,
+    /// Where definitions are kept, as networks/NAME.xml [default: /etc/vnet for root, else $XDG_CONFIG_HOME/vnet]
+    #[arg(long, global = true, env = "VNET_CONFIG_DIR", value_name = "DIR", hide_env = true, help_heading = "Directories")]
+    config_dir: Option<PathBuf>,
+}
+
+impl Directories {
+    /// The folder of the state of running networks.
+    pub(crate) fn state(&self) -> anyhow::Result<PathBuf> {
+        let directory = match &self.state_dir {
+            Some(directory) => directory.clone(),
+            None if Uid::effective().is_root() => PathBuf::from("/run/vnet"),
+            None => directory("XDG_RUNTIME_DIR").context("no folder for state: give --state-dir")?.join("vnet"),
+        };
+        std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
+    }
+
+    /// The file that defines a network of this name.
+    pub(crate) fn definition(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
+        let config = match &self.config_dir {
+            Some(directory) => directory.clone(),
+            None if Uid::effective().is_root() => PathBuf::from("/etc/vnet"),
+            None => match directory("XDG_CONFIG_HOME") {
+                Ok(directory) => directory.join("vnet"),
+                Err(_) => directory("HOME").context("no folder for definitions: give --config-dir")?.join(".config/vnet"),
+            },
+        };
+        Ok(config.join("networks").join(format!("{}.xml", name.file_name())))
+    }
+}
+
+fn directory(variable: &str) -> anyhow::Result<PathBuf> {
+    match env::var_os(variable).map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path),
+        Some(_) => bail!("${variable} is not an absolute path"),
+        None => bail!("${variable} is not set"),
+    }
+}

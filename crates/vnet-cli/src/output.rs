@@ -1,0 +1,89 @@
+//! Where results and diagnostics go.
+//!
+//! A reader that goes away (`vnet … | head`) is no failure: what is left is dropped and the answer stays.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// The option `--format` of every command with a result.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct FormatOption {
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// What a command found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Done; valid; in sync.
+    Yes,
+    /// Invalid, refused, drifted, not formatted.
+    No,
+}
+
+impl Answer {
+    /// `Yes` where it holds.
+    pub(crate) fn when(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+impl From<Answer> for ExitCode {
+    fn from(answer: Answer) -> Self {
+        Self::from(match answer {
+            Answer::Yes => 0,
+            Answer::No => 1,
+        })
+    }
+}
+
+/// Prints text for people on stdout; styles are dropped where nobody sees them.
+pub(crate) fn print(text: impl Display) -> io::Result<()> {
+    written(write!(anstream::stdout().lock(), "{text}"))
+}
+
+/// Prints text for people on stderr.
+pub(crate) fn note(text: impl Display) -> io::Result<()> {
+    written(write!(anstream::stderr().lock(), "{text}"))
+}
+
+/// Prints text for programs on stdout, byte for byte.
+pub(crate) fn print_exact(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// Prints a value as JSON on stdout.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(print_exact(&text)?)
+}
+
+/// Text from elsewhere on one line of a terminal: control characters are shown, not obeyed.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+fn written(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
