@@ -1,1 +1,19 @@
-//! Namespace harness.
+//! The harness of vnet's integration tests: a kernel of one's own for each test.
+//!
+//! ```no_run
+//! #[test]
+//! fn a_bridge() {
+//!     vnet_tests::isolate!();
+//!     vnet_tests::run("ip", &["link", "add", "virbr0", "type", "bridge"]);
+//!     assert_eq!(vnet_tests::json("ip", &["-j", "link", "show", "virbr0"])[0]["ifname"], "virbr0");
+//! }
+//! ```
+
+mod isolate;
+mod namespaces;
+mod netns;
+mod program;
+
+pub use isolate::{Passed, Place, place};
+pub use netns::Netns;
+pub use program::{json, run, vnet, wait_for};

@@ -1,0 +1,61 @@
+//! Other eyes: programs that a test asks, and waiting for what takes its time.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Runs a program and returns what it prints.
+///
+/// # Panics
+/// With its standard error, when it does not succeed.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let line = format!("{program} {}", arguments.join(" "));
+    // `ip` and its like are often not in an ordinary user's PATH.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let output = Command::new(program).args(arguments).env("PATH", path).env("LC_ALL", "C").output();
+    let output = output.unwrap_or_else(|error| panic!("`{line}` did not start: {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`{line}` failed: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).unwrap_or_else(|error| panic!("`{line}` printed no text: {error}"))
+}
+
+/// [`run`] for a program that prints JSON. Nothing printed is null: so `ip` says that there is nothing.
+///
+/// # Panics
+/// When it does not succeed, or prints something else.
+pub fn json(program: &str, arguments: &[&str]) -> Value {
+    match run(program, arguments) {
+        nothing if nothing.trim().is_empty() => Value::Null,
+        text => serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("`{program} {}`: {error}:\n{text}", arguments.join(" "))),
+    }
+}
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// When there is none by the deadline.
+pub fn wait_for<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < deadline, "waited {deadline:?} in vain for {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The program `vnet`, built in the same profile as the test.
+///
+/// # Panics
+/// When it is not built.
+pub fn vnet() -> PathBuf {
+    let test = std::env::current_exe().expect("a program knows its file");
+    let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join("vnet");
+    assert!(built.is_file(), "{} is missing, build it first: cargo build -p vnet-cli", built.display());
+    built
+}
