@@ -1,1 +1,42 @@
-//! dnsmasq configuration, hosts files and leases of a virtual network
+//! dnsmasq configuration, hosts files and leases of a virtual network.
+//!
+//! A [`Config`] says what guests are to be told; [`Config::render`] writes the files that make dnsmasq(8) say it, with
+//! libvirt's options in libvirt's order. [`command_line`] is how dnsmasq is run on them, [`parse_leases`] reads what it
+//! has handed out. Nothing here touches a file or a process.
+//!
+//! Where libvirt writes values as they come, this crate quotes what dnsmasq can be given in quotes and refuses the
+//! rest, with the field and the value in the [`Error`]: no value becomes an option of its own.
+//!
+//! ```
+//! use std::path::PathBuf;
+//! use vnet_dnsmasq::{Config, Dhcp, DhcpRange, Paths, Reach, Subnet};
+//!
+//! let mut subnet = Subnet::new("192.168.152.1/24".parse()?);
+//! subnet.dhcp = Some(Dhcp::with_ranges([DhcpRange::new("192.168.152.2-192.168.152.254".parse()?)]));
+//! let mut config = Config::new("virbr2".parse()?);
+//! config.reach = Reach::Isolated;
+//! config.subnets.push(subnet);
+//!
+//! let paths = Paths::new(PathBuf::from("/run/n.hosts"), PathBuf::from("/run/n.addnhosts"));
+//! let rendered = config.render(&paths)?;
+//! assert!(rendered.conf.contains("\ndhcp-range=192.168.152.2,192.168.152.254,255.255.255.0\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod command;
+mod config;
+mod error;
+mod hosts;
+mod lease_time;
+mod leases;
+mod quote;
+mod render;
+
+pub use command::command_line;
+pub use config::{
+    Boot, Config, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forwarder, PlainNames, Reach, Srv, Subnet, Txt,
+};
+pub use error::{Error, Field};
+pub use lease_time::{LeaseTime, ParseLeaseTimeError};
+pub use leases::{Client, Lease, ParseLeaseError, ParseLeasesError, parse_leases};
+pub use render::{Paths, Rendered};

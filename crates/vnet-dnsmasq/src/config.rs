@@ -1,0 +1,254 @@
+//! What the guests of a network are to be told.
+
+use std::net::IpAddr;
+
+use vnet_types::{AddressRange, InterfaceName, IpNet, MacAddr};
+
+use crate::LeaseTime;
+
+/// What one dnsmasq does for one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The bridge that it listens on.
+    pub interface: InterfaceName,
+    /// Whether guests have a way beyond the host.
+    pub reach: Reach,
+    /// Names; none are answered where `None`.
+    pub dns: Option<Dns>,
+    /// The domain of the guests.
+    pub domain: Option<Domain>,
+    /// The subnets, in the order of the definition.
+    pub subnets: Vec<Subnet>,
+    /// The MTU that guests are told, in bytes, at most 65535; they are told none where `None` or 0.
+    pub mtu: Option<u32>,
+    /// Lines for the end of the configuration, as they are. They can say anything that dnsmasq understands.
+    pub options: Vec<String>,
+}
+
+/// Whether guests have a way beyond the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// They have: the bridge is their gateway.
+    Routed,
+    /// They have not: they are told of no gateway, and no name leaves the host.
+    Isolated,
+}
+
+/// The names that are answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dns {
+    /// What becomes of names without a dot that are not known here.
+    pub plain_names: PlainNames,
+    /// The servers that are asked, in this order; those of the host where there are none.
+    pub forwarders: Vec<Forwarder>,
+    /// TXT records.
+    pub txts: Vec<Txt>,
+    /// SRV records.
+    pub srvs: Vec<Srv>,
+    /// Names of addresses.
+    pub hosts: Vec<DnsHost>,
+}
+
+/// What becomes of names without a dot that are not known here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PlainNames {
+    /// Other servers are asked.
+    #[default]
+    Forward,
+    /// They do not exist.
+    Local,
+}
+
+/// A server to ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forwarder {
+    /// The domain that it is asked for: all where `None`, names without a dot where empty.
+    pub domain: Option<String>,
+    /// The server; that of the host where `None`, which needs a domain.
+    pub addr: Option<IpAddr>,
+    /// The server's port, 53 where `None`.
+    pub port: Option<u16>,
+}
+
+/// A TXT record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Txt {
+    /// Its name.
+    pub name: String,
+    /// Its text; cut into strings of 255 bytes by dnsmasq.
+    pub value: String,
+}
+
+/// An SRV record (RFC 2782).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Srv {
+    /// The service, without the underscore.
+    pub service: String,
+    /// The protocol, without the underscore.
+    pub protocol: String,
+    /// The domain; that of the network where `None`.
+    pub domain: Option<String>,
+    /// The host that has the service; `None` or `.`: there is none.
+    pub target: Option<String>,
+    /// Its port, 1 where `None`.
+    pub port: Option<u16>,
+    /// Its priority, 0 where `None`.
+    pub priority: Option<u16>,
+    /// Its weight, 0 where `None`.
+    pub weight: Option<u16>,
+}
+
+/// Names of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsHost {
+    /// The address.
+    pub ip: IpAddr,
+    /// Its names.
+    pub hostnames: Vec<String>,
+}
+
+/// The domain of the guests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name.
+    pub name: String,
+    /// No other server is asked for its names.
+    pub local_only: bool,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subnet {
+    /// The address of the bridge in it, with the prefix.
+    pub net: IpNet,
+    /// No other server is asked for the names of its addresses.
+    pub local_ptr: bool,
+    /// The directory whose files TFTP gives out; IPv4 only.
+    pub tftp_root: Option<String>,
+    /// The addresses that DHCP gives out; only one subnet of each family can have them.
+    pub dhcp: Option<Dhcp>,
+}
+
+/// The addresses that DHCP gives out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dhcp {
+    /// To anyone.
+    pub ranges: Vec<DhcpRange>,
+    /// To one guest each.
+    pub hosts: Vec<DhcpHost>,
+    /// What guests boot; IPv4 only.
+    pub boot: Option<Boot>,
+}
+
+/// Addresses for anyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DhcpRange {
+    /// At most 65536 of them.
+    pub addresses: AddressRange,
+    /// How long; dnsmasq's default where `None`.
+    pub lease: Option<LeaseTime>,
+}
+
+/// An address for one guest, known by its MAC address (IPv4), its client id (IPv6) or the name that it gives itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DhcpHost {
+    /// Its MAC address; IPv4 only.
+    pub mac: Option<MacAddr>,
+    /// Its DUID as hexadecimal groups, without `id:`; IPv6 only: libvirt does not say it for IPv4, nor does this crate.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The address.
+    pub ip: IpAddr,
+    /// How long; that of the range where `None`.
+    pub lease: Option<LeaseTime>,
+}
+
+/// What guests boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// The file.
+    pub file: String,
+    /// The TFTP server, IPv4; this dnsmasq where `None`.
+    pub server: Option<IpAddr>,
+}
+
+impl Config {
+    /// A network with names of its own and no subnet yet.
+    pub fn new(interface: InterfaceName) -> Self {
+        Self {
+            interface,
+            reach: Reach::Routed,
+            dns: Some(Dns::default()),
+            domain: None,
+            subnets: Vec::new(),
+            mtu: None,
+            options: Vec::new(),
+        }
+    }
+
+    /// Is there anything for dnsmasq to do? It needs an address to listen on, and names, leases or files to give out.
+    pub fn is_needed(&self) -> bool {
+        let gives = |subnet: &Subnet| subnet.active_dhcp().is_some() || subnet.tftp_root.is_some();
+        !self.subnets.is_empty() && (self.dns.is_some() || self.subnets.iter().any(gives))
+    }
+}
+
+impl Forwarder {
+    /// A server for all names.
+    pub fn to(addr: IpAddr) -> Self {
+        Self { addr: Some(addr), ..Self::default() }
+    }
+
+    /// The host's own servers for one domain.
+    pub fn of_domain(domain: impl Into<String>) -> Self {
+        Self { domain: Some(domain.into()), ..Self::default() }
+    }
+}
+
+impl Srv {
+    /// The record of a service that is not there.
+    pub fn new(service: impl Into<String>, protocol: impl Into<String>) -> Self {
+        Self { service: service.into(), protocol: protocol.into(), ..Self::default() }
+    }
+}
+
+impl Subnet {
+    /// A subnet without DHCP.
+    pub fn new(net: IpNet) -> Self {
+        Self { net, local_ptr: false, tftp_root: None, dhcp: None }
+    }
+
+    /// Its DHCP, when that has an address to give.
+    pub(crate) fn active_dhcp(&self) -> Option<&Dhcp> {
+        self.dhcp.as_ref().filter(|dhcp| !(dhcp.ranges.is_empty() && dhcp.hosts.is_empty()))
+    }
+}
+
+impl Dhcp {
+    /// Addresses for anyone.
+    pub fn with_ranges(ranges: impl IntoIterator<Item = DhcpRange>) -> Self {
+        Self { ranges: ranges.into_iter().collect(), ..Self::default() }
+    }
+}
+
+impl DhcpRange {
+    /// Addresses for anyone, for dnsmasq's default time.
+    pub fn new(addresses: AddressRange) -> Self {
+        Self { addresses, lease: None }
+    }
+}
+
+impl DhcpHost {
+    /// An address that nobody can get yet: it lacks what its guest is known by.
+    pub fn new(ip: IpAddr) -> Self {
+        Self { mac: None, id: None, name: None, ip, lease: None }
+    }
+}

@@ -1,0 +1,75 @@
+//! How a value is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's `option.c`).
+//!
+//! A configuration line is at most 1023 bytes. A `#` after white space begins a comment; white space around a value is
+//! dropped; commas separate. Between double quotes none of this holds, and backslash, double quote, tab, newline,
+//! backspace, return and escape can be written with a backslash. Other control characters have no notation: dnsmasq
+//! uses them itself, to remember which characters were quoted.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::{Error, Field};
+
+/// The value, between double quotes where it would not be read as it stands.
+pub(crate) fn quoted(field: Field, value: &str) -> Result<Cow<'_, str>, Error> {
+    let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | ',');
+    let comment = value.starts_with('#') || value.contains(" #");
+    let blank_end = value.starts_with(' ') || value.ends_with(' ');
+    if value.chars().all(plain) && !comment && !blank_end {
+        return Ok(Cow::Borrowed(value));
+    }
+    in_quotes(field, value).map(Cow::Owned)
+}
+
+/// The value between double quotes.
+pub(crate) fn in_quotes(field: Field, value: &str) -> Result<String, Error> {
+    let mut text = String::with_capacity(value.len() + 2);
+    text.push('"');
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\t' => text.push_str("\\t"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{1b}' => text.push_str("\\e"),
+            control if control.is_control() => return Err(refused(field, value, control)),
+            other => text.push(other),
+        }
+    }
+    text.push('"');
+    Ok(text)
+}
+
+/// The value, when every character of it is allowed.
+pub(crate) fn only(field: Field, value: &str, allowed: impl Fn(char) -> bool) -> Result<&str, Error> {
+    match value.chars().find(|c| !allowed(*c)) {
+        Some(character) => Err(refused(field, value, character)),
+        None if value.is_empty() => Err(Error::Empty(field)),
+        None => Ok(value),
+    }
+}
+
+/// The value, when it is a DNS name of letters, digits, `-` and `_`; a dot may end it.
+pub(crate) fn name(field: Field, value: &str) -> Result<&str, Error> {
+    labels(field, only(field, value, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))?)
+}
+
+/// The value, when DNS can have a name of this shape, whatever its characters.
+pub(crate) fn labels(field: Field, value: &str) -> Result<&str, Error> {
+    let inner = value.strip_suffix('.').unwrap_or(value);
+    if inner.len() > 253 || inner.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        return Err(Error::Name { field, value: value.to_owned() });
+    }
+    Ok(value)
+}
+
+/// The path as text.
+pub(crate) fn path_text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::Path(path.to_owned()))
+}
+
+fn refused(field: Field, value: &str, character: char) -> Error {
+    Error::Character { field, value: value.to_owned(), character }
+}
