@@ -71,7 +71,7 @@ pub(crate) fn base_chains() -> Vec<Chain> {
         let lookup = [Statement::Lookup { subject, map: map.to_owned() }];
         Rule {
             statements: [Statement::Counter].into_iter().chain(statements).chain(lookup).collect(),
-            comment: Some(comment("vnet", cause)),
+            comment: Some(format!("vnet: {cause}")),
         }
     };
     let base = |kind: &str, hook, priority| Some(Base { kind: kind.to_owned(), hook, priority, policy: 1 });
@@ -121,7 +121,12 @@ impl Policy {
                 }
             }
         }
-        rules.push(self.refuse("nothing else may reach the guests"));
+        rules.push(
+            self.refuse(
+                "nothing else may reach the guests",
+                "nothing else may reach the guests (IPv6 is not filtered)",
+            ),
+        );
         rules
     }
 
@@ -136,17 +141,18 @@ impl Policy {
                 Access::Nat { .. } => rules.push((decide(matches, Verdict::Accept), "nat: these guests may reach out")),
             }
         }
-        rules.push(self.refuse("guests may reach nothing else"));
+        rules
+            .push(self.refuse("guests may reach nothing else", "guests may reach nothing else (IPv6 is not filtered)"));
         rules
     }
 
     /// Says no to what no rule before has allowed; of a network without IPv6 only to IPv4.
-    fn refuse<'a>(&self, cause: &'a str) -> (Vec<Statement>, &'a str) {
+    fn refuse<'a>(&self, cause: &'a str, without_ipv6: &'a str) -> (Vec<Statement>, &'a str) {
         if self.has_ipv6() {
             return (vec![Statement::Counter, Statement::Reject(None)], cause);
         }
         let only = Family::Ipv4;
-        (vec![Statement::Family(only), Statement::Counter, Statement::Reject(Some(only))], cause)
+        (vec![Statement::Family(only), Statement::Counter, Statement::Reject(Some(only))], without_ipv6)
     }
 
     fn has_ipv6(&self) -> bool {

@@ -56,14 +56,14 @@ pub(crate) fn comment(network: &str, cause: &str) -> String {
             c => c,
         })
         .collect();
-    let room = COMMENT_MAX - cause.len() - ": ".len();
+    let room = COMMENT_MAX - "network : ".len() - cause.len();
     if name.len() > room {
         while name.len() > room - "…".len() {
             name.pop();
         }
         name.push('…');
     }
-    format!("{name}: {cause}")
+    format!("network {name}: {cause}")
 }
 
 /// FNV-1a, 64 bits.
@@ -94,8 +94,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case("default", "default: why")]
-    #[case("a\"b\nc", "a'b?c: why")]
+    #[case("default", "network default: why")]
+    #[case("a\"b\nc", "network a'b?c: why")]
     fn comments(#[case] network: &str, #[case] expected: &str) {
         assert_eq!(comment(network, "why"), expected);
     }

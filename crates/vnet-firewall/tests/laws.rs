@@ -1,0 +1,180 @@
+//! What holds for every policy: what is encoded is read back as it was, and nothing else looks the same.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use vnet_firewall::{Access, Batch, EncodeError, Key, Policy, Rule, Ruleset, Statement, Subnet, Table, Verdict};
+use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
+
+fn index_of(name: &InterfaceName) -> Option<u32> {
+    name.as_str().strip_prefix("virbr").and_then(|number| number.parse().ok()).map(|number: u32| number + 100)
+}
+
+fn name_of(index: u32) -> Option<InterfaceName> {
+    index.checked_sub(100).and_then(|number| format!("virbr{number}").parse().ok())
+}
+
+/// The messages that a kernel would list after the transaction, in the order in which they came.
+fn messages(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = bytes;
+    let mut messages = Vec::new();
+    while let Some(len) = rest.first_chunk().map(|len| u32::from_ne_bytes(*len) as usize) {
+        messages.push(rest[..len].to_vec());
+        rest = &rest[len..];
+    }
+    messages
+}
+
+fn installed(rulesets: &[Ruleset]) -> Table {
+    let mut all = Vec::new();
+    for ruleset in rulesets {
+        let table = Table::decode(&all, name_of);
+        all.extend(messages(&Batch::new(&table, None, Some(ruleset), index_of).expect("bridges are there").bytes));
+    }
+    Table::decode(&all, name_of)
+}
+
+fn compile(network: &str, bridge: &str) -> Ruleset {
+    let mut policy = Policy::new(network, bridge.parse().expect("a name"));
+    let ports = PortRange::new(1024, 65535).expect("in order");
+    let number: u8 = bridge.trim_start_matches("virbr").parse().expect("a number");
+    let net = IpNet::new(Ipv4Addr::new(10, number, 0, 0).into(), 24).expect("a subnet");
+    policy.subnets = vec![Subnet { net, access: Access::Nat { addresses: None, ports } }];
+    Ruleset::compile(&policy)
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let ports = any::<(u16, u16)>().prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).expect("in order"));
+    let addresses = any::<(u32, u32)>().prop_map(|(a, b)| {
+        let address = |bits| IpAddr::V4(Ipv4Addr::from_bits(bits));
+        AddressRange::new(address(a.min(b)), address(a.max(b))).expect("in order")
+    });
+    let access = prop_oneof![
+        Just(Access::Isolated),
+        Just(Access::Routed),
+        (prop::option::of(addresses), ports).prop_map(|(addresses, ports)| Access::Nat { addresses, ports }),
+    ];
+    let net = prop_oneof![
+        any::<(u32, u8)>().prop_map(|(bits, prefix)| IpNet::new(Ipv4Addr::from(bits).into(), prefix % 33)),
+        any::<(u128, u8)>().prop_map(|(bits, prefix)| IpNet::new(Ipv6Addr::from(bits).into(), prefix % 129)),
+    ];
+    let subnet = (net, access).prop_map(|(net, access)| Subnet { net: net.expect("a prefix that fits"), access });
+    let device = prop::option::of("[a-z*\"]{1,15}".prop_filter_map("a name", |name| name.parse().ok()));
+    (".{1,100}", 0..100u32, device, any::<bool>(), prop::collection::vec(subnet, 0..5)).prop_map(
+        |(network, number, device, ipv6, subnets)| {
+            let mut policy = Policy::new(network, format!("virbr{number}").parse().expect("a name"));
+            policy.device = device;
+            policy.ipv6 = ipv6;
+            policy.subnets = subnets;
+            policy
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_read_back(policy in policies()) {
+        let ruleset = Ruleset::compile(&policy);
+        let table = installed(std::slice::from_ref(&ruleset));
+        let read = table.ruleset(&policy.network);
+        prop_assert_eq!(read.as_ref(), Some(&ruleset));
+        let again = Batch::new(&table, Some(&ruleset), Some(&ruleset), index_of).expect("the bridge is there");
+        prop_assert!(again.is_empty(), "{again:?}");
+    }
+
+    #[test]
+    fn every_rule_counts_and_says_what_for(policy in policies()) {
+        for chain in Ruleset::compile(&policy).chains {
+            for rule in chain.rules {
+                prop_assert!(rule.counts(), "{rule}");
+                prop_assert!(rule.comment.as_ref().is_some_and(|comment| comment.len() <= 128), "{rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_message_is_too_strange_to_read(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0..400usize) {
+        let ruleset = compile("default", "virbr0");
+        let mut all = messages(&Batch::new(&Table::default(), None, Some(&ruleset), index_of).expect("a bridge").bytes);
+        for (at, message) in all.iter_mut().enumerate() {
+            message.truncate(20 + (cut + at * 7) % 120);
+            message.extend(&bytes);
+        }
+        all.push(bytes);
+        let _ = Table::decode(&all, name_of).ruleset("default");
+    }
+}
+
+#[test]
+fn networks_do_not_see_each_other() {
+    let (one, two) = (compile("one", "virbr1"), compile("two", "virbr2"));
+    let table = installed(&[one.clone(), two.clone()]);
+    assert_eq!(table.ruleset("one"), Some(one));
+    assert_eq!(table.ruleset("two"), Some(two));
+    assert_eq!(table.ruleset("three"), None);
+}
+
+#[test]
+fn the_second_network_brings_only_its_own() {
+    let (one, two) = (compile("one", "virbr1"), compile("two", "virbr2"));
+    let batch = Batch::new(&installed(&[one]), None, Some(&two), index_of).expect("the bridge is there");
+    let subjects: Vec<&str> = (0..).map_while(|sequence| batch.describe(sequence)).collect();
+    let foreign = |subject: &&&str| !subject.contains("two") && **subject != "the transaction";
+    assert_eq!(subjects.iter().find(foreign), None, "{subjects:#?}");
+}
+
+#[test]
+fn a_replacement_touches_only_what_changes() {
+    let old = compile("one", "virbr1");
+    let mut new = old.clone();
+    new.chains[2].rules.remove(0);
+    let batch = Batch::new(&installed(std::slice::from_ref(&old)), Some(&old), Some(&new), index_of)
+        .expect("the bridge is there");
+    let subjects: Vec<&str> = (0..).map_while(|sequence| batch.describe(sequence)).collect();
+    assert_eq!(subjects.len(), 4, "{subjects:#?}");
+    assert_eq!(subjects[1], "removal of the rules of chain in_one");
+}
+
+#[test]
+fn a_message_can_be_told() {
+    let ruleset = compile("one", "virbr1");
+    let batch = Batch::new(&Table::default(), None, Some(&ruleset), index_of).expect("the bridge is there");
+    assert_eq!(batch.describe(1), Some("table inet vnet"));
+    let element = (0..).map_while(|at| batch.describe(at)).find(|subject| subject.contains("nat_ipv4: "));
+    assert_eq!(element, None);
+    let last = (0..).map_while(|at| batch.describe(at)).last();
+    assert_eq!(last, Some("element `10.1.0.0/24 : jump nat_one` of map nat_ipv4"));
+}
+
+#[test]
+fn a_bridge_has_to_be_there() {
+    let ruleset = compile("one", "virbr1");
+    let error = Batch::new(&Table::default(), None, Some(&ruleset), |_| None).expect_err("no bridge");
+    assert_eq!(error, EncodeError::NoInterface("virbr1".parse().expect("a name")));
+}
+
+#[test]
+fn a_bridge_is_not_taken_from_another_network() {
+    let (one, two) = (compile("one", "virbr1"), compile("two", "virbr1"));
+    let error = Batch::new(&installed(&[one]), None, Some(&two), index_of).expect_err("the bridge is taken");
+    assert_eq!(error.to_string(), "\"virbr1\" already leads to chain `in_one` of another network");
+}
+
+#[test]
+fn an_index_that_nobody_has_is_drift() {
+    let ruleset = compile("one", "virbr1");
+    let batch = Batch::new(&Table::default(), None, Some(&ruleset), index_of).expect("the bridge is there");
+    let table = Table::decode(&messages(&batch.bytes), |_| None);
+    let observed = table.ruleset("one").expect("the chains are there");
+    assert_ne!(observed, ruleset);
+    assert!(matches!(observed.maps[0].elements[0].key, Key::Interface(vnet_firewall::Interface::Gone(101))));
+}
+
+#[test]
+fn what_vnet_does_not_make_is_unknown() {
+    let mut ruleset = compile("one", "virbr1");
+    let verdict = Statement::Verdict(Verdict::Other(-2));
+    ruleset.chains[2].rules.push(Rule { statements: vec![Statement::Counter, verdict.clone()], comment: None });
+    let read = installed(&[ruleset]).ruleset("one").expect("the chains are there");
+    assert_eq!(read.chains[2].rules.last().map(|rule| rule.statements.last()), Some(Some(&verdict)));
+}

@@ -1,0 +1,74 @@
+//! What policies compile to, in the words of nft(8).
+
+use rstest::rstest;
+use vnet_firewall::{Access, Policy, Ruleset, Subnet};
+
+fn nat(ports: &str) -> Access {
+    Access::Nat { addresses: None, ports: ports.parse().expect("ports") }
+}
+
+fn nat_to(addresses: &str) -> Access {
+    Access::Nat { addresses: addresses.parse().ok(), ports: "1024-65535".parse().expect("ports") }
+}
+
+fn policy(subnets: &[(&str, Access)]) -> Policy {
+    let subnet =
+        |(net, access): &(&str, Access)| Subnet { net: net.parse().expect("a subnet"), access: access.clone() };
+    let mut policy = Policy::new("default", "virbr0".parse().expect("a name"));
+    policy.subnets = subnets.iter().map(subnet).collect();
+    policy
+}
+
+fn with_device(mut policy: Policy) -> Policy {
+    policy.device = "eth0".parse().ok();
+    policy
+}
+
+fn with_ipv6(mut policy: Policy) -> Policy {
+    policy.ipv6 = true;
+    policy
+}
+
+const NET: &str = "192.168.122.1/24";
+const NET6: &str = "2001:db8:ca2:2::1/64";
+
+#[rstest]
+#[case::nat_default(policy(&[(NET, nat("1024-65535"))]))]
+#[case::nat_port_range(policy(&[(NET, nat("500-1000"))]))]
+#[case::nat_address_range(policy(&[(NET, nat_to("203.0.113.1-203.0.113.9"))]))]
+#[case::nat_one_address(policy(&[(NET, nat_to("203.0.113.1-203.0.113.1"))]))]
+#[case::nat_ipv6(policy(&[(NET, nat("1024-65535")), (NET6, nat("1024-65535"))]))]
+#[case::nat_dual_stack(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]))]
+#[case::nat_many_subnets(policy(&[(NET, nat("1024-65535")), ("10.0.0.0/20", nat("1024-65535")), ("192.168.0.0/16", nat("1024-65535"))]))]
+#[case::forward_device(with_device(policy(&[(NET, nat("1024-65535"))])))]
+#[case::route(policy(&[(NET, Access::Routed), (NET6, Access::Routed)]))]
+#[case::route_device(with_device(policy(&[(NET, Access::Routed)])))]
+#[case::isolated(policy(&[(NET, Access::Isolated)]))]
+#[case::isolated_dual_stack(policy(&[(NET, Access::Isolated), (NET6, Access::Isolated)]))]
+#[case::ipv6_without_address(with_ipv6(policy(&[(NET, nat("1024-65535"))])))]
+#[case::nothing(policy(&[]))]
+fn compiles_to(#[case] policy: Policy) {
+    let name = std::thread::current().name().and_then(|name| name.rsplit("case_").next()).map(str::to_owned);
+    // `01_nat_default` reads better without its number.
+    let name = name.as_deref().and_then(|name| name.split_once('_')).map(|(_, name)| name).expect("a case has a name");
+    insta::assert_snapshot!(name, Ruleset::compile(&policy));
+}
+
+#[test]
+fn names_cannot_break_out() {
+    let mut policy = Policy::new("a\"; drop # ü", "br\"{;#".parse().expect("a name"));
+    policy.device = "eth*".parse().ok();
+    policy.subnets = vec![Subnet { net: NET.parse().expect("a subnet"), access: Access::Routed }];
+    let rules = &Ruleset::compile(&policy).chains[2].rules;
+    let text: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text,
+        [
+            "iif \"br?{;#\" counter accept comment \"network a'; drop # ü: guests may talk with each other\"",
+            "iifname \"eth\\*\" ip daddr 192.168.122.0/24 counter accept \
+             comment \"network a'; drop # ü: routed: anyone may reach these guests\"",
+            "meta nfproto ipv4 counter reject with icmp port-unreachable \
+             comment \"network a'; drop # ü: nothing else may reach the guests (IPv6 is not filtered)\"",
+        ]
+    );
+}
