@@ -1,1 +1,61 @@
-//! Every finding on a libvirt network definition at once, with a code, a path and help
+//! Every finding on a libvirt network definition at once, with a code, a path and help.
+//!
+//! [`check`] judges a definition alone: what libvirt refuses when a network is defined and when it is started, and
+//! what it should refuse. [`check_against`] judges it on a host. Both take the model of [`vnet_xml`], whether it was
+//! read or built in code, and never see text: a finding has the [`Path`] of the value that is wrong.
+//!
+//! ```
+//! use vnet_xml::Network;
+//! use vnet_xml::network::{Forward, ForwardMode, Ip, Route};
+//!
+//! let mut network = Network::new("lab");
+//! network.forward = Some(Forward::new(ForwardMode::Route));
+//! network.ips.push(Ip::new("10.20.0.1/24".parse()?));
+//! network.routes.push(Route::new("10.30.0.0/16".parse()?, "10.21.0.2".parse()?));
+//!
+//! let findings = vnet_validate::check(&network);
+//! let [finding] = &findings[..] else { panic!("one mistake, one finding") };
+//! assert_eq!(finding.code.to_string(), "VN0407");
+//! assert_eq!(finding.path.as_str(), "/network/route[1]/@gateway");
+//! assert_eq!(finding.message, "the gateway `10.21.0.2` is in none of the network's own subnets");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the hundred of their
+//! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, 6 the host.
+
+mod collision;
+mod dhcp;
+mod dns;
+mod finding;
+mod forward;
+mod host;
+mod ip;
+mod lease;
+mod network;
+mod reservation;
+mod route;
+mod rules;
+mod subnets;
+mod words;
+
+use vnet_types::Inventory;
+use vnet_xml::{Network, Path};
+
+pub use finding::{Finding, Related};
+pub use rules::RULES;
+
+/// Finds everything that is wrong with a definition by itself, in the order of the document.
+pub fn check(network: &Network) -> Vec<Finding> {
+    let root = Path::root("network");
+    let subjects = [network::check, forward::check, dns::check, ip::check, dhcp::check, route::check];
+    finding::in_document_order(subjects.into_iter().flat_map(|check| check(network, &root)).collect())
+}
+
+/// Finds everything on a host that is in the definition's way, in the order of the document.
+///
+/// What belongs to the network itself, by its entry in [`Inventory::networks`], is not in the way. An inventory
+/// without any link is a host that nothing is known of.
+pub fn check_against(network: &Network, inventory: &Inventory) -> Vec<Finding> {
+    finding::in_document_order(host::check(network, &Path::root("network"), inventory))
+}

@@ -1,0 +1,150 @@
+//! Addresses and routes of a host that a network's subnets and static routes run into.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use vnet_types::{Address, InterfaceName, Inventory, IpNet, Ipv4Net, Ipv6Net, Route};
+use vnet_xml::{Network, Path};
+
+use crate::finding::Finding;
+use crate::rules;
+use crate::subnets::{ips, overlap};
+
+/// Something of the host that has a part of the address space.
+#[derive(Clone, Copy)]
+enum Taken<'h> {
+    Address(&'h InterfaceName, &'h Address),
+    Route(&'h Route),
+}
+
+pub(crate) fn check(
+    network: &Network,
+    root: &Path,
+    inventory: &Inventory,
+    own_bridge: Option<&InterfaceName>,
+) -> Vec<Finding> {
+    let foreign = |link: &InterfaceName| Some(link) != own_bridge;
+    let routes: Vec<_> = inventory.routes.iter().filter(|route| foreign(&route.link)).collect();
+    let addresses = inventory.addresses.iter().filter(|(link, _)| foreign(link));
+    // An address says more than the kernel's route for its subnet: it comes first.
+    let taken: Vec<_> = addresses
+        .map(|(link, address)| Taken::Address(link, address))
+        .chain(routes.iter().copied().map(Taken::Route))
+        .filter(|taken| counts(taken.net()))
+        .collect();
+    let mut findings = subnets(network, root, &taken);
+    findings.extend(static_routes(network, root, &routes));
+    findings
+}
+
+impl Taken<'_> {
+    fn net(self) -> IpNet {
+        match self {
+            Self::Address(_, address) => address.net.trunc(),
+            Self::Route(route) => route.destination.trunc(),
+        }
+    }
+}
+
+/// In the words of ip(8).
+impl fmt::Display for Taken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(link, address) => {
+                let family = if address.net.addr().is_ipv4() { "inet" } else { "inet6" };
+                write!(f, "`{family} {address} dev {link}`")
+            }
+            Self::Route(route) => write!(f, "`{route}`"),
+        }
+    }
+}
+
+/// Default routes are there for everything else, and every link has link-local and multicast addresses.
+fn counts(net: IpNet) -> bool {
+    let shared = match net {
+        IpNet::V4(v4) => v4.addr().is_link_local() || v4.addr().is_multicast() || v4.addr().is_loopback(),
+        IpNet::V6(v6) => v6.addr().is_unicast_link_local() || v6.addr().is_multicast() || v6.addr().is_loopback(),
+    };
+    net.prefix_len() > 0 && !shared
+}
+
+fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, ip) in ips(network, root) {
+        let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
+        // Of several, the one that is most alike is the plainest.
+        let closeness = |taken: &&Taken<'_>| taken.net().prefix_len().abs_diff(net.prefix_len());
+        let Some(conflict) = taken.iter().filter(|taken| overlap(taken.net(), net)).min_by_key(closeness) else {
+            continue;
+        };
+        let relation = match conflict.net() {
+            other if other == net => "is in use on this host".to_owned(),
+            other if other.contains(&net) => format!("is part of {other}, which is in use on this host"),
+            other => format!("contains {other}, which is in use on this host"),
+        };
+        let message = format!("the subnet {net} {relation}: {conflict}");
+        let finding = Finding::new(rules::HOST_SUBNET_IN_USE, path.attribute("address"), message);
+        findings.push(finding.help(match free(net, network, taken) {
+            Some(free) => format!("choose a subnet that is free, such as {free}"),
+            None => "choose a subnet that is free".to_owned(),
+        }));
+    }
+    findings
+}
+
+/// A private subnet of the same size (RFC 1918, RFC 4193) that nothing has a part of.
+fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
+    let is_free = |candidate: &IpNet| {
+        !taken.iter().any(|taken| overlap(taken.net(), *candidate))
+            && !network.ips.iter().filter_map(|ip| ip.net()).any(|own| overlap(own.trunc(), *candidate))
+    };
+    let prefix = like.prefix_len();
+    let blocks: &[IpNet] = match like {
+        IpNet::V4(_) => &[
+            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16)),
+            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12)),
+            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8)),
+        ],
+        IpNet::V6(_) => &[IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0), 16))],
+    };
+    // The first hundred are where other software looks as well.
+    let candidates =
+        |block: &IpNet| block.subnets(prefix).into_iter().flat_map(|nets| nets.skip(1).step_by(10).take(256));
+    blocks.iter().flat_map(candidates).find(is_free)
+}
+
+fn static_routes(network: &Network, root: &Path, existing: &[&Route]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, route) in network.routes.iter().enumerate() {
+        let Some(net) = route.net().filter(|net| net.trunc() == *net) else { continue };
+        let metric = route.metric.unwrap_or(1);
+        let path = root.nth("route", index).attribute("address");
+        if let Some(same) = existing.iter().find(|other| other.destination == net && other.metric == metric) {
+            let message = format!("this host has a route to {net} with the metric {metric} already: `{same}`");
+            let finding = Finding::new(rules::HOST_ROUTE_EXISTS, path, message);
+            findings.push(finding.help(free_metric(net, metric, existing)));
+            continue;
+        }
+        let overlaps = |other: &&&Route| counts(net) && counts(other.destination) && overlap(other.destination, net);
+        let closeness = |other: &&&Route| other.destination.prefix_len().abs_diff(net.prefix_len());
+        let Some(other) = existing.iter().filter(overlaps).min_by_key(closeness) else { continue };
+        let message = match other.destination == net {
+            true => format!("this host reaches {net} another way as well: `{other}`"),
+            false => format!("the route to {net} overlaps a route of this host: `{other}`"),
+        };
+        let finding = Finding::new(rules::HOST_ROUTE_OVERLAPS, path, message);
+        findings.push(finding.help(match other.destination == net {
+            true => "of the two, the one with the smaller metric is used",
+            false => "of the two, the one to the smaller network is used",
+        }));
+    }
+    findings
+}
+
+fn free_metric(net: IpNet, metric: u32, existing: &[&Route]) -> String {
+    let used = |metric: &u32| existing.iter().any(|other| other.destination == net && other.metric == *metric);
+    match (metric.saturating_add(1)..u32::MAX).find(|metric| !used(metric)) {
+        Some(free) => format!("delete that one, or write `metric='{free}'` to use this one when it is gone"),
+        None => "delete that one".to_owned(),
+    }
+}

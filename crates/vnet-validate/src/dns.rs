@@ -1,0 +1,162 @@
+//! `<domain>` and `<dns>`: the names that the network's DNS server knows.
+
+use vnet_xml::network::{Dns, DnsHost, Domain, Forwarder, Srv, Txt};
+use vnet_xml::{Network, Path};
+
+use crate::finding::Finding;
+use crate::{rules, words};
+
+/// The longest service of an SRV record that libvirt takes, in bytes.
+const LONGEST_SERVICE: usize = 482;
+
+pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(found) = &network.domain {
+        findings.extend(domain(found, &root.element("domain")));
+    }
+    if let Some(dns) = &network.dns {
+        let path = root.element("dns");
+        findings.extend(disabled(dns, &path).or_else(|| unheard(network, dns, &path)));
+        findings.extend(records(dns, &path));
+    }
+    findings
+}
+
+fn domain(domain: &Domain, path: &Path) -> Vec<Finding> {
+    let name = words::name(path.attribute("name"), "the domain", &domain.name);
+    let register = (domain.register == Some(true) && domain.local_only != Some(true)).then(|| {
+        let message = "only a domain that is answered here alone can be registered with the host's resolver";
+        Finding::new(rules::DOMAIN_REGISTER, path.attribute("register"), message)
+            .help("add `localOnly='yes'`, or leave `register` out")
+    });
+    name.into_iter().chain(register).collect()
+}
+
+/// The first of the elements in `<dns>`, which do nothing when nobody answers.
+fn first_record(dns: &Dns, path: &Path) -> Option<Path> {
+    let counts = [
+        ("forwarder", dns.forwarders.len()),
+        ("txt", dns.txts.len()),
+        ("srv", dns.srvs.len()),
+        ("host", dns.hosts.len()),
+    ];
+    let (name, _) = counts.into_iter().find(|(_, count)| *count > 0)?;
+    Some(path.nth(name, 0))
+}
+
+fn disabled(dns: &Dns, path: &Path) -> Option<Finding> {
+    let record = first_record(dns, path).filter(|_| dns.enable == Some(false))?;
+    let message = "DNS is disabled, yet there are records or forwarders for it";
+    let finding = Finding::new(rules::DNS_DISABLED_WITH_RECORDS, path.attribute("enable"), message);
+    Some(finding.related(record, "the first is here").help("write `enable='yes'`, or leave `<dns>` without children"))
+}
+
+fn unheard(network: &Network, dns: &Dns, path: &Path) -> Option<Finding> {
+    first_record(dns, path).filter(|_| network.ips.is_empty())?;
+    let message = "nobody answers DNS queries in a network without an `<ip>`";
+    let finding = Finding::new(rules::DNS_WITHOUT_IP, path.clone(), message);
+    Some(finding.help("add an `<ip>` for the bridge, or leave `<dns>` out"))
+}
+
+fn records(dns: &Dns, path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, record) in dns.forwarders.iter().enumerate() {
+        findings.extend(forwarder(record, &path.nth("forwarder", index)));
+    }
+    for (index, record) in dns.txts.iter().enumerate() {
+        findings.extend(txt(record, &path.nth("txt", index)));
+    }
+    for (index, record) in dns.srvs.iter().enumerate() {
+        findings.extend(srv(record, &path.nth("srv", index)));
+    }
+    for (index, record) in dns.hosts.iter().enumerate() {
+        findings.extend(host(record, &path.nth("host", index)));
+    }
+    findings
+}
+
+fn forwarder(forwarder: &Forwarder, path: &Path) -> Option<Finding> {
+    match forwarder {
+        Forwarder { domain: None, addr: None, .. } => {
+            let message = "the forwarder says neither which domain nor which server";
+            let finding = Finding::new(rules::DNS_FORWARDER_EMPTY, path.clone(), message);
+            Some(finding.help("write `addr` for a server, `domain` for a domain, or both"))
+        }
+        Forwarder { domain: Some(domain), .. } => words::name(path.attribute("domain"), "the domain", domain),
+        Forwarder { .. } => None,
+    }
+}
+
+fn txt(txt: &Txt, path: &Path) -> Vec<Finding> {
+    let name = match txt.name.chars().find(|c| matches!(c, ' ' | ',')) {
+        Some(character) => {
+            let message = format!("the name {:?} of a TXT record has the character {character:?}", txt.name);
+            let instead = txt.name.replace([' ', ','], "-");
+            let finding = Finding::new(rules::DNS_TXT_NAME, path.attribute("name"), message);
+            Some(finding.help(format!("write for example `name='{instead}'`")))
+        }
+        None => words::name(path.attribute("name"), "the record's name", &txt.name),
+    };
+    let value = words::text(path.attribute("value"), "the record's value", &txt.value);
+    name.into_iter().chain(value).collect()
+}
+
+fn srv(srv: &Srv, path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(srv_word(srv, path));
+    let names = [("domain", &srv.domain), ("target", &srv.target)];
+    for (attribute, value) in names {
+        let what = format!("the record's {attribute}");
+        findings.extend(value.as_ref().and_then(|value| words::name(path.attribute(attribute), &what, value)));
+    }
+    let numbers = [("port", srv.port), ("priority", srv.priority), ("weight", srv.weight)];
+    let needless = numbers.iter().find(|(_, number)| number.is_some()).filter(|_| srv.target.is_none());
+    if let Some((attribute, _)) = needless {
+        let message = format!("the SRV record has a {attribute}, but no target that it is about");
+        let finding = Finding::new(rules::DNS_SRV_WITHOUT_TARGET, path.attribute(attribute), message);
+        findings.push(finding.help(format!("add `target='host.example.com'`, or leave `{attribute}` out")));
+    } else if srv.port == Some(0) {
+        let finding = Finding::new(rules::DNS_SRV_PORT_ZERO, path.attribute("port"), "no service has the port 0");
+        findings.push(finding.help("write 1 to 65535"));
+    }
+    findings
+}
+
+/// The service and the protocol become labels of the record's name, behind a `_`.
+fn srv_word(srv: &Srv, path: &Path) -> Vec<Finding> {
+    let words = [
+        (rules::DNS_SRV_SERVICE, "service", &srv.service, "_-+/*", "ldap"),
+        (rules::DNS_SRV_PROTOCOL, "protocol", &srv.protocol, "-+/", "tcp"),
+    ];
+    let check = |(rule, attribute, value, special, example): (_, &str, &String, &str, &str)| {
+        let odd = value.chars().find(|c| !c.is_ascii_alphanumeric() && !special.contains(*c));
+        let message = match odd {
+            _ if value.is_empty() => format!("the {attribute} of an SRV record is empty"),
+            Some(character) => format!("the {attribute} {value:?} of an SRV record has the character {character:?}"),
+            None if attribute == "service" && value.len() > LONGEST_SERVICE => {
+                format!("the service of an SRV record is {} bytes long, the limit is {LONGEST_SERVICE}", value.len())
+            }
+            None => return None,
+        };
+        let help = format!("write it without underscore and domain, for example `{attribute}='{example}'`");
+        Some(Finding::new(rule, path.attribute(attribute), message).help(help))
+    };
+    words.into_iter().filter_map(check).collect()
+}
+
+fn host(host: &DnsHost, path: &Path) -> Vec<Finding> {
+    if host.hostnames.is_empty() {
+        let message = format!("the address `{}` is given no name", host.ip);
+        let finding = Finding::new(rules::DNS_HOST_WITHOUT_NAME, path.clone(), message);
+        return vec![finding.help("add `<hostname>name</hostname>`")];
+    }
+    let check = |(index, name): (usize, &String)| {
+        let path = path.nth("hostname", index);
+        if name.is_empty() {
+            let finding = Finding::new(rules::DNS_HOST_WITHOUT_NAME, path, format!("a name of `{}` is empty", host.ip));
+            return Some(finding.help("write a name, or leave `<hostname>` out"));
+        }
+        words::name(path, "the name", name)
+    };
+    host.hostnames.iter().enumerate().filter_map(check).collect()
+}

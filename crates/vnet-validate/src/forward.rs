@@ -1,0 +1,156 @@
+//! `<forward>`: how guests reach beyond their network.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use vnet_types::AddressRange;
+use vnet_xml::network::{Forward, ForwardMode, Nat};
+use vnet_xml::{BridgeName, Network, Path};
+
+use crate::finding::Finding;
+use crate::rules;
+
+/// The most addresses to translate to.
+const LARGEST_NAT_RANGE: u128 = 65_536;
+
+pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+    let Some(forward) = &network.forward else { return Vec::new() };
+    let path = root.element("forward");
+    let mut findings = Vec::new();
+    findings.extend(without_ip(network, forward, &path));
+    findings.extend(mode_none(forward, &path));
+    findings.extend(interfaces(network, forward, &path, root));
+    if let Some(found) = &forward.nat {
+        findings.extend(nat(network, forward, found, &path.element("nat")));
+    }
+    findings
+}
+
+/// The element that names a forward interface. The first one may be the attribute of `<forward>`.
+pub(crate) fn interface_path(forward: &Path, index: usize) -> Path {
+    match index {
+        0 => forward.attribute("dev"),
+        _ => forward.nth("interface", index).attribute("dev"),
+    }
+}
+
+fn without_ip(network: &Network, forward: &Forward, path: &Path) -> Option<Finding> {
+    let mode = match forward.mode {
+        ForwardMode::Nat => "nat",
+        ForwardMode::Route => "route",
+        ForwardMode::None | ForwardMode::Open => return None,
+    };
+    if !network.ips.is_empty() {
+        return None;
+    }
+    let message = format!("mode `{mode}` needs a subnet, but the network has no `<ip>`");
+    let finding = Finding::new(rules::FORWARD_WITHOUT_IP, path.attribute("mode"), message);
+    Some(finding.help("add `<ip address='192.168.100.1' prefix='24'/>`, or leave `<forward>` out"))
+}
+
+fn mode_none(forward: &Forward, path: &Path) -> Option<Finding> {
+    if forward.mode != ForwardMode::None {
+        return None;
+    }
+    let message = "mode `none` is the same as no `<forward>`; libvirt reads it, but its schema refuses it";
+    let finding = Finding::new(rules::FORWARD_MODE_NONE, path.attribute("mode"), message);
+    Some(finding.help("leave `<forward>` out for an isolated network"))
+}
+
+fn interfaces(network: &Network, forward: &Forward, path: &Path, root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut first = HashMap::new();
+    for (index, interface) in forward.interfaces.iter().enumerate() {
+        let other = *first.entry(interface).or_insert(index);
+        if other != index {
+            let message = format!("the interface `{interface}` is listed twice");
+            let finding = Finding::new(rules::FORWARD_INTERFACE_TWICE, interface_path(path, index), message);
+            let finding = finding.related(interface_path(path, other), "the first one is here");
+            findings.push(finding.help("leave one of them out"));
+        }
+    }
+    let one = forward.interfaces.first();
+    match forward.mode {
+        ForwardMode::Nat | ForwardMode::Route if first.len() > 1 => {
+            let message = format!("traffic can be forwarded through one interface, but {} are listed", first.len());
+            let finding = Finding::new(rules::FORWARD_TOO_MANY_INTERFACES, interface_path(path, 1), message);
+            let help = one.map(|one| format!("keep `dev='{one}'` alone, or name none to allow any"));
+            findings.push(finding.help(help.unwrap_or_default()));
+        }
+        ForwardMode::Open => findings.extend(one.map(|one| {
+            let message = format!("mode `open` has no firewall rules that could keep traffic to `{one}`");
+            let finding = Finding::new(rules::FORWARD_OPEN_WITH_INTERFACE, interface_path(path, 0), message);
+            finding.help("leave the interface out, or write `mode='route'`")
+        })),
+        ForwardMode::None | ForwardMode::Nat | ForwardMode::Route => {}
+    }
+    let own = network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref());
+    if let Some(BridgeName::Fixed(own)) = own
+        && let Some(index) = forward.interfaces.iter().position(|interface| interface == own)
+    {
+        let message = format!("traffic cannot leave through `{own}`: it is the network's own bridge");
+        let finding = Finding::new(rules::FORWARD_THROUGH_OWN_BRIDGE, interface_path(path, index), message);
+        let finding = finding.related(root.element("bridge").attribute("name"), "the bridge is named here");
+        findings.push(finding.help("write the interface that leads outside, or name none to allow any"));
+    }
+    findings
+}
+
+fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &Path) -> Vec<Finding> {
+    if forward.mode != ForwardMode::Nat {
+        let finding = Finding::new(rules::NAT_OUTSIDE_MODE_NAT, path.clone(), "`<nat>` is for mode `nat` only");
+        return vec![finding.help("write `mode='nat'`, or leave `<nat>` out")];
+    }
+    let mut findings = Vec::new();
+    findings.extend(nat.addresses.and_then(|range| nat_addresses(range, &path.element("address"))));
+    findings.extend(nat_ports(nat, &path.element("port")));
+    // Without any subnet something else is wrong.
+    let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
+    if nat.ipv6 == Some(true) && !has_ipv6 && !network.ips.is_empty() {
+        let message = "IPv6 is to be translated, but the network has no IPv6 subnet";
+        let finding = Finding::new(rules::NAT_IPV6_WITHOUT_SUBNET, path.attribute("ipv6"), message);
+        findings.push(finding.help("add `<ip family='ipv6' address='fd00:100::1' prefix='64'/>`, or leave `ipv6` out"));
+    }
+    findings
+}
+
+fn nat_addresses(range: AddressRange, path: &Path) -> Option<Finding> {
+    let (start, end) = match (range.start(), range.end()) {
+        (IpAddr::V4(start), IpAddr::V4(end)) => (start, end),
+        (start, _) => {
+            let message = format!("guests cannot be given the IPv6 address `{start}` outside: only IPv4 addresses");
+            let finding = Finding::new(rules::NAT_ADDRESS_FAMILY, path.attribute("start"), message);
+            return Some(
+                finding.help("write IPv4 addresses; `<nat ipv6='yes'>` translates IPv6 to the host's own address"),
+            );
+        }
+    };
+    let count = u128::from(end.to_bits() - start.to_bits()) + 1;
+    if count <= LARGEST_NAT_RANGE {
+        return None;
+    }
+    let message = format!("{count} addresses to translate to are too many, the limit is {LARGEST_NAT_RANGE}");
+    let finding = Finding::new(rules::NAT_ADDRESS_RANGE_TOO_LARGE, path.attribute("end"), message);
+    let last = std::net::Ipv4Addr::from(start.to_bits() + 0xffff);
+    Some(finding.help(format!("write `end='{last}'` or less")))
+}
+
+fn nat_ports(nat: &Nat, path: &Path) -> Option<Finding> {
+    let ports = nat.ports?;
+    if ports.start() == 0 {
+        let finding = Finding::new(rules::NAT_PORT_ZERO, path.attribute("start"), "no connection can have the port 0");
+        return Some(finding.help(match ports.end() {
+            0 => "leave `<port>` out: then the ports are 1024 to 65535".to_owned(),
+            end => format!("write `start='{}'`", if end > 1024 { 1024 } else { 1 }),
+        }));
+    }
+    if ports.start() == ports.end() {
+        let message =
+            format!("with the one port {}, guests can have one connection at a time to each place", ports.end());
+        let finding = Finding::new(rules::NAT_SINGLE_PORT, path.attribute("end"), message);
+        return Some(
+            finding.help("write a range, for example `start='1024' end='65535'`; libvirt does not start with one port"),
+        );
+    }
+    None
+}

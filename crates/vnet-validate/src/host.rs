@@ -1,0 +1,137 @@
+//! What a host has in the way of a network: names, devices. See `collision` for addresses and routes.
+
+use vnet_types::{InterfaceName, Inventory, KnownNetwork};
+use vnet_xml::network::{Forward, ForwardMode};
+use vnet_xml::{BridgeName, BridgeTemplate, Network, Path};
+
+use crate::finding::Finding;
+use crate::forward::interface_path;
+use crate::{collision, rules};
+
+pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
+    let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
+    let own_bridge = own.map(|known| &known.bridge);
+    let mut findings = collision::check(network, root, inventory, own_bridge);
+    findings.extend(identity(network, root, inventory, own));
+    findings.extend(bridge_name(network, root, inventory, own_bridge));
+    // Every host has a link; without one nothing is known of it.
+    if !inventory.links.is_empty() {
+        findings.extend(ipv6(network, root, inventory));
+        findings.extend(forward_interfaces(network, root, inventory));
+        findings.extend(default_route(network, root, inventory));
+    }
+    findings
+}
+
+fn identity(network: &Network, root: &Path, inventory: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {
+    let uuid = network.uuid?;
+    let path = root.element("uuid");
+    if let Some(known) = own.and_then(|known| known.uuid).filter(|known| *known != uuid) {
+        let message = format!("the network `{}` runs already, with the UUID `{known}`", network.name);
+        let finding = Finding::new(rules::HOST_NAME_TAKEN, path, message);
+        return Some(
+            finding.help(format!("write `<uuid>{known}</uuid>` or leave it out, or give this one another name")),
+        );
+    }
+    let same = |known: &&KnownNetwork| known.uuid == Some(uuid) && known.name.as_str() != network.name;
+    let other = inventory.networks.iter().find(same)?;
+    let message = format!("the network `{}`, which runs, has the UUID `{uuid}` already", other.name);
+    let finding = Finding::new(rules::HOST_UUID_TAKEN, path, message);
+    Some(finding.help("leave `<uuid>` out; to rename a network, stop it first"))
+}
+
+fn bridge_name(
+    network: &Network,
+    root: &Path,
+    inventory: &Inventory,
+    own_bridge: Option<&InterfaceName>,
+) -> Option<Finding> {
+    let path = root.element("bridge").attribute("name");
+    let taken = |name: &InterfaceName| {
+        let link = || inventory.links.iter().any(|link| link.name == *name);
+        Some(name) != own_bridge && (link() || inventory.networks.iter().any(|known| known.bridge == *name))
+    };
+    let free = |template: &BridgeTemplate| {
+        (0..BridgeTemplate::LIMIT).filter_map(|number| template.with(number)).find(|name| !taken(name))
+    };
+    let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref()) {
+        Some(BridgeName::Fixed(name)) => {
+            if !taken(name) {
+                return None;
+            }
+            let user = inventory.networks.iter().find(|known| known.bridge == *name);
+            let message = match user {
+                Some(known) => format!("the network `{}` has the bridge `{name}` already", known.name),
+                None => format!("this host has an interface `{name}` already, which is not this network's"),
+            };
+            let help = match free(&BridgeTemplate::virbr()) {
+                Some(free) => format!("write `name='{free}'`, or `virbr%d` for the first that is free"),
+                None => "write a name that is free".to_owned(),
+            };
+            return Some(Finding::new(rules::HOST_BRIDGE_NAME_TAKEN, path, message).help(help));
+        }
+        Some(BridgeName::Template(template)) => template.clone(),
+        None => BridgeTemplate::virbr(),
+    };
+    if own_bridge.is_some() || free(&template).is_some() {
+        return None;
+    }
+    let message = format!("this host has an interface for every number of `{}`", BridgeName::Template(template));
+    Some(Finding::new(rules::HOST_NO_FREE_BRIDGE_NAME, path, message).help("write another template, or a name"))
+}
+
+fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let index = network.ips.iter().position(|ip| ip.address.is_ipv6()).filter(|_| !inventory.ipv6)?;
+    let path = root.nth("ip", index).attribute("address");
+    let message = format!("this host's kernel has no IPv6, so no bridge can have `{}`", network.ips[index].address);
+    let finding = Finding::new(rules::HOST_WITHOUT_IPV6, path, message);
+    Some(finding.help("leave the IPv6 `<ip>` out, or start the kernel without `ipv6.disable=1`"))
+}
+
+fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
+    let Some(forward) = &network.forward else { return Vec::new() };
+    let element = root.element("forward");
+    let mut findings = Vec::new();
+    for (index, interface) in forward.interfaces.iter().enumerate() {
+        let path = interface_path(&element, index);
+        let Some(link) = inventory.links.iter().find(|link| link.name == *interface) else {
+            let message = format!("this host has no interface `{interface}` yet");
+            let finding = Finding::new(rules::HOST_FORWARD_INTERFACE_MISSING, path, message);
+            findings.push(finding.help("the network starts without it; traffic flows once it is there"));
+            continue;
+        };
+        if let (Some(mtu), Some(outside)) = (network.mtu, link.mtu)
+            && mtu > outside
+        {
+            let message =
+                format!("an MTU of {mtu} bytes is more than the {outside} of `{interface}`, where traffic leaves");
+            let mtu_path = root.element("mtu").attribute("size");
+            let finding = Finding::new(rules::HOST_MTU_LARGER_THAN_FORWARD, mtu_path, message);
+            let finding = finding.related(path, "the interface is named here");
+            findings.push(finding.help(format!("write `size='{outside}'`, or raise the MTU of `{interface}`")));
+        }
+    }
+    findings
+}
+
+/// Translated traffic goes where the host's own goes.
+fn default_route(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let forward = network.forward.as_ref().filter(|forward| forward.mode == ForwardMode::Nat)?;
+    let translates = |ipv6: bool| !ipv6 || translates_ipv6(forward);
+    let translated = |ipv6: bool| translates(ipv6) && network.ips.iter().any(|ip| ip.address.is_ipv6() == ipv6);
+    let leads_out = |ipv6: bool| {
+        let mut routes = inventory.routes.iter().map(|route| route.destination);
+        routes.any(|destination| destination.prefix_len() == 0 && destination.addr().is_ipv6() == ipv6)
+    };
+    let families = [false, true].map(|ipv6| (translated(ipv6), leads_out(ipv6)));
+    if !families.iter().any(|(wanted, _)| *wanted) || families.contains(&(true, true)) {
+        return None;
+    }
+    let message = "this host has no default route, so guests reach no further than the host's own networks";
+    let finding = Finding::new(rules::HOST_WITHOUT_DEFAULT_ROUTE, root.element("forward").attribute("mode"), message);
+    Some(finding.help("the network starts without it; traffic flows once there is one"))
+}
+
+fn translates_ipv6(forward: &Forward) -> bool {
+    forward.nat.as_ref().is_some_and(|nat| nat.ipv6 == Some(true))
+}

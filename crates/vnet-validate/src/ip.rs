@@ -1,0 +1,173 @@
+//! `<ip>`: the subnets of a network and the bridge's address in each.
+
+use std::net::IpAddr;
+
+use vnet_types::{Family, IpNet, contiguous_prefix};
+use vnet_xml::network::{Ip, Mask};
+use vnet_xml::{Network, Path};
+
+use crate::finding::Finding;
+use crate::subnets::{hosts, ips, mask_path, overlapping, reserved};
+use crate::{rules, words};
+
+pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, ip) in ips(network, root) {
+        findings.extend(family(ip, &path));
+        findings.extend(size(ip, &path).or_else(|| address(ip, &path)));
+        findings.extend(tftp(ip, &path));
+        findings.extend(ptr_zone(ip, &path));
+    }
+    findings.extend(overlaps(network, root));
+    findings
+}
+
+fn family(ip: &Ip, path: &Path) -> Option<Finding> {
+    let actual = Family::of(ip.address);
+    if ip.family.unwrap_or(Family::Ipv4) == actual {
+        return None;
+    }
+    let message = match ip.family {
+        Some(written) => format!("the family is {written}, but the address `{}` is {actual}", ip.address),
+        None => format!("the address `{}` is {actual}, but without a family it has to be ipv4", ip.address),
+    };
+    let path = path.attribute(if ip.family.is_some() { "family" } else { "address" });
+    Some(Finding::new(rules::IP_FAMILY, path, message).help(format!("write `family='{actual}'`")))
+}
+
+/// Has the subnet a size, and does the definition say it?
+fn size(ip: &Ip, path: &Path) -> Option<Finding> {
+    let at = mask_path(path, ip.mask);
+    let bits = Family::of(ip.address).bits();
+    match ip.mask {
+        Some(Mask::Netmask(netmask)) if ip.address.is_ipv6() => {
+            let message = format!("an IPv6 subnet has a prefix, not the netmask `{netmask}`");
+            Some(Finding::new(rules::IP_NETMASK, at, message).help("write `prefix='64'`"))
+        }
+        Some(Mask::Netmask(netmask)) if contiguous_prefix(netmask).is_none() => Some(
+            Finding::new(rules::IP_NETMASK, at, format!("the netmask `{netmask}` has holes")).help(no_holes(netmask)),
+        ),
+        Some(Mask::Prefix(prefix)) if prefix > bits.into() => {
+            let message = format!("the prefix {prefix} is longer than an {} address", Family::of(ip.address));
+            let usual = if ip.address.is_ipv4() { 24 } else { 64 };
+            let help = format!("write 1 to {bits}, for example `prefix='{usual}'`");
+            Some(Finding::new(rules::IP_PREFIX_TOO_LONG, at, message).help(help))
+        }
+        Some(Mask::Prefix(1..) | Mask::Netmask(_)) => None,
+        Some(Mask::Prefix(0)) | None => by_class(ip, at),
+    }
+}
+
+fn by_class(ip: &Ip, at: Path) -> Option<Finding> {
+    let IpAddr::V4(address) = ip.address else { return None };
+    // Not an address that anything can have: that is what is wrong then.
+    if address.is_unspecified() {
+        return None;
+    }
+    match ip.net() {
+        None => {
+            let message =
+                format!("the address `{address}` has neither netmask nor prefix, and its class has no default");
+            Some(Finding::new(rules::IP_PREFIX_MISSING, at, message).help("write a unicast address and `prefix='24'`"))
+        }
+        Some(net) => {
+            let message =
+                format!("without netmask or prefix, `{address}` makes the whole of {} the subnet", net.trunc());
+            let help =
+                format!("say how large it is: `prefix='24'`, or `prefix='{}'` if that is meant", net.prefix_len());
+            Some(Finding::new(rules::IP_PREFIX_BY_CLASS, at, message).help(help))
+        }
+    }
+}
+
+/// The contiguous netmask that a netmask with holes was probably meant to be.
+pub(crate) fn no_holes(netmask: std::net::Ipv4Addr) -> String {
+    let ones = netmask.to_bits().leading_ones().max(1);
+    let instead = std::net::Ipv4Addr::from(u32::MAX << (32 - ones));
+    format!("the one bits of a netmask stand together on the left: `{instead}` is prefix {ones}")
+}
+
+/// Can a bridge have the address?
+fn address(ip: &Ip, path: &Path) -> Option<Finding> {
+    let net = ip.net()?;
+    let address = ip.address;
+    let at = path.attribute("address");
+    let what = if address.is_multicast() {
+        "a multicast address"
+    } else if address.is_unspecified() {
+        "no address"
+    } else if address.is_loopback() {
+        "a loopback address"
+    } else if let Some(what) = reserved(net, address) {
+        let message = format!("the bridge cannot have `{address}`: it is the {what} of {}", net.trunc());
+        let (first, _) = hosts(net);
+        let help = format!("write an address of a host in the subnet, such as `{first}`");
+        return Some(Finding::new(rules::IP_ADDRESS_NOT_A_HOST, at, message).help(help));
+    } else {
+        return anycast(net, at);
+    };
+    let message = format!("the bridge cannot have `{address}`: it is {what}");
+    let help = format!("write an address for private use, such as `{}`", private(address));
+    Some(Finding::new(rules::IP_ADDRESS_NOT_A_HOST, at, message).help(help))
+}
+
+fn anycast(net: IpNet, at: Path) -> Option<Finding> {
+    if net.addr().is_ipv4() || net.prefix_len() >= 127 || net.trunc() != net {
+        return None;
+    }
+    let message = format!("`{}` is the anycast address of all routers of {net}", net.addr());
+    let help = format!("write an address of one host, such as `{}`", hosts(net).0);
+    Some(Finding::new(rules::IP_ADDRESS_ANYCAST, at, message).help(help))
+}
+
+fn private(like: IpAddr) -> &'static str {
+    if like.is_ipv4() { "192.168.100.1" } else { "fd00:100::1" }
+}
+
+fn tftp(ip: &Ip, path: &Path) -> Option<Finding> {
+    let root = ip.tftp_root.as_ref()?;
+    let element = path.element("tftp");
+    if ip.address.is_ipv6() {
+        let finding = Finding::new(rules::IP_TFTP_FAMILY, element, "TFTP is for IPv4 subnets only");
+        return Some(finding.help("move `<tftp>` to an IPv4 `<ip>`, or leave it out"));
+    }
+    words::field(element.attribute("root"), "the TFTP root", root)
+}
+
+/// Reverse zones are cut at whole octets and nibbles of an address.
+fn ptr_zone(ip: &Ip, path: &Path) -> Option<Finding> {
+    if ip.local_ptr != Some(true) {
+        return None;
+    }
+    let net = ip.net()?;
+    let (step, last) = if net.addr().is_ipv4() { (8, 24) } else { (4, 124) };
+    let prefix = net.prefix_len();
+    if prefix % step == 0 && (step..=last).contains(&prefix) {
+        return None;
+    }
+    let message = format!("there is no reverse DNS zone for just {}", net.trunc());
+    let nearest = (prefix / step * step).clamp(step, last);
+    let finding = Finding::new(rules::IP_PTR_ZONE, path.attribute("localPtr"), message);
+    let help =
+        format!("leave `localPtr` out, or use a prefix of {step}, {}, … {last}, for example {nearest}", 2 * step);
+    Some(finding.help(help))
+}
+
+fn overlaps(network: &Network, root: &Path) -> Vec<Finding> {
+    let span = |ip: &Ip| {
+        // The class of an address decides for want of something better: what it overlaps is another question.
+        let net = ip.net().filter(|net| net.prefix_len() > 0)?;
+        Some((net.network(), net.broadcast()))
+    };
+    let spans: Vec<_> = network.ips.iter().map(span).collect();
+    let finding = |(index, other): (usize, usize)| {
+        let net = |index: usize| network.ips[index].net().map(|net| net.trunc());
+        let (net, other_net) = (net(index)?, net(other)?);
+        let message = format!("the subnet {net} overlaps {other_net}, another subnet of this network");
+        let path = root.nth("ip", index).attribute("address");
+        let finding = Finding::new(rules::IP_SUBNETS_OVERLAP, path, message);
+        let finding = finding.related(root.nth("ip", other).attribute("address"), format!("{other_net} is here"));
+        Some(finding.help("give each `<ip>` a subnet of its own"))
+    };
+    overlapping(&spans).into_iter().filter_map(finding).collect()
+}

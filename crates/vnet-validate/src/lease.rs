@@ -1,0 +1,37 @@
+//! `<lease>`: for how long a guest has an address.
+
+use vnet_xml::Path;
+use vnet_xml::network::{Lease, LeaseUnit};
+
+use crate::finding::Finding;
+use crate::rules;
+
+/// dnsmasq grants nothing shorter, in seconds.
+const SHORTEST: u64 = 120;
+
+/// The most seconds that dnsmasq can read.
+const LONGEST: u64 = i32::MAX as u64;
+
+/// Judges the lease of the range or host at `path`. 0 is for ever.
+pub(crate) fn check(lease: Lease, path: &Path) -> Option<Finding> {
+    let (unit, seconds) = match lease.unit {
+        LeaseUnit::Seconds => ("seconds", 1),
+        LeaseUnit::Minutes => ("minutes", 60),
+        LeaseUnit::Hours => ("hours", 3600),
+    };
+    let path = path.element("lease").attribute("expiry");
+    let Lease { expiry, .. } = lease;
+    let total = expiry.saturating_mul(seconds);
+    if expiry != 0 && total < SHORTEST {
+        let message = format!("a lease of {expiry} {unit} is too short, the least is 2 minutes");
+        let least = SHORTEST / seconds;
+        let help = format!("write `expiry='{least}'` or more; 0 is a lease that never ends");
+        return Some(Finding::new(rules::DHCP_LEASE_TOO_SHORT, path, message).help(help));
+    }
+    if total > LONGEST {
+        let message = format!("a lease of {expiry} {unit} is longer than dnsmasq can count");
+        let help = format!("write `expiry='0'` for a lease that never ends, or {} {unit} at most", LONGEST / seconds);
+        return Some(Finding::new(rules::DHCP_LEASE_TOO_LONG, path, message).help(help));
+    }
+    None
+}

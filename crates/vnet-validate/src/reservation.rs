@@ -1,0 +1,173 @@
+//! `<host>` of `<dhcp>`: the addresses that are kept for one guest.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use vnet_types::{Family, MacAddr};
+use vnet_xml::Path;
+use vnet_xml::network::{Dhcp, DhcpHost, Ip};
+
+use crate::finding::Finding;
+use crate::subnets::{hosts, reserved};
+use crate::{lease, rules, words};
+
+pub(crate) fn check(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, host) in dhcp.hosts.iter().enumerate() {
+        let path = path.nth("host", index);
+        findings.extend(identity(ip, host, &path));
+        findings.extend(name(host, &path));
+        findings.extend(address(ip, host, &path));
+        findings.extend(host.lease.and_then(|lease| lease::check(lease, &path)));
+    }
+    findings.extend(clashes(dhcp, path));
+    findings
+}
+
+/// How dnsmasq recognises the guest: by MAC address or name over DHCP, by DUID or name over DHCPv6.
+fn identity(ip: &Ip, host: &DhcpHost, path: &Path) -> Vec<Finding> {
+    let ipv6 = ip.address.is_ipv6();
+    let nobody = |others: &str| {
+        let message = format!("the address `{}` is kept for nobody: neither {others} says for whom", host.ip);
+        Finding::new(rules::DHCP_HOST_INCOMPLETE, path.clone(), message)
+    };
+    let mut findings = Vec::new();
+    match (&host.mac, &host.id) {
+        (Some(_), id) if ipv6 => {
+            let message = "DHCPv6 does not know guests by their MAC address";
+            let finding = Finding::new(rules::DHCP_HOST_MAC_IN_IPV6, path.attribute("mac"), message);
+            let instead =
+                if id.is_some() { "leave `mac` out" } else { "write the guest's DUID as `id`, or its `name`" };
+            findings.push(finding.help(instead));
+        }
+        (None, None) if ipv6 && host.name.is_none() => {
+            findings
+                .push(nobody("`id` nor `name`").help("write the guest's DUID as `id='00:03:00:01:…'`, or its `name`"));
+        }
+        (None, _) if !ipv6 && host.name.is_none() => {
+            findings.push(
+                nobody("`mac` nor `name`").help("write the guest's MAC address as `mac='52:54:00:…'`, or its `name`"),
+            );
+        }
+        (_, Some(_)) if !ipv6 => {
+            let message = "`id` does nothing in an IPv4 subnet: guests are known by `mac` or `name`";
+            let finding = Finding::new(rules::DHCP_HOST_ID_IN_IPV4, path.attribute("id"), message);
+            findings.push(finding.help("leave it out, or move the host to an IPv6 `<ip>`"));
+        }
+        _ => {}
+    }
+    if let Some(mac) = host.mac.as_ref().filter(|mac| !ipv6 && mac.get().is_multicast()) {
+        let message = format!("no guest can have the multicast MAC address `{mac}`");
+        let finding = Finding::new(rules::DHCP_HOST_MAC_NOT_UNICAST, path.attribute("mac"), message);
+        findings.push(finding.help("write the address of the guest's interface; its second digit is even"));
+    }
+    let odd = |c: char| !c.is_ascii_hexdigit() && c != ':';
+    if let Some(id) = host.id.as_ref().filter(|id| id.is_empty() || id.contains(odd)) {
+        let message = format!("the id {id:?} is no DUID: it has other characters than hexadecimal digits and `:`");
+        let message = if id.is_empty() { "the id is empty".to_owned() } else { message };
+        let finding = Finding::new(rules::DHCP_HOST_ID, path.attribute("id"), message);
+        findings.push(finding.help("write the guest's DUID, such as `00:03:00:01:52:54:00:12:34:56`"));
+    }
+    findings
+}
+
+fn name(host: &DhcpHost, path: &Path) -> Option<Finding> {
+    let name = host.name.as_ref()?;
+    let path = path.attribute("name");
+    if name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+        return words::name(path, "the host's name", name);
+    }
+    let message = format!("the host's name {name:?} does not begin with a letter or a digit");
+    Some(Finding::new(rules::DHCP_HOST_NAME, path, message).help("write the name that the guest sends, such as `web1`"))
+}
+
+fn address(ip: &Ip, host: &DhcpHost, path: &Path) -> Option<Finding> {
+    let family = Family::of(ip.address);
+    let at = path.attribute("ip");
+    if Family::of(host.ip) != family {
+        let message = format!("the host's address `{}` is not {family} as the subnet is", host.ip);
+        let finding = Finding::new(rules::DHCP_HOST_FAMILY, at, message);
+        return Some(finding.help(format!("move the host to an `<ip>` of family {}", Family::of(host.ip))));
+    }
+    let net = ip.net()?;
+    let (first, last) = hosts(net);
+    let free = format!("write one of `{first}` to `{last}`");
+    if !net.contains(&host.ip) {
+        let message = format!("the host's address `{}` is outside the subnet {}", host.ip, net.trunc());
+        return Some(Finding::new(rules::DHCP_HOST_OUTSIDE_SUBNET, at, message).help(free));
+    }
+    if let Some(what) = reserved(net, host.ip) {
+        let message = format!("no host can have `{}`: it is the {what} of {}", host.ip, net.trunc());
+        return Some(Finding::new(rules::DHCP_HOST_RESERVED_ADDRESS, at, message).help(free));
+    }
+    if host.ip == ip.address {
+        let message = format!("the host's address `{}` is the bridge's own", host.ip);
+        let subnet = path.parent().and_then(|dhcp| dhcp.parent()).unwrap_or_else(|| path.clone());
+        let finding =
+            Finding::new(rules::DHCP_HOST_RESERVED_ADDRESS, at, message).help(format!("{free}, but not this"));
+        return Some(finding.related(subnet.attribute("address"), "the bridge has it here"));
+    }
+    None
+}
+
+/// What no two hosts may have in common, the plainest mistake first.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    Ip(IpAddr),
+    Mac(MacAddr),
+    Id(String),
+    Name(String),
+}
+
+impl Key {
+    fn all(host: &DhcpHost) -> Vec<Self> {
+        let mac = host.mac.as_ref().map(|mac| Self::Mac(mac.get()));
+        let id = host.id.as_ref().map(|id| Self::Id(id.to_ascii_lowercase()));
+        let name = host.name.as_ref().map(|name| Self::Name(name.to_ascii_lowercase()));
+        [Some(Self::Ip(host.ip)), mac, id, name].into_iter().flatten().collect()
+    }
+
+    fn attribute(&self) -> &'static str {
+        match self {
+            Self::Ip(_) => "ip",
+            Self::Mac(_) => "mac",
+            Self::Id(_) => "id",
+            Self::Name(_) => "name",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(ip) => write!(f, "address `{ip}`"),
+            Self::Mac(mac) => write!(f, "MAC address `{mac}`"),
+            Self::Id(id) => write!(f, "id `{id}`"),
+            Self::Name(name) => write!(f, "name `{name}`"),
+        }
+    }
+}
+
+/// Hosts that have something in common with one before them. A host that is there twice is one mistake.
+fn clashes(dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+    let mut first: HashMap<Key, usize> = HashMap::new();
+    let mut findings = Vec::new();
+    for (index, host) in dhcp.hosts.iter().enumerate() {
+        let keys = Key::all(host);
+        if let Some((key, other)) = keys.iter().find_map(|key| Some((key, *first.get(key)?))) {
+            let (rule, help) = match key {
+                Key::Ip(_) => (rules::DHCP_HOSTS_CLASH, "keep another address for one of them"),
+                Key::Mac(_) | Key::Id(_) => (rules::DHCP_HOSTS_CLASH, "a guest is given one address: leave one out"),
+                Key::Name(_) => (rules::DHCP_HOSTS_SHARE_NAME, "give each its own name, so that DNS knows one address"),
+            };
+            let at = |index| path.nth("host", index).attribute(key.attribute());
+            let finding = Finding::new(rule, at(index), format!("two hosts have the {key}")).help(help);
+            findings.push(finding.related(at(other), "the first one is here"));
+        }
+        for key in keys {
+            first.entry(key).or_insert(index);
+        }
+    }
+    findings
+}

@@ -1,0 +1,192 @@
+//! `<route>`: static routes of the host, through a guest, to networks behind it.
+
+use std::collections::HashMap;
+
+use vnet_types::{Family, IpNet, contiguous_prefix};
+use vnet_xml::network::{Mask, Route};
+use vnet_xml::{Network, Path};
+
+use crate::finding::Finding;
+use crate::ip::no_holes;
+use crate::rules;
+use crate::subnets::{Subnets, hosts, mask_path, reserved};
+
+pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+    let subnets = Subnets::of(network);
+    let mut findings = Vec::new();
+    for (index, route) in network.routes.iter().enumerate() {
+        let path = root.nth("route", index);
+        let families = family(route, &path);
+        if families.is_empty() {
+            findings.extend(gateway(network, &subnets, route, &path, root));
+            findings.extend(destination(route, &path).or_else(|| own_subnet(&subnets, route, &path, root)));
+        }
+        findings.extend(families);
+        findings.extend(metric(route, &path));
+        findings.extend(default_route(route, &path));
+    }
+    findings.extend(duplicates(network, root));
+    findings
+}
+
+fn family(route: &Route, path: &Path) -> Vec<Finding> {
+    let wanted = route.family.unwrap_or(Family::Ipv4);
+    let family = |address| Family::of(address);
+    let says = || match route.family {
+        Some(family) => format!("the family is {family}"),
+        None => "without a family it has to be ipv4".to_owned(),
+    };
+    let (address, gateway) = (family(route.address), family(route.gateway));
+    // Both alike and neither as the family says: then the family is the mistake.
+    if address != wanted {
+        let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
+        let message = format!("the address `{}` is {address}, but {}", route.address, says());
+        let help = match address == gateway {
+            true => format!("write `family='{address}'`"),
+            false => format!("write the {wanted} address of a network, or `family='{address}'` and such a gateway"),
+        };
+        return vec![Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message).help(help)];
+    }
+    if gateway != wanted {
+        let message = format!("the gateway `{}` is {gateway}, but {}", route.gateway, says());
+        let finding = Finding::new(rules::ROUTE_GATEWAY_FAMILY, path.attribute("gateway"), message);
+        return vec![finding.help(format!("write the {wanted} address of a guest"))];
+    }
+    Vec::new()
+}
+
+/// Is it the address of a network?
+fn destination(route: &Route, path: &Path) -> Option<Finding> {
+    let at = mask_path(path, route.mask);
+    let family = Family::of(route.address);
+    match route.mask {
+        Some(Mask::Netmask(netmask)) if family == Family::Ipv6 => {
+            let message = format!("an IPv6 route has a prefix, not the netmask `{netmask}`");
+            return Some(Finding::new(rules::ROUTE_NETMASK, at, message).help("write `prefix='64'`"));
+        }
+        Some(Mask::Netmask(netmask)) if contiguous_prefix(netmask).is_none() => {
+            let message = format!("the netmask `{netmask}` has holes");
+            return Some(Finding::new(rules::ROUTE_NETMASK, at, message).help(no_holes(netmask)));
+        }
+        Some(Mask::Prefix(prefix)) if prefix > family.bits().into() => {
+            let message = format!("the prefix {prefix} is longer than an {family} address");
+            let finding = Finding::new(rules::ROUTE_PREFIX_TOO_LONG, at, message);
+            return Some(finding.help(format!("write 0 to {}", family.bits())));
+        }
+        None if !route.address.is_unspecified() => {
+            let message =
+                format!("how large is the network `{}`? The route has neither netmask nor prefix", route.address);
+            let finding = Finding::new(rules::ROUTE_PREFIX_MISSING, at, message);
+            let prefix = likely_prefix(route);
+            return Some(finding.help(format!("add a prefix, for example `prefix='{prefix}'`")));
+        }
+        Some(Mask::Netmask(_) | Mask::Prefix(_)) | None => {}
+    }
+    let net = route.net().filter(|net| net.trunc() != *net)?;
+    let network = net.network();
+    let message = format!("`{}` is not the address of a network of prefix {}", route.address, net.prefix_len());
+    let finding = Finding::new(rules::ROUTE_ADDRESS_NOT_NETWORK, path.attribute("address"), message);
+    let host = format!("or `prefix='{}'` for that one address", family.bits());
+    Some(finding.help(match net.prefix_len() {
+        0 => format!("write `address='{network}'` for the default route, {host}"),
+        _ => format!("write `address='{network}'`, {host}"),
+    }))
+}
+
+/// The shortest usual prefix by which the address is one of a network.
+fn likely_prefix(route: &Route) -> u8 {
+    let usual: &[u8] = if route.address.is_ipv4() { &[8, 16, 24] } else { &[48, 64] };
+    let fits = |prefix: &&u8| IpNet::new(route.address, **prefix).is_ok_and(|net| net.trunc() == net);
+    usual.iter().find(fits).copied().unwrap_or_else(|| Family::of(route.address).bits())
+}
+
+/// Can a guest be the gateway?
+fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
+    let at = path.attribute("gateway");
+    let gateway = route.gateway;
+    let ipv6 = gateway.is_ipv6();
+    let Some((net, _)) = subnets.around(gateway) else {
+        // An `<ip>` of unknown size may be the one: its own finding is enough.
+        if network.ips.iter().any(|ip| ip.address.is_ipv6() == ipv6 && ip.net().is_none()) {
+            return None;
+        }
+        let message = format!("the gateway `{gateway}` is in none of the network's own subnets");
+        let finding = Finding::new(rules::ROUTE_GATEWAY_OUTSIDE_SUBNETS, at, message);
+        let own: Vec<_> = subnets.of_family(ipv6).map(|net| format!("`{net}`")).collect();
+        return Some(finding.help(match own.len() {
+            0 => format!("the network has no {} subnet: add an `<ip>` that has the gateway", Family::of(gateway)),
+            1..=8 => format!("write the address of a guest in {}", own.join(" or ")),
+            more => format!("write the address of a guest in one of the {more} subnets, such as {}", own[0]),
+        }));
+    };
+    if let Some(own) = network.ips.iter().position(|ip| ip.address == gateway) {
+        let message = format!("the gateway `{gateway}` is the bridge itself: packets would go nowhere");
+        let finding = Finding::new(rules::ROUTE_GATEWAY_NOT_A_GUEST, at, message);
+        let finding = finding.related(root.nth("ip", own).attribute("address"), "the bridge has the address here");
+        return Some(finding.help("write the address of the guest that knows the way"));
+    }
+    let what = reserved(net, gateway)?;
+    let message = format!("no guest can be the gateway `{gateway}`: it is the {what} of {net}");
+    let (first, last) = hosts(net);
+    let finding = Finding::new(rules::ROUTE_GATEWAY_NOT_A_GUEST, at, message);
+    Some(finding.help(format!("write the address of a guest, from `{first}` to `{last}`")))
+}
+
+/// Does the route say something about guests that are on the bridge itself?
+fn own_subnet(subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
+    let net = route.net().filter(|net| net.prefix_len() > 0)?;
+    let (subnet, index) = subnets.around(net.addr()).filter(|(subnet, _)| subnet.contains(&net))?;
+    let (at, own) = (path.attribute("address"), root.nth("ip", index).attribute("address"));
+    if subnet == net {
+        let message = format!("the route to {net} leads to a subnet that the bridge is in");
+        let finding = Finding::new(rules::ROUTE_TO_OWN_SUBNET, at, message).related(own, "the subnet is here");
+        return Some(finding.help("leave the route out, or write the network behind the gateway"));
+    }
+    let message = format!("the route sends what is for {net}, a part of the subnet {subnet}, through one guest");
+    let finding = Finding::new(rules::ROUTE_INSIDE_OWN_SUBNET, at, message).related(own, "the subnet is here");
+    Some(finding.help("write the network behind the gateway, or make the subnet smaller"))
+}
+
+fn metric(route: &Route, path: &Path) -> Option<Finding> {
+    let zero = route.metric.filter(|metric| *metric == 0)?;
+    let message = format!("the metric of a route cannot be {zero}");
+    let finding = Finding::new(rules::ROUTE_METRIC_ZERO, path.attribute("metric"), message);
+    Some(finding.help("write 1 or more, or leave it out: then it is 1"))
+}
+
+fn default_route(route: &Route, path: &Path) -> Option<Finding> {
+    route.net().filter(|net| net.prefix_len() == 0 && net.addr().is_unspecified())?;
+    let metric = route.metric.unwrap_or(1);
+    let message = format!(
+        "the route with metric {metric} is a default route of the whole host: all that has no better one goes to `{}`",
+        route.gateway
+    );
+    let finding = Finding::new(rules::ROUTE_SHADOWS_DEFAULT, path.attribute("address"), message);
+    Some(
+        finding.help("write the networks behind the gateway, or a `metric` above that of the host's own default route"),
+    )
+}
+
+/// The kernel has one route of a destination and metric.
+fn duplicates(network: &Network, root: &Path) -> Vec<Finding> {
+    let mut first = HashMap::new();
+    let mut findings = Vec::new();
+    for (index, route) in network.routes.iter().enumerate() {
+        let Some(net) = route.net() else { continue };
+        let metric = route.metric.unwrap_or(1);
+        let other = *first.entry((net, metric)).or_insert(index);
+        if other == index {
+            continue;
+        }
+        let message = format!("two routes lead to {net} with the metric {metric}");
+        let at = |index| root.nth("route", index).attribute("address");
+        let finding =
+            Finding::new(rules::ROUTE_DUPLICATE, at(index), message).related(at(other), "the first one is here");
+        let help = match network.routes[other].gateway == route.gateway {
+            true => "leave one of them out".to_owned(),
+            false => format!("write `metric='{}'` for the one that is second choice", metric.saturating_add(1)),
+        };
+        findings.push(finding.help(help));
+    }
+    findings
+}

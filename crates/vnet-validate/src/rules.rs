@@ -1,0 +1,116 @@
+//! The table of all rules. Each is explained in a file of its own, `rules/VN….md`.
+
+use vnet_xml::{Code, Rule, Severity};
+
+macro_rules! rules {
+    ($($id:ident = $number:literal $severity:ident $name:literal)*) => {
+        $(pub(crate) const $id: Rule = Rule {
+            code: Code($number),
+            severity: Severity::$severity,
+            name: $name,
+            explanation: include_str!(concat!("../rules/VN0", stringify!($number), ".md")),
+        };)*
+
+        /// Every rule, by code.
+        pub const RULES: &[Rule] = &[$($id),*];
+    };
+}
+
+rules! {
+    NETWORK_NAME = 101 Error "network-name"
+    TITLE_NEWLINE = 102 Error "title-newline"
+    UUID_UNFIT = 103 Warning "uuid-identifies-nothing"
+    BRIDGE_DELAY_TOO_LONG = 104 Error "bridge-delay-too-long"
+    BRIDGE_DELAY_RAISED = 105 Warning "bridge-delay-raised"
+    MTU_OUT_OF_RANGE = 106 Error "mtu-out-of-range"
+    MTU_TOO_SMALL_FOR_IPV6 = 107 Error "mtu-too-small-for-ipv6"
+    MAC_NOT_UNICAST = 108 Error "mac-not-unicast"
+
+    IP_FAMILY = 201 Error "ip-family"
+    IP_PREFIX_TOO_LONG = 202 Error "ip-prefix-too-long"
+    IP_NETMASK = 203 Error "ip-netmask"
+    IP_PREFIX_MISSING = 204 Error "ip-prefix-missing"
+    IP_PREFIX_BY_CLASS = 205 Warning "ip-prefix-by-class"
+    IP_ADDRESS_NOT_A_HOST = 206 Error "ip-address-not-a-host"
+    IP_ADDRESS_ANYCAST = 207 Warning "ip-address-anycast"
+    IP_SUBNETS_OVERLAP = 208 Error "ip-subnets-overlap"
+    IP_TFTP_FAMILY = 209 Error "ip-tftp-family"
+    IP_PTR_ZONE = 210 Error "ip-ptr-zone"
+
+    DHCP_TWO_SUBNETS = 221 Error "dhcp-two-subnets"
+    DHCP_RANGE_FAMILY = 222 Error "dhcp-range-family"
+    DHCP_RANGE_OUTSIDE_SUBNET = 223 Error "dhcp-range-outside-subnet"
+    DHCP_RANGE_REVERSED = 224 Error "dhcp-range-reversed"
+    DHCP_RANGE_RESERVED_ADDRESS = 225 Error "dhcp-range-reserved-address"
+    DHCP_RANGE_TOO_LARGE = 226 Error "dhcp-range-too-large"
+    DHCP_RANGES_OVERLAP = 227 Error "dhcp-ranges-overlap"
+    DHCP_RANGE_CONTAINS_BRIDGE = 228 Warning "dhcp-range-contains-bridge"
+    DHCP_LEASE_TOO_SHORT = 229 Error "dhcp-lease-too-short"
+    DHCP_LEASE_TOO_LONG = 230 Error "dhcp-lease-too-long"
+    DHCP_HOST_INCOMPLETE = 231 Error "dhcp-host-incomplete"
+    DHCP_HOST_MAC_IN_IPV6 = 232 Error "dhcp-host-mac-in-ipv6"
+    DHCP_HOST_MAC_NOT_UNICAST = 233 Error "dhcp-host-mac-not-unicast"
+    DHCP_HOST_ID = 234 Error "dhcp-host-id"
+    DHCP_HOST_ID_IN_IPV4 = 235 Warning "dhcp-host-id-in-ipv4"
+    DHCP_HOST_NAME = 236 Error "dhcp-host-name"
+    DHCP_HOST_FAMILY = 237 Error "dhcp-host-family"
+    DHCP_HOST_OUTSIDE_SUBNET = 238 Error "dhcp-host-outside-subnet"
+    DHCP_HOST_RESERVED_ADDRESS = 239 Error "dhcp-host-reserved-address"
+    DHCP_HOSTS_CLASH = 240 Error "dhcp-hosts-clash"
+    DHCP_HOSTS_SHARE_NAME = 241 Warning "dhcp-hosts-share-name"
+    BOOTP_WITHOUT_DHCP = 242 Warning "bootp-without-dhcp"
+    BOOTP_IN_IPV6 = 243 Warning "bootp-in-ipv6"
+    BOOTP_SERVER_FAMILY = 244 Error "bootp-server-family"
+
+    DNSMASQ_SYNTAX = 301 Error "dnsmasq-syntax"
+    NOT_A_DNS_NAME = 302 Warning "not-a-dns-name"
+    DOMAIN_REGISTER = 303 Error "domain-register"
+    DNS_DISABLED_WITH_RECORDS = 304 Error "dns-disabled-with-records"
+    DNS_FORWARDER_EMPTY = 305 Error "dns-forwarder-empty"
+    DNS_HOST_WITHOUT_NAME = 306 Error "dns-host-without-name"
+    DNS_SRV_SERVICE = 307 Error "dns-srv-service"
+    DNS_SRV_PROTOCOL = 308 Error "dns-srv-protocol"
+    DNS_SRV_WITHOUT_TARGET = 309 Error "dns-srv-without-target"
+    DNS_SRV_PORT_ZERO = 310 Error "dns-srv-port-zero"
+    DNS_TXT_NAME = 311 Error "dns-txt-name"
+    DNS_WITHOUT_IP = 312 Warning "dns-without-ip"
+
+    ROUTE_FAMILY = 401 Error "route-family"
+    ROUTE_GATEWAY_FAMILY = 402 Error "route-gateway-family"
+    ROUTE_PREFIX_TOO_LONG = 403 Error "route-prefix-too-long"
+    ROUTE_NETMASK = 404 Error "route-netmask"
+    ROUTE_PREFIX_MISSING = 405 Error "route-prefix-missing"
+    ROUTE_ADDRESS_NOT_NETWORK = 406 Error "route-address-not-network"
+    ROUTE_GATEWAY_OUTSIDE_SUBNETS = 407 Error "route-gateway-outside-subnets"
+    ROUTE_GATEWAY_NOT_A_GUEST = 408 Error "route-gateway-not-a-guest"
+    ROUTE_METRIC_ZERO = 409 Error "route-metric-zero"
+    ROUTE_DUPLICATE = 410 Error "route-duplicate"
+    ROUTE_TO_OWN_SUBNET = 411 Error "route-to-own-subnet"
+    ROUTE_INSIDE_OWN_SUBNET = 412 Warning "route-inside-own-subnet"
+    ROUTE_SHADOWS_DEFAULT = 413 Warning "route-shadows-default"
+
+    FORWARD_WITHOUT_IP = 501 Error "forward-without-ip"
+    FORWARD_TOO_MANY_INTERFACES = 502 Error "forward-too-many-interfaces"
+    FORWARD_OPEN_WITH_INTERFACE = 503 Error "forward-open-with-interface"
+    FORWARD_INTERFACE_TWICE = 504 Error "forward-interface-twice"
+    FORWARD_THROUGH_OWN_BRIDGE = 505 Error "forward-through-own-bridge"
+    FORWARD_MODE_NONE = 506 Warning "forward-mode-none"
+    NAT_OUTSIDE_MODE_NAT = 511 Error "nat-outside-mode-nat"
+    NAT_ADDRESS_FAMILY = 512 Error "nat-address-family"
+    NAT_ADDRESS_RANGE_TOO_LARGE = 513 Error "nat-address-range-too-large"
+    NAT_PORT_ZERO = 514 Error "nat-port-zero"
+    NAT_SINGLE_PORT = 515 Warning "nat-single-port"
+    NAT_IPV6_WITHOUT_SUBNET = 516 Warning "nat-ipv6-without-subnet"
+
+    HOST_SUBNET_IN_USE = 601 Error "host-subnet-in-use"
+    HOST_ROUTE_EXISTS = 602 Error "host-route-exists"
+    HOST_ROUTE_OVERLAPS = 603 Warning "host-route-overlaps"
+    HOST_BRIDGE_NAME_TAKEN = 604 Error "host-bridge-name-taken"
+    HOST_NO_FREE_BRIDGE_NAME = 605 Error "host-no-free-bridge-name"
+    HOST_UUID_TAKEN = 606 Error "host-uuid-taken"
+    HOST_NAME_TAKEN = 607 Error "host-name-taken"
+    HOST_WITHOUT_IPV6 = 608 Error "host-without-ipv6"
+    HOST_FORWARD_INTERFACE_MISSING = 609 Warning "host-forward-interface-missing"
+    HOST_WITHOUT_DEFAULT_ROUTE = 610 Warning "host-without-default-route"
+    HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
+}
