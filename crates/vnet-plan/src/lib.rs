@@ -5,8 +5,15 @@
 //! noticing drift are all this one difference.
 
 mod change;
+mod lower;
 mod print;
 mod state;
 
 pub use change::{Change, diff};
+pub use lower::{Choices, Files, LowerError, Lowered, lower};
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};
+
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

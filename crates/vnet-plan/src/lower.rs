@@ -1,0 +1,168 @@
+//! A definition becomes the state of a host that it asks for.
+
+mod dnsmasq;
+mod firewall;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use vnet_types::{
+    Address, BridgeOptions, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
+    RangeError, Route, RouteProtocol,
+};
+use vnet_xml::network::{self, ForwardMode};
+use vnet_xml::{BridgeName, BridgeTemplate, Network};
+
+use crate::{HostState, Resource, Sysctl};
+
+pub use dnsmasq::Files;
+
+/// What a definition leaves open, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// The folder of this network's own files; absolute.
+    pub directory: PathBuf,
+    /// Random bytes for the bridge's MAC address, used where the definition names none.
+    pub random: [u8; 3],
+    /// The bridge that the network has already, when it runs: it is kept, unless the definition names another one.
+    pub bridge: Option<InterfaceName>,
+    /// The MAC address that the bridge has already, when the network runs: kept in the same way.
+    pub mac: Option<MacAddr>,
+}
+
+/// A definition with everything that was open decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lowered {
+    /// The network's name.
+    pub name: NetworkName,
+    /// Its bridge.
+    pub bridge: InterfaceName,
+    /// What it asks of the host.
+    pub desired: HostState,
+}
+
+/// Why a definition cannot become a state. `vnet-validate` finds all of these with their place beforehand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LowerError {
+    /// The name of the network is none.
+    #[error("the network cannot have this name")]
+    Name(#[source] NameError),
+    /// No name is free for the bridge.
+    #[error("no interface name is free for the bridge template `{0}`")]
+    NoFreeBridge(BridgeName),
+    /// An `<ip>` has no prefix that holds.
+    #[error("the address {0} has no usable netmask or prefix")]
+    Prefix(IpAddr),
+    /// A `<route>` is none.
+    #[error("the route to {0} has no usable netmask or prefix, or is not a network address")]
+    Route(IpAddr),
+    /// The delay of the bridge is beyond what the kernel takes, 30 seconds.
+    #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
+    Delay(u64),
+    /// A `<range>` of `<dhcp>` is none.
+    #[error("the DHCP range is none")]
+    Range(#[source] RangeError),
+    /// dnsmasq cannot be told what the definition says.
+    #[error("dnsmasq cannot be configured")]
+    Dnsmasq(#[from] vnet_dnsmasq::Error),
+}
+
+/// Decides what the host must have for the network to run.
+///
+/// # Errors
+/// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
+pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
+    let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
+    let bridge = bridge_name(network, &name, inventory, choices)?;
+    let mut desired = HostState::new();
+    desired.insert(Resource::Link(link(network, bridge.clone(), choices)?));
+    let has_ipv4 = network.ips.iter().any(|ip| ip.address.is_ipv4());
+    let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
+    if inventory.ipv6 {
+        let switches = [
+            (Sysctl::DisableIpv6(bridge.clone()), u32::from(!has_ipv6)),
+            (Sysctl::AcceptRa(bridge.clone()), 0),
+            (Sysctl::Autoconf(bridge.clone()), 0),
+        ];
+        switches.into_iter().for_each(|(switch, value)| desired.insert(Resource::Sysctl { switch, value }));
+    }
+    if let Some(policy) = firewall::policy(network, &bridge)? {
+        let ruleset = vnet_firewall::Ruleset::compile(&policy);
+        desired.insert(Resource::Ruleset { network: name.clone(), ruleset });
+    }
+    for ip in &network.ips {
+        let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
+        desired.insert(Resource::Address { link: bridge.clone(), address: address(net) });
+    }
+    for definition in &network.routes {
+        desired.insert(Resource::Route(route(definition, &bridge)?));
+    }
+    if network.forward_mode() != ForwardMode::None {
+        let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
+        for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
+            desired.insert(Resource::Sysctl { switch, value: 1 });
+        }
+    }
+    dnsmasq::add_to(&mut desired, network, &bridge, inventory, &choices.directory)?;
+    Ok(Lowered { name, bridge, desired })
+}
+
+fn bridge_name(
+    network: &Network,
+    name: &NetworkName,
+    inventory: &Inventory,
+    choices: &Choices,
+) -> Result<InterfaceName, LowerError> {
+    let written = network.bridge.as_ref().and_then(|bridge| bridge.name.clone());
+    let template = match (written, &choices.bridge) {
+        (Some(BridgeName::Fixed(fixed)), _) => return Ok(fixed),
+        (_, Some(kept)) => return Ok(kept.clone()),
+        (Some(BridgeName::Template(template)), None) => template,
+        (None, None) => BridgeTemplate::virbr(),
+    };
+    let taken = |candidate: &InterfaceName| {
+        inventory.links.iter().any(|link| link.name == *candidate)
+            || inventory.networks.iter().any(|known| known.bridge == *candidate && known.name != *name)
+    };
+    (0..BridgeTemplate::LIMIT)
+        .filter_map(|number| template.with(number))
+        .find(|candidate| !taken(candidate))
+        .ok_or(LowerError::NoFreeBridge(BridgeName::Template(template)))
+}
+
+fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Link, LowerError> {
+    let bridge = network.bridge.clone().unwrap_or_default();
+    let stp = bridge.stp.unwrap_or(true);
+    let delay = bridge.delay.unwrap_or(0);
+    let hundredths = u32::try_from(delay).ok().filter(|delay| *delay <= 30).ok_or(LowerError::Delay(delay))? * 100;
+    // The kernel makes 2 seconds of anything less while STP is on; asking for it keeps what is there comparable.
+    let forward_delay = if stp { hundredths.max(200) } else { hundredths };
+    Ok(Link {
+        name,
+        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay }),
+        mac: Some(network.mac.or(choices.mac).unwrap_or_else(|| MacAddr::from_random(choices.random))),
+        mtu: network.mtu.filter(|mtu| *mtu != 0),
+        up: true,
+    })
+}
+
+fn address(net: IpNet) -> Address {
+    let broadcast = match net {
+        IpNet::V4(v4) => Some(v4.broadcast()),
+        IpNet::V6(_) => None,
+    };
+    Address { net, broadcast }
+}
+
+fn route(definition: &network::Route, bridge: &InterfaceName) -> Result<Route, LowerError> {
+    let net = definition.net().filter(|net| net.trunc() == *net).ok_or(LowerError::Route(definition.address))?;
+    Ok(Route {
+        destination: net,
+        gateway: Some(definition.gateway),
+        link: bridge.clone(),
+        metric: definition.metric.unwrap_or(1),
+        protocol: RouteProtocol::Static,
+    })
+}

@@ -1,0 +1,165 @@
+//! What dnsmasq is told, the files that tell it, and the process.
+
+use std::path::{Path, PathBuf};
+
+use vnet_dnsmasq::{
+    Boot, Config, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forwarder, LeaseTime, Paths, PlainNames, Reach,
+    Rendered, Srv, Subnet, Txt, command_line,
+};
+use vnet_types::{AddressRange, InterfaceName, Inventory};
+use vnet_xml::Network;
+use vnet_xml::network::{self, ForwardMode, Ip, Lease, LeaseUnit};
+
+use super::LowerError;
+use crate::{File, HostState, Process, Resource};
+
+/// The files of a network's dnsmasq, below the network's own folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Files {
+    /// Its configuration.
+    pub conf: PathBuf,
+    /// The addresses that are kept for guests.
+    pub hosts: PathBuf,
+    /// The names of `<dns>`.
+    pub addn_hosts: PathBuf,
+    /// What it has handed out; it writes this itself.
+    pub leases: PathBuf,
+    /// Its process number; it writes this itself.
+    pub pid_file: PathBuf,
+}
+
+impl Files {
+    /// The files below a network's folder.
+    pub fn new(directory: &Path) -> Self {
+        let file = |name: &str| directory.join(name);
+        Self {
+            conf: file("dnsmasq.conf"),
+            hosts: file("dnsmasq.hosts"),
+            addn_hosts: file("dnsmasq.addnhosts"),
+            leases: file("dnsmasq.leases"),
+            pid_file: file("dnsmasq.pid"),
+        }
+    }
+}
+
+/// Adds dnsmasq with its files, where the network has anything for it to do.
+pub(super) fn add_to(
+    desired: &mut HostState,
+    network: &Network,
+    bridge: &InterfaceName,
+    inventory: &Inventory,
+    directory: &Path,
+) -> Result<(), LowerError> {
+    let config = config(network, bridge)?;
+    if !config.is_needed() {
+        return Ok(());
+    }
+    let files = Files::new(directory);
+    let mut paths = Paths::new(files.hosts.clone(), files.addn_hosts.clone());
+    paths.pid_file = Some(files.pid_file.clone());
+    paths.leases = Some(files.leases.clone());
+    let Rendered { conf, hosts, addn_hosts, .. } = config.render(&paths)?;
+    desired.insert(Resource::Process(Process {
+        program: "dnsmasq".to_owned(),
+        args: command_line(&files.conf, inventory.single_user)?,
+        pid_file: files.pid_file.clone(),
+        restart_on: digest(&[&conf]),
+        reload_on: digest(&[&hosts, &addn_hosts]),
+    }));
+    // dnsmasq has given up root when it reads the hosts again.
+    let written = [(files.conf, conf, 0o600), (files.hosts, hosts, 0o644), (files.addn_hosts, addn_hosts, 0o644)];
+    for (path, contents, mode) in written {
+        desired.insert(Resource::File(File { path, contents: Some(contents), mode }));
+    }
+    for path in [files.leases, files.pid_file] {
+        desired.insert(Resource::File(File { path, contents: None, mode: 0o644 }));
+    }
+    Ok(())
+}
+
+fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerError> {
+    let mut config = Config::new(bridge.clone());
+    config.reach = match network.forward_mode() {
+        ForwardMode::None => Reach::Isolated,
+        ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Reach::Routed,
+    };
+    let dns = network.dns.clone().unwrap_or_default();
+    config.dns = (dns.enable != Some(false)).then(|| names(dns));
+    config.domain = network
+        .domain
+        .as_ref()
+        .map(|domain| Domain { name: domain.name.clone(), local_only: domain.local_only == Some(true) });
+    config.mtu = network.mtu;
+    config.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
+    Ok(config)
+}
+
+fn names(dns: network::Dns) -> Dns {
+    let forwarder = |it: network::Forwarder| {
+        let mut forwarder = Forwarder::default();
+        (forwarder.domain, forwarder.addr) = (it.domain, it.addr);
+        forwarder
+    };
+    let srv = |it: network::Srv| {
+        let mut srv = Srv::new(it.service, it.protocol);
+        (srv.domain, srv.target) = (it.domain, it.target);
+        (srv.port, srv.priority, srv.weight) = (it.port, it.priority, it.weight);
+        srv
+    };
+    let mut names = Dns::default();
+    names.plain_names = match dns.forward_plain_names {
+        Some(false) => PlainNames::Local,
+        Some(true) | None => PlainNames::Forward,
+    };
+    names.forwarders = dns.forwarders.into_iter().map(forwarder).collect();
+    names.txts = dns.txts.into_iter().map(|it| Txt { name: it.name, value: it.value }).collect();
+    names.srvs = dns.srvs.into_iter().map(srv).collect();
+    names.hosts = dns.hosts.into_iter().map(|it| DnsHost { ip: it.ip, hostnames: it.hostnames }).collect();
+    names
+}
+
+fn subnet(ip: &Ip) -> Result<Subnet, LowerError> {
+    let mut subnet = Subnet::new(ip.net().ok_or(LowerError::Prefix(ip.address))?);
+    subnet.local_ptr = ip.local_ptr == Some(true);
+    subnet.tftp_root.clone_from(&ip.tftp_root);
+    subnet.dhcp = ip.dhcp.as_ref().map(dhcp).transpose()?;
+    Ok(subnet)
+}
+
+fn dhcp(dhcp: &network::Dhcp) -> Result<Dhcp, LowerError> {
+    let range = |it: &network::DhcpRange| {
+        let mut range = DhcpRange::new(AddressRange::new(it.start, it.end)?);
+        range.lease = it.lease.map(lease_time);
+        Ok(range)
+    };
+    let host = |it: &network::DhcpHost| {
+        let mut host = DhcpHost::new(it.ip);
+        host.mac = it.mac.as_ref().map(vnet_xml::Spelled::get);
+        (host.id, host.name) = (it.id.clone(), it.name.clone());
+        host.lease = it.lease.map(lease_time);
+        host
+    };
+    let ranges = dhcp.ranges.iter().map(range).collect::<Result<Vec<_>, _>>().map_err(LowerError::Range)?;
+    let mut lowered = Dhcp::with_ranges(ranges);
+    lowered.hosts = dhcp.hosts.iter().map(host).collect();
+    lowered.boot = dhcp.bootp.as_ref().map(|it| Boot { file: it.file.clone(), server: it.server });
+    Ok(lowered)
+}
+
+fn lease_time(lease: Lease) -> LeaseTime {
+    match (lease.expiry, lease.unit) {
+        (0, _) => LeaseTime::Infinite,
+        (expiry, LeaseUnit::Seconds) => LeaseTime::Seconds(expiry),
+        (expiry, LeaseUnit::Minutes) => LeaseTime::Minutes(expiry),
+        (expiry, LeaseUnit::Hours) => LeaseTime::Hours(expiry),
+    }
+}
+
+/// FNV-1a, 64 bits: it only has to tell one text of ours from another, the same way in every release.
+fn digest(texts: &[&str]) -> String {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
+}

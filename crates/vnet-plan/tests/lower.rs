@@ -1,0 +1,178 @@
+//! What a definition asks of a host.
+
+use rstest::rstest;
+use vnet_plan::{Choices, HostState, Key, LowerError, Resource, Sysctl, diff, lower};
+use vnet_types::{InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
+use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
+use vnet_xml::{BridgeName, Network};
+
+fn choices() -> Choices {
+    Choices { directory: "/run/vnet/networks/lab".into(), random: [1, 2, 3], bridge: None, mac: None }
+}
+
+fn inventory() -> Inventory {
+    Inventory { ipv6: true, ..Inventory::default() }
+}
+
+/// A NAT network with one subnet and DHCP in it.
+fn lab() -> Network {
+    let mut network = Network::new("lab");
+    network.forward = Some(Forward::new(ForwardMode::Nat));
+    let mut ip = Ip::new("192.168.122.1/24".parse().unwrap());
+    let mut dhcp = Dhcp::default();
+    dhcp.ranges.push(DhcpRange::new("192.168.122.2".parse().unwrap(), "192.168.122.254".parse().unwrap()));
+    ip.dhcp = Some(dhcp);
+    network.ips.push(ip);
+    network
+}
+
+fn name(text: &str) -> InterfaceName {
+    text.parse().unwrap()
+}
+
+fn desired(network: &Network) -> HostState {
+    lower(network, &inventory(), &choices()).unwrap().desired
+}
+
+fn start(network: &Network) -> Vec<String> {
+    diff(&HostState::new(), &desired(network)).iter().map(|change| change.to_string()).collect()
+}
+
+#[test]
+fn a_nat_network_comes_up_in_this_order() {
+    let lines = start(&lab());
+    let heads: Vec<&str> = lines.iter().map(|lines| lines.lines().next().unwrap()).collect();
+    assert_eq!(
+        heads,
+        [
+            "+ ip link add virbr0 type bridge stp_state 1 forward_delay 200 address 52:54:00:01:02:03 up",
+            "+ sysctl net/ipv6/conf/virbr0/disable_ipv6 = 1",
+            "+ sysctl net/ipv6/conf/virbr0/accept_ra = 0",
+            "+ sysctl net/ipv6/conf/virbr0/autoconf = 0",
+            "+ nft -f -",
+            "+ ip address add 192.168.122.1/24 brd 192.168.122.255 dev virbr0",
+            "+ sysctl net/ipv4/ip_forward = 1",
+            "+ file /run/vnet/networks/lab/dnsmasq.addnhosts (0 lines)",
+            "+ file /run/vnet/networks/lab/dnsmasq.conf (13 lines)",
+            "+ file /run/vnet/networks/lab/dnsmasq.hosts (0 lines)",
+            "+ file /run/vnet/networks/lab/dnsmasq.leases (written by its program)",
+            "+ file /run/vnet/networks/lab/dnsmasq.pid (written by its program)",
+            "+ run dnsmasq --conf-file=/run/vnet/networks/lab/dnsmasq.conf",
+        ]
+    );
+}
+
+#[rstest]
+#[case::isolated(None, "", false)]
+#[case::none(Some(ForwardMode::None), "", false)]
+#[case::nat(Some(ForwardMode::Nat), "masquerade", true)]
+#[case::route(Some(ForwardMode::Route), "accept", true)]
+#[case::open(Some(ForwardMode::Open), "", true)]
+fn modes(#[case] mode: Option<ForwardMode>, #[case] word: &str, #[case] forwards: bool) {
+    let mut network = lab();
+    network.forward = mode.map(Forward::new);
+    let state = desired(&network);
+    let rules = state.get(&Key::Ruleset("lab".parse().unwrap()));
+    assert_eq!(rules.is_none(), mode == Some(ForwardMode::Open));
+    if let Some(Resource::Ruleset { ruleset, .. }) = rules {
+        assert!(ruleset.to_string().contains(word));
+    }
+    assert_eq!(state.get(&Key::SharedSysctl(Sysctl::Ipv4Forward)).is_some(), forwards);
+    assert!(state.get(&Key::SharedSysctl(Sysctl::Ipv6Forward)).is_none());
+}
+
+#[rstest]
+#[case::first_free(None, &["virbr0"], "virbr1")]
+#[case::template(Some("lab%d"), &["lab0", "lab1"], "lab2")]
+#[case::fixed(Some("lab7"), &[], "lab7")]
+fn bridge_names(#[case] written: Option<&str>, #[case] taken: &[&str], #[case] expected: &str) {
+    let mut network = lab();
+    let mut bridge = Bridge::default();
+    bridge.name = written.map(|text| text.parse::<BridgeName>().unwrap());
+    network.bridge = Some(bridge);
+    let mut inventory = inventory();
+    inventory.links = taken.iter().map(|link| foreign(link)).collect();
+    assert_eq!(lower(&network, &inventory, &choices()).unwrap().bridge, name(expected));
+}
+
+#[test]
+fn a_running_network_keeps_its_bridge_and_mac() {
+    let mut inventory = inventory();
+    inventory.links = vec![foreign("virbr0"), foreign("virbr5")];
+    inventory.networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: name("virbr5") }];
+    let kept = Choices { bridge: Some(name("virbr5")), mac: Some("52:54:00:aa:bb:cc".parse().unwrap()), ..choices() };
+    let lowered = lower(&lab(), &inventory, &kept).unwrap();
+    assert_eq!(lowered.bridge, name("virbr5"));
+    let Some(Resource::Link(link)) = lowered.desired.get(&Key::Link(name("virbr5"))) else { panic!("a link") };
+    assert_eq!(link.mac.unwrap().to_string(), "52:54:00:aa:bb:cc");
+}
+
+#[test]
+fn no_name_is_left_for_the_bridge() {
+    let mut inventory = inventory();
+    inventory.links = (0..257).map(|number| foreign(&format!("virbr{number}"))).collect();
+    let Err(LowerError::NoFreeBridge(template)) = lower(&lab(), &inventory, &choices()) else { panic!("an error") };
+    assert_eq!(template.to_string(), "virbr%d");
+}
+
+#[rstest]
+#[case::written(
+    "10.1.0.0/16",
+    Some(7),
+    "+ ip route add 10.1.0.0/16 via 192.168.122.9 dev virbr0 proto static metric 7"
+)]
+#[case::metric_1("10.1.0.0/16", None, "+ ip route add 10.1.0.0/16 via 192.168.122.9 dev virbr0 proto static metric 1")]
+#[case::default("0.0.0.0/0", None, "+ ip route add default via 192.168.122.9 dev virbr0 proto static metric 1")]
+fn routes(#[case] destination: &str, #[case] metric: Option<u32>, #[case] expected: &str) {
+    let mut network = lab();
+    let mut route = Route::new(destination.parse().unwrap(), "192.168.122.9".parse().unwrap());
+    route.metric = metric;
+    network.routes.push(route);
+    assert!(start(&network).contains(&expected.to_owned()), "{:#?}", start(&network));
+}
+
+#[rstest]
+#[case::stp_needs_two_seconds(None, None, 200)]
+#[case::longer(None, Some(4), 400)]
+#[case::no_stp(Some(false), None, 0)]
+fn forward_delays(#[case] stp: Option<bool>, #[case] delay: Option<u64>, #[case] expected: u32) {
+    let mut network = lab();
+    let mut bridge = Bridge::default();
+    (bridge.stp, bridge.delay) = (stp, delay);
+    network.bridge = Some(bridge);
+    let state = desired(&network);
+    let Some(Resource::Link(Link { kind: LinkKind::Bridge(options), .. })) = state.get(&Key::Link(name("virbr0")))
+    else {
+        panic!("a bridge")
+    };
+    assert_eq!(options.forward_delay, expected);
+}
+
+#[test]
+fn a_reservation_makes_dnsmasq_read_its_hosts_again_and_nothing_else() {
+    let mut network = lab();
+    let before = desired(&network);
+    let mut host = vnet_xml::network::DhcpHost::new("192.168.122.9".parse().unwrap());
+    host.mac = Some("52:54:00:00:00:09".parse().unwrap());
+    network.ips[0].dhcp.as_mut().unwrap().hosts.push(host);
+    let changes = diff(&before, &desired(&network));
+    let lines: Vec<String> = changes.iter().map(|change| change.to_string()).collect();
+    assert_eq!(
+        lines,
+        [
+            "~ file /run/vnet/networks/lab/dnsmasq.hosts (1 lines)\n    + 52:54:00:00:00:09,192.168.122.9",
+            "~ reload dnsmasq --conf-file=/run/vnet/networks/lab/dnsmasq.conf",
+        ]
+    );
+}
+
+#[test]
+fn states_travel() {
+    let state = desired(&lab());
+    let text = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<HostState>(&text).unwrap(), state);
+}
+
+fn foreign(link: &str) -> Link {
+    Link { name: name(link), kind: LinkKind::Other(String::new()), mac: None, mtu: None, up: true }
+}
