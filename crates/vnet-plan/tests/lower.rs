@@ -1,4 +1,5 @@
 //! What a definition asks of a host.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Key, LowerError, Resource, Sysctl, diff, lower};
