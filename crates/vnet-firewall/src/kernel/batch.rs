@@ -1,5 +1,7 @@
 //! A change of one network's rules as one transaction: all of it or nothing.
 
+use std::collections::BTreeSet;
+
 use vnet_types::InterfaceName;
 
 use super::attribute::Writer;
@@ -60,7 +62,7 @@ impl Batch {
         index_of: impl Fn(&InterfaceName) -> Option<u32>,
     ) -> Result<Self, EncodeError> {
         let networks = from.into_iter().chain(to).map(|ruleset| ruleset.network.as_str());
-        let own: Vec<String> = networks.flat_map(|name| Role::ALL.map(|role| role.chain(name))).collect();
+        let own: BTreeSet<String> = networks.flat_map(|name| Role::ALL.map(|role| role.chain(name))).collect();
         let mut transaction = Transaction { index_of: &index_of, bytes: Vec::new(), subjects: Vec::new(), last: 0 };
         message::begin(&mut transaction.bytes, 0);
         transaction.subjects.push("the transaction".to_owned());
@@ -91,7 +93,7 @@ struct Transaction<'a> {
 }
 
 impl Transaction<'_> {
-    fn install(&mut self, installed: &Table, own: &[String], to: &Ruleset) -> Result<(), EncodeError> {
+    fn install(&mut self, installed: &Table, own: &BTreeSet<String>, to: &Ruleset) -> Result<(), EncodeError> {
         if !installed.exists || installed.dormant {
             self.message(NEW_TABLE, CREATE, format!("table inet {TABLE}"), |table| {
                 table.text(1, TABLE).u32(2, 0);
@@ -105,7 +107,7 @@ impl Transaction<'_> {
             for element in here.iter().filter(|element| !map.elements.contains(element)) {
                 let replaced = map.elements.iter().any(|wanted| wanted.key == element.key);
                 let led = target(&element.verdict);
-                if led.is_some_and(|chain| own.iter().any(|own| own == chain)) {
+                if led.is_some_and(|chain| own.contains(chain)) {
                     self.element(DELETE_ELEMENT, map, element)?;
                 } else if replaced {
                     if let Some(chain) = led.filter(|chain| Role::ALL.iter().any(|role| role.is_of(chain))) {
@@ -117,7 +119,7 @@ impl Transaction<'_> {
         }
         for chain in &to.chains {
             let here = installed.chain(&chain.name);
-            if here.is_some_and(|here| here.base != chain.base) {
+            if here.is_some_and(|here| !same_place(here, chain)) {
                 self.delete_rules(&chain.name);
                 self.delete_chain(&chain.name);
             }
@@ -126,7 +128,7 @@ impl Transaction<'_> {
             }
         }
         for chain in &to.chains {
-            let here = installed.chain(&chain.name).filter(|here| here.base == chain.base);
+            let here = installed.chain(&chain.name).filter(|here| same_place(here, chain));
             if here.is_some_and(|here| here.rules == chain.rules) {
                 continue;
             }
@@ -147,14 +149,13 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn remove(&mut self, installed: &Table, own: &[String]) -> Result<(), EncodeError> {
+    fn remove(&mut self, installed: &Table, own: &BTreeSet<String>) -> Result<(), EncodeError> {
         let base: Vec<String> = base_chains().into_iter().map(|chain| chain.name).collect();
         let shared = |name: &String| base.contains(name) || own.contains(name);
         let last = installed.exists && installed.others.is_empty() && installed.chains.iter().all(|c| shared(&c.name));
         for map in &installed.maps {
-            let leads_here = |element: &&Element| {
-                last || target(&element.verdict).is_some_and(|chain| own.iter().any(|own| own == chain))
-            };
+            let leads_here =
+                |element: &&Element| last || target(&element.verdict).is_some_and(|chain| own.contains(chain));
             for element in map.elements.iter().filter(leads_here) {
                 self.element(DELETE_ELEMENT, map, element)?;
             }
@@ -273,6 +274,12 @@ impl Transaction<'_> {
         message::end(&mut self.bytes, sequence);
         Batch { bytes: self.bytes, subjects: self.subjects }
     }
+}
+
+/// Do packets come to both in the same way? Of a chain that exists, the kernel changes nothing but the policy.
+fn same_place(one: &Chain, other: &Chain) -> bool {
+    let place = |chain: &Chain| chain.base.as_ref().map(|base| (base.kind.clone(), base.hook, base.priority));
+    place(one) == place(other)
 }
 
 fn missing(interface: &Interface) -> EncodeError {
