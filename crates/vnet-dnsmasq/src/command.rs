@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::quote::path_text;
+use crate::line::path_text;
 use crate::{Error, Field};
 
 /// The arguments that make dnsmasq read a configuration and nothing else; it goes to the background when it is ready.

@@ -56,7 +56,7 @@ pub enum Error {
         port: u16,
     },
     /// A subnet that does not end where a label of its reverse names does.
-    #[error("the subnet {net} has no reverse zone of its own: its prefix is not a multiple of {bits} between them")]
+    #[error("the subnet {net} has no reverse zone of its own: its prefix is no multiple of {bits}, or all or nothing")]
     ReverseZone {
         /// The subnet.
         net: IpNet,

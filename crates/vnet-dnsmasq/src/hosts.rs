@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use vnet_types::IpNet;
 
-use crate::quote::{in_quotes, name, only};
-use crate::render::Lines;
+use crate::line::{Lines, in_quotes, name, only, refused};
 use crate::{DhcpHost, DnsHost, Error, Field, LeaseTime};
 
 /// One line of the DHCP hosts file.
@@ -61,6 +60,9 @@ fn client_id(id: &str) -> Result<String, Error> {
 /// A name where dnsmasq looks for words, times and addresses first: what reads as one of them is quoted.
 fn dhcp_name(hostname: &str) -> Result<String, Error> {
     let hostname = name(Field::DhcpHostName, hostname)?;
+    if let Some(first) = hostname.chars().next().filter(|first| !first.is_ascii_alphanumeric()) {
+        return Err(refused(Field::DhcpHostName, hostname, first));
+    }
     let number = hostname.strip_suffix(['s', 'm', 'h', 'd', 'w', 'S', 'M', 'H', 'D', 'W']).unwrap_or(hostname);
     let is_time = number.bytes().all(|byte| byte.is_ascii_digit());
     let is_word = matches!(hostname, "infinite" | "ignore");

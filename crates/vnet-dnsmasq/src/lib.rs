@@ -25,11 +25,13 @@
 
 mod command;
 mod config;
+mod dhcp;
+mod dns;
 mod error;
 mod hosts;
 mod lease_time;
 mod leases;
-mod quote;
+mod line;
 mod render;
 
 pub use command::command_line;

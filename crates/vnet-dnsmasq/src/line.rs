@@ -1,4 +1,4 @@
-//! How a value is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's `option.c`).
+//! How a line is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's `option.c`).
 //!
 //! A configuration line is at most 1023 bytes. A `#` after white space begins a comment; white space around a value is
 //! dropped; commas separate. Between double quotes none of this holds, and backslash, double quote, tab, newline,
@@ -6,9 +6,37 @@
 //! uses them itself, to remember which characters were quoted.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 
 use crate::{Error, Field};
+
+/// Lines that dnsmasq reads whole.
+#[derive(Default)]
+pub(crate) struct Lines {
+    pub(crate) text: String,
+}
+
+impl Lines {
+    /// The most bytes that dnsmasq reads of a line: `MAXDNAME`, less a newline and a NUL.
+    const LIMIT: usize = 1023;
+
+    /// A line that may be long because of a field.
+    pub(crate) fn push(&mut self, field: Field, line: fmt::Arguments<'_>) -> Result<(), Error> {
+        let line = line.to_string();
+        if line.len() > Self::LIMIT {
+            return Err(Error::TooLong { field, len: line.len() });
+        }
+        self.plain(&line);
+        Ok(())
+    }
+
+    /// A line that is short.
+    pub(crate) fn plain(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
 
 /// The value, between double quotes where it would not be read as it stands.
 pub(crate) fn quoted(field: Field, value: &str) -> Result<Cow<'_, str>, Error> {
@@ -65,11 +93,18 @@ pub(crate) fn labels(field: Field, value: &str) -> Result<&str, Error> {
     Ok(value)
 }
 
-/// The path as text.
-pub(crate) fn path_text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| Error::Path(path.to_owned()))
+/// An option whose value is a path.
+pub(crate) fn path(lines: &mut Lines, option: &str, path: &Path) -> Result<(), Error> {
+    lines.push(Field::Path, format_args!("{option}={}", quoted(Field::Path, path_text(path)?)?))
 }
 
-fn refused(field: Field, value: &str, character: char) -> Error {
+/// The path as text.
+pub(crate) fn path_text(path: &Path) -> Result<&str, Error> {
+    let text = path.to_str().ok_or_else(|| Error::Path(path.to_owned()))?;
+    if text.is_empty() { Err(Error::Empty(Field::Path)) } else { Ok(text) }
+}
+
+/// The refusal of a value because of one character.
+pub(crate) fn refused(field: Field, value: &str, character: char) -> Error {
     Error::Character { field, value: value.to_owned(), character }
 }
