@@ -1,1 +1,105 @@
-//! Links, addresses and routes over a small blocking netlink transport, with typed refusals
+//! Links, addresses and routes, and transactions of nf_tables, over one small blocking netlink socket
+//! (netlink(7), rtnetlink(7)).
+//!
+//! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it serves any thread,
+//! and async code by way of its runtime's `spawn_blocking`. What the kernel refuses comes back as an [`Error`] that
+//! says what was asked, of what, and what the kernel had to say. Nothing here decides anything, and nothing is
+//! remembered between calls.
+//!
+//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private. Answers are read attribute
+//! by attribute, so that an attribute which only a newer kernel knows never spoils a list.
+//!
+//! ```no_run
+//! use vnet_netlink::Netlink;
+//! use vnet_types::{Address, BridgeOptions, Link, LinkKind};
+//!
+//! let netlink = Netlink::open()?;
+//! let bridge = Link {
+//!     name: "virbr0".parse()?,
+//!     kind: LinkKind::Bridge(BridgeOptions { stp: false, forward_delay: 0 }),
+//!     mac: Some("52:54:00:12:34:56".parse()?),
+//!     mtu: None,
+//!     up: true,
+//! };
+//! let index = netlink.add_link(&bridge)?;
+//! netlink.add_address(&bridge.name, &Address { net: "192.168.122.1/24".parse()?, broadcast: None })?;
+//! for route in netlink.routes()? {
+//!     println!("{route}");
+//! }
+//! netlink.delete_link(index)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod address;
+mod error;
+mod link;
+mod message;
+mod netfilter;
+mod route;
+mod transport;
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
+use netlink_packet_route::RouteNetlinkMessage;
+
+pub use error::{Error, Operation, Refused};
+pub use link::KernelLink;
+pub use netfilter::Netfilter;
+
+use message::Message;
+use transport::Transport;
+
+/// A socket to the kernel's links, addresses and routes.
+///
+/// It speaks of the network namespace in which the thread was that opened it. Calls from several threads take turns.
+#[derive(Debug)]
+pub struct Netlink {
+    transport: Transport,
+}
+
+/// What a request is for, in the flags of its header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Intent {
+    /// Make what does not exist.
+    Create,
+    /// Change, delete, or read, what exists.
+    Existing,
+    /// Read everything.
+    List,
+}
+
+impl Netlink {
+    /// Opens the socket.
+    ///
+    /// # Errors
+    /// When the kernel has none for us; anybody may have one.
+    pub fn open() -> Result<Self, Error> {
+        let transport = Transport::open(netlink_sys::protocols::NETLINK_ROUTE);
+        Ok(Self { transport: transport.map_err(Operation::Open.of("a netlink socket"))? })
+    }
+
+    /// Sends a request and reads a value from each reply that holds one.
+    fn request<T>(
+        &self,
+        message: RouteNetlinkMessage,
+        intent: Intent,
+        read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
+        let flags = match intent {
+            Intent::Create => NLM_F_CREATE | NLM_F_EXCL,
+            Intent::Existing => 0,
+            Intent::List => NLM_F_DUMP,
+        };
+        let replies = self.transport.exchange(&message::encode(message, flags))?;
+        Ok(replies.iter().map(|reply| Message(reply)).filter_map(read).collect())
+    }
+
+    /// [`Netlink::request`] for one that has no replies but its acknowledgement.
+    fn command(&self, message: RouteNetlinkMessage, intent: Intent) -> Result<(), Refused> {
+        self.request(message, intent, |_| None::<()>).map(drop)
+    }
+}

@@ -1,0 +1,82 @@
+//! Addresses of links (rtnetlink(7), `linux/if_addr.h`).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use netlink_packet_route::address::{AddressAttribute, AddressHeader, AddressMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use vnet_types::{Address, InterfaceName, IpNet};
+
+use crate::message::{Message, attribute};
+use crate::{Error, Intent, Netlink, Operation, Refused};
+
+/// Length of `struct ifaddrmsg`.
+const HEADER: usize = 8;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_BROADCAST: u16 = 4;
+
+impl Netlink {
+    /// Lists the addresses of every link, both families.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn addresses(&self) -> Result<Vec<(InterfaceName, Address)>, Error> {
+        let names = self.names()?;
+        let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+        let addresses = self.request(request, Intent::List, read).map_err(Operation::List.of("addresses"))?;
+        let named = addresses.into_iter().filter_map(|(index, address)| Some((names.get(&index)?.clone(), address)));
+        Ok(named.collect())
+    }
+
+    /// Gives a link an address. The kernel adds the route to its subnet when the link is up.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_exists`] when the link has it, [`Error::is_not_found`] when there is no such
+    /// link.
+    pub fn add_address(&self, link: &InterfaceName, address: &Address) -> Result<(), Error> {
+        let add = || self.command(RouteNetlinkMessage::NewAddress(self.address(link, address)?), Intent::Create);
+        add().map_err(Operation::Add.of(format_args!("address {address} on {link}")))
+    }
+
+    /// Takes an address from a link.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_not_found`] when the link does not have it, or is gone.
+    pub fn delete_address(&self, link: &InterfaceName, address: &Address) -> Result<(), Error> {
+        let delete = || self.command(RouteNetlinkMessage::DelAddress(self.address(link, address)?), Intent::Existing);
+        delete().map_err(Operation::Delete.of(format_args!("address {address} on {link}")))
+    }
+
+    fn address(&self, link: &InterfaceName, address: &Address) -> Result<AddressMessage, Refused> {
+        let mut message = AddressMessage::default();
+        message.header.family = family(address.net.addr());
+        message.header.prefix_len = address.net.prefix_len();
+        message.header.index = self.index(link)?;
+        // The one is ours, the other that of the far end: the same, where the link is no tunnel.
+        message.attributes.push(AddressAttribute::Local(address.net.addr()));
+        message.attributes.push(AddressAttribute::Address(address.net.addr()));
+        message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
+        Ok(message)
+    }
+}
+
+pub(crate) fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+/// Reads an address by its length: 4 or 16 bytes.
+pub(crate) fn ip(value: &[u8]) -> Option<IpAddr> {
+    let ipv4 = || <[u8; 4]>::try_from(value).ok().map(IpAddr::from);
+    let ipv6 = || <[u8; 16]>::try_from(value).ok().map(IpAddr::from);
+    ipv4().or_else(ipv6)
+}
+
+fn read(message: Message<'_>) -> Option<(u32, Address)> {
+    let header = AddressHeader::parse(message.payload()).ok()?;
+    let attributes = message.payload().get(HEADER..)?;
+    // IPv6 has no IFA_LOCAL where both ends are the same.
+    let own = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS)).and_then(ip)?;
+    let broadcast = attribute(attributes, IFA_BROADCAST).and_then(|it| <[u8; 4]>::try_from(it).ok());
+    let net = IpNet::new(own, header.prefix_len).ok()?;
+    Some((header.index, Address { net, broadcast: broadcast.map(Ipv4Addr::from) }))
+}

@@ -1,0 +1,191 @@
+//! What the kernel refuses, in words for people and in predicates for programs.
+
+use std::fmt;
+
+use nix::errno::Errno;
+use vnet_types::Route;
+
+/// Something that the kernel did not do.
+///
+/// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev virbr0 proto static:
+/// Network is unreachable (kernel: Nexthop has invalid gateway)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Error {
+    /// What was asked.
+    pub operation: Operation,
+    /// Of what, in the words of `ip`.
+    pub object: String,
+    /// The kernel's answer.
+    pub refused: Refused,
+    /// For a route that cannot be added because one with its destination and metric exists: that one.
+    pub existing: Option<Box<Route>>,
+}
+
+/// What was asked of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Operation {
+    Open,
+    List,
+    Add,
+    Change,
+    Delete,
+}
+
+/// The kernel's answer when it refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// In a batch: the sequence number of the message that it refuses.
+    pub sequence: Option<u32>,
+    /// Why (errno(3)).
+    pub errno: i32,
+    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: to be shown only.
+    pub message: Option<String>,
+}
+
+impl Error {
+    /// Is there such a thing already?
+    pub fn is_exists(&self) -> bool {
+        self.refused.is_exists()
+    }
+
+    /// Is the thing, or the link it is on, not there?
+    pub fn is_not_found(&self) -> bool {
+        self.refused.is_not_found()
+    }
+
+    /// Is it a privilege that is missing?
+    pub fn is_permission_denied(&self) -> bool {
+        self.refused.is_permission_denied()
+    }
+}
+
+impl Refused {
+    /// Is there such a thing already?
+    pub fn is_exists(&self) -> bool {
+        self.is(&[Errno::EEXIST])
+    }
+
+    /// Is the thing not there? The kernel has a word of its own for each kind: `ENODEV` for links, `EADDRNOTAVAIL`
+    /// for addresses, `ESRCH` for routes, `ENOENT` for nf_tables.
+    pub fn is_not_found(&self) -> bool {
+        self.is(&[Errno::ENODEV, Errno::EADDRNOTAVAIL, Errno::ESRCH, Errno::ENOENT, Errno::ENXIO])
+    }
+
+    /// Is it a privilege that is missing?
+    pub fn is_permission_denied(&self) -> bool {
+        self.is(&[Errno::EPERM, Errno::EACCES])
+    }
+
+    /// Is the batch larger than what this user may send at once?
+    pub fn is_too_large(&self) -> bool {
+        self.is(&[Errno::EMSGSIZE])
+    }
+
+    fn is(&self, any: &[Errno]) -> bool {
+        any.contains(&Errno::from_raw(self.errno))
+    }
+}
+
+impl Operation {
+    /// Makes an error of a refusal.
+    pub(crate) fn of(self, object: impl fmt::Display) -> impl FnOnce(Refused) -> Error {
+        move |refused| Error { operation: self, object: object.to_string(), refused, existing: None }
+    }
+}
+
+impl From<Errno> for Refused {
+    fn from(errno: Errno) -> Self {
+        Self { sequence: None, errno: errno as i32, message: None }
+    }
+}
+
+impl From<std::io::Error> for Refused {
+    fn from(error: std::io::Error) -> Self {
+        Self { sequence: None, errno: error.raw_os_error().unwrap_or(Errno::EIO as i32), message: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.operation, self.object, self.refused)?;
+        match &self.existing {
+            Some(route) => write!(f, "; there is {route}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Errno::from_raw(self.errno).desc())?;
+        if let Some(message) = &self.message {
+            write!(f, " (kernel: {message})")?;
+        }
+        if self.is_permission_denied() {
+            f.write_str("; it takes CAP_NET_ADMIN: be root, or in a user namespace as by `unshare -rn`")?;
+        }
+        if self.is_too_large() {
+            f.write_str("; `net.core.wmem_max` limits what other users than root may send at once")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::List => "list",
+            Self::Add => "add",
+            Self::Change => "change",
+            Self::Delete => "delete",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn refused(errno: Errno, message: Option<&str>) -> Refused {
+        Refused { message: message.map(str::to_owned), ..errno.into() }
+    }
+
+    #[rstest]
+    #[case(refused(Errno::ENODEV, None), "cannot add link br0: No such device")]
+    #[case(
+        refused(Errno::ENETUNREACH, Some("Nexthop has invalid gateway")),
+        "cannot add link br0: Network is unreachable (kernel: Nexthop has invalid gateway)"
+    )]
+    #[case(
+        refused(Errno::EPERM, None),
+        "cannot add link br0: Operation not permitted; it takes CAP_NET_ADMIN: be root, or in a user namespace as by \
+         `unshare -rn`"
+    )]
+    fn prints(#[case] refused: Refused, #[case] text: &str) {
+        assert_eq!(Operation::Add.of("link br0")(refused).to_string(), text);
+    }
+
+    #[rstest]
+    #[case(Errno::EEXIST, [true, false, false, false])]
+    #[case(Errno::ESRCH, [false, true, false, false])]
+    #[case(Errno::EADDRNOTAVAIL, [false, true, false, false])]
+    #[case(Errno::ENODEV, [false, true, false, false])]
+    #[case(Errno::ENOENT, [false, true, false, false])]
+    #[case(Errno::EPERM, [false, false, true, false])]
+    #[case(Errno::EMSGSIZE, [false, false, false, true])]
+    #[case(Errno::EINVAL, [false, false, false, false])]
+    fn answers(#[case] errno: Errno, #[case] expected: [bool; 4]) {
+        let it = Refused::from(errno);
+        assert_eq!([it.is_exists(), it.is_not_found(), it.is_permission_denied(), it.is_too_large()], expected);
+    }
+}

@@ -1,0 +1,44 @@
+//! Transactions and lists of nf_tables, as bytes (`linux/netfilter/nfnetlink.h`).
+
+use crate::Refused;
+use crate::transport::Transport;
+
+/// A socket to the kernel's packet filter.
+///
+/// It carries messages that somebody else has encoded. Closing it soon after a transaction that deletes something
+/// waits for the kernel to clean up, about 10 ms: keep one for many transactions.
+#[derive(Debug)]
+pub struct Netfilter {
+    transport: Transport,
+}
+
+impl Netfilter {
+    /// Opens the socket, in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// When the kernel has none for us; anybody may have one.
+    pub fn open() -> Result<Self, Refused> {
+        Ok(Self { transport: Transport::open(netlink_sys::protocols::NETLINK_NETFILTER)? })
+    }
+
+    /// Sends a batch, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`, as the one transaction it is, and waits for
+    /// the acknowledgement of its last message that has `NLM_F_ACK`.
+    ///
+    /// # Errors
+    /// The kernel's first refusal, with the sequence number of the message that it refuses: then nothing of the batch
+    /// has happened. `EMSGSIZE` ([`Refused::is_too_large`]) for a batch that is larger than the user may send,
+    /// `EINVAL` without a sequence number for one in which no message has `NLM_F_ACK`.
+    pub fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
+        self.transport.commit(batch)
+    }
+
+    /// Sends one request, usually for a list (`NLM_F_DUMP`), and returns every message of the answer with its header.
+    /// A list that changes while it is read is asked for again. The socket's own sequence number replaces the
+    /// request's.
+    ///
+    /// # Errors
+    /// The kernel's refusal; `EINTR` when the list never stands still.
+    pub fn dump(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+        self.transport.exchange(request)
+    }
+}

@@ -1,0 +1,195 @@
+//! Unicast routes of the main table (rtnetlink(7), `linux/rtnetlink.h`).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_route::route::{
+    RouteAttribute, RouteHeader, RouteMessage, RouteProtocol as Protocol, RouteScope, RouteType, RouteVia,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::errno::Errno;
+use rtnetlink::RouteMessageBuilder;
+use vnet_types::{Family, InterfaceName, IpNet, Route, RouteProtocol};
+
+use crate::address::{family, ip};
+use crate::message::{Message, attribute, number32};
+use crate::{Error, Intent, Netlink, Operation, Refused};
+
+/// Length of `struct rtmsg`.
+const HEADER: usize = 12;
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
+const RTA_PRIORITY: u16 = 6;
+const RTA_MULTIPATH: u16 = 9;
+const RTA_TABLE: u16 = 15;
+const RTA_VIA: u16 = 18;
+
+impl Netlink {
+    /// Lists the unicast routes of the main table, both families. One with several next hops is listed with each.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn routes(&self) -> Result<Vec<Route>, Error> {
+        let names = self.names()?;
+        let mut routes = self.table(AddressFamily::Inet, &names)?;
+        routes.extend(self.table(AddressFamily::Inet6, &names)?);
+        Ok(routes)
+    }
+
+    /// Adds a route, if there is none with its destination and metric. An IPv6 route without a metric gets 1024.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_exists`], with the route that is in the way; [`Error::is_not_found`] when
+    /// there is no such link; `ENETUNREACH` when nobody knows the way to the gateway; `EINVAL` when the destination
+    /// has host bits.
+    pub fn add_route(&self, route: &Route) -> Result<(), Error> {
+        let add = || self.command(RouteNetlinkMessage::NewRoute(self.route(route, Intent::Create)?), Intent::Create);
+        add().map_err(|refused| {
+            let existing = refused.is_exists().then(|| self.existing(route)).flatten().map(Box::new);
+            Error { existing, ..Operation::Add.of(format_args!("route {route}"))(refused) }
+        })
+    }
+
+    /// Deletes a route, exactly this one.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_not_found`] when it is gone already, or its link is.
+    pub fn delete_route(&self, route: &Route) -> Result<(), Error> {
+        let refuse = |refused| Operation::Delete.of(format_args!("route {route}"))(refused);
+        // The kernel takes metric 0 of IPv4 for any metric, and would delete the route of somebody else.
+        if metric(route) == 0 && !self.routes()?.contains(route) {
+            return Err(refuse(Errno::ESRCH.into()));
+        }
+        let message = self.route(route, Intent::Existing).map_err(refuse)?;
+        self.command(RouteNetlinkMessage::DelRoute(message), Intent::Existing).map_err(refuse)
+    }
+
+    /// The names of links by their indexes.
+    pub(crate) fn names(&self) -> Result<BTreeMap<u32, InterfaceName>, Error> {
+        Ok(self.links()?.into_iter().map(|it| (it.index, it.link.name)).collect())
+    }
+
+    fn table(&self, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Result<Vec<Route>, Error> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        request.header.table = RouteHeader::RT_TABLE_MAIN;
+        request.header.kind = RouteType::Unicast;
+        let listed = self.request(RouteNetlinkMessage::GetRoute(request), Intent::List, |it| read(it, family, names));
+        match listed {
+            Ok(routes) => Ok(routes.into_iter().flatten().collect()),
+            // The table comes into being with its first route.
+            Err(refused) if refused.is_not_found() => Ok(Vec::new()),
+            Err(refused) => Err(Operation::List.of("routes")(refused)),
+        }
+    }
+
+    /// The route that is in the way of another: the kernel knows routes by destination and metric.
+    fn existing(&self, route: &Route) -> Option<Route> {
+        let same = |it: &Route| it.destination == route.destination && it.metric == metric(route);
+        self.routes().ok()?.into_iter().find(same)
+    }
+
+    fn route(&self, route: &Route, intent: Intent) -> Result<RouteMessage, Refused> {
+        let net = route.destination;
+        let mut message = RouteMessageBuilder::<IpAddr>::new()
+            .output_interface(self.index(&route.link)?)
+            .priority(metric(route))
+            .protocol(protocol(route.protocol))
+            .build();
+        message.header.address_family = family(net.addr());
+        message.header.destination_prefix_length = net.prefix_len();
+        message.attributes.push(RouteAttribute::Destination(net.addr().into()));
+        message.header.scope = match (intent, route.gateway) {
+            (Intent::Create, Some(_)) => RouteScope::Universe,
+            (Intent::Create, None) => RouteScope::Link,
+            // Whatever it is.
+            (Intent::Existing | Intent::List, _) => RouteScope::NoWhere,
+        };
+        message.attributes.extend(route.gateway.map(|gateway| match (net, gateway) {
+            (IpNet::V4(_), IpAddr::V6(gateway)) => RouteAttribute::Via(RouteVia::Inet6(gateway)),
+            _ => RouteAttribute::Gateway(gateway.into()),
+        }));
+        Ok(message)
+    }
+}
+
+/// The metric as the kernel keeps it.
+fn metric(route: &Route) -> u32 {
+    match (Family::of(route.destination.addr()), route.metric) {
+        (Family::Ipv6, 0) => 1024,
+        (_, metric) => metric,
+    }
+}
+
+fn protocol(protocol: RouteProtocol) -> Protocol {
+    match protocol {
+        RouteProtocol::Kernel => Protocol::Kernel,
+        RouteProtocol::Boot => Protocol::Boot,
+        RouteProtocol::Static => Protocol::Static,
+        RouteProtocol::Ra => Protocol::Ra,
+        RouteProtocol::Dhcp => Protocol::Dhcp,
+        RouteProtocol::Other(number) => number.into(),
+    }
+}
+
+fn read_protocol(protocol: Protocol) -> RouteProtocol {
+    match protocol {
+        Protocol::Kernel => RouteProtocol::Kernel,
+        Protocol::Boot => RouteProtocol::Boot,
+        Protocol::Static => RouteProtocol::Static,
+        Protocol::Ra => RouteProtocol::Ra,
+        Protocol::Dhcp => RouteProtocol::Dhcp,
+        other => RouteProtocol::Other(other.into()),
+    }
+}
+
+/// Reads a route: as many as it has next hops whose links have names. The kernel filters lists only since 4.20, and
+/// without IPv6 it answers for IPv4.
+fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Option<Vec<Route>> {
+    let header = RouteHeader::parse(message.payload()).ok()?;
+    let attributes = message.payload().get(HEADER..)?;
+    let number = |kind| attribute(attributes, kind).and_then(number32);
+    let table = number(RTA_TABLE).unwrap_or(header.table.into());
+    if header.address_family != family
+        || table != u32::from(RouteHeader::RT_TABLE_MAIN)
+        || header.kind != RouteType::Unicast
+    {
+        return None;
+    }
+    let anywhere = match family {
+        AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let destination = attribute(attributes, RTA_DST).map_or(Some(anywhere), ip)?;
+    let destination = IpNet::new(destination, header.destination_prefix_length).ok()?;
+    let route = |index: u32, attributes| {
+        Some(Route {
+            destination,
+            gateway: gateway(attributes),
+            link: names.get(&index)?.clone(),
+            metric: number(RTA_PRIORITY).unwrap_or(0),
+            protocol: read_protocol(header.protocol),
+        })
+    };
+    let hops = attribute(attributes, RTA_MULTIPATH).unwrap_or_default();
+    let single = number(RTA_OIF).and_then(|index| route(index, attributes));
+    Some(single.into_iter().chain(next_hops(hops).filter_map(|(index, hop)| route(index, hop))).collect())
+}
+
+fn gateway(attributes: &[u8]) -> Option<IpAddr> {
+    // In RTA_VIA a family comes before the address.
+    let via = || attribute(attributes, RTA_VIA).and_then(|via| via.get(2..));
+    attribute(attributes, RTA_GATEWAY).or_else(via).and_then(ip)
+}
+
+/// The next hops of a route that has several: the index of a link and attributes (`struct rtnexthop`).
+fn next_hops(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let length = usize::from(u16::from_ne_bytes(*rest.first_chunk()?));
+        let hop = rest.get(..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((number32(hop.get(4..)?)?, hop.get(8..)?))
+    })
+}

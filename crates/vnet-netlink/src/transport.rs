@@ -1,0 +1,147 @@
+//! One conversation at a time with the kernel over a netlink socket (netlink(7)).
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_NOOP};
+use netlink_sys::{Socket, SocketAddr};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
+
+use crate::Refused;
+use crate::message::{messages, stamp};
+
+/// How often a list is asked for again that changed while it was read.
+const ATTEMPTS: usize = 32;
+/// What the kernel keeps free of a send buffer.
+const OVERHEAD: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Transport {
+    socket: Socket,
+    /// The number of the last request; who holds it has the socket.
+    sequence: Mutex<u32>,
+}
+
+impl Transport {
+    pub(crate) fn open(protocol: isize) -> Result<Self, Refused> {
+        let socket = Socket::new(protocol)?;
+        // Only the kernel, address 0, can answer now.
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_ext_ack(true)?;
+        socket.set_cap_ack(true)?;
+        // Without it the kernel ignores what a list is to be filtered by, and what it does not know.
+        socket.set_netlink_get_strict_chk(true)?;
+        Ok(Self { socket, sequence: Mutex::new(0) })
+    }
+
+    /// Sends a request and returns its replies, each with its header.
+    pub(crate) fn exchange(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+        let mut request = request.to_vec();
+        let mut sequence = self.turn();
+        for _ in 0..ATTEMPTS {
+            *sequence = sequence.wrapping_add(1);
+            stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, *sequence);
+            self.send(&request)?;
+            if let Some(replies) = self.replies(*sequence)? {
+                return Ok(replies);
+            }
+        }
+        Err(Errno::EINTR.into())
+    }
+
+    /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of its last message
+    /// that asks for one. Of several refusals the first is the cause.
+    pub(crate) fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
+        let mut last = None;
+        for message in messages(batch) {
+            last = Some(message?).filter(|message| message.flags() & NLM_F_ACK != 0).or(last);
+        }
+        // A batch that nothing is answered to could be waited for forever.
+        let last = last.ok_or(Errno::EINVAL)?.sequence();
+        let _turn = self.turn();
+        self.discard_answers()?;
+        self.make_room(batch.len())?;
+        self.send(batch)?;
+        loop {
+            for message in messages(&self.receive()?) {
+                let message = message?;
+                match message.outcome() {
+                    Some(Err(refused)) => return Err(Refused { sequence: Some(message.sequence()), ..refused }),
+                    Some(Ok(())) if message.sequence() == last => return Ok(()),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn turn(&self) -> MutexGuard<'_, u32> {
+        self.sequence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything up to the end of the answer; `None` when the list changed while the kernel wrote it.
+    fn replies(&self, sequence: u32) -> Result<Option<Vec<Vec<u8>>>, Refused> {
+        let mut replies = Vec::new();
+        let mut interrupted = false;
+        loop {
+            for message in messages(&self.receive()?) {
+                let message = message?;
+                if message.sequence() != sequence {
+                    continue;
+                }
+                interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+                match message.outcome() {
+                    Some(outcome) => return outcome.map(|()| (!interrupted).then_some(replies)),
+                    None if message.kind() == NLMSG_NOOP => {}
+                    None => replies.push(message.0.to_vec()),
+                }
+            }
+        }
+    }
+
+    /// Drops what is left of the last batch's answers: a batch may have the same sequence numbers again. The kernel
+    /// answers within send(2), so that nothing is still to come.
+    fn discard_answers(&self) -> Result<(), Refused> {
+        loop {
+            let mut buffer = [0u8; 16];
+            match self.socket.recv(&mut &mut buffer[..], libc::MSG_DONTWAIT) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                // Answers that did not fit, which nobody will read.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Makes the send buffer large enough for one datagram of `length` bytes, if we may: root beyond any limit,
+    /// others up to `net.core.wmem_max`. If we may not, send(2) says so.
+    fn make_room(&self, length: usize) -> Result<(), Refused> {
+        let needed = length + OVERHEAD;
+        if getsockopt(&self.socket, sockopt::SndBuf)? < needed {
+            setsockopt(&self.socket, sockopt::SndBufForce, &needed)
+                .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &needed))?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<(), Refused> {
+        uninterrupted(|| self.socket.send(bytes, 0)).map(drop)
+    }
+
+    fn receive(&self) -> Result<Vec<u8>, Refused> {
+        uninterrupted(|| self.socket.recv_from_full()).map(|(datagram, _)| datagram)
+    }
+}
+
+/// Repeats a system call that a signal ended.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<T, Refused> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return Ok(result?),
+        }
+    }
+}
