@@ -59,7 +59,7 @@ impl Netlink {
         }
     }
 
-    /// Creates a link and returns its index. A bridge is made with all its settings in one message.
+    /// Creates a link and returns its index. A bridge is made in one message, but for its MTU.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_exists`] for a name that is taken.
@@ -135,11 +135,25 @@ impl Netlink {
     }
 
     fn create(&self, link: &Link) -> Result<u32, Refused> {
-        self.command(RouteNetlinkMessage::NewLink(difference(None, link).build()), Intent::Create)?;
-        self.index(&link.name)
+        // A bridge that is born with an MTU gives it up for the smallest of its ports; one that is given it, keeps it.
+        let born = match link.kind {
+            LinkKind::Bridge(_) => &Link { mtu: None, ..link.clone() },
+            LinkKind::Other(_) => link,
+        };
+        self.command(RouteNetlinkMessage::NewLink(difference(None, born).build()), Intent::Create)?;
+        let index = self.index(&link.name)?;
+        let grown = self.change(index, born, link);
+        if grown.is_err() {
+            // The refusal of the whole is the news.
+            let _ = self.delete_link(index);
+        }
+        grown.map(|()| index)
     }
 
     fn change(&self, index: u32, from: &Link, to: &Link) -> Result<(), Refused> {
+        if from == to {
+            return Ok(());
+        }
         let set = |message: LinkMessageBuilder<LinkUnspec>| {
             self.command(RouteNetlinkMessage::NewLink(message.index(index).build()), Intent::Existing)
         };
