@@ -160,6 +160,6 @@ fn bootp(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
         Finding::new(rules::BOOTP_SERVER_FAMILY, path.attribute("server"), message)
             .help("write the server's IPv4 address, or leave `server` out when this host is the server")
     });
-    let wrong_file = words::field(path.attribute("file"), "the boot file", file);
+    let wrong_file = words::some_text(path.attribute("file"), "the boot file", file);
     wrong_file.into_iter().chain(wrong_server).collect()
 }

@@ -4,10 +4,8 @@ use vnet_xml::network::{Dns, DnsHost, Domain, Forwarder, Srv, Txt};
 use vnet_xml::{Network, Path};
 
 use crate::finding::Finding;
-use crate::{rules, words};
-
-/// The longest service of an SRV record that libvirt takes, in bytes.
-const LONGEST_SERVICE: usize = 482;
+use crate::rules;
+use crate::words::{self, LONGEST_LABEL};
 
 pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -82,9 +80,16 @@ fn forwarder(forwarder: &Forwarder, path: &Path) -> Option<Finding> {
             let finding = Finding::new(rules::DNS_FORWARDER_EMPTY, path.clone(), message);
             Some(finding.help("write `addr` for a server, `domain` for a domain, or both"))
         }
-        Forwarder { domain: Some(domain), .. } => words::name(path.attribute("domain"), "the domain", domain),
+        Forwarder { domain: Some(domain), .. } => forwarder_domain(domain, path.attribute("domain")),
         Forwarder { .. } => None,
     }
+}
+
+/// Nothing stands for names without a dot, a star for all names that end so.
+fn forwarder_domain(domain: &str, path: Path) -> Option<Finding> {
+    let inner = domain.strip_prefix('*').unwrap_or(domain);
+    let inner = inner.strip_prefix('.').unwrap_or(inner);
+    if domain.is_empty() { None } else { words::name(path, "the domain", inner) }
 }
 
 fn txt(txt: &Txt, path: &Path) -> Vec<Finding> {
@@ -95,19 +100,27 @@ fn txt(txt: &Txt, path: &Path) -> Vec<Finding> {
             let finding = Finding::new(rules::DNS_TXT_NAME, path.attribute("name"), message);
             Some(finding.help(format!("write for example `name='{instead}'`")))
         }
-        None => words::name(path.attribute("name"), "the record's name", &txt.name),
+        None => txt_name(&txt.name, path.attribute("name")),
     };
     let value = words::text(path.attribute("value"), "the record's value", &txt.value);
     name.into_iter().chain(value).collect()
 }
 
+/// The name may have characters that host names have not.
+fn txt_name(name: &str, path: Path) -> Option<Finding> {
+    let odd = words::breaks_syntax(&path, "the record's name", name, |c| !c.is_ascii_graphic());
+    odd.or_else(|| words::labels(path, "the record's name", name))
+}
+
 fn srv(srv: &Srv, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(srv_word(srv, path));
-    let names = [("domain", &srv.domain), ("target", &srv.target)];
+    // `.` says that there is no such service.
+    let target = srv.target.as_ref().filter(|target| *target != ".");
+    let names = [("domain", srv.domain.as_ref()), ("target", target)];
     for (attribute, value) in names {
         let what = format!("the record's {attribute}");
-        findings.extend(value.as_ref().and_then(|value| words::name(path.attribute(attribute), &what, value)));
+        findings.extend(value.and_then(|value| words::name(path.attribute(attribute), &what, value)));
     }
     let numbers = [("port", srv.port), ("priority", srv.priority), ("weight", srv.weight)];
     let needless = numbers.iter().find(|(_, number)| number.is_some()).filter(|_| srv.target.is_none());
@@ -133,8 +146,13 @@ fn srv_word(srv: &Srv, path: &Path) -> Vec<Finding> {
         let message = match odd {
             _ if value.is_empty() => format!("the {attribute} of an SRV record is empty"),
             Some(character) => format!("the {attribute} {value:?} of an SRV record has the character {character:?}"),
-            None if attribute == "service" && value.len() > LONGEST_SERVICE => {
-                format!("the service of an SRV record is {} bytes long, the limit is {LONGEST_SERVICE}", value.len())
+            // The underscore is a part of the label.
+            None if value.len() >= LONGEST_LABEL => {
+                format!(
+                    "the {attribute} of an SRV record is {} bytes long, the limit is {}",
+                    value.len(),
+                    LONGEST_LABEL - 1
+                )
             }
             None => return None,
         };

@@ -11,12 +11,13 @@ use crate::subnets::{hosts, ips, mask_path, overlapping, reserved};
 use crate::{rules, words};
 
 pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+    let has_dns = network.dns.as_ref().and_then(|dns| dns.enable) != Some(false);
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
         findings.extend(family(ip, &path));
         findings.extend(size(ip, &path).or_else(|| address(ip, &path)));
         findings.extend(tftp(ip, &path));
-        findings.extend(ptr_zone(ip, &path));
+        findings.extend(ptr_zone(ip, &path).filter(|_| has_dns));
     }
     findings.extend(overlaps(network, root));
     findings
@@ -131,7 +132,7 @@ fn tftp(ip: &Ip, path: &Path) -> Option<Finding> {
         let finding = Finding::new(rules::IP_TFTP_FAMILY, element, "TFTP is for IPv4 subnets only");
         return Some(finding.help("move `<tftp>` to an IPv4 `<ip>`, or leave it out"));
     }
-    words::field(element.attribute("root"), "the TFTP root", root)
+    words::some_text(element.attribute("root"), "the TFTP root", root)
 }
 
 /// Reverse zones are cut at whole octets and nibbles of an address.

@@ -24,6 +24,10 @@
 //! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the hundred of their
 //! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, 6 the host.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod collision;
 mod dhcp;
 mod dns;

@@ -59,11 +59,11 @@ rules! {
     DHCP_HOSTS_CLASH = 240 Error "dhcp-hosts-clash"
     DHCP_HOSTS_SHARE_NAME = 241 Warning "dhcp-hosts-share-name"
     BOOTP_WITHOUT_DHCP = 242 Warning "bootp-without-dhcp"
-    BOOTP_IN_IPV6 = 243 Warning "bootp-in-ipv6"
+    BOOTP_IN_IPV6 = 243 Error "bootp-in-ipv6"
     BOOTP_SERVER_FAMILY = 244 Error "bootp-server-family"
 
     DNSMASQ_SYNTAX = 301 Error "dnsmasq-syntax"
-    NOT_A_DNS_NAME = 302 Warning "not-a-dns-name"
+    NOT_A_DNS_NAME = 302 Error "not-a-dns-name"
     DOMAIN_REGISTER = 303 Error "domain-register"
     DNS_DISABLED_WITH_RECORDS = 304 Error "dns-disabled-with-records"
     DNS_FORWARDER_EMPTY = 305 Error "dns-forwarder-empty"
@@ -74,6 +74,7 @@ rules! {
     DNS_SRV_PORT_ZERO = 310 Error "dns-srv-port-zero"
     DNS_TXT_NAME = 311 Error "dns-txt-name"
     DNS_WITHOUT_IP = 312 Warning "dns-without-ip"
+    DNSMASQ_LINE_TOO_LONG = 313 Error "dnsmasq-line-too-long"
 
     ROUTE_FAMILY = 401 Error "route-family"
     ROUTE_GATEWAY_FAMILY = 402 Error "route-gateway-family"

@@ -1,64 +1,80 @@
-//! Names, as DNS and dnsmasq's configuration take them.
+//! Names and texts, as DNS and the configuration of dnsmasq(8) can carry them.
 
 use vnet_xml::Path;
 
 use crate::finding::Finding;
-use crate::rules::{DNSMASQ_SYNTAX, NOT_A_DNS_NAME};
+use crate::rules::{DNSMASQ_LINE_TOO_LONG, DNSMASQ_SYNTAX, NOT_A_DNS_NAME};
 
-/// A value that becomes a name in dnsmasq's configuration: refused where it would say something else there, doubted
-/// where DNS cannot carry it.
+/// The longest name of DNS and the longest of its labels, in bytes (RFC 1035, section 2.3.4).
+pub(crate) const LONGEST_NAME: usize = 253;
+pub(crate) const LONGEST_LABEL: usize = 63;
+
+/// The longest value that has room in a line of dnsmasq's configuration, which is read up to 1023 bytes.
+const LONGEST_TEXT: usize = 1000;
+
+/// Judges a value that becomes a DNS name.
 pub(crate) fn name(path: Path, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
-        return Some(
-            Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty")).help("write a name, or leave it out"),
-        );
+        let finding = Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty"));
+        return Some(finding.help("write a name, or leave it out"));
     }
     // Fields end at `,`, domains at `/`, values at white space and `#` in one file or the other; `"` and `\` quote.
-    let special = |c: &char| c.is_control() || c.is_whitespace() || matches!(c, ',' | '/' | '#' | '"' | '\\');
-    if let Some(finding) = breaks_syntax(path.clone(), what, value, special) {
-        return Some(finding);
-    }
-    let reason = no_dns_name(value)?;
-    let finding = Finding::new(NOT_A_DNS_NAME, path, format!("{what} `{value}` is no DNS name: {reason}"));
-    Some(finding.help("use letters, digits and `-` in labels of up to 63 characters, separated by `.`"))
-}
-
-/// A value that becomes the rest of a line of dnsmasq's configuration.
-pub(crate) fn text(path: Path, what: &str, value: &str) -> Option<Finding> {
-    breaks_syntax(path, what, value, |c| c.is_control())
-}
-
-/// A value that becomes one of the fields of a line.
-pub(crate) fn field(path: Path, what: &str, value: &str) -> Option<Finding> {
-    if value.is_empty() {
-        return Some(Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty")));
-    }
-    breaks_syntax(path, what, value, |c| c.is_control() || matches!(c, ',' | '"' | '\\'))
-}
-
-fn breaks_syntax(path: Path, what: &str, value: &str, special: impl Fn(&char) -> bool) -> Option<Finding> {
-    let character = value.chars().find(special)?;
-    let message =
-        format!("{what} {value:?} has the character {character:?}, which would change dnsmasq's configuration");
-    Some(Finding::new(DNSMASQ_SYNTAX, path, message).help("write it without that character"))
-}
-
-fn no_dns_name(name: &str) -> Option<String> {
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    if labels.is_empty() {
-        return None;
-    }
-    if labels.len() > 253 {
-        return Some(format!("it is {} bytes long, the limit is 253", labels.len()));
-    }
-    labels.split('.').find_map(|label| match label.len() {
-        0 => Some("it has an empty label".to_owned()),
-        len @ 64.. => Some(format!("a label is {len} bytes long, the limit is 63")),
-        _ => {
-            let odd = label.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'))?;
-            Some(format!("it has the character {odd:?}"))
+    let special = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ',' | '/' | '#' | '"' | '\\');
+    breaks_syntax(&path, what, value, special).or_else(|| {
+        let odd = value.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
+        match odd {
+            Some(character) => Some(no_dns_name(path, what, value, &format!("it has the character {character:?}"))),
+            None => labels(path, what, value),
         }
     })
+}
+
+/// Judges the labels of a name, whatever characters they are of.
+pub(crate) fn labels(path: Path, what: &str, value: &str) -> Option<Finding> {
+    let name = value.strip_suffix('.').unwrap_or(value);
+    let reason = if name.len() > LONGEST_NAME {
+        format!("it is {} bytes long, the limit is {LONGEST_NAME}", name.len())
+    } else {
+        name.split('.').find_map(|label| match label.len() {
+            0 => Some("a label is empty".to_owned()),
+            len if len > LONGEST_LABEL => Some(format!("a label is {len} bytes long, the limit is {LONGEST_LABEL}")),
+            _ => None,
+        })?
+    };
+    Some(no_dns_name(path, what, value, &reason))
+}
+
+/// Judges a value that is written between quotes where it has to be.
+pub(crate) fn text(path: Path, what: &str, value: &str) -> Option<Finding> {
+    // Between quotes there is a notation for these.
+    let escaped = |c: char| matches!(c, '\\' | '"' | '\t' | '\n' | '\r' | '\u{8}' | '\u{1b}');
+    let len = value.len() + value.chars().filter(|c| escaped(*c)).count();
+    if len > LONGEST_TEXT {
+        let message = format!("{what} is {len} bytes long, and dnsmasq reads {LONGEST_TEXT} of it at most");
+        let finding = Finding::new(DNSMASQ_LINE_TOO_LONG, path, message);
+        return Some(finding.help("write something shorter"));
+    }
+    breaks_syntax(&path, what, value, |c| c.is_control() && !escaped(c))
+}
+
+/// Judges a text that must not be empty.
+pub(crate) fn some_text(path: Path, what: &str, value: &str) -> Option<Finding> {
+    if value.is_empty() {
+        return Some(Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty")).help("write it, or leave it out"));
+    }
+    text(path, what, value)
+}
+
+pub(crate) fn breaks_syntax(path: &Path, what: &str, value: &str, special: impl Fn(char) -> bool) -> Option<Finding> {
+    let character = value.chars().find(|c| special(*c))?;
+    let message = format!("{what} {value:?} has the character {character:?}, which means something else to dnsmasq");
+    Some(Finding::new(DNSMASQ_SYNTAX, path.clone(), message).help("write it without that character"))
+}
+
+fn no_dns_name(path: Path, what: &str, value: &str, reason: &str) -> Finding {
+    let message = format!("{what} `{value}` is no DNS name: {reason}");
+    let help = format!("use letters, digits and `-` in labels of 1 to {LONGEST_LABEL}, with `.` between them");
+    Finding::new(NOT_A_DNS_NAME, path, message).help(help)
 }
 
 #[cfg(test)]
@@ -70,24 +86,32 @@ mod tests {
     #[case("example.com", None)]
     #[case("example.com.", None)]
     #[case("_dmarc.example.com", None)]
-    #[case(".", None)]
     #[case("", Some(301))]
     #[case("a,b", Some(301))]
     #[case("a\nserver=6.6.6.6", Some(301))]
     #[case("a/b", Some(301))]
-    #[case("bücher.example", Some(302))]
+    #[case("a b", Some(301))]
+    #[case("a\0", Some(301))]
+    #[case(".", Some(302))]
     #[case("a..b", Some(302))]
-    #[case("b@d", Some(302))]
+    #[case("bücher.example", Some(302))]
+    #[case(&"a".repeat(63), None)]
+    #[case(&"a".repeat(64), Some(302))]
+    #[case(&"a.".repeat(127), None)]
+    #[case(&"a.".repeat(128), Some(302))]
     fn names(#[case] value: &str, #[case] code: Option<u16>) {
         let finding = name(Path::root("network"), "the name", value);
         assert_eq!(finding.map(|finding| finding.code.0), code);
     }
 
-    #[test]
-    fn long_names_are_doubted() {
-        let long = |value: String| name(Path::root("network"), "the name", &value).map(|finding| finding.code.0);
-        assert_eq!(long("a".repeat(63)), None);
-        assert_eq!(long("a".repeat(64)), Some(302));
-        assert_eq!(long("a.".repeat(127)), Some(302));
+    #[rstest]
+    #[case("v=spf1 include:example.com, -all", None)]
+    #[case("two\nlines", None)]
+    #[case("a\u{1}b", Some(301))]
+    #[case(&"a".repeat(1000), None)]
+    #[case(&"\"".repeat(600), Some(313))]
+    fn texts(#[case] value: &str, #[case] code: Option<u16>) {
+        let finding = text(Path::root("network"), "the text", value);
+        assert_eq!(finding.map(|finding| finding.code.0), code);
     }
 }

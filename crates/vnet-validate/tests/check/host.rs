@@ -1,0 +1,180 @@
+//! What a host has in the way.
+
+use rstest::rstest;
+use vnet_types::{Address, InterfaceName, Inventory, KnownNetwork, Link, LinkKind, Route, RouteProtocol, Uuid};
+use vnet_validate::check_against;
+use vnet_xml::Network;
+use vnet_xml::network::{Bridge, Nat};
+
+use crate::{ip, lines, nat, route};
+
+/// A host with `lo` and `eth0`, where its default routes lead.
+fn host() -> Inventory {
+    let mut host = Inventory { ipv6: true, ..Inventory::default() };
+    link(&mut host, "lo");
+    link(&mut host, "eth0");
+    address(&mut host, "lo", "127.0.0.1/8");
+    address(&mut host, "eth0", "192.168.1.5/24");
+    address(&mut host, "eth0", "fe80::5/64");
+    host_route(&mut host, "192.168.1.0/24 dev eth0 metric 0");
+    host_route(&mut host, "fe80::/64 dev eth0 metric 256");
+    host_route(&mut host, "0.0.0.0/0 dev eth0 metric 100");
+    host_route(&mut host, "::/0 dev eth0 metric 1024");
+    host
+}
+
+fn device(name: &str) -> InterfaceName {
+    name.parse().unwrap()
+}
+
+fn link(host: &mut Inventory, name: &str) {
+    let (name, kind) = (device(name), LinkKind::Other(String::new()));
+    host.links.push(Link { name, kind, mac: None, mtu: Some(1500), up: true });
+}
+
+fn address(host: &mut Inventory, link: &str, net: &str) {
+    host.addresses.push((device(link), Address { net: net.parse().unwrap(), broadcast: None }));
+}
+
+/// `10.0.0.0/8 dev eth0 metric 0`
+fn host_route(host: &mut Inventory, text: &str) {
+    let words: Vec<_> = text.split(' ').collect();
+    let [destination, "dev", link, "metric", metric] = words[..] else { panic!("{text}") };
+    host.routes.push(Route {
+        destination: destination.parse().unwrap(),
+        gateway: None,
+        link: device(link),
+        metric: metric.parse().unwrap(),
+        protocol: RouteProtocol::Static,
+    });
+}
+
+fn known(host: &mut Inventory, name: &str, bridge: &str, uuid: Option<u8>) {
+    link(host, bridge);
+    host.networks.push(KnownNetwork {
+        name: name.parse().unwrap(),
+        uuid: uuid.map(|last| uuid_of(last)),
+        bridge: device(bridge),
+    });
+}
+
+fn uuid_of(last: u8) -> Uuid {
+    let mut bytes = [0x5a; 16];
+    bytes[15] = last;
+    Uuid(bytes)
+}
+
+fn bridge(network: &mut Network, name: &str) {
+    let mut bridge = Bridge::default();
+    bridge.name = Some(name.parse().unwrap());
+    network.bridge = Some(bridge);
+}
+
+fn through(network: &mut Network, name: &str) {
+    network.forward.as_mut().unwrap().interfaces.push(device(name));
+}
+
+fn add(network: &mut Network, text: &str) {
+    network.routes.push(route(text));
+}
+
+fn all_bridges(host: &mut Inventory) {
+    (0..=256).for_each(|number| link(host, &format!("virbr{number}")));
+}
+
+#[rstest]
+#[case::free(|_: &mut Network, _: &mut Inventory| {}, &[])]
+#[case::unknown_host(|_: &mut Network, h: &mut Inventory| *h = Inventory::default(), &[])]
+#[case::address_equal(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.100.7/24"), &["VN0601 /network/ip[1]/@address"])]
+#[case::address_around(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.0.7/16"), &["VN0601 /network/ip[1]/@address"])]
+#[case::address_inside(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.100.7/32"), &["VN0601 /network/ip[1]/@address"])]
+#[case::address_ipv6(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "fd00:100::7/48"), &["VN0601 /network/ip[2]/@address"])]
+#[case::address_beside(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.101.7/24"), &[])]
+#[case::route_equal(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.100.0/24 dev eth0 metric 50"), &["VN0601 /network/ip[1]/@address"])]
+#[case::route_around(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.0.0/16 dev eth0 metric 0"), &["VN0601 /network/ip[1]/@address"])]
+#[case::route_inside(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.100.64/26 dev eth0 metric 0"), &["VN0601 /network/ip[1]/@address"])]
+#[case::route_ipv6(|_: &mut Network, h: &mut Inventory| host_route(h, "fd00:100::/32 dev eth0 metric 1024"), &["VN0601 /network/ip[2]/@address"])]
+#[case::route_and_address(|_: &mut Network, h: &mut Inventory| { address(h, "eth0", "192.168.100.7/24"); host_route(h, "192.168.100.0/24 dev eth0 metric 0") },
+    &["VN0601 /network/ip[1]/@address"])]
+#[case::link_local(|n: &mut Network, _: &mut Inventory| n.ips.push(ip("fe80::1/64")), &[])]
+#[case::own_bridge(|_: &mut Network, h: &mut Inventory| {
+    known(h, "lab", "virbr3", None);
+    address(h, "virbr3", "192.168.100.1/24");
+    host_route(h, "192.168.100.0/24 dev virbr3 metric 0");
+}, &[])]
+#[case::other_networks_bridge(|_: &mut Network, h: &mut Inventory| { known(h, "other", "virbr3", None); address(h, "virbr3", "192.168.100.1/24") },
+    &["VN0601 /network/ip[1]/@address"])]
+#[case::route_exists(|n: &mut Network, h: &mut Inventory| { add(n, "10.30.0.0/16 via 192.168.100.2"); host_route(h, "10.30.0.0/16 dev eth0 metric 1") },
+    &["VN0602 /network/route[1]/@address"])]
+#[case::default_route_exists(|n: &mut Network, h: &mut Inventory| { add(n, "0.0.0.0/0 via 192.168.100.2"); host_route(h, "0.0.0.0/0 dev eth0 metric 1") },
+    &["VN0602 /network/route[1]/@address"])]
+#[case::own_route_exists(|n: &mut Network, h: &mut Inventory| {
+    known(h, "lab", "virbr3", None);
+    add(n, "10.30.0.0/16 via 192.168.100.2");
+    host_route(h, "10.30.0.0/16 dev virbr3 metric 1");
+}, &[])]
+#[case::route_other_metric(|n: &mut Network, h: &mut Inventory| { add(n, "10.30.0.0/16 via 192.168.100.2"); host_route(h, "10.30.0.0/16 dev eth0 metric 2") },
+    &["VN0603 /network/route[1]/@address"])]
+#[case::route_overlaps(|n: &mut Network, h: &mut Inventory| { add(n, "10.30.0.0/16 via 192.168.100.2"); host_route(h, "10.0.0.0/8 dev eth0 metric 0") },
+    &["VN0603 /network/route[1]/@address"])]
+#[case::route_beside(|n: &mut Network, h: &mut Inventory| { add(n, "10.30.0.0/16 via 192.168.100.2"); host_route(h, "10.31.0.0/16 dev eth0 metric 1") },
+    &[])]
+#[case::bridge_foreign(|n: &mut Network, h: &mut Inventory| { bridge(n, "br0"); link(h, "br0") }, &["VN0604 /network/bridge/@name"])]
+#[case::bridge_of_another(|n: &mut Network, h: &mut Inventory| { bridge(n, "virbr3"); known(h, "other", "virbr3", None) },
+    &["VN0604 /network/bridge/@name"])]
+#[case::bridge_own(|n: &mut Network, h: &mut Inventory| { bridge(n, "virbr3"); known(h, "lab", "virbr3", None) }, &[])]
+#[case::bridge_free(|n: &mut Network, _: &mut Inventory| bridge(n, "virbr3"), &[])]
+#[case::bridges_exhausted(|_: &mut Network, h: &mut Inventory| all_bridges(h), &["VN0605 /network/bridge/@name"])]
+#[case::bridges_exhausted_template(|n: &mut Network, h: &mut Inventory| { bridge(n, "virbr%d"); all_bridges(h) }, &["VN0605 /network/bridge/@name"])]
+#[case::bridges_other_template(|n: &mut Network, h: &mut Inventory| { bridge(n, "lab%d"); all_bridges(h) }, &[])]
+#[case::uuid_taken(|n: &mut Network, h: &mut Inventory| { n.uuid = Some(uuid_of(1)); known(h, "other", "virbr3", Some(1)) }, &["VN0606 /network/uuid"])]
+#[case::name_taken(|n: &mut Network, h: &mut Inventory| { n.uuid = Some(uuid_of(2)); known(h, "lab", "virbr3", Some(1)) }, &["VN0607 /network/uuid"])]
+#[case::same_network(|n: &mut Network, h: &mut Inventory| { n.uuid = Some(uuid_of(1)); known(h, "lab", "virbr3", Some(1)) }, &[])]
+#[case::uuid_left_out(|_: &mut Network, h: &mut Inventory| known(h, "lab", "virbr3", Some(1)), &[])]
+#[case::without_ipv6(|_: &mut Network, h: &mut Inventory| h.ipv6 = false, &["VN0608 /network/ip[2]/@address"])]
+#[case::without_ipv6_unneeded(|n: &mut Network, h: &mut Inventory| { n.ips.pop(); h.ipv6 = false }, &[])]
+#[case::forward_missing(|n: &mut Network, _: &mut Inventory| through(n, "eth7"), &["VN0609 /network/forward/@dev"])]
+#[case::forward_there(|n: &mut Network, _: &mut Inventory| through(n, "eth0"), &[])]
+#[case::no_default_route(|_: &mut Network, h: &mut Inventory| h.routes.retain(|route| route.destination.prefix_len() > 0),
+    &["VN0610 /network/forward/@mode"])]
+#[case::no_default_route_of_family(|_: &mut Network, h: &mut Inventory| h.routes.retain(|route| route.destination.to_string() != "0.0.0.0/0"),
+    &["VN0610 /network/forward/@mode"])]
+#[case::default_route_of_one_family(|n: &mut Network, h: &mut Inventory| {
+    let mut nat = Nat::default();
+    nat.ipv6 = Some(true);
+    n.forward.as_mut().unwrap().nat = Some(nat);
+    h.routes.retain(|route| route.destination.to_string() != "0.0.0.0/0");
+}, &[])]
+#[case::no_default_route_isolated(|n: &mut Network, h: &mut Inventory| { n.forward = None; h.routes.clear() }, &[])]
+#[case::mtu(|n: &mut Network, _: &mut Inventory| { through(n, "eth0"); n.mtu = Some(9000) }, &["VN0611 /network/mtu/@size"])]
+#[case::mtu_equal(|n: &mut Network, _: &mut Inventory| { through(n, "eth0"); n.mtu = Some(1500) }, &[])]
+fn findings(#[case] change: fn(&mut Network, &mut Inventory), #[case] expected: &[&str]) {
+    let (mut network, mut inventory) = (nat(), host());
+    change(&mut network, &mut inventory);
+    let findings = check_against(&network, &inventory);
+    assert_eq!(lines(&findings), expected, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
+}
+
+#[test]
+fn conflicts_are_shown_as_ip_shows_them() {
+    let (mut network, mut inventory) = (nat(), host());
+    address(&mut inventory, "eth0", "192.168.0.7/16");
+    host_route(&mut inventory, "10.0.0.0/8 dev eth0 metric 5");
+    add(&mut network, "10.30.0.0/16 via 192.168.100.2");
+    let findings = check_against(&network, &inventory);
+    let text: Vec<_> = findings.iter().map(|finding| [&finding.message, finding.help.as_ref().unwrap()]).collect();
+    assert_eq!(
+        text,
+        [
+            [
+                "the subnet 192.168.100.0/24 is part of 192.168.0.0/16, which is in use on this host: `inet 192.168.0.7/16 dev eth0`",
+                "choose a subnet that is free, such as 172.16.1.0/24",
+            ],
+            [
+                "the route to 10.30.0.0/16 overlaps a route of this host: `10.0.0.0/8 dev eth0 proto static metric 5`",
+                "of the two, the one to the smaller network is used",
+            ],
+        ]
+    );
+}

@@ -1,0 +1,50 @@
+//! The table of rules is whole.
+
+use std::collections::BTreeSet;
+
+use vnet_validate::RULES;
+use vnet_xml::Severity;
+
+/// The tables of this folder.
+const TABLES: &[&str] = &[
+    include_str!("network.rs"),
+    include_str!("ip.rs"),
+    include_str!("dhcp.rs"),
+    include_str!("dns.rs"),
+    include_str!("route.rs"),
+    include_str!("forward.rs"),
+    include_str!("host.rs"),
+];
+
+#[test]
+fn codes_and_names_are_unique_and_in_order() {
+    assert!(RULES.is_sorted_by_key(|rule| rule.code));
+    assert_eq!(RULES.iter().map(|rule| rule.code).collect::<BTreeSet<_>>().len(), RULES.len());
+    assert_eq!(RULES.iter().map(|rule| rule.name).collect::<BTreeSet<_>>().len(), RULES.len());
+    for rule in RULES {
+        let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(rule.name.chars().all(kebab), "{}", rule.name);
+        assert!(rule.code.0 >= 100, "{} is the reader's", rule.code);
+    }
+}
+
+#[test]
+fn every_rule_is_explained_and_shown() {
+    for rule in RULES {
+        let [text, examples @ ..] = &rule.explanation.split("\n\n").collect::<Vec<_>>()[..] else {
+            panic!("{} is not explained", rule.code)
+        };
+        assert!(text.ends_with('.') || text.ends_with(".\n"), "{}: {text}", rule.code);
+        let blocks = examples.iter().filter(|part| part.starts_with("```xml\n")).count();
+        // What a host lacks cannot be shown in a definition.
+        assert!(blocks == 2 || rule.severity == Severity::Warning && blocks == 0, "{}", rule.code);
+    }
+}
+
+#[test]
+fn every_rule_is_in_a_table() {
+    for rule in RULES {
+        let expected = format!("\"{} /network", rule.code);
+        assert!(TABLES.iter().any(|table| table.contains(&expected)), "no case breaks {}, {}", rule.code, rule.name);
+    }
+}
