@@ -1,0 +1,271 @@
+//! A host with two bridges and guests on them, and two devices with someone outside behind each.
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname, setsockopt, socket, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike};
+use vnet_tests::{Netns, run};
+
+use crate::{NET, NET6, OTHER_NET, OTHER_NET6, bridge};
+
+pub const HOST: &str = "203.0.113.1";
+pub const OUTSIDE: &str = "203.0.113.2";
+pub const OUTSIDE6: &str = "2001:db8:ffff::2";
+pub const GUEST: &str = "192.168.122.10";
+pub const GUEST6: &str = "2001:db8:ca2:2::10";
+/// On the same bridge.
+pub const NEIGHBOUR: &str = "192.168.122.11";
+/// An address of the first guest that is in no network.
+pub const FOREIGN: &str = "10.9.9.9";
+
+/// Who is there.
+pub struct Lab {
+    /// On `virbr0`.
+    pub guest: Netns,
+    /// On `virbr0`.
+    pub neighbour: Netns,
+    /// On `virbr1`.
+    pub stranger: Netns,
+    /// Behind `eth0`.
+    pub outside: Netns,
+    /// Behind `eth1`.
+    pub elsewhere: Netns,
+}
+
+/// How a packet travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Icmp,
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrived from this address, and the answer came back; the port is another than the sender's.
+    Answered { peer: SocketAddr, moved: bool },
+    /// An echo came back.
+    Echoed,
+    /// Someone said that the port cannot be reached.
+    Rejected,
+    /// It arrived, and no answer came back.
+    Arrived { peer: SocketAddr },
+    /// It did not arrive, as far as anyone says.
+    Lost,
+}
+
+impl Lab {
+    pub fn new() -> Self {
+        let switches = [
+            ("ipv4/ip_forward", "1"),
+            ("ipv6/conf/all/forwarding", "1"),
+            // A router whose own address is not ready yet finds no neighbour.
+            ("ipv6/conf/default/accept_dad", "0"),
+            // Every packet gets its answer.
+            ("ipv4/icmp_ratemask", "0"),
+            ("ipv6/icmp/ratelimit", "0"),
+        ];
+        for (switch, value) in switches {
+            std::fs::write(format!("/proc/sys/net/{switch}"), value).expect("the namespace is ours");
+        }
+        for (name, net) in [("virbr0", [NET, NET6]), ("virbr1", [OTHER_NET, OTHER_NET6])] {
+            bridge(name);
+            for net in net {
+                run("ip", &["address", "add", &member(net, "1"), "dev", name, "nodad"]);
+            }
+        }
+        let guest = |name: &str, bridge: &str, nets: [&str; 2], last: &str| {
+            let netns = Netns::new();
+            plug(name, &netns);
+            run("ip", &["link", "set", name, "master", bridge, "up"]);
+            netns.run(|| {
+                run("ip", &["link", "set", "eth0", "up"]);
+                for net in nets {
+                    run("ip", &["address", "add", &member(net, last), "dev", "eth0", "nodad"]);
+                    let gateway = member(net, "1");
+                    run("ip", &["route", "add", "default", "via", gateway.split('/').next().expect("an address")]);
+                }
+            });
+            netns
+        };
+        let lab = Self {
+            guest: guest("vnet0", "virbr0", [NET, NET6], "10"),
+            neighbour: guest("vnet1", "virbr0", [NET, NET6], "11"),
+            stranger: guest("vnet2", "virbr1", [OTHER_NET, OTHER_NET6], "10"),
+            outside: Netns::new(),
+            elsewhere: Netns::new(),
+        };
+        lab.guest.run(|| run("ip", &["address", "add", FOREIGN, "dev", "eth0"]));
+        run("ip", &["route", "add", FOREIGN, "via", GUEST]);
+        lab.plug_uplink();
+        uplink("eth1", &lab.elsewhere, ["198.51.100.0/24", "2001:db8:eeee::/64"]);
+        lab
+    }
+
+    /// Connects the outside to `eth0`, which may have been deleted before.
+    pub fn plug_uplink(&self) {
+        uplink("eth0", &self.outside, ["203.0.113.0/24", "2001:db8:ffff::/64"]);
+    }
+
+    /// Sends a datagram and waits for the answer.
+    pub fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
+        send(Protocol::Udp, Some(from), None, Some(to), address.parse().expect("an address"))
+    }
+}
+
+/// Sends from one place to an address of another and waits for the answer; `None` is the host itself.
+pub fn send(
+    protocol: Protocol,
+    from: Option<&Netns>,
+    source: Option<IpAddr>,
+    to: Option<&Netns>,
+    address: IpAddr,
+) -> Fate {
+    let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let source = source.unwrap_or(any);
+    match protocol {
+        Protocol::Icmp => at(from, || echo(source, address)),
+        Protocol::Udp => {
+            let server = at(to, || UdpSocket::bind((any, 0)).expect("a socket"));
+            let port = server.local_addr().expect("bound").port();
+            server.set_read_timeout(Some(GLANCE)).expect("a deadline");
+            let answer = || {
+                let (_, peer) = server.recv_from(&mut [0; 16])?;
+                server.send_to(b"pong", peer).map(|_| peer)
+            };
+            meet(answer, || at(from, || datagram(source, SocketAddr::new(address, port))))
+        }
+        Protocol::Tcp => {
+            let server = at(to, || TcpListener::bind((any, 0)).expect("a socket"));
+            let port = server.local_addr().expect("bound").port();
+            let glance = TimeVal::milliseconds(GLANCE.as_millis().try_into().expect("a few"));
+            setsockopt(&server, sockopt::ReceiveTimeout, &glance).expect("a deadline");
+            let answer = || server.accept().map(|(_, peer)| peer);
+            meet(answer, || at(from, || connection(source, SocketAddr::new(address, port))))
+        }
+    }
+}
+
+fn at<T: Send>(place: Option<&Netns>, act: impl FnOnce() -> T + Send) -> T {
+    match place {
+        Some(netns) => netns.run(act),
+        None => act(),
+    }
+}
+
+/// Answers until the asker is content; the asker says from which port it asked.
+fn meet(answer: impl Fn() -> io::Result<SocketAddr> + Sync, ask: impl FnOnce() -> io::Result<u16>) -> Fate {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let answering = scope.spawn(|| {
+            let mut seen = None;
+            while seen.is_none() && !over.load(Ordering::Acquire) {
+                seen = answer().ok();
+            }
+            // What came in last may still wait here.
+            seen.or_else(|| answer().ok())
+        });
+        let asked = ask();
+        over.store(true, Ordering::Release);
+        match (asked, answering.join().expect("the server lives")) {
+            (Ok(port), Some(peer)) => Fate::Answered { peer, moved: peer.port() != port },
+            (Err(error), _) if error.kind() == ErrorKind::ConnectionRefused => Fate::Rejected,
+            (Err(error), seen) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                seen.map_or(Fate::Lost, |peer| Fate::Arrived { peer })
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+}
+
+/// After this, nothing comes any more.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to look for what is to be answered before looking whether anyone still waits.
+const GLANCE: Duration = Duration::from_millis(20);
+
+fn datagram(source: IpAddr, to: SocketAddr) -> io::Result<u16> {
+    let socket = UdpSocket::bind((source, 0))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(to)?;
+    socket.send(b"ping")?;
+    while let Err(error) = socket.recv(&mut [0; 16]) {
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(socket.local_addr()?.port())
+}
+
+fn connection(source: IpAddr, to: SocketAddr) -> io::Result<u16> {
+    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE.as_secs().cast_signed()))?;
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, 0)))?;
+    loop {
+        match connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
+            Ok(()) => break,
+            // The connection goes on; the next call waits for it.
+            Err(Errno::EINTR) => {}
+            Err(Errno::EINPROGRESS) => return Err(ErrorKind::TimedOut.into()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let own: SockaddrStorage = getsockname(socket.as_raw_fd())?;
+    let port = own.as_sockaddr_in().map(|own| own.port()).or(own.as_sockaddr_in6().map(|own| own.port()));
+    Ok(port.expect("an address of the internet"))
+}
+
+fn echo(source: IpAddr, to: IpAddr) -> Fate {
+    let (source, to) = (source.to_string(), to.to_string());
+    let mut arguments = vec!["-n", "-c1", "-W1"];
+    if !matches!(source.as_str(), "0.0.0.0" | "::") {
+        arguments.extend(["-I", &source]);
+    }
+    arguments.push(&to);
+    let output = std::process::Command::new("ping").args(&arguments).output().expect("ping is installed");
+    let text = String::from_utf8_lossy(&output.stdout).to_lowercase();
+    match () {
+        () if text.contains("bytes from") => Fate::Echoed,
+        () if text.contains("port unreachable") => Fate::Rejected,
+        () if text.contains("100% packet loss") && !text.contains("unreachable") => Fate::Lost,
+        () => panic!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+    }
+}
+
+/// A cable from this host's device to a namespace's `eth0`, and the way back to the networks.
+fn uplink(name: &str, netns: &Netns, nets: [&str; 2]) {
+    plug(name, netns);
+    run("ip", &["link", "set", name, "up"]);
+    for net in nets {
+        run("ip", &["address", "add", &member(net, "1"), "dev", name, "nodad"]);
+    }
+    netns.run(|| {
+        run("ip", &["link", "set", "eth0", "up"]);
+        for net in nets {
+            run("ip", &["address", "add", &member(net, "2"), "dev", "eth0", "nodad"]);
+            let gateway = member(net, "1");
+            run("ip", &["route", "add", "default", "via", gateway.split('/').next().expect("an address")]);
+        }
+    });
+}
+
+/// A cable from this host's device to a namespace's `eth0`.
+fn plug(name: &str, netns: &Netns) {
+    let netns = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
+    run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &netns]);
+}
+
+/// An address of a subnet that is written with a last zero or `::`.
+fn member(net: &str, last: &str) -> String {
+    let (address, prefix) = net.split_once('/').expect("a subnet");
+    let front = if address.contains(':') { address } else { address.strip_suffix('0').expect("a last zero") };
+    format!("{front}{last}/{prefix}")
+}

@@ -1,0 +1,121 @@
+//! Rules in a kernel: encoded by us, seen by nft(8), met by packets, compared with libvirt's.
+
+mod kernel;
+mod lab;
+mod libvirt;
+mod packets;
+
+use nix::net::if_::if_nametoindex;
+use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
+use vnet_netlink::Netfilter;
+use vnet_tests::{json, run};
+use vnet_types::InterfaceName;
+
+const NET: &str = "192.168.122.0/24";
+const NET6: &str = "2001:db8:ca2:2::/64";
+const OTHER_NET: &str = "192.168.123.0/24";
+const OTHER_NET6: &str = "2001:db8:ca2:3::/64";
+
+fn index_of(name: &InterfaceName) -> Option<u32> {
+    if_nametoindex(name.as_str()).ok()
+}
+
+fn name_of(index: u32) -> Option<InterfaceName> {
+    let links = json("ip", &["-j", "link"]);
+    let link = links.as_array()?.iter().find(|link| link["ifindex"] == index)?;
+    link["ifname"].as_str()?.parse().ok()
+}
+
+fn read() -> Table {
+    let netfilter = Netfilter::open().expect("a socket");
+    Table::read(|request| netfilter.dump(request), name_of).expect("the table can be read")
+}
+
+/// Takes a network from what is there to what is wanted.
+fn commit(network: &str, to: Option<&Ruleset>) {
+    let installed = read();
+    let from = installed.ruleset(network);
+    let batch = Batch::new(&installed, from.as_ref(), to, index_of).expect("the bridges are there");
+    if batch.is_empty() {
+        return;
+    }
+    if let Err(refused) = Netfilter::open().expect("a socket").commit(&batch.bytes) {
+        let subject = refused.sequence.and_then(|sequence| batch.describe(sequence));
+        panic!("{subject:?}: {refused:?}");
+    }
+}
+
+fn install(policy: &Policy) -> Ruleset {
+    let ruleset = Ruleset::compile(policy);
+    commit(&policy.network, Some(&ruleset));
+    ruleset
+}
+
+fn listed() -> String {
+    run("nft", &["--stateless", "list", "table", "inet", "vnet"])
+}
+
+/// What `nft -j` lists, without handles and counts.
+fn listed_json() -> serde_json::Value {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for key in ["handle", "packets", "bytes", "metainfo"] {
+                    fields.remove(key);
+                }
+                fields.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(values) => values.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = json("nft", &["-j", "list", "table", "inet", "vnet"]);
+    strip(&mut value);
+    value
+}
+
+fn tables() -> String {
+    run("nft", &["list", "tables"])
+}
+
+/// Loads text with nft.
+fn load(text: &str) {
+    std::fs::write("/run/rules.nft", text).expect("/run is ours");
+    run("nft", &["-f", "/run/rules.nft"]);
+}
+
+fn bridge(name: &str) {
+    run("ip", &["link", "add", name, "type", "bridge"]);
+    run("ip", &["link", "set", name, "up"]);
+}
+
+fn nat() -> Access {
+    Access::Nat { addresses: None, ports: "1024-65535".parse().expect("ports") }
+}
+
+fn nat_from(addresses: Option<&str>, ports: &str) -> Access {
+    let addresses = addresses.map(|addresses| addresses.parse().expect("addresses"));
+    Access::Nat { addresses, ports: ports.parse().expect("ports") }
+}
+
+fn policy(network: &str, bridge: &str, subnets: &[(&str, Access)]) -> Policy {
+    let subnet =
+        |(net, access): &(&str, Access)| Subnet { net: net.parse().expect("a subnet"), access: access.clone() };
+    let mut policy = Policy::new(network, bridge.parse().expect("a name"));
+    policy.subnets = subnets.iter().map(subnet).collect();
+    policy
+}
+
+fn default_policy() -> Policy {
+    policy("default", "virbr0", &[(NET, nat())])
+}
+
+fn through(device: &str, mut policy: Policy) -> Policy {
+    policy.device = Some(device.parse().expect("a name"));
+    policy
+}
+
+fn with_ipv6(mut policy: Policy) -> Policy {
+    policy.ipv6 = true;
+    policy
+}
