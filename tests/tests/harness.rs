@@ -1,7 +1,7 @@
 //! The harness keeps its word.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -71,8 +71,10 @@ fn namespaces_within() {
     let guest = Netns::new();
     run("ip", &["link", "add", "outside", "type", "veth", "peer", "name", "inside"]);
     let inside: i32 = fs::read_to_string("/sys/class/net/inside/ifindex").unwrap().trim().parse().unwrap();
-    let pid = guest.spawn(|| Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap()).join().unwrap();
-    run("ip", &["link", "set", "inside", "netns", &pid.id().to_string()]);
+    let mut sleeper = guest.run(|| Command::new("sleep").arg("1000").stdout(Stdio::null()).spawn().unwrap());
+    run("ip", &["link", "set", "inside", "netns", &sleeper.id().to_string()]);
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
     let links = guest.run(|| json("ip", &["-j", "link", "show", "type", "veth"]));
     assert_eq!(links[0]["ifindex"], inside);
     guest.run(|| {
@@ -81,6 +83,8 @@ fn namespaces_within() {
     });
     assert!(fs::exists("/sys/class/net/outside").unwrap());
     assert!(!fs::exists("/sys/class/net/inside").unwrap());
+    let server = guest.spawn(|| UdpSocket::bind("127.0.0.1:53").unwrap().local_addr().unwrap().port());
+    assert_eq!(server.join().unwrap(), 53);
 }
 
 #[test]

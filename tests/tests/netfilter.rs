@@ -1,4 +1,5 @@
 //! Transactions and lists of nf_tables through vnet-netlink, seen through `nft`.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 

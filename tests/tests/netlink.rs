@@ -1,4 +1,5 @@
 //! vnet-netlink against a kernel, seen through `ip`.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::thread;

@@ -144,8 +144,7 @@ fn read_protocol(protocol: Protocol) -> RouteProtocol {
     }
 }
 
-/// Reads a route: as many as it has next hops whose links have names. The kernel filters lists only since 4.20, and
-/// without IPv6 it answers for IPv4.
+/// Reads a route: as many as it has next hops whose links have names. A kernel without IPv6 answers for IPv4.
 fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Option<Vec<Route>> {
     let header = RouteHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
