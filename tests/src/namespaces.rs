@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, wait, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, write};
+use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getegid, geteuid, write};
 
 /// Where libvirt-like programs write: empty inside.
 const PRIVATE: [&str; 2] = ["/run", "/var/lib"];
@@ -117,6 +117,7 @@ pub(crate) fn furnish() {
     let links = links();
     assert_eq!(links, ["lo"], "the network namespace is not fresh: refusing to touch what may be a real host");
     let needed = needed_folders();
+    open_up(&workspace());
     for folder in PRIVATE.iter().chain(&["/tmp"]) {
         match needed.iter().find(|needed| needed.starts_with(folder)) {
             None => mount_new("tmpfs", folder).unwrap_or_else(|error| panic!("tmpfs on {folder}: {error}")),
@@ -128,9 +129,9 @@ pub(crate) fn furnish() {
 }
 
 /// Mounts a file system of this thread's namespaces.
-pub(crate) fn mount_new(kind: &str, folder: &str) -> nix::Result<()> {
+pub(crate) fn mount_new(kind: &str, folder: impl AsRef<Path>) -> nix::Result<()> {
     let exec = if kind == "tmpfs" { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
-    mount(Some(kind), folder, Some(kind), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | exec, None::<&str>)
+    mount(Some(kind), folder.as_ref(), Some(kind), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | exec, None::<&str>)
 }
 
 /// Links but for `ifb0` and the like, which a kernel with the module puts into every new namespace.
@@ -141,9 +142,34 @@ fn links() -> Vec<String> {
 }
 
 /// What has to stay visible: the program under test and its test data.
-fn needed_folders() -> Vec<std::path::PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
-    [std::env::current_exe(), std::env::current_dir(), Ok(workspace)].into_iter().flatten().collect()
+fn needed_folders() -> Vec<PathBuf> {
+    [std::env::current_exe(), std::env::current_dir(), Ok(workspace())].into_iter().flatten().collect()
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace").to_owned()
+}
+
+/// Makes the workspace readable where it is in a folder that is closed to our user, such as `/root`.
+///
+/// Outside, a capability may have led past that folder; in a user namespace none does. The working directory is
+/// still held: it is mounted where it was, below an empty folder in place of the closed one.
+fn open_up(workspace: &Path) {
+    let closed = |folder: &&Path| access(*folder, AccessFlags::X_OK).is_err();
+    let ancestors = workspace.ancestors().collect::<Vec<_>>();
+    let Some(closed) = ancestors.into_iter().rev().find(closed) else { return };
+    let working = std::env::current_dir().expect("a working directory");
+    let below = working.strip_prefix(workspace).unwrap_or_else(|_| {
+        panic!("{} is closed to this user: run the tests with a working directory below it", closed.display())
+    });
+    let up = below.iter().fold(PathBuf::from("."), |up, _| up.join(".."));
+    std::env::set_current_dir(up).expect("the workspace is readable from within");
+    mount_new("tmpfs", closed).unwrap_or_else(|error| panic!("tmpfs on {}: {error}", closed.display()));
+    fs::create_dir_all(workspace).expect("a new folder is ours");
+    let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some("."), workspace, None::<&str>, bind, None::<&str>)
+        .unwrap_or_else(|error| panic!("the workspace on {}: {error}", workspace.display()));
+    std::env::set_current_dir(working).expect("the workspace is where it was");
 }
 
 /// Sets `lo` up in this thread's network namespace, by the ioctl of netdevice(7).

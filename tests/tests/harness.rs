@@ -34,6 +34,14 @@ fn one_is_root_of_a_fresh_host() {
     TcpStream::connect(listener.local_addr().unwrap()).unwrap();
 }
 
+/// Also where the workspace is in a folder that is closed to the user, and where it is in `/tmp`.
+#[test]
+fn the_workspace_is_there() {
+    isolate!();
+    assert!(fs::exists(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
+    assert!(fs::File::open(std::env::current_exe().unwrap()).is_ok());
+}
+
 #[test]
 fn results_are_returned() -> std::io::Result<()> {
     isolate!();
