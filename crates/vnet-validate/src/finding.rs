@@ -2,6 +2,8 @@
 
 use vnet_xml::{Code, Path, Rule, Severity};
 
+use crate::rules;
+
 /// One mistake in a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +57,15 @@ pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
+/// May a finding be there only because the reader could not understand what is at a path?
+pub(crate) fn follows_from(finding: &Finding, refused: &Path) -> bool {
+    let one_of = |rules: &[Rule]| rules.iter().any(|rule| rule.code == finding.code);
+    let beside = || finding.path.parent().is_some_and(|parent| refused.as_str().starts_with(parent.as_str()));
+    finding.path == *refused
+        || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
+        || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
+}
+
 fn position(path: &Path) -> Vec<(usize, String, usize)> {
     let step = |segment: &str| {
         let (name, number) = segment.strip_suffix(']').and_then(|rest| rest.split_once('[')).unwrap_or((segment, "1"));
@@ -69,6 +80,22 @@ fn position(path: &Path) -> Vec<(usize, String, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    fn path(text: &str) -> Path {
+        text.split('/').skip(2).fold(Path::root("network"), |path, name| path.element(name))
+    }
+
+    #[rstest]
+    #[case(rules::FORWARD_WITHOUT_IP, "/network/forward/@mode", "/network/ip[1]/@address", true)]
+    #[case(rules::FORWARD_WITHOUT_IP, "/network/forward/@mode", "/network/bridge/@delay", false)]
+    #[case(rules::NETWORK_NAME, "/network/name", "/network/name", true)]
+    #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[1]/@prefix", true)]
+    #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[2]/@prefix", false)]
+    #[case(rules::DHCP_RANGE_REVERSED, "/network/ip[1]/dhcp/range[1]/@start", "/network/ip[1]/@localPtr", false)]
+    fn what_follows(#[case] rule: Rule, #[case] at: &str, #[case] refused: &str, #[case] follows: bool) {
+        assert_eq!(follows_from(&Finding::new(rule, path(at), "wrong"), &path(refused)), follows);
+    }
 
     #[test]
     fn order_is_that_of_documents() {
@@ -82,7 +109,6 @@ mod tests {
             "/network/ip[10]",
             "/network/route[1]/@gateway",
         ];
-        let path = |text: &str| text.split('/').skip(2).fold(Path::root("network"), |path, name| path.element(name));
         let mut shuffled = sorted;
         shuffled.reverse();
         shuffled.sort_by_key(|text| position(&path(text)));

@@ -45,6 +45,10 @@ fn size(ip: &Ip, path: &Path) -> Option<Finding> {
             let message = format!("an IPv6 subnet has a prefix, not the netmask `{netmask}`");
             Some(Finding::new(rules::IP_NETMASK, at, message).help("write `prefix='64'`"))
         }
+        Some(Mask::Netmask(netmask)) if netmask.is_unspecified() => {
+            let message = format!("the netmask `{netmask}` makes all addresses there are the subnet");
+            Some(Finding::new(rules::IP_NETMASK, at, message).help("write for example `netmask='255.255.255.0'`"))
+        }
         Some(Mask::Netmask(netmask)) if contiguous_prefix(netmask).is_none() => Some(
             Finding::new(rules::IP_NETMASK, at, format!("the netmask `{netmask}` has holes")).help(no_holes(netmask)),
         ),

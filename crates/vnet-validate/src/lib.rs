@@ -44,7 +44,7 @@ mod subnets;
 mod words;
 
 use vnet_types::Inventory;
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, Parsed, Path, Severity};
 
 pub use finding::{Finding, Related};
 pub use rules::RULES;
@@ -54,6 +54,23 @@ pub fn check(network: &Network) -> Vec<Finding> {
     let root = Path::root("network");
     let subjects = [network::check, forward::check, dns::check, ip::check, dhcp::check, route::check];
     finding::in_document_order(subjects.into_iter().flat_map(|check| check(network, &root)).collect())
+}
+
+/// Finds everything that is wrong with a definition that was read, beyond what its reader has found.
+///
+/// A text with errors makes a network that lacks what could not be understood. What is missing because of that is no
+/// second mistake.
+pub fn check_parsed(parsed: &Parsed<Network>) -> Vec<Finding> {
+    let Some(network) = &parsed.value else { return Vec::new() };
+    let refused: Vec<&Path> = parsed
+        .problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| &problem.path)
+        .collect();
+    let mut findings = check(network);
+    findings.retain(|finding| !refused.iter().any(|refused| finding::follows_from(finding, refused)));
+    findings
 }
 
 /// Finds everything on a host that is in the definition's way, in the order of the document.

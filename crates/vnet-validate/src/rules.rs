@@ -115,3 +115,20 @@ rules! {
     HOST_WITHOUT_DEFAULT_ROUTE = 610 Warning "host-without-default-route"
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
 }
+
+/// Rules that miss a subnet.
+pub(crate) const OF_ABSENT_SUBNET: &[Rule] =
+    &[DNS_WITHOUT_IP, ROUTE_GATEWAY_OUTSIDE_SUBNETS, FORWARD_WITHOUT_IP, NAT_IPV6_WITHOUT_SUBNET];
+
+/// Rules that miss something beside the value that they are about.
+pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
+    IP_PREFIX_MISSING,
+    IP_PREFIX_BY_CLASS,
+    DHCP_HOST_INCOMPLETE,
+    BOOTP_WITHOUT_DHCP,
+    DOMAIN_REGISTER,
+    DNS_FORWARDER_EMPTY,
+    DNS_HOST_WITHOUT_NAME,
+    DNS_SRV_WITHOUT_TARGET,
+    ROUTE_PREFIX_MISSING,
+];

@@ -51,11 +51,7 @@ fn host_route(host: &mut Inventory, text: &str) {
 
 fn known(host: &mut Inventory, name: &str, bridge: &str, uuid: Option<u8>) {
     link(host, bridge);
-    host.networks.push(KnownNetwork {
-        name: name.parse().unwrap(),
-        uuid: uuid.map(|last| uuid_of(last)),
-        bridge: device(bridge),
-    });
+    host.networks.push(KnownNetwork { name: name.parse().unwrap(), uuid: uuid.map(uuid_of), bridge: device(bridge) });
 }
 
 fn uuid_of(last: u8) -> Uuid {

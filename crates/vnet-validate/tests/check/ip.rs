@@ -41,6 +41,7 @@ fn local_ptr(network: &mut Network, text: &str) {
 #[case::prefix_32(|n: &mut Network| first(n, "192.168.100.1/32"), &[])]
 #[case::netmask_with_holes(|n: &mut Network| netmask(n, 0, [255, 0, 255, 0]), &["VN0203 /network/ip[1]/@netmask"])]
 #[case::netmask_ipv6(|n: &mut Network| netmask(n, 1, [255, 255, 255, 0]), &["VN0203 /network/ip[2]/@netmask"])]
+#[case::netmask_zero(|n: &mut Network| netmask(n, 0, [0; 4]), &["VN0203 /network/ip[1]/@netmask"])]
 #[case::netmask(|n: &mut Network| netmask(n, 0, [255, 255, 255, 0]), &[])]
 #[case::class_e(|n: &mut Network| bare(n, "240.0.0.1"), &["VN0204 /network/ip[1]/@address"])]
 #[case::class_a(|n: &mut Network| bare(n, "10.24.10.1"), &["VN0205 /network/ip[1]/@address"])]

@@ -1,5 +1,7 @@
 //! The rules, each by a network that breaks it and by one that nearly does.
 
+#![allow(clippy::unwrap_used)]
+
 mod dhcp;
 mod dns;
 mod forward;
