@@ -84,7 +84,9 @@ fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> 
         };
         let message = format!("the subnet {net} {relation}: {conflict}");
         let finding = Finding::new(rules::HOST_SUBNET_IN_USE, path.attribute("address"), message);
-        findings.push(finding.help(match free(net, network, taken) {
+        // Two subnets would be told of the same free one.
+        let free = if findings.is_empty() { free(net, network, taken) } else { None };
+        findings.push(finding.help(match free {
             Some(free) => format!("choose a subnet that is free, such as {free}"),
             None => "choose a subnet that is free".to_owned(),
         }));

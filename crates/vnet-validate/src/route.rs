@@ -104,25 +104,24 @@ fn likely_prefix(route: &Route) -> u8 {
 fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
     let at = path.attribute("gateway");
     let gateway = route.gateway;
-    let ipv6 = gateway.is_ipv6();
-    let Some((net, _)) = subnets.around(gateway) else {
+    let family = Family::of(gateway);
+    let Some((net, index)) = subnets.around(gateway) else {
         // An `<ip>` of unknown size may be the one: its own finding is enough.
-        if network.ips.iter().any(|ip| ip.address.is_ipv6() == ipv6 && ip.net().is_none()) {
+        if !subnets.are_known(family) {
             return None;
         }
         let message = format!("the gateway `{gateway}` is in none of the network's own subnets");
         let finding = Finding::new(rules::ROUTE_GATEWAY_OUTSIDE_SUBNETS, at, message);
-        let own: Vec<_> = subnets.of_family(ipv6).map(|net| format!("`{net}`")).collect();
-        return Some(finding.help(match own.len() {
-            0 => format!("the network has no {} subnet: add an `<ip>` that has the gateway", Family::of(gateway)),
-            1..=8 => format!("write the address of a guest in {}", own.join(" or ")),
-            more => format!("write the address of a guest in one of the {more} subnets, such as {}", own[0]),
+        let own: Vec<_> = subnets.of_family(family).take(8).map(|net| format!("`{net}`")).collect();
+        return Some(finding.help(match own.is_empty() {
+            true => format!("the network has no {family} subnet: add an `<ip>` that has the gateway"),
+            false => format!("write the address of a guest in {}", own.join(" or ")),
         }));
     };
-    if let Some(own) = network.ips.iter().position(|ip| ip.address == gateway) {
+    if network.ips[index].address == gateway {
         let message = format!("the gateway `{gateway}` is the bridge itself: packets would go nowhere");
         let finding = Finding::new(rules::ROUTE_GATEWAY_NOT_A_GUEST, at, message);
-        let finding = finding.related(root.nth("ip", own).attribute("address"), "the bridge has the address here");
+        let finding = finding.related(root.nth("ip", index).attribute("address"), "the bridge has the address here");
         return Some(finding.help("write the address of the guest that knows the way"));
     }
     let what = reserved(net, gateway)?;

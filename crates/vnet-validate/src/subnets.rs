@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vnet_types::IpNet;
+use vnet_types::{Family, IpNet};
 use vnet_xml::network::{Ip, Mask};
 use vnet_xml::{Network, Path};
 
@@ -11,19 +11,22 @@ use vnet_xml::{Network, Path};
 pub(crate) struct Subnets {
     by_net: BTreeMap<IpNet, usize>,
     prefixes: BTreeSet<u8>,
+    /// Has a family an `<ip>` of unknown size?
+    unknown: BTreeSet<Family>,
 }
 
 impl Subnets {
     /// Of several equal subnets the first counts.
     pub(crate) fn of(network: &Network) -> Self {
-        let mut by_net = BTreeMap::new();
+        let (mut by_net, mut unknown) = (BTreeMap::new(), BTreeSet::new());
         for (index, ip) in network.ips.iter().enumerate() {
-            if let Some(net) = ip.net() {
-                by_net.entry(net.trunc()).or_insert(index);
+            match ip.net() {
+                Some(net) => _ = by_net.entry(net.trunc()).or_insert(index),
+                None => _ = unknown.insert(Family::of(ip.address)),
             }
         }
         let prefixes = by_net.keys().map(IpNet::prefix_len).collect();
-        Self { by_net, prefixes }
+        Self { by_net, prefixes, unknown }
     }
 
     /// The smallest subnet that has the address, with the position of its `<ip>`.
@@ -33,8 +36,13 @@ impl Subnets {
     }
 
     /// All of one family.
-    pub(crate) fn of_family(&self, ipv6: bool) -> impl Iterator<Item = IpNet> {
-        self.by_net.keys().copied().filter(move |net| net.addr().is_ipv6() == ipv6)
+    pub(crate) fn of_family(&self, family: Family) -> impl Iterator<Item = IpNet> {
+        self.by_net.keys().copied().filter(move |net| Family::of(net.addr()) == family)
+    }
+
+    /// Are all subnets of the family here?
+    pub(crate) fn are_known(&self, family: Family) -> bool {
+        !self.unknown.contains(&family)
     }
 }
 
