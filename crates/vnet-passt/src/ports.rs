@@ -1,0 +1,296 @@
+//! Port forwarding: the list that `--tcp-ports` and `--udp-ports` take.
+
+use std::fmt;
+use std::net::{AddrParseError, IpAddr};
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+use vnet_types::{InterfaceName, NameError};
+
+/// Ports of the host that lead to the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortForward {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The ports.
+    pub ports: Ports,
+}
+
+/// TCP or UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// `tcp`
+    Tcp,
+    /// `udp`
+    Udp,
+}
+
+/// Ports of the host: `[[ADDRESS][%DEVICE]/]all`, or ranges instead of `all`, separated by commas.
+///
+/// Without a range to forward, all ports are that are not excluded, not bound and not ephemeral.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ports {
+    /// The host's address that they are bound to; all where `None`.
+    pub address: Option<IpAddr>,
+    /// The host's interface that they are bound to; all where `None`.
+    pub device: Option<InterfaceName>,
+    /// The ranges; all ports where there is none.
+    pub ranges: Vec<ForwardedRange>,
+}
+
+/// One range: `START[-END][:TO[-TOEND]]`, or `~START[-END]` for an excluded one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ForwardedRange {
+    start: u16,
+    end: Option<u16>,
+    target: Target,
+}
+
+/// Where a range leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// To the same ports of the guest.
+    Same,
+    /// To the guest's ports from this one on.
+    From(u16),
+    /// Nowhere: these ports are excluded from the other ranges.
+    Excluded,
+}
+
+/// Numbers that are no range of ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PortRangeError {
+    /// There is no port 0.
+    #[error("there is no port 0")]
+    Zero,
+    /// The end comes before the start.
+    #[error("the ports {start} to {end} are reversed")]
+    Reversed {
+        /// The first.
+        start: u16,
+        /// The last.
+        end: u16,
+    },
+    /// The last port of the guest would be beyond 65535.
+    #[error("{len} ports from {to} on go beyond 65535")]
+    Beyond {
+        /// The guest's first port.
+        to: u16,
+        /// How many.
+        len: u32,
+    },
+}
+
+/// A text that is no list of ports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParsePortsError {
+    /// What stands before `/` is no address.
+    #[error("{text:?} is not an address")]
+    Address {
+        /// That part.
+        text: String,
+        /// Why.
+        source: AddrParseError,
+    },
+    /// What stands after `%` is no interface.
+    #[error("a device cannot have this name")]
+    Device(#[source] NameError),
+    /// Not a port.
+    #[error("{text:?} is not a port")]
+    Port {
+        /// That part.
+        text: String,
+        /// Why.
+        source: ParseIntError,
+    },
+    /// No range.
+    #[error("{text:?} is no range of ports")]
+    Range {
+        /// That part.
+        text: String,
+        /// Why.
+        source: PortRangeError,
+    },
+    /// A part that does not belong there: a second target range of another length, or the target of excluded ports.
+    #[error("{0:?} does not fit the ports before it")]
+    Target(String),
+}
+
+/// The ports that a list names, beside those that it excludes: see [`Ports::listed`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// All but these.
+    AllBut(Vec<ForwardedRange>),
+    /// Pairs of a port of the host and one of the guest.
+    These(Vec<(u16, u16)>),
+}
+
+impl PortForward {
+    /// Ports of one protocol.
+    pub fn new(protocol: Protocol, ports: Ports) -> Self {
+        Self { protocol, ports }
+    }
+}
+
+impl Ports {
+    /// What is forwarded where, port by port.
+    pub fn listed(&self) -> Listed {
+        let (excluded, forwarded): (Vec<_>, Vec<_>) =
+            self.ranges.iter().copied().partition(|range| range.target == Target::Excluded);
+        if forwarded.is_empty() {
+            return Listed::AllBut(excluded);
+        }
+        let is_open = |port| !excluded.iter().any(|range| (range.start..=range.last()).contains(&port));
+        let pairs = forwarded.iter().flat_map(|range| {
+            let first = range.guest_start();
+            (range.start..=range.last()).map(move |port| (port, first + (port - range.start)))
+        });
+        Listed::These(pairs.filter(|(port, _)| is_open(*port)).collect())
+    }
+}
+
+impl ForwardedRange {
+    /// The ports from `start` to `end`, or `start` alone.
+    ///
+    /// # Errors
+    /// [`PortRangeError`] for port 0, a reversed range, or a target that goes beyond the last port.
+    pub fn new(start: u16, end: Option<u16>, target: Target) -> Result<Self, PortRangeError> {
+        let last = end.unwrap_or(start);
+        if start == 0 || target == Target::From(0) {
+            return Err(PortRangeError::Zero);
+        }
+        if last < start {
+            return Err(PortRangeError::Reversed { start, end: last });
+        }
+        match target {
+            Target::From(to) if to.checked_add(last - start).is_none() => {
+                Err(PortRangeError::Beyond { to, len: u32::from(last - start) + 1 })
+            }
+            _ => Ok(Self { start, end, target }),
+        }
+    }
+
+    /// The first port of the host.
+    pub fn start(self) -> u16 {
+        self.start
+    }
+
+    /// The last port of the host.
+    pub fn last(self) -> u16 {
+        self.end.unwrap_or(self.start)
+    }
+
+    /// Where they lead.
+    pub fn target(self) -> Target {
+        self.target
+    }
+
+    fn guest_start(self) -> u16 {
+        match self.target {
+            Target::From(to) => to,
+            Target::Same | Target::Excluded => self.start,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(address) = self.address {
+            write!(f, "{address}")?;
+        }
+        if let Some(device) = &self.device {
+            write!(f, "%{device}")?;
+        }
+        if self.address.is_some() || self.device.is_some() {
+            f.write_str("/")?;
+        }
+        if self.ranges.is_empty() {
+            return f.write_str("all");
+        }
+        for (index, range) in self.ranges.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{range}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ForwardedRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { start, end, target } = *self;
+        let tilde = if target == Target::Excluded { "~" } else { "" };
+        write!(f, "{tilde}{start}")?;
+        if let Some(end) = end {
+            write!(f, "-{end}")?;
+        }
+        match (target, end) {
+            (Target::From(to), Some(end)) => write!(f, ":{to}-{}", to + (end - start)),
+            (Target::From(to), None) => write!(f, ":{to}"),
+            (Target::Same | Target::Excluded, _) => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Ports {
+    type Err = ParsePortsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, ranges) = text.split_once('/').map_or((None, text), |(host, ranges)| (Some(host), ranges));
+        let (address, device) = match host.map(|host| host.split_once('%').unwrap_or((host, ""))) {
+            None => (None, None),
+            Some((address, device)) => {
+                (Some(address).filter(|part| !part.is_empty()), Some(device).filter(|part| !part.is_empty()))
+            }
+        };
+        let address = address
+            .map(|text| text.parse().map_err(|source| ParsePortsError::Address { text: text.to_owned(), source }));
+        let device = device.map(|text| text.parse().map_err(ParsePortsError::Device));
+        let ranges = match ranges {
+            "all" => Ok(Vec::new()),
+            list => list.split(',').map(str::parse).collect(),
+        };
+        Ok(Self { address: address.transpose()?, device: device.transpose()?, ranges: ranges? })
+    }
+}
+
+impl FromStr for ForwardedRange {
+    type Err = ParsePortsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (own, to) = text.split_once(':').map_or((text, None), |(own, to)| (own, Some(to)));
+        let (own, is_excluded) = own.strip_prefix('~').map_or((own, false), |own| (own, true));
+        let (start, end) = ends(own)?;
+        let (target, target_end) = match to.map(ends).transpose()? {
+            _ if is_excluded => (Target::Excluded, None),
+            None => (Target::Same, None),
+            Some((to, to_end)) => (Target::From(to), to_end),
+        };
+        let range =
+            Self::new(start, end, target).map_err(|source| ParsePortsError::Range { text: text.to_owned(), source })?;
+        let own_target_end = range.guest_start() + (range.last() - range.start);
+        if (is_excluded && to.is_some()) || target_end.is_some_and(|end| end != own_target_end) {
+            return Err(ParsePortsError::Target(to.unwrap_or_default().to_owned()));
+        }
+        Ok(range)
+    }
+}
+
+fn ends(text: &str) -> Result<(u16, Option<u16>), ParsePortsError> {
+    let port = |text: &str| text.parse().map_err(|source| ParsePortsError::Port { text: text.to_owned(), source });
+    match text.split_once('-') {
+        None => Ok((port(text)?, None)),
+        Some((start, end)) => Ok((port(start)?, Some(port(end)?))),
+    }
+}
