@@ -5,7 +5,13 @@
 //! has handed out. Nothing here touches a file or a process.
 //!
 //! Where libvirt writes values as they come, this crate quotes what dnsmasq can be given in quotes and refuses the
-//! rest, with the field and the value in the [`Error`]: no value becomes an option of its own.
+//! rest, with the field and the value in the [`Error`]: no value becomes an option of its own. Apart from that it differs
+//! from libvirt in this:
+//!
+//! - a comma in a TXT record is a comma, and does not begin another string;
+//! - a DHCP host whose name reads as a lease time, an address or a keyword keeps it as its name;
+//! - a TFTP root or a boot file of an IPv6 subnet is refused, not ignored;
+//! - MAC addresses are written in lower case.
 //!
 //! ```
 //! use std::path::PathBuf;
@@ -42,3 +48,7 @@ pub use error::{Error, Field};
 pub use lease_time::{LeaseTime, ParseLeaseTimeError};
 pub use leases::{Client, Lease, ParseLeaseError, ParseLeasesError, parse_leases};
 pub use render::{Paths, Rendered};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
