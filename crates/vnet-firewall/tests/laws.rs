@@ -154,10 +154,21 @@ fn a_bridge_has_to_be_there() {
 }
 
 #[test]
-fn a_bridge_is_not_taken_from_another_network() {
-    let (one, two) = (compile("one", "virbr1"), compile("two", "virbr1"));
-    let error = Batch::new(&installed(&[one]), None, Some(&two), index_of).expect_err("the bridge is taken");
-    assert_eq!(error.to_string(), "\"virbr1\" already leads to chain `in_one` of another network");
+fn nothing_is_taken_from_another_network() {
+    let one = compile("one", "virbr1");
+    let same_bridge = compile("two", "virbr1");
+    let mut same_addresses = compile("two", "virbr2");
+    same_addresses.maps[2].elements[0].key = Key::Subnet("10.0.0.0/8".parse().expect("a subnet"));
+    let refusal =
+        |two| Batch::new(&installed(std::slice::from_ref(&one)), None, Some(two), index_of).map_err(|e| e.to_string());
+    assert_eq!(
+        refusal(&same_bridge),
+        Err("\"virbr1\" is taken: \"virbr1\" leads to chain `in_one` of another network".to_owned())
+    );
+    assert_eq!(
+        refusal(&same_addresses),
+        Err("10.0.0.0/8 is taken: 10.1.0.0/24 leads to chain `nat_one` of another network".to_owned())
+    );
 }
 
 #[test]

@@ -143,6 +143,9 @@ fn a_refusal_leaves_nothing_and_can_be_told() {
 #[case::element_changed(
     "delete element inet vnet to_guests { virbr0 }; add element inet vnet to_guests { virbr0 : accept }"
 )]
+#[case::interval_split(
+    "delete element inet vnet nat_ipv4 { 192.168.122.0/24 }; add element inet vnet nat_ipv4 { 192.168.122.128/25 : accept }"
+)]
 #[case::element_added("add element inet vnet to_guests { lo : jump in_default }")]
 #[case::interval_added("add element inet vnet nat_ipv4 { 10.0.0.1-10.0.0.5 : jump nat_default }")]
 fn drift_is_seen_and_repaired(#[case] change: &str) {

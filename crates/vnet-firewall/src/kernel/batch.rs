@@ -14,7 +14,7 @@ use super::statement::{IndexOf, expressions};
 use super::table::{Table, target};
 use crate::compile::{base_chains, empty_maps};
 use crate::name::{COMMENT_MAX, Role};
-use crate::ruleset::{Chain, Element, Interface, Key, KeyType, Map, Rule, Ruleset};
+use crate::ruleset::{Chain, Element, Key, KeyType, Map, Rule, Ruleset};
 
 /// The type number that stands for a verdict as data (`NFT_DATA_VERDICT`).
 const DATA_VERDICT: u32 = 0xffff_ff00;
@@ -39,11 +39,13 @@ pub enum EncodeError {
     /// The interface is matched by index, so it has to be there.
     #[error("there is no interface `{0}`")]
     NoInterface(InterfaceName),
-    /// Another network's packets would be led here.
-    #[error("{key} already leads to chain `{chain}` of another network")]
+    /// Some packets belong to another network already.
+    #[error("{key} is taken: {taken} leads to chain `{chain}` of another network")]
     Taken {
-        /// The bridge or subnet that both have.
+        /// The bridge or subnet that was to be added.
         key: Key,
+        /// What the other network has.
+        taken: Key,
         /// The other network's chain.
         chain: String,
     },
@@ -54,7 +56,7 @@ impl Batch {
     /// is installed of it counts, not what `from` says. `index_of` tells the index of an interface.
     ///
     /// # Errors
-    /// [`EncodeError`]: a bridge that is not there, or one that another network has.
+    /// [`EncodeError`]: a bridge that is not there; a bridge, or addresses to translate, that another network has.
     pub fn new(
         installed: &Table,
         from: Option<&Ruleset>,
@@ -105,13 +107,13 @@ impl Transaction<'_> {
         for map in &to.maps {
             let here = installed.map(&map.name).map_or(&[][..], |map| &map.elements);
             for element in here.iter().filter(|element| !map.elements.contains(element)) {
-                let replaced = map.elements.iter().any(|wanted| wanted.key == element.key);
                 let led = target(&element.verdict);
                 if led.is_some_and(|chain| own.contains(chain)) {
                     self.element(DELETE_ELEMENT, map, element)?;
-                } else if replaced {
+                } else if let Some(met) = map.elements.iter().find(|wanted| element::meet(&wanted.key, &element.key)) {
                     if let Some(chain) = led.filter(|chain| Role::ALL.iter().any(|role| role.is_of(chain))) {
-                        return Err(EncodeError::Taken { key: element.key.clone(), chain: chain.to_owned() });
+                        let (key, taken, chain) = (met.key.clone(), element.key.clone(), chain.to_owned());
+                        return Err(EncodeError::Taken { key, taken, chain });
                     }
                     self.element(DELETE_ELEMENT, map, element)?;
                 }
@@ -282,11 +284,8 @@ fn same_place(one: &Chain, other: &Chain) -> bool {
     place(one) == place(other)
 }
 
-fn missing(interface: &Interface) -> EncodeError {
-    match interface {
-        Interface::Named(name) => EncodeError::NoInterface(name.clone()),
-        Interface::Gone(_) => unreachable!("an index needs no look-up"),
-    }
+fn missing(name: &InterfaceName) -> EncodeError {
+    EncodeError::NoInterface(name.clone())
 }
 
 /// A comment as nft(8) leaves it with a rule: type 0, length, text, NUL.

@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use vnet_types::{Family, IpNet};
+use vnet_types::{Family, InterfaceName, IpNet};
 
 use super::attribute::{Writer, attribute, attributes, u32_of};
 use super::expression::{Value, read_data, write_bytes, write_verdict};
 use super::statement::{IndexOf, NameOf, index, interface, ip, octets};
-use crate::ruleset::{Element, Interface, Key, KeyType, Verdict};
+use crate::ruleset::{Element, Key, KeyType, Verdict};
 
 const LIST_ELEMENT: u16 = 1;
 const KEY: u16 = 1;
@@ -27,9 +27,9 @@ pub(super) struct Part {
 ///
 /// # Errors
 /// The interface that has no index.
-pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<Vec<u8>, &'a Interface> {
+pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<Vec<u8>, &'a InterfaceName> {
     let (start, end) = match &element.key {
-        Key::Interface(interface) => (index(interface, index_of).ok_or(interface)?.to_ne_bytes().to_vec(), None),
+        Key::Interface(interface) => (index(interface, index_of)?.to_ne_bytes().to_vec(), None),
         Key::Subnet(net) => (octets(net.network()), after(net.broadcast())),
         Key::Range(first, last) => (octets(*first), after(*last)),
     };
@@ -44,6 +44,22 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
         });
     }
     Ok(bytes)
+}
+
+/// Is there a packet that both are the key of?
+pub(super) fn meet(one: &Key, other: &Key) -> bool {
+    match (addresses(one), addresses(other)) {
+        (Some((first, last)), Some((other_first, other_last))) => first <= other_last && other_first <= last,
+        _ => one == other,
+    }
+}
+
+fn addresses(key: &Key) -> Option<(IpAddr, IpAddr)> {
+    match key {
+        Key::Interface(_) => None,
+        Key::Subnet(net) => Some((net.network(), net.broadcast())),
+        Key::Range(first, last) => Some((*first, *last)),
+    }
 }
 
 /// Reads a list of elements.

@@ -43,12 +43,12 @@ const RANGE_PORTS: u32 = 2;
 pub(super) fn expressions<'a>(
     statement: &'a Statement,
     index_of: IndexOf<'_>,
-) -> Result<Vec<Expression>, &'a Interface> {
+) -> Result<Vec<Expression>, &'a InterfaceName> {
     Ok(match statement {
         Statement::Family(family) => vec![meta(META_NFPROTO), compare(EQUAL, vec![nfproto(*family)])],
         Statement::Transport(transport) => vec![meta(META_L4PROTO), compare(EQUAL, vec![l4proto(*transport)])],
         Statement::Interface(direction, interface) => {
-            let index = index(interface, index_of).ok_or(interface)?;
+            let index = index(interface, index_of)?;
             vec![meta(interface_key(*direction)), compare(EQUAL, index.to_ne_bytes().to_vec())]
         }
         Statement::InterfaceName(direction, name) => {
@@ -110,11 +110,11 @@ pub(super) fn statements(mut expressions: &[Expression], name_of: NameOf<'_>) ->
     statements
 }
 
-/// The interface's index.
-pub(super) fn index(interface: &Interface, index_of: IndexOf<'_>) -> Option<u32> {
+/// The interface's index, or the name that has none.
+pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Result<u32, &'a InterfaceName> {
     match interface {
-        Interface::Named(name) => index_of(name),
-        Interface::Gone(index) => Some(*index),
+        Interface::Named(name) => index_of(name).ok_or(name),
+        Interface::Gone(index) => Ok(*index),
     }
 }
 
