@@ -19,7 +19,9 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(without_ip(network, forward, &path));
     findings.extend(mode_none(forward, &path));
-    findings.extend(interfaces(network, forward, &path, root));
+    findings.extend(listed_twice(forward, &path));
+    findings.extend(too_many(forward, &path));
+    findings.extend(own_bridge(network, forward, &path, root));
     if let Some(found) = &forward.nat {
         findings.extend(nat(network, forward, found, &path.element("nat")));
     }
@@ -57,9 +59,9 @@ fn mode_none(forward: &Forward, path: &Path) -> Option<Finding> {
     Some(finding.help("leave `<forward>` out for an isolated network"))
 }
 
-fn interfaces(network: &Network, forward: &Forward, path: &Path, root: &Path) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
     let mut first = HashMap::new();
+    let mut findings = Vec::new();
     for (index, interface) in forward.interfaces.iter().enumerate() {
         let other = *first.entry(interface).or_insert(index);
         if other != index {
@@ -69,31 +71,36 @@ fn interfaces(network: &Network, forward: &Forward, path: &Path, root: &Path) ->
             findings.push(finding.help("leave one of them out"));
         }
     }
-    let one = forward.interfaces.first();
-    match forward.mode {
-        ForwardMode::Nat | ForwardMode::Route if first.len() > 1 => {
-            let message = format!("traffic can be forwarded through one interface, but {} are listed", first.len());
-            let finding = Finding::new(rules::FORWARD_TOO_MANY_INTERFACES, interface_path(path, 1), message);
-            let help = one.map(|one| format!("keep `dev='{one}'` alone, or name none to allow any"));
-            findings.push(finding.help(help.unwrap_or_default()));
-        }
-        ForwardMode::Open => findings.extend(one.map(|one| {
-            let message = format!("mode `open` has no firewall rules that could keep traffic to `{one}`");
-            let finding = Finding::new(rules::FORWARD_OPEN_WITH_INTERFACE, interface_path(path, 0), message);
-            finding.help("leave the interface out, or write `mode='route'`")
-        })),
-        ForwardMode::None | ForwardMode::Nat | ForwardMode::Route => {}
-    }
-    let own = network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref());
-    if let Some(BridgeName::Fixed(own)) = own
-        && let Some(index) = forward.interfaces.iter().position(|interface| interface == own)
-    {
-        let message = format!("traffic cannot leave through `{own}`: it is the network's own bridge");
-        let finding = Finding::new(rules::FORWARD_THROUGH_OWN_BRIDGE, interface_path(path, index), message);
-        let finding = finding.related(root.element("bridge").attribute("name"), "the bridge is named here");
-        findings.push(finding.help("write the interface that leads outside, or name none to allow any"));
-    }
     findings
+}
+
+fn too_many(forward: &Forward, path: &Path) -> Option<Finding> {
+    let first = forward.interfaces.first()?;
+    match forward.mode {
+        ForwardMode::None => None,
+        ForwardMode::Nat | ForwardMode::Route => {
+            // One that is listed twice is another mistake.
+            let index = forward.interfaces.iter().position(|interface| interface != first)?;
+            let message = format!("traffic is kept to `{first}` already: one interface is all there can be");
+            let finding = Finding::new(rules::FORWARD_TOO_MANY_INTERFACES, interface_path(path, index), message);
+            let finding = finding.related(interface_path(path, 0), "the first interface is here");
+            Some(finding.help(format!("keep `dev='{first}'` alone, or name none to allow any")))
+        }
+        ForwardMode::Open => {
+            let message = format!("mode `open` has no firewall rules that could keep traffic to `{first}`");
+            let finding = Finding::new(rules::FORWARD_OPEN_WITH_INTERFACE, interface_path(path, 0), message);
+            Some(finding.help("leave the interface out, or write `mode='route'`"))
+        }
+    }
+}
+
+fn own_bridge(network: &Network, forward: &Forward, path: &Path, root: &Path) -> Option<Finding> {
+    let Some(BridgeName::Fixed(own)) = network.bridge.as_ref()?.name.as_ref() else { return None };
+    let index = forward.interfaces.iter().position(|interface| interface == own)?;
+    let message = format!("traffic cannot leave through `{own}`: it is the network's own bridge");
+    let finding = Finding::new(rules::FORWARD_THROUGH_OWN_BRIDGE, interface_path(path, index), message);
+    let finding = finding.related(root.element("bridge").attribute("name"), "the bridge is named here");
+    Some(finding.help("write the interface that leads outside, or name none to allow any"))
 }
 
 fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &Path) -> Vec<Finding> {
