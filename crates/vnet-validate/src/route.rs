@@ -16,43 +16,42 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
         let path = root.nth("route", index);
-        let families = family(route, &path);
-        if families.is_empty() {
-            findings.extend(gateway(network, &subnets, route, &path, root));
-            findings.extend(destination(route, &path).or_else(|| own_subnet(&subnets, route, &path, root)));
-        }
-        findings.extend(families);
         findings.extend(metric(route, &path));
+        if let Some(finding) = family(route, &path) {
+            findings.push(finding);
+            continue;
+        }
+        findings.extend(destination(route, &path).or_else(|| own_subnet(&subnets, route, &path, root)));
         findings.extend(default_route(route, &path));
+        findings.extend(gateway(network, &subnets, route, &path, root));
     }
     findings.extend(duplicates(network, root));
     findings
 }
 
-fn family(route: &Route, path: &Path) -> Vec<Finding> {
+fn family(route: &Route, path: &Path) -> Option<Finding> {
     let wanted = route.family.unwrap_or(Family::Ipv4);
-    let family = |address| Family::of(address);
-    let says = || match route.family {
+    let says = match route.family {
         Some(family) => format!("the family is {family}"),
         None => "without a family it has to be ipv4".to_owned(),
     };
-    let (address, gateway) = (family(route.address), family(route.gateway));
-    // Both alike and neither as the family says: then the family is the mistake.
-    if address != wanted {
-        let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
-        let message = format!("the address `{}` is {address}, but {}", route.address, says());
-        let help = match address == gateway {
-            true => format!("write `family='{address}'`"),
-            false => format!("write the {wanted} address of a network, or `family='{address}'` and such a gateway"),
-        };
-        return vec![Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message).help(help)];
+    let (address, gateway) = (Family::of(route.address), Family::of(route.gateway));
+    if address == wanted && gateway == wanted {
+        return None;
     }
-    if gateway != wanted {
-        let message = format!("the gateway `{}` is {gateway}, but {}", route.gateway, says());
+    if address == wanted {
+        let message = format!("the gateway `{}` is {gateway}, but {says}", route.gateway);
         let finding = Finding::new(rules::ROUTE_GATEWAY_FAMILY, path.attribute("gateway"), message);
-        return vec![finding.help(format!("write the {wanted} address of a guest"))];
+        return Some(finding.help(format!("write the {wanted} address of a guest")));
     }
-    Vec::new()
+    let message = format!("the address `{}` is {address}, but {says}", route.address);
+    // Where address and gateway agree, the family is the mistake.
+    let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
+    let finding = Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message);
+    Some(finding.help(match address == gateway {
+        true => format!("write `family='{address}'`"),
+        false => format!("write the {wanted} address of a network, or `family='{address}'` and such a gateway"),
+    }))
 }
 
 /// Is it the address of a network?
@@ -74,8 +73,7 @@ fn destination(route: &Route, path: &Path) -> Option<Finding> {
             return Some(finding.help(format!("write 0 to {}", family.bits())));
         }
         None if !route.address.is_unspecified() => {
-            let message =
-                format!("how large is the network `{}`? The route has neither netmask nor prefix", route.address);
+            let message = format!("the route to `{}` says neither netmask nor prefix", route.address);
             let finding = Finding::new(rules::ROUTE_PREFIX_MISSING, at, message);
             let prefix = likely_prefix(route);
             return Some(finding.help(format!("add a prefix, for example `prefix='{prefix}'`")));
