@@ -28,7 +28,8 @@ pub(crate) fn dhcp_host(lines: &mut Lines, host: &DhcpHost, net: IpNet) -> Resul
         (known_by, _) => [known_by, hostname, Some(address), lease],
     };
     let fields: Vec<String> = fields.into_iter().flatten().collect();
-    lines.push(Field::DhcpHostName, format_args!("{}", fields.join(",")))
+    // Of these only the id can be long.
+    lines.push(Field::DhcpHostId, format_args!("{}", fields.join(",")))
 }
 
 /// The names of addresses: one line for each address, in the order of their first names.

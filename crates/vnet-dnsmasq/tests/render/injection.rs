@@ -143,7 +143,9 @@ const FIELDS: &[(&str, Set)] = &[
         let mut srv = Srv::new("a", "tcp");
         srv.target = Some(value.clone());
         config.dns.as_mut().unwrap().srvs.push(srv);
-        (&["srv-host"], vec!["_a._tcp".to_owned(), value])
+        // The root stands for no target.
+        let target = (value != ".").then_some(value);
+        (&["srv-host"], ["_a._tcp".to_owned()].into_iter().chain(target).collect())
     }),
     ("tftp root", |config, value| {
         config.subnets[0].tftp_root = Some(value.clone());

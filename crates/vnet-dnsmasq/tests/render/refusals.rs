@@ -154,6 +154,15 @@ fn txt_records(#[case] name: &str, #[case] value: &str, #[case] expected: &str) 
     },
     r#"the id of a DHCP host "1:2,x" has the character ',', which dnsmasq cannot be given there"#
 )]
+#[case::long_id(
+    |config: &mut Config| {
+        let mut host = host("2001:db8::2");
+        host.id = Some("0:".repeat(600));
+        config.subnets.push(subnet("2001:db8::1/64"));
+        config.subnets[1].dhcp.get_or_insert_default().hosts.push(host);
+    },
+    "the id of a DHCP host makes a line of 1217 bytes; dnsmasq reads 1023"
+)]
 #[case::long_lease(
     |config: &mut Config| {
         config.subnets[0].dhcp = dhcp("192.168.122.2-192.168.122.9");
