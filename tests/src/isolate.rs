@@ -40,8 +40,8 @@ impl<E> Passed for Result<(), E> {
 }
 
 /// The first line of a test that touches the kernel: everything after it runs in its own user, network, mount, PID,
-/// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, and empty `/run`, `/var/lib`
-/// and `/tmp`. What the test starts ends with it.
+/// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, empty `/run`, `/var/lib` and
+/// `/tmp`, and an `/etc` without `/etc/vnet` in which new files are its own. What the test starts ends with it.
 ///
 /// Where namespaces are not to be had the test fails and says what is missing.
 #[macro_export]

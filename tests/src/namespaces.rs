@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -125,7 +126,27 @@ pub(crate) fn furnish() {
             Some(needed) => panic!("tests need an empty {folder}, and {} is in it", needed.display()),
         }
     }
+    private_etc(&needed).unwrap_or_else(|error| panic!("an /etc of its own: {error}"));
     lo_up().unwrap_or_else(|error| panic!("setting lo up: {error}"));
+}
+
+/// Gives the test an `/etc` to write to: what is there stays readable by links, what is new is in memory.
+fn private_etc(needed: &[PathBuf]) -> io::Result<()> {
+    let is_free = |folder: &&Path| folder.is_dir() && !needed.iter().any(|needed| needed.starts_with(folder));
+    let folder = ["/mnt", "/media", "/srv"].map(Path::new).into_iter().find(is_free);
+    let folder = folder.ok_or_else(|| io::Error::other("/mnt, /media and /srv are missing or in use"))?;
+    let old = folder.join("etc");
+    mount_new("tmpfs", folder)?;
+    fs::create_dir(&old)?;
+    mount(Some("/etc"), &old, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?;
+    mount_new("tmpfs", "/etc")?;
+    for entry in fs::read_dir(&old)? {
+        let name = entry?.file_name();
+        if name != "vnet" {
+            symlink(old.join(&name), Path::new("/etc").join(&name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Mounts a file system of this thread's namespaces.

@@ -30,6 +30,8 @@ fn one_is_root_of_a_fresh_host() {
         assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "{folder}");
         fs::write(format!("{folder}/file"), "mine").unwrap();
     }
+    fs::create_dir("/etc/vnet").unwrap();
+    assert!(fs::read_to_string("/etc/passwd").unwrap().starts_with("root:"));
     let listener = TcpListener::bind("127.0.0.1:80").unwrap();
     TcpStream::connect(listener.local_addr().unwrap()).unwrap();
 }
