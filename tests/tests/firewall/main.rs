@@ -33,13 +33,15 @@ fn read() -> Table {
 
 /// Takes a network from what is there to what is wanted.
 fn commit(network: &str, to: Option<&Ruleset>) {
-    let installed = read();
+    let netfilter = Netfilter::open().expect("a socket");
+    let installed = Table::read_network(network, |request| netfilter.dump(request), name_of).expect("it can be read");
+    assert_eq!(installed.ruleset(network), read().ruleset(network));
     let from = installed.ruleset(network);
     let batch = Batch::new(&installed, from.as_ref(), to, index_of).expect("the bridges are there");
     if batch.is_empty() {
         return;
     }
-    if let Err(refused) = Netfilter::open().expect("a socket").commit(&batch.bytes) {
+    if let Err(refused) = netfilter.commit(&batch.bytes) {
         let subject = refused.sequence.and_then(|sequence| batch.describe(sequence));
         panic!("{subject:?}: {refused:?}");
     }

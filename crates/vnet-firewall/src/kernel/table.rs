@@ -59,6 +59,32 @@ impl Table {
         Ok(Self::decode(&messages, name_of))
     }
 
+    /// Reads what concerns one network: [`read`](Self::read) without the rules of other networks, whose chains look empty. It
+    /// is enough for this network's [`ruleset`](Self::ruleset) and [`Batch`](crate::Batch), and costs less beside many.
+    ///
+    /// # Errors
+    /// Those of `dump`.
+    pub fn read_network<E>(
+        network: &str,
+        mut dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<Self, E> {
+        let mut messages = Vec::new();
+        for kind in [GET_TABLE, GET_CHAIN, GET_SET] {
+            messages.extend(dump(&request(kind, None))?);
+        }
+        let listed = Self::decode(&messages, &name_of);
+        let shared = base_chains().into_iter().map(|chain| chain.name);
+        let chains = shared.chain(Role::ALL.map(|role| role.chain(network)));
+        for chain in chains.filter(|chain| listed.chain(chain).is_some()) {
+            messages.extend(dump(&request(GET_RULE, Some(Some(&chain))))?);
+        }
+        for request in listed.element_requests() {
+            messages.extend(dump(&request)?);
+        }
+        Ok(Self::decode(&messages, name_of))
+    }
+
     /// The requests that list all but the elements of maps. None fails where there is no table.
     pub fn requests() -> Vec<Vec<u8>> {
         let listing = |kind| request(kind, None);
@@ -167,14 +193,14 @@ pub(super) fn target(verdict: &Verdict) -> Option<&str> {
     }
 }
 
-/// A request to list all of a kind: of every table, of ours, or of one set in ours.
+/// A request to list all of a kind: of every table, of ours, or of one chain or map in ours.
 fn request(kind: u8, table: Option<Option<&str>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, kind, DUMP, 0, |attributes| {
-        if let Some(set) = table {
+        if let Some(part) = table {
             attributes.text(1, TABLE);
-            if let Some(set) = set {
-                attributes.text(2, set);
+            if let Some(part) = part {
+                attributes.text(2, part);
             }
         }
     });
