@@ -64,6 +64,11 @@ impl Error {
 }
 
 impl Refused {
+    /// A refusal of which no more is known.
+    pub fn from_errno(errno: i32) -> Self {
+        Self { sequence: None, errno, message: None }
+    }
+
     /// Is there such a thing already?
     pub fn is_exists(&self) -> bool {
         self.is(&[Errno::EEXIST])
@@ -97,15 +102,9 @@ impl Operation {
     }
 }
 
-impl From<Errno> for Refused {
-    fn from(errno: Errno) -> Self {
-        Self { sequence: None, errno: errno as i32, message: None }
-    }
-}
-
 impl From<std::io::Error> for Refused {
     fn from(error: std::io::Error) -> Self {
-        Self { sequence: None, errno: error.raw_os_error().unwrap_or(Errno::EIO as i32), message: None }
+        Self::from_errno(error.raw_os_error().unwrap_or(Errno::EIO as i32))
     }
 }
 
@@ -157,7 +156,7 @@ mod tests {
     use rstest::rstest;
 
     fn refused(errno: Errno, message: Option<&str>) -> Refused {
-        Refused { message: message.map(str::to_owned), ..errno.into() }
+        Refused { message: message.map(str::to_owned), ..Refused::from_errno(errno as i32) }
     }
 
     #[rstest]
@@ -185,7 +184,7 @@ mod tests {
     #[case(Errno::EMSGSIZE, [false, false, false, true])]
     #[case(Errno::EINVAL, [false, false, false, false])]
     fn answers(#[case] errno: Errno, #[case] expected: [bool; 4]) {
-        let it = Refused::from(errno);
+        let it = Refused::from_errno(errno as i32);
         assert_eq!([it.is_exists(), it.is_not_found(), it.is_permission_denied(), it.is_too_large()], expected);
     }
 }

@@ -6,7 +6,7 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
     BridgeStpState, InfoBridge, InfoData, InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkMessage,
 };
-use nix::errno::Errno;
+use nix::libc::ENODEV;
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr};
 
@@ -131,7 +131,7 @@ impl Netlink {
     fn find(&self, name: &InterfaceName) -> Result<KernelLink, Refused> {
         let request = without_statistics(LinkUnspec::new_with_name(name.as_str()).build());
         let found = self.request(RouteNetlinkMessage::GetLink(request), Intent::Existing, read)?;
-        found.into_iter().next().ok_or(Errno::ENODEV.into())
+        found.into_iter().next().ok_or(Refused::from_errno(ENODEV))
     }
 
     fn create(&self, link: &Link) -> Result<u32, Refused> {

@@ -2,7 +2,7 @@
 
 use netlink_packet_core::{NLMSG_DONE, NLMSG_ERROR, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage;
-use nix::errno::Errno;
+use nix::libc::EBADMSG;
 
 use crate::Refused;
 
@@ -53,7 +53,7 @@ pub(crate) fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<Message<'_>,
         });
         Some(message.ok_or_else(|| {
             rest = &[];
-            Errno::EBADMSG.into()
+            Refused::from_errno(EBADMSG)
         }))
     })
 }

@@ -7,7 +7,7 @@ use netlink_packet_route::route::{
     RouteAttribute, RouteHeader, RouteMessage, RouteProtocol as Protocol, RouteScope, RouteType, RouteVia,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use nix::errno::Errno;
+use nix::libc::ESRCH;
 use rtnetlink::RouteMessageBuilder;
 use vnet_types::{Family, InterfaceName, IpNet, Route, RouteProtocol};
 
@@ -59,7 +59,7 @@ impl Netlink {
         let refuse = |refused| Operation::Delete.of(format_args!("route {route}"))(refused);
         // The kernel takes metric 0 of IPv4 for any metric, and would delete the route of somebody else.
         if metric(route) == 0 && !self.routes()?.contains(route) {
-            return Err(refuse(Errno::ESRCH.into()));
+            return Err(refuse(Refused::from_errno(ESRCH)));
         }
         let message = self.route(route, Intent::Existing).map_err(refuse)?;
         self.command(RouteNetlinkMessage::DelRoute(message), Intent::Existing).map_err(refuse)

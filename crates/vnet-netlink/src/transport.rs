@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_NOOP};
 use netlink_sys::{Socket, SocketAddr};
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
@@ -48,7 +47,7 @@ impl Transport {
                 return Ok(replies);
             }
         }
-        Err(Errno::EINTR.into())
+        Err(Refused::from_errno(libc::EINTR))
     }
 
     /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of its last message
@@ -59,7 +58,7 @@ impl Transport {
             last = Some(message?).filter(|message| message.flags() & NLM_F_ACK != 0).or(last);
         }
         // A batch that nothing is answered to could be waited for forever.
-        let last = last.ok_or(Errno::EINVAL)?.sequence();
+        let last = last.ok_or(Refused::from_errno(libc::EINVAL))?.sequence();
         let _turn = self.turn();
         self.discard_answers()?;
         self.make_room(batch.len())?;
@@ -120,9 +119,10 @@ impl Transport {
     /// others up to `net.core.wmem_max`. If we may not, send(2) says so.
     fn make_room(&self, length: usize) -> Result<(), Refused> {
         let needed = length + OVERHEAD;
-        if getsockopt(&self.socket, sockopt::SndBuf)? < needed {
+        if getsockopt(&self.socket, sockopt::SndBuf).map_err(io::Error::from)? < needed {
             setsockopt(&self.socket, sockopt::SndBufForce, &needed)
-                .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &needed))?;
+                .or_else(|_| setsockopt(&self.socket, sockopt::SndBuf, &needed))
+                .map_err(io::Error::from)?;
         }
         Ok(())
     }
