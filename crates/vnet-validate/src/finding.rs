@@ -48,8 +48,29 @@ impl Finding {
     }
 }
 
-/// The elements of a network in the order that libvirt prints them in.
-const ELEMENTS: [&str; 10] = ["name", "uuid", "title", "forward", "bridge", "mtu", "mac", "domain", "dns", "ip"];
+/// Elements in the order that libvirt prints those beside each other in. Others have one place or come last.
+const ELEMENTS: &[&str] = &[
+    "name",
+    "uuid",
+    "title",
+    "forward",
+    "nat",
+    "interface",
+    "bridge",
+    "mtu",
+    "mac",
+    "domain",
+    "dns",
+    "forwarder",
+    "txt",
+    "srv",
+    "ip",
+    "tftp",
+    "dhcp",
+    "range",
+    "host",
+    "bootp",
+];
 
 /// Sorts as documents are commonly written. Findings of one place keep their order.
 pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
@@ -106,6 +127,7 @@ mod tests {
             "/network/bridge/@delay",
             "/network/ip[2]/@address",
             "/network/ip[2]/dhcp/range[1]/@start",
+            "/network/ip[2]/dhcp/host[1]/@ip",
             "/network/ip[10]",
             "/network/route[1]/@gateway",
         ];
