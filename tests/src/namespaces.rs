@@ -19,7 +19,7 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, wait, waitpid};
-use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getegid, geteuid, write};
+use nix::unistd::{AccessFlags, ForkResult, Pid, access, fork, getegid, geteuid, getppid, write};
 
 /// Where libvirt-like programs write: empty inside.
 const PRIVATE: [&str; 2] = ["/run", "/var/lib"];
@@ -112,6 +112,7 @@ pub(crate) fn what_is_missing(error: &io::Error) -> String {
 
 /// Makes fresh namespaces usable, after a look that they are fresh.
 pub(crate) fn furnish() {
+    assert_eq!(getppid().as_raw(), 1, "not started by the harness: refusing to mount over a real host");
     // A container that masks parts of its /proc gets no new one; the old one serves but for the PIDs.
     let _ = mount_new("proc", "/proc");
     mount_new("sysfs", "/sys").unwrap_or_else(|error| panic!("sysfs on /sys: {error}"));
