@@ -153,8 +153,7 @@ fn ptr_zone(ip: &Ip, path: &Path) -> Option<Finding> {
     let message = format!("there is no reverse DNS zone for just {}", net.trunc());
     let nearest = (prefix / step * step).clamp(step, last);
     let finding = Finding::new(rules::IP_PTR_ZONE, path.attribute("localPtr"), message);
-    let help =
-        format!("leave `localPtr` out, or use a prefix of {step}, {}, … {last}, for example {nearest}", 2 * step);
+    let help = format!("leave `localPtr` out, or use a prefix that is a multiple of {step}, such as {nearest}");
     Some(finding.help(help))
 }
 

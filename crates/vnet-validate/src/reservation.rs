@@ -104,8 +104,8 @@ fn address(ip: &Ip, host: &DhcpHost, path: &Path) -> Option<Finding> {
     if host.ip == ip.address {
         let message = format!("the host's address `{}` is the bridge's own", host.ip);
         let subnet = path.parent().and_then(|dhcp| dhcp.parent()).unwrap_or_else(|| path.clone());
-        let finding =
-            Finding::new(rules::DHCP_HOST_RESERVED_ADDRESS, at, message).help(format!("{free}, but not this"));
+        let finding = Finding::new(rules::DHCP_HOST_RESERVED_ADDRESS, at, message)
+            .help(format!("write another one of `{first}` to `{last}`"));
         return Some(finding.related(subnet.attribute("address"), "the bridge has it here"));
     }
     None
