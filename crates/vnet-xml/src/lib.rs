@@ -1,26 +1,63 @@
 //! libvirt network XML: read with places, printed as libvirt prints it.
+//!
+//! [`Network::parse`] reads a definition and finds everything that is wrong with its text: each [`Problem`] has a code, a
+//! place and, where it can, help. `Display` prints a definition as libvirt does, byte for byte. The model in [`network`] is
+//! plain data; whether it makes sense is for `vnet-validate` to say.
+//!
+//! ```
+//! use vnet_xml::Network;
+//! use vnet_xml::network::{Dhcp, DhcpHost, DhcpRange, Forward, ForwardMode, Ip};
+//!
+//! let mut network = Network::new("lab");
+//! network.forward = Some(Forward::new(ForwardMode::Nat));
+//! let mut dhcp = Dhcp::default();
+//! dhcp.ranges.push(DhcpRange::new("192.168.122.100".parse()?, "192.168.122.199".parse()?));
+//! let mut host = DhcpHost::new("192.168.122.10".parse()?);
+//! host.mac = Some("52:54:00:00:00:10".parse()?);
+//! dhcp.hosts.push(host);
+//! let mut ip = Ip::new("192.168.122.1/24".parse()?);
+//! ip.dhcp = Some(dhcp);
+//! network.ips.push(ip);
+//!
+//! let text = network.to_string();
+//! assert!(text.contains("      <host mac='52:54:00:00:00:10' ip='192.168.122.10'/>\n"));
+//! assert_eq!(text.parse::<Network>()?.to_string(), text);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Differences from libvirt
+//!
+//! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says nothing.
+//! - `stp` is `on` or `off`; libvirt takes any other word for `on`. `mtu` and `delay` are not negative; libvirt wraps around.
+//! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
+//! - Values are escaped wherever they are printed; libvirt forgets some.
+//! - An IPv6 address has no scope (`%eth0`).
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod bridge_name;
+mod builder;
+mod characters;
+mod document;
+mod element;
 pub mod network;
 mod problem;
+mod rules;
 mod source;
 mod spelled;
+mod suggest;
+mod tree;
+mod value;
+mod write;
 
 pub use bridge_name::{BridgeName, BridgeNameError, BridgeTemplate};
+pub use builder::Limits;
+pub use document::{Parsed, Refused};
 pub use network::Network;
 pub use problem::{Code, Problem, Rule, Severity};
+pub use rules::RULES;
 pub use source::{Path, SourceMap, Span};
 pub use spelled::Spelled;
-
-/// What a text holds, as far as it could be understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Parsed<T> {
-    /// The value. `None` where the text is not well-formed or something else altogether. Where `problems` has an
-    /// error, it lacks what could not be understood: good for finding more, not for use.
-    pub value: Option<T>,
-    /// Everything that reading found, in the order of the text.
-    pub problems: Vec<Problem>,
-    /// Where everything stands.
-    pub source: SourceMap,
-}
+pub use suggest::did_you_mean;

@@ -75,6 +75,10 @@ impl SourceMap {
         }
     }
 
+    pub(crate) fn map(self, place: impl Fn(Span) -> Span) -> Self {
+        Self { spans: self.spans.into_iter().map(|(path, span)| (path, place(span))).collect() }
+    }
+
     pub(crate) fn insert(&mut self, path: Path, span: Span) {
         self.spans.insert(path, span);
     }

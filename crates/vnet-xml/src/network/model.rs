@@ -294,6 +294,35 @@ impl Network {
     }
 }
 
+impl ForwardMode {
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("nat", Self::Nat), ("route", Self::Route), ("open", Self::Open), ("none", Self::None)];
+
+    /// The mode as libvirt writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Nat => "nat",
+            Self::Route => "route",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl LeaseUnit {
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("seconds", Self::Seconds), ("minutes", Self::Minutes), ("hours", Self::Hours)];
+
+    /// The unit as libvirt writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
+            Self::Hours => "hours",
+        }
+    }
+}
+
 impl Forward {
     /// Forwarding in a mode, through any device.
     pub fn new(mode: ForwardMode) -> Self {

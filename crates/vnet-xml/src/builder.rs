@@ -1,0 +1,342 @@
+//! Builds the tree out of quick-xml's events.
+//!
+//! quick-xml is lenient; what XML 1.0 demands beyond it is checked here. There is no DTD and no entity but the five.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use crate::characters::{is_name, is_space, is_xml_char, reference, unescape};
+use crate::rules;
+use crate::tree::{Attribute, Node, Tree};
+use crate::{Code, Span};
+
+/// What a document may have at most. Everything is refused before it is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of text.
+    pub bytes: usize,
+    /// Elements within each other.
+    pub depth: usize,
+    /// Elements.
+    pub elements: usize,
+    /// Attributes of one element.
+    pub attributes: usize,
+}
+
+impl Limits {
+    /// What documents are read with: room for some hundred thousand DHCP hosts, within 64 MiB of memory.
+    pub const DEFAULT: Self = Self { bytes: 10 << 20, depth: 64, elements: 250_000, attributes: 64 };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What is wrong with a text that is no document.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) span: Span,
+}
+
+/// Reads a document.
+pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Malformed> {
+    if source.len() > limits.bytes {
+        let message = format!("the document is larger than {} bytes", limits.bytes);
+        return Err(Malformed { code: rules::TOO_LARGE, message, span: 0..0 });
+    }
+    if let Some((at, c)) = source.char_indices().find(|(_, c)| !is_xml_char(*c)) {
+        let message = format!("the character {c:?} is not allowed in XML");
+        return Err(Malformed { code: rules::CHARACTER, message, span: at..at + c.len_utf8() });
+    }
+    let mut builder = Builder::new(source, limits);
+    let mut reader = Reader::from_str(source);
+    reader.config_mut().check_comments = true;
+    loop {
+        let start = position(&reader);
+        let event = reader.read_event().map_err(|error| {
+            let at = usize::try_from(reader.error_position()).unwrap_or(0).min(source.len());
+            malformed(error.to_string(), at..at)
+        })?;
+        let span = start..position(&reader);
+        match event {
+            Event::Start(tag) => builder.open(&tag, span, true)?,
+            Event::Empty(tag) => builder.open(&tag, span, false)?,
+            Event::End(_) => builder.close(),
+            Event::Text(_) => builder.text(span)?,
+            Event::CData(_) => builder.append(span.clone(), &source[span.start + 9..span.end - 3])?,
+            Event::GeneralRef(_) => {
+                let (text, _) = reference(&source[span.clone()], span.start)?;
+                builder.append(span, text.encode_utf8(&mut [0; 4]))?;
+            }
+            Event::DocType(_) => {
+                let message = "a document type declaration is not allowed".to_owned();
+                return Err(Malformed { code: rules::DOCTYPE, message, span });
+            }
+            Event::Decl(declaration) => {
+                if start != 0 {
+                    return Err(malformed("the XML declaration must come first", span));
+                }
+                if let Some(Ok(encoding)) = declaration.encoding()
+                    && !["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known))
+                {
+                    return Err(malformed("only UTF-8 documents are read", span));
+                }
+            }
+            Event::Comment(_) | Event::PI(_) => {}
+            Event::Eof => return builder.finish(),
+        }
+    }
+}
+
+fn position(reader: &Reader<&[u8]>) -> usize {
+    usize::try_from(reader.buffer_position()).expect("within a document in memory")
+}
+
+struct Builder<'a, 'l> {
+    source: &'a str,
+    limits: &'l Limits,
+    tree: Tree<'a>,
+    open: Vec<Open>,
+    prefixes: Vec<&'a str>,
+}
+
+struct Open {
+    node: u32,
+    last_child: Option<u32>,
+    prefixes: usize,
+}
+
+impl<'a, 'l> Builder<'a, 'l> {
+    fn new(source: &'a str, limits: &'l Limits) -> Self {
+        let tree = Tree { nodes: Vec::new(), attributes: Vec::new() };
+        Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
+    }
+
+    fn open(&mut self, tag: &BytesStart<'_>, span: Span, has_content: bool) -> Result<(), Malformed> {
+        let name_len = tag.name().into_inner().len();
+        let name = &self.source[span.start + 1..span.start + 1 + name_len];
+        let name_span = span.start + 1..span.start + 1 + name_len;
+        if !is_name(name) {
+            return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
+        }
+        if self.open.is_empty() && !self.tree.nodes.is_empty() {
+            return Err(malformed("a document has one element at its root", name_span));
+        }
+        let too_large = |what: String| Malformed { code: rules::TOO_LARGE, message: what, span: name_span.clone() };
+        if self.open.len() >= self.limits.depth {
+            return Err(too_large(format!("more than {} elements are within each other", self.limits.depth)));
+        }
+        if self.tree.nodes.len() >= self.limits.elements {
+            return Err(too_large(format!("the document has more than {} elements", self.limits.elements)));
+        }
+        let prefixes = self.prefixes.len();
+        let attributes = self.attributes(name_span.end, &span, name)?;
+        self.check_prefix(name, name_span.clone())?;
+        let index = u32::try_from(self.tree.nodes.len()).expect("within the limit");
+        self.tree.nodes.push(Node {
+            name,
+            start_tag: (small(span.start), small(span.end)),
+            attributes,
+            first_child: None,
+            next_sibling: None,
+            text: None,
+        });
+        if let Some(parent) = self.open.last_mut() {
+            match parent.last_child.replace(index) {
+                Some(previous) => self.tree.nodes[previous as usize].next_sibling = Some(index),
+                None => self.tree.nodes[parent.node as usize].first_child = Some(index),
+            }
+        }
+        self.open.push(Open { node: index, last_child: None, prefixes });
+        if !has_content {
+            self.close();
+        }
+        Ok(())
+    }
+
+    /// Reads the attributes between the name of a start tag and its end.
+    fn attributes(&mut self, start: usize, tag: &Span, element: &str) -> Result<(u32, u32), Malformed> {
+        let first = self.tree.attributes.len();
+        let end = tag.end - if self.source[tag.clone()].ends_with("/>") { 2 } else { 1 };
+        let mut at = start;
+        loop {
+            let rest = &self.source[at..end];
+            let name_at = at + (rest.len() - rest.trim_start_matches(is_space).len());
+            if name_at == end {
+                break;
+            }
+            if name_at == at {
+                return Err(malformed("a space is missing before the attribute", at..end));
+            }
+            let rest = &self.source[name_at..end];
+            let name = &rest[..rest.find(|c| is_space(c) || c == '=').unwrap_or(rest.len())];
+            let name_span = name_at..name_at + name.len();
+            if !is_name(name) {
+                return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
+            }
+            let value = rest[name.len()..].trim_start_matches(is_space).strip_prefix('=');
+            let value = value.ok_or_else(|| malformed(format!("`{name}` has no value"), name_span.clone()))?;
+            let value = value.trim_start_matches(is_space);
+            let quoted = value.strip_prefix(['\'', '"']).and_then(|inner| {
+                let quote = value.chars().next()?;
+                Some(&inner[..inner.find(quote)?])
+            });
+            let raw = quoted.ok_or_else(|| malformed(format!("`{name}` has no value in quotes"), name_span.clone()))?;
+            let value_at = end - value.len() + 1;
+            let value_span = value_at..value_at + raw.len();
+            if raw.contains('<') {
+                return Err(malformed("`<` is written `&lt;` in a value", value_span));
+            }
+            let this = &self.tree.attributes[first..];
+            if this.len() >= self.limits.attributes {
+                let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
+                return Err(Malformed { code: rules::TOO_LARGE, message, span: name_span });
+            }
+            if this.iter().any(|attribute| attribute.name == name) {
+                return Err(malformed(format!("`{name}` is given twice"), name_span));
+            }
+            if let Some(prefix) = name.strip_prefix("xmlns:") {
+                self.prefixes.push(prefix);
+            }
+            let value = unescape(raw, value_at)?;
+            let value_at = (small(value_span.start), small(value_span.end));
+            self.tree.attributes.push(Attribute { name, value, name_at: small(name_at), value_at });
+            at = value_span.end + 1;
+        }
+        for index in first..self.tree.attributes.len() {
+            let attribute = &self.tree.attributes[index];
+            self.check_prefix(attribute.name, attribute.name_span())?;
+        }
+        let last = self.tree.attributes.len();
+        Ok((small(first), small(last)))
+    }
+
+    fn check_prefix(&self, name: &str, span: Span) -> Result<(), Malformed> {
+        match name.split_once(':') {
+            Some((prefix, _)) if !self.prefixes.contains(&prefix) => {
+                Err(malformed(format!("the prefix `{prefix}` is not declared"), span))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self) {
+        let open = self.open.pop().expect("quick-xml matches end tags with start tags");
+        self.prefixes.truncate(open.prefixes);
+    }
+
+    fn text(&mut self, span: Span) -> Result<(), Malformed> {
+        let raw = &self.source[span.clone()];
+        if let Some(at) = raw.find("]]>") {
+            let at = span.start + at;
+            return Err(malformed("`]]>` is written `]]&gt;` in text", at..at + 3));
+        }
+        if raw.trim_matches(is_space).is_empty() && self.open.is_empty() {
+            return Ok(());
+        }
+        self.append(span, raw)
+    }
+
+    fn append(&mut self, span: Span, text: &str) -> Result<(), Malformed> {
+        let Some(open) = self.open.last() else {
+            return Err(malformed("there is text outside of the root element", span));
+        };
+        let node = &mut self.tree.nodes[open.node as usize];
+        // White space between elements is not worth keeping; between texts it is.
+        if node.text.is_none() && text.trim_matches(is_space).is_empty() {
+            return Ok(());
+        }
+        let text = text.replace("\r\n", "\n");
+        node.text = Some(match node.text.take() {
+            Some(before) => (before.into_string() + &text).into_boxed_str(),
+            None => text.into_boxed_str(),
+        });
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Tree<'a>, Malformed> {
+        let end = self.source.len();
+        if let Some(open) = self.open.last() {
+            let node = &self.tree.nodes[open.node as usize];
+            let span = node.start_tag.0 as usize..node.start_tag.1 as usize;
+            return Err(malformed(format!("`<{}>` is not closed", node.name), span));
+        }
+        if self.tree.nodes.is_empty() {
+            return Err(malformed("the document has no element", end..end));
+        }
+        Ok(self.tree)
+    }
+}
+
+pub(crate) fn malformed(message: impl Into<String>, span: Span) -> Malformed {
+    Malformed { code: rules::NOT_WELL_FORMED, message: message.into(), span }
+}
+
+fn small(at: usize) -> u32 {
+    u32::try_from(at).expect("documents are far below 4 GiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::empty("", rules::NOT_WELL_FORMED)]
+    #[case::text("hello", rules::NOT_WELL_FORMED)]
+    #[case::unclosed("<a><b></b>", rules::NOT_WELL_FORMED)]
+    #[case::mismatched("<a></b>", rules::NOT_WELL_FORMED)]
+    #[case::two_roots("<a/><b/>", rules::NOT_WELL_FORMED)]
+    #[case::text_after("<a/>x", rules::NOT_WELL_FORMED)]
+    #[case::name("<1a/>", rules::NOT_WELL_FORMED)]
+    #[case::attribute_twice("<a b='1' b='2'/>", rules::NOT_WELL_FORMED)]
+    #[case::attributes_without_space("<a b='1'c='2'/>", rules::NOT_WELL_FORMED)]
+    #[case::attribute_without_value("<a b/>", rules::NOT_WELL_FORMED)]
+    #[case::attribute_without_quotes("<a b=1/>", rules::NOT_WELL_FORMED)]
+    #[case::less_than_in_value("<a b='<'/>", rules::NOT_WELL_FORMED)]
+    #[case::cdata_end_in_text("<a>]]></a>", rules::NOT_WELL_FORMED)]
+    #[case::prefix("<x:a/>", rules::NOT_WELL_FORMED)]
+    #[case::attribute_prefix("<a x:b='1'/>", rules::NOT_WELL_FORMED)]
+    #[case::late_declaration("<a/><?xml version='1.0'?>", rules::NOT_WELL_FORMED)]
+    #[case::encoding("<?xml version='1.0' encoding='latin1'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::bare_ampersand("<a>x & y</a>", rules::NOT_WELL_FORMED)]
+    #[case::surrogate("<a b='&#xD800;'/>", rules::NOT_WELL_FORMED)]
+    #[case::nul_reference("<a b='&#0;'/>", rules::NOT_WELL_FORMED)]
+    #[case::nul("<a>\0</a>", rules::CHARACTER)]
+    #[case::entity("<a>&lol;</a>", rules::ENTITY)]
+    #[case::entity_in_value("<a b='&lol;'/>", rules::ENTITY)]
+    #[case::doctype("<!DOCTYPE a [<!ENTITY lol 'lol'>]><a>&lol;</a>", rules::DOCTYPE)]
+    fn refuses(#[case] source: &str, #[case] code: Code) {
+        let error = parse(source, &Limits::default()).err().expect("refused");
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(error.span.end <= source.len(), "{error:?}");
+    }
+
+    #[rstest]
+    #[case::deep("<a>".repeat(200_000))]
+    #[case::wide(format!("<a>{}</a>", "<b/>".repeat(300_000)))]
+    #[case::many_attributes(format!("<a {}/>", (0..100_000).map(|n| format!("a{n}='' ")).collect::<String>()))]
+    #[case::long(format!("<a>{}</a>", " ".repeat(11 << 20)))]
+    fn limits(#[case] source: String) {
+        let error = parse(&source, &Limits::default()).err().expect("refused");
+        assert_eq!(error.code, rules::TOO_LARGE, "{error:?}");
+    }
+
+    #[test]
+    fn keeps_text_values_and_places() {
+        let source =
+            "\u{feff}<?xml version=\"1.0\"?>\n<!-- c --><a b = \"x&#10;&lt;\ny\" >\n t&amp;u<![CDATA[<v>]]> </a>\n";
+        let tree = parse(source, &Limits::default()).unwrap_or_else(|error| panic!("{error:?}"));
+        let root = tree.root();
+        assert_eq!((root.name(), root.text()), ("a", "\n t&u<v> "));
+        let [attribute] = root.attributes() else { panic!("one attribute") };
+        assert_eq!(attribute.value, "x\n< y");
+        assert_eq!(&source[attribute.value_span()], "x&#10;&lt;\ny");
+        assert_eq!(&source[attribute.name_span()], "b");
+    }
+}

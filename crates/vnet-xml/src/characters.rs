@@ -1,0 +1,71 @@
+//! Characters, names and references of XML 1.0.
+
+use std::borrow::Cow;
+
+use crate::builder::{Malformed, malformed};
+use crate::rules;
+
+/// A value with its references replaced and its white space made blanks.
+pub(crate) fn unescape(raw: &str, at: usize) -> Result<Cow<'_, str>, Malformed> {
+    if !raw.contains(['&', '\t', '\n', '\r']) {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(c) = rest.chars().next() {
+        let len = if c == '&' {
+            let (value, len) = reference(rest, at + raw.len() - rest.len())?;
+            text.push(value);
+            len
+        } else {
+            text.push(if is_space(c) { ' ' } else { c });
+            if rest.starts_with("\r\n") { 2 } else { c.len_utf8() }
+        };
+        rest = &rest[len..];
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// The character that a reference at the start of a text stands for, and the reference's length.
+pub(crate) fn reference(text: &str, at: usize) -> Result<(char, usize), Malformed> {
+    let len = text.find(';').filter(|len| *len <= 12);
+    let len = len.ok_or_else(|| malformed("`&` is written `&amp;`", at..at + 1))?;
+    let span = at..at + len + 1;
+    let name = &text[1..len];
+    let digits = |digits: &str, radix| {
+        let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        plain.then(|| u32::from_str_radix(digits, radix).ok()).flatten().and_then(char::from_u32)
+    };
+    let value = match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => match (name.strip_prefix("#x"), name.strip_prefix('#')) {
+            (Some(hex), _) => digits(hex, 16).filter(|c| is_xml_char(*c)),
+            (None, Some(decimal)) => digits(decimal, 10).filter(|c| is_xml_char(*c)),
+            (None, None) => {
+                let message = format!("the entity `&{name};` is not one of the five of XML");
+                return Err(Malformed { code: rules::ENTITY, message, span });
+            }
+        },
+    };
+    let value = value.ok_or_else(|| malformed(format!("`&{name};` is no character of XML"), span))?;
+    Ok((value, len + 1))
+}
+
+pub(crate) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+pub(crate) fn is_xml_char(c: char) -> bool {
+    (c >= ' ' || is_space(c)) && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+pub(crate) fn is_name(text: &str) -> bool {
+    let start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
+    let rest = |c: char| start(c) || c.is_numeric() || matches!(c, '-' | '.' | '\u{b7}');
+    let colons = text.matches(':').count() < 2 && !text.starts_with(':') && !text.ends_with(':');
+    text.starts_with(start) && text.chars().all(rest) && colons
+}

@@ -1,0 +1,107 @@
+//! From bytes to a value with its problems and places.
+
+use std::fmt;
+
+use crate::builder::{self, Limits, Malformed};
+use crate::element::{Element, Notes};
+use crate::{Code, Path, Problem, Severity, SourceMap, Span, did_you_mean, rules};
+
+/// What a text holds, as far as it could be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parsed<T> {
+    /// The value. `None` where the text is not well-formed or something else altogether. Where `problems` has an
+    /// error, it lacks what could not be understood: good for finding more, not for use.
+    pub value: Option<T>,
+    /// Everything that reading found, in the order of the text.
+    pub problems: Vec<Problem>,
+    /// Where everything stands.
+    pub source: SourceMap,
+}
+
+/// A text that has errors: all of them, with the warnings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What reading found, in the order of the text.
+    pub problems: Vec<Problem>,
+}
+
+impl<T> Parsed<T> {
+    /// Is anything wrong that keeps the value from being used?
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The value, when it can be used.
+    ///
+    /// # Errors
+    /// [`Refused`] when a problem is an error.
+    pub fn into_result(self) -> Result<T, Refused> {
+        match (self.has_errors(), self.value) {
+            (false, Some(value)) => Ok(value),
+            _ => Err(Refused { problems: self.problems }),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let lines: Vec<String> = errors.map(|it| format!("{} at {}: {}", it.code, it.path, it.message)).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Reads a document whose root element has this name. A byte order mark before it has no meaning but its length.
+pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> T) -> Parsed<T> {
+    let Some(rest) = document.strip_prefix(BYTE_ORDER_MARK) else { return parse_plain(document, root, read) };
+    let Parsed { value, problems, source } = parse_plain(rest, root, read);
+    let shifted = |span: Span| span.start + BYTE_ORDER_MARK.len()..span.end + BYTE_ORDER_MARK.len();
+    let problems = problems.into_iter().map(|it| Problem { span: shifted(it.span.clone()), ..it }).collect();
+    Parsed { value, problems, source: source.map(shifted) }
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> T) -> Parsed<T> {
+    let path = Path::root(root);
+    if document.len() > Limits::DEFAULT.bytes {
+        let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
+        return nothing(&path, Malformed { code: rules::TOO_LARGE, message, span: 0..0 });
+    }
+    let text = match str::from_utf8(document) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let end = (at + error.error_len().unwrap_or(1)).min(document.len());
+            let message = "the text is not UTF-8 from here on".to_owned();
+            return nothing(&path, Malformed { code: rules::NOT_UTF8, message, span: at..end });
+        }
+    };
+    let tree = match builder::parse(text, &Limits::DEFAULT) {
+        Ok(tree) => tree,
+        Err(malformed) => return nothing(&path, malformed),
+    };
+    let node = tree.root();
+    if node.name() != root {
+        let message = format!("the root element is `<{}>`, not `<{root}>`", node.name());
+        let help = did_you_mean(node.name(), [root]).map(|meant| format!("did you mean `<{meant}>`?"));
+        let problem = problem(rules::WRONG_ROOT, message, &path, node.span());
+        return Parsed { value: None, problems: vec![Problem { help, ..problem }], source: SourceMap::default() };
+    }
+    let notes = Notes::default();
+    let value = read(&Element::root(node, path.clone(), &notes));
+    let (problems, source) = notes.finish(&path);
+    Parsed { value: Some(value), problems, source }
+}
+
+fn nothing<T>(root: &Path, malformed: Malformed) -> Parsed<T> {
+    let Malformed { code, message, span } = malformed;
+    Parsed { value: None, problems: vec![problem(code, message, root, span)], source: SourceMap::default() }
+}
+
+fn problem(code: Code, message: String, path: &Path, span: Span) -> Problem {
+    Problem { code, severity: Severity::Error, message, help: None, path: path.clone(), span }
+}

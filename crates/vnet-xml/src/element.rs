@@ -1,0 +1,251 @@
+//! A cursor over the tree: asks for what a document should have, notes where it is and what is wrong.
+
+use std::cell::{Cell, RefCell};
+
+use crate::rules;
+use crate::suggest::did_you_mean;
+use crate::tree::{Attribute, NodeRef};
+use crate::{Code, Path, Problem, Severity, SourceMap, Span};
+
+/// Beyond so many problems nobody reads on, and memory would grow with the document.
+const MAX_PROBLEMS: usize = 1000;
+
+/// What is found while a document is read.
+#[derive(Default)]
+pub(crate) struct Notes {
+    problems: RefCell<Vec<Problem>>,
+    withheld: Cell<usize>,
+    source: RefCell<SourceMap>,
+}
+
+/// What may stand in an element.
+pub(crate) struct Grammar {
+    pub(crate) attributes: &'static [&'static str],
+    pub(crate) children: &'static [&'static str],
+    /// Attributes and children that libvirt knows and this crate does not read.
+    pub(crate) unsupported: &'static [&'static str],
+}
+
+/// An element at a place of the model.
+#[derive(Clone)]
+pub(crate) struct Element<'t> {
+    node: NodeRef<'t>,
+    path: Path,
+    notes: &'t Notes,
+}
+
+/// Reads a value; the error says what is expected: "a number".
+pub(crate) type Value<T> = fn(&str) -> Result<T, String>;
+
+impl Notes {
+    pub(crate) fn add(&self, problem: Problem) {
+        if self.problems.borrow().len() < MAX_PROBLEMS {
+            self.problems.borrow_mut().push(problem);
+        } else {
+            self.withheld.set(self.withheld.get() + 1);
+        }
+    }
+
+    /// Everything found, in the order of the text.
+    pub(crate) fn finish(self, root: &Path) -> (Vec<Problem>, SourceMap) {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        if let (withheld @ 1.., Some(last)) = (self.withheld.get(), problems.last()) {
+            let message = format!("there are {withheld} more problems");
+            let (span, path) = (last.span.clone(), root.clone());
+            let severity = Severity::Error;
+            problems.push(Problem { code: rules::MORE_PROBLEMS, severity, message, help: None, path, span });
+        }
+        (problems, self.source.into_inner())
+    }
+}
+
+impl<'t> Element<'t> {
+    pub(crate) fn root(node: NodeRef<'t>, path: Path, notes: &'t Notes) -> Self {
+        let element = Self { node, path, notes };
+        element.note_place();
+        element
+    }
+
+    /// Says what may stand here: anything else is reported. Every reader begins with this.
+    pub(crate) fn expect(&self, grammar: &Grammar) {
+        for attribute in self.node.attributes() {
+            let name = attribute.name;
+            if grammar.attributes.contains(&name) || name == "xmlns" || name.starts_with("xmlns:") {
+                continue;
+            }
+            let (path, span) = (self.path.attribute(name), attribute.name_span());
+            let what = format!("attribute `{name}`");
+            self.unexpected(rules::UNKNOWN_ATTRIBUTE, what, name, grammar.attributes, grammar, path, span);
+        }
+        for child in self.node.children() {
+            let name = child.name();
+            if !grammar.children.contains(&name) {
+                let (path, what) = (self.path.element(name), format!("element `<{name}>`"));
+                let code = rules::UNKNOWN_ELEMENT;
+                self.unexpected(code, what, name, grammar.children, grammar, path, name_span(child));
+            }
+        }
+        if !self.node.text().trim().is_empty() {
+            let message = format!("text in `<{}>` has no meaning", self.node.name());
+            self.report(rules::STRAY_TEXT, message, None, self.path.clone(), self.node.span());
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one report of two kinds")]
+    fn unexpected(
+        &self,
+        code: Code,
+        what: String,
+        name: &str,
+        known: &[&'static str],
+        grammar: &Grammar,
+        path: Path,
+        span: Span,
+    ) {
+        let parent = self.node.name();
+        if grammar.unsupported.contains(&name) || name.contains(':') {
+            let message = format!("the {what} of `<{parent}>` is not supported: it has no effect");
+            return self.report(rules::UNSUPPORTED, message, None, path, span);
+        }
+        let help = did_you_mean(name, known.iter().chain(grammar.unsupported).copied());
+        let help = help.map(|meant| format!("did you mean `{meant}`?"));
+        self.report(code, format!("`<{parent}>` has no {what}: it has no effect"), help, path, span);
+    }
+
+    /// The child of this name; the first, where there are more.
+    pub(crate) fn child(&self, name: &str) -> Option<Element<'t>> {
+        let mut found = self.node.children().filter(|child| child.name() == name);
+        let first = found.next()?;
+        let path = self.path.element(name);
+        for other in found {
+            let message = format!("only the first `<{name}>` of `<{}>` counts", self.node.name());
+            self.report(rules::REPEATED, message, None, path.clone(), name_span(other));
+        }
+        let element = Self { node: first, path, notes: self.notes };
+        element.note_place();
+        Some(element)
+    }
+
+    /// The child of this name, which has to be there.
+    pub(crate) fn required_child(&self, name: &str) -> Option<Element<'t>> {
+        let child = self.child(name);
+        if child.is_none() {
+            let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
+            let help = Some(format!("add a `<{name}>` element"));
+            self.report(rules::MISSING_ELEMENT, message, help, self.path.clone(), name_span(self.node));
+        }
+        child
+    }
+
+    /// The children of this name that can be understood. Their number in a path is their place in the result.
+    pub(crate) fn children<T>(&self, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
+        let mut list = Vec::new();
+        for node in self.node.children().filter(|child| child.name() == name) {
+            let element = Self { node, path: self.path.nth(name, list.len()), notes: self.notes };
+            element.note_place();
+            list.extend(read(&element));
+        }
+        list
+    }
+
+    /// The text within.
+    pub(crate) fn text(&self) -> &'t str {
+        self.node.text()
+    }
+
+    /// An attribute's value; an empty one is a value.
+    pub(crate) fn value<T>(&self, name: &str, read: Value<T>) -> Option<T> {
+        let attribute = self.attribute(name)?;
+        self.read(attribute, read)
+    }
+
+    /// An attribute's value; libvirt takes an empty one for none.
+    pub(crate) fn filled<T>(&self, name: &str, read: Value<T>) -> Option<T> {
+        let attribute = self.attribute(name).filter(|attribute| !attribute.value.is_empty())?;
+        self.read(attribute, read)
+    }
+
+    /// The value of an attribute that has to be there.
+    pub(crate) fn required<T>(&self, name: &str, read: Value<T>) -> Option<T> {
+        match self.attribute(name) {
+            Some(attribute) => self.read(attribute, read),
+            None => {
+                self.missing(name);
+                None
+            }
+        }
+    }
+
+    /// Reports that an attribute is missing.
+    pub(crate) fn missing(&self, name: &str) {
+        let message = format!("`<{}>` lacks the attribute `{name}`", self.node.name());
+        self.report(rules::MISSING_ATTRIBUTE, message, None, self.path.attribute(name), name_span(self.node));
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
+    /// Reports that two attributes exclude each other, at the second.
+    pub(crate) fn exclusive(&self, one: &str, other: &str, help: &str) {
+        let message = format!("`{one}` and `{other}` exclude each other");
+        let span = self.attribute(other).map_or_else(|| self.node.span(), Attribute::value_span);
+        let help = Some(help.to_owned());
+        self.report(rules::EXCLUSIVE, message, help, self.path.attribute(other), span);
+    }
+
+    /// Reports what is wrong with the text within.
+    pub(crate) fn invalid_text(&self, expected: &str) {
+        let message = format!("`{}` is not {expected}", shortened(self.text().trim()));
+        self.report(rules::INVALID_VALUE, message, None, self.path.clone(), self.node.span());
+    }
+
+    /// Reports what is wrong with an attribute's value.
+    pub(crate) fn invalid(&self, name: &str, expected: &str) {
+        let Some(attribute) = self.attribute(name) else { return self.missing(name) };
+        let message = format!("`{}` is not {expected}", shortened(&attribute.value));
+        self.report(rules::INVALID_VALUE, message, None, self.path.attribute(name), attribute.value_span());
+    }
+
+    /// Reports that something stands here once more.
+    pub(crate) fn repeated(&self, message: String) {
+        self.report(rules::EXCLUSIVE, message, None, self.path.clone(), self.node.span());
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'t Attribute<'t>> {
+        self.node.attributes().iter().find(|attribute| attribute.name == name)
+    }
+
+    fn read<T>(&self, attribute: &Attribute<'_>, read: Value<T>) -> Option<T> {
+        let path = self.path.attribute(attribute.name);
+        let result = read(&attribute.value);
+        if let Err(expected) = &result {
+            let message = format!("`{}` is not {expected}", shortened(&attribute.value));
+            self.report(rules::INVALID_VALUE, message, None, path.clone(), attribute.value_span());
+        }
+        self.notes.source.borrow_mut().insert(path, attribute.value_span());
+        result.ok()
+    }
+
+    fn note_place(&self) {
+        self.notes.source.borrow_mut().insert(self.path.clone(), self.node.span());
+    }
+
+    fn report(&self, code: Code, message: String, help: Option<String>, path: Path, span: Span) {
+        let rule = rules::RULES.iter().find(|rule| rule.code == code).expect("every code has a rule");
+        self.notes.add(Problem { code, severity: rule.severity, message, help, path, span });
+    }
+}
+
+/// The name in a start tag.
+fn name_span(node: NodeRef<'_>) -> Span {
+    let start = node.span().start + 1;
+    start..start + node.name().len()
+}
+
+/// A value in a message is there to be recognised, not to be read whole.
+pub(crate) fn shortened(text: &str) -> String {
+    let plain: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+    if text.chars().nth(60).is_some() { plain + "…" } else { plain }
+}

@@ -1,0 +1,47 @@
+//! What someone may have meant.
+
+/// The candidate that a word was probably meant to be: the nearest one, when no more than a third of the word differs.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = |candidate: &'a str| {
+        let distance = distance(&word.to_lowercase(), &candidate.to_lowercase());
+        (distance * 3 <= word.chars().count().max(3)).then_some((distance, candidate))
+    };
+    let words = candidates.into_iter().filter(|_| word.len() <= 64);
+    words.filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
+}
+
+/// Letters to add, take away, change or swap with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows = vec![(0..=other.len()).collect::<Vec<_>>()];
+    for i in 1..=one.len() {
+        let mut row = vec![i];
+        for j in 1..=other.len() {
+            let changed = rows[i - 1][j - 1] + usize::from(one[i - 1] != other[j - 1]);
+            let mut best = changed.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("brige", Some("bridge"))]
+    #[case("fowrard", Some("forward"))]
+    #[case("IP", Some("ip"))]
+    #[case("routes", Some("route"))]
+    #[case("virtualport", None)]
+    #[case("x", None)]
+    fn suggests(#[case] word: &str, #[case] expected: Option<&str>) {
+        assert_eq!(did_you_mean(word, ["bridge", "forward", "ip", "route"]), expected);
+    }
+}

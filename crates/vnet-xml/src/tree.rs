@@ -1,0 +1,81 @@
+//! A document as a tree with places.
+
+use std::borrow::Cow;
+
+use crate::Span;
+
+pub(crate) struct Tree<'a> {
+    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) attributes: Vec<Attribute<'a>>,
+}
+
+pub(crate) struct Node<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) start_tag: (u32, u32),
+    pub(crate) attributes: (u32, u32),
+    pub(crate) first_child: Option<u32>,
+    pub(crate) next_sibling: Option<u32>,
+    pub(crate) text: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Attribute<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) name_at: u32,
+    pub(crate) value_at: (u32, u32),
+}
+
+/// An element of a tree.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeRef<'t> {
+    tree: &'t Tree<'t>,
+    index: u32,
+}
+
+impl Attribute<'_> {
+    pub(crate) fn name_span(&self) -> Span {
+        let start = self.name_at as usize;
+        start..start + self.name.len()
+    }
+
+    pub(crate) fn value_span(&self) -> Span {
+        self.value_at.0 as usize..self.value_at.1 as usize
+    }
+}
+
+impl<'t> NodeRef<'t> {
+    fn node(self) -> &'t Node<'t> {
+        &self.tree.nodes[self.index as usize]
+    }
+
+    pub(crate) fn name(self) -> &'t str {
+        self.node().name
+    }
+
+    pub(crate) fn span(self) -> Span {
+        let (start, end) = self.node().start_tag;
+        start as usize..end as usize
+    }
+
+    /// The text directly within, as written: white space and all.
+    pub(crate) fn text(self) -> &'t str {
+        self.node().text.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn attributes(self) -> &'t [Attribute<'t>] {
+        let (start, end) = self.node().attributes;
+        &self.tree.attributes[start as usize..end as usize]
+    }
+
+    pub(crate) fn children(self) -> impl Iterator<Item = NodeRef<'t>> {
+        let child = move |index: Option<u32>| index.map(|index| NodeRef { tree: self.tree, index });
+        std::iter::successors(child(self.node().first_child), move |node| child(node.node().next_sibling))
+    }
+}
+
+impl Tree<'_> {
+    pub(crate) fn root(&self) -> NodeRef<'_> {
+        NodeRef { tree: self, index: 0 }
+    }
+}

@@ -1,0 +1,57 @@
+//! Values of attributes, read as libvirt reads them. The error says what is expected.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use crate::suggest::did_you_mean;
+
+pub(crate) fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+/// A value with a reader of its own.
+pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("right here: {error}"))
+}
+
+pub(crate) fn yes_no(text: &str) -> Result<bool, String> {
+    word(text, &[("yes", true), ("no", false)])
+}
+
+pub(crate) fn on_off(text: &str) -> Result<bool, String> {
+    word(text, &[("on", true), ("off", false)])
+}
+
+/// One of a few words.
+pub(crate) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+        let list = words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        match did_you_mean(text, words.iter().map(|(word, _)| *word)) {
+            Some(meant) => format!("one of {list}; did you mean `{meant}`?"),
+            None => format!("one of {list}"),
+        }
+    })
+}
+
+/// A whole number as strtoul(3) reads it with base 10: white space and `+` may come first.
+pub(crate) fn number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let digits = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse::<u64>().ok()).flatten().and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| match 8 * size_of::<T>() {
+        16 => "a whole number from 0 to 65535".to_owned(),
+        bits => format!("a whole number of at most {bits} bits"),
+    })
+}
+
+pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
+    vnet_types::parse_ip(text).ok_or_else(|| "an IP address".to_owned())
+}
+
+pub(crate) fn ipv4(text: &str) -> Result<Ipv4Addr, String> {
+    match ip(text) {
+        Ok(IpAddr::V4(v4)) => Ok(v4),
+        _ => Err("an IPv4 address".to_owned()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Prints XML as libvirt does: two spaces a level, single quotes, an element a line, no prolog.
+
+use std::fmt::{self, Display};
+
+/// Writes elements, one below the other.
+pub(crate) struct Writer<'w> {
+    out: &'w mut dyn fmt::Write,
+    depth: usize,
+}
+
+/// A start tag that is not finished yet.
+pub(crate) struct Tag<'a, 'w> {
+    writer: &'a mut Writer<'w>,
+    name: &'static str,
+}
+
+impl<'w> Writer<'w> {
+    pub(crate) fn new(out: &'w mut dyn fmt::Write) -> Self {
+        Self { out, depth: 0 }
+    }
+
+    /// Begins an element; finish it with [`Tag::empty`] or [`Tag::around`].
+    pub(crate) fn tag(&mut self, name: &'static str) -> Result<Tag<'_, 'w>, fmt::Error> {
+        write!(self.out, "{:width$}<{name}", "", width = 2 * self.depth)?;
+        Ok(Tag { writer: self, name })
+    }
+
+    /// An element that has text only.
+    pub(crate) fn text(&mut self, name: &'static str, text: &str) -> fmt::Result {
+        writeln!(self.out, "{:width$}<{name}>{}</{name}>", "", Escaped(text), width = 2 * self.depth)
+    }
+}
+
+impl<'w> Tag<'_, 'w> {
+    pub(crate) fn attribute(self, name: &str, value: impl Display) -> Result<Self, fmt::Error> {
+        write!(self.writer.out, " {name}='{}'", Escaped(&value.to_string()))?;
+        Ok(self)
+    }
+
+    /// An attribute that is left out where there is no value.
+    pub(crate) fn optional(self, name: &str, value: Option<impl Display>) -> Result<Self, fmt::Error> {
+        match value {
+            Some(value) => self.attribute(name, value),
+            None => Ok(self),
+        }
+    }
+
+    /// `yes`, `no`, or left out.
+    pub(crate) fn yes_no(self, name: &str, value: Option<bool>) -> Result<Self, fmt::Error> {
+        self.optional(name, value.map(|value| if value { "yes" } else { "no" }))
+    }
+
+    /// Closes the tag and the element.
+    pub(crate) fn empty(self) -> fmt::Result {
+        self.writer.out.write_str("/>\n")
+    }
+
+    /// Closes the tag, writes the children, closes the element.
+    pub(crate) fn around(self, children: impl FnOnce(&mut Writer<'w>) -> fmt::Result) -> fmt::Result {
+        let Self { writer, name } = self;
+        writer.out.write_str(">\n")?;
+        writer.depth += 1;
+        children(writer)?;
+        writer.depth -= 1;
+        writeln!(writer.out, "{:width$}</{name}>", "", width = 2 * writer.depth)
+    }
+}
+
+/// Text as it stands in XML. Control characters cannot, and are left out, as in libvirt.
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '<' => f.write_str("&lt;"),
+            '>' => f.write_str("&gt;"),
+            '&' => f.write_str("&amp;"),
+            '"' => f.write_str("&quot;"),
+            '\'' => f.write_str("&apos;"),
+            '\t' | '\n' | '\r' => fmt::Write::write_char(f, c),
+            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => Ok(()),
+            c => fmt::Write::write_char(f, c),
+        })
+    }
+}

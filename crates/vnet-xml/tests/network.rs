@@ -1,0 +1,320 @@
+//! Networks: read, printed, refused.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+use rstest::rstest;
+use vnet_xml::network::{
+    Bootp, Bridge, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forward, ForwardMode, Forwarder, Ip, Lease,
+    LeaseUnit, Mask, Nat, Network, Route, Srv, Txt,
+};
+
+/// What follows the name of a network, and what it is printed as.
+#[rstest]
+#[case::defaults("", "  <bridge stp='on' delay='0'/>\n")]
+#[case::forward_is_nat("<forward/>", "  <forward mode='nat'/>\n  <bridge stp='on' delay='0'/>\n")]
+#[case::mode_none("<forward mode='none'/>", "  <bridge stp='on' delay='0'/>\n")]
+#[case::dev(
+    "<forward dev='eth0'/>",
+    "  <forward dev='eth0' mode='nat'>\n    <interface dev='eth0'/>\n  </forward>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::interface(
+    "<forward mode='route'><interface dev='eth0'/></forward>",
+    "  <forward dev='eth0' mode='route'>\n    <interface dev='eth0'/>\n  </forward>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::nat_ipv6(
+    "<forward><nat ipv6='yes'/></forward>",
+    "  <forward mode='nat'>\n    <nat ipv6='yes'/>\n  </forward>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::port_zero_is_none(
+    "<forward><nat><port start='0' end='0'/></nat></forward>",
+    "  <forward mode='nat'/>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::empty_is_absent("<bridge name='' stp='' delay=''/>", "  <bridge stp='on' delay='0'/>\n")]
+#[case::zero_mtu("<mtu size='0'/>", "  <bridge stp='on' delay='0'/>\n")]
+#[case::mac(
+    "<mac address='52:54:0:AA:B:c'/>",
+    "  <bridge stp='on' delay='0'/>\n  <mac address='52:54:00:aa:0b:0c'/>\n"
+)]
+#[case::empty_dns("<dns/>", "  <bridge stp='on' delay='0'/>\n")]
+#[case::dns_groups(
+    "<dns><host ip='10.1'><hostname>a&amp;b</hostname></host><forwarder addr='8.8.8.8'/></dns>",
+    "  <bridge stp='on' delay='0'/>\n  <dns>\n    <forwarder addr='8.8.8.8'/>\n    <host ip='10.0.0.1'>\n      \
+     <hostname>a&amp;b</hostname>\n    </host>\n  </dns>\n"
+)]
+#[case::ip_prefix_0(
+    "<ip address='10.0.0.1' prefix='0'/>",
+    "  <bridge stp='on' delay='0'/>\n  <ip address='10.0.0.1'>\n  </ip>\n"
+)]
+#[case::route_prefix_0(
+    "<route address='0.0.0.0' prefix='0' gateway='10.0.0.9'/>",
+    "  <bridge stp='on' delay='0'/>\n  <route address='0.0.0.0' prefix='0' gateway='10.0.0.9'/>\n"
+)]
+#[case::infinite_lease(
+    "<ip address='10.0.0.1'><dhcp><range start='10.0.0.2' end='10.0.0.3'><lease expiry='0'/></range></dhcp></ip>",
+    "  <bridge stp='on' delay='0'/>\n  <ip address='10.0.0.1'>\n    <dhcp>\n      <range start='10.0.0.2' \
+     end='10.0.0.3'>\n        <lease expiry='0'/>\n      </range>\n    </dhcp>\n  </ip>\n"
+)]
+#[case::mac_keeps_its_spelling(
+    "<ip address='10.0.0.1'><dhcp><host mac='52:54:0:AA:B:c' ip='10.0.0.2'/></dhcp></ip>",
+    "  <bridge stp='on' delay='0'/>\n  <ip address='10.0.0.1'>\n    <dhcp>\n      <host mac='52:54:0:AA:B:c' \
+     ip='10.0.0.2'/>\n    </dhcp>\n  </ip>\n"
+)]
+fn prints(#[case] given: &str, #[case] expected: &str) {
+    let text = format!("<network><name>n</name>{given}</network>");
+    let parsed = Network::parse(text.as_bytes());
+    assert_eq!(parsed.problems, []);
+    let printed = parsed.value.unwrap().to_string();
+    assert_eq!(printed, format!("<network>\n  <name>n</name>\n{expected}</network>\n"));
+    assert_eq!(printed.parse::<Network>().unwrap().to_string(), printed);
+}
+
+/// What follows the name of a network, then every problem as code, place in the text, and message with help.
+#[rstest]
+#[case("<brige name='b'/>", &["VN0020 brige: `<network>` has no element `<brige>`: it has no effect; did you mean `bridge`?"])]
+#[case("<bridge nmae='b'/>", &["VN0021 nmae: `<bridge>` has no attribute `nmae`: it has no effect; did you mean `name`?"])]
+#[case("<portgroup name='p'/>", &["VN0022 portgroup: the element `<portgroup>` of `<network>` is not supported: it has no effect"])]
+#[case("<mtu size='9000'/><mtu size='1'/>", &["VN0023 mtu: only the first `<mtu>` of `<network>` counts"])]
+#[case("hello", &["VN0024 <network>: text in `<network>` has no meaning"])]
+#[case("<bridge name='sixteen-bytes-xx'/>", &["VN0030 sixteen-bytes-xx: `sixteen-bytes-xx` is not right here: the name `sixteen-bytes-xx` is 16 bytes long, the limit is 15"])]
+#[case("<bridge name='%d'/>", &["VN0030 %d: `%d` is not right here: the template `%d` must have exactly one `%`, as `%d`, and some text before it"])]
+#[case("<bridge stp='yes'/>", &["VN0030 yes: `yes` is not one of `on`, `off`"])]
+#[case("<mtu size='-1'/>", &["VN0030 -1: `-1` is not a whole number of at most 32 bits"])]
+#[case("<forward mode='rout'/>", &["VN0030 rout: `rout` is not one of `nat`, `route`, `open`, `none`; did you mean `route`?"])]
+#[case("<forward mode='bridge'/>", &["VN0030 bridge: `bridge` is not a mode that vnet supports: those are `nat`, `route` and `open`"])]
+#[case("<forward dev='a'><interface dev='b'/></forward>", &["VN0033 a: `interface` and `dev` exclude each other; `dev` is the name of the first `<interface>`: leave one of them out"])]
+#[case("<ip netmask='255.0.0.0'/>", &["VN0031 ip: `<ip>` lacks the attribute `address`"])]
+#[case("<ip address='10.0.0.1' netmask='255.0.0.0' prefix='8'/>", &["VN0033 8: `netmask` and `prefix` exclude each other; both say how large the subnet is: leave one of them out"])]
+#[case("<ip address='10.0.0.300'/><mac address='x'/>", &["VN0030 10.0.0.300: `10.0.0.300` is not an IP address", "VN0030 x: `x` is not right here: `x` is not a MAC address such as 52:54:00:12:34:56"])]
+#[case("<dns><host ip='10.0.0.1'/></dns>", &["VN0032 host: `<host>` lacks `<hostname>`; add a `<hostname>` element"])]
+#[case("<route address='10.0.0.0' gateway='10.0.0.1' metric='0'/>", &["VN0030 0: `0` is not a whole number of at most 32 bits, and not 0"])]
+#[case("<uuid>1</uuid>", &["VN0030 <uuid>: `1` is not a UUID such as 3e3fce45-4f53-4fa7-bb32-11f34168b82b"])]
+fn finds(#[case] given: &str, #[case] expected: &[&str]) {
+    let text = format!("<network><name>n</name>{given}</network>");
+    assert_eq!(problems(&text), expected);
+}
+
+#[rstest]
+#[case("<network/>", &["VN0032 network: `<network>` lacks `<name>`; add a `<name>` element"])]
+#[case("<network><name>a/b</name></network>", &["VN0030 <name>: `a/b` is not a name: at least one character, no `/`, no newline"])]
+#[case("<newtork><name>n</name></newtork>", &["VN0007 <newtork>: the root element is `<newtork>`, not `<network>`; did you mean `<network>`?"])]
+#[case("<domain/>", &["VN0007 <domain/>: the root element is `<domain>`, not `<network>`"])]
+#[case("<network>", &["VN0001 <network>: `<network>` is not closed"])]
+fn refuses(#[case] text: &str, #[case] expected: &[&str]) {
+    assert_eq!(problems(text), expected);
+    assert!(text.parse::<Network>().is_err());
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let parsed = Network::parse(text.as_bytes());
+    let line = |problem: &vnet_xml::Problem| {
+        let help = problem.help.iter().fold(String::new(), |text, help| text + "; " + help);
+        format!("{} {}: {}{help}", problem.code, &text[problem.span.clone()], problem.message)
+    };
+    parsed.problems.iter().map(line).collect()
+}
+
+#[test]
+fn places_are_those_of_the_model() {
+    let text = "<network><name>n</name><ip/><ip address='10.0.0.1'/><ip address='10.0.1.1' prefix='24'/></network>";
+    let parsed = Network::parse(text.as_bytes());
+    assert_eq!(parsed.value.unwrap().ips.len(), 2);
+    let second = vnet_xml::Path::root("network").nth("ip", 1);
+    let span = parsed.source.span(&second.attribute("prefix")).unwrap();
+    assert_eq!(&text[span], "24");
+    let no_such = parsed.source.span(&second.attribute("netmask")).unwrap();
+    assert_eq!(&text[no_such], "<ip address='10.0.1.1' prefix='24'/>");
+}
+
+#[test]
+fn a_byte_order_mark_shifts_places() {
+    let text = "\u{feff}<?xml version='1.0'?><network><name>n</name><mtu size='x'/></network>";
+    let parsed = Network::parse(text.as_bytes());
+    assert_eq!(&text[parsed.problems[0].span.clone()], "x");
+    let mtu = vnet_xml::Path::root("network").element("mtu");
+    assert_eq!(&text[parsed.source.span(&mtu).unwrap()], "<mtu size='x'/>");
+}
+
+#[test]
+fn problems_are_counted_beyond_a_thousand() {
+    let text = format!("<network><name>n</name>{}</network>", "<x/>".repeat(100_000));
+    let problems = Network::parse(text.as_bytes()).problems;
+    assert_eq!(problems.len(), 1001);
+    assert_eq!(problems[1000].message, "there are 99000 more problems");
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9<>&'\" é-]{0,12}[a-z]"
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u16; 8]>().prop_map(IpAddr::from)]
+}
+
+fn lease() -> impl Strategy<Value = Option<Lease>> {
+    let unit = prop_oneof![Just(LeaseUnit::Seconds), Just(LeaseUnit::Minutes), Just(LeaseUnit::Hours)];
+    prop::option::of((1u64.., unit).prop_map(|(expiry, unit)| Lease { expiry, unit }))
+}
+
+prop_compose! {
+    fn dhcp()(
+        ranges in prop::collection::vec((address(), address(), lease()), 0..3),
+        hosts in prop::collection::vec((any::<Option<[u8; 6]>>(), prop::option::of(word()), address(), lease()), 0..3),
+        bootp in prop::option::of((word(), prop::option::of(address()))),
+    ) -> Option<Dhcp> {
+        let mut dhcp = Dhcp::default();
+        dhcp.ranges = ranges.into_iter().map(|(start, end, lease)| DhcpRange { start, end, lease }).collect();
+        dhcp.hosts = hosts.into_iter().map(|(mac, name, ip, lease)| {
+            let mut host = DhcpHost::new(ip);
+            host.mac = mac.map(|mac| vnet_types::MacAddr(mac).into());
+            (host.name, host.lease) = (name, lease);
+            host
+        }).collect();
+        dhcp.bootp = bootp.map(|(file, server)| Bootp { file, server });
+        (dhcp != Dhcp::default()).then_some(dhcp)
+    }
+}
+
+fn mask() -> impl Strategy<Value = Option<Mask>> {
+    let some = prop_oneof![
+        any::<[u8; 4]>().prop_map(|netmask| Mask::Netmask(netmask.into())),
+        (1u32..).prop_map(Mask::Prefix)
+    ];
+    prop::option::of(some)
+}
+
+prop_compose! {
+    fn ip()(
+        (address, mask, local_ptr) in (address(), mask(), any::<Option<bool>>()),
+        (tftp_root, dhcp) in (prop::option::of(word()), dhcp()),
+    ) -> Ip {
+        let mut ip = Ip::new("10.0.0.1/8".parse().unwrap());
+        (ip.address, ip.mask, ip.local_ptr, ip.tftp_root, ip.dhcp) = (address, mask, local_ptr, tftp_root, dhcp);
+        ip
+    }
+}
+
+prop_compose! {
+    fn dns()(
+        (enable, plain) in any::<(Option<bool>, Option<bool>)>(),
+        txts in prop::collection::vec((word(), word()), 0..3),
+        srvs in prop::collection::vec((word(), word(), any::<Option<u16>>()), 0..3),
+        hosts in prop::collection::vec((address(), prop::collection::vec(word(), 1..3)), 0..3),
+        forwarders in prop::collection::vec((prop::option::of(word()), address()), 0..3),
+    ) -> Option<Dns> {
+        let mut dns = Dns::default();
+        (dns.enable, dns.forward_plain_names) = (enable, plain);
+        dns.txts = txts.into_iter().map(|(name, value)| Txt { name, value }).collect();
+        dns.srvs = srvs.into_iter().map(|(service, protocol, port)| {
+            let mut srv = Srv::default();
+            (srv.service, srv.protocol, srv.port) = (service, protocol, port.filter(|port| *port != 0));
+            srv
+        }).collect();
+        dns.hosts = hosts.into_iter().map(|(ip, hostnames)| DnsHost { ip, hostnames }).collect();
+        dns.forwarders = forwarders.into_iter().map(|(domain, addr)| {
+            let mut forwarder = Forwarder::default();
+            (forwarder.domain, forwarder.addr) = (domain, Some(addr));
+            forwarder
+        }).collect();
+        (dns != Dns::default()).then_some(dns)
+    }
+}
+
+prop_compose! {
+    fn forward()(
+        mode in prop_oneof![Just(ForwardMode::Nat), Just(ForwardMode::Route), Just(ForwardMode::Open)],
+        interfaces in prop::collection::btree_set("[a-z]{1,15}", 0..3),
+        ipv6 in any::<Option<bool>>(),
+        ports in any::<Option<(u16, u16)>>(),
+    ) -> Forward {
+        let mut forward = Forward::new(mode);
+        forward.interfaces = interfaces.into_iter().map(|name| name.parse().unwrap()).collect();
+        let mut nat = Nat::default();
+        nat.ipv6 = ipv6;
+        nat.ports = ports.and_then(|(one, other)| vnet_types::PortRange::new(one.max(1).min(other.max(1)), one.max(other).max(1)).ok());
+        forward.nat = (mode == ForwardMode::Nat && nat != Nat::default()).then_some(nat);
+        forward
+    }
+}
+
+prop_compose! {
+    fn network()(
+        (name, title, description) in (word(), prop::option::of(word()), prop::option::of(word())),
+        (uuid, mac, mtu, ipv6) in any::<(Option<[u8; 16]>, Option<[u8; 6]>, Option<u32>, bool)>(),
+        (stp, delay, bridge) in (any::<bool>(), any::<u64>(), prop::option::of("[a-z]{1,12}(%d)?")),
+        domain in prop::option::of((word(), any::<Option<bool>>(), any::<Option<bool>>())),
+        (forward, dns) in (prop::option::of(forward()), dns()),
+        ips in prop::collection::vec(ip(), 0..3),
+        routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
+    ) -> Network {
+        let mut network = Network::new(name);
+        (network.title, network.description) = (title, description);
+        network.uuid = uuid.map(vnet_types::Uuid);
+        network.mac = mac.map(vnet_types::MacAddr);
+        network.mtu = mtu.filter(|mtu| *mtu != 0);
+        network.ipv6 = ipv6;
+        let mut model = Bridge::default();
+        (model.stp, model.delay) = (Some(stp), Some(delay));
+        model.name = bridge.map(|name| name.parse().unwrap());
+        network.bridge = Some(model);
+        network.domain = domain.map(|(name, local_only, register)| {
+            let mut domain = Domain::default();
+            (domain.name, domain.local_only, domain.register) = (name, local_only, register);
+            domain
+        });
+        (network.forward, network.dns, network.ips) = (forward, dns, ips);
+        network.routes = routes.into_iter().map(|(address, mask, gateway, metric)| {
+            let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
+            (route.family, route.address, route.mask, route.metric) = (None, address, mask, metric);
+            route
+        }).collect();
+        network
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back(network in network()) {
+        let text = network.to_string();
+        let parsed = Network::parse(text.as_bytes());
+        prop_assert_eq!(&parsed.problems, &[]);
+        prop_assert_eq!(parsed.value, Some(network));
+    }
+
+    #[test]
+    fn bytes_never_panic(bytes in any::<Vec<u8>>()) {
+        Network::parse(&bytes);
+    }
+
+    #[test]
+    fn mutations_never_panic_and_have_places(
+        network in network(),
+        at in any::<prop::sample::Index>(),
+        with in prop_oneof![Just(""), Just("<"), Just("'"), Just("&"), Just("\0"), Just("<x>"), Just("é"), Just("]]>")],
+        len in 0usize..4,
+    ) {
+        let mut text: Vec<char> = network.to_string().chars().collect();
+        let start = at.index(text.len());
+        let end = (start + len).min(text.len());
+        text.splice(start..end, with.chars());
+        let text: String = text.into_iter().collect();
+        for problem in Network::parse(text.as_bytes()).problems {
+            prop_assert!(text.get(problem.span.clone()).is_some(), "{:?}", problem);
+        }
+    }
+}
+
+#[test]
+fn large_definitions_are_read() {
+    let mut hosts = String::new();
+    for number in 0..100_000u32 {
+        let [_, high, middle, low] = number.to_be_bytes();
+        write!(hosts, "<host mac='52:54:00:{high:02x}:{middle:02x}:{low:02x}' ip='10.{high}.{middle}.{low}'/>")
+            .unwrap();
+    }
+    let text = format!("<network><name>n</name><ip address='10.0.0.1'><dhcp>{hosts}</dhcp></ip></network>");
+    let network: Network = text.parse().unwrap();
+    assert_eq!(network.ips[0].dhcp.as_ref().unwrap().hosts.len(), 100_000);
+}
