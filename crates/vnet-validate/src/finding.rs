@@ -82,7 +82,9 @@ pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
 pub(crate) fn follows_from(finding: &Finding, refused: &Path) -> bool {
     let one_of = |rules: &[Rule]| rules.iter().any(|rule| rule.code == finding.code);
     let beside = || finding.path.parent().is_some_and(|parent| refused.as_str().starts_with(parent.as_str()));
+    let within = || finding.path.as_str().strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'));
     finding.path == *refused
+        || one_of(rules::OF_THE_READER_TOO) && within()
         || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
         || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
 }
@@ -111,6 +113,8 @@ mod tests {
     #[case(rules::FORWARD_WITHOUT_IP, "/network/forward/@mode", "/network/ip[1]/@address", true)]
     #[case(rules::FORWARD_WITHOUT_IP, "/network/forward/@mode", "/network/bridge/@delay", false)]
     #[case(rules::NETWORK_NAME, "/network/name", "/network/name", true)]
+    #[case(rules::NETWORK_NAME, "/network/name", "/network", true)]
+    #[case(rules::TITLE_NEWLINE, "/network/title", "/network", false)]
     #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[1]/@prefix", true)]
     #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[2]/@prefix", false)]
     #[case(rules::DHCP_RANGE_REVERSED, "/network/ip[1]/dhcp/range[1]/@start", "/network/ip[1]/@localPtr", false)]

@@ -116,6 +116,9 @@ rules! {
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
 }
 
+/// Rules that the reader has as well, with the element around as the place.
+pub(crate) const OF_THE_READER_TOO: &[Rule] = &[NETWORK_NAME, FORWARD_INTERFACE_TWICE];
+
 /// Rules that miss a subnet.
 pub(crate) const OF_ABSENT_SUBNET: &[Rule] =
     &[DNS_WITHOUT_IP, ROUTE_GATEWAY_OUTSIDE_SUBNETS, FORWARD_WITHOUT_IP, NAT_IPV6_WITHOUT_SUBNET];

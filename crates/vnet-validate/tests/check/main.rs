@@ -4,6 +4,7 @@
 
 mod dhcp;
 mod dns;
+mod documents;
 mod forward;
 mod host;
 mod ip;
