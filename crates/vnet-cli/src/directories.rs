@@ -11,10 +11,24 @@ use vnet_types::NetworkName;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Directories {
     /// Where the state of running networks is kept [default: /run/vnet for root, else $XDG_RUNTIME_DIR/vnet]
-    #[arg(long, global = true, env = "VNET_STATE_DIR", value_name = "DIR", hide_env = true, help_heading = "Directories")]
+    #[arg(
+        long,
+        global = true,
+        env = "VNET_STATE_DIR",
+        value_name = "DIR",
+        hide_env = true,
+        help_heading = "Directories"
+    )]
     state_dir: Option<PathBuf>,
     /// Where definitions are kept, as networks/NAME.xml [default: /etc/vnet for root, else $XDG_CONFIG_HOME/vnet]
-    #[arg(long, global = true, env = "VNET_CONFIG_DIR", value_name = "DIR", hide_env = true, help_heading = "Directories")]
+    #[arg(
+        long,
+        global = true,
+        env = "VNET_CONFIG_DIR",
+        value_name = "DIR",
+        hide_env = true,
+        help_heading = "Directories"
+    )]
     config_dir: Option<PathBuf>,
 }
 
@@ -29,17 +43,9 @@ impl Directories {
         std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
     }
 
-    /// The file that defines a network of this name.
-    pub(crate) fn definition(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
-        let config = match &self.config_dir {
-            Some(directory) => directory.clone(),
-            None if Uid::effective().is_root() => PathBuf::from("/etc/vnet"),
-            None => match directory("XDG_CONFIG_HOME") {
-                Ok(directory) => directory.join("vnet"),
-                Err(_) => directory("HOME").context("no folder for definitions: give --config-dir")?.join(".config/vnet"),
-            },
-        };
-        Ok(config.join("networks").join(format!("{}.xml", name.file_name())))
+    /// The folder of one network's state.
+    pub(crate) fn network(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
+        Ok(self.state()?.join(name.file_name()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors, told to people: what, why, and what to do.
 
+use std::error::Error;
 use std::fmt::Write;
 use std::io;
 
@@ -28,9 +29,14 @@ fn text(error: &anyhow::Error) -> String {
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    let denied = error.chain().any(|cause| {
-        let io = cause.downcast_ref::<io::Error>();
-        io.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    });
-    denied.then_some("run it as root, or in a namespace of your own: `unshare --user --map-root-user --net --mount`, or see what it would do with `vnet try`")
+    let is_denied = |cause: &(dyn Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>().map(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        let netlink = cause.downcast_ref::<vnet_netlink::Error>().map(vnet_netlink::Error::is_permission_denied);
+        let netfilter = cause.downcast_ref::<vnet_netlink::Refused>().map(vnet_netlink::Refused::is_permission_denied);
+        [io, netlink, netfilter].contains(&Some(true))
+    };
+    error.chain().any(is_denied).then_some(
+        "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
+         `vnet try` needs no privilege",
+    )
 }

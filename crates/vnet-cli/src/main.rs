@@ -5,7 +5,10 @@
 
 mod args;
 mod command;
+mod definition;
+mod diagnostic;
 mod directories;
+mod document;
 mod failure;
 mod output;
 

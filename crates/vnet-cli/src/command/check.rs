@@ -1,0 +1,122 @@
+//! `vnet check FILE…`: everything that is wrong with definitions, at once.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use vnet_xml::Severity;
+
+use crate::diagnostic::{Checked, DiagnosticJson, Log, diagnostics, human};
+use crate::document::{Document, files};
+use crate::failure;
+use crate::output::{Answer, note, print, print_json};
+
+/// Say everything that is wrong with definitions, and where
+///
+/// Exit code 1 when there is an error.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Definitions, or folders of them; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    paths: Vec<PathBuf>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// Warnings are errors
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people, on stderr, with a summary on stdout
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: Vec<FileReport>,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    file: String,
+    /// `None` where the document defines none.
+    network: Option<String>,
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+impl Args {
+    /// Checks and reports.
+    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+        let mut report = Report { files: Vec::new(), errors: 0, warnings: 0 };
+        let mut log = Log::new();
+        let mut unread = Vec::new();
+        let files = files(&self.paths)?;
+        for file in &files {
+            let checked = match self.check(file) {
+                Ok(checked) => checked,
+                Err(error) => {
+                    unread.push(error);
+                    continue;
+                }
+            };
+            report.errors += checked.count(Severity::Error);
+            report.warnings += checked.count(Severity::Warning);
+            match self.format {
+                Format::Human => note(human(&checked))?,
+                Format::Json => report.files.push(FileReport::new(&checked)),
+                Format::Sarif => log.add(&checked),
+            }
+        }
+        if unread.len() < files.len() {
+            match self.format {
+                Format::Human => print(format!("{}\n", report.summary(files.len() - unread.len())))?,
+                Format::Json => print_json(&report)?,
+                Format::Sarif => print_json(&log)?,
+            }
+        }
+        match unread.pop() {
+            None => Ok(Answer::when(report.errors == 0)),
+            Some(last) => {
+                unread.iter().for_each(failure::report);
+                Err(last)
+            }
+        }
+    }
+
+    fn check(&self, file: &Path) -> anyhow::Result<Checked> {
+        let mut checked = Checked::new(Document::read(file)?);
+        if self.strict {
+            checked.be_strict();
+        }
+        Ok(checked)
+    }
+}
+
+impl FileReport {
+    fn new(checked: &Checked) -> Self {
+        Self {
+            file: checked.document.name.clone(),
+            network: checked.network.as_ref().map(|network| network.name.clone()),
+            diagnostics: diagnostics(checked),
+        }
+    }
+}
+
+impl Report {
+    fn summary(&self, files: usize) -> String {
+        let count = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let checked = format!("{} checked", count(files, "file"));
+        match (self.errors, self.warnings) {
+            (0, 0) => format!("{checked}, nothing found"),
+            (errors, warnings) => format!("{checked}, {}, {}", count(errors, "error"), count(warnings, "warning")),
+        }
+    }
+}

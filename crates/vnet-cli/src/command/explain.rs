@@ -1,0 +1,65 @@
+//! `vnet explain CODE`: what a code means, why it matters, an example.
+
+use anyhow::Context;
+use serde::Serialize;
+use vnet_xml::Rule;
+
+use crate::diagnostic::{rules, word};
+use crate::output::{Answer, Format, FormatOption, print, print_json};
+
+/// Explain a code such as VN0107; without one, list all
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The code
+    code: Option<String>,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct RuleJson {
+    code: String,
+    name: &'static str,
+    severity: &'static str,
+    explanation: &'static str,
+}
+
+impl Args {
+    /// Prints the explanation.
+    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+        let all = rules();
+        let Some(code) = &self.code else {
+            match self.format.format {
+                Format::Json => print_json(&all.into_iter().map(RuleJson::from).collect::<Vec<_>>())?,
+                Format::Human => print(list(&all))?,
+            }
+            return Ok(Answer::Yes);
+        };
+        let wanted = code.to_ascii_uppercase();
+        let rule = all.into_iter().find(|rule| rule.code.to_string() == wanted || rule.name == code);
+        let rule = rule.with_context(|| format!("there is no code `{code}`; `vnet explain` lists all"))?;
+        match self.format.format {
+            Format::Json => print_json(&RuleJson::from(rule))?,
+            Format::Human => {
+                let heading = format!("{} ({}): {}", rule.code, word(rule.severity), rule.name);
+                print(format!("{heading}\n\n{}\n", rule.explanation.trim()))?;
+            }
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+impl From<&'static Rule> for RuleJson {
+    fn from(rule: &'static Rule) -> Self {
+        Self {
+            code: rule.code.to_string(),
+            name: rule.name,
+            severity: word(rule.severity),
+            explanation: rule.explanation.trim(),
+        }
+    }
+}
+
+fn list(rules: &[&Rule]) -> String {
+    rules.iter().map(|rule| format!("{}  {:7}  {}\n", rule.code, word(rule.severity), rule.name)).collect()
+}

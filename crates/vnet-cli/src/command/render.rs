@@ -1,0 +1,106 @@
+//! `vnet render nft|dnsmasq|hosts FILE`: what would be installed.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use vnet_plan::{Choices, Files, HostState, Resource, lower};
+use vnet_types::Inventory;
+
+use crate::definition;
+use crate::directories::Directories;
+use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
+
+/// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts files
+///
+/// The host is not looked at: where the definition leaves the bridge's name open, it is the first that its template
+/// gives.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// What to print
+    what: What,
+    /// The definition; `-` is stdin
+    file: PathBuf,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// The rules, as `nft -f` loads them
+    Nft,
+    /// dnsmasq's configuration
+    Dnsmasq,
+    /// The files that dnsmasq reads again: reservations, and names of addresses
+    Hosts,
+}
+
+#[derive(Serialize)]
+struct Report {
+    network: String,
+    files: Vec<Rendered>,
+}
+
+#[derive(Serialize)]
+struct Rendered {
+    /// `None` for rules.
+    path: Option<PathBuf>,
+    text: String,
+}
+
+impl Args {
+    /// Renders and prints.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let checked = definition::read(&self.file, |_| Ok(None), Format::Human)?;
+        let Some(network) = checked.sound() else { return Ok(Answer::No) };
+        let nowhere = Inventory { ipv6: true, ..Inventory::default() };
+        let directory = directories.network(&definition::network_name(&network.name)?)?;
+        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
+        let lowered = match lower(network, &nowhere, &choices) {
+            Ok(lowered) => lowered,
+            Err(error) => return definition::refuse(error),
+        };
+        let files = self.rendered(&lowered.desired, &Files::new(&directory));
+        if files.is_empty() {
+            note(format!("nothing would be installed for network `{}`\n", plain(&network.name)))?;
+        }
+        match self.format.format {
+            Format::Json => print_json(&Report { network: network.name.clone(), files })?,
+            Format::Human => print_exact(&text(&files))?,
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+impl Args {
+    fn rendered(&self, desired: &HostState, files: &Files) -> Vec<Rendered> {
+        let wanted = match self.what {
+            What::Nft => vec![],
+            What::Dnsmasq => vec![&files.conf],
+            What::Hosts => vec![&files.hosts, &files.addn_hosts],
+        };
+        let found = desired.iter().filter_map(|resource| match resource {
+            Resource::Ruleset { ruleset, .. } if self.what == What::Nft => {
+                Some(Rendered { path: None, text: ruleset.to_string() })
+            }
+            Resource::File(file) if wanted.contains(&&file.path) => {
+                Some(Rendered { path: Some(file.path.clone()), text: file.contents.clone()? })
+            }
+            _ => None,
+        });
+        found.filter(|rendered| !rendered.text.is_empty()).collect()
+    }
+}
+
+/// One text of all; several have their paths as comments.
+fn text(files: &[Rendered]) -> String {
+    match files {
+        [one] => one.text.clone(),
+        several => several
+            .iter()
+            .map(|file| match &file.path {
+                Some(path) => format!("# {}\n{}", path.display(), file.text),
+                None => file.text.clone(),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,154 @@
+//! What is to be said about a document, with its place: one value, three printers.
+
+mod human;
+mod json;
+mod sarif;
+
+use std::collections::HashSet;
+
+use vnet_types::Inventory;
+use vnet_validate::Finding;
+use vnet_xml::{Code, Network, Path, Problem, Rule, Severity, SourceMap, Span};
+
+use crate::document::Document;
+
+pub(crate) use human::human;
+pub(crate) use json::{DiagnosticJson, diagnostics};
+pub(crate) use sarif::Log;
+
+/// One thing about a document: a problem of the reader or a finding of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Diagnostic {
+    pub(crate) code: Code,
+    pub(crate) severity: Severity,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    pub(crate) path: Path,
+    /// The bytes it is about.
+    pub(crate) span: Span,
+    pub(crate) related: Vec<Related>,
+}
+
+/// Another place that matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Related {
+    pub(crate) message: String,
+    pub(crate) path: Path,
+    pub(crate) span: Span,
+}
+
+/// A definition with all that is to be said about it.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) document: Document,
+    /// `None` where the document could not be read as a network at all.
+    pub(crate) network: Option<Network>,
+    /// In the order of their places.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    source: SourceMap,
+}
+
+impl Checked {
+    /// Reads a document; what it defines may make no sense.
+    pub(crate) fn read(document: Document) -> Self {
+        let parsed = Network::parse(&document.bytes);
+        Self {
+            diagnostics: parsed.problems.into_iter().map(Diagnostic::from).collect(),
+            network: parsed.value,
+            source: parsed.source,
+            document,
+        }
+    }
+
+    /// Reads a document and checks what it defines.
+    pub(crate) fn new(document: Document) -> Self {
+        let mut checked = Self::read(document);
+        let findings = checked.network.as_ref().map(vnet_validate::check);
+        checked.extend(findings.unwrap_or_default());
+        checked
+    }
+
+    /// Checks it against a host too.
+    pub(crate) fn against(&mut self, inventory: &Inventory) {
+        let findings = self.network.as_ref().map(|network| vnet_validate::check_against(network, inventory));
+        self.extend(findings.unwrap_or_default());
+    }
+
+    /// Makes errors of all warnings.
+    pub(crate) fn be_strict(&mut self) {
+        self.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
+    }
+
+    /// How many diagnostics have this severity.
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// The network, where nothing is wrong with it.
+    pub(crate) fn sound(&self) -> Option<&Network> {
+        self.network.as_ref().filter(|_| self.count(Severity::Error) == 0)
+    }
+
+    /// Adds findings, but for those about what could not even be read.
+    fn extend(&mut self, findings: Vec<Finding>) {
+        let refused: HashSet<Path> = self
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .map(|diagnostic| diagnostic.path.clone())
+            .collect();
+        let news = findings.into_iter().filter(|finding| !refused.contains(&finding.path));
+        let found = news.map(|finding| Diagnostic::from_finding(finding, &self.source));
+        self.diagnostics.extend(found);
+        self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
+    }
+}
+
+impl From<Problem> for Diagnostic {
+    fn from(problem: Problem) -> Self {
+        Self {
+            code: problem.code,
+            severity: problem.severity,
+            message: problem.message,
+            help: problem.help,
+            path: problem.path,
+            span: problem.span,
+            related: Vec::new(),
+        }
+    }
+}
+
+impl Diagnostic {
+    fn from_finding(finding: Finding, source: &SourceMap) -> Self {
+        let place = |path: &Path| source.span(path).unwrap_or(0..0);
+        let related = finding.related.into_iter().map(|related| Related {
+            span: place(&related.path),
+            message: related.message,
+            path: related.path,
+        });
+        Self {
+            related: related.collect(),
+            span: place(&finding.path),
+            code: finding.code,
+            severity: finding.severity,
+            message: finding.message,
+            help: finding.help,
+            path: finding.path,
+        }
+    }
+}
+
+/// Every rule there is, by code.
+pub(crate) fn rules() -> Vec<&'static Rule> {
+    let mut rules: Vec<_> = vnet_xml::RULES.iter().chain(vnet_validate::RULES).collect();
+    rules.sort_by_key(|rule| rule.code);
+    rules
+}
+
+/// The word for a severity.
+pub(crate) fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}

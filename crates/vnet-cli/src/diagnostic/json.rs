@@ -1,0 +1,63 @@
+//! Diagnostics for programs; the shape is described in `docs/json.md`.
+
+use serde::Serialize;
+
+use super::{Checked, word};
+use crate::document::{Document, Position};
+use vnet_xml::Span;
+
+/// One diagnostic.
+#[derive(Debug, Serialize)]
+pub(crate) struct DiagnosticJson {
+    code: String,
+    severity: &'static str,
+    message: String,
+    help: Option<String>,
+    #[serde(flatten)]
+    place: PlaceJson,
+    related: Vec<RelatedJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct RelatedJson {
+    message: String,
+    #[serde(flatten)]
+    place: PlaceJson,
+}
+
+#[derive(Debug, Serialize)]
+struct PlaceJson {
+    path: String,
+    start: Position,
+    end: Position,
+    bytes: [usize; 2],
+}
+
+/// The diagnostics of a definition.
+pub(crate) fn diagnostics(checked: &Checked) -> Vec<DiagnosticJson> {
+    let place = |path: &vnet_xml::Path, span| PlaceJson::new(&checked.document, path, span);
+    let shown = checked.diagnostics.iter().map(|diagnostic| DiagnosticJson {
+        code: diagnostic.code.to_string(),
+        severity: word(diagnostic.severity),
+        message: diagnostic.message.clone(),
+        help: diagnostic.help.clone(),
+        place: place(&diagnostic.path, &diagnostic.span),
+        related: diagnostic
+            .related
+            .iter()
+            .map(|related| RelatedJson { message: related.message.clone(), place: place(&related.path, &related.span) })
+            .collect(),
+    });
+    shown.collect()
+}
+
+impl PlaceJson {
+    fn new(document: &Document, path: &vnet_xml::Path, span: &Span) -> Self {
+        Self {
+            path: path.to_string(),
+            start: document.position(span.start),
+            end: document.position(span.end),
+            bytes: [span.start, span.end],
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Diagnostics as SARIF 2.1.0, which code hosts and editors read
+//! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
+
+use serde::Serialize;
+use vnet_xml::{Path, Span};
+
+use super::{Checked, Diagnostic, rules, word};
+use crate::document::Document;
+
+/// A SARIF log.
+#[derive(Debug, Serialize)]
+pub(crate) struct Log {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    tool: Tool,
+    column_kind: &'static str,
+    results: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tool {
+    driver: Driver,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Driver {
+    name: &'static str,
+    version: &'static str,
+    information_uri: &'static str,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    id: String,
+    name: &'static str,
+    full_description: Message,
+    help: Message,
+    default_configuration: Configuration,
+}
+
+#[derive(Debug, Serialize)]
+struct Configuration {
+    level: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    rule_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_index: Option<usize>,
+    level: &'static str,
+    message: Message,
+    locations: [Location; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location>,
+}
+
+#[derive(Debug, Serialize)]
+struct Message {
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<usize>,
+    physical_location: PhysicalLocation,
+    logical_locations: [LogicalLocation; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: Artifact,
+    region: Region,
+}
+
+#[derive(Debug, Serialize)]
+struct Artifact {
+    uri: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: usize,
+    start_column: usize,
+    end_line: usize,
+    end_column: usize,
+    byte_offset: usize,
+    byte_length: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation {
+    fully_qualified_name: String,
+}
+
+impl Log {
+    /// A log without results, with every rule there is.
+    pub(crate) fn new() -> Self {
+        let described = rules().into_iter().map(|rule| Rule {
+            id: rule.code.to_string(),
+            name: rule.name,
+            full_description: Message { text: summary(rule.explanation).to_owned() },
+            help: Message { text: rule.explanation.trim().to_owned() },
+            default_configuration: Configuration { level: word(rule.severity) },
+        });
+        let driver = Driver {
+            name: "vnet",
+            version: env!("CARGO_PKG_VERSION"),
+            information_uri: env!("CARGO_PKG_REPOSITORY"),
+            rules: described.collect(),
+        };
+        Self {
+            schema: "https://json.schemastore.org/sarif-2.1.0.json",
+            version: "2.1.0",
+            runs: [Run { tool: Tool { driver }, column_kind: "unicodeCodePoints", results: Vec::new() }],
+        }
+    }
+
+    /// Adds the diagnostics of a definition.
+    pub(crate) fn add(&mut self, checked: &Checked) {
+        let [run] = &mut self.runs;
+        let rules = &run.tool.driver.rules;
+        let results = checked.diagnostics.iter().map(|diagnostic| Finding::new(diagnostic, &checked.document, rules));
+        run.results.extend(results);
+    }
+}
+
+impl Finding {
+    fn new(diagnostic: &Diagnostic, document: &Document, rules: &[Rule]) -> Self {
+        let related = diagnostic.related.iter().enumerate().map(|(index, related)| Location {
+            id: Some(index),
+            message: Some(Message { text: related.message.clone() }),
+            ..Location::new(document, &related.path, &related.span)
+        });
+        let text = [Some(diagnostic.message.as_str()), diagnostic.help.as_deref()];
+        let rule_id = diagnostic.code.to_string();
+        Self {
+            rule_index: rules.iter().position(|rule| rule.id == rule_id),
+            rule_id,
+            level: word(diagnostic.severity),
+            message: Message { text: text.into_iter().flatten().collect::<Vec<_>>().join("; ") },
+            locations: [Location::new(document, &diagnostic.path, &diagnostic.span)],
+            related_locations: related.collect(),
+        }
+    }
+}
+
+impl Location {
+    fn new(document: &Document, path: &Path, span: &Span) -> Self {
+        let (start, end) = (document.position(span.start), document.position(span.end));
+        Self {
+            id: None,
+            physical_location: PhysicalLocation {
+                artifact_location: Artifact { uri: uri(&document.name) },
+                region: Region {
+                    start_line: start.line,
+                    start_column: start.column,
+                    end_line: end.line,
+                    end_column: end.column,
+                    byte_offset: span.start,
+                    byte_length: span.len(),
+                },
+            },
+            logical_locations: [LogicalLocation { fully_qualified_name: path.to_string() }],
+            message: None,
+        }
+    }
+}
+
+/// The first paragraph of a rule's explanation.
+fn summary(explanation: &str) -> &str {
+    explanation.trim().split("\n\n").next().unwrap_or_default()
+}
+
+/// A path as a relative URI reference, or a `file:` one where it is absolute.
+fn uri(path: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let encoded: String = path
+        .bytes()
+        .map(|byte| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}
