@@ -39,11 +39,19 @@ pub(crate) type Value<T> = fn(&str) -> Result<T, String>;
 
 impl Notes {
     pub(crate) fn add(&self, problem: Problem) {
-        if self.problems.borrow().len() < MAX_PROBLEMS {
-            self.problems.borrow_mut().push(problem);
+        if self.is_full() {
+            self.withhold();
         } else {
-            self.withheld.set(self.withheld.get() + 1);
+            self.problems.borrow_mut().push(problem);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MAX_PROBLEMS
+    }
+
+    fn withhold(&self) {
+        self.withheld.set(self.withheld.get() + 1);
     }
 
     /// Everything found, in the order of the text.
@@ -103,6 +111,9 @@ impl<'t> Element<'t> {
         path: Path,
         span: Span,
     ) {
+        if self.notes.is_full() {
+            return self.notes.withhold();
+        }
         let parent = self.node.name();
         if grammar.unsupported.contains(&name) || name.contains(':') {
             let message = format!("the {what} of `<{parent}>` is not supported: it has no effect");

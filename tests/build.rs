@@ -1,0 +1,16 @@
+//! Says whether libvirt's test data is at hand, so that the tests on it run or are reported as ignored.
+
+use std::path::Path;
+
+fn main() {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/libvirt-corpus");
+    let named = std::env::var_os("VNET_LIBVIRT_CORPUS").map(|folder| Path::new(&folder).to_owned());
+    let folder = named.unwrap_or(beside);
+    println!("cargo::rustc-check-cfg=cfg(libvirt_corpus)");
+    println!("cargo::rerun-if-env-changed=VNET_LIBVIRT_CORPUS");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    if folder.join("manifest.json").is_file() {
+        println!("cargo::rustc-cfg=libvirt_corpus");
+        println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
+    }
+}
