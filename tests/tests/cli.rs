@@ -1,0 +1,274 @@
+//! The program `vnet` as people and scripts meet it: exit codes, the two streams, formats, hostile input.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rstest::rstest;
+use serde_json::Value;
+
+const DEFAULT: &str = "\
+<network>
+  <name>default</name>
+  <forward mode='nat'/>
+  <bridge name='virbr0'/>
+  <ip address='192.168.122.1' netmask='255.255.255.0'>
+    <dhcp>
+      <range start='192.168.122.2' end='192.168.122.254'/>
+    </dhcp>
+  </ip>
+</network>
+";
+
+const TYPO: &str = "<network>\n  <name>a</name>\n  <brige name='virbr0'/>\n</network>\n";
+const BAD_HOST: &str = "\
+<network>
+  <name>a</name>
+  <ip address='10.0.0.1' prefix='24'>
+    <dhcp>
+      <range start='10.0.1.2' end='10.0.1.9'/>
+    </dhcp>
+  </ip>
+</network>
+";
+
+#[rstest]
+#[case::valid(&["check", "-"], DEFAULT, 0)]
+#[case::warning(&["check", "-"], TYPO, 0)]
+#[case::strict(&["check", "--strict", "-"], TYPO, 1)]
+#[case::invalid(&["check", "-"], BAD_HOST, 1)]
+#[case::not_xml(&["check", "-"], "hello", 1)]
+#[case::empty(&["check", "-"], "", 1)]
+#[case::other_root(&["check", "-"], "<domain/>", 1)]
+#[case::missing_file(&["check", "/nonexistent.xml"], "", 2)]
+#[case::no_file(&["check"], "", 2)]
+#[case::unknown_command(&["chekc"], "", 2)]
+#[case::not_formatted(&["fmt", "--check", "-"], "<network><name>a</name></network>", 1)]
+#[case::invalid_for_fmt(&["fmt", "-"], "<network", 1)]
+#[case::invalid_for_render(&["render", "nft", "-"], BAD_HOST, 1)]
+#[case::render(&["render", "dnsmasq", "-"], DEFAULT, 0)]
+#[case::explain(&["explain"], "", 0)]
+#[case::explain_unknown(&["explain", "VN9999"], "", 2)]
+#[case::man(&["man"], "", 0)]
+#[case::man_of_command(&["man", "check"], "", 0)]
+#[case::completions(&["completions", "bash"], "", 0)]
+#[case::version(&["--version"], "", 0)]
+fn exit_codes(#[case] args: &[&str], #[case] stdin: &str, #[case] code: i32) {
+    let output = vnet_with(args, stdin.as_bytes());
+    assert_eq!(output.status.code(), Some(code), "{}", shown(&output));
+    match code {
+        0 => assert!(!output.stdout.is_empty(), "a result is on stdout"),
+        2 => assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{}", shown(&output)),
+        _ => {}
+    }
+}
+
+#[test]
+fn findings_are_on_stderr_and_the_summary_on_stdout() {
+    let output = vnet_with(&["check", "-"], TYPO.as_bytes());
+    insta::assert_snapshot!(text(&output.stdout), @"1 file checked, 0 errors, 1 warning");
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("--> <stdin>:3:"), "{stderr}");
+    assert!(stderr.contains("<brige name='virbr0'/>"), "{stderr}");
+    assert!(!stderr.contains('\x1b'), "no colours where nobody sees them: {stderr}");
+}
+
+#[test]
+fn findings_of_every_example_are_as_recorded() {
+    let mut wrong = Vec::new();
+    for folder in ["valid", "invalid"] {
+        let folder = root().join("testdata/network").join(folder);
+        let is_invalid = folder.ends_with("invalid");
+        for file in documents(&folder) {
+            let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+            let output = run(Command::new(vnet()).args(["check", &name]).current_dir(&folder), b"");
+            let (code, found) = (output.status.code(), text(&output.stderr));
+            if code != Some(i32::from(is_invalid)) {
+                wrong.push(format!("{name}: exit code {code:?}\n{found}"));
+            } else if let Err(difference) = recorded(&file.with_extension("diag"), &found) {
+                wrong.push(format!("{name}: {difference}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "VNET_BLESS=1 records what is found\n\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_is_explained() {
+    let list = json(&vnet_with(&["explain", "--format", "json"], b""));
+    let codes: Vec<&str> = list.as_array().expect("a list").iter().filter_map(|rule| rule["code"].as_str()).collect();
+    assert!(codes.len() > 20 && codes.is_sorted(), "{codes:?}");
+    for code in codes {
+        let output = vnet_with(&["explain", code], b"");
+        assert!(output.status.success() && text(&output.stdout).starts_with(code), "{}", shown(&output));
+    }
+}
+
+#[test]
+fn json_has_places() {
+    let report = json(&vnet_with(&["check", "--format", "json", "-"], BAD_HOST.as_bytes()));
+    assert!(report["errors"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["files"][0]["network"], "a");
+    let found = &report["files"][0]["diagnostics"][0];
+    assert_eq!(found["severity"], "error");
+    assert_eq!(found["start"]["line"], 5);
+    let [from, to] = [0, 1].map(|end| usize::try_from(found["bytes"][end].as_u64().unwrap()).unwrap());
+    assert!(BAD_HOST[from..to].starts_with("10.0.1."), "{found}");
+}
+
+#[test]
+fn sarif_has_rules_and_results() {
+    let log = json(&vnet_with(&["check", "--format", "sarif", "-"], BAD_HOST.as_bytes()));
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    let result = &run["results"][0];
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    assert_eq!(result["level"], "error");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"]["startLine"], 5);
+    assert_eq!(place["artifactLocation"]["uri"], "%3Cstdin%3E");
+}
+
+#[test]
+fn fmt_prints_what_fmt_accepts() {
+    let printed = vnet_with(&["fmt", "-"], DEFAULT.as_bytes());
+    let again = vnet_with(&["fmt", "--check", "-"], &printed.stdout);
+    assert!(again.status.success() && again.stdout.is_empty(), "{}", shown(&again));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Command::new(vnet())
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("vnet runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("vnet ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", shown(&output));
+}
+
+#[test]
+fn a_folder_is_all_its_definitions() {
+    let folder = scratch("folder");
+    fs::write(folder.join("a.xml"), DEFAULT).unwrap();
+    fs::write(folder.join("b.xml"), BAD_HOST).unwrap();
+    fs::write(folder.join("notes.txt"), "not XML").unwrap();
+    let report = json(&vnet_with(&["check", "--format", "json", folder.to_str().unwrap()], b""));
+    let networks: Vec<&Value> = report["files"].as_array().unwrap().iter().map(|file| &file["network"]).collect();
+    assert_eq!(networks, ["default", "a"]);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Each is refused with a line and a column, in 64 MiB of memory and little time.
+#[rstest]
+#[case::doctype("<!DOCTYPE network [<!ENTITY a 'b'>]><network><name>a</name></network>")]
+#[case::entity("<network><name>&lol;</name></network>")]
+#[case::nul("<network><name>a\0b</name></network>")]
+#[case::not_utf8(b"<network><name>a\xff\xfeb</name></network>")]
+#[case::deep("<network>".repeat(200_000))]
+#[case::deep_and_closed(format!("{}{}", "<a>".repeat(200_000), "</a>".repeat(200_000)))]
+#[case::attributes(format!("<network {}/>", (0..100_000).map(|n| format!("a{n}='' ")).collect::<String>()))]
+#[case::elements(format!("<network>{}</network>", "<ip/>".repeat(1_000_000)))]
+#[case::slash("<network><name>a/b</name></network>")]
+#[case::newline("<network><name>a\nb</name></network>")]
+#[case::template("<network><name>a</name><bridge name='%d'/></network>")]
+#[case::sixteen("<network><name>a</name><bridge name='sixteen-bytes-xx'/></network>")]
+#[case::large(vec![b' '; 100 << 20])]
+#[case::large_name(format!("<network><name>{}", "n".repeat(100 << 20)))]
+fn hostile_input_is_refused(#[case] document: impl AsRef<[u8]>) {
+    let output = run(&mut limited(&["check", "-"]), document.as_ref());
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    assert!(stderr.contains("error[VN") && stderr.contains("--> <stdin>:"), "{stderr}");
+    assert!(stderr.len() < 1 << 20, "what is shown stays short: {} bytes", stderr.len());
+}
+
+#[test]
+fn a_large_file_is_refused_unread() {
+    let folder = scratch("large");
+    let file = folder.join("large.xml");
+    fs::File::create(&file).unwrap().set_len(100 << 20).unwrap();
+    let output = run(&mut limited(&["check", file.to_str().unwrap()]), b"");
+    assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_no_file_is_said_so() {
+    let output = vnet_with(&["fmt", "/proc"], b"");
+    assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
+    assert!(text(&output.stderr).contains("/proc"), "{}", shown(&output));
+    let output = run(&mut limited(&["check", "/dev/zero"]), b"");
+    assert_eq!(output.status.code(), Some(1), "an endless file is read to the limit: {}", shown(&output));
+}
+
+/// A call that may have 64 MiB of memory and 10 seconds of a processor: an unoptimised build is 20 times slower.
+fn limited(args: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"ulimit -d 65536 && ulimit -t 10 && exec "$0" "$@""#]).arg(vnet()).args(args);
+    command
+}
+
+/// Compares with what is recorded; an example without findings has no record.
+fn recorded(file: &Path, found: &str) -> Result<(), String> {
+    if std::env::var_os("VNET_BLESS").is_some() {
+        let done = if found.is_empty() { fs::remove_file(file).or(Ok(())) } else { fs::write(file, found) };
+        return done.map_err(|error| error.to_string());
+    }
+    let expected = fs::read_to_string(file).unwrap_or_default();
+    if expected == found { Ok(()) } else { Err(format!("expected\n{expected}\nfound\n{found}")) }
+}
+
+fn documents(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "xml");
+    let mut documents: Vec<_> =
+        entries.filter(|path| is_document(path) && !path.to_string_lossy().contains(".canonical.")).collect();
+    documents.sort();
+    documents
+}
+
+fn vnet_with(args: &[&str], stdin: &[u8]) -> Output {
+    run(Command::new(vnet()).args(args), stdin)
+}
+
+fn run(command: &mut Command, stdin: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // A program that has read enough closes its end: what cannot be written then does not matter.
+        scope.spawn(move || drop(pipe.write_all(stdin)));
+        child.wait_with_output().expect("the program ends")
+    })
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("vnet-cli-{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn vnet() -> PathBuf {
+    vnet_tests::vnet()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(output)))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+fn shown(output: &Output) -> String {
+    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
