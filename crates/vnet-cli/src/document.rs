@@ -15,7 +15,7 @@ pub(crate) struct Document {
     pub(crate) name: String,
     /// One byte more than the reader takes, at most: enough for it to refuse what is too long.
     pub(crate) bytes: Vec<u8>,
-    places: OnceCell<Places>,
+    blocks: OnceCell<Vec<Block>>,
 }
 
 /// A line and a column, both from 1; columns count characters.
@@ -28,7 +28,7 @@ pub(crate) struct Position {
 impl Document {
     /// A document that is in memory.
     pub(crate) fn new(name: String, bytes: Vec<u8>) -> Self {
-        Self { name, bytes, places: OnceCell::new() }
+        Self { name, bytes, blocks: OnceCell::new() }
     }
 
     /// Reads a file; `-` is stdin.
@@ -49,52 +49,64 @@ impl Document {
 
     /// The line and column of a byte.
     pub(crate) fn position(&self, at: usize) -> Position {
-        let places = self.places();
         let at = at.min(self.bytes.len());
-        let line = places.line_starts.partition_point(|start| *start <= at);
-        let characters = |at| places.characters_before(&self.bytes, at);
-        Position { line, column: characters(at) - characters(places.line_starts[line - 1]) + 1 }
+        let line = self.newlines_before(at) + 1;
+        Position { line, column: self.characters_before(at) - self.characters_before(self.line(line).start) + 1 }
     }
 
     /// A line, from 1, without its end.
     pub(crate) fn line(&self, line: usize) -> Span {
-        let starts = &self.places().line_starts;
-        let start = starts[line - 1];
-        let end = starts.get(line).map_or(self.bytes.len(), |next| next - 1);
-        start..end
+        let before = line.checked_sub(2).and_then(|newline| self.newline(newline));
+        let start = before.map_or(0, |newline| newline + 1);
+        start..self.newline(line - 1).unwrap_or(self.bytes.len())
     }
 
-    fn places(&self) -> &Places {
-        self.places.get_or_init(|| Places::new(&self.bytes))
+    /// The place of a newline, counted from 0.
+    fn newline(&self, number: usize) -> Option<usize> {
+        let index = self.blocks().partition_point(|block| block.newlines <= number).checked_sub(1)?;
+        let left = number - self.blocks()[index].newlines;
+        let newlines = self.bytes[index * BLOCK..].iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        newlines.map(|(at, _)| index * BLOCK + at).nth(left)
+    }
+
+    fn newlines_before(&self, at: usize) -> usize {
+        let block = at / BLOCK;
+        self.blocks()[block].newlines + newlines(&self.bytes[block * BLOCK..at])
+    }
+
+    fn characters_before(&self, at: usize) -> usize {
+        let block = at / BLOCK;
+        self.blocks()[block].characters + characters(&self.bytes[block * BLOCK..at])
+    }
+
+    fn blocks(&self) -> &[Block] {
+        self.blocks.get_or_init(|| {
+            // The end of the document is in a block too, an empty one where it must be.
+            let starts = (0..=self.bytes.len()).step_by(BLOCK);
+            let blocks = starts.scan(Block::default(), |before, start| {
+                let here = *before;
+                let bytes = &self.bytes[start..self.bytes.len().min(start + BLOCK)];
+                before.newlines += newlines(bytes);
+                before.characters += characters(bytes);
+                Some(here)
+            });
+            blocks.collect()
+        })
     }
 }
 
-/// Where lines begin and how many characters stand before each block: what makes a position cheap anywhere, on a line
-/// of megabytes too.
-#[derive(Debug)]
-struct Places {
-    line_starts: Vec<usize>,
-    blocks: Vec<usize>,
+/// What stands before a block of the document: what makes a position cheap anywhere, with ten million lines or one of
+/// ten million bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    newlines: usize,
+    characters: usize,
 }
 
 const BLOCK: usize = 4096;
 
-impl Places {
-    fn new(bytes: &[u8]) -> Self {
-        let newlines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let line_starts = [0].into_iter().chain(newlines.map(|(at, _)| at + 1)).collect();
-        let blocks = bytes.chunks(BLOCK).scan(0, |before, block| {
-            let here = *before;
-            *before += characters(block);
-            Some(here)
-        });
-        Self { line_starts, blocks: blocks.collect() }
-    }
-
-    fn characters_before(&self, bytes: &[u8], at: usize) -> usize {
-        let block = (at / BLOCK).min(self.blocks.len().saturating_sub(1));
-        self.blocks.get(block).map_or(0, |before| before + characters(&bytes[block * BLOCK..at]))
-    }
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
 /// Counts characters by the bytes that begin one, so that what is not UTF-8 has a column too.
@@ -145,7 +157,11 @@ mod tests {
         let last = Position { line: 4, column: 3 * BLOCK + 2 };
         assert_eq!(document.position(document.bytes.len() - 1), last);
         assert_eq!(document.position(usize::MAX), Position { column: last.column + 1, ..last });
-        assert_eq!(document.line(2), 2..6);
+        assert_eq!([document.line(1), document.line(2), document.line(3)], [0..1, 2..6, 7..7]);
+        assert_eq!(document.line(4), 8..document.bytes.len());
         assert_eq!(Document::new(String::new(), Vec::new()).position(0), Position { line: 1, column: 1 });
+        let lines = Document::new("t".to_owned(), vec![b'\n'; 2 * BLOCK]);
+        assert_eq!(lines.position(2 * BLOCK), Position { line: 2 * BLOCK + 1, column: 1 });
+        assert_eq!(lines.line(BLOCK + 1), BLOCK..BLOCK);
     }
 }
