@@ -1,0 +1,220 @@
+//! A DHCP client (RFC 2131, RFC 2132): DISCOVER, OFFER, REQUEST, ACK.
+//!
+//! It asks for answers by broadcast, so that a plain UDP socket hears them before there is an address.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Instant;
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
+use std::os::fd::{AsRawFd, OwnedFd};
+use vnet_types::{InterfaceName, MacAddr};
+
+use super::ask;
+
+const COOKIE: [u8; 4] = [99, 130, 83, 99];
+/// Length of the fixed part of a message, up to the cookie.
+const FIXED: usize = 236;
+const PAD: u8 = 0;
+const NETMASK: u8 = 1;
+const ROUTERS: u8 = 3;
+const HOSTNAME: u8 = 12;
+const REQUESTED: u8 = 50;
+const KIND: u8 = 53;
+const SERVER: u8 = 54;
+const WANTED: u8 = 55;
+const END: u8 = 255;
+
+/// What a server has handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) netmask: Option<Ipv4Addr>,
+    pub(crate) router: Option<Ipv4Addr>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) mac: MacAddr,
+    pub(crate) hostname: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Discover = 1,
+    Offer = 2,
+    Request = 3,
+    Ack = 5,
+    Nak = 6,
+}
+
+/// An answer of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reply {
+    kind: Kind,
+    server: Option<Ipv4Addr>,
+    lease: Lease,
+}
+
+impl Client {
+    /// Gets an address through a device. `None` when nobody offers one before the deadline, or the server takes its
+    /// offer back.
+    pub(crate) fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
+        let socket = open(device)?;
+        let Some(offer) = self.exchange(&socket, None, deadline)? else { return Ok(None) };
+        let ack = self.exchange(&socket, Some(&offer), deadline)?;
+        Ok(ack.filter(|reply| reply.kind == Kind::Ack).map(|reply| reply.lease))
+    }
+
+    fn exchange(&self, socket: &UdpSocket, offer: Option<&Reply>, deadline: Instant) -> io::Result<Option<Reply>> {
+        let message = self.message(offer);
+        let server = SocketAddr::from((Ipv4Addr::BROADCAST, 67));
+        let wanted: &[Kind] = if offer.is_some() { &[Kind::Ack, Kind::Nak] } else { &[Kind::Offer] };
+        ask(
+            socket,
+            deadline,
+            || socket.send_to(&message, server).map(drop),
+            |bytes| self.read(bytes).filter(|reply| wanted.contains(&reply.kind)),
+        )
+    }
+
+    fn transaction(&self) -> [u8; 4] {
+        let [_, _, a, b, c, d] = self.mac.0;
+        [a, b, c, d]
+    }
+
+    fn message(&self, offer: Option<&Reply>) -> Vec<u8> {
+        let mut message = vec![1, 1, 6, 0];
+        message.extend(self.transaction());
+        message.extend([0, 0, 0x80, 0]); // answer by broadcast
+        message.resize(28, 0);
+        message.extend(self.mac.0);
+        message.resize(FIXED, 0);
+        message.extend(COOKIE);
+        let mut option = |code, value: &[u8]| {
+            message.extend([code, u8::try_from(value.len()).unwrap_or(u8::MAX)]);
+            message.extend(&value[..value.len().min(255)]);
+        };
+        option(KIND, &[offer.map_or(Kind::Discover, |_| Kind::Request) as u8]);
+        option(HOSTNAME, self.hostname.as_bytes());
+        option(WANTED, &[NETMASK, ROUTERS]);
+        if let Some(offer) = offer {
+            option(REQUESTED, &offer.lease.address.octets());
+            if let Some(server) = offer.server {
+                option(SERVER, &server.octets());
+            }
+        }
+        message.push(END);
+        message
+    }
+
+    /// Reads an answer, when it is one to us.
+    fn read(&self, bytes: &[u8]) -> Option<Reply> {
+        let (fixed, rest) = bytes.split_at_checked(FIXED)?;
+        if fixed[0] != 2 || fixed[4..8] != self.transaction() || fixed[28..34] != self.mac.0 {
+            return None;
+        }
+        let mut reply = Reply {
+            kind: Kind::Nak,
+            server: None,
+            lease: Lease { address: ipv4(&fixed[16..20])?, netmask: None, router: None },
+        };
+        let mut kind = None;
+        let mut options = rest.strip_prefix(&COOKIE)?;
+        while let [code, after @ ..] = options {
+            options = after;
+            match *code {
+                PAD => continue,
+                END => break,
+                _ => {}
+            }
+            let (length, after) = after.split_first()?;
+            let (value, after) = after.split_at_checked(usize::from(*length))?;
+            options = after;
+            match *code {
+                KIND => kind = read_kind(value),
+                SERVER => reply.server = ipv4(value),
+                NETMASK => reply.lease.netmask = ipv4(value),
+                ROUTERS => reply.lease.router = ipv4(value),
+                _ => {}
+            }
+        }
+        kind.map(|kind| Reply { kind, ..reply })
+    }
+}
+
+fn read_kind(value: &[u8]) -> Option<Kind> {
+    [Kind::Offer, Kind::Ack, Kind::Nak].into_iter().find(|kind| *value == [*kind as u8])
+}
+
+/// The first address of a list.
+fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets))
+}
+
+fn open(device: &InterfaceName) -> io::Result<UdpSocket> {
+    let fd: OwnedFd = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    setsockopt(&fd, sockopt::Broadcast, &true)?;
+    setsockopt(&fd, sockopt::BindToDevice, &device.as_str().into())?;
+    bind(fd.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, 68))?;
+    Ok(UdpSocket::from(fd))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> Client {
+        Client { mac: MacAddr([0x52, 0x54, 0, 1, 2, 3]), hostname: "guest1".to_owned() }
+    }
+
+    fn answer(kind: u8) -> Vec<u8> {
+        let mut bytes = client().message(None);
+        bytes[0] = 2;
+        bytes[16..20].copy_from_slice(&[192, 168, 122, 87]);
+        bytes.truncate(FIXED + 4);
+        bytes.extend([PAD, KIND, 1, kind, SERVER, 4, 192, 168, 122, 1, NETMASK, 4, 255, 255, 255, 0]);
+        bytes.extend([ROUTERS, 8, 192, 168, 122, 1, 192, 168, 122, 2, END]);
+        bytes
+    }
+
+    #[test]
+    fn an_offer_is_read() {
+        let reply = client().read(&answer(2)).expect("an offer");
+        let gateway = Ipv4Addr::new(192, 168, 122, 1);
+        assert_eq!(reply.kind, Kind::Offer);
+        assert_eq!(reply.server, Some(gateway));
+        assert_eq!(
+            reply.lease,
+            Lease {
+                address: Ipv4Addr::new(192, 168, 122, 87),
+                netmask: Some(Ipv4Addr::new(255, 255, 255, 0)),
+                router: Some(gateway),
+            }
+        );
+    }
+
+    #[test]
+    fn a_request_repeats_the_offer() {
+        let offer = client().read(&answer(2)).expect("an offer");
+        let request = client().message(Some(&offer));
+        let options = &request[FIXED + 4..];
+        assert_eq!(options[..3], [KIND, 1, 3]);
+        assert!(options.windows(6).any(|option| option == [REQUESTED, 4, 192, 168, 122, 87]));
+        assert!(options.windows(6).any(|option| option == [SERVER, 4, 192, 168, 122, 1]));
+    }
+
+    #[test]
+    fn what_is_for_others_or_broken_is_no_answer() {
+        let other = Client { mac: MacAddr([2; 6]), ..client() };
+        assert_eq!(other.read(&answer(2)), None);
+        assert_eq!(client().read(&answer(77)), None);
+        let whole = answer(5);
+        let kind_ends = FIXED + 4 + 4;
+        (0..kind_ends).for_each(|length| assert_eq!(client().read(&whole[..length]), None, "{length}"));
+        // Cut anywhere, it may lack options; it never panics.
+        (kind_ends..whole.len()).for_each(|length| drop(client().read(&whole[..length])));
+    }
+}

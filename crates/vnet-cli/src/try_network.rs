@@ -1,0 +1,69 @@
+//! `vnet try FILE…`: networks for real, on an imagined host, to see whether they keep what they promise.
+//!
+//! This process reads and checks the definitions and makes the namespaces; it starts itself again inside ([`stage`]),
+//! as process 1, with which everything ends. There the networks are started by the same code as on a real host.
+
+mod furnish;
+mod judge;
+mod namespaces;
+mod neighbour;
+mod promises;
+mod report;
+pub(crate) mod stage;
+mod start;
+mod world;
+
+use std::path::PathBuf;
+
+use crate::diagnostic::{Checked, diagnostics, human};
+use crate::document::Document;
+use crate::output::{Answer, Format, FormatOption, note, print_json};
+use report::{NetworkReport, Report};
+
+/// Bring networks up in a throwaway namespace, attach guests, and see whether what they promise is so
+///
+/// Takes no privilege and changes nothing here. The networks are started on an imagined host with an uplink and someone
+/// outside; guests ask for leases and names, reach each other, go out, and are reached for. Several networks share that
+/// host. Exit code 1 when a promise is broken.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Definitions; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+impl Args {
+    /// Tries and reports.
+    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+        let format = self.format.format;
+        let checked = self.files.iter().map(|file| Ok(Checked::new(Document::read(file)?)));
+        let checked = checked.collect::<anyhow::Result<Vec<_>>>()?;
+        if format == Format::Human {
+            checked.iter().try_for_each(|checked| note(human(checked)))?;
+        }
+        if checked.iter().all(|checked| checked.sound().is_some()) {
+            let documents: Vec<_> = checked.into_iter().map(stage::Definition::from).collect();
+            return namespaces::run(&documents, format);
+        }
+        if format == Format::Json {
+            print_json(&Report::new(checked.iter().map(NetworkReport::refused).collect(), 0))?;
+        }
+        Ok(Answer::No)
+    }
+}
+
+impl NetworkReport {
+    /// The report of a definition before anything is tried, and after it was refused.
+    fn refused(checked: &Checked) -> Self {
+        Self {
+            file: checked.document.name.clone(),
+            network: checked.network.as_ref().map(|network| network.name.clone()),
+            bridge: None,
+            diagnostics: diagnostics(checked),
+            promises: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}

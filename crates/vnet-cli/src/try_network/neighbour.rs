@@ -1,0 +1,46 @@
+//! The network that stands beside one that is tried alone, to see that they keep apart.
+
+use vnet_types::IpNet;
+use vnet_xml::Network;
+use vnet_xml::network::{Bridge, Dns, Forward, ForwardMode, Ip, Nat};
+
+use super::world::taken;
+
+const IPV4: [&str; 4] = ["10.77.77.1/24", "172.30.77.1/24", "192.168.177.1/24", "100.126.77.1/24"];
+const IPV6: [&str; 3] = ["fd77:6e62::1/64", "fdfe:6e62::1/64", "fcfe:6e62::1/64"];
+
+/// A network with NAT in both families and subnets of its own.
+pub(crate) fn neighbour(beside: &Network) -> Network {
+    let taken = taken(beside);
+    let free = |candidates: &[&str]| {
+        let mut nets = candidates.iter().filter_map(|net| net.parse::<IpNet>().ok());
+        nets.find(|net| !taken.iter().any(|it| it.contains(net) || net.contains(it)))
+    };
+    let name = if beside.name == "neighbour" { "other-neighbour" } else { "neighbour" };
+    let mut network = Network::new(name);
+    network.ips = free(&IPV4).into_iter().chain(free(&IPV6)).map(Ip::new).collect();
+    let (mut forward, mut nat) = (Forward::new(ForwardMode::Nat), Nat::default());
+    nat.ipv6 = Some(true);
+    forward.nat = Some(nat);
+    network.forward = Some(forward);
+    let (mut bridge, mut dns) = (Bridge::default(), Dns::default());
+    bridge.stp = Some(false);
+    dns.enable = Some(false);
+    (network.bridge, network.dns) = (Some(bridge), Some(dns));
+    network
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_has_subnets_of_its_own() {
+        let mut network = Network::new("neighbour");
+        network.ips.push(Ip::new("10.77.0.1/16".parse().unwrap()));
+        let neighbour = neighbour(&network);
+        let subnets: Vec<_> = neighbour.ips.iter().map(|ip| ip.address.to_string()).collect();
+        assert_eq!(subnets, ["172.30.77.1", "fd77:6e62::1"]);
+        assert_ne!(neighbour.name, network.name);
+    }
+}

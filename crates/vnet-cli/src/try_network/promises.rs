@@ -1,0 +1,446 @@
+//! What a definition promises, and the guests that it takes to see whether it is so. Pure.
+//!
+//! The promises are those of libvirt's documentation of `<network>`, and its firewall's where that says nothing.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use serde::Serialize;
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, PortRange};
+use vnet_xml::Network;
+use vnet_xml::network::{Dhcp, DhcpHost, Forward, ForwardMode, Forwarder, Ip, Route};
+
+use crate::lab::dns::{Kind, Question, Record};
+
+/// The most reservations that get a guest of their own.
+pub(crate) const MOST_RESERVATIONS: usize = 8;
+/// Where guests live that a network gives no address.
+const OWN: Ipv6Addr = Ipv6Addr::new(0xfd76, 0x6e65, 0x7400, 0, 0, 0, 0, 0);
+
+/// A guest to attach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Guest {
+    /// Its hostname.
+    pub(crate) name: String,
+    pub(crate) mac: MacAddr,
+    /// The DHCPv6 identity that a reservation is for; one made of the MAC address where `None`.
+    pub(crate) duid: Option<String>,
+    /// How it gets its addresses, at most one of each subnet.
+    pub(crate) addresses: Vec<Addressing>,
+    /// Addresses beyond it, that the host has a static route to.
+    pub(crate) behind: Vec<IpAddr>,
+}
+
+/// How a guest gets an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Addressing {
+    /// By DHCP, one of these ranges.
+    Leased(Family, Vec<AddressRange>),
+    /// By DHCP, this one and no other.
+    Reserved(IpAddr),
+    /// By itself, out of the prefix that is advertised.
+    Advertised(IpNet),
+    /// It is configured: the network has no DHCP for it.
+    Configured(IpNet),
+}
+
+/// A promise; guests are meant by their position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// A guest gets its address: the guest, and which of its addresses.
+    Address { guest: usize, address: usize },
+    /// A guest's gateway echoes.
+    Gateway { guest: usize, ip: IpAddr },
+    /// The name server knows an answer.
+    Answer { question: Question, record: Record },
+    /// The name server knows the first guest by the name that it gave to DHCP.
+    OwnName { family: Family },
+    /// A question goes to one of these servers; to the host's own where there are none.
+    Forwarded { servers: Vec<IpAddr>, domain: Option<String> },
+    /// The first two guests reach each other.
+    BetweenGuests(Family),
+    /// The first guest reaches the outside.
+    Out(Family, Source),
+    /// The first guest does not reach the outside.
+    NoWayOut(Family),
+    /// The outside reaches the first guest.
+    In(Family),
+    /// The outside cannot open a connection to the first guest.
+    NoWayIn(Family),
+    /// The host reaches an address beyond a guest.
+    Route { behind: IpAddr, destination: IpNet, gateway: IpAddr },
+}
+
+/// Under which address the outside sees a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Its own.
+    Own,
+    /// One of these, or of the host's where `None`, with one of these ports.
+    Translated { addresses: Option<AddressRange>, ports: PortRange },
+}
+
+/// A promise's kind, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Subject {
+    Lease,
+    Reservation,
+    Autoconfiguration,
+    Gateway,
+    Dns,
+    OwnName,
+    DnsForwarding,
+    GuestToGuest,
+    Out,
+    NoWayOut,
+    In,
+    NoWayIn,
+    Route,
+    OtherNetwork,
+}
+
+/// The guests that a definition takes: two of the ordinary kind, one for each reservation, one for each gateway.
+pub(crate) fn guests(network: &Network) -> Vec<Guest> {
+    let mut guests: Vec<Guest> = Vec::new();
+    let ordinary = ["guest1", "guest2"];
+    for (at, name) in ordinary.into_iter().enumerate() {
+        guests.push(Guest {
+            addresses: network.ips.iter().filter_map(|ip| ordinary_address(network, ip, at)).collect(),
+            ..guest(network, name.to_owned(), at)
+        });
+        if network.ips.is_empty() {
+            let own = Ipv6Addr::from_bits(OWN.to_bits() + 1 + at as u128);
+            let own = IpNet::new(own.into(), 64).expect("a prefix of IPv6");
+            guests[at].addresses.push(Addressing::Configured(own));
+        }
+    }
+    for host in reservations(network).take(MOST_RESERVATIONS) {
+        let at = guests.len();
+        let unnamed = guest(network, format!("kept{}", at - 1), at);
+        guests.push(Guest {
+            name: host.name.clone().unwrap_or(unnamed.name),
+            mac: host.mac.as_ref().map_or(unnamed.mac, vnet_xml::Spelled::get),
+            duid: host.id.clone(),
+            addresses: vec![Addressing::Reserved(host.ip)],
+            behind: Vec::new(),
+        });
+    }
+    for route in network.routes.iter().filter(|route| is_judged(route)) {
+        let Some((behind, net)) = behind(route).zip(subnet_of(network, route.gateway)) else { continue };
+        let address = IpNet::new(route.gateway, net.prefix_len()).expect("a prefix of the same family");
+        let address = Addressing::Configured(address);
+        match guests.iter_mut().find(|guest| guest.addresses.contains(&address)) {
+            Some(gateway) => gateway.behind.push(behind),
+            None => {
+                let at = guests.len();
+                let gateway = guest(network, format!("gateway{at}"), at);
+                guests.push(Guest { addresses: vec![address], behind: vec![behind], ..gateway });
+            }
+        }
+    }
+    guests
+}
+
+/// Every promise of a definition, in the order of its elements.
+pub(crate) fn promises(network: &Network, guests: &[Guest]) -> Vec<Promise> {
+    let mut promises = Vec::new();
+    for (guest, it) in guests.iter().enumerate() {
+        let promised = it.addresses.iter().enumerate().filter(|(_, how)| !matches!(how, Addressing::Configured(_)));
+        promises.extend(promised.map(|(address, _)| Promise::Address { guest, address }));
+    }
+    promises.extend(network.ips.iter().map(|ip| Promise::Gateway { guest: 0, ip: ip.address }));
+    if has_names(network) {
+        promises.extend(names(network));
+    }
+    let families = families(network);
+    if network.ips.is_empty() {
+        promises.push(Promise::BetweenGuests(Family::Ipv6));
+    }
+    for family in families {
+        promises.push(Promise::BetweenGuests(family));
+        promises.extend(match way_out(network, family) {
+            None => [Promise::NoWayOut(family), Promise::NoWayIn(family)],
+            Some(Source::Own) => [Promise::Out(family, Source::Own), Promise::In(family)],
+            Some(translated) => [Promise::Out(family, translated), Promise::NoWayIn(family)],
+        });
+    }
+    promises.extend(network.routes.iter().filter(|route| is_judged(route)).filter_map(|route| {
+        let (behind, destination) = (behind(route)?, route.net()?);
+        Some(Promise::Route { behind, destination, gateway: route.gateway })
+    }));
+    promises
+}
+
+/// May guests of one network connect to guests of another, on the same host, in this family?
+///
+/// libvirt asks the network that is entered first; what it lets in has passed.
+pub(crate) fn may_cross(from: &Network, to: &Network, family: Family) -> bool {
+    let passes = |from: &Network, to: &Network, is_reply: bool| match gate(to, family) {
+        Gate::None => !matches!(gate(from, family), Gate::Closed),
+        Gate::Open => true,
+        Gate::Replies => is_reply,
+        Gate::Closed => false,
+    };
+    passes(from, to, false) && passes(to, from, true)
+}
+
+/// The families that a network has addresses of.
+pub(crate) fn families(network: &Network) -> Vec<Family> {
+    let has = |family: &Family| network.ips.iter().any(|ip| Family::of(ip.address) == *family);
+    [Family::Ipv4, Family::Ipv6].into_iter().filter(has).collect()
+}
+
+/// Could a guest of ours that is configured have an address that DHCP hands out?
+pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
+    let ranges: Vec<_> = network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(ranges).collect();
+    let configured = guests.iter().flat_map(|guest| &guest.addresses).filter_map(|how| match how {
+        Addressing::Configured(net) => Some(net.addr()),
+        _ => None,
+    });
+    configured.into_iter().any(|address| ranges.iter().any(|range| range.contains(address)))
+}
+
+/// How many of its reservations and routes are left out of the trial.
+pub(crate) fn left_out(network: &Network) -> (usize, usize) {
+    let routes = network.routes.iter().filter(|route| !is_judged(route)).count();
+    (reservations(network).count().saturating_sub(MOST_RESERVATIONS), routes)
+}
+
+/// The device that traffic beyond the host is limited to.
+pub(crate) fn device(network: &Network) -> Option<&InterfaceName> {
+    network.forward.as_ref()?.interfaces.first()
+}
+
+/// How the firewall answers who would enter a network.
+enum Gate {
+    /// It has no rules.
+    None,
+    Open,
+    Replies,
+    Closed,
+}
+
+fn gate(network: &Network, family: Family) -> Gate {
+    match way_out(network, family) {
+        _ if network.forward_mode() == ForwardMode::Open => Gate::None,
+        // Other networks are not behind the device.
+        _ if device(network).is_some() => Gate::Closed,
+        None => Gate::Closed,
+        Some(Source::Own) => Gate::Open,
+        Some(Source::Translated { .. }) => Gate::Replies,
+    }
+}
+
+fn way_out(network: &Network, family: Family) -> Option<Source> {
+    let nat = network.forward.as_ref().and_then(|Forward { nat, .. }| nat.as_ref());
+    let translates = family == Family::Ipv4 || nat.is_some_and(|nat| nat.ipv6 == Some(true));
+    match network.forward_mode() {
+        ForwardMode::None => None,
+        ForwardMode::Nat if translates => Some(Source::Translated {
+            addresses: nat.and_then(|nat| nat.addresses).filter(|_| family == Family::Ipv4),
+            ports: nat
+                .and_then(|nat| nat.ports)
+                .unwrap_or_else(|| PortRange::new(1024, u16::MAX).expect("in order")),
+        }),
+        ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Some(Source::Own),
+    }
+}
+
+fn guest(network: &Network, name: String, at: usize) -> Guest {
+    let taken = |mac: &MacAddr| {
+        network.mac == Some(*mac) || reservations(network).any(|host| host.mac.as_ref().is_some_and(|it| it.get() == *mac))
+    };
+    // Not QEMU's own range: nobody reserves an address for these by chance.
+    let mac = (0..=u8::MAX)
+        .map(|series| MacAddr([0x52, 0x54, 0x00, 0x76, series, u8::try_from(at).unwrap_or(u8::MAX)]))
+        .find(|mac| !taken(mac))
+        .unwrap_or(MacAddr([0x52, 0x54, 0x01, 0x76, 0x6e, 0x74]));
+    Guest { name, mac, duid: None, addresses: Vec::new(), behind: Vec::new() }
+}
+
+/// How the nth ordinary guest gets an address in a subnet. `None` where the subnet has no room for it.
+fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing> {
+    let net = ip.net()?;
+    let ranges: Vec<_> = ip.dhcp.iter().flat_map(ranges).collect();
+    if !ranges.is_empty() {
+        return Some(Addressing::Leased(Family::of(ip.address), ranges));
+    }
+    let has_dhcp6 = network.ips.iter().any(|ip| ip.address.is_ipv6() && has_dhcp(ip));
+    let advertised = ip.address.is_ipv6() && !has_dhcp6 && net.prefix_len() == 64 && has_dnsmasq(network);
+    if advertised {
+        return Some(Addressing::Advertised(net.trunc()));
+    }
+    let taken = |address: &IpAddr| {
+        network.ips.iter().any(|ip| ip.address == *address)
+            || reservations(network).any(|host| host.ip == *address)
+            || network.routes.iter().any(|route| route.gateway == *address)
+    };
+    let free = match net {
+        IpNet::V4(v4) => v4.hosts().rev().map(IpAddr::V4).filter(|it| !taken(it)).nth(nth),
+        IpNet::V6(v6) => v6.hosts().rev().skip(1).map(IpAddr::V6).filter(|it| !taken(it)).nth(nth),
+    };
+    Some(Addressing::Configured(IpNet::new(free?, net.prefix_len()).expect("a prefix of the same family")))
+}
+
+fn has_dhcp(ip: &Ip) -> bool {
+    ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty())
+}
+
+fn has_names(network: &Network) -> bool {
+    !network.ips.is_empty() && network.dns.as_ref().is_none_or(|dns| dns.enable != Some(false))
+}
+
+fn has_dnsmasq(network: &Network) -> bool {
+    has_names(network) || network.ips.iter().any(|ip| has_dhcp(ip) || ip.tftp_root.is_some())
+}
+
+fn ranges(dhcp: &Dhcp) -> impl Iterator<Item = AddressRange> + '_ {
+    dhcp.ranges.iter().filter_map(|range| AddressRange::new(range.start, range.end).ok())
+}
+
+fn reservations(network: &Network) -> impl Iterator<Item = &DhcpHost> {
+    network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts)
+}
+
+fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
+    network.ips.iter().filter_map(Ip::net).find(|net| net.contains(&address))
+}
+
+/// A default route is left alone: the imagined host has its own.
+fn is_judged(route: &Route) -> bool {
+    route.net().is_some_and(|net| net.prefix_len() > 0)
+}
+
+/// An address beyond a route's gateway.
+fn behind(route: &Route) -> Option<IpAddr> {
+    route.net()?.hosts().next()
+}
+
+fn names(network: &Network) -> Vec<Promise> {
+    let dns = network.dns.clone().unwrap_or_default();
+    let domain = network.domain.as_ref().map(|domain| domain.name.clone());
+    let mut promises = Vec::new();
+    for host in &dns.hosts {
+        for name in &host.hostnames {
+            let question = Question::address(name, host.ip);
+            promises.push(Promise::Answer { question, record: Record::Address(host.ip) });
+        }
+    }
+    for srv in &dns.srvs {
+        let domain = srv.domain.clone().or_else(|| domain.clone()).map_or(String::new(), |domain| format!(".{domain}"));
+        let target = srv.target.clone().filter(|target| target != ".").unwrap_or_default();
+        let is_there = !target.is_empty();
+        let number = |number: Option<u16>, absent| if is_there { number.unwrap_or(absent) } else { 0 };
+        promises.push(Promise::Answer {
+            question: Question { name: format!("_{}._{}{domain}", srv.service, srv.protocol), kind: Kind::Srv },
+            record: Record::Service {
+                priority: number(srv.priority, 0),
+                weight: number(srv.weight, 0),
+                port: number(srv.port.filter(|port| *port != 0), 1),
+                target,
+            },
+        });
+    }
+    for txt in &dns.txts {
+        let question = Question { name: txt.name.clone(), kind: Kind::Txt };
+        promises.push(Promise::Answer { question, record: Record::Text(txt.value.clone().into_bytes()) });
+    }
+    let leases = network.ips.iter().filter(|ip| ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty()));
+    promises.extend(leases.map(|ip| Promise::OwnName { family: Family::of(ip.address) }));
+    promises.extend(forwarded(network, &dns.forwarders));
+    promises
+}
+
+/// Which servers are asked: for each domain that has some of its own, and for everything else.
+fn forwarded(network: &Network, forwarders: &[Forwarder]) -> Vec<Promise> {
+    let own = network.domain.as_ref().filter(|own| own.local_only == Some(true)).map(|own| &own.name);
+    let domains: BTreeSet<_> = forwarders.iter().filter_map(|it| it.domain.clone()).collect();
+    let general = || forwarders.iter().filter(|it| it.domain.is_none()).filter_map(|it| it.addr);
+    let special = domains.into_iter().filter(|domain| !domain.is_empty() && Some(domain) != own).map(|domain| {
+        let of_domain = || forwarders.iter().filter(|it| it.domain.as_ref() == Some(&domain));
+        let servers = of_domain().filter_map(|it| it.addr);
+        let servers = if of_domain().all(|it| it.addr.is_some()) { servers.collect() } else { general().collect() };
+        Promise::Forwarded { servers, domain: Some(domain) }
+    });
+    let rest = Promise::Forwarded { servers: general().collect(), domain: None };
+    // No name of an isolated network is asked of the host's own server.
+    let is_asked = |promise: &Promise| match promise {
+        Promise::Forwarded { servers, .. } => !servers.is_empty() || network.forward_mode() != ForwardMode::None,
+        _ => true,
+    };
+    special.chain([rest]).filter(is_asked).collect()
+}
+
+impl Promise {
+    /// Its kind.
+    pub(crate) fn subject(&self, guests: &[Guest]) -> Subject {
+        match self {
+            Self::Address { guest, address } => match guests[*guest].addresses[*address] {
+                Addressing::Leased(..) => Subject::Lease,
+                Addressing::Reserved(_) => Subject::Reservation,
+                Addressing::Advertised(_) | Addressing::Configured(_) => Subject::Autoconfiguration,
+            },
+            Self::Gateway { .. } => Subject::Gateway,
+            Self::Answer { .. } => Subject::Dns,
+            Self::OwnName { .. } => Subject::OwnName,
+            Self::Forwarded { .. } => Subject::DnsForwarding,
+            Self::BetweenGuests(_) => Subject::GuestToGuest,
+            Self::Out(..) => Subject::Out,
+            Self::NoWayOut(_) => Subject::NoWayOut,
+            Self::In(_) => Subject::In,
+            Self::NoWayIn(_) => Subject::NoWayIn,
+            Self::Route { .. } => Subject::Route,
+        }
+    }
+
+    /// The promise in words.
+    pub(crate) fn text(&self, guests: &[Guest]) -> String {
+        let word = |family: &Family| if *family == Family::Ipv4 { "IPv4" } else { "IPv6" };
+        match self {
+            Self::Address { guest, address } => {
+                let guest = &guests[*guest];
+                match &guest.addresses[*address] {
+                    Addressing::Leased(family, ranges) => {
+                        let ranges = ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                        let protocol = if *family == Family::Ipv4 { "DHCP" } else { "DHCPv6" };
+                        format!("{} gets a {protocol} lease in {ranges}", guest.name)
+                    }
+                    Addressing::Reserved(ip) => format!("{ip} is kept for {}", who(guest, *ip)),
+                    Addressing::Advertised(net) | Addressing::Configured(net) => {
+                        format!("{} makes itself an address in {net}", guest.name)
+                    }
+                }
+            }
+            Self::Gateway { ip, .. } => format!("the gateway {ip} echoes"),
+            Self::Answer { question, record } => format!("DNS: {question} is {record}"),
+            Self::OwnName { family } => format!("DNS: {} is known by its {} address", guests[0].name, word(family)),
+            Self::Forwarded { servers, domain } => {
+                let what = domain.as_ref().map_or("other names".to_owned(), |domain| format!("names in {domain}"));
+                let servers = servers.iter().map(ToString::to_string).collect::<Vec<_>>();
+                match servers.is_empty() {
+                    true => format!("DNS: {what} are asked of the host's server"),
+                    false => format!("DNS: {what} are asked of {}", servers.join(" or ")),
+                }
+            }
+            Self::BetweenGuests(family) => format!("guests reach each other over {}", word(family)),
+            Self::Out(family, Source::Own) => format!("guests get out over {}, as themselves", word(family)),
+            Self::Out(family, Source::Translated { addresses, ports }) => {
+                let addresses = addresses.map_or("the host".to_owned(), |addresses| addresses.to_string());
+                format!("guests get out over {}, as {addresses} with ports {ports}", word(family))
+            }
+            Self::NoWayOut(family) => format!("no way out over {}", word(family)),
+            Self::In(family) => format!("the outside reaches guests over {}", word(family)),
+            Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),
+            Self::Route { destination, gateway, .. } => format!("the host reaches {destination} through {gateway}"),
+        }
+    }
+}
+
+fn who(guest: &Guest, ip: IpAddr) -> String {
+    match &guest.duid {
+        Some(duid) if ip.is_ipv6() => format!("DUID {duid}"),
+        _ if ip.is_ipv6() => guest.name.clone(),
+        _ => format!("{} ({})", guest.name, guest.mac),
+    }
+}

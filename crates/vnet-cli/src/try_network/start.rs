@@ -1,0 +1,56 @@
+//! Starting a network on the imagined host, as `vnet start` does on a real one.
+
+use std::path::Path;
+
+use anyhow::Context;
+use vnet_plan::{Choices, Files, HostState, Key, Resource, lower};
+use vnet_types::InterfaceName;
+use vnet_xml::Network;
+
+use super::promises::{Guest, may_collide};
+use crate::diagnostic::Checked;
+use crate::directories::Directories;
+use crate::host::Here;
+
+/// What comes of a start.
+pub(crate) enum Started {
+    /// The network runs on this bridge.
+    On(InterfaceName),
+    /// Something on the host is in its way, which is now among what is to be said about the definition.
+    Refused,
+}
+
+/// Starts a network. What the checks say about it and the host is added to `checked`, where there is a document.
+pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Checked>) -> anyhow::Result<Started> {
+    let directories = Directories::default();
+    let here = Here::open(&directories)?;
+    let inventory = here.inventory()?;
+    if let Some(checked) = checked {
+        checked.against(&inventory);
+        if checked.sound().is_none() {
+            return Ok(Started::Refused);
+        }
+    }
+    let number = u8::try_from(inventory.networks.len()).unwrap_or(u8::MAX);
+    let choices = Choices {
+        directory: directories.network(&network.name.parse()?)?,
+        random: [0x76, 0x6e, number],
+        bridge: None,
+        mac: None,
+    };
+    let mut lowered = lower(network, &inventory, &choices)?;
+    if !may_collide(network, guests) {
+        offer_at_once(&mut lowered.desired, &choices.directory);
+    }
+    here.start(&lowered).with_context(|| format!("network `{}` does not start", network.name))?;
+    Ok(Started::On(lowered.bridge))
+}
+
+/// dnsmasq pings an address for 3 s before it offers it, one guest after the other. Here nobody can have it.
+fn offer_at_once(desired: &mut HostState, directory: &Path) {
+    let conf = Key::File(Files::new(directory).conf);
+    if let Some(Resource::File(mut conf)) = desired.remove(&conf) {
+        conf.contents = conf.contents.map(|text| text + "no-ping\n");
+        desired.insert(Resource::File(conf));
+    }
+}
