@@ -1,1 +1,27 @@
-//! Effects: applies plans to a Linux host, keeps receipts, observes
+//! Effects: makes the changes of a plan on a host, keeps receipts, observes.
+//!
+//! [`start`], [`apply`], [`stop`] and [`drift`] are one difference of two states each, made by an executor that decides
+//! nothing. Each change is written to the network's receipt, and synced, before it is made; when one fails, those before
+//! it are taken back. Only what a receipt names is ever deleted. [`LinuxHost`] is the real thing, [`MemoryHost`] a value
+//! that passes the same scenarios.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod error;
+mod execute;
+mod host;
+mod journal;
+mod lifecycle;
+mod linux;
+mod memory;
+mod store;
+
+pub use error::Error;
+pub use host::{Fact, Facts, Host};
+pub use journal::{Header, Receipt};
+pub use lifecycle::{apply, drift, inventory, plan, start, stop};
+pub use linux::LinuxHost;
+pub use memory::MemoryHost;
+pub use store::Store;

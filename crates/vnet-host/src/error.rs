@@ -1,0 +1,156 @@
+//! What can go wrong with a host, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use vnet_plan::Key;
+use vnet_types::NetworkName;
+
+/// A host that did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel refused something about links, addresses or routes.
+    #[error(transparent)]
+    Netlink(Box<vnet_netlink::Error>),
+    /// The kernel refused something about nf_tables.
+    #[error("the kernel refused {what}")]
+    Netfilter {
+        /// The rule, chain or table; or what was done.
+        what: String,
+        /// Its reason.
+        source: vnet_netlink::Refused,
+    },
+    /// The rules cannot be made on this host.
+    #[error("the rules of network `{network}` cannot be made")]
+    Rules {
+        /// Whose.
+        network: NetworkName,
+        /// Why.
+        source: Box<vnet_firewall::EncodeError>,
+    },
+    /// A file could not be used.
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        /// What was tried: "write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program is not installed.
+    #[error(
+        "the program `{program}` is not installed; Debian and Ubuntu: apt-get install {debian}; Fedora: dnf install {fedora}"
+    )]
+    NoProgram {
+        /// Its name.
+        program: String,
+        /// Its package there.
+        debian: String,
+        /// Its package there.
+        fedora: String,
+    },
+    /// A program did not start.
+    #[error("`{command}` failed ({status}): {stderr}")]
+    Program {
+        /// The command line.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// What it said.
+        stderr: String,
+    },
+    /// A program started, and is not there.
+    #[error("`{command}` started, but is not there: `{}` names no process of it", pid_file.display())]
+    Vanished {
+        /// The command line.
+        command: String,
+        /// Where its number should be.
+        pid_file: PathBuf,
+    },
+    /// A process does not end.
+    #[error("process {pid} does not end, not even killed")]
+    Immortal {
+        /// Its number.
+        pid: i32,
+    },
+    /// Something is there already that is not ours.
+    #[error("there is already: {}; it is not of this network and stays as it is", list(.0))]
+    Conflict(Vec<Key>),
+    /// What should be created is there, or what should be changed is not.
+    #[error("{0} is not as the change expects it")]
+    Unexpected(Key),
+    /// A network of this name runs.
+    #[error("network `{0}` runs already")]
+    Running(NetworkName),
+    /// No network of this name runs.
+    #[error("network `{0}` does not run")]
+    Absent(NetworkName),
+    /// A network of this name runs in another network namespace.
+    #[error(
+        "network `{0}` runs in another network namespace; enter that one, or give this one a state folder of its own"
+    )]
+    Elsewhere(NetworkName),
+    /// A receipt cannot be understood.
+    #[error("the receipt `{}` cannot be read in line {line}", path.display())]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A step failed; those before it were undone.
+    #[error("{step} failed; what was done before it is undone{}", unless_empty(rollback))]
+    Step {
+        /// What it was about.
+        step: Key,
+        /// Why.
+        source: Box<Error>,
+        /// What could not be undone.
+        rollback: Vec<Error>,
+    },
+    /// A network is not gone in full.
+    #[error("network `{network}` is not gone in full: {}", in_words(.errors))]
+    Leftover {
+        /// Its name.
+        network: NetworkName,
+        /// What could not be taken away, and why.
+        errors: Vec<Error>,
+    },
+    /// A fault that was asked for, see [`MemoryHost`](crate::MemoryHost).
+    #[error("an injected fault")]
+    Injected,
+}
+
+impl From<vnet_netlink::Error> for Error {
+    fn from(error: vnet_netlink::Error) -> Self {
+        Self::Netlink(Box::new(error))
+    }
+}
+
+impl Error {
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}
+
+fn list(keys: &[Key]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Errors with their causes, in one line.
+fn in_words(errors: &[Error]) -> String {
+    let chain = |error: &Error| {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    };
+    errors.iter().map(chain).collect::<Vec<_>>().join("; ")
+}
+
+fn unless_empty(rollback: &[Error]) -> String {
+    if rollback.is_empty() { String::new() } else { format!(" but for: {}", in_words(rollback)) }
+}

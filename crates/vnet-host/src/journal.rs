@@ -1,0 +1,164 @@
+//! A network's receipt: what was made for it, written ahead.
+//!
+//! A file of JSON lines. Each change stands there, synced, before it is made; a line after it says how it went. So a
+//! process that was killed still knows what may be ours. A last line that is torn was not acted on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use vnet_plan::{Change, HostState, Resource};
+use vnet_types::{InterfaceName, NetworkName, Uuid};
+
+use crate::{Error, Fact, Facts};
+
+/// What a receipt begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The network.
+    pub network: NetworkName,
+    /// What identifies it.
+    pub uuid: Option<Uuid>,
+    /// The bridge that is made for it.
+    pub bridge: InterfaceName,
+    /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
+    pub namespace: (u64, u64),
+}
+
+/// A receipt, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What it is about.
+    pub header: Header,
+    /// What may be there because of us.
+    pub owned: HostState,
+    /// What only the acts told.
+    pub facts: Facts,
+    /// Did the last start or change come to its end?
+    pub settled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Header(Header),
+    /// A change that is about to be made.
+    Intent(Change),
+    /// It is made.
+    Done(Option<Fact>),
+    /// It was refused: nothing is made.
+    Refused,
+    /// All changes are made.
+    Settled,
+}
+
+/// A receipt that is being written.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    pub(crate) receipt: Receipt,
+}
+
+impl Journal {
+    /// Begins a receipt.
+    pub(crate) fn create(path: &Path, header: Header) -> Result<Self, Error> {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
+        let file = file.map_err(Error::file("create", path))?;
+        let receipt =
+            Receipt { header: header.clone(), owned: HostState::new(), facts: Facts::default(), settled: false };
+        let mut journal = Self { path: path.to_owned(), file, receipt };
+        journal.write(&Line::Header(header))?;
+        Ok(journal)
+    }
+
+    /// Goes on with a receipt.
+    pub(crate) fn open(path: &Path, receipt: Receipt) -> Result<Self, Error> {
+        let text = fs::read(path).map_err(Error::file("read", path))?;
+        let file = OpenOptions::new().append(true).open(path).map_err(Error::file("open", path))?;
+        let mut journal = Self { path: path.to_owned(), file, receipt };
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            journal.file.set_len(whole as u64).map_err(Error::file("mend", path))?;
+        }
+        journal.receipt.settled = false;
+        Ok(journal)
+    }
+
+    pub(crate) fn intent(&mut self, change: &Change) -> Result<(), Error> {
+        self.write(&Line::Intent(change.clone()))
+    }
+
+    /// Notes that the change of the last intent is made.
+    pub(crate) fn done(&mut self, change: &Change, fact: Option<Fact>) -> Result<(), Error> {
+        change.apply_to(&mut self.receipt.owned);
+        if fact.is_some() || matches!(change, Change::Delete { .. }) {
+            self.receipt.facts.set(change.key(), fact);
+        }
+        self.write(&Line::Done(fact))
+    }
+
+    /// Notes that the change of the last intent is not made.
+    pub(crate) fn refused(&mut self) -> Result<(), Error> {
+        self.write(&Line::Refused)
+    }
+
+    /// Notes what the network relies on although it was as wanted before, so that it is missed when it changes.
+    pub(crate) fn rely_on(&mut self, resource: &Resource) -> Result<(), Error> {
+        let change = Change::Update { from: resource.clone(), to: resource.clone() };
+        self.intent(&change)?;
+        self.done(&change, None)
+    }
+
+    /// Notes that all changes are made.
+    pub(crate) fn settled(&mut self) -> Result<(), Error> {
+        self.receipt.settled = true;
+        self.write(&Line::Settled)
+    }
+
+    fn write(&mut self, line: &Line) -> Result<(), Error> {
+        let mut text = serde_json::to_vec(line).expect("lines are plain data");
+        text.push(b'\n');
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        written.map_err(Error::file("write", &self.path))
+    }
+}
+
+/// Reads a receipt. `None` where it does not say yet what it is about: then nothing was made.
+pub(crate) fn read(path: &Path) -> Result<Option<Receipt>, Error> {
+    let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+    let mut receipt: Option<Receipt> = None;
+    let mut pending: Option<Change> = None;
+    for (number, line) in whole.lines().enumerate() {
+        let line = serde_json::from_str(line);
+        let line = line.map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })?;
+        match (line, &mut receipt) {
+            (Line::Header(header), receipt) => {
+                let (owned, facts) = (HostState::new(), Facts::default());
+                *receipt = Some(Receipt { header, owned, facts, settled: false });
+            }
+            (_, None) => {}
+            (Line::Intent(change), Some(receipt)) => {
+                receipt.settled = false;
+                pending = Some(change);
+            }
+            (Line::Done(fact), Some(receipt)) => {
+                if let Some(change) = pending.take() {
+                    change.apply_to(&mut receipt.owned);
+                    if fact.is_some() || matches!(change, Change::Delete { .. }) {
+                        receipt.facts.set(change.key(), fact);
+                    }
+                }
+            }
+            (Line::Refused, Some(_)) => pending = None,
+            (Line::Settled, Some(receipt)) => receipt.settled = true,
+        }
+    }
+    // Killed in the middle of a change: it may be made. What was to go may be there still, and stays ours.
+    if let (Some(receipt), Some(change @ (Change::Create { .. } | Change::Update { .. }))) = (&mut receipt, pending) {
+        change.apply_to(&mut receipt.owned);
+    }
+    Ok(receipt)
+}

@@ -1,0 +1,157 @@
+//! The life of a network on a host: each function is a difference of two states, made.
+
+use vnet_plan::{Change, HostState, Key, Resource, diff};
+use vnet_types::{Inventory, NetworkName};
+
+use crate::execute::{execute, execute_all};
+use crate::journal::{Header, Journal, Receipt};
+use crate::{Error, Facts, Host, Store};
+
+/// What the host has, with the networks that vnet runs on it.
+///
+/// # Errors
+/// [`Error`] where it cannot be read.
+pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
+    Ok(Inventory { networks: store.networks()?, ..host.inventory()? })
+}
+
+/// What [`start`] or [`apply`] would do.
+///
+/// # Errors
+/// [`Error::Conflict`] where something is in the way; [`Error`] where the host cannot be read.
+pub fn plan(host: &impl Host, store: &Store, network: &NetworkName, desired: &HostState) -> Result<Vec<Change>, Error> {
+    let receipt = store.receipt(network)?;
+    let nothing = (HostState::new(), Facts::default());
+    let (owned, facts) = receipt.map_or(nothing, |receipt| (receipt.owned, receipt.facts));
+    changes(host, &owned, &facts, desired)
+}
+
+/// Brings a network up. What a start that was killed has left is taken away first.
+///
+/// # Errors
+/// [`Error::Running`]; [`Error::Conflict`], with nothing done, where something is in the way; [`Error::Step`], with
+/// everything undone, where a step fails.
+pub fn start(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
+    let _lock = store.lock()?;
+    let network = header.network.clone();
+    match store.receipt(&network)? {
+        Some(receipt) if receipt.settled => return Err(Error::Running(network)),
+        Some(receipt) => drop(take_away(host, store, receipt)?),
+        None => {}
+    }
+    bring_up(host, store, header, desired)
+}
+
+/// Makes a network as `desired`, in place: starts it, changes it, repairs it.
+///
+/// # Errors
+/// Those of [`start`], but for [`Error::Running`].
+pub fn apply(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
+    let _lock = store.lock()?;
+    let Some(receipt) = store.receipt(&header.network)? else { return bring_up(host, store, header, desired) };
+    at_home(&receipt, header.namespace)?;
+    let changes = changes(host, &receipt.owned, &receipt.facts, desired)?;
+    let was_settled = receipt.settled;
+    let mut journal = Journal::open(&store.receipt_path(&header.network), receipt)?;
+    let made = execute(host, &mut journal, &changes);
+    match &made {
+        Ok(()) => settle(&mut journal, desired)?,
+        Err(Error::Step { rollback, .. }) if rollback.is_empty() && was_settled => journal.settled()?,
+        Err(_) => {}
+    }
+    made.map(|()| changes)
+}
+
+/// Takes a network away: everything that was made for it and nothing else. Goes on past what fails.
+///
+/// # Errors
+/// [`Error::Absent`]; [`Error::Leftover`] with what could not be taken away: it can be tried again.
+pub fn stop(
+    host: &mut impl Host,
+    store: &Store,
+    network: &NetworkName,
+    namespace: (u64, u64),
+) -> Result<Vec<Change>, Error> {
+    let _lock = store.lock()?;
+    let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(network.clone()))?;
+    at_home(&receipt, namespace)?;
+    take_away(host, store, receipt)
+}
+
+/// What is not as it was made: the changes that would repair it.
+///
+/// # Errors
+/// [`Error::Absent`]; [`Error`] where the host cannot be read.
+pub fn drift(host: &impl Host, store: &Store, network: &NetworkName) -> Result<Vec<Change>, Error> {
+    let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(network.clone()))?;
+    let observed = host.observe(&receipt.owned, &receipt.facts)?;
+    Ok(diff(&observed, &receipt.owned))
+}
+
+fn bring_up(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
+    let changes = changes(host, &HostState::new(), &Facts::default(), desired)?;
+    let network = header.network.clone();
+    store.make(&network)?;
+    let mut journal = Journal::create(&store.receipt_path(&network), header)?;
+    let made = execute(host, &mut journal, &changes);
+    match &made {
+        Ok(()) => settle(&mut journal, desired)?,
+        Err(Error::Step { rollback, .. }) if rollback.is_empty() => store.remove(&network)?,
+        Err(_) => {}
+    }
+    made.map(|()| changes)
+}
+
+fn settle(journal: &mut Journal, desired: &HostState) -> Result<(), Error> {
+    let relied_on = desired.iter().filter(|resource| is_shared(&resource.key()));
+    let unknown: Vec<_> = relied_on.filter(|it| journal.receipt.owned.get(&it.key()) != Some(it)).collect();
+    unknown.into_iter().try_for_each(|resource| journal.rely_on(resource))?;
+    journal.settled()
+}
+
+fn take_away(host: &mut impl Host, store: &Store, receipt: Receipt) -> Result<Vec<Change>, Error> {
+    let network = receipt.header.network.clone();
+    let changes = diff(&without_shared(&receipt.owned), &HostState::new());
+    let mut journal = Journal::open(&store.receipt_path(&network), receipt)?;
+    let errors = execute_all(host, &mut journal, &changes);
+    if !errors.is_empty() {
+        return Err(Error::Leftover { network, errors });
+    }
+    store.remove(&network)?;
+    Ok(changes)
+}
+
+/// From what is there to what is wanted. What is there, not ours and in the way is a conflict.
+fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostState) -> Result<Vec<Change>, Error> {
+    // Of what is ours it counts as what it was made: a process with its old configuration is not the wanted one.
+    let expected: HostState = desired.iter().chain(owned.iter()).cloned().collect();
+    let mut observed = host.observe(&expected, facts)?;
+    let in_the_way = |resource: &&Resource| owned.get(&resource.key()).is_none() && !is_shared(&resource.key());
+    // What a program writes is there or not as it likes; ours is only to remove it.
+    let written = |resource: &&Resource| matches!(resource, Resource::File(file) if file.contents.is_none());
+    let foreign = observed.iter().filter(in_the_way).filter(|resource| !written(resource));
+    let conflicts: Vec<Key> = foreign.map(Resource::key).collect();
+    if !conflicts.is_empty() {
+        return Err(Error::Conflict(conflicts));
+    }
+    let unmade: Vec<Key> = observed.iter().filter(in_the_way).map(Resource::key).collect();
+    unmade.iter().for_each(|key| drop(observed.remove(key)));
+    let left: Vec<Key> = observed.iter().map(Resource::key).filter(is_shared).collect();
+    left.iter().filter(|key| desired.get(key).is_none()).for_each(|key| drop(observed.remove(key)));
+    Ok(diff(&observed, desired))
+}
+
+fn at_home(receipt: &Receipt, namespace: (u64, u64)) -> Result<(), Error> {
+    if receipt.header.namespace == namespace {
+        return Ok(());
+    }
+    Err(Error::Elsewhere(receipt.header.network.clone()))
+}
+
+fn is_shared(key: &Key) -> bool {
+    matches!(key, Key::SharedSysctl(_))
+}
+
+fn without_shared(state: &HostState) -> HostState {
+    state.iter().filter(|resource| !is_shared(&resource.key())).cloned().collect()
+}

@@ -1,0 +1,155 @@
+//! Linux, through netlink, nf_tables, `/proc/sys`, files and processes: a file for each kind of resource.
+
+mod address;
+mod file;
+mod link;
+mod process;
+mod route;
+mod ruleset;
+mod sysctl;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use vnet_netlink::{Netfilter, Netlink};
+use vnet_plan::{Change, HostState, Resource};
+use vnet_types::Inventory;
+
+use crate::{Error, Fact, Facts, Host};
+
+/// This host, in the network namespace of the thread that opened it; use it from that thread.
+pub struct LinuxHost {
+    netlink: Netlink,
+    netfilter: Netfilter,
+}
+
+impl LinuxHost {
+    /// Opens sockets to the kernel. They stay open: closing one after rules were deleted takes some milliseconds.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`], [`Error::Netfilter`] where the kernel has none for us.
+    pub fn open() -> Result<Self, Error> {
+        let netfilter = Netfilter::open();
+        let netfilter =
+            netfilter.map_err(|source| Error::Netfilter { what: "a socket for nf_tables".to_owned(), source })?;
+        Ok(Self { netlink: Netlink::open()?, netfilter })
+    }
+
+    /// The network namespace of this thread: device and inode.
+    ///
+    /// # Errors
+    /// [`Error::File`] where `/proc` is not to be had.
+    pub fn namespace() -> Result<(u64, u64), Error> {
+        let path = Path::new("/proc/thread-self/ns/net");
+        let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
+        Ok(match expected {
+            Resource::Link(link) => link::look(&self.netlink, link)?.map(Resource::Link),
+            Resource::Sysctl { switch, .. } => {
+                sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
+            }
+            Resource::Ruleset { network, .. } => ruleset::look(&self.netlink, &self.netfilter, network)?
+                .map(|ruleset| Resource::Ruleset { network: network.clone(), ruleset }),
+            Resource::Address { link, address } => address::look(&self.netlink, link, address)?
+                .map(|address| Resource::Address { link: link.clone(), address }),
+            Resource::Route(route) => route::look(&self.netlink, route)?.map(Resource::Route),
+            Resource::File(file) => file::look(file)?.map(Resource::File),
+            Resource::Process(process) => {
+                let there = process::is_there(process, facts.get(&expected.key()));
+                there.then(|| Resource::Process(process.clone()))
+            }
+            _ => return Err(Error::Unexpected(expected.key())),
+        })
+    }
+}
+
+impl Host for LinuxHost {
+    fn inventory(&self) -> Result<Inventory, Error> {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+        Ok(Inventory {
+            links: self.netlink.links()?.into_iter().map(|known| known.link).collect(),
+            addresses: self.netlink.addresses()?,
+            routes: self.netlink.routes()?,
+            networks: Vec::new(),
+            ipv6: Path::new("/proc/sys/net/ipv6").exists(),
+            single_user: users.sum::<u64>() == 1,
+        })
+    }
+
+    fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error> {
+        expected.iter().filter_map(|resource| self.look(resource, facts).transpose()).collect()
+    }
+
+    fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
+        let fact = facts.get(&change.key());
+        match change {
+            Change::Create { to } => self.create(to),
+            Change::Update { from, to } => self.update(from, to, fact),
+            Change::Delete { from } => self.delete(from, fact).map(|()| None),
+        }
+    }
+}
+
+impl LinuxHost {
+    fn create(&self, resource: &Resource) -> Result<Option<Fact>, Error> {
+        match resource {
+            Resource::Link(link) => return link::create(&self.netlink, link).map(Some),
+            Resource::Sysctl { switch, value } => sysctl::set(switch, *value)?,
+            Resource::Ruleset { network, ruleset } => {
+                ruleset::replace(&self.netlink, &self.netfilter, network, None, Some(ruleset))?;
+            }
+            Resource::Address { link, address } => self.netlink.add_address(link, address)?,
+            Resource::Route(route) => self.netlink.add_route(route)?,
+            Resource::File(file) => file::write(file)?,
+            Resource::Process(process) => return process::start(process).map(Some),
+            _ => return Err(Error::Unexpected(resource.key())),
+        }
+        Ok(None)
+    }
+
+    fn update(&self, from: &Resource, to: &Resource, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
+        match (from, to) {
+            (Resource::Link(from), Resource::Link(to)) => link::change(&self.netlink, from, to)?,
+            (Resource::Sysctl { .. }, Resource::Sysctl { switch, value }) => sysctl::set(switch, *value)?,
+            (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
+                ruleset::replace(&self.netlink, &self.netfilter, network, Some(from), Some(to))?;
+            }
+            (Resource::Address { address: from, .. }, Resource::Address { link, address: to }) => {
+                address::replace(&self.netlink, link, from, to)?;
+            }
+            (Resource::Route(from), Resource::Route(to)) => route::replace(&self.netlink, from, to)?,
+            (Resource::File(_), Resource::File(to)) => file::write(to)?,
+            (Resource::Process(from), Resource::Process(to)) => return process::change(from, to, fact).map(Some),
+            (from, _) => return Err(Error::Unexpected(from.key())),
+        }
+        Ok(fact)
+    }
+
+    fn delete(&self, resource: &Resource, fact: Option<Fact>) -> Result<(), Error> {
+        match resource {
+            Resource::Link(link) => link::delete(&self.netlink, link, fact),
+            // It goes with its link; what is shared is never deleted.
+            Resource::Sysctl { .. } => Ok(()),
+            Resource::Ruleset { network, ruleset } => {
+                ruleset::replace(&self.netlink, &self.netfilter, network, Some(ruleset), None)
+            }
+            Resource::Address { link, address } => gone_is_fine(self.netlink.delete_address(link, address)),
+            Resource::Route(route) => gone_is_fine(self.netlink.delete_route(route)),
+            Resource::File(file) => file::remove(file),
+            Resource::Process(process) => process::stop(process, fact),
+            _ => Err(Error::Unexpected(resource.key())),
+        }
+    }
+}
+
+fn gone_is_fine(result: Result<(), vnet_netlink::Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => Ok(result?),
+    }
+}

@@ -1,0 +1,117 @@
+//! Processes that go to the background when they are ready, and write their number to a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use vnet_plan::Process;
+
+use crate::{Error, Fact};
+
+/// How long a process may take to write its number, or to end.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Where programs of administrators are, which are often not in `PATH`.
+const ADMINISTRATORS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+
+pub(super) fn is_there(process: &Process, fact: Option<Fact>) -> bool {
+    identify(process, fact).is_some()
+}
+
+pub(super) fn start(process: &Process) -> Result<Fact, Error> {
+    let program = find(&process.program)?;
+    let command = format!("{} {}", process.program, process.args.join(" "));
+    let output = Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").output();
+    let output = output.map_err(Error::file("run", &program))?;
+    if !output.status.success() {
+        let said = if output.stderr.is_empty() { output.stdout } else { output.stderr };
+        let stderr = String::from_utf8_lossy(&said).trim().to_owned();
+        return Err(Error::Program { command, status: output.status.to_string(), stderr });
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match identify(process, None) {
+            Some((pid, start_time)) => return Ok(Fact::Process { pid: pid.as_raw(), start_time }),
+            None if Instant::now() > deadline => {
+                return Err(Error::Vanished { command, pid_file: process.pid_file.clone() });
+            }
+            None => thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+/// Tells the process to read its files again, or starts it anew.
+pub(super) fn change(from: &Process, to: &Process, fact: Option<Fact>) -> Result<Fact, Error> {
+    if from.args == to.args
+        && from.restart_on == to.restart_on
+        && let Some((pid, start_time)) = identify(from, fact)
+        && kill(pid, Signal::SIGHUP).is_ok()
+    {
+        return Ok(Fact::Process { pid: pid.as_raw(), start_time });
+    }
+    stop(from, fact)?;
+    start(to)
+}
+
+/// Ends the process, when it is the one that was started.
+pub(super) fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let Some((pid, _)) = identify(process, fact) else { return Ok(()) };
+        match kill(pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(Error::file("end", Path::new(&format!("/proc/{pid}")))(errno.into())),
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if identify(process, fact).is_none() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    match identify(process, fact) {
+        Some((pid, _)) => Err(Error::Immortal { pid: pid.as_raw() }),
+        None => Ok(()),
+    }
+}
+
+/// The process, when it runs: by number and start where they are known, else by the number in its file; and always by
+/// its command line, since numbers are used again.
+fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
+    let pid = match fact {
+        Some(Fact::Process { pid, .. }) => pid,
+        _ => fs::read_to_string(&process.pid_file).ok()?.trim().parse().ok()?,
+    };
+    let start_time = start_time(pid)?;
+    if matches!(fact, Some(Fact::Process { start_time: known, .. }) if known != start_time) {
+        return None;
+    }
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let has = |argument: &String| words.contains(&argument.as_bytes());
+    process.args.iter().all(has).then_some((Pid::from_raw(pid), start_time))
+}
+
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, field 2, is in parentheses and may have any character.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    if matches!(*fields.first()?, "Z" | "X") { None } else { fields.get(19)?.parse().ok() }
+}
+
+fn find(program: &str) -> Result<PathBuf, Error> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let folders = path.split(':').filter(|folder| !folder.is_empty()).chain(ADMINISTRATORS);
+    let found = folders.map(|folder| Path::new(folder).join(program)).find(|candidate| candidate.is_file());
+    found.ok_or_else(|| Error::NoProgram {
+        program: program.to_owned(),
+        debian: if program == "dnsmasq" { "dnsmasq-base" } else { program }.to_owned(),
+        fedora: program.to_owned(),
+    })
+}

@@ -1,0 +1,70 @@
+//! A host that is only a value: for tests of anyone who plans.
+
+use std::collections::BTreeSet;
+
+use vnet_plan::{Change, HostState, Key, Resource};
+use vnet_types::Inventory;
+
+use crate::{Error, Fact, Facts, Host};
+
+/// Models what a host has, refuses as a kernel does, and fails when it is told to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryHost {
+    /// What there is.
+    pub state: HostState,
+    /// What the inventory says of everything else.
+    pub inventory: Inventory,
+    /// The changes that fail, counted from 0 over the host's life.
+    pub faults: BTreeSet<usize>,
+    /// Changes that were asked for so far.
+    pub asked: usize,
+}
+
+impl Host for MemoryHost {
+    fn inventory(&self) -> Result<Inventory, Error> {
+        Ok(self.inventory.clone())
+    }
+
+    fn observe(&self, expected: &HostState, _: &Facts) -> Result<HostState, Error> {
+        Ok(expected.iter().filter_map(|resource| self.state.get(&resource.key())).cloned().collect())
+    }
+
+    fn apply(&mut self, change: &Change, _: &Facts) -> Result<Option<Fact>, Error> {
+        let number = self.asked;
+        self.asked += 1;
+        if self.faults.contains(&number) {
+            return Err(Error::Injected);
+        }
+        let there = self.state.get(&change.key()).is_some();
+        match change {
+            Change::Create { to } if there || !self.has_link_of(to) => return Err(Error::Unexpected(to.key())),
+            Change::Update { from, .. } if !there => return Err(Error::Unexpected(from.key())),
+            Change::Delete { from: Resource::Link(link) } => {
+                let gone: Vec<Key> =
+                    self.state.iter().map(Resource::key).filter(|key| link_of(key) == Some(&link.name)).collect();
+                gone.iter().for_each(|key| drop(self.state.remove(key)));
+            }
+            Change::Create { .. } | Change::Update { .. } | Change::Delete { .. } => {}
+        }
+        change.apply_to(&mut self.state);
+        Ok(None)
+    }
+}
+
+impl MemoryHost {
+    fn has_link_of(&self, resource: &Resource) -> bool {
+        link_of(&resource.key()).is_none_or(|link| self.state.get(&Key::Link(link.clone())).is_some())
+    }
+}
+
+/// The link that a resource lives on.
+fn link_of(key: &Key) -> Option<&vnet_types::InterfaceName> {
+    use vnet_plan::Sysctl;
+    match key {
+        Key::Address(link, _) | Key::Route(_, _, link) => Some(link),
+        Key::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
+        Key::LinkSysctl(_) | Key::Link(_) | Key::Ruleset(_) | Key::SharedSysctl(_) | Key::File(_) | Key::Process(_) => {
+            None
+        }
+    }
+}
