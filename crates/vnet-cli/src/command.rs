@@ -1,21 +1,49 @@
 //! The commands, one file each.
 
+mod apply;
 mod check;
 mod completions;
+mod diff;
+mod dumpxml;
 mod explain;
 mod fmt;
+mod leases;
+mod list;
 mod man;
+mod plan;
 mod render;
+mod start;
+mod status;
+mod stop;
 
 use crate::directories::Directories;
 use crate::output::Answer;
+use crate::try_network;
 
 /// A command; virsh's names for the same are aliases.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
+    Plan(plan::Args),
+    #[command(visible_aliases = ["net-start", "net-create"])]
+    Start(start::Args),
+    #[command(visible_alias = "net-destroy")]
+    Stop(stop::Args),
+    Apply(apply::Args),
+    Diff(diff::Args),
+    #[command(visible_alias = "net-info")]
+    Status(status::Args),
+    #[command(visible_alias = "net-list")]
+    List(list::Args),
+    #[command(visible_alias = "net-dhcp-leases")]
+    Leases(leases::Args),
+    #[command(visible_alias = "net-dumpxml")]
+    Dumpxml(dumpxml::Args),
     Render(render::Args),
+    Try(try_network::Args),
+    #[command(name = try_network::stage::NAME, hide = true)]
+    TryInside(try_network::stage::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -25,9 +53,20 @@ impl Command {
     /// Does it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         match self {
-            Self::Check(args) => args.run(),
+            Self::Check(args) => args.run(directories),
             Self::Fmt(args) => args.run(),
+            Self::Plan(args) => args.run(directories),
+            Self::Start(args) => args.run(directories),
+            Self::Stop(args) => args.run(directories),
+            Self::Apply(args) => args.run(directories),
+            Self::Diff(args) => args.run(directories),
+            Self::Status(args) => args.run(directories),
+            Self::List(args) => args.run(directories),
+            Self::Leases(args) => args.run(directories),
+            Self::Dumpxml(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
+            Self::Try(args) => args.run(),
+            Self::TryInside(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),

@@ -1,14 +1,17 @@
 //! The definition that a command is given: found, read, checked, and refused where something is wrong with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use vnet_types::{Inventory, NetworkName};
-use vnet_xml::Network;
+use vnet_plan::{Choices, File, Lowered, Resource, lower};
+use vnet_types::{Inventory, NetworkName, Uuid};
+use vnet_xml::{BridgeName, Network};
 
 use crate::diagnostic::{Checked, human};
+use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure;
+use crate::host::{Here, Running};
 use crate::output::{Answer, Format, note};
 
 /// Reads and checks a definition, and tells people what is to be said about it. Where it is sound, it is checked
@@ -29,6 +32,57 @@ pub(crate) fn read(
     Ok(checked)
 }
 
+/// A definition that is sound, and what it asks of this host.
+pub(crate) struct Prepared {
+    pub(crate) checked: Checked,
+    /// `None` where it was refused.
+    pub(crate) lowered: Option<Lowered>,
+    pub(crate) uuid: Option<Uuid>,
+    /// The network, where it runs already.
+    pub(crate) running: Option<Running>,
+}
+
+/// Finds a definition, checks it, alone and on this host, and decides what it leaves open.
+pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Result<Prepared> {
+    let file = locate(given, &here.directories)?;
+    let mut inventory = None;
+    let look = |network: &Network| {
+        inventory = Some(here.inventory_beside(&network.name)?);
+        Ok(inventory.clone())
+    };
+    let checked = read(&file, look, format)?;
+    let (Some(network), Some(inventory)) = (checked.sound(), inventory) else {
+        return Ok(Prepared { checked, lowered: None, uuid: None, running: None });
+    };
+    let name = network_name(&network.name)?;
+    let running = here.running(&name)?;
+    let choices = Choices {
+        directory: here.directories.network(&name)?,
+        random: random(network),
+        bridge: running.as_ref().map(|running| running.bridge.clone()),
+        mac: running.as_ref().and_then(|running| running.mac),
+    };
+    let mut lowered = lower(network, &inventory, &choices)?;
+    let file = stored(network, &lowered, &choices.directory);
+    lowered.desired.insert(Resource::File(file));
+    let uuid = network.uuid;
+    Ok(Prepared { checked, lowered: Some(lowered), uuid, running })
+}
+
+/// The file that is meant: what has a `/`, ends in `.xml` or is `-` is one, anything else is the name of a network
+/// whose definition is kept.
+pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
+    if given == "-" || given.contains('/') || given.ends_with(".xml") {
+        return Ok(PathBuf::from(given));
+    }
+    let file = directories.definition(&network_name(given)?)?;
+    if !file.exists() {
+        let hint = if Path::new(given).is_file() { format!("; the file here is `./{given}`") } else { String::new() };
+        anyhow::bail!("no network `{given}` is defined: there is no `{}`{hint}", file.display());
+    }
+    Ok(file)
+}
+
 /// A network's name as an argument.
 pub(crate) fn network_name(given: &str) -> anyhow::Result<NetworkName> {
     given.parse().with_context(|| format!("`{given}` cannot be the name of a network"))
@@ -38,4 +92,33 @@ pub(crate) fn network_name(given: &str) -> anyhow::Result<NetworkName> {
 pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer> {
     failure::report(&reason.into());
     Ok(Answer::No)
+}
+
+/// Where the definition of a running network is kept, with what it left open filled in.
+pub(crate) fn stored_at(directory: &Path) -> PathBuf {
+    directory.join("network.xml")
+}
+
+fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
+    let mut network = network.clone();
+    let bridge = network.bridge.get_or_insert_default();
+    bridge.name = Some(BridgeName::Fixed(lowered.bridge.clone()));
+    if network.mac.is_none() {
+        network.mac = lowered.desired.iter().find_map(|resource| match resource {
+            Resource::Link(link) if link.name == lowered.bridge => link.mac,
+            _ => None,
+        });
+    }
+    File { path: stored_at(directory), contents: Some(network.to_string()), mode: 0o600 }
+}
+
+/// Bytes for what a definition leaves to chance. They follow from the network's name and UUID (FNV-1a), so that a
+/// plan shows what start does, and guests find the same bridge after a restart.
+fn random(network: &Network) -> [u8; 3] {
+    let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
+    let hash = identity
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let [first, second, third, ..] = hash.to_be_bytes();
+    [first, second, third]
 }

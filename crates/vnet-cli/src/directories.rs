@@ -47,6 +47,21 @@ impl Directories {
     pub(crate) fn network(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
         Ok(self.state()?.join(name.file_name()))
     }
+
+    /// The file that defines a network of this name.
+    pub(crate) fn definition(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
+        let config = match &self.config_dir {
+            Some(directory) => directory.clone(),
+            None if Uid::effective().is_root() => PathBuf::from("/etc/vnet"),
+            None => match directory("XDG_CONFIG_HOME") {
+                Ok(directory) => directory.join("vnet"),
+                Err(_) => {
+                    directory("HOME").context("no folder for definitions: give --config-dir")?.join(".config/vnet")
+                }
+            },
+        };
+        Ok(config.join("networks").join(format!("{}.xml", name.file_name())))
+    }
 }
 
 fn directory(variable: &str) -> anyhow::Result<PathBuf> {

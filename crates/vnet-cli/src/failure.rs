@@ -29,14 +29,23 @@ fn text(error: &anyhow::Error) -> String {
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    let is_denied = |cause: &(dyn Error + 'static)| {
-        let io = cause.downcast_ref::<io::Error>().map(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        let netlink = cause.downcast_ref::<vnet_netlink::Error>().map(vnet_netlink::Error::is_permission_denied);
-        let netfilter = cause.downcast_ref::<vnet_netlink::Refused>().map(vnet_netlink::Refused::is_permission_denied);
-        [io, netlink, netfilter].contains(&Some(true))
-    };
     error.chain().any(is_denied).then_some(
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
          `vnet try` needs no privilege",
     )
+}
+
+fn is_denied(cause: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return error.kind() == io::ErrorKind::PermissionDenied;
+    }
+    if let Some(refused) = cause.downcast_ref::<vnet_netlink::Refused>() {
+        return refused.is_permission_denied();
+    }
+    // A step's cause is boxed, and a netlink error is shown as if it were the host's own.
+    let boxed = cause.downcast_ref::<Box<vnet_host::Error>>().map(AsRef::as_ref);
+    match boxed.or_else(|| cause.downcast_ref()) {
+        Some(vnet_host::Error::Netlink(error)) => error.is_permission_denied(),
+        _ => false,
+    }
 }

@@ -4,13 +4,20 @@
 //! to stdout, diagnostics to stderr.
 
 mod args;
+mod changes;
 mod command;
 mod definition;
 mod diagnostic;
 mod directories;
 mod document;
 mod failure;
+mod host;
+mod lab;
 mod output;
+mod report;
+mod table;
+mod time;
+mod try_network;
 
 use std::process::ExitCode;
 

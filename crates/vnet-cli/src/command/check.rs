@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use vnet_types::Inventory;
 use vnet_xml::Severity;
 
 use crate::diagnostic::{Checked, DiagnosticJson, Log, diagnostics, human};
+use crate::directories::Directories;
 use crate::document::{Document, files};
 use crate::failure;
+use crate::host::Here;
 use crate::output::{Answer, note, print, print_json};
 
 /// Say everything that is wrong with definitions, and where
 ///
-/// Exit code 1 when there is an error.
+/// Looks at the definitions alone; with --against-host at what this host has too: routes, addresses and interfaces that
+/// would be in the way. Exit code 1 when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
@@ -24,6 +28,9 @@ pub(crate) struct Args {
     /// Warnings are errors
     #[arg(long)]
     strict: bool,
+    /// Check against this host as well
+    #[arg(long)]
+    against_host: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -54,13 +61,14 @@ struct FileReport {
 
 impl Args {
     /// Checks and reports.
-    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let inventory = if self.against_host { Some(Here::open(directories)?.inventory()?) } else { None };
         let mut report = Report { files: Vec::new(), errors: 0, warnings: 0 };
         let mut log = Log::new();
         let mut unread = Vec::new();
         let files = files(&self.paths)?;
         for file in &files {
-            let checked = match self.check(file) {
+            let checked = match self.check(file, inventory.as_ref()) {
                 Ok(checked) => checked,
                 Err(error) => {
                     unread.push(error);
@@ -91,8 +99,11 @@ impl Args {
         }
     }
 
-    fn check(&self, file: &Path) -> anyhow::Result<Checked> {
+    fn check(&self, file: &Path, inventory: Option<&Inventory>) -> anyhow::Result<Checked> {
         let mut checked = Checked::new(Document::read(file)?);
+        if let Some(inventory) = inventory {
+            checked.against(inventory);
+        }
         if self.strict {
             checked.be_strict();
         }

@@ -115,7 +115,10 @@ impl Client {
         }
         let association = option(all, IA_NA).and_then(|value| value.get(IA_FIXED..));
         let address = association.and_then(|options| option(options, IA_ADDRESS)).and_then(|value| value.first_chunk());
-        Some(Answer { server: option(all, SERVER_ID)?.to_vec(), address: address.map(|octets: &[u8; 16]| (*octets).into()) })
+        Some(Answer {
+            server: option(all, SERVER_ID)?.to_vec(),
+            address: address.map(|octets: &[u8; 16]| (*octets).into()),
+        })
     }
 }
 
@@ -192,6 +195,8 @@ mod tests {
     #[test]
     fn cut_anywhere_it_is_no_panic() {
         let whole = advertise("2001:db8::10");
-        (0..whole.len()).for_each(|length| drop(client().read(&whole[..length], ADVERTISE)));
+        (0..whole.len()).for_each(|length| {
+            let _ = client().read(&whole[..length], ADVERTISE);
+        });
     }
 }

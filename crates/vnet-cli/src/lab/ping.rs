@@ -32,7 +32,9 @@ pub(crate) fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
 
 /// Is it the network that says no, rather than our own kernel that cannot?
 pub(crate) fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut, WouldBlock};
+    use io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut, WouldBlock,
+    };
     matches!(
         error.kind(),
         ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut | WouldBlock

@@ -88,7 +88,8 @@ impl<'a> Inhabited<'a> {
     pub(crate) fn notes(&self) -> Vec<String> {
         let network = self.network;
         let (reservations, routes) = promises::left_out(network);
-        let has = |is: fn(&vnet_xml::network::Dhcp) -> bool| network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).any(is);
+        let has =
+            |is: fn(&vnet_xml::network::Dhcp) -> bool| network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).any(is);
         let with_stp = network.bridge.as_ref().is_none_or(|bridge| bridge.stp != Some(false));
         let pinged = promises::may_collide(network, &self.guests);
         let notes = [
@@ -98,7 +99,7 @@ impl<'a> Inhabited<'a> {
                 "dnsmasq offers addresses at once: it would ping each for 3 s".to_owned(),
             ),
             (reservations > 0, format!("{reservations} more reservations were not tried")),
-            (routes > 0, "the default route was not tried: the imagined host has its own".to_owned()),
+            (routes > 0, format!("{routes} routes were not tried: the host prefers another one to the same place")),
             (has(|dhcp| dhcp.bootp.is_some()), "booting over the network was not tried".to_owned()),
             (!self.has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
         ];
@@ -108,7 +109,8 @@ impl<'a> Inhabited<'a> {
     /// Judges whether guests of this network reach those of another one, as they may or may not.
     pub(crate) fn judge_crossing(&self, to: &Self) -> anyhow::Result<Option<Judgement>> {
         let families = promises::families(self.network);
-        let common = families.into_iter().find_map(|family| {
+        let theirs = promises::families(to.network);
+        let common = families.into_iter().filter(|family| theirs.contains(family)).find_map(|family| {
             self.address(0, family)?;
             Some((family, to.address(0, family)?))
         });
@@ -118,8 +120,8 @@ impl<'a> Inhabited<'a> {
         Ok(Some(Judgement {
             subject: Subject::OtherNetwork,
             promise: match allowed {
-                true => format!("guests reach network {}", to.network.name),
-                false => format!("no way to network {}", to.network.name),
+                true => format!("guests of {} reach those of {}", self.network.name, to.network.name),
+                false => format!("guests of {} have no way to those of {}", self.network.name, to.network.name),
             },
             verdict: Verdict::when(matches!(outcome, Outcome::SeenAs(_)) == allowed),
             seen: outcome.to_string(),
@@ -141,6 +143,9 @@ impl<'a> Inhabited<'a> {
                 Ok(Seen(Verdict::when(echoes), if echoes { "echo" } else { "no echo" }.to_owned()))
             }),
             Promise::Answer { question, record } => self.see_answer(question, |records| records.contains(record)),
+            Promise::Reverse { ip, names } => self.see_answer(&Question::pointer(*ip), |records| {
+                records.iter().any(|record| matches!(record, Record::Name(name) if names.contains(name)))
+            }),
             Promise::OwnName { family } => self.with_address(0, *family, |own| {
                 let question = Question::address(&self.guests[0].name, own);
                 self.see_answer(&question, |records| records.contains(&Record::Address(own)))
@@ -279,12 +284,7 @@ fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> anyhow::Result
     Ok(Some(lease.address.into()))
 }
 
-fn lease6(
-    network: &Network,
-    guest: &Guest,
-    station: &Station,
-    deadline: Instant,
-) -> anyhow::Result<Option<IpAddr>> {
+fn lease6(network: &Network, guest: &Guest, station: &Station, deadline: Instant) -> anyhow::Result<Option<IpAddr>> {
     let client = dhcp6::Client::new(guest.mac, guest.name.clone());
     let client = match &guest.duid {
         Some(id) => client.with_duid(id).with_context(|| format!("`{id}` is no DUID"))?,

@@ -16,7 +16,9 @@ use crate::output::{Answer, Format};
 #[derive(Debug, thiserror::Error)]
 enum Unavailable {
     /// A switch of this kernel forbids them.
-    #[error("`{switch}` is {value} here, so that users cannot have namespaces of their own; as root: sysctl -w {remedy}")]
+    #[error(
+        "`{switch}` is {value} here, so that users cannot have namespaces of their own; as root: sysctl -w {remedy}"
+    )]
     Switch { switch: &'static str, value: String, remedy: &'static str },
     /// Nothing says why; most likely a container.
     #[error("this system gives users no namespaces of their own (a container may forbid unshare(2))")]

@@ -3,7 +3,7 @@
 //! The promises are those of libvirt's documentation of `<network>`, and its firewall's where that says nothing.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, PortRange};
@@ -53,6 +53,8 @@ pub(crate) enum Promise {
     Gateway { guest: usize, ip: IpAddr },
     /// The name server knows an answer.
     Answer { question: Question, record: Record },
+    /// The name server knows an address by one of these names.
+    Reverse { ip: IpAddr, names: Vec<String> },
     /// The name server knows the first guest by the name that it gave to DHCP.
     OwnName { family: Family },
     /// A question goes to one of these servers; to the host's own where there are none.
@@ -126,8 +128,8 @@ pub(crate) fn guests(network: &Network) -> Vec<Guest> {
             behind: Vec::new(),
         });
     }
-    for route in network.routes.iter().filter(|route| is_judged(route)) {
-        let Some((behind, net)) = behind(route).zip(subnet_of(network, route.gateway)) else { continue };
+    for route in &network.routes {
+        let Some((behind, net)) = behind(network, route).zip(subnet_of(network, route.gateway)) else { continue };
         let address = IpNet::new(route.gateway, net.prefix_len()).expect("a prefix of the same family");
         let address = Addressing::Configured(address);
         match guests.iter_mut().find(|guest| guest.addresses.contains(&address)) {
@@ -165,8 +167,8 @@ pub(crate) fn promises(network: &Network, guests: &[Guest]) -> Vec<Promise> {
             Some(translated) => [Promise::Out(family, translated), Promise::NoWayIn(family)],
         });
     }
-    promises.extend(network.routes.iter().filter(|route| is_judged(route)).filter_map(|route| {
-        let (behind, destination) = (behind(route)?, route.net()?);
+    promises.extend(network.routes.iter().filter_map(|route| {
+        let (behind, destination) = (behind(network, route)?, route.net()?);
         Some(Promise::Route { behind, destination, gateway: route.gateway })
     }));
     promises
@@ -203,7 +205,7 @@ pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
 
 /// How many of its reservations and routes are left out of the trial.
 pub(crate) fn left_out(network: &Network) -> (usize, usize) {
-    let routes = network.routes.iter().filter(|route| !is_judged(route)).count();
+    let routes = network.routes.iter().filter(|route| behind(network, route).is_none()).count();
     (reservations(network).count().saturating_sub(MOST_RESERVATIONS), routes)
 }
 
@@ -239,9 +241,7 @@ fn way_out(network: &Network, family: Family) -> Option<Source> {
         ForwardMode::None => None,
         ForwardMode::Nat if translates => Some(Source::Translated {
             addresses: nat.and_then(|nat| nat.addresses).filter(|_| family == Family::Ipv4),
-            ports: nat
-                .and_then(|nat| nat.ports)
-                .unwrap_or_else(|| PortRange::new(1024, u16::MAX).expect("in order")),
+            ports: nat.and_then(|nat| nat.ports).unwrap_or_else(|| PortRange::new(1024, u16::MAX).expect("in order")),
         }),
         ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Some(Source::Own),
     }
@@ -249,7 +249,8 @@ fn way_out(network: &Network, family: Family) -> Option<Source> {
 
 fn guest(network: &Network, name: String, at: usize) -> Guest {
     let taken = |mac: &MacAddr| {
-        network.mac == Some(*mac) || reservations(network).any(|host| host.mac.as_ref().is_some_and(|it| it.get() == *mac))
+        network.mac == Some(*mac)
+            || reservations(network).any(|host| host.mac.as_ref().is_some_and(|it| it.get() == *mac))
     };
     // Not QEMU's own range: nobody reserves an address for these by chance.
     let mac = (0..=u8::MAX)
@@ -307,14 +308,28 @@ fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
     network.ips.iter().filter_map(Ip::net).find(|net| net.contains(&address))
 }
 
-/// A default route is left alone: the imagined host has its own.
-fn is_judged(route: &Route) -> bool {
-    route.net().is_some_and(|net| net.prefix_len() > 0)
-}
-
-/// An address beyond a route's gateway.
-fn behind(route: &Route) -> Option<IpAddr> {
-    route.net()?.hosts().next()
+/// An address that the host reaches by a route and by no other one. `None` where it has a better one to all of them:
+/// the default route of the imagined host is its own.
+fn behind(network: &Network, route: &Route) -> Option<IpAddr> {
+    let net = route.net().filter(|net| net.prefix_len() > 0)?;
+    let metric = |route: &Route| route.metric.unwrap_or(1);
+    let others = || network.routes.iter().filter_map(|other| Some((other.net()?, metric(other))));
+    let subnets = network.ips.iter().filter_map(Ip::net).map(|subnet| (subnet.trunc(), 0));
+    let better: Vec<IpNet> = others()
+        .chain(subnets)
+        .filter(|(other, their_metric)| {
+            let (ours, theirs) = ((net.prefix_len(), metric(route)), (other.prefix_len(), *their_metric));
+            net.contains(other) && (theirs.0 > ours.0 || theirs.0 == ours.0 && theirs.1 < ours.1)
+        })
+        .map(|(other, _)| other)
+        .collect();
+    let ends = [net.hosts().nth(1), net.hosts().next(), net.hosts().next_back()];
+    let after = better.iter().map(|other| match other.broadcast() {
+        IpAddr::V4(last) => IpAddr::from(Ipv4Addr::from_bits(last.to_bits().wrapping_add(1))),
+        IpAddr::V6(last) => IpAddr::from(Ipv6Addr::from_bits(last.to_bits().wrapping_add(1))),
+    });
+    let is_ours = |address: &IpAddr| net.contains(address) && !better.iter().any(|other| other.contains(address));
+    ends.into_iter().flatten().chain(after).find(is_ours)
 }
 
 fn names(network: &Network) -> Vec<Promise> {
@@ -326,6 +341,11 @@ fn names(network: &Network) -> Vec<Promise> {
             let question = Question::address(name, host.ip);
             promises.push(Promise::Answer { question, record: Record::Address(host.ip) });
         }
+        let full = |name: &String| match &domain {
+            Some(domain) if !name.contains('.') => format!("{name}.{domain}"),
+            _ => name.clone(),
+        };
+        promises.push(Promise::Reverse { ip: host.ip, names: host.hostnames.iter().map(full).collect() });
     }
     for srv in &dns.srvs {
         let domain = srv.domain.clone().or_else(|| domain.clone()).map_or(String::new(), |domain| format!(".{domain}"));
@@ -382,7 +402,7 @@ impl Promise {
                 Addressing::Advertised(_) | Addressing::Configured(_) => Subject::Autoconfiguration,
             },
             Self::Gateway { .. } => Subject::Gateway,
-            Self::Answer { .. } => Subject::Dns,
+            Self::Answer { .. } | Self::Reverse { .. } => Subject::Dns,
             Self::OwnName { .. } => Subject::OwnName,
             Self::Forwarded { .. } => Subject::DnsForwarding,
             Self::BetweenGuests(_) => Subject::GuestToGuest,
@@ -414,6 +434,7 @@ impl Promise {
             }
             Self::Gateway { ip, .. } => format!("the gateway {ip} echoes"),
             Self::Answer { question, record } => format!("DNS: {question} is {record}"),
+            Self::Reverse { ip, names } => format!("DNS: {ip} is called {}", names.join(" or ")),
             Self::OwnName { family } => format!("DNS: {} is known by its {} address", guests[0].name, word(family)),
             Self::Forwarded { servers, domain } => {
                 let what = domain.as_ref().map_or("other names".to_owned(), |domain| format!("names in {domain}"));
@@ -442,5 +463,126 @@ fn who(guest: &Guest, ip: IpAddr) -> String {
         Some(duid) if ip.is_ipv6() => format!("DUID {duid}"),
         _ if ip.is_ipv6() => guest.name.clone(),
         _ => format!("{} ({})", guest.name, guest.mac),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vnet_xml::network::{Forwarder, Nat};
+
+    fn network(forward: Option<ForwardMode>, device: Option<&str>) -> Network {
+        let mut network = Network::new("n");
+        network.ips.push(Ip::new("192.168.122.1/24".parse().unwrap()));
+        network.forward = forward.map(|mode| {
+            let mut forward = Forward::new(mode);
+            forward.interfaces.extend(device.map(|device| device.parse().unwrap()));
+            forward
+        });
+        network
+    }
+
+    fn subjects(network: &Network) -> Vec<Subject> {
+        let guests = guests(network);
+        promises(network, &guests).iter().map(|promise| promise.subject(&guests)).collect()
+    }
+
+    #[test]
+    fn each_mode_promises_its_ways() {
+        use Subject::{DnsForwarding, Gateway, GuestToGuest, In, NoWayIn, NoWayOut, Out};
+        let cases = [
+            (None, vec![Gateway, GuestToGuest, NoWayOut, NoWayIn]),
+            (Some(ForwardMode::Nat), vec![Gateway, DnsForwarding, GuestToGuest, Out, NoWayIn]),
+            (Some(ForwardMode::Route), vec![Gateway, DnsForwarding, GuestToGuest, Out, In]),
+            (Some(ForwardMode::Open), vec![Gateway, DnsForwarding, GuestToGuest, Out, In]),
+        ];
+        for (mode, expected) in cases {
+            assert_eq!(subjects(&network(mode, None)), expected, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6_is_routed_unless_it_is_translated() {
+        let mut network = network(Some(ForwardMode::Nat), None);
+        network.ips = vec![Ip::new("fd00::1/64".parse().unwrap())];
+        assert_eq!(way_out(&network, Family::Ipv6), Some(Source::Own));
+        let mut nat = Nat::default();
+        nat.ipv6 = Some(true);
+        network.forward.as_mut().unwrap().nat = Some(nat);
+        assert!(matches!(way_out(&network, Family::Ipv6), Some(Source::Translated { addresses: None, .. })));
+    }
+
+    #[test]
+    fn networks_are_crossed_where_libvirt_lets_one() {
+        use ForwardMode::{Nat, Open, Route};
+        let modes = [None, Some(Nat), Some(Route), Some(Open)];
+        // From the row to the column.
+        let expected = [
+            [false, false, false, false],
+            [false, false, true, true],
+            [false, false, true, true],
+            [false, false, true, true],
+        ];
+        for (from, row) in modes.into_iter().zip(expected) {
+            for (to, expected) in modes.into_iter().zip(row) {
+                let crosses = may_cross(&network(from, None), &network(to, None), Family::Ipv4);
+                assert_eq!(crosses, expected, "{from:?} to {to:?}");
+            }
+        }
+        let behind_device = network(Some(Route), Some("eth0"));
+        assert!(!may_cross(&network(Some(Route), None), &behind_device, Family::Ipv4));
+    }
+
+    #[test]
+    fn reservations_and_gateways_get_guests_of_their_own() {
+        let mut network = network(None, None);
+        let mut dhcp = Dhcp::default();
+        let mut host = DhcpHost::new("192.168.122.9".parse().unwrap());
+        host.mac = "52:54:00:00:00:09".parse().ok();
+        dhcp.hosts.push(host);
+        network.ips[0].dhcp = Some(dhcp);
+        let gateway: IpAddr = "192.168.122.254".parse().unwrap();
+        for destination in ["10.0.0.0/8", "10.0.0.0/24"] {
+            network.routes.push(Route::new(destination.parse().unwrap(), gateway));
+        }
+        let guests = guests(&network);
+        let addresses = |guest: &Guest| guest.addresses.clone();
+        let configured = |net: &str| vec![Addressing::Configured(net.parse().unwrap())];
+        assert_eq!(addresses(&guests[0]), configured("192.168.122.253/24"));
+        assert_eq!(addresses(&guests[1]), configured("192.168.122.252/24"));
+        assert_eq!(addresses(&guests[2]), [Addressing::Reserved("192.168.122.9".parse().unwrap())]);
+        assert_eq!(guests[2].mac.to_string(), "52:54:00:00:00:09");
+        assert_eq!(addresses(&guests[3]), configured("192.168.122.254/24"));
+        let behind: Vec<_> = guests[3].behind.iter().map(ToString::to_string).collect();
+        assert_eq!(behind, ["10.255.255.254", "10.0.0.2"]);
+    }
+
+    #[test]
+    fn a_route_with_a_better_one_is_left_out() {
+        let mut network = network(None, None);
+        for metric in [1, 7] {
+            let mut route = Route::new("10.0.0.0/8".parse().unwrap(), "192.168.122.2".parse().unwrap());
+            route.metric = Some(metric);
+            network.routes.push(route);
+        }
+        network.routes.push(Route::new("0.0.0.0/0".parse().unwrap(), "192.168.122.2".parse().unwrap()));
+        assert_eq!(left_out(&network), (0, 2));
+    }
+
+    #[test]
+    fn forwarders_are_asked_for_their_domain() {
+        let mut network = network(None, None);
+        let forwarder = |domain: Option<&str>, addr: Option<&str>| {
+            let mut forwarder = Forwarder::default();
+            forwarder.domain = domain.map(str::to_owned);
+            forwarder.addr = addr.map(|addr| addr.parse().unwrap());
+            forwarder
+        };
+        let forwarders = [forwarder(Some("a.example"), Some("8.8.4.4")), forwarder(None, Some("8.8.8.8"))];
+        network.dns = Some(vnet_xml::network::Dns::default());
+        network.dns.as_mut().unwrap().forwarders = forwarders.to_vec();
+        let texts: Vec<_> = names(&network).iter().map(|promise| promise.text(&[])).collect();
+        let expected = ["DNS: names in a.example are asked of 8.8.4.4", "DNS: other names are asked of 8.8.8.8"];
+        assert_eq!(texts, expected);
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Ch
     if !may_collide(network, guests) {
         offer_at_once(&mut lowered.desired, &choices.directory);
     }
-    here.start(&lowered).with_context(|| format!("network `{}` does not start", network.name))?;
+    here.start(&lowered, network.uuid).with_context(|| format!("network `{}` does not start", network.name))?;
     Ok(Started::On(lowered.bridge))
 }
 

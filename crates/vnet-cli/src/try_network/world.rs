@@ -94,14 +94,13 @@ impl World {
     pub(crate) fn announce(&self, network: &Network) -> anyhow::Result<()> {
         let uplink = self.uplink(network);
         let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref());
-        let translated = nat.and_then(|nat| nat.addresses).into_iter().flat_map(|range| {
-            match (range.start(), range.end()) {
+        let translated =
+            nat.and_then(|nat| nat.addresses).into_iter().flat_map(|range| match (range.start(), range.end()) {
                 (IpAddr::V4(start), IpAddr::V4(end)) => {
                     ipnet::Ipv4Subnets::new(start, end, 0).map(IpNet::V4).collect::<Vec<_>>()
                 }
                 _ => Vec::new(),
-            }
-        });
+            });
         for destination in network.ips.iter().filter_map(|ip| ip.net()).map(|net| net.trunc()).chain(translated) {
             let gateway = uplink.host(Family::of(destination.addr()));
             add_route(self.outside.netlink(), &uplink.name, destination, gateway)?;
@@ -189,8 +188,7 @@ impl World {
         let missing = || format!("the far end {far} of a cable is gone");
         self.host.move_link(self.host.netlink().link(far)?.with_context(missing)?.index, to)?;
         let found = to.netlink().link(far)?.with_context(missing)?;
-        let wanted =
-            Link { name: name.clone(), mac: mac.or(found.link.mac), up: true, ..found.link.clone() };
+        let wanted = Link { name: name.clone(), mac: mac.or(found.link.mac), up: true, ..found.link.clone() };
         to.netlink().set_link(found.index, &found.link, &wanted)?;
         Ok(found.index)
     }
@@ -267,7 +265,8 @@ impl Station {
     pub(crate) fn advertised(&self, net: IpNet, deadline: Instant) -> anyhow::Result<Option<IpAddr>> {
         loop {
             let addresses = self.namespace.netlink().addresses()?;
-            let found = addresses.into_iter().find(|(device, it)| *device == self.device && net.contains(&it.net.addr()));
+            let found =
+                addresses.into_iter().find(|(device, it)| *device == self.device && net.contains(&it.net.addr()));
             match found {
                 Some((_, address)) => return Ok(Some(address.net.addr())),
                 None if Instant::now() > deadline => return Ok(None),

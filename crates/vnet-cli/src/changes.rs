@@ -1,0 +1,67 @@
+//! Lists of changes, in the words of ip(8) and nft(8).
+
+use serde::Serialize;
+use vnet_plan::Change;
+
+use crate::output::plain;
+
+/// One change, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChangeJson {
+    /// What it is about, in words.
+    key: String,
+    /// The lines that people see.
+    text: Vec<String>,
+    effect_on_guests: Option<&'static str>,
+    #[serde(flatten)]
+    change: Change,
+}
+
+/// Changes for programs.
+pub(crate) fn changes(changes: &[Change]) -> Vec<ChangeJson> {
+    let shown = changes.iter().map(|change| ChangeJson {
+        key: change.key().to_string(),
+        text: change.to_string().lines().map(str::to_owned).collect(),
+        effect_on_guests: change.effect_on_guests(),
+        change: change.clone(),
+    });
+    shown.collect()
+}
+
+/// Changes for people: `+` comes, `-` goes, `~` becomes different; then what it means for guests that run.
+pub(crate) fn human(changes: &[Change]) -> String {
+    let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    let mut text: String = texts.iter().flat_map(|text| text.lines()).map(line).collect();
+    let mut effects: Vec<&str> = Vec::new();
+    for effect in changes.iter().filter_map(Change::effect_on_guests) {
+        if !effects.contains(&effect) {
+            effects.push(effect);
+        }
+    }
+    if !effects.is_empty() {
+        text.push_str("\nfor guests that run:\n");
+        text.extend(effects.into_iter().map(|effect| format!("  {effect}\n")));
+    }
+    text
+}
+
+/// Changes that were made, a line for each.
+pub(crate) fn brief(changes: &[Change]) -> String {
+    let mark = |change: &Change| match change {
+        Change::Create { .. } => '+',
+        Change::Update { .. } => '~',
+        Change::Delete { .. } => '-',
+    };
+    changes.iter().map(|change| line(&format!("{} {}", mark(change), change.key()))).collect()
+}
+
+fn line(line: &str) -> String {
+    let colour = match line.trim_start().chars().next() {
+        Some('+') => "\x1b[32m",
+        Some('-') => "\x1b[31m",
+        Some('~') => "\x1b[33m",
+        _ => "",
+    };
+    let reset = if colour.is_empty() { "" } else { "\x1b[0m" };
+    format!("{colour}{}{reset}\n", plain(line))
+}

@@ -1,0 +1,49 @@
+//! `vnet list`: the networks that run.
+
+use serde::Serialize;
+
+use crate::directories::Directories;
+use crate::host::{Here, State};
+use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::table::table;
+
+/// List the networks that run
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct Report {
+    networks: Vec<Network>,
+}
+
+#[derive(Serialize)]
+struct Network {
+    network: String,
+    state: State,
+    bridge: String,
+}
+
+impl Args {
+    /// Lists them.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let here = Here::open(directories)?;
+        let mut networks = Vec::new();
+        for running in here.all()? {
+            let (state, _) = here.state(&running)?;
+            networks.push(Network { network: running.name.to_string(), state, bridge: running.bridge.to_string() });
+        }
+        match self.format.format {
+            Format::Json => print_json(&Report { networks })?,
+            Format::Human => {
+                let row = |network: &Network| {
+                    [network.network.clone(), network.state.words().to_owned(), network.bridge.clone()]
+                };
+                print(table(["Name", "State", "Bridge"], &networks.iter().map(row).collect::<Vec<_>>()))?;
+            }
+        }
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,142 @@
+//! `vnet status [NAME]`: how networks are.
+
+use std::fs;
+
+use serde::Serialize;
+use vnet_firewall::Counts;
+use vnet_plan::{Change, Files, Resource};
+
+use super::leases;
+use crate::changes::{ChangeJson, brief, changes};
+use crate::definition::network_name;
+use crate::directories::Directories;
+use crate::host::{Here, Running, State};
+use crate::output::{Answer, Format, FormatOption, plain, print, print_json};
+
+/// Show how a network is, or all that run: in sync or drifted, its bridge, addresses, dnsmasq, leases, what its rules
+/// have counted
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The network's name
+    #[arg(value_name = "NAME")]
+    network: Option<String>,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct Report {
+    networks: Vec<Status>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    network: String,
+    state: State,
+    bridge: String,
+    addresses: Vec<String>,
+    routes: Vec<String>,
+    /// dnsmasq's process number.
+    dnsmasq: Option<i32>,
+    /// `None` where dnsmasq is not wanted.
+    leases: Option<usize>,
+    rules: Vec<Counted>,
+    changes: Vec<ChangeJson>,
+    #[serde(skip)]
+    drift: Vec<Change>,
+}
+
+/// A rule and what it has counted.
+#[derive(Serialize)]
+struct Counted {
+    chain: String,
+    rule: String,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Args {
+    /// Looks and tells.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let here = Here::open(directories)?;
+        let wanted = match &self.network {
+            None => here.all()?,
+            Some(name) => {
+                let name = network_name(name)?;
+                match here.running(&name)? {
+                    Some(running) => vec![running],
+                    None => return Here::refuse_absent(&name),
+                }
+            }
+        };
+        let networks = wanted.iter().map(|running| Status::look(running, &here)).collect::<anyhow::Result<Vec<_>>>()?;
+        match self.format.format {
+            Format::Json => print_json(&Report { networks })?,
+            Format::Human if networks.is_empty() => print("no network runs\n")?,
+            Format::Human => print(networks.iter().map(Status::human).collect::<Vec<_>>().join("\n"))?,
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+impl Status {
+    fn look(running: &Running, here: &Here) -> anyhow::Result<Self> {
+        let (state, drift) = here.state(running)?;
+        let mut addresses = Vec::new();
+        let mut routes = Vec::new();
+        let mut dnsmasq_wanted = false;
+        for resource in running.desired.iter() {
+            match resource {
+                Resource::Address { address, .. } => addresses.push(address.net.to_string()),
+                Resource::Route(route) => routes.push(route.to_string()),
+                Resource::Process(_) => dnsmasq_wanted = true,
+                _ => {}
+            }
+        }
+        let directory = here.directories.network(&running.name)?;
+        let is_down = drift.iter().any(|change| matches!(change, Change::Create { to: Resource::Process(_) }));
+        let pid = fs::read_to_string(Files::new(&directory).pid_file).ok().and_then(|pid| pid.trim().parse().ok());
+        let leases = if dnsmasq_wanted { Some(leases::current(&directory)?.len()) } else { None };
+        let rules = here.counts(&running.name)?.into_iter().map(|(chain, rule, counts)| Counted {
+            chain,
+            rule: rule.comment.clone().unwrap_or_else(|| rule.to_string()),
+            counts,
+        });
+        Ok(Self {
+            network: running.name.to_string(),
+            state,
+            bridge: running.bridge.to_string(),
+            addresses,
+            routes,
+            dnsmasq: pid.filter(|_| dnsmasq_wanted && !is_down),
+            leases,
+            rules: rules.collect(),
+            changes: changes(&drift),
+            drift,
+        })
+    }
+
+    fn human(&self) -> String {
+        let mut text = format!("{}: {}\n", plain(&self.network), self.state.words());
+        let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:10} {value}\n"));
+        line("bridge", &self.bridge);
+        for address in &self.addresses {
+            line("address", address);
+        }
+        for route in &self.routes {
+            line("route", route);
+        }
+        if let Some(leases) = self.leases {
+            line("dnsmasq", &self.dnsmasq.map_or_else(|| "does not run".to_owned(), |pid| format!("process {pid}")));
+            line("leases", &leases.to_string());
+        }
+        for rule in &self.rules {
+            line("packets", &format!("{:>10}  {}", rule.counts.packets, plain(&rule.rule)));
+        }
+        if !self.drift.is_empty() {
+            text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
+            text.extend(brief(&self.drift).lines().map(|change| format!("    {change}\n")));
+        }
+        text
+    }
+}

@@ -1,0 +1,42 @@
+//! `vnet stop NAME`: takes a network away.
+
+use serde::Serialize;
+
+use crate::changes::{ChangeJson, brief, changes};
+use crate::definition::network_name;
+use crate::directories::Directories;
+use crate::host::Here;
+use crate::output::{Answer, Format, FormatOption, print, print_json};
+
+/// Take a network away: everything that start made, and nothing else
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The network's name
+    #[arg(value_name = "NAME")]
+    network: String,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct Report {
+    network: String,
+    changes: Vec<ChangeJson>,
+}
+
+impl Args {
+    /// Stops and tells.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let here = Here::open(directories)?;
+        let name = network_name(&self.network)?;
+        if here.running(&name)?.is_none() {
+            return Here::refuse_absent(&name);
+        }
+        let made = here.stop(&name)?;
+        match self.format.format {
+            Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) })?,
+            Format::Human => print(format!("{}network {name} stopped\n", brief(&made)))?,
+        }
+        Ok(Answer::Yes)
+    }
+}

@@ -1,0 +1,163 @@
+//! This host, as the commands see it.
+
+use anyhow::{Context, anyhow};
+use serde::Serialize;
+use vnet_firewall::{Counts, Rule, Table};
+use vnet_host::{Header, LinuxHost, Receipt, Store};
+use vnet_netlink::{Netfilter, Netlink};
+use vnet_plan::{Change, HostState, Lowered, Resource};
+use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid};
+
+use crate::definition::refuse;
+use crate::directories::Directories;
+use crate::output::Answer;
+
+/// This host and the state that vnet keeps of it.
+pub(crate) struct Here {
+    pub(crate) directories: Directories,
+    host: LinuxHost,
+    store: Store,
+}
+
+/// A network that runs.
+pub(crate) struct Running {
+    pub(crate) name: NetworkName,
+    pub(crate) bridge: InterfaceName,
+    /// The bridge's MAC address.
+    pub(crate) mac: Option<MacAddr>,
+    /// What was made for it.
+    pub(crate) desired: HostState,
+    /// Did its last start, stop or change not come to its end?
+    pub(crate) interrupted: bool,
+}
+
+/// How a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    /// As it was made.
+    InSync,
+    /// Something is not as it was made.
+    Drifted,
+    /// A start, stop or change did not come to its end.
+    Interrupted,
+}
+
+impl State {
+    /// For people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::InSync => "in sync",
+            Self::Drifted => "drifted",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Here {
+    /// Opens the host in whose network namespace this process is.
+    pub(crate) fn open(directories: &Directories) -> anyhow::Result<Self> {
+        let store = Store::new(directories.state()?);
+        Ok(Self { directories: directories.clone(), host: LinuxHost::open()?, store })
+    }
+
+    /// What the host has.
+    pub(crate) fn inventory(&self) -> anyhow::Result<Inventory> {
+        Ok(vnet_host::inventory(&self.host, &self.store)?)
+    }
+
+    /// The network of a name, where it runs.
+    pub(crate) fn running(&self, name: &NetworkName) -> anyhow::Result<Option<Running>> {
+        Ok(self.store.receipt(name)?.map(Running::from))
+    }
+
+    /// All networks that run.
+    pub(crate) fn all(&self) -> anyhow::Result<Vec<Running>> {
+        Ok(self.store.receipts()?.into_iter().map(Running::from).collect())
+    }
+
+    /// What start or apply would change.
+    pub(crate) fn plan(&self, lowered: &Lowered) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::plan(&self.host, &self.store, &lowered.name, &lowered.desired)?)
+    }
+
+    /// Brings a network up.
+    pub(crate) fn start(mut self, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::start(&mut self.host, &self.store, header(lowered, uuid)?, &lowered.desired)?)
+    }
+
+    /// Changes, repairs or brings up a network.
+    pub(crate) fn apply(mut self, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::apply(&mut self.host, &self.store, header(lowered, uuid)?, &lowered.desired)?)
+    }
+
+    /// Takes a network away.
+    pub(crate) fn stop(mut self, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::stop(&mut self.host, &self.store, name, LinuxHost::namespace()?)?)
+    }
+
+    /// What would repair a network.
+    pub(crate) fn drift(&self, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::drift(&self.host, &self.store, name)?)
+    }
+
+    /// What the host has apart from a network of this name: what that network must get along with.
+    pub(crate) fn inventory_beside(&self, network: &str) -> anyhow::Result<Inventory> {
+        let mut inventory = self.inventory()?;
+        let own = inventory.networks.iter().position(|known| known.name.as_str() == network);
+        if let Some(own) = own.map(|at| inventory.networks.remove(at).bridge) {
+            inventory.links.retain(|link| link.name != own);
+            inventory.addresses.retain(|(link, _)| *link != own);
+            inventory.routes.retain(|route| route.link != own);
+        }
+        Ok(inventory)
+    }
+
+    /// How a network is, and what would repair it.
+    pub(crate) fn state(&self, running: &Running) -> anyhow::Result<(State, Vec<Change>)> {
+        let drift = self.drift(&running.name)?;
+        let state = match (running.interrupted, drift.is_empty()) {
+            (true, _) => State::Interrupted,
+            (false, true) => State::InSync,
+            (false, false) => State::Drifted,
+        };
+        Ok((state, drift))
+    }
+
+    /// What the rules of a network have counted, by chain.
+    pub(crate) fn counts(&self, network: &NetworkName) -> anyhow::Result<Vec<(String, Rule, Counts)>> {
+        let netlink = Netlink::open()?;
+        let links = netlink.links()?;
+        let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
+        let netfilter = Netfilter::open()?;
+        let table = Table::read(|request| netfilter.dump(request), name_of).context("the rules cannot be read")?;
+        let counted = table.counts(network.as_str());
+        Ok(counted.map(|(chain, rule, counts)| (chain.to_owned(), rule.clone(), counts)).collect())
+    }
+
+    /// The answer where no such network runs.
+    pub(crate) fn refuse_absent(network: &NetworkName) -> anyhow::Result<Answer> {
+        refuse(anyhow!("network `{network}` does not run; `vnet list` shows those that do"))
+    }
+}
+
+impl From<Receipt> for Running {
+    fn from(receipt: Receipt) -> Self {
+        let mac = receipt.owned.iter().find_map(|resource| match resource {
+            Resource::Link(link) if link.name == receipt.header.bridge => link.mac,
+            _ => None,
+        });
+        Self {
+            name: receipt.header.network,
+            bridge: receipt.header.bridge,
+            mac,
+            desired: receipt.owned,
+            interrupted: !receipt.settled,
+        }
+    }
+}
+
+fn header(lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Header> {
+    let namespace = LinuxHost::namespace()?;
+    Ok(Header { network: lowered.name.clone(), uuid, bridge: lowered.bridge.clone(), namespace })
+}

@@ -1,0 +1,44 @@
+//! What `plan`, `start` and `apply` have to tell.
+
+use serde::Serialize;
+use vnet_plan::Change;
+use vnet_types::InterfaceName;
+
+use crate::changes::{ChangeJson, changes};
+use crate::diagnostic::{Checked, DiagnosticJson, diagnostics};
+use crate::output::{Answer, Format, print_json};
+
+/// A definition and what it changes on the host; the shape is described in `docs/json.md`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// `None` where the document defines none.
+    network: Option<String>,
+    /// `None` where it was refused.
+    bridge: Option<String>,
+    diagnostics: Vec<DiagnosticJson>,
+    changes: Vec<ChangeJson>,
+}
+
+impl Report {
+    /// Tells programs of a definition that was refused; people have been told.
+    pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<Answer> {
+        if format == Format::Json {
+            print_json(&Self::refused(checked))?;
+        }
+        Ok(Answer::No)
+    }
+
+    fn refused(checked: &Checked) -> Self {
+        Self {
+            network: checked.network.as_ref().map(|network| network.name.clone()),
+            bridge: None,
+            diagnostics: diagnostics(checked),
+            changes: Vec::new(),
+        }
+    }
+
+    /// A definition that changes something.
+    pub(crate) fn changed(checked: &Checked, bridge: &InterfaceName, made: &[Change]) -> Self {
+        Self { bridge: Some(bridge.to_string()), changes: changes(made), ..Self::refused(checked) }
+    }
+}
