@@ -46,6 +46,7 @@ const BAD_HOST: &str = "\
 #[case::unknown_command(&["chekc"], "", 2)]
 #[case::not_formatted(&["fmt", "--check", "-"], "<network><name>a</name></network>", 1)]
 #[case::invalid_for_fmt(&["fmt", "-"], "<network", 1)]
+#[case::invalid_for_plan(&["plan", "-"], BAD_HOST, 1)]
 #[case::invalid_for_render(&["render", "nft", "-"], BAD_HOST, 1)]
 #[case::render(&["render", "dnsmasq", "-"], DEFAULT, 0)]
 #[case::explain(&["explain"], "", 0)]
@@ -163,6 +164,64 @@ fn a_folder_is_all_its_definitions() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn a_network_lives_and_is_gone() {
+    vnet_tests::isolate!();
+    let folder = scratch("life");
+    let file = folder.join("default.xml");
+    fs::write(&file, DEFAULT).unwrap();
+    let file = file.to_str().unwrap();
+    let says = |args: &[&str], code: i32, word: &str| {
+        let output = vnet_with(args, b"");
+        let said = if code == 0 || args[0] == "diff" { &output.stdout } else { &output.stderr };
+        assert!(output.status.code() == Some(code) && text(said).contains(word), "{args:?}: {}", shown(&output));
+        output
+    };
+    says(&["list"], 0, "Name");
+    says(&["status"], 0, "no network runs");
+    says(&["plan", file], 0, "+ ip link add virbr0 type bridge");
+    says(&["start", file], 0, "network default started on virbr0");
+    says(&["start", file], 1, "runs already");
+    says(&["plan", file], 0, "nothing to change");
+    says(&["list"], 0, "in sync");
+    says(&["status", "default"], 0, "192.168.122.1/24");
+    says(&["net-dumpxml", "default"], 0, "<bridge name='virbr0' stp='on' delay='0'/>");
+    says(&["leases", "default"], 0, "Expiry Time");
+    says(&["diff", "default"], 0, "in sync");
+
+    vnet_tests::run("ip", &["address", "del", "192.168.122.1/24", "dev", "virbr0"]);
+    says(&["diff", "default"], 1, "+ ip address add 192.168.122.1/24");
+    says(&["status", "default"], 0, "default: drifted");
+    let drift = json(&vnet_with(&["diff", "--format", "json", "default"], b""));
+    assert_eq!(drift["changes"][0]["change"], "create", "{drift}");
+    says(&["apply", "--dry-run", file], 0, "+ ip address add 192.168.122.1/24");
+    says(&["apply", file], 0, "network default is as defined");
+    says(&["diff", "default"], 0, "in sync");
+
+    says(&["stop", "default"], 0, "network default stopped");
+    says(&["stop", "default"], 1, "does not run");
+    says(&["diff", "default"], 1, "");
+    assert_eq!(vnet_tests::json("ip", &["-j", "link"]).as_array().map(Vec::len), Some(1));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_kept_definition_starts_by_name() {
+    vnet_tests::isolate!();
+    let folder = scratch("kept");
+    fs::create_dir(folder.join("networks")).unwrap();
+    fs::write(folder.join("networks/default.xml"), DEFAULT).unwrap();
+    let config = folder.to_str().unwrap();
+    let state = folder.join("state");
+    let state = state.to_str().unwrap();
+    let call = |args: &[&str]| vnet_with(&[args, &["--config-dir", config, "--state-dir", state]].concat(), b"");
+    let output = call(&["net-start", "default"]);
+    assert!(output.status.success(), "{}", shown(&output));
+    assert_eq!(call(&["start", "other"]).status.code(), Some(2), "no such definition");
+    assert!(call(&["net-destroy", "default"]).status.success());
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// Each is refused with a line and a column, in 64 MiB of memory and little time.
 #[rstest]
 #[case::doctype("<!DOCTYPE network [<!ENTITY a 'b'>]><network><name>a</name></network>")]
@@ -185,6 +244,8 @@ fn hostile_input_is_refused(#[case] document: impl AsRef<[u8]>) {
     assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
     assert!(stderr.contains("error[VN") && stderr.contains("--> <stdin>:"), "{stderr}");
     assert!(stderr.len() < 1 << 20, "what is shown stays short: {} bytes", stderr.len());
+    let start = run(&mut limited(&["start", "--state-dir", "/nonexistent", "-"]), document.as_ref());
+    assert_eq!(start.status.code(), Some(1), "{}", shown(&start));
 }
 
 #[test]
