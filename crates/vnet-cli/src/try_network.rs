@@ -13,7 +13,10 @@ pub(crate) mod stage;
 mod start;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use anyhow::bail;
 
 use crate::diagnostic::{Checked, diagnostics, human};
 use crate::document::Document;
@@ -43,6 +46,7 @@ impl Args {
         if format == Format::Human {
             checked.iter().try_for_each(|checked| note(human(checked)))?;
         }
+        apart(&checked)?;
         if checked.iter().all(|checked| checked.sound().is_some()) {
             let documents: Vec<_> = checked.into_iter().map(stage::Definition::from).collect();
             return namespaces::run(&documents, format);
@@ -52,6 +56,18 @@ impl Args {
         }
         Ok(Answer::No)
     }
+}
+
+/// One host has one network of a name.
+fn apart(checked: &[Checked]) -> anyhow::Result<()> {
+    let mut known: BTreeMap<&str, &str> = BTreeMap::new();
+    for Checked { network, document, .. } in checked {
+        let Some(network) = network else { continue };
+        if let Some(other) = known.insert(&network.name, &document.name) {
+            bail!("`{other}` and `{}` both define network `{}`", document.name, network.name);
+        }
+    }
+    Ok(())
 }
 
 impl NetworkReport {

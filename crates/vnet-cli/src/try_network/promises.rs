@@ -345,7 +345,8 @@ fn names(network: &Network) -> Vec<Promise> {
             Some(domain) if !name.contains('.') => format!("{name}.{domain}"),
             _ => name.clone(),
         };
-        promises.push(Promise::Reverse { ip: host.ip, names: host.hostnames.iter().map(full).collect() });
+        let names: BTreeSet<_> = host.hostnames.iter().map(full).collect();
+        promises.push(Promise::Reverse { ip: host.ip, names: names.into_iter().collect() });
     }
     for srv in &dns.srvs {
         let domain = srv.domain.clone().or_else(|| domain.clone()).map_or(String::new(), |domain| format!(".{domain}"));
