@@ -104,8 +104,11 @@ fn a_range_with_too_few_addresses_breaks_a_promise() {
     let report = report(&[&definition.0], 1);
     assert_eq!(report["holds"], false);
     let verdicts = verdicts(&report, 0);
-    let leases: Vec<_> = verdicts.iter().filter(|(subject, _)| subject == "lease").map(|(_, it)| it.as_str()).collect();
-    assert_eq!(leases, ["kept", "broken"]);
+    let mut leases: Vec<_> =
+        verdicts.iter().filter(|(subject, _)| subject == "lease").map(|(_, it)| it.as_str()).collect();
+    // Which of the two guests is quicker is not for us to say.
+    leases.sort_unstable();
+    assert_eq!(leases, ["broken", "kept"]);
     assert!(verdicts.contains(&("guest-to-guest".to_owned(), "unjudged".to_owned())));
 }
 
