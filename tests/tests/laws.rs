@@ -1,0 +1,216 @@
+//! The laws that plans and their execution hold to, on hosts that are values.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use vnet_host::{Error, Header, Host, MemoryHost, Store};
+use vnet_plan::{Change, Choices, HostState, Key, Resource, Sysctl, diff, lower};
+use vnet_types::Inventory;
+use vnet_xml::Network;
+use vnet_xml::network::{Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
+
+const MODES: [Option<ForwardMode>; 4] =
+    [None, Some(ForwardMode::Nat), Some(ForwardMode::Route), Some(ForwardMode::Open)];
+
+/// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can become the other.
+fn desired() -> impl Strategy<Value = HostState> {
+    let subnets = prop::collection::btree_set(0u8..6, 0..4);
+    (prop::sample::select(&MODES[..]), subnets, any::<bool>(), any::<bool>(), prop::option::of(1280u32..9000)).prop_map(
+        |(mode, subnets, ipv6, dhcp, mtu)| {
+            let mut network = Network::new("lab");
+            network.forward = mode.map(Forward::new);
+            network.mtu = mtu;
+            for number in subnets {
+                network.ips.push(subnet(number, dhcp && network.ips.is_empty()));
+                let gateway = Ipv4Addr::new(10, 0, number, 9).into();
+                network.routes.push(Route::new(format!("172.16.{number}.0/24").parse().expect("a network"), gateway));
+            }
+            if ipv6 {
+                network.ips.push(Ip::new("fd00::1/64".parse().expect("an address")));
+            }
+            let inventory = Inventory { ipv6: true, ..Inventory::default() };
+            let choices =
+                Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None, mac: None };
+            lower(&network, &inventory, &choices).expect("a sound network").desired
+        },
+    )
+}
+
+fn subnet(number: u8, dhcp: bool) -> Ip {
+    let mut ip = Ip::new(format!("10.0.{number}.1/24").parse().expect("an address"));
+    if dhcp {
+        let end = |low| Ipv4Addr::new(10, 0, number, low).into();
+        let mut ranges = Dhcp::default();
+        ranges.ranges.push(DhcpRange::new(end(100), end(199)));
+        ip.dhcp = Some(ranges);
+    }
+    ip
+}
+
+fn applied(mut state: HostState, changes: &[Change]) -> HostState {
+    changes.iter().for_each(|change| change.apply_to(&mut state));
+    state
+}
+
+/// A host that forwards nothing yet.
+fn host() -> MemoryHost {
+    let off = |switch| Resource::Sysctl { switch, value: 0 };
+    MemoryHost {
+        state: [off(Sysctl::Ipv4Forward), off(Sysctl::Ipv6Forward)].into_iter().collect(),
+        ..MemoryHost::default()
+    }
+}
+
+fn header() -> Header {
+    Header {
+        network: "lab".parse().expect("a name"),
+        uuid: None,
+        bridge: "virbr0".parse().expect("a name"),
+        namespace: HOME,
+    }
+}
+
+const HOME: (u64, u64) = (0, 1);
+
+/// The receipts of one case.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        Self(std::env::temp_dir().join(format!("vnet-laws-{}-{number}", std::process::id())))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(&self.0)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_leads_from_a_state_to_itself(state in desired()) {
+        prop_assert_eq!(diff(&state, &state), []);
+    }
+
+    #[test]
+    fn the_difference_leads_there(from in desired(), to in desired()) {
+        prop_assert_eq!(applied(from.clone(), &diff(&from, &to)), to);
+    }
+
+    #[test]
+    fn any_prefix_can_be_taken_back(from in desired(), to in desired(), at in any::<prop::sample::Index>()) {
+        let changes = diff(&from, &to);
+        let prefix = &changes[..at.index(changes.len() + 1)];
+        let back: Vec<Change> = prefix.iter().rev().map(Change::inverse).collect();
+        prop_assert_eq!(applied(applied(from.clone(), prefix), &back), from);
+    }
+
+    #[test]
+    fn a_host_accepts_every_step(from in desired(), to in desired()) {
+        let mut host = MemoryHost { state: from.clone(), ..MemoryHost::default() };
+        for change in diff(&from, &to) {
+            prop_assert!(host.apply(&change, &Default::default()).is_ok(), "{}", change);
+        }
+        prop_assert_eq!(host.state, to);
+    }
+
+    #[test]
+    fn start_then_stop_leaves_what_was_but_for_shared_switches(desired in desired()) {
+        let folder = Folder::new();
+        let mut started = host();
+        vnet_host::start(&mut started, &folder.store(), header(), &desired).expect("it starts");
+        prop_assert!(vnet_host::drift(&started, &folder.store(), &header().network).expect("it runs").is_empty());
+        vnet_host::stop(&mut started, &folder.store(), &header().network, HOME).expect("it stops");
+        let shared = |state: &HostState| {
+            state.iter().map(Resource::key).filter(|key| matches!(key, Key::SharedSysctl(_))).collect::<BTreeSet<_>>()
+        };
+        prop_assert_eq!(shared(&started.state), started.state.iter().map(Resource::key).collect());
+        prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
+    }
+
+    #[test]
+    fn a_start_that_fails_at_any_step_ends_as_it_began(desired in desired()) {
+        let folder = Folder::new();
+        let steps = vnet_host::plan(&host(), &folder.store(), &header().network, &desired).expect("a plan").len();
+        for fault in 0..steps {
+            let mut failing = MemoryHost { faults: [fault].into(), ..host() };
+            let error = vnet_host::start(&mut failing, &folder.store(), header(), &desired);
+            let undone = matches!(error, Err(Error::Step { rollback, .. }) if rollback.is_empty());
+            prop_assert!(undone);
+            prop_assert_eq!(&failing.state, &host().state);
+            prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
+        }
+    }
+
+    #[test]
+    fn a_change_that_fails_at_any_step_ends_as_it_began(from in desired(), to in desired()) {
+        let folder = Folder::new();
+        let mut running = host();
+        vnet_host::start(&mut running, &folder.store(), header(), &from).expect("it starts");
+        let before = running.state.clone();
+        let steps = vnet_host::plan(&running, &folder.store(), &header().network, &to).expect("a plan").len();
+        for fault in 0..steps {
+            running.faults = [running.asked + fault].into();
+            prop_assert!(vnet_host::apply(&mut running, &folder.store(), header(), &to).is_err());
+            prop_assert_eq!(&running.state, &before);
+        }
+        vnet_host::apply(&mut running, &folder.store(), header(), &to).expect("it changes");
+        prop_assert!(vnet_host::drift(&running, &folder.store(), &header().network).expect("it runs").is_empty());
+        for resource in to.iter() {
+            prop_assert_eq!(running.state.get(&resource.key()), Some(resource));
+        }
+        vnet_host::stop(&mut running, &folder.store(), &header().network, HOME).expect("it stops");
+        prop_assert!(running.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))));
+    }
+
+    /// The receipt of a process that was killed is the receipt of a whole start, cut off somewhere; what it had made
+    /// is what the receipt tells, and perhaps not the last of it.
+    #[test]
+    fn a_start_that_is_killed_anywhere_can_be_stopped(desired in desired(), at in any::<prop::sample::Index>(), made in any::<bool>()) {
+        let folder = Folder::new();
+        let mut started = host();
+        vnet_host::start(&mut started, &folder.store(), header(), &desired).expect("it starts");
+        let path = folder.store().directory(&header().network).join("receipt");
+        let receipt = std::fs::read(&path).expect("a receipt");
+        let header_end = receipt.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+        let cut = header_end + at.index(receipt.len() - header_end);
+        std::fs::write(&path, &receipt[..cut]).expect("a receipt");
+        let killed = folder.store().receipt(&header().network).expect("readable").expect("there");
+        let mut left = host();
+        let count = killed.owned.iter().len() - usize::from(!made && killed.owned.iter().len() > 0);
+        for resource in killed.owned.iter().take(count) {
+            left.state.insert(resource.clone());
+        }
+        vnet_host::stop(&mut left, &folder.store(), &header().network, HOME).expect("it stops");
+        prop_assert!(left.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))), "{:?}", left.state);
+        prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
+    }
+}
+
+#[test]
+fn what_is_in_the_way_is_refused_and_stays() {
+    let folder = Folder::new();
+    let network: Network = "<network><name>lab</name><bridge name='virbr0'/></network>".parse().expect("a network");
+    let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None, mac: None };
+    let desired = lower(&network, &Inventory::default(), &choices).expect("sound").desired;
+    let mut taken = host();
+    let bridge = desired.get(&Key::Link("virbr0".parse().expect("a name"))).expect("a bridge").clone();
+    taken.state.insert(bridge);
+    let before = taken.state.clone();
+    let error = vnet_host::start(&mut taken, &folder.store(), header(), &desired);
+    assert!(matches!(error, Err(Error::Conflict(keys)) if keys.len() == 1));
+    assert_eq!(taken.state, before);
+    assert!(!folder.0.exists());
+}
