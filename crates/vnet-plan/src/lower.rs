@@ -150,8 +150,9 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
 
 fn address(net: IpNet) -> Address {
     let broadcast = match net {
-        IpNet::V4(v4) => Some(v4.broadcast()),
-        IpNet::V6(_) => None,
+        IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
+        // With two addresses or one, there is none to spare: the other end would be taken for it.
+        IpNet::V4(_) | IpNet::V6(_) => None,
     };
     Address { net, broadcast }
 }

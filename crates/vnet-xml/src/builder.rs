@@ -251,11 +251,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         if node.text.is_none() && text.trim_matches(is_space).is_empty() {
             return Ok(());
         }
-        let text = text.replace("\r\n", "\n");
-        node.text = Some(match node.text.take() {
-            Some(before) => (before.into_string() + &text).into_boxed_str(),
-            None => text.into_boxed_str(),
-        });
+        // Pieces are appended in place: a text can be a million references long.
+        node.text.get_or_insert_default().push_str(&text.replace("\r\n", "\n"));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Node<'a> {
     pub(crate) attributes: (u32, u32),
     pub(crate) first_child: Option<u32>,
     pub(crate) next_sibling: Option<u32>,
-    pub(crate) text: Option<Box<str>>,
+    pub(crate) text: Option<String>,
 }
 
 #[derive(Clone, Debug)]

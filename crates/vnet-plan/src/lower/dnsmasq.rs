@@ -90,7 +90,7 @@ fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerErro
         .domain
         .as_ref()
         .map(|domain| Domain { name: domain.name.clone(), local_only: domain.local_only == Some(true) });
-    config.mtu = network.mtu;
+    config.mtu = network.mtu.filter(|mtu| *mtu != 0);
     config.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
     Ok(config)
 }
