@@ -11,6 +11,7 @@ mod promises;
 mod report;
 pub(crate) mod stage;
 mod start;
+mod words;
 mod world;
 
 use std::collections::BTreeMap;

@@ -8,8 +8,9 @@ use anyhow::Context;
 use vnet_types::{Family, InterfaceName, IpNet, Ipv4Net, contiguous_prefix};
 use vnet_xml::Network;
 
-use super::promises::{self, Addressing, Guest, Promise, Source, Subject};
+use super::promises::{self, Addressing, Guest, Promise, Source};
 use super::report::{Judgement, Verdict};
+use super::words::Subject;
 use super::world::{self, Station, World};
 use crate::lab::dns::{Question, Record};
 use crate::lab::probe::{self, Outcome, PORT, Transport};

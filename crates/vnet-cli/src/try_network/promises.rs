@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::Serialize;
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, PortRange};
 use vnet_xml::Network;
 use vnet_xml::network::{Dhcp, DhcpHost, Forward, ForwardMode, Forwarder, Ip, Route};
@@ -80,26 +79,6 @@ pub(crate) enum Source {
     Own,
     /// One of these, or of the host's where `None`, with one of these ports.
     Translated { addresses: Option<AddressRange>, ports: PortRange },
-}
-
-/// A promise's kind, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Subject {
-    Lease,
-    Reservation,
-    Autoconfiguration,
-    Gateway,
-    Dns,
-    OwnName,
-    DnsForwarding,
-    GuestToGuest,
-    Out,
-    NoWayOut,
-    In,
-    NoWayIn,
-    Route,
-    OtherNetwork,
 }
 
 /// The guests that a definition takes: two of the ordinary kind, one for each reservation, one for each gateway.
@@ -393,83 +372,10 @@ fn forwarded(network: &Network, forwarders: &[Forwarder]) -> Vec<Promise> {
     special.chain([rest]).filter(is_asked).collect()
 }
 
-impl Promise {
-    /// Its kind.
-    pub(crate) fn subject(&self, guests: &[Guest]) -> Subject {
-        match self {
-            Self::Address { guest, address } => match guests[*guest].addresses[*address] {
-                Addressing::Leased(..) => Subject::Lease,
-                Addressing::Reserved(_) => Subject::Reservation,
-                Addressing::Advertised(_) | Addressing::Configured(_) => Subject::Autoconfiguration,
-            },
-            Self::Gateway { .. } => Subject::Gateway,
-            Self::Answer { .. } | Self::Reverse { .. } => Subject::Dns,
-            Self::OwnName { .. } => Subject::OwnName,
-            Self::Forwarded { .. } => Subject::DnsForwarding,
-            Self::BetweenGuests(_) => Subject::GuestToGuest,
-            Self::Out(..) => Subject::Out,
-            Self::NoWayOut(_) => Subject::NoWayOut,
-            Self::In(_) => Subject::In,
-            Self::NoWayIn(_) => Subject::NoWayIn,
-            Self::Route { .. } => Subject::Route,
-        }
-    }
-
-    /// The promise in words.
-    pub(crate) fn text(&self, guests: &[Guest]) -> String {
-        let word = |family: &Family| if *family == Family::Ipv4 { "IPv4" } else { "IPv6" };
-        match self {
-            Self::Address { guest, address } => {
-                let guest = &guests[*guest];
-                match &guest.addresses[*address] {
-                    Addressing::Leased(family, ranges) => {
-                        let ranges = ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                        let protocol = if *family == Family::Ipv4 { "DHCP" } else { "DHCPv6" };
-                        format!("{} gets a {protocol} lease in {ranges}", guest.name)
-                    }
-                    Addressing::Reserved(ip) => format!("{ip} is kept for {}", who(guest, *ip)),
-                    Addressing::Advertised(net) | Addressing::Configured(net) => {
-                        format!("{} makes itself an address in {net}", guest.name)
-                    }
-                }
-            }
-            Self::Gateway { ip, .. } => format!("the gateway {ip} echoes"),
-            Self::Answer { question, record } => format!("DNS: {question} is {record}"),
-            Self::Reverse { ip, names } => format!("DNS: {ip} is called {}", names.join(" or ")),
-            Self::OwnName { family } => format!("DNS: {} is known by its {} address", guests[0].name, word(family)),
-            Self::Forwarded { servers, domain } => {
-                let what = domain.as_ref().map_or("other names".to_owned(), |domain| format!("names in {domain}"));
-                let servers = servers.iter().map(ToString::to_string).collect::<Vec<_>>();
-                match servers.is_empty() {
-                    true => format!("DNS: {what} are asked of the host's server"),
-                    false => format!("DNS: {what} are asked of {}", servers.join(" or ")),
-                }
-            }
-            Self::BetweenGuests(family) => format!("guests reach each other over {}", word(family)),
-            Self::Out(family, Source::Own) => format!("guests get out over {}, as themselves", word(family)),
-            Self::Out(family, Source::Translated { addresses, ports }) => {
-                let addresses = addresses.map_or("the host".to_owned(), |addresses| addresses.to_string());
-                format!("guests get out over {}, as {addresses} with ports {ports}", word(family))
-            }
-            Self::NoWayOut(family) => format!("no way out over {}", word(family)),
-            Self::In(family) => format!("the outside reaches guests over {}", word(family)),
-            Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),
-            Self::Route { destination, gateway, .. } => format!("the host reaches {destination} through {gateway}"),
-        }
-    }
-}
-
-fn who(guest: &Guest, ip: IpAddr) -> String {
-    match &guest.duid {
-        Some(duid) if ip.is_ipv6() => format!("DUID {duid}"),
-        _ if ip.is_ipv6() => guest.name.clone(),
-        _ => format!("{} ({})", guest.name, guest.mac),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::try_network::words::Subject;
     use vnet_xml::network::{Forwarder, Nat};
 
     fn network(forward: Option<ForwardMode>, device: Option<&str>) -> Network {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::promises::Subject;
+use super::words::Subject;
 use crate::diagnostic::DiagnosticJson;
 use crate::output::plain;
 
