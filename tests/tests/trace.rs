@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::Value;
-use vnet_tests::{json, run, vnet};
+use vnet_tests::{json, run, vnet, wait_for};
 
 /// Everything of a host that a network could leave a trace in.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +132,34 @@ fn a_bridge_that_was_there_before_is_refused_and_stays() {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stderr).contains("virbr20"));
     assert_same(&before, &Host::look());
+}
+
+/// The receipt grows by a line before and after each step: whatever the line, killing there leaves nothing that `stop`
+/// does not find.
+#[test]
+fn a_start_that_is_killed_is_taken_away_by_stop() {
+    vnet_tests::isolate!();
+    fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("a sysctl of this namespace");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/network/valid/nat-default.xml");
+    let receipt = Path::new("/run/vnet/default/receipt");
+    let before = Host::look();
+    let mut killed = 0;
+    for lines in 1..40 {
+        let mut start = Command::new(vnet()).args(["start", file]).stdout(Stdio::null()).spawn().expect("vnet runs");
+        let ended = wait_for(Duration::from_secs(10), "the receipt or the end", || {
+            let written = fs::read(receipt).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+            let ended = start.try_wait().expect("a child").is_some();
+            (ended || written >= lines).then_some(ended)
+        });
+        start.kill().expect("a child");
+        start.wait().expect("a child");
+        killed += usize::from(!ended);
+        if receipt.exists() {
+            succeeds(&["stop", "default"]);
+        }
+        assert_same(&before, &Host::look());
+    }
+    assert!(killed > 5, "most starts must have been killed on their way, not {killed}");
 }
 
 /// The name in a definition.

@@ -133,11 +133,15 @@ fn make(folder: &Path) -> io::Result<bool> {
 }
 
 impl Drop for Lock {
-    /// Takes the folder away when we made it and nothing is left in it. Failing to do so loses nothing.
+    /// Takes the folder away when we made it and nothing is left in it but empty folders, of starts that were killed.
+    /// Failing to do so loses nothing.
     fn drop(&mut self) {
         let mark = self.root.join(MARK);
-        let left = fs::read_dir(&self.root).map(|entries| entries.flatten().count());
-        if mark.is_file() && matches!(left, Ok(1)) {
+        if !mark.is_file() {
+            return;
+        }
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten().map(|entry| entry.path());
+        if entries.filter(|path| *path != mark).all(|path| fs::remove_dir(path).is_ok()) {
             let _ = fs::remove_file(mark);
             let _ = fs::remove_dir(&self.root);
         }

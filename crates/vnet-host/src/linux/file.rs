@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vnet_plan::File;
 
@@ -24,7 +24,7 @@ pub(super) fn look(expected: &File) -> Result<Option<File>, Error> {
 
 pub(super) fn write(file: &File) -> Result<(), Error> {
     let Some(contents) = &file.contents else { return Ok(()) };
-    let beside = PathBuf::from(format!("{}.new", file.path.display()));
+    let beside = beside(&file.path);
     let written = write_new(&beside, contents, file.mode).and_then(|()| fs::rename(&beside, &file.path));
     written.map_err(|error| {
         // What is left of it is worth nothing; the error that matters is the first.
@@ -41,9 +41,17 @@ fn write_new(path: &PathBuf, contents: &str, mode: u32) -> io::Result<()> {
     new.sync_all()
 }
 
+/// Where a file is written before it takes its place.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.to_owned().into_os_string();
+    beside.push(".new");
+    beside.into()
+}
+
+/// Removes a file, and what a writer that was killed has left beside it.
 pub(super) fn remove(file: &File) -> Result<(), Error> {
-    match fs::remove_file(&file.path) {
+    [file.path.clone(), beside(&file.path)].iter().try_for_each(|path| match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(Error::file("remove", &file.path)),
-    }
+        result => result.map_err(Error::file("remove", path)),
+    })
 }

@@ -57,43 +57,63 @@ pub(super) fn change(from: &Process, to: &Process, fact: Option<Fact>) -> Result
     start(to)
 }
 
-/// Ends the process, when it is the one that was started.
+/// Ends the process, when it is the one that was started. Where a crash lost which one that is, every process with its
+/// command line is: that names files of ours.
 pub(super) fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
+    match fact {
+        Some(Fact::Process { pid, start_time: started }) if start_time(pid) == Some(started) => end(pid, started),
+        Some(Fact::Process { .. }) => Ok(()),
+        // One may be on its way to the background, as another.
+        _ => std::iter::from_fn(|| find_running(process)).try_for_each(|(pid, start_time)| end(pid, start_time)),
+    }
+}
+
+/// Asks a process to end, then makes it. A process that ends loses its command line before its sockets, so it is gone
+/// when its number is free or taken anew, not before.
+fn end(pid: i32, started: u64) -> Result<(), Error> {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
-        let Some((pid, _)) = identify(process, fact) else { return Ok(()) };
-        match kill(pid, signal) {
+        match kill(Pid::from_raw(pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => return Err(Error::file("end", Path::new(&format!("/proc/{pid}")))(errno.into())),
         }
         let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if identify(process, fact).is_none() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(2));
+        while start_time(pid) == Some(started) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        if start_time(pid) != Some(started) {
+            return Ok(());
         }
     }
-    match identify(process, fact) {
-        Some((pid, _)) => Err(Error::Immortal { pid: pid.as_raw() }),
-        None => Ok(()),
-    }
+    Err(Error::Immortal { pid })
 }
 
-/// The process, when it runs: by number and start where they are known, else by the number in its file; and always by
-/// its command line, since numbers are used again.
+/// The process, when it runs: the one that was started, by number and start, or the one whose number its file has, by
+/// its command line too, since numbers are used again.
 fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
-    let pid = match fact {
-        Some(Fact::Process { pid, .. }) => pid,
-        _ => fs::read_to_string(&process.pid_file).ok()?.trim().parse().ok()?,
-    };
-    let start_time = start_time(pid)?;
-    if matches!(fact, Some(Fact::Process { start_time: known, .. }) if known != start_time) {
-        return None;
-    }
-    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let (pid, started) = match fact {
+        Some(Fact::Process { pid, start_time: started }) => {
+            (start_time(pid) == Some(started)).then_some((pid, started))
+        }
+        _ => {
+            let pid = fs::read_to_string(&process.pid_file).ok()?.trim().parse().ok()?;
+            has_command_line(process, pid).then_some((pid, start_time(pid)?))
+        }
+    }?;
+    Some((Pid::from_raw(pid), started))
+}
+
+fn has_command_line(process: &Process, pid: i32) -> bool {
+    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let has = |argument: &String| words.contains(&argument.as_bytes());
-    process.args.iter().all(has).then_some((Pid::from_raw(pid), start_time))
+    process.args.iter().all(|argument| words.contains(&argument.as_bytes()))
+}
+
+/// Any process with the command line.
+fn find_running(process: &Process) -> Option<(i32, u64)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let pid = numbers.find(|pid| has_command_line(process, *pid))?;
+    Some((pid, start_time(pid)?))
 }
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
