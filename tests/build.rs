@@ -11,6 +11,6 @@ fn main() {
     println!("cargo::rerun-if-changed={}", folder.display());
     if folder.join("manifest.json").is_file() {
         println!("cargo::rustc-cfg=libvirt_corpus");
-        println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
     }
+    println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
 }
