@@ -81,7 +81,8 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
         (Resource::Route(route), _) => one(format!("ip route {} {route}", verb.ip())),
         (Resource::Ruleset { ruleset, .. }, Verb::Add) => {
             let mut lines = one("nft -f -".to_owned());
-            lines.extend(ruleset.to_string().lines().map(|line| format!("    {line}")));
+            let text = ruleset.to_string().replace('\t', "    ");
+            lines.extend(text.lines().filter(|line| !line.is_empty()).map(|line| format!("    {line}")));
             lines
         }
         (Resource::Ruleset { network, .. }, Verb::Delete) => one(format!("nft rules of network {network}")),
