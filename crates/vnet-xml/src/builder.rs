@@ -22,11 +22,22 @@ pub struct Limits {
     pub elements: usize,
     /// Attributes of one element.
     pub attributes: usize,
+    /// Attributes of all elements together.
+    pub attributes_in_all: usize,
+    /// Namespace prefixes that are bound at once.
+    pub prefixes: usize,
 }
 
 impl Limits {
-    /// What documents are read with: room for some hundred thousand DHCP hosts, within 64 MiB of memory.
-    pub const DEFAULT: Self = Self { bytes: 10 << 20, depth: 64, elements: 250_000, attributes: 64 };
+    /// What documents are read with: room for some hundred thousand DHCP hosts. The tree stays within 64 MiB.
+    pub const DEFAULT: Self = Self {
+        bytes: 10 << 20,
+        depth: 64,
+        elements: 250_000,
+        attributes: 64,
+        attributes_in_all: 500_000,
+        prefixes: 64,
+    };
 }
 
 impl Default for Limits {
@@ -197,10 +208,19 @@ impl<'a, 'l> Builder<'a, 'l> {
                 let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
                 return Err(Malformed { code: rules::TOO_LARGE, message, span: name_span });
             }
+            if self.tree.attributes.len() >= self.limits.attributes_in_all {
+                let message = format!("the document has more than {} attributes", self.limits.attributes_in_all);
+                return Err(Malformed { code: rules::TOO_LARGE, message, span: name_span });
+            }
             if this.iter().any(|attribute| attribute.name == name) {
                 return Err(malformed(format!("`{name}` is given twice"), name_span));
             }
             if let Some(prefix) = name.strip_prefix("xmlns:") {
+                // Each prefix in use is looked up among those that are bound.
+                if self.prefixes.len() >= self.limits.prefixes {
+                    let message = format!("more than {} namespace prefixes are bound at once", self.limits.prefixes);
+                    return Err(Malformed { code: rules::TOO_LARGE, message, span: name_span });
+                }
                 self.prefixes.push(prefix);
             }
             let value = unescape(raw, value_at)?;
@@ -319,6 +339,8 @@ mod tests {
     #[case::wide(format!("<a>{}</a>", "<b/>".repeat(300_000)))]
     #[case::many_attributes(format!("<a {}/>", (0..100_000).map(|n| format!("a{n}='' ")).collect::<String>()))]
     #[case::long(format!("<a>{}</a>", " ".repeat(11 << 20)))]
+    #[case::attributes_in_all(format!("<a>{}</a>", "<b c='' d='' e='' f=''/>".repeat(130_000)))]
+    #[case::prefixes(format!("<a {}/>", (0..63).map(|n| format!("xmlns:p{n}='' ")).collect::<String>()))]
     fn limits(#[case] source: String) {
         let error = parse(&source, &Limits::default()).err().expect("refused");
         assert_eq!(error.code, rules::TOO_LARGE, "{error:?}");

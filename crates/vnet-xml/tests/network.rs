@@ -318,3 +318,10 @@ fn large_definitions_are_read() {
     let network: Network = text.parse().unwrap();
     assert_eq!(network.ips[0].dhcp.as_ref().unwrap().hosts.len(), 100_000);
 }
+
+#[test]
+fn many_forward_interfaces_are_read_in_proportion() {
+    let interfaces: String = (0..100_000).map(|number| format!("<interface dev='a{number}'/>")).collect();
+    let text = format!("<network><name>n</name><forward>{interfaces}<interface dev='a7'/></forward></network>");
+    assert_eq!(problems(&text), ["VN0033 <forward>: the device `a7` is listed twice"]);
+}

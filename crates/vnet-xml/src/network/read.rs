@@ -1,5 +1,6 @@
 //! Reads `<network>`: each element has its grammar and its reader, in the order of the model.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
@@ -90,8 +91,9 @@ fn forward(element: &Element<'_>) -> Forward {
             Some(_) => {}
         }
     }
-    if let Some(at) = (1..interfaces.len()).find(|at| interfaces[..*at].contains(&interfaces[*at])) {
-        element.repeated(format!("the device `{}` is listed twice", interfaces[at]));
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = interfaces.iter().find(|name| !seen.insert(*name)) {
+        element.repeated(format!("the device `{twice}` is listed twice"));
     }
     Forward {
         mode: element.filled("mode", forward_mode).unwrap_or_default(),
