@@ -103,5 +103,5 @@ fn nothing<T>(root: &Path, malformed: Malformed) -> Parsed<T> {
 }
 
 fn problem(code: Code, message: String, path: &Path, span: Span) -> Problem {
-    Problem { code, severity: Severity::Error, message, help: None, path: path.clone(), span }
+    Problem { code, severity: rules::severity(code), message, help: None, path: path.clone(), span }
 }

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use crate::rules;
 use crate::suggest::did_you_mean;
 use crate::tree::{Attribute, NodeRef};
-use crate::{Code, Path, Problem, Severity, SourceMap, Span};
+use crate::{Code, Path, Problem, SourceMap, Span};
 
 /// Beyond so many problems nobody reads on, and memory would grow with the document.
 const MAX_PROBLEMS: usize = 1000;
@@ -61,8 +61,8 @@ impl Notes {
         if let (withheld @ 1.., Some(last)) = (self.withheld.get(), problems.last()) {
             let message = format!("there are {withheld} more problems");
             let (span, path) = (last.span.clone(), root.clone());
-            let severity = Severity::Error;
-            problems.push(Problem { code: rules::MORE_PROBLEMS, severity, message, help: None, path, span });
+            let (code, severity) = (rules::MORE_PROBLEMS, rules::severity(rules::MORE_PROBLEMS));
+            problems.push(Problem { code, severity, message, help: None, path, span });
         }
         (problems, self.source.into_inner())
     }
@@ -77,6 +77,14 @@ impl<'t> Element<'t> {
 
     /// Says what may stand here: anything else is reported. Every reader begins with this.
     pub(crate) fn expect(&self, grammar: &Grammar) {
+        self.expect_no_more(grammar);
+        if !self.node.text().trim().is_empty() {
+            let message = format!("text in `<{}>` has no meaning", self.node.name());
+            self.report(rules::STRAY_TEXT, message, None, self.path.clone(), self.node.span());
+        }
+    }
+
+    fn expect_no_more(&self, grammar: &Grammar) {
         for attribute in self.node.attributes() {
             let name = attribute.name;
             if grammar.attributes.contains(&name) || name == "xmlns" || name.starts_with("xmlns:") {
@@ -93,10 +101,6 @@ impl<'t> Element<'t> {
                 let code = rules::UNKNOWN_ELEMENT;
                 self.unexpected(code, what, name, grammar.children, grammar, path, name_span(child));
             }
-        }
-        if !self.node.text().trim().is_empty() {
-            let message = format!("text in `<{}>` has no meaning", self.node.name());
-            self.report(rules::STRAY_TEXT, message, None, self.path.clone(), self.node.span());
         }
     }
 
@@ -160,8 +164,9 @@ impl<'t> Element<'t> {
         list
     }
 
-    /// The text within.
-    pub(crate) fn text(&self) -> &'t str {
+    /// The text of an element that has nothing else: it stands for [`Element::expect`].
+    pub(crate) fn only_text(&self) -> &'t str {
+        self.expect_no_more(&Grammar { attributes: &[], children: &[], unsupported: &[] });
         self.node.text()
     }
 
@@ -194,6 +199,14 @@ impl<'t> Element<'t> {
         self.report(rules::MISSING_ATTRIBUTE, message, None, self.path.attribute(name), name_span(self.node));
     }
 
+    /// Reports that the element means nothing for want of this attribute, unless it is there.
+    pub(crate) fn depends_on(&self, name: &str) {
+        if !self.has(name) {
+            let message = format!("`<{}>` has no effect without the attribute `{name}`", self.node.name());
+            self.report(rules::WITHOUT_EFFECT, message, None, self.path.attribute(name), name_span(self.node));
+        }
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }
@@ -208,7 +221,7 @@ impl<'t> Element<'t> {
 
     /// Reports what is wrong with the text within.
     pub(crate) fn invalid_text(&self, expected: &str) {
-        let message = format!("`{}` is not {expected}", shortened(self.text().trim()));
+        let message = format!("`{}` is not {expected}", shortened(self.node.text().trim()));
         self.report(rules::INVALID_VALUE, message, None, self.path.clone(), self.node.span());
     }
 
@@ -244,8 +257,7 @@ impl<'t> Element<'t> {
     }
 
     fn report(&self, code: Code, message: String, help: Option<String>, path: Path, span: Span) {
-        let rule = rules::RULES.iter().find(|rule| rule.code == code).expect("every code has a rule");
-        self.notes.add(Problem { code, severity: rule.severity, message, help, path, span });
+        self.notes.add(Problem { code, severity: rules::severity(code), message, help, path, span });
     }
 }
 

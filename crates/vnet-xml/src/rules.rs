@@ -1,7 +1,7 @@
 //! The kinds of problems that reading finds.
 
 use crate::Severity::{Error, Warning};
-use crate::{Code, Rule};
+use crate::{Code, Rule, Severity};
 
 pub(crate) const NOT_WELL_FORMED: Code = Code(1);
 pub(crate) const NOT_UTF8: Code = Code(2);
@@ -16,10 +16,16 @@ pub(crate) const UNSUPPORTED: Code = Code(22);
 pub(crate) const REPEATED: Code = Code(23);
 pub(crate) const STRAY_TEXT: Code = Code(24);
 pub(crate) const MORE_PROBLEMS: Code = Code(25);
+pub(crate) const WITHOUT_EFFECT: Code = Code(26);
 pub(crate) const INVALID_VALUE: Code = Code(30);
 pub(crate) const MISSING_ATTRIBUTE: Code = Code(31);
 pub(crate) const MISSING_ELEMENT: Code = Code(32);
 pub(crate) const EXCLUSIVE: Code = Code(33);
+
+/// How bad a problem of this kind is.
+pub(crate) fn severity(code: Code) -> Severity {
+    RULES.iter().find(|rule| rule.code == code).expect("every code has a rule").severity
+}
 
 /// Every kind of problem that reading can find.
 pub const RULES: &[Rule] = &[
@@ -108,9 +114,17 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: MORE_PROBLEMS,
-        severity: Warning,
+        severity: Error,
         name: "more-problems",
-        explanation: "There is more wrong with the document than is listed. Mend what is listed first.",
+        explanation: "There is more wrong with the document than is listed, and errors may be among it. Mend what is listed \
+            first.",
+    },
+    Rule {
+        code: WITHOUT_EFFECT,
+        severity: Warning,
+        name: "without-effect",
+        explanation: "The element lacks the attribute that the others depend on. libvirt passes over it without a word.\n\n    \
+            <lease unit='hours'/>               no effect\n    <lease expiry='2' unit='hours'/>    two hours",
     },
     Rule {
         code: INVALID_VALUE,

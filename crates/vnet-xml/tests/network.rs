@@ -77,6 +77,18 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("<bridge nmae='b'/>", &["VN0021 nmae: `<bridge>` has no attribute `nmae`: it has no effect; did you mean `name`?"])]
 #[case("<portgroup name='p'/>", &["VN0022 portgroup: the element `<portgroup>` of `<network>` is not supported: it has no effect"])]
 #[case("<mtu size='9000'/><mtu size='1'/>", &["VN0023 mtu: only the first `<mtu>` of `<network>` counts"])]
+#[case("<title nmae='x'>t<b/></title>", &[
+    "VN0021 nmae: `<title>` has no attribute `nmae`: it has no effect",
+    "VN0020 b: `<title>` has no element `<b>`: it has no effect",
+])]
+#[case("<domain localOnly='yes'/>", &["VN0026 domain: `<domain>` has no effect without the attribute `name`"])]
+#[case("<mtu/><mac/>", &[
+    "VN0026 mtu: `<mtu>` has no effect without the attribute `size`",
+    "VN0026 mac: `<mac>` has no effect without the attribute `address`",
+])]
+#[case("<ip address='10.0.0.1'><dhcp><range start='10.0.0.2' end='10.0.0.3'><lease unit='hours'/></range></dhcp></ip>", &[
+    "VN0026 lease: `<lease>` has no effect without the attribute `expiry`",
+])]
 #[case("hello", &["VN0024 <network>: text in `<network>` has no meaning"])]
 #[case("<bridge name='sixteen-bytes-xx'/>", &["VN0030 sixteen-bytes-xx: `sixteen-bytes-xx` is not right here: the name `sixteen-bytes-xx` is 16 bytes long, the limit is 15"])]
 #[case("<bridge name='%d'/>", &["VN0030 %d: `%d` is not right here: the template `%d` must have exactly one `%`, as `%d`, and some text before it"])]
@@ -114,6 +126,16 @@ fn problems(text: &str) -> Vec<String> {
         format!("{} {}: {}{help}", problem.code, &text[problem.span.clone()], problem.message)
     };
     parsed.problems.iter().map(line).collect()
+}
+
+#[test]
+fn every_rule_has_a_code_of_its_own_and_a_name() {
+    let codes: Vec<_> = vnet_xml::RULES.iter().map(|rule| rule.code.0).collect();
+    assert!(codes.is_sorted_by(|one, other| one < other) && codes.iter().all(|code| (1..100).contains(code)));
+    for rule in vnet_xml::RULES {
+        assert!(rule.name.bytes().all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit()));
+        assert!(rule.explanation.ends_with('.') || rule.explanation.contains("\n\n    "), "{}", rule.name);
+    }
 }
 
 #[test]

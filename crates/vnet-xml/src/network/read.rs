@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
+use vnet_types::{AddressRange, Family, InterfaceName, PortRange, Uuid};
 
 use super::model::*;
 use crate::element::{Element, Grammar};
@@ -30,14 +30,7 @@ pub(crate) fn network(root: &Element<'_>) -> Network {
     });
     Network {
         name: name(root),
-        uuid: root.child("uuid").and_then(|uuid| match uuid.text().parse() {
-            _ if uuid.text().is_empty() => None,
-            Ok(uuid) => Some(uuid),
-            Err(_) => {
-                uuid.invalid_text("a UUID such as 3e3fce45-4f53-4fa7-bb32-11f34168b82b");
-                None
-            }
-        }),
+        uuid: root.child("uuid").and_then(|element| uuid(&element)),
         title: filled_text(root, "title"),
         description: filled_text(root, "description"),
         ipv6: root.filled("ipv6", yes_no) == Some(true),
@@ -45,10 +38,12 @@ pub(crate) fn network(root: &Element<'_>) -> Network {
         bridge: root.child("bridge").map(|element| bridge(&element)),
         mtu: root.child("mtu").and_then(|element| {
             element.expect(&Grammar { attributes: &["size"], children: &[], unsupported: &[] });
+            element.depends_on("size");
             element.filled("size", number).filter(|size| *size != 0)
         }),
         mac: root.child("mac").and_then(|element| {
             element.expect(&Grammar { attributes: &["address"], children: &[], unsupported: &[] });
+            element.depends_on("address");
             element.filled("address", parsed)
         }),
         domain: root.child("domain").and_then(|element| domain(&element)),
@@ -60,14 +55,21 @@ pub(crate) fn network(root: &Element<'_>) -> Network {
 
 fn name(root: &Element<'_>) -> String {
     let Some(element) = root.required_child("name") else { return String::new() };
-    if element.text().is_empty() || element.text().contains(['/', '\n']) {
+    let name = element.only_text();
+    if name.is_empty() || name.contains(['/', '\n']) {
         element.invalid_text("a name: at least one character, no `/`, no newline");
     }
-    element.text().to_owned()
+    name.to_owned()
+}
+
+fn uuid(element: &Element<'_>) -> Option<Uuid> {
+    let text = Some(element.only_text()).filter(|text| !text.is_empty())?;
+    let invalid = |_| element.invalid_text("a UUID such as 3e3fce45-4f53-4fa7-bb32-11f34168b82b");
+    text.parse().map_err(invalid).ok()
 }
 
 fn filled_text(element: &Element<'_>, name: &str) -> Option<String> {
-    element.child(name).map(|child| child.text().to_owned()).filter(|text| !text.is_empty())
+    element.child(name).map(|child| child.only_text().to_owned()).filter(|text| !text.is_empty())
 }
 
 fn forward(element: &Element<'_>) -> Forward {
@@ -149,6 +151,7 @@ fn bridge(element: &Element<'_>) -> Bridge {
 
 fn domain(element: &Element<'_>) -> Option<Domain> {
     element.expect(&Grammar { attributes: &["name", "localOnly", "register"], children: &[], unsupported: &[] });
+    element.depends_on("name");
     let (local_only, register) = (element.value("localOnly", yes_no), element.value("register", yes_no));
     Some(Domain { name: element.value("name", text)?, local_only, register })
 }
@@ -199,7 +202,7 @@ fn srv(element: &Element<'_>) -> Option<Srv> {
 fn dns_host(element: &Element<'_>) -> Option<DnsHost> {
     element.expect(&Grammar { attributes: &["ip"], children: &["hostname"], unsupported: &[] });
     let hostnames = element.children("hostname", |hostname| {
-        let name = hostname.text();
+        let name = hostname.only_text();
         if name.is_empty() {
             hostname.invalid_text("a host name");
         }
@@ -227,6 +230,7 @@ fn subnet(element: &Element<'_>) -> Option<Ip> {
     let local_ptr = element.value("localPtr", yes_no);
     let tftp_root = element.child("tftp").and_then(|tftp| {
         tftp.expect(&Grammar { attributes: &["root"], children: &[], unsupported: &[] });
+        tftp.depends_on("root");
         tftp.filled("root", text)
     });
     let dhcp = element.child("dhcp").map(|element| dhcp(&element)).filter(|dhcp| *dhcp != Dhcp::default());
@@ -265,6 +269,7 @@ fn dhcp_host(element: &Element<'_>) -> Option<DhcpHost> {
 
 fn lease(element: &Element<'_>) -> Option<Lease> {
     element.expect(&Grammar { attributes: &["expiry", "unit"], children: &[], unsupported: &[] });
+    element.depends_on("expiry");
     let unit = element.value("unit", |text| word(text, LeaseUnit::WORDS));
     let expiry = element.value("expiry", number)?;
     Some(Lease { expiry, unit: unit.unwrap_or_default() })
