@@ -2,6 +2,8 @@
 //!
 //! quick-xml is lenient; what XML 1.0 demands beyond it is checked here. There is no DTD and no entity but the five.
 
+use std::borrow::Cow;
+
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -79,7 +81,7 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
             Event::Empty(tag) => builder.open(&tag, span, false)?,
             Event::End(_) => builder.close(),
             Event::Text(_) => builder.text(span)?,
-            Event::CData(_) => builder.append(span.clone(), &source[span.start + 9..span.end - 3])?,
+            Event::CData(_) => builder.append(span.clone(), &line_ends(&source[span.start + 9..span.end - 3]))?,
             Event::GeneralRef(_) => {
                 let (text, _) = reference(&source[span.clone()], span.start)?;
                 builder.append(span, text.encode_utf8(&mut [0; 4]))?;
@@ -259,7 +261,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         if raw.trim_matches(is_space).is_empty() && self.open.is_empty() {
             return Ok(());
         }
-        self.append(span, raw)
+        self.append(span, &line_ends(raw))
     }
 
     fn append(&mut self, span: Span, text: &str) -> Result<(), Malformed> {
@@ -272,7 +274,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Ok(());
         }
         // Pieces are appended in place: a text can be a million references long.
-        node.text.get_or_insert_default().push_str(&text.replace("\r\n", "\n"));
+        node.text.get_or_insert_default().push_str(text);
         Ok(())
     }
 
@@ -292,6 +294,11 @@ impl<'a, 'l> Builder<'a, 'l> {
 
 pub(crate) fn malformed(message: impl Into<String>, span: Span) -> Malformed {
     Malformed { code: rules::NOT_WELL_FORMED, message: message.into(), span }
+}
+
+/// Text with each end of a line as one newline (XML 1.0, 2.11).
+fn line_ends(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }
 
 fn small(at: usize) -> u32 {

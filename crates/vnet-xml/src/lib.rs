@@ -30,7 +30,7 @@
 //! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says nothing.
 //! - `stp` is `on` or `off`; libvirt takes any other word for `on`. `mtu` and `delay` are not negative; libvirt wraps around.
 //! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
-//! - Values are escaped wherever they are printed; libvirt forgets some.
+//! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets some.
 //! - An IPv6 address has no scope (`%eth0`).
 
 #[cfg(doctest)]

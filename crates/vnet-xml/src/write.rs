@@ -27,13 +27,14 @@ impl<'w> Writer<'w> {
 
     /// An element that has text only.
     pub(crate) fn text(&mut self, name: &'static str, text: &str) -> fmt::Result {
-        writeln!(self.out, "{:width$}<{name}>{}</{name}>", "", Escaped(text), width = 2 * self.depth)
+        let text = Escaped { text, spaces: &['\r'] };
+        writeln!(self.out, "{:width$}<{name}>{text}</{name}>", "", width = 2 * self.depth)
     }
 }
 
 impl<'w> Tag<'_, 'w> {
     pub(crate) fn attribute(self, name: &str, value: impl Display) -> Result<Self, fmt::Error> {
-        write!(self.writer.out, " {name}='{}'", Escaped(&value.to_string()))?;
+        write!(self.writer.out, " {name}='{}'", Escaped { text: &value.to_string(), spaces: &['\t', '\n', '\r'] })?;
         Ok(self)
     }
 
@@ -67,16 +68,23 @@ impl<'w> Tag<'_, 'w> {
 }
 
 /// Text as it stands in XML. Control characters cannot, and are left out, as in libvirt.
-struct Escaped<'a>(&'a str);
+///
+/// Readers make a blank of white space in a value and a newline of each carriage return, unless it is escaped; libvirt
+/// does not, and reads back something else.
+struct Escaped<'a> {
+    text: &'a str,
+    spaces: &'static [char],
+}
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
+        self.text.chars().try_for_each(|c| match c {
             '<' => f.write_str("&lt;"),
             '>' => f.write_str("&gt;"),
             '&' => f.write_str("&amp;"),
             '"' => f.write_str("&quot;"),
             '\'' => f.write_str("&apos;"),
+            c if self.spaces.contains(&c) => write!(f, "&#{};", u32::from(c)),
             '\t' | '\n' | '\r' => fmt::Write::write_char(f, c),
             '\0'..' ' | '\u{fffe}' | '\u{ffff}' => Ok(()),
             c => fmt::Write::write_char(f, c),

@@ -57,6 +57,11 @@ use vnet_xml::network::{
     "  <bridge stp='on' delay='0'/>\n  <ip address='10.0.0.1'>\n    <dhcp>\n      <range start='10.0.0.2' \
      end='10.0.0.3'>\n        <lease expiry='0'/>\n      </range>\n    </dhcp>\n  </ip>\n"
 )]
+#[case::white_space_reads_back(
+    "<description>a\r\nb\rc&#13;d</description><domain name='a&#9;b&#10;c&#13;d'/>",
+    "  <description>a\nb\nc&#13;d</description>\n  <bridge stp='on' delay='0'/>\n  <domain \
+     name='a&#9;b&#10;c&#13;d'/>\n"
+)]
 #[case::mac_keeps_its_spelling(
     "<ip address='10.0.0.1'><dhcp><host mac='52:54:0:AA:B:c' ip='10.0.0.2'/></dhcp></ip>",
     "  <bridge stp='on' delay='0'/>\n  <ip address='10.0.0.1'>\n    <dhcp>\n      <host mac='52:54:0:AA:B:c' \
@@ -168,7 +173,7 @@ fn problems_are_counted_beyond_a_thousand() {
 }
 
 fn word() -> impl Strategy<Value = String> {
-    "[a-z][a-z0-9<>&'\" é-]{0,12}[a-z]"
+    "[a-z][a-z0-9<>&'\" é\t\n\r-]{0,12}[a-z]"
 }
 
 fn address() -> impl Strategy<Value = IpAddr> {
@@ -263,7 +268,7 @@ prop_compose! {
 
 prop_compose! {
     fn network()(
-        (name, title, description) in (word(), prop::option::of(word()), prop::option::of(word())),
+        (name, title, description) in ("[a-z][a-z0-9<>&'\" é-]{0,12}", prop::option::of(word()), prop::option::of(word())),
         (uuid, mac, mtu, ipv6) in any::<(Option<[u8; 16]>, Option<[u8; 6]>, Option<u32>, bool)>(),
         (stp, delay, bridge) in (any::<bool>(), any::<u64>(), prop::option::of("[a-z]{1,12}(%d)?")),
         domain in prop::option::of((word(), any::<Option<bool>>(), any::<Option<bool>>())),
