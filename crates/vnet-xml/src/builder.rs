@@ -8,6 +8,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::characters::{is_name, is_space, is_xml_char, reference, unescape};
+use crate::markup::{attribute, declaration, instruction};
 use crate::rules;
 use crate::tree::{Attribute, Node, Tree};
 use crate::{Code, Span};
@@ -90,17 +91,10 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
                 let message = "a document type declaration is not allowed".to_owned();
                 return Err(Malformed { code: rules::DOCTYPE, message, span });
             }
-            Event::Decl(declaration) => {
-                if start != 0 {
-                    return Err(malformed("the XML declaration must come first", span));
-                }
-                if let Some(Ok(encoding)) = declaration.encoding()
-                    && !["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known))
-                {
-                    return Err(malformed("only UTF-8 documents are read", span));
-                }
-            }
-            Event::Comment(_) | Event::PI(_) => {}
+            Event::Decl(_) if start == 0 => declaration(source, &span)?,
+            Event::Decl(_) => return Err(malformed("the XML declaration must come first", span)),
+            Event::PI(_) => instruction(&source[span.clone()], span)?,
+            Event::Comment(_) => {}
             Event::Eof => return builder.finish(),
         }
     }
@@ -177,31 +171,8 @@ impl<'a, 'l> Builder<'a, 'l> {
         let first = self.tree.attributes.len();
         let end = tag.end - if self.source[tag.clone()].ends_with("/>") { 2 } else { 1 };
         let mut at = start;
-        loop {
-            let rest = &self.source[at..end];
-            let name_at = at + (rest.len() - rest.trim_start_matches(is_space).len());
-            if name_at == end {
-                break;
-            }
-            if name_at == at {
-                return Err(malformed("a space is missing before the attribute", at..end));
-            }
-            let rest = &self.source[name_at..end];
-            let name = &rest[..rest.find(|c| is_space(c) || c == '=').unwrap_or(rest.len())];
-            let name_span = name_at..name_at + name.len();
-            if !is_name(name) {
-                return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
-            }
-            let value = rest[name.len()..].trim_start_matches(is_space).strip_prefix('=');
-            let value = value.ok_or_else(|| malformed(format!("`{name}` has no value"), name_span.clone()))?;
-            let value = value.trim_start_matches(is_space);
-            let quoted = value.strip_prefix(['\'', '"']).and_then(|inner| {
-                let quote = value.chars().next()?;
-                Some(&inner[..inner.find(quote)?])
-            });
-            let raw = quoted.ok_or_else(|| malformed(format!("`{name}` has no value in quotes"), name_span.clone()))?;
-            let value_at = end - value.len() + 1;
-            let value_span = value_at..value_at + raw.len();
+        while let Some((name_span, value_span)) = attribute(self.source, at..end)? {
+            let (name, raw) = (&self.source[name_span.clone()], &self.source[value_span.clone()]);
             if raw.contains('<') {
                 return Err(malformed("`<` is written `&lt;` in a value", value_span));
             }
@@ -225,8 +196,8 @@ impl<'a, 'l> Builder<'a, 'l> {
                 }
                 self.prefixes.push(prefix);
             }
-            let value = unescape(raw, value_at)?;
-            let value_at = (small(value_span.start), small(value_span.end));
+            let value = unescape(raw, value_span.start)?;
+            let (name_at, value_at) = (name_span.start, (small(value_span.start), small(value_span.end)));
             self.tree.attributes.push(Attribute { name, value, name_at: small(name_at), value_at });
             at = value_span.end + 1;
         }
@@ -328,6 +299,14 @@ mod tests {
     #[case::attribute_prefix("<a x:b='1'/>", rules::NOT_WELL_FORMED)]
     #[case::late_declaration("<a/><?xml version='1.0'?>", rules::NOT_WELL_FORMED)]
     #[case::encoding("<?xml version='1.0' encoding='latin1'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::version("<?xml version='2.0'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::no_version("<?xml encoding='UTF-8'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::bare_declaration("<?xml?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::declaration_without_value("<?xml foo?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::declaration_order("<?xml version='1.0' standalone='no' encoding='UTF-8'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::declaration_attribute("<?xml version='1.0' a='1'?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::instruction_target("<?1?><a/>", rules::NOT_WELL_FORMED)]
+    #[case::instruction_xml("<?XML version='1.0'?><a/>", rules::NOT_WELL_FORMED)]
     #[case::bare_ampersand("<a>x & y</a>", rules::NOT_WELL_FORMED)]
     #[case::surrogate("<a b='&#xD800;'/>", rules::NOT_WELL_FORMED)]
     #[case::nul_reference("<a b='&#0;'/>", rules::NOT_WELL_FORMED)]
@@ -355,7 +334,7 @@ mod tests {
 
     #[test]
     fn keeps_text_values_and_places() {
-        let source = "<?xml version=\"1.0\"?>\n<!-- c --><a b = \"x&#10;&lt;\ny\" >\n t&amp;u<![CDATA[<v>]]> </a>\n";
+        let source = "<?xml version=\"1.0\" encoding='utf-8' standalone = 'no' ?>\n<?i?><!-- c --><a b = \"x&#10;&lt;\ny\" >\n t&amp;u<![CDATA[<v>]]> </a>\n";
         let tree = parse(source, &Limits::default()).unwrap_or_else(|error| panic!("{error:?}"));
         let root = tree.root();
         assert_eq!((root.name(), root.text()), ("a", "\n t&u<v> "));

@@ -42,6 +42,7 @@ mod builder;
 mod characters;
 mod document;
 mod element;
+mod markup;
 pub mod network;
 mod problem;
 mod rules;
