@@ -310,6 +310,8 @@ fn run(command: &mut Command, stdin: &[u8]) -> Output {
 
 fn scratch(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("vnet-cli-{name}-{}", std::process::id()));
+    // A process number is used again, and inside a namespace it is always the same.
+    drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).unwrap();
     folder
 }

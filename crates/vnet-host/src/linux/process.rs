@@ -108,12 +108,18 @@ fn has_command_line(process: &Process, pid: i32) -> bool {
     process.args.iter().all(|argument| words.contains(&argument.as_bytes()))
 }
 
-/// Any process with the command line.
+/// Any process with the command line. One that goes to the background is for a moment in no list that is read at that
+/// time: so there is none only when there is none twice.
 fn find_running(process: &Process) -> Option<(i32, u64)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let pid = numbers.find(|pid| has_command_line(process, *pid))?;
-    Some((pid, start_time(pid)?))
+    let look = || {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        numbers.find_map(|pid| {
+            let started = start_time(pid)?;
+            has_command_line(process, pid).then_some((pid, started))
+        })
+    };
+    look().or_else(look)
 }
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
