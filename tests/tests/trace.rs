@@ -40,7 +40,7 @@ impl Host {
                 .map(|(value, path)| (path, value))
                 .collect(),
             processes: processes(),
-            files: ["/run", "/var/lib", "/tmp"].iter().flat_map(|folder| files(Path::new(folder))).collect(),
+            files: ["/run", "/var/lib"].iter().flat_map(|folder| files(Path::new(folder))).collect(),
         }
     }
 }

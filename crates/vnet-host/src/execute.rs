@@ -1,6 +1,6 @@
 //! Makes changes one after the other, and takes them back when one fails. It decides nothing.
 
-use vnet_plan::Change;
+use vnet_plan::{Change, Resource};
 
 use crate::journal::Journal;
 use crate::{Error, Host};
@@ -11,26 +11,53 @@ use crate::{Error, Host};
 /// [`Error::Step`]: the changes before the one that failed are undone, through their inverses in reverse.
 pub(crate) fn execute(host: &mut impl Host, journal: &mut Journal, changes: &[Change]) -> Result<(), Error> {
     for (count, change) in changes.iter().enumerate() {
-        if let Err(source) = step(host, journal, change) {
-            let done = changes[..count].iter().rev();
-            let rollback = done.filter_map(|done| step(host, journal, &done.inverse()).err()).collect();
+        if let Err(Failure { made, source }) = step(host, journal, change) {
+            // A program that did not start anew has ended: it starts as it was once its files are as they were.
+            let restart = matches!(change, Change::Update { from: Resource::Process(_), .. });
+            let first = Some(change).filter(|_| made && !restart);
+            let last = Some(change).filter(|_| restart);
+            let done = first.into_iter().chain(changes[..count].iter().rev()).chain(last);
+            let rollback = done.filter_map(|done| step_back(host, journal, &done.inverse()).err()).collect();
             return Err(Error::Step { step: change.key(), source: Box::new(source), rollback });
         }
     }
     Ok(())
 }
 
-/// Makes the changes as far as they can be made, and tells what could not.
+/// Makes changes that take away, as far as they can be made, and tells what could not.
 pub(crate) fn execute_all(host: &mut impl Host, journal: &mut Journal, changes: &[Change]) -> Vec<Error> {
-    changes.iter().filter_map(|change| step(host, journal, change).err()).collect()
+    changes.iter().filter_map(|change| step_back(host, journal, change).err()).collect()
 }
 
-fn step(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<(), Error> {
-    journal.intent(change)?;
+struct Failure {
+    /// Is the change made, though nobody could write so down?
+    made: bool,
+    source: Error,
+}
+
+fn step(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<(), Failure> {
+    let failed = |source| Failure { made: false, source };
+    journal.intent(change).map_err(failed)?;
     match host.apply(change, &journal.receipt.facts) {
-        Ok(fact) => journal.done(change, fact),
+        Ok(fact) => journal.done(change, fact).map_err(|source| Failure { made: true, source }),
+        Err(source) => {
+            // That it was not made is worth writing down, but why is the news.
+            let _ = journal.refused();
+            Err(failed(source))
+        }
+    }
+}
+
+/// Takes away, or back. Only what comes to be anew must be written ahead: the rest the receipt names as it stands, and
+/// a full disk is no reason to leave it.
+fn step_back(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<(), Error> {
+    let creates = matches!(change, Change::Create { .. });
+    let needed = |written: Result<(), Error>| if creates { written } else { Ok(()) };
+    needed(journal.intent(change))?;
+    match host.apply(change, &journal.receipt.facts) {
+        Ok(fact) => needed(journal.done(change, fact)),
         Err(error) => {
-            journal.refused()?;
+            let _ = journal.refused();
             Err(error)
         }
     }

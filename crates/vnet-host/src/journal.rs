@@ -4,7 +4,7 @@
 //! process that was killed still knows what may be ours. A last line that is torn was not acted on.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -58,17 +58,20 @@ enum Line {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    /// The bytes of the lines that stand whole.
+    len: u64,
     pub(crate) receipt: Receipt,
 }
 
 impl Journal {
-    /// Begins a receipt.
+    /// Begins a receipt, in place of one that was never begun in full.
     pub(crate) fn create(path: &Path, header: Header) -> Result<Self, Error> {
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path);
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let file = file.map_err(Error::file("create", path))?;
+        file.set_len(0).map_err(Error::file("create", path))?;
         let receipt =
             Receipt { header: header.clone(), owned: HostState::new(), facts: Facts::default(), settled: false };
-        let mut journal = Self { path: path.to_owned(), file, receipt };
+        let mut journal = Self { path: path.to_owned(), file, len: 0, receipt };
         journal.write(&Line::Header(header))?;
         Ok(journal)
     }
@@ -77,13 +80,18 @@ impl Journal {
     pub(crate) fn open(path: &Path, receipt: Receipt) -> Result<Self, Error> {
         let text = fs::read(path).map_err(Error::file("read", path))?;
         let file = OpenOptions::new().append(true).open(path).map_err(Error::file("open", path))?;
-        let mut journal = Self { path: path.to_owned(), file, receipt };
-        if text.last().is_some_and(|byte| *byte != b'\n') {
-            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            journal.file.set_len(whole as u64).map_err(Error::file("mend", path))?;
+        let len = whole_lines(&text).len() as u64;
+        file.set_len(len).map_err(Error::file("mend", path))?;
+        Ok(Self { path: path.to_owned(), file, len, receipt: Receipt { settled: false, ..receipt } })
+    }
+
+    /// Notes that the network is about to be another one: with another bridge, say.
+    pub(crate) fn rehead(&mut self, header: Header) -> Result<(), Error> {
+        if self.receipt.header == header {
+            return Ok(());
         }
-        journal.receipt.settled = false;
-        Ok(journal)
+        self.receipt.header = header.clone();
+        self.write(&Line::Header(header))
     }
 
     pub(crate) fn intent(&mut self, change: &Change) -> Result<(), Error> {
@@ -111,6 +119,13 @@ impl Journal {
         self.done(&change, None)
     }
 
+    /// Notes that the network does not rely on it, or no longer.
+    pub(crate) fn forget(&mut self, resource: &Resource) -> Result<(), Error> {
+        let change = Change::Delete { from: resource.clone() };
+        self.intent(&change)?;
+        self.done(&change, None)
+    }
+
     /// Notes that all changes are made.
     pub(crate) fn settled(&mut self) -> Result<(), Error> {
         self.receipt.settled = true;
@@ -121,24 +136,38 @@ impl Journal {
         let mut text = serde_json::to_vec(line).expect("lines are plain data");
         text.push(b'\n');
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.len += text.len() as u64,
+            // On a full disk a line may be torn, which the next would be appended to.
+            Err(_) => drop(self.file.set_len(self.len)),
+        }
         written.map_err(Error::file("write", &self.path))
     }
 }
 
-/// Reads a receipt. `None` where it does not say yet what it is about: then nothing was made.
+/// Without a last line that is torn.
+fn whole_lines(text: &[u8]) -> &[u8] {
+    &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
+}
+
+/// Reads a receipt. `None` where there is none, or where it does not say yet what it is about: then nothing was made.
 pub(crate) fn read(path: &Path) -> Result<Option<Receipt>, Error> {
-    let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
-    let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+    let text = match fs::read(path) {
+        // Its network has just been stopped, or never started.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(Error::file("read", path))?,
+    };
     let mut receipt: Option<Receipt> = None;
     let mut pending: Option<Change> = None;
-    for (number, line) in whole.lines().enumerate() {
-        let line = serde_json::from_str(line);
+    for (number, line) in whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let line = serde_json::from_slice(line);
         let line = line.map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })?;
         match (line, &mut receipt) {
-            (Line::Header(header), receipt) => {
+            (Line::Header(header), None) => {
                 let (owned, facts) = (HostState::new(), Facts::default());
-                *receipt = Some(Receipt { header, owned, facts, settled: false });
+                receipt = Some(Receipt { header, owned, facts, settled: false });
             }
+            (Line::Header(header), Some(receipt)) => receipt.header = header,
             (_, None) => {}
             (Line::Intent(change), Some(receipt)) => {
                 receipt.settled = false;

@@ -34,10 +34,12 @@ pub fn plan(host: &impl Host, store: &Store, network: &NetworkName, desired: &Ho
 pub fn start(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
     let _lock = store.lock()?;
     let network = header.network.clone();
-    match store.receipt(&network)? {
-        Some(receipt) if receipt.settled => return Err(Error::Running(network)),
-        Some(receipt) => drop(take_away(host, store, receipt)?),
-        None => {}
+    if let Some(receipt) = store.receipt(&network)? {
+        at_home(&receipt, header.namespace)?;
+        if receipt.settled {
+            return Err(Error::Running(network));
+        }
+        take_away(host, store, receipt)?;
     }
     bring_up(host, store, header, desired)
 }
@@ -51,12 +53,16 @@ pub fn apply(host: &mut impl Host, store: &Store, header: Header, desired: &Host
     let Some(receipt) = store.receipt(&header.network)? else { return bring_up(host, store, header, desired) };
     at_home(&receipt, header.namespace)?;
     let changes = changes(host, &receipt.owned, &receipt.facts, desired)?;
-    let was_settled = receipt.settled;
+    let before = receipt.clone();
     let mut journal = Journal::open(&store.receipt_path(&header.network), receipt)?;
+    journal.rehead(header)?;
     let made = execute(host, &mut journal, &changes);
     match &made {
         Ok(()) => settle(&mut journal, desired)?,
-        Err(Error::Step { rollback, .. }) if rollback.is_empty() && was_settled => journal.settled()?,
+        Err(Error::Step { rollback, .. }) if rollback.is_empty() && before.settled => {
+            journal.rehead(before.header)?;
+            settle(&mut journal, &before.owned)?;
+        }
         Err(_) => {}
     }
     made.map(|()| changes)
@@ -92,7 +98,8 @@ fn bring_up(host: &mut impl Host, store: &Store, header: Header, desired: &HostS
     let changes = changes(host, &HostState::new(), &Facts::default(), desired)?;
     let network = header.network.clone();
     store.make(&network)?;
-    let mut journal = Journal::create(&store.receipt_path(&network), header)?;
+    let journal = Journal::create(&store.receipt_path(&network), header);
+    let mut journal = journal.inspect_err(|_| drop(store.remove(&network)))?;
     let made = execute(host, &mut journal, &changes);
     match &made {
         Ok(()) => settle(&mut journal, desired)?,
@@ -102,10 +109,17 @@ fn bring_up(host: &mut impl Host, store: &Store, header: Header, desired: &HostS
     made.map(|()| changes)
 }
 
+/// Ends a change: of the switches that everyone shares, the network relies on those of `desired`.
 fn settle(journal: &mut Journal, desired: &HostState) -> Result<(), Error> {
-    let relied_on = desired.iter().filter(|resource| is_shared(&resource.key()));
-    let unknown: Vec<_> = relied_on.filter(|it| journal.receipt.owned.get(&it.key()) != Some(it)).collect();
-    unknown.into_iter().try_for_each(|resource| journal.rely_on(resource))?;
+    let shared = |state: &HostState| -> HostState {
+        state.iter().filter(|resource| is_shared(&resource.key())).cloned().collect()
+    };
+    for change in diff(&shared(&journal.receipt.owned), &shared(desired)) {
+        match change {
+            Change::Create { to } | Change::Update { to, .. } => journal.rely_on(&to)?,
+            Change::Delete { from } => journal.forget(&from)?,
+        }
+    }
     journal.settled()
 }
 

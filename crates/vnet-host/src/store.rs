@@ -43,11 +43,7 @@ impl Store {
     /// # Errors
     /// [`Error::File`], [`Error::Receipt`] where it cannot be read.
     pub fn receipt(&self, network: &NetworkName) -> Result<Option<Receipt>, Error> {
-        let path = self.receipt_path(network);
-        if !path.exists() {
-            return Ok(None);
-        }
-        journal::read(&path)
+        journal::read(&self.receipt_path(network))
     }
 
     /// The receipts of all networks, in order of their folders' names.
@@ -89,11 +85,14 @@ impl Store {
         make(&directory).map(drop).map_err(Error::file("make the folder", &directory))
     }
 
-    /// Removes the receipt of a network and its folder.
+    /// Removes the receipt of a network and its folder, unless someone keeps something else there.
     pub(crate) fn remove(&self, network: &NetworkName) -> Result<(), Error> {
         let (directory, receipt) = (self.directory(network), self.receipt_path(network));
         fs::remove_file(&receipt).map_err(Error::file("remove", &receipt))?;
-        fs::remove_dir(&directory).map_err(Error::file("remove", &directory))
+        match fs::remove_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            result => result.map_err(Error::file("remove", &directory)),
+        }
     }
 
     /// Waits for the right to change networks.

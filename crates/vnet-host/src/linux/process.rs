@@ -1,6 +1,7 @@
 //! Processes that go to the background when they are ready, and write their number to a file.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -108,18 +109,24 @@ fn has_command_line(process: &Process, pid: i32) -> bool {
     process.args.iter().all(|argument| words.contains(&argument.as_bytes()))
 }
 
-/// Any process with the command line. One that goes to the background is for a moment in no list that is read at that
-/// time: so there is none only when there is none twice.
+/// Any process with the command line in our network namespace: a container may have one with the same. One that goes to
+/// the background is for a moment in no list that is read at that time: so there is none only when there is none twice.
 fn find_running(process: &Process) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         numbers.find_map(|pid| {
             let started = start_time(pid)?;
-            has_command_line(process, pid).then_some((pid, started))
+            (has_command_line(process, pid) && is_here(pid)).then_some((pid, started))
         })
     };
     look().or_else(look)
+}
+
+fn is_here(pid: i32) -> bool {
+    let namespace = |of: String| fs::metadata(format!("/proc/{of}/ns/net")).map(|it| (it.dev(), it.ino())).ok();
+    let theirs = namespace(pid.to_string());
+    theirs.is_some() && theirs == namespace("thread-self".to_owned())
 }
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
