@@ -14,15 +14,17 @@ use run::{Failed, cargo, run};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  demo      install what is missing, build, and run `vnet try` on a NAT and an isolated network
-  test      install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
-  packages  print the programs that are needed and the packages that have them";
+  demo          install what is missing, build, and run `vnet try` on a NAT and an isolated network
+  test          install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
+  unprivileged  of these, only the tests as nobody
+  packages      print the programs that are needed and the packages that have them";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["demo"] => demo(),
         ["test"] => test(),
+        ["unprivileged"] => cargo(&["build", "--package", "vnet-cli"]).and_then(|()| unprivileged::test()),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())

@@ -23,10 +23,13 @@ pub(crate) fn test() -> Result<(), Failed> {
     }
     let programs = test_programs()?;
     let user = as_nobody(&programs)?;
+    // insta would ask cargo, which nobody may not be able to run.
+    let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
     for program in &programs {
         let package = package_folder(program)?;
         let folder = package.display().to_string();
-        let arguments = [&["--chdir", &folder, "setpriv"], &user[..], &[program.executable.as_str()]].concat();
+        let arguments =
+            [&["--chdir", &folder, &snapshots, "setpriv"], &user[..], &[program.executable.as_str()]].concat();
         run("env", &arguments)?;
     }
     Ok(())

@@ -38,7 +38,11 @@ impl Directories {
         let directory = match &self.state_dir {
             Some(directory) => directory.clone(),
             None if Uid::effective().is_root() => PathBuf::from("/run/vnet"),
-            None => directory("XDG_RUNTIME_DIR").context("no folder for state: give --state-dir")?.join("vnet"),
+            // Where no session has set the variable, what it would be: plans can be made, and a start says what is missing.
+            None => match env::var_os("XDG_RUNTIME_DIR") {
+                Some(_) => directory("XDG_RUNTIME_DIR").context("no folder for state: give --state-dir")?.join("vnet"),
+                None => PathBuf::from(format!("/run/user/{}/vnet", Uid::effective())),
+            },
         };
         std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
     }
