@@ -1,5 +1,7 @@
 //! The program `vnet` as people and scripts meet it: exit codes, the two streams, formats, hostile input.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

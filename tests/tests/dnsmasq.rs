@@ -1,5 +1,7 @@
 //! The real dnsmasq takes what `vnet-dnsmasq` writes, and says it to guests.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;

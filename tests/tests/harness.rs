@@ -1,5 +1,7 @@
 //! The harness keeps its word.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fs;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};

@@ -15,33 +15,33 @@ use vnet_tests::{Netns, run};
 
 use crate::{NET, NET6, OTHER_NET, OTHER_NET6, bridge};
 
-pub const HOST: &str = "203.0.113.1";
-pub const OUTSIDE: &str = "203.0.113.2";
-pub const OUTSIDE6: &str = "2001:db8:ffff::2";
-pub const GUEST: &str = "192.168.122.10";
-pub const GUEST6: &str = "2001:db8:ca2:2::10";
+pub(crate) const HOST: &str = "203.0.113.1";
+pub(crate) const OUTSIDE: &str = "203.0.113.2";
+pub(crate) const OUTSIDE6: &str = "2001:db8:ffff::2";
+pub(crate) const GUEST: &str = "192.168.122.10";
+pub(crate) const GUEST6: &str = "2001:db8:ca2:2::10";
 /// On the same bridge.
-pub const NEIGHBOUR: &str = "192.168.122.11";
+pub(crate) const NEIGHBOUR: &str = "192.168.122.11";
 /// An address of the first guest that is in no network.
-pub const FOREIGN: &str = "10.9.9.9";
+pub(crate) const FOREIGN: &str = "10.9.9.9";
 
 /// Who is there.
-pub struct Lab {
+pub(crate) struct Lab {
     /// On `virbr0`.
-    pub guest: Netns,
+    pub(crate) guest: Netns,
     /// On `virbr0`.
-    pub neighbour: Netns,
+    pub(crate) neighbour: Netns,
     /// On `virbr1`.
-    pub stranger: Netns,
+    pub(crate) stranger: Netns,
     /// Behind `eth0`.
-    pub outside: Netns,
+    pub(crate) outside: Netns,
     /// Behind `eth1`.
-    pub elsewhere: Netns,
+    pub(crate) elsewhere: Netns,
 }
 
 /// How a packet travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     Tcp,
     Udp,
     Icmp,
@@ -49,7 +49,7 @@ pub enum Protocol {
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It arrived from this address, and the answer came back; the port is another than the sender's.
     Answered { peer: SocketAddr, moved: bool },
     /// An echo came back.
@@ -63,7 +63,7 @@ pub enum Fate {
 }
 
 impl Lab {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let switches = [
             ("ipv4/ip_forward", "1"),
             ("ipv6/conf/all/forwarding", "1"),
@@ -111,18 +111,18 @@ impl Lab {
     }
 
     /// Connects the outside to `eth0`, which may have been deleted before.
-    pub fn plug_uplink(&self) {
+    pub(crate) fn plug_uplink(&self) {
         uplink("eth0", &self.outside, ["203.0.113.0/24", "2001:db8:ffff::/64"]);
     }
 
     /// Sends a datagram and waits for the answer.
-    pub fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
+    pub(crate) fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
         send(Protocol::Udp, Some(from), None, Some(to), address.parse().expect("an address"))
     }
 }
 
 /// Sends from one place to an address of another and waits for the answer; `None` is the host itself.
-pub fn send(
+pub(crate) fn send(
     protocol: Protocol,
     from: Option<&Netns>,
     source: Option<IpAddr>,
