@@ -40,28 +40,28 @@ use crate::*;
 fn decides_the_same(#[case] one: Policy, #[case] two: Policy) {
     isolate!();
     let lab = Lab::new();
-    load(&libvirt_rules(&[&one, &two]));
-    let theirs = everything(&lab);
+    let mut different = differences(&lab, &one, &two);
+    if !different.is_empty() {
+        // A busy machine loses a packet now and then; rules decide the same each time.
+        let again = differences(&lab, &one, &two);
+        different.retain(|difference| again.contains(difference));
+    }
+    assert!(different.is_empty(), "libvirt's, ours: {different:#?}");
+}
+
+/// What becomes of one thing under libvirt's rules, and of another under ours.
+fn differences(lab: &Lab, one: &Policy, two: &Policy) -> Vec<String> {
     run("nft", &["flush", "ruleset"]);
-    for policy in [&one, &two] {
+    load(&libvirt_rules(&[one, two]));
+    let theirs = everything(lab);
+    run("nft", &["flush", "ruleset"]);
+    for policy in [one, two] {
         install(policy);
     }
-    let ours = everything(&lab);
-    {
-        let mut m = std::collections::BTreeMap::new();
-        for (_, f) in &theirs {
-            let t = format!("{f:?}");
-            *m.entry(
-                t.split(' ').next().unwrap().to_owned()
-                    + if t.contains(":1,") || t.contains(":1 ") { "low" } else { "" }
-                    + if t.contains("true") { "moved" } else { "" },
-            )
-            .or_insert(0) += 1;
-        }
-    }
-    let different: Vec<_> = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours).collect();
-    assert!(different.is_empty(), "libvirt's, ours: {different:#?}");
+    let ours = everything(lab);
     assert!(theirs.len() >= 100, "{}", theirs.len());
+    let pairs = theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours);
+    pairs.map(|((what, theirs), (_, ours))| format!("{what}: {theirs:?}, {ours:?}")).collect()
 }
 
 /// What becomes of everything that anyone can send to anyone, with words that say what it is.
