@@ -293,12 +293,10 @@ fn lease6(network: &Network, guest: &Guest, station: &Station, deadline: Instant
     };
     let lease = station.namespace.run(|| client.lease(station.index, deadline).context("DHCPv6 cannot be asked"))?;
     let Some(address) = lease.map(IpAddr::V6) else { return Ok(None) };
-    station.add_address(IpNet::from(address))?;
-    // DHCPv6 has no word of the subnet: the router advertises it.
+    // DHCPv6 has no word of the subnet: the router advertises it, at a time of its own. The definition has it now.
     let subnet = network.ips.iter().filter_map(vnet_xml::network::Ip::net).find(|net| net.contains(&address));
-    if let Some(subnet) = subnet {
-        station.wait_for_route(subnet.trunc(), deadline)?;
-    }
+    let prefix = subnet.map_or(128, |subnet| subnet.prefix_len());
+    station.add_address(IpNet::new(address, prefix)?)?;
     Ok(Some(address))
 }
 

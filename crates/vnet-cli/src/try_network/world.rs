@@ -252,15 +252,6 @@ impl Station {
         add_route(netlink, &self.device, default, gateway)
     }
 
-    /// Waits until the station knows that a subnet is on its link.
-    pub(crate) fn wait_for_route(&self, subnet: IpNet, deadline: Instant) -> anyhow::Result<()> {
-        let is_there = |route: &Route| route.destination == subnet && route.gateway.is_none();
-        while !self.namespace.netlink().routes()?.iter().any(is_there) && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
-    }
-
     /// Waits for an address that the station makes itself out of an advertised prefix.
     pub(crate) fn advertised(&self, net: IpNet, deadline: Instant) -> anyhow::Result<Option<IpAddr>> {
         loop {
