@@ -1,4 +1,5 @@
-//! Says whether libvirt's test data is at hand, so that the tests on it run or are reported as ignored.
+//! Says whether libvirt's test data and the guest's image are at hand, so that tests with them run or are reported as
+//! ignored.
 
 use std::path::Path;
 
@@ -11,6 +12,12 @@ fn main() {
     println!("cargo::rerun-if-changed={}", folder.display());
     if folder.join("manifest.json").is_file() {
         println!("cargo::rustc-cfg=libvirt_corpus");
+    }
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vm/guest.cpio");
+    println!("cargo::rustc-check-cfg=cfg(guest_image)");
+    println!("cargo::rerun-if-changed={}", guest.display());
+    if guest.is_file() {
+        println!("cargo::rustc-cfg=guest_image");
     }
     println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
 }

@@ -9,11 +9,13 @@
 //! }
 //! ```
 
+mod guest;
 mod isolate;
 mod namespaces;
 mod netns;
 mod program;
 
+pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
 pub use netns::Netns;
 pub use program::{json, run, vnet, wait_for};

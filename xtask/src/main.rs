@@ -6,6 +6,7 @@ mod arrows;
 mod packages;
 mod run;
 mod unprivileged;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,8 @@ usage: cargo xtask COMMAND
   demo          install what is missing, build, and run `vnet try` on a NAT and an isolated network
   test          install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
   unprivileged  of these, only the tests as nobody
+  vmtest [NAME] of these, only the integration tests on another kernel, in a virtual machine
+  guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   packages      print the programs that are needed and the packages that have them";
 
 fn main() -> ExitCode {
@@ -25,6 +28,9 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => test(),
         ["unprivileged"] => cargo(&["build", "--package", "vnet-cli"]).and_then(|()| unprivileged::test()),
+        ["vmtest"] => packages::install().and_then(|()| vm::tests::test(None)),
+        ["vmtest", name] => packages::install().and_then(|()| vm::tests::test(Some(name))),
+        ["guest"] => packages::install().and_then(|()| vm::guest::image()),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())
@@ -52,6 +58,7 @@ fn demo() -> Result<(), Failed> {
 
 fn test() -> Result<(), Failed> {
     packages::install()?;
+    vm::guest::image()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
     cargo(&["build", "--package", "vnet-cli"])?;
@@ -66,5 +73,6 @@ fn test() -> Result<(), Failed> {
     } else {
         println!("xtask: cargo-deny is not installed: licences and sources were not checked");
     }
-    unprivileged::test()
+    unprivileged::test()?;
+    vm::tests::test(None)
 }

@@ -1,6 +1,6 @@
 //! The programs that vnet and its tests run, and the packages that have them: the one list.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::run::{Failed, can, run};
 
@@ -18,9 +18,16 @@ const PROGRAMS: &[Program] = &[
     program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),
     program("ping", "iputils-ping", "iputils", "tests: packets"),
     program("passt", "passt", "passt", "networks for guests without privilege"),
+    program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "tests: guests, and another kernel"),
+    program("busybox", "busybox-static", "busybox", "tests: what guests run"),
+    program("strip", "binutils", "binutils", "tests: programs that fit into a machine's memory"),
+    program("/etc/protocols", "netbase", "setup", "tests: nft prints names of protocols"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
     program("cc", "gcc", "gcc", "the linker of Rust programs"),
 ];
+
+/// Debian's and Ubuntu's packages with the newest kernel for virtual machines. They are downloaded, not installed.
+pub(crate) const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
 
 const fn program(name: &'static str, debian: &'static str, fedora: &'static str, what_for: &'static str) -> Program {
     Program { name, debian, fedora, what_for }
@@ -29,7 +36,7 @@ const fn program(name: &'static str, debian: &'static str, fedora: &'static str,
 /// The list, for people.
 pub(crate) fn table() -> String {
     let row = |name: &str, debian: &str, fedora: &str, what_for: &str| {
-        format!("{name:<9}{debian:<15}{fedora:<12}{what_for}\n")
+        format!("{name:<19}{debian:<16}{fedora:<21}{what_for}\n")
     };
     let head = row("program", "Debian/Ubuntu", "Fedora", "for");
     PROGRAMS.iter().fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
@@ -37,14 +44,14 @@ pub(crate) fn table() -> String {
 
 /// Installs what is missing with the system's package manager, through sudo when not root.
 pub(crate) fn install() -> Result<(), Failed> {
-    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| !is_installed(program.name)).collect();
+    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| find_program(program.name).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     println!("xtask: missing programs: {}", names.join(", "));
     if can("apt-get", &["--version"]) {
-        as_root(&["apt-get", "update", "-q"])?;
+        refresh()?;
         let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y"];
         as_root(&[&install[..], &["--no-install-recommends"], &packages(&missing, |it| it.debian)].concat())
     } else if can("dnf", &["--version"]) {
@@ -54,15 +61,20 @@ pub(crate) fn install() -> Result<(), Failed> {
     }
 }
 
+/// Asks the distribution anew what it has.
+pub(crate) fn refresh() -> Result<(), Failed> {
+    as_root(&["apt-get", "update", "-q"])
+}
+
 fn packages(missing: &[&Program], name: impl Fn(&Program) -> &'static str) -> Vec<&'static str> {
     missing.iter().map(|program| name(program)).collect()
 }
 
 /// Programs of administrators are often not in an ordinary user's `PATH`.
-fn is_installed(name: &str) -> bool {
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/local/sbin"]);
-    folders.into_iter().any(|folder| Path::new(folder).join(name).is_file())
+    folders.map(|folder| Path::new(folder).join(name)).find(|file| file.is_file())
 }
 
 fn as_root(command: &[&str]) -> Result<(), Failed> {

@@ -1,7 +1,7 @@
 //! Programs, run where the workspace is, and told of before.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A program that did not do its work.
@@ -12,6 +12,12 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Says which file or program an error is about.
+pub(crate) fn failed(about: &Path) -> impl Fn(std::io::Error) -> Failed {
+    let about = about.display().to_string();
+    move |error| Failed(format!("{about}: {error}"))
 }
 
 /// The workspace's folder.
@@ -29,6 +35,11 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<(), Failed> {
         Ok(status) => Err(Failed(format!("`{line}` failed: {status}"))),
         Err(error) => Err(Failed(format!("`{line}` did not start: {error}"))),
     }
+}
+
+/// [`run`] in another folder.
+pub(crate) fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result<(), Failed> {
+    run("env", &[&["--chdir", &folder.display().to_string(), program], arguments].concat())
 }
 
 /// [`run`] for the cargo that runs us.

@@ -21,7 +21,9 @@ pub(crate) fn test() -> Result<(), Failed> {
         println!("xtask: the tests ran as an unprivileged user; as root, they run as root too");
         return Ok(());
     }
-    let programs = test_programs()?;
+    // xtask's own test asks cargo, which nobody may not be able to run; it touches no kernel.
+    let mut programs = test_programs(&["--workspace"])?;
+    programs.retain(|program| program.name != "xtask");
     let user = as_nobody(&programs)?;
     // insta would ask cargo, which nobody may not be able to run.
     let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
@@ -35,19 +37,25 @@ pub(crate) fn test() -> Result<(), Failed> {
     Ok(())
 }
 
-struct TestProgram {
-    executable: String,
+/// A built test program.
+pub(crate) struct TestProgram {
+    /// The name of its source file.
+    pub(crate) name: String,
+    pub(crate) executable: String,
     manifest: String,
 }
 
-fn test_programs() -> Result<Vec<TestProgram>, Failed> {
-    let listed = output("cargo", &["test", "--workspace", "--no-run", "--message-format=json"])?;
+/// Builds the test programs of these packages.
+pub(crate) fn test_programs(packages: &[&str]) -> Result<Vec<TestProgram>, Failed> {
+    let listed = output("cargo", &[&["test", "--no-run", "--message-format=json"], packages].concat())?;
     let messages = listed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    // xtask's own test asks cargo, which nobody may not be able to run; it touches no kernel.
-    let tests = messages.filter(|it| it["profile"]["test"] == true && it["target"]["name"] != "xtask");
-    let programs = tests.filter_map(|message| {
+    let programs = messages.filter(|message| message["profile"]["test"] == true).filter_map(|message| {
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        Some(TestProgram { executable: text(&message["executable"])?, manifest: text(&message["manifest_path"])? })
+        Some(TestProgram {
+            name: text(&message["target"]["name"])?,
+            executable: text(&message["executable"])?,
+            manifest: text(&message["manifest_path"])?,
+        })
     });
     match programs.collect::<Vec<_>>() {
         programs if programs.is_empty() => Err(Failed("cargo named no test program".to_owned())),

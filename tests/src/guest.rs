@@ -1,0 +1,105 @@
+//! A real guest: qemu with a kernel, busybox and one network card, driven over its console.
+//!
+//! `cargo xtask guest` makes the image. Without it the tests that boot guests are built as ignored, by `cfg(guest_image)`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a guest may take to boot, and for one command. Nothing but qemu's interpreter runs it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running guest. It is killed when the value is dropped.
+#[derive(Debug)]
+pub struct Guest {
+    machine: Child,
+    commands: ChildStdin,
+    console: Receiver<String>,
+}
+
+impl Guest {
+    /// Boots a guest; `arguments` give it its network card, such as `-netdev tap,… -device virtio-net-pci,…`.
+    ///
+    /// # Panics
+    /// When it does not boot; with what it printed.
+    pub fn boot(arguments: &[&str]) -> Self {
+        Self::boot_by(Command::new("qemu-system-x86_64"), arguments)
+    }
+
+    /// [`Guest::boot`] through a program that gives privileges away, such as setpriv(1) with its words and qemu's name.
+    ///
+    /// # Panics
+    /// When it does not boot; with what it printed.
+    pub fn boot_by(mut qemu: Command, arguments: &[&str]) -> Self {
+        qemu.args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "192"]);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
+        qemu.arg("-kernel").arg(image("vmlinuz")).arg("-initrd").arg(image("guest.cpio"));
+        qemu.args(["-append", "console=ttyS0 quiet panic=-1 tsc=reliable mitigations=off"]);
+        qemu.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut machine = qemu.spawn().unwrap_or_else(|error| panic!("{qemu:?}: {error}"));
+        let commands = machine.stdin.take().expect("it was asked for");
+        let output = BufReader::new(machine.stdout.take().expect("it was asked for"));
+        let (sender, console) = channel();
+        thread::spawn(move || {
+            let lines = output.split(b'\n').map_while(Result::ok);
+            let mut lines = lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
+            lines.try_for_each(|line| sender.send(line)).ok();
+        });
+        let mut guest = Self { machine, commands, console };
+        guest.answer("booting");
+        guest
+    }
+
+    /// Runs a line of shell in the guest, and returns what it prints.
+    ///
+    /// # Panics
+    /// With what it printed, when it fails or does not end.
+    pub fn run(&mut self, line: &str) -> String {
+        let (status, output) = self.try_run(line);
+        assert_eq!(status, "0", "`{line}` in the guest failed:\n{output}");
+        output
+    }
+
+    /// Does a line of shell succeed in the guest?
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn can(&mut self, line: &str) -> bool {
+        self.try_run(line).0 == "0"
+    }
+
+    fn try_run(&mut self, line: &str) -> (String, String) {
+        writeln!(self.commands, "{line}").expect("the guest's console takes it");
+        self.answer(line)
+    }
+
+    /// What comes on the console up to `@` and a status.
+    fn answer(&mut self, to: &str) -> (String, String) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut output = String::new();
+        loop {
+            match self.console.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => match line.strip_prefix('@') {
+                    Some(status) => return (status.to_owned(), output.trim().to_owned()),
+                    None => output = output + &line + "\n",
+                },
+                Err(RecvTimeoutError::Timeout) => panic!("`{to}` took the guest more than {PATIENCE:?}:\n{output}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("`{to}`: qemu has ended:\n{output}"),
+            }
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.machine.kill();
+        let _ = self.machine.wait();
+    }
+}
+
+fn image(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vm").join(name)
+}

@@ -1,0 +1,161 @@
+//! The integration tests on another kernel: one that has what the machine's own may lack, such as bridges that
+//! filter VLANs.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::archive::pack;
+use super::folder::Root;
+use super::kernel::{Kernel, kernel};
+use crate::run::{Failed, cargo, failed, root, run};
+use crate::unprivileged::{TestProgram, test_programs};
+
+/// Programs of this machine that the tests run.
+const PROGRAMS: [&str; 12] =
+    ["bridge", "dash", "dnsmasq", "ip", "nft", "passt", "ping", "prlimit", "setpriv", "ss", "tc", "unshare"];
+
+const MODULES: [&str; 8] =
+    ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
+
+/// Modules that a user namespace cannot ask the kernel for.
+const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft_chain_nat nft_masq nft_nat nft_ct \
+    nft_reject_inet nft_fib_inet nft_limit nf_conntrack_netlink nft_numgen nft_redir nft_log sch_htb sch_sfq sch_ingress \
+    sch_fq_codel sch_tbf cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
+    nf_conntrack_tftp af_packet inet_diag udp_diag tcp_diag";
+
+/// Test programs that hardly touch a kernel, or judge the harness by what it ignores.
+const ELSEWHERE: [&str; 6] = ["cli", "conformance", "golden", "harness", "laws", "vnet_tests"];
+
+/// How long the whole takes at most, in seconds.
+const DEADLINE: &str = "900";
+
+/// Boots a machine with the tests inside, shows what they print, and fails where they fail.
+///
+/// `filter`: only tests whose name contains it.
+pub(crate) fn test(filter: Option<&str>) -> Result<(), Failed> {
+    cargo(&["build", "--package", "vnet-cli"])?;
+    let folder = root().join("target/vm");
+    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let kernel = kernel(&folder)?;
+    let programs = test_programs(&["--package", "vnet-tests"])?;
+    let programs: Vec<&TestProgram> = programs.iter().filter(|it| !ELSEWHERE.contains(&it.name.as_str())).collect();
+    let archive = folder.join("tests.cpio");
+    fill(&kernel, &folder, &programs, filter, &archive)?;
+    boot(&kernel, &archive)
+}
+
+fn fill(
+    kernel: &Kernel,
+    folder: &Path,
+    programs: &[&TestProgram],
+    filter: Option<&str>,
+    archive: &Path,
+) -> Result<(), Failed> {
+    let inside = Root::new(folder.join("tests"))?;
+    inside.modules(kernel, &MODULES)?;
+    PROGRAMS.iter().try_for_each(|program| inside.program(program))?;
+    let vnet = root().join("target/debug/vnet");
+    inside.executable(&vnet)?;
+    strip(&inside, &vnet)?;
+    for data in ["testdata", "tests/Cargo.toml"] {
+        inside.copy(&root().join(data))?;
+    }
+    for words in ["/etc/protocols", "/etc/services", "/etc/iproute2", "/usr/share/iproute2"].map(Path::new) {
+        if words.exists() {
+            inside.copy(words)?;
+        }
+    }
+    for program in programs {
+        let file = Path::new(&program.executable);
+        inside.executable(file)?;
+        strip(&inside, file)?;
+    }
+    inside.write("etc/resolv.conf", "nameserver 192.0.2.53\n")?;
+    inside.write("init", &init(programs, filter))?;
+    pack(&inside, archive)
+}
+
+/// Without symbols: they are most of a test program, and memory is what it lies in.
+fn strip(inside: &Root, file: &Path) -> Result<(), Failed> {
+    let file = inside.path().join(file.strip_prefix("/").unwrap_or(file));
+    run("strip", &[&file.display().to_string()])
+}
+
+fn init(programs: &[&TestProgram], filter: Option<&str>) -> String {
+    let mut script = format!(
+        r#"#!/bin/busybox sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin RUST_BACKTRACE=1
+/bin/busybox --install -s /tmp/applets 2>/dev/null
+mkdir -p /media /srv /usr/bin
+for applet in mount cat ls mkdir reboot grep sleep kill true false sh env test timeout id sed head tail; do
+    [ -e /bin/$applet ] || ln -s /bin/busybox /bin/$applet
+done
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for place in run tmp; do mount -t tmpfs tmpfs /$place; done
+modprobe ifb numifbs=0
+for module in {PRELOADED}; do modprobe -q $module; done
+chmod 666 /dev/net/tun
+ip link set lo up
+failed=0
+cd {}
+"#,
+        root().join("tests").display()
+    );
+    for program in programs {
+        let arguments = filter.map(|filter| format!(" '{filter}'")).unwrap_or_default();
+        for which in ["", " --ignored"] {
+            script += &format!(
+                "echo '# {}{which}'\n{} --test-threads 2 --skip corpus --skip guest --skip takes_less_than{which}{arguments} || failed=1\n",
+                program.name, program.executable
+            );
+        }
+    }
+    script + "echo \"@$failed\"\nreboot -f\n"
+}
+
+fn boot(kernel: &Kernel, archive: &Path) -> Result<(), Failed> {
+    let mut qemu = Command::new("timeout");
+    qemu.args([
+        DEADLINE,
+        "qemu-system-x86_64",
+        "-machine",
+        "q35",
+        "-accel",
+        "tcg",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        "2048",
+    ]);
+    qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
+    qemu.args(["-append", "console=ttyS0 quiet panic=-1 tsc=reliable mitigations=off"]);
+    qemu.arg("-kernel").arg(&kernel.image).arg("-initrd").arg(archive);
+    println!("$ qemu-system-x86_64 with Linux {} and the integration tests", kernel.release());
+    let mut machine = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed(Path::new("qemu")))?;
+    let console = BufReader::new(machine.stdout.take().expect("it was asked for"));
+    let mut verdict = None;
+    for line in console.split(b'\n') {
+        let line = line.map_err(failed(Path::new("the console")))?;
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end();
+        match line.strip_prefix('@') {
+            Some(status) => verdict = Some(status == "0"),
+            None => println!("{line}"),
+        }
+    }
+    machine.wait().map_err(failed(Path::new("qemu")))?;
+    match verdict {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failed(format!("tests failed on Linux {}", kernel.release()))),
+        None => Err(Failed(format!(
+            "the machine with Linux {} ended, or took {DEADLINE} s, without a verdict",
+            kernel.release()
+        ))),
+    }
+}
