@@ -50,7 +50,7 @@ pub(crate) struct Checked {
 
 impl Checked {
     /// Reads a document; what it defines may make no sense.
-    pub(crate) fn read(document: Document) -> Self {
+    fn read(document: Document) -> Self {
         let parsed = Network::parse(&document.bytes);
         Self {
             diagnostics: parsed.problems.into_iter().map(Diagnostic::from).collect(),
@@ -65,6 +65,15 @@ impl Checked {
         let mut checked = Self::read(document);
         let findings = checked.network.as_ref().map(vnet_validate::check);
         checked.extend(findings.unwrap_or_default());
+        checked
+    }
+
+    /// Reads a document and checks of what it defines what libvirt checks when it reads one.
+    pub(crate) fn grammar(document: Document) -> Self {
+        let mut checked = Self::read(document);
+        let findings = checked.network.iter().flat_map(vnet_validate::check);
+        let findings = findings.filter(|finding| vnet_validate::refused_by_libvirts_parser(finding.code)).collect();
+        checked.extend(findings);
         checked
     }
 

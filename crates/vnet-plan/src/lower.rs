@@ -10,7 +10,7 @@ use vnet_types::{
     Address, BridgeOptions, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
-use vnet_xml::network::{self, ForwardMode};
+use vnet_xml::network::{self, ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Resource, Sysctl};
@@ -49,6 +49,9 @@ pub enum LowerError {
     /// The name of the network is none.
     #[error("the network cannot have this name")]
     Name(#[source] NameError),
+    /// A part of the definition that this version does nothing with: the network would not be what it says.
+    #[error("a network with {0} cannot be started")]
+    Unsupported(Unsupported),
     /// No name is free for the bridge.
     #[error("no interface name is free for the bridge template `{0}`")]
     NoFreeBridge(BridgeName),
@@ -69,12 +72,33 @@ pub enum LowerError {
     Dnsmasq(#[from] vnet_dnsmasq::Error),
 }
 
+/// A part of a definition that [`lower`] does nothing with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// The network uses devices that the host has already.
+    #[error("`<forward mode='{0}'>`")]
+    Mode(ForwardMode),
+    /// A zone of firewalld.
+    #[error("`<bridge zone>`")]
+    Zone,
+    /// A bridge that neither learns nor floods.
+    #[error("`<bridge macTableManager='libvirt'>`")]
+    MacTableManager,
+    /// A domain that systemd-resolved is told of.
+    #[error("`<domain register='yes'>`")]
+    DomainRegister,
+}
+
 /// Decides what the host must have for the network to run.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
+    if let Some(part) = unsupported(network) {
+        return Err(LowerError::Unsupported(part));
+    }
     let bridge = bridge_name(network, &name, inventory, choices)?;
     let mut desired = HostState::new();
     desired.insert(Resource::Link(link(network, bridge.clone(), choices)?));
@@ -107,6 +131,16 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     }
     dnsmasq::add_to(&mut desired, network, &bridge, inventory, &choices.directory)?;
     Ok(Lowered { name, bridge, desired })
+}
+
+fn unsupported(network: &Network) -> Option<Unsupported> {
+    let mode = Some(network.forward_mode()).filter(|mode| !mode.has_own_bridge()).map(Unsupported::Mode);
+    let bridge = network.bridge.as_ref();
+    let zone = bridge.is_some_and(|bridge| bridge.zone.is_some()).then_some(Unsupported::Zone);
+    let manager = bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt));
+    let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
+    let manager = manager.then_some(Unsupported::MacTableManager);
+    mode.or(zone).or(manager).or(register.then_some(Unsupported::DomainRegister))
 }
 
 fn bridge_name(

@@ -9,6 +9,7 @@ mod ip;
 mod kernel;
 mod mac;
 mod name;
+mod pci;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod uuid;
@@ -19,4 +20,5 @@ pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};
 pub use mac::{MacAddr, ParseMacError};
 pub use name::{InterfaceName, NameError, NetworkName};
+pub use pci::{PciAddress, PciAddressError};
 pub use uuid::{ParseUuidError, Uuid};

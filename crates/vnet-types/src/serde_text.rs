@@ -17,4 +17,12 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(crate::MacAddr, crate::Uuid, crate::InterfaceName, crate::NetworkName, crate::AddressRange, crate::PortRange);
+as_text!(
+    crate::MacAddr,
+    crate::Uuid,
+    crate::InterfaceName,
+    crate::NetworkName,
+    crate::AddressRange,
+    crate::PortRange,
+    crate::PciAddress
+);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use vnet_types::AddressRange;
-use vnet_xml::network::{Forward, ForwardMode, Nat};
+use vnet_xml::network::{Forward, ForwardInterface, ForwardMode, Nat};
 use vnet_xml::{BridgeName, Network, Path};
 
 use crate::finding::Finding;
@@ -37,12 +37,8 @@ pub(crate) fn interface_path(forward: &Path, index: usize) -> Path {
 }
 
 fn without_ip(network: &Network, forward: &Forward, path: &Path) -> Option<Finding> {
-    let mode = match forward.mode {
-        ForwardMode::Nat => "nat",
-        ForwardMode::Route => "route",
-        ForwardMode::None | ForwardMode::Open => return None,
-    };
-    if !network.ips.is_empty() {
+    let mode = forward.mode;
+    if !matches!(mode, ForwardMode::Nat | ForwardMode::Route) || !network.ips.is_empty() {
         return None;
     }
     let message = format!("mode `{mode}` needs a subnet, but the network has no `<ip>`");
@@ -62,7 +58,7 @@ fn mode_none(forward: &Forward, path: &Path) -> Option<Finding> {
 fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();
-    for (index, interface) in forward.interfaces.iter().enumerate() {
+    for (index, ForwardInterface { dev: interface, .. }) in forward.interfaces.iter().enumerate() {
         let other = *first.entry(interface).or_insert(index);
         if other != index {
             let message = format!("the interface `{interface}` is listed twice");
@@ -75,12 +71,11 @@ fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
 }
 
 fn too_many(forward: &Forward, path: &Path) -> Option<Finding> {
-    let first = forward.interfaces.first()?;
+    let first = forward.dev()?;
     match forward.mode {
-        ForwardMode::None => None,
         ForwardMode::Nat | ForwardMode::Route => {
             // One that is listed twice is another mistake.
-            let index = forward.interfaces.iter().position(|interface| interface != first)?;
+            let index = forward.interfaces.iter().position(|interface| interface.dev != *first)?;
             let message = format!("traffic is kept to `{first}` already: one interface is all there can be");
             let finding = Finding::new(rules::FORWARD_TOO_MANY_INTERFACES, interface_path(path, index), message);
             let finding = finding.related(interface_path(path, 0), "the first interface is here");
@@ -91,12 +86,13 @@ fn too_many(forward: &Forward, path: &Path) -> Option<Finding> {
             let finding = Finding::new(rules::FORWARD_OPEN_WITH_INTERFACE, interface_path(path, 0), message);
             Some(finding.help("leave the interface out, or write `mode='route'`"))
         }
+        _ => None,
     }
 }
 
 fn own_bridge(network: &Network, forward: &Forward, path: &Path, root: &Path) -> Option<Finding> {
     let Some(BridgeName::Fixed(own)) = network.bridge.as_ref()?.name.as_ref() else { return None };
-    let index = forward.interfaces.iter().position(|interface| interface == own)?;
+    let index = forward.interfaces.iter().position(|interface| interface.dev == *own)?;
     let message = format!("traffic cannot leave through `{own}`: it is the network's own bridge");
     let finding = Finding::new(rules::FORWARD_THROUGH_OWN_BRIDGE, interface_path(path, index), message);
     let finding = finding.related(root.element("bridge").attribute("name"), "the bridge is named here");

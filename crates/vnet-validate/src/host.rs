@@ -1,7 +1,7 @@
 //! What a host has in the way of a network: names, devices. See `collision` for addresses and routes.
 
 use vnet_types::{InterfaceName, Inventory, KnownNetwork};
-use vnet_xml::network::{Forward, ForwardMode};
+use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
 use vnet_xml::{BridgeName, BridgeTemplate, Network, Path};
 
 use crate::finding::Finding;
@@ -92,7 +92,7 @@ fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> 
     let Some(forward) = &network.forward else { return Vec::new() };
     let element = root.element("forward");
     let mut findings = Vec::new();
-    for (index, interface) in forward.interfaces.iter().enumerate() {
+    for (index, ForwardInterface { dev: interface, .. }) in forward.interfaces.iter().enumerate() {
         let path = interface_path(&element, index);
         let Some(link) = inventory.links.iter().find(|link| link.name == *interface) else {
             let message = format!("this host has no interface `{interface}` yet");

@@ -47,7 +47,7 @@ use vnet_types::Inventory;
 use vnet_xml::{Network, Parsed, Path, Severity};
 
 pub use finding::{Finding, Related};
-pub use rules::RULES;
+pub use rules::{RULES, refused_by_libvirts_parser};
 
 /// Finds everything that is wrong with a definition by itself, in the order of the document.
 pub fn check(network: &Network) -> Vec<Finding> {

@@ -116,6 +116,55 @@ rules! {
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
 }
 
+/// What libvirt refuses when it reads a definition; the other errors it finds when the network is defined or started,
+/// or not at all.
+const OF_LIBVIRTS_PARSER: &[Rule] = &[
+    NETWORK_NAME,
+    TITLE_NEWLINE,
+    MAC_NOT_UNICAST,
+    IP_FAMILY,
+    IP_PREFIX_TOO_LONG,
+    IP_TFTP_FAMILY,
+    DHCP_RANGE_FAMILY,
+    DHCP_RANGE_OUTSIDE_SUBNET,
+    DHCP_RANGE_REVERSED,
+    DHCP_RANGE_RESERVED_ADDRESS,
+    DHCP_RANGE_TOO_LARGE,
+    DHCP_LEASE_TOO_SHORT,
+    DHCP_HOST_INCOMPLETE,
+    DHCP_HOST_MAC_IN_IPV6,
+    DHCP_HOST_MAC_NOT_UNICAST,
+    DHCP_HOST_ID,
+    DHCP_HOST_NAME,
+    DOMAIN_REGISTER,
+    DNS_DISABLED_WITH_RECORDS,
+    DNS_FORWARDER_EMPTY,
+    DNS_HOST_WITHOUT_NAME,
+    DNS_SRV_SERVICE,
+    DNS_SRV_PROTOCOL,
+    DNS_SRV_WITHOUT_TARGET,
+    DNS_SRV_PORT_ZERO,
+    DNS_TXT_NAME,
+    ROUTE_FAMILY,
+    ROUTE_GATEWAY_FAMILY,
+    ROUTE_PREFIX_TOO_LONG,
+    ROUTE_ADDRESS_NOT_NETWORK,
+    ROUTE_GATEWAY_OUTSIDE_SUBNETS,
+    ROUTE_METRIC_ZERO,
+    FORWARD_WITHOUT_IP,
+    FORWARD_TOO_MANY_INTERFACES,
+    FORWARD_OPEN_WITH_INTERFACE,
+    FORWARD_INTERFACE_TWICE,
+    NAT_OUTSIDE_MODE_NAT,
+    NAT_ADDRESS_FAMILY,
+    NAT_ADDRESS_RANGE_TOO_LARGE,
+];
+
+/// Does libvirt refuse what breaks this rule when it reads a definition, before anything is made of it?
+pub fn refused_by_libvirts_parser(code: Code) -> bool {
+    OF_LIBVIRTS_PARSER.iter().any(|rule| rule.code == code)
+}
+
 /// Rules that the reader has as well, with the element around as the place.
 pub(crate) const OF_THE_READER_TOO: &[Rule] = &[NETWORK_NAME, FORWARD_INTERFACE_TWICE];
 

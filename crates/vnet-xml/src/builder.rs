@@ -80,7 +80,7 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
         match event {
             Event::Start(tag) => builder.open(&tag, span, true)?,
             Event::Empty(tag) => builder.open(&tag, span, false)?,
-            Event::End(_) => builder.close(),
+            Event::End(_) => builder.close(span.end),
             Event::Text(_) => builder.text(span)?,
             Event::CData(_) => builder.append(span.clone(), &line_ends(&source[span.start + 9..span.end - 3]))?,
             Event::GeneralRef(_) => {
@@ -120,7 +120,7 @@ struct Open {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(source: &'a str, limits: &'l Limits) -> Self {
-        let tree = Tree { nodes: Vec::new(), attributes: Vec::new() };
+        let tree = Tree { source, nodes: Vec::new(), attributes: Vec::new() };
         Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
     }
 
@@ -148,6 +148,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         self.tree.nodes.push(Node {
             name,
             start_tag: (small(span.start), small(span.end)),
+            end: small(span.end),
             attributes,
             first_child: None,
             next_sibling: None,
@@ -161,7 +162,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
         self.open.push(Open { node: index, last_child: None, prefixes });
         if !has_content {
-            self.close();
+            self.close(span.end);
         }
         Ok(())
     }
@@ -218,8 +219,9 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, end: usize) {
         let open = self.open.pop().expect("quick-xml matches end tags with start tags");
+        self.tree.nodes[open.node as usize].end = small(end);
         self.prefixes.truncate(open.prefixes);
     }
 

@@ -22,8 +22,6 @@ pub(crate) struct Notes {
 pub(crate) struct Grammar {
     pub(crate) attributes: &'static [&'static str],
     pub(crate) children: &'static [&'static str],
-    /// Attributes and children that libvirt knows and this crate does not read.
-    pub(crate) unsupported: &'static [&'static str],
 }
 
 /// An element at a place of the model.
@@ -77,14 +75,19 @@ impl<'t> Element<'t> {
 
     /// Says what may stand here: anything else is reported. Every reader begins with this.
     pub(crate) fn expect(&self, grammar: &Grammar) {
-        self.expect_no_more(grammar);
+        self.expect_beside(grammar, None);
+    }
+
+    /// Says what may stand here beside a child whose name is this document's choice.
+    pub(crate) fn expect_beside(&self, grammar: &Grammar, child: Option<&str>) {
+        self.expect_no_more(grammar, child);
         if !self.node.text().trim().is_empty() {
             let message = format!("text in `<{}>` has no meaning", self.node.name());
             self.report(rules::STRAY_TEXT, message, None, self.path.clone(), self.node.span());
         }
     }
 
-    fn expect_no_more(&self, grammar: &Grammar) {
+    fn expect_no_more(&self, grammar: &Grammar, other: Option<&str>) {
         for attribute in self.node.attributes() {
             let name = attribute.name;
             if grammar.attributes.contains(&name) || name == "xmlns" || name.starts_with("xmlns:") {
@@ -92,39 +95,26 @@ impl<'t> Element<'t> {
             }
             let (path, span) = (self.path.attribute(name), attribute.name_span());
             let what = format!("attribute `{name}`");
-            self.unexpected(rules::UNKNOWN_ATTRIBUTE, what, name, grammar.attributes, grammar, path, span);
+            self.unexpected(rules::UNKNOWN_ATTRIBUTE, what, name, grammar.attributes, path, span);
         }
         for child in self.node.children() {
             let name = child.name();
-            if !grammar.children.contains(&name) {
+            if !grammar.children.contains(&name) && other != Some(name) {
                 let (path, what) = (self.path.element(name), format!("element `<{name}>`"));
                 let code = rules::UNKNOWN_ELEMENT;
-                self.unexpected(code, what, name, grammar.children, grammar, path, name_span(child));
+                self.unexpected(code, what, name, grammar.children, path, name_span(child));
             }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one report of two kinds")]
-    fn unexpected(
-        &self,
-        code: Code,
-        what: String,
-        name: &str,
-        known: &[&'static str],
-        grammar: &Grammar,
-        path: Path,
-        span: Span,
-    ) {
+    fn unexpected(&self, code: Code, what: String, name: &str, known: &[&'static str], path: Path, span: Span) {
         if self.notes.is_full() {
             return self.notes.withhold();
         }
         let parent = self.node.name();
-        if grammar.unsupported.contains(&name) || name.contains(':') {
-            let message = format!("the {what} of `<{parent}>` is not supported: it has no effect");
-            return self.report(rules::UNSUPPORTED, message, None, path, span);
-        }
-        let help = did_you_mean(name, known.iter().chain(grammar.unsupported).copied());
-        let help = help.map(|meant| format!("did you mean `{meant}`?"));
+        let help = did_you_mean(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
+        let foreign = || name.contains(':').then(|| "libvirt reads nothing of this namespace here".to_owned());
+        let help = help.or_else(foreign);
         self.report(code, format!("`<{parent}>` has no {what}: it has no effect"), help, path, span);
     }
 
@@ -138,6 +128,19 @@ impl<'t> Element<'t> {
             self.report(rules::REPEATED, message, None, path.clone(), name_span(other));
         }
         let element = Self { node: first, path, notes: self.notes };
+        element.note_place();
+        Some(element)
+    }
+
+    /// The child of this name, which must not be there twice.
+    pub(crate) fn only_child(&self, name: &str) -> Option<Element<'t>> {
+        let mut found = self.node.children().filter(|child| child.name() == name);
+        let path = self.path.element(name);
+        let element = Self { node: found.next()?, path: path.clone(), notes: self.notes };
+        for other in found {
+            let message = format!("there can be only one `<{name}>` in `<{}>`", self.node.name());
+            self.report(rules::EXCLUSIVE, message, None, path.clone(), name_span(other));
+        }
         element.note_place();
         Some(element)
     }
@@ -166,8 +169,41 @@ impl<'t> Element<'t> {
 
     /// The text of an element that has nothing else: it stands for [`Element::expect`].
     pub(crate) fn only_text(&self) -> &'t str {
-        self.expect_no_more(&Grammar { attributes: &[], children: &[], unsupported: &[] });
+        self.expect_no_more(&Grammar { attributes: &[], children: &[] }, None);
         self.node.text()
+    }
+
+    /// The whole element as written.
+    pub(crate) fn raw(&self) -> &'t str {
+        self.node.raw()
+    }
+
+    /// The namespaces that are declared here, by prefix; the default one has none.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
+        self.node.attributes().iter().filter_map(|attribute| {
+            let prefix = attribute.name.strip_prefix("xmlns")?;
+            let prefix = if prefix.is_empty() { prefix } else { prefix.strip_prefix(':')? };
+            Some((prefix, attribute.value.as_ref()))
+        })
+    }
+
+    /// The name in this document of a child that belongs to a namespace.
+    pub(crate) fn name_in(&self, namespace: &str, local: &str) -> Option<&'t str> {
+        let names = self.node.children().filter(|child| child.name().ends_with(local));
+        let mut names = names.filter_map(|child| {
+            let (prefix, name) = child.name().split_once(':')?;
+            let own = Self { node: child, path: self.path.clone(), notes: self.notes };
+            let bound = own.namespaces().chain(self.namespaces()).find(|(bound, _)| *bound == prefix)?;
+            (name == local && bound.1 == namespace).then(|| child.name())
+        });
+        names.next()
+    }
+
+    /// Reports that a child does nothing, and why.
+    pub(crate) fn useless_child(&self, name: &str, number: usize, why: &str) {
+        let Some(child) = self.node.children().nth(number) else { return };
+        let message = format!("`<{name}>` {why}: it has no effect");
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path.element(name), name_span(child));
     }
 
     /// An attribute's value; an empty one is a value.
@@ -230,6 +266,12 @@ impl<'t> Element<'t> {
         let Some(attribute) = self.attribute(name) else { return self.missing(name) };
         let message = format!("`{}` is not {expected}", shortened(&attribute.value));
         self.report(rules::INVALID_VALUE, message, None, self.path.attribute(name), attribute.value_span());
+    }
+
+    /// Reports that an attribute has no place here.
+    pub(crate) fn misplaced(&self, name: &str, message: String) {
+        let Some(attribute) = self.attribute(name) else { return };
+        self.report(rules::MISPLACED, message, None, self.path.attribute(name), attribute.name_span());
     }
 
     /// Reports that something stands here once more.

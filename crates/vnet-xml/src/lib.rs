@@ -32,16 +32,22 @@
 //! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
 //! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets some.
 //! - An IPv6 address has no scope (`%eth0`).
+//! - `connections` is read and printed in the live form; libvirt counts anew and reads none.
+//! - `default` of a port group and `managed` are `yes` or `no`; libvirt takes any other word for no.
+//! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are all kept; libvirt drops
+//!   some without a word.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod bandwidth;
 mod bridge_name;
 mod builder;
 mod characters;
 mod document;
 mod element;
+mod hostdev;
 mod markup;
 pub mod network;
 mod problem;
@@ -51,14 +57,20 @@ mod spelled;
 mod suggest;
 mod tree;
 mod value;
+mod virtual_port;
+mod vlan;
 mod write;
 
+pub use bandwidth::{Bandwidth, Rate};
 pub use bridge_name::{BridgeName, BridgeNameError, BridgeTemplate};
 pub use builder::Limits;
 pub use document::{Parsed, Refused};
+pub use hostdev::{HostdevDriver, HostdevDriverName};
 pub use network::Network;
 pub use problem::{Code, Problem, Rule, Severity};
 pub use rules::RULES;
 pub use source::{Path, SourceMap, Span};
 pub use spelled::Spelled;
 pub use suggest::did_you_mean;
+pub use virtual_port::{VirtualPort, VirtualPortType};
+pub use vlan::{NativeMode, Vlan, VlanTag};

@@ -12,7 +12,6 @@ pub(crate) const ENTITY: Code = Code(6);
 pub(crate) const WRONG_ROOT: Code = Code(7);
 pub(crate) const UNKNOWN_ELEMENT: Code = Code(20);
 pub(crate) const UNKNOWN_ATTRIBUTE: Code = Code(21);
-pub(crate) const UNSUPPORTED: Code = Code(22);
 pub(crate) const REPEATED: Code = Code(23);
 pub(crate) const STRAY_TEXT: Code = Code(24);
 pub(crate) const MORE_PROBLEMS: Code = Code(25);
@@ -21,6 +20,7 @@ pub(crate) const INVALID_VALUE: Code = Code(30);
 pub(crate) const MISSING_ATTRIBUTE: Code = Code(31);
 pub(crate) const MISSING_ELEMENT: Code = Code(32);
 pub(crate) const EXCLUSIVE: Code = Code(33);
+pub(crate) const MISPLACED: Code = Code(34);
 
 /// How bad a problem of this kind is.
 pub(crate) fn severity(code: Code) -> Severity {
@@ -94,13 +94,6 @@ pub const RULES: &[Rule] = &[
             start='192.168.122.2' …/>    the first address",
     },
     Rule {
-        code: UNSUPPORTED,
-        severity: Warning,
-        name: "not-supported",
-        explanation: "libvirt knows this part of a definition, vnet does not act on it: the network comes up without it, \
-            and it is not printed.",
-    },
-    Rule {
         code: REPEATED,
         severity: Warning,
         name: "repeated-element",
@@ -154,5 +147,13 @@ pub const RULES: &[Rule] = &[
         name: "exclusive",
         explanation: "Two things are given of which only one can hold: `netmask` and `prefix` both say how large a subnet \
             is, the `dev` of `<forward>` and its first `<interface>` both name the device. Keep one.",
+    },
+    Rule {
+        code: MISPLACED,
+        severity: Error,
+        name: "misplaced",
+        explanation: "libvirt knows this, but not here, or not without something beside it: a `floor` is promised to a \
+            guest, not to a network; a `peak` is above an `average`.\n\n    <inbound peak='4000'/>                     \
+            wrong\n    <inbound average='1000' peak='4000'/>     right",
     },
 ];

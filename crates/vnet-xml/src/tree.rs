@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::Span;
 
 pub(crate) struct Tree<'a> {
+    pub(crate) source: &'a str,
     pub(crate) nodes: Vec<Node<'a>>,
     pub(crate) attributes: Vec<Attribute<'a>>,
 }
@@ -12,6 +13,8 @@ pub(crate) struct Tree<'a> {
 pub(crate) struct Node<'a> {
     pub(crate) name: &'a str,
     pub(crate) start_tag: (u32, u32),
+    /// Where the end tag ends.
+    pub(crate) end: u32,
     pub(crate) attributes: (u32, u32),
     pub(crate) first_child: Option<u32>,
     pub(crate) next_sibling: Option<u32>,
@@ -56,6 +59,11 @@ impl<'t> NodeRef<'t> {
     pub(crate) fn span(self) -> Span {
         let (start, end) = self.node().start_tag;
         start as usize..end as usize
+    }
+
+    /// The whole element as written.
+    pub(crate) fn raw(self) -> &'t str {
+        &self.tree.source[self.node().start_tag.0 as usize..self.node().end as usize]
     }
 
     /// The text directly within, as written: white space and all.

@@ -18,6 +18,11 @@ pub(crate) fn yes_no(text: &str) -> Result<bool, String> {
     word(text, &[("yes", true), ("no", false)])
 }
 
+/// Some attributes libvirt compares without regard to case.
+pub(crate) fn yes_no_of_any_case(text: &str) -> Result<bool, String> {
+    yes_no(&text.to_ascii_lowercase())
+}
+
 pub(crate) fn on_off(text: &str) -> Result<bool, String> {
     word(text, &[("on", true), ("off", false)])
 }
@@ -42,6 +47,23 @@ pub(crate) fn number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     number.ok_or_else(|| match 8 * size_of::<T>() {
         16 => "a whole number from 0 to 65535".to_owned(),
         bits => format!("a whole number of at most {bits} bits"),
+    })
+}
+
+/// A whole number as strtoul(3) reads it with base 0: `0x` makes it hexadecimal, a leading 0 octal.
+pub(crate) fn number_of_any_base<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let digits = text.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(hexadecimal) => (hexadecimal, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
+        None => (digits, 10),
+    };
+    let plain = !digits.starts_with(['+', '-']);
+    let number = plain.then(|| u64::from_str_radix(digits, radix).ok()).flatten();
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        let bits = 8 * size_of::<T>();
+        format!("a whole number of at most {bits} bits, such as `10` or `0xa`")
     })
 }
 

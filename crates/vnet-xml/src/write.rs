@@ -25,6 +25,11 @@ impl<'w> Writer<'w> {
         Ok(Tag { writer: self, name })
     }
 
+    /// An element that is printed already.
+    pub(crate) fn verbatim(&mut self, element: &str) -> fmt::Result {
+        writeln!(self.out, "{:width$}{element}", "", width = 2 * self.depth)
+    }
+
     /// An element that has text only.
     pub(crate) fn text(&mut self, name: &'static str, text: &str) -> fmt::Result {
         let text = Escaped { text, spaces: &['\r'] };

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use rstest::rstest;
 use vnet_xml::network::{
-    Bootp, Bridge, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forward, ForwardMode, Forwarder, Ip, Lease,
-    LeaseUnit, Mask, Nat, Network, Route, Srv, Txt,
+    Bootp, Bridge, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forward, ForwardInterface, ForwardMode, Forwarder,
+    Ip, Lease, LeaseUnit, Mask, Nat, Network, PortGroup, Route, Srv, Txt,
 };
+use vnet_xml::{Bandwidth, NativeMode, Rate, VirtualPort, VirtualPortType, Vlan};
 
 /// What follows the name of a network, and what it is printed as.
 #[rstest]
@@ -31,6 +32,61 @@ use vnet_xml::network::{
 #[case::port_zero_is_none(
     "<forward><nat><port start='0' end='0'/></nat></forward>",
     "  <forward mode='nat'/>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::pool_in_another_order(
+    "<forward mode='hostdev' managed='YES'><address function='0x1' type='pci' bus='010' slot='10'/><driver model='m'/></forward>",
+    "  <forward mode='hostdev' managed='yes'>\n    <driver model='m'/>\n    <address type='pci' domain='0x0000' \
+     bus='0x08' slot='0x0a' function='0x1'/>\n  </forward>\n"
+)]
+#[case::managed_of_hostdev_only("<forward mode='vepa' managed='yes'/>", "  <forward mode='vepa'/>\n")]
+#[case::live_pool_of_pf(
+    "<forward mode='passthrough'><interface dev='v0' connections='2'/><pf dev='p'/></forward>",
+    "  <forward mode='passthrough'>\n    <pf dev='p'/>\n    <interface dev='v0' connections='2'/>\n  </forward>\n"
+)]
+#[case::bridge_of_the_host(
+    "<forward mode='bridge'/><bridge macTableManager='libvirt' name='br0'/>",
+    "  <forward mode='bridge'/>\n  <bridge name='br0' macTableManager='libvirt'/>\n"
+)]
+#[case::vlan_with_native_tag(
+    "<vlan trunk='Yes'><tag id='7'/><tag id='9' nativeMode='untagged'/></vlan><port isolated='no'/>",
+    "  <bridge stp='on' delay='0'/>\n  <vlan trunk='yes'>\n    <tag id='7'/>\n    <tag id='9' \
+     nativeMode='untagged'/>\n  </vlan>\n  <port isolated='no'/>\n"
+)]
+#[case::trunk_is_implied(
+    "<vlan><tag id='7'/><tag id='9'/></vlan>",
+    "  <bridge stp='on' delay='0'/>\n  <vlan trunk='yes'>\n    <tag id='7'/>\n    <tag id='9'/>\n  </vlan>\n"
+)]
+#[case::untagged_trunk_of_one(
+    "<vlan trunk='no'><tag id='7'/></vlan>",
+    "  <bridge stp='on' delay='0'/>\n  <vlan>\n    <tag id='7'/>\n  </vlan>\n"
+)]
+#[case::bandwidth_without_zeros(
+    "<bandwidth><outbound average='1' peak='0' burst='3'/></bandwidth>",
+    "  <bridge stp='on' delay='0'/>\n  <bandwidth>\n    <outbound average='1' burst='3'/>\n  </bandwidth>\n"
+)]
+#[case::bandwidth_of_nothing("<bandwidth/>", "  <bridge stp='on' delay='0'/>\n")]
+#[case::port_group(
+    "<portgroup trustGuestRxFilters='no' default='YES' name='a&amp;b'><bandwidth/><virtualport/></portgroup>",
+    "  <bridge stp='on' delay='0'/>\n  <portgroup name='a&amp;b' default='yes' trustGuestRxFilters='no'>\n  </portgroup>\n"
+)]
+#[case::virtual_port_numbers(
+    "<virtualport type='802.1Qbg'><parameters typeid='0x123457' managerid='013'/></virtualport>",
+    "  <bridge stp='on' delay='0'/>\n  <virtualport type='802.1Qbg'>\n    <parameters managerid='11' \
+     typeid='1193047'/>\n  </virtualport>\n"
+)]
+#[case::forwarder_port(
+    "<dns><forwarder port='5353' addr='10.1' domain='d'/></dns>",
+    "  <bridge stp='on' delay='0'/>\n  <dns>\n    <forwarder domain='d' addr='10.0.0.1' port='5353'/>\n  </dns>\n"
+)]
+#[case::metadata(
+    "<metadata>\n<x:a xmlns:x=\"u\" b='&quot;é'>\n\n<x:c/>\n</x:a></metadata>",
+    "  <metadata>\n    <x:a xmlns:x=\"u\" b=\"&quot;&#xE9;\">\n      <x:c/>\n    </x:a>\n  </metadata>\n  \
+     <bridge stp='on' delay='0'/>\n"
+)]
+#[case::metadata_with_text(
+    "<metadata><x:a xmlns:x='u'>t <b/>\n</x:a><y xmlns='v'><!-- c --><![CDATA[<]]></y></metadata>",
+    "  <metadata>\n    <x:a xmlns:x=\"u\">t <b/>\n</x:a>\n    <y xmlns=\"v\"><!-- c --><![CDATA[<]]></y>\n  \
+     </metadata>\n  <bridge stp='on' delay='0'/>\n"
 )]
 #[case::empty_is_absent("<bridge name='' stp='' delay=''/>", "  <bridge stp='on' delay='0'/>\n")]
 #[case::zero_mtu("<mtu size='0'/>", "  <bridge stp='on' delay='0'/>\n")]
@@ -80,7 +136,51 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[rstest]
 #[case("<brige name='b'/>", &["VN0020 brige: `<network>` has no element `<brige>`: it has no effect; did you mean `bridge`?"])]
 #[case("<bridge nmae='b'/>", &["VN0021 nmae: `<bridge>` has no attribute `nmae`: it has no effect; did you mean `name`?"])]
-#[case("<portgroup name='p'/>", &["VN0022 portgroup: the element `<portgroup>` of `<network>` is not supported: it has no effect"])]
+#[case("<x:y xmlns:x='u'/>", &["VN0020 x:y: `<network>` has no element `<x:y>`: it has no effect; libvirt reads nothing of this namespace here"])]
+#[case("<portgroup default='yes'/>", &["VN0031 portgroup: `<portgroup>` lacks the attribute `name`"])]
+#[case("<metadata><a/><x:b xmlns:x='u'/><y:c xmlns:y='u'/></metadata>", &[
+    "VN0026 a: `<a>` is in no namespace: it has no effect",
+    "VN0026 y:c: `<y:c>` is the second of its namespace: it has no effect",
+])]
+#[case("<vlan/>", &["VN0032 vlan: `<vlan>` lacks `<tag>`; add a `<tag>` element"])]
+#[case("<vlan><tag id='4096'/></vlan>", &["VN0030 4096: `4096` is not the number of a VLAN, at most 4095"])]
+#[case("<vlan trunk='no'><tag id='1'/><tag id='2'/></vlan>", &["VN0030 no: `no` is not `yes`, which more than one tag needs"])]
+#[case("<vlan trunk='no'><tag id='1' nativeMode='tagged'/></vlan>", &["VN0030 no: `no` is not `yes`, which a native VLAN needs"])]
+#[case("<vlan><tag id='1' nativeMode='tagged'/><tag id='2' nativeMode='tagged'/></vlan>", &[
+    "VN0033 <vlan>: there can be only one `<tag>` with `nativeMode` in `<vlan>`",
+])]
+#[case("<bandwidth><inbound/></bandwidth>", &["VN0031 inbound: `<inbound>` lacks the attribute `average`"])]
+#[case("<bandwidth><inbound peak='1' floor='1'/></bandwidth>", &[
+    "VN0034 peak: `peak` has a meaning beside an `average` only",
+    "VN0034 floor: only the inbound traffic of a guest on a network can have a `floor`",
+])]
+#[case("<bandwidth classID='1'><outbound average='1'/><outbound average='2'/></bandwidth>", &[
+    "VN0034 classID: only the bandwidth of a network port has a `classID`",
+    "VN0033 outbound: there can be only one `<outbound>` in `<bandwidth>`",
+])]
+#[case("<virtualport/>", &["VN0031 virtualport: `<virtualport>` lacks the attribute `type`"])]
+#[case("<virtualport type='none'/>", &["VN0030 none: `none` is not one of `802.1Qbg`, `802.1Qbh`, `openvswitch`, `midonet`"])]
+#[case("<virtualport type='802.1Qbh'><parameters managerid='11'/></virtualport>", &["VN0034 managerid: a `<virtualport type='802.1Qbh'>` has no `managerid`"])]
+#[case("<virtualport type='802.1Qbg'><parameters typeid='0x1000000'/></virtualport>", &["VN0030 0x1000000: `0x1000000` is not a whole number of at most 24 bits, such as `1193047` or `0x123457`"])]
+#[case("<forward mode='hostdev' dev='a'><pf dev='b'/><pf dev='c'/></forward>", &[
+    "VN0033 a: `pf` and `dev` exclude each other; a pool is named by its devices: leave `dev` out",
+    "VN0033 pf: there can be only one `<pf>` in `<forward>`",
+])]
+#[case("<forward mode='hostdev'><address type='pci' bus='256'/><address slot='1'/><address type='usb'/></forward>", &[
+    "VN0030 256: `256` is not a whole number of at most 8 bits, such as `10` or `0xa`",
+    "VN0031 address: `<address>` lacks the attribute `type`",
+    "VN0030 usb: `usb` is not one of `pci`",
+])]
+#[case("<forward mode='hostdev'><address type='pci' bus='1' slot='0x20' function='8'/></forward>", &[
+    "VN0030 0x20: `0x20` is not a number from 0 to 0x1f",
+    "VN0030 8: `8` is not a number from 0 to 7",
+])]
+#[case("<forward mode='hostdev'><driver name='default'/><address type='pci' bus='1'/><address type='pci' bus='0x1'/></forward>", &[
+    "VN0033 <forward mode='hostdev'>: the device `0000:01:00.0` is listed twice",
+    "VN0030 default: `default` is not one of `vfio`, `kvm`, `xen`",
+])]
+#[case("<forward><nat/><nat/></forward>", &["VN0033 nat: there can be only one `<nat>` in `<forward>`"])]
+#[case("<bridge macTableManager='default'/>", &["VN0030 default: `default` is not one of `kernel`, `libvirt`"])]
 #[case("<mtu size='9000'/><mtu size='1'/>", &["VN0023 mtu: only the first `<mtu>` of `<network>` counts"])]
 #[case("<title nmae='x'>t<b/></title>", &[
     "VN0021 nmae: `<title>` has no attribute `nmae`: it has no effect",
@@ -99,8 +199,7 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("<bridge name='%d'/>", &["VN0030 %d: `%d` is not right here: the template `%d` must have exactly one `%`, as `%d`, and some text before it"])]
 #[case("<bridge stp='yes'/>", &["VN0030 yes: `yes` is not one of `on`, `off`"])]
 #[case("<mtu size='-1'/>", &["VN0030 -1: `-1` is not a whole number of at most 32 bits"])]
-#[case("<forward mode='rout'/>", &["VN0030 rout: `rout` is not one of `nat`, `route`, `open`, `none`; did you mean `route`?"])]
-#[case("<forward mode='bridge'/>", &["VN0030 bridge: `bridge` is not a mode that vnet supports: those are `nat`, `route` and `open`"])]
+#[case("<forward mode='rout'/>", &["VN0030 rout: `rout` is not one of `nat`, `route`, `open`, `bridge`, `private`, `vepa`, `passthrough`, `hostdev`, `none`; did you mean `route`?"])]
 #[case("<forward dev='a'><interface dev='b'/></forward>", &["VN0033 a: `interface` and `dev` exclude each other; `dev` is the name of the first `<interface>`: leave one of them out"])]
 #[case("<ip netmask='255.0.0.0'/>", &["VN0031 ip: `<ip>` lacks the attribute `address`"])]
 #[case("<ip address='10.0.0.1' netmask='255.0.0.0' prefix='8'/>", &["VN0033 8: `netmask` and `prefix` exclude each other; both say how large the subnet is: leave one of them out"])]
@@ -257,13 +356,114 @@ prop_compose! {
         ports in any::<Option<(u16, u16)>>(),
     ) -> Forward {
         let mut forward = Forward::new(mode);
-        forward.interfaces = interfaces.into_iter().map(|name| name.parse().unwrap()).collect();
+        forward.interfaces = interfaces.into_iter().map(|name| name.parse::<vnet_types::InterfaceName>().unwrap().into()).collect();
         let mut nat = Nat::default();
         nat.ipv6 = ipv6;
         nat.ports = ports.and_then(|(one, other)| vnet_types::PortRange::new(one.max(1).min(other.max(1)), one.max(other).max(1)).ok());
         forward.nat = (mode == ForwardMode::Nat && nat != Nat::default()).then_some(nat);
         forward
     }
+}
+
+fn rate() -> impl Strategy<Value = Option<Rate>> {
+    let some = || prop::option::of(1u64..);
+    let rate = (1u64.., some(), some()).prop_map(|(average, peak, burst)| {
+        let mut rate = Rate::average(average);
+        (rate.peak, rate.burst) = (peak, burst);
+        rate
+    });
+    prop::option::of(rate)
+}
+
+prop_compose! {
+    fn bandwidth()(inbound in rate(), outbound in rate()) -> Option<Bandwidth> {
+        let mut bandwidth = Bandwidth::default();
+        (bandwidth.inbound, bandwidth.outbound) = (inbound, outbound);
+        (bandwidth != Bandwidth::default()).then_some(bandwidth)
+    }
+}
+
+prop_compose! {
+    fn vlan()(trunk in any::<bool>(), ids in prop::collection::btree_set(0u16..4096, 1..4), native in any::<bool>()) -> Vlan {
+        let mut vlan = Vlan::trunk(ids);
+        vlan.trunk = trunk || vlan.tags.len() > 1;
+        vlan.tags[0].native_mode = native.then_some(NativeMode::Untagged);
+        vlan
+    }
+}
+
+prop_compose! {
+    fn virtual_port()(
+        (manager, version, instance, interface) in any::<(Option<u8>, Option<u8>, Option<[u8; 16]>, Option<[u8; 16]>)>(),
+        (type_id, profile) in (prop::option::of(0u32..1 << 24), prop::option::of("[ -~]{1,39}")),
+        kind in prop_oneof![Just(VirtualPortType::Qbg), Just(VirtualPortType::Qbh), Just(VirtualPortType::OpenVSwitch), Just(VirtualPortType::Midonet)],
+    ) -> VirtualPort {
+        let mut port = VirtualPort::new(kind);
+        if kind == VirtualPortType::Qbg {
+            (port.manager_id, port.type_id, port.type_id_version) = (manager, type_id, version);
+            port.instance_id = instance.map(vnet_types::Uuid);
+        }
+        if matches!(kind, VirtualPortType::OpenVSwitch | VirtualPortType::Midonet) {
+            port.interface_id = interface.map(vnet_types::Uuid);
+        }
+        if matches!(kind, VirtualPortType::OpenVSwitch | VirtualPortType::Qbh) {
+            port.profile_id = profile;
+        }
+        port
+    }
+}
+
+prop_compose! {
+    fn group()(
+        (name, default, trust) in ("[a-z<&']{1,12}", any::<bool>(), any::<Option<bool>>()),
+        (vlan, port, bandwidth) in (prop::option::of(vlan()), prop::option::of(virtual_port()), bandwidth()),
+    ) -> PortGroup {
+        let mut group = PortGroup::new(name);
+        (group.default, group.trust_guest_rx_filters) = (default, trust);
+        (group.vlan, group.virtual_port, group.bandwidth) = (vlan, port, bandwidth);
+        group
+    }
+}
+
+/// A network of any mode whose guests are attached to what the host has.
+fn external() -> impl Strategy<Value = Network> {
+    let modes =
+        [ForwardMode::Bridge, ForwardMode::Private, ForwardMode::Vepa, ForwardMode::Passthrough, ForwardMode::Hostdev];
+    let pci = (any::<(u32, u8)>(), 0u8..32, 0u8..8)
+        .prop_map(|((domain, bus), slot, function)| vnet_types::PciAddress::new(domain, bus, slot, function).unwrap());
+    let pool = (prop::collection::btree_map("[a-z]{1,15}", any::<u32>(), 0..3), prop::collection::btree_set(pci, 0..3));
+    let forward = (prop::sample::select(modes.to_vec()), any::<(bool, bool)>(), pool).prop_map(
+        |(mode, (managed, pf), (names, pci))| {
+            let mut forward = Forward::new(mode);
+            forward.managed = managed && mode == ForwardMode::Hostdev;
+            forward.addresses = pci.into_iter().collect();
+            forward.pf = pf.then(|| "pf0".parse().unwrap());
+            if forward.addresses.is_empty() {
+                forward.interfaces = names
+                    .into_iter()
+                    .map(|(name, connections)| {
+                        let mut interface = ForwardInterface::from(name.parse::<vnet_types::InterfaceName>().unwrap());
+                        interface.connections = connections;
+                        interface
+                    })
+                    .collect();
+            }
+            forward
+        },
+    );
+    let rest = (
+        prop::option::of(virtual_port()),
+        prop::collection::vec(group(), 0..3),
+        prop::option::of(vlan()),
+        any::<u32>(),
+    );
+    (forward, rest).prop_map(|(forward, (port, groups, vlan, connections))| {
+        let mut network = Network::new("n");
+        network.forward = Some(forward);
+        (network.virtual_port, network.port_groups, network.vlan, network.connections) =
+            (port, groups, vlan, connections);
+        network
+    })
 }
 
 prop_compose! {
@@ -275,8 +475,12 @@ prop_compose! {
         (forward, dns) in (prop::option::of(forward()), dns()),
         ips in prop::collection::vec(ip(), 0..3),
         routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
+        (bandwidth, groups, options) in (bandwidth(), prop::collection::vec(group(), 0..2), prop::collection::vec(word(), 0..2)),
+        (trust, isolated, connections) in any::<(Option<bool>, Option<bool>, u32)>(),
     ) -> Network {
         let mut network = Network::new(name);
+        (network.bandwidth, network.port_groups, network.dnsmasq_options) = (bandwidth, groups, options);
+        (network.trust_guest_rx_filters, network.port_isolated, network.connections) = (trust, isolated, connections);
         (network.title, network.description) = (title, description);
         network.uuid = uuid.map(vnet_types::Uuid);
         network.mac = mac.map(vnet_types::MacAddr);
@@ -308,6 +512,16 @@ proptest! {
         let parsed = Network::parse(text.as_bytes());
         prop_assert_eq!(&parsed.problems, &[]);
         prop_assert_eq!(parsed.value, Some(network));
+    }
+
+    #[test]
+    fn external_networks_read_back(network in external()) {
+        let text = network.to_string();
+        let parsed = Network::parse(text.as_bytes());
+        prop_assert_eq!(&parsed.problems, &[]);
+        prop_assert_eq!(parsed.value.as_ref(), Some(&network));
+        let inactive = network.inactive().to_string();
+        prop_assert_eq!(inactive.parse::<Network>().unwrap().inactive().to_string(), inactive);
     }
 
     #[test]

@@ -19,8 +19,7 @@ pub(crate) struct Args {
     /// Print the names of files that are in another form, and nothing else; exit code 1 when there are any
     #[arg(long)]
     check: bool,
-    /// Leave out what only a running network has, such as the number of its connections; vnet reads none of that, so
-    /// this changes nothing
+    /// Leave out what only a running network has, such as the number of its connections
     #[arg(long)]
     inactive: bool,
     #[command(flatten)]
@@ -46,8 +45,11 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<Answer> {
         let mut report = Report { files: Vec::new() };
         for file in files(&self.paths)? {
-            let checked = Checked::read(Document::read(&file)?);
-            let xml = checked.sound().map(ToString::to_string);
+            let checked = Checked::grammar(Document::read(&file)?);
+            let xml = checked.sound().map(|network| match self.inactive {
+                true => network.inactive().to_string(),
+                false => network.to_string(),
+            });
             let formatted = xml.as_ref().is_some_and(|xml| xml.as_bytes() == checked.document.bytes);
             match (self.format.format, &xml) {
                 (Format::Json, _) => {}

@@ -190,7 +190,7 @@ pub(crate) fn left_out(network: &Network) -> (usize, usize) {
 
 /// The device that traffic beyond the host is limited to.
 pub(crate) fn device(network: &Network) -> Option<&InterfaceName> {
-    network.forward.as_ref()?.interfaces.first()
+    network.forward.as_ref()?.dev()
 }
 
 /// How the firewall answers who would enter a network.
@@ -222,7 +222,7 @@ fn way_out(network: &Network, family: Family) -> Option<Source> {
             addresses: nat.and_then(|nat| nat.addresses).filter(|_| family == Family::Ipv4),
             ports: nat.and_then(|nat| nat.ports).unwrap_or_else(|| PortRange::new(1024, u16::MAX).expect("in order")),
         }),
-        ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Some(Source::Own),
+        _ => Some(Source::Own),
     }
 }
 
@@ -383,7 +383,7 @@ mod tests {
         network.ips.push(Ip::new("192.168.122.1/24".parse().unwrap()));
         network.forward = forward.map(|mode| {
             let mut forward = Forward::new(mode);
-            forward.interfaces.extend(device.map(|device| device.parse().unwrap()));
+            forward.interfaces.extend(device.map(|device| device.parse::<InterfaceName>().unwrap().into()));
             forward
         });
         network

@@ -351,7 +351,7 @@ mod tests {
         let mut network = Network::new("n");
         network.ips.push(Ip::new(subnet.parse().unwrap()));
         let mut forward = Forward::new(ForwardMode::Nat);
-        forward.interfaces.push(device.parse().unwrap());
+        forward.interfaces.push(device.parse::<InterfaceName>().unwrap().into());
         network.forward = Some(forward);
         network
     }

@@ -82,7 +82,7 @@ fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerErro
     let mut config = Config::new(bridge.clone());
     config.reach = match network.forward_mode() {
         ForwardMode::None => Reach::Isolated,
-        ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Reach::Routed,
+        _ => Reach::Routed,
     };
     let dns = network.dns.clone().unwrap_or_default();
     config.dns = (dns.enable != Some(false)).then(|| names(dns));
@@ -90,6 +90,7 @@ fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerErro
         .domain
         .as_ref()
         .map(|domain| Domain { name: domain.name.clone(), local_only: domain.local_only == Some(true) });
+    config.options.clone_from(&network.dnsmasq_options);
     config.mtu = network.mtu.filter(|mtu| *mtu != 0);
     config.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
     Ok(config)
@@ -98,7 +99,7 @@ fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerErro
 fn names(dns: network::Dns) -> Dns {
     let forwarder = |it: network::Forwarder| {
         let mut forwarder = Forwarder::default();
-        (forwarder.domain, forwarder.addr) = (it.domain, it.addr);
+        (forwarder.domain, forwarder.addr, forwarder.port) = (it.domain, it.addr, it.port);
         forwarder
     };
     let srv = |it: network::Srv| {

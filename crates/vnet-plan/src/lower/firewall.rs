@@ -17,7 +17,7 @@ pub(super) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option
         Ok(Subnet { net, access: access(network, ip) })
     };
     let mut policy = Policy::new(network.name.as_str(), bridge.clone());
-    policy.device = network.forward.as_ref().and_then(|forward| forward.interfaces.first().cloned());
+    policy.device = network.forward.as_ref().and_then(|forward| forward.dev().cloned());
     policy.ipv6 = network.ipv6;
     policy.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
     Ok(Some(policy))
@@ -32,7 +32,7 @@ fn access(network: &Network, ip: &Ip) -> Access {
             addresses: nat.and_then(|nat| nat.addresses).filter(|_| ip.address.is_ipv4()),
             ports: nat.and_then(|nat| nat.ports).unwrap_or_else(default_ports),
         },
-        ForwardMode::Nat | ForwardMode::Route => Access::Routed,
+        _ => Access::Routed,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `<forward>`.
 
 use rstest::rstest;
-use vnet_types::{AddressRange, PortRange};
+use vnet_types::{AddressRange, InterfaceName, PortRange};
 use vnet_xml::Network;
 use vnet_xml::network::{Bridge, Forward, ForwardMode, Nat};
 
@@ -12,7 +12,8 @@ fn mode(network: &mut Network, mode: ForwardMode) -> &mut Forward {
 }
 
 fn devices(network: &mut Network, forward: ForwardMode, names: &[&str]) {
-    mode(network, forward).interfaces = names.iter().map(|name| name.parse().unwrap()).collect();
+    mode(network, forward).interfaces =
+        names.iter().map(|name| name.parse::<InterfaceName>().unwrap().into()).collect();
 }
 
 fn nat(network: &mut Network) -> &mut Nat {

@@ -67,7 +67,7 @@ fn bridge(network: &mut Network, name: &str) {
 }
 
 fn through(network: &mut Network, name: &str) {
-    network.forward.as_mut().unwrap().interfaces.push(device(name));
+    network.forward.as_mut().unwrap().interfaces.push(device(name).into());
 }
 
 fn add(network: &mut Network, text: &str) {

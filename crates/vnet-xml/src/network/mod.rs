@@ -1,16 +1,107 @@
-//! The `<network>` document.
+//! `<network>`: <https://libvirt.org/formatnetwork.html>.
+//!
+//! The model is plain data without places; a place is looked up by path in a [`SourceMap`](crate::SourceMap).
+//! What is absent in the document is `None` here. Numbers and masks are kept as written; whether they make sense is
+//! for `vnet-validate` to say.
 
-mod model;
+mod bridge;
+mod dns;
+mod forward;
+mod ip;
+mod metadata;
+mod portgroup;
 mod print;
 mod read;
+mod route;
 
 use std::str::FromStr;
 
-use crate::{Parsed, Refused};
+use vnet_types::{MacAddr, Uuid};
 
-pub use model::*;
+use crate::{Bandwidth, Parsed, Refused, VirtualPort, Vlan};
+
+pub use bridge::{Bridge, MacTableManager};
+pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
+pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
+pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
+pub use metadata::Metadata;
+pub use portgroup::PortGroup;
+pub use print::Inactive;
+pub use route::Route;
+
+/// The namespace of [`Network::dnsmasq_options`].
+pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/1.0";
+
+/// A virtual network.
+///
+/// `Display` prints what libvirt prints of a running network, [`Network::inactive`] what it keeps on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Network {
+    /// `connections`: how many guests are attached. Only a running network has it; it is not part of the inactive form.
+    pub connections: u32,
+    /// `ipv6='yes'`: guests may talk IPv6 with each other although the network has no IPv6 address.
+    pub ipv6: bool,
+    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; no where absent.
+    pub trust_guest_rx_filters: Option<bool>,
+    /// `<name>`
+    pub name: String,
+    /// `<uuid>`
+    pub uuid: Option<Uuid>,
+    /// `<title>`: one line for people.
+    pub title: Option<String>,
+    /// `<description>`: any text for people.
+    pub description: Option<String>,
+    /// `<metadata>`: what other programs keep here.
+    pub metadata: Option<Metadata>,
+    /// `<forward>`; `None`: an isolated network.
+    pub forward: Option<Forward>,
+    /// `<bridge>`
+    pub bridge: Option<Bridge>,
+    /// `<mtu size>`, in bytes.
+    pub mtu: Option<u32>,
+    /// `<mac address>`: of the bridge.
+    pub mac: Option<MacAddr>,
+    /// `<domain>`
+    pub domain: Option<Domain>,
+    /// `<dns>`
+    pub dns: Option<Dns>,
+    /// `<vlan>`: of guests that say none.
+    pub vlan: Option<Vlan>,
+    /// `<bandwidth>`: of all guests together.
+    pub bandwidth: Option<Bandwidth>,
+    /// `<port isolated>`: guests cannot reach each other; no where absent.
+    pub port_isolated: Option<bool>,
+    /// `<ip>`, any number.
+    pub ips: Vec<Ip>,
+    /// `<route>`, any number.
+    pub routes: Vec<Route>,
+    /// `<virtualport>`: of guests that say none.
+    pub virtual_port: Option<VirtualPort>,
+    /// `<portgroup>`, any number.
+    pub port_groups: Vec<PortGroup>,
+    /// `<dnsmasq:option value>` of `<dnsmasq:options>`: lines for dnsmasq's configuration, as they are.
+    pub dnsmasq_options: Vec<String>,
+}
+
+/// `<domain>`: the DNS domain of the guests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Domain {
+    /// `name`
+    pub name: String,
+    /// `localOnly`: never ask other servers for names of this domain.
+    pub local_only: Option<bool>,
+    /// `register`: tell systemd-resolved of the domain.
+    pub register: Option<bool>,
+}
 
 impl Network {
+    /// An isolated network without any address.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
     /// Reads a definition, and finds everything that is wrong with its text.
     ///
     /// ```
@@ -22,6 +113,17 @@ impl Network {
     /// ```
     pub fn parse(document: &[u8]) -> Parsed<Self> {
         crate::document::parse(document, "network", read::network)
+    }
+
+    /// The mode that holds: `none` where there is no `<forward>`.
+    pub fn forward_mode(&self) -> ForwardMode {
+        self.forward.as_ref().map_or(ForwardMode::None, |forward| forward.mode)
+    }
+
+    /// The form that libvirt keeps on disk, to be printed: without what only a running network has, such as the number
+    /// of its connections and the devices that were found below a `<pf>`.
+    pub fn inactive(&self) -> Inactive<'_> {
+        Inactive::of(self)
     }
 }
 

@@ -2,19 +2,52 @@
 
 use std::fmt;
 
-use super::model::*;
-use crate::write::{Tag, Writer};
+use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network};
+use crate::write::Writer;
+
+/// A network as libvirt keeps it on disk; see [`Network::inactive`].
+#[derive(Clone, Copy, Debug)]
+pub struct Inactive<'a>(&'a Network);
+
+/// Which of the two forms is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// That of a running network.
+    Live,
+    /// That on disk.
+    Inactive,
+}
+
+impl<'a> Inactive<'a> {
+    pub(super) fn of(network: &'a Network) -> Self {
+        Self(network)
+    }
+}
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut writer = Writer::new(f);
-        let root = writer.tag("network")?.optional("ipv6", self.ipv6.then_some("yes"))?;
-        root.around(|writer| self.write(writer))
+        self.print(f, Form::Live)
+    }
+}
+
+impl fmt::Display for Inactive<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print(f, Form::Inactive)
     }
 }
 
 impl Network {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+    fn print(&self, f: &mut fmt::Formatter<'_>, form: Form) -> fmt::Result {
+        let mut writer = Writer::new(f);
+        let namespace = (!self.dnsmasq_options.is_empty()).then_some(DNSMASQ_NAMESPACE);
+        let connections = (form == Form::Live && self.connections > 0).then_some(self.connections);
+        let root = writer.tag("network")?.optional("xmlns:dnsmasq", namespace)?;
+        let root = root.optional("connections", connections)?.optional("ipv6", self.ipv6.then_some("yes"))?;
+        let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
+        root.around(|writer| self.write(writer, form))
+    }
+
+    fn write(&self, writer: &mut Writer<'_>, form: Form) -> fmt::Result {
         writer.text("name", &self.name)?;
         if let Some(uuid) = self.uuid {
             writer.text("uuid", &uuid.to_string())?;
@@ -24,10 +57,13 @@ impl Network {
                 writer.text(name, text)?;
             }
         }
-        if let Some(forward) = self.forward.as_ref().filter(|forward| forward.mode != ForwardMode::None) {
-            forward.write(writer)?;
+        if let Some(metadata) = &self.metadata {
+            writer.verbatim(&metadata.to_string())?;
         }
-        self.bridge.clone().unwrap_or_default().write(writer)?;
+        if let Some(forward) = self.forward.as_ref().filter(|forward| forward.mode != ForwardMode::None) {
+            forward.write(writer, form)?;
+        }
+        self.bridge.clone().unwrap_or_default().write(writer, self.forward_mode())?;
         if let Some(size) = self.mtu {
             writer.tag("mtu")?.attribute("size", size)?.empty()?;
         }
@@ -41,148 +77,21 @@ impl Network {
         if let Some(dns) = self.dns.as_ref().filter(|dns| **dns != Dns::default()) {
             dns.write(writer)?;
         }
+        self.vlan.iter().try_for_each(|vlan| vlan.write(writer))?;
+        self.bandwidth.iter().try_for_each(|bandwidth| bandwidth.write(writer))?;
+        if let Some(isolated) = self.port_isolated {
+            writer.tag("port")?.yes_no("isolated", Some(isolated))?.empty()?;
+        }
         self.ips.iter().try_for_each(|ip| ip.write(writer))?;
-        self.routes.iter().try_for_each(|route| route.write(writer))
-    }
-}
-
-impl Forward {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let mode = self.mode.word();
-        let tag = writer.tag("forward")?.optional("dev", self.interfaces.first())?.attribute("mode", mode)?;
-        let nat = self.nat.as_ref().filter(|nat| **nat != Nat::default() && self.mode == ForwardMode::Nat);
-        if self.interfaces.is_empty() && nat.is_none() {
-            return tag.empty();
+        self.routes.iter().try_for_each(|route| route.write(writer))?;
+        self.virtual_port.iter().try_for_each(|port| port.write(writer))?;
+        self.port_groups.iter().try_for_each(|group| group.write(writer))?;
+        if self.dnsmasq_options.is_empty() {
+            return Ok(());
         }
-        tag.around(|writer| {
-            if let Some(nat) = nat {
-                nat.write(writer)?;
-            }
-            let write = |name| writer.tag("interface")?.attribute("dev", name)?.empty();
-            self.interfaces.iter().try_for_each(write)
+        writer.tag("dnsmasq:options")?.around(|writer| {
+            let mut options = self.dnsmasq_options.iter();
+            options.try_for_each(|value| writer.tag("dnsmasq:option")?.attribute("value", value)?.empty())
         })
     }
-}
-
-impl Nat {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("nat")?.yes_no("ipv6", self.ipv6)?;
-        if self.addresses.is_none() && self.ports.is_none() {
-            return tag.empty();
-        }
-        tag.around(|writer| {
-            if let Some(range) = self.addresses {
-                let tag = writer.tag("address")?.attribute("start", range.start())?;
-                tag.attribute("end", range.end())?.empty()?;
-            }
-            if let Some(range) = self.ports {
-                writer.tag("port")?.attribute("start", range.start())?.attribute("end", range.end())?.empty()?;
-            }
-            Ok(())
-        })
-    }
-}
-
-impl Bridge {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("bridge")?.optional("name", self.name.as_ref())?;
-        let stp = if self.stp.unwrap_or(true) { "on" } else { "off" };
-        tag.attribute("stp", stp)?.attribute("delay", self.delay.unwrap_or(0))?.empty()
-    }
-}
-
-impl Dns {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("dns")?.yes_no("enable", self.enable)?;
-        let tag = tag.yes_no("forwardPlainNames", self.forward_plain_names)?;
-        if [self.forwarders.len(), self.txts.len(), self.srvs.len(), self.hosts.len()] == [0; 4] {
-            return tag.empty();
-        }
-        tag.around(|writer| {
-            for it in &self.forwarders {
-                let tag = writer.tag("forwarder")?.optional("domain", it.domain.as_ref())?;
-                tag.optional("addr", it.addr)?.empty()?;
-            }
-            for it in &self.txts {
-                writer.tag("txt")?.attribute("name", &it.name)?.attribute("value", &it.value)?.empty()?;
-            }
-            self.srvs.iter().try_for_each(|srv| srv.write(writer))?;
-            for it in &self.hosts {
-                let names =
-                    |writer: &mut Writer<'_>| it.hostnames.iter().try_for_each(|name| writer.text("hostname", name));
-                writer.tag("host")?.attribute("ip", it.ip)?.around(names)?;
-            }
-            Ok(())
-        })
-    }
-}
-
-impl Srv {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("srv")?.attribute("service", &self.service)?.attribute("protocol", &self.protocol)?;
-        let tag = tag.optional("domain", self.domain.as_ref())?.optional("target", self.target.as_ref())?;
-        let some = |number: Option<u16>| number.filter(|number| *number != 0);
-        let tag = tag.optional("port", some(self.port))?.optional("priority", some(self.priority))?;
-        tag.optional("weight", some(self.weight))?.empty()
-    }
-}
-
-impl Ip {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let mask = self.mask.filter(|mask| *mask != Mask::Prefix(0));
-        let tag = writer.tag("ip")?.optional("family", self.family)?.attribute("address", self.address)?;
-        mask_attribute(tag, mask)?.yes_no("localPtr", self.local_ptr)?.around(|writer| {
-            if let Some(root) = &self.tftp_root {
-                writer.tag("tftp")?.attribute("root", root)?.empty()?;
-            }
-            // libvirt leaves `<bootp>` out where it is alone; that loses what was written.
-            match &self.dhcp {
-                Some(dhcp) if *dhcp != Dhcp::default() => writer.tag("dhcp")?.around(|writer| dhcp.write(writer)),
-                Some(_) | None => Ok(()),
-            }
-        })
-    }
-}
-
-impl Dhcp {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        for range in &self.ranges {
-            let tag = writer.tag("range")?.attribute("start", range.start)?.attribute("end", range.end)?;
-            around_lease(tag, range.lease)?;
-        }
-        for host in &self.hosts {
-            let tag = writer.tag("host")?.optional("mac", host.mac.as_ref())?.optional("id", host.id.as_ref())?;
-            around_lease(tag.optional("name", host.name.as_ref())?.attribute("ip", host.ip)?, host.lease)?;
-        }
-        match &self.bootp {
-            Some(bootp) => {
-                writer.tag("bootp")?.attribute("file", &bootp.file)?.optional("server", bootp.server)?.empty()
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-impl Route {
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("route")?.optional("family", self.family)?.attribute("address", self.address)?;
-        let tag = mask_attribute(tag, self.mask)?.attribute("gateway", self.gateway)?;
-        tag.optional("metric", self.metric)?.empty()
-    }
-}
-
-fn mask_attribute<'a, 'w>(tag: Tag<'a, 'w>, mask: Option<Mask>) -> Result<Tag<'a, 'w>, fmt::Error> {
-    match mask {
-        Some(Mask::Netmask(netmask)) => tag.attribute("netmask", netmask),
-        Some(Mask::Prefix(prefix)) => tag.attribute("prefix", prefix),
-        None => Ok(tag),
-    }
-}
-
-fn around_lease(tag: Tag<'_, '_>, lease: Option<Lease>) -> fmt::Result {
-    let Some(lease) = lease else { return tag.empty() };
-    tag.around(|writer| {
-        let unit = (lease.expiry != 0).then(|| lease.unit.word());
-        writer.tag("lease")?.attribute("expiry", lease.expiry)?.optional("unit", unit)?.empty()
-    })
 }

@@ -1,0 +1,84 @@
+//! `<bridge>`: the bridge that is made for the network, or the one that it uses.
+
+use std::fmt;
+
+use super::ForwardMode;
+use crate::BridgeName;
+use crate::element::{Element, Grammar};
+use crate::value::{number, on_off, parsed, text, word};
+use crate::write::{Tag, Writer};
+
+/// `<bridge>`: the bridge that is made for the network; in mode `bridge`, the one that it uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bridge {
+    /// `name`; one is chosen where absent.
+    pub name: Option<BridgeName>,
+    /// `zone`: of firewalld.
+    pub zone: Option<String>,
+    /// `stp`: spanning tree protocol, on where absent.
+    pub stp: Option<bool>,
+    /// `delay`: forward delay in seconds, 0 where absent.
+    pub delay: Option<u64>,
+    /// `macTableManager`; the kernel where absent.
+    pub mac_table_manager: Option<MacTableManager>,
+}
+
+/// `macTableManager`: who knows which guest is behind which port of the bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MacTableManager {
+    /// `kernel`: it learns from what passes, and floods what it does not know.
+    Kernel,
+    /// `libvirt`: the guests' addresses are told to the bridge, which neither learns nor floods.
+    Libvirt,
+}
+
+impl MacTableManager {
+    /// The word as libvirt writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Libvirt => "libvirt",
+        }
+    }
+}
+
+/// Reads `macTableManager`.
+pub(crate) fn mac_table_manager(text: &str) -> Result<MacTableManager, String> {
+    word(text, &[("kernel", MacTableManager::Kernel), ("libvirt", MacTableManager::Libvirt)])
+}
+
+/// Writes `macTableManager`, where it is set.
+pub(crate) fn mac_table_attribute<'a, 'w>(
+    tag: Tag<'a, 'w>,
+    manager: Option<MacTableManager>,
+) -> Result<Tag<'a, 'w>, fmt::Error> {
+    tag.optional("macTableManager", manager.map(MacTableManager::word))
+}
+
+pub(super) fn bridge(element: &Element<'_>) -> Bridge {
+    element.expect(&Grammar { attributes: &["name", "zone", "stp", "delay", "macTableManager"], children: &[] });
+    Bridge {
+        name: element.filled("name", parsed),
+        zone: element.filled("zone", text),
+        stp: element.filled("stp", on_off),
+        delay: element.filled("delay", number),
+        mac_table_manager: element.filled("macTableManager", mac_table_manager),
+    }
+}
+
+impl Bridge {
+    /// In the modes with a bridge of their own it is always written, with all that is decided; in the others where it
+    /// says something.
+    pub(super) fn write(&self, writer: &mut Writer<'_>, mode: ForwardMode) -> fmt::Result {
+        let own = mode.has_own_bridge();
+        if !own && self.name.is_none() && self.mac_table_manager.is_none() {
+            return Ok(());
+        }
+        let tag = writer.tag("bridge")?.optional("name", self.name.as_ref())?.optional("zone", self.zone.as_ref())?;
+        let stp = if self.stp.unwrap_or(true) { "on" } else { "off" };
+        let tag = tag.optional("stp", own.then_some(stp))?;
+        let tag = tag.optional("delay", own.then_some(self.delay.unwrap_or(0)))?;
+        mac_table_attribute(tag, self.mac_table_manager)?.empty()
+    }
+}

@@ -1,0 +1,286 @@
+//! `<forward>`: how guests reach beyond their network.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+use std::net::IpAddr;
+
+use vnet_types::{AddressRange, InterfaceName, PciAddress, PortRange};
+
+use super::print::Form;
+use crate::HostdevDriver;
+use crate::element::{Element, Grammar};
+use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
+use crate::value::{ipv4, number, parsed, word, yes_no, yes_no_of_any_case};
+use crate::write::Writer;
+
+/// `<forward>`: how guests reach beyond their network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Forward {
+    /// `mode`; `nat` where the attribute is absent.
+    pub mode: ForwardMode,
+    /// `managed='yes'`: take the device from the host's driver and give it back; mode `hostdev` only.
+    pub managed: bool,
+    /// `<driver>`: who hands a device to the guest; mode `hostdev` only.
+    pub driver: Option<HostdevDriver>,
+    /// `<nat>`
+    pub nat: Option<Nat>,
+    /// `<pf dev>`: the SR-IOV physical function whose virtual functions are the pool.
+    pub pf: Option<InterfaceName>,
+    /// `<interface>`, and the `dev` attribute, which is the first of them. In the modes `nat` and `route` the device that
+    /// traffic is kept to, in the others the pool that guests are attached to.
+    pub interfaces: Vec<ForwardInterface>,
+    /// `<address type='pci'>`: the pool of devices that are handed to guests; mode `hostdev` only.
+    pub addresses: Vec<PciAddress>,
+}
+
+/// `<interface>` of `<forward>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardInterface {
+    /// `dev`
+    pub dev: InterfaceName,
+    /// `connections`: how many guests use it. Only a running network has it; it is not part of the inactive form.
+    pub connections: u32,
+}
+
+/// `<forward mode>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ForwardMode {
+    /// `none`: as if there were no `<forward>`; libvirt's parser takes it, its schema does not.
+    None,
+    /// `nat`: out through the host, under its address.
+    #[default]
+    Nat,
+    /// `route`: in and out through the host, under their own addresses.
+    Route,
+    /// `open`: no firewall rules at all.
+    Open,
+    /// `bridge`: guests are ports of a bridge that is there already, or share a device by macvtap.
+    Bridge,
+    /// `private`: macvtap; guests of one device cannot reach each other.
+    Private,
+    /// `vepa`: macvtap; what guests send to each other goes by way of the switch (IEEE 802.1Qbg).
+    Vepa,
+    /// `passthrough`: macvtap; each guest has a device of its own.
+    Passthrough,
+    /// `hostdev`: each guest is handed a device of its own.
+    Hostdev,
+}
+
+/// `<nat>`: what outgoing connections are translated to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Nat {
+    /// `ipv6`: translate IPv6 too.
+    pub ipv6: Option<bool>,
+    /// `<address start end>`, IPv4 only.
+    pub addresses: Option<AddressRange>,
+    /// `<port start end>`; 1024 to 65535 where absent.
+    pub ports: Option<PortRange>,
+}
+
+impl Forward {
+    /// Forwarding in a mode, through any device.
+    pub fn new(mode: ForwardMode) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    /// The device that comes first, which is what `dev` says.
+    pub fn dev(&self) -> Option<&InterfaceName> {
+        self.interfaces.first().map(|interface| &interface.dev)
+    }
+}
+
+impl From<InterfaceName> for ForwardInterface {
+    fn from(dev: InterfaceName) -> Self {
+        Self { dev, connections: 0 }
+    }
+}
+
+impl ForwardMode {
+    const WORDS: &[(&str, Self)] = &[
+        ("nat", Self::Nat),
+        ("route", Self::Route),
+        ("open", Self::Open),
+        ("bridge", Self::Bridge),
+        ("private", Self::Private),
+        ("vepa", Self::Vepa),
+        ("passthrough", Self::Passthrough),
+        ("hostdev", Self::Hostdev),
+        ("none", Self::None),
+    ];
+
+    /// The mode as libvirt writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Nat => "nat",
+            Self::Route => "route",
+            Self::Open => "open",
+            Self::Bridge => "bridge",
+            Self::Private => "private",
+            Self::Vepa => "vepa",
+            Self::Passthrough => "passthrough",
+            Self::Hostdev => "hostdev",
+        }
+    }
+
+    /// Is a bridge made for the network, with the host as its router? In the other modes guests are attached to what
+    /// the host has already.
+    pub fn has_own_bridge(self) -> bool {
+        match self {
+            Self::None | Self::Nat | Self::Route | Self::Open => true,
+            Self::Bridge | Self::Private | Self::Vepa | Self::Passthrough | Self::Hostdev => false,
+        }
+    }
+}
+
+/// As libvirt writes it.
+impl Display for ForwardMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+pub(super) fn forward(element: &Element<'_>) -> Forward {
+    element.expect(&Grammar {
+        attributes: &["dev", "mode", "managed"],
+        children: &["driver", "nat", "pf", "interface", "address"],
+    });
+    let dev: Option<InterfaceName> = element.filled("dev", parsed);
+    let addresses = element.children("address", address);
+    let pf = element.only_child("pf").and_then(|pf| {
+        pf.expect(&Grammar { attributes: &["dev"], children: &[] });
+        pf.required("dev", parsed)
+    });
+    for (given, other) in [(!addresses.is_empty(), "address"), (pf.is_some(), "pf")] {
+        if given && element.has("dev") {
+            element.exclusive(other, "dev", "a pool is named by its devices: leave `dev` out");
+        }
+    }
+    twice(element, &addresses);
+    Forward {
+        mode: element.filled("mode", |text| word(text, ForwardMode::WORDS)).unwrap_or_default(),
+        managed: element.filled("managed", yes_no_of_any_case).unwrap_or_default(),
+        driver: element.child("driver").and_then(|element| driver(&element)),
+        nat: element.only_child("nat").map(|nat| translation(&nat)),
+        pf,
+        interfaces: interfaces(element, dev),
+        addresses,
+    }
+}
+
+/// The devices of the children, with the one of the attribute as the first.
+fn interfaces(element: &Element<'_>, dev: Option<InterfaceName>) -> Vec<ForwardInterface> {
+    let mut interfaces = element.children("interface", interface);
+    if let Some(dev) = dev {
+        match interfaces.first() {
+            None => interfaces.push(dev.into()),
+            Some(first) if first.dev != dev => {
+                let help = "`dev` is the name of the first `<interface>`: leave one of them out";
+                element.exclusive("interface", "dev", help);
+            }
+            Some(_) => {}
+        }
+    }
+    let names: Vec<_> = interfaces.iter().map(|interface| &interface.dev).collect();
+    twice(element, &names);
+    interfaces
+}
+
+pub(super) fn interface(element: &Element<'_>) -> Option<ForwardInterface> {
+    element.expect(&Grammar { attributes: &["dev", "connections"], children: &[] });
+    let connections = element.filled("connections", number).unwrap_or_default();
+    Some(ForwardInterface { dev: element.required("dev", parsed)?, connections })
+}
+
+fn address(element: &Element<'_>) -> Option<PciAddress> {
+    element.expect(&Grammar { attributes: &["type", "domain", "bus", "slot", "function"], children: &[] });
+    let pci = element.required("type", |text| word(text, &[("pci", ())]));
+    pci_address(element).filter(|_| pci.is_some())
+}
+
+/// A device is listed once.
+fn twice<T: Ord + Display>(element: &Element<'_>, devices: &[T]) {
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = devices.iter().find(|device| !seen.insert(*device)) {
+        element.repeated(format!("the device `{twice}` is listed twice"));
+    }
+}
+
+fn translation(element: &Element<'_>) -> Nat {
+    element.expect(&Grammar { attributes: &["ipv6"], children: &["address", "port"] });
+    let ends = Grammar { attributes: &["start", "end"], children: &[] };
+    Nat {
+        ipv6: element.value("ipv6", yes_no),
+        addresses: element.only_child("address").and_then(|range| {
+            range.expect(&ends);
+            let (start, end) = (range.required("start", ipv4), range.required("end", ipv4));
+            let ends = AddressRange::new(IpAddr::V4(start?), IpAddr::V4(end?));
+            ends.map_err(|_| range.invalid("end", "at or after `start`")).ok()
+        }),
+        ports: element.only_child("port").and_then(|range| {
+            range.expect(&ends);
+            let (start, end) = (range.required("start", number), range.required("end", number));
+            let (start, end) = (start?, end?);
+            // libvirt takes 0 to 0 for no range at all.
+            if (start, end) == (0, 0) {
+                return None;
+            }
+            PortRange::new(start, end).map_err(|_| range.invalid("end", "at or after `start`")).ok()
+        }),
+    }
+}
+
+impl Forward {
+    pub(super) fn write(&self, writer: &mut Writer<'_>, form: Form) -> fmt::Result {
+        let dev = self.dev().filter(|_| self.pf.is_none());
+        let tag = writer.tag("forward")?.optional("dev", dev)?.attribute("mode", self.mode)?;
+        let tag = tag.yes_no("managed", (self.mode == ForwardMode::Hostdev).then_some(self.managed))?;
+        let nat = self.nat.as_ref().filter(|nat| **nat != Nat::default() && self.mode == ForwardMode::Nat);
+        let driver = self.driver.as_ref().filter(|driver| **driver != HostdevDriver::default());
+        let pool = !(self.interfaces.is_empty() && self.addresses.is_empty());
+        if !pool && nat.is_none() && self.pf.is_none() && driver.is_none() {
+            return tag.empty();
+        }
+        tag.around(|writer| {
+            driver.map_or(Ok(()), |driver| write_driver(writer, driver))?;
+            nat.map_or(Ok(()), |nat| nat.write(writer))?;
+            if let Some(pf) = &self.pf {
+                writer.tag("pf")?.attribute("dev", pf)?.empty()?;
+                // Beside it, the pool is what was found when the network was started.
+                if form == Form::Inactive {
+                    return Ok(());
+                }
+            }
+            for ForwardInterface { dev, connections } in &self.interfaces {
+                let connections = (form == Form::Live && *connections > 0).then_some(*connections);
+                writer.tag("interface")?.attribute("dev", dev)?.optional("connections", connections)?.empty()?;
+            }
+            for pci in &self.addresses {
+                pci_attributes(writer.tag("address")?.attribute("type", "pci")?, *pci)?.empty()?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Nat {
+    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let tag = writer.tag("nat")?.yes_no("ipv6", self.ipv6)?;
+        if self.addresses.is_none() && self.ports.is_none() {
+            return tag.empty();
+        }
+        tag.around(|writer| {
+            if let Some(range) = self.addresses {
+                let tag = writer.tag("address")?.attribute("start", range.start())?;
+                tag.attribute("end", range.end())?.empty()?;
+            }
+            if let Some(range) = self.ports {
+                writer.tag("port")?.attribute("start", range.start())?.attribute("end", range.end())?.empty()?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! `<metadata>`: what other programs keep in a definition, printed as libxml2 prints it for libvirt.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::Refused;
+use crate::characters::{is_space, reference, unescape};
+use crate::element::Element;
+use crate::markup::attribute;
+
+/// `<metadata>`: elements of other programs, each in a namespace of its own.
+///
+/// Kept as written, but for white space between elements. Read it with `parse`:
+///
+/// ```
+/// use vnet_xml::network::Metadata;
+///
+/// let metadata: Metadata = "<metadata><app:owner xmlns:app='https://app.example'>ci</app:owner></metadata>".parse()?;
+/// assert!(metadata.to_string().contains(r#"<app:owner xmlns:app="https://app.example">ci</app:owner>"#));
+/// # Ok::<(), vnet_xml::Refused>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata(String);
+
+/// The element as it stands in a definition.
+impl fmt::Display for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Reads a `<metadata>` element; warnings are passed over.
+impl FromStr for Metadata {
+    type Err = Refused;
+
+    fn from_str(text: &str) -> Result<Self, Refused> {
+        let parsed = crate::document::parse(text.as_bytes(), "metadata", |element| metadata(element, element));
+        parsed.into_result().map(|metadata| metadata.unwrap_or_else(|| Self("<metadata/>".to_owned())))
+    }
+}
+
+/// Reads `<metadata>`. `None` where there is no element in it. `around` may declare prefixes.
+pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Metadata> {
+    let mut root = Node::read(element.raw())?;
+    if !root.children.iter().any(|child| matches!(child, Content::Element(_))) {
+        return None;
+    }
+    let outer: Vec<_> = around.namespaces().collect();
+    // Two elements of one namespace could not be told apart by those who look for theirs.
+    let mut seen = HashSet::new();
+    let mut number = 0;
+    let scope = root.declared().chain(outer.iter().copied()).map(owned).collect::<Vec<_>>();
+    root.children.retain(|child| {
+        let Content::Element(child) = child else { return false };
+        let namespace = child.namespace(&scope);
+        let why = match &namespace {
+            None => "is in no namespace",
+            Some(namespace) if !seen.insert(namespace.clone()) => "is the second of its namespace",
+            Some(_) => "",
+        };
+        if !why.is_empty() {
+            element.useless_child(child.name, number, why);
+        }
+        number += 1;
+        why.is_empty()
+    });
+    let mut missing = Vec::new();
+    root.undeclared(&mut Vec::new(), &mut missing);
+    for prefix in missing {
+        if let Some((_, uri)) = outer.iter().find(|(bound, _)| *bound == prefix) {
+            root.attributes.push((Cow::Owned(format!("xmlns:{prefix}")), Cow::Borrowed(uri)));
+        }
+    }
+    let mut text = String::new();
+    root.print(&mut text, 1, true).expect("a string takes everything");
+    Some(Metadata(text))
+}
+
+/// An element with everything that is in it. Its depth is within the reader's limit.
+struct Node<'a> {
+    name: &'a str,
+    /// With the declarations of namespaces.
+    attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    children: Vec<Content<'a>>,
+    /// A text that begins with a blank has been kept: libxml2 keeps all of them from there on.
+    keeps_blanks: bool,
+}
+
+enum Content<'a> {
+    Element(Node<'a>),
+    Text(String),
+    /// A CDATA section, a comment or an instruction, with its marks.
+    Verbatim(&'a str),
+    Character(&'a str),
+}
+
+impl<'a> Node<'a> {
+    /// Reads the text of an element that has been read before.
+    fn read(raw: &'a str) -> Option<Self> {
+        let mut reader = Reader::from_str(raw);
+        let mut open: Vec<Self> = Vec::new();
+        loop {
+            let start = usize::try_from(reader.buffer_position()).ok()?;
+            let event = reader.read_event().ok()?;
+            let whole = &raw[start..usize::try_from(reader.buffer_position()).ok()?];
+            let done = match event {
+                Event::Start(_) => {
+                    open.push(Self::open(whole)?);
+                    None
+                }
+                Event::Empty(_) => Some(Self::open(whole)?),
+                Event::End(_) => open.pop(),
+                Event::Eof => return None,
+                Event::Text(_) => {
+                    let next = &raw[start + whole.len()..];
+                    open.last_mut()?.append(whole, next);
+                    None
+                }
+                Event::GeneralRef(_) => {
+                    let (character, _) = reference(whole, 0).ok()?;
+                    open.last_mut()?.text().push(character);
+                    None
+                }
+                Event::CData(_) => {
+                    open.last_mut()?.children.push(Content::Character(whole));
+                    None
+                }
+                Event::Comment(_) | Event::PI(_) | Event::Decl(_) | Event::DocType(_) => {
+                    open.last_mut()?.children.push(Content::Verbatim(whole));
+                    None
+                }
+            };
+            if let Some(done) = done {
+                match open.last_mut() {
+                    Some(parent) => parent.children.push(Content::Element(done)),
+                    None => return Some(done),
+                }
+            }
+        }
+    }
+
+    fn open(tag: &'a str) -> Option<Self> {
+        let inner = tag.strip_prefix('<')?.strip_suffix('>')?;
+        let inner = inner.strip_suffix('/').unwrap_or(inner);
+        let name = &inner[..inner.find(is_space).unwrap_or(inner.len())];
+        let mut attributes = Vec::new();
+        let mut at = name.len();
+        while let Some((name, value)) = attribute(inner, at..inner.len()).ok()? {
+            at = value.end + 1;
+            attributes.push((Cow::Borrowed(&inner[name]), unescape(&inner[value], 0).ok()?));
+        }
+        Some(Self { name, attributes, children: Vec::new(), keeps_blanks: false })
+    }
+
+    /// The text at the end.
+    fn text(&mut self) -> &mut String {
+        if !matches!(self.children.last(), Some(Content::Text(_))) {
+            self.children.push(Content::Text(String::new()));
+        }
+        match self.children.last_mut() {
+            Some(Content::Text(text)) => text,
+            _ => unreachable!("a text was just put there"),
+        }
+    }
+
+    /// Adds text; libxml2 takes blanks between elements for layout.
+    fn append(&mut self, text: &str, next: &str) {
+        let is_text = |content: Option<&Content<'_>>| matches!(content, Some(Content::Text(_)));
+        let only = self.children.is_empty() && next.starts_with("</");
+        let within = is_text(self.children.first()) || is_text(self.children.last());
+        let blank = text.trim_matches(is_space).is_empty() && next.starts_with('<');
+        if !blank || only || within || self.keeps_blanks {
+            self.keeps_blanks |= text.starts_with(is_space);
+            self.text().push_str(&text.replace("\r\n", "\n").replace('\r', "\n"));
+        }
+    }
+
+    fn declared(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().filter_map(|(name, value)| {
+            let prefix = name.strip_prefix("xmlns")?;
+            let prefix = if prefix.is_empty() { prefix } else { prefix.strip_prefix(':')? };
+            Some((prefix, value.as_ref()))
+        })
+    }
+
+    fn namespace(&self, scope: &[(String, String)]) -> Option<String> {
+        let prefix = self.name.split_once(':').map_or("", |(prefix, _)| prefix);
+        let own = self.declared().find(|(bound, _)| *bound == prefix).map(|(_, uri)| uri);
+        let uri = own.or_else(|| scope.iter().find(|(bound, _)| bound == prefix).map(|(_, uri)| uri.as_str()))?;
+        Some(uri.to_owned()).filter(|uri| !uri.is_empty())
+    }
+
+    /// The prefixes that are used and not declared within.
+    fn undeclared(&self, bound: &mut Vec<String>, missing: &mut Vec<String>) {
+        let outer = bound.len();
+        bound.extend(self.declared().map(|(prefix, _)| prefix.to_owned()));
+        let names = std::iter::once(self.name).chain(self.attributes.iter().map(|(name, _)| name.as_ref()));
+        for (prefix, _) in names.filter_map(|name| name.split_once(':')) {
+            let known = |known: &String| known == prefix;
+            if !matches!(prefix, "xml" | "xmlns") && !bound.iter().any(known) && !missing.iter().any(known) {
+                missing.push(prefix.to_owned());
+            }
+        }
+        for child in &self.children {
+            if let Content::Element(child) = child {
+                child.undeclared(bound, missing);
+            }
+        }
+        bound.truncate(outer);
+    }
+
+    /// Prints as `xmlNodeDump` does: declarations first, double quotes; laid out where no text is among the children.
+    fn print(&self, out: &mut String, level: usize, layout: bool) -> fmt::Result {
+        write!(out, "<{}", self.name)?;
+        let (declarations, others): (Vec<_>, Vec<_>) =
+            self.attributes.iter().partition(|(name, _)| *name == "xmlns" || name.starts_with("xmlns:"));
+        for (name, value) in declarations.into_iter().chain(others) {
+            write!(out, " {name}=\"")?;
+            value.chars().for_each(|c| match c {
+                '"' => out.push_str("&quot;"),
+                '\t' | '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
+                c if !c.is_ascii() => out.push_str(&format!("&#x{:X};", u32::from(c))),
+                c => escape(out, c),
+            });
+            out.push('"');
+        }
+        if self.children.is_empty() {
+            out.push_str("/>");
+            return Ok(());
+        }
+        let is_text = |child: &Content<'_>| matches!(child, Content::Text(_) | Content::Character(_));
+        let layout = layout && !self.children.iter().any(is_text);
+        let line = |out: &mut String, level| if layout { write!(out, "\n{:1$}", "", 2 * level) } else { Ok(()) };
+        out.push('>');
+        for child in &self.children {
+            line(out, level + 1)?;
+            match child {
+                Content::Element(child) => child.print(out, level + 1, layout)?,
+                Content::Text(text) => text.chars().for_each(|c| match c {
+                    '\r' => out.push_str("&#13;"),
+                    c => escape(out, c),
+                }),
+                Content::Verbatim(text) | Content::Character(text) => out.push_str(text),
+            }
+        }
+        line(out, level)?;
+        write!(out, "</{}>", self.name)
+    }
+}
+
+fn owned((prefix, uri): (&str, &str)) -> (String, String) {
+    (prefix.to_owned(), uri.to_owned())
+}
+
+fn escape(out: &mut String, c: char) {
+    match c {
+        '<' => out.push_str("&lt;"),
+        '>' => out.push_str("&gt;"),
+        '&' => out.push_str("&amp;"),
+        c => out.push(c),
+    }
+}

@@ -1,0 +1,69 @@
+//! `<portgroup>`: what a class of guests is given.
+
+use std::fmt;
+
+use crate::bandwidth::{BandwidthOf, bandwidth};
+use crate::element::{Element, Grammar};
+use crate::value::{text, yes_no, yes_no_of_any_case};
+use crate::virtual_port::{TypeIs, virtual_port};
+use crate::vlan::vlan;
+use crate::write::Writer;
+use crate::{Bandwidth, VirtualPort, Vlan};
+
+/// `<portgroup>`: what those guests are given that ask for it by name. What an interface says of itself goes before, what
+/// the network says comes after.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortGroup {
+    /// `name`
+    pub name: String,
+    /// `default='yes'`: for guests that ask for none.
+    pub default: bool,
+    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; as the network where absent.
+    pub trust_guest_rx_filters: Option<bool>,
+    /// `<vlan>`
+    pub vlan: Option<Vlan>,
+    /// `<virtualport>`
+    pub virtual_port: Option<VirtualPort>,
+    /// `<bandwidth>`: of each guest.
+    pub bandwidth: Option<Bandwidth>,
+}
+
+impl PortGroup {
+    /// A group that gives nothing yet.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+}
+
+pub(super) fn port_group(element: &Element<'_>) -> Option<PortGroup> {
+    element.expect(&Grammar {
+        attributes: &["name", "default", "trustGuestRxFilters"],
+        children: &["vlan", "virtualport", "bandwidth"],
+    });
+    let group = PortGroup {
+        name: element.filled("name", text).unwrap_or_default(),
+        default: element.filled("default", yes_no_of_any_case).unwrap_or_default(),
+        trust_guest_rx_filters: element.filled("trustGuestRxFilters", yes_no),
+        vlan: element.child("vlan").and_then(|element| vlan(&element)),
+        virtual_port: element.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Optional)),
+        bandwidth: element.child("bandwidth").and_then(|element| bandwidth(&element, BandwidthOf::Anything)),
+    };
+    if group.name.is_empty() {
+        element.missing("name");
+        return None;
+    }
+    Some(group)
+}
+
+impl PortGroup {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let tag = writer.tag("portgroup")?.attribute("name", &self.name)?;
+        let tag = tag.optional("default", self.default.then_some("yes"))?;
+        tag.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?.around(|writer| {
+            self.vlan.iter().try_for_each(|vlan| vlan.write(writer))?;
+            self.virtual_port.iter().try_for_each(|port| port.write(writer))?;
+            self.bandwidth.iter().try_for_each(|bandwidth| bandwidth.write(writer))
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! `<route>`: a static route of the host through a guest.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use vnet_types::{Family, IpNet};
+
+use super::ip::{Mask, family, mask_attribute, net};
+use crate::element::{Element, Grammar};
+use crate::value::{ip, ipv4, number};
+use crate::write::Writer;
+
+/// `<route>`: a static route of the host through a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route {
+    /// `family`, as written; IPv4 where absent.
+    pub family: Option<Family>,
+    /// `address`: of the network that is reached.
+    pub address: IpAddr,
+    /// `netmask` or `prefix`, as written.
+    pub mask: Option<Mask>,
+    /// `gateway`: an address in one of the network's own subnets.
+    pub gateway: IpAddr,
+    /// `metric`: the kernel prefers the smaller; 1 where absent.
+    pub metric: Option<u32>,
+}
+
+impl Route {
+    /// Reaches `destination` through `gateway`.
+    pub fn new(destination: IpNet, gateway: IpAddr) -> Self {
+        Self {
+            family: gateway.is_ipv6().then_some(Family::Ipv6),
+            address: destination.addr(),
+            mask: Some(Mask::Prefix(destination.prefix_len().into())),
+            gateway,
+            metric: None,
+        }
+    }
+
+    /// The destination with the prefix that holds, by the rule of [`Ip::net`] but for an explicit `prefix='0'`.
+    pub fn net(&self) -> Option<IpNet> {
+        match self.mask {
+            Some(Mask::Prefix(0)) => IpNet::new(self.address, 0).ok(),
+            mask => net(self.address, mask),
+        }
+    }
+}
+
+pub(super) fn route(element: &Element<'_>) -> Option<Route> {
+    element.expect(&Grammar {
+        attributes: &["family", "address", "netmask", "prefix", "gateway", "metric"],
+        children: &[],
+    });
+    let family = element.value("family", family);
+    let netmask = element.value("netmask", ipv4).map(Mask::Netmask);
+    let prefix = element.value("prefix", number).map(Mask::Prefix);
+    if element.has("netmask") && element.has("prefix") {
+        element.exclusive("netmask", "prefix", "both say how large the network is: leave one of them out");
+    }
+    let metric = element.value("metric", |text| match number(text) {
+        Ok(0) | Err(_) => Err("a whole number of at most 32 bits, and not 0".to_owned()),
+        Ok(metric) => Ok(metric),
+    });
+    let (address, gateway) = (element.required("address", ip), element.required("gateway", ip));
+    Some(Route { family, address: address?, mask: netmask.or(prefix), gateway: gateway?, metric })
+}
+
+impl Route {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let tag = writer.tag("route")?.optional("family", self.family)?.attribute("address", self.address)?;
+        let tag = mask_attribute(tag, self.mask)?.attribute("gateway", self.gateway)?;
+        tag.optional("metric", self.metric)?.empty()
+    }
+}
