@@ -38,7 +38,6 @@ pub(crate) enum BandwidthOf {
     /// A network, a portgroup, or an interface on something else than a network.
     Anything,
     /// A guest's interface on a network: it can have a `floor`.
-    #[expect(dead_code, reason = "guests' interfaces are read by a module to come")]
     NetworkInterface,
     /// A network port: it can have a `floor` and a `classID`.
     NetworkPort,

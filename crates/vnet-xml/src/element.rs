@@ -243,6 +243,12 @@ impl<'t> Element<'t> {
         }
     }
 
+    /// Reports that the element does nothing, and why: "in this place".
+    pub(crate) fn useless(&self, why: &str) {
+        let message = format!("`<{}>` has no effect {why}", self.node.name());
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path.clone(), name_span(self.node));
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }

@@ -56,6 +56,11 @@ impl<'w> Tag<'_, 'w> {
         self.optional(name, value.map(|value| if value { "yes" } else { "no" }))
     }
 
+    /// `on`, `off`, or left out.
+    pub(crate) fn on_off(self, name: &str, value: Option<bool>) -> Result<Self, fmt::Error> {
+        self.optional(name, value.map(|value| if value { "on" } else { "off" }))
+    }
+
     /// Closes the tag and the element.
     pub(crate) fn empty(self) -> fmt::Result {
         self.writer.out.write_str("/>\n")

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod interface;
 mod network;
 
 use std::collections::BTreeMap;

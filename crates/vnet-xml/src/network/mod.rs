@@ -21,6 +21,7 @@ use vnet_types::{MacAddr, Uuid};
 use crate::{Bandwidth, Parsed, Refused, VirtualPort, Vlan};
 
 pub use bridge::{Bridge, MacTableManager};
+pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
 pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
@@ -28,6 +29,7 @@ pub use metadata::Metadata;
 pub use portgroup::PortGroup;
 pub use print::Inactive;
 pub use route::Route;
+pub(crate) use route::route;
 
 /// The namespace of [`Network::dnsmasq_options`].
 pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/1.0";

@@ -47,7 +47,7 @@ impl Route {
     }
 }
 
-pub(super) fn route(element: &Element<'_>) -> Option<Route> {
+pub(crate) fn route(element: &Element<'_>) -> Option<Route> {
     element.expect(&Grammar {
         attributes: &["family", "address", "netmask", "prefix", "gateway", "metric"],
         children: &[],
@@ -67,7 +67,7 @@ pub(super) fn route(element: &Element<'_>) -> Option<Route> {
 }
 
 impl Route {
-    pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let tag = writer.tag("route")?.optional("family", self.family)?.attribute("address", self.address)?;
         let tag = mask_attribute(tag, self.mask)?.attribute("gateway", self.gateway)?;
         tag.optional("metric", self.metric)?.empty()

@@ -1,0 +1,77 @@
+//! `<backend>`: who moves a guest's packets.
+
+use std::fmt;
+
+use crate::element::{Element, Grammar};
+use crate::value::{text, word};
+use crate::write::Writer;
+
+/// `<backend>`: who moves the guest's packets, and by which files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backend {
+    /// `type`; the hypervisor itself where absent.
+    pub kind: Option<BackendType>,
+    /// `tap`: the device file of taps; `/dev/net/tun` where absent.
+    pub tap: Option<String>,
+    /// `vhost`: the device file of vhost-net; `/dev/vhost-net` where absent.
+    pub vhost: Option<String>,
+    /// `logFile`: of passt.
+    pub log_file: Option<String>,
+    /// `hostname`: that passt offers by DHCP; libvirt 11.8.
+    pub hostname: Option<String>,
+    /// `fqdn`: the full name that passt offers by DHCP; libvirt 11.8.
+    pub fqdn: Option<String>,
+}
+
+/// `<backend type>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BackendType {
+    /// `passt`: <https://passt.top>, libvirt 9.0.
+    Passt,
+}
+
+impl Backend {
+    /// passt, with nothing else said.
+    pub fn passt() -> Self {
+        Self { kind: Some(BackendType::Passt), ..Self::default() }
+    }
+}
+
+/// Reads `<backend>`; `None` where it says nothing.
+pub(super) fn backend(element: &Element<'_>) -> Option<Backend> {
+    element.expect(&Grammar { attributes: &["type", "tap", "vhost", "logFile", "hostname", "fqdn"], children: &[] });
+    let backend = Backend {
+        kind: element
+            .filled("type", |text| word(text, &[("passt", Some(BackendType::Passt)), ("default", None)]))
+            .flatten(),
+        tap: element.filled("tap", path),
+        vhost: element.filled("vhost", path),
+        log_file: element.filled("logFile", text),
+        hostname: element.filled("hostname", text),
+        fqdn: element.filled("fqdn", text),
+    };
+    (backend != Backend::default()).then_some(backend)
+}
+
+/// A path without repeated slashes, but for the two that some systems begin with.
+fn path(text: &str) -> Result<String, String> {
+    let (start, rest) = text.split_at(text.len() - text.trim_start_matches('/').len());
+    let parts = rest.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    let start = if start.len() == 2 { "//" } else { &start[..start.len().min(1)] };
+    Ok(format!("{start}{parts}"))
+}
+
+impl Backend {
+    /// `vhost` only means something to virtio.
+    pub(super) fn write(&self, writer: &mut Writer<'_>, virtio: bool) -> fmt::Result {
+        let shown = Self { vhost: self.vhost.clone().filter(|_| virtio), ..self.clone() };
+        if shown == Self::default() {
+            return Ok(());
+        }
+        let tag = writer.tag("backend")?.optional("type", shown.kind.map(|BackendType::Passt| "passt"))?;
+        let tag =
+            tag.optional("tap", shown.tap)?.optional("vhost", shown.vhost)?.optional("logFile", shown.log_file)?;
+        tag.optional("hostname", shown.hostname)?.optional("fqdn", shown.fqdn)?.empty()
+    }
+}

@@ -1,0 +1,55 @@
+//! `<ip>`: addresses of a guest, or of the host's end.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use vnet_types::Family;
+
+use crate::element::{Element, Grammar};
+use crate::value::{ip, number};
+use crate::write::Writer;
+
+/// `<ip>` of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceIp {
+    /// `address`
+    pub address: IpAddr,
+    /// `prefix`
+    pub prefix: Option<u8>,
+    /// `peer`: the other end of a point-to-point link.
+    pub peer: Option<IpAddr>,
+}
+
+impl InterfaceIp {
+    /// An address.
+    pub fn new(address: IpAddr) -> Self {
+        Self { address, prefix: None, peer: None }
+    }
+
+    /// IPv4 or IPv6.
+    pub fn family(&self) -> Family {
+        if self.address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
+    }
+}
+
+/// Reads `<ip>`. `family` follows from the address, whatever is written.
+pub(super) fn interface_ip(element: &Element<'_>) -> Option<InterfaceIp> {
+    element.expect(&Grammar { attributes: &["address", "family", "prefix", "peer"], children: &[] });
+    let address: Option<IpAddr> = element.required("address", ip);
+    let prefix: Option<u8> = element.value("prefix", number).filter(|prefix| *prefix > 0);
+    let peer = element.value("peer", ip);
+    let address = address?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    if prefix.is_some_and(|prefix| prefix > most) {
+        element.invalid("prefix", &format!("a prefix of at most {most} bits"));
+        return None;
+    }
+    Some(InterfaceIp { address, prefix, peer })
+}
+
+impl InterfaceIp {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let tag = writer.tag("ip")?.attribute("address", self.address)?.attribute("family", self.family())?;
+        tag.optional("prefix", self.prefix)?.optional("peer", self.peer)?.empty()
+    }
+}

@@ -1,0 +1,180 @@
+//! Reads `<interface>`: each element has its grammar and its reader, in the order of the model.
+
+use super::ip::interface_ip;
+use super::port_forward::port_forward;
+use super::source::source;
+use super::{Filter, Interface, Source, address, backend, device, driver};
+use crate::bandwidth::{BandwidthOf, bandwidth};
+use crate::element::{Element, Grammar};
+use crate::network::route;
+use crate::value::{number, text, yes_no};
+use crate::virtual_port::{TypeIs, virtual_port};
+use crate::vlan::vlan;
+
+/// The models that are printed in one spelling, however they are written.
+const MODELS: [&str; 21] = [
+    "netfront",
+    "rtl8139",
+    "virtio",
+    "e1000",
+    "e1000e",
+    "igb",
+    "virtio-transitional",
+    "virtio-non-transitional",
+    "usb-net",
+    "spapr-vlan",
+    "lan9118",
+    "scm91c111",
+    "vlance",
+    "vmxnet",
+    "vmxnet2",
+    "vmxnet3",
+    "Am79C970A",
+    "Am79C973",
+    "82540EM",
+    "82545EM",
+    "82543GC",
+];
+
+const CHILDREN: &[&str] = &[
+    "mac",
+    "source",
+    "vlan",
+    "virtualport",
+    "bandwidth",
+    "port",
+    "ip",
+    "route",
+    "portForward",
+    "script",
+    "downscript",
+    "backenddomain",
+    "target",
+    "guest",
+    "model",
+    "driver",
+    "backend",
+    "filterref",
+    "tune",
+    "teaming",
+    "link",
+    "mtu",
+    "coalesce",
+    "boot",
+    "alias",
+    "rom",
+    "acpi",
+    "address",
+];
+
+/// Reads `<interface>`; `None` where it cannot be told what it is connected to.
+pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
+    root.expect(&Grammar { attributes: &["type", "managed", "trustGuestRxFilters"], children: CHILDREN });
+    let source = source(root);
+    let has_port =
+        matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));
+    if !has_port && let Some(element) = root.child("virtualport") {
+        element
+            .repeated("only interfaces of type network, bridge, direct and hostdev have a `<virtualport>`".to_owned());
+    }
+    // In a network, what is missing here may be said there.
+    let type_is = if matches!(source, Some(Source::Network(_))) { TypeIs::Optional } else { TypeIs::Required };
+    let of =
+        if matches!(source, Some(Source::Network(_))) { BandwidthOf::NetworkInterface } else { BandwidthOf::Anything };
+    let is_hostdev = matches!(source, Some(Source::Hostdev(_)));
+    let interface = Interface {
+        source: source.clone().unwrap_or(Source::Null),
+        trust_guest_rx_filters: root.filled("trustGuestRxFilters", yes_no),
+        mac: root.child("mac").and_then(|element| device::mac(&element)),
+        vlan: root.child("vlan").and_then(|element| vlan(&element)),
+        virtual_port: root.child("virtualport").and_then(|element| virtual_port(&element, type_is)),
+        bandwidth: root.child("bandwidth").and_then(|element| bandwidth(&element, of)),
+        port_isolated: root.child("port").and_then(|element| {
+            element.expect(&Grammar { attributes: &["isolated"], children: &[] });
+            element.depends_on("isolated");
+            element.value("isolated", yes_no)
+        }),
+        ips: root.children("ip", interface_ip),
+        routes: root.children("route", route),
+        port_forwards: root.children("portForward", port_forward),
+        script: only(root, "script", "path"),
+        downscript: only(root, "downscript", "path"),
+        backend_domain: only(root, "backenddomain", "name"),
+        target: root.child("target").and_then(|element| device::target(&element)),
+        guest: root.child("guest").and_then(|element| device::guest(&element)),
+        model: root.child("model").and_then(|element| model(&element)),
+        driver: root.child("driver").filter(|_| !is_hostdev).and_then(|element| driver::driver(&element)),
+        backend: root.child("backend").and_then(|element| backend::backend(&element)),
+        filter: root.child("filterref").and_then(|element| filter(&element, source.as_ref())),
+        sndbuf: root.child("tune").and_then(|element| sndbuf(&element)),
+        teaming: root.child("teaming").and_then(|element| device::teaming(&element)),
+        link: root.child("link").and_then(|element| device::link(&element)),
+        mtu: root.child("mtu").and_then(|element| {
+            element.expect(&Grammar { attributes: &["size"], children: &[] });
+            element.depends_on("size");
+            element.filled("size", number).filter(|size| *size != 0)
+        }),
+        coalesce_rx_frames: root.child("coalesce").and_then(|element| rx_frames(&element)),
+        boot: root.child("boot").and_then(|element| device::boot(&element)),
+        alias: only(root, "alias", "name"),
+        rom: root.child("rom").and_then(|element| device::rom(&element)),
+        acpi_index: root.child("acpi").and_then(|element| {
+            element.expect(&Grammar { attributes: &["index"], children: &[] });
+            element.filled("index", number).filter(|index| *index != 0)
+        }),
+        address: root.child("address").and_then(|element| address::address(&element)),
+    };
+    source.map(|_| interface)
+}
+
+/// The one attribute of an element that has nothing else.
+fn only(root: &Element<'_>, name: &str, attribute: &'static str) -> Option<String> {
+    const PATH: Grammar = Grammar { attributes: &["path"], children: &[] };
+    const NAME: Grammar = Grammar { attributes: &["name"], children: &[] };
+    let element = root.child(name)?;
+    element.expect(if attribute == "path" { &PATH } else { &NAME });
+    element.depends_on(attribute);
+    element.filled(attribute, text)
+}
+
+fn model(element: &Element<'_>) -> Option<String> {
+    element.expect(&Grammar { attributes: &["type"], children: &[] });
+    element.depends_on("type");
+    element.filled("type", |text| {
+        if let Some(model) = MODELS.iter().find(|model| model.eq_ignore_ascii_case(text)) {
+            return Ok((*model).to_owned());
+        }
+        match text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+            true => Ok(text.to_owned()),
+            false => Err("a model: letters, digits, `_` and `-`".to_owned()),
+        }
+    })
+}
+
+/// Reads `<filterref>`, which counts where there is a port to filter at.
+fn filter(element: &Element<'_>, source: Option<&Source>) -> Option<Filter> {
+    let filter = device::filter(element);
+    match source {
+        None | Some(Source::Network(_) | Source::Bridge(_) | Source::Ethernet(_)) => filter,
+        Some(source) => {
+            element.useless(&format!("on an interface of type {}", source.word()));
+            None
+        }
+    }
+}
+
+fn sndbuf(element: &Element<'_>) -> Option<u64> {
+    element.expect(&Grammar { attributes: &[], children: &["sndbuf"] });
+    let sndbuf = element.child("sndbuf")?;
+    let text = sndbuf.only_text().trim();
+    number(text).map_err(|expected| sndbuf.invalid_text(&expected)).ok()
+}
+
+fn rx_frames(element: &Element<'_>) -> Option<u32> {
+    element.expect(&Grammar { attributes: &[], children: &["rx"] });
+    let rx = element.child("rx")?;
+    rx.expect(&Grammar { attributes: &[], children: &["frames"] });
+    let frames = rx.child("frames")?;
+    frames.expect(&Grammar { attributes: &["max"], children: &[] });
+    frames.filled("max", number).filter(|frames| *frames != 0)
+}
