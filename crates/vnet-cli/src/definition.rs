@@ -21,8 +21,8 @@ pub(crate) fn read(
     inventory: impl FnOnce(&Network) -> anyhow::Result<Option<Inventory>>,
     format: Format,
 ) -> anyhow::Result<Checked> {
-    let mut checked = Checked::new(Document::read(file)?);
-    let inventory = checked.sound().map(inventory).transpose()?.flatten();
+    let mut checked = Checked::of_network(Document::read(file)?);
+    let inventory = checked.sound_network().map(inventory).transpose()?.flatten();
     if let Some(inventory) = inventory {
         checked.against(&inventory);
     }
@@ -51,7 +51,7 @@ pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Resul
         Ok(inventory.clone())
     };
     let checked = read(&file, look, format)?;
-    let (Some(network), Some(inventory)) = (checked.sound(), inventory) else {
+    let (Some(network), Some(inventory)) = (checked.sound_network(), inventory) else {
         return Ok(Prepared { checked, lowered: None, uuid: None, running: None });
     };
     let name = network_name(&network.name)?;

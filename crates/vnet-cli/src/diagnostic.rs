@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use vnet_types::Inventory;
 use vnet_validate::Finding;
-use vnet_xml::{Code, Network, Path, Problem, Rule, Severity, SourceMap, Span};
+use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Rule, Severity, SourceMap, Span};
 
 use crate::document::Document;
 
@@ -37,41 +37,51 @@ pub(crate) struct Related {
     pub(crate) span: Span,
 }
 
-/// A definition with all that is to be said about it.
+/// A document with all that is to be said about it.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) document: Document,
-    /// `None` where the document could not be read as a network at all.
-    pub(crate) network: Option<Network>,
+    /// `None` where the document could not be read as anything at all.
+    pub(crate) definition: Option<Definition>,
     /// In the order of their places.
     pub(crate) diagnostics: Vec<Diagnostic>,
     source: SourceMap,
 }
 
 impl Checked {
-    /// Reads a document; what it defines may make no sense.
-    fn read(document: Document) -> Self {
-        let parsed = Network::parse(&document.bytes);
+    /// Puts together what was read of a document; what that defines may make no sense.
+    fn read(document: Document, parsed: Parsed<Definition>) -> Self {
         Self {
             diagnostics: parsed.problems.into_iter().map(Diagnostic::from).collect(),
-            network: parsed.value,
+            definition: parsed.value,
             source: parsed.source,
             document,
         }
     }
 
-    /// Reads a document and checks what it defines.
+    /// Reads a document of any kind and checks what it defines.
     pub(crate) fn new(document: Document) -> Self {
-        let mut checked = Self::read(document);
-        let findings = checked.network.as_ref().map(vnet_validate::check);
+        let parsed = Definition::parse(&document.bytes);
+        let mut checked = Self::read(document, parsed);
+        let findings = checked.definition.as_ref().map(check);
         checked.extend(findings.unwrap_or_default());
         checked
     }
 
-    /// Reads a document and checks of what it defines what libvirt checks when it reads one.
+    /// Reads a document that has to be a network, and checks that.
+    pub(crate) fn of_network(document: Document) -> Self {
+        let parsed = Network::parse(&document.bytes).map(|network| Definition::Network(Box::new(network)));
+        let mut checked = Self::read(document, parsed);
+        let findings = checked.definition.as_ref().map(check);
+        checked.extend(findings.unwrap_or_default());
+        checked
+    }
+
+    /// Reads a document of any kind and checks of what it defines what libvirt checks when it reads one.
     pub(crate) fn grammar(document: Document) -> Self {
-        let mut checked = Self::read(document);
-        let findings = checked.network.iter().flat_map(vnet_validate::check);
+        let parsed = Definition::parse(&document.bytes);
+        let mut checked = Self::read(document, parsed);
+        let findings = checked.definition.iter().flat_map(check);
         let findings = findings.filter(|finding| vnet_validate::refused_by_libvirts_parser(finding.code)).collect();
         checked.extend(findings);
         checked
@@ -79,7 +89,7 @@ impl Checked {
 
     /// Checks it against a host too.
     pub(crate) fn against(&mut self, inventory: &Inventory) {
-        let findings = self.network.as_ref().map(|network| vnet_validate::check_against(network, inventory));
+        let findings = self.network().map(|network| vnet_validate::check_against(network, inventory));
         self.extend(findings.unwrap_or_default());
     }
 
@@ -93,9 +103,22 @@ impl Checked {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
-    /// The network, where nothing is wrong with it.
-    pub(crate) fn sound(&self) -> Option<&Network> {
-        self.network.as_ref().filter(|_| self.count(Severity::Error) == 0)
+    /// What is defined, where nothing is wrong with it.
+    pub(crate) fn sound(&self) -> Option<&Definition> {
+        self.definition.as_ref().filter(|_| self.count(Severity::Error) == 0)
+    }
+
+    /// The network, where one is defined.
+    pub(crate) fn network(&self) -> Option<&Network> {
+        match self.definition.as_ref()? {
+            Definition::Network(network) => Some(network),
+            _ => None,
+        }
+    }
+
+    /// The network, where one is defined and nothing is wrong with it.
+    pub(crate) fn sound_network(&self) -> Option<&Network> {
+        self.sound().and(self.network())
     }
 
     /// Adds findings, but for those about what could not even be read.
@@ -110,6 +133,13 @@ impl Checked {
         let found = news.map(|finding| Diagnostic::from_finding(finding, &self.source));
         self.diagnostics.extend(found);
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
+    }
+}
+
+fn check(definition: &Definition) -> Vec<Finding> {
+    match definition {
+        Definition::Network(network) => vnet_validate::check(network),
+        _ => Vec::new(),
     }
 }
 

@@ -30,7 +30,7 @@ impl Report {
 
     fn refused(checked: &Checked) -> Self {
         Self {
-            network: checked.network.as_ref().map(|network| network.name.clone()),
+            network: checked.network().map(|network| network.name.clone()),
             bridge: None,
             diagnostics: diagnostics(checked),
             changes: Vec::new(),

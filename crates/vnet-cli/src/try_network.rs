@@ -42,7 +42,7 @@ impl Args {
     /// Tries and reports.
     pub(crate) fn run(&self) -> anyhow::Result<Answer> {
         let format = self.format.format;
-        let checked = self.files.iter().map(|file| Ok(Checked::new(Document::read(file)?)));
+        let checked = self.files.iter().map(|file| Ok(Checked::of_network(Document::read(file)?)));
         let checked = checked.collect::<anyhow::Result<Vec<_>>>()?;
         if format == Format::Human {
             checked.iter().try_for_each(|checked| note(human(checked)))?;
@@ -62,10 +62,11 @@ impl Args {
 /// One host has one network of a name.
 fn apart(checked: &[Checked]) -> anyhow::Result<()> {
     let mut known: BTreeMap<&str, &str> = BTreeMap::new();
-    for Checked { network, document, .. } in checked {
-        let Some(network) = network else { continue };
-        if let Some(other) = known.insert(&network.name, &document.name) {
-            bail!("`{other}` and `{}` both define network `{}`", document.name, network.name);
+    for checked in checked {
+        let Some(network) = checked.network() else { continue };
+        let file = &checked.document.name;
+        if let Some(other) = known.insert(&network.name, file) {
+            bail!("`{other}` and `{file}` both define network `{}`", network.name);
         }
     }
     Ok(())
@@ -76,7 +77,7 @@ impl NetworkReport {
     fn refused(checked: &Checked) -> Self {
         Self {
             file: checked.document.name.clone(),
-            network: checked.network.as_ref().map(|network| network.name.clone()),
+            network: checked.network().map(|network| network.name.clone()),
             bridge: None,
             diagnostics: diagnostics(checked),
             promises: Vec::new(),

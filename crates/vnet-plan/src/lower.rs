@@ -95,9 +95,21 @@ pub enum Unsupported {
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
+    match unsupported(network) {
+        Some(part) => Err(LowerError::Unsupported(part)),
+        None => preview(network, inventory, choices),
+    }
+}
+
+/// Decides as [`lower`] does, but passes over what is [`Unsupported`]: good for looking at, not for starting.
+///
+/// # Errors
+/// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
+pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
-    if let Some(part) = unsupported(network) {
-        return Err(LowerError::Unsupported(part));
+    let mode = network.forward_mode();
+    if !mode.has_own_bridge() {
+        return Err(LowerError::Unsupported(Unsupported::Mode(mode)));
     }
     let bridge = bridge_name(network, &name, inventory, choices)?;
     let mut desired = HostState::new();
@@ -123,7 +135,7 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     for definition in &network.routes {
         desired.insert(Resource::Route(route(definition, &bridge)?));
     }
-    if network.forward_mode() != ForwardMode::None {
+    if mode != ForwardMode::None {
         let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
         for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
             desired.insert(Resource::Sysctl { switch, value: 1 });
@@ -134,13 +146,12 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 }
 
 fn unsupported(network: &Network) -> Option<Unsupported> {
-    let mode = Some(network.forward_mode()).filter(|mode| !mode.has_own_bridge()).map(Unsupported::Mode);
     let bridge = network.bridge.as_ref();
     let zone = bridge.is_some_and(|bridge| bridge.zone.is_some()).then_some(Unsupported::Zone);
     let manager = bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt));
     let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
     let manager = manager.then_some(Unsupported::MacTableManager);
-    mode.or(zone).or(manager).or(register.then_some(Unsupported::DomainRegister))
+    zone.or(manager).or(register.then_some(Unsupported::DomainRegister))
 }
 
 fn bridge_name(

@@ -10,8 +10,8 @@ use crate::{Code, Path, Problem, Severity, SourceMap, Span, did_you_mean, rules}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parsed<T> {
-    /// The value. `None` where the text is not well-formed or something else altogether. Where `problems` has an
-    /// error, it lacks what could not be understood: good for finding more, not for use.
+    /// The value. `None` where the text is not well-formed, something else altogether, or lacks what there has to be.
+    /// Where `problems` has an error, it lacks what could not be understood: good for finding more, not for use.
     pub value: Option<T>,
     /// Everything that reading found, in the order of the text.
     pub problems: Vec<Problem>,
@@ -30,6 +30,11 @@ impl<T> Parsed<T> {
     /// Is anything wrong that keeps the value from being used?
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Makes something else of the value.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Parsed<U> {
+        Parsed { value: self.value.map(make), problems: self.problems, source: self.source }
     }
 
     /// The value, when it can be used.
@@ -62,7 +67,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// Reads a document whose root element has this name. A byte order mark before it has no meaning but its length.
-pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> T) -> Parsed<T> {
+pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
     let Some(rest) = document.strip_prefix(BYTE_ORDER_MARK) else { return parse_plain(document, root, read) };
     let Parsed { value, problems, source } = parse_plain(rest, root, read);
     let shifted = |span: Span| span.start + BYTE_ORDER_MARK.len()..span.end + BYTE_ORDER_MARK.len();
@@ -72,7 +77,7 @@ pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> T) -> Parsed<T> {
+fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
     let path = Path::root(root);
     if document.len() > Limits::DEFAULT.bytes {
         let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
@@ -101,7 +106,7 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
     let notes = Notes::default();
     let value = read(&Element::root(node, path.clone(), &notes));
     let (problems, source) = notes.finish(&path);
-    Parsed { value: Some(value), problems, source }
+    Parsed { value, problems, source }
 }
 
 fn nothing<T>(root: &Path, malformed: Malformed) -> Parsed<T> {

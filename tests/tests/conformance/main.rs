@@ -6,6 +6,7 @@
 
 mod interface;
 mod network;
+mod network_port;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -115,7 +115,7 @@ impl FileReport {
     fn new(checked: &Checked) -> Self {
         Self {
             file: checked.document.name.clone(),
-            network: checked.network.as_ref().map(|network| network.name.clone()),
+            network: checked.network().map(|network| network.name.clone()),
             diagnostics: diagnostics(checked),
         }
     }

@@ -46,9 +46,9 @@ impl Args {
         let mut report = Report { files: Vec::new() };
         for file in files(&self.paths)? {
             let checked = Checked::grammar(Document::read(&file)?);
-            let xml = checked.sound().map(|network| match self.inactive {
-                true => network.inactive().to_string(),
-                false => network.to_string(),
+            let xml = checked.sound().map(|definition| match self.inactive {
+                true => definition.to_inactive_string(),
+                false => definition.to_string(),
             });
             let formatted = xml.as_ref().is_some_and(|xml| xml.as_bytes() == checked.document.bytes);
             match (self.format.format, &xml) {

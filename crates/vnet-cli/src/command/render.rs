@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_plan::{Choices, Files, HostState, Resource, lower};
+use vnet_plan::{Choices, Files, HostState, Resource, preview};
 use vnet_types::Inventory;
 
 use crate::definition;
@@ -51,11 +51,11 @@ impl Args {
     /// Renders and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let checked = definition::read(&self.file, |_| Ok(None), Format::Human)?;
-        let Some(network) = checked.sound() else { return Ok(Answer::No) };
+        let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let directory = directories.network(&definition::network_name(&network.name)?)?;
         let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
-        let lowered = match lower(network, &nowhere, &choices) {
+        let lowered = match preview(network, &nowhere, &choices) {
             Ok(lowered) => lowered,
             Err(error) => return definition::refuse(error),
         };

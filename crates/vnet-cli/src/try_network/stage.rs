@@ -53,7 +53,7 @@ impl Args {
         let documents: Vec<Definition> =
             serde_json::from_slice(&input).context("this command is for `vnet try` alone")?;
         let documents = documents.into_iter().map(|it| Document::new(it.name, it.bytes));
-        let mut checked: Vec<Checked> = documents.map(Checked::new).collect();
+        let mut checked: Vec<Checked> = documents.map(Checked::of_network).collect();
         let report = attempt(&mut checked, began);
         progress("")?;
         let report = report?;
@@ -70,7 +70,7 @@ impl Args {
 }
 
 fn attempt(checked: &mut [Checked], began: Instant) -> anyhow::Result<Report> {
-    let networks: Vec<Network> = checked.iter().filter_map(|checked| checked.sound().cloned()).collect();
+    let networks: Vec<Network> = checked.iter().filter_map(|checked| checked.sound_network().cloned()).collect();
     let neighbour = (networks.len() == 1).then(|| neighbour(&networks[0]));
     let all: Vec<&Network> = networks.iter().chain(&neighbour).collect();
     progress("making a host")?;

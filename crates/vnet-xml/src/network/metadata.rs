@@ -39,8 +39,10 @@ impl FromStr for Metadata {
     type Err = Refused;
 
     fn from_str(text: &str) -> Result<Self, Refused> {
-        let parsed = crate::document::parse(text.as_bytes(), "metadata", |element| metadata(element, element));
-        parsed.into_result().map(|metadata| metadata.unwrap_or_else(|| Self("<metadata/>".to_owned())))
+        let parsed = crate::document::parse(text.as_bytes(), "metadata", |element| {
+            Some(metadata(element, element).unwrap_or_else(|| Self("<metadata/>".to_owned())))
+        });
+        parsed.into_result()
     }
 }
 

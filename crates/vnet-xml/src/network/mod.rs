@@ -114,7 +114,7 @@ impl Network {
     /// assert_eq!(parsed.problems[0].help.as_deref(), Some("did you mean `bridge`?"));
     /// ```
     pub fn parse(document: &[u8]) -> Parsed<Self> {
-        crate::document::parse(document, "network", read::network)
+        crate::document::parse(document, "network", |root| Some(read::network(root)))
     }
 
     /// The mode that holds: `none` where there is no `<forward>`.

@@ -1,0 +1,105 @@
+//! A document of any kind, recognised by its root element.
+
+use std::fmt;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::{Network, NetworkPort, Parsed, Path, did_you_mean};
+
+/// A document of one of the kinds that this crate reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Definition {
+    /// `<network>`
+    Network(Box<Network>),
+    /// `<networkport>`
+    NetworkPort(Box<NetworkPort>),
+}
+
+/// Reads a kind of document.
+type Read = fn(&[u8]) -> Parsed<Definition>;
+
+/// The kinds by the name of their root element.
+const KINDS: &[(&str, Read)] = &[
+    ("network", |document| Network::parse(document).map(|value| Definition::Network(Box::new(value)))),
+    ("networkport", |document| NetworkPort::parse(document).map(|value| Definition::NetworkPort(Box::new(value)))),
+];
+
+impl Definition {
+    /// Reads a document of the kind that its root element says, and finds everything that is wrong with its text.
+    ///
+    /// What is none of them is read as the kind that it was probably meant to be, else as a network.
+    ///
+    /// ```
+    /// use vnet_xml::Definition;
+    ///
+    /// let parsed = Definition::parse(b"<network><name>lab</name></network>");
+    /// assert!(matches!(parsed.value, Some(Definition::Network(network)) if network.name == "lab"));
+    /// ```
+    pub fn parse(document: &[u8]) -> Parsed<Self> {
+        let root = root(document).unwrap_or_default();
+        let of = |name: &str| KINDS.iter().find(|(kind, _)| *kind == name);
+        let meant = || did_you_mean(&root, KINDS.iter().map(|(kind, _)| *kind)).and_then(of);
+        let (_, read) = of(&root).or_else(meant).unwrap_or(&KINDS[0]);
+        read(document)
+    }
+
+    /// The path of the root element.
+    pub fn root(&self) -> Path {
+        Path::root(match self {
+            Self::Network(_) => "network",
+            Self::NetworkPort(_) => "networkport",
+        })
+    }
+
+    /// The form that libvirt keeps on disk, as text; see [`Network::inactive`]. Not every kind has two forms.
+    pub fn to_inactive_string(&self) -> String {
+        match self {
+            Self::Network(network) => network.inactive().to_string(),
+            Self::NetworkPort(port) => port.to_string(),
+        }
+    }
+}
+
+/// As libvirt prints it while it is in use.
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::NetworkPort(port) => port.fmt(f),
+        }
+    }
+}
+
+/// The name of the first element.
+fn root(document: &[u8]) -> Option<String> {
+    let mut reader = Reader::from_reader(document);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                return Some(tag.name().into_inner().to_owned());
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("<?xml version='1.0'?><!-- c -->\n<networkport/>", "networkport")]
+    #[case("\u{feff}<networkport/>", "networkport")]
+    #[case("<networkprot/>", "networkport")]
+    #[case("<newtork/>", "network")]
+    #[case("<banana/>", "network")]
+    #[case("", "network")]
+    fn recognises(#[case] document: &str, #[case] kind: &str) {
+        let problems = Definition::parse(document.as_bytes()).problems;
+        assert_eq!(problems[0].path, Path::root(kind), "{problems:?}");
+    }
+}

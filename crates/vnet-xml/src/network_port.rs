@@ -1,0 +1,318 @@
+//! `<networkport>`: how one guest's interface is attached to a network, <https://libvirt.org/formatnetworkport.html>.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use vnet_types::{InterfaceName, MacAddr, PciAddress, Uuid};
+
+use crate::bandwidth::{BandwidthOf, bandwidth};
+use crate::element::{Element, Grammar};
+use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
+use crate::network::{MacTableManager, mac_table_attribute, mac_table_manager};
+use crate::value::{parsed, word, yes_no};
+use crate::virtual_port::{TypeIs, virtual_port};
+use crate::vlan::vlan;
+use crate::write::Writer;
+use crate::{Bandwidth, HostdevDriver, Parsed, Refused, VirtualPort, Vlan};
+
+/// How one guest's interface is attached to a network.
+///
+/// ```
+/// use vnet_xml::network_port::{NetworkPort, Owner, Plug};
+///
+/// let owner = Owner { name: "vm1".to_owned(), uuid: "d54df46f-1ab5-4a22-8618-4560ef5fac2c".parse()? };
+/// let uuid = "5d744f21-ba4a-4d6e-bdb2-30a35ff3207d".parse()?;
+/// let mut port = NetworkPort::new(uuid, owner, "52:54:00:7b:35:93".parse()?);
+/// port.plug = Some(Plug::Network { bridge: "virbr0".parse()?, mac_table_manager: None });
+/// assert!(port.to_string().contains("  <plug type='network' bridge='virbr0'/>\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NetworkPort {
+    /// `<uuid>`
+    pub uuid: Uuid,
+    /// `<owner>`
+    pub owner: Owner,
+    /// `<group>`: the name of a port group of the network.
+    pub group: Option<String>,
+    /// `<mac address>`: of the guest.
+    pub mac: MacAddr,
+    /// `<virtualport>`
+    pub virtual_port: Option<VirtualPort>,
+    /// `<bandwidth>`
+    pub bandwidth: Option<Bandwidth>,
+    /// `<vlan>`
+    pub vlan: Option<Vlan>,
+    /// `<port isolated>`: the guest cannot reach other isolated ones; no where absent.
+    pub isolated: Option<bool>,
+    /// `<rxfilters trustGuest>`: the guest may change its MAC address and what it receives; no where absent.
+    pub trust_guest_rx_filters: Option<bool>,
+    /// `<plug>`: what it is attached to; absent until that is decided.
+    pub plug: Option<Plug>,
+}
+
+/// `<owner>`: the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// `<name>`
+    pub name: String,
+    /// `<uuid>`
+    pub uuid: Uuid,
+}
+
+/// `<plug>`: what a port is attached to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Plug {
+    /// `network`: the network's own bridge.
+    Network {
+        /// `bridge`
+        bridge: InterfaceName,
+        /// `macTableManager`
+        mac_table_manager: Option<MacTableManager>,
+    },
+    /// `bridge`: a bridge of the host.
+    Bridge {
+        /// `bridge`
+        bridge: InterfaceName,
+        /// `macTableManager`
+        mac_table_manager: Option<MacTableManager>,
+    },
+    /// `direct`: a device of the host, by macvtap.
+    Direct {
+        /// `dev`
+        dev: InterfaceName,
+        /// `mode`
+        mode: DirectMode,
+    },
+    /// `hostdev-pci`: a device that is handed to the guest.
+    HostdevPci {
+        /// `managed`: take the device from the host's driver and give it back.
+        managed: Option<bool>,
+        /// `<driver>`
+        driver: Option<HostdevDriver>,
+        /// `<address>`
+        address: PciAddress,
+    },
+}
+
+/// How macvtap treats what guests of one device send to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DirectMode {
+    /// `vepa`: it goes by way of the switch (IEEE 802.1Qbg).
+    #[default]
+    Vepa,
+    /// `private`: it is dropped.
+    Private,
+    /// `bridge`: it is delivered here.
+    Bridge,
+    /// `passthrough`: there is one guest.
+    Passthrough,
+}
+
+impl NetworkPort {
+    /// A port that is attached to nothing yet.
+    pub fn new(uuid: Uuid, owner: Owner, mac: MacAddr) -> Self {
+        Self {
+            uuid,
+            owner,
+            group: None,
+            mac,
+            virtual_port: None,
+            bandwidth: None,
+            vlan: None,
+            isolated: None,
+            trust_guest_rx_filters: None,
+            plug: None,
+        }
+    }
+
+    /// Reads a network port, and finds everything that is wrong with its text.
+    pub fn parse(document: &[u8]) -> Parsed<Self> {
+        crate::document::parse(document, "networkport", port)
+    }
+}
+
+/// Reads a network port without errors; warnings are passed over.
+impl FromStr for NetworkPort {
+    type Err = Refused;
+
+    fn from_str(document: &str) -> Result<Self, Refused> {
+        Self::parse(document.as_bytes()).into_result()
+    }
+}
+
+impl DirectMode {
+    const WORDS: &[(&str, Self)] = &[
+        ("vepa", Self::Vepa),
+        ("private", Self::Private),
+        ("bridge", Self::Bridge),
+        ("passthrough", Self::Passthrough),
+    ];
+
+    /// The mode as libvirt writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vepa => "vepa",
+            Self::Private => "private",
+            Self::Bridge => "bridge",
+            Self::Passthrough => "passthrough",
+        }
+    }
+}
+
+/// As libvirt writes it.
+impl Display for DirectMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+fn port(root: &Element<'_>) -> Option<NetworkPort> {
+    root.expect(&Grammar {
+        attributes: &[],
+        children: &["uuid", "owner", "group", "mac", "virtualport", "bandwidth", "vlan", "port", "rxfilters", "plug"],
+    });
+    let uuid = uuid(root);
+    let owner = root.required_child("owner").and_then(|element| owner(&element));
+    let group = root.child("group").map(|element| element.only_text().to_owned()).filter(|group| !group.is_empty());
+    let mac = root.required_child("mac").and_then(|element| {
+        element.expect(&Grammar { attributes: &["address"], children: &[] });
+        element.required("address", parsed)
+    });
+    let virtual_port = root.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Optional));
+    let bandwidth = root.child("bandwidth").and_then(|element| bandwidth(&element, BandwidthOf::NetworkPort));
+    let vlan = root.child("vlan").and_then(|element| vlan(&element));
+    let isolated = switch(root, "port", "isolated");
+    let trust_guest_rx_filters = switch(root, "rxfilters", "trustGuest");
+    let plug = root.child("plug").and_then(|element| plug(&element));
+    let (uuid, owner, mac) = (uuid?, owner?, mac?);
+    Some(NetworkPort { uuid, owner, group, mac, virtual_port, bandwidth, vlan, isolated, trust_guest_rx_filters, plug })
+}
+
+fn uuid(element: &Element<'_>) -> Option<Uuid> {
+    let element = element.required_child("uuid")?;
+    let invalid = |_| element.invalid_text("a UUID such as 3e3fce45-4f53-4fa7-bb32-11f34168b82b");
+    element.only_text().parse().map_err(invalid).ok()
+}
+
+fn owner(element: &Element<'_>) -> Option<Owner> {
+    element.expect(&Grammar { attributes: &[], children: &["name", "uuid"] });
+    let name = element.required_child("name").and_then(|name| {
+        let text = name.only_text();
+        if text.is_empty() {
+            name.invalid_text("a name: it is empty");
+        }
+        (!text.is_empty()).then(|| text.to_owned())
+    });
+    let uuid = uuid(element);
+    Some(Owner { name: name?, uuid: uuid? })
+}
+
+/// An element that is there for one attribute, yes or no.
+fn switch(root: &Element<'_>, name: &str, attribute: &'static str) -> Option<bool> {
+    let element = root.child(name)?;
+    match attribute {
+        "isolated" => element.expect(&Grammar { attributes: &["isolated"], children: &[] }),
+        _ => element.expect(&Grammar { attributes: &["trustGuest"], children: &[] }),
+    }
+    element.depends_on(attribute);
+    element.value(attribute, yes_no)
+}
+
+fn plug(element: &Element<'_>) -> Option<Plug> {
+    type Read = fn(&Element<'_>) -> Option<Plug>;
+    const TYPES: &[(&str, Read)] = &[
+        ("none", |element| {
+            element.expect(&Grammar { attributes: &["type"], children: &[] });
+            None
+        }),
+        ("network", |element| {
+            let (bridge, mac_table_manager) = bridge(element);
+            Some(Plug::Network { bridge: bridge?, mac_table_manager })
+        }),
+        ("bridge", |element| {
+            let (bridge, mac_table_manager) = bridge(element);
+            Some(Plug::Bridge { bridge: bridge?, mac_table_manager })
+        }),
+        ("direct", |element| {
+            element.expect(&Grammar { attributes: &["type", "dev", "mode"], children: &[] });
+            let mode = element.filled("mode", |text| word(text, DirectMode::WORDS)).unwrap_or_default();
+            Some(Plug::Direct { dev: element.required("dev", parsed)?, mode })
+        }),
+        ("hostdev-pci", |element| {
+            element.expect(&Grammar { attributes: &["type", "managed"], children: &["driver", "address"] });
+            let managed = element.value("managed", yes_no);
+            let driver = element.child("driver").and_then(|element| driver(&element));
+            let address = element.required_child("address")?;
+            address.expect(&Grammar { attributes: &["domain", "bus", "slot", "function"], children: &[] });
+            Some(Plug::HostdevPci { managed, driver, address: pci_address(&address)? })
+        }),
+    ];
+    element.depends_on("type");
+    let read = element.value("type", |text| word(text, TYPES))?;
+    read(element)
+}
+
+fn bridge(element: &Element<'_>) -> (Option<InterfaceName>, Option<MacTableManager>) {
+    element.expect(&Grammar { attributes: &["type", "bridge", "macTableManager"], children: &[] });
+    let manager = element.filled("macTableManager", mac_table_manager);
+    (element.required("bridge", parsed), manager)
+}
+
+impl Display for NetworkPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Writer::new(f).tag("networkport")?.around(|writer| self.write(writer))
+    }
+}
+
+impl NetworkPort {
+    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        writer.text("uuid", &self.uuid.to_string())?;
+        writer.tag("owner")?.around(|writer| {
+            writer.text("name", &self.owner.name)?;
+            writer.text("uuid", &self.owner.uuid.to_string())
+        })?;
+        if let Some(group) = &self.group {
+            writer.text("group", group)?;
+        }
+        writer.tag("mac")?.attribute("address", self.mac)?.empty()?;
+        self.virtual_port.iter().try_for_each(|port| port.write(writer))?;
+        self.bandwidth.iter().try_for_each(|bandwidth| bandwidth.write(writer))?;
+        self.vlan.iter().try_for_each(|vlan| vlan.write(writer))?;
+        if self.isolated.is_some() {
+            writer.tag("port")?.yes_no("isolated", self.isolated)?.empty()?;
+        }
+        if self.trust_guest_rx_filters.is_some() {
+            writer.tag("rxfilters")?.yes_no("trustGuest", self.trust_guest_rx_filters)?.empty()?;
+        }
+        self.plug.iter().try_for_each(|plug| plug.write(writer))
+    }
+}
+
+impl Plug {
+    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let tag = writer.tag("plug")?.attribute("type", self.word())?;
+        match self {
+            Self::Network { bridge, mac_table_manager } | Self::Bridge { bridge, mac_table_manager } => {
+                mac_table_attribute(tag.attribute("bridge", bridge)?, *mac_table_manager)?.empty()
+            }
+            Self::Direct { dev, mode } => tag.attribute("dev", dev)?.attribute("mode", mode)?.empty(),
+            Self::HostdevPci { managed, driver, address } => tag.yes_no("managed", *managed)?.around(|writer| {
+                driver.iter().try_for_each(|driver| write_driver(writer, driver))?;
+                pci_attributes(writer.tag("address")?, *address)?.empty()
+            }),
+        }
+    }
+
+    /// The type as libvirt writes it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Network { .. } => "network",
+            Self::Bridge { .. } => "bridge",
+            Self::Direct { .. } => "direct",
+            Self::HostdevPci { .. } => "hostdev-pci",
+        }
+    }
+}
