@@ -49,13 +49,6 @@ impl<T> Parsed<T> {
     }
 }
 
-impl<T> Parsed<Option<T>> {
-    /// A value that may be missing is one that is.
-    pub(crate) fn flatten(self) -> Parsed<T> {
-        Parsed { value: self.value.flatten(), problems: self.problems, source: self.source }
-    }
-}
-
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);

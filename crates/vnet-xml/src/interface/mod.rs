@@ -172,7 +172,7 @@ impl Interface {
     /// assert!(parsed.problems.iter().any(|it| it.help.as_deref() == Some("did you mean `network`?")));
     /// ```
     pub fn parse(document: &[u8]) -> Parsed<Self> {
-        crate::document::parse(document, "interface", read::interface).flatten()
+        crate::document::parse(document, "interface", read::interface)
     }
 
     /// The MAC address, where one is given.
