@@ -5,7 +5,7 @@ use std::fmt;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::{Interface, Network, NetworkPort, Parsed, Path, did_you_mean};
+use crate::{Domain, Interface, Network, NetworkPort, Parsed, Path, did_you_mean};
 
 /// A document of one of the kinds that this crate reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Definition {
     NetworkPort(Box<NetworkPort>),
     /// `<interface>`
     Interface(Box<Interface>),
+    /// `<domain>`, of which only the interfaces are read and printed.
+    Domain(Domain),
 }
 
 /// Reads a kind of document.
@@ -27,6 +29,7 @@ const KINDS: &[(&str, Read)] = &[
     ("network", |document| Network::parse(document).map(|value| Definition::Network(Box::new(value)))),
     ("networkport", |document| NetworkPort::parse(document).map(|value| Definition::NetworkPort(Box::new(value)))),
     ("interface", |document| Interface::parse(document).map(|value| Definition::Interface(Box::new(value)))),
+    ("domain", |document| Domain::parse(document).map(Definition::Domain)),
 ];
 
 impl Definition {
@@ -54,6 +57,7 @@ impl Definition {
             Self::Network(_) => "network",
             Self::NetworkPort(_) => "networkport",
             Self::Interface(_) => "interface",
+            Self::Domain(_) => "domain",
         })
     }
 
@@ -63,6 +67,7 @@ impl Definition {
             Self::Network(network) => network.inactive().to_string(),
             Self::NetworkPort(port) => port.to_string(),
             Self::Interface(interface) => interface.inactive().to_string(),
+            Self::Domain(domain) => domain.interfaces.iter().map(|it| it.inactive().to_string()).collect(),
         }
     }
 }
@@ -74,6 +79,7 @@ impl fmt::Display for Definition {
             Self::Network(network) => network.fmt(f),
             Self::NetworkPort(port) => port.fmt(f),
             Self::Interface(interface) => interface.fmt(f),
+            Self::Domain(domain) => domain.interfaces.iter().try_for_each(|interface| interface.fmt(f)),
         }
     }
 }

@@ -173,6 +173,11 @@ impl<'t> Element<'t> {
         self.node.text()
     }
 
+    /// The text directly within, whatever else there is.
+    pub(crate) fn text(&self) -> &'t str {
+        self.node.text()
+    }
+
     /// The whole element as written.
     pub(crate) fn raw(&self) -> &'t str {
         self.node.raw()

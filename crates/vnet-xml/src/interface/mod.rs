@@ -27,6 +27,7 @@ pub use driver::{Driver, DriverName, GuestOffloads, HostOffloads, TxMode};
 pub use ip::InterfaceIp;
 pub use port_forward::{PortForward, PortForwardRange, Protocol};
 pub use print::Inactive;
+pub(crate) use read::interface;
 pub use source::{
     BridgeSource, DirectMode, DirectSource, EthernetSource, HostdevAddress, HostdevSource, NetworkSource, Reconnect,
     Socket, Source, UdpSource, VdsSource, VhostuserMode, VhostuserSource,
