@@ -15,6 +15,7 @@ mod render;
 mod start;
 mod status;
 mod stop;
+mod update;
 
 use crate::directories::Directories;
 use crate::output::Answer;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Leases(leases::Args),
     #[command(visible_alias = "net-dumpxml")]
     Dumpxml(dumpxml::Args),
+    #[command(visible_alias = "net-update")]
+    Update(update::Args),
     Render(render::Args),
     Try(try_network::Args),
     #[command(name = try_network::stage::NAME, hide = true)]
@@ -64,6 +67,7 @@ impl Command {
             Self::List(args) => args.run(directories),
             Self::Leases(args) => args.run(directories),
             Self::Dumpxml(args) => args.run(directories),
+            Self::Update(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::TryInside(args) => args.run(),

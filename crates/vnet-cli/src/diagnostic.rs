@@ -68,10 +68,21 @@ impl Checked {
         checked
     }
 
+    /// Reads a document that has to be a network; what that defines may make no sense.
+    pub(crate) fn text_of_network(document: Document) -> Self {
+        let parsed = Network::parse(&document.bytes).map(|network| Definition::Network(Box::new(network)));
+        Self::read(document, parsed)
+    }
+
+    /// Puts together what is to be said of an element alone.
+    pub(crate) fn of_element(document: Document, mut diagnostics: Vec<Diagnostic>) -> Self {
+        diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
+        Self { document, diagnostics, definition: None, source: SourceMap::default() }
+    }
+
     /// Reads a document that has to be a network, and checks that.
     pub(crate) fn of_network(document: Document) -> Self {
-        let parsed = Network::parse(&document.bytes).map(|network| Definition::Network(Box::new(network)));
-        let mut checked = Self::read(document, parsed);
+        let mut checked = Self::text_of_network(document);
         let findings = checked.definition.as_ref().map(check);
         checked.extend(findings.unwrap_or_default());
         checked
@@ -130,7 +141,8 @@ impl Checked {
             .map(|diagnostic| diagnostic.path.clone())
             .collect();
         let news = findings.into_iter().filter(|finding| !refused.contains(&finding.path));
-        let found = news.map(|finding| Diagnostic::from_finding(finding, &self.source));
+        let found =
+            news.map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
     }
@@ -158,8 +170,13 @@ impl From<Problem> for Diagnostic {
 }
 
 impl Diagnostic {
-    fn from_finding(finding: Finding, source: &SourceMap) -> Self {
-        let place = |path: &Path| source.span(path).unwrap_or(0..0);
+    /// What `Network::update` refuses.
+    pub(crate) fn of_update(message: String, span: Span) -> Self {
+        let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
+        Self { code, severity, message, help: None, path: Path::root("network"), span, related: Vec::new() }
+    }
+
+    pub(crate) fn from_finding(finding: Finding, place: impl Fn(&Path) -> Span) -> Self {
         let related = finding.related.into_iter().map(|related| Related {
             span: place(&related.path),
             message: related.message,

@@ -43,6 +43,8 @@ mod rules;
 mod subnets;
 mod words;
 
+use std::collections::HashSet;
+
 use vnet_types::Inventory;
 use vnet_xml::{Network, Parsed, Path, Severity};
 
@@ -70,6 +72,23 @@ pub fn check_parsed(parsed: &Parsed<Network>) -> Vec<Finding> {
         .collect();
     let mut findings = check(network);
     findings.retain(|finding| !refused.iter().any(|refused| finding::follows_from(finding, refused)));
+    findings
+}
+
+/// Finds what is wrong with a network after an update that was not wrong before. libvirt refuses an update for some of it.
+///
+/// Two interfaces of a `<forward>` in the modes `nat` and `route` are let be, a warning: one is added before the other is
+/// deleted.
+pub fn check_update(before: &Network, after: &Network) -> Vec<Finding> {
+    // Their paths can be others now.
+    let old: HashSet<_> = check(before).into_iter().map(|finding| (finding.code, finding.message)).collect();
+    let mut findings = check(after);
+    findings.retain(|finding| !old.contains(&(finding.code, finding.message.clone())));
+    for finding in &mut findings {
+        if finding.code == rules::FORWARD_TOO_MANY_INTERFACES.code {
+            finding.severity = Severity::Warning;
+        }
+    }
     findings
 }
 

@@ -254,6 +254,11 @@ impl<'t> Element<'t> {
         self.report(rules::WITHOUT_EFFECT, message, None, self.path.clone(), name_span(self.node));
     }
 
+    /// Has it neither attributes nor children?
+    pub(crate) fn is_bare(&self) -> bool {
+        self.node.attributes().is_empty() && self.node.children().next().is_none()
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }

@@ -76,7 +76,7 @@ pub use interface::Interface;
 pub use network::Network;
 pub use network_port::NetworkPort;
 pub use problem::{Code, Problem, Rule, Severity};
-pub use rules::RULES;
+pub use rules::{RULES, UPDATE_REFUSED};
 pub use source::{Path, SourceMap, Span};
 pub use spelled::Spelled;
 pub use suggest::did_you_mean;

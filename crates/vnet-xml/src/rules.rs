@@ -22,6 +22,9 @@ pub(crate) const MISSING_ELEMENT: Code = Code(32);
 pub(crate) const EXCLUSIVE: Code = Code(33);
 pub(crate) const MISPLACED: Code = Code(34);
 
+/// What `Network::update` refuses; see [`UpdateRefusal`](crate::network::UpdateRefusal).
+pub const UPDATE_REFUSED: Code = Code(40);
+
 /// How bad a problem of this kind is.
 pub(crate) fn severity(code: Code) -> Severity {
     RULES.iter().find(|rule| rule.code == code).expect("every code has a rule").severity
@@ -155,5 +158,13 @@ pub const RULES: &[Rule] = &[
         explanation: "libvirt knows this, but not here, or not without something beside it: a `floor` is promised to a \
             guest, not to a network; a `peak` is above an `average`.\n\n    <inbound peak='4000'/>                     \
             wrong\n    <inbound average='1000' peak='4000'/>     right",
+    },
+    Rule {
+        code: UPDATE_REFUSED,
+        severity: Error,
+        name: "update-refused",
+        explanation: "The element is right, but cannot be added to this network, or taken away from it: there is one like \
+            it already, or none, or more than one. The rules are those of `virsh net-update`: a DHCP host is known by its \
+            MAC address, name or address, a range by both ends, DNS records by name or address, a portgroup by its name.",
     },
 ];

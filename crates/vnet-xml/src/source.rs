@@ -44,6 +44,12 @@ impl Path {
         Some(Self(self.0[..cut].to_owned()))
     }
 
+    /// The same place where `from` is called `to`; `None` where this is not within `from`.
+    pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(&from.0).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        Some(Self(format!("{}{rest}", to.0)))
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -7,6 +7,7 @@
 mod interface;
 mod network;
 mod network_port;
+mod update;
 
 use std::collections::BTreeMap;
 use std::fs;

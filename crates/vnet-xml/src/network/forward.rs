@@ -150,10 +150,7 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
     });
     let dev: Option<InterfaceName> = element.filled("dev", parsed);
     let addresses = element.children("address", address);
-    let pf = element.only_child("pf").and_then(|pf| {
-        pf.expect(&Grammar { attributes: &["dev"], children: &[] });
-        pf.required("dev", parsed)
-    });
+    let pf = element.only_child("pf").and_then(|element| pf(&element));
     for (given, other) in [(!addresses.is_empty(), "address"), (pf.is_some(), "pf")] {
         if given && element.has("dev") {
             element.exclusive(other, "dev", "a pool is named by its devices: leave `dev` out");
@@ -195,6 +192,11 @@ pub(super) fn interface(element: &Element<'_>) -> Option<ForwardInterface> {
     Some(ForwardInterface { dev: element.required("dev", parsed)?, connections })
 }
 
+pub(super) fn pf(element: &Element<'_>) -> Option<InterfaceName> {
+    element.expect(&Grammar { attributes: &["dev"], children: &[] });
+    element.required("dev", parsed)
+}
+
 fn address(element: &Element<'_>) -> Option<PciAddress> {
     element.expect(&Grammar { attributes: &["type", "domain", "bus", "slot", "function"], children: &[] });
     let pci = element.required("type", |text| word(text, &[("pci", ())]));
@@ -209,7 +211,7 @@ fn twice<T: Ord + Display>(element: &Element<'_>, devices: &[T]) {
     }
 }
 
-fn translation(element: &Element<'_>) -> Nat {
+pub(super) fn translation(element: &Element<'_>) -> Nat {
     element.expect(&Grammar { attributes: &["ipv6"], children: &["address", "port"] });
     let ends = Grammar { attributes: &["start", "end"], children: &[] };
     Nat {

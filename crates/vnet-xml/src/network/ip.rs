@@ -230,7 +230,7 @@ pub(super) fn host(element: &Element<'_>) -> Option<DhcpHost> {
     Some(DhcpHost { mac, id, name, ip: element.required("ip", ip)?, lease })
 }
 
-fn lease(element: &Element<'_>) -> Option<Lease> {
+pub(super) fn lease(element: &Element<'_>) -> Option<Lease> {
     element.expect(&Grammar { attributes: &["expiry", "unit"], children: &[] });
     element.depends_on("expiry");
     let unit = element.value("unit", |text| word(text, LeaseUnit::WORDS));

@@ -13,6 +13,7 @@ mod portgroup;
 mod print;
 mod read;
 mod route;
+mod update;
 
 use std::str::FromStr;
 
@@ -30,6 +31,7 @@ pub use portgroup::PortGroup;
 pub use print::Inactive;
 pub use route::Route;
 pub(crate) use route::route;
+pub use update::{Command, ParseUpdateError, Section, UpdateError, UpdateRefusal, Updated};
 
 /// The namespace of [`Network::dnsmasq_options`].
 pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/1.0";

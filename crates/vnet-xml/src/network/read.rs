@@ -58,11 +58,7 @@ pub(super) fn network(root: &Element<'_>) -> Network {
         dns: root.child("dns").map(|element| dns::dns(&element)),
         vlan: root.child("vlan").and_then(|element| vlan(&element)),
         bandwidth: root.child("bandwidth").and_then(|element| bandwidth(&element, BandwidthOf::Anything)),
-        port_isolated: root.child("port").and_then(|element| {
-            element.expect(&Grammar { attributes: &["isolated"], children: &[] });
-            element.depends_on("isolated");
-            element.value("isolated", yes_no)
-        }),
+        port_isolated: root.child("port").and_then(|element| port(&element)),
         ips: root.children("ip", ip::subnet),
         routes: root.children("route", route::route),
         virtual_port: root.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Required)),
@@ -90,13 +86,19 @@ fn filled_text(element: &Element<'_>, name: &str) -> Option<String> {
     element.child(name).map(|child| child.only_text().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn mtu(element: &Element<'_>) -> Option<u32> {
+pub(super) fn mtu(element: &Element<'_>) -> Option<u32> {
     element.expect(&Grammar { attributes: &["size"], children: &[] });
     element.depends_on("size");
     element.filled("size", number).filter(|size| *size != 0)
 }
 
-fn domain(element: &Element<'_>) -> Option<Domain> {
+pub(super) fn port(element: &Element<'_>) -> Option<bool> {
+    element.expect(&Grammar { attributes: &["isolated"], children: &[] });
+    element.depends_on("isolated");
+    element.value("isolated", yes_no)
+}
+
+pub(super) fn domain(element: &Element<'_>) -> Option<Domain> {
     element.expect(&Grammar { attributes: &["name", "localOnly", "register"], children: &[] });
     element.depends_on("name");
     let (local_only, register) = (element.value("localOnly", yes_no), element.value("register", yes_no));

@@ -1,0 +1,111 @@
+//! `vnet update FILE`: one element of a network added, replaced or taken away.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+use vnet_validate::check_update;
+use vnet_xml::network::{Command, Section, UpdateError};
+use vnet_xml::{Network, Severity};
+
+use crate::definition;
+use crate::diagnostic::{Checked, Diagnostic, DiagnosticJson, diagnostics, human};
+use crate::document::Document;
+use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
+
+/// Print the network that a definition becomes when an element is added to it, replaced or taken away
+///
+/// The rules are those of `virsh net-update`, for more sections than libvirt has. Nothing on this host changes: `vnet apply`
+/// does what the result says. Exit code 1 when the update is refused.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
+    #[arg(value_name = "FILE|NAME")]
+    network: String,
+    /// The part of the network: bridge, domain, ip, ip-dhcp-host, ip-dhcp-range, forward, forward-interface, forward-pf,
+    /// portgroup, dns-host, dns-txt, dns-srv, route, mtu, bandwidth, vlan, nat or port
+    #[arg(long)]
+    section: Section,
+    /// What becomes of the element: add-last, add-first, modify or delete
+    #[arg(long)]
+    command: Command,
+    /// The `<ip>` that an element of DHCP belongs to, counted from 0; -1 leaves it to vnet
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = -1)]
+    parent_index: i64,
+    /// The element: a file, or `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    xml: PathBuf,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// `None` where the update is refused.
+    xml: Option<String>,
+    /// About the element.
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+impl Args {
+    /// Updates and prints.
+    pub(crate) fn run(&self, directories: &crate::directories::Directories) -> anyhow::Result<Answer> {
+        let file = definition::locate(&self.network, directories)?;
+        if file == Path::new("-") && self.xml == Path::new("-") {
+            bail!("only one of the definition and the element can come from stdin");
+        }
+        let base = Checked::text_of_network(Document::read(&file)?);
+        let Some(network) = base.sound_network() else {
+            note(human(&base))?;
+            return Ok(Answer::No);
+        };
+        let element = Document::read(&self.xml)?;
+        let index = usize::try_from(self.parent_index).ok();
+        let (updated, found) = update(network, self.section, self.command, index, &element);
+        let told = Checked::of_element(element, found);
+        let updated = updated.filter(|_| told.count(Severity::Error) == 0).map(|network| network.to_string());
+        match self.format.format {
+            Format::Json => print_json(&Report { diagnostics: diagnostics(&told), xml: updated.clone() })?,
+            Format::Human => {
+                note(human(&told))?;
+                updated.as_deref().map(print_exact).transpose()?;
+            }
+        }
+        Ok(Answer::when(updated.is_some()))
+    }
+}
+
+/// The updated network, and what is to be said about the element.
+fn update(
+    network: &Network,
+    section: Section,
+    command: Command,
+    index: Option<usize>,
+    element: &Document,
+) -> (Option<Network>, Vec<Diagnostic>) {
+    match network.update(section, command, index, &element.bytes) {
+        Ok(updated) => {
+            let within = |path: &vnet_xml::Path| path.moved(updated.path.as_ref()?, &updated.root);
+            let findings = check_update(network, &updated.network).into_iter().map(|mut finding| {
+                // What is wrong elsewhere because of the element is the element's fault too.
+                finding.path = within(&finding.path).unwrap_or_else(|| updated.root.clone());
+                finding.related.retain_mut(|related| match within(&related.path) {
+                    Some(path) => {
+                        related.path = path;
+                        true
+                    }
+                    None => false,
+                });
+                Diagnostic::from_finding(finding, |path| updated.source.span(path).unwrap_or(0..0))
+            });
+            let problems = updated.problems.iter().cloned().map(Diagnostic::from);
+            let all = problems.chain(findings).collect();
+            (Some(updated.network), all)
+        }
+        Err(UpdateError::Element(refused)) => (None, refused.problems.into_iter().map(Diagnostic::from).collect()),
+        Err(UpdateError::Refused { reason, span }) => {
+            (None, vec![Diagnostic::of_update(reason.to_string(), span.unwrap_or(0..0))])
+        }
+        Err(other) => (None, vec![Diagnostic::of_update(other.to_string(), 0..0)]),
+    }
+}

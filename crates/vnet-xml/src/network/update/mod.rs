@@ -1,0 +1,393 @@
+//! `virsh net-update`: one element of a network is added, replaced or taken away.
+//!
+//! The sections of libvirt follow libvirt's rules. libvirt refuses to update the others; here they follow these:
+//!
+//! | section | there are | the one that is meant |
+//! |---|---|---|
+//! | `bridge` `domain` `forward` `forward-pf` `mtu` `bandwidth` `vlan` `nat` `port` | at most one | that one; what a `delete` says of it has to be so |
+//! | `ip` | any number | that of the same address |
+//! | `route` | any number | that to the same network, of several the one of the same metric |
+//!
+//! Adding is refused where there is one already, modifying and deleting where there is none.
+
+mod dhcp;
+mod dns;
+mod forward;
+mod single;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use vnet_types::{Family, InterfaceName};
+
+use super::Network;
+use crate::element::Element;
+use crate::{Parsed, Path, Problem, Refused, SourceMap, Span};
+
+/// The part of a network that an update is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Section {
+    /// `bridge`: `<bridge>`
+    Bridge,
+    /// `domain`: `<domain>`
+    Domain,
+    /// `ip`: `<ip>`
+    Ip,
+    /// `ip-dhcp-host`: `<host>` of `<dhcp>`
+    IpDhcpHost,
+    /// `ip-dhcp-range`: `<range>`
+    IpDhcpRange,
+    /// `forward`: `<forward>`
+    Forward,
+    /// `forward-interface`: `<interface>`
+    ForwardInterface,
+    /// `forward-pf`: `<pf>`
+    ForwardPf,
+    /// `portgroup`: `<portgroup>`
+    PortGroup,
+    /// `dns-host`: `<host>` of `<dns>`
+    DnsHost,
+    /// `dns-txt`: `<txt>`
+    DnsTxt,
+    /// `dns-srv`: `<srv>`
+    DnsSrv,
+    /// `route`: `<route>`
+    Route,
+    /// `mtu`: `<mtu>`
+    Mtu,
+    /// `bandwidth`: `<bandwidth>`
+    Bandwidth,
+    /// `vlan`: `<vlan>`
+    Vlan,
+    /// `nat`: `<nat>`
+    Nat,
+    /// `port`: `<port>`
+    Port,
+}
+
+/// What becomes of the element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// `add-first`: before those of its kind.
+    AddFirst,
+    /// `add-last`: behind those of its kind.
+    AddLast,
+    /// `modify`: it takes the place of the one that is meant.
+    Modify,
+    /// `delete`: the one that is meant is taken away.
+    Delete,
+}
+
+/// A network after an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Updated {
+    /// The network. Whether it makes sense is for `vnet-validate` to say.
+    pub network: Network,
+    /// Where the element stands in it now; `None` where it was deleted.
+    pub path: Option<Path>,
+    /// The path of the element in its own text.
+    pub root: Path,
+    /// Warnings about the element's text.
+    pub problems: Vec<Problem>,
+    /// The places in the element's text.
+    pub source: SourceMap,
+}
+
+/// Why a network is not updated. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The element cannot be understood, or is not the section's.
+    #[error("the element cannot be understood")]
+    Element(#[source] Refused),
+    /// It can, but not be applied to this network.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: UpdateRefusal,
+        /// Where in the element's text.
+        span: Option<Span>,
+    },
+}
+
+/// Why an element cannot be applied to a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateRefusal {
+    /// The section has no such command.
+    #[error("a `{0}` cannot be modified: delete it and add another one")]
+    NotModified(Section),
+    /// No `<ip>` has this number.
+    #[error("the network has no `<ip>` with the index {0}: they count from 0")]
+    NoIp(usize),
+    /// The network lacks the element around.
+    #[error("the network has no `{0}` that could have this")]
+    NoParent(&'static str),
+    /// There is one already.
+    #[error("the network has {0} already")]
+    Exists(String),
+    /// There is none.
+    #[error("the network has no {0}")]
+    Absent(String),
+    /// More than one could be meant.
+    #[error("{count} of the network's elements could be meant by {what}: say more of the one")]
+    Ambiguous {
+        /// What was looked for.
+        what: String,
+        /// How many were found.
+        count: usize,
+    },
+    /// The element says nothing to look for.
+    #[error("the element says nothing by which one could be found")]
+    Nothing,
+    /// An address of another family than its `<ip>`.
+    #[error("`{address}` is not {family} as the `<ip>` is that it belongs to")]
+    Family {
+        /// The address.
+        address: IpAddr,
+        /// That of the `<ip>`.
+        family: Family,
+    },
+    /// DHCP is for one subnet of each family.
+    #[error("the {family} subnet of `{address}` has DHCP already, and only one of each family can")]
+    SecondDhcp {
+        /// The family.
+        family: Family,
+        /// The address of the other `<ip>`.
+        address: IpAddr,
+    },
+    /// Another port group is the default one.
+    #[error("the portgroup `{0}` is the default one already")]
+    SecondDefault(String),
+    /// Guests use the device.
+    #[error("the interface `{dev}` is in use by {connections} guests")]
+    InUse {
+        /// The device.
+        dev: InterfaceName,
+        /// How many.
+        connections: u32,
+    },
+}
+
+impl Section {
+    /// Every section by the word of `virsh net-update`.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("bridge", Self::Bridge),
+        ("domain", Self::Domain),
+        ("ip", Self::Ip),
+        ("ip-dhcp-host", Self::IpDhcpHost),
+        ("ip-dhcp-range", Self::IpDhcpRange),
+        ("forward", Self::Forward),
+        ("forward-interface", Self::ForwardInterface),
+        ("forward-pf", Self::ForwardPf),
+        ("portgroup", Self::PortGroup),
+        ("dns-host", Self::DnsHost),
+        ("dns-txt", Self::DnsTxt),
+        ("dns-srv", Self::DnsSrv),
+        ("route", Self::Route),
+        ("mtu", Self::Mtu),
+        ("bandwidth", Self::Bandwidth),
+        ("vlan", Self::Vlan),
+        ("nat", Self::Nat),
+        ("port", Self::Port),
+    ];
+
+    /// The word of `virsh net-update`.
+    pub fn word(self) -> &'static str {
+        word(Self::WORDS, self)
+    }
+}
+
+impl Command {
+    /// Every command by the word of `virsh net-update`.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("add-last", Self::AddLast),
+        ("add-first", Self::AddFirst),
+        ("modify", Self::Modify),
+        ("delete", Self::Delete),
+    ];
+
+    /// The word of `virsh net-update`.
+    pub fn word(self) -> &'static str {
+        word(Self::WORDS, self)
+    }
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, it)| *it == value).map(|(word, _)| *word).expect("every value has a word")
+}
+
+/// A text that is no section or command of an update.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not one of {known}")]
+pub struct ParseUpdateError {
+    given: String,
+    known: String,
+}
+
+fn parse_word<T: Copy>(words: &[(&'static str, T)], text: &str) -> Result<T, ParseUpdateError> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| ParseUpdateError {
+        given: text.to_owned(),
+        known: words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+    })
+}
+
+impl FromStr for Section {
+    type Err = ParseUpdateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_word(Self::WORDS, text)
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// `add` is `add-last`, as virsh has it.
+impl FromStr for Command {
+    type Err = ParseUpdateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "add" { Ok(Self::AddLast) } else { parse_word(Self::WORDS, text) }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl Network {
+    /// Makes the network that this one becomes when an element is added, replaced or taken away.
+    ///
+    /// `parent_index` is the number of the `<ip>`, from 0, that an element of DHCP belongs to. Without it, that is the first
+    /// one that has DHCP, else the first of IPv4, else the first. The other sections need none.
+    ///
+    /// ```
+    /// use vnet_xml::Network;
+    /// use vnet_xml::network::{Command, Section};
+    ///
+    /// let network: Network = "<network><name>lab</name><ip address='10.0.0.1' prefix='24'/></network>".parse()?;
+    /// let host = "<host mac='52:54:00:00:00:10' ip='10.0.0.10'/>";
+    /// let updated = network.update(Section::IpDhcpHost, Command::AddLast, None, host.as_bytes())?;
+    /// assert_eq!(updated.network.ips[0].dhcp.as_ref().map(|dhcp| dhcp.hosts.len()), Some(1));
+    ///
+    /// let again = updated.network.update(Section::IpDhcpHost, Command::AddLast, None, host.as_bytes());
+    /// assert_eq!(again.unwrap_err().to_string(), "the network has a DHCP host with the MAC address `52:54:00:00:00:10` already");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UpdateError`], with the place in the element where there is one.
+    pub fn update(
+        &self,
+        section: Section,
+        command: Command,
+        parent_index: Option<usize>,
+        element: &[u8],
+    ) -> Result<Updated, UpdateError> {
+        let network = self.clone();
+        match section {
+            Section::IpDhcpHost => dhcp::hosts(network, command, parent_index, element),
+            Section::IpDhcpRange => dhcp::ranges(network, command, parent_index, element),
+            Section::ForwardInterface => forward::interfaces(network, command, element),
+            Section::PortGroup => forward::port_groups(network, command, element),
+            Section::DnsHost => dns::hosts(network, command, element),
+            Section::DnsTxt => dns::txts(network, command, element),
+            Section::DnsSrv => dns::srvs(network, command, element),
+            Section::Ip => single::ips(network, command, element),
+            Section::Route => single::routes(network, command, element),
+            Section::Bridge
+            | Section::Domain
+            | Section::Forward
+            | Section::ForwardPf
+            | Section::Mtu
+            | Section::Bandwidth
+            | Section::Vlan
+            | Section::Nat
+            | Section::Port => single::update(network, section, command, element),
+        }
+    }
+}
+
+/// An element that was read for an update.
+struct Given<T> {
+    value: T,
+    root: Path,
+    problems: Vec<Problem>,
+    source: SourceMap,
+}
+
+impl<T> Given<T> {
+    fn read(
+        document: &[u8],
+        root: &'static str,
+        read: impl FnOnce(&Element<'_>) -> Option<T>,
+    ) -> Result<Self, UpdateError> {
+        let Parsed { value, problems, source } = crate::document::parse(document, root, read);
+        let has_errors = problems.iter().any(|problem| problem.severity == crate::Severity::Error);
+        match value.filter(|_| !has_errors) {
+            Some(value) => Ok(Self { value, root: Path::root(root), problems, source }),
+            None => Err(UpdateError::Element(Refused { problems })),
+        }
+    }
+
+    /// Refuses because of an attribute, or of the whole element.
+    fn refuse(&self, attribute: &str, reason: UpdateRefusal) -> UpdateError {
+        let path = if attribute.is_empty() { self.root.clone() } else { self.root.attribute(attribute) };
+        UpdateError::Refused { reason, span: self.source.span(&path) }
+    }
+
+    fn done(self, network: Network, path: Option<Path>) -> Updated {
+        Updated { network, path, root: self.root, problems: self.problems, source: self.source }
+    }
+}
+
+/// Where an element goes.
+#[derive(Clone, Copy)]
+enum Put {
+    First,
+    Last,
+    InPlaceOf(usize),
+}
+
+impl Put {
+    fn new(command: Command) -> Self {
+        if command == Command::AddFirst { Self::First } else { Self::Last }
+    }
+
+    /// Puts it there; where that is, is returned.
+    fn into<T>(self, list: &mut Vec<T>, value: T) -> usize {
+        match self {
+            Self::First => list.insert(0, value),
+            Self::Last => list.push(value),
+            Self::InPlaceOf(index) => list[index] = value,
+        }
+        match self {
+            Self::First => 0,
+            Self::Last => list.len() - 1,
+            Self::InPlaceOf(index) => index,
+        }
+    }
+}
+
+/// The one element that is meant.
+fn only(found: &[usize], what: impl Fn() -> String) -> Result<usize, UpdateRefusal> {
+    match found {
+        [one] => Ok(*one),
+        [] => Err(UpdateRefusal::Absent(what())),
+        several => Err(UpdateRefusal::Ambiguous { what: what(), count: several.len() }),
+    }
+}
+
+/// The places of those that fit.
+fn places<T>(list: &[T], fits: impl Fn(&T) -> bool) -> Vec<usize> {
+    list.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect()
+}
