@@ -149,11 +149,16 @@ impl<'t> Element<'t> {
     pub(crate) fn required_child(&self, name: &str) -> Option<Element<'t>> {
         let child = self.child(name);
         if child.is_none() {
-            let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
-            let help = Some(format!("add a `<{name}>` element"));
-            self.report(rules::MISSING_ELEMENT, message, help, self.path.clone(), name_span(self.node));
+            self.missing_child(name);
         }
         child
+    }
+
+    /// Reports that a child is missing.
+    pub(crate) fn missing_child(&self, name: &str) {
+        let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
+        let help = Some(format!("add a `<{name}>` element"));
+        self.report(rules::MISSING_ELEMENT, message, help, self.path.clone(), name_span(self.node));
     }
 
     /// The children of this name that can be understood. Their number in a path is their place in the result.
@@ -288,6 +293,12 @@ impl<'t> Element<'t> {
     pub(crate) fn misplaced(&self, name: &str, message: String) {
         let Some(attribute) = self.attribute(name) else { return };
         self.report(rules::MISPLACED, message, None, self.path.attribute(name), attribute.name_span());
+    }
+
+    /// Reports that the element has no place here, and why.
+    pub(crate) fn misplaced_here(&self, why: &str) {
+        let message = format!("`<{}>` has no place here: {why}", self.node.name());
+        self.report(rules::MISPLACED, message, None, self.path.clone(), name_span(self.node));
     }
 
     /// Reports that something stands here once more.

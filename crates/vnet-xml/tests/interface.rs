@@ -173,6 +173,15 @@ fn refuses(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
     assert!(parsed.has_errors());
 }
 
+/// What libvirt refuses of the host's end, once.
+#[test]
+fn the_hosts_end_is_ethernets_alone() {
+    let document = "<interface type='bridge'><source bridge='br0'><ip address='192.0.2.1'/></source></interface>";
+    let problems = Interface::parse(document.as_bytes()).problems;
+    let [problem] = &problems[..] else { panic!("{problems:#?}") };
+    assert_eq!((problem.code.to_string(), problem.path.as_str()), ("VN0034".to_owned(), "/interface/source/ip"));
+}
+
 /// What does nothing is said.
 #[rstest]
 #[case::unknown_element("<interface><soruce/></interface>", "VN0020", "/interface/soruce")]

@@ -87,7 +87,12 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
         trust_guest_rx_filters: root.filled("trustGuestRxFilters", yes_no),
         mac: root.child("mac").and_then(|element| device::mac(&element)),
         vlan: root.child("vlan").and_then(|element| vlan(&element)),
-        virtual_port: root.child("virtualport").and_then(|element| virtual_port(&element, type_is)),
+        virtual_port: root.child("virtualport").and_then(|element| {
+            if !has_port {
+                element.misplaced_here("only interfaces of type network, bridge, direct and hostdev have a port");
+            }
+            virtual_port(&element, type_is)
+        }),
         bandwidth: root.child("bandwidth").and_then(|element| bandwidth(&element, of)),
         port_isolated: root.child("port").and_then(|element| {
             element.expect(&Grammar { attributes: &["isolated"], children: &[] });
@@ -103,7 +108,7 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
         target: root.child("target").and_then(|element| device::target(&element)),
         guest: root.child("guest").and_then(|element| device::guest(&element)),
         model: root.child("model").and_then(|element| model(&element)),
-        driver: root.child("driver").filter(|_| !is_hostdev).and_then(|element| driver::driver(&element)),
+        driver: if is_hostdev { None } else { root.child("driver").and_then(|element| driver::driver(&element)) },
         backend: root.child("backend").and_then(|element| backend::backend(&element)),
         filter: root.child("filterref").and_then(|element| filter(&element, source.as_ref())),
         sndbuf: root.child("tune").and_then(|element| sndbuf(&element)),

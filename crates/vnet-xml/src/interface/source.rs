@@ -290,8 +290,11 @@ impl From<PciAddress> for HostdevSource {
     }
 }
 
-/// A type and the reader of its `<source>`.
-type Read = fn(&Element<'_>) -> Option<Source>;
+/// What says something of the host's end, which only the type `ethernet` has.
+const OF_HOST: &[&str] = &["ip", "route"];
+
+/// The reader of a type's `<source>`: of the interface, and of that element where it is there.
+type Read = fn(&Element<'_>, Option<&Element<'_>>) -> Option<Source>;
 
 const TYPES: &[(&str, Read)] = &[
     ("network", network),
@@ -301,9 +304,9 @@ const TYPES: &[(&str, Read)] = &[
     ("direct", direct),
     ("hostdev", hostdev),
     ("vhostuser", vhostuser),
-    ("server", |it| socket(&it.required_child("source")?, true, &[]).map(Source::Server)),
-    ("client", |it| socket(&it.required_child("source")?, false, &[]).map(Source::Client)),
-    ("mcast", |it| socket(&it.required_child("source")?, false, &[]).map(Source::Mcast)),
+    ("server", |it, source| socket(needed(it, source)?, true, OF_HOST).map(Source::Server)),
+    ("client", |it, source| socket(needed(it, source)?, false, OF_HOST).map(Source::Client)),
+    ("mcast", |it, source| socket(needed(it, source)?, false, OF_HOST).map(Source::Mcast)),
     ("udp", udp),
     ("internal", internal),
     ("vdpa", vdpa),
@@ -313,33 +316,48 @@ const TYPES: &[(&str, Read)] = &[
 
 /// Reads `type` and `<source>` of an `<interface>`.
 pub(super) fn source(interface: &Element<'_>) -> Option<Source> {
-    if !interface.has("type") {
-        return user(interface);
+    let source = interface.child("source");
+    let read = match interface.has("type") {
+        true => interface.value("type", |text| word(text, TYPES))?,
+        false => user,
+    };
+    if let Some(source) = source.as_ref().filter(|_| !std::ptr::fn_addr_eq(read, ethernet as Read)) {
+        for element in OF_HOST.iter().filter_map(|name| source.child(name)) {
+            element.misplaced_here("only interfaces of type ethernet can say it of the host's end");
+        }
     }
-    interface.value("type", |text| word(text, TYPES))?(interface)
+    read(interface, source.as_ref())
+}
+
+/// The `<source>` of a type that cannot do without.
+fn needed<'e, 't>(interface: &Element<'t>, source: Option<&'e Element<'t>>) -> Option<&'e Element<'t>> {
+    if source.is_none() {
+        interface.missing_child("source");
+    }
+    source
 }
 
 /// What libvirt adds to the source of a running guest that is in a network, whatever kind it turned out to be.
 const OF_NETWORK: [&str; 3] = ["network", "portgroup", "portid"];
 
-fn user(interface: &Element<'_>) -> Option<Source> {
-    let dev = interface.child("source").and_then(|source| {
-        source.expect(&Grammar { attributes: &["dev"], children: &[] });
+fn user(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let dev = source.and_then(|source| {
+        source.expect(&Grammar { attributes: &["dev"], children: OF_HOST });
         source.filled("dev", parsed)
     });
     Some(Source::User { dev })
 }
 
-fn ethernet(interface: &Element<'_>) -> Option<Source> {
-    let Some(source) = interface.child("source") else { return Some(Source::ethernet()) };
+fn ethernet(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let Some(source) = source else { return Some(Source::ethernet()) };
     source.expect(&Grammar { attributes: &[], children: &["ip", "route"] });
     let (ips, routes) = (source.children("ip", interface_ip), source.children("route", route));
     Some(Source::Ethernet(EthernetSource { ips, routes }))
 }
 
-fn vhostuser(interface: &Element<'_>) -> Option<Source> {
-    let Some(source) = interface.child("source") else { return Some(Source::Vhostuser(VhostuserSource::default())) };
-    source.expect(&Grammar { attributes: &["type", "path", "mode", "dev"], children: &["reconnect"] });
+fn vhostuser(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let Some(source) = source else { return Some(Source::Vhostuser(VhostuserSource::default())) };
+    source.expect(&Grammar { attributes: &["type", "path", "mode", "dev"], children: &["reconnect", "ip", "route"] });
     source.value("type", |text| word(text, &[("unix", ())]));
     let mode = |text: &str| word(text, &[("client", VhostuserMode::Client), ("server", VhostuserMode::Server)]);
     let reconnect = source.child("reconnect").and_then(|reconnect| {
@@ -366,17 +384,17 @@ fn socket(element: &Element<'_>, may_lack_address: bool, children: &'static [&'s
     Some(Socket { address, port: element.required("port", number)? })
 }
 
-fn udp(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
+fn udp(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
     let local = source.required_child("local").and_then(|local| socket(&local, false, &[]));
-    Some(Source::Udp(UdpSource { remote: socket(&source, false, &["local"])?, local: local? }))
+    Some(Source::Udp(UdpSource { remote: socket(source, false, &["local", "ip", "route"])?, local: local? }))
 }
 
-fn network(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
+fn network(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
     source.expect(&Grammar {
         attributes: &["network", "portgroup", "portid", "bridge", "macTableManager"],
-        children: &[],
+        children: OF_HOST,
     });
     Some(Source::Network(NetworkSource {
         port_group: source.filled("portgroup", text),
@@ -392,33 +410,33 @@ fn name(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("a name".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn bridge(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
+fn bridge(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
     source.expect(&Grammar {
         attributes: &["bridge", "macTableManager", OF_NETWORK[0], OF_NETWORK[1], OF_NETWORK[2]],
-        children: &[],
+        children: OF_HOST,
     });
     let mac_table_manager = source.filled("macTableManager", mac_table_manager);
     Some(Source::Bridge(BridgeSource { bridge: source.required("bridge", name)?, mac_table_manager }))
 }
 
-fn internal(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
-    source.expect(&Grammar { attributes: &["name"], children: &[] });
+fn internal(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
+    source.expect(&Grammar { attributes: &["name"], children: OF_HOST });
     Some(Source::Internal { name: source.required("name", name)? })
 }
 
-fn direct(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
+fn direct(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
     source
         .expect(&Grammar { attributes: &["dev", "mode", OF_NETWORK[0], OF_NETWORK[1], OF_NETWORK[2]], children: &[] });
     let mode = source.filled("mode", direct_mode).unwrap_or_default();
     Some(Source::Direct(DirectSource { dev: source.required("dev", parsed)?, mode }))
 }
 
-fn hostdev(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
-    source.expect(&Grammar { attributes: &OF_NETWORK, children: &["address"] });
+fn hostdev(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
+    source.expect(&Grammar { attributes: &OF_NETWORK, children: &["address", "ip", "route"] });
     let managed = interface.filled("managed", yes_no).unwrap_or_default();
     let driver = interface.child("driver").and_then(|element| crate::hostdev::driver(&element));
     let address = source.required_child("address")?;
@@ -435,22 +453,22 @@ fn hostdev(interface: &Element<'_>) -> Option<Source> {
     Some(Source::Hostdev(HostdevSource { address, managed, driver }))
 }
 
-fn vdpa(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
-    source.expect(&Grammar { attributes: &["dev"], children: &[] });
+fn vdpa(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
+    source.expect(&Grammar { attributes: &["dev"], children: OF_HOST });
     Some(Source::Vdpa { dev: source.required("dev", name)? })
 }
 
-fn null(interface: &Element<'_>) -> Option<Source> {
-    if let Some(source) = interface.child("source") {
-        source.expect(&Grammar { attributes: &[], children: &[] });
+fn null(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    if let Some(source) = source {
+        source.expect(&Grammar { attributes: &[], children: OF_HOST });
     }
     Some(Source::Null)
 }
 
-fn vds(interface: &Element<'_>) -> Option<Source> {
-    let source = interface.required_child("source")?;
-    source.expect(&Grammar { attributes: &["switchid", "portid", "portgroupid", "connectionid"], children: &[] });
+fn vds(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
+    let source = needed(interface, source)?;
+    source.expect(&Grammar { attributes: &["switchid", "portid", "portgroupid", "connectionid"], children: OF_HOST });
     let integer: Value<i64> = |text| text.parse().map_err(|_| "a whole number".to_owned());
     Some(Source::Vds(VdsSource {
         switch_id: source.required("switchid", parsed)?,
