@@ -42,7 +42,7 @@ const BAD_HOST: &str = "\
 #[case::invalid(&["check", "-"], BAD_HOST, 1)]
 #[case::not_xml(&["check", "-"], "hello", 1)]
 #[case::empty(&["check", "-"], "", 1)]
-#[case::other_root(&["check", "-"], "<domain/>", 1)]
+#[case::other_root(&["check", "-"], "<banana/>", 1)]
 #[case::missing_file(&["check", "/nonexistent.xml"], "", 2)]
 #[case::no_file(&["check"], "", 2)]
 #[case::unknown_command(&["chekc"], "", 2)]
@@ -80,8 +80,8 @@ fn findings_are_on_stderr_and_the_summary_on_stdout() {
 #[test]
 fn findings_of_every_example_are_as_recorded() {
     let mut wrong = Vec::new();
-    for folder in ["valid", "invalid"] {
-        let folder = root().join("testdata/network").join(folder);
+    for folder in ["network/valid", "network/invalid", "interface/valid", "interface/invalid"] {
+        let folder = root().join("testdata").join(folder);
         let is_invalid = folder.ends_with("invalid");
         for file in documents(&folder) {
             let name = file.file_name().expect("a file").to_string_lossy().into_owned();

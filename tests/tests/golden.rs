@@ -1,4 +1,5 @@
-//! What each definition in `testdata/network/valid` is printed as, plans, and tells dnsmasq: in the files beside it.
+//! What each definition in `testdata/network/valid` is printed as, plans, and tells dnsmasq, and what each in
+//! `testdata/interface/valid` is printed as: in the files beside it.
 //!
 //! `VNET_BLESS=1` writes them anew; read the difference before it is committed.
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Resource, diff, lower};
 use vnet_types::Inventory;
-use vnet_xml::Network;
+use vnet_xml::{Definition, Network};
 
 /// Stands for the folder of a network's own files.
 const DIRECTORY: &str = "/run/vnet/NETWORK";
@@ -36,6 +37,13 @@ fn files_beside_a_definition_hold(#[files("../testdata/network/valid/*.xml")] fi
     };
     hold(&file, "dnsmasq.conf", written("dnsmasq.conf"));
     hold(&file, "dnsmasq.hosts", written("dnsmasq.hosts").filter(|hosts| !hosts.is_empty()));
+}
+
+#[rstest]
+fn files_beside_an_interface_hold(#[files("../testdata/interface/valid/*.xml")] file: PathBuf) {
+    let text = fs::read_to_string(&file).expect("a definition");
+    let definition = Definition::parse(text.as_bytes()).into_result().expect("a definition without errors");
+    hold(&file, "canonical", Some(definition.to_inactive_string()));
 }
 
 /// Compares with the file beside a definition; `None`: there shall be none.

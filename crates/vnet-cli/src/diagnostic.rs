@@ -63,7 +63,7 @@ impl Checked {
     pub(crate) fn new(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);
-        let findings = checked.definition.as_ref().map(check);
+        let findings = checked.definition.as_ref().map(vnet_validate::check_definition);
         checked.extend(findings.unwrap_or_default());
         checked
     }
@@ -83,7 +83,7 @@ impl Checked {
     /// Reads a document that has to be a network, and checks that.
     pub(crate) fn of_network(document: Document) -> Self {
         let mut checked = Self::text_of_network(document);
-        let findings = checked.definition.as_ref().map(check);
+        let findings = checked.definition.as_ref().map(vnet_validate::check_definition);
         checked.extend(findings.unwrap_or_default());
         checked
     }
@@ -92,7 +92,7 @@ impl Checked {
     pub(crate) fn grammar(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);
-        let findings = checked.definition.iter().flat_map(check);
+        let findings = checked.definition.iter().flat_map(vnet_validate::check_definition);
         let findings = findings.filter(|finding| vnet_validate::refused_by_libvirts_parser(finding.code)).collect();
         checked.extend(findings);
         checked
@@ -145,13 +145,6 @@ impl Checked {
             news.map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
-    }
-}
-
-fn check(definition: &Definition) -> Vec<Finding> {
-    match definition {
-        Definition::Network(network) => vnet_validate::check(network),
-        _ => Vec::new(),
     }
 }
 

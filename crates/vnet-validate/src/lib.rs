@@ -22,7 +22,8 @@
 //! ```
 //!
 //! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the hundred of their
-//! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, 6 the host.
+//! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, 6 the host, 7 guests'
+//! interfaces.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -34,6 +35,7 @@ mod dns;
 mod finding;
 mod forward;
 mod host;
+mod interface;
 mod ip;
 mod lease;
 mod network;
@@ -46,7 +48,7 @@ mod words;
 use std::collections::HashSet;
 
 use vnet_types::Inventory;
-use vnet_xml::{Network, Parsed, Path, Severity};
+use vnet_xml::{Definition, Domain, Interface, Network, Parsed, Path, Severity};
 
 pub use finding::{Finding, Related};
 pub use rules::{RULES, refused_by_libvirts_parser};
@@ -56,6 +58,36 @@ pub fn check(network: &Network) -> Vec<Finding> {
     let root = Path::root("network");
     let subjects = [network::check, forward::check, dns::check, ip::check, dhcp::check, route::check];
     finding::in_document_order(subjects.into_iter().flat_map(|check| check(network, &root)).collect())
+}
+
+/// Finds everything that is wrong with a guest's interface by itself, in the order of the document.
+///
+/// ```
+/// use vnet_xml::Interface;
+/// use vnet_xml::interface::{PortForward, PortForwardRange, Protocol, Source};
+///
+/// let mut interface = Interface::new(Source::user());
+/// interface.port_forwards.push(PortForward::new(Protocol::Tcp));
+/// let findings = vnet_validate::check_interface(&interface);
+/// assert_eq!(findings[0].message, "only passt leads ports of the host into a guest");
+/// ```
+pub fn check_interface(interface: &Interface) -> Vec<Finding> {
+    finding::in_document_order(interface::check(interface, &Path::root("interface")))
+}
+
+/// Finds everything that is wrong with the interfaces of a guest, each by itself and beside the others.
+pub fn check_domain(domain: &Domain) -> Vec<Finding> {
+    finding::in_document_order(interface::check_domain(domain, &Path::root("domain")))
+}
+
+/// Finds everything that is wrong with a definition of any kind by itself, in the order of the document.
+pub fn check_definition(definition: &Definition) -> Vec<Finding> {
+    match definition {
+        Definition::Network(network) => check(network),
+        Definition::Interface(interface) => check_interface(interface),
+        Definition::Domain(domain) => check_domain(domain),
+        _ => Vec::new(),
+    }
 }
 
 /// Finds everything that is wrong with a definition that was read, beyond what its reader has found.

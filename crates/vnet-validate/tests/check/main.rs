@@ -7,6 +7,7 @@ mod dns;
 mod documents;
 mod forward;
 mod host;
+mod interfaces;
 mod ip;
 mod network;
 mod route;

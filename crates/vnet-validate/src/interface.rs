@@ -1,0 +1,79 @@
+//! A guest's `<interface>`: what libvirt refuses when a guest is defined and when it is started.
+
+mod connection;
+mod device;
+mod guest;
+mod passt;
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use vnet_xml::interface::Source;
+use vnet_xml::{Domain, Interface, Path};
+
+use crate::finding::Finding;
+use crate::rules;
+
+/// The types of interfaces, as a set of words to compare with and to list.
+struct Types(&'static [&'static str]);
+
+impl Types {
+    fn has(&self, source: &Source) -> bool {
+        self.0.contains(&source.word())
+    }
+
+    /// `network, bridge or ethernet`
+    fn list(&self) -> String {
+        match self.0 {
+            [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            types => types.concat(),
+        }
+    }
+}
+
+pub(crate) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+    let subjects = [connection::check, device::check, guest::check, passt::check];
+    subjects.into_iter().flat_map(|check| check(interface, root)).collect()
+}
+
+/// The interfaces of a guest, each by itself and beside the others.
+pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
+    let place = |index| root.element("devices").nth("interface", index);
+    let interfaces = || domain.interfaces.iter().enumerate();
+    let mut findings: Vec<_> = interfaces().flat_map(|(index, it)| check(it, &place(index))).collect();
+    let macs = interfaces()
+        .filter_map(|(index, it)| Some((it.mac_address()?, place(index).element("mac").attribute("address"))));
+    findings.extend(twice(macs, "MAC address"));
+    let devices = interfaces().filter_map(|(index, it)| {
+        let dev = it.target.as_ref()?.dev.as_ref().filter(|dev| !dev.contains('%'))?;
+        Some((dev, place(index).element("target").attribute("dev")))
+    });
+    findings.extend(twice(devices, "device"));
+    let orders = interfaces()
+        .filter_map(|(index, it)| Some((it.boot.as_ref()?.order, place(index).element("boot").attribute("order"))));
+    findings.extend(twice(orders, "place in the boot order"));
+    let aliases = interfaces()
+        .filter_map(|(index, it)| Some((it.alias.as_ref()?, place(index).element("alias").attribute("name"))));
+    findings.extend(twice(aliases, "alias"));
+    let forwards = interfaces().filter(|(_, it)| it.is_passt());
+    let forwards = forwards.flat_map(|(index, it)| passt::forwarded(it, &place(index)).collect::<Vec<_>>());
+    findings.extend(passt::clashes(&forwards.collect::<Vec<_>>()));
+    findings
+}
+
+/// What only one interface of a guest can have.
+fn twice<T: Eq + Hash + std::fmt::Display>(values: impl Iterator<Item = (T, Path)>, what: &str) -> Vec<Finding> {
+    let mut first: HashMap<T, Path> = HashMap::new();
+    let mut findings = Vec::new();
+    for (value, path) in values {
+        match first.get(&value) {
+            Some(other) => {
+                let message = format!("the {what} `{value}` belongs to another interface of the guest already");
+                let finding = Finding::new(rules::INTERFACES_SHARE, path, message);
+                findings.push(finding.related(other.clone(), "the first one is here").help("write another one"));
+            }
+            None => drop(first.insert(value, path)),
+        }
+    }
+    findings
+}
