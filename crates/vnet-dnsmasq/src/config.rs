@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnet_types::{AddressRange, InterfaceName, IpNet, MacAddr};
+use vnet_types::{AddressRange, InterfaceName, IpNet, MacAddr, Spelled};
 
 use crate::LeaseTime;
 
@@ -159,8 +159,8 @@ pub struct DhcpRange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DhcpHost {
-    /// Its MAC address; IPv4 only.
-    pub mac: Option<MacAddr>,
+    /// Its MAC address, written as it was spelled; IPv4 only.
+    pub mac: Option<Spelled<MacAddr>>,
     /// Its DUID as hexadecimal groups, without `id:`; IPv6 only: libvirt does not say it for IPv4, nor does this crate.
     pub id: Option<String>,
     /// Its name.

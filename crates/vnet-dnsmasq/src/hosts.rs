@@ -13,7 +13,7 @@ pub(crate) fn dhcp_host(lines: &mut Lines, host: &DhcpHost, net: IpNet) -> Resul
         return Err(Error::Family { field: Field::DhcpHostAddress, address: host.ip, net });
     }
     let (known_by, address) = match host.ip {
-        IpAddr::V4(v4) => (host.mac.map(|mac| mac.to_string()), v4.to_string()),
+        IpAddr::V4(v4) => (host.mac.as_ref().map(ToString::to_string), v4.to_string()),
         IpAddr::V6(_) if host.mac.is_some() => return Err(Error::OnlyIpv4 { field: Field::DhcpHostMac, net }),
         IpAddr::V6(v6) => (host.id.as_deref().map(client_id).transpose()?, format!("[{v6}]")),
     };

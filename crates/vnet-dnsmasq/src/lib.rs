@@ -10,8 +10,7 @@
 //!
 //! - a comma in a TXT record is a comma, and does not begin another string;
 //! - a DHCP host whose name reads as a lease time, an address or a keyword keeps it as its name;
-//! - a TFTP root or a boot file of an IPv6 subnet is refused, not ignored;
-//! - MAC addresses are written in lower case.
+//! - a TFTP root or a boot file of an IPv6 subnet is refused, not ignored.
 //!
 //! ```
 //! use std::path::PathBuf;

@@ -15,7 +15,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Resource, Sysctl};
 
-pub use dnsmasq::Files;
+pub use dnsmasq::{Files, dnsmasq};
 
 /// What a definition leaves open, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

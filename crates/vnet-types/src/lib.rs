@@ -12,6 +12,7 @@ mod name;
 mod pci;
 #[cfg(feature = "serde")]
 mod serde_text;
+mod spelled;
 mod uuid;
 
 pub use inventory::{Inventory, KnownNetwork};
@@ -21,4 +22,5 @@ pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};
 pub use mac::{MacAddr, ParseMacError};
 pub use name::{InterfaceName, NameError, NetworkName};
 pub use pci::{PciAddress, PciAddressError};
+pub use spelled::Spelled;
 pub use uuid::{ParseUuidError, Uuid};

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod dnsmasq;
 mod interface;
 mod network;
 mod network_port;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_plan::{Choices, Files, HostState, Resource, preview};
+use vnet_plan::{Choices, Files, HostState, Resource, dnsmasq, preview};
 use vnet_types::Inventory;
 
 use crate::definition;
@@ -59,7 +59,12 @@ impl Args {
             Ok(lowered) => lowered,
             Err(error) => return definition::refuse(error),
         };
-        let files = self.rendered(&lowered.desired, &Files::new(&directory));
+        let mut files = self.rendered(&lowered.desired, &Files::new(&directory));
+        if files.is_empty() && self.what == What::Dnsmasq && !network.ips.is_empty() {
+            note(format!("dnsmasq has nothing to do for network `{}` and is not started\n", plain(&network.name)))?;
+            let conf = dnsmasq(network, &lowered.bridge, &directory)?.conf;
+            files.push(Rendered { path: Some(Files::new(&directory).conf), text: conf });
+        }
         if files.is_empty() {
             note(format!("nothing would be installed for network `{}`\n", plain(&network.name)))?;
         }

@@ -43,6 +43,18 @@ impl Files {
     }
 }
 
+/// What dnsmasq is told of a network, even where it has nothing to do and is not started.
+///
+/// # Errors
+/// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
+pub fn dnsmasq(network: &Network, bridge: &InterfaceName, directory: &Path) -> Result<Rendered, LowerError> {
+    let files = Files::new(directory);
+    let mut paths = Paths::new(files.hosts, files.addn_hosts);
+    paths.pid_file = Some(files.pid_file);
+    paths.leases = Some(files.leases);
+    Ok(config(network, bridge)?.render(&paths)?)
+}
+
 /// Adds dnsmasq with its files, where the network has anything for it to do.
 pub(super) fn add_to(
     desired: &mut HostState,
@@ -51,15 +63,11 @@ pub(super) fn add_to(
     inventory: &Inventory,
     directory: &Path,
 ) -> Result<(), LowerError> {
-    let config = config(network, bridge)?;
-    if !config.is_needed() {
+    if !config(network, bridge)?.is_needed() {
         return Ok(());
     }
     let files = Files::new(directory);
-    let mut paths = Paths::new(files.hosts.clone(), files.addn_hosts.clone());
-    paths.pid_file = Some(files.pid_file.clone());
-    paths.leases = Some(files.leases.clone());
-    let Rendered { conf, hosts, addn_hosts, .. } = config.render(&paths)?;
+    let Rendered { conf, hosts, addn_hosts, .. } = dnsmasq(network, bridge, directory)?;
     desired.insert(Resource::Process(Process {
         program: "dnsmasq".to_owned(),
         args: command_line(&files.conf, inventory.single_user)?,
@@ -136,7 +144,7 @@ fn dhcp(dhcp: &network::Dhcp) -> Result<Dhcp, LowerError> {
     };
     let host = |it: &network::DhcpHost| {
         let mut host = DhcpHost::new(it.ip);
-        host.mac = it.mac.as_ref().map(vnet_xml::Spelled::get);
+        host.mac.clone_from(&it.mac);
         (host.id, host.name) = (it.id.clone(), it.name.clone());
         host.lease = it.lease.map(lease_time);
         host
