@@ -168,7 +168,7 @@ fn dns(config: &mut Config) -> &mut Dns {
 
 fn guest(name: &str) -> DhcpHost {
     let mut host = DhcpHost::new("192.168.122.7".parse().unwrap());
-    (host.mac, host.name) = (Some(MacAddr(MAC)), Some(name.to_owned()));
+    (host.mac, host.name) = (Some(MacAddr(MAC).into()), Some(name.to_owned()));
     host
 }
 
