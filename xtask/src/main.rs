@@ -60,11 +60,11 @@ fn test() -> Result<(), Failed> {
     packages::install()?;
     vm::guest::image()?;
     cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])?;
     cargo(&["build", "--package", "vnet-cli"])?;
-    cargo(&["test", "--workspace"])?;
+    cargo(&["test", "--workspace", "--all-features"])?;
     if run::can("cargo", &["nextest", "--version"]) {
-        cargo(&["nextest", "run", "--workspace"])?;
+        cargo(&["nextest", "run", "--workspace", "--all-features"])?;
     } else {
         println!("xtask: cargo-nextest is not installed: the tests ran under `cargo test` only");
     }

@@ -22,7 +22,7 @@ pub(crate) fn test() -> Result<(), Failed> {
         return Ok(());
     }
     // xtask's own test asks cargo, which nobody may not be able to run; it touches no kernel.
-    let mut programs = test_programs(&["--workspace"])?;
+    let mut programs = test_programs(&["--workspace", "--all-features"])?;
     programs.retain(|program| program.name != "xtask");
     let user = as_nobody(&programs)?;
     // insta would ask cargo, which nobody may not be able to run.
@@ -43,6 +43,13 @@ pub(crate) struct TestProgram {
     pub(crate) name: String,
     pub(crate) executable: String,
     manifest: String,
+}
+
+impl TestProgram {
+    /// Is it one of the package of integration tests?
+    pub(crate) fn is_integration(&self) -> bool {
+        Path::new(&self.manifest) == root().join("tests/Cargo.toml")
+    }
 }
 
 /// Builds the test programs of these packages.

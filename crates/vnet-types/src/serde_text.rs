@@ -1,6 +1,11 @@
 //! Scalars travel as the text people write.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::Spelled;
 
 macro_rules! as_text {
     ($($scalar:ty),*) => {$(
@@ -26,3 +31,15 @@ as_text!(
     crate::PortRange,
     crate::PciAddress
 );
+
+impl<T> Serialize for Spelled<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Spelled<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -8,6 +8,8 @@ use crate::write::Writer;
 
 /// `<bandwidth>`: how much may pass each way, seen from the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Bandwidth {
     /// `classID`: the class of the guest below its bridge; in network ports only.
@@ -20,6 +22,8 @@ pub struct Bandwidth {
 
 /// `<inbound>` or `<outbound>` of `<bandwidth>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Rate {
     /// `average`, in kilobytes (1000 bytes) per second.

@@ -9,6 +9,8 @@ use crate::{Interface, Parsed, Refused};
 
 /// A guest, as far as networks are concerned. Everything else in its definition is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Domain {
     /// `<name>`

@@ -10,6 +10,8 @@ use crate::write::{Tag, Writer};
 
 /// `<driver>` of a device that is handed to a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct HostdevDriver {
     /// `name`; the hypervisor's choice where absent.
@@ -20,6 +22,8 @@ pub struct HostdevDriver {
 
 /// `<driver name>` of a device that is handed to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum HostdevDriverName {
     /// `kvm`: pci-stub, gone from Linux since 4.12.
     Kvm,

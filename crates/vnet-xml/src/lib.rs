@@ -56,6 +56,8 @@ pub mod network;
 pub mod network_port;
 mod problem;
 mod rules;
+#[cfg(feature = "serde")]
+mod serde_text;
 mod source;
 mod suggest;
 mod tree;

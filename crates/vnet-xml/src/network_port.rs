@@ -8,6 +8,7 @@ use vnet_types::{InterfaceName, MacAddr, PciAddress, Uuid};
 use crate::bandwidth::{BandwidthOf, bandwidth};
 use crate::element::{Element, Grammar};
 use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
+use crate::interface::{DirectMode, direct_mode};
 use crate::network::{MacTableManager, mac_table_attribute, mac_table_manager};
 use crate::value::{parsed, word, yes_no};
 use crate::virtual_port::{TypeIs, virtual_port};
@@ -28,6 +29,7 @@ use crate::{Bandwidth, HostdevDriver, Parsed, Refused, VirtualPort, Vlan};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct NetworkPort {
     /// `<uuid>`
@@ -54,6 +56,7 @@ pub struct NetworkPort {
 
 /// `<owner>`: the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Owner {
     /// `<name>`
     pub name: String,
@@ -63,6 +66,8 @@ pub struct Owner {
 
 /// `<plug>`: what a port is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Plug {
     /// `network`: the network's own bridge.
@@ -97,20 +102,6 @@ pub enum Plug {
     },
 }
 
-/// How macvtap treats what guests of one device send to each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DirectMode {
-    /// `vepa`: it goes by way of the switch (IEEE 802.1Qbg).
-    #[default]
-    Vepa,
-    /// `private`: it is dropped.
-    Private,
-    /// `bridge`: it is delivered here.
-    Bridge,
-    /// `passthrough`: there is one guest.
-    Passthrough,
-}
-
 impl NetworkPort {
     /// A port that is attached to nothing yet.
     pub fn new(uuid: Uuid, owner: Owner, mac: MacAddr) -> Self {
@@ -140,32 +131,6 @@ impl FromStr for NetworkPort {
 
     fn from_str(document: &str) -> Result<Self, Refused> {
         Self::parse(document.as_bytes()).into_result()
-    }
-}
-
-impl DirectMode {
-    const WORDS: &[(&str, Self)] = &[
-        ("vepa", Self::Vepa),
-        ("private", Self::Private),
-        ("bridge", Self::Bridge),
-        ("passthrough", Self::Passthrough),
-    ];
-
-    /// The mode as libvirt writes it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Vepa => "vepa",
-            Self::Private => "private",
-            Self::Bridge => "bridge",
-            Self::Passthrough => "passthrough",
-        }
-    }
-}
-
-/// As libvirt writes it.
-impl Display for DirectMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
     }
 }
 
@@ -238,7 +203,7 @@ fn plug(element: &Element<'_>) -> Option<Plug> {
         }),
         ("direct", |element| {
             element.expect(&Grammar { attributes: &["type", "dev", "mode"], children: &[] });
-            let mode = element.filled("mode", |text| word(text, DirectMode::WORDS)).unwrap_or_default();
+            let mode = element.filled("mode", direct_mode).unwrap_or_default();
             Some(Plug::Direct { dev: element.required("dev", parsed)?, mode })
         }),
         ("hostdev-pci", |element| {

@@ -10,6 +10,8 @@ use crate::write::Writer;
 
 /// `<virtualport>`: what a switch is told of a port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct VirtualPort {
     /// `type`; absent where another definition says it.
@@ -30,14 +32,19 @@ pub struct VirtualPort {
 
 /// `<virtualport type>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum VirtualPortType {
     /// `802.1Qbg`: an edge virtual bridge with VEPA.
+    #[cfg_attr(feature = "serde", serde(rename = "802.1Qbg"))]
     Qbg,
     /// `802.1Qbh`: a port extender.
+    #[cfg_attr(feature = "serde", serde(rename = "802.1Qbh"))]
     Qbh,
     /// `openvswitch`
+    #[cfg_attr(feature = "serde", serde(rename = "openvswitch"))]
     OpenVSwitch,
     /// `midonet`
+    #[cfg_attr(feature = "serde", serde(rename = "midonet"))]
     Midonet,
 }
 

@@ -10,6 +10,8 @@ use crate::write::Writer;
 ///
 /// One tag alone: the guest's packets carry no tag and belong to that VLAN. A trunk: they carry the tags that are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Vlan {
     /// `trunk='yes'`; always so with more than one tag.
@@ -20,6 +22,7 @@ pub struct Vlan {
 
 /// `<tag>` of `<vlan>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct VlanTag {
     /// `id`, at most 4095; 0 and 4095 are reserved (IEEE 802.1Q).
@@ -30,6 +33,8 @@ pub struct VlanTag {
 
 /// `<tag nativeMode>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum NativeMode {
     /// `tagged`: packets to the guest carry the tag.
     Tagged,

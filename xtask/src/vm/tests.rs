@@ -39,8 +39,9 @@ pub(crate) fn test(filter: Option<&str>) -> Result<(), Failed> {
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let kernel = kernel(&folder)?;
-    let programs = test_programs(&["--package", "vnet-tests"])?;
-    let programs: Vec<&TestProgram> = programs.iter().filter(|it| !ELSEWHERE.contains(&it.name.as_str())).collect();
+    let programs = test_programs(&["--workspace", "--all-features"])?;
+    let programs: Vec<&TestProgram> =
+        programs.iter().filter(|it| it.is_integration() && !ELSEWHERE.contains(&it.name.as_str())).collect();
     let archive = folder.join("tests.cpio");
     fill(&kernel, &folder, &programs, filter, &archive)?;
     boot(&kernel, &archive)

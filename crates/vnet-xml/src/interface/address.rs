@@ -11,6 +11,8 @@ use crate::write::Writer;
 
 /// `<address>`: where the guest sees the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum DeviceAddress {
     /// `type='pci'`
@@ -51,6 +53,8 @@ pub enum DeviceAddress {
 
 /// `<zpci>` of a PCI address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct Zpci {
     /// `uid`
     pub uid: Option<u16>,

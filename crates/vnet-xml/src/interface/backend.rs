@@ -8,6 +8,8 @@ use crate::write::Writer;
 
 /// `<backend>`: who moves the guest's packets, and by which files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Backend {
     /// `type`; the hypervisor itself where absent.
@@ -26,6 +28,8 @@ pub struct Backend {
 
 /// `<backend type>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum BackendType {
     /// `passt`: <https://passt.top>, libvirt 9.0.
     Passt,

@@ -11,6 +11,7 @@ use crate::write::Writer;
 
 /// `<mac>`: the address of the guest's network card.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Mac {
     /// `address`
@@ -25,6 +26,8 @@ pub struct Mac {
 
 /// `<mac type>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum MacType {
     /// `generated`
     Generated,
@@ -34,6 +37,8 @@ pub enum MacType {
 
 /// `<target>`: the device on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Target {
     /// `dev`: its name, in which `%d` stands for a number that is free.
@@ -44,6 +49,8 @@ pub struct Target {
 
 /// `<guest>`: the device in a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct GuestDevice {
     /// `dev`: its name.
@@ -54,6 +61,8 @@ pub struct GuestDevice {
 
 /// `<filterref>`: rules of libvirt's nwfilter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Filter {
     /// `filter`: the name of the rules.
@@ -64,6 +73,8 @@ pub struct Filter {
 
 /// `<teaming>`: one of a pair of devices that stand in for each other (virtio's failover).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "lowercase"))]
 pub enum Teaming {
     /// `type='persistent'`: the virtio device that stays.
     Persistent,
@@ -76,6 +87,8 @@ pub enum Teaming {
 
 /// `<link state>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum LinkState {
     /// `up`
     Up,
@@ -85,6 +98,7 @@ pub enum LinkState {
 
 /// `<boot>`
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Boot {
     /// `order`: from 1 on, of all devices.
@@ -95,6 +109,8 @@ pub struct Boot {
 
 /// `<rom>`: the network card's boot ROM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Rom {
     /// `enabled`: yes where absent.

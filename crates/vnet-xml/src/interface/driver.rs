@@ -8,6 +8,8 @@ use crate::write::{Tag, Writer};
 
 /// `<driver>` of a virtio device. What is absent is the hypervisor's choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Driver {
     /// `name`
@@ -44,6 +46,8 @@ pub struct Driver {
 
 /// `<driver name>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum DriverName {
     /// `qemu`: in the hypervisor's process.
     Qemu,
@@ -53,6 +57,8 @@ pub enum DriverName {
 
 /// `<driver txmode>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum TxMode {
     /// `iothread`
     IoThread,
@@ -62,6 +68,8 @@ pub enum TxMode {
 
 /// `<host>` of `<driver>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct HostOffloads {
     /// `csum`: checksums.
     pub csum: Option<bool>,
@@ -81,6 +89,8 @@ pub struct HostOffloads {
 
 /// `<guest>` of `<driver>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct GuestOffloads {
     /// `csum`: checksums.
     pub csum: Option<bool>,

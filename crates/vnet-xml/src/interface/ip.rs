@@ -11,6 +11,7 @@ use crate::write::Writer;
 
 /// `<ip>` of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InterfaceIp {
     /// `address`
     pub address: IpAddr,

@@ -28,6 +28,7 @@ pub use ip::InterfaceIp;
 pub use port_forward::{PortForward, PortForwardRange, Protocol};
 pub use print::Inactive;
 pub(crate) use read::interface;
+pub(crate) use source::direct_mode;
 pub use source::{
     BridgeSource, DirectMode, DirectSource, EthernetSource, HostdevAddress, HostdevSource, NetworkSource, Reconnect,
     Socket, Source, UdpSource, VdsSource, VhostuserMode, VhostuserSource,
@@ -53,6 +54,7 @@ pub use source::{
 /// # Ok::<(), vnet_xml::Refused>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Interface {
     /// `type`, with `<source>`: what the guest is connected to.
@@ -70,10 +72,13 @@ pub struct Interface {
     /// `<port isolated>`: the guest cannot reach other isolated ports of its bridge; no where absent.
     pub port_isolated: Option<bool>,
     /// `<ip>`: addresses of the guest.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub ips: Vec<InterfaceIp>,
     /// `<route>`: routes of the guest.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub routes: Vec<Route>,
     /// `<portForward>`: ports of the host that lead into the guest; with the backend `passt`.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub port_forwards: Vec<PortForward>,
     /// `<script path>`: run when the device is made.
     pub script: Option<String>,

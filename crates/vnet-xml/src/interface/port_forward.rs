@@ -11,6 +11,7 @@ use crate::write::Writer;
 
 /// `<portForward>`: ports of the host that lead into the guest. Without ranges: all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PortForward {
     /// `proto`
@@ -20,11 +21,14 @@ pub struct PortForward {
     /// `dev`: of the host; any where absent.
     pub dev: Option<InterfaceName>,
     /// `<range>`
+    #[cfg_attr(feature = "serde", serde(default))]
     pub ranges: Vec<PortForwardRange>,
 }
 
 /// `<portForward proto>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Protocol {
     /// `tcp`
     Tcp,
@@ -34,6 +38,8 @@ pub enum Protocol {
 
 /// `<range>` of `<portForward>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 pub struct PortForwardRange {
     /// `start`: the first port on the host.
     pub start: Option<u16>,

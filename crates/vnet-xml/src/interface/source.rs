@@ -15,6 +15,8 @@ use crate::write::Writer;
 
 /// `type` and `<source>`: what a guest is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Source {
     /// `user`: to whatever the host reaches, through a program without privileges.
@@ -60,6 +62,8 @@ pub enum Source {
 
 /// What an interface of type `ethernet` is connected to: the addresses and routes of the host's end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct EthernetSource {
     /// `<ip>`
@@ -70,6 +74,8 @@ pub struct EthernetSource {
 
 /// What an interface of type `vhostuser` is connected to. With the backend `passt`, only `dev` counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct VhostuserSource {
     /// `path`: of the socket.
@@ -84,6 +90,8 @@ pub struct VhostuserSource {
 
 /// `<source mode>` of type `vhostuser`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum VhostuserMode {
     /// `client`: the hypervisor connects.
     #[default]
@@ -94,6 +102,7 @@ pub enum VhostuserMode {
 
 /// `<reconnect enabled='yes'>`: connect again when the other side has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Reconnect {
     /// `timeout`, in seconds.
     pub timeout: u32,
@@ -101,6 +110,7 @@ pub struct Reconnect {
 
 /// An address and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Socket {
     /// `address`; any, for a server, where absent.
     pub address: Option<String>,
@@ -110,6 +120,7 @@ pub struct Socket {
 
 /// What an interface of type `udp` is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UdpSource {
     /// `address` and `port`: where packets go.
     pub remote: Socket,
@@ -119,6 +130,8 @@ pub struct UdpSource {
 
 /// What an interface of type `network` is connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct NetworkSource {
     /// `network`: its name.
@@ -135,6 +148,8 @@ pub struct NetworkSource {
 
 /// What an interface of type `bridge` is connected to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct BridgeSource {
     /// `bridge`: its name.
@@ -145,6 +160,7 @@ pub struct BridgeSource {
 
 /// What an interface of type `direct` is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DirectSource {
     /// `dev`: the device on the host.
@@ -155,6 +171,8 @@ pub struct DirectSource {
 
 /// `<source mode>` of type `direct`: who passes packets between guests of one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum DirectMode {
     /// `vepa`: the switch that the device is plugged into.
     #[default]
@@ -169,11 +187,13 @@ pub enum DirectMode {
 
 /// What an interface of type `hostdev` is connected by.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HostdevSource {
     /// `<address>`: the device on the host.
     pub address: HostdevAddress,
     /// `managed='yes'` of the interface: take the device from the host's driver, and give it back.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub managed: bool,
     /// `<driver>`: who hands the device over.
     pub driver: Option<HostdevDriver>,
@@ -181,6 +201,8 @@ pub struct HostdevSource {
 
 /// A device on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum HostdevAddress {
     /// `type='pci'`
     Pci(PciAddress),
@@ -195,6 +217,7 @@ pub enum HostdevAddress {
 
 /// What an interface of type `vds` is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VdsSource {
     /// `switchid`
     pub switch_id: Uuid,
@@ -276,6 +299,12 @@ impl DirectMode {
             Self::Bridge => "bridge",
             Self::Passthrough => "passthrough",
         }
+    }
+}
+
+impl fmt::Display for DirectMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 

@@ -10,6 +10,8 @@ use crate::write::{Tag, Writer};
 
 /// `<bridge>`: the bridge that is made for the network; in mode `bridge`, the one that it uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Bridge {
     /// `name`; one is chosen where absent.
@@ -26,6 +28,8 @@ pub struct Bridge {
 
 /// `macTableManager`: who knows which guest is behind which port of the bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum MacTableManager {
     /// `kernel`: it learns from what passes, and floods what it does not know.
     Kernel,

@@ -9,6 +9,8 @@ use crate::write::Writer;
 
 /// `<dns>`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Dns {
     /// `enable`, yes where absent.
@@ -27,6 +29,8 @@ pub struct Dns {
 
 /// `<forwarder>`: where DNS queries go. Only a domain: it is resolved here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Forwarder {
     /// `domain`
@@ -39,6 +43,7 @@ pub struct Forwarder {
 
 /// `<txt>`
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Txt {
     /// `name`
     pub name: String,
@@ -48,6 +53,8 @@ pub struct Txt {
 
 /// `<srv>`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Srv {
     /// `service`, without the underscore.
@@ -68,6 +75,7 @@ pub struct Srv {
 
 /// `<host ip>` of `<dns>`: names of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DnsHost {
     /// `ip`
     pub ip: IpAddr,

@@ -15,6 +15,8 @@ use crate::write::Writer;
 
 /// `<forward>`: how guests reach beyond their network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Forward {
     /// `mode`; `nat` where the attribute is absent.
@@ -36,16 +38,20 @@ pub struct Forward {
 
 /// `<interface>` of `<forward>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ForwardInterface {
     /// `dev`
     pub dev: InterfaceName,
     /// `connections`: how many guests use it. Only a running network has it; it is not part of the inactive form.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub connections: u32,
 }
 
 /// `<forward mode>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum ForwardMode {
     /// `none`: as if there were no `<forward>`; libvirt's parser takes it, its schema does not.
     None,
@@ -70,6 +76,8 @@ pub enum ForwardMode {
 
 /// `<nat>`: what outgoing connections are translated to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Nat {
     /// `ipv6`: translate IPv6 too.

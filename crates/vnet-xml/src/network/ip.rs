@@ -12,6 +12,7 @@ use crate::write::{Tag, Writer};
 
 /// `<ip>`: a subnet, by the address of the bridge in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Ip {
     /// `family`, as written; IPv4 where absent.
@@ -30,6 +31,8 @@ pub struct Ip {
 
 /// How a subnet's size is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Mask {
     /// `netmask='255.255.255.0'`
     Netmask(Ipv4Addr),
@@ -39,6 +42,8 @@ pub enum Mask {
 
 /// `<dhcp>`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Dhcp {
     /// `<range>`
@@ -51,6 +56,7 @@ pub struct Dhcp {
 
 /// `<range>`: the addresses that DHCP hands out. The ends are as written: they may be reversed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DhcpRange {
     /// `start`
     pub start: IpAddr,
@@ -62,6 +68,7 @@ pub struct DhcpRange {
 
 /// `<host>` of `<dhcp>`: an address that is kept for a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DhcpHost {
     /// `mac`, as spelled.
@@ -78,6 +85,7 @@ pub struct DhcpHost {
 
 /// `<lease>`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lease {
     /// `expiry` in `unit`s; 0: never ends.
     pub expiry: u64,
@@ -87,6 +95,8 @@ pub struct Lease {
 
 /// `<lease unit>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum LeaseUnit {
     /// `seconds`
     Seconds,
@@ -99,6 +109,7 @@ pub enum LeaseUnit {
 
 /// `<bootp>`: what a guest boots from the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Bootp {
     /// `file`
     pub file: String,

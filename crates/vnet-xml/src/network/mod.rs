@@ -40,6 +40,8 @@ pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/
 ///
 /// `Display` prints what libvirt prints of a running network, [`Network::inactive`] what it keeps on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Network {
     /// `connections`: how many guests are attached. Only a running network has it; it is not part of the inactive form.
@@ -90,6 +92,8 @@ pub struct Network {
 
 /// `<domain>`: the DNS domain of the guests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Domain {
     /// `name`

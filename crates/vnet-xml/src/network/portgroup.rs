@@ -13,6 +13,8 @@ use crate::{Bandwidth, VirtualPort, Vlan};
 /// `<portgroup>`: what those guests are given that ask for it by name. What an interface says of itself goes before, what
 /// the network says comes after.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct PortGroup {
     /// `name`

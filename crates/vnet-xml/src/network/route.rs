@@ -12,6 +12,7 @@ use crate::write::Writer;
 
 /// `<route>`: a static route of the host through a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Route {
     /// `family`, as written; IPv4 where absent.
