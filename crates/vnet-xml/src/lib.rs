@@ -59,6 +59,8 @@ mod rules;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod source;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 mod suggest;
 mod tree;
 mod value;
