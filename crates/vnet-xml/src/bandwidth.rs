@@ -84,10 +84,16 @@ fn rate(element: &Element<'_>, floor_allowed: bool) -> Rate {
 
 impl Bandwidth {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        // A rate that promises nothing is not printed; without any, libvirt leaves an empty element that it would not
+        // print a second time.
+        let promises = |rate: Option<Rate>| rate.filter(|rate| rate.average.is_some() || rate.floor.is_some());
+        let (inbound, outbound) = (promises(self.inbound), promises(self.outbound));
+        if inbound.is_none() && outbound.is_none() {
+            return Ok(());
+        }
         writer.tag("bandwidth")?.optional("classID", self.class_id)?.around(|writer| {
-            for (name, rate) in [("inbound", &self.inbound), ("outbound", &self.outbound)] {
-                // libvirt prints no rate that promises nothing.
-                let Some(rate) = rate.filter(|rate| rate.average.is_some() || rate.floor.is_some()) else { continue };
+            for (name, rate) in [("inbound", inbound), ("outbound", outbound)] {
+                let Some(rate) = rate else { continue };
                 let tag = writer.tag(name)?.optional("average", rate.average)?.optional("peak", rate.peak)?;
                 tag.optional("floor", rate.floor)?.optional("burst", rate.burst)?.empty()?;
             }

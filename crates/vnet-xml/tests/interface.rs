@@ -117,6 +117,12 @@ fn keeps_what_is_canonical(#[case] kind: &str, #[case] children: &str) {
     "  <model type='rtl8139'/>\n"
 )]
 #[case::paths("<interface><backend tap='//a///b/' type='default'/></interface>", "user", "  <backend tap='//a/b'/>\n")]
+#[case::range_without_start(
+    "<interface><portForward proto='tcp'><range end='9'/></portForward></interface>",
+    "user",
+    "  <portForward proto='tcp'/>\n"
+)]
+#[case::bandwidth_of_nothing("<interface><bandwidth><inbound average='0'/></bandwidth></interface>", "user", "")]
 #[case::reconnect_no(
     "<interface type='vhostuser'><source path='/s' mode='server'><reconnect enabled='no'/></source></interface>",
     "vhostuser",

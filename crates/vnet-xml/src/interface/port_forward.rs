@@ -103,7 +103,8 @@ impl PortForward {
     pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let tag = writer.tag("portForward")?.attribute("proto", self.protocol.word())?;
         let tag = tag.optional("address", self.address)?.optional("dev", self.dev.as_ref())?;
-        let said: Vec<_> = self.ranges.iter().filter(|range| **range != PortForwardRange::default()).collect();
+        let says = |range: &&PortForwardRange| range.start.is_some() || range.exclude.is_some();
+        let said: Vec<_> = self.ranges.iter().filter(says).collect();
         if said.is_empty() {
             return tag.empty();
         }
