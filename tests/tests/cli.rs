@@ -80,7 +80,15 @@ fn findings_are_on_stderr_and_the_summary_on_stdout() {
 #[test]
 fn findings_of_every_example_are_as_recorded() {
     let mut wrong = Vec::new();
-    for folder in ["network/valid", "network/invalid", "interface/valid", "interface/invalid"] {
+    for folder in [
+        "network/valid",
+        "network/near-miss",
+        "network/invalid",
+        "network-port/valid",
+        "network-port/invalid",
+        "interface/valid",
+        "interface/invalid",
+    ] {
         let folder = root().join("testdata").join(folder);
         let is_invalid = folder.ends_with("invalid");
         for file in documents(&folder) {

@@ -132,7 +132,7 @@ impl Checked {
         self.sound().and(self.network())
     }
 
-    /// Adds findings, but for those about what could not even be read.
+    /// Adds findings, but for those about what could not even be read, and what follows from that.
     fn extend(&mut self, findings: Vec<Finding>) {
         let refused: HashSet<Path> = self
             .diagnostics
@@ -140,7 +140,8 @@ impl Checked {
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .map(|diagnostic| diagnostic.path.clone())
             .collect();
-        let news = findings.into_iter().filter(|finding| !refused.contains(&finding.path));
+        let follows = |finding: &Finding| refused.iter().any(|path| vnet_validate::follows_from(finding, path));
+        let news = findings.into_iter().filter(|finding| !refused.contains(&finding.path) && !follows(finding));
         let found =
             news.map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);

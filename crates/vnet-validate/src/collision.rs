@@ -73,7 +73,10 @@ fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> 
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
         // Of several, the one that is most alike is the plainest.
-        let closeness = |taken: &&Taken<'_>| taken.net().prefix_len().abs_diff(net.prefix_len());
+        // A way to somewhere else, such as that of a VPN to all of 10.0.0.0/8: of two the smaller network is reached.
+        let is_way =
+            |taken: &Taken<'_>| matches!(taken, Taken::Route(it) if it.gateway.is_some()) && taken.net() != net;
+        let closeness = |taken: &&Taken<'_>| (is_way(taken), taken.net().prefix_len().abs_diff(net.prefix_len()));
         let Some(conflict) = taken.iter().filter(|taken| overlap(taken.net(), net)).min_by_key(closeness) else {
             continue;
         };
@@ -83,6 +86,13 @@ fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> 
             other => format!("contains {other}, which is in use on this host"),
         };
         let message = format!("the subnet {net} {relation}: {conflict}");
+        if is_way(conflict) {
+            let finding = Finding::new(rules::HOST_SUBNET_INSIDE_ROUTE, path.attribute("address"), message);
+            findings.push(
+                finding.help("of the two, the smaller network is reached: make sure that nothing else there is needed"),
+            );
+            continue;
+        }
         let finding = Finding::new(rules::HOST_SUBNET_IN_USE, path.attribute("address"), message);
         // Two subnets would be told of the same free one.
         let free = if findings.is_empty() { free(net, network, taken) } else { None };

@@ -12,6 +12,10 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     if let Some(found) = &network.domain {
         findings.extend(domain(found, &root.element("domain")));
     }
+    for (index, option) in network.dnsmasq_options.iter().enumerate() {
+        let path = root.nth("dnsmasq:options", 0).nth("dnsmasq:option", index).attribute("value");
+        findings.extend(words::line(path, option));
+    }
     if let Some(dns) = &network.dns {
         let path = root.element("dns");
         findings.extend(disabled(dns, &path).or_else(|| unheard(network, dns, &path)));
@@ -50,7 +54,7 @@ fn disabled(dns: &Dns, path: &Path) -> Option<Finding> {
 }
 
 fn unheard(network: &Network, dns: &Dns, path: &Path) -> Option<Finding> {
-    first_record(dns, path).filter(|_| network.ips.is_empty())?;
+    first_record(dns, path).filter(|_| network.ips.is_empty() && network.forward_mode().has_own_bridge())?;
     let message = "nobody answers DNS queries in a network without an `<ip>`";
     let finding = Finding::new(rules::DNS_WITHOUT_IP, path.clone(), message);
     Some(finding.help("add an `<ip>` for the bridge, or leave `<dns>` out"))
@@ -74,7 +78,13 @@ fn records(dns: &Dns, path: &Path) -> Vec<Finding> {
 }
 
 fn forwarder(forwarder: &Forwarder, path: &Path) -> Option<Finding> {
+    let port = |message| Some(Finding::new(rules::DNS_FORWARDER_PORT, path.attribute("port"), message));
     match forwarder {
+        Forwarder { port: Some(0), .. } => port("no server has the port 0")?.help("write 1 to 65535").into(),
+        Forwarder { domain: Some(_), addr: None, port: Some(_), .. } => {
+            let finding = port("the port is of a server, and the forwarder names none")?;
+            Some(finding.help("add `addr`, or leave `port` out"))
+        }
         Forwarder { domain: None, addr: None, .. } => {
             let message = "the forwarder says neither which domain nor which server";
             let finding = Finding::new(rules::DNS_FORWARDER_EMPTY, path.clone(), message);

@@ -54,8 +54,11 @@ const ELEMENTS: &[&str] = &[
     "uuid",
     "title",
     "forward",
+    "driver",
     "nat",
+    "pf",
     "interface",
+    "address",
     "bridge",
     "mtu",
     "mac",
@@ -64,12 +67,18 @@ const ELEMENTS: &[&str] = &[
     "forwarder",
     "txt",
     "srv",
+    "vlan",
+    "bandwidth",
+    "port",
     "ip",
     "tftp",
     "dhcp",
     "range",
     "host",
     "bootp",
+    "route",
+    "virtualport",
+    "portgroup",
 ];
 
 /// Sorts as documents are commonly written. Findings of one place keep their order.
@@ -79,12 +88,13 @@ pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// May a finding be there only because the reader could not understand what is at a path?
-pub(crate) fn follows_from(finding: &Finding, refused: &Path) -> bool {
+pub fn follows_from(finding: &Finding, refused: &Path) -> bool {
     let one_of = |rules: &[Rule]| rules.iter().any(|rule| rule.code == finding.code);
     let beside = || finding.path.parent().is_some_and(|parent| refused.as_str().starts_with(parent.as_str()));
     let within = || finding.path.as_str().strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'));
     finding.path == *refused
         || one_of(rules::OF_THE_READER_TOO) && within()
+        || one_of(rules::OF_THE_MODE) && refused.as_str() == "/network/forward/@mode"
         || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
         || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
 }

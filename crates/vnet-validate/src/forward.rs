@@ -20,6 +20,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     findings.extend(without_ip(network, forward, &path));
     findings.extend(mode_none(forward, &path));
     findings.extend(listed_twice(forward, &path));
+    findings.extend(address_twice(forward, &path));
     findings.extend(too_many(forward, &path));
     findings.extend(own_bridge(network, forward, &path, root));
     if let Some(found) = &forward.nat {
@@ -64,6 +65,21 @@ fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
             let message = format!("the interface `{interface}` is listed twice");
             let finding = Finding::new(rules::FORWARD_INTERFACE_TWICE, interface_path(path, index), message);
             let finding = finding.related(interface_path(path, other), "the first one is here");
+            findings.push(finding.help("leave one of them out"));
+        }
+    }
+    findings
+}
+
+fn address_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
+    let mut first = HashMap::new();
+    let mut findings = Vec::new();
+    for (index, address) in forward.addresses.iter().enumerate() {
+        let other = *first.entry(address).or_insert(index);
+        if other != index {
+            let message = format!("the device `{address}` is listed twice");
+            let finding = Finding::new(rules::FORWARD_INTERFACE_TWICE, path.nth("address", index), message);
+            let finding = finding.related(path.nth("address", other), "the first one is here");
             findings.push(finding.help("leave one of them out"));
         }
     }

@@ -14,6 +14,8 @@ use vnet_xml::{Domain, Interface, Path};
 use crate::finding::Finding;
 use crate::rules;
 
+pub(crate) use connection::{too_fast, vlan_ids};
+
 /// The types of interfaces, as a set of words to compare with and to list.
 struct Types(&'static [&'static str]);
 

@@ -1,5 +1,6 @@
 //! `<ip>`: the subnets of a network and the bridge's address in each.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
@@ -19,7 +20,23 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
         findings.extend(tftp(ip, &path));
         findings.extend(ptr_zone(ip, &path).filter(|_| has_dns));
     }
+    findings.extend(twice(network, root));
     findings.extend(overlaps(network, root));
+    findings
+}
+
+fn twice(network: &Network, root: &Path) -> Vec<Finding> {
+    let mut first = HashMap::new();
+    let mut findings = Vec::new();
+    for (index, ip) in network.ips.iter().enumerate() {
+        let other = *first.entry(ip.address).or_insert(index);
+        if other != index {
+            let message = format!("the bridge is given the address `{}` twice", ip.address);
+            let finding = Finding::new(rules::IP_ADDRESS_TWICE, root.nth("ip", index).attribute("address"), message);
+            let finding = finding.related(root.nth("ip", other).attribute("address"), "the first one is here");
+            findings.push(finding.help("leave one `<ip>` out, or write another address"));
+        }
+    }
     findings
 }
 
@@ -167,11 +184,15 @@ fn overlaps(network: &Network, root: &Path) -> Vec<Finding> {
     let finding = |(index, other): (usize, usize)| {
         let net = |index: usize| network.ips[index].net().map(|net| net.trunc());
         let (net, other_net) = (net(index)?, net(other)?);
+        // Two addresses of one bridge can be in one subnet.
+        if network.ips[index].address == network.ips[other].address {
+            return None;
+        }
         let message = format!("the subnet {net} overlaps {other_net}, another subnet of this network");
         let path = root.nth("ip", index).attribute("address");
         let finding = Finding::new(rules::IP_SUBNETS_OVERLAP, path, message);
         let finding = finding.related(root.nth("ip", other).attribute("address"), format!("{other_net} is here"));
-        Some(finding.help("give each `<ip>` a subnet of its own"))
+        Some(finding.help("give each `<ip>` a subnet of its own, unless the bridge is to have two addresses in it"))
     };
     overlapping(&spans).into_iter().filter_map(finding).collect()
 }

@@ -12,7 +12,7 @@ const SHORTEST: u64 = 120;
 /// The most seconds that dnsmasq can read.
 const LONGEST: u64 = i32::MAX as u64;
 
-/// Judges the lease of the range or host at `path`. 0 is for ever.
+/// Judges the lease of the range or host at `path`.
 pub(crate) fn check(lease: Lease, path: &Path) -> Option<Finding> {
     let (unit, seconds) = match lease.unit {
         LeaseUnit::Seconds => ("seconds", 1),
@@ -27,6 +27,11 @@ pub(crate) fn check(lease: Lease, path: &Path) -> Option<Finding> {
         let least = SHORTEST / seconds;
         let help = format!("write `expiry='{least}'` or more; 0 is a lease that never ends");
         return Some(Finding::new(rules::DHCP_LEASE_TOO_SHORT, path, message).help(help));
+    }
+    if expiry == 0 {
+        let message = "a lease of 0 never ends, and its address is never given to another guest";
+        let help = "write how long it is, for example `expiry='1' unit='hours'`, unless that is meant";
+        return Some(Finding::new(rules::DHCP_LEASE_ENDLESS, path, message).help(help));
     }
     if total > LONGEST {
         let message = format!("a lease of {expiry} {unit} is longer than dnsmasq can count");

@@ -34,11 +34,14 @@ mod dhcp;
 mod dns;
 mod finding;
 mod forward;
+mod groups;
 mod host;
 mod interface;
 mod ip;
 mod lease;
+mod mode;
 mod network;
+mod network_port;
 mod reservation;
 mod route;
 mod rules;
@@ -48,16 +51,22 @@ mod words;
 use std::collections::HashSet;
 
 use vnet_types::Inventory;
-use vnet_xml::{Definition, Domain, Interface, Network, Parsed, Path, Severity};
+use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, Parsed, Path, Severity};
 
-pub use finding::{Finding, Related};
+pub use finding::{Finding, Related, follows_from};
 pub use rules::{RULES, refused_by_libvirts_parser};
 
 /// Finds everything that is wrong with a definition by itself, in the order of the document.
 pub fn check(network: &Network) -> Vec<Finding> {
     let root = Path::root("network");
-    let subjects = [network::check, forward::check, dns::check, ip::check, dhcp::check, route::check];
+    let subjects =
+        [network::check, forward::check, mode::check, groups::check, dns::check, ip::check, dhcp::check, route::check];
     finding::in_document_order(subjects.into_iter().flat_map(|check| check(network, &root)).collect())
+}
+
+/// Finds everything that is wrong with a network port by itself, in the order of the document.
+pub fn check_network_port(port: &NetworkPort) -> Vec<Finding> {
+    finding::in_document_order(network_port::check(port, &Path::root("networkport")))
 }
 
 /// Finds everything that is wrong with a guest's interface by itself, in the order of the document.
@@ -84,6 +93,7 @@ pub fn check_domain(domain: &Domain) -> Vec<Finding> {
 pub fn check_definition(definition: &Definition) -> Vec<Finding> {
     match definition {
         Definition::Network(network) => check(network),
+        Definition::NetworkPort(port) => check_network_port(port),
         Definition::Interface(interface) => check_interface(interface),
         Definition::Domain(domain) => check_domain(domain),
         _ => Vec::new(),

@@ -33,9 +33,10 @@ rules! {
     IP_PREFIX_BY_CLASS = 205 Warning "ip-prefix-by-class"
     IP_ADDRESS_NOT_A_HOST = 206 Error "ip-address-not-a-host"
     IP_ADDRESS_ANYCAST = 207 Warning "ip-address-anycast"
-    IP_SUBNETS_OVERLAP = 208 Error "ip-subnets-overlap"
+    IP_SUBNETS_OVERLAP = 208 Warning "ip-subnets-overlap"
     IP_TFTP_FAMILY = 209 Error "ip-tftp-family"
     IP_PTR_ZONE = 210 Error "ip-ptr-zone"
+    IP_ADDRESS_TWICE = 211 Error "ip-address-twice"
 
     DHCP_TWO_SUBNETS = 221 Error "dhcp-two-subnets"
     DHCP_RANGE_FAMILY = 222 Error "dhcp-range-family"
@@ -61,6 +62,7 @@ rules! {
     BOOTP_WITHOUT_DHCP = 242 Warning "bootp-without-dhcp"
     BOOTP_IN_IPV6 = 243 Error "bootp-in-ipv6"
     BOOTP_SERVER_FAMILY = 244 Error "bootp-server-family"
+    DHCP_LEASE_ENDLESS = 245 Warning "dhcp-lease-endless"
 
     DNSMASQ_SYNTAX = 301 Error "dnsmasq-syntax"
     NOT_A_DNS_NAME = 302 Error "not-a-dns-name"
@@ -75,6 +77,7 @@ rules! {
     DNS_TXT_NAME = 311 Error "dns-txt-name"
     DNS_WITHOUT_IP = 312 Warning "dns-without-ip"
     DNSMASQ_LINE_TOO_LONG = 313 Error "dnsmasq-line-too-long"
+    DNS_FORWARDER_PORT = 314 Error "dns-forwarder-port"
 
     ROUTE_FAMILY = 401 Error "route-family"
     ROUTE_GATEWAY_FAMILY = 402 Error "route-gateway-family"
@@ -102,6 +105,23 @@ rules! {
     NAT_PORT_ZERO = 514 Error "nat-port-zero"
     NAT_SINGLE_PORT = 515 Warning "nat-single-port"
     NAT_IPV6_WITHOUT_SUBNET = 516 Warning "nat-ipv6-without-subnet"
+    BRIDGE_NOT_OWN = 521 Error "bridge-not-own"
+    NOT_IN_MODE = 522 Error "not-in-mode"
+    WITHOUT_EFFECT_IN_MODE = 523 Warning "without-effect-in-mode"
+    POOL_MIXED = 524 Error "pool-mixed"
+    POOL_BY_NAME = 525 Error "pool-by-name"
+    POOL_BY_ADDRESS = 526 Error "pool-by-address"
+    BRIDGE_WITH_POOL = 527 Error "bridge-with-pool"
+    POOL_EMPTY = 528 Warning "pool-empty"
+    PORT_GROUP_TWICE = 531 Error "portgroup-twice"
+    PORT_GROUP_TWO_DEFAULTS = 532 Error "portgroup-two-defaults"
+    VLAN_NOT_IN_MODE = 533 Error "vlan-not-in-mode"
+    BANDWIDTH_NOT_IN_MODE = 534 Error "bandwidth-not-in-mode"
+    BANDWIDTH_PEAK_OUTBOUND = 535 Warning "bandwidth-peak-outbound"
+    VIRTUALPORT_NOT_IN_MODE = 536 Warning "virtualport-not-in-mode"
+    PORT_UUID = 541 Error "port-uuid"
+    PORT_MAC = 542 Error "port-mac"
+    PORT_PLUG = 543 Error "port-plug"
 
     HOST_SUBNET_IN_USE = 601 Error "host-subnet-in-use"
     HOST_ROUTE_EXISTS = 602 Error "host-route-exists"
@@ -114,6 +134,7 @@ rules! {
     HOST_FORWARD_INTERFACE_MISSING = 609 Warning "host-forward-interface-missing"
     HOST_WITHOUT_DEFAULT_ROUTE = 610 Warning "host-without-default-route"
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
+    HOST_SUBNET_INSIDE_ROUTE = 612 Warning "host-subnet-inside-route"
 
     VHOSTUSER_WITHOUT_PATH = 701 Error "vhostuser-without-path"
     VHOSTUSER_SERVER_RECONNECTS = 702 Error "vhostuser-server-reconnects"
@@ -207,6 +228,8 @@ const OF_LIBVIRTS_PARSER: &[Rule] = &[
     NAT_OUTSIDE_MODE_NAT,
     NAT_ADDRESS_FAMILY,
     NAT_ADDRESS_RANGE_TOO_LARGE,
+    BRIDGE_NOT_OWN,
+    BRIDGE_WITH_POOL,
 ];
 
 /// Does libvirt refuse what breaks this rule when it reads a definition, before anything is made of it?
@@ -216,6 +239,20 @@ pub fn refused_by_libvirts_parser(code: Code) -> bool {
 
 /// Rules that the reader has as well, with the element around as the place.
 pub(crate) const OF_THE_READER_TOO: &[Rule] = &[NETWORK_NAME, FORWARD_INTERFACE_TWICE];
+
+/// Rules that depend on the mode of the network.
+pub(crate) const OF_THE_MODE: &[Rule] = &[
+    BRIDGE_NOT_OWN,
+    NOT_IN_MODE,
+    WITHOUT_EFFECT_IN_MODE,
+    POOL_BY_NAME,
+    POOL_BY_ADDRESS,
+    BRIDGE_WITH_POOL,
+    VLAN_NOT_IN_MODE,
+    BANDWIDTH_NOT_IN_MODE,
+    VIRTUALPORT_NOT_IN_MODE,
+    FORWARD_TOO_MANY_INTERFACES,
+];
 
 /// Rules that miss a subnet.
 pub(crate) const OF_ABSENT_SUBNET: &[Rule] =
@@ -232,4 +269,5 @@ pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
     DNS_HOST_WITHOUT_NAME,
     DNS_SRV_WITHOUT_TARGET,
     ROUTE_PREFIX_MISSING,
+    POOL_EMPTY,
 ];

@@ -57,6 +57,16 @@ pub(crate) fn text(path: Path, what: &str, value: &str) -> Option<Finding> {
     breaks_syntax(&path, what, value, |c| c.is_control() && !escaped(c))
 }
 
+/// Judges a line that dnsmasq is given as it is.
+pub(crate) fn line(path: Path, value: &str) -> Option<Finding> {
+    if value.len() > LONGEST_TEXT {
+        let message =
+            format!("the option is {} bytes long, and dnsmasq reads {LONGEST_TEXT} of it at most", value.len());
+        return Some(Finding::new(DNSMASQ_LINE_TOO_LONG, path, message).help("write something shorter"));
+    }
+    breaks_syntax(&path, "the option", value, |c| c != '\t' && c.is_control())
+}
+
 /// Judges a text that must not be empty.
 pub(crate) fn some_text(path: Path, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {

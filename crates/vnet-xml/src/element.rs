@@ -268,6 +268,14 @@ impl<'t> Element<'t> {
         self.attribute(name).is_some()
     }
 
+    /// Notes that an attribute of the model stands as one of the first child of a name.
+    pub(crate) fn stands_at(&self, name: &str, child: &str, attribute: &str) {
+        let mut source = self.notes.source.borrow_mut();
+        if let Some(span) = source.exact(&self.path.nth(child, 0).attribute(attribute)) {
+            source.insert(self.path.attribute(name), span);
+        }
+    }
+
     /// Reports that two attributes exclude each other, at the second.
     pub(crate) fn exclusive(&self, one: &str, other: &str, help: &str) {
         let message = format!("`{one}` and `{other}` exclude each other");

@@ -85,6 +85,10 @@ impl SourceMap {
         Self { spans: self.spans.into_iter().map(|(path, span)| (path, place(span))).collect() }
     }
 
+    pub(crate) fn exact(&self, path: &Path) -> Option<Span> {
+        self.spans.get(path).cloned()
+    }
+
     pub(crate) fn insert(&mut self, path: Path, span: Span) {
         self.spans.insert(path, span);
     }

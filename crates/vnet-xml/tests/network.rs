@@ -170,8 +170,8 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
     "VN0030 8: `8` is not a number from 0 to 7",
 ])]
 #[case("<forward mode='hostdev'><driver name='default'/><address type='pci' bus='1'/><address type='pci' bus='0x1'/></forward>", &[
-    "VN0033 <forward mode='hostdev'>: the device `0000:01:00.0` is listed twice",
     "VN0030 default: `default` is not one of `vfio`, `kvm`, `xen`",
+    "VN0033 <address type='pci' bus='0x1'/>: the device `0000:01:00.0` is listed twice",
 ])]
 #[case("<forward><nat/><nat/></forward>", &["VN0033 nat: there can be only one `<nat>` in `<forward>`"])]
 #[case("<bridge macTableManager='default'/>", &["VN0030 default: `default` is not one of `kernel`, `libvirt`"])]
@@ -282,5 +282,5 @@ fn large_definitions_are_read() {
 fn many_forward_interfaces_are_read_in_proportion() {
     let interfaces: String = (0..100_000).map(|number| format!("<interface dev='a{number}'/>")).collect();
     let text = format!("<network><name>n</name><forward>{interfaces}<interface dev='a7'/></forward></network>");
-    assert_eq!(problems(&text), ["VN0033 <forward>: the device `a7` is listed twice"]);
+    assert_eq!(problems(&text), ["VN0033 <interface dev='a7'/>: the device `a7` is listed twice"]);
 }

@@ -82,7 +82,7 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
 }
 
 /// Linux bridges have VLANs 1 to 4094; what else there is may have 0 and 4095.
-fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
+pub(crate) fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, tag) in vlan.tags.iter().enumerate() {
         let place = path.nth("tag", index).attribute("id");
@@ -165,7 +165,7 @@ fn shaped(interface: &Interface, bandwidth: &Bandwidth, path: &Path) -> Vec<Find
 }
 
 /// libvirt's limits: what tc(8) can be told.
-fn too_fast(rate: Rate, path: &Path) -> Option<Finding> {
+pub(crate) fn too_fast(rate: Rate, path: &Path) -> Option<Finding> {
     const RATE: u64 = 1 << 54;
     const BURST: u64 = (u32::MAX >> 10) as u64;
     let values = [

@@ -81,7 +81,7 @@ fn of_ranges(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
 #[case::minutes(|n: &mut Network| lease(n, 1, LeaseUnit::Minutes), &["VN0229 /network/ip[1]/dhcp/range[1]/lease/@expiry"])]
 #[case::hours(|n: &mut Network| lease(n, 1, LeaseUnit::Hours), &[])]
 #[case::least(|n: &mut Network| lease(n, 2, LeaseUnit::Minutes), &[])]
-#[case::for_ever(|n: &mut Network| lease(n, 0, LeaseUnit::Seconds), &[])]
+#[case::for_ever(|n: &mut Network| lease(n, 0, LeaseUnit::Seconds), &["VN0245 /network/ip[1]/dhcp/range[1]/lease/@expiry"])]
 #[case::most(|n: &mut Network| lease(n, 2_147_483_647, LeaseUnit::Seconds), &[])]
 #[case::long(|n: &mut Network| lease(n, u64::MAX, LeaseUnit::Hours), &["VN0230 /network/ip[1]/dhcp/range[1]/lease/@expiry"])]
 #[case::of_a_host(|n: &mut Network| {

@@ -6,7 +6,7 @@ use vnet_validate::check_against;
 use vnet_xml::Network;
 use vnet_xml::network::{Bridge, Nat};
 
-use crate::{ip, lines, nat, route};
+use crate::{addr, ip, lines, nat, route};
 
 /// A host with `lo` and `eth0`, where its default routes lead.
 fn host() -> Inventory {
@@ -88,6 +88,12 @@ fn all_bridges(host: &mut Inventory) {
 #[case::address_beside(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.101.7/24"), &[])]
 #[case::route_equal(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.100.0/24 dev eth0 metric 50"), &["VN0601 /network/ip[1]/@address"])]
 #[case::route_around(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.0.0/16 dev eth0 metric 0"), &["VN0601 /network/ip[1]/@address"])]
+#[case::way_around(|_: &mut Network, h: &mut Inventory| { host_route(h, "192.168.0.0/16 dev eth0 metric 0"); h.routes.last_mut().unwrap().gateway = Some(addr("10.8.0.1")) },
+    &["VN0612 /network/ip[1]/@address"])]
+#[case::way_to_the_same(|_: &mut Network, h: &mut Inventory| { host_route(h, "192.168.100.0/24 dev eth0 metric 0"); h.routes.last_mut().unwrap().gateway = Some(addr("10.8.0.1")) },
+    &["VN0601 /network/ip[1]/@address"])]
+#[case::way_and_address(|_: &mut Network, h: &mut Inventory| { host_route(h, "192.168.0.0/16 dev eth0 metric 0"); h.routes.last_mut().unwrap().gateway = Some(addr("10.8.0.1")); address(h, "eth1", "192.168.100.9/8") },
+    &["VN0601 /network/ip[1]/@address"])]
 #[case::route_inside(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.100.64/26 dev eth0 metric 0"), &["VN0601 /network/ip[1]/@address"])]
 #[case::route_ipv6(|_: &mut Network, h: &mut Inventory| host_route(h, "fd00:100::/32 dev eth0 metric 1024"), &["VN0601 /network/ip[2]/@address"])]
 #[case::route_and_address(|_: &mut Network, h: &mut Inventory| { address(h, "eth0", "192.168.100.7/24"); host_route(h, "192.168.100.0/24 dev eth0 metric 0") },

@@ -10,6 +10,7 @@ mod host;
 mod interfaces;
 mod ip;
 mod network;
+mod network_ports;
 mod route;
 mod rules;
 

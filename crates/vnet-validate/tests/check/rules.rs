@@ -14,6 +14,8 @@ const TABLES: &[&str] = &[
     include_str!("route.rs"),
     include_str!("forward.rs"),
     include_str!("host.rs"),
+    include_str!("documents.rs"),
+    include_str!("network_ports.rs"),
     include_str!("interfaces.rs"),
 ];
 

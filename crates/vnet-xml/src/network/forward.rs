@@ -1,5 +1,6 @@
 //! `<forward>`: how guests reach beyond their network.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
@@ -157,14 +158,14 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
         children: &["driver", "nat", "pf", "interface", "address"],
     });
     let dev: Option<InterfaceName> = element.filled("dev", parsed);
-    let addresses = element.children("address", address);
+    let devices = RefCell::new(BTreeSet::new());
+    let addresses = element.children("address", |element| address(element).inspect(|it| once(element, &devices, it)));
     let pf = element.only_child("pf").and_then(|element| pf(&element));
     for (given, other) in [(!addresses.is_empty(), "address"), (pf.is_some(), "pf")] {
         if given && element.has("dev") {
             element.exclusive(other, "dev", "a pool is named by its devices: leave `dev` out");
         }
     }
-    twice(element, &addresses);
     Forward {
         mode: element.filled("mode", |text| word(text, ForwardMode::WORDS)).unwrap_or_default(),
         managed: element.filled("managed", yes_no_of_any_case).unwrap_or_default(),
@@ -178,7 +179,12 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
 
 /// The devices of the children, with the one of the attribute as the first.
 fn interfaces(element: &Element<'_>, dev: Option<InterfaceName>) -> Vec<ForwardInterface> {
-    let mut interfaces = element.children("interface", interface);
+    let devices = RefCell::new(BTreeSet::new());
+    let mut interfaces =
+        element.children("interface", |element| interface(element).inspect(|it| once(element, &devices, &it.dev)));
+    if !element.has("dev") {
+        element.stands_at("dev", "interface", "dev");
+    }
     if let Some(dev) = dev {
         match interfaces.first() {
             None => interfaces.push(dev.into()),
@@ -189,8 +195,6 @@ fn interfaces(element: &Element<'_>, dev: Option<InterfaceName>) -> Vec<ForwardI
             Some(_) => {}
         }
     }
-    let names: Vec<_> = interfaces.iter().map(|interface| &interface.dev).collect();
-    twice(element, &names);
     interfaces
 }
 
@@ -212,10 +216,9 @@ fn address(element: &Element<'_>) -> Option<PciAddress> {
 }
 
 /// A device is listed once.
-fn twice<T: Ord + Display>(element: &Element<'_>, devices: &[T]) {
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = devices.iter().find(|device| !seen.insert(*device)) {
-        element.repeated(format!("the device `{twice}` is listed twice"));
+fn once<T: Ord + Clone + Display>(element: &Element<'_>, devices: &RefCell<BTreeSet<T>>, device: &T) {
+    if !devices.borrow_mut().insert(device.clone()) {
+        element.repeated(format!("the device `{device}` is listed twice"));
     }
 }
 
