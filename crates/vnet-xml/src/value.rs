@@ -15,7 +15,7 @@ pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T
 }
 
 pub(crate) fn yes_no(text: &str) -> Result<bool, String> {
-    word(text, &[("yes", true), ("no", false)])
+    switch(text, "yes", "no")
 }
 
 /// Some attributes libvirt compares without regard to case.
@@ -24,7 +24,20 @@ pub(crate) fn yes_no_of_any_case(text: &str) -> Result<bool, String> {
 }
 
 pub(crate) fn on_off(text: &str) -> Result<bool, String> {
-    word(text, &[("on", true), ("off", false)])
+    switch(text, "on", "off")
+}
+
+/// What people write for on and off elsewhere is no near miss of the wrong one.
+fn switch(text: &str, on: &str, off: &str) -> Result<bool, String> {
+    let meant = match text.to_ascii_lowercase().as_str() {
+        _ if text == on => return Ok(true),
+        _ if text == off => return Ok(false),
+        "yes" | "on" | "true" | "1" | "enable" | "enabled" => Some(on),
+        "no" | "off" | "false" | "0" | "disable" | "disabled" => Some(off),
+        other => did_you_mean(other, [on, off]),
+    };
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    Err(format!("one of `{on}`, `{off}`{meant}"))
 }
 
 /// One of a few words.
@@ -68,7 +81,15 @@ pub(crate) fn number_of_any_base<T: TryFrom<u64>>(text: &str) -> Result<T, Strin
 }
 
 pub(crate) fn ip(text: &str) -> Result<IpAddr, String> {
-    vnet_types::parse_ip(text).ok_or_else(|| "an IP address".to_owned())
+    vnet_types::parse_ip(text).ok_or_else(|| {
+        match text.split_once('/') {
+            Some((address, _)) if vnet_types::parse_ip(address).is_some() => {
+                "an IP address: it stands without a prefix"
+            }
+            _ => "an IP address",
+        }
+        .to_owned()
+    })
 }
 
 pub(crate) fn ipv4(text: &str) -> Result<Ipv4Addr, String> {

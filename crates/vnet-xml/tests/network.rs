@@ -191,7 +191,7 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("hello", &["VN0024 <network>: text in `<network>` has no meaning"])]
 #[case("<bridge name='sixteen-bytes-xx'/>", &["VN0030 sixteen-bytes-xx: `sixteen-bytes-xx` is not right here: the name `sixteen-bytes-xx` is 16 bytes long, the limit is 15"])]
 #[case("<bridge name='%d'/>", &["VN0030 %d: `%d` is not right here: the template `%d` must have exactly one `%`, as `%d`, and some text before it"])]
-#[case("<bridge stp='yes'/>", &["VN0030 yes: `yes` is not one of `on`, `off`"])]
+#[case("<bridge stp='yes'/>", &["VN0030 yes: `yes` is not one of `on`, `off`; did you mean `on`?"])]
 #[case("<mtu size='-1'/>", &["VN0030 -1: `-1` is not a whole number of at most 32 bits"])]
 #[case("<forward mode='rout'/>", &["VN0030 rout: `rout` is not one of `nat`, `route`, `open`, `bridge`, `private`, `vepa`, `passthrough`, `hostdev`, `none`; did you mean `route`?"])]
 #[case("<forward dev='a'><interface dev='b'/></forward>", &["VN0033 a: `interface` and `dev` exclude each other; `dev` is the name of the first `<interface>`: leave one of them out"])]

@@ -59,7 +59,7 @@ impl Args {
                 }
                 (Format::Human, _) => {
                     note(human(&checked))?;
-                    if !formatted {
+                    if self.check && !formatted {
                         print(format!("{}\n", checked.document.name))?;
                     }
                 }

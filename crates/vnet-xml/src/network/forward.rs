@@ -166,13 +166,14 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
             element.exclusive(other, "dev", "a pool is named by its devices: leave `dev` out");
         }
     }
+    let is_pool = !addresses.is_empty() || pf.is_some();
     Forward {
         mode: element.filled("mode", |text| word(text, ForwardMode::WORDS)).unwrap_or_default(),
         managed: element.filled("managed", yes_no_of_any_case).unwrap_or_default(),
         driver: element.child("driver").and_then(|element| driver(&element)),
         nat: element.only_child("nat").map(|nat| translation(&nat)),
         pf,
-        interfaces: interfaces(element, dev),
+        interfaces: interfaces(element, dev.filter(|_| !is_pool)),
         addresses,
     }
 }
