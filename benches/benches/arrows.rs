@@ -4,34 +4,16 @@
 use std::hint::black_box;
 use std::path::PathBuf;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use vnet_benches::{DEFAULT, dual_stack, many_hosts};
 use vnet_plan::{Choices, HostState, diff, lower};
 use vnet_types::Inventory;
 use vnet_xml::Network;
 
-const DEFAULT: &str = "<network>
-  <name>default</name>
-  <bridge name='virbr0'/>
-  <forward/>
-  <ip address='192.168.122.1' netmask='255.255.255.0'>
-    <dhcp>
-      <range start='192.168.122.2' end='192.168.122.254'/>
-    </dhcp>
-  </ip>
-</network>
-";
-
-fn many_hosts() -> String {
-    let host = |number: u32| {
-        let (high, low) = (number / 250, number % 250 + 2);
-        format!("<host mac='52:54:00:00:{high:02x}:{low:02x}' name='guest{number}' ip='10.0.{high}.{low}'/>")
-    };
-    let hosts: String = (0..1000).map(host).collect();
-    format!("<network><name>many</name><ip address='10.0.0.1' prefix='16'><dhcp>{hosts}</dhcp></ip></network>")
-}
-
 fn arrows(criterion: &mut Criterion) {
-    for (size, text) in [("default", DEFAULT.to_owned()), ("1000-hosts", many_hosts())] {
+    for (size, text) in
+        [("default", DEFAULT.to_owned()), ("dual-stack", dual_stack()), ("1000-hosts", many_hosts(1000))]
+    {
         let network: Network = text.parse().expect("a definition without errors");
         let inventory = Inventory { ipv6: true, ..Inventory::default() };
         let choices =
@@ -47,5 +29,24 @@ fn arrows(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, arrows);
+/// Time per byte that does not grow with the document.
+fn growth(criterion: &mut Criterion) {
+    let routes = |count: u32| -> String {
+        let route =
+            |n: u32| format!("<route address='10.{}.{}.0' prefix='24' gateway='192.168.1.9'/>", n >> 8, n & 255);
+        format!("<network><name>n</name>{}</network>", (0..count).map(route).collect::<String>())
+    };
+    let mut group = criterion.benchmark_group("growth");
+    group.sample_size(10);
+    for count in [1000, 10_000, 60_000] {
+        for (what, text) in [("hosts", many_hosts(count)), ("routes", routes(count))] {
+            group.throughput(Throughput::Bytes(text.len() as u64));
+            let name = format!("parse {count} {what}");
+            group.bench_function(name, |it| it.iter(|| Network::parse(black_box(text.as_bytes()))));
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, arrows, growth);
 criterion_main!(benches);

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod arrows;
+mod instructions;
 mod packages;
 mod run;
 mod unprivileged;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   unprivileged  of these, only the tests as nobody
   vmtest [NAME] of these, only the integration tests on another kernel, in a virtual machine
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
+  instructions  of these, only that reading, checking and printing take no more instructions than recorded
   packages      print the programs that are needed and the packages that have them";
 
 fn main() -> ExitCode {
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         ["vmtest"] => packages::install().and_then(|()| vm::tests::test(None)),
         ["vmtest", name] => packages::install().and_then(|()| vm::tests::test(Some(name))),
         ["guest"] => packages::install().and_then(|()| vm::guest::image()),
+        ["instructions"] => packages::install().and_then(|()| instructions::check(false)),
+        ["instructions", "record"] => instructions::check(true),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())
@@ -74,5 +78,6 @@ fn test() -> Result<(), Failed> {
         println!("xtask: cargo-deny is not installed: licences and sources were not checked");
     }
     unprivileged::test()?;
+    instructions::check(false)?;
     vm::tests::test(None)
 }

@@ -22,6 +22,7 @@ const PROGRAMS: &[Program] = &[
     program("busybox", "busybox-static", "busybox", "tests: what guests run"),
     program("strip", "binutils", "binutils", "tests: programs that fit into a machine's memory"),
     program("/etc/protocols", "netbase", "setup", "tests: nft prints names of protocols"),
+    program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
     program("cc", "gcc", "gcc", "the linker of Rust programs"),
 ];

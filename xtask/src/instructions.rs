@@ -1,0 +1,78 @@
+//! How many instructions each arrow of the data flow takes, counted by valgrind: wall clocks differ from run to run by
+//! more than what a change costs, instructions do not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::run::{Failed, failed, output, root};
+
+/// Where the counts are kept.
+const RECORD: &str = "benches/instructions.txt";
+/// So much more, in percent, is a failure. Compilers differ by less.
+const TOLERANCE: u64 = 10;
+
+/// Counts, and compares with what is recorded, or records.
+pub(crate) fn check(record: bool) -> Result<(), Failed> {
+    let program = build()?;
+    let arrows = output(&program, &[])?;
+    let mut counted = BTreeMap::new();
+    for arrow in arrows.lines() {
+        let (name, times) = arrow.rsplit_once(' ').expect("a name and a number");
+        let times: u64 = times.parse().expect("a number");
+        // What happens once is in both and falls out.
+        let (few, many) = (count(&program, name, times)?, count(&program, name, 2 * times)?);
+        counted.insert(name.to_owned(), (many - few) / times);
+    }
+    let file = root().join(RECORD);
+    if record {
+        let lines: String = counted.iter().map(|(name, count)| format!("{count:>10} {name}\n")).collect();
+        return fs::write(&file, lines).map_err(failed(&file));
+    }
+    let recorded = fs::read_to_string(&file).map_err(failed(&file))?;
+    let recorded: BTreeMap<&str, u64> = recorded
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter_map(|(count, name)| Some((name, count.parse().ok()?)))
+        .collect();
+    let mut worse = Vec::new();
+    for (name, count) in &counted {
+        let before = recorded.get(name.as_str()).copied().unwrap_or_default();
+        println!("{count:>10} instructions, {before:>10} before: {name}");
+        if *count > before + before * TOLERANCE / 100 {
+            worse.push(name.as_str());
+        }
+    }
+    if worse.is_empty() {
+        return Ok(());
+    }
+    let names = worse.join(", ");
+    Err(Failed(format!(
+        "more instructions than recorded in {RECORD}: {names}; `cargo xtask instructions record` if they are worth it"
+    )))
+}
+
+fn build() -> Result<String, Failed> {
+    let arguments =
+        ["bench", "--package", "vnet-benches", "--bench", "instructions", "--no-run", "--message-format=json"];
+    let messages = output("cargo", &arguments)?;
+    let programs = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = programs.filter_map(|message| message["executable"].as_str().map(str::to_owned));
+    programs.next_back().ok_or_else(|| Failed("cargo named no benchmark".to_owned()))
+}
+
+fn count(program: &str, name: &str, times: u64) -> Result<u64, Failed> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--log-fd=1", "--tool=callgrind", "--callgrind-out-file=/dev/null"]).args([
+        program,
+        name,
+        &times.to_string(),
+    ]);
+    let run = valgrind.output().map_err(failed(Path::new("valgrind")))?;
+    let log = String::from_utf8_lossy(&run.stdout);
+    let counted = log.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+    counted.ok_or_else(|| Failed(format!("valgrind counted nothing for `{name}`:\n{log}")))
+}
