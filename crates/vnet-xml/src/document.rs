@@ -97,7 +97,7 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
         return Parsed { value: None, problems: vec![Problem { help, ..problem }], source: SourceMap::default() };
     }
     let notes = Notes::default();
-    let value = read(&Element::root(node, path.clone(), &notes));
+    let value = read(&Element::root(node, &notes));
     let (problems, source) = notes.finish(&path);
     Parsed { value, problems, source }
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use crate::rules;
+use crate::source::{OUTSIDE, PlaceId};
 use crate::suggest::did_you_mean;
 use crate::tree::{Attribute, NodeRef};
 use crate::{Code, Path, Problem, SourceMap, Span};
@@ -28,7 +29,7 @@ pub(crate) struct Grammar {
 #[derive(Clone)]
 pub(crate) struct Element<'t> {
     node: NodeRef<'t>,
-    path: Path,
+    place: PlaceId,
     notes: &'t Notes,
 }
 
@@ -67,10 +68,13 @@ impl Notes {
 }
 
 impl<'t> Element<'t> {
-    pub(crate) fn root(node: NodeRef<'t>, path: Path, notes: &'t Notes) -> Self {
-        let element = Self { node, path, notes };
-        element.note_place();
-        element
+    pub(crate) fn root(node: NodeRef<'t>, notes: &'t Notes) -> Self {
+        let place = notes.source.borrow_mut().element(OUTSIDE, node.name(), node.span());
+        Self { node, place, notes }
+    }
+
+    fn path(&self) -> Path {
+        self.notes.source.borrow().path(self.place)
     }
 
     /// Says what may stand here: anything else is reported. Every reader begins with this.
@@ -83,7 +87,7 @@ impl<'t> Element<'t> {
         self.expect_no_more(grammar, child);
         if !self.node.text().trim().is_empty() {
             let message = format!("text in `<{}>` has no meaning", self.node.name());
-            self.report(rules::STRAY_TEXT, message, None, self.path.clone(), self.node.span());
+            self.report(rules::STRAY_TEXT, message, None, self.path(), self.node.span());
         }
     }
 
@@ -93,14 +97,14 @@ impl<'t> Element<'t> {
             if grammar.attributes.contains(&name) || name == "xmlns" || name.starts_with("xmlns:") {
                 continue;
             }
-            let (path, span) = (self.path.attribute(name), attribute.name_span());
+            let (path, span) = (self.path().attribute(name), attribute.name_span());
             let what = format!("attribute `{name}`");
             self.unexpected(rules::UNKNOWN_ATTRIBUTE, what, name, grammar.attributes, path, span);
         }
         for child in self.node.children() {
             let name = child.name();
             if !grammar.children.contains(&name) && other != Some(name) {
-                let (path, what) = (self.path.element(name), format!("element `<{name}>`"));
+                let (path, what) = (self.path().element(name), format!("element `<{name}>`"));
                 let code = rules::UNKNOWN_ELEMENT;
                 self.unexpected(code, what, name, grammar.children, path, name_span(child));
             }
@@ -122,27 +126,28 @@ impl<'t> Element<'t> {
     pub(crate) fn child(&self, name: &str) -> Option<Element<'t>> {
         let mut found = self.node.children().filter(|child| child.name() == name);
         let first = found.next()?;
-        let path = self.path.element(name);
         for other in found {
             let message = format!("only the first `<{name}>` of `<{}>` counts", self.node.name());
-            self.report(rules::REPEATED, message, None, path.clone(), name_span(other));
+            self.report(rules::REPEATED, message, None, self.path().element(name), name_span(other));
         }
-        let element = Self { node: first, path, notes: self.notes };
-        element.note_place();
-        Some(element)
+        Some(self.only(first))
     }
 
     /// The child of this name, which must not be there twice.
     pub(crate) fn only_child(&self, name: &str) -> Option<Element<'t>> {
         let mut found = self.node.children().filter(|child| child.name() == name);
-        let path = self.path.element(name);
-        let element = Self { node: found.next()?, path: path.clone(), notes: self.notes };
+        let first = found.next()?;
         for other in found {
             let message = format!("there can be only one `<{name}>` in `<{}>`", self.node.name());
-            self.report(rules::EXCLUSIVE, message, None, path.clone(), name_span(other));
+            self.report(rules::EXCLUSIVE, message, None, self.path().element(name), name_span(other));
         }
-        element.note_place();
-        Some(element)
+        Some(self.only(first))
+    }
+
+    /// A child that stands once, as far as the model goes.
+    fn only(&self, node: NodeRef<'t>) -> Self {
+        let place = self.notes.source.borrow_mut().element(self.place, node.name(), node.span());
+        Self { node, place, notes: self.notes }
     }
 
     /// The child of this name, which has to be there.
@@ -158,16 +163,15 @@ impl<'t> Element<'t> {
     pub(crate) fn missing_child(&self, name: &str) {
         let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
         let help = Some(format!("add a `<{name}>` element"));
-        self.report(rules::MISSING_ELEMENT, message, help, self.path.clone(), name_span(self.node));
+        self.report(rules::MISSING_ELEMENT, message, help, self.path(), name_span(self.node));
     }
 
     /// The children of this name that can be understood. Their number in a path is their place in the result.
     pub(crate) fn children<T>(&self, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
         let mut list = Vec::new();
         for node in self.node.children().filter(|child| child.name() == name) {
-            let element = Self { node, path: self.path.nth(name, list.len()), notes: self.notes };
-            element.note_place();
-            list.extend(read(&element));
+            let place = self.notes.source.borrow_mut().nth(self.place, name, list.len(), node.span());
+            list.extend(read(&Self { node, place, notes: self.notes }));
         }
         list
     }
@@ -202,7 +206,7 @@ impl<'t> Element<'t> {
         let names = self.node.children().filter(|child| child.name().ends_with(local));
         let mut names = names.filter_map(|child| {
             let (prefix, name) = child.name().split_once(':')?;
-            let own = Self { node: child, path: self.path.clone(), notes: self.notes };
+            let own = Self { node: child, place: self.place, notes: self.notes };
             let bound = own.namespaces().chain(self.namespaces()).find(|(bound, _)| *bound == prefix)?;
             (name == local && bound.1 == namespace).then(|| child.name())
         });
@@ -213,7 +217,7 @@ impl<'t> Element<'t> {
     pub(crate) fn useless_child(&self, name: &str, number: usize, why: &str) {
         let Some(child) = self.node.children().nth(number) else { return };
         let message = format!("`<{name}>` {why}: it has no effect");
-        self.report(rules::WITHOUT_EFFECT, message, None, self.path.element(name), name_span(child));
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path().element(name), name_span(child));
     }
 
     /// An attribute's value; an empty one is a value.
@@ -242,21 +246,21 @@ impl<'t> Element<'t> {
     /// Reports that an attribute is missing.
     pub(crate) fn missing(&self, name: &str) {
         let message = format!("`<{}>` lacks the attribute `{name}`", self.node.name());
-        self.report(rules::MISSING_ATTRIBUTE, message, None, self.path.attribute(name), name_span(self.node));
+        self.report(rules::MISSING_ATTRIBUTE, message, None, self.path().attribute(name), name_span(self.node));
     }
 
     /// Reports that the element means nothing for want of this attribute, unless it is there.
     pub(crate) fn depends_on(&self, name: &str) {
         if !self.has(name) {
             let message = format!("`<{}>` has no effect without the attribute `{name}`", self.node.name());
-            self.report(rules::WITHOUT_EFFECT, message, None, self.path.attribute(name), name_span(self.node));
+            self.report(rules::WITHOUT_EFFECT, message, None, self.path().attribute(name), name_span(self.node));
         }
     }
 
     /// Reports that the element does nothing, and why: "in this place".
     pub(crate) fn useless(&self, why: &str) {
         let message = format!("`<{}>` has no effect {why}", self.node.name());
-        self.report(rules::WITHOUT_EFFECT, message, None, self.path.clone(), name_span(self.node));
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path(), name_span(self.node));
     }
 
     /// Has it neither attributes nor children?
@@ -270,9 +274,10 @@ impl<'t> Element<'t> {
 
     /// Notes that an attribute of the model stands as one of the first child of a name.
     pub(crate) fn stands_at(&self, name: &str, child: &str, attribute: &str) {
-        let mut source = self.notes.source.borrow_mut();
-        if let Some(span) = source.exact(&self.path.nth(child, 0).attribute(attribute)) {
-            source.insert(self.path.attribute(name), span);
+        let mut children = self.node.children().filter(|node| node.name() == child);
+        let found = children.next().and_then(|node| node.attributes().iter().find(|it| it.name == attribute));
+        if let Some(found) = found {
+            self.notes.source.borrow_mut().attribute(self.place, name, found.value_span());
         }
     }
 
@@ -281,37 +286,37 @@ impl<'t> Element<'t> {
         let message = format!("`{one}` and `{other}` exclude each other");
         let span = self.attribute(other).map_or_else(|| self.node.span(), Attribute::value_span);
         let help = Some(help.to_owned());
-        self.report(rules::EXCLUSIVE, message, help, self.path.attribute(other), span);
+        self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
     }
 
     /// Reports what is wrong with the text within.
     pub(crate) fn invalid_text(&self, expected: &str) {
         let message = format!("`{}` is not {expected}", shortened(self.node.text().trim()));
-        self.report(rules::INVALID_VALUE, message, None, self.path.clone(), self.node.span());
+        self.report(rules::INVALID_VALUE, message, None, self.path(), self.node.span());
     }
 
     /// Reports what is wrong with an attribute's value.
     pub(crate) fn invalid(&self, name: &str, expected: &str) {
         let Some(attribute) = self.attribute(name) else { return self.missing(name) };
         let message = format!("`{}` is not {expected}", shortened(&attribute.value));
-        self.report(rules::INVALID_VALUE, message, None, self.path.attribute(name), attribute.value_span());
+        self.report(rules::INVALID_VALUE, message, None, self.path().attribute(name), attribute.value_span());
     }
 
     /// Reports that an attribute has no place here.
     pub(crate) fn misplaced(&self, name: &str, message: String) {
         let Some(attribute) = self.attribute(name) else { return };
-        self.report(rules::MISPLACED, message, None, self.path.attribute(name), attribute.name_span());
+        self.report(rules::MISPLACED, message, None, self.path().attribute(name), attribute.name_span());
     }
 
     /// Reports that the element has no place here, and why.
     pub(crate) fn misplaced_here(&self, why: &str) {
         let message = format!("`<{}>` has no place here: {why}", self.node.name());
-        self.report(rules::MISPLACED, message, None, self.path.clone(), name_span(self.node));
+        self.report(rules::MISPLACED, message, None, self.path(), name_span(self.node));
     }
 
     /// Reports that something stands here once more.
     pub(crate) fn repeated(&self, message: String) {
-        self.report(rules::EXCLUSIVE, message, None, self.path.clone(), self.node.span());
+        self.report(rules::EXCLUSIVE, message, None, self.path(), self.node.span());
     }
 
     fn attribute(&self, name: &str) -> Option<&'t Attribute<'t>> {
@@ -319,18 +324,14 @@ impl<'t> Element<'t> {
     }
 
     fn read<T>(&self, attribute: &Attribute<'_>, read: Value<T>) -> Option<T> {
-        let path = self.path.attribute(attribute.name);
         let result = read(&attribute.value);
         if let Err(expected) = &result {
             let message = format!("`{}` is not {expected}", shortened(&attribute.value));
-            self.report(rules::INVALID_VALUE, message, None, path.clone(), attribute.value_span());
+            let path = self.path().attribute(attribute.name);
+            self.report(rules::INVALID_VALUE, message, None, path, attribute.value_span());
         }
-        self.notes.source.borrow_mut().insert(path, attribute.value_span());
+        self.notes.source.borrow_mut().attribute(self.place, attribute.name, attribute.value_span());
         result.ok()
-    }
-
-    fn note_place(&self) {
-        self.notes.source.borrow_mut().insert(self.path.clone(), self.node.span());
     }
 
     fn report(&self, code: Code, message: String, help: Option<String>, path: Path, span: Span) {

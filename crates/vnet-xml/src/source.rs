@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Bytes of a document, from the first to before the last.
 pub type Span = Range<usize>;
@@ -63,33 +64,132 @@ impl fmt::Display for Path {
 }
 
 /// The places of one document's values, by path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct SourceMap {
-    spans: HashMap<Path, Span>,
+    places: Vec<Place>,
+    /// The names in the paths, each once: documents repeat a few.
+    names: Vec<Box<str>>,
+    /// The places by what leads to them, made when the first one is looked up.
+    index: OnceLock<HashMap<(PlaceId, Step), PlaceId>>,
+}
+
+/// The number of a place, in the order of reading.
+pub(crate) type PlaceId = u32;
+
+/// What stands around the root element.
+pub(crate) const OUTSIDE: PlaceId = PlaceId::MAX;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    around: PlaceId,
+    step: Step,
+    span: (u32, u32),
+}
+
+/// What leads from an element to something in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Step {
+    name: u16,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Attribute,
+    Element,
+    /// Counted from 0.
+    Nth(u32),
 }
 
 impl SourceMap {
     /// The place of a value, or else of the nearest element around it that has one. For an attribute it is the value
     /// without its quotes, for an element the start tag.
     pub fn span(&self, path: &Path) -> Option<Span> {
-        let mut path = path.clone();
-        loop {
-            if let Some(span) = self.spans.get(&path) {
-                return Some(span.clone());
-            }
-            path = path.parent()?;
+        let mut steps = path.0.split('/').skip(1);
+        let mut place = self.inside(OUTSIDE, steps.next()?)?;
+        for step in steps {
+            let Some(next) = self.inside(place, step) else { break };
+            place = next;
+        }
+        let (start, end) = self.places[place as usize].span;
+        Some(start as usize..end as usize)
+    }
+
+    /// Where a step such as `range[1]` or `@start` leads to.
+    fn inside(&self, around: PlaceId, step: &str) -> Option<PlaceId> {
+        let (name, kind) = match step.strip_prefix('@') {
+            Some(name) => (name, Kind::Attribute),
+            None => match step.strip_suffix(']').and_then(|step| step.split_once('[')) {
+                Some((name, number)) => (name, Kind::Nth(number.parse::<u32>().ok()?.checked_sub(1)?)),
+                None => (step, Kind::Element),
+            },
+        };
+        let name = u16::try_from(self.names.iter().position(|known| **known == *name)?).ok()?;
+        let index = self.index.get_or_init(|| {
+            let numbered = (0..).zip(&self.places);
+            numbered.map(|(number, place)| ((place.around, place.step), number)).collect()
+        });
+        index.get(&(around, Step { name, kind })).copied()
+    }
+
+    pub(crate) fn map(mut self, place: impl Fn(Span) -> Span) -> Self {
+        for Place { span, .. } in &mut self.places {
+            let Span { start, end } = place(span.0 as usize..span.1 as usize);
+            *span = (small(start), small(end));
+        }
+        self
+    }
+
+    /// An element that stands at most once in what is around it.
+    pub(crate) fn element(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
+        self.insert(around, name, Kind::Element, span)
+    }
+
+    /// An element that can be repeated; `index` counts from 0.
+    pub(crate) fn nth(&mut self, around: PlaceId, name: &str, index: usize, span: Span) -> PlaceId {
+        self.insert(around, name, Kind::Nth(small(index)), span)
+    }
+
+    /// An attribute.
+    pub(crate) fn attribute(&mut self, around: PlaceId, name: &str, span: Span) {
+        self.insert(around, name, Kind::Attribute, span);
+    }
+
+    fn insert(&mut self, around: PlaceId, name: &str, kind: Kind, span: Span) -> PlaceId {
+        let name = self.names.iter().position(|known| **known == *name).unwrap_or_else(|| {
+            self.names.push(name.into());
+            self.names.len() - 1
+        });
+        let name = u16::try_from(name).expect("the names that are read are those of the grammar");
+        self.places.push(Place { around, step: Step { name, kind }, span: (small(span.start), small(span.end)) });
+        small(self.places.len() - 1)
+    }
+
+    /// The path that leads to a place.
+    pub(crate) fn path(&self, place: PlaceId) -> Path {
+        let Place { around, step, .. } = self.places[place as usize];
+        let name = &self.names[usize::from(step.name)];
+        if around == OUTSIDE {
+            return Path::root(name);
+        }
+        let around = self.path(around);
+        match step.kind {
+            Kind::Attribute => around.attribute(name),
+            Kind::Element => around.element(name),
+            Kind::Nth(index) => around.nth(name, index as usize),
         }
     }
+}
 
-    pub(crate) fn map(self, place: impl Fn(Span) -> Span) -> Self {
-        Self { spans: self.spans.into_iter().map(|(path, span)| (path, place(span))).collect() }
+/// The index follows from the rest.
+impl PartialEq for SourceMap {
+    fn eq(&self, other: &Self) -> bool {
+        self.places == other.places && self.names == other.names
     }
+}
 
-    pub(crate) fn exact(&self, path: &Path) -> Option<Span> {
-        self.spans.get(path).cloned()
-    }
+impl Eq for SourceMap {}
 
-    pub(crate) fn insert(&mut self, path: Path, span: Span) {
-        self.spans.insert(path, span);
-    }
+fn small(number: usize) -> u32 {
+    u32::try_from(number).expect("documents are far below 4 GiB")
 }
