@@ -21,7 +21,7 @@ fn lab() -> NetworkName {
 }
 
 fn header() -> Header {
-    Header { network: lab(), uuid: None, bridge: "virbr0".parse().expect("a name"), namespace: HOME }
+    Header { network: lab(), uuid: None, bridge: Some("virbr0".parse().expect("a name")), namespace: HOME }
 }
 
 fn definition(inner: &str) -> Network {
@@ -224,7 +224,7 @@ fn the_receipt_knows_the_bridge_of_now() {
     let store = Store::new(&folder.0);
     let mut host = forwarding(1);
     vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
-    let other = Header { bridge: "other".parse().expect("a name"), ..header() };
+    let other = Header { bridge: Some("other".parse().expect("a name")), ..header() };
     let wanted = desired("<bridge name='other'/>", &store);
     host.faults = [host.asked].into();
     vnet_host::apply(&mut host, &store, other.clone(), &wanted).expect_err("a fault");

@@ -67,7 +67,7 @@ fn header() -> Header {
     Header {
         network: "lab".parse().expect("a name"),
         uuid: None,
-        bridge: "virbr0".parse().expect("a name"),
+        bridge: Some("virbr0".parse().expect("a name")),
         namespace: HOME,
     }
 }

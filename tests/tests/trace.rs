@@ -106,6 +106,29 @@ fn stop_leaves_what_was_before_start(#[files("../testdata/network/valid/*.xml")]
     assert_same(&before, &Host::look());
 }
 
+/// Guests of such a network use what the host has: it is written down, and nothing else.
+#[rstest]
+#[case("bridge-open-vswitch")]
+#[case("private")]
+#[case("passthrough")]
+#[case("hostdev")]
+fn a_network_without_a_bridge_of_its_own_is_recorded(#[case] definition: &str) {
+    vnet_tests::isolate!();
+    let file = format!("{}/../testdata/network/near-miss/{definition}.xml", env!("CARGO_MANIFEST_DIR"));
+    let before = Host::look();
+    let said = succeeds(&["start", &file]);
+    assert!(said.ends_with("network lab started\n"), "{said}");
+    let files = Host::look().files;
+    assert_eq!(Host { files: before.files.clone(), ..Host::look() }, before);
+    assert!(files.contains(&PathBuf::from("/run/vnet/lab/network.xml")), "{files:?}");
+    assert!(succeeds(&["list"]).contains("lab"));
+    assert!(succeeds(&["status", "lab"]).contains("none of its own"));
+    assert_eq!(succeeds(&["dumpxml", "lab"]), succeeds(&["fmt", &file]));
+    succeeds(&["diff", "lab"]);
+    succeeds(&["stop", "lab"]);
+    assert_same(&before, &Host::look());
+}
+
 #[test]
 fn forwarding_is_left_on() {
     vnet_tests::isolate!();

@@ -59,7 +59,7 @@ pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Resul
     let choices = Choices {
         directory: here.directories.network(&name)?,
         random: random(network),
-        bridge: running.as_ref().map(|running| running.bridge.clone()),
+        bridge: running.as_ref().and_then(|running| running.bridge.clone()),
         mac: running.as_ref().and_then(|running| running.mac),
     };
     let mut lowered = lower(network, &inventory, &choices)?;
@@ -101,11 +101,12 @@ pub(crate) fn stored_at(directory: &Path) -> PathBuf {
 
 fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     let mut network = network.clone();
-    let bridge = network.bridge.get_or_insert_default();
-    bridge.name = Some(BridgeName::Fixed(lowered.bridge.clone()));
+    if let Some(name) = &lowered.bridge {
+        network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
+    }
     if network.mac.is_none() {
         network.mac = lowered.desired.iter().find_map(|resource| match resource {
-            Resource::Link(link) if link.name == lowered.bridge => link.mac,
+            Resource::Link(link) if Some(&link.name) == lowered.bridge.as_ref() => link.mac,
             _ => None,
         });
     }

@@ -22,7 +22,8 @@ pub(crate) struct Here {
 /// A network that runs.
 pub(crate) struct Running {
     pub(crate) name: NetworkName,
-    pub(crate) bridge: InterfaceName,
+    /// `None` where its guests are attached to what the host has already.
+    pub(crate) bridge: Option<InterfaceName>,
     /// The bridge's MAC address.
     pub(crate) mac: Option<MacAddr>,
     /// What was made for it.
@@ -105,7 +106,7 @@ impl Here {
     pub(crate) fn inventory_beside(&self, network: &str) -> anyhow::Result<Inventory> {
         let mut inventory = self.inventory()?;
         let own = inventory.networks.iter().position(|known| known.name.as_str() == network);
-        if let Some(own) = own.map(|at| inventory.networks.remove(at).bridge) {
+        if let Some(own) = own.and_then(|at| inventory.networks.remove(at).bridge) {
             inventory.links.retain(|link| link.name != own);
             inventory.addresses.retain(|(link, _)| *link != own);
             inventory.routes.retain(|route| route.link != own);
@@ -144,7 +145,7 @@ impl Here {
 impl From<Receipt> for Running {
     fn from(receipt: Receipt) -> Self {
         let mac = receipt.owned.iter().find_map(|resource| match resource {
-            Resource::Link(link) if link.name == receipt.header.bridge => link.mac,
+            Resource::Link(link) if Some(&link.name) == receipt.header.bridge.as_ref() => link.mac,
             _ => None,
         });
         Self {

@@ -13,7 +13,7 @@ use crate::output::{Answer, Format, print_json};
 pub(crate) struct Report {
     /// `None` where the document defines none.
     network: Option<String>,
-    /// `None` where it was refused.
+    /// `None` where it was refused, or has none of its own.
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
@@ -38,7 +38,7 @@ impl Report {
     }
 
     /// A definition that changes something.
-    pub(crate) fn changed(checked: &Checked, bridge: &InterfaceName, made: &[Change]) -> Self {
-        Self { bridge: Some(bridge.to_string()), changes: changes(made), ..Self::refused(checked) }
+    pub(crate) fn changed(checked: &Checked, bridge: Option<&InterfaceName>, made: &[Change]) -> Self {
+        Self { bridge: bridge.map(ToString::to_string), changes: changes(made), ..Self::refused(checked) }
     }
 }

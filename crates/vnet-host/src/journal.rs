@@ -21,8 +21,8 @@ pub struct Header {
     pub network: NetworkName,
     /// What identifies it.
     pub uuid: Option<Uuid>,
-    /// The bridge that is made for it.
-    pub bridge: InterfaceName,
+    /// The bridge that is made for it. `None` where its guests are attached to what the host has already.
+    pub bridge: Option<InterfaceName>,
     /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
     pub namespace: (u64, u64),
 }

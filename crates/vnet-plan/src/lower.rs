@@ -36,8 +36,9 @@ pub struct Choices {
 pub struct Lowered {
     /// The network's name.
     pub name: NetworkName,
-    /// Its bridge.
-    pub bridge: InterfaceName,
+    /// The bridge that is made for it. `None` in the modes whose guests are attached to what the host has already: these
+    /// ask nothing of the host.
+    pub bridge: Option<InterfaceName>,
     /// What it asks of the host.
     pub desired: HostState,
 }
@@ -76,15 +77,15 @@ pub enum LowerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsupported {
-    /// The network uses devices that the host has already.
-    #[error("`<forward mode='{0}'>`")]
-    Mode(ForwardMode),
     /// A zone of firewalld.
     #[error("`<bridge zone>`")]
     Zone,
     /// A bridge that neither learns nor floods.
     #[error("`<bridge macTableManager='libvirt'>`")]
     MacTableManager,
+    /// Limited bandwidth.
+    #[error("`<bandwidth>`")]
+    Bandwidth,
     /// A domain that systemd-resolved is told of.
     #[error("`<domain register='yes'>`")]
     DomainRegister,
@@ -109,7 +110,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
     let mode = network.forward_mode();
     if !mode.has_own_bridge() {
-        return Err(LowerError::Unsupported(Unsupported::Mode(mode)));
+        return Ok(Lowered { name, bridge: None, desired: HostState::new() });
     }
     let bridge = bridge_name(network, &name, inventory, choices)?;
     let mut desired = HostState::new();
@@ -142,7 +143,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         }
     }
     dnsmasq::add_to(&mut desired, network, &bridge, inventory, &choices.directory)?;
-    Ok(Lowered { name, bridge, desired })
+    Ok(Lowered { name, bridge: Some(bridge), desired })
 }
 
 fn unsupported(network: &Network) -> Option<Unsupported> {
@@ -151,7 +152,8 @@ fn unsupported(network: &Network) -> Option<Unsupported> {
     let manager = bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt));
     let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
     let manager = manager.then_some(Unsupported::MacTableManager);
-    zone.or(manager).or(register.then_some(Unsupported::DomainRegister))
+    let bandwidth = network.bandwidth.is_some().then_some(Unsupported::Bandwidth);
+    zone.or(manager).or(bandwidth).or(register.then_some(Unsupported::DomainRegister))
 }
 
 fn bridge_name(
@@ -169,7 +171,7 @@ fn bridge_name(
     };
     let taken = |candidate: &InterfaceName| {
         inventory.links.iter().any(|link| link.name == *candidate)
-            || inventory.networks.iter().any(|known| known.bridge == *candidate && known.name != *name)
+            || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(candidate) && known.name != *name)
     };
     (0..BridgeTemplate::LIMIT)
         .filter_map(|number| template.with(number))

@@ -39,6 +39,26 @@ fn start(network: &Network) -> Vec<String> {
     diff(&HostState::new(), &desired(network)).iter().map(|change| change.to_string()).collect()
 }
 
+/// What could not be made as it is said is named, and nothing is made.
+#[rstest]
+#[case::zone("<bridge name='virbr7' zone='trusted'/>", "`<bridge zone>`")]
+#[case::mac_table_manager("<bridge macTableManager='libvirt'/>", "`<bridge macTableManager='libvirt'>`")]
+#[case::bandwidth("<bandwidth><inbound average='1000'/></bandwidth>", "`<bandwidth>`")]
+#[case::register("<domain name='lab' localOnly='yes' register='yes'/>", "`<domain register='yes'>`")]
+fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
+    let network: Network = format!("<network><name>lab</name>{part}</network>").parse().unwrap();
+    let error = lower(&network, &Inventory::default(), &choices()).unwrap_err();
+    assert_eq!(error.to_string(), format!("a network with {named} cannot be started"));
+    assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
+}
+
+#[test]
+fn guests_of_other_modes_use_what_the_host_has() {
+    let network: Network = "<network><name>lab</name><forward mode='vepa' dev='eth1'/></network>".parse().unwrap();
+    let lowered = lower(&network, &Inventory::default(), &choices()).unwrap();
+    assert_eq!((lowered.bridge, lowered.desired.iter().count()), (None, 0));
+}
+
 #[test]
 fn a_nat_network_comes_up_in_this_order() {
     let lines = start(&lab());
@@ -93,17 +113,17 @@ fn bridge_names(#[case] written: Option<&str>, #[case] taken: &[&str], #[case] e
     network.bridge = Some(bridge);
     let mut inventory = inventory();
     inventory.links = taken.iter().map(|link| foreign(link)).collect();
-    assert_eq!(lower(&network, &inventory, &choices()).unwrap().bridge, name(expected));
+    assert_eq!(lower(&network, &inventory, &choices()).unwrap().bridge, Some(name(expected)));
 }
 
 #[test]
 fn a_running_network_keeps_its_bridge_and_mac() {
     let mut inventory = inventory();
     inventory.links = vec![foreign("virbr0"), foreign("virbr5")];
-    inventory.networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: name("virbr5") }];
+    inventory.networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: Some(name("virbr5")) }];
     let kept = Choices { bridge: Some(name("virbr5")), mac: Some("52:54:00:aa:bb:cc".parse().unwrap()), ..choices() };
     let lowered = lower(&lab(), &inventory, &kept).unwrap();
-    assert_eq!(lowered.bridge, name("virbr5"));
+    assert_eq!(lowered.bridge, Some(name("virbr5")));
     let Some(Resource::Link(link)) = lowered.desired.get(&Key::Link(name("virbr5"))) else { panic!("a link") };
     assert_eq!(link.mac.unwrap().to_string(), "52:54:00:aa:bb:cc");
 }

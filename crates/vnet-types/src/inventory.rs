@@ -29,6 +29,6 @@ pub struct KnownNetwork {
     pub name: NetworkName,
     /// What identifies it.
     pub uuid: Option<Uuid>,
-    /// The bridge that vnet made for it.
-    pub bridge: InterfaceName,
+    /// The bridge that vnet made for it. `None` where its guests are attached to what the host has already.
+    pub bridge: Option<InterfaceName>,
 }

@@ -10,7 +10,7 @@ use crate::{collision, rules};
 
 pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
-    let own_bridge = own.map(|known| &known.bridge);
+    let own_bridge = own.and_then(|known| known.bridge.as_ref());
     let mut findings = collision::check(network, root, inventory, own_bridge);
     findings.extend(identity(network, root, inventory, own));
     findings.extend(bridge_name(network, root, inventory, own_bridge));
@@ -47,9 +47,13 @@ fn bridge_name(
     own_bridge: Option<&InterfaceName>,
 ) -> Option<Finding> {
     let path = root.element("bridge").attribute("name");
+    if !network.forward_mode().has_own_bridge() {
+        return bridge_of_the_host(network, path, inventory);
+    }
     let taken = |name: &InterfaceName| {
         let link = || inventory.links.iter().any(|link| link.name == *name);
-        Some(name) != own_bridge && (link() || inventory.networks.iter().any(|known| known.bridge == *name))
+        Some(name) != own_bridge
+            && (link() || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(name)))
     };
     let free = |template: &BridgeTemplate| {
         (0..BridgeTemplate::LIMIT).filter_map(|number| template.with(number)).find(|name| !taken(name))
@@ -59,7 +63,7 @@ fn bridge_name(
             if !taken(name) {
                 return None;
             }
-            let user = inventory.networks.iter().find(|known| known.bridge == *name);
+            let user = inventory.networks.iter().find(|known| known.bridge.as_ref() == Some(name));
             let message = match user {
                 Some(known) => format!("the network `{}` has the bridge `{name}` already", known.name),
                 None => format!("this host has an interface `{name}` already, which is not this network's"),
@@ -80,6 +84,17 @@ fn bridge_name(
     Some(Finding::new(rules::HOST_NO_FREE_BRIDGE_NAME, path, message).help("write another template, or a name"))
 }
 
+/// Guests are to be its ports, so it has to be there, if not yet.
+fn bridge_of_the_host(network: &Network, path: Path, inventory: &Inventory) -> Option<Finding> {
+    let Some(BridgeName::Fixed(name)) = network.bridge.as_ref()?.name.as_ref() else { return None };
+    if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
+        return None;
+    }
+    let message = format!("this host has no bridge `{name}` yet");
+    let finding = Finding::new(rules::HOST_BRIDGE_MISSING, path, message);
+    Some(finding.help("the network starts without it; guests can be attached once it is there"))
+}
+
 fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
     let index = network.ips.iter().position(|ip| ip.address.is_ipv6()).filter(|_| !inventory.ipv6)?;
     let path = root.nth("ip", index).attribute("address");
@@ -92,6 +107,12 @@ fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> 
     let Some(forward) = &network.forward else { return Vec::new() };
     let element = root.element("forward");
     let mut findings = Vec::new();
+    if let Some(pf) = forward.pf.as_ref().filter(|pf| !inventory.links.iter().any(|link| link.name == **pf)) {
+        let message = format!("this host has no interface `{pf}` yet");
+        let path = element.element("pf").attribute("dev");
+        let finding = Finding::new(rules::HOST_FORWARD_INTERFACE_MISSING, path, message);
+        findings.push(finding.help("the network starts without it; guests can be attached once it is there"));
+    }
     for (index, ForwardInterface { dev: interface, .. }) in forward.interfaces.iter().enumerate() {
         let path = interface_path(&element, index);
         let Some(link) = inventory.links.iter().find(|link| link.name == *interface) else {

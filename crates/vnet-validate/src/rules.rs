@@ -135,6 +135,7 @@ rules! {
     HOST_WITHOUT_DEFAULT_ROUTE = 610 Warning "host-without-default-route"
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
     HOST_SUBNET_INSIDE_ROUTE = 612 Warning "host-subnet-inside-route"
+    HOST_BRIDGE_MISSING = 613 Warning "host-bridge-missing"
 
     VHOSTUSER_WITHOUT_PATH = 701 Error "vhostuser-without-path"
     VHOSTUSER_SERVER_RECONNECTS = 702 Error "vhostuser-server-reconnects"

@@ -20,7 +20,7 @@ fn dnsmasq() {
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let lowered = preview(&network, &nowhere, &choices).map_err(|error| format!("{error:?}"))?;
         let rendered =
-            vnet_plan::dnsmasq(&network, &lowered.bridge, &directory).map_err(|error| format!("{error:?}"))?;
+            vnet_plan::dnsmasq(&network, &lowered.bridge.unwrap(), &directory).map_err(|error| format!("{error:?}"))?;
         same(&options(&rendered.conf), &options(&text(case, "conf")))?;
         match case["hostsfile"].is_string() {
             true => same(&rendered.hosts, &text(case, "hostsfile")),

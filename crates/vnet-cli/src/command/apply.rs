@@ -30,11 +30,12 @@ impl Args {
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
         let changes = if self.dry_run { here.plan(lowered)? } else { here.apply(lowered, prepared.uuid)? };
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, &lowered.bridge, &changes))?,
+            Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
             Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
             Format::Human if self.dry_run => print(human(&changes))?,
             Format::Human => {
-                print(format!("{}network {} is as defined on {}\n", brief(&changes), lowered.name, lowered.bridge))?;
+                let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+                print(format!("{}network {} is as defined{on}\n", brief(&changes), lowered.name))?;
             }
         }
         Ok(Answer::Yes)

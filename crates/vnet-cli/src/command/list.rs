@@ -23,7 +23,8 @@ struct Report {
 struct Network {
     network: String,
     state: State,
-    bridge: String,
+    /// `None` where it has none of its own.
+    bridge: Option<String>,
 }
 
 impl Args {
@@ -33,13 +34,18 @@ impl Args {
         let mut networks = Vec::new();
         for running in here.all()? {
             let (state, _) = here.state(&running)?;
-            networks.push(Network { network: running.name.to_string(), state, bridge: running.bridge.to_string() });
+            networks.push(Network {
+                network: running.name.to_string(),
+                state,
+                bridge: running.bridge.map(|bridge| bridge.to_string()),
+            });
         }
         match self.format.format {
             Format::Json => print_json(&Report { networks })?,
             Format::Human => {
                 let row = |network: &Network| {
-                    [network.network.clone(), network.state.words().to_owned(), network.bridge.clone()]
+                    let bridge = network.bridge.clone().unwrap_or_else(|| "-".to_owned());
+                    [network.network.clone(), network.state.words().to_owned(), bridge]
                 };
                 print(table(["Name", "State", "Bridge"], &networks.iter().map(row).collect::<Vec<_>>()))?;
             }

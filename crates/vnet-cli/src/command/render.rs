@@ -60,9 +60,11 @@ impl Args {
             Err(error) => return definition::refuse(error),
         };
         let mut files = self.rendered(&lowered.desired, &Files::new(&directory));
-        if files.is_empty() && self.what == What::Dnsmasq && !network.ips.is_empty() {
+        if let Some(bridge) = lowered.bridge.as_ref().filter(|_| files.is_empty() && self.what == What::Dnsmasq)
+            && !network.ips.is_empty()
+        {
             note(format!("dnsmasq has nothing to do for network `{}` and is not started\n", plain(&network.name)))?;
-            let conf = dnsmasq(network, &lowered.bridge, &directory)?.conf;
+            let conf = dnsmasq(network, bridge, &directory)?.conf;
             files.push(Rendered { path: Some(Files::new(&directory).conf), text: conf });
         }
         if files.is_empty() {

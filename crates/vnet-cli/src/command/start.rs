@@ -36,9 +36,10 @@ impl Args {
         }
         let changes = here.start(lowered, prepared.uuid)?;
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, &lowered.bridge, &changes))?,
+            Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
             Format::Human => {
-                print(format!("{}network {} started on {}\n", brief(&changes), lowered.name, lowered.bridge))?;
+                let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+                print(format!("{}network {} started{on}\n", brief(&changes), lowered.name))?;
             }
         }
         Ok(Answer::Yes)

@@ -33,7 +33,8 @@ struct Report {
 struct Status {
     network: String,
     state: State,
-    bridge: String,
+    /// `None` where it has none of its own.
+    bridge: Option<String>,
     addresses: Vec<String>,
     routes: Vec<String>,
     /// dnsmasq's process number.
@@ -105,7 +106,7 @@ impl Status {
         Ok(Self {
             network: running.name.to_string(),
             state,
-            bridge: running.bridge.to_string(),
+            bridge: running.bridge.as_ref().map(ToString::to_string),
             addresses,
             routes,
             dnsmasq: pid.filter(|_| dnsmasq_wanted && !is_down),
@@ -119,7 +120,7 @@ impl Status {
     fn human(&self) -> String {
         let mut text = format!("{}: {}\n", plain(&self.network), self.state.words());
         let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:10} {value}\n"));
-        line("bridge", &self.bridge);
+        line("bridge", self.bridge.as_deref().unwrap_or("none of its own"));
         for address in &self.addresses {
             line("address", address);
         }

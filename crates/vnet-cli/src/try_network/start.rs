@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use vnet_plan::{Choices, Files, HostState, Key, Resource, lower};
 use vnet_types::InterfaceName;
 use vnet_xml::Network;
@@ -39,11 +39,14 @@ pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Ch
         mac: None,
     };
     let mut lowered = lower(network, &inventory, &choices)?;
+    let Some(bridge) = lowered.bridge.clone() else {
+        bail!("the guests of network `{}` use devices of the host: there is nothing of its own to try", network.name);
+    };
     if !may_collide(network, guests) {
         offer_at_once(&mut lowered.desired, &choices.directory);
     }
     here.start(&lowered, network.uuid).with_context(|| format!("network `{}` does not start", network.name))?;
-    Ok(Started::On(lowered.bridge))
+    Ok(Started::On(bridge))
 }
 
 /// dnsmasq pings an address for 3 s before it offers it, one guest after the other. Here nobody can have it.

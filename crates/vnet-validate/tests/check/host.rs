@@ -51,7 +51,11 @@ fn host_route(host: &mut Inventory, text: &str) {
 
 fn known(host: &mut Inventory, name: &str, bridge: &str, uuid: Option<u8>) {
     link(host, bridge);
-    host.networks.push(KnownNetwork { name: name.parse().unwrap(), uuid: uuid.map(uuid_of), bridge: device(bridge) });
+    host.networks.push(KnownNetwork {
+        name: name.parse().unwrap(),
+        uuid: uuid.map(uuid_of),
+        bridge: Some(device(bridge)),
+    });
 }
 
 fn uuid_of(last: u8) -> Uuid {
@@ -64,6 +68,13 @@ fn bridge(network: &mut Network, name: &str) {
     let mut bridge = Bridge::default();
     bridge.name = Some(name.parse().unwrap());
     network.bridge = Some(bridge);
+}
+
+/// Guests become ports of `br0`.
+fn outside(network: &mut Network) {
+    *network = Network::new("lab");
+    network.forward = Some(vnet_xml::network::Forward::new(vnet_xml::network::ForwardMode::Bridge));
+    bridge(network, "br0");
 }
 
 fn through(network: &mut Network, name: &str) {
@@ -88,6 +99,10 @@ fn all_bridges(host: &mut Inventory) {
 #[case::address_beside(|_: &mut Network, h: &mut Inventory| address(h, "eth0", "192.168.101.7/24"), &[])]
 #[case::route_equal(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.100.0/24 dev eth0 metric 50"), &["VN0601 /network/ip[1]/@address"])]
 #[case::route_around(|_: &mut Network, h: &mut Inventory| host_route(h, "192.168.0.0/16 dev eth0 metric 0"), &["VN0601 /network/ip[1]/@address"])]
+#[case::bridge_of_the_host_missing(|n: &mut Network, h: &mut Inventory| { outside(n); link(h, "eth0") }, &["VN0613 /network/bridge/@name"])]
+#[case::pf_missing(|n: &mut Network, h: &mut Inventory| { outside(n); n.bridge = None; n.forward.as_mut().unwrap().pf = Some(device("eth9")); link(h, "eth0") },
+    &["VN0609 /network/forward/pf/@dev"])]
+#[case::bridge_of_the_host(|n: &mut Network, h: &mut Inventory| { outside(n); link(h, "br0") }, &[])]
 #[case::way_around(|_: &mut Network, h: &mut Inventory| { host_route(h, "192.168.0.0/16 dev eth0 metric 0"); h.routes.last_mut().unwrap().gateway = Some(addr("10.8.0.1")) },
     &["VN0612 /network/ip[1]/@address"])]
 #[case::way_to_the_same(|_: &mut Network, h: &mut Inventory| { host_route(h, "192.168.100.0/24 dev eth0 metric 0"); h.routes.last_mut().unwrap().gateway = Some(addr("10.8.0.1")) },
