@@ -22,6 +22,9 @@ mod arguments;
 mod error;
 mod options;
 mod ports;
+pub mod qemu;
+#[cfg(feature = "run")]
+pub mod run;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

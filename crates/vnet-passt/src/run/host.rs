@@ -1,0 +1,238 @@
+//! What on this host is in the way of a passt, before it starts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::Path;
+
+use vnet_types::InterfaceName;
+
+use super::Error;
+use crate::{Listed, Passt, PortForward, Protocol};
+
+/// What on this host is in the way.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Somebody has the port.
+    #[error("{} port {port} is taken{}", .protocol.word(), owned(.owner.as_ref()))]
+    PortTaken {
+        /// The protocol.
+        protocol: Protocol,
+        /// The port.
+        port: u16,
+        /// Who has it, where that can be seen.
+        owner: Option<Owner>,
+    },
+    /// An ordinary user cannot have the port.
+    #[error("{} port {port} is root's: write {} and more, or set net.ipv4.ip_unprivileged_port_start={port}", .protocol.word(), .first)]
+    PortPrivileged {
+        /// The protocol.
+        protocol: Protocol,
+        /// The port.
+        port: u16,
+        /// The first port that ordinary users can have.
+        first: u16,
+    },
+    /// No device of this host has the address.
+    #[error("no device of this host has the address {0}")]
+    AddressElsewhere(IpAddr),
+    /// There is no such device.
+    #[error("there is no device {0} on this host")]
+    NoDevice(InterfaceName),
+}
+
+/// A process that has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its number.
+    pub pid: i32,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.pid)
+    }
+}
+
+fn owned(owner: Option<&Owner>) -> String {
+    owner.map(|owner| format!(" by {owner}")).unwrap_or_default()
+}
+
+impl Passt {
+    /// What on this host is in the way: ports that are taken or root's, addresses and devices that are not there.
+    ///
+    /// # Errors
+    /// [`Error::File`] when `/proc` cannot be read.
+    pub fn problems(&self) -> Result<Vec<Problem>, Error> {
+        let mut problems = Vec::new();
+        let devices = devices()?;
+        let named = self.forwards.iter().filter_map(|forward| forward.ports.device.as_ref()).chain(&self.interface);
+        for device in named {
+            if !devices.contains(device) && !problems.contains(&Problem::NoDevice(device.clone())) {
+                problems.push(Problem::NoDevice(device.clone()));
+            }
+        }
+        for address in self.forwards.iter().filter_map(|forward| forward.ports.address) {
+            let elsewhere = Problem::AddressElsewhere(address);
+            if !is_here(address)? && !problems.contains(&elsewhere) {
+                problems.push(elsewhere);
+            }
+        }
+        let first = first_unprivileged()?;
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let forwards = self.forwards.iter().filter(|forward| forward.protocol == protocol);
+            let bound = bound(protocol)?;
+            for forward in forwards {
+                problems.extend(ports(forward, first, &bound)?);
+            }
+        }
+        Ok(problems)
+    }
+}
+
+/// Sockets that have a port: their address and their number in `/proc`.
+type Bound = HashMap<u16, Vec<(IpAddr, u64)>>;
+
+fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem>, Error> {
+    // Where all ports are meant, passt leaves out those that it cannot have.
+    let Listed::These(pairs) = forward.ports.listed() else { return Ok(Vec::new()) };
+    let mut problems = Vec::new();
+    for (port, _) in pairs {
+        let clashes = |(address, _): &&(IpAddr, u64)| clash(*address, forward.ports.address);
+        if let Some((_, inode)) = bound.get(&port).and_then(|sockets| sockets.iter().find(clashes)) {
+            problems.push(Problem::PortTaken { protocol: forward.protocol, port, owner: owner(*inode) });
+        } else if port < first {
+            problems.push(Problem::PortPrivileged { protocol: forward.protocol, port, first });
+        }
+    }
+    Ok(problems)
+}
+
+/// Can a socket at one address be in the way of one at the other? An unspecified IPv6 address is often IPv4's too.
+fn clash(taken: IpAddr, wanted: Option<IpAddr>) -> bool {
+    match wanted {
+        None => true,
+        Some(wanted) => taken == wanted || taken.is_unspecified() && (taken.is_ipv6() || wanted.is_ipv4()),
+    }
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| Error::file(Path::new(path), error))
+}
+
+/// The devices of this network namespace (proc_pid_net(5)).
+fn devices() -> Result<Vec<InterfaceName>, Error> {
+    let list = read("/proc/thread-self/net/dev")?;
+    Ok(list.lines().filter_map(|line| line.split_once(':')?.0.trim().parse().ok()).collect())
+}
+
+/// Can a socket have the address?
+fn is_here(address: IpAddr) -> Result<bool, Error> {
+    match UdpSocket::bind((address, 0)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok(false),
+        // A link-local address needs its device; a multicast one is no host's.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(!address.is_multicast()),
+        Err(error) => Err(Error::file(Path::new(&address.to_string()), error)),
+    }
+}
+
+/// The first port that this process may have; 0 with `CAP_NET_BIND_SERVICE`.
+fn first_unprivileged() -> Result<u16, Error> {
+    const NET_BIND_SERVICE: u32 = 10;
+    let status = read("/proc/thread-self/status")?;
+    let capabilities =
+        status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
+    if capabilities.is_some_and(|set| set >> NET_BIND_SERVICE & 1 == 1) {
+        return Ok(0);
+    }
+    let first = read("/proc/sys/net/ipv4/ip_unprivileged_port_start")?;
+    Ok(first.trim().parse().unwrap_or(1024))
+}
+
+/// The sockets that have a port of this network namespace: listening ones for TCP, all for UDP (proc_pid_net(5)).
+fn bound(protocol: Protocol) -> Result<Bound, Error> {
+    const LISTEN: &str = "0A";
+    let mut bound = Bound::new();
+    let lists = match protocol {
+        Protocol::Tcp => ["/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"],
+        Protocol::Udp => ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"],
+    };
+    for list in lists {
+        // A kernel without IPv6 has no such list.
+        let Ok(text) = fs::read_to_string(list) else { continue };
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (Some(local), Some(state), Some(inode)) = (fields.get(1), fields.get(3), fields.get(9)) else {
+                continue;
+            };
+            if protocol == Protocol::Tcp && *state != LISTEN {
+                continue;
+            }
+            if let (Some((address, port)), Ok(inode)) = (socket_address(local), inode.parse()) {
+                bound.entry(port).or_default().push((address, inode));
+            }
+        }
+    }
+    Ok(bound)
+}
+
+/// Reads `0100007F:1F90`: an address as words of this machine, and a port.
+fn socket_address(text: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(address.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let address = match address.len() {
+        8 => IpAddr::from(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut octets = [0; 16];
+            for (index, part) in octets.chunks_mut(4).enumerate() {
+                part.copy_from_slice(&word(8 * index)?);
+            }
+            let address = Ipv6Addr::from(octets);
+            address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4)
+        }
+        _ => return None,
+    };
+    Some((address, port))
+}
+
+/// The process that has a socket, where we may look into it.
+fn owner(inode: u64) -> Option<Owner> {
+    let link = format!("socket:[{inode}]");
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pid = numbers.find(|pid| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|target| target.as_os_str() == link.as_str())
+    })?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(Owner { pid, name: name.trim().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_read_as_the_kernel_writes_them() {
+        let v4 = socket_address(if cfg!(target_endian = "little") { "0100007F:1F90" } else { "7F000001:1F90" });
+        assert_eq!(v4, Some((IpAddr::from([127, 0, 0, 1]), 8080)));
+        assert_eq!(socket_address("00000000000000000000000000000000:0016"), Some((IpAddr::from([0u16; 8]), 22)));
+        assert_eq!(socket_address("x:1"), None);
+    }
+
+    #[test]
+    fn addresses_clash() {
+        let [any4, any6] = [IpAddr::from([0; 4]), IpAddr::from([0u16; 8])];
+        let one = IpAddr::from([127, 0, 0, 1]);
+        assert!(clash(one, None) && clash(any4, Some(one)) && clash(any6, Some(one)) && clash(one, Some(one)));
+        assert!(!clash(one, Some(IpAddr::from([127, 0, 0, 2]))));
+        assert!(!clash(any4, Some(IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1]))));
+    }
+}

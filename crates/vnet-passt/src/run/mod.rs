@@ -1,0 +1,168 @@
+//! Runs passt: finds the program and what it can do, starts it for a guest, knows it again, and ends it.
+//!
+//! ```no_run
+//! use vnet_passt::Passt;
+//! use vnet_passt::run::Program;
+//!
+//! let mut passt = Passt::new("/run/user/1000/vm/passt.socket");
+//! passt.pid_file = Some("/run/user/1000/vm/passt.pid".into());
+//! let running = passt.start(&Program::find()?)?;
+//! // The guest connects to `passt.socket`: `vnet_passt::qemu` says how.
+//! running.stop()?;
+//! # Ok::<(), vnet_passt::run::Error>(())
+//! ```
+//!
+//! passt is ready when it accepts a guest. Whether it does is read in `/proc/net/unix`: a connection to find out would
+//! be taken for the one guest that it serves.
+#![allow(clippy::disallowed_methods, reason = "this is the half of the crate that has effects")]
+
+mod error;
+mod host;
+mod process;
+mod program;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Passt;
+use crate::options::Process;
+
+pub use error::Error;
+pub use host::{Owner, Problem};
+pub use process::Running;
+pub use program::Program;
+
+/// How long passt may take to listen.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Passt {
+    /// Starts a passt that is ready for its guest.
+    ///
+    /// In the background by default; with [`Process::Foreground`] as a child that nobody waits for.
+    ///
+    /// # Errors
+    /// [`Error`], before anything is started where that can be known: an option that this passt lacks, a socket that
+    /// another one listens on, a folder or a log file that somebody else could have prepared, a port that is taken.
+    pub fn start(&self, program: &Program) -> Result<Running, Error> {
+        let arguments = self.arguments()?;
+        program.check(&arguments)?;
+        let pid_file = self.pid_file.as_deref().ok_or(Error::NoPidFile)?;
+        private(&self.socket)?;
+        private(pid_file)?;
+        for log in [&self.log_file, &self.options.pcap].into_iter().flatten() {
+            no_link(log)?;
+        }
+        if is_listening(&self.socket)? {
+            return Err(Error::InUse { socket: self.socket.clone() });
+        }
+        let problems = self.problems()?;
+        if !problems.is_empty() {
+            return Err(Error::Host(problems));
+        }
+        for left in [&self.socket, pid_file] {
+            match fs::remove_file(left) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(left, error)),
+                _ => {}
+            }
+        }
+        let mut command = Command::new(program.path());
+        command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).env("LC_ALL", "C");
+        match self.options.process {
+            Process::Background => background(command, program)?,
+            Process::Foreground => drop(command.spawn().map_err(|error| Error::file(program.path(), error))?),
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(running) =
+                Running::find(pid_file, &self.socket).filter(|_| is_listening(&self.socket).is_ok_and(|it| it))
+            {
+                return Ok(running);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::NotReady { socket: self.socket.clone() });
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// Runs passt until it has gone to the background. What it says goes to a file and not to a pipe, which the process in
+/// the background would keep open.
+fn background(mut command: Command, program: &Program) -> Result<(), Error> {
+    let said = said().map_err(|error| Error::file(Path::new("/tmp"), error))?;
+    let copy = said.try_clone().map_err(|error| Error::file(Path::new("/tmp"), error))?;
+    let status = command.stderr(copy).status().map_err(|error| Error::file(program.path(), error))?;
+    if status.success() {
+        return Ok(());
+    }
+    let text = read_back(said).unwrap_or_default();
+    // Without a system log, passt says so for each line.
+    let lines = text.lines().filter(|line| !line.starts_with("Failed to send") && !line.trim().is_empty());
+    let stderr = lines.collect::<Vec<_>>().join("\n");
+    Err(Error::Refused { status: status.to_string(), stderr })
+}
+
+/// A file without a name.
+fn said() -> io::Result<fs::File> {
+    let memory = rustix::fs::memfd_create("passt", rustix::fs::MemfdFlags::CLOEXEC)?;
+    Ok(memory.into())
+}
+
+fn read_back(mut file: fs::File) -> io::Result<String> {
+    use std::io::{Read, Seek};
+    file.rewind()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Is there a socket of this path that somebody listens on?
+pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
+    /// `__SO_ACCEPTCON` of linux/net.h.
+    const ACCEPTS: u32 = 0x0001_0000;
+    let list = Path::new("/proc/net/unix");
+    let text = fs::read(list).map_err(|error| Error::file(list, error))?;
+    let text = String::from_utf8_lossy(&text);
+    let listens = |line: &str| {
+        // Number, references, protocol, flags, type, state, inode: what is left is the path, blanks and all.
+        let mut rest = line;
+        let mut fields = Vec::new();
+        for _ in 0..7 {
+            let (field, after) = rest.trim_start().split_once(' ')?;
+            fields.push(field);
+            rest = after;
+        }
+        let flags = u32::from_str_radix(fields[3], 16).ok()?;
+        Some(flags & ACCEPTS != 0 && Path::new(rest) == socket)
+    };
+    Ok(text.lines().skip(1).any(|line| listens(line) == Some(true)))
+}
+
+/// A file of ours lies in a folder where nobody else can put another in its place.
+fn private(file: &Path) -> Result<(), Error> {
+    let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
+    let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
+    let own = about.uid() == rustix::process::geteuid().as_raw();
+    if about.is_dir() && own && about.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Error::NotPrivate { folder: folder.to_owned() })
+}
+
+/// What passt writes is a file, or nothing yet: a link would lead it to another.
+fn no_link(file: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(file) {
+        Ok(about) if !about.is_file() => Err(Error::NotAFile { path: file.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = file.parent().unwrap_or(file);
+            fs::metadata(folder).map(drop).map_err(|error| Error::file(folder, error))
+        }
+        Err(error) => Err(Error::file(file, error)),
+    }
+}

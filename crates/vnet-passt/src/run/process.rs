@@ -1,0 +1,105 @@
+//! A passt that runs: known by its number and the time of its start, since numbers are used again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::Error;
+
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A passt that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    pid: i32,
+    started: u64,
+    socket: PathBuf,
+    pid_file: PathBuf,
+}
+
+impl Running {
+    /// The passt of a socket whose number is in a file. `None` where it has ended, or where another process has its
+    /// number by now: the socket is on passt's command line.
+    pub fn find(pid_file: &Path, socket: &Path) -> Option<Self> {
+        let pid = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let mut words = line.split(|byte| *byte == 0);
+        let own = socket.as_os_str().as_encoded_bytes();
+        let is_it = words.any(|word| word == b"--socket") && words.next() == Some(own);
+        let started = start_time(pid).filter(|_| is_it)?;
+        Some(Self { pid, started, socket: socket.to_owned(), pid_file: pid_file.to_owned() })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// When it started, in clock ticks since the boot (proc_pid_stat(5)).
+    pub fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// Does it still run?
+    pub fn is_alive(&self) -> bool {
+        start_time(self.pid) == Some(self.started)
+    }
+
+    /// Ends it, and takes its files away.
+    ///
+    /// # Errors
+    /// [`Error::Immortal`] when it does not end; [`Error::File`] when it is another user's.
+    pub fn stop(&self) -> Result<(), Error> {
+        for signal in [Signal::TERM, Signal::KILL] {
+            self.signal(signal)?;
+            let deadline = Instant::now() + PATIENCE;
+            while self.is_alive() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if !self.is_alive() {
+                for file in [&self.socket, &self.pid_file] {
+                    match fs::remove_file(file) {
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(Error::file(file, error));
+                        }
+                        _ => {}
+                    }
+                }
+                return Ok(());
+            }
+        }
+        Err(Error::Immortal { pid: self.pid })
+    }
+
+    /// Signals the process and no other: a pidfd stays with its process, and it is looked at once it is held.
+    fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let path = PathBuf::from(format!("/proc/{}", self.pid));
+        let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
+        let process = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(process) => process,
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            Err(errno) => return Err(Error::file(&path, errno.into())),
+        };
+        if !self.is_alive() {
+            return Ok(());
+        }
+        match pidfd_send_signal(&process, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(errno) => Err(Error::file(&path, errno.into())),
+        }
+    }
+}
+
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
+fn start_time(pid: i32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, field 2, is in parentheses and may have any character.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    if ended { None } else { fields.nth(18)?.parse().ok() }
+}
