@@ -22,8 +22,22 @@
 //! ```
 //!
 //! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the hundred of their
-//! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, 6 the host, 7 guests'
-//! interfaces.
+//! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, pools, portgroups and
+//! network ports, 6 the host, 7 guests' interfaces.
+//!
+//! # Differences from libvirt
+//!
+//! - Everything is said at once, and where; libvirt stops at the first thing, and finds some only at the start.
+//! - Routes and subnets are compared with the host's by what they have in common, in both families; libvirt compares
+//!   equal IPv4 networks.
+//! - A DHCP host belongs to its subnet, and no two hosts share a MAC address or an address; ranges do not overlap. libvirt
+//!   looks at that in `net-update` alone, and not at all of it.
+//! - A `<nat>` port range of one port is a warning; libvirt reads it and then does not start.
+//! - In a network of Open vSwitch a portgroup with a VLAN and a `<virtualport>` of no type is right: the network's type is
+//!   its own. libvirt prints such a definition as an example, and refuses to define it.
+//! - Values that would be options of their own in dnsmasq's configuration are refused; libvirt writes them as they come.
+//! - A `<virtualport>` that no guest could use, and a pool without any device, are warnings; libvirt is silent until a
+//!   guest is attached.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -33,6 +33,9 @@
 //! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets some.
 //! - An IPv6 address has no scope (`%eth0`).
 //! - `connections` is read and printed in the live form; libvirt counts anew and reads none.
+//! - `<forward>` with nothing but `<driver model>` in it is well-formed; libvirt's is not.
+//! - A nat network that runs is printed with the ports of its definition; libvirt prints 1024 to 65535 into it.
+//! - Prefixes that `<metadata>` uses and an element around it declares are declared on `<metadata>`.
 //! - `default` of a port group and `managed` are `yes` or `no`; libvirt takes any other word for no.
 //! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are all kept; libvirt drops
 //!   some without a word.

@@ -3,6 +3,8 @@
 //! The model is plain data without places; a place is looked up by path in a [`SourceMap`](crate::SourceMap).
 //! What is absent in the document is `None` here. Numbers and masks are kept as written; whether they make sense is
 //! for `vnet-validate` to say.
+//!
+#![doc = include_str!("elements.md")]
 
 mod bridge;
 mod dns;

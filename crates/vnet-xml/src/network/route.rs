@@ -39,7 +39,7 @@ impl Route {
         }
     }
 
-    /// The destination with the prefix that holds, by the rule of [`Ip::net`] but for an explicit `prefix='0'`.
+    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but for an explicit `prefix='0'`.
     pub fn net(&self) -> Option<IpNet> {
         match self.mask {
             Some(Mask::Prefix(0)) => IpNet::new(self.address, 0).ok(),
