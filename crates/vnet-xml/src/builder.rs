@@ -67,6 +67,10 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
         let message = format!("the character {c:?} is not allowed in XML");
         return Err(Malformed { code: rules::CHARACTER, message, span: at..at + c.len_utf8() });
     }
+    // The one that may be there is gone; quick-xml would skip another without counting it.
+    if source.starts_with('\u{feff}') {
+        return Err(malformed("there is a second byte order mark", 0..'\u{feff}'.len_utf8()));
+    }
     let mut builder = Builder::new(source, limits);
     let mut reader = Reader::from_str(source);
     reader.config_mut().check_comments = true;
@@ -312,6 +316,7 @@ mod tests {
     #[case::bare_ampersand("<a>x & y</a>", rules::NOT_WELL_FORMED)]
     #[case::surrogate("<a b='&#xD800;'/>", rules::NOT_WELL_FORMED)]
     #[case::nul_reference("<a b='&#0;'/>", rules::NOT_WELL_FORMED)]
+    #[case::second_byte_order_mark("\u{feff}<a/>", rules::NOT_WELL_FORMED)]
     #[case::nul("<a>\0</a>", rules::CHARACTER)]
     #[case::entity("<a>&lol;</a>", rules::ENTITY)]
     #[case::entity_in_value("<a b='&lol;'/>", rules::ENTITY)]
