@@ -1,5 +1,5 @@
 //! What each definition in `testdata/network/valid` is printed as, plans, and tells dnsmasq, and what each in
-//! `testdata/interface/valid` is printed as: in the files beside it.
+//! `testdata/interface/valid` is printed as and tells passt: in the files beside it.
 //!
 //! `VNET_BLESS=1` writes them anew; read the difference before it is committed.
 
@@ -44,6 +44,16 @@ fn files_beside_an_interface_hold(#[files("../testdata/interface/valid/*.xml")] 
     let text = fs::read_to_string(&file).expect("a definition");
     let definition = Definition::parse(text.as_bytes()).into_result().expect("a definition without errors");
     hold(&file, "canonical", Some(definition.to_inactive_string()));
+    let passt = match &definition {
+        Definition::Interface(interface) if interface.is_passt() => {
+            let folder = Path::new("/run/vnet/passt/GUEST");
+            let passt = vnet_plan::passt(interface, folder.join("passt.socket"), folder.join("passt.pid"));
+            let arguments = passt.expect("passt's interface").arguments().expect("passt can be told so");
+            Some(arguments.iter().map(|argument| format!("{}\n", argument.to_string_lossy())).collect())
+        }
+        _ => None,
+    };
+    hold(&file, "argv", passt);
 }
 
 /// Compares with the file beside a definition; `None`: there shall be none.

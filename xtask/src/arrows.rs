@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-validate", &["vnet-types", "vnet-xml"]),
-    ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-types", "vnet-xml"]),
+    ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-xml"]),
     ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-plan", "vnet-types"]),
     (
         "vnet-cli",
@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-firewall",
             "vnet-host",
             "vnet-netlink",
+            "vnet-passt",
             "vnet-plan",
             "vnet-types",
             "vnet-validate",

@@ -10,6 +10,7 @@ mod fmt;
 mod leases;
 mod list;
 mod man;
+mod passt;
 mod plan;
 mod render;
 mod start;
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "net-update")]
     Update(update::Args),
     Render(render::Args),
+    Passt(passt::Args),
     Try(try_network::Args),
     #[command(name = try_network::stage::NAME, hide = true)]
     TryInside(try_network::stage::Args),
@@ -69,6 +71,7 @@ impl Command {
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
+            Self::Passt(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::TryInside(args) => args.run(),
             Self::Explain(args) => args.run(),

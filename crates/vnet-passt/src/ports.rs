@@ -25,16 +25,6 @@ pub enum Protocol {
     Udp,
 }
 
-impl Protocol {
-    /// `tcp` or `udp`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
-    }
-}
-
 /// Ports of the host: `[[ADDRESS][%DEVICE]/]all`, or ranges instead of `all`, separated by commas.
 ///
 /// Without a range to forward, all ports are that are not excluded, not bound and not ephemeral.

@@ -10,7 +10,7 @@ mod print;
 mod state;
 
 pub use change::{Change, diff};
-pub use lower::{Choices, Files, LowerError, Lowered, Unsupported, dnsmasq, lower, preview};
+pub use lower::{Choices, Files, LowerError, Lowered, NotPasst, Unsupported, dnsmasq, lower, passt, preview};
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};
 
 /// The README's example, compiled and run.

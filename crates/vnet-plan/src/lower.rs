@@ -2,6 +2,7 @@
 
 mod dnsmasq;
 mod firewall;
+mod passt;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 use crate::{HostState, Resource, Sysctl};
 
 pub use dnsmasq::{Files, dnsmasq};
+pub use passt::{NotPasst, passt};
 
 /// What a definition leaves open, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use vnet_plan::{Choices, Files, HostState, Resource, dnsmasq, preview};
 use vnet_types::Inventory;
 
+use crate::command::passt;
 use crate::definition;
 use crate::directories::Directories;
 use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
@@ -32,6 +33,8 @@ enum What {
     Dnsmasq,
     /// The files that dnsmasq reads again: reservations, and names of addresses
     Hosts,
+    /// The arguments of passt for a guest's interface, as `passt args`
+    Passt,
 }
 
 #[derive(Serialize)]
@@ -50,6 +53,9 @@ struct Rendered {
 impl Args {
     /// Renders and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        if self.what == What::Passt {
+            return passt::args::Args::of(self.file.clone(), self.format).run(directories);
+        }
         let checked = definition::read(&self.file, |_| Ok(None), Format::Human)?;
         let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
@@ -84,6 +90,7 @@ impl Args {
             What::Nft => vec![],
             What::Dnsmasq => vec![&files.conf],
             What::Hosts => vec![&files.hosts, &files.addn_hosts],
+            What::Passt => vec![],
         };
         let found = desired.iter().filter_map(|resource| match resource {
             Resource::Ruleset { ruleset, .. } if self.what == What::Nft => {

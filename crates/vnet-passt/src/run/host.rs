@@ -17,7 +17,7 @@ use crate::{Listed, Passt, PortForward, Protocol};
 #[non_exhaustive]
 pub enum Problem {
     /// Somebody has the port.
-    #[error("{} port {port} is taken{}", .protocol.word(), owned(.owner.as_ref()))]
+    #[error("{} port {port} is taken{}", .protocol, owned(.owner.as_ref()))]
     PortTaken {
         /// The protocol.
         protocol: Protocol,
@@ -27,7 +27,7 @@ pub enum Problem {
         owner: Option<Owner>,
     },
     /// An ordinary user cannot have the port.
-    #[error("{} port {port} is root's: write {} and more, or set net.ipv4.ip_unprivileged_port_start={port}", .protocol.word(), .first)]
+    #[error("{} port {port} is root's: write {} and more, or set net.ipv4.ip_unprivileged_port_start={port}", .protocol, .first)]
     PortPrivileged {
         /// The protocol.
         protocol: Protocol,

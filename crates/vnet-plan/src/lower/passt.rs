@@ -1,0 +1,71 @@
+//! An interface on passt becomes what passt is told: `qemu_passt.c` of libvirt.
+
+use std::path::PathBuf;
+
+use vnet_passt::{
+    Connection, ForwardedRange, GuestAddress, Passt, PortForward, PortRangeError, Ports, Protocol, Target,
+};
+use vnet_xml::Interface;
+use vnet_xml::interface::{self, PortForwardRange, Source};
+
+/// Why an interface cannot be passt's. `vnet-validate` finds all of these with their place beforehand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotPasst {
+    /// Another type, or another backend.
+    #[error("passt connects interfaces of type user and vhostuser with `<backend type='passt'/>` only")]
+    Interface,
+    /// A range of ports that ends before it starts, or beyond the last port.
+    #[error("a forwarded range of ports is none")]
+    Ports(#[source] PortRangeError),
+    /// A range of ports without a start.
+    #[error("a forwarded range of ports lacks its start")]
+    Start,
+}
+
+/// What passt does for an interface, with the socket and the file for its number in these places.
+///
+/// # Errors
+/// [`NotPasst`] for an interface that is not passt's.
+pub fn passt(interface: &Interface, socket: PathBuf, pid_file: PathBuf) -> Result<Passt, NotPasst> {
+    let mut passt = Passt::new(socket);
+    let (connection, dev) = match &interface.source {
+        Source::User { dev } => (Connection::Stream, dev),
+        Source::Vhostuser(source) => (Connection::VhostUser, &source.dev),
+        _ => return Err(NotPasst::Interface),
+    };
+    let backend = interface.backend.as_ref().filter(|_| interface.is_passt()).ok_or(NotPasst::Interface)?;
+    passt.connection = connection;
+    passt.pid_file = Some(pid_file);
+    passt.mtu = interface.mtu;
+    passt.interface = dev.clone();
+    passt.log_file = backend.log_file.as_ref().map(PathBuf::from);
+    passt.hostname = backend.hostname.clone();
+    passt.fqdn = backend.fqdn.clone();
+    passt.addresses = interface.ips.iter().map(|ip| GuestAddress { ip: ip.address, prefix: ip.prefix }).collect();
+    passt.forwards = interface.port_forwards.iter().map(forward).collect::<Result<_, _>>()?;
+    Ok(passt)
+}
+
+fn forward(forward: &interface::PortForward) -> Result<PortForward, NotPasst> {
+    let mut ports = Ports::default();
+    ports.address = forward.address;
+    ports.device = forward.dev.clone();
+    // A range that says nothing is none.
+    let ranges = forward.ranges.iter().filter(|range| **range != PortForwardRange::default());
+    ports.ranges = ranges.map(range).collect::<Result<_, _>>()?;
+    let protocol = match forward.protocol {
+        interface::Protocol::Tcp => Protocol::Tcp,
+        interface::Protocol::Udp => Protocol::Udp,
+    };
+    Ok(PortForward::new(protocol, ports))
+}
+
+fn range(range: &PortForwardRange) -> Result<ForwardedRange, NotPasst> {
+    let target = match (range.exclude, range.to) {
+        (Some(true), _) => Target::Excluded,
+        (_, Some(to)) => Target::From(to),
+        (_, None) => Target::Same,
+    };
+    ForwardedRange::new(range.start.ok_or(NotPasst::Start)?, range.end, target).map_err(NotPasst::Ports)
+}
