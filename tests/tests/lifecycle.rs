@@ -129,7 +129,7 @@ fn repairs_what_drifted(mut it: Scenario<impl Host>) {
 }
 
 fn leaves_what_is_in_the_way(mut it: Scenario<impl Host>) {
-    let kind = LinkKind::Bridge(BridgeOptions { stp: false, forward_delay: 1500 });
+    let kind = LinkKind::Bridge(BridgeOptions { forward_delay: 1500, ..BridgeOptions::default() });
     let mac = Some("52:54:00:ff:ff:ff".parse().expect("a MAC address"));
     let foreign = Resource::Link(Link { name: bridge(), kind, mac, mtu: None, up: false });
     it.meddle(&Change::Create { to: foreign.clone() });

@@ -24,7 +24,7 @@ fn net(text: &str) -> IpNet {
 fn bridge(stp: bool, forward_delay: u32, mac: &str, mtu: u32, up: bool) -> Link {
     Link {
         name: name("virbr0"),
-        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay }),
+        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay, vlan_filtering: false }),
         mac: Some(mac.parse().unwrap()),
         mtu: Some(mtu),
         up,
@@ -91,7 +91,7 @@ fn what_is_left_open_is_chosen_by_the_kernel() {
     let read = netlink.link(&bridge.name).unwrap().unwrap().link;
     assert!(read.mac.is_some_and(|mac| !mac.is_multicast()));
     assert_eq!(read.mtu, Some(1500));
-    assert_eq!(read.kind, LinkKind::Bridge(BridgeOptions { stp: true, forward_delay: 200 }));
+    assert_eq!(read.kind, LinkKind::Bridge(BridgeOptions { stp: true, forward_delay: 200, vlan_filtering: false }));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use vnet_netlink::{Netfilter, Netlink};
 use vnet_plan::{Change, HostState, Resource};
-use vnet_types::Inventory;
+use vnet_types::{Features, Inventory};
 
 use crate::{Error, Fact, Facts, Host};
 
@@ -78,6 +78,7 @@ impl Host for LinuxHost {
             networks: Vec::new(),
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
+            features: Features::ALL,
         })
     }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use nix::errno::Errno;
 use vnet_types::Route;
 
+use crate::Cause;
+
 /// Something that the kernel did not do.
 ///
 /// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev virbr0 proto static:
@@ -20,6 +22,8 @@ pub struct Error {
     pub refused: Refused,
     /// For a route that cannot be added because one with its destination and metric exists: that one.
     pub existing: Option<Box<Route>>,
+    /// What is behind the refusal, where that is known.
+    pub cause: Option<Cause>,
 }
 
 /// What was asked of the kernel.
@@ -98,7 +102,7 @@ impl Refused {
 impl Operation {
     /// Makes an error of a refusal.
     pub(crate) fn of(self, object: impl fmt::Display) -> impl FnOnce(Refused) -> Error {
-        move |refused| Error { operation: self, object: object.to_string(), refused, existing: None }
+        move |refused| Error { operation: self, object: object.to_string(), refused, existing: None, cause: None }
     }
 }
 
@@ -111,8 +115,11 @@ impl From<std::io::Error> for Refused {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} {}: {}", self.operation, self.object, self.refused)?;
-        match &self.existing {
-            Some(route) => write!(f, "; there is {route}"),
+        if let Some(route) = &self.existing {
+            write!(f, "; there is {route}")?;
+        }
+        match &self.cause {
+            Some(cause) => write!(f, "; {cause}"),
             None => Ok(()),
         }
     }
@@ -124,7 +131,7 @@ impl fmt::Display for Refused {
         if let Some(message) = &self.message {
             write!(f, " (kernel: {message})")?;
         }
-        if self.is_permission_denied() {
+        if self.is(&[Errno::EPERM]) {
             f.write_str("; it takes CAP_NET_ADMIN: be root, or in a user namespace as by `unshare -rn`")?;
         }
         if self.is_too_large() {

@@ -16,7 +16,7 @@
 //! let netlink = Netlink::open()?;
 //! let bridge = Link {
 //!     name: "virbr0".parse()?,
-//!     kind: LinkKind::Bridge(BridgeOptions { stp: false, forward_delay: 0 }),
+//!     kind: LinkKind::Bridge(BridgeOptions::default()),
 //!     mac: Some("52:54:00:12:34:56".parse()?),
 //!     mtu: None,
 //!     up: true,
@@ -36,21 +36,36 @@
 struct Readme;
 
 mod address;
+mod cause;
+mod coalesce;
 mod error;
+mod fdb;
+mod ioctl;
 mod link;
+mod link_kind;
 mod message;
 mod netfilter;
+mod port;
+mod probe;
 mod route;
+mod tap;
+mod traffic;
 mod transport;
+mod vf;
+mod vlan;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 
+pub use cause::{Capability, Cause, Missing};
+pub use coalesce::Coalesce;
 pub use error::{Error, Operation, Refused};
 pub use link::KernelLink;
 pub use netfilter::Netfilter;
+pub use tap::{Tap, TapName, TapNameError};
+pub use vf::VfSettings;
 
-use message::Message;
+use message::{Message, Request};
 use transport::Transport;
 
 /// A socket to the kernel's links, addresses and routes.
@@ -72,6 +87,16 @@ enum Intent {
     List,
 }
 
+impl Intent {
+    fn flags(self) -> u16 {
+        match self {
+            Self::Create => NLM_F_CREATE | NLM_F_EXCL,
+            Self::Existing => 0,
+            Self::List => NLM_F_DUMP,
+        }
+    }
+}
+
 impl Netlink {
     /// Opens the socket.
     ///
@@ -89,13 +114,27 @@ impl Netlink {
         intent: Intent,
         read: impl FnMut(Message<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Refused> {
-        let flags = match intent {
-            Intent::Create => NLM_F_CREATE | NLM_F_EXCL,
-            Intent::Existing => 0,
-            Intent::List => NLM_F_DUMP,
-        };
-        let replies = self.transport.exchange(&message::encode(message, flags))?;
+        self.exchange(&message::encode(message, intent.flags()), read)
+    }
+
+    fn exchange<T>(&self, request: &[u8], read: impl FnMut(Message<'_>) -> Option<T>) -> Result<Vec<T>, Refused> {
+        let replies = self.transport.exchange(request)?;
         Ok(replies.iter().map(|reply| Message(reply)).filter_map(read).collect())
+    }
+
+    /// [`Netlink::request`] for a request written by hand.
+    fn ask<T>(
+        &self,
+        request: Request,
+        intent: Intent,
+        read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
+        self.exchange(&request.finish(intent.flags()), read)
+    }
+
+    /// [`Netlink::command`] for a request written by hand.
+    fn tell(&self, request: Request, intent: Intent) -> Result<(), Refused> {
+        self.ask(request, intent, |_| None::<()>).map(drop)
     }
 
     /// [`Netlink::request`] for one that has no replies but its acknowledgement.

@@ -1,29 +1,41 @@
-//! Links: bridges, veth pairs, and who is whose port (rtnetlink(7), `linux/if_link.h`).
+//! Links: bridges, taps, macvtaps, veth pairs, and who is whose port (rtnetlink(7), `linux/if_link.h`).
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkMessage,
+    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader,
+    LinkMessage, MacVtapMode,
 };
-use nix::libc::ENODEV;
+use nix::libc::{ENODEV, EOPNOTSUPP};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
-use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr};
+use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr, MacvtapMode, MacvtapOptions};
 
-use crate::message::{Message, attribute, number32, text};
-use crate::{Error, Intent, Netlink, Operation, Refused};
+use crate::link_kind::{RawKind, read_kind};
+use crate::message::{Message, Request, attribute, number32, text};
+use crate::port::{self, RawPort};
+use crate::{Cause, Error, Intent, Missing, Netlink, Operation, Refused, Tap};
 
 /// Length of `struct ifinfomsg`.
 const HEADER: usize = 16;
+pub(crate) const RTM_NEWLINK: u16 = 16;
+pub(crate) const RTM_DELLINK: u16 = 17;
+pub(crate) const RTM_GETLINK: u16 = 18;
+pub(crate) const RTM_SETLINK: u16 = 19;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
-const IFLA_MASTER: u16 = 10;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const IFLA_BR_FORWARD_DELAY: u16 = 1;
-const IFLA_BR_STP_STATE: u16 = 5;
+const IFLA_LINK: u16 = 5;
+pub(crate) const IFLA_MASTER: u16 = 10;
+const IFLA_TXQLEN: u16 = 13;
+pub(crate) const IFLA_LINKINFO: u16 = 18;
+pub(crate) const IFLA_AF_SPEC: u16 = 26;
+pub(crate) const IFLA_EXT_MASK: u16 = 29;
+const IFLA_LINK_NETNSID: u16 = 37;
+pub(crate) const IFLA_INFO_SLAVE_KIND: u16 = 4;
+pub(crate) const IFLA_INFO_SLAVE_DATA: u16 = 5;
+/// What a bridge has that nobody gave an MTU.
+const DEFAULT_MTU: u32 = 1500;
 
 /// A link as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +56,9 @@ impl Netlink {
     /// The kernel's refusal.
     pub fn links(&self) -> Result<Vec<KernelLink>, Error> {
         let request = RouteNetlinkMessage::GetLink(without_statistics(LinkMessage::default()));
-        self.request(request, Intent::List, read).map_err(Operation::List.of("links"))
+        let raw = self.request(request, Intent::List, read).map_err(Operation::List.of("links"))?;
+        let name = |index| raw.iter().find(|it| it.index == index).map(|it| it.name.clone());
+        Ok(raw.iter().map(|link| link.clone().named(name)).collect())
     }
 
     /// Looks one link up by its name.
@@ -61,14 +75,37 @@ impl Netlink {
 
     /// Creates a link and returns its index. A bridge is made in one message, but for its MTU.
     ///
+    /// A tap is persistent, and made in the network namespace of this thread, which must be that of the socket. The
+    /// MAC address of a macvtap in passthrough becomes that of the device below too, and stays so when it is deleted.
+    ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken.
+    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken; [`Cause::Missing`] where the kernel has no
+    /// such links; the errors of [`Tap::create`] for a tap.
     pub fn add_link(&self, link: &Link) -> Result<u32, Error> {
-        self.create(link).map_err(Operation::Add.of(format_args!("link {}", link.name)))
+        if let LinkKind::Tap(options) = &link.kind {
+            let tap = Tap::create(&(&link.name).into(), options, std::num::NonZeroU16::MIN)?;
+            tap.persist(true)?;
+        }
+        self.create(link).map_err(|refused| {
+            let unknown = refused.errno == EOPNOTSUPP;
+            let missing = match &link.kind {
+                LinkKind::Bridge(options) if options.vlan_filtering => Some(Missing::VlanFiltering),
+                LinkKind::Bridge(_) => Some(Missing::Kind("bridge".to_owned())),
+                LinkKind::Macvtap(_) => Some(Missing::Kind("macvtap".to_owned())),
+                LinkKind::Other(word) => Some(Missing::Kind(word.clone())),
+                LinkKind::Tap(_) => None,
+            };
+            let error = Operation::Add.of(format_args!("link {}", link.name))(refused);
+            match missing.filter(|_| unknown) {
+                Some(missing) => error.because(true, Cause::Missing(missing)),
+                None => error,
+            }
+        })
     }
 
     /// Changes what differs between two states of a link. When the kernel refuses a part, what was changed before it
-    /// is changed back.
+    /// is changed back. A bridge whose MTU is no longer said gets what it would have without: that of its smallest
+    /// port, at most 1500. Of a tap, what was decided when it was made stays.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such link.
@@ -115,6 +152,15 @@ impl Netlink {
         self.set(index, |link| if up { link.up() } else { link.down() })
     }
 
+    /// Sets how many packets may wait to be sent by a link (`txqueuelen`).
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn set_queue_length(&self, index: u32, packets: u32) -> Result<(), Error> {
+        let request = Request::new(RTM_NEWLINK, &header(0, index)).with(IFLA_TXQLEN, &packets.to_ne_bytes());
+        self.tell(request, Intent::Existing).map_err(Operation::Change.of(nth(index)))
+    }
+
     /// Moves a link to another network namespace, where it is down and has no address.
     ///
     /// # Errors
@@ -128,21 +174,49 @@ impl Netlink {
         self.find(name).map(|link| link.index)
     }
 
-    fn find(&self, name: &InterfaceName) -> Result<KernelLink, Refused> {
-        let request = without_statistics(LinkUnspec::new_with_name(name.as_str()).build());
-        let found = self.request(RouteNetlinkMessage::GetLink(request), Intent::Existing, read)?;
+    /// The name of a link that must be there.
+    pub(crate) fn name(&self, index: u32) -> Result<InterfaceName, Refused> {
+        self.raw(LinkUnspec::new_with_index(index).build()).map(|raw| raw.name)
+    }
+
+    /// How a link is treated by the bridge that it is a port of.
+    pub(crate) fn raw_port(&self, name: &InterfaceName) -> Result<Option<RawPort>, Refused> {
+        self.raw(LinkUnspec::new_with_name(name.as_str()).build()).map(|raw| raw.port)
+    }
+
+    pub(crate) fn find(&self, name: &InterfaceName) -> Result<KernelLink, Refused> {
+        let raw = self.raw(LinkUnspec::new_with_name(name.as_str()).build())?;
+        Ok(raw.named(|index| self.name(index).ok()))
+    }
+
+    fn raw(&self, message: LinkMessage) -> Result<Raw, Refused> {
+        let request = RouteNetlinkMessage::GetLink(without_statistics(message));
+        let found = self.request(request, Intent::Existing, read)?;
         found.into_iter().next().ok_or(Refused::from_errno(ENODEV))
     }
 
     fn create(&self, link: &Link) -> Result<u32, Refused> {
-        // A bridge that is born with an MTU gives it up for the smallest of its ports; one that is given it, keeps it.
         let born = match link.kind {
-            LinkKind::Bridge(_) => &Link { mtu: None, ..link.clone() },
-            LinkKind::Other(_) => link,
+            // A bridge that is born with an MTU gives it up for the smallest of its ports; one that is given it, keeps
+            // it.
+            LinkKind::Bridge(_) => Link { mtu: None, ..link.clone() },
+            // It is made already, as the kernel likes it.
+            LinkKind::Tap(_) => Link { mac: None, mtu: None, up: false, ..link.clone() },
+            // It is born with the MAC address of the device below, and giving it another one changes both.
+            LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
+                Link { mac: None, ..link.clone() }
+            }
+            LinkKind::Macvtap(_) | LinkKind::Other(_) => link.clone(),
         };
-        self.command(RouteNetlinkMessage::NewLink(difference(None, born).build()), Intent::Create)?;
+        if !matches!(link.kind, LinkKind::Tap(_)) {
+            let mut message = difference(None, &born);
+            if let LinkKind::Macvtap(options) = &link.kind {
+                message = message.link(self.index(&options.lower)?);
+            }
+            self.command(RouteNetlinkMessage::NewLink(message.build()), Intent::Create)?;
+        }
         let index = self.index(&link.name)?;
-        let grown = self.change(index, born, link);
+        let grown = self.change(index, &born, link);
         if grown.is_err() {
             // The refusal of the whole is the news.
             let _ = self.delete_link(index);
@@ -157,14 +231,30 @@ impl Netlink {
         let set = |message: LinkMessageBuilder<LinkUnspec>| {
             self.command(RouteNetlinkMessage::NewLink(message.index(index).build()), Intent::Existing)
         };
-        if let (LinkKind::Bridge(from), LinkKind::Bridge(to)) = (&from.kind, &to.kind)
-            && from.stp
-            && !to.stp
-        {
-            // The kernel sets the delay before it looks at stp, and with stp it refuses one below 200.
-            set(of_kind(&LinkKind::Bridge(BridgeOptions { stp: false, ..*from })))?;
+        let mut to = to.clone();
+        match (&from.kind, &to.kind) {
+            (LinkKind::Bridge(before), LinkKind::Bridge(after)) => {
+                if before.stp && !after.stp {
+                    // The kernel sets the delay before it looks at stp, and with stp it refuses one below 200.
+                    let off = LinkKind::Bridge(BridgeOptions { stp: false, ..*before });
+                    set(of_kind(Some(&from.kind), &off))?;
+                }
+                if from.mtu.is_some() && to.mtu.is_none() {
+                    to.mtu = Some(self.smallest_port(index)?);
+                }
+            }
+            (LinkKind::Tap(before), LinkKind::Tap(after)) if before == after => {}
+            (LinkKind::Tap(_), _) | (_, LinkKind::Tap(_)) => return Err(Refused::from_errno(EOPNOTSUPP)),
+            _ => {}
         }
-        set(difference(Some(from), to))
+        set(difference(Some(from), &to))
+    }
+
+    /// The MTU of a bridge's smallest port, or the default, where that is less.
+    fn smallest_port(&self, bridge: u32) -> Result<u32, Refused> {
+        let links = self.links().map_err(|error| error.refused)?;
+        let ports = links.iter().filter(|known| known.controller == Some(bridge));
+        Ok(ports.filter_map(|port| port.link.mtu).fold(DEFAULT_MTU, u32::min))
     }
 
     fn set(
@@ -181,7 +271,7 @@ impl Netlink {
 fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> {
     let mut message = match from {
         Some(from) if from.kind == to.kind => LinkMessageBuilder::<LinkUnspec>::new(),
-        _ => of_kind(&to.kind),
+        from => of_kind(from.map(|from| &from.kind), &to.kind),
     };
     if from.is_none_or(|from| from.name != to.name) {
         message = message.name(to.name.as_str());
@@ -200,12 +290,28 @@ fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> 
 }
 
 /// A message with a link's kind and the settings that belong to it.
-fn of_kind(kind: &LinkKind) -> LinkMessageBuilder<LinkUnspec> {
+fn of_kind(from: Option<&LinkKind>, kind: &LinkKind) -> LinkMessageBuilder<LinkUnspec> {
     match kind {
+        LinkKind::Tap(_) => LinkMessageBuilder::<LinkUnspec>::new(),
         LinkKind::Other(word) => LinkMessageBuilder::new_with_info_kind(InfoKind::Other(word.clone())),
+        LinkKind::Macvtap(options) => {
+            let mode = match options.mode {
+                MacvtapMode::Private => MacVtapMode::Private,
+                MacvtapMode::Vepa => MacVtapMode::Vepa,
+                MacvtapMode::Bridge => MacVtapMode::Bridge,
+                MacvtapMode::Passthrough => MacVtapMode::Passthrough,
+            };
+            let data = InfoData::MacVtap(vec![InfoMacVtap::Mode(mode)]);
+            LinkMessageBuilder::new_with_info_kind(InfoKind::MacVtap).set_info_data(data)
+        }
         LinkKind::Bridge(options) => {
             let stp = if options.stp { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
-            let data = vec![InfoBridge::ForwardDelay(options.forward_delay), InfoBridge::StpState(stp)];
+            let mut data = vec![InfoBridge::ForwardDelay(options.forward_delay), InfoBridge::StpState(stp)];
+            // A kernel that cannot filter refuses even to be told not to.
+            let filtered = matches!(from, Some(LinkKind::Bridge(from)) if from.vlan_filtering);
+            if filtered != options.vlan_filtering {
+                data.push(InfoBridge::VlanFiltering(options.vlan_filtering));
+            }
             LinkMessageBuilder::new_with_info_kind(InfoKind::Bridge).set_info_data(InfoData::Bridge(data))
         }
     }
@@ -221,29 +327,56 @@ fn nth(index: u32) -> String {
     format!("link number {index}")
 }
 
-fn read(message: Message<'_>) -> Option<KernelLink> {
+/// `struct ifinfomsg` of a link, or of everything.
+pub(crate) fn header(family: u8, index: u32) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
+    header[0] = family;
+    header[4..8].copy_from_slice(&index.to_ne_bytes());
+    header
+}
+
+/// A link as the kernel tells of it: others by their indexes.
+#[derive(Clone, Debug)]
+struct Raw {
+    index: u32,
+    name: InterfaceName,
+    kind: RawKind,
+    /// The device below, when it is in this network namespace.
+    lower: Option<u32>,
+    mac: Option<MacAddr>,
+    mtu: Option<u32>,
+    up: bool,
+    controller: Option<u32>,
+    port: Option<RawPort>,
+}
+
+impl Raw {
+    fn named(self, name: impl FnOnce(u32) -> Option<InterfaceName>) -> KernelLink {
+        let kind = match self.kind {
+            RawKind::Known(kind) => kind,
+            RawKind::Macvtap(mode) => match self.lower.and_then(name) {
+                Some(lower) => LinkKind::Macvtap(MacvtapOptions { lower, mode }),
+                None => LinkKind::Other("macvtap".to_owned()),
+            },
+        };
+        let link = Link { name: self.name, kind, mac: self.mac, mtu: self.mtu, up: self.up };
+        KernelLink { index: self.index, link, controller: self.controller }
+    }
+}
+
+fn read(message: Message<'_>) -> Option<Raw> {
     let header = LinkHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
     let number = |kind| attribute(attributes, kind).and_then(number32);
-    let link = Link {
+    Some(Raw {
+        index: header.index,
         name: text(attribute(attributes, IFLA_IFNAME)?).parse().ok()?,
         kind: read_kind(attribute(attributes, IFLA_LINKINFO).unwrap_or_default()),
+        lower: number(IFLA_LINK).filter(|_| attribute(attributes, IFLA_LINK_NETNSID).is_none()),
         mac: attribute(attributes, IFLA_ADDRESS).and_then(|mac| mac.try_into().ok()).map(MacAddr),
         mtu: number(IFLA_MTU),
         up: header.flags.contains(LinkFlags::Up),
-    };
-    Some(KernelLink { index: header.index, link, controller: number(IFLA_MASTER) })
-}
-
-fn read_kind(info: &[u8]) -> LinkKind {
-    let word = attribute(info, IFLA_INFO_KIND).map(text).unwrap_or_default();
-    if word != "bridge" {
-        return LinkKind::Other(word);
-    }
-    let data = attribute(info, IFLA_INFO_DATA).unwrap_or_default();
-    let number = |kind| attribute(data, kind).and_then(number32).unwrap_or_default();
-    LinkKind::Bridge(BridgeOptions {
-        stp: number(IFLA_BR_STP_STATE) != 0,
-        forward_delay: number(IFLA_BR_FORWARD_DELAY),
+        controller: number(IFLA_MASTER),
+        port: port::read(attributes),
     })
 }

@@ -17,6 +17,9 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 /// Flags of an attribute's type (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
 const TYPE_MASK: u16 = 0x3fff;
 
+/// An attribute is made of attributes (`NLA_F_NESTED`).
+const NESTED: u16 = 0x8000;
+
 /// One message with its header, complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a>(pub(crate) &'a [u8]);
@@ -29,6 +32,53 @@ pub(crate) fn encode(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     let mut bytes = vec![0; message.buffer_len()];
     message.serialize(&mut bytes);
     bytes
+}
+
+/// A request written by hand: the fixed header of its kind, then attributes.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    kind: u16,
+    bytes: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(kind: u16, header: &[u8]) -> Self {
+        let mut bytes = vec![0; HEADER];
+        bytes.extend(header);
+        Self { kind, bytes }
+    }
+
+    /// Adds an attribute.
+    pub(crate) fn with(mut self, kind: u16, value: &[u8]) -> Self {
+        let length = u16::try_from(4 + value.len()).expect("attributes are short");
+        self.bytes.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
+        self.bytes.extend(value);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        self
+    }
+
+    /// Adds an attribute that is made of attributes.
+    pub(crate) fn nest(mut self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
+        let start = self.bytes.len();
+        self = fill(self.with(kind | NESTED, &[]));
+        let length = u16::try_from(self.bytes.len() - start).expect("attributes are short");
+        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        self
+    }
+
+    /// Adds a string.
+    pub(crate) fn with_text(self, kind: u16, text: &str) -> Self {
+        self.with(kind, &[text.as_bytes(), b"\0"].concat())
+    }
+
+    /// The bytes, with flags; the transport fills in what is its own.
+    pub(crate) fn finish(mut self, flags: u16) -> Vec<u8> {
+        let length = u32::try_from(self.bytes.len()).expect("messages are short");
+        self.bytes[..4].copy_from_slice(&length.to_ne_bytes());
+        self.bytes[4..6].copy_from_slice(&self.kind.to_ne_bytes());
+        self.bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
+        self.bytes
+    }
 }
 
 /// Puts flags and sequence number into a message's header.
@@ -120,7 +170,7 @@ pub(crate) fn number32(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk().copied().map(u32::from_ne_bytes)
 }
 
-fn number16(bytes: &[u8]) -> Option<u16> {
+pub(crate) fn number16(bytes: &[u8]) -> Option<u16> {
     bytes.first_chunk().copied().map(u16::from_ne_bytes)
 }
 

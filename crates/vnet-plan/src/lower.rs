@@ -190,7 +190,7 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
     let forward_delay = if stp { hundredths.max(200) } else { hundredths };
     Ok(Link {
         name,
-        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay }),
+        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay, vlan_filtering: false }),
         mac: Some(network.mac.or(choices.mac).unwrap_or_else(|| MacAddr::from_random(choices.random))),
         mtu: network.mtu.filter(|mtu| *mtu != 0),
         up: true,

@@ -130,8 +130,11 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
 fn kind(kind: &LinkKind) -> String {
     match kind {
         LinkKind::Bridge(options) => {
-            format!("bridge stp_state {} forward_delay {}", u8::from(options.stp), options.forward_delay)
+            let filtering = if options.vlan_filtering { " vlan_filtering 1" } else { "" };
+            format!("bridge stp_state {} forward_delay {}{filtering}", u8::from(options.stp), options.forward_delay)
         }
+        LinkKind::Tap(options) => format!("tun {options}"),
+        LinkKind::Macvtap(options) => format!("macvtap mode {} link {}", options.mode, options.lower),
         LinkKind::Other(kind) => kind.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! What a host has, as far as a new network has to respect it.
 
-use crate::{Address, InterfaceName, Link, NetworkName, Route, Uuid};
+use crate::{Address, Features, InterfaceName, Link, NetworkName, Route, Uuid};
 
 /// The facts of one host at one time. An empty one is a host that nothing is known of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Inventory {
     /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
     /// user there.
     pub single_user: bool,
+    /// What the kernel can do; everything, where nobody has asked it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub features: Features,
 }
 
 /// A network that runs.

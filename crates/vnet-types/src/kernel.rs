@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::{InterfaceName, MacAddr};
+use crate::{InterfaceName, MacAddr, MacvtapOptions, TapOptions};
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +30,16 @@ pub struct Link {
 pub enum LinkKind {
     /// A Linux bridge.
     Bridge(BridgeOptions),
-    /// Anything else, by the kernel's word for it (`veth`, `tun`, `macvtap`), empty for hardware.
+    /// A tap.
+    Tap(TapOptions),
+    /// A macvtap.
+    Macvtap(MacvtapOptions),
+    /// Anything else, by the kernel's word for it (`veth`, `tun`), empty for hardware.
     Other(String),
 }
 
 /// The settings of a Linux bridge that vnet makes (`IFLA_BR_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BridgeOptions {
     /// Spanning tree protocol.
@@ -43,6 +47,9 @@ pub struct BridgeOptions {
     /// Hundredths of a second that a new port listens and learns before it forwards. With `stp` the kernel raises
     /// anything below 200 to 200.
     pub forward_delay: u32,
+    /// Frames pass between ports of the same VLAN only. Not every kernel can, see [`Features`](crate::Features).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub vlan_filtering: bool,
 }
 
 /// An address on a link.

@@ -1,20 +1,25 @@
 //! The words of virtual networking, shared by every crate of vnet.
 //!
 //! Scalars as people write them ([`MacAddr`], [`Uuid`], [`InterfaceName`], [`NetworkName`], ranges) and the
-//! kernel's objects by name ([`Link`], [`Address`], [`Route`]). An [`Inventory`] is what a host has of them.
+//! kernel's objects by name ([`Link`], [`Address`], [`Route`], [`BridgePort`], [`Qdisc`]). An [`Inventory`] is what a host has of them.
 //! Nothing here does anything to a host.
 
+mod features;
 mod inventory;
 mod ip;
 mod kernel;
 mod mac;
 mod name;
 mod pci;
+mod port;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod spelled;
+mod tap;
+mod traffic;
 mod uuid;
 
+pub use features::Features;
 pub use inventory::{Inventory, KnownNetwork};
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -22,5 +27,8 @@ pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};
 pub use mac::{MacAddr, ParseMacError};
 pub use name::{InterfaceName, NameError, NetworkName};
 pub use pci::{PciAddress, PciAddressError};
+pub use port::{BridgePort, BridgeVlan, Fdb, FdbOrigin};
 pub use spelled::Spelled;
+pub use tap::{MacvtapMode, MacvtapOptions, TapOptions};
+pub use traffic::{Class, Filter, FilterAction, FilterMatch, Qdisc, QdiscKind, TrafficHandle};
 pub use uuid::{ParseUuidError, Uuid};

@@ -1,0 +1,55 @@
+//! How a link gathers packets before it interrupts (ethtool(8) `--coalesce`).
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use vnet_types::InterfaceName;
+
+use crate::{Error, Netlink, Operation, Refused, ioctl};
+
+const ETHTOOL_GCOALESCE: u32 = 0xe;
+const ETHTOOL_SCOALESCE: u32 = 0xf;
+/// Where `rx_max_coalesced_frames` is in `struct ethtool_coalesce`.
+const RX_MAX_FRAMES: usize = 2;
+
+/// How a link gathers packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Coalesce {
+    /// The most frames that are received before the guest, or the host, is interrupted; 0 for each at once.
+    pub rx_max_frames: u32,
+}
+
+impl Netlink {
+    /// How a link gathers packets. It is asked in the network namespace of this thread.
+    ///
+    /// # Errors
+    /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.
+    pub fn coalesce(&self, link: &InterfaceName) -> Result<Coalesce, Error> {
+        let settings = exchange(link, |settings| settings[0] = ETHTOOL_GCOALESCE);
+        let settings = settings.map_err(Operation::List.of(format_args!("coalescing of {link}")))?;
+        Ok(Coalesce { rx_max_frames: settings[RX_MAX_FRAMES] })
+    }
+
+    /// Sets how a link gathers packets, and leaves what [`Coalesce`] says nothing of as it is.
+    ///
+    /// # Errors
+    /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.
+    pub fn set_coalesce(&self, link: &InterfaceName, coalesce: Coalesce) -> Result<(), Error> {
+        let set = |settings: &mut ioctl::Coalesce| {
+            settings[0] = ETHTOOL_SCOALESCE;
+            settings[RX_MAX_FRAMES] = coalesce.rx_max_frames;
+        };
+        exchange(link, set).map(drop).map_err(Operation::Change.of(format_args!("coalescing of {link}")))
+    }
+}
+
+/// Reads the settings, has them changed, and hands them in again.
+fn exchange(link: &InterfaceName, change: impl FnOnce(&mut ioctl::Coalesce)) -> Result<ioctl::Coalesce, Refused> {
+    let refused = |errno| Refused::from_errno(errno as i32);
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(refused)?;
+    let mut settings = [0; 23];
+    settings[0] = ETHTOOL_GCOALESCE;
+    ioctl::coalesce(&socket, link, &mut settings).map_err(refused)?;
+    change(&mut settings);
+    ioctl::coalesce(&socket, link, &mut settings).map_err(refused)?;
+    Ok(settings)
+}

@@ -1,0 +1,90 @@
+//! The system calls that netlink has no message for: those of taps (`linux/if_tun.h`) and of network cards
+//! (ethtool, `linux/ethtool.h`). Nothing else in this crate is `unsafe`.
+#![allow(unsafe_code, reason = "ioctl(2) takes pointers whose type only its number tells")]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc::{self, c_int, c_ulong, ifreq};
+use nix::{ioctl_read_bad, ioctl_write_int_bad, ioctl_write_ptr_bad, request_code_read, request_code_write};
+use vnet_types::InterfaceName;
+
+const INT: usize = size_of::<c_int>();
+
+// They say that they take an int: TUNSETIFF and TUNGETIFF take a pointer to a struct ifreq all the same, and those
+// that set one thing take the number itself where a pointer is expected.
+ioctl_write_ptr_bad!(tunsetiff, request_code_write!(b'T', 202, INT), ifreq);
+ioctl_write_int_bad!(tunsetpersist, request_code_write!(b'T', 203, INT));
+ioctl_write_int_bad!(tunsetowner, request_code_write!(b'T', 204, INT));
+ioctl_write_int_bad!(tunsetgroup, request_code_write!(b'T', 206, INT));
+ioctl_read_bad!(tungetiff, request_code_read!(b'T', 210, INT), ifreq);
+ioctl_write_ptr_bad!(tunsetvnethdrsz, request_code_write!(b'T', 216, INT), c_int);
+ioctl_write_ptr_bad!(siocethtool, libc::SIOCETHTOOL as c_ulong, ifreq);
+
+/// `struct ethtool_coalesce`: the number of the command, and 22 numbers.
+pub(crate) type Coalesce = [u32; 23];
+
+/// Makes a queue of a tap out of an open `/dev/net/tun`, or says how frames look on an open macvtap. The name may be a
+/// template for a tap that does not exist.
+pub(crate) fn set_interface(file: BorrowedFd<'_>, name: &str, flags: c_int) -> Result<(), Errno> {
+    let mut request = request(name)?;
+    request.ifr_ifru.ifru_flags =
+        flags.to_ne_bytes().first_chunk().copied().map(i16::from_ne_bytes).unwrap_or_default();
+    // SAFETY: the request outlives the call, and is of the type that TUNSETIFF reads.
+    unsafe { tunsetiff(file.as_raw_fd(), &raw const request) }.map(drop)
+}
+
+/// The name and the flags of the tap that a file is a queue of.
+pub(crate) fn interface(file: BorrowedFd<'_>) -> Result<(String, c_int), Errno> {
+    let mut request = request("")?;
+    // SAFETY: the request outlives the call, and is of the type that TUNGETIFF writes.
+    unsafe { tungetiff(file.as_raw_fd(), &raw mut request) }?;
+    let name = request.ifr_name.iter().map(|byte| byte.to_ne_bytes()[0]).take_while(|byte| *byte != 0).collect();
+    let name = String::from_utf8(name).map_err(|_| Errno::EILSEQ)?;
+    // SAFETY: every bit pattern is a number, and TUNGETIFF has written this one.
+    Ok((name, c_int::from(unsafe { request.ifr_ifru.ifru_flags })))
+}
+
+/// Lets a tap live on when its last queue is closed, or not.
+pub(crate) fn set_persistent(file: BorrowedFd<'_>, persistent: bool) -> Result<(), Errno> {
+    // SAFETY: takes a number.
+    unsafe { tunsetpersist(file.as_raw_fd(), c_int::from(persistent)) }.map(drop)
+}
+
+/// Says which user may open a tap.
+pub(crate) fn set_owner(file: BorrowedFd<'_>, user: u32) -> Result<(), Errno> {
+    // SAFETY: takes a number, the bits of an unsigned one.
+    unsafe { tunsetowner(file.as_raw_fd(), user.cast_signed()) }.map(drop)
+}
+
+/// Says which group may open a tap.
+pub(crate) fn set_group(file: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
+    // SAFETY: takes a number, the bits of an unsigned one.
+    unsafe { tunsetgroup(file.as_raw_fd(), group.cast_signed()) }.map(drop)
+}
+
+/// Sets the length of the header in front of frames.
+pub(crate) fn set_header_length(file: BorrowedFd<'_>, length: c_int) -> Result<(), Errno> {
+    // SAFETY: the number outlives the call, which reads it.
+    unsafe { tunsetvnethdrsz(file.as_raw_fd(), &raw const length) }.map(drop)
+}
+
+/// Reads or sets how a link gathers packets before it interrupts, as the command in front says.
+pub(crate) fn coalesce(socket: impl AsFd, link: &InterfaceName, settings: &mut Coalesce) -> Result<(), Errno> {
+    let mut request = request(link.as_str())?;
+    request.ifr_ifru.ifru_data = std::ptr::from_mut(settings).cast();
+    // SAFETY: both outlive the call, and the settings are as long as their command says.
+    unsafe { siocethtool(socket.as_fd().as_raw_fd(), &raw const request) }.map(drop)
+}
+
+fn request(name: &str) -> Result<ifreq, Errno> {
+    // SAFETY: it is made of numbers, and of pointers that may be null.
+    let mut request: ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    Ok(request)
+}

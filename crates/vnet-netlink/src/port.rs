@@ -1,0 +1,98 @@
+//! How a bridge treats a port (`linux/if_link.h`, `IFLA_BRPORT_*`).
+
+use vnet_types::{BridgePort, InterfaceName};
+
+use crate::link::{IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, RTM_NEWLINK, header};
+use crate::message::{Request, attribute, number32, text};
+use crate::{Error, Intent, Netlink, Operation, Refused};
+
+const IFLA_BRPORT_LEARNING: u16 = 8;
+const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
+const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
+const IFLA_BRPORT_ISOLATED: u16 = 33;
+
+/// What a link says of itself as a port: the bridge's index, and its settings in the order of [`flags`].
+pub(crate) type RawPort = (u32, [bool; 4]);
+
+impl Netlink {
+    /// The link as a port; `None` when it is none, or is not there.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn port(&self, link: &InterfaceName) -> Result<Option<BridgePort>, Error> {
+        let look = || -> Result<Option<BridgePort>, Refused> {
+            let Some((bridge, [learning, unicast_flood, isolated, neigh_suppress])) = self.raw_port(link)? else {
+                return Ok(None);
+            };
+            let bridge = self.name(bridge)?;
+            Ok(Some(BridgePort { bridge, learning, unicast_flood, isolated, neigh_suppress }))
+        };
+        match look() {
+            Err(error) if error.is_not_found() => Ok(None),
+            result => result.map_err(Operation::List.of(format_args!("port {link}"))),
+        }
+    }
+
+    /// Makes a link a port of a bridge, or changes how the bridge treats it. When the kernel refuses a part, the link
+    /// is a port again of what it was before.
+    ///
+    /// The bridge takes the smallest MTU of its ports, unless it was given one.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there.
+    pub fn set_port(&self, link: &InterfaceName, port: &BridgePort) -> Result<(), Error> {
+        let set = || -> Result<(), Refused> {
+            let known = self.find(link)?;
+            let (index, before) = (known.index, known.controller);
+            let bridge = self.index(&port.bridge)?;
+            if before != Some(bridge) {
+                self.tell(controller(index, bridge), Intent::Existing)?;
+            }
+            let settings = self.tell(settings(index, port), Intent::Existing);
+            if settings.is_err() && before != Some(bridge) {
+                // The refusal of the whole is the news.
+                let _ = self.tell(controller(index, before.unwrap_or(0)), Intent::Existing);
+            }
+            settings
+        };
+        set().map_err(Operation::Change.of(format_args!("port {link} {port}")))
+    }
+
+    /// Takes a link out of its bridge.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_not_found`] when the link is gone.
+    pub fn remove_port(&self, link: &InterfaceName) -> Result<(), Error> {
+        let remove = || self.tell(controller(self.index(link)?, 0), Intent::Existing);
+        remove().map_err(Operation::Delete.of(format_args!("port {link}")))
+    }
+}
+
+/// Reads what `IFLA_LINKINFO` says of the port.
+pub(crate) fn read(attributes: &[u8]) -> Option<RawPort> {
+    let bridge = attribute(attributes, IFLA_MASTER).and_then(number32)?;
+    let info = attribute(attributes, IFLA_LINKINFO)?;
+    attribute(info, IFLA_INFO_SLAVE_KIND).map(text).filter(|kind| kind == "bridge")?;
+    let data = attribute(info, IFLA_INFO_SLAVE_DATA)?;
+    let on = |kind| attribute(data, kind).is_some_and(|value| value.first() == Some(&1));
+    let kinds = [IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_NEIGH_SUPPRESS];
+    Some((bridge, kinds.map(on)))
+}
+
+fn controller(index: u32, bridge: u32) -> Request {
+    Request::new(RTM_NEWLINK, &header(0, index)).with(IFLA_MASTER, &bridge.to_ne_bytes())
+}
+
+fn settings(index: u32, port: &BridgePort) -> Request {
+    let flags = [
+        (IFLA_BRPORT_LEARNING, port.learning),
+        (IFLA_BRPORT_UNICAST_FLOOD, port.unicast_flood),
+        (IFLA_BRPORT_ISOLATED, port.isolated),
+        (IFLA_BRPORT_NEIGH_SUPPRESS, port.neigh_suppress),
+    ];
+    Request::new(RTM_NEWLINK, &header(0, index)).nest(IFLA_LINKINFO, |info| {
+        info.with_text(IFLA_INFO_SLAVE_KIND, "bridge").nest(IFLA_INFO_SLAVE_DATA, |data| {
+            flags.into_iter().fold(data, |data, (kind, on)| data.with(kind, &[u8::from(on)]))
+        })
+    })
+}

@@ -1,0 +1,58 @@
+//! What the kernel can do, found out where nobody sees it.
+
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+use vnet_types::{
+    BridgeOptions, Features, Filter, FilterAction, FilterMatch, InterfaceName, Link, LinkKind, Qdisc, QdiscKind,
+    TrafficHandle,
+};
+
+use crate::{Error, Netlink};
+
+impl Netlink {
+    /// Tries what not every kernel can, in a network namespace that lives for the trial only.
+    ///
+    /// `None` for who may not make one: it takes `CAP_SYS_ADMIN`. It takes some milliseconds.
+    ///
+    /// # Errors
+    /// The kernel's refusal of what every kernel can.
+    pub fn features() -> Result<Option<Features>, Error> {
+        let trial = || -> Result<Option<Features>, Error> {
+            if unshare(CloneFlags::CLONE_NEWNET).is_err() {
+                return Ok(None);
+            }
+            try_all(&Netlink::open()?).map(Some)
+        };
+        // The thread ends, and the namespace with it.
+        let tried = thread::scope(|scope| scope.spawn(trial).join());
+        tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+fn try_all(netlink: &Netlink) -> Result<Features, Error> {
+    let bridge: InterfaceName = "probe".parse().expect("five letters");
+    let options = BridgeOptions { vlan_filtering: true, ..BridgeOptions::default() };
+    let link =
+        |options| Link { name: bridge.clone(), kind: LinkKind::Bridge(options), mac: None, mtu: None, up: false };
+    let vlan_filtering = netlink.add_link(&link(options)).is_ok();
+    if !vlan_filtering {
+        netlink.add_link(&link(BridgeOptions::default()))?;
+    }
+    let qdisc = |parent, handle, kind| Qdisc { link: bridge.clone(), parent, handle, kind };
+    let filter =
+        |parent, matches, action| Filter { link: bridge.clone(), parent, priority: 1, handle: 1, matches, action };
+    let (root, ingress) = (TrafficHandle::qdisc(1), TrafficHandle::qdisc(0xffff));
+    let sfq = netlink.add_qdisc(&qdisc(TrafficHandle::ROOT, root, QdiscKind::Sfq { perturb: 10 }));
+    if sfq.is_ok() {
+        netlink.delete_qdisc(&qdisc(TrafficHandle::ROOT, root, QdiscKind::Sfq { perturb: 10 }))?;
+    }
+    let htb = netlink.add_qdisc(&qdisc(TrafficHandle::ROOT, root, QdiscKind::Htb { default: 1 }));
+    let marked = FilterAction::Class(TrafficHandle::new(0, 1));
+    let fw = htb.and_then(|()| netlink.add_filter(&filter(root, FilterMatch::Mark, marked)));
+    let police = netlink.add_qdisc(&qdisc(TrafficHandle::INGRESS, ingress, QdiscKind::Ingress)).and_then(|()| {
+        let action = FilterAction::Police { rate: 1_000_000, burst: 100_000 };
+        netlink.add_filter(&Filter { handle: 0x8000_0800, ..filter(ingress, FilterMatch::All, action) })
+    });
+    Ok(Features { vlan_filtering, police: police.is_ok(), sfq: sfq.is_ok(), fw: fw.is_ok() })
+}
