@@ -207,12 +207,11 @@ fn address(net: IpNet) -> Address {
 }
 
 fn route(definition: &network::Route, bridge: &InterfaceName) -> Result<Route, LowerError> {
-    let net = definition.net().filter(|net| net.trunc() == *net).ok_or(LowerError::Route(definition.address))?;
     Ok(Route {
-        destination: net,
+        destination: definition.destination().ok_or(LowerError::Route(definition.address))?,
         gateway: Some(definition.gateway),
         link: bridge.clone(),
-        metric: definition.metric.unwrap_or(1),
+        metric: definition.effective_metric(),
         protocol: RouteProtocol::Static,
     })
 }

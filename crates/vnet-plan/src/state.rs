@@ -25,7 +25,7 @@ pub enum Key {
     Ruleset(NetworkName),
     /// An address of a link.
     Address(InterfaceName, IpNet),
-    /// A route: the kernel has one for each destination, metric and link.
+    /// A route. The kernel has one for each destination and metric; the link that it leads to says whose it is.
     Route(IpNet, u32, InterfaceName),
     /// A kernel switch that everyone on the host shares: set, and never set back but by rollback.
     SharedSysctl(Sysctl),

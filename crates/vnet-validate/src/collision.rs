@@ -128,8 +128,8 @@ fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
 fn static_routes(network: &Network, root: &Path, existing: &[&Route]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
-        let Some(net) = route.net().filter(|net| net.trunc() == *net) else { continue };
-        let metric = route.metric.unwrap_or(1);
+        let Some(net) = route.destination() else { continue };
+        let metric = route.effective_metric();
         let path = root.nth("route", index).attribute("address");
         if let Some(same) = existing.iter().find(|other| other.destination == net && other.metric == metric) {
             let message = format!("this host has a route to {net} with the metric {metric} already: `{same}`");

@@ -153,7 +153,7 @@ fn metric(route: &Route, path: &Path) -> Option<Finding> {
 
 fn default_route(route: &Route, path: &Path) -> Option<Finding> {
     route.net().filter(|net| net.prefix_len() == 0 && net.addr().is_unspecified())?;
-    let metric = route.metric.unwrap_or(1);
+    let metric = route.effective_metric();
     let message = format!(
         "the route with metric {metric} is a default route of the whole host: all that has no better one goes to `{}`",
         route.gateway
@@ -170,7 +170,7 @@ fn duplicates(network: &Network, root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
         let Some(net) = route.net() else { continue };
-        let metric = route.metric.unwrap_or(1);
+        let metric = route.effective_metric();
         let other = *first.entry((net, metric)).or_insert(index);
         if other == index {
             continue;

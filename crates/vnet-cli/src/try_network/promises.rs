@@ -291,7 +291,7 @@ fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
 /// the default route of the imagined host is its own.
 fn behind(network: &Network, route: &Route) -> Option<IpAddr> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
-    let metric = |route: &Route| route.metric.unwrap_or(1);
+    let metric = |route: &Route| route.effective_metric();
     let others = || network.routes.iter().filter_map(|other| Some((other.net()?, metric(other))));
     let subnets = network.ips.iter().filter_map(Ip::net).map(|subnet| (subnet.trunc(), 0));
     let better: Vec<IpNet> = others()

@@ -32,7 +32,14 @@ fn access(network: &Network, ip: &Ip) -> Access {
             addresses: nat.and_then(|nat| nat.addresses).filter(|_| ip.address.is_ipv4()),
             ports: nat.and_then(|nat| nat.ports).unwrap_or_else(default_ports),
         },
-        _ => Access::Routed,
+        // Without a translation of IPv6 its guests are reached, and reach others, by their own addresses.
+        ForwardMode::Nat | ForwardMode::Route => Access::Routed,
+        // These have no subnets of their own, and no rules.
+        ForwardMode::Bridge
+        | ForwardMode::Private
+        | ForwardMode::Vepa
+        | ForwardMode::Passthrough
+        | ForwardMode::Hostdev => Access::Isolated,
     }
 }
 

@@ -39,6 +39,16 @@ impl Route {
         }
     }
 
+    /// The metric that holds: 1 where none is written.
+    pub fn effective_metric(&self) -> u32 {
+        self.metric.unwrap_or(1)
+    }
+
+    /// The network that is reached. `None` where [`Route::net`] has none, or has a host's address instead of a network's.
+    pub fn destination(&self) -> Option<IpNet> {
+        self.net().filter(|net| net.trunc() == *net)
+    }
+
     /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but for an explicit `prefix='0'`.
     pub fn net(&self) -> Option<IpNet> {
         match self.mask {
