@@ -213,11 +213,15 @@ impl<'t> Element<'t> {
         names.next()
     }
 
-    /// Reports that a child does nothing, and why.
-    pub(crate) fn useless_child(&self, name: &str, number: usize, why: &str) {
-        let Some(child) = self.node.children().nth(number) else { return };
-        let message = format!("`<{name}>` {why}: it has no effect");
-        self.report(rules::WITHOUT_EFFECT, message, None, self.path().element(name), name_span(child));
+    /// Reports of each child that does nothing why: "is in no namespace".
+    pub(crate) fn useless_children(&self, why: impl IntoIterator<Item = Option<&'static str>>) {
+        for (child, why) in self.node.children().zip(why) {
+            if let Some(why) = why {
+                let name = child.name();
+                let message = format!("`<{name}>` {why}: it has no effect");
+                self.report(rules::WITHOUT_EFFECT, message, None, self.path().element(name), name_span(child));
+            }
+        }
     }
 
     /// An attribute's value; an empty one is a value.

@@ -284,3 +284,11 @@ fn many_forward_interfaces_are_read_in_proportion() {
     let text = format!("<network><name>n</name><forward>{interfaces}<interface dev='a7'/></forward></network>");
     assert_eq!(problems(&text), ["VN0033 <interface dev='a7'/>: the device `a7` is listed twice"]);
 }
+
+#[test]
+fn much_metadata_of_nobody_is_read_in_proportion() {
+    let text = format!("<network><name>n</name><metadata>{}</metadata></network>", "<a/>".repeat(200_000));
+    let problems = problems(&text);
+    assert_eq!(problems[0], "VN0026 a: `<a>` is in no namespace: it has no effect");
+    assert_eq!(problems.last().unwrap(), "VN0025 a: there are 199000 more problems");
+}

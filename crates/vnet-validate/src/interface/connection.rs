@@ -1,5 +1,7 @@
 //! What an interface is connected to, and the port it has there.
 
+use std::collections::HashMap;
+
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source, VhostuserMode};
 use vnet_xml::{Bandwidth, Interface, Path, Rate, VirtualPort, VirtualPortType, Vlan};
 
@@ -84,12 +86,14 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
 /// Linux bridges have VLANs 1 to 4094; what else there is may have 0 and 4095.
 pub(crate) fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut seen = HashMap::new();
     for (index, tag) in vlan.tags.iter().enumerate() {
+        let first = *seen.entry(tag.id).or_insert(index);
         let place = path.nth("tag", index).attribute("id");
         if !(1..=LARGEST_VLAN).contains(&tag.id) {
             let message = format!("there is no VLAN {}: it is reserved (IEEE 802.1Q)", tag.id);
             findings.push(Finding::new(rules::VLAN_RESERVED, place, message).help("write a number from 1 to 4094"));
-        } else if let Some(first) = vlan.tags[..index].iter().position(|other| other.id == tag.id) {
+        } else if first != index {
             let message = format!("the VLAN {} is listed twice", tag.id);
             let finding = Finding::new(rules::VLAN_TWICE, place, message);
             let finding = finding.related(path.nth("tag", first).attribute("id"), "the first one is here");

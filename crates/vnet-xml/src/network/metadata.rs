@@ -55,22 +55,19 @@ pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Me
     let outer: Vec<_> = around.namespaces().collect();
     // Two elements of one namespace could not be told apart by those who look for theirs.
     let mut seen = HashSet::new();
-    let mut number = 0;
+    let mut useless = Vec::new();
     let scope = root.declared().chain(outer.iter().copied()).map(owned).collect::<Vec<_>>();
     root.children.retain(|child| {
         let Content::Element(child) = child else { return false };
         let namespace = child.namespace(&scope);
-        let why = match &namespace {
-            None => "is in no namespace",
-            Some(namespace) if !seen.insert(namespace.clone()) => "is the second of its namespace",
-            Some(_) => "",
+        let why = match namespace {
+            None => Some("is in no namespace"),
+            Some(namespace) => (!seen.insert(namespace)).then_some("is the second of its namespace"),
         };
-        if !why.is_empty() {
-            element.useless_child(child.name, number, why);
-        }
-        number += 1;
-        why.is_empty()
+        useless.push(why);
+        why.is_none()
     });
+    element.useless_children(useless);
     let mut missing = Vec::new();
     root.undeclared(&mut Vec::new(), &mut missing);
     for prefix in missing {

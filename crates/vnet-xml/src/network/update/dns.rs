@@ -1,5 +1,6 @@
 //! Updates of what is in `<dns>`.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated, only, places};
@@ -12,7 +13,7 @@ use crate::value::{ip, number, text};
 /// What a deletion says of a record; what it does not say fits any.
 struct WantedHost {
     ip: Option<IpAddr>,
-    hostnames: Vec<String>,
+    hostnames: HashSet<String>,
 }
 
 struct WantedSrv {
@@ -29,7 +30,7 @@ pub(super) fn hosts(mut network: Network, command: Command, document: &[u8]) -> 
         if ip.is_none() && hostnames.is_empty() {
             return Err(given.refuse("", UpdateRefusal::Nothing));
         }
-        let fits = |host: &DnsHost| *ip == Some(host.ip) || hostnames.iter().any(|name| host.hostnames.contains(name));
+        let fits = |host: &DnsHost| *ip == Some(host.ip) || host.hostnames.iter().any(|name| hostnames.contains(name));
         let dns = network.dns.get_or_insert_default();
         let found = only(&places(&dns.hosts, fits), || "such `<host>` of DNS".to_owned());
         dns.hosts.remove(found.map_err(|reason| given.refuse("", reason))?);
@@ -52,7 +53,7 @@ pub(super) fn hosts(mut network: Network, command: Command, document: &[u8]) -> 
 fn wanted_host(element: &Element<'_>) -> Option<WantedHost> {
     element.expect(&Grammar { attributes: &["ip"], children: &["hostname"] });
     let hostnames = element.children("hostname", |hostname| Some(hostname.only_text().to_owned()));
-    Some(WantedHost { ip: element.value("ip", ip), hostnames })
+    Some(WantedHost { ip: element.value("ip", ip), hostnames: hostnames.into_iter().collect() })
 }
 
 pub(super) fn txts(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
