@@ -96,6 +96,7 @@ pub fn follows_from(finding: &Finding, refused: &Path) -> bool {
         || one_of(rules::OF_THE_READER_TOO) && within()
         || one_of(rules::OF_THE_MODE) && refused.as_str() == "/network/forward/@mode"
         || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
+        || one_of(rules::OF_ABSENT_BACKEND) && refused.as_str().ends_with("/backend/@type")
         || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
 }
 
@@ -127,6 +128,7 @@ mod tests {
     #[case(rules::TITLE_NEWLINE, "/network/title", "/network", false)]
     #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[1]/@prefix", true)]
     #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[2]/@prefix", false)]
+    #[case(rules::SOURCE_DEV_WITHOUT_PASST, "/interface/source/@dev", "/interface/backend/@type", true)]
     #[case(rules::DHCP_RANGE_REVERSED, "/network/ip[1]/dhcp/range[1]/@start", "/network/ip[1]/@localPtr", false)]
     fn what_follows(#[case] rule: Rule, #[case] at: &str, #[case] refused: &str, #[case] follows: bool) {
         assert_eq!(follows_from(&Finding::new(rule, path(at), "wrong"), &path(refused)), follows);

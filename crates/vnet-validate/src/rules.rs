@@ -259,6 +259,16 @@ pub(crate) const OF_THE_MODE: &[Rule] = &[
 pub(crate) const OF_ABSENT_SUBNET: &[Rule] =
     &[DNS_WITHOUT_IP, ROUTE_GATEWAY_OUTSIDE_SUBNETS, FORWARD_WITHOUT_IP, NAT_IPV6_WITHOUT_SUBNET];
 
+/// Rules of an interface that miss the backend `passt`.
+pub(crate) const OF_ABSENT_BACKEND: &[Rule] = &[
+    VHOSTUSER_WITHOUT_PATH,
+    SOURCE_DEV_WITHOUT_PASST,
+    MTU_UNSUPPORTED,
+    GUEST_IP_UNSUPPORTED,
+    BACKEND_WITHOUT_PASST,
+    PORT_FORWARD_WITHOUT_PASST,
+];
+
 /// Rules that miss something beside the value that they are about.
 pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
     IP_PREFIX_MISSING,
