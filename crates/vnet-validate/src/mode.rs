@@ -16,6 +16,13 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
         findings.extend(router(network, mode, root));
         findings.extend(unrouted(network, mode, root));
     }
+    if network.ipv6 && network.ips.iter().any(|ip| ip.address.is_ipv6()) {
+        findings.push(useless(
+            root.attribute("ipv6"),
+            "ipv6",
+            "in a network with an IPv6 address, whose guests talk IPv6",
+        ));
+    }
     findings.extend(isolated(network, mode, root));
     findings.extend(options(network, mode, root));
     if let Some(forward) = &network.forward {
@@ -107,7 +114,7 @@ fn options(network: &Network, mode: ForwardMode, root: &Path) -> Option<Finding>
 
 fn useless(path: Path, name: impl Display, why: &str) -> Finding {
     let message = format!("`{name}` has no effect {why}");
-    Finding::new(rules::WITHOUT_EFFECT_IN_MODE, path, message).help("leave it out, or choose another mode")
+    Finding::new(rules::WITHOUT_EFFECT_IN_MODE, path, message).help("leave it out")
 }
 
 /// The devices that guests are given.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
 use crate::source::{OUTSIDE, PlaceId};
 use crate::suggest::did_you_mean;
@@ -117,7 +118,13 @@ impl<'t> Element<'t> {
         }
         let parent = self.node.name();
         let help = did_you_mean(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
-        let foreign = || name.contains(':').then(|| "libvirt reads nothing of this namespace here".to_owned());
+        let foreign = || {
+            let (_, local) = name.split_once(':')?;
+            Some(match (parent, local) {
+                ("network", "options") => format!("its prefix has to mean `{DNSMASQ_NAMESPACE}`"),
+                _ => "libvirt reads nothing of this namespace here".to_owned(),
+            })
+        };
         let help = help.or_else(foreign);
         self.report(code, format!("`<{parent}>` has no {what}: it has no effect"), help, path, span);
     }

@@ -131,6 +131,7 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("<brige name='b'/>", &["VN0020 brige: `<network>` has no element `<brige>`: it has no effect; did you mean `bridge`?"])]
 #[case("<bridge nmae='b'/>", &["VN0021 nmae: `<bridge>` has no attribute `nmae`: it has no effect; did you mean `name`?"])]
 #[case("<x:y xmlns:x='u'/>", &["VN0020 x:y: `<network>` has no element `<x:y>`: it has no effect; libvirt reads nothing of this namespace here"])]
+#[case("<d:options xmlns:d='http://libvirt.org/schemas/network/dnsmasq/1.1'/>", &["VN0020 d:options: `<network>` has no element `<d:options>`: it has no effect; its prefix has to mean `http://libvirt.org/schemas/network/dnsmasq/1.0`"])]
 #[case("<portgroup default='yes'/>", &["VN0031 portgroup: `<portgroup>` lacks the attribute `name`"])]
 #[case("<metadata><a/><x:b xmlns:x='u'/><y:c xmlns:y='u'/></metadata>", &[
     "VN0026 a: `<a>` is in no namespace: it has no effect",

@@ -153,6 +153,7 @@ fn refused(#[case] name: &str, #[case] expected: &[&str]) {
 #[rstest]
 #[case("bandwidth-peak-outbound", &["VN0535 /network/bandwidth/outbound/@peak"])]
 #[case("hostdev-settings-elsewhere", &["VN0523 /network/forward/@managed", "VN0523 /network/forward/driver"])]
+#[case("ipv6-beside-ipv6-address", &["VN0523 /network/@ipv6"])]
 #[case("lease-endless", &["VN0245 /network/ip[1]/dhcp/range[1]/lease/@expiry"])]
 #[case("nat-with-virtualport", &["VN0536 /network/virtualport"])]
 #[case("options-without-dnsmasq", &["VN0523 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
