@@ -103,9 +103,9 @@ fn a_receipt_that_was_never_begun_in_full_is_none(#[case] text: &str) {
     let torn = text.strip_suffix('\u{fc}').map_or(text.as_bytes(), |_| &text.as_bytes()[..text.len() - 1]);
     fs::write(store.directory(&lab()).join("receipt"), torn).expect("a file");
     let mut host = forwarding(1);
-    assert!(matches!(vnet_host::stop(&mut host, &store, &lab(), HOME), Err(Error::Absent(_))));
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
-    vnet_host::stop(&mut host, &store, &lab(), HOME).expect("it stops");
+    assert!(matches!(vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME), Err(Error::Absent(_))));
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert_eq!(host, MemoryHost { asked: host.asked, ..forwarding(1) });
 }
 
@@ -114,9 +114,9 @@ fn a_file_that_was_being_written_goes_too() {
     vnet_tests::isolate!();
     let store = Store::new(STATE);
     let mut host = LinuxHost::open().expect("sockets");
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     fs::write(store.directory(&lab()).join("dnsmasq.conf.new"), "half").expect("a file");
-    vnet_host::stop(&mut host, &store, &lab(), HOME).expect("it stops");
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert!(!Path::new(STATE).exists());
 }
 
@@ -126,14 +126,14 @@ fn a_network_of_another_namespace_is_not_started_here() {
     let folder = Folder::new("elsewhere");
     let store = Store::new(&folder.0);
     let mut host = forwarding(1);
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     let before = host.clone();
     let receipt = store.directory(&lab()).join("receipt");
     let text = fs::read_to_string(&receipt).expect("a receipt");
     for text in [text.clone(), text.replace("\"settled\"\n", "")] {
         fs::write(&receipt, text).expect("a file");
         let here = Header { namespace: (0, 2), ..header() };
-        let refused = vnet_host::start(&mut host, &store, here, &desired("", &store));
+        let refused = vnet_host::start(&mut host, &store.lock().expect("a lock"), here, &desired("", &store));
         assert!(matches!(refused, Err(Error::Elsewhere(_))));
         assert_eq!(host, before);
     }
@@ -146,7 +146,7 @@ fn a_process_of_another_namespace_is_left_alone() {
     let store = Store::new(STATE);
     let mut host = LinuxHost::open().expect("sockets");
     let desired = desired("", &store);
-    vnet_host::start(&mut host, &store, header(), &desired).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired).expect("it starts");
     let processes = desired.iter().filter_map(|it| if let Resource::Process(it) = it { Some(it) } else { None });
     let arguments = processes.flat_map(|process| process.args.clone());
     let mut other = Command::new("unshare");
@@ -158,7 +158,7 @@ fn a_process_of_another_namespace_is_left_alone() {
     let text = fs::read_to_string(&receipt).expect("a receipt");
     let told = text.rfind("{\"done\":{\"process\"").expect("a process");
     fs::write(&receipt, &text[..told]).expect("a file");
-    vnet_host::stop(&mut host, &store, &lab(), HOME).expect("it stops");
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert!(!run("ss", &["-lnup"]).contains("dnsmasq"));
     assert!(other.try_wait().expect("a child").is_none(), "it was ended");
     other.kill().expect("a child");
@@ -171,12 +171,13 @@ fn dnsmasq_starts_anew_as_often_as_it_must() {
     vnet_tests::isolate!();
     let store = Store::new(STATE);
     let mut host = LinuxHost::open().expect("sockets");
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     for round in 0..30 {
         let domain = format!("<domain name='d{round}'/>");
-        vnet_host::apply(&mut host, &store, header(), &desired(&domain, &store)).expect("it changes");
+        vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &desired(&domain, &store))
+            .expect("it changes");
     }
-    vnet_host::stop(&mut host, &store, &lab(), HOME).expect("it stops");
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
 }
 
 #[test]
@@ -184,17 +185,18 @@ fn dnsmasq_that_cannot_start_anew_goes_on_as_it_was() {
     vnet_tests::isolate!();
     let store = Store::new(STATE);
     let mut host = LinuxHost::open().expect("sockets");
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     let mut wanted = desired("<domain name='other'/>", &store);
     let conf = store.directory(&lab()).join("dnsmasq.conf");
     let key = vnet_plan::Key::File(conf);
     let Some(Resource::File(mut file)) = wanted.remove(&key) else { panic!("a configuration") };
     file.contents = Some("no-such-option\n".to_owned());
     wanted.insert(Resource::File(file));
-    let error = vnet_host::apply(&mut host, &store, header(), &wanted).expect_err("no such option");
+    let error =
+        vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &wanted).expect_err("no such option");
     assert!(matches!(error, Error::Step { rollback, .. } if rollback.is_empty()));
-    assert_eq!(vnet_host::drift(&host, &store, &lab()).expect("it runs"), []);
-    vnet_host::stop(&mut host, &store, &lab(), HOME).expect("it stops");
+    assert_eq!(vnet_host::drift(&host, &store, &lab(), HOME).expect("it runs"), []);
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert!(!Path::new(STATE).exists());
 }
 
@@ -207,14 +209,17 @@ fn a_shared_switch_is_missed_by_those_that_rely_on_it(#[case] fault: Option<usiz
     let store = Store::new(&folder.0);
     let (isolated, routed) = (desired("", &store), desired("<forward mode='route'/>", &store));
     let mut host = forwarding(0);
-    vnet_host::start(&mut host, &store, header(), &isolated).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &isolated).expect("it starts");
     let steps = vnet_host::plan(&host, &store, &lab(), &routed).expect("a plan").len();
     host.faults = fault.map(|_| host.asked + steps - 1).into_iter().collect();
-    assert_eq!(vnet_host::apply(&mut host, &store, header(), &routed).is_err(), fault.is_some());
-    vnet_host::apply(&mut host, &store, header(), &isolated).expect("it changes back");
+    assert_eq!(
+        vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &routed).is_err(),
+        fault.is_some()
+    );
+    vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &isolated).expect("it changes back");
     for value in [0, 1] {
         host.state.insert(Resource::Sysctl { switch: Sysctl::Ipv4Forward, value });
-        assert_eq!(vnet_host::drift(&host, &store, &lab()).expect("it runs"), []);
+        assert_eq!(vnet_host::drift(&host, &store, &lab(), HOME).expect("it runs"), []);
     }
 }
 
@@ -223,12 +228,12 @@ fn the_receipt_knows_the_bridge_of_now() {
     let folder = Folder::new("bridge");
     let store = Store::new(&folder.0);
     let mut host = forwarding(1);
-    vnet_host::start(&mut host, &store, header(), &desired("", &store)).expect("it starts");
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     let other = Header { bridge: Some("other".parse().expect("a name")), ..header() };
     let wanted = desired("<bridge name='other'/>", &store);
     host.faults = [host.asked].into();
-    vnet_host::apply(&mut host, &store, other.clone(), &wanted).expect_err("a fault");
+    vnet_host::apply(&mut host, &store.lock().expect("a lock"), other.clone(), &wanted).expect_err("a fault");
     assert_eq!(store.networks().expect("receipts")[0].bridge, header().bridge);
-    vnet_host::apply(&mut host, &store, other.clone(), &wanted).expect("it changes");
+    vnet_host::apply(&mut host, &store.lock().expect("a lock"), other.clone(), &wanted).expect("it changes");
     assert_eq!(store.networks().expect("receipts")[0].bridge, other.bridge);
 }

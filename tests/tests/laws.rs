@@ -130,9 +130,9 @@ proptest! {
     fn start_then_stop_leaves_what_was_but_for_shared_switches(desired in desired()) {
         let folder = Folder::new();
         let mut started = host();
-        vnet_host::start(&mut started, &folder.store(), header(), &desired).expect("it starts");
-        prop_assert!(vnet_host::drift(&started, &folder.store(), &header().network).expect("it runs").is_empty());
-        vnet_host::stop(&mut started, &folder.store(), &header().network, HOME).expect("it stops");
+        vnet_host::start(&mut started, &folder.store().lock().expect("a lock"), header(), &desired).expect("it starts");
+        prop_assert!(vnet_host::drift(&started, &folder.store(), &header().network, HOME).expect("it runs").is_empty());
+        vnet_host::stop(&mut started, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
         let shared = |state: &HostState| {
             state.iter().map(Resource::key).filter(|key| matches!(key, Key::SharedSysctl(_))).collect::<BTreeSet<_>>()
         };
@@ -146,7 +146,7 @@ proptest! {
         let steps = vnet_host::plan(&host(), &folder.store(), &header().network, &desired).expect("a plan").len();
         for fault in 0..steps {
             let mut failing = MemoryHost { faults: [fault].into(), ..host() };
-            let error = vnet_host::start(&mut failing, &folder.store(), header(), &desired);
+            let error = vnet_host::start(&mut failing, &folder.store().lock().expect("a lock"), header(), &desired);
             let undone = matches!(error, Err(Error::Step { rollback, .. }) if rollback.is_empty());
             prop_assert!(undone);
             prop_assert_eq!(&failing.state, &host().state);
@@ -158,20 +158,20 @@ proptest! {
     fn a_change_that_fails_at_any_step_ends_as_it_began(from in desired(), to in desired()) {
         let folder = Folder::new();
         let mut running = host();
-        vnet_host::start(&mut running, &folder.store(), header(), &from).expect("it starts");
+        vnet_host::start(&mut running, &folder.store().lock().expect("a lock"), header(), &from).expect("it starts");
         let before = running.state.clone();
         let steps = vnet_host::plan(&running, &folder.store(), &header().network, &to).expect("a plan").len();
         for fault in 0..steps {
             running.faults = [running.asked + fault].into();
-            prop_assert!(vnet_host::apply(&mut running, &folder.store(), header(), &to).is_err());
+            prop_assert!(vnet_host::apply(&mut running, &folder.store().lock().expect("a lock"), header(), &to).is_err());
             prop_assert_eq!(&running.state, &before);
         }
-        vnet_host::apply(&mut running, &folder.store(), header(), &to).expect("it changes");
-        prop_assert!(vnet_host::drift(&running, &folder.store(), &header().network).expect("it runs").is_empty());
+        vnet_host::apply(&mut running, &folder.store().lock().expect("a lock"), header(), &to).expect("it changes");
+        prop_assert!(vnet_host::drift(&running, &folder.store(), &header().network, HOME).expect("it runs").is_empty());
         for resource in to.iter() {
             prop_assert_eq!(running.state.get(&resource.key()), Some(resource));
         }
-        vnet_host::stop(&mut running, &folder.store(), &header().network, HOME).expect("it stops");
+        vnet_host::stop(&mut running, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
         prop_assert!(running.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))));
     }
 
@@ -181,7 +181,7 @@ proptest! {
     fn a_start_that_is_killed_anywhere_can_be_stopped(desired in desired(), at in any::<prop::sample::Index>(), made in any::<bool>()) {
         let folder = Folder::new();
         let mut started = host();
-        vnet_host::start(&mut started, &folder.store(), header(), &desired).expect("it starts");
+        vnet_host::start(&mut started, &folder.store().lock().expect("a lock"), header(), &desired).expect("it starts");
         let path = folder.store().directory(&header().network).join("receipt");
         let receipt = std::fs::read(&path).expect("a receipt");
         let header_end = receipt.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
@@ -193,7 +193,7 @@ proptest! {
         for resource in killed.owned.iter().take(count) {
             left.state.insert(resource.clone());
         }
-        vnet_host::stop(&mut left, &folder.store(), &header().network, HOME).expect("it stops");
+        vnet_host::stop(&mut left, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
         prop_assert!(left.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))), "{:?}", left.state);
         prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
     }
@@ -209,7 +209,7 @@ fn what_is_in_the_way_is_refused_and_stays() {
     let bridge = desired.get(&Key::Link("virbr0".parse().expect("a name"))).expect("a bridge").clone();
     taken.state.insert(bridge);
     let before = taken.state.clone();
-    let error = vnet_host::start(&mut taken, &folder.store(), header(), &desired);
+    let error = vnet_host::start(&mut taken, &folder.store().lock().expect("a lock"), header(), &desired);
     assert!(matches!(error, Err(Error::Conflict(keys)) if keys.len() == 1));
     assert_eq!(taken.state, before);
     assert!(!folder.0.exists());

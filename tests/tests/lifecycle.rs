@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use vnet_host::{Error, Facts, Header, Host, LinuxHost, MemoryHost, Store};
+use vnet_host::{Error, Facts, Header, Host, LinuxHost, MemoryHost, Named, Store};
 use vnet_plan::{Change, Choices, HostState, Key, Lowered, Resource, lower};
 use vnet_tests::run;
 use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, NetworkName};
@@ -39,20 +39,20 @@ impl<H: Host> Scenario<H> {
 
     fn start(&mut self, network: &Network) -> Result<Vec<Change>, Error> {
         let desired = self.desired(network);
-        vnet_host::start(&mut self.host, &self.store, header(), &desired)
+        vnet_host::start(&mut self.host, &self.store.lock().expect("a lock"), header(), &desired)
     }
 
     fn apply(&mut self, network: &Network) -> Result<Vec<Change>, Error> {
         let desired = self.desired(network);
-        vnet_host::apply(&mut self.host, &self.store, header(), &desired)
+        vnet_host::apply(&mut self.host, &self.store.lock().expect("a lock"), header(), &desired)
     }
 
     fn stop(&mut self) -> Result<Vec<Change>, Error> {
-        vnet_host::stop(&mut self.host, &self.store, &lab(), HOME)
+        vnet_host::stop(&mut self.host, &self.store.lock().expect("a lock"), &lab(), HOME)
     }
 
     fn drift(&self) -> Vec<Key> {
-        let drift = vnet_host::drift(&self.host, &self.store, &lab()).expect("it runs");
+        let drift = vnet_host::drift(&self.host, &self.store, &lab(), HOME).expect("it runs");
         drift.iter().map(Change::key).collect()
     }
 
@@ -84,8 +84,8 @@ fn starts_once_and_stops_once(mut it: Scenario<impl Host>) {
     let before = it.look(&it.desired(&network));
     it.start(&network).expect("it starts");
     assert_eq!(it.drift(), []);
-    assert!(matches!(it.start(&network), Err(Error::Running(name)) if name == lab()));
-    let elsewhere = vnet_host::stop(&mut it.host, &it.store, &lab(), (0, 2));
+    assert!(matches!(it.start(&network), Err(Error::Running(name)) if name == Named::Network(lab())));
+    let elsewhere = vnet_host::stop(&mut it.host, &it.store.lock().expect("a lock"), &lab(), (0, 2));
     assert!(matches!(elsewhere, Err(Error::Elsewhere(_))));
     it.stop().expect("it stops");
     let links = |state: &HostState| state.iter().filter(|it| !matches!(it, Resource::Sysctl { .. })).cloned().collect();

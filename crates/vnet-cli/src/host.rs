@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Table};
-use vnet_host::{Header, LinuxHost, Receipt, Store};
+use vnet_host::{Header, LinuxHost, Lock, Receipt, Store};
 use vnet_netlink::{Netfilter, Netlink};
 use vnet_plan::{Change, HostState, Lowered, Resource};
 use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid};
@@ -77,29 +77,34 @@ impl Here {
         Ok(self.store.receipts()?.into_iter().map(Running::from).collect())
     }
 
+    /// Waits for the right to change networks. What is decided before this may not hold when it is done.
+    pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
+        Ok(self.store.lock()?)
+    }
+
     /// What start or apply would change.
     pub(crate) fn plan(&self, lowered: &Lowered) -> anyhow::Result<Vec<Change>> {
         Ok(vnet_host::plan(&self.host, &self.store, &lowered.name, &lowered.desired)?)
     }
 
     /// Brings a network up.
-    pub(crate) fn start(mut self, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
-        Ok(vnet_host::start(&mut self.host, &self.store, header(lowered, uuid)?, &lowered.desired)?)
+    pub(crate) fn start(mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::start(&mut self.host, lock, header(lowered, uuid)?, &lowered.desired)?)
     }
 
     /// Changes, repairs or brings up a network.
-    pub(crate) fn apply(mut self, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
-        Ok(vnet_host::apply(&mut self.host, &self.store, header(lowered, uuid)?, &lowered.desired)?)
+    pub(crate) fn apply(mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::apply(&mut self.host, lock, header(lowered, uuid)?, &lowered.desired)?)
     }
 
     /// Takes a network away.
-    pub(crate) fn stop(mut self, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
-        Ok(vnet_host::stop(&mut self.host, &self.store, name, LinuxHost::namespace()?)?)
+    pub(crate) fn stop(mut self, lock: &Lock, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::stop(&mut self.host, lock, name, LinuxHost::namespace()?)?)
     }
 
     /// What would repair a network.
     pub(crate) fn drift(&self, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
-        Ok(vnet_host::drift(&self.host, &self.store, name)?)
+        Ok(vnet_host::drift(&self.host, &self.store, name, LinuxHost::namespace()?)?)
     }
 
     /// What the host has apart from a network of this name: what that network must get along with.
@@ -114,15 +119,18 @@ impl Here {
         Ok(inventory)
     }
 
-    /// How a network is, and what would repair it.
-    pub(crate) fn state(&self, running: &Running) -> anyhow::Result<(State, Vec<Change>)> {
-        let drift = self.drift(&running.name)?;
+    /// How a network is, and what would repair it. `None` where it was stopped since.
+    pub(crate) fn state(&self, running: &Running) -> anyhow::Result<Option<(State, Vec<Change>)>> {
+        let drift = match vnet_host::drift(&self.host, &self.store, &running.name, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => return Ok(None),
+            drift => drift?,
+        };
         let state = match (running.interrupted, drift.is_empty()) {
             (true, _) => State::Interrupted,
             (false, true) => State::InSync,
             (false, false) => State::Drifted,
         };
-        Ok((state, drift))
+        Ok(Some((state, drift)))
     }
 
     /// What the rules of a network have counted, by chain.

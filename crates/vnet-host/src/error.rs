@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use vnet_plan::Key;
 use vnet_types::NetworkName;
 
+use crate::Named;
+
 /// A host that did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -76,22 +78,23 @@ pub enum Error {
         pid: i32,
     },
     /// Something is there already that is not ours.
-    #[error("there is already: {}; it is not of this network and stays as it is", list(.0))]
+    #[error("there is already: {}; vnet did not make it, and it stays as it is", list(.0))]
     Conflict(Vec<Key>),
     /// What should be created is there, or what should be changed is not.
     #[error("{0} is not as the change expects it")]
     Unexpected(Key),
-    /// A network of this name runs.
-    #[error("network `{0}` runs already")]
-    Running(NetworkName),
-    /// No network of this name runs.
-    #[error("network `{0}` does not run")]
-    Absent(NetworkName),
-    /// A network of this name runs in another network namespace.
+    /// There is one of this name.
+    #[error("{} {} already", .0, .0.is_there())]
+    Running(Named),
+    /// There is none of this name.
+    #[error("{} {}", .0, .0.is_not_there())]
+    Absent(Named),
+    /// There is one of this name in another network namespace.
     #[error(
-        "network `{0}` runs in another network namespace; enter that one, or give this one a state folder of its own"
+        "{} {} in another network namespace; enter that one, or give this one a state folder of its own",
+        .0, .0.is_there()
     )]
-    Elsewhere(NetworkName),
+    Elsewhere(Named),
     /// A receipt cannot be understood.
     #[error("the receipt `{}` cannot be read in line {line}", path.display())]
     Receipt {
@@ -112,11 +115,11 @@ pub enum Error {
         /// What could not be undone.
         rollback: Vec<Error>,
     },
-    /// A network is not gone in full.
-    #[error("network `{network}` is not gone in full: {}", in_words(.errors))]
+    /// A network or a port is not gone in full.
+    #[error("{of} is not gone in full: {}", in_words(.errors))]
     Leftover {
-        /// Its name.
-        network: NetworkName,
+        /// Which.
+        of: Named,
         /// What could not be taken away, and why.
         errors: Vec<Error>,
     },

@@ -3,13 +3,17 @@
 use vnet_plan::{Change, Resource};
 
 use crate::journal::Journal;
-use crate::{Error, Host};
+use crate::{Error, Host, Subject};
 
 /// Makes the changes, each written ahead.
 ///
 /// # Errors
 /// [`Error::Step`]: the changes before the one that failed are undone, through their inverses in reverse.
-pub(crate) fn execute(host: &mut impl Host, journal: &mut Journal, changes: &[Change]) -> Result<(), Error> {
+pub(crate) fn execute(
+    host: &mut impl Host,
+    journal: &mut Journal<impl Subject>,
+    changes: &[Change],
+) -> Result<(), Error> {
     for (count, change) in changes.iter().enumerate() {
         if let Err(Failure { made, source }) = step(host, journal, change) {
             // A program that did not start anew has ended: it starts as it was once its files are as they were.
@@ -25,7 +29,7 @@ pub(crate) fn execute(host: &mut impl Host, journal: &mut Journal, changes: &[Ch
 }
 
 /// Makes changes that take away, as far as they can be made, and tells what could not.
-pub(crate) fn execute_all(host: &mut impl Host, journal: &mut Journal, changes: &[Change]) -> Vec<Error> {
+pub(crate) fn execute_all(host: &mut impl Host, journal: &mut Journal<impl Subject>, changes: &[Change]) -> Vec<Error> {
     changes.iter().filter_map(|change| step_back(host, journal, change).err()).collect()
 }
 
@@ -35,7 +39,7 @@ struct Failure {
     source: Error,
 }
 
-fn step(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<(), Failure> {
+fn step(host: &mut impl Host, journal: &mut Journal<impl Subject>, change: &Change) -> Result<(), Failure> {
     let failed = |source| Failure { made: false, source };
     journal.intent(change).map_err(failed)?;
     match host.apply(change, &journal.receipt.facts) {
@@ -50,7 +54,7 @@ fn step(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<
 
 /// Takes away, or back. Only what comes to be anew must be written ahead: the rest the receipt names as it stands, and
 /// a full disk is no reason to leave it.
-fn step_back(host: &mut impl Host, journal: &mut Journal, change: &Change) -> Result<(), Error> {
+fn step_back(host: &mut impl Host, journal: &mut Journal<impl Subject>, change: &Change) -> Result<(), Error> {
     let creates = matches!(change, Change::Create { .. });
     let needed = |written: Result<(), Error>| if creates { written } else { Ok(()) };
     needed(journal.intent(change))?;

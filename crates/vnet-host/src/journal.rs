@@ -1,4 +1,4 @@
-//! A network's receipt: what was made for it, written ahead.
+//! A receipt: what was made for a network or a port, written ahead.
 //!
 //! A file of JSON lines. Each change stands there, synced, before it is made; a line after it says how it went. So a
 //! process that was killed still knows what may be ours. A last line that is torn was not acted on.
@@ -10,28 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Resource};
-use vnet_types::{InterfaceName, NetworkName, Uuid};
 
-use crate::{Error, Fact, Facts};
-
-/// What a receipt begins with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The network.
-    pub network: NetworkName,
-    /// What identifies it.
-    pub uuid: Option<Uuid>,
-    /// The bridge that is made for it. `None` where its guests are attached to what the host has already.
-    pub bridge: Option<InterfaceName>,
-    /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
-    pub namespace: (u64, u64),
-}
+use crate::{Error, Fact, Facts, Header, Subject};
 
 /// A receipt, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Receipt<S = Header> {
     /// What it is about.
-    pub header: Header,
+    pub header: S,
     /// What may be there because of us.
     pub owned: HostState,
     /// What only the acts told.
@@ -42,10 +28,10 @@ pub struct Receipt {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Line {
-    Header(Header),
+enum Line<S> {
+    Header(Box<S>),
     /// A change that is about to be made.
-    Intent(Change),
+    Intent(Box<Change>),
     /// It is made.
     Done(Option<Fact>),
     /// It was refused: nothing is made.
@@ -55,29 +41,29 @@ enum Line {
 }
 
 /// A receipt that is being written.
-pub(crate) struct Journal {
+pub(crate) struct Journal<S> {
     path: PathBuf,
     file: File,
     /// The bytes of the lines that stand whole.
     len: u64,
-    pub(crate) receipt: Receipt,
+    pub(crate) receipt: Receipt<S>,
 }
 
-impl Journal {
+impl<S: Subject> Journal<S> {
     /// Begins a receipt, in place of one that was never begun in full.
-    pub(crate) fn create(path: &Path, header: Header) -> Result<Self, Error> {
+    pub(crate) fn create(path: &Path, header: S) -> Result<Self, Error> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
         let file = file.map_err(Error::file("create", path))?;
         file.set_len(0).map_err(Error::file("create", path))?;
         let receipt =
             Receipt { header: header.clone(), owned: HostState::new(), facts: Facts::default(), settled: false };
         let mut journal = Self { path: path.to_owned(), file, len: 0, receipt };
-        journal.write(&Line::Header(header))?;
+        journal.write(&Line::Header(Box::new(header)))?;
         Ok(journal)
     }
 
     /// Goes on with a receipt.
-    pub(crate) fn open(path: &Path, receipt: Receipt) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, receipt: Receipt<S>) -> Result<Self, Error> {
         let text = fs::read(path).map_err(Error::file("read", path))?;
         let file = OpenOptions::new().append(true).open(path).map_err(Error::file("open", path))?;
         let len = whole_lines(&text).len() as u64;
@@ -86,16 +72,16 @@ impl Journal {
     }
 
     /// Notes that the network is about to be another one: with another bridge, say.
-    pub(crate) fn rehead(&mut self, header: Header) -> Result<(), Error> {
+    pub(crate) fn rehead(&mut self, header: S) -> Result<(), Error> {
         if self.receipt.header == header {
             return Ok(());
         }
         self.receipt.header = header.clone();
-        self.write(&Line::Header(header))
+        self.write(&Line::Header(Box::new(header)))
     }
 
     pub(crate) fn intent(&mut self, change: &Change) -> Result<(), Error> {
-        self.write(&Line::Intent(change.clone()))
+        self.write(&Line::Intent(Box::new(change.clone())))
     }
 
     /// Notes that the change of the last intent is made.
@@ -132,7 +118,7 @@ impl Journal {
         self.write(&Line::Settled)
     }
 
-    fn write(&mut self, line: &Line) -> Result<(), Error> {
+    fn write(&mut self, line: &Line<S>) -> Result<(), Error> {
         let mut text = serde_json::to_vec(line).expect("lines are plain data");
         text.push(b'\n');
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
@@ -151,27 +137,28 @@ fn whole_lines(text: &[u8]) -> &[u8] {
 }
 
 /// Reads a receipt. `None` where there is none, or where it does not say yet what it is about: then nothing was made.
-pub(crate) fn read(path: &Path) -> Result<Option<Receipt>, Error> {
+pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error> {
     let text = match fs::read(path) {
         // Its network has just been stopped, or never started.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(Error::file("read", path))?,
     };
-    let mut receipt: Option<Receipt> = None;
+    let mut receipt: Option<Receipt<S>> = None;
     let mut pending: Option<Change> = None;
     for (number, line) in whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate() {
         let line = serde_json::from_slice(line);
         let line = line.map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })?;
         match (line, &mut receipt) {
             (Line::Header(header), None) => {
+                let header = *header;
                 let (owned, facts) = (HostState::new(), Facts::default());
                 receipt = Some(Receipt { header, owned, facts, settled: false });
             }
-            (Line::Header(header), Some(receipt)) => receipt.header = header,
+            (Line::Header(header), Some(receipt)) => receipt.header = *header,
             (_, None) => {}
             (Line::Intent(change), Some(receipt)) => {
                 receipt.settled = false;
-                pending = Some(change);
+                pending = Some(*change);
             }
             (Line::Done(fact), Some(receipt)) => {
                 if let Some(change) = pending.take() {

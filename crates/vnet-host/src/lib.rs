@@ -17,11 +17,13 @@ mod lifecycle;
 mod linux;
 mod memory;
 mod store;
+mod subject;
 
 pub use error::Error;
 pub use host::{Fact, Facts, Host};
-pub use journal::{Header, Receipt};
-pub use lifecycle::{apply, drift, inventory, plan, start, stop};
+pub use journal::Receipt;
+pub use lifecycle::{apply, detach, drift, inventory, plan, start, stop};
 pub use linux::LinuxHost;
 pub use memory::MemoryHost;
-pub use store::Store;
+pub use store::{Lock, Store};
+pub use subject::{Header, Name, Named, PortHeader, Subject};

@@ -1,60 +1,67 @@
-//! The life of a network on a host: each function is a difference of two states, made.
+//! The life of a network, or a port, on a host: each function is a difference of two states, made.
 
 use vnet_plan::{Change, HostState, Key, Resource, diff};
-use vnet_types::{Inventory, NetworkName};
+use vnet_types::{InterfaceName, Inventory, NetworkName};
 
 use crate::execute::{execute, execute_all};
-use crate::journal::{Header, Journal, Receipt};
-use crate::{Error, Facts, Host, Store};
+use crate::journal::{Journal, Receipt};
+use crate::{Error, Facts, Host, Lock, Name, Named, Store, Subject};
 
-/// What the host has, with the networks that vnet runs on it.
+/// What the host has, with the networks that vnet runs on it and the ports of guests.
 ///
 /// # Errors
 /// [`Error`] where it cannot be read.
 pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
-    Ok(Inventory { networks: store.networks()?, ..host.inventory()? })
+    Ok(Inventory { networks: store.networks()?, ports: store.ports()?, ..host.inventory()? })
 }
 
 /// What [`start`] or [`apply`] would do.
 ///
 /// # Errors
 /// [`Error::Conflict`] where something is in the way; [`Error`] where the host cannot be read.
-pub fn plan(host: &impl Host, store: &Store, network: &NetworkName, desired: &HostState) -> Result<Vec<Change>, Error> {
-    let receipt = store.receipt(network)?;
+pub fn plan<N: Name>(host: &impl Host, store: &Store, name: &N, desired: &HostState) -> Result<Vec<Change>, Error> {
+    let receipt = store.read::<N::Header>(name)?;
     let nothing = (HostState::new(), Facts::default());
     let (owned, facts) = receipt.map_or(nothing, |receipt| (receipt.owned, receipt.facts));
     changes(host, &owned, &facts, desired)
 }
 
-/// Brings a network up. What a start that was killed has left is taken away first.
+/// Brings a network up, or attaches a port. What a start that was killed has left is taken away first.
 ///
 /// # Errors
 /// [`Error::Running`]; [`Error::Conflict`], with nothing done, where something is in the way; [`Error::Step`], with
 /// everything undone, where a step fails.
-pub fn start(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
-    let _lock = store.lock()?;
-    let network = header.network.clone();
-    if let Some(receipt) = store.receipt(&network)? {
-        at_home(&receipt, header.namespace)?;
+pub fn start<S: Subject>(
+    host: &mut impl Host,
+    lock: &Lock,
+    header: S,
+    desired: &HostState,
+) -> Result<Vec<Change>, Error> {
+    if let Some(receipt) = lock.store().read::<S>(header.name())? {
+        at_home(&receipt, header.namespace())?;
         if receipt.settled {
-            return Err(Error::Running(network));
+            return Err(Error::Running(S::named(header.name())));
         }
-        take_away(host, store, receipt)?;
+        take_away(host, lock, receipt)?;
     }
-    bring_up(host, store, header, desired)
+    bring_up(host, lock, header, desired)
 }
 
-/// Makes a network as `desired`, in place: starts it, changes it, repairs it.
+/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it.
 ///
 /// # Errors
 /// Those of [`start`], but for [`Error::Running`].
-pub fn apply(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
-    let _lock = store.lock()?;
-    let Some(receipt) = store.receipt(&header.network)? else { return bring_up(host, store, header, desired) };
-    at_home(&receipt, header.namespace)?;
+pub fn apply<S: Subject>(
+    host: &mut impl Host,
+    lock: &Lock,
+    header: S,
+    desired: &HostState,
+) -> Result<Vec<Change>, Error> {
+    let Some(receipt) = lock.store().read::<S>(header.name())? else { return bring_up(host, lock, header, desired) };
+    at_home(&receipt, header.namespace())?;
     let changes = changes(host, &receipt.owned, &receipt.facts, desired)?;
     let before = receipt.clone();
-    let mut journal = Journal::open(&store.receipt_path(&header.network), receipt)?;
+    let mut journal = Journal::open(&lock.store().receipt_path::<S>(header.name()), receipt)?;
     journal.rehead(header)?;
     let made = execute(host, &mut journal, &changes);
     match &made {
@@ -68,49 +75,87 @@ pub fn apply(host: &mut impl Host, store: &Store, header: Header, desired: &Host
     made.map(|()| changes)
 }
 
-/// Takes a network away: everything that was made for it and nothing else. Goes on past what fails.
+/// Takes a network away, after the ports that guests are attached to it by: everything that was made for them and
+/// nothing else. Goes on past what fails.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Leftover`] with what could not be taken away: it can be tried again.
 pub fn stop(
     host: &mut impl Host,
-    store: &Store,
+    lock: &Lock,
     network: &NetworkName,
     namespace: (u64, u64),
 ) -> Result<Vec<Change>, Error> {
-    let _lock = store.lock()?;
-    let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(network.clone()))?;
+    let absent = || Error::Absent(Named::Network(network.clone()));
+    let receipt = lock.store().receipt(network)?.ok_or_else(absent)?;
     at_home(&receipt, namespace)?;
-    take_away(host, store, receipt)
+    let mut changes = Vec::new();
+    let mut errors = Vec::new();
+    for port in lock.store().port_receipts()? {
+        if port.header.port.network.as_ref() == Some(network) && at_home(&port, namespace).is_ok() {
+            match take_away(host, lock, port) {
+                Ok(gone) => changes.extend(gone),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    match take_away(host, lock, receipt) {
+        Ok(gone) => changes.extend(gone),
+        Err(error) if errors.is_empty() => return Err(error),
+        Err(error) => errors.push(error),
+    }
+    if errors.is_empty() { Ok(changes) } else { Err(Error::Leftover { of: Named::Network(network.clone()), errors }) }
+}
+
+/// Takes a port away: everything that was made for it and nothing else. Goes on past what fails.
+///
+/// # Errors
+/// Those of [`stop`].
+pub fn detach(
+    host: &mut impl Host,
+    lock: &Lock,
+    port: &InterfaceName,
+    namespace: (u64, u64),
+) -> Result<Vec<Change>, Error> {
+    let absent = || Error::Absent(Named::Port(port.clone()));
+    let receipt = lock.store().port_receipt(port)?.ok_or_else(absent)?;
+    at_home(&receipt, namespace)?;
+    take_away(host, lock, receipt)
 }
 
 /// What is not as it was made: the changes that would repair it.
 ///
 /// # Errors
-/// [`Error::Absent`]; [`Error`] where the host cannot be read.
-pub fn drift(host: &impl Host, store: &Store, network: &NetworkName) -> Result<Vec<Change>, Error> {
-    let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(network.clone()))?;
+/// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
+pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: (u64, u64)) -> Result<Vec<Change>, Error> {
+    let receipt = store.read::<N::Header>(name)?.ok_or_else(|| Error::Absent(N::Header::named(name)))?;
+    at_home(&receipt, namespace)?;
     let observed = host.observe(&receipt.owned, &receipt.facts)?;
     Ok(diff(&observed, &receipt.owned))
 }
 
-fn bring_up(host: &mut impl Host, store: &Store, header: Header, desired: &HostState) -> Result<Vec<Change>, Error> {
+fn bring_up<S: Subject>(
+    host: &mut impl Host,
+    lock: &Lock,
+    header: S,
+    desired: &HostState,
+) -> Result<Vec<Change>, Error> {
     let changes = changes(host, &HostState::new(), &Facts::default(), desired)?;
-    let network = header.network.clone();
-    store.make(&network)?;
-    let journal = Journal::create(&store.receipt_path(&network), header);
-    let mut journal = journal.inspect_err(|_| drop(store.remove(&network)))?;
+    let (store, name) = (lock.store(), header.name().clone());
+    store.make::<S>(&name)?;
+    let journal = Journal::create(&store.receipt_path::<S>(&name), header);
+    let mut journal = journal.inspect_err(|_| drop(store.remove::<S>(&name)))?;
     let made = execute(host, &mut journal, &changes);
     match &made {
         Ok(()) => settle(&mut journal, desired)?,
-        Err(Error::Step { rollback, .. }) if rollback.is_empty() => store.remove(&network)?,
+        Err(Error::Step { rollback, .. }) if rollback.is_empty() => store.remove::<S>(&name)?,
         Err(_) => {}
     }
     made.map(|()| changes)
 }
 
 /// Ends a change: of the switches that everyone shares, the network relies on those of `desired`.
-fn settle(journal: &mut Journal, desired: &HostState) -> Result<(), Error> {
+fn settle(journal: &mut Journal<impl Subject>, desired: &HostState) -> Result<(), Error> {
     let shared = |state: &HostState| -> HostState {
         state.iter().filter(|resource| is_shared(&resource.key())).cloned().collect()
     };
@@ -123,15 +168,15 @@ fn settle(journal: &mut Journal, desired: &HostState) -> Result<(), Error> {
     journal.settled()
 }
 
-fn take_away(host: &mut impl Host, store: &Store, receipt: Receipt) -> Result<Vec<Change>, Error> {
-    let network = receipt.header.network.clone();
+fn take_away<S: Subject>(host: &mut impl Host, lock: &Lock, receipt: Receipt<S>) -> Result<Vec<Change>, Error> {
+    let name = receipt.header.name().clone();
     let changes = diff(&without_shared(&receipt.owned), &HostState::new());
-    let mut journal = Journal::open(&store.receipt_path(&network), receipt)?;
+    let mut journal = Journal::open(&lock.store().receipt_path::<S>(&name), receipt)?;
     let errors = execute_all(host, &mut journal, &changes);
     if !errors.is_empty() {
-        return Err(Error::Leftover { network, errors });
+        return Err(Error::Leftover { of: S::named(&name), errors });
     }
-    store.remove(&network)?;
+    lock.store().remove::<S>(&name)?;
     Ok(changes)
 }
 
@@ -155,11 +200,11 @@ fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostSta
     Ok(diff(&observed, desired))
 }
 
-fn at_home(receipt: &Receipt, namespace: (u64, u64)) -> Result<(), Error> {
-    if receipt.header.namespace == namespace {
+fn at_home<S: Subject>(receipt: &Receipt<S>, namespace: (u64, u64)) -> Result<(), Error> {
+    if receipt.header.namespace() == namespace {
         return Ok(());
     }
-    Err(Error::Elsewhere(receipt.header.network.clone()))
+    Err(Error::Elsewhere(S::named(receipt.header.name())))
 }
 
 fn is_shared(key: &Key) -> bool {

@@ -76,6 +76,7 @@ impl Host for LinuxHost {
             addresses: self.netlink.addresses()?,
             routes: self.netlink.routes()?,
             networks: Vec::new(),
+            ports: Vec::new(),
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             features: Features::ALL,

@@ -6,24 +6,27 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
-use vnet_types::{KnownNetwork, NetworkName};
+use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
-use crate::Error;
 use crate::journal::{self, Receipt};
+use crate::subject::PORTS;
+use crate::{Error, PortHeader, Subject};
 
 const RECEIPT: &str = "receipt";
 /// Stands in a folder that vnet made, so that it goes when it is empty.
 const MARK: &str = ".made-by-vnet";
 
-/// Where receipts are kept: a folder for each network.
+/// Where receipts are kept: a folder for each network and each port.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
 }
 
-/// The right to change networks. Only one process has it at a time.
-pub(crate) struct Lock {
-    root: PathBuf,
+/// The right to change networks and ports, until it is dropped. Only one process has it at a time, so what was decided
+/// with it in hand, out of what the host and the receipts say, still holds when it is done.
+#[derive(Debug)]
+pub struct Lock {
+    store: Store,
     _file: Flock<File>,
 }
 
@@ -38,28 +41,41 @@ impl Store {
         self.root.join(network.file_name())
     }
 
+    /// The folder of a port: its receipt and its definition.
+    pub fn port_directory(&self, port: &InterfaceName) -> PathBuf {
+        self.folder::<PortHeader>(port)
+    }
+
     /// The receipt of a network, where it has one.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Receipt`] where it cannot be read.
     pub fn receipt(&self, network: &NetworkName) -> Result<Option<Receipt>, Error> {
-        journal::read(&self.receipt_path(network))
+        self.read(network)
     }
 
-    /// The receipts of all networks, in order of their folders' names.
+    /// The receipt of a port, where it has one.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Receipt`] where it cannot be read.
+    pub fn port_receipt(&self, port: &InterfaceName) -> Result<Option<Receipt<PortHeader>>, Error> {
+        self.read(port)
+    }
+
+    /// The receipts of all networks, in order of their folders' names. One that is stopped meanwhile is left out.
     ///
     /// # Errors
     /// [`Error::File`], [`Error::Receipt`] where one cannot be read.
     pub fn receipts(&self) -> Result<Vec<Receipt>, Error> {
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::file("read", &self.root)(error)),
-        };
-        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join(RECEIPT)).collect();
-        paths.retain(|path| path.is_file());
-        paths.sort();
-        paths.iter().filter_map(|path| journal::read(path).transpose()).collect()
+        receipts_in(&self.root)
+    }
+
+    /// The receipts of all ports, in order of their names. One that is detached meanwhile is left out.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Receipt`] where one cannot be read.
+    pub fn port_receipts(&self) -> Result<Vec<Receipt<PortHeader>>, Error> {
+        receipts_in(&self.root.join(PORTS))
     }
 
     /// The networks that run.
@@ -75,19 +91,37 @@ impl Store {
         Ok(self.receipts()?.into_iter().map(known).collect())
     }
 
-    pub(crate) fn receipt_path(&self, network: &NetworkName) -> PathBuf {
-        self.directory(network).join(RECEIPT)
+    /// The ports that are attached.
+    ///
+    /// # Errors
+    /// Those of [`Store::port_receipts`].
+    pub fn ports(&self) -> Result<Vec<KnownPort>, Error> {
+        Ok(self.port_receipts()?.into_iter().map(|receipt| receipt.header.port).collect())
     }
 
-    /// Makes the folder of a network.
-    pub(crate) fn make(&self, network: &NetworkName) -> Result<(), Error> {
-        let directory = self.directory(network);
-        make(&directory).map(drop).map_err(Error::file("make the folder", &directory))
+    pub(crate) fn read<S: Subject>(&self, name: &S::Name) -> Result<Option<Receipt<S>>, Error> {
+        journal::read(&self.receipt_path::<S>(name))
     }
 
-    /// Removes the receipt of a network and its folder, unless someone keeps something else there.
-    pub(crate) fn remove(&self, network: &NetworkName) -> Result<(), Error> {
-        let (directory, receipt) = (self.directory(network), self.receipt_path(network));
+    pub(crate) fn receipt_path<S: Subject>(&self, name: &S::Name) -> PathBuf {
+        self.folder::<S>(name).join(RECEIPT)
+    }
+
+    fn folder<S: Subject>(&self, name: &S::Name) -> PathBuf {
+        self.root.join(S::folder(name))
+    }
+
+    /// Makes the folder of a network or a port.
+    pub(crate) fn make<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
+        let directory = self.folder::<S>(name);
+        let outer = directory.parent().filter(|parent| *parent != self.root);
+        let made = outer.map_or(Ok(false), make).and_then(|_| make(&directory));
+        made.map(drop).map_err(Error::file("make the folder", &directory))
+    }
+
+    /// Removes the receipt of a network or a port and its folder, unless someone keeps something else there.
+    pub(crate) fn remove<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
+        let (directory, receipt) = (self.folder::<S>(name), self.receipt_path::<S>(name));
         fs::remove_file(&receipt).map_err(Error::file("remove", &receipt))?;
         match fs::remove_dir(&directory) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
@@ -95,8 +129,11 @@ impl Store {
         }
     }
 
-    /// Waits for the right to change networks.
-    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+    /// Waits for the right to change networks and ports.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the folder cannot be made or locked.
+    pub fn lock(&self) -> Result<Lock, Error> {
         let failed = |error| Error::file("lock the folder", &self.root)(error);
         loop {
             if !self.root.exists() {
@@ -116,10 +153,30 @@ impl Store {
             let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
             let same = fs::metadata(&self.root).map(identity).ok() == file.metadata().map(identity).ok();
             if same {
-                return Ok(Lock { root: self.root.clone(), _file: file });
+                return Ok(Lock { store: self.clone(), _file: file });
             }
         }
     }
+}
+
+impl Lock {
+    /// What it locks.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// The receipts in the folders of a folder.
+fn receipts_in<S: Subject>(root: &Path) -> Result<Vec<Receipt<S>>, Error> {
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file("read", root)(error)),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join(RECEIPT)).collect();
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    paths.iter().filter_map(|path| journal::read(path).transpose()).collect()
 }
 
 /// Makes a folder that everyone may look into. False where it was there.
@@ -135,14 +192,16 @@ impl Drop for Lock {
     /// Takes the folder away when we made it and nothing is left in it but empty folders, of starts that were killed.
     /// Failing to do so loses nothing.
     fn drop(&mut self) {
-        let mark = self.root.join(MARK);
+        let root = &self.store.root;
+        let mark = root.join(MARK);
         if !mark.is_file() {
             return;
         }
-        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten().map(|entry| entry.path());
-        if entries.filter(|path| *path != mark).all(|path| fs::remove_dir(path).is_ok()) {
+        let inside = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        inside(&root.join(PORTS)).for_each(|path| drop(fs::remove_dir(path)));
+        if inside(root).filter(|path| *path != mark).all(|path| fs::remove_dir(path).is_ok()) {
             let _ = fs::remove_file(mark);
-            let _ = fs::remove_dir(&self.root);
+            let _ = fs::remove_dir(root);
         }
     }
 }

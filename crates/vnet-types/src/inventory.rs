@@ -1,6 +1,6 @@
 //! What a host has, as far as a new network has to respect it.
 
-use crate::{Address, Features, InterfaceName, Link, NetworkName, Route, Uuid};
+use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, Route, Uuid};
 
 /// The facts of one host at one time. An empty one is a host that nothing is known of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Inventory {
     pub routes: Vec<Route>,
     /// The networks that vnet runs on this host.
     pub networks: Vec<KnownNetwork>,
+    /// The guests' interfaces that vnet has attached on this host.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub ports: Vec<KnownPort>,
     /// Has the kernel IPv6 at all?
     pub ipv6: bool,
     /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
@@ -34,4 +37,28 @@ pub struct KnownNetwork {
     pub uuid: Option<Uuid>,
     /// The bridge that vnet made for it. `None` where its guests are attached to what the host has already.
     pub bridge: Option<InterfaceName>,
+}
+
+/// A guest's interface that is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KnownPort {
+    /// Its end on the host.
+    pub dev: InterfaceName,
+    /// Did vnet make that? `false`: it was there already, and is used as it is.
+    pub managed: bool,
+    /// The guest's name, where one is known.
+    pub guest: Option<String>,
+    /// The network that it is attached to. `None` where it is attached to what the host has.
+    pub network: Option<NetworkName>,
+    /// The bridge that it is a port of.
+    pub bridge: Option<InterfaceName>,
+    /// The device below, of a macvtap.
+    pub lower: Option<InterfaceName>,
+    /// The guest's MAC address.
+    pub mac: MacAddr,
+    /// How many queues the guest's network card has, at least 1.
+    pub queues: u16,
+    /// Frames have the header of virtio-net in front.
+    pub vnet_hdr: bool,
 }

@@ -26,9 +26,13 @@ impl Args {
     /// Applies and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let here = Here::open(directories)?;
+        let lock = if self.dry_run { None } else { Some(here.lock()) };
         let prepared = prepare(&self.network, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        let changes = if self.dry_run { here.plan(lowered)? } else { here.apply(lowered, prepared.uuid)? };
+        let changes = match lock {
+            None => here.plan(lowered)?,
+            Some(lock) => here.apply(&lock?, lowered, prepared.uuid)?,
+        };
         match self.format.format {
             Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
             Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,

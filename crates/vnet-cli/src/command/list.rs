@@ -33,7 +33,8 @@ impl Args {
         let here = Here::open(directories)?;
         let mut networks = Vec::new();
         for running in here.all()? {
-            let (state, _) = here.state(&running)?;
+            // One that was stopped since does not run.
+            let Some((state, _)) = here.state(&running)? else { continue };
             networks.push(Network {
                 network: running.name.to_string(),
                 state,

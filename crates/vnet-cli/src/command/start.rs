@@ -26,6 +26,8 @@ impl Args {
     /// Starts and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let here = Here::open(directories)?;
+        // What is wrong with the definition is told even where nothing can be locked.
+        let lock = here.lock();
         let prepared = prepare(&self.network, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
         if prepared.running.is_some_and(|running| !running.interrupted) {
@@ -34,7 +36,7 @@ impl Args {
                 "network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it"
             ));
         }
-        let changes = here.start(lowered, prepared.uuid)?;
+        let changes = here.start(&lock?, lowered, prepared.uuid)?;
         match self.format.format {
             Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
             Format::Human => {

@@ -70,7 +70,8 @@ impl Args {
                 }
             }
         };
-        let networks = wanted.iter().map(|running| Status::look(running, &here)).collect::<anyhow::Result<Vec<_>>>()?;
+        let looked = wanted.iter().map(|running| Status::look(running, &here)).collect::<anyhow::Result<Vec<_>>>()?;
+        let networks: Vec<Status> = looked.into_iter().flatten().collect();
         match self.format.format {
             Format::Json => print_json(&Report { networks })?,
             Format::Human if networks.is_empty() => print("no network runs\n")?,
@@ -81,8 +82,9 @@ impl Args {
 }
 
 impl Status {
-    fn look(running: &Running, here: &Here) -> anyhow::Result<Self> {
-        let (state, drift) = here.state(running)?;
+    /// `None` where it was stopped meanwhile.
+    fn look(running: &Running, here: &Here) -> anyhow::Result<Option<Self>> {
+        let Some((state, drift)) = here.state(running)? else { return Ok(None) };
         let mut addresses = Vec::new();
         let mut routes = Vec::new();
         let mut dnsmasq_wanted = false;
@@ -103,7 +105,7 @@ impl Status {
             rule: rule.comment.clone().unwrap_or_else(|| rule.to_string()),
             counts,
         });
-        Ok(Self {
+        Ok(Some(Self {
             network: running.name.to_string(),
             state,
             bridge: running.bridge.as_ref().map(ToString::to_string),
@@ -114,7 +116,7 @@ impl Status {
             rules: rules.collect(),
             changes: changes(&drift),
             drift,
-        })
+        }))
     }
 
     fn human(&self) -> String {

@@ -32,7 +32,8 @@ impl Args {
         if here.running(&name)?.is_none() {
             return Here::refuse_absent(&name);
         }
-        let made = here.stop(&name)?;
+        let lock = here.lock()?;
+        let made = here.stop(&lock, &name)?;
         match self.format.format {
             Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) })?,
             Format::Human => print(format!("{}network {name} stopped\n", brief(&made)))?,

@@ -45,7 +45,8 @@ pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Ch
     if !may_collide(network, guests) {
         offer_at_once(&mut lowered.desired, &choices.directory);
     }
-    here.start(&lowered, network.uuid).with_context(|| format!("network `{}` does not start", network.name))?;
+    let lock = here.lock()?;
+    here.start(&lock, &lowered, network.uuid).with_context(|| format!("network `{}` does not start", network.name))?;
     Ok(Started::On(bridge))
 }
 
