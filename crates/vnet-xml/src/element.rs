@@ -300,10 +300,15 @@ impl<'t> Element<'t> {
         self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
     }
 
+    /// Where the text within stands; without any, the element.
+    fn text_span(&self) -> Span {
+        Some(self.node.text_span()).filter(|_| !self.node.text().is_empty()).unwrap_or_else(|| self.node.span())
+    }
+
     /// Reports what is wrong with the text within.
     pub(crate) fn invalid_text(&self, expected: &str) {
         let message = format!("`{}` is not {expected}", shortened(self.node.text().trim()));
-        self.report(rules::INVALID_VALUE, message, None, self.path(), self.node.span());
+        self.report(rules::INVALID_VALUE, message, None, self.path(), self.text_span());
     }
 
     /// Reports what is wrong with an attribute's value.

@@ -1,7 +1,47 @@
 //! What someone may have meant.
 
+/// Other words for the same, of other programs and of libvirt's own other elements.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("address", "addr"),
+    ("address", "ip"),
+    ("addr", "address"),
+    ("ip", "address"),
+    ("stop", "end"),
+    ("last", "end"),
+    ("from", "start"),
+    ("first", "start"),
+    ("mask", "netmask"),
+    ("gw", "gateway"),
+    ("via", "gateway"),
+    ("hostname", "name"),
+    ("interface", "dev"),
+    ("device", "dev"),
+    ("iface", "dev"),
+    ("ovs", "openvswitch"),
+    ("bridged", "bridge"),
+    ("routed", "route"),
+    ("masquerade", "nat"),
+    ("protocol", "proto"),
+    ("port", "start"),
+    ("disabled", "no"),
+    ("enabled", "yes"),
+    ("true", "yes"),
+    ("true", "on"),
+    ("yes", "on"),
+    ("1", "yes"),
+    ("false", "no"),
+    ("false", "off"),
+    ("no", "off"),
+    ("0", "no"),
+];
+
 /// The candidate that a word was probably meant to be: the nearest one, when no more than a third of the word differs.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let meant = SYNONYMS.iter().filter(|(other, _)| other.eq_ignore_ascii_case(word));
+    if let Some(meant) = meant.flat_map(|(_, name)| candidates.iter().find(|it| *it == name)).next() {
+        return Some(meant);
+    }
     let near = |candidate: &'a str| {
         let distance = distance(&word.to_lowercase(), &candidate.to_lowercase());
         (distance * 3 <= word.chars().count().max(3)).then_some((distance, candidate))

@@ -66,6 +66,13 @@ impl<'t> NodeRef<'t> {
         &self.tree.source[self.node().start_tag.0 as usize..self.node().end as usize]
     }
 
+    /// Where the text directly within begins, and what there is of it before the next mark.
+    pub(crate) fn text_span(self) -> Span {
+        let start = self.node().start_tag.1 as usize;
+        let rest = &self.tree.source[start..];
+        start..start + rest.find('<').unwrap_or(rest.len())
+    }
+
     /// The text directly within, as written: white space and all.
     pub(crate) fn text(self) -> &'t str {
         self.node().text.as_deref().unwrap_or_default()

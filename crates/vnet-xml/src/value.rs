@@ -11,7 +11,14 @@ pub(crate) fn text(text: &str) -> Result<String, String> {
 
 /// A value with a reader of its own.
 pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("right here: {error}"))
+    text.parse().map_err(|error: T::Err| {
+        let error = error.to_string();
+        // What is reported begins in the same way.
+        match error.strip_prefix(&format!("`{text}` is not ")) {
+            Some(expected) => expected.to_owned(),
+            None => format!("right here: {error}"),
+        }
+    })
 }
 
 pub(crate) fn yes_no(text: &str) -> Result<bool, String> {

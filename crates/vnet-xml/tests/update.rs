@@ -71,7 +71,7 @@ const NETWORK: &str = "<network>
 #[case(
     "ip-dhcp-host add-last -",
     "<host mac='52:54:00:00:00:1G' ip='10.0.0.12'/>",
-    "52:54:00:00:00:1G: `52:54:00:00:00:1G` is not right here: `52:54:00:00:00:1G` is not a MAC address such as 52:54:00:12:34:56"
+    "52:54:00:00:00:1G: `52:54:00:00:00:1G` is not a MAC address such as 52:54:00:12:34:56"
 )]
 #[case(
     "ip-dhcp-host add-last -",
