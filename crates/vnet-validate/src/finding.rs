@@ -92,12 +92,18 @@ pub fn follows_from(finding: &Finding, refused: &Path) -> bool {
     let one_of = |rules: &[Rule]| rules.iter().any(|rule| rule.code == finding.code);
     let beside = || finding.path.parent().is_some_and(|parent| refused.as_str().starts_with(parent.as_str()));
     let within = || finding.path.as_str().strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    // The path of an interface, where an attribute of a child of it is refused.
+    let beside_child = |ending| {
+        let interface = refused.as_str().strip_suffix(ending);
+        interface.is_some_and(|interface| finding.path.as_str().starts_with(interface))
+    };
     finding.path == *refused
         || one_of(rules::OF_THE_READER_TOO) && within()
         || one_of(rules::OF_THE_MODE) && refused.as_str() == "/network/forward/@mode"
         || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
-        || one_of(rules::OF_ABSENT_BACKEND) && refused.as_str().ends_with("/backend/@type")
+        || one_of(rules::OF_ABSENT_BACKEND) && beside_child("backend/@type")
         || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
+        || one_of(rules::OF_THE_MODEL) && beside_child("model/@type")
 }
 
 fn position(path: &Path) -> Vec<(usize, String, usize)> {
@@ -130,6 +136,10 @@ mod tests {
     #[case(rules::ROUTE_PREFIX_MISSING, "/network/route[1]/@address", "/network/route[2]/@prefix", false)]
     #[case(rules::SOURCE_DEV_WITHOUT_PASST, "/interface/source/@dev", "/interface/backend/@type", true)]
     #[case(rules::DHCP_RANGE_REVERSED, "/network/ip[1]/dhcp/range[1]/@start", "/network/ip[1]/@localPtr", false)]
+    #[case(rules::MTU_UNSUPPORTED, "/d/interface[2]/mtu/@size", "/d/interface[2]/backend/@type", true)]
+    #[case(rules::MTU_UNSUPPORTED, "/d/interface[2]/mtu/@size", "/d/interface[1]/backend/@type", false)]
+    #[case(rules::DRIVER_WITHOUT_EFFECT, "/interface/driver", "/interface/model/@type", true)]
+    #[case(rules::PORT_RANGE_WITHOUT_START, "/interface/range[1]/@end", "/interface/range[1]/@start", true)]
     fn what_follows(#[case] rule: Rule, #[case] at: &str, #[case] refused: &str, #[case] follows: bool) {
         assert_eq!(follows_from(&Finding::new(rule, path(at), "wrong"), &path(refused)), follows);
     }

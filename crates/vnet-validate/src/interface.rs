@@ -8,7 +8,7 @@ mod passt;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use vnet_xml::interface::Source;
+use vnet_xml::interface::{DeviceAddress, HostdevAddress, HostdevSource, Source, Teaming};
 use vnet_xml::{Domain, Interface, Path};
 
 use crate::finding::Finding;
@@ -43,8 +43,13 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     let place = |index| root.element("devices").nth("interface", index);
     let interfaces = || domain.interfaces.iter().enumerate();
     let mut findings: Vec<_> = interfaces().flat_map(|(index, it)| check(it, &place(index))).collect();
-    let macs = interfaces()
-        .filter_map(|(index, it)| Some((it.mac_address()?, place(index).element("mac").attribute("address"))));
+    if !domain.shared_memory {
+        findings.extend(interfaces().filter_map(|(index, it)| connection::unseen(it, &place(index))));
+    }
+    // A pair of devices that stand in for each other has one address.
+    let alone = interfaces().filter(|(_, it)| !matches!(it.teaming, Some(Teaming::Transient { .. })));
+    let macs =
+        alone.filter_map(|(index, it)| Some((it.mac_address()?, place(index).element("mac").attribute("address"))));
     findings.extend(twice(macs, "MAC address"));
     let devices = interfaces().filter_map(|(index, it)| {
         let dev = it.target.as_ref()?.dev.as_ref().filter(|dev| !dev.contains('%'))?;
@@ -57,9 +62,25 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     let aliases = interfaces()
         .filter_map(|(index, it)| Some((it.alias.as_ref()?, place(index).element("alias").attribute("name"))));
     findings.extend(twice(aliases, "alias"));
+    let indices =
+        interfaces().filter_map(|(index, it)| Some((it.acpi_index?, place(index).element("acpi").attribute("index"))));
+    findings.extend(twice(indices, "ACPI index"));
+    let addresses = interfaces().filter_map(|(index, it)| match &it.address {
+        Some(DeviceAddress::Pci { address, .. }) => Some(((*address)?, place(index).element("address"))),
+        _ => None,
+    });
+    findings.extend(twice(addresses, "PCI address"));
+    let hostdevs = interfaces().filter_map(|(index, it)| match &it.source {
+        Source::Hostdev(HostdevSource { address: HostdevAddress::Pci(address), .. }) => {
+            Some((*address, place(index).element("source").element("address")))
+        }
+        _ => None,
+    });
+    findings.extend(twice(hostdevs, "device of the host"));
     let forwards = interfaces().filter(|(_, it)| it.is_passt());
     let forwards = forwards.flat_map(|(index, it)| passt::forwarded(it, &place(index)).collect::<Vec<_>>());
     findings.extend(passt::clashes(&forwards.collect::<Vec<_>>()));
+    findings.retain(|finding| domain.is_qemu() || !rules::OF_QEMU.iter().any(|rule| rule.code == finding.code));
     findings
 }
 

@@ -150,7 +150,9 @@ rules! {
     BANDWIDTH_ON_HOSTDEV = 711 Error "bandwidth-on-hostdev"
     BANDWIDTH_WITHOUT_EFFECT = 712 Warning "bandwidth-without-effect"
     INTERFACE_BANDWIDTH_TOO_LARGE = 713 Error "interface-bandwidth-too-large"
-    MAC_RESERVED = 721 Error "mac-reserved"
+    FILTER_ON_VIRTUALPORT = 714 Error "filter-on-virtualport"
+    VHOSTUSER_MEMORY = 715 Error "vhostuser-without-shared-memory"
+    MODEL_MISSPELLED = 721 Warning "model-misspelled"
     UNMANAGED_UNSUPPORTED = 722 Error "unmanaged-unsupported"
     UNMANAGED_WITHOUT_DEV = 723 Error "unmanaged-without-dev"
     TARGET_NAME = 724 Error "target-name"
@@ -169,6 +171,7 @@ rules! {
     INTERFACE_MTU_WITHOUT_IPV6 = 737 Warning "interface-mtu-without-ipv6"
     COALESCE_UNSUPPORTED = 738 Error "coalesce-unsupported"
     ACPI_INDEX = 739 Error "acpi-index"
+    NOT_ON_PCI = 740 Error "not-on-pci"
     GUEST_ROUTE = 741 Error "guest-route"
     GUEST_IP_UNSUPPORTED = 742 Error "guest-ip-unsupported"
     GUEST_IP_TWICE = 743 Error "guest-ip-twice"
@@ -281,4 +284,31 @@ pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
     DNS_SRV_WITHOUT_TARGET,
     ROUTE_PREFIX_MISSING,
     POOL_EMPTY,
+    PORT_RANGE_WITHOUT_START,
+];
+
+/// Rules that depend on the model of an interface.
+pub(crate) const OF_THE_MODEL: &[Rule] = &[VIRTIO_NEEDED, VIRTIO_OPTION, DRIVER_WITHOUT_EFFECT, TEAMING];
+
+/// Rules of QEMU: other hypervisors can do what it cannot.
+pub(crate) const OF_QEMU: &[Rule] = &[
+    VHOSTUSER_WITHOUT_PATH,
+    VHOSTUSER_SERVER_RECONNECTS,
+    VHOSTUSER_MEMORY,
+    HOSTDEV_USB,
+    MODEL_MISSPELLED,
+    SCRIPT_UNSUPPORTED,
+    DOWNSCRIPT_WITHOUT_EFFECT,
+    VIRTIO_NEEDED,
+    QUEUE_SIZE,
+    QUEUE_SIZE_UNUSUAL,
+    TEAMING,
+    MTU_UNSUPPORTED,
+    COALESCE_UNSUPPORTED,
+    NOT_ON_PCI,
+    GUEST_ROUTE,
+    GUEST_IP_UNSUPPORTED,
+    GUEST_IP_TWICE,
+    GUEST_IP_PEER,
+    GUEST_IP_PREFIX,
 ];

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use vnet_types::Uuid;
 
 use crate::element::Element;
-use crate::{Interface, Parsed, Refused};
+use crate::{Interface, Parsed, Refused, value};
 
 /// A guest, as far as networks are concerned. Everything else in its definition is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,10 +13,15 @@ use crate::{Interface, Parsed, Refused};
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Domain {
+    /// `type`: the hypervisor. See [`Domain::is_qemu`].
+    pub hypervisor: Option<String>,
     /// `<name>`
     pub name: String,
     /// `<uuid>`
     pub uuid: Option<Uuid>,
+    /// `<memoryBacking>`, or the cells of `<numa>`: others than the hypervisor can see the guest's memory, as a switch does
+    /// that an interface of type vhostuser is connected to.
+    pub shared_memory: bool,
     /// `<interface>` of `<devices>`.
     pub interfaces: Vec<Interface>,
 }
@@ -36,6 +41,12 @@ impl Domain {
     pub fn parse(document: &[u8]) -> Parsed<Self> {
         crate::document::parse(document, "domain", domain)
     }
+
+    /// Does QEMU run the guest? Other hypervisors, such as LXC and Xen, know other things of interfaces. Yes where it is not
+    /// said.
+    pub fn is_qemu(&self) -> bool {
+        self.hypervisor.as_deref().is_none_or(|hypervisor| matches!(hypervisor, "qemu" | "kvm" | "hvf"))
+    }
 }
 
 /// Reads a definition whose interfaces have no errors; warnings are passed over.
@@ -50,11 +61,28 @@ impl FromStr for Domain {
 fn domain(root: &Element<'_>) -> Option<Domain> {
     let text = |name| root.child(name).map(|element| element.text().trim().to_owned());
     Some(Domain {
+        hypervisor: root.filled("type", value::text),
         name: text("name").unwrap_or_default(),
         uuid: text("uuid").and_then(|uuid| uuid.parse().ok()),
+        shared_memory: shared_memory(root),
         interfaces: root
             .child("devices")
             .map(|devices| devices.children("interface", crate::interface::interface))
             .unwrap_or_default(),
     })
+}
+
+/// As libvirt sees it: by the kind of the memory, or by each cell of NUMA.
+fn shared_memory(root: &Element<'_>) -> bool {
+    let is = |element: &Element<'_>, attribute, word| element.value(attribute, value::text).as_deref() == Some(word);
+    let backing = root.child("memoryBacking");
+    let of_backing = |name, attribute, word| {
+        backing.as_ref().and_then(|backing| backing.child(name)).is_some_and(|it| is(&it, attribute, word))
+    };
+    let numa = root.child("cpu").and_then(|cpu| cpu.child("numa"));
+    let cells =
+        numa.map(|numa| numa.children("cell", |cell| Some(is(cell, "memAccess", "shared")))).unwrap_or_default();
+    of_backing("access", "mode", "shared")
+        || of_backing("source", "type", "memfd")
+        || !cells.is_empty() && cells.into_iter().all(|shared| shared)
 }

@@ -31,6 +31,7 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     if let Some(port) = &interface.virtual_port {
         findings.extend(complete(interface, port, &root.element("virtualport")));
     }
+    findings.extend(filtered(interface, &root.element("filterref")));
     if let Some(bandwidth) = &interface.bandwidth {
         findings.extend(shaped(interface, bandwidth, &root.element("bandwidth")));
     }
@@ -83,6 +84,14 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
     findings
 }
 
+/// What reads the guest's memory has to see it.
+pub(super) fn unseen(interface: &Interface, root: &Path) -> Option<Finding> {
+    let Source::Vhostuser(_) = interface.source else { return None };
+    let message = "an interface of type vhostuser needs memory that the program at its other end can see";
+    let finding = Finding::new(rules::VHOSTUSER_MEMORY, root.attribute("type"), message);
+    Some(finding.help("add `<memoryBacking><access mode='shared'/></memoryBacking>` to the domain"))
+}
+
 /// Linux bridges have VLANs 1 to 4094; what else there is may have 0 and 4095.
 pub(crate) fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -125,6 +134,15 @@ fn isolated(interface: &Interface, path: &Path) -> Option<Finding> {
         format!("only ports of Linux bridges can be kept apart, not those of `{}`", kind.word())
     };
     Some(Finding::new(rules::PORT_ISOLATED_UNSUPPORTED, path.clone(), why).help("leave `<port isolated='yes'/>` out"))
+}
+
+/// libvirt's filters are rules of the host's bridges and taps.
+fn filtered(interface: &Interface, path: &Path) -> Option<Finding> {
+    interface.filter.as_ref()?;
+    let kind = interface.virtual_port.as_ref()?.kind?;
+    let message = format!("what passes a port of `{}` cannot be filtered by the host", kind.word());
+    let finding = Finding::new(rules::FILTER_ON_VIRTUALPORT, path.clone(), message);
+    Some(finding.help("leave `<filterref>` out, and filter at the switch"))
 }
 
 /// What is not in a network has to say everything; libvirt generates the identity of the port itself.
