@@ -5,7 +5,36 @@
 use proptest::prelude::*;
 use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, strategy};
 
+/// What can stand in an element.
+fn content() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "<d/>",
+        " ",
+        "\n  ",
+        "x",
+        "&#32;",
+        "&amp;",
+        "<!-- c -->",
+        "<![CDATA[ ]]>",
+        "<?p q?>",
+        "<e f='&#10;é'/>",
+    ]);
+    let leaf = prop::collection::vec(part, 0..5).prop_map(|parts| parts.concat());
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop::collection::vec(prop_oneof![inner.clone(), inner.prop_map(|inner| format!("<c>{inner}</c>"))], 0..4)
+            .prop_map(|parts| parts.concat())
+    })
+}
+
 proptest! {
+    #[test]
+    fn metadata_reads_back(content in content()) {
+        let text = format!("<network><name>n</name><metadata><x:a xmlns:x='u'>{content}</x:a></metadata></network>");
+        let network: Network = text.parse().unwrap();
+        let printed = network.to_string();
+        prop_assert_eq!(printed.parse::<Network>().unwrap().to_string(), printed);
+    }
+
     #[test]
     fn networks_read_back(network in strategy::network()) {
         let parsed = Network::parse(network.to_string().as_bytes());

@@ -82,6 +82,15 @@ use vnet_xml::Network;
     "  <metadata>\n    <x:a xmlns:x=\"u\">t <b/>\n</x:a>\n    <y xmlns=\"v\"><!-- c --><![CDATA[<]]></y>\n  \
      </metadata>\n  <bridge stp='on' delay='0'/>\n"
 )]
+#[case::metadata_with_a_blank_of_its_own(
+    "<metadata><x:a xmlns:x='u'>&#32;<b/></x:a></metadata>",
+    "  <metadata>\n    <x:a xmlns:x=\"u\">&#32;<b/></x:a>\n  </metadata>\n  <bridge stp='on' delay='0'/>\n"
+)]
+#[case::pool_of_two_kinds(
+    "<forward mode='hostdev'><address type='pci' bus='1'/><interface dev='e'/></forward>",
+    "  <forward mode='hostdev' managed='no'>\n    <interface dev='e'/>\n    <address type='pci' domain='0x0000' \
+     bus='0x01' slot='0x00' function='0x0'/>\n  </forward>\n"
+)]
 #[case::empty_is_absent("<bridge name='' stp='' delay=''/>", "  <bridge stp='on' delay='0'/>\n")]
 #[case::zero_mtu("<mtu size='0'/>", "  <bridge stp='on' delay='0'/>\n")]
 #[case::mac(

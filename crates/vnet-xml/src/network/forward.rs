@@ -249,7 +249,7 @@ pub(super) fn translation(element: &Element<'_>) -> Nat {
 
 impl Forward {
     pub(super) fn write(&self, writer: &mut Writer<'_>, form: Form) -> fmt::Result {
-        let dev = self.dev().filter(|_| self.pf.is_none());
+        let dev = self.dev().filter(|_| self.pf.is_none() && self.addresses.is_empty());
         let tag = writer.tag("forward")?.optional("dev", dev)?.attribute("mode", self.mode)?;
         let tag = tag.yes_no("managed", (self.mode == ForwardMode::Hostdev).then_some(self.managed))?;
         let nat = self.nat.as_ref().filter(|nat| **nat != Nat::default() && self.mode == ForwardMode::Nat);

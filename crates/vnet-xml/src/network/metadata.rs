@@ -236,14 +236,28 @@ impl<'a> Node<'a> {
         let layout = layout && !self.children.iter().any(is_text);
         let line = |out: &mut String, level| if layout { write!(out, "\n{:1$}", "", 2 * level) } else { Ok(()) };
         out.push('>');
-        for child in &self.children {
+        let mut keeps_blanks = false;
+        for (index, child) in self.children.iter().enumerate() {
             line(out, level + 1)?;
             match child {
                 Content::Element(child) => child.print(out, level + 1, layout)?,
-                Content::Text(text) => text.chars().for_each(|c| match c {
-                    '\r' => out.push_str("&#13;"),
-                    c => escape(out, c),
-                }),
+                Content::Text(text) => {
+                    // Blanks that would read back as layout need a mark. libxml2 has none, and loses them.
+                    let before = [self.children.first(), index.checked_sub(1).and_then(|it| self.children.get(it))];
+                    let within = index > 0 && before.iter().any(|child| matches!(child, Some(Content::Text(_))));
+                    let is_layout =
+                        text.trim_matches(is_space).is_empty() && !within && !keeps_blanks && self.children.len() > 1;
+                    for (at, c) in text.chars().enumerate() {
+                        match c {
+                            c if is_layout && at == 0 => write!(out, "&#{};", u32::from(c))?,
+                            '\r' => out.push_str("&#13;"),
+                            c => escape(out, c),
+                        }
+                    }
+                    // What is written as a reference is no blank to the reader.
+                    let plain = text.chars().nth(usize::from(is_layout));
+                    keeps_blanks |= plain.is_some_and(|c| is_space(c) && c != '\r');
+                }
                 Content::Verbatim(text) | Content::Character(text) => out.push_str(text),
             }
         }
