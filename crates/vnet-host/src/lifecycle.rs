@@ -157,7 +157,7 @@ fn bring_up<S: Subject>(
 /// Ends a change: of the switches that everyone shares, the network relies on those of `desired`.
 fn settle(journal: &mut Journal<impl Subject>, desired: &HostState) -> Result<(), Error> {
     let shared = |state: &HostState| -> HostState {
-        state.iter().filter(|resource| is_shared(&resource.key())).cloned().collect()
+        state.iter().filter(|resource| resource.key().is_shared()).cloned().collect()
     };
     for change in diff(&shared(&journal.receipt.owned), &shared(desired)) {
         match change {
@@ -185,7 +185,7 @@ fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostSta
     // Of what is ours it counts as what it was made: a process with its old configuration is not the wanted one.
     let expected: HostState = desired.iter().chain(owned.iter()).cloned().collect();
     let mut observed = host.observe(&expected, facts)?;
-    let in_the_way = |resource: &&Resource| owned.get(&resource.key()).is_none() && !is_shared(&resource.key());
+    let in_the_way = |resource: &&Resource| owned.get(&resource.key()).is_none() && !resource.key().is_shared();
     // What a program writes is there or not as it likes; ours is only to remove it.
     let written = |resource: &&Resource| matches!(resource, Resource::File(file) if file.contents.is_none());
     let foreign = observed.iter().filter(in_the_way).filter(|resource| !written(resource));
@@ -195,7 +195,7 @@ fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostSta
     }
     let unmade: Vec<Key> = observed.iter().filter(in_the_way).map(Resource::key).collect();
     unmade.iter().for_each(|key| drop(observed.remove(key)));
-    let left: Vec<Key> = observed.iter().map(Resource::key).filter(is_shared).collect();
+    let left: Vec<Key> = observed.iter().map(Resource::key).filter(Key::is_shared).collect();
     left.iter().filter(|key| desired.get(key).is_none()).for_each(|key| drop(observed.remove(key)));
     Ok(diff(&observed, desired))
 }
@@ -207,10 +207,6 @@ fn at_home<S: Subject>(receipt: &Receipt<S>, namespace: (u64, u64)) -> Result<()
     Err(Error::Elsewhere(S::named(receipt.header.name())))
 }
 
-fn is_shared(key: &Key) -> bool {
-    matches!(key, Key::SharedSysctl(_))
-}
-
 fn without_shared(state: &HostState) -> HostState {
-    state.iter().filter(|resource| !is_shared(&resource.key())).cloned().collect()
+    state.iter().filter(|resource| !resource.key().is_shared()).cloned().collect()
 }

@@ -3,6 +3,7 @@
 mod address;
 mod file;
 mod link;
+mod port;
 mod process;
 mod route;
 mod ruleset;
@@ -49,6 +50,14 @@ impl LinuxHost {
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
         Ok(match expected {
             Resource::Link(link) => link::look(&self.netlink, link)?.map(Resource::Link),
+            Resource::Borrowed { .. } => port::look_borrowed(&self.netlink, expected)?,
+            Resource::VlanFiltering { bridge, .. } => port::look_filtering(&self.netlink, bridge)?,
+            Resource::Port { link, .. } => {
+                self.netlink.port(link)?.map(|port| Resource::Port { link: link.clone(), port })
+            }
+            Resource::Vlans { link, .. } => port::look_vlans(&self.netlink, link)?,
+            Resource::Fdb(entry) => port::look_fdb(&self.netlink, entry)?,
+            Resource::Coalesce { link, .. } => port::look_coalesce(&self.netlink, link)?,
             Resource::Sysctl { switch, .. } => {
                 sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
             }
@@ -101,6 +110,12 @@ impl LinuxHost {
     fn create(&self, resource: &Resource) -> Result<Option<Fact>, Error> {
         match resource {
             Resource::Link(link) => return link::create(&self.netlink, link).map(Some),
+            Resource::Borrowed { link, mac, was } => port::lend(&self.netlink, link, *was, *mac)?,
+            Resource::VlanFiltering { bridge, on } => port::filter(&self.netlink, bridge, *on)?,
+            Resource::Port { link, port } => self.netlink.set_port(link, port)?,
+            Resource::Vlans { link, vlans } => port::set_vlans(&self.netlink, link, vlans)?,
+            Resource::Fdb(entry) => port::add_fdb(&self.netlink, entry)?,
+            Resource::Coalesce { link, rx_frames } => port::coalesce(&self.netlink, link, *rx_frames)?,
             Resource::Sysctl { switch, value } => sysctl::set(switch, *value)?,
             Resource::Ruleset { network, ruleset } => {
                 ruleset::replace(&self.netlink, &self.netfilter, network, None, Some(ruleset))?;
@@ -117,6 +132,23 @@ impl LinuxHost {
     fn update(&self, from: &Resource, to: &Resource, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         match (from, to) {
             (Resource::Link(from), Resource::Link(to)) => link::change(&self.netlink, from, to)?,
+            (Resource::Borrowed { mac, .. }, Resource::Borrowed { link, mac: to, .. }) => {
+                port::lend(&self.netlink, link, *mac, *to)?;
+            }
+            (Resource::VlanFiltering { .. }, Resource::VlanFiltering { bridge, on }) => {
+                port::filter(&self.netlink, bridge, *on)?;
+            }
+            (Resource::Port { .. }, Resource::Port { link, port }) => self.netlink.set_port(link, port)?,
+            (Resource::Vlans { .. }, Resource::Vlans { link, vlans }) => {
+                port::set_vlans(&self.netlink, link, vlans)?;
+            }
+            (Resource::Fdb(from), Resource::Fdb(to)) => {
+                gone_is_fine(self.netlink.delete_fdb(from))?;
+                port::add_fdb(&self.netlink, to)?;
+            }
+            (Resource::Coalesce { .. }, Resource::Coalesce { link, rx_frames }) => {
+                port::coalesce(&self.netlink, link, *rx_frames)?;
+            }
             (Resource::Sysctl { .. }, Resource::Sysctl { switch, value }) => sysctl::set(switch, *value)?,
             (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
                 ruleset::replace(&self.netlink, &self.netfilter, network, Some(from), Some(to))?;
@@ -135,8 +167,13 @@ impl LinuxHost {
     fn delete(&self, resource: &Resource, fact: Option<Fact>) -> Result<(), Error> {
         match resource {
             Resource::Link(link) => link::delete(&self.netlink, link, fact),
+            Resource::Borrowed { link, mac, was } => port::give_back(&self.netlink, link, *mac, *was),
+            Resource::Port { link, port } => port::remove(&self.netlink, link, port),
+            Resource::Vlans { link, .. } => port::reset_vlans(&self.netlink, link),
+            Resource::Fdb(entry) => gone_is_fine(self.netlink.delete_fdb(entry)),
+            Resource::Coalesce { link, .. } => port::reset_coalesce(&self.netlink, link),
             // It goes with its link; what is shared is never deleted.
-            Resource::Sysctl { .. } => Ok(()),
+            Resource::Sysctl { .. } | Resource::VlanFiltering { .. } => Ok(()),
             Resource::Ruleset { network, ruleset } => {
                 ruleset::replace(&self.netlink, &self.netfilter, network, Some(ruleset), None)
             }

@@ -41,7 +41,7 @@ impl Host for MemoryHost {
             Change::Update { from, .. } if !there => return Err(Error::Unexpected(from.key())),
             Change::Delete { from: Resource::Link(link) } => {
                 let gone: Vec<Key> =
-                    self.state.iter().map(Resource::key).filter(|key| link_of(key) == Some(&link.name)).collect();
+                    self.state.iter().map(Resource::key).filter(|key| key.link() == Some(&link.name)).collect();
                 gone.iter().for_each(|key| drop(self.state.remove(key)));
             }
             Change::Create { .. } | Change::Update { .. } | Change::Delete { .. } => {}
@@ -53,18 +53,6 @@ impl Host for MemoryHost {
 
 impl MemoryHost {
     fn has_link_of(&self, resource: &Resource) -> bool {
-        link_of(&resource.key()).is_none_or(|link| self.state.get(&Key::Link(link.clone())).is_some())
-    }
-}
-
-/// The link that a resource lives on.
-fn link_of(key: &Key) -> Option<&vnet_types::InterfaceName> {
-    use vnet_plan::Sysctl;
-    match key {
-        Key::Address(link, _) | Key::Route(_, _, link) => Some(link),
-        Key::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
-        Key::LinkSysctl(_) | Key::Link(_) | Key::Ruleset(_) | Key::SharedSysctl(_) | Key::File(_) | Key::Process(_) => {
-            None
-        }
+        resource.key().link().is_none_or(|link| self.state.get(&Key::Link(link.clone())).is_some())
     }
 }

@@ -10,7 +10,10 @@ mod print;
 mod state;
 
 pub use change::{Change, diff};
-pub use lower::{Choices, Files, LowerError, Lowered, NotPasst, Unsupported, dnsmasq, lower, passt, preview};
+pub use lower::{
+    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
+    attach, dnsmasq, lower, passt, preview,
+};
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};
 
 /// The README's example, compiled and run.

@@ -1,5 +1,6 @@
 //! A definition becomes the state of a host that it asks for.
 
+mod attach;
 mod dnsmasq;
 mod firewall;
 mod passt;
@@ -16,6 +17,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Resource, Sysctl};
 
+pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach};
 pub use dnsmasq::{Files, dnsmasq};
 pub use passt::{NotPasst, passt};
 
@@ -67,6 +69,12 @@ pub enum LowerError {
     /// The delay of the bridge is beyond what the kernel takes, 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
+    /// The kernel cannot filter VLANs.
+    #[error(
+        "this kernel cannot filter VLANs in bridges (CONFIG_BRIDGE_VLAN_FILTERING), which \
+         `<bridge macTableManager='libvirt'>` needs"
+    )]
+    NoVlanFiltering,
     /// A `<range>` of `<dhcp>` is none.
     #[error("the DHCP range is none")]
     Range(#[source] RangeError),
@@ -82,9 +90,6 @@ pub enum Unsupported {
     /// A zone of firewalld.
     #[error("`<bridge zone>`")]
     Zone,
-    /// A bridge that neither learns nor floods.
-    #[error("`<bridge macTableManager='libvirt'>`")]
-    MacTableManager,
     /// Limited bandwidth.
     #[error("`<bandwidth>`")]
     Bandwidth,
@@ -112,10 +117,13 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
     let mode = network.forward_mode();
     if !mode.has_own_bridge() {
-        return Ok(Lowered { name, bridge: None, desired: HostState::new() });
+        return Ok(Lowered { name, bridge: None, desired: of_the_host(network, inventory)? });
     }
     let bridge = bridge_name(network, &name, inventory, choices)?;
     let mut desired = HostState::new();
+    if keeps_mac_table(network) && !inventory.features.vlan_filtering {
+        return Err(LowerError::NoVlanFiltering);
+    }
     desired.insert(Resource::Link(link(network, bridge.clone(), choices)?));
     let has_ipv4 = network.ips.iter().any(|ip| ip.address.is_ipv4());
     let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
@@ -148,14 +156,31 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     Ok(Lowered { name, bridge: Some(bridge), desired })
 }
 
+/// What a network asks of the bridge that the host has for it.
+fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, LowerError> {
+    let mut desired = HostState::new();
+    let written = network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref());
+    if let (true, Some(BridgeName::Fixed(bridge))) = (keeps_mac_table(network), written) {
+        if !inventory.features.vlan_filtering {
+            return Err(LowerError::NoVlanFiltering);
+        }
+        desired.insert(Resource::VlanFiltering { bridge: bridge.clone(), on: true });
+    }
+    Ok(desired)
+}
+
+/// Is the bridge told where guests are, in place of learning it?
+fn keeps_mac_table(network: &Network) -> bool {
+    let bridge = network.bridge.as_ref();
+    bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt))
+}
+
 fn unsupported(network: &Network) -> Option<Unsupported> {
     let bridge = network.bridge.as_ref();
     let zone = bridge.is_some_and(|bridge| bridge.zone.is_some()).then_some(Unsupported::Zone);
-    let manager = bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt));
     let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
-    let manager = manager.then_some(Unsupported::MacTableManager);
     let bandwidth = network.bandwidth.is_some().then_some(Unsupported::Bandwidth);
-    zone.or(manager).or(bandwidth).or(register.then_some(Unsupported::DomainRegister))
+    zone.or(bandwidth).or(register.then_some(Unsupported::DomainRegister))
 }
 
 fn bridge_name(
@@ -190,7 +215,7 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
     let forward_delay = if stp { hundredths.max(200) } else { hundredths };
     Ok(Link {
         name,
-        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay, vlan_filtering: false }),
+        kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay, vlan_filtering: keeps_mac_table(network) }),
         mac: Some(network.mac.or(choices.mac).unwrap_or_else(|| MacAddr::from_random(choices.random))),
         mtu: network.mtu.filter(|mtu| *mtu != 0),
         up: true,

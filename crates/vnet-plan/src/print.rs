@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use vnet_types::{Link, LinkKind};
+use vnet_types::{BridgePort, InterfaceName, Link, LinkKind};
 
 use crate::{Change, File, Process, Resource};
 
@@ -28,7 +28,11 @@ impl Change {
             Resource::Process(_) => Some("no DHCP and DNS any more; leases stay valid until they end"),
             Resource::Ruleset { .. } => Some("traffic is no longer filtered or translated"),
             Resource::Route(_) => Some("what is behind this route is no longer reached"),
+            Resource::Port { .. } => Some("the guest reaches nobody any more"),
+            Resource::Fdb(_) => Some("the guest is no longer reached"),
+            Resource::Vlans { .. } => Some("the guest is in no VLAN any more"),
             Resource::Sysctl { .. } | Resource::File(_) => None,
+            Resource::Borrowed { .. } | Resource::VlanFiltering { .. } | Resource::Coalesce { .. } => None,
         };
         match self {
             Self::Create { .. } => None,
@@ -75,6 +79,19 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
             one(format!("ip link add {} type {}{}", link.name, kind(&link.kind), settings(link)))
         }
         (Resource::Link(link), Verb::Delete) => one(format!("ip link del {}", link.name)),
+        (Resource::Borrowed { link, mac, .. }, Verb::Add) => one(format!("ip link set {link} address {mac}")),
+        (Resource::Borrowed { link, was, .. }, Verb::Delete) => one(format!("ip link set {link} address {was}")),
+        (Resource::VlanFiltering { bridge, on }, _) => {
+            one(format!("ip link set {bridge} type bridge vlan_filtering {}", u8::from(*on)))
+        }
+        (Resource::Port { link, port }, Verb::Add) => one(port_words(link, port)),
+        (Resource::Port { link, .. }, Verb::Delete) => one(format!("ip link set {link} nomaster")),
+        (Resource::Vlans { link, vlans }, _) => {
+            vlans.iter().map(|vlan| format!("bridge vlan {} dev {link} {vlan}", verb.ip())).collect()
+        }
+        (Resource::Fdb(entry), _) => one(format!("bridge fdb {} {entry}", verb.ip())),
+        (Resource::Coalesce { link, rx_frames }, Verb::Add) => one(format!("ethtool -C {link} rx-frames {rx_frames}")),
+        (Resource::Coalesce { link, .. }, Verb::Delete) => one(format!("ethtool -C {link} rx-frames 0")),
         (Resource::Sysctl { switch, value }, Verb::Add) => one(format!("sysctl {} = {value}", switch.path())),
         (Resource::Sysctl { switch, .. }, Verb::Delete) => one(format!("sysctl {}", switch.path())),
         (Resource::Address { link, address }, _) => one(format!("ip address {} {address} dev {link}", verb.ip())),
@@ -101,6 +118,9 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
             let words = only(settings(to), settings(from)).unwrap_or_default();
             vec![format!("~ ip link set {}{}{words}", to.name, type_words.unwrap_or_default())]
         }
+        (Resource::Port { .. }, Resource::Port { link, port }) => vec![format!("~ {}", port_words(link, port))],
+        (Resource::VlanFiltering { .. }, to @ Resource::VlanFiltering { .. }) => marked('~', words(to, Verb::Add)),
+        (Resource::Coalesce { .. }, to @ Resource::Coalesce { .. }) => marked('~', words(to, Verb::Add)),
         (Resource::Sysctl { value: was, .. }, Resource::Sysctl { switch, value }) => {
             vec![format!("~ sysctl {} = {value} (was {was})", switch.path())]
         }
@@ -137,6 +157,10 @@ fn kind(kind: &LinkKind) -> String {
         LinkKind::Macvtap(options) => format!("macvtap mode {} link {}", options.mode, options.lower),
         LinkKind::Other(kind) => kind.clone(),
     }
+}
+
+fn port_words(link: &InterfaceName, port: &BridgePort) -> String {
+    format!("bridge link set dev {link} {port}")
 }
 
 fn settings(link: &Link) -> String {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use vnet_firewall::Ruleset;
-use vnet_types::{Address, InterfaceName, IpNet, Link, NetworkName, Route};
+use vnet_types::{Address, BridgePort, BridgeVlan, Fdb, InterfaceName, IpNet, Link, MacAddr, NetworkName, Route};
 
 /// Some resources of a host, each at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,20 @@ pub struct HostState {
 /// What makes a resource the same one. The order is the order of creation; the reverse is that of removal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
+    /// The MAC address of a device of the host that a guest has for itself.
+    Borrowed(InterfaceName),
     /// A link, by name.
     Link(InterfaceName),
+    /// That a bridge of the host filters VLANs: set, and never set back but by rollback.
+    VlanFiltering(InterfaceName),
+    /// That a link is the port of a bridge.
+    Port(InterfaceName),
+    /// The VLANs of a port.
+    Vlans(InterfaceName),
+    /// The way to a MAC address: by which port.
+    Fdb(InterfaceName, MacAddr),
+    /// How a link gathers packets.
+    Coalesce(InterfaceName),
     /// A kernel switch that lives and dies with a link.
     LinkSysctl(Sysctl),
     /// A network's nf_tables rules.
@@ -56,8 +68,47 @@ pub enum Sysctl {
 #[serde(tag = "resource", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Resource {
+    /// The MAC address that a device of the host has while a guest has it for itself.
+    Borrowed {
+        /// The device.
+        link: InterfaceName,
+        /// The guest's address.
+        mac: MacAddr,
+        /// What it had before and gets back.
+        was: MacAddr,
+    },
     /// A link.
     Link(Link),
+    /// Whether a bridge of the host filters VLANs.
+    VlanFiltering {
+        /// The bridge.
+        bridge: InterfaceName,
+        /// Does it?
+        on: bool,
+    },
+    /// A link as the port of a bridge.
+    Port {
+        /// The link.
+        link: InterfaceName,
+        /// Of which bridge, and how that treats it.
+        port: BridgePort,
+    },
+    /// The VLANs of a port, all of them.
+    Vlans {
+        /// The port.
+        link: InterfaceName,
+        /// In order.
+        vlans: Vec<BridgeVlan>,
+    },
+    /// The way to a MAC address.
+    Fdb(Fdb),
+    /// How a link gathers packets.
+    Coalesce {
+        /// The link.
+        link: InterfaceName,
+        /// The most frames that are received before anyone is interrupted.
+        rx_frames: u32,
+    },
     /// A kernel switch and what it is set to.
     Sysctl {
         /// Which.
@@ -168,7 +219,13 @@ impl Resource {
     /// What makes this resource the same one.
     pub fn key(&self) -> Key {
         match self {
+            Self::Borrowed { link, .. } => Key::Borrowed(link.clone()),
             Self::Link(link) => Key::Link(link.name.clone()),
+            Self::VlanFiltering { bridge, .. } => Key::VlanFiltering(bridge.clone()),
+            Self::Port { link, .. } => Key::Port(link.clone()),
+            Self::Vlans { link, .. } => Key::Vlans(link.clone()),
+            Self::Fdb(entry) => Key::Fdb(entry.port.clone(), entry.mac),
+            Self::Coalesce { link, .. } => Key::Coalesce(link.clone()),
             Self::Sysctl { switch, .. } if switch.is_shared() => Key::SharedSysctl(switch.clone()),
             Self::Sysctl { switch, .. } => Key::LinkSysctl(switch.clone()),
             Self::Ruleset { network, .. } => Key::Ruleset(network.clone()),
@@ -176,6 +233,24 @@ impl Resource {
             Self::Route(route) => Key::Route(route.destination, route.metric, route.link.clone()),
             Self::File(file) => Key::File(file.path.clone()),
             Self::Process(process) => Key::Process(process.pid_file.clone()),
+        }
+    }
+}
+
+impl Key {
+    /// Does it belong to everyone on the host? Then it is set, and never set back but by rollback.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::SharedSysctl(_) | Self::VlanFiltering(_))
+    }
+
+    /// The link that it lives on, and dies with.
+    pub fn link(&self) -> Option<&InterfaceName> {
+        match self {
+            Self::Address(link, _) | Self::Route(_, _, link) => Some(link),
+            Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, _) | Self::Coalesce(link) => Some(link),
+            Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
+            Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
+            Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
         }
     }
 }
@@ -201,7 +276,13 @@ impl Sysctl {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Borrowed(link) => write!(f, "MAC address of {link}"),
             Self::Link(name) => write!(f, "link {name}"),
+            Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),
+            Self::Port(link) => write!(f, "port {link}"),
+            Self::Vlans(link) => write!(f, "VLANs of {link}"),
+            Self::Fdb(link, mac) => write!(f, "fdb entry {mac} dev {link}"),
+            Self::Coalesce(link) => write!(f, "coalescing of {link}"),
             Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
             Self::Ruleset(network) => write!(f, "rules of network {network}"),
             Self::Address(link, net) => write!(f, "address {net} dev {link}"),

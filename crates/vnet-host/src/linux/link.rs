@@ -1,7 +1,7 @@
 //! Links.
 
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_types::Link;
+use vnet_types::{Link, LinkKind, TapOptions};
 
 use crate::{Error, Fact};
 
@@ -9,7 +9,12 @@ use crate::{Error, Fact};
 pub(super) fn look(netlink: &Netlink, expected: &Link) -> Result<Option<Link>, Error> {
     let Some(KernelLink { link, .. }) = netlink.link(&expected.name)? else { return Ok(None) };
     let (mac, mtu) = (link.mac.filter(|_| expected.mac.is_some()), link.mtu.filter(|_| expected.mtu.is_some()));
-    Ok(Some(Link { mac, mtu, ..link }))
+    let kind = match (link.kind, &expected.kind) {
+        // Who opens a tap says whether there is a header in front of frames.
+        (LinkKind::Tap(tap), LinkKind::Tap(wanted)) => LinkKind::Tap(TapOptions { vnet_hdr: wanted.vnet_hdr, ..tap }),
+        (kind, _) => kind,
+    };
+    Ok(Some(Link { kind, mac, mtu, ..link }))
 }
 
 pub(super) fn create(netlink: &Netlink, link: &Link) -> Result<Fact, Error> {

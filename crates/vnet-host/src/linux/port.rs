@@ -1,0 +1,135 @@
+//! Ports of bridges: their VLANs, the ways to MAC addresses, and what else a guest's end on the host is given.
+
+use vnet_netlink::{Coalesce, KernelLink, Netlink};
+use vnet_plan::{Key, Resource};
+use vnet_types::{BridgeOptions, BridgePort, BridgeVlan, Fdb, FdbOrigin, InterfaceName, Link, LinkKind, MacAddr};
+
+use super::gone_is_fine;
+use crate::Error;
+
+/// The VLAN of a port that nobody gave one.
+const DEFAULT: u16 = 1;
+
+/// Only what a guest has is there: with any other MAC address the device is not lent.
+pub(super) fn look_borrowed(netlink: &Netlink, expected: &Resource) -> Result<Option<Resource>, Error> {
+    let Resource::Borrowed { link, mac, .. } = expected else { return Ok(None) };
+    let lent = netlink.link(link)?.is_some_and(|known| known.link.mac == Some(*mac));
+    Ok(lent.then(|| expected.clone()))
+}
+
+pub(super) fn lend(netlink: &Netlink, link: &InterfaceName, was: MacAddr, mac: MacAddr) -> Result<(), Error> {
+    let known = netlink.link(link)?.ok_or_else(|| Error::Unexpected(Key::Borrowed(link.clone())))?;
+    set_mac(netlink, &known, was, mac)
+}
+
+/// Gives a device its MAC address back, unless somebody has given it another since.
+pub(super) fn give_back(netlink: &Netlink, link: &InterfaceName, mac: MacAddr, was: MacAddr) -> Result<(), Error> {
+    match netlink.link(link)? {
+        Some(known) if known.link.mac == Some(mac) => set_mac(netlink, &known, mac, was),
+        _ => Ok(()),
+    }
+}
+
+fn set_mac(netlink: &Netlink, known: &KernelLink, from: MacAddr, to: MacAddr) -> Result<(), Error> {
+    let with = |mac| Link { mac: Some(mac), ..known.link.clone() };
+    Ok(netlink.set_link(known.index, &with(from), &with(to))?)
+}
+
+pub(super) fn look_filtering(netlink: &Netlink, bridge: &InterfaceName) -> Result<Option<Resource>, Error> {
+    Ok(netlink.link(bridge)?.and_then(|known| match known.link.kind {
+        LinkKind::Bridge(options) => {
+            Some(Resource::VlanFiltering { bridge: bridge.clone(), on: options.vlan_filtering })
+        }
+        _ => None,
+    }))
+}
+
+pub(super) fn filter(netlink: &Netlink, bridge: &InterfaceName, on: bool) -> Result<(), Error> {
+    let unexpected = || Error::Unexpected(Key::VlanFiltering(bridge.clone()));
+    let known = netlink.link(bridge)?.ok_or_else(unexpected)?;
+    let LinkKind::Bridge(options) = &known.link.kind else { return Err(unexpected()) };
+    let to = LinkKind::Bridge(BridgeOptions { vlan_filtering: on, ..*options });
+    Ok(netlink.set_link(known.index, &known.link, &Link { kind: to, ..known.link.clone() })?)
+}
+
+/// Takes a link out of the bridge that it was put into; of another one, it is somebody else's port.
+pub(super) fn remove(netlink: &Netlink, link: &InterfaceName, port: &BridgePort) -> Result<(), Error> {
+    match netlink.port(link)? {
+        Some(there) if there.bridge == port.bridge => gone_is_fine(netlink.remove_port(link)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn look_vlans(netlink: &Netlink, link: &InterfaceName) -> Result<Option<Resource>, Error> {
+    match netlink.vlans(link) {
+        Ok(vlans) if vlans.is_empty() => Ok(None),
+        Ok(vlans) => Ok(Some(Resource::Vlans { link: link.clone(), vlans })),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes these the VLANs of a port, and no others.
+pub(super) fn set_vlans(netlink: &Netlink, link: &InterfaceName, vlans: &[BridgeVlan]) -> Result<(), Error> {
+    let there = netlink.vlans(link)?;
+    for vlan in there.iter().filter(|vlan| !vlans.contains(vlan)) {
+        netlink.delete_vlan(link, vlan)?;
+    }
+    for vlan in vlans.iter().filter(|vlan| !there.contains(vlan)) {
+        netlink.add_vlan(link, vlan)?;
+    }
+    Ok(())
+}
+
+pub(super) fn reset_vlans(netlink: &Netlink, link: &InterfaceName) -> Result<(), Error> {
+    match set_vlans(netlink, link, &[BridgeVlan::access(DEFAULT)]) {
+        Err(Error::Netlink(error)) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
+
+/// An entry that nobody learned. One for all VLANs of the port is there in each of them.
+pub(super) fn look_fdb(netlink: &Netlink, expected: &Fdb) -> Result<Option<Resource>, Error> {
+    let same = |entry: &Fdb| {
+        entry.mac == expected.mac
+            && entry.port == expected.port
+            && entry.origin == expected.origin
+            && (expected.vlan.is_none() || entry.vlan == expected.vlan)
+    };
+    Ok(netlink.fdb()?.iter().any(same).then(|| Resource::Fdb(expected.clone())))
+}
+
+/// Adds an entry. What the bridge has learned of that address makes way.
+pub(super) fn add_fdb(netlink: &Netlink, entry: &Fdb) -> Result<(), Error> {
+    match netlink.add_fdb(entry) {
+        Err(error) if error.is_exists() => {
+            if look_fdb(netlink, entry)?.is_some() {
+                return Ok(());
+            }
+            let learned = |it: &Fdb| it.mac == entry.mac && it.origin == FdbOrigin::Learned;
+            for learned in netlink.fdb()?.into_iter().filter(learned) {
+                gone_is_fine(netlink.delete_fdb(&learned))?;
+            }
+            Ok(netlink.add_fdb(entry)?)
+        }
+        result => Ok(result?),
+    }
+}
+
+pub(super) fn look_coalesce(netlink: &Netlink, link: &InterfaceName) -> Result<Option<Resource>, Error> {
+    if netlink.link(link)?.is_none() {
+        return Ok(None);
+    }
+    let Coalesce { rx_max_frames, .. } = netlink.coalesce(link)?;
+    Ok(Some(Resource::Coalesce { link: link.clone(), rx_frames: rx_max_frames }).filter(|_| rx_max_frames > 0))
+}
+
+pub(super) fn coalesce(netlink: &Netlink, link: &InterfaceName, rx_frames: u32) -> Result<(), Error> {
+    let mut wanted = netlink.coalesce(link)?;
+    wanted.rx_max_frames = rx_frames;
+    Ok(netlink.set_coalesce(link, wanted)?)
+}
+
+pub(super) fn reset_coalesce(netlink: &Netlink, link: &InterfaceName) -> Result<(), Error> {
+    if netlink.link(link)?.is_none() { Ok(()) } else { coalesce(netlink, link, 0) }
+}
