@@ -37,10 +37,12 @@ pub enum Error {
     #[error("{} has to be an absolute path", .0.display())]
     NotAbsolute(PathBuf),
     /// A folder that somebody else owns or may write to, or a link.
-    #[error("{} is not a folder of this user's alone: somebody else could put another socket there", .folder.display())]
+    #[error("{} is not a folder of user {user} alone: somebody else could put another socket there", .folder.display())]
     NotPrivate {
         /// The folder.
         folder: PathBuf,
+        /// The user that passt runs as.
+        user: u32,
     },
     /// A link, a device or a folder in the place of a file that passt writes.
     #[error("{} is not an ordinary file: passt would write somewhere else", .path.display())]
@@ -58,11 +60,11 @@ pub enum Error {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Host(Vec<Problem>),
     /// passt ended with an error, in its own words.
-    #[error("passt did not start ({status}): {stderr}")]
+    #[error("passt did not start ({status}): {}", .stderr.lines().next_back().unwrap_or("it said nothing"))]
     Refused {
         /// How it ended.
         status: String,
-        /// What it said.
+        /// What it said; the last line is why it ended.
         stderr: String,
     },
     /// passt started and does not listen.

@@ -52,8 +52,8 @@ impl Passt {
         let arguments = self.arguments()?;
         program.check(&arguments)?;
         let pid_file = self.pid_file.as_deref().ok_or(Error::NoPidFile)?;
-        private(&self.socket)?;
-        private(pid_file)?;
+        self.private(&self.socket)?;
+        self.private(pid_file)?;
         for log in [&self.log_file, &self.options.pcap].into_iter().flatten() {
             no_link(log)?;
         }
@@ -89,6 +89,32 @@ impl Passt {
             thread::sleep(Duration::from_millis(2));
         }
     }
+
+    /// Whose files passt writes: its own user's, or, started by the root of the host, those of whom it becomes.
+    pub fn user(&self) -> u32 {
+        const NOBODY: u32 = 65_534;
+        let own = rustix::process::geteuid().as_raw();
+        if own != 0 || !is_initial_user_namespace() {
+            return own;
+        }
+        self.options.run_as.map_or(NOBODY, |user| user.uid)
+    }
+
+    /// A file of ours lies in a folder where nobody else can put another in its place.
+    fn private(&self, file: &Path) -> Result<(), Error> {
+        let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
+        let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
+        if about.is_dir() && about.uid() == self.user() && about.mode() & 0o022 == 0 {
+            return Ok(());
+        }
+        Err(Error::NotPrivate { folder: folder.to_owned(), user: self.user() })
+    }
+}
+
+/// Is every user of the host a user here (user_namespaces(7))? There, and only there, passt does not stay root.
+fn is_initial_user_namespace() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// Runs passt until it has gone to the background. What it says goes to a file and not to a pipe, which the process in
@@ -141,17 +167,6 @@ pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
         Some(flags & ACCEPTS != 0 && Path::new(rest) == socket)
     };
     Ok(text.lines().skip(1).any(|line| listens(line) == Some(true)))
-}
-
-/// A file of ours lies in a folder where nobody else can put another in its place.
-fn private(file: &Path) -> Result<(), Error> {
-    let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
-    let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
-    let own = about.uid() == rustix::process::geteuid().as_raw();
-    if about.is_dir() && own && about.mode() & 0o022 == 0 {
-        return Ok(());
-    }
-    Err(Error::NotPrivate { folder: folder.to_owned() })
 }
 
 /// What passt writes is a file, or nothing yet: a link would lead it to another.

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use nix::unistd::{Uid, chown};
 use serde::Serialize;
 use vnet_passt::run::Running;
 use vnet_passt::{Connection, Passt, qemu};
@@ -64,10 +65,19 @@ impl Files {
         Running::find(&self.pid_file(), &self.socket())
     }
 
-    /// Makes the folder, for this user alone.
-    pub(super) fn make(&self) -> anyhow::Result<()> {
-        let make = DirBuilder::new().mode(0o700).recursive(true).create(&self.folder);
-        make.with_context(|| format!("the folder `{}` cannot be made", self.folder.display()))
+    /// Makes the folder anew, for passt's user alone, with the definition in it.
+    pub(super) fn make(&self, guest: &Guest) -> anyhow::Result<()> {
+        // What an earlier passt has left may be another user's, who could lead what is written elsewhere.
+        self.remove()?;
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        let make = || -> io::Result<()> {
+            DirBuilder::new().mode(0o755).recursive(true).create(parent)?;
+            DirBuilder::new().mode(0o700).create(&self.folder)?;
+            fs::write(self.interface(), guest.interface.to_string())?;
+            let user = Uid::from_raw(guest.passt.user());
+            if user == Uid::effective() { Ok(()) } else { Ok(chown(&self.folder, Some(user), None)?) }
+        };
+        make().with_context(|| format!("the folder `{}` cannot be made", self.folder.display()))
     }
 
     /// Takes the folder away.

@@ -1,11 +1,10 @@
 //! `vnet passt run FILE`: a passt for a guest.
 
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 use vnet_passt::run::Program;
 use vnet_passt::{Lifetime, Process};
@@ -65,9 +64,7 @@ impl Args {
         }
         let program = Program::find()?;
         program.check(&guest.passt.arguments()?)?;
-        files.make()?;
-        fs::write(files.interface(), guest.interface.to_string())
-            .with_context(|| format!("`{}` cannot be written", files.interface().display()))?;
+        files.make(&guest)?;
         if self.foreground {
             guest.passt.options.process = Process::Foreground;
             return Err(become_passt(&guest, &program)?);
