@@ -1,17 +1,13 @@
 //! A host with two bridges and guests on them, and two devices with someone outside behind each.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, getsockname, setsockopt, socket, sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
 use vnet_tests::{Netns, run};
+use vnet_types::IpNet;
 
 use crate::{NET, NET6, OTHER_NET, OTHER_NET6, bridge};
 
@@ -24,6 +20,10 @@ pub(crate) const GUEST6: &str = "2001:db8:ca2:2::10";
 pub(crate) const NEIGHBOUR: &str = "192.168.122.11";
 /// An address of the first guest that is in no network.
 pub(crate) const FOREIGN: &str = "10.9.9.9";
+/// The same in IPv6.
+pub(crate) const FOREIGN6: &str = "2001:db8:9::9";
+/// The device that leads to the outside.
+pub(crate) const UPLINK: &str = "eth0";
 
 /// Who is there.
 pub(crate) struct Lab {
@@ -39,21 +39,11 @@ pub(crate) struct Lab {
     pub(crate) elsewhere: Netns,
 }
 
-/// How a packet travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Tcp,
-    Udp,
-    Icmp,
-}
-
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It arrived from this address, and the answer came back; the port is another than the sender's.
     Answered { peer: SocketAddr, moved: bool },
-    /// An echo came back.
-    Echoed,
     /// Someone said that the port cannot be reached.
     Rejected,
     /// It arrived, and no answer came back.
@@ -64,18 +54,8 @@ pub(crate) enum Fate {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let switches = [
-            ("ipv4/ip_forward", "1"),
-            ("ipv6/conf/all/forwarding", "1"),
-            // A router whose own address is not ready yet finds no neighbour.
-            ("ipv6/conf/default/accept_dad", "0"),
-            // Every packet gets its answer.
-            ("ipv4/icmp_ratemask", "0"),
-            ("ipv6/icmp/ratelimit", "0"),
-        ];
-        for (switch, value) in switches {
-            std::fs::write(format!("/proc/sys/net/{switch}"), value).expect("the namespace is ours");
-        }
+        be_plain();
+        set(&[("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")]);
         for (name, net) in [("virbr0", [NET, NET6]), ("virbr1", [OTHER_NET, OTHER_NET6])] {
             bridge(name);
             for net in net {
@@ -87,6 +67,7 @@ impl Lab {
             plug(name, &netns);
             run("ip", &["link", "set", name, "master", bridge, "up"]);
             netns.run(|| {
+                be_plain();
                 run("ip", &["link", "set", "eth0", "up"]);
                 for net in nets {
                     run("ip", &["address", "add", &member(net, last), "dev", "eth0", "nodad"]);
@@ -103,61 +84,77 @@ impl Lab {
             outside: Netns::new(),
             elsewhere: Netns::new(),
         };
-        lab.guest.run(|| run("ip", &["address", "add", FOREIGN, "dev", "eth0"]));
-        run("ip", &["route", "add", FOREIGN, "via", GUEST]);
-        lab.plug_uplink();
+        for (address, guest) in [(FOREIGN, GUEST), (FOREIGN6, GUEST6)] {
+            lab.guest.run(|| run("ip", &["address", "add", address, "dev", "eth0"]));
+            run("ip", &["route", "add", address, "via", guest]);
+        }
+        lab.outside.run(be_plain);
+        lab.elsewhere.run(be_plain);
+        lab.plug_uplink(UPLINK);
         uplink("eth1", &lab.elsewhere, ["198.51.100.0/24", "2001:db8:eeee::/64"]);
         lab
     }
 
-    /// Connects the outside to `eth0`, which may have been deleted before.
-    pub(crate) fn plug_uplink(&self) {
-        uplink("eth0", &self.outside, ["203.0.113.0/24", "2001:db8:ffff::/64"]);
+    /// Connects the outside to a device of this name, when there is none.
+    pub(crate) fn plug_uplink(&self, name: &str) {
+        uplink(name, &self.outside, ["203.0.113.0/24", "2001:db8:ffff::/64"]);
+    }
+
+    /// Gives the guest an address in a further subnet of its bridge, of which the host has an address: the guest's.
+    pub(crate) fn extend(&self, host: IpNet) -> Option<IpAddr> {
+        if [NET, NET6].iter().any(|net| net.parse::<IpNet>().expect("a subnet").contains(&host.addr())) {
+            return None;
+        }
+        let address = match host.network() {
+            IpAddr::V4(net) => IpAddr::V4(Ipv4Addr::from_bits(net.to_bits() + 10)),
+            IpAddr::V6(net) => IpAddr::V6(Ipv6Addr::from_bits(net.to_bits() + 10)),
+        };
+        run("ip", &["address", "replace", &host.to_string(), "dev", "virbr0", "nodad"]);
+        let own = format!("{address}/{}", host.prefix_len());
+        self.guest.run(|| run("ip", &["address", "replace", &own, "dev", "eth0", "nodad"]));
+        Some(address)
     }
 
     /// Sends a datagram and waits for the answer.
     pub(crate) fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
-        send(Protocol::Udp, Some(from), None, Some(to), address.parse().expect("an address"))
+        let address: IpAddr = address.parse().expect("an address");
+        let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let server = to.run(|| UdpSocket::bind((any, 0)).expect("a socket"));
+        let port = server.local_addr().expect("bound").port();
+        server.set_read_timeout(Some(GLANCE)).expect("a deadline");
+        let answer = || {
+            let (_, peer) = server.recv_from(&mut [0; 16])?;
+            server.send_to(b"pong", peer).map(|_| peer)
+        };
+        meet(answer, || from.run(|| datagram(any, SocketAddr::new(address, port))))
     }
 }
 
-/// Sends from one place to an address of another and waits for the answer; `None` is the host itself.
-pub(crate) fn send(
-    protocol: Protocol,
-    from: Option<&Netns>,
-    source: Option<IpAddr>,
-    to: Option<&Netns>,
-    address: IpAddr,
-) -> Fate {
-    let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
-    let source = source.unwrap_or(any);
-    match protocol {
-        Protocol::Icmp => at(from, || echo(source, address)),
-        Protocol::Udp => {
-            let server = at(to, || UdpSocket::bind((any, 0)).expect("a socket"));
-            let port = server.local_addr().expect("bound").port();
-            server.set_read_timeout(Some(GLANCE)).expect("a deadline");
-            let answer = || {
-                let (_, peer) = server.recv_from(&mut [0; 16])?;
-                server.send_to(b"pong", peer).map(|_| peer)
-            };
-            meet(answer, || at(from, || datagram(source, SocketAddr::new(address, port))))
-        }
-        Protocol::Tcp => {
-            let server = at(to, || TcpListener::bind((any, 0)).expect("a socket"));
-            let port = server.local_addr().expect("bound").port();
-            let glance = TimeVal::milliseconds(GLANCE.as_millis().try_into().expect("a few"));
-            setsockopt(&server, sockopt::ReceiveTimeout, &glance).expect("a deadline");
-            let answer = || server.accept().map(|(_, peer)| peer);
-            meet(answer, || at(from, || connection(source, SocketAddr::new(address, port))))
-        }
-    }
+/// Is the address one of many receivers?
+pub(crate) fn is_for_many(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(it) if it.is_broadcast() || it.octets()[3] == 255)
 }
 
-fn at<T: Send>(place: Option<&Netns>, act: impl FnOnce() -> T + Send) -> T {
-    match place {
-        Some(netns) => netns.run(act),
-        None => act(),
+/// Makes a namespace answer everything and take any source.
+fn be_plain() {
+    let switches = [
+        ("ipv4/conf/all/rp_filter", "0"),
+        ("ipv4/conf/default/rp_filter", "0"),
+        // A router whose own address is not ready yet finds no neighbour.
+        ("ipv6/conf/default/accept_dad", "0"),
+        // Every packet gets its answer.
+        ("ipv4/icmp_ratemask", "0"),
+        ("ipv6/icmp/ratelimit", "0"),
+        ("ipv6/icmp/ratemask", "0"),
+        ("ipv4/tcp_invalid_ratelimit", "0"),
+    ];
+    set(&switches);
+}
+
+fn set(switches: &[(&str, &str)]) {
+    for (switch, value) in switches {
+        let written = std::fs::write(format!("/proc/sys/net/{switch}"), value);
+        written.unwrap_or_else(|error| panic!("{switch}: {error}"));
     }
 }
 
@@ -202,42 +199,6 @@ fn datagram(source: IpAddr, to: SocketAddr) -> io::Result<u16> {
         }
     }
     Ok(socket.local_addr()?.port())
-}
-
-fn connection(source: IpAddr, to: SocketAddr) -> io::Result<u16> {
-    let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE.as_secs().cast_signed()))?;
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, 0)))?;
-    loop {
-        match connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
-            Ok(()) => break,
-            // The connection goes on; the next call waits for it.
-            Err(Errno::EINTR) => {}
-            Err(Errno::EINPROGRESS) => return Err(ErrorKind::TimedOut.into()),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    let own: SockaddrStorage = getsockname(socket.as_raw_fd())?;
-    let port = own.as_sockaddr_in().map(|own| own.port()).or(own.as_sockaddr_in6().map(|own| own.port()));
-    Ok(port.expect("an address of the internet"))
-}
-
-fn echo(source: IpAddr, to: IpAddr) -> Fate {
-    let (source, to) = (source.to_string(), to.to_string());
-    let mut arguments = vec!["-n", "-c1", "-W1"];
-    if !matches!(source.as_str(), "0.0.0.0" | "::") {
-        arguments.extend(["-I", &source]);
-    }
-    arguments.push(&to);
-    let output = std::process::Command::new("ping").args(&arguments).output().expect("ping is installed");
-    let text = String::from_utf8_lossy(&output.stdout).to_lowercase();
-    match () {
-        () if text.contains("bytes from") => Fate::Echoed,
-        () if text.contains("port unreachable") => Fate::Rejected,
-        () if text.contains("100% packet loss") && !text.contains("unreachable") => Fate::Lost,
-        () => panic!("{text}{}", String::from_utf8_lossy(&output.stderr)),
-    }
 }
 
 /// A cable from this host's device to a namespace's `eth0`, and the way back to the networks.

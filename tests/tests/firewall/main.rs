@@ -3,7 +3,10 @@
 mod kernel;
 mod lab;
 mod libvirt;
+mod matrix;
 mod packets;
+mod probe;
+mod wire;
 
 use nix::net::if_::if_nametoindex;
 use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};

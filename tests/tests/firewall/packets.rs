@@ -3,7 +3,7 @@
 use vnet_firewall::Access;
 use vnet_tests::{isolate, run};
 
-use crate::lab::{Fate, GUEST, GUEST6, HOST, Lab, NEIGHBOUR, OUTSIDE, OUTSIDE6};
+use crate::lab::{Fate, GUEST, GUEST6, HOST, Lab, NEIGHBOUR, OUTSIDE, OUTSIDE6, UPLINK};
 use crate::*;
 
 #[test]
@@ -87,7 +87,7 @@ fn the_forward_device_may_go_and_come_back() {
     run("ip", &["link", "delete", "eth0"]);
     let ruleset = install(&through("eth0", default_policy()));
     for _ in 0..2 {
-        lab.plug_uplink();
+        lab.plug_uplink(UPLINK);
         assert!(matches!(lab.ask(&lab.guest, &lab.outside, OUTSIDE), Fate::Answered { .. }));
         assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset));
         run("ip", &["link", "delete", "eth0"]);
