@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use vnet_types::Inventory;
 use vnet_validate::Finding;
+use vnet_xml::network::Section;
 use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Rule, Severity, SourceMap, Span};
 
 use crate::document::Document;
@@ -165,9 +166,9 @@ impl From<Problem> for Diagnostic {
 
 impl Diagnostic {
     /// What `Network::update` refuses.
-    pub(crate) fn of_update(message: String, span: Span) -> Self {
+    pub(crate) fn of_update(section: Section, message: String, span: Span) -> Self {
         let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
-        Self { code, severity, message, help: None, path: Path::root("network"), span, related: Vec::new() }
+        Self { code, severity, message, help: None, path: Path::root(section.element()), span, related: Vec::new() }
     }
 
     pub(crate) fn from_finding(finding: Finding, place: impl Fn(&Path) -> Span) -> Self {

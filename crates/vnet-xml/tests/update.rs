@@ -326,6 +326,7 @@ fn updates(#[case] call: &str, #[case] element: &str, #[case] expected: &str) {
     let words: Vec<&str> = call.split(' ').collect();
     let (section, command): (Section, Command) = (words[0].parse().unwrap(), words[1].parse().unwrap());
     assert_eq!(section.to_string(), words[0]);
+    assert!(element.starts_with(&format!("<{}", section.element())) || element.starts_with("<hots"));
     let found = match network.update(section, command, words[2].parse().ok(), element.as_bytes()) {
         Ok(updated) => {
             let at = updated.path.map(|path| path.to_string());

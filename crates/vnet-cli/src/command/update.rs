@@ -1,8 +1,11 @@
 //! `vnet update FILE`: one element of a network added, replaced or taken away.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::bail;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use vnet_validate::check_update;
 use vnet_xml::network::{Command, Section, UpdateError};
@@ -22,12 +25,11 @@ pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
     #[arg(value_name = "FILE|NAME")]
     network: String,
-    /// The part of the network: bridge, domain, ip, ip-dhcp-host, ip-dhcp-range, forward, forward-interface, forward-pf,
-    /// portgroup, dns-host, dns-txt, dns-srv, route, mtu, bandwidth, vlan, nat or port
-    #[arg(long)]
+    /// The part of the network
+    #[arg(long, value_parser = words(Section::WORDS))]
     section: Section,
-    /// What becomes of the element: add-last, add-first, modify or delete
-    #[arg(long)]
+    /// What becomes of the element; add is add-last
+    #[arg(long, value_parser = words(Command::WORDS))]
     command: Command,
     /// The `<ip>` that an element of DHCP belongs to, counted from 0; -1 leaves it to vnet
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = -1)]
@@ -75,6 +77,17 @@ impl Args {
     }
 }
 
+/// Reads one of the words; the others are listed where it is none.
+fn words<T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static>(
+    words: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    let listed = words.iter().map(|(word, _)| match *word {
+        "add-last" => PossibleValue::new(word).alias("add"),
+        word => PossibleValue::new(word),
+    });
+    PossibleValuesParser::new(listed).try_map(|word| word.parse::<T>())
+}
+
 /// The updated network, and what is to be said about the element.
 fn update(
     network: &Network,
@@ -104,8 +117,8 @@ fn update(
         }
         Err(UpdateError::Element(refused)) => (None, refused.problems.into_iter().map(Diagnostic::from).collect()),
         Err(UpdateError::Refused { reason, span }) => {
-            (None, vec![Diagnostic::of_update(reason.to_string(), span.unwrap_or(0..0))])
+            (None, vec![Diagnostic::of_update(section, reason.to_string(), span.unwrap_or(0..0))])
         }
-        Err(other) => (None, vec![Diagnostic::of_update(other.to_string(), 0..0)]),
+        Err(other) => (None, vec![Diagnostic::of_update(section, other.to_string(), 0..0)]),
     }
 }

@@ -198,6 +198,12 @@ impl Section {
     pub fn word(self) -> &'static str {
         word(Self::WORDS, self)
     }
+
+    /// The name of the element that is added, replaced or taken away.
+    pub fn element(self) -> &'static str {
+        let word = self.word();
+        word.rsplit_once('-').map_or(word, |(_, element)| element)
+    }
 }
 
 impl Command {
