@@ -39,6 +39,9 @@ const LEASE: &str = r#"#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 ip address flush dev "$interface"
 ip address add "$ip/$mask" dev "$interface"
+[ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+# The router may be outside of the subnet.
+[ -z "$router" ] || ip route replace "${router%% *}" dev "$interface"
 [ -z "$router" ] || ip route replace default via "${router%% *}"
 : > /etc/resolv.conf
 for server in $dns; do echo "nameserver $server" >> /etc/resolv.conf; done
