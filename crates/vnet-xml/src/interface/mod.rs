@@ -2,6 +2,8 @@
 //!
 //! The model is plain data without places, as [`network`](crate::network) is. What is absent in the document is `None`
 //! here. What only another hypervisor than QEMU knows is read and printed too.
+//!
+#![doc = include_str!("elements.md")]
 
 mod address;
 mod backend;
