@@ -141,8 +141,7 @@ impl Checked {
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
             .map(|diagnostic| diagnostic.path.clone())
             .collect();
-        let follows = |finding: &Finding| refused.iter().any(|path| vnet_validate::follows_from(finding, path));
-        let news = findings.into_iter().filter(|finding| !refused.contains(&finding.path) && !follows(finding));
+        let news = findings.into_iter().filter(|finding| !vnet_validate::follows_from(finding, &refused));
         let found =
             news.map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);

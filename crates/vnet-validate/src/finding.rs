@@ -87,23 +87,28 @@ pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// May a finding be there only because the reader could not understand what is at a path?
-pub fn follows_from(finding: &Finding, refused: &Path) -> bool {
+/// May a finding be there only because the reader could not understand what is at one of these paths?
+pub fn follows_from<'p>(finding: &Finding, refused: impl IntoIterator<Item = &'p Path>) -> bool {
+    // There can be many of both: what depends on the finding alone is found once.
     let one_of = |rules: &[Rule]| rules.iter().any(|rule| rule.code == finding.code);
-    let beside = || finding.path.parent().is_some_and(|parent| refused.as_str().starts_with(parent.as_str()));
-    let within = || finding.path.as_str().strip_prefix(refused.as_str()).is_some_and(|rest| rest.starts_with('/'));
-    // The path of an interface, where an attribute of a child of it is refused.
-    let beside_child = |ending| {
-        let interface = refused.as_str().strip_suffix(ending);
-        interface.is_some_and(|interface| finding.path.as_str().starts_with(interface))
-    };
-    finding.path == *refused
-        || one_of(rules::OF_THE_READER_TOO) && within()
-        || one_of(rules::OF_THE_MODE) && refused.as_str() == "/network/forward/@mode"
-        || one_of(rules::OF_ABSENT_SUBNET) && refused.as_str().starts_with("/network/ip")
-        || one_of(rules::OF_ABSENT_BACKEND) && beside_child("backend/@type")
-        || one_of(rules::OF_ABSENT_NEIGHBOUR) && beside()
-        || one_of(rules::OF_THE_MODEL) && beside_child("model/@type")
+    let of_the_reader = one_of(rules::OF_THE_READER_TOO);
+    let of_the_mode = one_of(rules::OF_THE_MODE);
+    let of_absent_subnet = one_of(rules::OF_ABSENT_SUBNET);
+    let of_absent_backend = one_of(rules::OF_ABSENT_BACKEND);
+    let of_the_model = one_of(rules::OF_THE_MODEL);
+    let parent = finding.path.parent().filter(|_| one_of(rules::OF_ABSENT_NEIGHBOUR));
+    let path = finding.path.as_str();
+    refused.into_iter().map(Path::as_str).any(|refused| {
+        // The path of an interface, where an attribute of a child of it is refused.
+        let beside_child = |ending| refused.strip_suffix(ending).is_some_and(|interface| path.starts_with(interface));
+        path == refused
+            || of_the_reader && path.strip_prefix(refused).is_some_and(|rest| rest.starts_with('/'))
+            || of_the_mode && refused == "/network/forward/@mode"
+            || of_absent_subnet && refused.starts_with("/network/ip")
+            || of_absent_backend && beside_child("backend/@type")
+            || of_the_model && beside_child("model/@type")
+            || parent.as_ref().is_some_and(|parent| refused.starts_with(parent.as_str()))
+    })
 }
 
 fn position(path: &Path) -> Vec<(usize, String, usize)> {
@@ -141,7 +146,7 @@ mod tests {
     #[case(rules::DRIVER_WITHOUT_EFFECT, "/interface/driver", "/interface/model/@type", true)]
     #[case(rules::PORT_RANGE_WITHOUT_START, "/interface/range[1]/@end", "/interface/range[1]/@start", true)]
     fn what_follows(#[case] rule: Rule, #[case] at: &str, #[case] refused: &str, #[case] follows: bool) {
-        assert_eq!(follows_from(&Finding::new(rule, path(at), "wrong"), &path(refused)), follows);
+        assert_eq!(follows_from(&Finding::new(rule, path(at), "wrong"), [&path(refused)]), follows);
     }
 
     #[test]

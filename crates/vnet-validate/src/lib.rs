@@ -127,7 +127,7 @@ pub fn check_parsed(parsed: &Parsed<Network>) -> Vec<Finding> {
         .map(|problem| &problem.path)
         .collect();
     let mut findings = check(network);
-    findings.retain(|finding| !refused.iter().any(|refused| finding::follows_from(finding, refused)));
+    findings.retain(|finding| !follows_from(finding, refused.iter().copied()));
     findings
 }
 
