@@ -29,6 +29,12 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     findings
 }
 
+/// A route by itself, wherever it is from.
+pub(crate) fn alone(route: &Route, path: &Path) -> Vec<Finding> {
+    let wrong = family(route, path).or_else(|| destination(route, path));
+    metric(route, path).into_iter().chain(wrong).collect()
+}
+
 fn family(route: &Route, path: &Path) -> Option<Finding> {
     let wanted = route.family.unwrap_or(Family::Ipv4);
     let says = match route.family {

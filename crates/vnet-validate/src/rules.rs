@@ -285,6 +285,7 @@ pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
     ROUTE_PREFIX_MISSING,
     POOL_EMPTY,
     PORT_RANGE_WITHOUT_START,
+    MACVTAP_HIDES_HOST,
 ];
 
 /// Rules that depend on the model of an interface.

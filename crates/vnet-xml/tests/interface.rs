@@ -72,9 +72,10 @@ use vnet_xml::{Bandwidth, Interface, Rate, Vlan};
      name='d'/>\n  <guest dev='a' actual='b'/>\n  <model type='e1000'/>\n  <backend tap='/t'/>\n  <tune>\n    \
      <sndbuf>0</sndbuf>\n  </tune>\n  <teaming type='persistent'/>\n  <link state='down'/>\n  <coalesce>\n    <rx>\n      \
      <frames max='7'/>\n    </rx>\n  </coalesce>\n  <boot order='1' loadparm='2.LP'/>\n  <alias name='net0'/>\n  <rom \
-     enabled='no' bar='on' file='/f'/>\n  <acpi index='5'/>\n  <address type='pci' domain='0x0000' bus='0x00' slot='0x02' \
+     enabled='yes' bar='on' file='/f'/>\n  <acpi index='5'/>\n  <address type='pci' domain='0x0000' bus='0x00' slot='0x02' \
      function='0x7' multifunction='on'>\n    <zpci uid='0x0001' fid='0x00000002'/>\n  </address>\n"
 )]
+#[case::no_rom("user", "  <rom file=''/>\n")]
 #[case::ccw("user", "  <address type='ccw' cssid='0xfe' ssid='0x0' devno='0x000a'/>\n")]
 #[case::usb("user", "  <address type='usb' bus='0' port='1.2'/>\n")]
 #[case::spapr("user", "  <address type='spapr-vio' reg='0x00001000'/>\n")]
@@ -166,6 +167,7 @@ fn prints_one_way(#[case] document: &str, #[case] kind: &str, #[case] children: 
 #[case::model("<interface><model type='a b'/></interface>", "VN0030", "/interface/model/@type")]
 #[case::boot("<interface><boot order='0'/></interface>", "VN0030", "/interface/boot/@order")]
 #[case::teaming("<interface><teaming type='transient'/></interface>", "VN0031", "/interface/teaming/@persistent")]
+#[case::rom("<interface><rom enabled='no' bar='on'/></interface>", "VN0034", "/interface/rom/@bar")]
 #[case::vds("<interface type='vds'><source switchid='1'/></interface>", "VN0030", "/interface/source/@switchid")]
 #[case::reconnect(
     "<interface type='vhostuser'><source path='/s'><reconnect enabled='yes'/></source></interface>",

@@ -7,7 +7,7 @@ use vnet_xml::{Bandwidth, Interface, Path, Rate, VirtualPort, VirtualPortType, V
 
 use super::Types;
 use crate::finding::Finding;
-use crate::rules;
+use crate::{route, rules};
 
 /// On these a VLAN can be put, or on the network that they are in.
 const VLAN: Types = Types(&["network", "bridge", "direct", "hostdev"]);
@@ -61,6 +61,10 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
             findings.push(finding.help(
                 "macvtap keeps guests and their host apart; for a connection between them add a second interface of type network",
             ));
+        }
+        Source::Ethernet(source) => {
+            let routes = source.routes.iter().enumerate();
+            findings.extend(routes.flat_map(|(index, route)| route::alone(route, &path.nth("route", index))));
         }
         Source::Hostdev(source) => {
             if let HostdevAddress::Usb { .. } = source.address {

@@ -6,7 +6,7 @@ use vnet_xml::interface::{InterfaceIp, Source};
 use vnet_xml::{Interface, Path};
 
 use crate::finding::Finding;
-use crate::rules;
+use crate::{route, rules};
 
 pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -15,6 +15,8 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
         let finding = Finding::new(rules::GUEST_ROUTE, root.nth("route", 0), message);
         findings.push(finding.help("routes are given by DHCP, or set in the guest: leave `<route>` out"));
     }
+    let routes = interface.routes.iter().enumerate();
+    findings.extend(routes.flat_map(|(index, route)| route::alone(route, &root.nth("route", index))));
     let gives_addresses = matches!(interface.source, Source::User { .. })
         || matches!(interface.source, Source::Vhostuser(_)) && interface.is_passt();
     if !gives_addresses {

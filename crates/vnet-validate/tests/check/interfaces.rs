@@ -64,6 +64,8 @@ fn found(path: &Path) -> (Parsed<Definition>, Vec<Finding>) {
 #[case("rom-on-ccw", "VN0740 /interface/rom")]
 #[case("acpi-index-on-mmio", "VN0740 /interface/acpi/@index")]
 #[case("guest-route", "VN0741 /interface/route[1]")]
+#[case("host-route-not-a-network", "VN0406 /interface/source/route[1]/@address")]
+#[case("host-route-of-other-family", "VN0401 /interface/source/route[1]/@address")]
 #[case("guest-ip-in-network", "VN0742 /interface/ip[1]")]
 #[case("guest-ip-twice", "VN0743 /interface/ip[2]/@address")]
 #[case("guest-ip-peer", "VN0744 /interface/ip[1]/@peer")]

@@ -117,7 +117,7 @@ pub struct Rom {
     pub enabled: Option<bool>,
     /// `bar`: whether the guest sees it in its memory.
     pub bar: Option<bool>,
-    /// `file`: its content.
+    /// `file`: its content; empty for none.
     pub file: Option<String>,
 }
 
@@ -239,8 +239,14 @@ pub(super) fn rom(element: &Element<'_>) -> Option<Rom> {
     let rom = Rom {
         enabled: element.filled("enabled", yes_no),
         bar: element.filled("bar", on_off),
-        file: element.filled("file", text),
+        // An empty one is told to the hypervisor: it loads none.
+        file: element.value("file", text),
     };
+    if rom.enabled == Some(false) {
+        for name in ["bar", "file"] {
+            element.misplaced(name, format!("a ROM that is disabled has no `{name}`"));
+        }
+    }
     (rom != Rom::default()).then_some(rom)
 }
 

@@ -73,10 +73,6 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     let source = source(root);
     let has_port =
         matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));
-    if !has_port && let Some(element) = root.child("virtualport") {
-        element
-            .repeated("only interfaces of type network, bridge, direct and hostdev have a `<virtualport>`".to_owned());
-    }
     // In a network, what is missing here may be said there.
     let type_is = if matches!(source, Some(Source::Network(_))) { TypeIs::Optional } else { TypeIs::Required };
     let of =

@@ -226,11 +226,15 @@ fn rest() -> impl Strategy<Value = Rest> {
             boot
         })
     });
-    let rom = any::<(Option<bool>, Option<bool>)>().prop_map(|(enabled, bar)| {
-        let mut rom = Rom::default();
-        (rom.enabled, rom.bar) = (enabled, bar);
-        (rom != Rom::default()).then_some(rom)
-    });
+    let rom =
+        (any::<(Option<bool>, Option<bool>)>(), prop::option::of("[a-z/.]{0,9}")).prop_map(|((enabled, bar), file)| {
+            let mut rom = Rom::default();
+            rom.enabled = enabled;
+            if enabled != Some(false) {
+                (rom.bar, rom.file) = (bar, file);
+            }
+            (rom != Rom::default()).then_some(rom)
+        });
     let at = prop::option::of(prop_oneof![
         pci()
             .prop_filter("an address of zeros is none", |pci| *pci != PciAddress::default())
