@@ -11,7 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-types", &[]),
     ("vnet-xml", &["vnet-types"]),
     ("vnet-netlink", &["vnet-types"]),
-    ("vnet-firewall", &["vnet-types"]),
+    // With the feature `netlink` only.
+    ("vnet-firewall", &["vnet-netlink", "vnet-types"]),
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-validate", &["vnet-types", "vnet-xml"]),

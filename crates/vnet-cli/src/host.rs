@@ -1,10 +1,9 @@
 //! This host, as the commands see it.
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use serde::Serialize;
-use vnet_firewall::{Counts, Rule, Table};
+use vnet_firewall::{Counts, Firewall, Rule};
 use vnet_host::{Header, LinuxHost, Lock, Receipt, Store};
-use vnet_netlink::{Netfilter, Netlink};
 use vnet_plan::{Change, HostState, Lowered, Resource};
 use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid};
 
@@ -134,13 +133,14 @@ impl Here {
     }
 
     /// What the rules of a network have counted, by chain.
-    pub(crate) fn counts(&self, network: &NetworkName) -> anyhow::Result<Vec<(String, Rule, Counts)>> {
-        let netlink = Netlink::open()?;
-        let links = netlink.links()?;
-        let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
-        let netfilter = Netfilter::open()?;
-        let table = Table::read(|request| netfilter.dump(request), name_of).context("the rules cannot be read")?;
-        let counted = table.counts(network.as_str());
+    pub(crate) fn counts(&self, running: &Running) -> anyhow::Result<Vec<(String, Rule, Counts)>> {
+        let expected = running.desired.iter().find_map(|resource| match resource {
+            Resource::Ruleset { ruleset, .. } => Some(ruleset),
+            _ => None,
+        });
+        let Some(expected) = expected else { return Ok(Vec::new()) };
+        let table = Firewall::open()?.read_near(expected)?;
+        let counted = table.counts(running.name.as_str());
         Ok(counted.map(|(chain, rule, counts)| (chain.to_owned(), rule.clone(), counts)).collect())
     }
 

@@ -4,19 +4,24 @@
 //! reads what the kernel has back into a [`Ruleset`], which is equal as long as nothing has drifted. [`Ruleset`]'s
 //! `Display` is text that `nft -f` loads and `nft list` shows.
 //!
-//! Nothing here has a socket: the bytes are for a netlink socket of protocol `NETLINK_NETFILTER`.
+//! None of this has a socket: the bytes are for a netlink socket of protocol `NETLINK_NETFILTER`. With the feature `netlink` there
+//! is [`Firewall`], which has one.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 mod compile;
+#[cfg(feature = "netlink")]
+mod firewall;
 mod kernel;
 mod name;
 mod policy;
 mod ruleset;
 mod text;
 
+#[cfg(feature = "netlink")]
+pub use firewall::{Error, Firewall};
 pub use kernel::{Batch, Counts, EncodeError, Table};
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{

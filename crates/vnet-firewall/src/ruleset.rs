@@ -228,6 +228,12 @@ pub enum Subject {
 }
 
 impl Ruleset {
+    /// A network without rules, and without what is shared.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn nothing(network: &str) -> Self {
+        Self { network: network.to_owned(), maps: Vec::new(), chains: Vec::new() }
+    }
+
     /// The chain of this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)

@@ -15,21 +15,16 @@ pub enum Error {
     /// The kernel refused something about links, addresses or routes.
     #[error(transparent)]
     Netlink(Box<vnet_netlink::Error>),
-    /// The kernel refused something about nf_tables.
-    #[error("the kernel refused {what}")]
-    Netfilter {
-        /// The rule, chain or table; or what was done.
-        what: String,
-        /// Its reason.
-        source: vnet_netlink::Refused,
-    },
-    /// The rules cannot be made on this host.
-    #[error("the rules of network `{network}` cannot be made")]
+    /// There is no way to the kernel's packet filter.
+    #[error(transparent)]
+    Firewall(vnet_firewall::Error),
+    /// The rules of a network cannot be made, or read.
+    #[error("the rules of network `{network}` are not to be had")]
     Rules {
         /// Whose.
         network: NetworkName,
         /// Why.
-        source: Box<vnet_firewall::EncodeError>,
+        source: Box<vnet_firewall::Error>,
     },
     /// A file could not be used.
     #[error("cannot {action} `{}`", path.display())]
@@ -135,6 +130,11 @@ impl From<vnet_netlink::Error> for Error {
 }
 
 impl Error {
+    pub(crate) fn rules(network: &NetworkName) -> impl FnOnce(vnet_firewall::Error) -> Self {
+        let network = network.clone();
+        move |source| Self::Rules { network, source: Box::new(source) }
+    }
+
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }

@@ -13,7 +13,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use vnet_netlink::{Netfilter, Netlink};
+use vnet_firewall::Firewall;
+use vnet_netlink::Netlink;
 use vnet_plan::{Change, HostState, Resource};
 use vnet_types::{Features, Inventory};
 
@@ -22,19 +23,16 @@ use crate::{Error, Fact, Facts, Host};
 /// This host, in the network namespace of the thread that opened it; use it from that thread.
 pub struct LinuxHost {
     netlink: Netlink,
-    netfilter: Netfilter,
+    firewall: Firewall,
 }
 
 impl LinuxHost {
     /// Opens sockets to the kernel. They stay open: closing one after rules were deleted takes some milliseconds.
     ///
     /// # Errors
-    /// [`Error::Netlink`], [`Error::Netfilter`] where the kernel has none for us.
+    /// [`Error::Netlink`], [`Error::Firewall`] where the kernel has none for us.
     pub fn open() -> Result<Self, Error> {
-        let netfilter = Netfilter::open();
-        let netfilter =
-            netfilter.map_err(|source| Error::Netfilter { what: "a socket for nf_tables".to_owned(), source })?;
-        Ok(Self { netlink: Netlink::open()?, netfilter })
+        Ok(Self { netlink: Netlink::open()?, firewall: Firewall::open().map_err(Error::Firewall)? })
     }
 
     /// The network namespace of this thread: device and inode.
@@ -61,7 +59,7 @@ impl LinuxHost {
             Resource::Sysctl { switch, .. } => {
                 sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
             }
-            Resource::Ruleset { network, .. } => ruleset::look(&self.netlink, &self.netfilter, network)?
+            Resource::Ruleset { network, ruleset } => ruleset::look(&self.firewall, network, ruleset)?
                 .map(|ruleset| Resource::Ruleset { network: network.clone(), ruleset }),
             Resource::Address { link, address } => address::look(&self.netlink, link, address)?
                 .map(|address| Resource::Address { link: link.clone(), address }),
@@ -118,7 +116,7 @@ impl LinuxHost {
             Resource::Coalesce { link, rx_frames } => port::coalesce(&self.netlink, link, *rx_frames)?,
             Resource::Sysctl { switch, value } => sysctl::set(switch, *value)?,
             Resource::Ruleset { network, ruleset } => {
-                ruleset::replace(&self.netlink, &self.netfilter, network, None, Some(ruleset))?;
+                ruleset::replace(&self.firewall, network, None, Some(ruleset))?;
             }
             Resource::Address { link, address } => self.netlink.add_address(link, address)?,
             Resource::Route(route) => self.netlink.add_route(route)?,
@@ -151,7 +149,7 @@ impl LinuxHost {
             }
             (Resource::Sysctl { .. }, Resource::Sysctl { switch, value }) => sysctl::set(switch, *value)?,
             (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
-                ruleset::replace(&self.netlink, &self.netfilter, network, Some(from), Some(to))?;
+                ruleset::replace(&self.firewall, network, Some(from), Some(to))?;
             }
             (Resource::Address { address: from, .. }, Resource::Address { link, address: to }) => {
                 address::replace(&self.netlink, link, from, to)?;
@@ -174,9 +172,7 @@ impl LinuxHost {
             Resource::Coalesce { link, .. } => port::reset_coalesce(&self.netlink, link),
             // It goes with its link; what is shared is never deleted.
             Resource::Sysctl { .. } | Resource::VlanFiltering { .. } => Ok(()),
-            Resource::Ruleset { network, ruleset } => {
-                ruleset::replace(&self.netlink, &self.netfilter, network, Some(ruleset), None)
-            }
+            Resource::Ruleset { network, ruleset } => ruleset::replace(&self.firewall, network, Some(ruleset), None),
             Resource::Address { link, address } => gone_is_fine(self.netlink.delete_address(link, address)),
             Resource::Route(route) => gone_is_fine(self.netlink.delete_route(route)),
             Resource::File(file) => file::remove(file),

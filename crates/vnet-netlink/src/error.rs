@@ -7,6 +7,9 @@ use vnet_types::Route;
 
 use crate::Cause;
 
+/// Which the kernel keeps to itself elsewhere (`linux/errno.h`), so that errno(3) and its crates do not have it.
+const ERESTART: i32 = 85;
+
 /// Something that the kernel did not do.
 ///
 /// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev virbr0 proto static:
@@ -92,6 +95,11 @@ impl Refused {
     /// Is the batch larger than what this user may send at once?
     pub fn is_too_large(&self) -> bool {
         self.is(&[Errno::EMSGSIZE])
+    }
+
+    /// Was the batch made for a state of the rules that is no longer (`ERESTART`)? Nothing of it has happened.
+    pub fn is_outdated(&self) -> bool {
+        self.errno == ERESTART
     }
 
     fn is(&self, any: &[Errno]) -> bool {

@@ -73,6 +73,18 @@ impl Netlink {
         }
     }
 
+    /// The name of the link that has an index.
+    ///
+    /// # Errors
+    /// The kernel's refusal, but for the one that there is no such link.
+    pub fn link_name(&self, index: u32) -> Result<Option<InterfaceName>, Error> {
+        match self.name(index) {
+            Ok(name) => Ok(Some(name)),
+            Err(refused) if refused.is_not_found() => Ok(None),
+            Err(refused) => Err(Operation::List.of(nth(index))(refused)),
+        }
+    }
+
     /// Creates a link and returns its index. A bridge is made in one message, but for its MTU.
     ///
     /// A tap is persistent, and made in the network namespace of this thread, which must be that of the socket. The

@@ -41,4 +41,15 @@ impl Netfilter {
     pub fn dump(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
         self.transport.exchange(request)
     }
+
+    /// [`dump`](Self::dump) for something that may not be there: then there is nothing in the answer.
+    ///
+    /// # Errors
+    /// Those of [`dump`](Self::dump), but for `ENOENT`.
+    pub fn find(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+        match self.dump(request) {
+            Err(refused) if refused.is_not_found() => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
 }

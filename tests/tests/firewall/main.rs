@@ -1,5 +1,8 @@
 //! Rules in a kernel: encoded by us, seen by nft(8), met by packets, compared with libvirt's.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod alone;
 mod kernel;
 mod lab;
 mod libvirt;
@@ -9,7 +12,7 @@ mod probe;
 mod wire;
 
 use nix::net::if_::if_nametoindex;
-use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
+use vnet_firewall::{Access, Batch, Firewall, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
 use vnet_tests::{json, run};
 use vnet_types::InterfaceName;
@@ -36,17 +39,14 @@ fn read() -> Table {
 
 /// Takes a network from what is there to what is wanted.
 fn commit(network: &str, to: Option<&Ruleset>) {
-    let netfilter = Netfilter::open().expect("a socket");
-    let installed = Table::read_network(network, |request| netfilter.dump(request), name_of).expect("it can be read");
-    assert_eq!(installed.ruleset(network), read().ruleset(network));
-    let from = installed.ruleset(network);
-    let batch = Batch::new(&installed, from.as_ref(), to, index_of).expect("the bridges are there");
-    if batch.is_empty() {
-        return;
+    let firewall = Firewall::open().expect("sockets");
+    let from = read().ruleset(network);
+    for expected in from.iter().chain(to) {
+        let near = firewall.read_near(expected).expect("it can be read");
+        assert_eq!(near.ruleset(network), from, "near as from afar");
     }
-    if let Err(refused) = netfilter.commit(&batch.bytes) {
-        let subject = refused.sequence.and_then(|sequence| batch.describe(sequence));
-        panic!("{subject:?}: {refused:?}");
+    if let Err(error) = firewall.replace(from.as_ref(), to) {
+        panic!("{error}: {error:?}");
     }
 }
 

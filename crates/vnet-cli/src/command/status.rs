@@ -100,7 +100,7 @@ impl Status {
         let is_down = drift.iter().any(|change| matches!(change, Change::Create { to: Resource::Process(_) }));
         let pid = fs::read_to_string(Files::new(&directory).pid_file).ok().and_then(|pid| pid.trim().parse().ok());
         let leases = if dnsmasq_wanted { Some(leases::current(&directory)?.len()) } else { None };
-        let rules = here.counts(&running.name)?.into_iter().map(|(chain, rule, counts)| Counted {
+        let rules = here.counts(running)?.into_iter().map(|(chain, rule, counts)| Counted {
             chain,
             rule: rule.comment.clone().unwrap_or_else(|| rule.to_string()),
             counts,

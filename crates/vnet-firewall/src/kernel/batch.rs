@@ -23,8 +23,8 @@ const LIST_ELEMENT: u16 = 1;
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
 /// It touches only the chains and map elements of its network. What all networks share is made with the first, repaired where it
-/// has drifted, and removed with the last. Made for what was installed when it was read: where that has changed since, the kernel
-/// may refuse the transaction as a whole; read again then.
+/// has drifted, and removed with the last. Made for what was installed when it was read: where any rule of the host has changed
+/// since, the kernel refuses the transaction as a whole (`ERESTART`); read again then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The messages; none when there is nothing to change. Only the last but the closing one asks for an answer.
@@ -66,7 +66,7 @@ impl Batch {
         let networks = from.into_iter().chain(to).map(|ruleset| ruleset.network.as_str());
         let own: BTreeSet<String> = networks.flat_map(|name| Role::ALL.map(|role| role.chain(name))).collect();
         let mut transaction = Transaction { index_of: &index_of, bytes: Vec::new(), subjects: Vec::new(), last: 0 };
-        message::begin(&mut transaction.bytes, 0);
+        message::begin(&mut transaction.bytes, 0, installed.generation);
         transaction.subjects.push("the transaction".to_owned());
         match to {
             Some(to) => transaction.install(installed, &own, to)?,
@@ -154,7 +154,7 @@ impl Transaction<'_> {
     fn remove(&mut self, installed: &Table, own: &BTreeSet<String>) -> Result<(), EncodeError> {
         let base: Vec<String> = base_chains().into_iter().map(|chain| chain.name).collect();
         let shared = |name: &String| base.contains(name) || own.contains(name);
-        let last = installed.exists && installed.others.is_empty() && installed.chains.iter().all(|c| shared(&c.name));
+        let last = installed.exists && installed.is_whole() && installed.chains.iter().all(|c| shared(&c.name));
         for map in &installed.maps {
             let leads_here =
                 |element: &&Element| last || target(&element.verdict).is_some_and(|chain| own.contains(chain));

@@ -18,7 +18,7 @@ const INTERVAL_END: u32 = 1;
 
 /// What the kernel knows as one element.
 pub(super) struct Part {
-    key: Vec<u8>,
+    pub(super) key: Vec<u8>,
     /// `None`: an interval is over here.
     verdict: Option<Verdict>,
 }
@@ -28,11 +28,7 @@ pub(super) struct Part {
 /// # Errors
 /// The interface that has no index.
 pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<Vec<u8>, &'a InterfaceName> {
-    let (start, end) = match &element.key {
-        Key::Interface(interface) => (index(interface, index_of)?.to_ne_bytes().to_vec(), None),
-        Key::Subnet(net) => (octets(net.network()), after(net.broadcast())),
-        Key::Range(first, last) => (octets(*first), after(*last)),
-    };
+    let (start, end) = ends(&element.key, index_of)?;
     let mut bytes = Vec::new();
     let mut list = Writer(&mut bytes);
     list.nest(LIST_ELEMENT, |part| {
@@ -40,10 +36,32 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
     });
     if let Some(end) = end {
         list.nest(LIST_ELEMENT, |part| {
-            part.u32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&octets(end), key));
+            part.u32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&end, key));
         });
     }
     Ok(bytes)
+}
+
+/// Where a key starts, and where an interval is over, if it is before the last address.
+///
+/// # Errors
+/// The interface that has no index.
+pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, Option<Vec<u8>>), &'a InterfaceName> {
+    Ok(match key {
+        Key::Interface(interface) => (index(interface, index_of)?.to_ne_bytes().to_vec(), None),
+        Key::Subnet(net) => (octets(net.network()), after(net.broadcast()).map(octets)),
+        Key::Range(first, last) => (octets(*first), after(*last).map(octets)),
+    })
+}
+
+/// Writes a list of the one part that starts here, or of the one that marks an end here.
+pub(super) fn write_part(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
+    list.nest(LIST_ELEMENT, |part| {
+        if is_end {
+            part.u32(FLAGS, INTERVAL_END);
+        }
+        part.nest(KEY, |inner| write_bytes(key, inner));
+    });
 }
 
 /// Is there a packet that both are the key of?

@@ -20,6 +20,8 @@ pub(super) const DELETE_SET: u8 = 11;
 pub(super) const NEW_ELEMENT: u8 = 12;
 pub(super) const GET_ELEMENT: u8 = 13;
 pub(super) const DELETE_ELEMENT: u8 = 14;
+pub(super) const NEW_GENERATION: u8 = 15;
+pub(super) const GET_GENERATION: u8 = 16;
 
 /// The message makes what is not there (`NLM_F_CREATE`).
 pub(super) const CREATE: u16 = 0x400;
@@ -44,9 +46,13 @@ pub(super) fn write(to: &mut Vec<u8>, kind: u8, flags: u16, sequence: u32, fill:
     frame(to, u16::from_be_bytes([SUBSYSTEM, kind]), flags, sequence, [INET, 0, 0, 0], fill);
 }
 
-/// Opens a transaction.
-pub(super) fn begin(to: &mut Vec<u8>, sequence: u32) {
-    frame(to, BATCH_BEGIN, 0, sequence, [0, 0, 0, SUBSYSTEM], |_| {});
+/// Opens a transaction, which the kernel takes in this generation of its rules only, or in any.
+pub(super) fn begin(to: &mut Vec<u8>, sequence: u32, generation: Option<u32>) {
+    frame(to, BATCH_BEGIN, 0, sequence, [0, 0, 0, SUBSYSTEM], |begin| {
+        if let Some(generation) = generation {
+            begin.u32(1, generation);
+        }
+    });
 }
 
 /// Closes a transaction.
@@ -60,11 +66,12 @@ pub(super) fn acknowledge(bytes: &mut [u8], start: usize) {
     bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
 }
 
-/// What kind of message this is and its attributes, if it is of this subsystem and of family `inet`.
+/// What kind of message this is and its attributes, if it is of this subsystem and of family `inet`, or of none.
 pub(super) fn read(message: &[u8]) -> Option<(u8, &[u8])> {
     let (header, attributes) = message.split_first_chunk::<HEADER>()?;
     let [subsystem, kind] = u16::from_ne_bytes([header[4], header[5]]).to_be_bytes();
-    (subsystem == SUBSYSTEM && header[16] == INET).then_some((kind, attributes))
+    let family = if kind == NEW_GENERATION { 0 } else { INET };
+    (subsystem == SUBSYSTEM && header[16] == family).then_some((kind, attributes))
 }
 
 fn frame(to: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, family: [u8; 4], fill: impl FnOnce(&mut Writer<'_>)) {

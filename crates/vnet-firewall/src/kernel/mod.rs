@@ -5,6 +5,7 @@ mod batch;
 mod element;
 mod expression;
 mod message;
+mod near;
 mod statement;
 mod table;
 

@@ -8,8 +8,8 @@ use vnet_types::InterfaceName;
 use super::attribute::{attribute, attributes, text_of, u32_of};
 use super::element::{self, Part};
 use super::expression::{COUNTER, Expression};
-use super::message::{self, DUMP, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, TABLE};
-use super::message::{NEW_CHAIN, NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE};
+use super::message::{self, DUMP, GET_CHAIN, GET_ELEMENT, GET_GENERATION, GET_RULE, GET_SET, GET_TABLE, TABLE};
+use super::message::{NEW_CHAIN, NEW_ELEMENT, NEW_GENERATION, NEW_RULE, NEW_SET, NEW_TABLE};
 use super::statement::{NameOf, statements};
 use crate::compile::{base_chains, empty_maps};
 use crate::name::Role;
@@ -19,6 +19,12 @@ use crate::ruleset::{Base, Chain, Element, KeyType, Map, Rule, Ruleset, Verdict}
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub(super) exists: bool,
+    /// Which state of the host's rules this was; the kernel counts transactions.
+    pub(super) generation: Option<u32>,
+    /// How many chains, maps and other things are in it, as the kernel counts.
+    uses: Option<u32>,
+    /// How many rules a chain has and how many lead to it, as the kernel counts.
+    chain_uses: BTreeMap<String, u32>,
     /// Its base chains are switched off.
     pub(super) dormant: bool,
     pub(super) chains: Vec<Chain>,
@@ -49,7 +55,7 @@ impl Table {
         name_of: impl Fn(u32) -> Option<InterfaceName>,
     ) -> Result<Self, E> {
         let mut messages = Vec::new();
-        for request in Self::requests() {
+        for request in [Self::generation_request()].into_iter().chain(Self::requests()) {
             messages.extend(dump(&request)?);
         }
         let listed = Self::decode(&messages, &name_of);
@@ -59,30 +65,16 @@ impl Table {
         Ok(Self::decode(&messages, name_of))
     }
 
-    /// Reads what concerns one network: [`read`](Self::read) without the rules of other networks, whose chains look empty. It
-    /// is enough for this network's [`ruleset`](Self::ruleset) and [`Batch`](crate::Batch), and costs less beside many.
-    ///
-    /// # Errors
-    /// Those of `dump`.
-    pub fn read_network<E>(
-        network: &str,
-        mut dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
-        name_of: impl Fn(u32) -> Option<InterfaceName>,
-    ) -> Result<Self, E> {
-        let mut messages = Vec::new();
-        for kind in [GET_TABLE, GET_CHAIN, GET_SET] {
-            messages.extend(dump(&request(kind, None))?);
-        }
-        let listed = Self::decode(&messages, &name_of);
-        let shared = base_chains().into_iter().map(|chain| chain.name);
-        let chains = shared.chain(Role::ALL.map(|role| role.chain(network)));
-        for chain in chains.filter(|chain| listed.chain(chain).is_some()) {
-            messages.extend(dump(&request(GET_RULE, Some(Some(&chain))))?);
-        }
-        for request in listed.element_requests() {
-            messages.extend(dump(&request)?);
-        }
-        Ok(Self::decode(&messages, name_of))
+    /// The request for the number of the state that the host's rules are in: it counts transactions.
+    pub fn generation_request() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        message::write(&mut bytes, GET_GENERATION, 0, 0, |_| {});
+        bytes
+    }
+
+    /// Was the table read in the state that the answer to [`generation_request`](Self::generation_request) names?
+    pub fn is_of(&self, answer: &[Vec<u8>]) -> bool {
+        self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
     }
 
     /// The requests that list all but the elements of maps. None fails where there is no table.
@@ -103,15 +95,26 @@ impl Table {
         let mut rules: BTreeMap<String, Vec<(Rule, Option<Counts>)>> = BTreeMap::new();
         let mut parts: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         for (kind, message) in messages.iter().filter_map(|message| message::read(message)) {
+            if kind == NEW_GENERATION {
+                table.generation = attribute(message, 1).and_then(u32_of);
+                continue;
+            }
             if attribute(message, 1).and_then(text_of).as_deref() != Some(TABLE) {
                 continue;
             }
             match kind {
                 NEW_TABLE => {
                     table.exists = true;
+                    table.uses = attribute(message, 3).and_then(u32_of);
                     table.dormant = attribute(message, 2).and_then(u32_of).is_some_and(|flags| flags & 1 != 0);
                 }
-                NEW_CHAIN => table.chains.extend(read_chain(message)),
+                NEW_CHAIN => {
+                    if let Some(chain) = read_chain(message) {
+                        let uses = attribute(message, 6).and_then(u32_of);
+                        table.chain_uses.extend(uses.map(|uses| (chain.name.clone(), uses)));
+                        table.chains.push(chain);
+                    }
+                }
                 NEW_SET => match read_map(message) {
                     Some(map) => table.maps.push(map),
                     None => table.others.extend(attribute(message, 2).and_then(text_of)),
@@ -170,6 +173,19 @@ impl Table {
         })
     }
 
+    /// Is everything that is in the table here to be seen, and ours?
+    pub(super) fn is_whole(&self) -> bool {
+        let seen = self.chains.len() + self.maps.len();
+        self.others.is_empty() && self.uses.is_none_or(|uses| usize::try_from(uses).is_ok_and(|uses| uses == seen))
+    }
+
+    /// Do the rules and elements that are here to be seen account for all uses of a chain?
+    pub(super) fn accounts_for(&self, chain: &Chain) -> bool {
+        let elements = self.maps.iter().flat_map(|map| &map.elements);
+        let seen = chain.rules.len() + elements.filter(|element| target(&element.verdict) == Some(&chain.name)).count();
+        self.chain_uses.get(&chain.name).is_none_or(|uses| usize::try_from(*uses).is_ok_and(|uses| uses == seen))
+    }
+
     pub(super) fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
     }
@@ -194,7 +210,7 @@ pub(super) fn target(verdict: &Verdict) -> Option<&str> {
 }
 
 /// A request to list all of a kind: of every table, of ours, or of one chain or map in ours.
-fn request(kind: u8, table: Option<Option<&str>>) -> Vec<u8> {
+pub(super) fn request(kind: u8, table: Option<Option<&str>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, kind, DUMP, 0, |attributes| {
         if let Some(part) = table {

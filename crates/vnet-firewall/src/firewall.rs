@@ -1,0 +1,200 @@
+//! The rules of this host: installed, read and removed over netlink.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use vnet_netlink::{Netfilter, Netlink, Refused};
+use vnet_types::InterfaceName;
+
+use crate::{Batch, EncodeError, Policy, Ruleset, Table};
+
+/// How often to begin again where others change the host's rules at the same time.
+const ATTEMPTS: usize = 64;
+
+/// The packet filter of a network namespace: the one of the thread that opened it.
+///
+/// Needs `CAP_NET_ADMIN` there, as root and as anybody in a user namespace of their own. Keep one for many changes: closing its
+/// sockets soon after rules were deleted waits for the kernel, about 10 ms.
+///
+/// ```no_run
+/// use vnet_firewall::{Access, Firewall, Policy, Subnet};
+///
+/// let mut policy = Policy::new("sandbox", "tap0".parse()?);
+/// policy.subnets = vec![Subnet { net: "10.0.0.0/24".parse()?, access: Access::Routed }];
+///
+/// let firewall = Firewall::open()?;
+/// let table = firewall.apply(&policy)?;
+/// for (chain, rule, counts) in table.counts("sandbox") {
+///     println!("{chain}: {counts}: {rule}");
+/// }
+/// firewall.remove("sandbox")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Firewall {
+    netlink: Netlink,
+    netfilter: Netfilter,
+}
+
+/// Why rules are not installed, read or removed. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The kernel has no socket for us.
+    #[error("there is no socket for nf_tables")]
+    Open(#[source] Refused),
+    /// The interfaces cannot be looked up.
+    #[error(transparent)]
+    Links(#[from] vnet_netlink::Error),
+    /// The rules cannot be read.
+    #[error("the kernel refused to show the rules")]
+    Read(#[source] Refused),
+    /// The rules do not go with what is there.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The kernel refused the transaction.
+    #[error("the kernel refused {subject}")]
+    Refused {
+        /// The rule, chain, map or element, in the words of nft(8).
+        subject: String,
+        /// Its reason.
+        source: Refused,
+    },
+    /// Others changed the host's rules each time before ours were ready.
+    #[error("the rules of the host do not stand still: gave up after {ATTEMPTS} attempts")]
+    Busy,
+}
+
+impl Firewall {
+    /// Opens sockets to the kernel.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::Links`]; anybody may have them.
+    pub fn open() -> Result<Self, Error> {
+        Ok(Self { netlink: Netlink::open()?, netfilter: Netfilter::open().map_err(Error::Open)? })
+    }
+
+    /// Makes the rules of a network those of a policy, in one transaction, and returns them as the kernel has them. Rules that
+    /// are so already are left alone, with what they have counted.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing has changed then.
+    pub fn apply(&self, policy: &Policy) -> Result<Table, Error> {
+        let rules = Ruleset::compile(policy);
+        self.replace(None, Some(&rules))?;
+        self.read_near(&rules)
+    }
+
+    /// Reads the rules of all networks.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Busy`].
+    pub fn read(&self) -> Result<Table, Error> {
+        self.still(|| {
+            let links = self.netlink.links()?;
+            let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
+            Table::read(|request| self.netfilter.find(request), name_of).map_err(Error::Read)
+        })
+    }
+
+    /// Reads the rules of one network, of which these are expected. What it costs does not grow with the other networks;
+    /// see [`Table::read_near`].
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Busy`].
+    pub fn read_near(&self, expected: &Ruleset) -> Result<Table, Error> {
+        self.still(|| self.near(&[expected], &self.links()))
+    }
+
+    /// Takes a network from some rules to others, or to none, in one transaction. What is installed of it counts, not what
+    /// `from` says. Where others change rules meanwhile, it begins again.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing has changed then.
+    pub fn replace(&self, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Result<(), Error> {
+        let expected: Vec<&Ruleset> = from.into_iter().chain(to).collect();
+        let mut near = true;
+        for _ in 0..ATTEMPTS {
+            let links = self.links();
+            let installed = if near { self.near(&expected, &links)? } else { self.read()? };
+            let batch = Batch::new(&installed, from, to, |name| links.index(name))?;
+            match self.commit(&batch) {
+                Err(Error::Refused { source, .. }) if source.is_outdated() => {}
+                // Perhaps something that nobody expected is in the way, which only a list of all shows.
+                Err(Error::Refused { .. }) if near => near = false,
+                made => return made,
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Removes the rules of a network, of whatever policy; that there are none is fine.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing has changed then.
+    pub fn remove(&self, network: &str) -> Result<(), Error> {
+        match self.read()?.ruleset(network) {
+            Some(installed) => self.replace(Some(&installed), None),
+            // A table that is switched off shows none.
+            None => self.replace(Some(&Ruleset::nothing(network)), None),
+        }
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), Error> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.netfilter.commit(&batch.bytes).map_err(|source| {
+            let subject = source.sequence.and_then(|sequence| batch.describe(sequence));
+            Error::Refused { subject: subject.unwrap_or("the transaction").to_owned(), source }
+        })
+    }
+
+    fn near(&self, expected: &[&Ruleset], links: &Links<'_>) -> Result<Table, Error> {
+        let ask = |request: &[u8]| self.netfilter.find(request);
+        Table::read_near(expected, ask, |name| links.index(name), |index| links.name(index)).map_err(Error::Read)
+    }
+
+    /// Reads until nothing has changed meanwhile.
+    fn still(&self, read: impl Fn() -> Result<Table, Error>) -> Result<Table, Error> {
+        for _ in 0..ATTEMPTS {
+            let table = read()?;
+            let now = self.netfilter.find(&Table::generation_request()).map_err(Error::Read)?;
+            if table.is_of(&now) {
+                return Ok(table);
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn links(&self) -> Links<'_> {
+        Links { netlink: &self.netlink, known: RefCell::default() }
+    }
+}
+
+/// The interfaces that rules speak of, each looked up once.
+struct Links<'a> {
+    netlink: &'a Netlink,
+    known: RefCell<BTreeMap<InterfaceName, u32>>,
+}
+
+impl Links<'_> {
+    fn index(&self, name: &InterfaceName) -> Option<u32> {
+        if let Some(index) = self.known.borrow().get(name) {
+            return Some(*index);
+        }
+        let index = self.netlink.link(name).ok()??.index;
+        self.known.borrow_mut().insert(name.clone(), index);
+        Some(index)
+    }
+
+    fn name(&self, index: u32) -> Option<InterfaceName> {
+        let known = self.known.borrow().iter().find(|(_, known)| **known == index).map(|(name, _)| name.clone());
+        if known.is_some() {
+            return known;
+        }
+        let name = self.netlink.link_name(index).ok()??;
+        self.known.borrow_mut().insert(name.clone(), index);
+        Some(name)
+    }
+}

@@ -1,0 +1,197 @@
+//! `Firewall`: one network at a time, beside others, beside other programs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use vnet_firewall::{EncodeError, Error, Firewall, Statement};
+use vnet_netlink::Netfilter;
+use vnet_tests::{isolate, run};
+
+use crate::*;
+
+#[test]
+fn a_policy_goes_in_and_a_table_comes_out() {
+    isolate!();
+    bridge("virbr0");
+    let firewall = Firewall::open().unwrap();
+    let table = firewall.apply(&default_policy()).unwrap();
+    assert_eq!(table.ruleset("default"), Some(Ruleset::compile(&default_policy())));
+    assert_eq!(table.ruleset("default"), firewall.read().unwrap().ruleset("default"));
+    assert_eq!(table.counts("default").count(), 10);
+    firewall.remove("default").unwrap();
+    assert_eq!(tables(), "");
+    firewall.remove("default").unwrap();
+}
+
+#[test]
+fn a_network_that_is_switched_off_is_removed_too() {
+    isolate!();
+    bridge("virbr0");
+    let firewall = Firewall::open().unwrap();
+    firewall.apply(&default_policy()).unwrap();
+    load("add table inet vnet { flags dormant; }");
+    firewall.remove("default").unwrap();
+    assert_eq!(tables(), "");
+}
+
+#[test]
+fn a_bridge_that_is_gone_is_no_reason_to_leave_its_rules() {
+    isolate!();
+    bridge("virbr0");
+    let firewall = Firewall::open().unwrap();
+    firewall.apply(&default_policy()).unwrap();
+    run("ip", &["link", "delete", "virbr0"]);
+    firewall.replace(Some(&Ruleset::compile(&default_policy())), None).unwrap();
+    assert_eq!(tables(), "");
+}
+
+/// What a network that does not know of it cannot ask for, but the kernel counts it.
+#[test]
+fn elements_that_nobody_asks_for_are_seen_and_go() {
+    isolate!();
+    bridge("virbr0");
+    bridge("virbr1");
+    let firewall = Firewall::open().unwrap();
+    let ruleset = Ruleset::compile(&default_policy());
+    firewall.apply(&default_policy()).unwrap();
+    firewall.apply(&policy("two", "virbr1", &[("10.0.0.0/24", nat())])).unwrap();
+    for element in ["to_guests { lo : goto in_default }", "nat_ipv4 { 10.0.7.1-10.0.7.5 : jump nat_default }"] {
+        run("nft", &["add", "element", "inet", "vnet", element]);
+        let table = firewall.read_near(&ruleset).unwrap();
+        assert_ne!(table.ruleset("default").as_ref(), Some(&ruleset), "{element}");
+        firewall.replace(None, Some(&ruleset)).unwrap();
+        let table = firewall.read_near(&ruleset).unwrap();
+        assert_eq!(table.ruleset("default").as_ref(), Some(&ruleset), "{element}");
+        assert_eq!(table.ruleset("default"), read().ruleset("default"));
+    }
+}
+
+/// One after the other in the file, inside, around, and with the last address of all.
+#[test]
+fn neighbouring_subnets_are_told_apart() {
+    isolate!();
+    let firewall = Firewall::open().unwrap();
+    let nets = ["10.0.0.0/25", "10.0.0.128/25", "10.0.1.0/24", "255.255.255.0/24", "0.0.0.0/8", "172.16.1.0/24"];
+    let policies: Vec<Policy> = (0..)
+        .zip(nets)
+        .map(|(at, net)| {
+            bridge(&format!("virbr{at}"));
+            policy(&format!("net{at}"), &format!("virbr{at}"), &[(net, nat())])
+        })
+        .collect();
+    for policy in &policies {
+        let table = firewall.apply(policy).unwrap();
+        assert_eq!(table.ruleset(&policy.network), Some(Ruleset::compile(policy)));
+    }
+    for policy in &policies {
+        let expected = Ruleset::compile(policy);
+        assert_eq!(firewall.read_near(&expected).unwrap().ruleset(&policy.network), Some(expected));
+    }
+    bridge("virbr9");
+    for (net, taken) in [
+        ("10.0.0.0/24", "net0"),
+        ("10.0.0.16/28", "net0"),
+        ("10.0.0.0/16", "net0"),
+        ("0.0.0.0/0", "net4"),
+        ("172.16.0.0/23", "net5"),
+        ("255.255.0.0/16", "net3"),
+    ] {
+        let before = listed();
+        let error = firewall.apply(&policy("late", "virbr9", &[(net, nat())])).unwrap_err();
+        let Error::Encode(EncodeError::Taken { chain, .. }) = error else { panic!("{net}: {error:?}") };
+        assert_eq!(chain, format!("nat_{taken}"), "{net}");
+        assert_eq!(listed(), before, "{net}");
+    }
+    for policy in &policies {
+        firewall.replace(Some(&Ruleset::compile(policy)), None).unwrap();
+    }
+    assert_eq!(tables(), "");
+}
+
+#[test]
+fn an_outdated_transaction_is_refused() {
+    isolate!();
+    bridge("virbr0");
+    let before = read();
+    let batch = Batch::new(&before, None, Some(&Ruleset::compile(&default_policy())), index_of).unwrap();
+    run("nft", &["add", "table", "ip", "somebodys"]);
+    let refused = Netfilter::open().unwrap().commit(&batch.bytes).unwrap_err();
+    assert!(refused.is_outdated(), "{refused:?}");
+    assert!(!tables().contains("vnet"));
+}
+
+/// Networks come and go from several threads, while another program changes the host's rules all the time.
+#[test]
+fn everybody_at_the_same_time() {
+    isolate!();
+    let count = 4;
+    for at in 0..count {
+        bridge(&format!("virbr{at}"));
+    }
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let noise = scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                load("add table ip noise\ndelete table ip noise");
+            }
+        });
+        let workers: Vec<_> = (0..count)
+            .map(|at| {
+                scope.spawn(move || {
+                    let firewall = Firewall::open().unwrap();
+                    let policy =
+                        policy(&format!("net{at}"), &format!("virbr{at}"), &[(&format!("10.{at}.0.0/24"), nat())]);
+                    let ruleset = Ruleset::compile(&policy);
+                    for _ in 0..25 {
+                        let table = firewall.apply(&policy).unwrap();
+                        assert_eq!(table.ruleset(&policy.network).as_ref(), Some(&ruleset));
+                        firewall.replace(Some(&ruleset), None).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let ended: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        over.store(true, Ordering::Release);
+        noise.join().unwrap();
+        for end in ended {
+            end.unwrap();
+        }
+    });
+    assert_eq!(tables(), "");
+}
+
+/// A transaction has to fit the send buffer, which nobody in a user namespace can force.
+#[test]
+fn a_network_as_large_as_they_get_is_one_transaction() {
+    isolate!();
+    bridge("virbr0");
+    let nets: Vec<String> =
+        (0..100).map(|at| format!("10.{at}.0.0/24")).chain((0..100).map(|at| format!("fd00:{at}::/64"))).collect();
+    let subnets: Vec<(&str, Access)> = nets.iter().map(|net| (net.as_str(), nat_from(None, "1024-65535"))).collect();
+    let policy = through("a-long-device-1", policy(&"ü".repeat(60), "virbr0", &subnets));
+    let firewall = Firewall::open().unwrap();
+    let table = firewall.apply(&policy).unwrap();
+    assert_eq!(table.ruleset(&policy.network), Some(Ruleset::compile(&policy)));
+    firewall.remove(&policy.network).unwrap();
+    assert_eq!(tables(), "");
+}
+
+#[test]
+fn a_refusal_names_the_rule_and_changes_nothing() {
+    isolate!();
+    bridge("virbr0");
+    let firewall = Firewall::open().unwrap();
+    firewall.apply(&default_policy()).unwrap();
+    let before = listed();
+    let mut ruleset = Ruleset::compile(&default_policy());
+    let nat = ruleset.chains.iter_mut().find(|chain| chain.name == "nat_default").unwrap();
+    *nat.rules[4].statements.last_mut().unwrap() = Statement::Lookup {
+        subject: vnet_firewall::Subject::Interface(vnet_firewall::Direction::Out),
+        map: "nowhere".to_owned(),
+    };
+    let error = firewall.replace(None, Some(&ruleset)).unwrap_err();
+    let Error::Refused { subject, source } = &error else { panic!("{error:?}") };
+    assert!(subject.starts_with("rule `") && subject.ends_with("of chain nat_default"), "{subject}");
+    assert!(subject.contains("network default: nat: anything else leaves with another source"), "{subject}");
+    assert!(source.is_not_found(), "{source}");
+    assert_eq!(listed(), before);
+}
