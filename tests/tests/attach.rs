@@ -63,3 +63,256 @@ fn networks_that_start_at_once_all_get_a_bridge_of_their_own() {
     assert_eq!(done(&["list"], "")["networks"].as_array().unwrap().len(), 0);
     assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
 }
+
+const NAT: &str = "\
+<network>
+  <name>lab</name>
+  <forward mode='nat'/>
+  <bridge name='lab0'/>
+  <ip address='10.9.0.1' prefix='24'/>
+</network>
+";
+
+/// An interface in the network `lab`.
+fn in_lab(more: &str) -> String {
+    format!("<interface type='network'><source network='lab'/><mac address='52:54:00:00:00:01'/>{more}</interface>")
+}
+
+/// All that the host has, but for what changes by itself.
+fn everything() -> Vec<String> {
+    let links = vnet_tests::json("ip", &["-j", "-d", "link"]);
+    let facts = ["ifindex", "ifname", "link", "address", "mtu", "master", "txqlen", "qdisc", "promiscuity", "group"];
+    let shown = |link: &Value| {
+        let up = link["flags"].as_array().unwrap().contains(&"UP".into());
+        let kind = &link["linkinfo"]["info_kind"];
+        format!("{:?} {kind} {up}", facts.map(|fact| link[fact].to_string()))
+    };
+    let mut all: Vec<String> = links.as_array().unwrap().iter().map(shown).collect();
+    let fdb = vnet_tests::run("bridge", &["fdb"]);
+    let unicast = |line: &&str| !line.starts_with("33:33:") && !line.starts_with("01:00:5e:");
+    all.extend(fdb.lines().filter(unicast).map(str::to_owned));
+    all
+}
+
+fn link(name: &str) -> Value {
+    vnet_tests::json("ip", &["-j", "-d", "link", "show", name])[0].clone()
+}
+
+#[test]
+fn a_guest_is_attached_to_its_network_and_leaves_no_trace() {
+    vnet_tests::isolate!();
+    done(&["start", "-"], NAT);
+    let before = everything();
+    let attached = done(&["attach", "-", "--guest", "vm1"], &in_lab("<model type='virtio'/><driver queues='4'/>"));
+    let port = &attached["port"];
+    let name = port["name"].as_str().unwrap();
+    assert_eq!((name, port["queues"].as_u64(), port["mtu"].as_u64()), ("vnet0", Some(4), Some(1500)));
+    let seen = link("vnet0");
+    assert_eq!(seen["ifindex"], port["ifindex"]);
+    assert_eq!(seen["master"], "lab0");
+    assert_eq!(seen["address"], "fe:54:00:00:00:01");
+    assert_eq!(
+        (&seen["linkinfo"]["info_data"]["multi_queue"], &seen["linkinfo"]["info_data"]["vnet_hdr"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+    assert!(seen["flags"].as_array().unwrap().contains(&"UP".into()));
+    let listed = done(&["ports"], "");
+    assert_eq!(listed["ports"][0]["guest"], "vm1");
+    assert_eq!(listed["ports"][0]["state"], "in-sync");
+    assert_eq!(done(&["list"], "")["networks"][0]["connections"], 1);
+    assert!(done(&["dumpxml", "lab"], "")["xml"].as_str().unwrap().starts_with("<network connections='1'>"));
+    // It survives a change of its network, and nothing has to be done to it.
+    done(&["apply", "-"], &NAT.replace("10.9.0.1", "10.9.0.2"));
+    assert_eq!(link("vnet0")["ifindex"], port["ifindex"]);
+    done(&["apply", "-"], NAT);
+    done(&["detach", "vnet0"], "");
+    assert_eq!(everything(), before);
+    assert!(!std::path::Path::new("/run/vnet/@ports/vnet0").exists());
+    done(&["stop", "lab"], "");
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}
+
+#[test]
+fn a_network_that_stops_takes_its_ports_along() {
+    vnet_tests::isolate!();
+    done(&["start", "-"], NAT);
+    done(&["attach", "-"], &in_lab(""));
+    done(&["stop", "lab"], "");
+    assert_eq!(done(&["ports"], "")["ports"].as_array().unwrap().len(), 0);
+    assert!(!std::path::Path::new("/sys/class/net/vnet0").exists());
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}
+
+#[test]
+fn what_drifted_is_told_and_mended() {
+    vnet_tests::isolate!();
+    done(&["start", "-"], NAT);
+    done(&["attach", "-"], &in_lab("<port isolated='yes'/><coalesce><rx><frames max='7'/></rx></coalesce>"));
+    let before = link("vnet0");
+    assert_eq!(before["linkinfo"]["info_slave_data"]["isolated"], true);
+    vnet_tests::run("ip", &["link", "set", "vnet0", "nomaster"]);
+    vnet_tests::run("ip", &["link", "set", "vnet0", "down"]);
+    for name in ["vnet0", "lab"] {
+        let drifted = vnet(&["diff", name], "");
+        assert_eq!(drifted.status.code(), Some(1), "{}", stderr(&drifted));
+    }
+    assert_eq!(done(&["ports"], "")["ports"][0]["state"], "drifted");
+    done(&["apply", "-"], NAT);
+    assert_eq!(done(&["diff", "lab"], "")["changes"].as_array().unwrap().len(), 0);
+    let after = link("vnet0");
+    assert_eq!((&after["ifindex"], &after["master"]), (&before["ifindex"], &before["master"]));
+    assert_eq!(after["linkinfo"]["info_slave_data"]["isolated"], true);
+    // Even the bridge may have gone, and the tap.
+    vnet_tests::run("ip", &["link", "del", "lab0"]);
+    vnet_tests::run("ip", &["link", "del", "vnet0"]);
+    done(&["apply", "-"], NAT);
+    assert_eq!(link("vnet0")["master"], "lab0");
+    done(&["diff", "lab"], "");
+    done(&["stop", "lab"], "");
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}
+
+#[test]
+fn names_are_chosen_as_libvirt_chooses_them() {
+    vnet_tests::isolate!();
+    let attached = |target: &str| {
+        let interface = format!("<interface type='ethernet'>{target}</interface>");
+        done(&["attach", "-"], &interface)["port"]["name"].as_str().unwrap().to_owned()
+    };
+    vnet_tests::run("ip", &["link", "add", "vnet1", "type", "bridge"]);
+    assert_eq!(attached(""), "vnet0");
+    assert_eq!(attached("<target dev='vnet7'/>"), "vnet2", "a name that was chosen before is none");
+    assert_eq!(attached("<target dev='lan%d'/>"), "lan0");
+    assert_eq!(attached("<target dev='lan%d'/>"), "lan1");
+    assert_eq!(attached("<target dev='uplink'/>"), "uplink");
+}
+
+#[test]
+fn taps_belong_to_whom_they_are_for_and_may_be_down() {
+    vnet_tests::isolate!();
+    let interface = "<interface type='ethernet'><mac address='fe:54:00:00:00:01'/><link state='down'/>\
+                     <mtu size='9000'/></interface>";
+    let port = done(&["attach", "-", "--owner", "0", "--group", "root"], interface)["port"].clone();
+    let seen = link("vnet0");
+    assert_eq!(seen["address"], "fa:54:00:00:00:01", "the guest's begins with fe");
+    assert_eq!((port["mtu"].as_u64(), seen["mtu"].as_u64()), (Some(9000), Some(9000)));
+    assert_eq!(seen["operstate"], "DOWN");
+    let tap = vnet_tests::run("ip", &["-d", "tuntap", "show"]);
+    assert!(tap.contains("vnet0") && tap.contains("user 0") && tap.contains("group 0"), "{tap}");
+}
+
+#[test]
+fn a_pool_serves_by_least_use_and_gives_each_a_device_of_its_own() {
+    vnet_tests::isolate!();
+    for name in ["eth1", "eth2"] {
+        vnet_tests::run("ip", &["link", "add", name, "type", "veth", "peer", "name", &format!("{name}p")]);
+    }
+    let network = |mode: &str| {
+        format!(
+            "<network><name>lab</name><forward mode='{mode}'><interface dev='eth1'/><interface dev='eth2'/></forward></network>"
+        )
+    };
+    let attach =
+        || vnet(&["attach", "-", "--format", "json"], "<interface type='network'><source network='lab'/></interface>");
+    let lower = |output: &Output| -> String {
+        assert!(output.status.success(), "{}", stderr(output));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["port"]["lower"].as_str().unwrap().to_owned()
+    };
+    done(&["start", "-"], &network("private"));
+    let three: Vec<String> = (0..3).map(|_| lower(&attach())).collect();
+    assert_eq!(three, ["eth1", "eth2", "eth1"]);
+    let xml = done(&["dumpxml", "lab"], "")["xml"].as_str().unwrap().to_owned();
+    assert!(xml.contains("<interface dev='eth1' connections='2'/>"), "{xml}");
+    assert_eq!(link("macvtap0")["linkinfo"]["info_data"]["mode"], "private");
+    done(&["stop", "lab"], "");
+    let before = everything();
+    done(&["start", "-"], &network("passthrough"));
+    // Two at once never get the same.
+    let both: Vec<_> = (0..3)
+        .map(|_| {
+            use std::io::Write;
+            let mut child = spawn(&["attach", "-", "--format", "json"]);
+            let interface = b"<interface type='network'><source network='lab'/></interface>";
+            child.stdin.take().unwrap().write_all(interface).unwrap();
+            child
+        })
+        .collect();
+    let outputs: Vec<Output> = both.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    let (got, refused): (Vec<&Output>, Vec<&Output>) = outputs.iter().partition(|output| output.status.success());
+    let mut got: Vec<String> = got.into_iter().map(lower).collect();
+    got.sort_unstable();
+    assert_eq!(got, ["eth1", "eth2"]);
+    assert!(stderr(refused[0]).contains("all 2 are taken"), "{}", stderr(refused[0]));
+    let guest = done(&["ports"], "")["ports"][0].clone();
+    assert_eq!(link(guest["lower"].as_str().unwrap())["address"], guest["mac"], "the device has the guest's address");
+    done(&["stop", "lab"], "");
+    assert_eq!(everything(), before, "the devices have their own addresses again");
+}
+
+#[test]
+fn guests_on_a_bridge_of_the_system_leave_it_as_it_was() {
+    vnet_tests::isolate!();
+    vnet_tests::run("ip", &["link", "add", "br0", "type", "bridge"]);
+    vnet_tests::run("ip", &["link", "add", "uplink", "mtu", "1400", "type", "veth", "peer", "name", "away"]);
+    vnet_tests::run("ip", &["link", "set", "uplink", "master", "br0", "address", "02:00:00:00:00:01"]);
+    vnet_tests::run("ip", &["link", "set", "br0", "up"]);
+    let before = everything();
+    let port = done(&["attach", "-"], "<interface type='bridge'><source bridge='br0'/></interface>")["port"].clone();
+    assert_eq!((port["bridge"].as_str(), port["mtu"].as_u64()), (Some("br0"), Some(1400)));
+    assert_eq!(link("vnet0")["master"], "br0");
+    done(&["detach", "vnet0"], "");
+    assert_eq!(everything(), before);
+}
+
+#[rstest::rstest]
+#[case::no_network(&in_lab(""), "network `lab` does not run")]
+#[case::no_bridge("<interface type='bridge'><source bridge='nowhere'/></interface>", "there is no bridge `nowhere`")]
+#[case::no_device("<interface type='direct'><source dev='nowhere'/></interface>", "there is no device `nowhere`")]
+#[case::taken("<interface type='ethernet'><target dev='other'/></interface>", "`managed='no'` in `<target>`")]
+#[case::missing("<interface type='ethernet'><target dev='gone' managed='no'/></interface>", "has to exist")]
+#[case::unnamed(
+    "<interface type='ethernet'><target managed='no'/></interface>",
+    "a device that is there already needs its name"
+)]
+#[case::not_a_tap(
+    "<interface type='ethernet'><target dev='other' managed='no'/></interface>",
+    "neither a tap nor a macvtap"
+)]
+#[case::queues(
+    "<interface type='ethernet'><target dev='single' managed='no'/><model type='virtio'/><driver queues='2'/></interface>",
+    "made with multi_queue"
+)]
+#[case::open_vswitch(
+    "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>",
+    "`<virtualport type='openvswitch'>` needs a switch"
+)]
+#[case::user("<interface type='user'/>", "of type `user` is not attached")]
+fn what_cannot_be_is_refused_and_nothing_done(#[case] interface: &str, #[case] why: &str) {
+    vnet_tests::isolate!();
+    vnet_tests::run("ip", &["link", "add", "other", "type", "veth", "peer", "name", "peer"]);
+    vnet_tests::run("ip", &["link", "add", "br0", "type", "bridge"]);
+    vnet_tests::run("ip", &["tuntap", "add", "single", "mode", "tap"]);
+    let before = everything();
+    let output = vnet(&["attach", "-"], interface);
+    assert!(!output.status.success() && stderr(&output).contains(why), "{}", stderr(&output));
+    assert_eq!(everything(), before);
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}
+
+#[test]
+fn an_unmanaged_tap_is_used_as_it_is() {
+    vnet_tests::isolate!();
+    vnet_tests::run("ip", &["tuntap", "add", "vnet3", "mode", "tap", "multi_queue"]);
+    vnet_tests::run("ip", &["link", "set", "vnet3", "address", "02:00:00:00:00:01", "mtu", "1300"]);
+    let before = everything();
+    let interface = "<interface type='ethernet'><mac address='52:54:00:00:00:01'/><model type='virtio'/>\
+                     <target dev='vnet3' managed='no'/><driver queues='2'/><mtu size='1400'/></interface>";
+    let output = vnet(&["attach", "-", "--format", "json"], interface);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((report["port"]["name"].as_str(), report["port"]["managed"].as_bool()), (Some("vnet3"), Some(false)));
+    assert_eq!(everything(), before);
+    done(&["detach", "vnet3"], "");
+    assert_eq!(everything(), before);
+}

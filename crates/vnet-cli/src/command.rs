@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 mod apply;
+mod attach;
 mod check;
 mod completions;
+mod detach;
 mod diff;
 mod dumpxml;
 mod explain;
@@ -12,6 +14,7 @@ mod list;
 mod man;
 mod passt;
 mod plan;
+mod ports;
 mod render;
 mod start;
 mod status;
@@ -34,6 +37,12 @@ pub(crate) enum Command {
     Stop(stop::Args),
     Apply(apply::Args),
     Diff(diff::Args),
+    #[command(visible_alias = "attach-interface")]
+    Attach(attach::Args),
+    #[command(visible_alias = "detach-interface")]
+    Detach(detach::Args),
+    #[command(visible_alias = "net-port-list")]
+    Ports(ports::Args),
     #[command(visible_alias = "net-info")]
     Status(status::Args),
     #[command(visible_alias = "net-list")]
@@ -65,6 +74,9 @@ impl Command {
             Self::Stop(args) => args.run(directories),
             Self::Apply(args) => args.run(directories),
             Self::Diff(args) => args.run(directories),
+            Self::Attach(args) => args.run(directories),
+            Self::Detach(args) => args.run(directories),
+            Self::Ports(args) => args.run(directories),
             Self::Status(args) => args.run(directories),
             Self::List(args) => args.run(directories),
             Self::Leases(args) => args.run(directories),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use vnet_plan::{Choices, File, Lowered, Resource, lower};
 use vnet_types::{Inventory, NetworkName, Uuid};
+use vnet_xml::network::MacTableManager;
 use vnet_xml::{BridgeName, Network};
 
 use crate::diagnostic::{Checked, human};
@@ -13,15 +14,16 @@ use crate::document::Document;
 use crate::failure;
 use crate::host::{Here, Running};
 use crate::output::{Answer, Format, note};
+use crate::port::probe;
 
 /// Reads and checks a definition, and tells people what is to be said about it. Where it is sound, it is checked
 /// against a host too.
 pub(crate) fn read(
-    file: &Path,
+    document: Document,
     inventory: impl FnOnce(&Network) -> anyhow::Result<Option<Inventory>>,
     format: Format,
 ) -> anyhow::Result<Checked> {
-    let mut checked = Checked::of_network(Document::read(file)?);
+    let mut checked = Checked::of_network(document);
     let inventory = checked.sound_network().map(inventory).transpose()?.flatten();
     if let Some(inventory) = inventory {
         checked.against(&inventory);
@@ -44,13 +46,21 @@ pub(crate) struct Prepared {
 
 /// Finds a definition, checks it, alone and on this host, and decides what it leaves open.
 pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Result<Prepared> {
-    let file = locate(given, &here.directories)?;
+    prepare_document(Document::read(&locate(given, &here.directories)?)?, here, format)
+}
+
+/// [`prepare`] for a definition that is found.
+pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) -> anyhow::Result<Prepared> {
     let mut inventory = None;
     let look = |network: &Network| {
-        inventory = Some(here.inventory_beside(&network.name)?);
+        let mut found = here.inventory_beside(&network.name)?;
+        if network.bridge.as_ref().is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt)) {
+            probe(&mut found)?;
+        }
+        inventory = Some(found);
         Ok(inventory.clone())
     };
-    let checked = read(&file, look, format)?;
+    let checked = read(document, look, format)?;
     let (Some(network), Some(inventory)) = (checked.sound_network(), inventory) else {
         return Ok(Prepared { checked, lowered: None, uuid: None, running: None });
     };

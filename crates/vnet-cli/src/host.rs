@@ -1,11 +1,13 @@
 //! This host, as the commands see it.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 use serde::Serialize;
 use vnet_firewall::{Counts, Firewall, Rule};
-use vnet_host::{Header, LinuxHost, Lock, Receipt, Store};
-use vnet_plan::{Change, HostState, Lowered, Resource};
-use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid};
+use vnet_host::{Header, LinuxHost, Lock, PortHeader, Receipt, Store};
+use vnet_plan::{Change, HostState, Lowered, LoweredPort, Resource};
+use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName, Uuid};
 
 use crate::definition::refuse;
 use crate::directories::Directories;
@@ -92,7 +94,7 @@ impl Here {
     }
 
     /// Changes, repairs or brings up a network.
-    pub(crate) fn apply(mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+    pub(crate) fn apply(&mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
         Ok(vnet_host::apply(&mut self.host, lock, header(lowered, uuid)?, &lowered.desired)?)
     }
 
@@ -101,9 +103,62 @@ impl Here {
         Ok(vnet_host::stop(&mut self.host, lock, name, LinuxHost::namespace()?)?)
     }
 
-    /// What would repair a network.
+    /// What would repair a network and its ports.
     pub(crate) fn drift(&self, name: &NetworkName) -> anyhow::Result<Vec<Change>> {
-        Ok(vnet_host::drift(&self.host, &self.store, name, LinuxHost::namespace()?)?)
+        let mut drift = vnet_host::drift(&self.host, &self.store, name, LinuxHost::namespace()?)?;
+        for port in self.ports_of(name)? {
+            drift.extend(self.port_drift(&port.dev)?.unwrap_or_default());
+        }
+        Ok(drift)
+    }
+
+    /// The folder of a port.
+    pub(crate) fn port_directory(&self, port: &InterfaceName) -> PathBuf {
+        self.store.port_directory(port)
+    }
+
+    /// The receipt of a port, where it is attached.
+    pub(crate) fn port(&self, port: &InterfaceName) -> anyhow::Result<Option<Receipt<PortHeader>>> {
+        Ok(self.store.port_receipt(port)?)
+    }
+
+    /// The receipts of all ports.
+    pub(crate) fn ports(&self) -> anyhow::Result<Vec<Receipt<PortHeader>>> {
+        Ok(self.store.port_receipts()?)
+    }
+
+    /// What attaching, or applying where it is attached, would change.
+    pub(crate) fn plan_port(&self, lowered: &LoweredPort) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::plan(&self.host, &self.store, &lowered.port.dev, &lowered.desired)?)
+    }
+
+    /// Attaches a port.
+    pub(crate) fn attach(&mut self, lock: &Lock, lowered: &LoweredPort) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::start(&mut self.host, lock, port_header(lowered)?, &lowered.desired)?)
+    }
+
+    /// Changes, repairs or attaches a port.
+    pub(crate) fn apply_port(&mut self, lock: &Lock, lowered: &LoweredPort) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::apply(&mut self.host, lock, port_header(lowered)?, &lowered.desired)?)
+    }
+
+    /// Takes a port away.
+    pub(crate) fn detach(&mut self, lock: &Lock, port: &InterfaceName) -> anyhow::Result<Vec<Change>> {
+        Ok(vnet_host::detach(&mut self.host, lock, port, LinuxHost::namespace()?)?)
+    }
+
+    /// What would repair a port. `None` where it was detached since.
+    pub(crate) fn port_drift(&self, port: &InterfaceName) -> anyhow::Result<Option<Vec<Change>>> {
+        match vnet_host::drift(&self.host, &self.store, port, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => Ok(None),
+            drift => Ok(Some(drift?)),
+        }
+    }
+
+    /// The ports of a network.
+    pub(crate) fn ports_of(&self, network: &NetworkName) -> anyhow::Result<Vec<KnownPort>> {
+        let ports = self.store.ports()?;
+        Ok(ports.into_iter().filter(|port| port.network.as_ref() == Some(network)).collect())
     }
 
     /// What the host has apart from a network of this name: what that network must get along with.
@@ -120,8 +175,8 @@ impl Here {
 
     /// How a network is, and what would repair it. `None` where it was stopped since.
     pub(crate) fn state(&self, running: &Running) -> anyhow::Result<Option<(State, Vec<Change>)>> {
-        let drift = match vnet_host::drift(&self.host, &self.store, &running.name, LinuxHost::namespace()?) {
-            Err(vnet_host::Error::Absent(_)) => return Ok(None),
+        let drift = match self.drift(&running.name) {
+            Err(error) if matches!(error.downcast_ref(), Some(vnet_host::Error::Absent(_))) => return Ok(None),
             drift => drift?,
         };
         let state = match (running.interrupted, drift.is_empty()) {
@@ -164,6 +219,10 @@ impl From<Receipt> for Running {
             interrupted: !receipt.settled,
         }
     }
+}
+
+fn port_header(lowered: &LoweredPort) -> anyhow::Result<PortHeader> {
+    Ok(PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace()? })
 }
 
 fn header(lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Header> {

@@ -14,6 +14,7 @@ mod failure;
 mod host;
 mod lab;
 mod output;
+mod port;
 mod report;
 mod table;
 mod time;

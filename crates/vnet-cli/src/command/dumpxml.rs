@@ -4,13 +4,15 @@ use std::fs;
 
 use anyhow::Context;
 use serde::Serialize;
+use vnet_xml::Network;
 
 use crate::definition::{network_name, stored_at};
 use crate::directories::Directories;
 use crate::host::Here;
 use crate::output::{Answer, Format, FormatOption, print_exact, print_json};
 
-/// Print the definition of a running network, with what it left open filled in
+/// Print the definition of a running network, with what it left open filled in and how many
+/// guests are attached
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
@@ -36,6 +38,14 @@ impl Args {
         }
         let file = stored_at(&directories.network(&name)?);
         let xml = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+        let mut network: Network = xml.parse().with_context(|| format!("`{}` is no network", file.display()))?;
+        let ports = here.ports_of(&name)?;
+        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        network.connections = count(ports.len());
+        for device in network.forward.iter_mut().flat_map(|forward| &mut forward.interfaces) {
+            device.connections = count(ports.iter().filter(|port| port.lower.as_ref() == Some(&device.dev)).count());
+        }
+        let xml = network.to_string();
         match self.format.format {
             Format::Json => print_json(&Report { network: name.to_string(), xml })?,
             Format::Human => print_exact(&xml)?,

@@ -25,6 +25,8 @@ struct Network {
     state: State,
     /// `None` where it has none of its own.
     bridge: Option<String>,
+    /// How many guests are attached.
+    connections: usize,
 }
 
 impl Args {
@@ -35,7 +37,9 @@ impl Args {
         for running in here.all()? {
             // One that was stopped since does not run.
             let Some((state, _)) = here.state(&running)? else { continue };
+            let connections = here.ports_of(&running.name)?.len();
             networks.push(Network {
+                connections,
                 network: running.name.to_string(),
                 state,
                 bridge: running.bridge.map(|bridge| bridge.to_string()),
@@ -46,9 +50,9 @@ impl Args {
             Format::Human => {
                 let row = |network: &Network| {
                     let bridge = network.bridge.clone().unwrap_or_else(|| "-".to_owned());
-                    [network.network.clone(), network.state.words().to_owned(), bridge]
+                    [network.network.clone(), network.state.words().to_owned(), bridge, network.connections.to_string()]
                 };
-                print(table(["Name", "State", "Bridge"], &networks.iter().map(row).collect::<Vec<_>>()))?;
+                print(table(["Name", "State", "Bridge", "Guests"], &networks.iter().map(row).collect::<Vec<_>>()))?;
             }
         }
         Ok(Answer::Yes)

@@ -1,13 +1,15 @@
-//! `vnet plan FILE|NAME`: what start or apply would change.
+//! `vnet plan FILE|NAME`: what start, attach or apply would change.
 
 use crate::changes::human;
-use crate::definition::prepare;
+use crate::definition::{locate, prepare_document};
 use crate::directories::Directories;
+use crate::document::Document;
 use crate::host::Here;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::port::{self, For};
 use crate::report::Report;
 
-/// Print what start, or apply where the network runs, would change on this host
+/// Print what start, or attach for a guest's interface, or apply where it is there, would change on this host
 ///
 /// In the words of ip and nft: + comes, - goes, ~ becomes different. Nothing is done.
 #[derive(Debug, clap::Args)]
@@ -23,12 +25,30 @@ impl Args {
     /// Plans and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let here = Here::open(directories)?;
-        let prepared = prepare(&self.network, &here, self.format.format)?;
+        let document = Document::read(&locate(&self.network, directories)?)?;
+        if port::is_interface(&document) {
+            return self.plan_port(document, &here);
+        }
+        let prepared = prepare_document(document, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
         let changes = here.plan(lowered)?;
         match self.format.format {
             Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
             Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
+            Format::Human => print(human(&changes))?,
+        }
+        Ok(Answer::Yes)
+    }
+
+    fn plan_port(&self, document: Document, here: &Here) -> anyhow::Result<Answer> {
+        let prepared = port::prepare(document, here, &For::default(), self.format.format)?;
+        let Some(lowered) = &prepared.lowered else {
+            return port::Report::refuse(&prepared.checked, self.format.format);
+        };
+        let changes = here.plan_port(lowered)?;
+        match self.format.format {
+            Format::Json => print_json(&port::Report::changed(&prepared.checked, &lowered.port, &changes)?)?,
+            Format::Human if changes.is_empty() => print(format!("port {}: nothing to change\n", lowered.port.dev))?,
             Format::Human => print(human(&changes))?,
         }
         Ok(Answer::Yes)

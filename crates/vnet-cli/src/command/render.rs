@@ -9,6 +9,7 @@ use vnet_types::Inventory;
 use crate::command::passt;
 use crate::definition;
 use crate::directories::Directories;
+use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
 
 /// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts files
@@ -56,7 +57,7 @@ impl Args {
         if self.what == What::Passt {
             return passt::args::Args::of(self.file.clone(), self.format).run(directories);
         }
-        let checked = definition::read(&self.file, |_| Ok(None), Format::Human)?;
+        let checked = definition::read(Document::read(&self.file)?, |_| Ok(None), Format::Human)?;
         let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let directory = directories.network(&definition::network_name(&network.name)?)?;

@@ -12,6 +12,7 @@ use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::host::{Here, Running, State};
 use crate::output::{Answer, Format, FormatOption, plain, print, print_json};
+use crate::port::PortJson;
 
 /// Show how a network is, or all that run: in sync or drifted, its bridge, addresses, dnsmasq, leases, what its rules
 /// have counted
@@ -41,8 +42,12 @@ struct Status {
     dnsmasq: Option<i32>,
     /// `None` where dnsmasq is not wanted.
     leases: Option<usize>,
+    /// The guests that are attached.
+    ports: Vec<PortJson>,
     rules: Vec<Counted>,
     changes: Vec<ChangeJson>,
+    #[serde(skip)]
+    guests: Vec<String>,
     #[serde(skip)]
     drift: Vec<Change>,
 }
@@ -105,6 +110,7 @@ impl Status {
             rule: rule.comment.clone().unwrap_or_else(|| rule.to_string()),
             counts,
         });
+        let ports = here.ports_of(&running.name)?;
         Ok(Some(Self {
             network: running.name.to_string(),
             state,
@@ -113,6 +119,18 @@ impl Status {
             routes,
             dnsmasq: pid.filter(|_| dnsmasq_wanted && !is_down),
             leases,
+            ports: ports.iter().map(PortJson::look).collect::<anyhow::Result<_>>()?,
+            guests: ports
+                .iter()
+                .map(|port| {
+                    format!(
+                        "{} {}{}",
+                        port.dev,
+                        port.mac,
+                        port.guest.as_ref().map(|guest| format!(" {guest}")).unwrap_or_default()
+                    )
+                })
+                .collect(),
             rules: rules.collect(),
             changes: changes(&drift),
             drift,
@@ -132,6 +150,9 @@ impl Status {
         if let Some(leases) = self.leases {
             line("dnsmasq", &self.dnsmasq.map_or_else(|| "does not run".to_owned(), |pid| format!("process {pid}")));
             line("leases", &leases.to_string());
+        }
+        for guest in &self.guests {
+            line("guest", &plain(guest));
         }
         for rule in &self.rules {
             line("packets", &format!("{:>10}  {}", rule.counts.packets, plain(&rule.rule)));

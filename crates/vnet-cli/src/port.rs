@@ -1,0 +1,261 @@
+//! Guests' interfaces on this host: read, checked, decided on, attached.
+
+use std::fs;
+
+use anyhow::{Context, anyhow};
+use serde::Serialize;
+use vnet_host::{Lock, PortHeader, Receipt};
+use vnet_netlink::{Netlink, Tap};
+use vnet_plan::{Change, File, LoweredPort, PortChoices, Resource, attach};
+use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, Uuid};
+use vnet_xml::interface::Source;
+use vnet_xml::network::MacTableManager;
+use vnet_xml::{Definition, Interface, Network};
+
+use crate::changes::{ChangeJson, changes};
+use crate::definition::{network_name, stored_at};
+use crate::diagnostic::{Checked, DiagnosticJson, diagnostics, human};
+use crate::document::Document;
+use crate::host::Here;
+use crate::output::{Answer, Format, note, print_json};
+
+/// Who an interface is for.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct For {
+    /// The user who may open the tap without any capability, by name or number
+    #[arg(long, value_name = "USER", value_parser = user)]
+    owner: Option<u32>,
+    /// The group whose members may open the tap without any capability, by name or number
+    #[arg(long, value_name = "GROUP", value_parser = group)]
+    group: Option<u32>,
+    /// The guest's name, for `vnet ports` and the network's record
+    #[arg(long, value_name = "NAME")]
+    guest: Option<String>,
+    /// The guest's UUID, for the network's record
+    #[arg(long, value_name = "UUID")]
+    guest_uuid: Option<Uuid>,
+}
+
+/// An interface that is sound, and what it asks of this host.
+pub(crate) struct Prepared {
+    pub(crate) checked: Checked,
+    /// `None` where it was refused.
+    pub(crate) lowered: Option<LoweredPort>,
+    /// The port is there already.
+    pub(crate) is_attached: bool,
+}
+
+/// An interface and what attaching it changes; the shape is described in `docs/json.md`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// `None` where it was refused.
+    port: Option<PortJson>,
+    diagnostics: Vec<DiagnosticJson>,
+    changes: Vec<ChangeJson>,
+}
+
+/// A port, for programs: what a hypervisor needs.
+#[derive(Debug, Serialize)]
+pub(crate) struct PortJson {
+    name: String,
+    /// `None` while it is not there.
+    ifindex: Option<u32>,
+    queues: u16,
+    vnet_hdr: bool,
+    /// The guest's.
+    mac: String,
+    /// `None` while the device is not there.
+    mtu: Option<u32>,
+    /// The file of a macvtap; a tap's is `/dev/net/tun`.
+    device_node: Option<String>,
+    managed: bool,
+    guest: Option<String>,
+    network: Option<String>,
+    bridge: Option<String>,
+    lower: Option<String>,
+}
+
+/// Does the document define a guest's interface?
+pub(crate) fn is_interface(document: &Document) -> bool {
+    matches!(Definition::parse(&document.bytes).value, Some(Definition::Interface(_)))
+}
+
+/// Checks an interface and decides what it leaves open. One whose device is named and attached already is that port.
+pub(crate) fn prepare(document: Document, here: &Here, asked: &For, format: Format) -> anyhow::Result<Prepared> {
+    let checked = Checked::new(document);
+    if format == Format::Human {
+        note(human(&checked))?;
+    }
+    let Some(Definition::Interface(interface)) = checked.sound() else {
+        let sound = checked.sound().is_some();
+        if sound {
+            return Err(anyhow!("`{}` defines no guest's interface", checked.document.name));
+        }
+        return Ok(Prepared { checked, lowered: None, is_attached: false });
+    };
+    let named = interface.target.as_ref().and_then(|target| target.dev.as_ref()?.parse().ok());
+    let receipt = named.and_then(|dev: InterfaceName| here.port(&dev).transpose()).transpose()?;
+    let lowered = lower(interface, here, asked, receipt.as_ref())?;
+    Ok(Prepared { lowered: Some(lowered), is_attached: receipt.is_some(), checked })
+}
+
+/// The definition that a port was attached with.
+pub(crate) fn definition(here: &Here, port: &InterfaceName) -> anyhow::Result<Interface> {
+    let file = here.port_directory(port).join("interface.xml");
+    let text = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    text.parse().with_context(|| format!("`{}` is no interface", file.display()))
+}
+
+/// Decides what an interface asks of this host, with the files that tell of it.
+pub(crate) fn lower(
+    interface: &Interface,
+    here: &Here,
+    asked: &For,
+    attached: Option<&Receipt<PortHeader>>,
+) -> anyhow::Result<LoweredPort> {
+    let network = match &interface.source {
+        Source::Network(source) => running(here, &source.network)?,
+        _ => None,
+    };
+    let mut inventory = here.inventory()?;
+    if needs_vlan_filtering(interface, network.as_ref()) {
+        probe(&mut inventory)?;
+    }
+    let (owner, group) = attached.map(owners).unwrap_or_default();
+    let choices = PortChoices {
+        random: random()?,
+        owner: asked.owner.or(owner),
+        group: asked.group.or(group),
+        guest: asked.guest.clone(),
+        guest_uuid: asked.guest_uuid,
+        kept: attached.map(|receipt| receipt.header.port.clone()),
+    };
+    let mut lowered = attach(interface, network.as_ref(), &inventory, &choices)?;
+    let folder = here.port_directory(&lowered.port.dev);
+    let mut keep = |name: &str, text: String| {
+        let file = File { path: folder.join(name), contents: Some(text), mode: 0o600 };
+        lowered.desired.insert(Resource::File(file));
+    };
+    keep("interface.xml", lowered.interface.to_string());
+    if let Some(record) = &lowered.record {
+        keep("networkport.xml", record.to_string());
+    }
+    Ok(lowered)
+}
+
+/// Brings the ports of a network in line with it, after it has changed.
+pub(crate) fn follow(here: &mut Here, lock: &Lock, network: &vnet_types::NetworkName) -> anyhow::Result<Vec<Change>> {
+    let mut made = Vec::new();
+    for receipt in here.ports()?.iter().filter(|receipt| receipt.header.port.network.as_ref() == Some(network)) {
+        let dev = &receipt.header.port.dev;
+        let failed = || format!("port `{dev}` of network `{network}` stays as it was");
+        let interface = definition(here, dev).with_context(failed)?;
+        let lowered = lower(&interface, here, &For::default(), Some(receipt)).with_context(failed)?;
+        made.extend(here.apply_port(lock, &lowered).with_context(failed)?);
+    }
+    Ok(made)
+}
+
+/// Asks the kernel what it can do.
+pub(crate) fn probe(inventory: &mut Inventory) -> anyhow::Result<()> {
+    inventory.features = Netlink::features()?.unwrap_or_default();
+    Ok(())
+}
+
+/// The network of a name as it runs.
+fn running(here: &Here, name: &str) -> anyhow::Result<Option<Network>> {
+    let name = network_name(name)?;
+    if here.running(&name)?.is_none() {
+        return Ok(None);
+    }
+    let file = stored_at(&here.directories.network(&name)?);
+    let text = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    Ok(Some(text.parse().with_context(|| format!("`{}` is no network", file.display()))?))
+}
+
+fn needs_vlan_filtering(interface: &Interface, network: Option<&Network>) -> bool {
+    let by_us = |manager: Option<MacTableManager>| manager == Some(MacTableManager::Libvirt);
+    let own = matches!(&interface.source, Source::Bridge(source) if by_us(source.mac_table_manager));
+    let group = network.is_some_and(|network| network.port_groups.iter().any(|group| group.vlan.is_some()));
+    let of_network = network.is_some_and(|network| {
+        network.vlan.is_some() || network.bridge.as_ref().is_some_and(|bridge| by_us(bridge.mac_table_manager))
+    });
+    own || group || of_network || interface.vlan.is_some()
+}
+
+/// Who owns the tap of a port.
+fn owners(receipt: &Receipt<PortHeader>) -> (Option<u32>, Option<u32>) {
+    let tap = receipt.owned.iter().find_map(|resource| match resource {
+        Resource::Link(link) => match &link.kind {
+            LinkKind::Tap(tap) => Some((tap.owner, tap.group)),
+            _ => None,
+        },
+        _ => None,
+    });
+    tap.unwrap_or_default()
+}
+
+fn random() -> anyhow::Result<[u8; 16]> {
+    use std::io::Read;
+    let mut bytes = [0; 16];
+    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.map(|()| bytes).context("no random bytes are to be had")
+}
+
+fn user(text: &str) -> Result<u32, String> {
+    let known = |name: &str| nix::unistd::User::from_name(name).ok().flatten().map(|user| user.uid.as_raw());
+    text.parse().ok().or_else(|| known(text)).ok_or_else(|| format!("there is no user `{text}`"))
+}
+
+fn group(text: &str) -> Result<u32, String> {
+    let known = |name: &str| nix::unistd::Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw());
+    text.parse().ok().or_else(|| known(text)).ok_or_else(|| format!("there is no group `{text}`"))
+}
+
+impl Report {
+    /// Tells programs of an interface that was refused; people have been told.
+    pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<Answer> {
+        if format == Format::Json {
+            print_json(&Self { port: None, diagnostics: diagnostics(checked), changes: Vec::new() })?;
+        }
+        Ok(Answer::No)
+    }
+
+    /// An interface that changes something.
+    pub(crate) fn changed(checked: &Checked, port: &KnownPort, made: &[Change]) -> anyhow::Result<Self> {
+        Ok(Self { port: Some(PortJson::look(port)?), diagnostics: diagnostics(checked), changes: changes(made) })
+    }
+}
+
+impl PortJson {
+    /// A port, with what the kernel says of it.
+    pub(crate) fn look(port: &KnownPort) -> anyhow::Result<Self> {
+        let known = Netlink::open()?.link(&port.dev)?;
+        let is_macvtap = known.as_ref().is_some_and(|known| match &known.link.kind {
+            LinkKind::Macvtap(_) => true,
+            LinkKind::Other(word) => word == "macvtap",
+            LinkKind::Bridge(_) | LinkKind::Tap(_) => false,
+        });
+        let ifindex = known.as_ref().map(|known| known.index);
+        Ok(Self {
+            name: port.dev.to_string(),
+            ifindex,
+            queues: port.queues,
+            vnet_hdr: port.vnet_hdr,
+            mac: port.mac.to_string(),
+            mtu: known.and_then(|known| known.link.mtu),
+            device_node: ifindex.filter(|_| is_macvtap).map(|index| Tap::device_node(index).display().to_string()),
+            managed: port.managed,
+            guest: port.guest.clone(),
+            network: port.network.as_ref().map(ToString::to_string),
+            bridge: port.bridge.as_ref().map(ToString::to_string),
+            lower: port.lower.as_ref().map(ToString::to_string),
+        })
+    }
+}
+
+/// What a port is on, for people.
+pub(crate) fn place(port: &KnownPort) -> String {
+    let on = port.bridge.as_ref().or(port.lower.as_ref());
+    on.map_or_else(|| "-".to_owned(), ToString::to_string)
+}
