@@ -120,7 +120,7 @@ fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
             _ => None,
         });
     }
-    File { path: stored_at(directory), contents: Some(network.to_string()), mode: 0o600 }
+    File { path: stored_at(directory), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
 /// Bytes for what a definition leaves to chance. They follow from the network's name and UUID (FNV-1a), so that a
