@@ -102,10 +102,16 @@ fn read(message: Message<'_>, link: &InterfaceName) -> Option<Class> {
     let [rate_spec, ceil_spec] = [parameters.get(..SPEC)?, parameters.get(SPEC..2 * SPEC)?];
     let number = |at: usize| parameters.get(2 * SPEC + 4 * at..).and_then(number32);
     let rate = rate::read(rate_spec, options, TCA_HTB_RATE64)?;
+    let handle = TrafficHandle::from(header.handle);
+    // Of a class at the top the kernel says that it is at the root, not in which qdisc.
+    let parent = match TrafficHandle::from(header.parent) {
+        TrafficHandle::ROOT => TrafficHandle::qdisc(handle.major),
+        class => class,
+    };
     Some(Class {
         link: link.clone(),
-        parent: TrafficHandle::from(header.parent),
-        handle: TrafficHandle::from(header.handle),
+        parent,
+        handle,
         rate,
         ceil: rate::read(ceil_spec, options, TCA_HTB_CEIL64)?,
         burst: burst(rate, number(0)?),
