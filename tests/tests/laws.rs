@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use vnet_host::{Error, Header, Host, MemoryHost, Store};
 use vnet_plan::{Change, Choices, HostState, Key, Resource, Sysctl, diff, lower};
-use vnet_types::Inventory;
-use vnet_xml::Network;
+use vnet_types::{Features, Inventory};
 use vnet_xml::network::{Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
+use vnet_xml::{Bandwidth, Network, Rate};
 
 const MODES: [Option<ForwardMode>; 4] =
     [None, Some(ForwardMode::Nat), Some(ForwardMode::Route), Some(ForwardMode::Open)];
@@ -17,11 +17,16 @@ const MODES: [Option<ForwardMode>; 4] =
 /// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can become the other.
 fn desired() -> impl Strategy<Value = HostState> {
     let subnets = prop::collection::btree_set(0u8..6, 0..4);
-    (prop::sample::select(&MODES[..]), subnets, any::<bool>(), any::<bool>(), prop::option::of(1280u32..9000)).prop_map(
-        |(mode, subnets, ipv6, dhcp, mtu)| {
+    let rate = || prop::option::of((1u64..9000).prop_map(Rate::average));
+    let mtu = prop::option::of(1280u32..9000);
+    (prop::sample::select(&MODES[..]), subnets, any::<bool>(), any::<bool>(), mtu, (rate(), rate())).prop_map(
+        |(mode, subnets, ipv6, dhcp, mtu, (inbound, outbound))| {
             let mut network = Network::new("lab");
             network.forward = mode.map(Forward::new);
             network.mtu = mtu;
+            let mut limits = Bandwidth::default();
+            (limits.inbound, limits.outbound) = (inbound, outbound);
+            network.bandwidth = Some(limits).filter(|limits| *limits != Bandwidth::default());
             for number in subnets {
                 network.ips.push(subnet(number, dhcp && network.ips.is_empty()));
                 let gateway = Ipv4Addr::new(10, 0, number, 9).into();
@@ -30,7 +35,9 @@ fn desired() -> impl Strategy<Value = HostState> {
             if ipv6 {
                 network.ips.push(Ip::new("fd00::1/64".parse().expect("an address")));
             }
-            let inventory = Inventory { ipv6: true, ..Inventory::default() };
+            // The longer way: through an ifb.
+            let features = Features { vlan_filtering: false, police: false, sfq: false, fw: false };
+            let inventory = Inventory { ipv6: true, features, ..Inventory::default() };
             let choices =
                 Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None, mac: None };
             lower(&network, &inventory, &choices).expect("a sound network").desired

@@ -158,6 +158,28 @@ fn a_bridge_keeps_its_mtu_when_a_port_joins() {
     assert_eq!(shown()[3], 1400);
 }
 
+/// As if it had never been given one: the default, or less where a port can do less.
+#[rstest]
+#[case::alone(9000, None, 1500)]
+#[case::larger_port(1400, Some(9000), 1500)]
+#[case::smaller_port(9000, Some(1300), 1300)]
+fn an_mtu_is_let_go(#[case] given: u32, #[case] port: Option<u32>, #[case] expected: u32) {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let from = bridge(false, 0, MAC, given, true);
+    let index = netlink.add_link(&from).unwrap();
+    if let Some(mtu) = port {
+        let mtu = mtu.to_string();
+        run("ip", &["link", "add", "vnet0", "mtu", &mtu, "type", "veth", "peer", "name", "eth0"]);
+        run("ip", &["link", "set", "vnet0", "master", "virbr0"]);
+    }
+    let to = Link { mtu: None, ..from.clone() };
+    netlink.set_link(index, &from, &to).unwrap();
+    assert_eq!(shown()[3], expected);
+    netlink.set_link(index, &to, &from).unwrap();
+    assert_eq!(shown()[3], given);
+}
+
 #[test]
 fn guests_are_plugged_in_and_out() {
     isolate!();

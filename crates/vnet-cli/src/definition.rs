@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use vnet_plan::{Choices, File, Lowered, Resource, lower};
+use vnet_plan::{Choices, File, Lowered, Resource, asks_features, lower};
 use vnet_types::{Inventory, NetworkName, Uuid};
-use vnet_xml::network::MacTableManager;
 use vnet_xml::{BridgeName, Network};
 
 use crate::diagnostic::{Checked, human};
@@ -54,7 +53,7 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let mut inventory = None;
     let look = |network: &Network| {
         let mut found = here.inventory_beside(&network.name)?;
-        if network.bridge.as_ref().is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt)) {
+        if asks_features(network) {
             probe(&mut found)?;
         }
         inventory = Some(found);

@@ -8,6 +8,7 @@ mod process;
 mod route;
 mod ruleset;
 mod sysctl;
+mod traffic;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -64,6 +65,9 @@ impl LinuxHost {
             Resource::Address { link, address } => address::look(&self.netlink, link, address)?
                 .map(|address| Resource::Address { link: link.clone(), address }),
             Resource::Route(route) => route::look(&self.netlink, route)?.map(Resource::Route),
+            Resource::Qdisc(qdisc) => traffic::look_qdisc(&self.netlink, qdisc)?.map(Resource::Qdisc),
+            Resource::Class(class) => traffic::look_class(&self.netlink, class)?.map(Resource::Class),
+            Resource::Filter(filter) => traffic::look_filter(&self.netlink, filter)?.map(Resource::Filter),
             Resource::File(file) => file::look(file)?.map(Resource::File),
             Resource::Process(process) => {
                 let there = process::is_there(process, facts.get(&expected.key()));
@@ -120,6 +124,9 @@ impl LinuxHost {
             }
             Resource::Address { link, address } => self.netlink.add_address(link, address)?,
             Resource::Route(route) => self.netlink.add_route(route)?,
+            Resource::Qdisc(qdisc) => traffic::create_qdisc(&self.netlink, qdisc)?,
+            Resource::Class(class) => traffic::create_class(&self.netlink, class)?,
+            Resource::Filter(filter) => traffic::create_filter(&self.netlink, filter)?,
             Resource::File(file) => file::write(file)?,
             Resource::Process(process) => return process::start(process).map(Some),
             _ => return Err(Error::Unexpected(resource.key())),
@@ -155,6 +162,9 @@ impl LinuxHost {
                 address::replace(&self.netlink, link, from, to)?;
             }
             (Resource::Route(from), Resource::Route(to)) => route::replace(&self.netlink, from, to)?,
+            (Resource::Qdisc(from), Resource::Qdisc(to)) => traffic::change_qdisc(&self.netlink, from, to)?,
+            (Resource::Class(from), Resource::Class(to)) => traffic::change_class(&self.netlink, from, to)?,
+            (Resource::Filter(from), Resource::Filter(to)) => traffic::change_filter(&self.netlink, from, to)?,
             (Resource::File(_), Resource::File(to)) => file::write(to)?,
             (Resource::Process(from), Resource::Process(to)) => return process::change(from, to, fact).map(Some),
             (from, _) => return Err(Error::Unexpected(from.key())),
@@ -175,6 +185,9 @@ impl LinuxHost {
             Resource::Ruleset { network, ruleset } => ruleset::replace(&self.firewall, network, Some(ruleset), None),
             Resource::Address { link, address } => gone_is_fine(self.netlink.delete_address(link, address)),
             Resource::Route(route) => gone_is_fine(self.netlink.delete_route(route)),
+            Resource::Qdisc(qdisc) => traffic::delete_qdisc(&self.netlink, qdisc),
+            Resource::Class(class) => traffic::delete_class(&self.netlink, class),
+            Resource::Filter(filter) => traffic::delete_filter(&self.netlink, filter),
             Resource::File(file) => file::remove(file),
             Resource::Process(process) => process::stop(process, fact),
             _ => Err(Error::Unexpected(resource.key())),

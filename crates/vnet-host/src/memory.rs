@@ -53,6 +53,9 @@ impl Host for MemoryHost {
 
 impl MemoryHost {
     fn has_link_of(&self, resource: &Resource) -> bool {
-        resource.key().link().is_none_or(|link| self.state.get(&Key::Link(link.clone())).is_some())
+        resource.key().link().is_none_or(|name| {
+            let made = self.state.get(&Key::Link(name.clone())).is_some();
+            made || self.inventory.links.iter().any(|link| link.name == *name)
+        })
     }
 }

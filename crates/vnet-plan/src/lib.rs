@@ -12,7 +12,7 @@ mod state;
 pub use change::{Change, diff};
 pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
-    attach, dnsmasq, lower, passt, preview,
+    asks_features, attach, bandwidth, dnsmasq, lower, passt, preview,
 };
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};
 

@@ -1,6 +1,7 @@
 //! A definition becomes the state of a host that it asks for.
 
 mod attach;
+pub mod bandwidth;
 mod dnsmasq;
 mod firewall;
 mod passt;
@@ -90,9 +91,6 @@ pub enum Unsupported {
     /// A zone of firewalld.
     #[error("`<bridge zone>`")]
     Zone,
-    /// Limited bandwidth.
-    #[error("`<bandwidth>`")]
-    Bandwidth,
     /// A domain that systemd-resolved is told of.
     #[error("`<domain register='yes'>`")]
     DomainRegister,
@@ -146,6 +144,10 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     for definition in &network.routes {
         desired.insert(Resource::Route(route(definition, &bridge)?));
     }
+    if let Some(limits) = &network.bandwidth {
+        let resources = bandwidth::network(&bridge, limits, &inventory.features);
+        resources.into_iter().for_each(|resource| desired.insert(resource));
+    }
     if mode != ForwardMode::None {
         let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
         for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
@@ -166,6 +168,10 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
         }
         desired.insert(Resource::VlanFiltering { bridge: bridge.clone(), on: true });
     }
+    if let (Some(limits), Some(BridgeName::Fixed(bridge))) = (&network.bandwidth, written) {
+        let resources = bandwidth::network(bridge, limits, &inventory.features);
+        resources.into_iter().for_each(|resource| desired.insert(resource));
+    }
     Ok(desired)
 }
 
@@ -179,8 +185,12 @@ fn unsupported(network: &Network) -> Option<Unsupported> {
     let bridge = network.bridge.as_ref();
     let zone = bridge.is_some_and(|bridge| bridge.zone.is_some()).then_some(Unsupported::Zone);
     let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
-    let bandwidth = network.bandwidth.is_some().then_some(Unsupported::Bandwidth);
-    zone.or(bandwidth).or(register.then_some(Unsupported::DomainRegister))
+    zone.or(register.then_some(Unsupported::DomainRegister))
+}
+
+/// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.
+pub fn asks_features(network: &Network) -> bool {
+    network.bandwidth.is_some() || keeps_mac_table(network)
 }
 
 fn bridge_name(

@@ -31,6 +31,7 @@ impl Change {
             Resource::Port { .. } => Some("the guest reaches nobody any more"),
             Resource::Fdb(_) => Some("the guest is no longer reached"),
             Resource::Vlans { .. } => Some("the guest is in no VLAN any more"),
+            Resource::Qdisc(_) | Resource::Class(_) | Resource::Filter(_) => Some("bandwidth is no longer limited"),
             Resource::Sysctl { .. } | Resource::File(_) => None,
             Resource::Borrowed { .. } | Resource::VlanFiltering { .. } | Resource::Coalesce { .. } => None,
         };
@@ -48,6 +49,9 @@ impl Change {
                 Some("rules change in one step; connections that run go on")
             }
             Self::Update { to: Resource::Link(_), .. } => Some("guests stay connected"),
+            Self::Update { to: Resource::Class(_) | Resource::Filter(_), .. } => {
+                Some("the limit changes; no packet is lost")
+            }
             Self::Update { .. } => None,
         }
     }
@@ -96,6 +100,9 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
         (Resource::Sysctl { switch, .. }, Verb::Delete) => one(format!("sysctl {}", switch.path())),
         (Resource::Address { link, address }, _) => one(format!("ip address {} {address} dev {link}", verb.ip())),
         (Resource::Route(route), _) => one(format!("ip route {} {route}", verb.ip())),
+        (Resource::Qdisc(qdisc), verb) => one(format!("tc qdisc {} {qdisc}", verb.ip())),
+        (Resource::Class(class), verb) => one(format!("tc class {} {class}", verb.ip())),
+        (Resource::Filter(filter), verb) => one(format!("tc filter {} {filter}", verb.ip())),
         (Resource::Ruleset { ruleset, .. }, Verb::Add) => {
             let mut lines = one("nft -f -".to_owned());
             let text = ruleset.to_string().replace('\t', "    ");
@@ -116,7 +123,7 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
             let only = |what: String, before: String| (what != before).then_some(what);
             let type_words = only(kind(&to.kind), kind(&from.kind)).map(|kind| format!(" type {kind}"));
             let words = only(settings(to), settings(from)).unwrap_or_default();
-            vec![format!("~ ip link set {}{}{words}", to.name, type_words.unwrap_or_default())]
+            vec![format!("~ ip link set {}{}{words}{}", to.name, type_words.unwrap_or_default(), mtu_let_go(from, to))]
         }
         (Resource::Port { .. }, Resource::Port { link, port }) => vec![format!("~ {}", port_words(link, port))],
         (Resource::VlanFiltering { .. }, to @ Resource::VlanFiltering { .. }) => marked('~', words(to, Verb::Add)),
@@ -127,6 +134,7 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
         (Resource::Address { .. }, Resource::Address { link, address }) => {
             vec![format!("~ ip address replace {address} dev {link}")]
         }
+        (Resource::Class(_), Resource::Class(class)) => vec![format!("~ tc class change {class}")],
         (Resource::Route(_), Resource::Route(route)) => vec![format!("~ ip route replace {route}")],
         (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
             let mut lines = vec![format!("~ nft rules of network {network}")];
@@ -161,6 +169,11 @@ fn kind(kind: &LinkKind) -> String {
 
 fn port_words(link: &InterfaceName, port: &BridgePort) -> String {
     format!("bridge link set dev {link} {port}")
+}
+
+/// What is said of a link's MTU when it is no longer: the kernel's own choice cannot be asked back.
+fn mtu_let_go(from: &Link, to: &Link) -> &'static str {
+    if from.mtu.is_some() && to.mtu.is_none() { " mtu 1500 (or that of its smallest port)" } else { "" }
 }
 
 fn settings(link: &Link) -> String {

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use vnet_firewall::Ruleset;
-use vnet_types::{Address, BridgePort, BridgeVlan, Fdb, InterfaceName, IpNet, Link, MacAddr, NetworkName, Route};
+use vnet_types::{
+    Address, BridgePort, BridgeVlan, Class, Fdb, Filter, InterfaceName, IpNet, Link, MacAddr, NetworkName, Qdisc,
+    Route, TrafficHandle,
+};
 
 /// Some resources of a host, each at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +42,14 @@ pub enum Key {
     Address(InterfaceName, IpNet),
     /// A route. The kernel has one for each destination and metric; the link that it leads to says whose it is.
     Route(IpNet, u32, InterfaceName),
+    /// What schedules all that leaves or enters a link, by its place there.
+    Qdisc(InterfaceName, TrafficHandle),
+    /// A class of such a scheduler, by its number.
+    Class(InterfaceName, TrafficHandle),
+    /// What schedules the packets of a class, by the class.
+    ClassQdisc(InterfaceName, TrafficHandle),
+    /// A filter of a link, by its qdisc, priority and number.
+    Filter(InterfaceName, TrafficHandle, u16, u32),
     /// A kernel switch that everyone on the host shares: set, and never set back but by rollback.
     SharedSysctl(Sysctl),
     /// A file.
@@ -132,6 +143,12 @@ pub enum Resource {
     },
     /// A route.
     Route(Route),
+    /// A queueing discipline.
+    Qdisc(Qdisc),
+    /// A class of one.
+    Class(Class),
+    /// A filter.
+    Filter(Filter),
     /// A file.
     File(File),
     /// A running program.
@@ -231,6 +248,12 @@ impl Resource {
             Self::Ruleset { network, .. } => Key::Ruleset(network.clone()),
             Self::Address { link, address } => Key::Address(link.clone(), address.net),
             Self::Route(route) => Key::Route(route.destination, route.metric, route.link.clone()),
+            Self::Qdisc(qdisc) => match qdisc.parent {
+                TrafficHandle::ROOT | TrafficHandle::INGRESS => Key::Qdisc(qdisc.link.clone(), qdisc.parent),
+                class => Key::ClassQdisc(qdisc.link.clone(), class),
+            },
+            Self::Class(class) => Key::Class(class.link.clone(), class.handle),
+            Self::Filter(filter) => Key::Filter(filter.link.clone(), filter.parent, filter.priority, filter.handle),
             Self::File(file) => Key::File(file.path.clone()),
             Self::Process(process) => Key::Process(process.pid_file.clone()),
         }
@@ -247,6 +270,9 @@ impl Key {
     pub fn link(&self) -> Option<&InterfaceName> {
         match self {
             Self::Address(link, _) | Self::Route(_, _, link) => Some(link),
+            Self::Qdisc(link, _) | Self::Class(link, _) | Self::ClassQdisc(link, _) | Self::Filter(link, ..) => {
+                Some(link)
+            }
             Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, _) | Self::Coalesce(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
@@ -290,6 +316,10 @@ impl fmt::Display for Key {
                 write!(f, "route default dev {link}")
             }
             Self::Route(destination, _, link) => write!(f, "route {destination} dev {link}"),
+            Self::Qdisc(link, place) => write!(f, "qdisc {place} dev {link}"),
+            Self::Class(link, class) => write!(f, "class {class} dev {link}"),
+            Self::ClassQdisc(link, class) => write!(f, "qdisc of class {class} dev {link}"),
+            Self::Filter(link, parent, priority, _) => write!(f, "filter {parent} prio {priority} dev {link}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Process(pid_file) => write!(f, "process of {}", pid_file.display()),
         }

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Key, LowerError, Resource, Sysctl, diff, lower};
-use vnet_types::{InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
+use vnet_types::{Features, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
 use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
 use vnet_xml::{BridgeName, Network};
 
@@ -42,14 +42,41 @@ fn start(network: &Network) -> Vec<String> {
 /// What could not be made as it is said is named, and nothing is made.
 #[rstest]
 #[case::zone("<bridge name='virbr7' zone='trusted'/>", "`<bridge zone>`")]
-#[case::mac_table_manager("<bridge macTableManager='libvirt'/>", "`<bridge macTableManager='libvirt'>`")]
-#[case::bandwidth("<bandwidth><inbound average='1000'/></bandwidth>", "`<bandwidth>`")]
 #[case::register("<domain name='lab' localOnly='yes' register='yes'/>", "`<domain register='yes'>`")]
 fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
     let network: Network = format!("<network><name>lab</name>{part}</network>").parse().unwrap();
     let error = lower(&network, &Inventory::default(), &choices()).unwrap_err();
     assert_eq!(error.to_string(), format!("a network with {named} cannot be started"));
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
+}
+
+/// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is said beforehand.
+#[rstest]
+#[case::ours("<bridge name='virbr7' macTableManager='libvirt'/>", "vlan_filtering 1 address 52:54:00:01:02:03 up")]
+#[case::of_the_host(
+    "<forward mode='bridge'/><bridge name='br0' macTableManager='libvirt'/>",
+    "bridge vlan_filtering 1"
+)]
+fn bridges_do_without_learning(#[case] part: &str, #[case] words: &str) {
+    let network: Network = format!("<network><name>lab</name>{part}</network>").parse().unwrap();
+    let desired = lower(&network, &Inventory::default(), &choices()).unwrap().desired;
+    let first = diff(&HostState::new(), &desired)[0].to_string();
+    assert!(first.ends_with(words), "{first}");
+    assert!(vnet_plan::asks_features(&network));
+    let features = Features { vlan_filtering: false, ..Features::ALL };
+    let without = Inventory { features, ..Inventory::default() };
+    assert_eq!(lower(&network, &without, &choices()).unwrap_err(), LowerError::NoVlanFiltering);
+}
+
+/// The host's own bridge is limited, and nothing else is done to it.
+#[test]
+fn bandwidth_is_limited_on_the_bridge_of_the_host() {
+    let text = "<network><name>lab</name><forward mode='bridge'/><bridge name='br0'/>
+                <bandwidth><outbound average='128'/></bandwidth></network>";
+    let words = start(&text.parse().unwrap());
+    assert_eq!(words[0], "+ tc qdisc add dev br0 ingress");
+    assert!(words[1].starts_with("+ tc filter add dev br0 parent ffff:"), "{words:?}");
+    assert_eq!(words.len(), 2);
 }
 
 #[test]

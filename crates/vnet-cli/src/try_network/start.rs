@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use vnet_plan::{Choices, Files, HostState, Key, Resource, lower};
+use vnet_plan::{Choices, Files, HostState, Key, Resource, asks_features, lower};
 use vnet_types::InterfaceName;
 use vnet_xml::Network;
 
@@ -11,6 +11,7 @@ use super::promises::{Guest, may_collide};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::host::Here;
+use crate::port::probe;
 
 /// What comes of a start.
 pub(crate) enum Started {
@@ -24,7 +25,10 @@ pub(crate) enum Started {
 pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Checked>) -> anyhow::Result<Started> {
     let directories = Directories::default();
     let here = Here::open(&directories)?;
-    let inventory = here.inventory()?;
+    let mut inventory = here.inventory()?;
+    if asks_features(network) {
+        probe(&mut inventory)?;
+    }
     if let Some(checked) = checked {
         checked.against(&inventory);
         if checked.sound().is_none() {

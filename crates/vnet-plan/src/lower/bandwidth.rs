@@ -1,0 +1,408 @@
+//! Bandwidth becomes traffic control (libvirt formatnetwork "Quality of service", tc-htb(8)).
+//!
+//! What goes to a guest leaves the host's end of its tap, and is shaped there; what comes from it arrives there, and can
+//! only be policed: dropped when it is too much. Where the kernel has no policer, it is led through an ifb, a device
+//! whose only use is that what passes can be shaped. A macvtap is the guest's own end: there it is the other way round.
+
+use vnet_types::{
+    Class, Features, Filter, FilterAction, FilterMatch, InterfaceName, Link, LinkKind, MacAddr, Qdisc, QdiscKind,
+    TrafficHandle,
+};
+use vnet_xml::{Bandwidth, Rate};
+
+use crate::Resource;
+
+const ROOT: TrafficHandle = TrafficHandle::qdisc(1);
+const WHOLE: TrafficHandle = TrafficHandle::new(1, 1);
+/// The class of guests without a floor.
+const REST: TrafficHandle = TrafficHandle::new(1, 2);
+const INGRESS: TrafficHandle = TrafficHandle::qdisc(0xffff);
+/// How often sfq mixes the flows anew, in seconds.
+const PERTURB: u32 = 10;
+/// The number of the first u32 filter, and the priority that the kernel gives where nobody says.
+const FIRST: u32 = 0x8000_0800;
+const UNSAID: u16 = 0xc000;
+
+/// Which end of a guest's interface a device of the host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The host's, as of a tap: what leaves it goes to the guest.
+    Host,
+    /// The guest's, as of a macvtap: what leaves it comes from the guest.
+    Guest,
+}
+
+/// A guest's floor: what it gets however much the others want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floor<'a> {
+    /// The bridge of its network.
+    pub bridge: &'a InterfaceName,
+    /// `<inbound>` of the network, which is shared.
+    pub network: &'a Rate,
+    /// The guest's MAC address.
+    pub mac: MacAddr,
+    /// `<inbound>` of the guest, with the floor.
+    pub guest: &'a Rate,
+    /// The number of its class, 3 or more, see [`free_class`].
+    pub class: u16,
+}
+
+/// Why a guest cannot have its floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FloorError {
+    /// The network's inbound traffic has no limit, so there is nothing to share out.
+    #[error("the network has no inbound bandwidth that a floor could be of")]
+    NoInbound,
+    /// More is promised than there is.
+    #[error("floors of {sum} kilobytes per second would be promised, but the network has {limit}")]
+    Overcommitted {
+        /// All floors together.
+        sum: u64,
+        /// The network's peak, or average.
+        limit: u64,
+    },
+    /// Every number is taken.
+    #[error("the bridge has no class left for another floor")]
+    NoClass,
+}
+
+/// What limits all guests of a network together, on its bridge.
+pub fn network(bridge: &InterfaceName, bandwidth: &Bandwidth, features: &Features) -> Vec<Resource> {
+    let mut all = Vec::new();
+    if let Some((rate, average)) = limit(bandwidth.inbound.as_ref()) {
+        let ceil = rate.peak.map_or(average, bytes);
+        let whole = class(bridge, ROOT, WHOLE, average, ceil, quantum(rate));
+        let rest = Class {
+            burst: rate.burst.map(burst),
+            remainder: true,
+            ..class(bridge, WHOLE, REST, average, ceil, quantum(rate))
+        };
+        all.push(root(bridge, REST));
+        all.extend([whole, rest].map(Resource::Class));
+        all.extend(leaf(bridge, REST, features));
+        all.extend(mark(bridge, features));
+    }
+    all.extend(receive(bridge, bandwidth.outbound.as_ref(), features));
+    all
+}
+
+/// What limits one guest, on the device of the host that is an end of its interface.
+pub fn interface(device: &InterfaceName, end: End, bandwidth: &Bandwidth, features: &Features) -> Vec<Resource> {
+    let (leaves, arrives) = match end {
+        End::Host => (&bandwidth.inbound, &bandwidth.outbound),
+        End::Guest => (&bandwidth.outbound, &bandwidth.inbound),
+    };
+    let mut all = transmit(device, leaves.as_ref(), features);
+    all.extend(receive(device, arrives.as_ref(), features));
+    all
+}
+
+/// What keeps a guest's floor on the bridge of its network; nothing where it has none.
+///
+/// IPv4 only, as with libvirt. `others` are the floors of the network's other guests together, in kilobytes per second.
+///
+/// # Errors
+/// [`FloorError`]
+pub fn floor(floor: &Floor<'_>, others: u64, features: &Features) -> Result<Vec<Resource>, FloorError> {
+    let Some(own) = floor.guest.floor.filter(|own| *own != 0) else { return Ok(Vec::new()) };
+    let limit = floor.network.peak.or(floor.network.average).ok_or(FloorError::NoInbound)?;
+    let sum = others.saturating_add(own);
+    if sum > limit {
+        return Err(FloorError::Overcommitted { sum, limit });
+    }
+    let handle = TrafficHandle::new(1, floor.class);
+    let filter = Filter {
+        link: floor.bridge.clone(),
+        parent: ROOT,
+        priority: 2,
+        handle: FIRST & 0xffff_f000 | node(floor.class).ok_or(FloorError::NoClass)?,
+        matches: FilterMatch::Ipv4To(floor.mac),
+        action: FilterAction::Class(handle),
+    };
+    let class = class(floor.bridge, WHOLE, handle, bytes(own), bytes(limit), quantum(floor.guest));
+    let mut all = vec![Resource::Class(class)];
+    all.extend(leaf(floor.bridge, handle, features));
+    all.push(Resource::Filter(filter));
+    Ok(all)
+}
+
+/// The smallest number that no floor of a bridge has.
+pub fn free_class(taken: impl IntoIterator<Item = u16>) -> Option<u16> {
+    let taken: std::collections::BTreeSet<u16> = taken.into_iter().collect();
+    (REST.minor + 1..).take_while(|class| node(*class).is_some()).find(|class| !taken.contains(class))
+}
+
+/// The ifb of a device: its name with `ifb-` in front, or with what tells long names apart.
+pub fn ifb(device: &InterfaceName) -> InterfaceName {
+    let short = format!("ifb-{device}");
+    short.parse().unwrap_or_else(|_| format!("ifb-{:011x}", hash(device) >> 20).parse().expect("15 letters and digits"))
+}
+
+/// FNV-1a.
+fn hash(name: &InterfaceName) -> u64 {
+    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, add)
+}
+
+/// Shapes what leaves a device.
+fn transmit(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> Vec<Resource> {
+    let Some((rate, average)) = limit(rate) else { return Vec::new() };
+    let ceil = rate.peak.map_or(average, bytes);
+    let class = Class { burst: rate.burst.map(burst), ..class(device, ROOT, WHOLE, average, ceil, quantum(rate)) };
+    let mut all = vec![root(device, WHOLE), Resource::Class(class)];
+    all.extend(leaf(device, WHOLE, features));
+    all.extend(mark(device, features));
+    all
+}
+
+/// Limits what arrives at a device. As with libvirt, its `peak` has no effect.
+fn receive(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> Vec<Resource> {
+    let Some((rate, average)) = limit(rate) else { return Vec::new() };
+    let link = device.clone();
+    let qdisc = Qdisc { link, parent: TrafficHandle::INGRESS, handle: INGRESS, kind: QdiscKind::Ingress };
+    let (detour, action) = if features.police {
+        let burst = burst(rate.burst.or(rate.average).unwrap_or_default());
+        (Vec::new(), FilterAction::Police { rate: average, burst })
+    } else {
+        let ifb = ifb(device);
+        let mut rate = *rate;
+        rate.peak = None;
+        let kind = LinkKind::Other("ifb".to_owned());
+        // By its own MAC address it is known again, whatever happens.
+        let [a, b, c, d, e, ..] = hash(&ifb).to_be_bytes();
+        let mac = Some(MacAddr([2, a, b, c, d, e]));
+        let mut detour = vec![Resource::Link(Link { name: ifb.clone(), kind, mac, mtu: None, up: true })];
+        detour.extend(transmit(&ifb, Some(&rate), features));
+        (detour, FilterAction::Redirect(ifb))
+    };
+    let (link, matches) = (device.clone(), FilterMatch::All);
+    let filter = Filter { link, parent: INGRESS, priority: UNSAID, handle: FIRST, matches, action };
+    let mut all = detour;
+    all.extend([Resource::Qdisc(qdisc), Resource::Filter(filter)]);
+    all
+}
+
+/// The rate and its average in bytes per second, where it limits anything.
+fn limit(rate: Option<&Rate>) -> Option<(&Rate, u64)> {
+    rate.and_then(|rate| Some((rate, bytes(rate.average.filter(|average| *average != 0)?))))
+}
+
+fn root(device: &InterfaceName, default: TrafficHandle) -> Resource {
+    let kind = QdiscKind::Htb { default: default.minor };
+    Resource::Qdisc(Qdisc { link: device.clone(), parent: TrafficHandle::ROOT, handle: ROOT, kind })
+}
+
+fn class(
+    device: &InterfaceName,
+    parent: TrafficHandle,
+    handle: TrafficHandle,
+    rate: u64,
+    ceil: u64,
+    quantum: u32,
+) -> Class {
+    Class { link: device.clone(), parent, handle, rate, ceil, burst: None, quantum, remainder: false }
+}
+
+/// Serves the flows of a class by turns, where the kernel can. The leaf of 1:1 has the number 2, like that of 1:2.
+fn leaf(device: &InterfaceName, class: TrafficHandle, features: &Features) -> Option<Resource> {
+    let handle = TrafficHandle::qdisc(class.minor.max(2));
+    let kind = QdiscKind::Sfq { perturb: PERTURB };
+    features.sfq.then(|| Resource::Qdisc(Qdisc { link: device.clone(), parent: class, handle, kind }))
+}
+
+/// libvirt's filter for packets with mark 1, where the kernel can: others may have come to rely on it.
+fn mark(device: &InterfaceName, features: &Features) -> Option<Resource> {
+    let action = FilterAction::Class(TrafficHandle::new(0, 1));
+    let (link, matches) = (device.clone(), FilterMatch::Mark);
+    features.fw.then_some(Resource::Filter(Filter { link, parent: ROOT, priority: 1, handle: 1, matches, action }))
+}
+
+fn bytes(kilobytes: u64) -> u64 {
+    kilobytes.saturating_mul(1000)
+}
+
+/// Bytes of so many kibibytes, as far as the kernel counts.
+fn burst(kibibytes: u64) -> u32 {
+    u32::try_from(kibibytes.min(u64::from(u32::MAX >> 10)) << 10).unwrap_or(u32::MAX)
+}
+
+/// What a class is served in one turn: a hundred and twenty-fifth of a second, in packets.
+fn quantum(rate: &Rate) -> u32 {
+    let packets = u128::from(rate.average.unwrap_or_default()) * 1024 / 8 / 1500;
+    u32::try_from(packets).unwrap_or(u32::MAX).max(1)
+}
+
+/// The number of a floor's filter. libvirt adds 800 and the class, and has the digits read as hexadecimal ones; classes
+/// beyond 199 have numbers behind those.
+fn node(class: u16) -> Option<u32> {
+    let number = match class {
+        0..200 => u32::from_str_radix(&(800 + class).to_string(), 16).ok()?,
+        _ => 0xa00 + u32::from(class) - 200,
+    };
+    (number <= 0xfff).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Change, HostState};
+    use rstest::rstest;
+    use vnet_xml::Rate;
+
+    fn name(text: &str) -> InterfaceName {
+        text.parse().expect("a name")
+    }
+
+    fn rate(average: u64, peak: u64, floor: u64, burst: u64) -> Option<Rate> {
+        let some = |number| Some(number).filter(|number| *number != 0);
+        let mut rate = Rate::average(average);
+        (rate.average, rate.peak, rate.floor, rate.burst) = (some(average), some(peak), some(floor), some(burst));
+        Some(rate)
+    }
+
+    fn bandwidth(inbound: Option<Rate>, outbound: Option<Rate>) -> Bandwidth {
+        let mut bandwidth = Bandwidth::default();
+        (bandwidth.inbound, bandwidth.outbound) = (inbound, outbound);
+        bandwidth
+    }
+
+    /// As they would be made, in the words of `tc`.
+    fn words(resources: Vec<Resource>) -> Vec<String> {
+        let state: HostState = resources.into_iter().collect();
+        state.iter().map(|to| Change::Create { to: to.clone() }.to_string()).collect()
+    }
+
+    const NOTHING: Features = Features { vlan_filtering: false, police: false, sfq: false, fw: false };
+
+    #[rstest]
+    #[case::nothing(bandwidth(None, None), &[])]
+    #[case::inbound(bandwidth(rate(1024, 0, 0, 0), None), &[
+        "+ tc qdisc add dev vnet0 root handle 1: htb default 1",
+        "+ tc class add dev vnet0 parent 1: classid 1:1 htb rate 1024kbps quantum 87",
+        "+ tc qdisc add dev vnet0 parent 1:1 handle 2: sfq perturb 10",
+        "+ tc filter add dev vnet0 parent 1: prio 1 protocol all handle 1 fw flowid :1",
+    ])]
+    #[case::outbound(bandwidth(None, rate(1024, 0, 0, 0)), &[
+        "+ tc qdisc add dev vnet0 ingress",
+        "+ tc filter add dev vnet0 parent ffff: prio 49152 protocol all u32 match u32 0 0 \
+         police rate 1024kbps burst 1024kb mtu 64kb drop flowid :1",
+    ])]
+    #[case::everything(bandwidth(rate(1, 2, 3, 4), rate(5, 6, 0, 7)), &[
+        "+ tc qdisc add dev vnet0 ingress",
+        "+ tc qdisc add dev vnet0 root handle 1: htb default 1",
+        "+ tc class add dev vnet0 parent 1: classid 1:1 htb rate 1kbps ceil 2kbps burst 4kb quantum 1",
+        "+ tc qdisc add dev vnet0 parent 1:1 handle 2: sfq perturb 10",
+        "+ tc filter add dev vnet0 parent 1: prio 1 protocol all handle 1 fw flowid :1",
+        "+ tc filter add dev vnet0 parent ffff: prio 49152 protocol all u32 match u32 0 0 \
+         police rate 5kbps burst 7kb mtu 64kb drop flowid :1",
+    ])]
+    #[case::large(bandwidth(rate(4_294_967_295, 0, 0, 0), rate(4_294_967_295, 0, 0, 0)), &[
+        "+ tc qdisc add dev vnet0 ingress",
+        "+ tc qdisc add dev vnet0 root handle 1: htb default 1",
+        "+ tc class add dev vnet0 parent 1: classid 1:1 htb rate 4294967295kbps quantum 366503875",
+        "+ tc qdisc add dev vnet0 parent 1:1 handle 2: sfq perturb 10",
+        "+ tc filter add dev vnet0 parent 1: prio 1 protocol all handle 1 fw flowid :1",
+        "+ tc filter add dev vnet0 parent ffff: prio 49152 protocol all u32 match u32 0 0 \
+         police rate 4294967295kbps burst 4194303kb mtu 64kb drop flowid :1",
+    ])]
+    fn interfaces(#[case] bandwidth: Bandwidth, #[case] expected: &[&str]) {
+        assert_eq!(words(interface(&name("vnet0"), End::Host, &bandwidth, &Features::ALL)), expected);
+        let swapped = self::bandwidth(bandwidth.outbound, bandwidth.inbound);
+        let guest = words(interface(&name("vnet0"), End::Guest, &swapped, &Features::ALL));
+        assert_eq!(guest, expected);
+    }
+
+    #[test]
+    fn without_police_what_arrives_takes_a_detour() {
+        let all = words(interface(&name("vnet0"), End::Host, &bandwidth(None, rate(5, 6, 0, 7)), &NOTHING));
+        assert_eq!(
+            all,
+            [
+                "+ ip link add ifb-vnet0 type ifb address 02:db:e0:80:37:d1 up",
+                "+ tc qdisc add dev ifb-vnet0 root handle 1: htb default 1",
+                "+ tc qdisc add dev vnet0 ingress",
+                "+ tc class add dev ifb-vnet0 parent 1: classid 1:1 htb rate 5kbps burst 7kb quantum 1",
+                "+ tc filter add dev vnet0 parent ffff: prio 49152 protocol all u32 match u32 0 0 \
+                 action mirred egress redirect dev ifb-vnet0",
+            ]
+        );
+    }
+
+    #[test]
+    fn networks_leave_room_for_floors() {
+        let all = words(network(&name("virbr0"), &bandwidth(rate(1000, 5000, 0, 5120), rate(128, 0, 0, 0)), &NOTHING));
+        assert_eq!(
+            all[..4],
+            [
+                "+ ip link add ifb-virbr0 type ifb address 02:f2:8a:17:09:ce up",
+                "+ tc qdisc add dev ifb-virbr0 root handle 1: htb default 1",
+                "+ tc qdisc add dev virbr0 ingress",
+                "+ tc qdisc add dev virbr0 root handle 1: htb default 2",
+            ]
+        );
+        assert!(all.contains(
+            &"+ tc class add dev virbr0 parent 1: classid 1:1 htb rate 1000kbps ceil 5000kbps quantum 85".to_owned()
+        ));
+        assert!(all.contains(
+            &"+ tc class add dev virbr0 parent 1:1 classid 1:2 htb rate 1000kbps ceil 5000kbps burst 5120kb quantum 85 \
+              (less what other classes have)"
+                .to_owned()
+        ));
+    }
+
+    #[rstest]
+    #[case::fits(rate(1000, 5000, 0, 0), 200, 4800, Ok(3))]
+    #[case::none(rate(1000, 0, 0, 0), 0, 0, Ok(0))]
+    #[case::beyond_the_peak(rate(1000, 5000, 0, 0), 201, 4800, Err(FloorError::Overcommitted { sum: 5001, limit: 5000 }))]
+    #[case::beyond_the_average(rate(1000, 0, 0, 0), 1001, 0, Err(FloorError::Overcommitted { sum: 1001, limit: 1000 }))]
+    #[case::of_nothing(rate(0, 0, 0, 0), 1, 0, Err(FloorError::NoInbound))]
+    fn floors(
+        #[case] network: Option<Rate>,
+        #[case] own: u64,
+        #[case] others: u64,
+        #[case] expected: Result<usize, FloorError>,
+    ) {
+        let (bridge, network, guest) = (name("virbr0"), network.expect("a rate"), rate(0, 0, own, 0).expect("a rate"));
+        let mac = MacAddr([0x52, 0x54, 0, 0xa, 0xb, 0xc]);
+        let wanted = Floor { bridge: &bridge, network: &network, mac, guest: &guest, class: 10 };
+        let made = floor(&wanted, others, &Features::ALL);
+        if let Ok(made) = &made
+            && own != 0
+        {
+            assert_eq!(
+                words(made.clone()),
+                [
+                    "+ tc class add dev virbr0 parent 1:1 classid 1:a htb rate 200kbps ceil 5000kbps quantum 1",
+                    "+ tc qdisc add dev virbr0 parent 1:a handle a: sfq perturb 10",
+                    "+ tc filter add dev virbr0 parent 1: prio 2 protocol ip handle 800::810 u32 match u16 0x0800 0xffff \
+                     at -2 match u32 0x000a0b0c 0xffffffff at -12 match u16 0x5254 0xffff at -14 flowid 1:a",
+                ]
+            );
+        }
+        assert_eq!(made.map(|made| made.len()), expected);
+    }
+
+    #[test]
+    fn classes_have_filters_of_their_own() {
+        assert_eq!(free_class([]), Some(3));
+        assert_eq!(free_class([3, 4, 6]), Some(5));
+        let all: Vec<u16> = std::iter::successors(Some(3), |last| free_class(3..=*last)).collect();
+        let nodes: std::collections::BTreeSet<_> = all.iter().filter_map(|class| node(*class)).collect();
+        assert_eq!((all.len(), nodes.len()), (1733, 1733));
+    }
+
+    #[rstest]
+    #[case("vnet0", "ifb-vnet0")]
+    #[case("eleven-long", "ifb-eleven-long")]
+    fn ifbs(#[case] device: &str, #[case] expected: &str) {
+        assert_eq!(ifb(&name(device)), name(expected));
+    }
+
+    #[test]
+    fn long_names_are_told_apart() {
+        let [one, other] = ["fifteen-bytes-1", "fifteen-bytes-2"].map(|text| ifb(&name(text)));
+        assert_ne!(one, other);
+        assert_eq!(one.as_str().len(), 15);
+    }
+}
