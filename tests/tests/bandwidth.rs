@@ -56,11 +56,12 @@ impl Lab {
         let daemon: Vec<Key> =
             desired.iter().map(Resource::key).filter(|key| matches!(key, Key::File(_) | Key::Process(_))).collect();
         daemon.iter().for_each(|key| drop(desired.remove(key)));
-        vnet_host::apply(&mut self.host, &self.store, Self::header(), &desired).expect("it is made")
+        let lock = self.store.lock().expect("nobody else is here");
+        vnet_host::apply(&mut self.host, &lock, Self::header(), &desired).expect("it is made")
     }
 
     fn drift(&self) -> Vec<Change> {
-        vnet_host::drift(&self.host, &self.store, &Self::header().network).expect("it runs")
+        vnet_host::drift(&self.host, &self.store, &Self::header().network, Self::header().namespace).expect("it runs")
     }
 
     /// Makes what is asked for, without a receipt.
@@ -181,7 +182,8 @@ fn a_network_gets_its_declared_rates() {
     assert_eq!(root(), before);
     assert!(from_guest(&guest) > 4000.0, "nothing holds it back");
     within(to_guests(&[(&guest, 2)])[0], 3000.0);
-    vnet_host::stop(&mut lab.host, &lab.store, &Lab::header().network, Lab::header().namespace).expect("it stops");
+    let lock = lab.store.lock().expect("nobody else is here");
+    vnet_host::stop(&mut lab.host, &lock, &Lab::header().network, Lab::header().namespace).expect("it stops");
     let left = run("ip", &["-o", "link"]);
     assert!(!left.contains("virbr0") && !left.contains("ifb"), "{left}");
 }
