@@ -5,7 +5,7 @@ mod device;
 mod guest;
 mod passt;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use vnet_xml::interface::{DeviceAddress, HostdevAddress, HostdevSource, Source, Teaming};
@@ -61,7 +61,15 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     findings.extend(twice(orders, "place in the boot order"));
     let aliases = interfaces()
         .filter_map(|(index, it)| Some((it.alias.as_ref()?, place(index).element("alias").attribute("name"))));
+    let known: HashSet<_> = aliases.clone().map(|(alias, _)| alias).collect();
     findings.extend(twice(aliases, "alias"));
+    findings.extend(interfaces().filter_map(|(index, it)| {
+        let Some(Teaming::Transient { persistent: Some(alias) }) = &it.teaming else { return None };
+        let message = format!("no other interface of the guest has the alias `{alias}`");
+        let path = place(index).element("teaming").attribute("persistent");
+        let finding = (!known.contains(alias)).then(|| Finding::new(rules::TEAMING_ALONE, path, message))?;
+        Some(finding.help(format!("write `<alias name='{alias}'/>` in the interface that stays")))
+    }));
     let indices =
         interfaces().filter_map(|(index, it)| Some((it.acpi_index?, place(index).element("acpi").attribute("index"))));
     findings.extend(twice(indices, "ACPI index"));

@@ -152,6 +152,8 @@ rules! {
     INTERFACE_BANDWIDTH_TOO_LARGE = 713 Error "interface-bandwidth-too-large"
     FILTER_ON_VIRTUALPORT = 714 Error "filter-on-virtualport"
     VHOSTUSER_MEMORY = 715 Error "vhostuser-without-shared-memory"
+    MCAST_ADDRESS = 716 Error "mcast-address"
+    SOCKET_OF_PASST = 717 Warning "socket-of-passt"
     MODEL_MISSPELLED = 721 Warning "model-misspelled"
     UNMANAGED_UNSUPPORTED = 722 Error "unmanaged-unsupported"
     UNMANAGED_WITHOUT_DEV = 723 Error "unmanaged-without-dev"
@@ -188,6 +190,7 @@ rules! {
     PORT_FORWARDED_TWICE = 759 Error "port-forwarded-twice"
     PORT_PRIVILEGED = 760 Warning "port-privileged"
     INTERFACES_SHARE = 761 Error "interfaces-share"
+    TEAMING_ALONE = 762 Warning "teaming-alone"
 }
 
 /// What libvirt refuses when it reads a definition; the other errors it finds when the network is defined or started,
@@ -296,6 +299,7 @@ pub(crate) const OF_QEMU: &[Rule] = &[
     VHOSTUSER_WITHOUT_PATH,
     VHOSTUSER_SERVER_RECONNECTS,
     VHOSTUSER_MEMORY,
+    MCAST_ADDRESS,
     HOSTDEV_USB,
     MODEL_MISSPELLED,
     SCRIPT_UNSUPPORTED,

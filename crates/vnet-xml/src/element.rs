@@ -257,15 +257,41 @@ impl<'t> Element<'t> {
     /// Reports that an attribute is missing.
     pub(crate) fn missing(&self, name: &str) {
         let message = format!("`<{}>` lacks the attribute `{name}`", self.node.name());
-        self.report(rules::MISSING_ATTRIBUTE, message, None, self.path().attribute(name), name_span(self.node));
+        self.report(
+            rules::MISSING_ATTRIBUTE,
+            message,
+            self.text_as(name),
+            self.path().attribute(name),
+            name_span(self.node),
+        );
     }
 
     /// Reports that the element means nothing for want of this attribute, unless it is there.
     pub(crate) fn depends_on(&self, name: &str) {
         if !self.has(name) {
             let message = format!("`<{}>` has no effect without the attribute `{name}`", self.node.name());
-            self.report(rules::WITHOUT_EFFECT, message, None, self.path().attribute(name), name_span(self.node));
+            self.report(
+                rules::WITHOUT_EFFECT,
+                message,
+                self.text_as(name),
+                self.path().attribute(name),
+                name_span(self.node),
+            );
         }
+    }
+
+    /// What is written as text may be meant for an attribute.
+    fn text_as(&self, name: &str) -> Option<String> {
+        let text = self.node.text().trim();
+        let short = (1..=40).contains(&text.len()) && !text.contains(['\'', '<', '&', '\n']);
+        short.then(|| format!("write `<{} {name}='{text}'/>`", self.node.name()))
+    }
+
+    /// Reports that an attribute does nothing, and why: "on this element".
+    pub(crate) fn useless_attribute(&self, name: &str, why: &str) {
+        let Some(attribute) = self.attribute(name) else { return };
+        let message = format!("`{name}` has no effect {why}");
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path().attribute(name), attribute.name_span());
     }
 
     /// Reports that the element does nothing, and why: "in this place".

@@ -194,6 +194,8 @@ fn the_hosts_end_is_ethernets_alone() {
 #[rstest]
 #[case::unknown_element("<interface><soruce/></interface>", "VN0020", "/interface/soruce")]
 #[case::unknown_attribute("<interface><mtu siez='1'/></interface>", "VN0021", "/interface/mtu/@siez")]
+#[case::managed("<interface type='user' managed='yes'/>", "VN0026", "/interface/@managed")]
+#[case::family("<interface><ip address='192.0.2.1' family='ipv6'/></interface>", "VN0026", "/interface/ip[1]/@family")]
 #[case::filter("<interface type='user'><filterref filter='f'/></interface>", "VN0026", "/interface/filterref")]
 fn warns(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
     let parsed = Interface::parse(document.as_bytes());

@@ -1,8 +1,9 @@
 //! What an interface is connected to, and the port it has there.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
-use vnet_xml::interface::{DirectMode, HostdevAddress, Source, VhostuserMode};
+use vnet_xml::interface::{DirectMode, HostdevAddress, Socket, Source, VhostuserMode};
 use vnet_xml::{Bandwidth, Interface, Path, Rate, VirtualPort, VirtualPortType, Vlan};
 
 use super::Types;
@@ -53,6 +54,21 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
                 let message = "a server waits and cannot connect again";
                 let finding = Finding::new(rules::VHOSTUSER_SERVER_RECONNECTS, path.element("reconnect"), message);
                 findings.push(finding.help("write `mode='client'`, or leave `<reconnect>` out"));
+            }
+        }
+        // passt makes the socket itself.
+        Source::Vhostuser(source) => {
+            if let Some(socket) = &source.path {
+                let message = format!("passt listens at a socket that is chosen for it: `{socket}` has no effect");
+                let finding = Finding::new(rules::SOCKET_OF_PASST, path.attribute("path"), message);
+                findings.push(finding.help("leave `path`, `type` and `mode` out"));
+            }
+        }
+        Source::Mcast(Socket { address: Some(address), .. }) => {
+            if address.parse::<Ipv4Addr>().is_ok_and(|address| !address.is_multicast()) {
+                let message = format!("`{address}` is not the address of a group");
+                let finding = Finding::new(rules::MCAST_ADDRESS, path.attribute("address"), message);
+                findings.push(finding.help("write an address from 224.0.0.0 to 239.255.255.255, such as `230.0.0.1`"));
             }
         }
         Source::Direct(source) if source.mode != DirectMode::Passthrough => {

@@ -212,6 +212,10 @@ fn queues(interface: &Interface, driver: &Driver, path: &Path) -> Vec<Finding> {
         let message = format!("an interface of type {} has one queue", interface.source.word());
         let finding = Finding::new(rules::QUEUES_UNSUPPORTED, path.attribute("queues"), message);
         findings.push(finding.help(format!("leave `queues` out: only {} have more", QUEUES.list())));
+    } else if driver.queues.is_some() && interface.is_passt() {
+        let message = "passt has one pair of queues";
+        let finding = Finding::new(rules::QUEUES_UNSUPPORTED, path.attribute("queues"), message);
+        findings.push(finding.help("leave `queues` out"));
     }
     for (name, size) in [("rx_queue_size", driver.rx_queue_size), ("tx_queue_size", driver.tx_queue_size)] {
         let Some(size) = size.filter(|size| !size.is_power_of_two() || !(256..=1024).contains(size)) else { continue };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use vnet_types::Family;
 
 use crate::element::{Element, Grammar};
-use crate::value::{ip, number};
+use crate::value::{ip, number, text};
 use crate::write::Writer;
 
 /// `<ip>` of an interface.
@@ -40,6 +40,10 @@ pub(super) fn interface_ip(element: &Element<'_>) -> Option<InterfaceIp> {
     let prefix: Option<u8> = element.value("prefix", number).filter(|prefix| *prefix > 0);
     let peer = element.value("peer", ip);
     let address = address?;
+    let of_address = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+    if element.value("family", text).is_some_and(|family| family != of_address) {
+        element.useless_attribute("family", &format!("beside an address of {of_address}"));
+    }
     let most = if address.is_ipv4() { 32 } else { 128 };
     if prefix.is_some_and(|prefix| prefix > most) {
         element.invalid("prefix", &format!("a prefix of at most {most} bits"));

@@ -78,6 +78,9 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     let of =
         if matches!(source, Some(Source::Network(_))) { BandwidthOf::NetworkInterface } else { BandwidthOf::Anything };
     let is_hostdev = matches!(source, Some(Source::Hostdev(_)));
+    if let Some(source) = source.as_ref().filter(|_| !is_hostdev) {
+        root.useless_attribute("managed", &format!("on an interface of type {}", source.word()));
+    }
     let interface = Interface {
         source: source.clone().unwrap_or(Source::Null),
         trust_guest_rx_filters: root.filled("trustGuestRxFilters", yes_no),
