@@ -64,7 +64,7 @@ pub enum Error {
     Refused {
         /// How it ended.
         status: String,
-        /// What it said; the last line is why it ended.
+        /// What it said; the last line is why it ended. Nothing in the foreground, where it has our standard error.
         stderr: String,
     },
     /// passt started and does not listen.

@@ -25,7 +25,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,12 +72,19 @@ impl Passt {
         }
         let mut command = Command::new(program.path());
         command.args(&arguments).stdin(Stdio::null()).stdout(Stdio::null()).env("LC_ALL", "C");
-        match self.options.process {
-            Process::Background => background(command, program)?,
-            Process::Foreground => drop(command.spawn().map_err(|error| Error::file(program.path(), error))?),
-        }
+        let mut child = match self.options.process {
+            Process::Background => {
+                background(command, program)?;
+                None
+            }
+            Process::Foreground => Some(command.spawn().map_err(|error| Error::file(program.path(), error))?),
+        };
         let deadline = Instant::now() + PATIENCE;
         loop {
+            // What it says in the foreground is for whoever reads our standard error.
+            if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait) {
+                return Err(Error::Refused { status: status.to_string(), stderr: String::new() });
+            }
             if let Some(running) =
                 Running::find(pid_file, &self.socket).filter(|_| is_listening(&self.socket).is_ok_and(|it| it))
             {
@@ -103,11 +110,21 @@ impl Passt {
     /// A file of ours lies in a folder where nobody else can put another in its place.
     fn private(&self, file: &Path) -> Result<(), Error> {
         let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
+        let not_private = |folder: &Path| Error::NotPrivate { folder: folder.to_owned(), user: self.user() };
         let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
-        if about.is_dir() && about.uid() == self.user() && about.mode() & 0o022 == 0 {
-            return Ok(());
+        if !about.is_dir() || about.uid() != self.user() || about.mode() & OTHERS_WRITE != 0 {
+            return Err(not_private(folder));
         }
-        Err(Error::NotPrivate { folder: folder.to_owned(), user: self.user() })
+        // Whoever can rename a folder above puts another in its place.
+        let trusted = [0, rustix::process::geteuid().as_raw(), self.user(), UNMAPPED];
+        for above in folder.ancestors().skip(1) {
+            let about = fs::metadata(above).map_err(|error| Error::file(above, error))?;
+            let is_open = about.mode() & OTHERS_WRITE != 0 && about.mode() & STICKY == 0;
+            if is_open || !trusted.contains(&about.uid()) {
+                return Err(not_private(above));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -149,25 +166,35 @@ fn read_back(mut file: fs::File) -> io::Result<String> {
 
 /// Is there a socket of this path that somebody listens on?
 pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
-    /// `__SO_ACCEPTCON` of linux/net.h.
-    const ACCEPTS: u32 = 0x0001_0000;
     let list = Path::new("/proc/net/unix");
     let text = fs::read(list).map_err(|error| Error::file(list, error))?;
-    let text = String::from_utf8_lossy(&text);
-    let listens = |line: &str| {
-        // Number, references, protocol, flags, type, state, inode: what is left is the path, blanks and all.
-        let mut rest = line;
-        let mut fields = Vec::new();
-        for _ in 0..7 {
-            let (field, after) = rest.trim_start().split_once(' ')?;
-            fields.push(field);
-            rest = after;
-        }
-        let flags = u32::from_str_radix(fields[3], 16).ok()?;
-        Some(flags & ACCEPTS != 0 && Path::new(rest) == socket)
-    };
-    Ok(text.lines().skip(1).any(|line| listens(line) == Some(true)))
+    Ok(listens(&text, socket.as_os_str().as_encoded_bytes()))
 }
+
+/// Does the kernel's list have a socket of this path that accepts connections? The path ends its line, as it is: with
+/// line breaks, where it has some. So a line is found by its end, and what stands before the path has to be the seven
+/// fields of one: number, references, protocol, flags, type, state, inode.
+fn listens(list: &[u8], path: &[u8]) -> bool {
+    /// `__SO_ACCEPTCON` of linux/net.h.
+    const ACCEPTS: u32 = 0x0001_0000;
+    let end = [b" ", path, b"\n"].concat();
+    let found = (0..list.len()).filter(|at| list[*at..].starts_with(&end));
+    let flags = found.filter_map(|at| {
+        let line = list[..at].rsplit(|byte| *byte == b'\n').next()?;
+        let fields: Vec<&str> = std::str::from_utf8(line).ok()?.split_ascii_whitespace().collect();
+        let [number, _, _, flags, _, _, _] = fields[..] else { return None };
+        u32::from_str_radix(flags, 16).ok().filter(|_| number.ends_with(':'))
+    });
+    flags.into_iter().any(|flags| flags & ACCEPTS != 0)
+}
+
+/// Write permission of a group and of others (inode(7)).
+const OTHERS_WRITE: u32 = 0o022;
+/// Only its owner renames and removes what is in such a folder.
+const STICKY: u32 = 0o1000;
+
+/// Who is not known in a user namespace, such as the host's root, seems to be this user (user_namespaces(7)).
+const UNMAPPED: u32 = 65534;
 
 /// What passt writes is a file, or nothing yet: a link would lead it to another.
 fn no_link(file: &Path) -> Result<(), Error> {
@@ -179,5 +206,34 @@ fn no_link(file: &Path) -> Result<(), Error> {
             fs::metadata(folder).map(drop).map_err(|error| Error::file(folder, error))
         }
         Err(error) => Err(Error::file(file, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_found_by_the_whole_of_their_path() {
+        let line =
+            |flags: &str, path: &str| format!("0000000000000000: 00000002 00000000 {flags} 0001 01 1234 {path}\n");
+        let list =
+            ["Num       RefCount Protocol Flags    Type St Inode Path\n", "0: 00000002 00000000 00000000 0002 01 7\n"]
+                .concat()
+                + &line("00010000", "/run/a b")
+                + &line("00000000", "/run/c")
+                + &line("00010000", "/x\n /run/d")
+                + &line("00010000", "/x /run/e");
+        let cases = [
+            ("/run/a b", true),
+            ("b", false),
+            ("/run/c", false),
+            ("/x\n /run/d", true),
+            ("/run/d", false),
+            ("/run/e", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(listens(list.as_bytes(), path.as_bytes()), expected, "{path:?}");
+        }
     }
 }

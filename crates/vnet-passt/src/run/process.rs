@@ -1,6 +1,7 @@
 //! A passt that runs: known by its number and the time of its start, since numbers are used again.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,18 +62,26 @@ impl Running {
                 thread::sleep(Duration::from_millis(1));
             }
             if !self.is_alive() {
-                for file in [&self.socket, &self.pid_file] {
-                    match fs::remove_file(file) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                            return Err(Error::file(file, error));
-                        }
-                        _ => {}
-                    }
-                }
+                self.remove_files()?;
                 return Ok(());
             }
         }
         Err(Error::Immortal { pid: self.pid })
+    }
+
+    /// Takes its files away, unless they are another's by now.
+    fn remove_files(&self) -> Result<(), Error> {
+        let number = fs::read_to_string(&self.pid_file).ok().and_then(|text| text.trim().parse().ok());
+        if number != Some(self.pid) {
+            return Ok(());
+        }
+        for file in [&self.socket, &self.pid_file] {
+            match fs::remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(file, error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Signals the process and no other: a pidfd stays with its process, and it is looked at once it is held.
