@@ -1,0 +1,10 @@
+//! The real passt and a guest behind it, promise by promise.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod forwards;
+mod guest;
+mod host;
+mod leases;
+mod life;
+mod paths;
+mod pump;
