@@ -64,12 +64,12 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
                 findings.push(finding.help("leave `path`, `type` and `mode` out"));
             }
         }
-        Source::Mcast(Socket { address: Some(address), .. }) => {
-            if address.parse::<Ipv4Addr>().is_ok_and(|address| !address.is_multicast()) {
-                let message = format!("`{address}` is not the address of a group");
-                let finding = Finding::new(rules::MCAST_ADDRESS, path.attribute("address"), message);
-                findings.push(finding.help("write an address from 224.0.0.0 to 239.255.255.255, such as `230.0.0.1`"));
-            }
+        Source::Mcast(Socket { address: Some(address), .. })
+            if address.parse::<Ipv4Addr>().is_ok_and(|address| !address.is_multicast()) =>
+        {
+            let message = format!("`{address}` is not the address of a group");
+            let finding = Finding::new(rules::MCAST_ADDRESS, path.attribute("address"), message);
+            findings.push(finding.help("write an address from 224.0.0.0 to 239.255.255.255, such as `230.0.0.1`"));
         }
         Source::Direct(source) if source.mode != DirectMode::Passthrough => {
             let message = format!("the host itself cannot reach the guest by `{}`, nor the guest the host", source.dev);
