@@ -149,7 +149,7 @@ rules! {
     VIRTUALPORT_INCOMPLETE = 710 Error "virtualport-incomplete"
     BANDWIDTH_ON_HOSTDEV = 711 Error "bandwidth-on-hostdev"
     BANDWIDTH_WITHOUT_EFFECT = 712 Warning "bandwidth-without-effect"
-    INTERFACE_BANDWIDTH_TOO_LARGE = 713 Error "interface-bandwidth-too-large"
+    INTERFACE_BANDWIDTH_TOO_LARGE = 713 Error "bandwidth-too-large"
     FILTER_ON_VIRTUALPORT = 714 Error "filter-on-virtualport"
     VHOSTUSER_MEMORY = 715 Error "vhostuser-without-shared-memory"
     MCAST_ADDRESS = 716 Error "mcast-address"
