@@ -316,3 +316,119 @@ fn an_unmanaged_tap_is_used_as_it_is() {
     done(&["detach", "vnet3"], "");
     assert_eq!(everything(), before);
 }
+
+/// A process with no capability at all, as that of an ordinary user: it may do what the owner of a tap may.
+#[test]
+fn an_ordinary_user_uses_a_tap_that_is_theirs() {
+    vnet_tests::isolate!();
+    vnet_tests::run("ip", &["tuntap", "add", "mine", "mode", "tap", "user", "0"]);
+    let before = everything();
+    let interface = "<interface type='ethernet'><target dev='mine' managed='no'/></interface>";
+    let as_user = |arguments: &[&str], document: &str| {
+        use std::io::Write;
+        let none = ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"];
+        let mut command = Command::new("setpriv");
+        command.args(none).arg(vnet_tests::vnet()).args(["--state-dir", "/tmp/vnet-of-a-user"]).args(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    // The user has no capability: nothing can be made.
+    let refused = as_user(&["attach", "-"], "<interface type='ethernet'/>");
+    assert!(!refused.status.success() && stderr(&refused).contains("CAP_NET_ADMIN"), "{}", stderr(&refused));
+    let attached = as_user(&["attach", "-"], interface);
+    assert!(attached.status.success(), "{}", stderr(&attached));
+    assert!(as_user(&["diff", "mine"], "").status.success());
+    assert_eq!(everything(), before);
+    assert!(as_user(&["detach", "mine"], "").status.success());
+    assert_eq!(everything(), before);
+}
+
+#[test]
+fn an_attachment_is_a_file_and_gone_when_dropped() {
+    use std::io::Write;
+
+    use vnet_host::{Attachment, LinuxHost, Store};
+
+    vnet_tests::isolate!();
+    done(&["start", "-"], &NAT.replace("name='lab0'", "name='lab0' stp='off'"));
+    let before = everything();
+    let network: vnet_xml::Network = NAT.parse().unwrap();
+    let (store, mut host) = (Store::new("/run/vnet"), LinuxHost::open().unwrap());
+    let choices = vnet_plan::PortChoices { random: [7; 16], ..vnet_plan::PortChoices::default() };
+    let lock = store.lock().unwrap();
+    let inventory = vnet_host::inventory(&host, &store).unwrap();
+    let interface = vnet_xml::Interface::network("lab");
+    let lowered = vnet_plan::attach(&interface, Some(&network), &inventory, &choices).unwrap();
+    let guest = Attachment::new(&mut host, &lock, &lowered).unwrap();
+    assert_eq!(link("vnet0")["master"], "lab0");
+    assert_eq!(guest.port().mac.to_string(), "52:54:00:07:07:07");
+    let mut file = std::fs::File::from(guest.queues()[0].try_clone().unwrap());
+    file.write_all(&[0xff; 60]).unwrap();
+    drop(file);
+    drop(lock);
+    drop(guest);
+    assert_eq!(everything(), before);
+    assert!(!std::path::Path::new("/run/vnet/@ports/vnet0").exists());
+}
+
+#[rstest::rstest]
+#[case::bridge_gone(&["ip", "link", "del", "lab0"], 1)]
+#[case::name_taken(&["ip", "tuntap", "add", "vnet0", "mode", "tap"], 0)]
+fn what_changes_between_plan_and_act_is_said_and_undone(#[case] meddle: &[&str], #[case] gone: usize) {
+    use vnet_host::{LinuxHost, PortHeader, Store};
+
+    vnet_tests::isolate!();
+    done(&["start", "-"], NAT);
+    let network: vnet_xml::Network = NAT.parse().unwrap();
+    let (store, mut host) = (Store::new("/run/vnet"), LinuxHost::open().unwrap());
+    let lock = store.lock().unwrap();
+    let inventory = vnet_host::inventory(&host, &store).unwrap();
+    let interface = vnet_xml::Interface::network("lab");
+    let choices = vnet_plan::PortChoices::default();
+    let lowered = vnet_plan::attach(&interface, Some(&network), &inventory, &choices).unwrap();
+    vnet_tests::run(meddle[0], &meddle[1..]);
+    let before = everything();
+    let header = PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace().unwrap() };
+    let error = vnet_host::start(&mut host, &lock, header, &lowered.desired).unwrap_err();
+    match error {
+        vnet_host::Error::Step { rollback, .. } => assert!(gone == 1 && rollback.is_empty(), "{rollback:?}"),
+        vnet_host::Error::Conflict(keys) => assert!(gone == 0 && keys[0].to_string() == "link vnet0", "{keys:?}"),
+        other => panic!("{other}"),
+    }
+    assert_eq!(everything(), before);
+    assert!(store.port_receipt(&lowered.port.dev).unwrap().is_none());
+}
+
+#[test]
+fn an_owner_whom_the_namespace_does_not_know_is_named() {
+    vnet_tests::isolate!();
+    let output = vnet(&["attach", "-", "--owner", "4711"], "<interface type='ethernet'/>");
+    assert!(!output.status.success() && stderr(&output).contains("user 4711 does not exist"), "{}", stderr(&output));
+    assert!(!std::path::Path::new("/sys/class/net/vnet0").exists());
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}
+
+#[test]
+fn guests_that_come_while_their_network_stops_are_attached_or_refused_and_leave_nothing() {
+    vnet_tests::isolate!();
+    done(&["start", "-"], NAT);
+    let attaches: Vec<_> = (0..6)
+        .map(|_| {
+            use std::io::Write;
+            let mut child = spawn(&["attach", "-"]);
+            let interface = b"<interface type='network'><source network='lab'/></interface>";
+            child.stdin.take().unwrap().write_all(interface).unwrap();
+            child
+        })
+        .collect();
+    done(&["stop", "lab"], "");
+    for attach in attaches {
+        let output = attach.wait_with_output().unwrap();
+        let refused = stderr(&output).contains("network `lab` does not run");
+        assert!(output.status.success() || refused, "{}", stderr(&output));
+    }
+    assert_eq!(done(&["ports"], "")["ports"].as_array().unwrap().len(), 0);
+    assert!(!vnet_tests::run("ip", &["link"]).contains("vnet0"));
+    assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
+}

@@ -6,16 +6,57 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use vnet_host::{Error, Header, Host, MemoryHost, Store};
-use vnet_plan::{Change, Choices, HostState, Key, Resource, Sysctl, diff, lower};
-use vnet_types::{Features, Inventory};
-use vnet_xml::network::{Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
-use vnet_xml::{Bandwidth, Network, Rate};
+use vnet_plan::{Change, Choices, HostState, Key, PortChoices, Resource, Sysctl, attach, diff, lower};
+use vnet_types::{BridgeOptions, Features, Inventory, Link, LinkKind, MacAddr};
+use vnet_xml::interface::Source;
+use vnet_xml::network::{Dhcp, DhcpRange, Forward, ForwardMode, Ip, MacTableManager, Route};
+use vnet_xml::{Bandwidth, Interface, Network, Rate, Vlan};
 
 const MODES: [Option<ForwardMode>; 4] =
     [None, Some(ForwardMode::Nat), Some(ForwardMode::Route), Some(ForwardMode::Open)];
 
-/// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can become the other.
+/// What some network, and perhaps a guest in it, asks of a host.
 fn desired() -> impl Strategy<Value = HostState> {
+    (network(), prop::option::of(port())).prop_map(|(network, port)| {
+        let port = port.into_iter().flat_map(|port: HostState| port.iter().cloned().collect::<Vec<_>>());
+        network.iter().cloned().chain(port).collect()
+    })
+}
+
+/// The beginning of an interface, without the end of its `<source>` or the like.
+const SOURCES: [&str; 3] =
+    ["bridge'><source bridge='br0'", "direct'><source dev='eth0' mode='passthrough'", "ethernet'><mtu size='1400'"];
+
+/// What some guest asks of a host. All are on `vnet0`, so that one can become the other.
+fn port() -> impl Strategy<Value = HostState> {
+    let link = |name: &str, kind| Link {
+        name: name.parse().expect("a name"),
+        kind,
+        mac: Some(MacAddr([2, 0, 0, 0, 0, 1])),
+        mtu: Some(1500),
+        up: true,
+    };
+    let (bridge, card) = (
+        LinkKind::Bridge(BridgeOptions { vlan_filtering: true, ..BridgeOptions::default() }),
+        LinkKind::Other(String::new()),
+    );
+    let inventory = Inventory { links: vec![link("br0", bridge), link("eth0", card)], ..Inventory::default() };
+    let source = prop::sample::select(&SOURCES[..]);
+    (source, any::<[bool; 3]>(), 1u8..4).prop_map(move |(source, [managed, tagged, isolated], guest)| {
+        let bridge = source.starts_with("bridge");
+        let text = format!("<interface type='{source}/><mac address='52:54:00:00:00:{guest:02x}'/><coalesce><rx><frames max='{guest}'/></rx></coalesce></interface>");
+        let mut interface: Interface = text.parse().expect("an interface");
+        interface.port_isolated = (bridge && isolated).then_some(true);
+        interface.vlan = (bridge && tagged).then(|| Vlan::tag(u16::from(guest)));
+        if let Source::Bridge(source) = &mut interface.source {
+            source.mac_table_manager = managed.then_some(MacTableManager::Libvirt);
+        }
+        attach(&interface, None, &inventory, &PortChoices::default()).expect("a sound interface").desired
+    })
+}
+
+/// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can become the other.
+fn network() -> impl Strategy<Value = HostState> {
     let subnets = prop::collection::btree_set(0u8..6, 0..4);
     let rate = || prop::option::of((1u64..9000).prop_map(Rate::average));
     let mtu = prop::option::of(1280u32..9000);

@@ -9,6 +9,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod attachment;
 mod error;
 mod execute;
 mod host;
@@ -19,6 +20,7 @@ mod memory;
 mod store;
 mod subject;
 
+pub use attachment::Attachment;
 pub use error::Error;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
