@@ -118,7 +118,7 @@ pub(crate) fn lower(
         _ => None,
     };
     let mut inventory = here.inventory()?;
-    if needs_vlan_filtering(interface, network.as_ref()) {
+    if asks_features(interface, network.as_ref()) {
         probe(&mut inventory)?;
     }
     let (owner, group) = attached.map(owners).unwrap_or_default();
@@ -173,14 +173,15 @@ fn running(here: &Here, name: &str) -> anyhow::Result<Option<Network>> {
     Ok(Some(text.parse().with_context(|| format!("`{}` is no network", file.display()))?))
 }
 
-fn needs_vlan_filtering(interface: &Interface, network: Option<&Network>) -> bool {
+fn asks_features(interface: &Interface, network: Option<&Network>) -> bool {
     let by_us = |manager: Option<MacTableManager>| manager == Some(MacTableManager::Libvirt);
     let own = matches!(&interface.source, Source::Bridge(source) if by_us(source.mac_table_manager));
     let group = network.is_some_and(|network| network.port_groups.iter().any(|group| group.vlan.is_some()));
     let of_network = network.is_some_and(|network| {
         network.vlan.is_some() || network.bridge.as_ref().is_some_and(|bridge| by_us(bridge.mac_table_manager))
     });
-    own || group || of_network || interface.vlan.is_some()
+    let limited = network.is_some_and(|network| network.port_groups.iter().any(|group| group.bandwidth.is_some()));
+    own || group || of_network || limited || interface.vlan.is_some() || interface.bandwidth.is_some()
 }
 
 /// Who owns the tap of a port.

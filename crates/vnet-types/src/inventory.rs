@@ -61,4 +61,17 @@ pub struct KnownPort {
     pub queues: u16,
     /// Frames have the header of virtio-net in front.
     pub vnet_hdr: bool,
+    /// The bandwidth that is kept for the guest, where some is.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub floor: Option<KnownFloor>,
+}
+
+/// The bandwidth that is kept for a guest, of what its network has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KnownFloor {
+    /// The number of its class on the bridge.
+    pub class: u16,
+    /// How much, in kilobytes (1000 bytes) per second.
+    pub rate: u64,
 }

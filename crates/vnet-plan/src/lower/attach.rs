@@ -10,6 +10,8 @@ use vnet_xml::network::{ForwardMode, MacTableManager, PortGroup};
 use vnet_xml::network_port::{NetworkPort, Owner, Plug};
 use vnet_xml::{BridgeName, Interface, Network, VirtualPortType, Vlan};
 
+use super::bandwidth::FloorError;
+use super::port_bandwidth;
 use crate::{HostState, Resource};
 
 /// What an interface leaves open, and who it is for.
@@ -117,6 +119,9 @@ pub enum AttachError {
     /// The number of a VLAN is none.
     #[error("a VLAN has a number from 1 to 4094, not {0}")]
     VlanId(u16),
+    /// No bandwidth can be kept for the guest.
+    #[error("the `floor` of `<bandwidth>` cannot be kept")]
+    Floor(#[from] FloorError),
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,
@@ -126,8 +131,8 @@ pub enum AttachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsupportedPort {
-    /// Limited bandwidth, of its own or of its port group.
-    #[error("`<bandwidth>`")]
+    /// Limited bandwidth, of its own or of its port group, on a device that is used as it is.
+    #[error("`<bandwidth>` and `managed='no'`")]
     Bandwidth,
     /// Rules of libvirt's nwfilter.
     #[error("`<filterref>`")]
@@ -181,7 +186,7 @@ pub fn attach(
     };
     let dev =
         if managed { name(interface, prefix, inventory, choices)? } else { existing(interface, queues, inventory)? };
-    let port = KnownPort {
+    let mut port = KnownPort {
         dev: dev.clone(),
         managed,
         guest: choices.guest.clone().or(choices.kept.as_ref().and_then(|kept| kept.guest.clone())),
@@ -191,6 +196,7 @@ pub fn attach(
         mac,
         queues: u16::try_from(queues).ok().filter(|queues| *queues <= 256).ok_or(AttachError::TooManyQueues(queues))?,
         vnet_hdr: has_vnet_hdr(interface),
+        floor: None,
     };
     let vlan =
         merged(interface.vlan.as_ref(), group.and_then(|group| group.vlan.as_ref()), network, |it| it.vlan.as_ref());
@@ -237,6 +243,11 @@ pub fn attach(
             desired.insert(Resource::Coalesce { link: dev.clone(), rx_frames });
         }
     }
+    let limits = interface.bandwidth.as_ref().or(group.and_then(|group| group.bandwidth.as_ref()));
+    if let Some(limits) = limits {
+        let own = network.filter(|network| network.forward_mode().has_own_bridge());
+        port_bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
+    }
     let record = network.map(|network| record(interface, network, group, &connection, &port, vlan, isolated, choices));
     let mut interface = interface.clone();
     interface.target.get_or_insert_default().dev = Some(dev.as_str().to_owned());
@@ -281,11 +292,12 @@ fn refuse_unsupported(
     if let Some(kind) = switches.into_iter().flatten().find_map(|port| port.kind) {
         return Err(AttachError::VirtualPort(kind));
     }
+    let unmanaged = interface.target.as_ref().and_then(|target| target.managed) == Some(false);
     let limited = interface.bandwidth.is_some() || group.is_some_and(|group| group.bandwidth.is_some());
     let addresses = matches!(&interface.source, Source::Ethernet(it) if !it.ips.is_empty() || !it.routes.is_empty());
     let tun = interface.backend.as_ref().and_then(|backend| backend.tap.as_deref());
     let parts = [
-        (limited, UnsupportedPort::Bandwidth),
+        (limited && unmanaged, UnsupportedPort::Bandwidth),
         (interface.filter.is_some(), UnsupportedPort::Filter),
         (interface.script.is_some() || interface.downscript.is_some(), UnsupportedPort::Script),
         (addresses, UnsupportedPort::HostAddresses),
@@ -544,6 +556,10 @@ fn record(
     let mut record = NetworkPort::new(uuid, owner, port.mac);
     record.group = group.map(|group| group.name.clone());
     record.vlan = vlan.cloned();
+    record.bandwidth = interface.bandwidth.clone().or(group.and_then(|group| group.bandwidth.clone()));
+    if let (Some(bandwidth), Some(floor)) = (&mut record.bandwidth, port.floor) {
+        bandwidth.class_id = Some(floor.class.into());
+    }
     record.isolated = isolated.then_some(true);
     record.trust_guest_rx_filters = interface
         .trust_guest_rx_filters

@@ -51,6 +51,9 @@ pub struct Floor<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FloorError {
+    /// The guest shares no bandwidth with others.
+    #[error("a floor can be kept on a network with a bridge of its own only: isolated, nat, route or open")]
+    NotShared,
     /// The network's inbound traffic has no limit, so there is nothing to share out.
     #[error("the network has no inbound bandwidth that a floor could be of")]
     NoInbound,

@@ -1,0 +1,39 @@
+//! What limits one guest, and what is kept for it.
+
+use vnet_types::{Inventory, KnownFloor, KnownPort};
+use vnet_xml::{Bandwidth, Network};
+
+use super::bandwidth::{End, Floor, FloorError, floor, free_class, interface};
+use crate::HostState;
+
+/// Adds a guest's limits to what its port asks for, and its floor, where it has one, to the port.
+///
+/// `network`: its network, where that has a bridge of its own.
+pub(super) fn add_to(
+    desired: &mut HostState,
+    port: &mut KnownPort,
+    limits: &Bandwidth,
+    network: Option<&Network>,
+    kept: Option<&KnownPort>,
+    inventory: &Inventory,
+) -> Result<(), FloorError> {
+    let end = if port.lower.is_some() { End::Guest } else { End::Host };
+    let mut all = interface(&port.dev, end, limits, &inventory.features);
+    if let Some((guest, rate)) =
+        limits.inbound.as_ref().and_then(|rate| Some((rate, rate.floor.filter(|it| *it != 0)?)))
+    {
+        let (Some(network), Some(bridge)) = (network, &port.bridge) else { return Err(FloorError::NotShared) };
+        let shared = network.bandwidth.as_ref().and_then(|limits| limits.inbound.as_ref());
+        let shared = shared.ok_or(FloorError::NoInbound)?;
+        let others = inventory.ports.iter().filter(|other| other.dev != port.dev && other.bridge == port.bridge);
+        let floors: Vec<KnownFloor> = others.filter_map(|other| other.floor).collect();
+        let class = kept.and_then(|kept| kept.floor).map(|floor| floor.class);
+        let class = class.or_else(|| free_class(floors.iter().map(|floor| floor.class))).ok_or(FloorError::NoClass)?;
+        let wanted = Floor { bridge, network: shared, mac: port.mac, guest, class };
+        let promised = floors.iter().fold(0, |sum: u64, floor| sum.saturating_add(floor.rate));
+        all.extend(floor(&wanted, promised, &inventory.features)?);
+        port.floor = Some(KnownFloor { class, rate });
+    }
+    all.into_iter().for_each(|resource| desired.insert(resource));
+    Ok(())
+}
