@@ -22,6 +22,7 @@ usage: cargo xtask COMMAND
   vmtest [NAME] of these, only the integration tests on another kernel, in a virtual machine
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   instructions  of these, only that reading, checking and printing take no more instructions than recorded
+  bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
   packages      print the programs that are needed and the packages that have them";
 
 fn main() -> ExitCode {
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         ["guest"] => packages::install().and_then(|()| vm::guest::image()),
         ["instructions"] => packages::install().and_then(|()| instructions::check(false)),
         ["instructions", "record"] => instructions::check(true),
+        ["bench"] => bench(),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())
@@ -58,6 +60,13 @@ fn demo() -> Result<(), Failed> {
     cargo(&["build", "--release", "--package", "vnet-cli"])?;
     let files = ["nat-default", "isolated-reservations"].map(|name| format!("testdata/network/valid/{name}.xml"));
     run("target/release/vnet", &["try", &files[0], &files[1]])
+}
+
+/// In namespaces of its own, in release.
+fn bench() -> Result<(), Failed> {
+    packages::install()?;
+    cargo(&["build", "--release", "--package", "vnet-benches", "--bin", "firewall"])?;
+    run("unshare", &["--map-root-user", "--net", "--mount", "target/release/firewall", "benches/RESULTS.md"])
 }
 
 fn test() -> Result<(), Failed> {

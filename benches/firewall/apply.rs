@@ -1,0 +1,121 @@
+//! What it costs to add and to list networks.
+
+use std::time::Instant;
+
+use vnet_firewall::{Batch, Firewall, Ruleset, Table};
+use vnet_netlink::Netfilter;
+use vnet_tests::{Netns, run};
+
+use crate::median;
+use crate::rules::{Mode, index_of, libvirt_base, libvirt_network, load, policy};
+
+/// A network namespace with a guest's interface and so many other networks.
+struct Host {
+    netns: Netns,
+    others: u32,
+}
+
+/// Milliseconds that adding the network takes: as a caller does it, as a replay of the encoded batch.
+struct Cost {
+    ours: f64,
+    replay: f64,
+}
+
+impl Host {
+    fn new(others: u32) -> Self {
+        let netns = Netns::new();
+        netns.run(|| {
+            run("ip", &["link", "add", "guest", "type", "bridge"]);
+            load(others + 1, Mode::Nat);
+            // The first is the one that comes and goes.
+            Firewall::open().unwrap().replace(Some(&Ruleset::compile(&policy(0, Mode::Nat))), None).unwrap();
+        });
+        Self { netns, others }
+    }
+
+    fn measure(&self, rounds: usize) -> Cost {
+        self.netns.run(|| {
+            let ruleset = Ruleset::compile(&policy(0, Mode::Nat));
+            let firewall = Firewall::open().unwrap();
+            let netfilter = Netfilter::open().unwrap();
+            let table = Table::read_near(&[&ruleset], |request| netfilter.find(request), index_of, |_| None).unwrap();
+            let mut batch = Batch::new(&table, None, Some(&ruleset), index_of).unwrap().bytes;
+            without_generation(&mut batch);
+            let (mut ours, mut replay) = (Vec::new(), Vec::new());
+            for _ in 0..rounds {
+                ours.push(time(|| firewall.apply(&policy(0, Mode::Nat)).map(drop).unwrap()));
+                firewall.replace(Some(&ruleset), None).unwrap();
+                replay.push(time(|| netfilter.commit(&batch).unwrap()));
+                firewall.replace(Some(&ruleset), None).unwrap();
+            }
+            Cost { ours: median(ours), replay: median(replay) }
+        })
+    }
+}
+
+/// The batch names the state that it was made for, in the one attribute of its first message: 0 is any.
+fn without_generation(batch: &mut [u8]) {
+    batch[24..28].fill(0);
+}
+
+fn time(act: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    act();
+    start.elapsed().as_secs_f64() * 1000.0
+}
+
+/// libvirt runs nft(8) for each command.
+fn libvirt() -> f64 {
+    let netns = Netns::new();
+    netns.run(|| {
+        run("ip", &["link", "add", "guest", "type", "bridge"]);
+        let commands = libvirt_base().into_iter().chain(libvirt_network(0, Mode::Nat));
+        let commands: Vec<String> = commands.collect();
+        let rounds = (0..3).map(|_| {
+            let spent = time(|| commands.iter().for_each(|command| drop(run("nft", &[command]))));
+            run("nft", &["flush", "ruleset"]);
+            spent
+        });
+        median(rounds.collect())
+    })
+}
+
+pub(crate) fn report() -> String {
+    let hosts = [0, 1, 199, 999].map(Host::new);
+    let mut costs: Vec<Vec<Cost>> = hosts.iter().map(|_| Vec::new()).collect();
+    for _ in 0..7 {
+        for (host, costs) in hosts.iter().zip(&mut costs) {
+            costs.push(host.measure(9));
+        }
+    }
+    let mut text = "## One NAT network
+
+| beside | apply, ms | replay of the encoded batch, ms | apply / replay | apply / apply beside 1 |
+|---|---|---|---|---|
+"
+    .to_owned();
+    let ours = |costs: &[Cost]| median(costs.iter().map(|cost| cost.ours).collect());
+    let beside_one = ours(&costs[1]);
+    for (host, costs) in hosts.iter().zip(&costs) {
+        let replay = median(costs.iter().map(|cost| cost.replay).collect());
+        let ratio = median(costs.iter().map(|cost| cost.ours / cost.replay).collect());
+        let ours = ours(costs);
+        text += &format!("| {} | {ours:.3} | {replay:.3} | {ratio:.2} | {:.2} |\n", host.others, ours / beside_one);
+    }
+    let libvirt = libvirt();
+    let alone = ours(&costs[0]);
+    text += &format!(
+        "\nlibvirt's commands for the same network, each given to nft(8): {libvirt:.1} ms, {:.0} times as much.\n",
+        libvirt / alone
+    );
+    let netns = Netns::new();
+    let (loaded, listed) = netns.run(|| {
+        run("ip", &["link", "add", "guest", "type", "bridge"]);
+        let loaded = time(|| load(1000, Mode::Nat));
+        let netfilter = Netfilter::open().unwrap();
+        let list = || drop(Table::read(|request| netfilter.dump(request), |_| None).unwrap());
+        (loaded, median((0..5).map(|_| time(list)).collect()))
+    });
+    text += &format!("\n1000 networks, one after the other: loaded in {loaded:.0} ms, listed in {listed:.1} ms.\n");
+    text
+}

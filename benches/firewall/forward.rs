@@ -1,0 +1,186 @@
+//! What a router forwards with the rules of many networks, beside one without any.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::time::{ClockId, clock_gettime};
+use vnet_tests::{Netns, run};
+
+use crate::median;
+use crate::rules::{Mode, libvirt, load};
+
+/// How long one thing is measured before the next has its turn.
+const SLICE: Duration = Duration::from_millis(60);
+const ROUNDS: usize = 21;
+
+/// A guest, a router and someone outside, in a row.
+struct Lab {
+    rules: Rules,
+    guest: Netns,
+    outside: Netns,
+    /// Keeps the namespace.
+    _router: Netns,
+}
+
+#[derive(Clone, Copy)]
+enum Rules {
+    None,
+    /// One rule by hand: what translation costs in any case.
+    Masquerade,
+    Ours(u32, Mode),
+    Libvirt(u32, Mode),
+}
+
+impl Rules {
+    fn words(self) -> String {
+        match self {
+            Self::None => "no rules".to_owned(),
+            Self::Masquerade => "one rule: masquerade".to_owned(),
+            Self::Ours(count, mode) => format!("{count} networks, {}", word(mode)),
+            Self::Libvirt(count, mode) => format!("{count} networks, {}, libvirt's rules", word(mode)),
+        }
+    }
+
+    fn load(self) {
+        // nft(8) may not send more at once in a user namespace.
+        let nft = |commands: &[String]| commands.chunks(400).for_each(|some| drop(run("nft", &[&some.join("\n")])));
+        match self {
+            Self::None => {}
+            Self::Masquerade => nft(&["table ip by_hand { chain out { type nat hook postrouting priority 100; ip saddr 10.0.0.0/24 masquerade; }; }".to_owned()]),
+            Self::Ours(count, mode) => load(count, mode),
+            Self::Libvirt(count, mode) => nft(&libvirt(count, mode)),
+        }
+    }
+}
+
+fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Nat => "NAT",
+        Mode::Routed => "routed",
+    }
+}
+
+impl Lab {
+    fn new(rules: Rules) -> Self {
+        let (guest, outside, router) = (Netns::new(), Netns::new(), Netns::new());
+        router.run(|| {
+            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+            for (name, netns, own, its) in
+                [("guest", &guest, "10.0.0.1", "10.0.0.2"), ("outside", &outside, "192.0.2.1", "192.0.2.2")]
+            {
+                let file = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
+                run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &file]);
+                run("ip", &["address", "add", &format!("{own}/24"), "dev", name]);
+                run("ip", &["link", "set", name, "up"]);
+                netns.run(|| {
+                    run("ip", &["address", "add", &format!("{its}/24"), "dev", "eth0"]);
+                    run("ip", &["link", "set", "eth0", "up"]);
+                    run("ip", &["route", "add", "default", "via", own]);
+                });
+            }
+            rules.load();
+        });
+        Self { rules, guest, outside, _router: router }
+    }
+
+    /// Packets of 64 bytes that arrive, for a second of the sender's time: veth forwards within send(2), so that the
+    /// time of the thread is that of the whole way.
+    fn datagrams(&self) -> f64 {
+        let server = self.outside.run(|| UdpSocket::bind("192.0.2.2:0").unwrap());
+        setsockopt(&server, sockopt::RcvBufForce, &(1 << 26))
+            .or_else(|_| setsockopt(&server, sockopt::RcvBuf, &(1 << 22)))
+            .unwrap();
+        server.set_nonblocking(true).unwrap();
+        let to = server.local_addr().unwrap();
+        self.guest.run(|| {
+            let client = UdpSocket::bind("10.0.0.2:0").unwrap();
+            client.connect(to).unwrap();
+            let (mut sent, mut arrived) = (0u32, 0u32);
+            let (start, mut spent) = (Instant::now(), 0.0);
+            while start.elapsed() < SLICE {
+                let before = cpu();
+                for _ in 0..256 {
+                    sent += u32::from(client.send(&[0; 36]).is_ok());
+                }
+                spent += cpu() - before;
+                while server.recv(&mut [0; 64]).is_ok() {
+                    arrived += 1;
+                }
+            }
+            assert!(arrived * 100 >= sent * 99, "{arrived} of {sent} arrived: {}", self.rules.words());
+            f64::from(arrived) / spent
+        })
+    }
+
+    /// Bytes of a TCP connection that arrive, for a second on the clock.
+    fn stream(&self) -> f64 {
+        let server = self.outside.run(|| TcpListener::bind("192.0.2.2:0").unwrap());
+        let to = server.local_addr().unwrap();
+        let reader = self.outside.spawn(move || {
+            let mut connection = server.accept().unwrap().0;
+            let mut buffer = vec![0; 1 << 18];
+            let mut total = 0u64;
+            while let Ok(read @ 1..) = connection.read(&mut buffer) {
+                total += read as u64;
+            }
+            total
+        });
+        let start = Instant::now();
+        self.guest.run(|| {
+            let mut connection = TcpStream::connect(to).unwrap();
+            let buffer = vec![0; 1 << 16];
+            while start.elapsed() < SLICE {
+                connection.write_all(&buffer).unwrap();
+            }
+        });
+        let total = reader.join().unwrap();
+        total as f64 / start.elapsed().as_secs_f64()
+    }
+}
+
+/// Seconds that this thread has worked.
+fn cpu() -> f64 {
+    Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap()).as_secs_f64()
+}
+
+pub(crate) fn report() -> String {
+    let mut wanted = vec![Rules::None, Rules::Masquerade];
+    for mode in [Mode::Routed, Mode::Nat] {
+        wanted.extend([1, 200, 1000].map(|count| Rules::Ours(count, mode)));
+        wanted.push(Rules::Libvirt(200, mode));
+    }
+    let labs: Vec<Lab> = wanted.into_iter().map(Lab::new).collect();
+    let mut measured: Vec<[Vec<f64>; 2]> = labs.iter().map(|_| Default::default()).collect();
+    for _ in 0..ROUNDS {
+        for (lab, measured) in labs.iter().zip(&mut measured) {
+            measured[0].push(lab.datagrams());
+            measured[1].push(lab.stream());
+        }
+    }
+    let mut text = "## Forwarding
+
+One guest and one outside, a router between them, veth pairs. UDP: datagrams of 36 bytes in packets of 64, per second of
+processor time; TCP: one connection, by the clock. Each as a share of the same round without rules, or of the round with the
+one rule that any translation needs, which brings connection tracking along.
+
+| rules | UDP, packets/s | of none | of one masquerade | TCP, Gbit/s | of none | of one masquerade |
+|---|---|---|---|---|---|---|
+"
+    .to_owned();
+    for (lab, values) in labs.iter().zip(&measured) {
+        text += &format!("| {} ", lab.rules.words());
+        for (kind, (unit, digits)) in [(1.0, 0), (8e-9, 1)].into_iter().enumerate() {
+            let share = |of: usize| {
+                let pairs = values[kind].iter().zip(&measured[of][kind]);
+                median(pairs.map(|(value, of)| value / of).collect())
+            };
+            let value = median(values[kind].clone()) * unit;
+            text += &format!("| {value:.digits$} | {:.2} | {:.2} ", share(0), share(1));
+        }
+        text += "|\n";
+    }
+    text
+}

@@ -1,0 +1,44 @@
+//! The firewall's speed, in ratios that one run measures: `cargo xtask bench`.
+//!
+//! Everything happens in namespaces. What is compared takes turns in short slices, so that whatever else the machine does
+//! falls on all alike; the numbers are medians.
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
+#![allow(clippy::print_stdout, reason = "a program for people")]
+
+mod apply;
+mod forward;
+mod rules;
+
+use std::fs;
+
+fn main() {
+    let file = std::env::args().nth(1).expect("usage: firewall RESULTS.md");
+    let text = format!("{}\n{}\n{}", head(), apply::report(), forward::report());
+    print!("{text}");
+    fs::write(file, text).unwrap();
+}
+
+fn head() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let load = fs::read_to_string("/proc/loadavg").unwrap();
+    format!(
+        "# Speed of the firewall
+
+Made by `cargo xtask bench`. Medians; what is compared takes turns. Only ratios mean something.
+
+Machine: {} x {}, Linux {}, load average {} at the start.
+",
+        cpu.matches("model name").count(),
+        model.trim_start_matches([' ', '\t', ':']),
+        kernel.trim(),
+        load.split(' ').next().unwrap_or_default()
+    )
+}
+
+/// The one in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
