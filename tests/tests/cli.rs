@@ -142,6 +142,31 @@ fn sarif_has_rules_and_results() {
     assert_eq!(place["artifactLocation"]["uri"], "%3Cstdin%3E");
 }
 
+/// The schema is that of OASIS, as published.
+#[test]
+fn sarif_is_as_its_schema_says() {
+    let schema = fs::read_to_string(root().join("testdata/sarif-2.1.0.schema.json")).expect("the schema");
+    let mut schema: Value = serde_json::from_str(&schema).expect("JSON");
+    // The pattern of a language has brackets that do not match. No log here says its language.
+    for definition in ["run", "toolComponent"] {
+        let language = &mut schema["definitions"][definition]["properties"]["language"];
+        language.as_object_mut().expect("a schema").remove("pattern");
+    }
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let folders = ["network/invalid", "interface/invalid", "network-port/invalid", "network/valid"];
+    let folders = folders.map(|folder| root().join("testdata").join(folder).display().to_string());
+    let arguments = ["check", "--format", "sarif"].into_iter().chain(folders.iter().map(String::as_str));
+    let log = json(&vnet_with(&arguments.collect::<Vec<_>>(), b""));
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    assert!(results.len() > 200 && results.iter().any(|result| !result["relatedLocations"].is_null()));
+    let errors: Vec<_> = schema.iter_errors(&log).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+
+    let mut other = log;
+    other["runs"][0]["results"][0]["level"] = "fatal".into();
+    assert!(!schema.is_valid(&other), "the schema refuses what is not SARIF");
+}
+
 #[test]
 fn fmt_prints_what_fmt_accepts() {
     let printed = vnet_with(&["fmt", "-"], DEFAULT.as_bytes());

@@ -38,6 +38,12 @@
 //! - Values that would be options of their own in dnsmasq's configuration are refused; libvirt writes them as they come.
 //! - A `<virtualport>` that no guest could use, and a pool without any device, are warnings; libvirt is silent until a
 //!   guest is attached.
+//! - What a guest's interfaces cannot share, MAC addresses, PCI addresses, devices and ports of the host, is looked at
+//!   together; libvirt finds some of it at the start, and leaves the rest to passt and QEMU.
+//! - Forwarded ports are 1 to 65535, a range ends after it begins, and a port leads to one place; libvirt hands passt
+//!   whatever there is.
+//! - What QEMU alone refuses, such as a guest's routes, is let be in a domain of another hypervisor; an `<interface>` by
+//!   itself is taken for QEMU's.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
