@@ -12,6 +12,7 @@ use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure;
 use crate::host::{Here, Running};
+use crate::obstacle::Obstacle;
 use crate::output::{Answer, Format, note};
 use crate::port::probe;
 
@@ -41,6 +42,8 @@ pub(crate) struct Prepared {
     pub(crate) uuid: Option<Uuid>,
     /// The network, where it runs already.
     pub(crate) running: Option<Running>,
+    /// Rules of others that are in its way.
+    pub(crate) obstacles: Vec<Obstacle>,
 }
 
 /// Finds a definition, checks it, alone and on this host, and decides what it leaves open.
@@ -61,21 +64,35 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     };
     let checked = read(document, look, format)?;
     let (Some(network), Some(inventory)) = (checked.sound_network(), inventory) else {
-        return Ok(Prepared { checked, lowered: None, uuid: None, running: None });
+        return Ok(Prepared { checked, lowered: None, uuid: None, running: None, obstacles: Vec::new() });
     };
     let name = network_name(&network.name)?;
     let running = here.running(&name)?;
-    let choices = Choices {
-        directory: here.directories.network(&name)?,
-        random: random(network),
-        bridge: running.as_ref().and_then(|running| running.bridge.clone()),
-        mac: running.as_ref().and_then(|running| running.mac),
-    };
+    let choices = choices(network, &name, running.as_ref(), here)?;
     let mut lowered = lower(network, &inventory, &choices)?;
     let file = stored(network, &lowered, &choices.directory);
     lowered.desired.insert(Resource::File(file));
     let uuid = network.uuid;
-    Ok(Prepared { checked, lowered: Some(lowered), uuid, running })
+    let obstacles = Obstacle::find(here, &lowered.desired, &inventory)?;
+    if format == Format::Human {
+        note(Obstacle::human(&obstacles))?;
+    }
+    Ok(Prepared { checked, lowered: Some(lowered), uuid, running, obstacles })
+}
+
+/// What is decided where a definition leaves it open.
+pub(crate) fn choices(
+    network: &Network,
+    name: &NetworkName,
+    running: Option<&Running>,
+    here: &Here,
+) -> anyhow::Result<Choices> {
+    Ok(Choices {
+        directory: here.directories.network(name)?,
+        random: random(network),
+        bridge: running.and_then(|running| running.bridge.clone()),
+        mac: running.and_then(|running| running.mac),
+    })
 }
 
 /// The file that is meant: what has a `/`, ends in `.xml` or is `-` is one, anything else is the name of a network

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use serde::Serialize;
-use vnet_firewall::{Counts, Firewall, Rule};
+use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_host::{Header, LinuxHost, Lock, PortHeader, Receipt, Store};
 use vnet_plan::{Change, HostState, Lowered, LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName, Uuid};
@@ -197,6 +197,11 @@ impl Here {
         let table = Firewall::open()?.read_near(expected)?;
         let counted = table.counts(running.name.as_str());
         Ok(counted.map(|(chain, rule, counts)| (chain.to_owned(), rule.clone(), counts)).collect())
+    }
+
+    /// What becomes of packets under the rules of others.
+    pub(crate) fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> anyhow::Result<Vec<Judgement>> {
+        Ok(self.host.judge(packets)?)
     }
 
     /// The answer where no such network runs.

@@ -13,6 +13,7 @@ mod document;
 mod failure;
 mod host;
 mod lab;
+mod obstacle;
 mod output;
 mod port;
 mod report;

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use vnet_plan::Change;
-use vnet_types::InterfaceName;
 
 use crate::changes::{ChangeJson, changes};
+use crate::definition::Prepared;
 use crate::diagnostic::{Checked, DiagnosticJson, diagnostics};
+use crate::obstacle::Obstacle;
 use crate::output::{Answer, Format, print_json};
 
 /// A definition and what it changes on the host; the shape is described in `docs/json.md`.
@@ -17,6 +18,7 @@ pub(crate) struct Report {
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
+    obstacles: Vec<Obstacle>,
 }
 
 impl Report {
@@ -34,11 +36,18 @@ impl Report {
             bridge: None,
             diagnostics: diagnostics(checked),
             changes: Vec::new(),
+            obstacles: Vec::new(),
         }
     }
 
     /// A definition that changes something.
-    pub(crate) fn changed(checked: &Checked, bridge: Option<&InterfaceName>, made: &[Change]) -> Self {
-        Self { bridge: bridge.map(ToString::to_string), changes: changes(made), ..Self::refused(checked) }
+    pub(crate) fn changed(prepared: &Prepared, made: &[Change]) -> Self {
+        let bridge = prepared.lowered.as_ref().and_then(|lowered| lowered.bridge.as_ref());
+        Self {
+            bridge: bridge.map(ToString::to_string),
+            changes: changes(made),
+            obstacles: prepared.obstacles.clone(),
+            ..Self::refused(&prepared.checked)
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
 
-use crate::{Batch, EncodeError, Policy, Ruleset, Table};
+use crate::{Batch, EncodeError, Foreign, Judgement, Packet, Policy, Ruleset, Table};
 
 /// How often to begin again where others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -138,6 +138,17 @@ impl Firewall {
             // A table that is switched off shows none.
             None => self.replace(Some(&Ruleset::nothing(network)), None),
         }
+    }
+
+    /// What becomes of packets under the rules of others.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
+        let links = self.links();
+        let foreign = Foreign::read(|request| self.netfilter.find(request), |index| links.name(index));
+        let foreign = foreign.map_err(Error::Read)?;
+        Ok(packets.map(|packet| foreign.judge(packet, |name| links.index(name))).collect())
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), Error> {

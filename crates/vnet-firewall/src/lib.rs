@@ -22,7 +22,7 @@ mod text;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
-pub use kernel::{Batch, Counts, EncodeError, Table};
+pub use kernel::{Batch, Connection, Counts, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Ruleset, Statement, Subject, Transport,

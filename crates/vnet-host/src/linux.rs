@@ -14,7 +14,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use vnet_firewall::Firewall;
+use vnet_firewall::{Firewall, Judgement, Packet};
 use vnet_netlink::Netlink;
 use vnet_plan::{Change, HostState, Resource};
 use vnet_types::{Features, Inventory};
@@ -44,6 +44,14 @@ impl LinuxHost {
         let path = Path::new("/proc/thread-self/ns/net");
         let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
         Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// What becomes of packets under the rules of others than vnet.
+    ///
+    /// # Errors
+    /// [`Error::Firewall`] where the rules cannot be read.
+    pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
+        self.firewall.judge(packets).map_err(Error::Firewall)
     }
 
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {

@@ -7,6 +7,7 @@
 mod change;
 mod lower;
 mod print;
+mod promise;
 mod state;
 
 pub use change::{Change, diff};
@@ -14,6 +15,7 @@ pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
     asks_features, attach, bandwidth, dnsmasq, lower, passt, preview,
 };
+pub use promise::{Promise, promises};
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};
 
 /// The README's example, compiled and run.

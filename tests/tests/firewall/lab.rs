@@ -160,6 +160,8 @@ fn set(switches: &[(&str, &str)]) {
 
 /// Answers until the asker is content; the asker says from which port it asked.
 fn meet(answer: impl Fn() -> io::Result<SocketAddr> + Sync, ask: impl FnOnce() -> io::Result<u16>) -> Fate {
+    // Nobody at the port, or one of the two words for forbidden.
+    let refusals = [ErrorKind::ConnectionRefused, ErrorKind::HostUnreachable, ErrorKind::PermissionDenied];
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let answering = scope.spawn(|| {
@@ -174,7 +176,7 @@ fn meet(answer: impl Fn() -> io::Result<SocketAddr> + Sync, ask: impl FnOnce() -
         over.store(true, Ordering::Release);
         match (asked, answering.join().expect("the server lives")) {
             (Ok(port), Some(peer)) => Fate::Answered { peer, moved: peer.port() != port },
-            (Err(error), _) if error.kind() == ErrorKind::ConnectionRefused => Fate::Rejected,
+            (Err(error), _) if refusals.contains(&error.kind()) => Fate::Rejected,
             (Err(error), seen) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 seen.map_or(Fate::Lost, |peer| Fate::Arrived { peer })
             }

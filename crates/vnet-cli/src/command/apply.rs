@@ -48,7 +48,7 @@ impl Args {
             }
         };
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
+            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
             Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
             Format::Human if self.dry_run => print(human(&changes))?,
             Format::Human => {

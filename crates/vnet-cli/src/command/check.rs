@@ -3,20 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use vnet_plan::preview;
 use vnet_types::Inventory;
 use vnet_xml::Severity;
 
+use crate::definition::{choices, network_name};
 use crate::diagnostic::{Checked, DiagnosticJson, Log, diagnostics, human};
 use crate::directories::Directories;
 use crate::document::{Document, files};
 use crate::failure;
 use crate::host::Here;
+use crate::obstacle::Obstacle;
 use crate::output::{Answer, note, print, print_json};
 
 /// Say everything that is wrong with definitions, and where
 ///
-/// Looks at the definitions alone; with --against-host at what this host has too: routes, addresses and interfaces that
-/// would be in the way. Exit code 1 when there is an error.
+/// Looks at the definitions alone; with --against-host at what this host has too: routes, addresses, interfaces and
+/// other programs' firewall rules that would be in the way. Exit code 1 when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
@@ -57,12 +60,15 @@ struct FileReport {
     /// `None` where the document defines none.
     network: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
+    /// Rules of others that are in its way.
+    obstacles: Vec<Obstacle>,
 }
 
 impl Args {
     /// Checks and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let inventory = if self.against_host { Some(Here::open(directories)?.inventory()?) } else { None };
+        let here = if self.against_host { Some(Here::open(directories)?) } else { None };
+        let inventory = here.as_ref().map(Here::inventory).transpose()?;
         let mut report = Report { files: Vec::new(), errors: 0, warnings: 0 };
         let mut log = Log::new();
         let mut unread = Vec::new();
@@ -77,9 +83,13 @@ impl Args {
             };
             report.errors += checked.count(Severity::Error);
             report.warnings += checked.count(Severity::Warning);
+            let obstacles = match here.as_ref().zip(inventory.as_ref()) {
+                Some((here, inventory)) => obstacles(&checked, here, inventory)?,
+                None => Vec::new(),
+            };
             match self.format {
-                Format::Human => note(human(&checked))?,
-                Format::Json => report.files.push(FileReport::new(&checked)),
+                Format::Human => note(human(&checked) + &Obstacle::human(&obstacles))?,
+                Format::Json => report.files.push(FileReport::new(&checked, obstacles)),
                 Format::Sarif => log.add(&checked),
             }
         }
@@ -112,13 +122,23 @@ impl Args {
 }
 
 impl FileReport {
-    fn new(checked: &Checked) -> Self {
+    fn new(checked: &Checked, obstacles: Vec<Obstacle>) -> Self {
         Self {
             file: checked.document.name.clone(),
             network: checked.network().map(|network| network.name.clone()),
             diagnostics: diagnostics(checked),
+            obstacles,
         }
     }
+}
+
+/// Rules of others that are in the way of a network, where it is sound.
+fn obstacles(checked: &Checked, here: &Here, inventory: &Inventory) -> anyhow::Result<Vec<Obstacle>> {
+    let Some(network) = checked.sound_network() else { return Ok(Vec::new()) };
+    let name = network_name(&network.name)?;
+    let running = here.running(&name)?;
+    let choices = choices(network, &name, running.as_ref(), here)?;
+    Obstacle::find(here, &preview(network, inventory, &choices)?.desired, inventory)
 }
 
 impl Report {

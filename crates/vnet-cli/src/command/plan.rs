@@ -33,7 +33,7 @@ impl Args {
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
         let changes = here.plan(lowered)?;
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
+            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
             Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
             Format::Human => print(human(&changes))?,
         }

@@ -30,7 +30,7 @@ impl Args {
         let lock = here.lock();
         let prepared = prepare(&self.network, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        if prepared.running.is_some_and(|running| !running.interrupted) {
+        if prepared.running.as_ref().is_some_and(|running| !running.interrupted) {
             let name = &lowered.name;
             return refuse(anyhow!(
                 "network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it"
@@ -38,7 +38,7 @@ impl Args {
         }
         let changes = here.start(&lock?, lowered, prepared.uuid)?;
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, lowered.bridge.as_ref(), &changes))?,
+            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
             Format::Human => {
                 let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
                 print(format!("{}network {} started{on}\n", brief(&changes), lowered.name))?;

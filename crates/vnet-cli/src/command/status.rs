@@ -11,6 +11,7 @@ use crate::changes::{ChangeJson, brief, changes};
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::host::{Here, Running, State};
+use crate::obstacle::Obstacle;
 use crate::output::{Answer, Format, FormatOption, plain, print, print_json};
 use crate::port::PortJson;
 
@@ -46,6 +47,8 @@ struct Status {
     ports: Vec<PortJson>,
     rules: Vec<Counted>,
     changes: Vec<ChangeJson>,
+    /// Rules of others that are in its way.
+    obstacles: Vec<Obstacle>,
     #[serde(skip)]
     guests: Vec<String>,
     #[serde(skip)]
@@ -133,6 +136,7 @@ impl Status {
                 .collect(),
             rules: rules.collect(),
             changes: changes(&drift),
+            obstacles: Obstacle::find(here, &running.desired, &here.inventory()?)?,
             drift,
         }))
     }
@@ -157,6 +161,7 @@ impl Status {
         for rule in &self.rules {
             line("packets", &format!("{:>10}  {}", rule.counts.packets, plain(&rule.rule)));
         }
+        text.push_str(&Obstacle::human(&self.obstacles));
         if !self.drift.is_empty() {
             text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
             text.extend(brief(&self.drift).lines().map(|change| format!("    {change}\n")));

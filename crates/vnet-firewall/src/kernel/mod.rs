@@ -4,10 +4,12 @@ mod attribute;
 mod batch;
 mod element;
 mod expression;
+mod foreign;
 mod message;
 mod near;
 mod statement;
 mod table;
 
 pub use batch::{Batch, EncodeError};
+pub use foreign::{Connection, Foreign, Hook, Judgement, Packet, Site};
 pub use table::{Counts, Table};

@@ -1,0 +1,120 @@
+//! Packets that a network promises to carry, as far as a rule may look at them.
+
+use std::net::IpAddr;
+
+use vnet_types::InterfaceName;
+
+/// Where a packet meets rules (`NF_INET_LOCAL_IN`, `NF_INET_FORWARD`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// On its way to the host itself.
+    Input,
+    /// On its way through the host.
+    Forward,
+}
+
+/// What a packet is to the connections that the kernel tracks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// It begins one.
+    New,
+    /// It belongs to one.
+    Established,
+}
+
+/// A packet to ask rules about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Where it meets rules.
+    pub hook: Hook,
+    /// The device that it comes in by; `None` where that is not known.
+    pub from: Option<InterfaceName>,
+    /// The device that it leaves by; `None` where that is not known, or it does not leave.
+    pub to: Option<InterfaceName>,
+    /// Its source.
+    pub source: IpAddr,
+    /// Its destination, of the same family.
+    pub destination: IpAddr,
+    /// UDP rather than TCP?
+    pub udp: bool,
+    /// The port that it is for.
+    pub port: u16,
+    /// What it is to connection tracking.
+    pub connection: Connection,
+}
+
+impl Packet {
+    /// `NFPROTO_IPV4`, `NFPROTO_IPV6`
+    pub(super) fn family(&self) -> u8 {
+        if self.source.is_ipv4() { 2 } else { 10 }
+    }
+
+    pub(super) fn transport(&self) -> u8 {
+        if self.udp { 17 } else { 6 }
+    }
+
+    /// The type of the destination, as a bit of `linux/netfilter/xt_addrtype.h`.
+    pub(super) fn destination_type(&self) -> u16 {
+        match self.destination {
+            IpAddr::V4(address) if address.is_broadcast() => 1 << 3,
+            address if address.is_multicast() => 1 << 5,
+            _ if self.hook == Hook::Input => 1 << 2,
+            _ => 1 << 1,
+        }
+    }
+
+    /// Bits of `ct state`.
+    pub(super) fn state(&self) -> u32 {
+        match self.connection {
+            Connection::New => 8,
+            Connection::Established => 2,
+        }
+    }
+
+    /// The network header, with what a rule cannot rely on left out.
+    pub(super) fn network_header(&self) -> Vec<Option<u8>> {
+        let some = |bytes: &[u8]| bytes.iter().copied().map(Some).collect::<Vec<_>>();
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let mut header = vec![None; 9];
+                header[0] = Some(0x45);
+                // Not a fragment.
+                header[6] = Some(0);
+                header[7] = Some(0);
+                header.extend([Some(self.transport()), None, None]);
+                header.extend(some(&source.octets()));
+                header.extend(some(&destination.octets()));
+                header
+            }
+            (source, destination) => {
+                let octets = |address: IpAddr| match address {
+                    IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                    IpAddr::V6(address) => address.octets(),
+                };
+                let mut header = vec![None; 6];
+                header.extend([Some(self.transport()), None]);
+                header.extend(some(&octets(source)));
+                header.extend(some(&octets(destination)));
+                header
+            }
+        }
+    }
+
+    /// The ports; the rest of the transport header is not known. DHCP's source ports are.
+    pub(super) fn transport_header(&self) -> Vec<Option<u8>> {
+        let source = match self.port {
+            67 if self.udp => Some(68),
+            547 if self.udp => Some(546),
+            _ => None,
+        };
+        let both = |port: Option<u16>| match port.map(u16::to_be_bytes) {
+            Some([high, low]) => [Some(high), Some(low)],
+            None => [None, None],
+        };
+        let (from, to) = match self.connection {
+            Connection::New => (source, Some(self.port)),
+            Connection::Established => (Some(self.port), source),
+        };
+        [both(from), both(to)].concat()
+    }
+}

@@ -1,0 +1,388 @@
+//! A packet's way through the rules of others, with what is not known left open.
+
+use vnet_types::InterfaceName;
+
+use super::packet::{Connection, Hook, Packet};
+use super::xtables::{self, Target};
+use super::{Chain, Foreign, ForeignRule, Judgement, Name, Set, Site};
+use crate::kernel::attribute::{text_of, u32_of};
+use crate::kernel::expression::{
+    BITWISE, CMP, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, META, PAYLOAD, REJECT, Value, read_data,
+};
+use crate::ruleset::Verdict;
+
+/// After so many rules nobody can tell.
+const PATIENCE: usize = 100_000;
+/// The kernel's own limit for jumps is 16.
+const DEPTH: usize = 16;
+
+impl Foreign {
+    /// What becomes of a packet; `index_of` tells the index of an interface that there is.
+    pub fn judge(&self, packet: &Packet, index_of: impl Fn(&InterfaceName) -> Option<u32>) -> Judgement {
+        let hook = match packet.hook {
+            Hook::Input => 1,
+            Hook::Forward => 2,
+        };
+        let mut bases: Vec<(&Name, &Chain, i32, bool)> = Vec::new();
+        for (name, chain) in &self.chains {
+            // The family of the table: `inet`, or the packet's.
+            if let Some((at, priority, drops)) = chain.base
+                && at == hook
+                && (name.0 == 1 || name.0 == packet.family())
+            {
+                bases.push((name, chain, priority, drops));
+            }
+        }
+        bases.sort_by_key(|(_, _, priority, _)| *priority);
+        let mut unsure = None;
+        for (name, chain, _, drops) in bases {
+            let mut walk = Walk { foreign: self, packet, index_of: &index_of, left: PATIENCE };
+            let mut outcome = walk.chain(name, chain, 0);
+            if outcome.through && drops {
+                outcome.refused.push(site(name, None));
+            }
+            let Some(first) = outcome.refused.into_iter().next() else { continue };
+            if !outcome.accepted && (!outcome.through || drops) {
+                return Judgement::Refused(first);
+            }
+            unsure.get_or_insert(first);
+        }
+        unsure.map_or(Judgement::Passes, Judgement::Unsure)
+    }
+
+    /// Does any rule set marks? Without, every packet has the mark 0.
+    fn sets_marks(&self) -> bool {
+        self.chains.values().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.expressions).any(|expression| {
+            let name = raw(expression, 1).and_then(text_of);
+            let is_target = expression.name == "target" && name.is_some_and(|name| name.ends_with("MARK"));
+            is_target || expression.is(&META) && expression.u32(2) == Some(3) && expression.u32(1).is_none()
+        })
+    }
+}
+
+/// What may become of a packet in a chain.
+#[derive(Default)]
+struct Outcome {
+    accepted: bool,
+    refused: Vec<Site>,
+    /// It may come out at the end, or return.
+    through: bool,
+}
+
+/// What a rule does to a packet that it matches.
+enum Effect {
+    /// It decides nothing.
+    None,
+    Verdict(Verdict),
+    Refuse,
+    Unknown,
+}
+
+struct Walk<'a> {
+    foreign: &'a Foreign,
+    packet: &'a Packet,
+    index_of: &'a dyn Fn(&InterfaceName) -> Option<u32>,
+    left: usize,
+}
+
+impl Walk<'_> {
+    fn chain(&mut self, name: &Name, chain: &Chain, depth: usize) -> Outcome {
+        let mut outcome = Outcome::default();
+        for rule in &chain.rules {
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 || depth > DEPTH {
+                outcome.accepted = true;
+                outcome.refused.push(site(name, Some(rule)));
+                return outcome;
+            }
+            let Some((is_sure, effect)) = self.rule(name, rule) else { continue };
+            let is_over = match effect {
+                Effect::None => false,
+                Effect::Unknown => {
+                    outcome.accepted = true;
+                    outcome.refused.push(site(name, Some(rule)));
+                    true
+                }
+                Effect::Refuse | Effect::Verdict(Verdict::Drop) => {
+                    outcome.refused.push(site(name, Some(rule)));
+                    true
+                }
+                Effect::Verdict(Verdict::Accept) => {
+                    outcome.accepted = true;
+                    true
+                }
+                Effect::Verdict(Verdict::Return) => {
+                    outcome.through = true;
+                    true
+                }
+                Effect::Verdict(Verdict::Other(-1)) => false,
+                // To a program, which may do anything.
+                Effect::Verdict(Verdict::Other(_)) => {
+                    outcome.accepted = true;
+                    outcome.refused.push(site(name, Some(rule)));
+                    true
+                }
+                Effect::Verdict(ref verdict @ (Verdict::Jump(ref target) | Verdict::Goto(ref target))) => {
+                    let target = (name.0, name.1.clone(), target.clone());
+                    let inner = match self.foreign.chains.get(&target) {
+                        Some(chain) => self.chain(&target, chain, depth + 1),
+                        None => Outcome { through: true, ..Outcome::default() },
+                    };
+                    outcome.accepted |= inner.accepted;
+                    outcome.refused.extend(inner.refused);
+                    match verdict {
+                        Verdict::Goto(_) => {
+                            outcome.through |= inner.through;
+                            true
+                        }
+                        _ => !inner.through,
+                    }
+                }
+            };
+            if is_over && is_sure {
+                return outcome;
+            }
+        }
+        outcome.through = true;
+        outcome
+    }
+
+    /// Whether it is sure that a rule matches, and what it does then; `None` where it surely does not.
+    fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
+        let mut registers = [None; 64];
+        let mut is_sure = true;
+        for expression in &rule.expressions {
+            let matches = match expression.name.as_str() {
+                _ if expression.is(&IMMEDIATE) && expression.verdict(2).is_some() => {
+                    return Some((is_sure, Effect::Verdict(expression.verdict(2)?.clone())));
+                }
+                _ if expression.is(&REJECT) => return Some((is_sure, Effect::Refuse)),
+                _ if expression.is(&COUNTER) => Some(true),
+                _ if expression.is(&CMP) => compare(expression, &registers),
+                _ if expression.is(&LOOKUP) => match self.lookup(name, expression, &registers) {
+                    Found::No => Some(false),
+                    Found::Yes => Some(true),
+                    Found::Verdict(verdict) => return Some((is_sure, Effect::Verdict(verdict))),
+                    // A map of verdicts that cannot be looked up.
+                    Found::Unknown if expression.u32(3) == Some(0) => return Some((is_sure, Effect::Unknown)),
+                    Found::Unknown => None,
+                },
+                "range" => range(expression, &registers),
+                "match" => {
+                    let info = raw(expression, 3).unwrap_or_default();
+                    xtables::matches(&raw(expression, 1).and_then(text_of).unwrap_or_default(), info, self.packet)
+                }
+                "target" => match xtables::target(&raw(expression, 1).and_then(text_of).unwrap_or_default()) {
+                    Target::Passes => Some(true),
+                    Target::Rejects => return Some((is_sure, Effect::Refuse)),
+                    Target::Unknown => return Some((is_sure, Effect::Unknown)),
+                },
+                "queue" => return Some((is_sure, Effect::Unknown)),
+                "log" | "notrack" | "objref" | "last" => Some(true),
+                _ => self.load(expression, &mut registers),
+            };
+            match matches {
+                Some(false) => return None,
+                Some(true) => {}
+                None => is_sure = false,
+            }
+        }
+        Some((is_sure, Effect::None))
+    }
+
+    /// Fills a register. What is no such expression is a match that nobody can tell.
+    fn load(&self, expression: &Expression, registers: &mut Registers) -> Option<bool> {
+        if expression.is(&META) {
+            let Some(at) = expression.u32(1) else { return Some(true) };
+            let name = |device: &Option<InterfaceName>| device.as_ref().map(|device| padded(device.as_str()));
+            // A device that is still to be made has an index that no rule knows.
+            let index = |device: &Option<InterfaceName>| {
+                device.as_ref().map(|device| (self.index_of)(device).unwrap_or(0).to_ne_bytes().to_vec())
+            };
+            let ethernet: u16 = if self.packet.source.is_ipv4() { 0x0800 } else { 0x86dd };
+            let value = match expression.u32(2)? {
+                1 => Some(ethernet.to_be_bytes().to_vec()),
+                3 if !self.foreign.sets_marks() => Some(vec![0; 4]),
+                4 => index(&self.packet.from),
+                5 => index(&self.packet.to),
+                6 => name(&self.packet.from),
+                7 => name(&self.packet.to),
+                15 => Some(vec![self.packet.family()]),
+                16 => Some(vec![self.packet.transport()]),
+                _ => None,
+            };
+            store(registers, at, value.map(|bytes| bytes.into_iter().map(Some).collect()));
+        } else if expression.is(&CT) {
+            let Some(at) = expression.u32(1) else { return Some(true) };
+            let value = match (expression.u32(2)?, self.packet.connection) {
+                (0, _) => Some(self.packet.state()),
+                // Neither seen nor translated by anyone.
+                (2, Connection::New) => Some(0),
+                _ => None,
+            };
+            store(registers, at, value.map(|value| value.to_ne_bytes().map(Some).to_vec()));
+        } else if expression.is(&PAYLOAD) {
+            let Some(at) = expression.u32(1) else { return Some(true) };
+            let header = match expression.u32(2) {
+                Some(1) => self.packet.network_header(),
+                Some(2) => self.packet.transport_header(),
+                _ => Vec::new(),
+            };
+            let [from, len] = [3, 4].map(|number| usize::try_from(expression.u32(number).unwrap_or(0)).unwrap_or(0));
+            store(registers, at, Some((from..from + len).map(|at| header.get(at).copied().flatten()).collect()));
+        } else if expression.is(&BITWISE) {
+            let [from, to, len] = [1, 2, 3].map(|number| expression.u32(number).unwrap_or(0));
+            let value = (expression.u32(6).unwrap_or(0) == 0)
+                .then_some(())
+                .and_then(|()| Some(take(registers, from, usize::try_from(len).ok()?).to_vec()))
+                .zip(expression.bytes(4).zip(expression.bytes(5)))
+                .map(|(value, (mask, xor))| {
+                    let bit = |(value, (mask, xor)): (Option<u8>, (&u8, &u8))| match (value, *mask) {
+                        (_, 0) => Some(*xor),
+                        (value, mask) => value.map(|value| value & mask ^ xor),
+                    };
+                    value.into_iter().zip(mask.iter().zip(xor)).map(bit).collect()
+                });
+            store(registers, to, value);
+        } else if expression.is(&IMMEDIATE) {
+            let value = expression.bytes(2).map(|bytes| bytes.iter().copied().map(Some).collect());
+            store(registers, expression.u32(1)?, value);
+        } else if expression.name == "fib"
+            || expression.name == "byteorder"
+            || expression.name == "rt"
+            || expression.name == "socket"
+        {
+            // What is loaded is not known; which register it goes to does not matter then.
+            registers.fill(None);
+        } else {
+            return None;
+        }
+        Some(true)
+    }
+
+    fn lookup(&self, name: &Name, expression: &Expression, registers: &Registers) -> Found {
+        let set = expression.text(1).and_then(|set| self.foreign.sets.get(&(name.0, name.1.clone(), set.to_owned())));
+        let Some(set) = set else { return Found::Unknown };
+        let key = take(registers, expression.u32(2).unwrap_or(0), set.key_len);
+        let Some(key) = key.iter().copied().collect::<Option<Vec<u8>>>() else { return Found::Unknown };
+        if set.is_concatenated {
+            return Found::Unknown;
+        }
+        let element = set.find(&key);
+        let is_inverted = expression.u32(5).unwrap_or(0) & 1 != 0;
+        match element.map(|element| element.verdict.clone()) {
+            Some(Some(verdict)) => Found::Verdict(verdict),
+            // A map of other things than verdicts.
+            Some(None) if expression.u32(3).is_some() => Found::Unknown,
+            found => match found.is_some() != is_inverted {
+                true => Found::Yes,
+                false => Found::No,
+            },
+        }
+    }
+}
+
+enum Found {
+    Yes,
+    No,
+    Verdict(Verdict),
+    Unknown,
+}
+
+impl Set {
+    fn find(&self, key: &[u8]) -> Option<&super::Element> {
+        let listed = self.elements.iter().filter(|element| element.key.is_some());
+        let found = match self.is_interval {
+            false => listed.into_iter().find(|element| element.key.as_deref() == Some(key)),
+            true => listed
+                .take_while(|element| element.key.as_deref() <= Some(key))
+                .last()
+                .filter(|element| !element.is_end),
+        };
+        found.or_else(|| self.elements.iter().find(|element| element.key.is_none()))
+    }
+}
+
+/// Bytes, each known or not.
+type Registers = [Option<u8>; 64];
+
+fn start(register: u32) -> usize {
+    // Four registers of 16 bytes, then the same memory as 16 of 4 (`enum nft_registers`).
+    let at = match register {
+        0 => 0,
+        1..=4 => (register - 1) * 16,
+        _ => register.saturating_sub(8) * 4,
+    };
+    usize::try_from(at).unwrap_or(0).min(64)
+}
+
+fn take(registers: &Registers, register: u32, len: usize) -> &[Option<u8>] {
+    let from = start(register);
+    &registers[from..(from + len).min(64)]
+}
+
+fn store(registers: &mut Registers, register: u32, value: Option<Vec<Option<u8>>>) {
+    let from = start(register);
+    match value {
+        // A shorter value is filled up with zeros to the next register.
+        Some(value) => {
+            let len = value.len().next_multiple_of(4);
+            let filled = value.into_iter().chain([Some(0); 3]).take(len);
+            registers[from..].iter_mut().zip(filled).for_each(|(to, byte)| *to = byte);
+        }
+        None => registers[from..(from + 16).min(64)].fill(None),
+    }
+}
+
+fn compare(expression: &Expression, registers: &Registers) -> Option<bool> {
+    let expected = expression.bytes(3)?;
+    let actual = take(registers, expression.u32(1)?, expected.len());
+    let operator = expression.u32(2).unwrap_or(0);
+    let differs =
+        actual.iter().zip(expected).any(|(actual, expected)| actual.is_some_and(|actual| actual != *expected));
+    match (operator, actual.iter().copied().collect::<Option<Vec<u8>>>()) {
+        // One byte that differs is enough.
+        (0 | 1, None) if differs => Some(operator == 1),
+        (_, None) => None,
+        (0, Some(actual)) => Some(actual == expected),
+        (1, Some(actual)) => Some(actual != expected),
+        (2, Some(actual)) => Some(actual.as_slice() < expected),
+        (3, Some(actual)) => Some(actual.as_slice() <= expected),
+        (4, Some(actual)) => Some(actual.as_slice() > expected),
+        (5, Some(actual)) => Some(actual.as_slice() >= expected),
+        _ => None,
+    }
+}
+
+fn range(expression: &Expression, registers: &Registers) -> Option<bool> {
+    let bound = |number| match raw(expression, number).and_then(read_data)? {
+        Value::Bytes(bytes) => Some(bytes),
+        _ => None,
+    };
+    let (first, last) = (bound(3)?, bound(4)?);
+    let actual = take(registers, u32_of(raw(expression, 1)?)?, first.len());
+    let actual = actual.iter().copied().collect::<Option<Vec<u8>>>()?;
+    // The operator is 0 for what is inside, and not shown then.
+    Some((first..=last).contains(&actual) != raw(expression, 2).is_some())
+}
+
+/// An attribute of an expression that vnet never makes.
+fn raw(expression: &Expression, number: u16) -> Option<&[u8]> {
+    expression.bytes(number)
+}
+
+fn padded(name: &str) -> Vec<u8> {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.resize(16, 0);
+    bytes
+}
+
+fn site(name: &Name, rule: Option<&ForeignRule>) -> Site {
+    let family = match name.0 {
+        1 => "inet",
+        2 => "ip",
+        10 => "ip6",
+        _ => "other",
+    };
+    Site { table: format!("{family} {}", name.1), chain: name.2.clone(), rule: rule.map(|rule| rule.text.clone()) }
+}
