@@ -156,3 +156,22 @@ fn in_the_foreground_it_is_passt_itself() {
     assert_eq!(passt(&["stop", "vm1"]).status.code(), Some(0));
     child.wait().unwrap();
 }
+
+#[test]
+fn a_port_of_root_s_is_refused_with_what_would_do() {
+    vnet_tests::isolate!();
+    let _host = Host::new();
+    let file = define("vm1.xml", &SSH.replace("2222", "80"));
+    let program = vnet();
+    let mut ordinary = Command::new("setpriv");
+    ordinary.args(["--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]).arg(program);
+    let output = ordinary.args(["passt", "run", &file]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    for words in ["tcp port 80 ", "1024 and more", "net.ipv4.ip_unprivileged_port_start=80"] {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "80").unwrap();
+    let output = ordinary.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
