@@ -1,12 +1,20 @@
-//! Links, addresses and routes, and transactions of nf_tables, over one small blocking netlink socket
-//! (netlink(7), rtnetlink(7)).
+//! Links, taps, addresses, routes, ports of bridges, traffic control, and transactions of nf_tables, over one small
+//! blocking netlink socket (netlink(7), rtnetlink(7)).
 //!
 //! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it serves any thread,
 //! and async code by way of its runtime's `spawn_blocking`. What the kernel refuses comes back as an [`Error`] that
 //! says what was asked, of what, and what the kernel had to say. Nothing here decides anything, and nothing is
 //! remembered between calls.
 //!
-//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private. Answers are read attribute
+//! | of | calls |
+//! |---|---|
+//! | links | [`Netlink::links`], [`link`](Netlink::link), [`add_link`](Netlink::add_link), [`set_link`](Netlink::set_link), [`delete_link`](Netlink::delete_link) |
+//! | a guest's end | [`Tap::create`], [`Tap::open`], [`Tap::open_macvtap`] |
+//! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
+//! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
+//! | what the kernel can | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
+//!
+//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by hand where these lack them. Answers are read attribute
 //! by attribute, so that an attribute which only a newer kernel knows never spoils a list.
 //!
 //! ```no_run
