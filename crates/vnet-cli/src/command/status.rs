@@ -1,9 +1,10 @@
 //! `vnet status [NAME]`: how networks are.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde::Serialize;
-use vnet_firewall::Counts;
+use vnet_firewall::{Counts, Rule, Statement, Verdict};
 use vnet_plan::{Change, Files, Resource};
 
 use super::leases;
@@ -46,6 +47,8 @@ struct Status {
     /// The guests that are attached.
     ports: Vec<PortJson>,
     rules: Vec<Counted>,
+    /// What the rules have counted, by what they decide.
+    verdicts: BTreeMap<Decision, Counts>,
     changes: Vec<ChangeJson>,
     /// Rules of others that are in its way.
     obstacles: Vec<Obstacle>,
@@ -58,10 +61,49 @@ struct Status {
 /// A rule and what it has counted.
 #[derive(Serialize)]
 struct Counted {
+    decision: Decision,
     chain: String,
     rule: String,
     #[serde(flatten)]
     counts: Counts,
+}
+
+/// What a rule decides about a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Decision {
+    /// It may pass.
+    Accepted,
+    /// It may not, and its sender is told.
+    Rejected,
+    /// It leaves with another source.
+    Translated,
+    /// It leaves as it is.
+    Kept,
+    /// Nothing that vnet decides: someone has changed the rule.
+    Other,
+}
+
+impl Decision {
+    fn of(rule: &Rule) -> Self {
+        match rule.statements.last() {
+            Some(Statement::Verdict(Verdict::Accept)) => Self::Accepted,
+            Some(Statement::Reject(_)) => Self::Rejected,
+            Some(Statement::Masquerade(_) | Statement::Snat { .. }) => Self::Translated,
+            Some(Statement::Verdict(Verdict::Return)) => Self::Kept,
+            _ => Self::Other,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Translated => "translated",
+            Self::Kept => "kept",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl Args {
@@ -109,10 +151,18 @@ impl Status {
         let pid = fs::read_to_string(Files::new(&directory).pid_file).ok().and_then(|pid| pid.trim().parse().ok());
         let leases = if dnsmasq_wanted { Some(leases::current(&directory)?.len()) } else { None };
         let rules = here.counts(running)?.into_iter().map(|(chain, rule, counts)| Counted {
+            decision: Decision::of(&rule),
             chain,
             rule: rule.comment.clone().unwrap_or_else(|| rule.to_string()),
             counts,
         });
+        let rules: Vec<Counted> = rules.collect();
+        let mut verdicts = BTreeMap::<Decision, Counts>::new();
+        for rule in &rules {
+            let sum = verdicts.entry(rule.decision).or_default();
+            sum.packets += rule.counts.packets;
+            sum.bytes += rule.counts.bytes;
+        }
         let ports = here.ports_of(&running.name)?;
         Ok(Some(Self {
             network: running.name.to_string(),
@@ -134,7 +184,8 @@ impl Status {
                     )
                 })
                 .collect(),
-            rules: rules.collect(),
+            rules,
+            verdicts,
             changes: changes(&drift),
             obstacles: Obstacle::find(here, &running.desired, &here.inventory()?)?,
             drift,
@@ -159,7 +210,11 @@ impl Status {
             line("guest", &plain(guest));
         }
         for rule in &self.rules {
-            line("packets", &format!("{:>10}  {}", rule.counts.packets, plain(&rule.rule)));
+            let Counts { packets, bytes } = rule.counts;
+            line("rule", &format!("{packets:>10} packets {bytes:>12} bytes  {}", plain(&rule.rule)));
+        }
+        for (decision, Counts { packets, bytes }) in &self.verdicts {
+            line(decision.words(), &format!("{packets:>10} packets {bytes:>12} bytes"));
         }
         text.push_str(&Obstacle::human(&self.obstacles));
         if !self.drift.is_empty() {
