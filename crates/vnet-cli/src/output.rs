@@ -3,7 +3,7 @@
 //! A reader that goes away (`vnet … | head`) is no failure: what is left is dropped and the answer stays.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -59,6 +59,14 @@ pub(crate) fn print(text: impl Display) -> io::Result<()> {
 /// Prints text for people on stderr.
 pub(crate) fn note(text: impl Display) -> io::Result<()> {
     written(write!(anstream::stderr().lock(), "{text}"))
+}
+
+/// Says on a terminal what is being done; an empty step takes that away again.
+pub(crate) fn progress(step: &str) -> io::Result<()> {
+    if !io::stderr().is_terminal() {
+        return Ok(());
+    }
+    note(format!("\r\x1b[K{step}{}", if step.is_empty() { "" } else { " …" }))
 }
 
 /// Prints text for programs on stdout, byte for byte.

@@ -1,6 +1,7 @@
 //! `vnet check FILE…`: everything that is wrong with definitions, at once.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use vnet_plan::preview;
@@ -14,7 +15,10 @@ use crate::document::{Document, files};
 use crate::failure;
 use crate::host::Here;
 use crate::obstacle::Obstacle;
-use crate::output::{Answer, note, print, print_json};
+use crate::output::{Answer, note, print, print_json, progress};
+
+/// From when on people want to know how far it is.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Say everything that is wrong with definitions, and where
 ///
@@ -73,8 +77,17 @@ impl Args {
         let mut log = Log::new();
         let mut unread = Vec::new();
         let files = files(&self.paths)?;
-        for file in &files {
-            let checked = match self.check(file, inventory.as_ref()) {
+        let began = Instant::now();
+        for (done, file) in files.iter().enumerate() {
+            let takes_long = began.elapsed() > PATIENCE;
+            if takes_long {
+                progress(&format!("{done} of {} files checked", files.len()))?;
+            }
+            let checked = self.check(file, inventory.as_ref());
+            if takes_long {
+                progress("")?;
+            }
+            let checked = match checked {
                 Ok(checked) => checked,
                 Err(error) => {
                     unread.push(error);

@@ -1,6 +1,6 @@
 //! Inside: process 1 of the namespaces starts the networks, attaches guests, and sees what comes of it.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -18,7 +18,7 @@ use super::start::{Started, start};
 use super::world::World;
 use crate::diagnostic::{Checked, human};
 use crate::document::Document;
-use crate::output::{Answer, Format, FormatOption, note, print, print_json};
+use crate::output::{Answer, Format, FormatOption, note, print, print_json, progress};
 
 /// The hidden command that starts the process inside.
 pub(crate) const NAME: &str = "try-inside";
@@ -141,12 +141,4 @@ fn side_by_side<I: Send, T: Send>(
         let ended = running.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         ended.collect()
     })
-}
-
-/// Tells a person who waits at a terminal what is going on; nothing clears the line.
-fn progress(step: &str) -> io::Result<()> {
-    if !io::stderr().is_terminal() {
-        return Ok(());
-    }
-    note(format!("\r\x1b[K{step}{}", if step.is_empty() { "" } else { " …" }))
 }
