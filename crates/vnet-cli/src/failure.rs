@@ -29,10 +29,15 @@ fn text(error: &anyhow::Error) -> String {
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().any(is_denied).then_some(
+    is_for_root(error).then_some(
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
          `vnet try` needs no privilege",
     )
+}
+
+/// Is it that somebody else may do this?
+pub(crate) fn is_for_root(error: &anyhow::Error) -> bool {
+    error.chain().any(is_denied)
 }
 
 fn is_denied(cause: &(dyn Error + 'static)) -> bool {

@@ -7,6 +7,7 @@ use vnet_firewall::{Judgement, Site};
 use vnet_plan::{HostState, promises};
 use vnet_types::Inventory;
 
+use crate::failure::is_for_root;
 use crate::host::Here;
 use crate::output::plain;
 
@@ -17,7 +18,7 @@ pub(crate) struct Obstacle {
     promise: String,
     /// Is it sure? Otherwise it hangs on something that cannot be known beforehand.
     sure: bool,
-    /// Where it is refused. `None`: by rules of iptables' old kind, which cannot be read.
+    /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack of privilege.
     #[serde(flatten)]
     site: Option<Site>,
 }
@@ -29,7 +30,11 @@ impl Obstacle {
         if promises.is_empty() {
             return Ok(Vec::new());
         }
-        let judged = here.judge(promises.iter().map(|promise| &promise.packet))?;
+        let unread = Self { promise: "what the network promises".to_owned(), sure: false, site: None };
+        let judged = match here.judge(promises.iter().map(|promise| &promise.packet)) {
+            Err(error) if is_for_root(&error) => return Ok(vec![unread]),
+            judged => judged?,
+        };
         let mut obstacles: Vec<Self> = Vec::new();
         for (promise, judgement) in promises.iter().zip(judged) {
             let (sure, site) = match judgement {
@@ -42,7 +47,7 @@ impl Obstacle {
         // The old kind of iptables has tables of its own in the kernel.
         let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
         if tables.iter().flatten().any(|names| names.lines().any(|name| name == "filter")) {
-            obstacles.push(Self { promise: "what the network promises".to_owned(), sure: false, site: None });
+            obstacles.push(unread);
         }
         Ok(obstacles)
     }
@@ -55,9 +60,12 @@ impl Obstacle {
             let (word, text) = match (&obstacle.site, obstacle.sure) {
                 (Some(site), true) => ("warning", format!("{promise}, but the {site} refuses it")),
                 (Some(site), false) => ("note", format!("{promise}, but the {site} may refuse it")),
-                (None, _) => {
-                    ("note", format!("{promise} may be refused by rules of iptables-legacy, which vnet cannot read"))
-                }
+                (None, _) => (
+                    "note",
+                    format!(
+                        "{promise} may be refused by rules that vnet cannot read: those of iptables-legacy, or any where it is not root"
+                    ),
+                ),
             };
             format!("{yellow}{word}{reset}{bold}: {}{reset}\n", plain(&text))
         };

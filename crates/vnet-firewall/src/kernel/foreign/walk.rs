@@ -34,9 +34,10 @@ impl Foreign {
             }
         }
         bases.sort_by_key(|(_, _, priority, _)| *priority);
+        let has_marks = self.sets_marks();
         let mut unsure = None;
         for (name, chain, _, drops) in bases {
-            let mut walk = Walk { foreign: self, packet, index_of: &index_of, left: PATIENCE };
+            let mut walk = Walk { foreign: self, packet, has_marks, index_of: &index_of, left: PATIENCE };
             let mut outcome = walk.chain(name, chain, 0);
             if outcome.through && drops {
                 outcome.refused.push(site(name, None));
@@ -81,6 +82,7 @@ enum Effect {
 struct Walk<'a> {
     foreign: &'a Foreign,
     packet: &'a Packet,
+    has_marks: bool,
     index_of: &'a dyn Fn(&InterfaceName) -> Option<u32>,
     left: usize,
 }
@@ -202,7 +204,7 @@ impl Walk<'_> {
             let ethernet: u16 = if self.packet.source.is_ipv4() { 0x0800 } else { 0x86dd };
             let value = match expression.u32(2)? {
                 1 => Some(ethernet.to_be_bytes().to_vec()),
-                3 if !self.foreign.sets_marks() => Some(vec![0; 4]),
+                3 if !self.has_marks => Some(vec![0; 4]),
                 4 => index(&self.packet.from),
                 5 => index(&self.packet.to),
                 6 => name(&self.packet.from),
