@@ -80,7 +80,8 @@ fn a_large_forwarding_database_is_read_whole() {
         Fdb { mac, port: name("vnet0"), vlan: None, origin: FdbOrigin::Static }
     };
     (0..2000).for_each(|number| netlink.add_fdb(&entry(number)).unwrap());
-    let fixed = netlink.fdb().unwrap().into_iter().filter(|it| it.origin == FdbOrigin::Static).count();
+    let fixed =
+        netlink.fdb().unwrap().into_iter().filter(|it| it.vlan.is_none() && it.origin == FdbOrigin::Static).count();
     assert_eq!(fixed, 2000);
 }
 
@@ -100,7 +101,7 @@ fn filtering() -> Netlink {
 #[case::access(&[BridgeVlan::access(7)], value!([{"vlan": 7, "flags": ["PVID", "Egress Untagged"]}]))]
 #[case::trunk(
     &[BridgeVlan { last: 12, ..BridgeVlan::tagged(10) }, BridgeVlan::tagged(20)],
-    value!([{"vlan": 10, "vlanEnd": 12}, {"vlan": 20}])
+    value!([{"vlan": 10}, {"vlan": 11}, {"vlan": 12}, {"vlan": 20}])
 )]
 #[case::native(
     &[BridgeVlan::access(5), BridgeVlan::tagged(6)], value!([{"vlan": 5, "flags": ["PVID", "Egress Untagged"]}, {"vlan": 6}])
@@ -116,7 +117,7 @@ fn vlans_come_and_go(#[case] vlans: &[BridgeVlan], #[case] expected: Value) {
         assert_eq!(netlink.vlans(&link).unwrap(), [BridgeVlan::access(1)]);
         netlink.delete_vlan(&link, &BridgeVlan::access(1)).unwrap();
         vlans.iter().for_each(|vlan| netlink.add_vlan(&link, vlan).unwrap());
-        let shown = json("bridge", &["-j", "-c", "vlan", "show", "dev", link.as_str()]);
+        let shown = json("bridge", &["-j", "vlan", "show", "dev", link.as_str()]);
         assert_eq!(shown[0]["vlans"], expected, "{shown}");
         assert_eq!(netlink.vlans(&link).unwrap(), vlans);
         vlans.iter().for_each(|vlan| netlink.delete_vlan(&link, vlan).unwrap());
