@@ -82,13 +82,15 @@ fn foretells_what_the_kernel_does(#[case] rules: &str, #[case] ipv4: &str, #[cas
     install(&policy("default", "virbr0", &[(NET, Access::Routed), (NET6, Access::Routed)]));
     for (source, destination, expected) in [(GUEST, OUTSIDE, ipv4), (GUEST6, OUTSIDE6, ipv6)] {
         let judgement = judge(&packet(source, destination));
-        let passes = matches!(lab.ask(&lab.guest, &lab.outside, destination), Fate::Answered { .. });
+        let passes = || matches!(lab.ask(&lab.guest, &lab.outside, destination), Fate::Answered { .. });
         match &judgement {
             Judgement::Passes => assert_eq!(expected, "passes", "{destination}"),
             Judgement::Refused(site) => assert!(site.to_string().contains(expected), "{destination}: {site}"),
             Judgement::Unsure(site) => panic!("{destination}: {site}"),
         }
-        assert_eq!(passes, judgement == Judgement::Passes, "{destination}");
+        // A packet may be lost while neighbours are still to be found: what is asked twice more is not.
+        let foretold = judgement == Judgement::Passes;
+        assert!((0..3).any(|_| passes() == foretold), "{destination}: {judgement:?}");
     }
 }
 
