@@ -85,7 +85,9 @@ impl Lab {
             elsewhere: Netns::new(),
         };
         for (address, guest) in [(FOREIGN, GUEST), (FOREIGN6, GUEST6)] {
-            lab.guest.run(|| run("ip", &["address", "add", address, "dev", "eth0"]));
+            // Nobody sends from it who does not ask to.
+            let add = ["address", "add", address, "dev", "eth0", "nodad", "valid_lft", "forever", "preferred_lft", "0"];
+            lab.guest.run(|| run("ip", &add));
             run("ip", &["route", "add", address, "via", guest]);
         }
         lab.outside.run(be_plain);

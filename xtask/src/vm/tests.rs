@@ -25,8 +25,8 @@ const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft
     sch_fq_codel sch_tbf cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
     nf_conntrack_tftp af_packet inet_diag udp_diag tcp_diag";
 
-/// Test programs that hardly touch a kernel, judge the harness by what it ignores, or boot machines themselves.
-const ELSEWHERE: [&str; 7] = ["cli", "conformance", "golden", "harness", "laws", "qemu", "vnet_tests"];
+/// Test programs to which the kernel hardly matters, that judge the harness by what it ignores, or boot machines.
+const ELSEWHERE: [&str; 8] = ["cli", "conformance", "golden", "harness", "laws", "passt", "qemu", "vnet_tests"];
 
 /// How long the whole takes at most, in seconds.
 const DEADLINE: &str = "900";
