@@ -12,6 +12,7 @@ mod vm;
 use std::process::ExitCode;
 
 use run::{Failed, cargo, run};
+use vm::tests::Which;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -19,7 +20,7 @@ usage: cargo xtask COMMAND
   demo          install what is missing, build, and run `vnet try` on a NAT and an isolated network
   test          install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
   unprivileged  of these, only the tests as nobody
-  vmtest [NAME] of these, only the integration tests on another kernel, in a virtual machine
+  vmtest [NAME] the integration tests on another kernel, in a virtual machine; `test` runs there those that need it
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   instructions  of these, only that reading, checking and printing take no more instructions than recorded
   bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
@@ -31,8 +32,8 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => test(),
         ["unprivileged"] => cargo(&["build", "--package", "vnet-cli"]).and_then(|()| unprivileged::test()),
-        ["vmtest"] => packages::install().and_then(|()| vm::tests::test(None)),
-        ["vmtest", name] => packages::install().and_then(|()| vm::tests::test(Some(name))),
+        ["vmtest"] => packages::install().and_then(|()| vm::tests::test(Which::All)),
+        ["vmtest", name] => packages::install().and_then(|()| vm::tests::test(Which::Named(name))),
         ["guest"] => packages::install().and_then(|()| vm::guest::image()),
         ["instructions"] => packages::install().and_then(|()| instructions::check(false)),
         ["instructions", "record"] => instructions::check(true),
@@ -88,5 +89,5 @@ fn test() -> Result<(), Failed> {
     }
     unprivileged::test()?;
     instructions::check(false)?;
-    vm::tests::test(None)
+    vm::tests::test(Which::Marked)
 }

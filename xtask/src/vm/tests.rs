@@ -31,10 +31,19 @@ const ELSEWHERE: [&str; 8] = ["cli", "conformance", "golden", "harness", "laws",
 /// How long the whole takes at most, in seconds.
 const DEADLINE: &str = "900";
 
+/// Which tests are run in the machine.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// Those that need a kernel such as this one: they are ignored elsewhere.
+    Marked,
+    /// All.
+    All,
+    /// All whose name contains it.
+    Named(&'a str),
+}
+
 /// Boots a machine with the tests inside, shows what they print, and fails where they fail.
-///
-/// `filter`: only tests whose name contains it.
-pub(crate) fn test(filter: Option<&str>) -> Result<(), Failed> {
+pub(crate) fn test(which: Which<'_>) -> Result<(), Failed> {
     cargo(&["build", "--package", "vnet-cli"])?;
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -43,7 +52,7 @@ pub(crate) fn test(filter: Option<&str>) -> Result<(), Failed> {
     let programs: Vec<&TestProgram> =
         programs.iter().filter(|it| it.is_integration() && !ELSEWHERE.contains(&it.name.as_str())).collect();
     let archive = folder.join("tests.cpio");
-    fill(&kernel, &folder, &programs, filter, &archive)?;
+    fill(&kernel, &folder, &programs, which, &archive)?;
     boot(&kernel, &archive)
 }
 
@@ -51,7 +60,7 @@ fn fill(
     kernel: &Kernel,
     folder: &Path,
     programs: &[&TestProgram],
-    filter: Option<&str>,
+    which: Which<'_>,
     archive: &Path,
 ) -> Result<(), Failed> {
     let inside = Root::new(folder.join("tests"))?;
@@ -74,7 +83,7 @@ fn fill(
         strip(&inside, file)?;
     }
     inside.write("etc/resolv.conf", "nameserver 192.0.2.53\n")?;
-    inside.write("init", &init(programs, filter))?;
+    inside.write("init", &init(programs, which))?;
     pack(&inside, archive)
 }
 
@@ -84,7 +93,7 @@ fn strip(inside: &Root, file: &Path) -> Result<(), Failed> {
     run("strip", &[&file.display().to_string()])
 }
 
-fn init(programs: &[&TestProgram], filter: Option<&str>) -> String {
+fn init(programs: &[&TestProgram], which: Which<'_>) -> String {
     let mut script = format!(
         r#"#!/bin/busybox sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin RUST_BACKTRACE=1
@@ -106,11 +115,15 @@ cd {}
 "#,
         root().join("tests").display()
     );
+    let (runs, name): (&[_], _) = match which {
+        Which::Marked => (&[" --ignored"], String::new()),
+        Which::All => (&["", " --ignored"], String::new()),
+        Which::Named(name) => (&["", " --ignored"], format!(" '{name}'")),
+    };
     for program in programs {
-        let arguments = filter.map(|filter| format!(" '{filter}'")).unwrap_or_default();
-        for which in ["", " --ignored"] {
+        for run in runs {
             script += &format!(
-                "echo '# {}{which}'\n{} --test-threads 2 --skip corpus --skip qemu --skip takes_less_than{which}{arguments} || failed=1\n",
+                "echo '# {}{run}'\n{} --test-threads 2 --skip corpus --skip qemu --skip takes_less_than{run}{name} || failed=1\n",
                 program.name, program.executable
             );
         }
