@@ -60,6 +60,7 @@ fn build() -> Result<String, Failed> {
         ["bench", "--package", "vnet-benches", "--bench", "instructions", "--no-run", "--message-format=json"];
     let messages = output("cargo", &arguments)?;
     let programs = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let programs = programs.filter(|message| message["target"]["name"] == "instructions");
     let mut programs = programs.filter_map(|message| message["executable"].as_str().map(str::to_owned));
     programs.next_back().ok_or_else(|| Failed("cargo named no benchmark".to_owned()))
 }
