@@ -303,7 +303,8 @@ fn a_kept_definition_starts_by_name() {
     vnet_tests::isolate!();
     let folder = scratch("kept");
     fs::create_dir(folder.join("networks")).unwrap();
-    fs::write(folder.join("networks/default.xml"), DEFAULT).unwrap();
+    let named = |uuid: &str| DEFAULT.replace("</name>", &format!("</name>\n  <uuid>{uuid}</uuid>"));
+    fs::write(folder.join("networks/default.xml"), named("3a1f8a2c-0000-4000-8000-000000000001")).unwrap();
     let config = folder.to_str().unwrap();
     let state = folder.join("state");
     let state = state.to_str().unwrap();
@@ -311,6 +312,9 @@ fn a_kept_definition_starts_by_name() {
     let output = call(&["net-start", "default"]);
     assert!(output.status.success(), "{}", shown(&output));
     assert_eq!(call(&["start", "other"]).status.code(), Some(2), "no such definition");
+    fs::write(folder.join("networks/default.xml"), named("3a1f8a2c-0000-4000-8000-000000000002")).unwrap();
+    let output = call(&["apply", "default"]);
+    assert!(text(&output.stderr).contains("VN0607"), "another network of this name: {}", shown(&output));
     assert!(call(&["net-destroy", "default"]).status.success());
     fs::remove_dir_all(folder).unwrap();
 }

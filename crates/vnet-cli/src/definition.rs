@@ -55,7 +55,7 @@ pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Resul
 pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) -> anyhow::Result<Prepared> {
     let mut inventory = None;
     let look = |network: &Network| {
-        let mut found = here.inventory_beside(&network.name)?;
+        let mut found = here.inventory()?;
         if asks_features(network) {
             probe(&mut found)?;
         }

@@ -161,18 +161,6 @@ impl Here {
         Ok(ports.into_iter().filter(|port| port.network.as_ref() == Some(network)).collect())
     }
 
-    /// What the host has apart from a network of this name: what that network must get along with.
-    pub(crate) fn inventory_beside(&self, network: &str) -> anyhow::Result<Inventory> {
-        let mut inventory = self.inventory()?;
-        let own = inventory.networks.iter().position(|known| known.name.as_str() == network);
-        if let Some(own) = own.and_then(|at| inventory.networks.remove(at).bridge) {
-            inventory.links.retain(|link| link.name != own);
-            inventory.addresses.retain(|(link, _)| *link != own);
-            inventory.routes.retain(|route| route.link != own);
-        }
-        Ok(inventory)
-    }
-
     /// How a network is, and what would repair it. `None` where it was stopped since.
     pub(crate) fn state(&self, running: &Running) -> anyhow::Result<Option<(State, Vec<Change>)>> {
         let drift = match self.drift(&running.name) {

@@ -114,11 +114,12 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
+    let inventory = &inventory.beside(&network.name);
     let mode = network.forward_mode();
     if !mode.has_own_bridge() {
         return Ok(Lowered { name, bridge: None, desired: of_the_host(network, inventory)? });
     }
-    let bridge = bridge_name(network, &name, inventory, choices)?;
+    let bridge = bridge_name(network, inventory, choices)?;
     let mut desired = HostState::new();
     if keeps_mac_table(network) && !inventory.features.vlan_filtering {
         return Err(LowerError::NoVlanFiltering);
@@ -194,12 +195,7 @@ pub fn asks_features(network: &Network) -> bool {
     network.bandwidth.is_some() || keeps_mac_table(network)
 }
 
-fn bridge_name(
-    network: &Network,
-    name: &NetworkName,
-    inventory: &Inventory,
-    choices: &Choices,
-) -> Result<InterfaceName, LowerError> {
+fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<InterfaceName, LowerError> {
     let written = network.bridge.as_ref().and_then(|bridge| bridge.name.clone());
     let template = match (written, &choices.bridge) {
         (Some(BridgeName::Fixed(fixed)), _) => return Ok(fixed),
@@ -209,7 +205,7 @@ fn bridge_name(
     };
     let taken = |candidate: &InterfaceName| {
         inventory.links.iter().any(|link| link.name == *candidate)
-            || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(candidate) && known.name != *name)
+            || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(candidate))
     };
     (0..BridgeTemplate::LIMIT)
         .filter_map(|number| template.with(number))

@@ -27,6 +27,22 @@ pub struct Inventory {
     pub features: Features,
 }
 
+impl Inventory {
+    /// The same host without a network of this name, its bridge and what is on it: what that network must get along
+    /// with. Guests that are attached to it stay.
+    #[must_use]
+    pub fn beside(&self, network: &str) -> Self {
+        let mut others = self.clone();
+        let own = others.networks.iter().position(|known| known.name.as_str() == network);
+        if let Some(bridge) = own.and_then(|at| others.networks.remove(at).bridge) {
+            others.links.retain(|link| link.name != bridge);
+            others.addresses.retain(|(link, _)| *link != bridge);
+            others.routes.retain(|route| route.link != bridge);
+        }
+        others
+    }
+}
+
 /// A network that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -17,23 +17,13 @@ enum Taken<'h> {
     Route(&'h Route),
 }
 
-pub(crate) fn check(
-    network: &Network,
-    root: &Path,
-    inventory: &Inventory,
-    own_bridge: Option<&InterfaceName>,
-) -> Vec<Finding> {
-    let foreign = |link: &InterfaceName| Some(link) != own_bridge;
-    let routes: Vec<_> = inventory.routes.iter().filter(|route| foreign(&route.link)).collect();
-    let addresses = inventory.addresses.iter().filter(|(link, _)| foreign(link));
+pub(crate) fn check(network: &Network, root: &Path, others: &Inventory) -> Vec<Finding> {
+    let addresses = others.addresses.iter().map(|(link, address)| Taken::Address(link, address));
     // An address says more than the kernel's route for its subnet: it comes first.
-    let taken: Vec<_> = addresses
-        .map(|(link, address)| Taken::Address(link, address))
-        .chain(routes.iter().copied().map(Taken::Route))
-        .filter(|taken| counts(taken.net()))
-        .collect();
+    let taken: Vec<_> =
+        addresses.chain(others.routes.iter().map(Taken::Route)).filter(|taken| counts(taken.net())).collect();
     let mut findings = subnets(network, root, &taken);
-    findings.extend(static_routes(network, root, &routes));
+    findings.extend(static_routes(network, root, &others.routes));
     findings
 }
 
@@ -125,7 +115,7 @@ fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
     blocks.iter().flat_map(candidates).find(is_free)
 }
 
-fn static_routes(network: &Network, root: &Path, existing: &[&Route]) -> Vec<Finding> {
+fn static_routes(network: &Network, root: &Path, existing: &[Route]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
         let Some(net) = route.destination() else { continue };
@@ -137,8 +127,8 @@ fn static_routes(network: &Network, root: &Path, existing: &[&Route]) -> Vec<Fin
             findings.push(finding.help(free_metric(net, metric, existing)));
             continue;
         }
-        let overlaps = |other: &&&Route| counts(net) && counts(other.destination) && overlap(other.destination, net);
-        let closeness = |other: &&&Route| other.destination.prefix_len().abs_diff(net.prefix_len());
+        let overlaps = |other: &&Route| counts(net) && counts(other.destination) && overlap(other.destination, net);
+        let closeness = |other: &&Route| other.destination.prefix_len().abs_diff(net.prefix_len());
         let Some(other) = existing.iter().filter(overlaps).min_by_key(closeness) else { continue };
         let message = match other.destination == net {
             true => format!("this host reaches {net} another way as well: `{other}`"),
@@ -153,7 +143,7 @@ fn static_routes(network: &Network, root: &Path, existing: &[&Route]) -> Vec<Fin
     findings
 }
 
-fn free_metric(net: IpNet, metric: u32, existing: &[&Route]) -> String {
+fn free_metric(net: IpNet, metric: u32, existing: &[Route]) -> String {
     let used = |metric: &u32| existing.iter().any(|other| other.destination == net && other.metric == *metric);
     match (metric.saturating_add(1)..u32::MAX).find(|metric| !used(metric)) {
         Some(free) => format!("delete that one, or write `metric='{free}'` to use this one when it is gone"),

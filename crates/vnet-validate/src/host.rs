@@ -10,10 +10,10 @@ use crate::{collision, rules};
 
 pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
-    let own_bridge = own.and_then(|known| known.bridge.as_ref());
-    let mut findings = collision::check(network, root, inventory, own_bridge);
-    findings.extend(identity(network, root, inventory, own));
-    findings.extend(bridge_name(network, root, inventory, own_bridge));
+    let others = inventory.beside(&network.name);
+    let mut findings = collision::check(network, root, &others);
+    findings.extend(identity(network, root, &others, own));
+    findings.extend(bridge_name(network, root, &others));
     // Every host has a link; without one nothing is known of it.
     if !inventory.links.is_empty() {
         findings.extend(ipv6(network, root, inventory));
@@ -23,7 +23,7 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
     findings
 }
 
-fn identity(network: &Network, root: &Path, inventory: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {
+fn identity(network: &Network, root: &Path, others: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {
     let uuid = network.uuid?;
     let path = root.element("uuid");
     if let Some(known) = own.and_then(|known| known.uuid).filter(|known| *known != uuid) {
@@ -33,27 +33,20 @@ fn identity(network: &Network, root: &Path, inventory: &Inventory, own: Option<&
             finding.help(format!("write `<uuid>{known}</uuid>` or leave it out, or give this one another name")),
         );
     }
-    let same = |known: &&KnownNetwork| known.uuid == Some(uuid) && known.name.as_str() != network.name;
-    let other = inventory.networks.iter().find(same)?;
+    let other = others.networks.iter().find(|known| known.uuid == Some(uuid))?;
     let message = format!("the network `{}`, which runs, has the UUID `{uuid}` already", other.name);
     let finding = Finding::new(rules::HOST_UUID_TAKEN, path, message);
     Some(finding.help("leave `<uuid>` out; to rename a network, stop it first"))
 }
 
-fn bridge_name(
-    network: &Network,
-    root: &Path,
-    inventory: &Inventory,
-    own_bridge: Option<&InterfaceName>,
-) -> Option<Finding> {
+fn bridge_name(network: &Network, root: &Path, others: &Inventory) -> Option<Finding> {
     let path = root.element("bridge").attribute("name");
     if !network.forward_mode().has_own_bridge() {
-        return bridge_of_the_host(network, path, inventory);
+        return bridge_of_the_host(network, path, others);
     }
     let taken = |name: &InterfaceName| {
-        let link = || inventory.links.iter().any(|link| link.name == *name);
-        Some(name) != own_bridge
-            && (link() || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(name)))
+        others.links.iter().any(|link| link.name == *name)
+            || others.networks.iter().any(|known| known.bridge.as_ref() == Some(name))
     };
     let free = |template: &BridgeTemplate| {
         (0..BridgeTemplate::LIMIT).filter_map(|number| template.with(number)).find(|name| !taken(name))
@@ -63,7 +56,7 @@ fn bridge_name(
             if !taken(name) {
                 return None;
             }
-            let user = inventory.networks.iter().find(|known| known.bridge.as_ref() == Some(name));
+            let user = others.networks.iter().find(|known| known.bridge.as_ref() == Some(name));
             let message = match user {
                 Some(known) => format!("the network `{}` has the bridge `{name}` already", known.name),
                 None => format!("this host has an interface `{name}` already, which is not this network's"),
@@ -77,7 +70,7 @@ fn bridge_name(
         Some(BridgeName::Template(template)) => template.clone(),
         None => BridgeTemplate::virbr(),
     };
-    if own_bridge.is_some() || free(&template).is_some() {
+    if free(&template).is_some() {
         return None;
     }
     let message = format!("this host has an interface for every number of `{}`", BridgeName::Template(template));
