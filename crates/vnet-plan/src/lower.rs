@@ -5,7 +5,6 @@ pub mod bandwidth;
 mod dnsmasq;
 mod firewall;
 mod passt;
-mod port_bandwidth;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

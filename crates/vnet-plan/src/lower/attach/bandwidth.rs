@@ -3,9 +3,8 @@
 use vnet_types::{Inventory, KnownFloor, KnownPort};
 use vnet_xml::{Bandwidth, Network};
 
-use super::bandwidth::{End, Floor, FloorError, floor, free_class, interface};
 use crate::HostState;
-
+use crate::lower::bandwidth::{End, Floor, FloorError, floor, free_class, interface};
 /// Adds a guest's limits to what its port asks for, and its floor, where it has one, to the port.
 ///
 /// `network`: its network, where that has a bridge of its own.

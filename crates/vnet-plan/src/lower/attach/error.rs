@@ -1,0 +1,109 @@
+//! Why an interface cannot be attached.
+
+use vnet_types::{InterfaceName, NetworkName};
+use vnet_xml::VirtualPortType;
+
+use crate::lower::bandwidth::FloorError;
+
+/// Why an interface cannot be attached.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// It is connected by something that has no end on the host which vnet makes.
+    #[error("an interface of type `{0}` is not attached on the host")]
+    Type(&'static str),
+    /// Something that this version does nothing with: the interface would not be what it says.
+    #[error("an interface with {0} cannot be attached")]
+    Unsupported(UnsupportedPort),
+    /// The port is for another switch.
+    #[error("`<virtualport type='{0}'>` needs a switch that vnet does not know")]
+    VirtualPort(VirtualPortType),
+    /// Its network does not run.
+    #[error("network `{0}` does not run; start it first")]
+    NoNetwork(String),
+    /// No such bridge.
+    #[error("there is no bridge `{0}` on this host")]
+    NoBridge(String),
+    /// No such device.
+    #[error("there is no device `{0}` on this host")]
+    NoDevice(InterfaceName),
+    /// The network has no device for guests.
+    #[error("network `{0}` has no device that guests could be attached to")]
+    NoPool(NetworkName),
+    /// All devices of the network are taken.
+    #[error("network `{network}` gives each guest a device of its own, and all {count} are taken")]
+    PoolUsedUp {
+        /// Which network.
+        network: NetworkName,
+        /// How many devices it has.
+        count: usize,
+    },
+    /// The name of the device is none.
+    #[error("`{0}` cannot be the name of a device, nor a template for one such as vnet%d")]
+    Name(String),
+    /// No name is free.
+    #[error("no name is free for the template `{0}`")]
+    NoFreeName(String),
+    /// The device is there already.
+    #[error("the device `{0}` exists already; with `managed='no'` in `<target>` it is used as it is")]
+    Exists(InterfaceName),
+    /// An unmanaged device needs a name.
+    #[error("with `managed='no'`, `<target>` has to name the device in `dev`")]
+    Unnamed,
+    /// An unmanaged device that is not there.
+    #[error("with `managed='no'` the device `{0}` has to exist, and there is none")]
+    Missing(InterfaceName),
+    /// An unmanaged device that is no tap.
+    #[error("the device `{0}` is neither a tap nor a macvtap")]
+    NotATap(InterfaceName),
+    /// An unmanaged tap with one queue only.
+    #[error("`<driver queues='{queues}'>` needs a tap that was made with multi_queue, and `{dev}` was not")]
+    Queues {
+        /// Which.
+        dev: InterfaceName,
+        /// What the definition says.
+        queues: u32,
+    },
+    /// More queues than a tap can have.
+    #[error("a tap has at most 256 queues, not {0}")]
+    TooManyQueues(u32),
+    /// The port cannot be in a VLAN.
+    #[error("guests of network `{0}` cannot be in a VLAN: it is a network of its own")]
+    VlanOfNetwork(NetworkName),
+    /// The bridge does not look at VLANs.
+    #[error("bridge `{0}` does not filter VLANs; `ip link set {0} type bridge vlan_filtering 1` makes it")]
+    NotFiltering(InterfaceName),
+    /// The kernel cannot filter VLANs.
+    #[error("this kernel cannot filter VLANs in bridges (CONFIG_BRIDGE_VLAN_FILTERING), which {0} needs")]
+    NoVlanFiltering(&'static str),
+    /// The number of a VLAN is none.
+    #[error("a VLAN has a number from 1 to 4094, not {0}")]
+    VlanId(u16),
+    /// No bandwidth can be kept for the guest.
+    #[error("the `floor` of `<bandwidth>` cannot be kept")]
+    Floor(#[from] FloorError),
+    /// A macvtap has no owner.
+    #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
+    OwnerOfMacvtap,
+}
+
+/// A part of an interface that [`attach`] does nothing with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnsupportedPort {
+    /// Limited bandwidth, of its own or of its port group, on a device that is used as it is.
+    #[error("`<bandwidth>` and `managed='no'`")]
+    Bandwidth,
+    /// Rules of libvirt's nwfilter.
+    #[error("`<filterref>`")]
+    Filter,
+    /// A program that is run when the device is made or taken away.
+    #[error("`<script>` or `<downscript>`")]
+    Script,
+    /// Addresses and routes of the host's end.
+    #[error("`<ip>` or `<route>` in `<source>`")]
+    HostAddresses,
+    /// Another device file than `/dev/net/tun`.
+    #[error("`<backend tap>`")]
+    Backend,
+}

@@ -1,0 +1,50 @@
+//! What holds for a port: what its interface says, else its port group, else its network.
+
+use vnet_xml::interface::{NetworkSource, Source};
+use vnet_xml::network::PortGroup;
+use vnet_xml::{Bandwidth, Interface, Network, VirtualPortType, Vlan};
+
+/// What holds for a port.
+pub(super) struct Settings<'a> {
+    /// Its port group, where it has one.
+    pub(super) group: Option<&'a PortGroup>,
+    pub(super) vlan: Option<&'a Vlan>,
+    /// Of the guest alone: that of the network is for all of its guests together.
+    pub(super) bandwidth: Option<&'a Bandwidth>,
+    pub(super) isolated: bool,
+    pub(super) trust_guest_rx_filters: Option<bool>,
+    /// The switch that the port is for.
+    pub(super) switch: Option<VirtualPortType>,
+}
+
+impl<'a> Settings<'a> {
+    pub(super) fn of(interface: &'a Interface, network: Option<&'a Network>) -> Self {
+        let group = network.and_then(|network| port_group(interface, network));
+        let switches = [
+            interface.virtual_port.as_ref(),
+            network.and_then(|network| network.virtual_port.as_ref()),
+            group.and_then(|group| group.virtual_port.as_ref()),
+        ];
+        Self {
+            group,
+            vlan: (interface.vlan.as_ref())
+                .or(group.and_then(|group| group.vlan.as_ref()))
+                .or(network.and_then(|network| network.vlan.as_ref())),
+            bandwidth: interface.bandwidth.as_ref().or(group.and_then(|group| group.bandwidth.as_ref())),
+            isolated: interface.port_isolated.or(network.and_then(|network| network.port_isolated)) == Some(true),
+            trust_guest_rx_filters: (interface.trust_guest_rx_filters)
+                .or(group.and_then(|group| group.trust_guest_rx_filters))
+                .or(network.and_then(|network| network.trust_guest_rx_filters)),
+            switch: switches.into_iter().flatten().find_map(|port| port.kind),
+        }
+    }
+}
+
+/// The port group that holds: the one that is named, or the default. One that does not exist is none, as for libvirt.
+fn port_group<'a>(interface: &Interface, network: &'a Network) -> Option<&'a PortGroup> {
+    let Source::Network(NetworkSource { port_group, .. }) = &interface.source else { return None };
+    network.port_groups.iter().find(|group| match port_group {
+        Some(name) => group.name == *name,
+        None => group.default,
+    })
+}
