@@ -265,6 +265,7 @@ fn settle(
             }
         });
     }
+    addresses.iter().flatten().try_for_each(|address| station.wait_usable(*address, deadline))?;
     for ip in &network.ips {
         if addresses.iter().flatten().any(|address| ip.net().is_some_and(|net| net.contains(address))) {
             station.default_route(ip.address)?;

@@ -1,10 +1,10 @@
 //! The imagined host: uplinks with someone outside, cables, and guests at their ends.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::{IpAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use anyhow::{Context, bail};
 use vnet_netlink::Netlink;
@@ -264,6 +264,20 @@ impl Station {
                 None => thread::sleep(Duration::from_millis(5)),
             }
         }
+    }
+
+    /// Waits until an address can be used: those of IPv6 are tentative at first, and others are sent from.
+    pub(crate) fn wait_usable(&self, address: IpAddr, deadline: Instant) -> anyhow::Result<()> {
+        self.namespace.run(|| {
+            loop {
+                match UdpSocket::bind((address, 0)) {
+                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && Instant::now() < deadline => {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    bound => return bound.map(drop).with_context(|| format!("the address {address} cannot be used")),
+                }
+            }
+        })
     }
 }
 
