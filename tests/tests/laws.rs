@@ -236,6 +236,8 @@ proptest! {
         let cut = header_end + at.index(receipt.len() - header_end);
         std::fs::write(&path, &receipt[..cut]).expect("a receipt");
         let killed = folder.store().receipt(&header().network).expect("readable").expect("there");
+        let known = folder.store().networks().expect("readable");
+        prop_assert_eq!(&known.iter().map(|known| &known.name).collect::<Vec<_>>(), &[&killed.header.network]);
         let mut left = host();
         let count = killed.owned.iter().len() - usize::from(!made && killed.owned.iter().len() > 0);
         for resource in killed.owned.iter().take(count) {

@@ -251,6 +251,8 @@ fn addresses_come_and_go(#[case] address: Address, #[case] expected: Value) {
     netlink.add_address(&link, &address).unwrap();
     assert_eq!(shown().as_ref(), Some(&expected));
     assert!(netlink.addresses().unwrap().contains(&(link.clone(), address)));
+    assert!(netlink.addresses_of(&link).unwrap().contains(&address));
+    assert!(!netlink.addresses_of(&name("lo")).unwrap().contains(&address));
     let error = netlink.add_address(&link, &address).unwrap_err();
     assert!(error.is_exists(), "{error}");
     assert!(error.to_string().starts_with(&format!("cannot add address {address} on virbr0: File exists")), "{error}");
@@ -281,6 +283,7 @@ fn routes_come_and_go(#[case] route: Route, #[case] expected: &str) {
     netlink.add_route(&route).unwrap();
     assert_eq!(shown().trim().replace(" linkdown", ""), expected);
     assert!(netlink.routes().unwrap().contains(&route));
+    assert!(netlink.routes_of(&route.link).unwrap().contains(&route));
     netlink.delete_route(&route).unwrap();
     assert_eq!(shown(), "");
     assert!(netlink.delete_route(&route).unwrap_err().is_not_found());
@@ -300,7 +303,11 @@ fn routes_of_others_are_read() {
     ] {
         run("ip", &[&["route", "add"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
     }
-    let routes = netlink.routes().unwrap();
+    run("ip", &["route", "add", "10.7.0.0/16", "dev", "lo"]);
+    let routes = netlink.routes_of(&name("virbr0")).unwrap();
+    let mut all = netlink.routes().unwrap();
+    all.retain(|route| route.link == name("virbr0"));
+    assert_eq!(routes, all);
     let ipv4: Vec<_> = routes.iter().filter(|it| it.destination.addr().is_ipv4()).map(Route::to_string).collect();
     assert_eq!(
         ipv4,
@@ -324,6 +331,8 @@ fn a_host_without_routes_has_none() {
     let netlink = Netlink::open().unwrap();
     assert_eq!(netlink.routes().unwrap(), []);
     assert_eq!(netlink.addresses().unwrap().len(), 2, "127.0.0.1 and ::1");
+    assert_eq!(netlink.routes_of(&name("gone")).unwrap(), []);
+    assert_eq!(netlink.addresses_of(&name("gone")).unwrap(), []);
 }
 
 #[rstest]

@@ -26,6 +26,9 @@ pub struct Receipt<S = Header> {
     pub settled: bool,
 }
 
+/// How a [`Line::Header`] begins.
+const HEADER: &[u8] = br#"{"header":"#;
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line<S> {
@@ -131,24 +134,41 @@ impl<S: Subject> Journal<S> {
     }
 }
 
+/// The text of a receipt. `None` where its network has just been stopped, or was never started.
+fn text(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some).map_err(Error::file("read", path)),
+    }
+}
+
+fn parse<S: Subject>(path: &Path, number: usize, line: &[u8]) -> Result<Line<S>, Error> {
+    serde_json::from_slice(line).map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })
+}
+
 /// Without a last line that is torn.
 fn whole_lines(text: &[u8]) -> &[u8] {
     &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
 
+/// Reads what a receipt is about, and no more. `None` as [`read`] has it.
+pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
+    let Some(text) = text(path)? else { return Ok(None) };
+    let lines = whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate();
+    let Some((number, line)) = lines.filter(|(_, line)| line.starts_with(HEADER)).last() else { return Ok(None) };
+    match parse(path, number, line)? {
+        Line::Header(header) => Ok(Some(*header)),
+        _ => Ok(None),
+    }
+}
+
 /// Reads a receipt. `None` where there is none, or where it does not say yet what it is about: then nothing was made.
 pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error> {
-    let text = match fs::read(path) {
-        // Its network has just been stopped, or never started.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(Error::file("read", path))?,
-    };
+    let Some(text) = text(path)? else { return Ok(None) };
     let mut receipt: Option<Receipt<S>> = None;
     let mut pending: Option<Change> = None;
     for (number, line) in whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate() {
-        let line = serde_json::from_slice(line);
-        let line = line.map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })?;
-        match (line, &mut receipt) {
+        match (parse(path, number, line)?, &mut receipt) {
             (Line::Header(header), None) => {
                 let header = *header;
                 let (owned, facts) = (HostState::new(), Facts::default());

@@ -10,7 +10,7 @@ use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
 use crate::journal::{self, Receipt};
 use crate::subject::PORTS;
-use crate::{Error, PortHeader, Subject};
+use crate::{Error, Header, PortHeader, Subject};
 
 const RECEIPT: &str = "receipt";
 /// Stands in a folder that vnet made, so that it goes when it is empty.
@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// [`Error::File`], [`Error::Receipt`] where one cannot be read.
     pub fn receipts(&self) -> Result<Vec<Receipt>, Error> {
-        receipts_in(&self.root)
+        all_in(&self.root, journal::read)
     }
 
     /// The receipts of all ports, in order of their names. One that is detached meanwhile is left out.
@@ -75,7 +75,7 @@ impl Store {
     /// # Errors
     /// [`Error::File`], [`Error::Receipt`] where one cannot be read.
     pub fn port_receipts(&self) -> Result<Vec<Receipt<PortHeader>>, Error> {
-        receipts_in(&self.root.join(PORTS))
+        all_in(&self.root.join(PORTS), journal::read)
     }
 
     /// The networks that run.
@@ -83,12 +83,9 @@ impl Store {
     /// # Errors
     /// Those of [`Store::receipts`].
     pub fn networks(&self) -> Result<Vec<KnownNetwork>, Error> {
-        let known = |Receipt { header, .. }: Receipt| KnownNetwork {
-            name: header.network,
-            uuid: header.uuid,
-            bridge: header.bridge,
-        };
-        Ok(self.receipts()?.into_iter().map(known).collect())
+        let headers: Vec<Header> = all_in(&self.root, journal::header)?;
+        let known = |header: Header| KnownNetwork { name: header.network, uuid: header.uuid, bridge: header.bridge };
+        Ok(headers.into_iter().map(known).collect())
     }
 
     /// The ports that are attached.
@@ -96,7 +93,8 @@ impl Store {
     /// # Errors
     /// Those of [`Store::port_receipts`].
     pub fn ports(&self) -> Result<Vec<KnownPort>, Error> {
-        Ok(self.port_receipts()?.into_iter().map(|receipt| receipt.header.port).collect())
+        let headers: Vec<PortHeader> = all_in(&self.root.join(PORTS), journal::header)?;
+        Ok(headers.into_iter().map(|header| header.port).collect())
     }
 
     pub(crate) fn read<S: Subject>(&self, name: &S::Name) -> Result<Option<Receipt<S>>, Error> {
@@ -166,8 +164,8 @@ impl Lock {
     }
 }
 
-/// The receipts in the folders of a folder.
-fn receipts_in<S: Subject>(root: &Path) -> Result<Vec<Receipt<S>>, Error> {
+/// Reads the receipts in the folders of a folder.
+fn all_in<T>(root: &Path, read: impl Fn(&Path) -> Result<Option<T>, Error>) -> Result<Vec<T>, Error> {
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -176,7 +174,7 @@ fn receipts_in<S: Subject>(root: &Path) -> Result<Vec<Receipt<S>>, Error> {
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join(RECEIPT)).collect();
     paths.retain(|path| path.is_file());
     paths.sort();
-    paths.iter().filter_map(|path| journal::read(path).transpose()).collect()
+    paths.iter().filter_map(|path| read(path).transpose()).collect()
 }
 
 /// Makes a folder that everyone may look into. False where it was there.

@@ -28,6 +28,25 @@ impl Netlink {
         Ok(named.collect())
     }
 
+    /// Lists the addresses of one link, both families: none when there is no such link.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn addresses_of(&self, link: &InterfaceName) -> Result<Vec<Address>, Error> {
+        let list = || {
+            let mut message = AddressMessage::default();
+            message.header.index = self.index(link)?;
+            self.request(RouteNetlinkMessage::GetAddress(message), Intent::List, read)
+        };
+        match list() {
+            Err(refused) if refused.is_not_found() => Ok(Vec::new()),
+            listed => {
+                let listed = listed.map_err(Operation::List.of(format_args!("addresses of {link}")))?;
+                Ok(listed.into_iter().map(|(_, address)| address).collect())
+            }
+        }
+    }
+
     /// Gives a link an address. The kernel adds the route to its subnet when the link is up.
     ///
     /// # Errors

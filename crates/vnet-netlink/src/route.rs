@@ -31,10 +31,22 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal.
     pub fn routes(&self) -> Result<Vec<Route>, Error> {
-        let names = self.names()?;
-        let mut routes = self.table(AddressFamily::Inet, &names)?;
-        routes.extend(self.table(AddressFamily::Inet6, &names)?);
-        Ok(routes)
+        self.tables(None, &self.names()?).map_err(Operation::List.of("routes"))
+    }
+
+    /// Lists those of [`Netlink::routes`] that lead out of one link: none when there is no such link.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn routes_of(&self, link: &InterfaceName) -> Result<Vec<Route>, Error> {
+        let list = || {
+            let index = self.index(link)?;
+            self.tables(Some(index), &BTreeMap::from([(index, link.clone())]))
+        };
+        match list() {
+            Err(refused) if refused.is_not_found() => Ok(Vec::new()),
+            listed => listed.map_err(Operation::List.of(format_args!("routes of {link}"))),
+        }
     }
 
     /// Adds a route, if there is none with its destination and metric. An IPv6 route without a metric gets 1024.
@@ -70,8 +82,21 @@ impl Netlink {
         Ok(self.links()?.into_iter().map(|it| (it.index, it.link.name)).collect())
     }
 
-    fn table(&self, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Result<Vec<Route>, Error> {
+    /// The routes of both families, those through one link or all.
+    fn tables(&self, link: Option<u32>, names: &BTreeMap<u32, InterfaceName>) -> Result<Vec<Route>, Refused> {
+        let mut routes = self.table(AddressFamily::Inet, link, names)?;
+        routes.extend(self.table(AddressFamily::Inet6, link, names)?);
+        Ok(routes)
+    }
+
+    fn table(
+        &self,
+        family: AddressFamily,
+        link: Option<u32>,
+        names: &BTreeMap<u32, InterfaceName>,
+    ) -> Result<Vec<Route>, Refused> {
         let mut request = RouteMessage::default();
+        request.attributes.extend(link.map(RouteAttribute::Oif));
         request.header.address_family = family;
         request.header.table = RouteHeader::RT_TABLE_MAIN;
         request.header.kind = RouteType::Unicast;
@@ -80,7 +105,7 @@ impl Netlink {
             Ok(routes) => Ok(routes.into_iter().flatten().collect()),
             // The table comes into being with its first route.
             Err(refused) if refused.is_not_found() => Ok(Vec::new()),
-            Err(refused) => Err(Operation::List.of("routes")(refused)),
+            Err(refused) => Err(refused),
         }
     }
 

@@ -6,9 +6,7 @@ use vnet_types::{Address, InterfaceName};
 use crate::Error;
 
 pub(super) fn look(netlink: &Netlink, link: &InterfaceName, expected: &Address) -> Result<Option<Address>, Error> {
-    let addresses = netlink.addresses()?;
-    let same = |(on, address): &(InterfaceName, Address)| on == link && address.net == expected.net;
-    Ok(addresses.into_iter().find(same).map(|(_, address)| address))
+    Ok(netlink.addresses_of(link)?.into_iter().find(|address| address.net == expected.net))
 }
 
 pub(super) fn replace(netlink: &Netlink, link: &InterfaceName, from: &Address, to: &Address) -> Result<(), Error> {

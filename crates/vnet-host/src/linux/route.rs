@@ -6,10 +6,8 @@ use vnet_types::Route;
 use crate::Error;
 
 pub(super) fn look(netlink: &Netlink, expected: &Route) -> Result<Option<Route>, Error> {
-    let same = |route: &Route| {
-        (route.destination, route.metric, &route.link) == (expected.destination, expected.metric, &expected.link)
-    };
-    Ok(netlink.routes()?.into_iter().find(same))
+    let same = |route: &Route| (route.destination, route.metric) == (expected.destination, expected.metric);
+    Ok(netlink.routes_of(&expected.link)?.into_iter().find(same))
 }
 
 pub(super) fn replace(netlink: &Netlink, from: &Route, to: &Route) -> Result<(), Error> {
