@@ -3,11 +3,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::process::Command;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
-use vnet_tests::{Guest, isolate, json, run, vnet, wait_for};
+use serde_json::Value;
+use vnet_tests::{Guest, Netns, isolate, json, run, vnet, wait_for};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -67,4 +70,184 @@ fn a_guest_behind_passt_has_its_lease_and_its_ports() {
     });
     run(program, &["passt", "stop", "web"]);
     assert!(!fs::exists(report["socket"].as_str().unwrap()).unwrap());
+}
+
+/// The words for setpriv(1) that leave a program no capability at all, as an ordinary user has none.
+const ORDINARY: [&str; 4] = ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"];
+
+const NAT: &str = "<network><name>lab</name><forward mode='nat'/><bridge name='lab0' stp='off'/><domain name='lab.test'/>
+    <dns><host ip='203.0.113.9'><hostname>outside.test</hostname></host></dns>
+    <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.100' end='10.9.0.200'/>
+    <host mac='52:54:00:00:00:01' name='first' ip='10.9.0.51'/><host mac='52:54:00:00:00:02' name='second' ip='10.9.0.52'/>
+    </dhcp></ip></network>";
+
+const ISOLATED: &str = "<network><name>closed</name><bridge name='closed0' stp='off'/>
+    <ip address='10.8.0.1' prefix='24'><dhcp><range start='10.8.0.100' end='10.8.0.200'/></dhcp></ip></network>";
+
+fn tell(mut command: Command, document: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Runs `vnet`, which has to succeed.
+fn done(arguments: &[&str], document: &str) -> Value {
+    let mut command = Command::new(vnet());
+    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
+    let output = tell(command, document);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A guest's interface: its number is the last of its MAC address.
+fn interface(number: u8, network: &str, more: &str) -> String {
+    format!(
+        "<interface type='network'><source network='{network}'/><mac address='52:54:00:00:00:0{number}'/>\
+         <model type='virtio'/>{more}</interface>"
+    )
+}
+
+/// A host outside, with an address that the guests' host routes to. It answers at its port 80, and tells who asked.
+struct Outside {
+    _netns: Netns,
+    asked: Receiver<IpAddr>,
+}
+
+impl Outside {
+    fn new() -> Self {
+        let netns = Netns::new();
+        host();
+        let netlink = vnet_netlink::Netlink::open().unwrap();
+        let cable = netlink.link(&"cable".parse().unwrap()).unwrap().unwrap().index;
+        netlink.move_to_namespace(cable, netns.file()).unwrap();
+        let (tell, asked) = channel();
+        let listener = netns.run(|| {
+            run("ip", &["address", "add", "10.77.0.1/24", "dev", "cable"]);
+            run("ip", &["address", "add", "203.0.113.9/32", "dev", "lo"]);
+            run("ip", &["link", "set", "cable", "up"]);
+            TcpListener::bind("203.0.113.9:80").unwrap()
+        });
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(b"here is the outside\n");
+                let _ = tell.send(stream.peer_addr().unwrap().ip());
+            }
+        });
+        Self { _netns: netns, asked }
+    }
+}
+
+/// Boots guests side by side, each on a tap that is there, by a qemu without any privilege.
+fn boot<const N: usize>(cards: [(&str, u8); N]) -> [Guest; N] {
+    let boot = |(tap, number): (&str, u8)| {
+        let mut qemu = Command::new("setpriv");
+        qemu.args(ORDINARY).arg("qemu-system-x86_64");
+        let network = format!("tap,id=net,ifname={tap},script=no,downscript=no");
+        let card = format!("virtio-net-pci,netdev=net,mac=52:54:00:00:00:0{number},romfile=");
+        let mut guest = Guest::boot_by(qemu, &["-netdev", &network, "-device", &card]);
+        guest.run("ip link set eth0 up");
+        guest
+    };
+    thread::scope(|scope| {
+        let boots = cards.map(|card| scope.spawn(move || boot(card)));
+        boots.map(|booted| booted.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// What the guest is told by DHCP.
+fn lease(guest: &mut Guest) -> String {
+    guest.run("udhcpc -q -n -t 10 -T 1 -s /etc/lease -i eth0")
+}
+
+// By numbers: a static busybox looks up names of hosts and services in libraries that the guest does not have.
+const FETCH: &str = "echo GET / | nc -w 10 203.0.113.9 80";
+
+#[test]
+#[cfg_attr(not(guest_image), ignore = "there is no guest to boot: `cargo xtask guest` makes one")]
+fn guests_on_taps_of_their_own_have_a_network_and_are_kept_apart() {
+    isolate!();
+    let outside = Outside::new();
+    done(&["start", "-"], NAT);
+    done(&["start", "-"], ISOLATED);
+    let apart = "<port isolated='yes'/>";
+    for number in [1, 2] {
+        // The kernel's check of who owns a tap is what lets in a qemu that has no capability.
+        done(&["attach", "-", "--owner", "0"], &interface(number, "lab", apart));
+    }
+    let [mut first, mut second] = boot([("vnet0", 1), ("vnet1", 2)]);
+
+    // Both have the address that is kept for them, and their name.
+    let told = lease(&mut first);
+    assert!(told.contains("lease 10.9.0.51/24 router 10.9.0.1 dns 10.9.0.1 hostname first domain lab.test"), "{told}");
+    let told = lease(&mut second);
+    assert!(told.contains("lease 10.9.0.52/24") && told.contains("hostname second"), "{told}");
+    let leases = done(&["leases", "lab"], "");
+    assert_eq!(leases["leases"].as_array().unwrap().len(), 2, "{leases}");
+
+    // They resolve, one the other and what the network knows; and they reach the outside, by the host's address.
+    for (name, address) in [("second.lab.test", "10.9.0.52"), ("outside.test", "203.0.113.9")] {
+        assert!(first.run(&format!("nslookup {name}")).contains(address));
+    }
+    for guest in [&mut first, &mut second] {
+        assert_eq!(guest.run(FETCH), "here is the outside");
+        assert_eq!(outside.asked.recv_timeout(SOON).unwrap().to_string(), "10.77.0.2");
+    }
+
+    // Isolated ports do not see each other. One alone is not.
+    assert!(!first.can("ping -c 1 -W 2 10.9.0.52"));
+    done(&["apply", "-"], &interface(1, "lab", "<target dev='vnet0'/>"));
+    first.run("ping -c 3 -W 10 10.9.0.52");
+
+    // A running guest is moved into an isolated network: from there nothing leads outside.
+    done(&["apply", "-"], &interface(2, "closed", "<target dev='vnet1'/>"));
+    let told = lease(&mut second);
+    assert!(told.contains("lease 10.8.0.") && told.contains("router  dns 10.8.0.1"), "{told}");
+    second.run("ping -c 1 -W 10 10.8.0.1");
+    // Not even when it tries.
+    second.run("ip route replace default via 10.8.0.1");
+    assert!(!second.can("ping -c 1 -W 2 203.0.113.9") && !second.can("ping -c 1 -W 2 10.9.0.51"));
+    first.run("ping -c 1 -W 10 203.0.113.9");
+}
+
+/// All there is to see of a port of a bridge, but for what comes of a program that has it open.
+fn port(name: &str) -> Value {
+    let mut seen = json("ip", &["-j", "-d", "link", "show", name])[0].clone();
+    for fact in ["operstate", "flags"] {
+        seen[fact] = Value::Null;
+    }
+    for fact in ["state", "hold_timer"] {
+        seen["linkinfo"]["info_slave_data"][fact] = Value::Null;
+    }
+    seen
+}
+
+#[test]
+#[cfg_attr(not(guest_image), ignore = "there is no guest to boot: `cargo xtask guest` makes one")]
+fn a_guest_boots_on_a_tap_of_its_user() {
+    isolate!();
+    done(&["start", "-"], NAT);
+    for line in ["tuntap add mine mode tap user 0 vnet_hdr", "link set mine mtu 1400 master lab0 up"] {
+        run("ip", &line.split(' ').collect::<Vec<_>>());
+    }
+    let before = port("mine");
+    let as_user = |arguments: &[&str], document: &str| {
+        let mut command = Command::new("setpriv");
+        command.args(ORDINARY).arg(vnet()).args(["--state-dir", "/tmp/of-a-user"]).args(arguments);
+        let output = tell(command, document);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    as_user(
+        &["attach", "-"],
+        "<interface type='ethernet'><mac address='52:54:00:00:00:02'/><target dev='mine' managed='no'/>
+         <model type='virtio'/></interface>",
+    );
+    let [mut guest] = boot([("mine", 2)]);
+    let told = lease(&mut guest);
+    assert!(told.contains("lease 10.9.0.52/24") && told.contains("hostname second"), "{told}");
+    guest.run("ping -c 1 -W 10 10.9.0.1");
+    assert_eq!(port("mine"), before);
+    drop(guest);
+    as_user(&["detach", "mine"], "");
+    assert_eq!(port("mine"), before);
 }
