@@ -22,7 +22,7 @@ use crate::output::{Answer, Format, note, print_json};
 /// Who an interface is for.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct For {
-    /// The user who may open the tap without any capability, by name or number
+    /// The user who may open the tap without any capability, by name or number; without --group too: you
     #[arg(long, value_name = "USER", value_parser = user)]
     owner: Option<u32>,
     /// The group whose members may open the tap without any capability, by name or number
@@ -121,11 +121,14 @@ pub(crate) fn lower(
     if asks_features(interface, network.as_ref()) {
         probe(&mut inventory)?;
     }
-    let (owner, group) = attached.map(owners).unwrap_or_default();
+    let (owner, group) = match (asked.owner, asked.group, attached) {
+        (None, None, Some(attached)) => owners(attached),
+        (owner, group, _) => (owner, group),
+    };
     let choices = PortChoices {
         random: random()?,
-        owner: asked.owner.or(owner),
-        group: asked.group.or(group),
+        owner,
+        group,
         guest: asked.guest.clone(),
         guest_uuid: asked.guest_uuid,
         kept: attached.map(|receipt| receipt.header.port.clone()),

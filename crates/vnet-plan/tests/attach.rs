@@ -85,7 +85,27 @@ fn a_managed_mac_table_needs_a_kernel_that_filters() {
     assert!(matches!(refused, Err(AttachError::NoVlanFiltering(_))));
     let words: Vec<String> =
         lowered(interface, Some(&network), &host()).unwrap().desired.iter().map(|it| it.key().to_string()).collect();
-    assert_eq!(words, ["link vnet0", "port vnet0", "VLANs of vnet0", "fdb entry 52:54:00:00:00:00 dev vnet0"]);
+    let port = ["port vnet0", "VLANs of vnet0", "fdb entry 52:54:00:00:00:00 dev vnet0"];
+    assert_eq!(words, [&["link vnet0", "VLAN filtering of br0"][..], &port].concat());
+}
+
+/// A tap of nobody could be opened by any user of the host.
+#[rstest]
+#[case::who_asks(None, None, Some(1000), None)]
+#[case::a_user(Some(7), None, Some(7), None)]
+#[case::a_group(None, Some(8), None, Some(8))]
+#[case::both(Some(7), Some(8), Some(7), Some(8))]
+fn taps_are_of_somebody(
+    #[case] owner: Option<u32>,
+    #[case] group: Option<u32>,
+    #[case] user: Option<u32>,
+    #[case] members: Option<u32>,
+) {
+    let interface: Interface = "<interface type='ethernet'/>".parse().unwrap();
+    let choices = PortChoices { owner, group, ..PortChoices::default() };
+    let port = attach(&interface, None, &Inventory { user: 1000, ..host() }, &choices).unwrap();
+    let Some(Resource::Link(Link { kind: LinkKind::Tap(tap), .. })) = port.desired.iter().next() else { panic!() };
+    assert_eq!((tap.owner, tap.group), (user, members));
 }
 
 /// A guest of network `lab` on this device.

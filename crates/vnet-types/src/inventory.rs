@@ -22,6 +22,9 @@ pub struct Inventory {
     /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
     /// user there.
     pub single_user: bool,
+    /// Who asks: the effective user, by the number that the user has here.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub user: u32,
     /// What the kernel can do; everything, where nobody has asked it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,

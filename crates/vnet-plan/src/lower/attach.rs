@@ -26,7 +26,8 @@ pub use error::{AttachError, UnsupportedPort};
 pub struct PortChoices {
     /// Random bytes for the guest's MAC address, where the definition has none, and for the port's UUID.
     pub random: [u8; 16],
-    /// The user that may open the tap without any capability.
+    /// The user that may open the tap without any capability; where `group` is absent too, who asks: a tap of nobody is
+    /// one that anybody may open.
     pub owner: Option<u32>,
     /// The group whose members may open the tap without any capability.
     pub group: Option<u32>,
@@ -75,9 +76,11 @@ pub fn attach(
             Connection::Direct { lower, mode } => {
                 device::add_macvtap(&mut desired, &port, lower, *mode, interface, inventory, choices)?;
             }
-            Connection::Alone => desired.insert(Resource::Link(device::tap(&port, interface, None, choices))),
+            Connection::Alone => {
+                desired.insert(Resource::Link(device::tap(&port, interface, None, inventory, choices)))
+            }
             Connection::Bridge(bridge) => {
-                desired.insert(Resource::Link(device::tap(&port, interface, bridge.mtu, choices)));
+                desired.insert(Resource::Link(device::tap(&port, interface, bridge.mtu, inventory, choices)));
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;
             }
         }

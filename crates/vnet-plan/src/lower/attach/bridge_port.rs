@@ -29,6 +29,10 @@ pub(super) fn add_to(
     };
     desired.insert(Resource::Port { link: port.dev.clone(), port: joined });
     if by_us {
+        if !bridge.own {
+            // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours is made so.
+            desired.insert(Resource::VlanFiltering { bridge: bridge.name.clone(), on: true });
+        }
         let origin = FdbOrigin::Static;
         desired.insert(Resource::Fdb(Fdb { mac: port.mac, port: port.dev.clone(), vlan: None, origin }));
     }

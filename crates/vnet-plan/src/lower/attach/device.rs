@@ -22,9 +22,15 @@ fn tap_mac(guest: MacAddr) -> MacAddr {
     MacAddr([if first == 0xfe { 0xfa } else { 0xfe }, a, b, c, d, e])
 }
 
-pub(super) fn tap(port: &KnownPort, interface: &Interface, bridge_mtu: Option<u32>, choices: &PortChoices) -> Link {
+pub(super) fn tap(
+    port: &KnownPort,
+    interface: &Interface,
+    bridge_mtu: Option<u32>,
+    inventory: &Inventory,
+    choices: &PortChoices,
+) -> Link {
     let options = TapOptions {
-        owner: choices.owner,
+        owner: choices.owner.or(choices.group.is_none().then_some(inventory.user)),
         group: choices.group,
         multi_queue: port.queues > 1,
         vnet_hdr: port.vnet_hdr,
