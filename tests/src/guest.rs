@@ -63,6 +63,22 @@ impl Guest {
         output
     }
 
+    /// Runs a line of shell in the guest until it succeeds, and returns what it prints then: a packet may be lost, and
+    /// a loaded machine be late.
+    ///
+    /// # Panics
+    /// With what it printed last, when it goes on failing.
+    pub fn until(&mut self, line: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.try_run(line) {
+                (status, output) if status == "0" => return output,
+                (_, output) if Instant::now() > deadline => panic!("`{line}` in the guest goes on failing:\n{output}"),
+                _ => {}
+            }
+        }
+    }
+
     /// Does a line of shell succeed in the guest?
     ///
     /// # Panics

@@ -157,7 +157,7 @@ fn boot<const N: usize>(cards: [(&str, u8); N]) -> [Guest; N] {
 
 /// What the guest is told by DHCP.
 fn lease(guest: &mut Guest) -> String {
-    guest.run("udhcpc -q -n -t 10 -T 1 -s /etc/lease -i eth0")
+    guest.until("udhcpc -q -n -t 10 -T 1 -s /etc/lease -i eth0")
 }
 
 // By numbers: a static busybox looks up names of hosts and services in libraries that the guest does not have.
@@ -187,27 +187,27 @@ fn guests_on_taps_of_their_own_have_a_network_and_are_kept_apart() {
 
     // They resolve, one the other and what the network knows; and they reach the outside, by the host's address.
     for (name, address) in [("second.lab.test", "10.9.0.52"), ("outside.test", "203.0.113.9")] {
-        assert!(first.run(&format!("nslookup {name}")).contains(address));
+        assert!(first.until(&format!("nslookup {name}")).contains(address));
     }
     for guest in [&mut first, &mut second] {
-        assert_eq!(guest.run(FETCH), "here is the outside");
+        assert_eq!(guest.until(FETCH), "here is the outside");
         assert_eq!(outside.asked.recv_timeout(SOON).unwrap().to_string(), "10.77.0.2");
     }
 
     // Isolated ports do not see each other. One alone is not.
     assert!(!first.can("ping -c 1 -W 2 10.9.0.52"));
     done(&["apply", "-"], &interface(1, "lab", "<target dev='vnet0'/>"));
-    first.run("ping -c 3 -W 10 10.9.0.52");
+    first.until("ping -c 1 -W 2 10.9.0.52");
 
     // A running guest is moved into an isolated network: from there nothing leads outside.
     done(&["apply", "-"], &interface(2, "closed", "<target dev='vnet1'/>"));
     let told = lease(&mut second);
     assert!(told.contains("lease 10.8.0.") && told.contains("router  dns 10.8.0.1"), "{told}");
-    second.run("ping -c 1 -W 10 10.8.0.1");
+    second.until("ping -c 1 -W 2 10.8.0.1");
     // Not even when it tries.
     second.run("ip route replace default via 10.8.0.1");
     assert!(!second.can("ping -c 1 -W 2 203.0.113.9") && !second.can("ping -c 1 -W 2 10.9.0.51"));
-    first.run("ping -c 1 -W 10 203.0.113.9");
+    first.until("ping -c 1 -W 2 203.0.113.9");
 }
 
 /// All there is to see of a port of a bridge, but for what comes of a program that has it open.
@@ -245,7 +245,7 @@ fn a_guest_boots_on_a_tap_of_its_user() {
     let [mut guest] = boot([("mine", 2)]);
     let told = lease(&mut guest);
     assert!(told.contains("lease 10.9.0.52/24") && told.contains("hostname second"), "{told}");
-    guest.run("ping -c 1 -W 10 10.9.0.1");
+    guest.until("ping -c 1 -W 2 10.9.0.1");
     assert_eq!(port("mine"), before);
     drop(guest);
     as_user(&["detach", "mine"], "");
