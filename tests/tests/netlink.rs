@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use nix::errno::Errno;
@@ -447,4 +448,47 @@ fn drop_capabilities() {
     // SAFETY: capset reads the version with the thread (0: this one), and three sets of 64 bits.
     let result = unsafe { nix::libc::syscall(nix::libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
     assert_eq!(result, 0);
+}
+
+/// The kernel says when a list changed while it was read (`NLM_F_DUMP_INTR`): then what is there for sure may be missing
+/// in it, or be in it twice.
+#[test]
+fn lists_are_whole_though_what_is_listed_changes() {
+    const ROUNDS: usize = 60;
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let lo = name("lo");
+    let constant: Vec<String> = (1..=1500).map(|number| format!("2001:db8::{number:x}/128")).collect();
+    constant.iter().for_each(|it| netlink.add_address(&lo, &address(it, None)).unwrap());
+    let round = AtomicUsize::new(0);
+    let faults = thread::scope(|scope| {
+        scope.spawn(|| {
+            // New ones come first in the list, and move all others.
+            let (netlink, passing) = (Netlink::open().unwrap(), address("2001:db8:f::1/128", None));
+            for next in 1..=ROUNDS {
+                while round.load(Ordering::Acquire) < next {
+                    thread::yield_now();
+                }
+                for _ in 0..12 {
+                    netlink.add_address(&lo, &passing).unwrap();
+                    netlink.delete_address(&lo, &passing).unwrap();
+                }
+            }
+        });
+        let look = |next| {
+            round.store(next, Ordering::Release);
+            let listed = netlink.addresses().map_err(|error| error.to_string())?;
+            let mut listed: Vec<_> = listed.iter().map(|(_, it)| it.net.to_string()).collect();
+            listed.sort_unstable();
+            match listed.windows(2).find(|pair| pair[0] == pair[1]) {
+                Some(pair) => Err(format!("{} is in it twice", pair[0])),
+                None => match constant.iter().find(|it| listed.binary_search(it).is_err()) {
+                    Some(missing) => Err(format!("{missing} is missing")),
+                    None => Ok(()),
+                },
+            }
+        };
+        (1..=ROUNDS).filter_map(|next| look(next).err()).collect::<Vec<_>>()
+    });
+    assert!(faults.is_empty(), "of {ROUNDS} lists {}: {faults:?}", faults.len());
 }

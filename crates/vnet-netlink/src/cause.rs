@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use vnet_types::InterfaceName;
+
 use crate::Error;
 
 /// The likely cause of a refusal, and so what to do about it.
@@ -23,6 +25,8 @@ pub enum Cause {
     Busy,
     /// The link is of another kind.
     NotATap,
+    /// There is no bridge of that name, be it that there is another link.
+    NoBridge(InterfaceName),
     /// The user does not exist in this user namespace.
     UnmappedUser(u32),
     /// The group does not exist in this user namespace.
@@ -84,6 +88,7 @@ impl fmt::Display for Cause {
             Self::TooManyQueues => f.write_str("the tap has as many queues as the kernel allows"),
             Self::Busy => f.write_str("another program has the tap open"),
             Self::NotATap => f.write_str("the link is of another kind"),
+            Self::NoBridge(name) => write!(f, "there is no bridge {name}"),
             Self::UnmappedUser(user) => write!(f, "user {user} does not exist in this user namespace"),
             Self::UnmappedGroup(group) => write!(f, "group {group} does not exist in this user namespace"),
             Self::Missing(missing) => write!(f, "this kernel is built without {missing}"),

@@ -1,10 +1,11 @@
 //! How a bridge treats a port (`linux/if_link.h`, `IFLA_BRPORT_*`).
 
-use vnet_types::{BridgePort, InterfaceName};
+use nix::libc::EOPNOTSUPP;
+use vnet_types::{BridgePort, InterfaceName, LinkKind};
 
 use crate::link::{IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, RTM_NEWLINK, header};
 use crate::message::{Request, attribute, number32, text};
-use crate::{Error, Intent, Netlink, Operation, Refused};
+use crate::{Cause, Error, Intent, KernelLink, Netlink, Operation, Refused};
 
 const IFLA_BRPORT_LEARNING: u16 = 8;
 const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
@@ -39,12 +40,20 @@ impl Netlink {
     /// The bridge takes the smallest MTU of its ports, unless it was given one.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there.
+    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there; [`Cause::NoBridge`].
     pub fn set_port(&self, link: &InterfaceName, port: &BridgePort) -> Result<(), Error> {
+        let refused = Operation::Change.of(format!("port {link} {port}"));
+        let is_bridge = |known: &KernelLink| matches!(known.link.kind, LinkKind::Bridge(_));
+        let bridge = match self.find(&port.bridge) {
+            Ok(known) if is_bridge(&known) => known.index,
+            other => {
+                let refusal = other.err().unwrap_or(Refused::from_errno(EOPNOTSUPP));
+                return Err(refused(refusal).because(true, Cause::NoBridge(port.bridge.clone())));
+            }
+        };
         let set = || -> Result<(), Refused> {
             let known = self.find(link)?;
             let (index, before) = (known.index, known.controller);
-            let bridge = self.index(&port.bridge)?;
             if before != Some(bridge) {
                 self.tell(controller(index, bridge), Intent::Existing)?;
             }
@@ -55,7 +64,7 @@ impl Netlink {
             }
             settings
         };
-        set().map_err(Operation::Change.of(format_args!("port {link} {port}")))
+        set().map_err(refused)
     }
 
     /// Takes a link out of its bridge.
