@@ -101,8 +101,12 @@ impl Checked {
 
     /// Checks it against a host too.
     pub(crate) fn against(&mut self, inventory: &Inventory) {
-        let findings = self.network().map(|network| vnet_validate::check_against(network, inventory));
-        self.extend(findings.unwrap_or_default());
+        let findings = match &self.definition {
+            Some(Definition::Network(network)) => vnet_validate::check_against(network, inventory),
+            Some(Definition::Interface(interface)) => vnet_validate::check_interface_against(interface, inventory),
+            _ => Vec::new(),
+        };
+        self.extend(findings);
     }
 
     /// Makes errors of all warnings.

@@ -82,7 +82,8 @@ pub(crate) fn is_interface(document: &Document) -> bool {
 
 /// Checks an interface and decides what it leaves open. One whose device is named and attached already is that port.
 pub(crate) fn prepare(document: Document, here: &Here, asked: &For, format: Format) -> anyhow::Result<Prepared> {
-    let checked = Checked::new(document);
+    let mut checked = Checked::new(document);
+    checked.against(&here.inventory()?);
     if format == Format::Human {
         note(human(&checked))?;
     }

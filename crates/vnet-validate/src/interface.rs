@@ -3,6 +3,7 @@
 mod connection;
 mod device;
 mod guest;
+mod host;
 mod passt;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use crate::finding::Finding;
 use crate::rules;
 
 pub(crate) use connection::{too_fast, vlan_ids};
+pub(crate) use host::check as check_against;
 
 /// The types of interfaces, as a set of words to compare with and to list.
 struct Types(&'static [&'static str]);

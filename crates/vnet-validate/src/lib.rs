@@ -161,3 +161,9 @@ pub fn check_update(before: &Network, after: &Network) -> Vec<Finding> {
 pub fn check_against(network: &Network, inventory: &Inventory) -> Vec<Finding> {
     finding::in_document_order(host::check(network, &Path::root("network"), inventory))
 }
+
+/// Finds what a guest's interface lacks on a host, or has in its way there, in the order of the document. A port that
+/// has the name of its `<target dev>` is taken for its own.
+pub fn check_interface_against(interface: &Interface, inventory: &Inventory) -> Vec<Finding> {
+    finding::in_document_order(interface::check_against(interface, &Path::root("interface"), inventory))
+}

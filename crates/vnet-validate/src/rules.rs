@@ -136,6 +136,9 @@ rules! {
     HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
     HOST_SUBNET_INSIDE_ROUTE = 612 Warning "host-subnet-inside-route"
     HOST_BRIDGE_MISSING = 613 Warning "host-bridge-missing"
+    HOST_MAC_ATTACHED = 614 Warning "host-mac-attached"
+    HOST_NETWORK_NOT_RUNNING = 615 Warning "host-network-not-running"
+    HOST_SOURCE_MISSING = 616 Warning "host-source-missing"
 
     VHOSTUSER_WITHOUT_PATH = 701 Error "vhostuser-without-path"
     VHOSTUSER_SERVER_RECONNECTS = 702 Error "vhostuser-server-reconnects"

@@ -1,8 +1,10 @@
 //! What a host has in the way.
 
 use rstest::rstest;
-use vnet_types::{Address, InterfaceName, Inventory, KnownNetwork, Link, LinkKind, Route, RouteProtocol, Uuid};
-use vnet_validate::check_against;
+use vnet_types::{
+    Address, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route, RouteProtocol, Uuid,
+};
+use vnet_validate::{check_against, check_interface_against};
 use vnet_xml::Network;
 use vnet_xml::network::{Bridge, Nat};
 
@@ -194,4 +196,37 @@ fn conflicts_are_shown_as_ip_shows_them() {
             ],
         ]
     );
+}
+
+#[rstest]
+#[case::sound("network", "<source network='lab'/>", &[])]
+#[case::not_running("network", "<source network='other'/>", &["VN0615 /interface/source/@network"])]
+#[case::twin("network", "<source network='lab'/><mac address='52:54:00:00:00:09'/>", &["VN0614 /interface/mac/@address"])]
+#[case::itself("network", "<source network='lab'/><mac address='52:54:00:00:00:09'/><target dev='tap9'/>", &[])]
+#[case::bridge("bridge", "<source bridge='virbr7'/>", &[])]
+#[case::no_bridge("bridge", "<source bridge='br9'/>", &["VN0616 /interface/source/@bridge"])]
+#[case::twin("bridge", "<source bridge='virbr7'/><mac address='52:54:00:00:00:09'/>", &["VN0614 /interface/mac/@address"])]
+#[case::elsewhere("bridge", "<source bridge='eth0'/><mac address='52:54:00:00:00:09'/>", &[])]
+#[case::direct("direct", "<source dev='eth0' mode='bridge'/>", &[])]
+#[case::no_device("direct", "<source dev='eth9' mode='bridge'/>", &["VN0616 /interface/source/@dev"])]
+#[case::alone("user", "<mac address='52:54:00:00:00:09'/>", &[])]
+fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str]) {
+    let mut inventory = host();
+    known(&mut inventory, "lab", "virbr7", None);
+    inventory.ports.push(KnownPort {
+        dev: device("tap9"),
+        managed: true,
+        guest: None,
+        network: Some("lab".parse().unwrap()),
+        bridge: Some(device("virbr7")),
+        lower: None,
+        mac: "52:54:00:00:00:09".parse().unwrap(),
+        queues: 1,
+        vnet_hdr: true,
+        floor: None,
+    });
+    let interface = format!("<interface type='{kind}'>{inside}</interface>").parse().unwrap();
+    let findings = check_interface_against(&interface, &inventory);
+    assert_eq!(lines(&findings), expected, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
 }
