@@ -5,11 +5,11 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use vnet_host::{Error, Header, Host, MemoryHost, Store};
+use vnet_host::{Error, Facts, Header, Host, MemoryHost, Store};
 use vnet_plan::{Change, Choices, HostState, Key, PortChoices, Resource, Sysctl, attach, diff, lower};
-use vnet_types::{BridgeOptions, Features, Inventory, Link, LinkKind, MacAddr};
+use vnet_types::{BridgeOptions, Features, Firewalld, Inventory, Link, LinkKind, MacAddr};
 use vnet_xml::interface::Source;
-use vnet_xml::network::{Dhcp, DhcpRange, Forward, ForwardMode, Ip, MacTableManager, Route};
+use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, MacTableManager, Route};
 use vnet_xml::{Bandwidth, Interface, Network, Rate, Vlan};
 
 const MODES: [Option<ForwardMode>; 4] =
@@ -60,9 +60,13 @@ fn network() -> impl Strategy<Value = HostState> {
     let subnets = prop::collection::btree_set(0u8..6, 0..4);
     let rate = || prop::option::of((1u64..9000).prop_map(Rate::average));
     let mtu = prop::option::of(1280u32..9000);
-    (prop::sample::select(&MODES[..]), subnets, any::<bool>(), any::<bool>(), mtu, (rate(), rate())).prop_map(
-        |(mode, subnets, ipv6, dhcp, mtu, (inbound, outbound))| {
+    let zone = prop::option::of(Just("work".to_owned()));
+    (prop::sample::select(&MODES[..]), subnets, any::<bool>(), any::<bool>(), mtu, (rate(), rate(), zone)).prop_map(
+        |(mode, subnets, ipv6, dhcp, mtu, (inbound, outbound, zone))| {
             let mut network = Network::new("lab");
+            let mut bridge = Bridge::default();
+            bridge.zone = zone;
+            network.bridge = Some(bridge);
             network.forward = mode.map(Forward::new);
             network.mtu = mtu;
             let mut limits = Bandwidth::default();
@@ -78,7 +82,7 @@ fn network() -> impl Strategy<Value = HostState> {
             }
             // The longer way: through an ifb.
             let features = Features { vlan_filtering: false, police: false, sfq: false, fw: false };
-            let inventory = Inventory { ipv6: true, features, ..Inventory::default() };
+            let inventory = Inventory { ipv6: true, features, ..firewalld() };
             let choices =
                 Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None, mac: None };
             lower(&network, &inventory, &choices).expect("a sound network").desired
@@ -102,11 +106,18 @@ fn applied(mut state: HostState, changes: &[Change]) -> HostState {
     state
 }
 
+/// A host where firewalld runs.
+fn firewalld() -> Inventory {
+    let zones = ["libvirt", "work"].map(|zone| (zone.to_owned(), BTreeSet::new())).into();
+    Inventory { firewalld: Some(Firewalld { zones, ..Firewalld::default() }), ..Inventory::default() }
+}
+
 /// A host that forwards nothing yet.
 fn host() -> MemoryHost {
     let off = |switch| Resource::Sysctl { switch, value: 0 };
     MemoryHost {
         state: [off(Sysctl::Ipv4Forward), off(Sysctl::Ipv6Forward)].into_iter().collect(),
+        inventory: firewalld(),
         ..MemoryHost::default()
     }
 }
@@ -167,7 +178,7 @@ proptest! {
 
     #[test]
     fn a_host_accepts_every_step(from in desired(), to in desired()) {
-        let mut host = MemoryHost { state: from.clone(), ..MemoryHost::default() };
+        let mut host = MemoryHost { state: from.clone(), inventory: firewalld(), ..MemoryHost::default() };
         for change in diff(&from, &to) {
             prop_assert!(host.apply(&change, &Default::default()).is_ok(), "{}", change);
         }
@@ -263,4 +274,23 @@ fn what_is_in_the_way_is_refused_and_stays() {
     assert!(matches!(error, Err(Error::Conflict(keys)) if keys.len() == 1));
     assert_eq!(taken.state, before);
     assert!(!folder.0.exists());
+}
+
+/// A host without firewalld, or without the zone, refuses; one that loses it has lost the zone.
+#[test]
+fn zones_are_those_of_firewalld() {
+    let zone = |zone: &str| {
+        let (link, was) = ("virbr0".parse().expect("a name"), None);
+        Resource::Zone { link, zone: zone.to_owned(), was }
+    };
+    let facts = Facts::default();
+    let mut host = MemoryHost { inventory: firewalld(), ..MemoryHost::default() };
+    let refused = host.apply(&Change::Create { to: zone("banana") }, &facts);
+    assert!(matches!(refused, Err(Error::Unexpected(_))), "{refused:?}");
+    host.apply(&Change::Create { to: zone("work") }, &facts).expect("a zone that there is");
+    let made = HostState::from_iter([zone("work")]);
+    assert_eq!(host.observe(&made, &facts).expect("it can be seen"), made);
+    host.inventory.firewalld = None;
+    assert!(host.observe(&made, &facts).expect("it can be seen").is_empty());
+    assert!(MemoryHost::default().apply(&Change::Create { to: zone("work") }, &facts).is_err());
 }

@@ -17,6 +17,8 @@ const PROGRAMS: &[Program] = &[
     program("nft", "nftables", "nftables", "tests: a second eye on the rules"),
     program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),
     program("ping", "iputils-ping", "iputils", "tests: packets"),
+    program("firewalld", "firewalld", "firewalld", "tests: zones, in namespaces of their own"),
+    program("dbus-daemon", "dbus", "dbus-daemon", "tests: the bus that firewalld is asked over"),
     program("passt", "passt", "passt", "networks for guests without privilege"),
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "tests: guests, and another kernel"),
     program("busybox", "busybox-static", "busybox", "tests: what guests run"),
@@ -51,6 +53,11 @@ pub(crate) fn install() -> Result<(), Failed> {
     }
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     println!("xtask: missing programs: {}", names.join(", "));
+    if names.contains(&"firewalld") && Path::new("/run/systemd/system").exists() {
+        // Distributions start it as soon as it is installed, and it would close this machine's ports.
+        println!("xtask: firewalld is for the tests alone: `systemctl unmask firewalld` lets it run on this machine");
+        as_root(&["systemctl", "mask", "firewalld.service"])?;
+    }
     if can("apt-get", &["--version"]) {
         refresh()?;
         let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y"];

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use vnet_plan::{Choices, File, Lowered, Resource, asks_features, lower};
+use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower};
 use vnet_types::{Inventory, NetworkName, Uuid};
 use vnet_xml::{BridgeName, Network};
 
@@ -78,6 +78,24 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
         note(Obstacle::human(&obstacles))?;
     }
     Ok(Prepared { checked, lowered: Some(lowered), uuid, running, obstacles })
+}
+
+impl Prepared {
+    /// Looks again for what is in the way, once firewalld has another zone for the bridge.
+    pub(crate) fn look_again(&mut self, here: &Here, made: &[Change], format: Format) -> anyhow::Result<()> {
+        let Some(lowered) = &self.lowered else { return Ok(()) };
+        if !made.iter().any(|change| matches!(change.key(), Key::Zone(_))) {
+            return Ok(());
+        }
+        let mut found = Obstacle::find(here, &lowered.desired, &here.inventory()?)?;
+        if format == Format::Human {
+            let told = std::mem::take(&mut self.obstacles);
+            found.retain(|obstacle| !told.contains(obstacle));
+            note(Obstacle::human(&found))?;
+        }
+        self.obstacles = found;
+        Ok(())
+    }
 }
 
 /// What is decided where a definition leaves it open.

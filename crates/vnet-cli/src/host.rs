@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::Serialize;
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
-use vnet_host::{Header, LinuxHost, Lock, PortHeader, Receipt, Store};
+use vnet_host::{Facts, Header, Host, LinuxHost, Lock, PortHeader, Receipt, Store};
 use vnet_plan::{Change, HostState, Lowered, LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName, Uuid};
 
@@ -89,7 +89,7 @@ impl Here {
     }
 
     /// Brings a network up.
-    pub(crate) fn start(mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
+    pub(crate) fn start(&mut self, lock: &Lock, lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Vec<Change>> {
         Ok(vnet_host::start(&mut self.host, lock, header(lowered, uuid)?, &lowered.desired)?)
     }
 
@@ -159,6 +159,13 @@ impl Here {
     pub(crate) fn ports_of(&self, network: &NetworkName) -> anyhow::Result<Vec<KnownPort>> {
         let ports = self.store.ports()?;
         Ok(ports.into_iter().filter(|port| port.network.as_ref() == Some(network)).collect())
+    }
+
+    /// Is a bridge still to be put into the zone of firewalld that a state has for it?
+    pub(crate) fn is_to_be_put(&self, desired: &HostState) -> anyhow::Result<bool> {
+        let is_zone = |resource: &&Resource| matches!(resource, Resource::Zone { .. });
+        let zones: HostState = desired.iter().filter(is_zone).cloned().collect();
+        Ok(!zones.is_empty() && self.host.observe(&zones, &Facts::default())? != zones)
     }
 
     /// How a network is, and what would repair it. `None` where it was stopped since.

@@ -12,7 +12,7 @@ use crate::host::Here;
 use crate::output::plain;
 
 /// Something that a network promises and somebody else's firewall refuses.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Obstacle {
     /// What is promised.
     promise: String,
@@ -24,7 +24,8 @@ pub(crate) struct Obstacle {
 }
 
 impl Obstacle {
-    /// What is in the way of a state, on this host.
+    /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that is still to be put into
+    /// one of its zones.
     pub(crate) fn find(here: &Here, desired: &HostState, inventory: &Inventory) -> anyhow::Result<Vec<Self>> {
         let promises = promises(desired, inventory);
         if promises.is_empty() {
@@ -35,6 +36,7 @@ impl Obstacle {
             Err(error) if is_for_root(&error) => return Ok(vec![unread]),
             judged => judged?,
         };
+        let is_to_be_put = here.is_to_be_put(desired)?;
         let mut obstacles: Vec<Self> = Vec::new();
         for (promise, judgement) in promises.iter().zip(judged) {
             let (sure, site) = match judgement {
@@ -42,7 +44,9 @@ impl Obstacle {
                 Judgement::Refused(site) => (true, site),
                 Judgement::Unsure(site) => (false, site),
             };
-            obstacles.push(Self { promise: promise.what.clone(), sure, site: Some(site) });
+            if !(is_to_be_put && is_of_firewalld(&site)) {
+                obstacles.push(Self { promise: promise.what.clone(), sure, site: Some(site) });
+            }
         }
         // The old kind of iptables has tables of its own in the kernel.
         let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
@@ -75,4 +79,8 @@ impl Obstacle {
         }
         text
     }
+}
+
+fn is_of_firewalld(site: &Site) -> bool {
+    site.table.ends_with(" firewalld")
 }

@@ -26,6 +26,14 @@ pub enum Error {
         /// Why.
         source: Box<vnet_firewall::Error>,
     },
+    /// firewalld refused something.
+    #[error("firewalld does not {action}")]
+    Firewalld {
+        /// What it was asked: "put virbr0 into its zone libvirt".
+        action: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A file could not be used.
     #[error("cannot {action} `{}`", path.display())]
     File {

@@ -12,7 +12,17 @@ use crate::{Error, Facts, Host, Lock, Name, Named, Store, Subject};
 /// # Errors
 /// [`Error`] where it cannot be read.
 pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
-    Ok(Inventory { networks: store.networks()?, ports: store.ports()?, ..host.inventory()? })
+    let mut inventory = Inventory { networks: store.networks()?, ports: store.ports()?, ..host.inventory()? };
+    if let Some(firewalld) = &mut inventory.firewalld {
+        for receipt in store.receipts()? {
+            for resource in receipt.owned.iter() {
+                if let Resource::Zone { link, was, .. } = resource {
+                    firewalld.put(link, was.as_deref());
+                }
+            }
+        }
+    }
+    Ok(inventory)
 }
 
 /// What [`start`] or [`apply`] would do.
@@ -154,14 +164,13 @@ fn bring_up<S: Subject>(
     made.map(|()| changes)
 }
 
-/// Ends a change: of the switches that everyone shares, the network relies on those of `desired`.
+/// Ends a change: of the switches that everyone shares, the network relies on those of `desired`. What it no longer
+/// has, and was gone already, is not its own any more.
 fn settle(journal: &mut Journal<impl Subject>, desired: &HostState) -> Result<(), Error> {
-    let shared = |state: &HostState| -> HostState {
-        state.iter().filter(|resource| resource.key().is_shared()).cloned().collect()
-    };
-    for change in diff(&shared(&journal.receipt.owned), &shared(desired)) {
+    for change in diff(&journal.receipt.owned, desired) {
         match change {
-            Change::Create { to } | Change::Update { to, .. } => journal.rely_on(&to)?,
+            Change::Create { to } | Change::Update { to, .. } if to.key().is_shared() => journal.rely_on(&to)?,
+            Change::Create { .. } | Change::Update { .. } => {}
             Change::Delete { from } => journal.forget(&from)?,
         }
     }

@@ -1,4 +1,4 @@
-//! Linux, through netlink, nf_tables, `/proc/sys`, files and processes: a file for each kind of resource.
+//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld: a file for each kind of resource.
 
 mod address;
 mod file;
@@ -9,6 +9,7 @@ mod route;
 mod ruleset;
 mod sysctl;
 mod traffic;
+mod zone;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -68,6 +69,7 @@ impl LinuxHost {
             Resource::Sysctl { switch, .. } => {
                 sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
             }
+            Resource::Zone { .. } => zone::look(expected)?,
             Resource::Ruleset { network, ruleset } => ruleset::look(&self.firewall, network, ruleset)?
                 .map(|ruleset| Resource::Ruleset { network: network.clone(), ruleset }),
             Resource::Address { link, address } => address::look(&self.netlink, link, address)?
@@ -100,6 +102,7 @@ impl Host for LinuxHost {
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),
             features: Features::ALL,
+            firewalld: zone::firewalld()?,
         })
     }
 
@@ -128,6 +131,7 @@ impl LinuxHost {
             Resource::Fdb(entry) => port::add_fdb(&self.netlink, entry)?,
             Resource::Coalesce { link, rx_frames } => port::coalesce(&self.netlink, link, *rx_frames)?,
             Resource::Sysctl { switch, value } => sysctl::set(switch, *value)?,
+            Resource::Zone { link, zone, .. } => zone::put(link, zone)?,
             Resource::Ruleset { network, ruleset } => {
                 ruleset::replace(&self.firewall, network, None, Some(ruleset))?;
             }
@@ -164,6 +168,7 @@ impl LinuxHost {
                 port::coalesce(&self.netlink, link, *rx_frames)?;
             }
             (Resource::Sysctl { .. }, Resource::Sysctl { switch, value }) => sysctl::set(switch, *value)?,
+            (Resource::Zone { .. }, Resource::Zone { link, zone, .. }) => zone::put(link, zone)?,
             (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
                 ruleset::replace(&self.firewall, network, Some(from), Some(to))?;
             }
@@ -191,6 +196,7 @@ impl LinuxHost {
             Resource::Coalesce { link, .. } => port::reset_coalesce(&self.netlink, link),
             // It goes with its link; what is shared is never deleted.
             Resource::Sysctl { .. } | Resource::VlanFiltering { .. } => Ok(()),
+            Resource::Zone { link, zone, was } => zone::take_back(link, zone, was.as_deref()),
             Resource::Ruleset { network, ruleset } => ruleset::replace(&self.firewall, network, Some(ruleset), None),
             Resource::Address { link, address } => gone_is_fine(self.netlink.delete_address(link, address)),
             Resource::Route(route) => gone_is_fine(self.netlink.delete_route(route)),

@@ -26,7 +26,8 @@ impl Host for MemoryHost {
     }
 
     fn observe(&self, expected: &HostState, _: &Facts) -> Result<HostState, Error> {
-        Ok(expected.iter().filter_map(|resource| self.state.get(&resource.key())).cloned().collect())
+        let there = expected.iter().filter_map(|resource| self.state.get(&resource.key()));
+        Ok(there.filter(|resource| self.has_zone_of(resource)).cloned().collect())
     }
 
     fn apply(&mut self, change: &Change, _: &Facts) -> Result<Option<Fact>, Error> {
@@ -38,6 +39,9 @@ impl Host for MemoryHost {
         let there = self.state.get(&change.key()).is_some();
         match change {
             Change::Create { to } if there || !self.has_link_of(to) => return Err(Error::Unexpected(to.key())),
+            Change::Create { to } | Change::Update { to, .. } if !self.has_zone_of(to) => {
+                return Err(Error::Unexpected(to.key()));
+            }
             Change::Update { from, .. } if !there => return Err(Error::Unexpected(from.key())),
             Change::Delete { from: Resource::Link(link) } => {
                 let gone: Vec<Key> =
@@ -52,6 +56,12 @@ impl Host for MemoryHost {
 }
 
 impl MemoryHost {
+    /// Is it no zone of firewalld, or one that there is?
+    fn has_zone_of(&self, resource: &Resource) -> bool {
+        let Resource::Zone { zone, .. } = resource else { return true };
+        self.inventory.firewalld.as_ref().is_some_and(|firewalld| firewalld.zones.contains_key(zone))
+    }
+
     fn has_link_of(&self, resource: &Resource) -> bool {
         resource.key().link().is_none_or(|name| {
             let made = self.state.get(&Key::Link(name.clone())).is_some();

@@ -5,6 +5,7 @@ pub mod bandwidth;
 mod dnsmasq;
 mod firewall;
 mod passt;
+mod zone;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -76,6 +77,18 @@ pub enum LowerError {
          `<bridge macTableManager='libvirt'>` needs"
     )]
     NoVlanFiltering,
+    /// A zone is asked for, and nobody is there who has zones.
+    #[error("`<bridge zone='{zone}'>` needs firewalld, which does not run for this network namespace")]
+    NoFirewalld {
+        /// The zone.
+        zone: String,
+    },
+    /// A zone is asked for that firewalld does not have.
+    #[error("firewalld has no zone `{zone}`")]
+    UnknownZone {
+        /// The zone.
+        zone: String,
+    },
     /// A `<range>` of `<dhcp>` is none.
     #[error("the DHCP range is none")]
     Range(#[source] RangeError),
@@ -88,9 +101,6 @@ pub enum LowerError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsupported {
-    /// A zone of firewalld.
-    #[error("`<bridge zone>`")]
-    Zone,
     /// A domain that systemd-resolved is told of.
     #[error("`<domain register='yes'>`")]
     DomainRegister,
@@ -101,13 +111,17 @@ pub enum Unsupported {
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
-    match unsupported(network) {
-        Some(part) => Err(LowerError::Unsupported(part)),
-        None => preview(network, inventory, choices),
+    if let Some(part) = unsupported(network) {
+        return Err(LowerError::Unsupported(part));
     }
+    if network.forward_mode().has_own_bridge() {
+        zone::check(network, inventory.firewalld.as_ref())?;
+    }
+    preview(network, inventory, choices)
 }
 
-/// Decides as [`lower`] does, but passes over what is [`Unsupported`]: good for looking at, not for starting.
+/// Decides as [`lower`] does, but passes over what is [`Unsupported`] and a zone that is not to be had: good for looking
+/// at, not for starting.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
@@ -134,6 +148,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         ];
         switches.into_iter().for_each(|(switch, value)| desired.insert(Resource::Sysctl { switch, value }));
     }
+    desired.extend(zone::zone(network, &bridge, inventory.firewalld.as_ref()));
     if let Some(policy) = firewall::policy(network, &bridge)? {
         let ruleset = vnet_firewall::Ruleset::compile(&policy);
         desired.insert(Resource::Ruleset { network: name.clone(), ruleset });
@@ -183,10 +198,8 @@ fn keeps_mac_table(network: &Network) -> bool {
 }
 
 fn unsupported(network: &Network) -> Option<Unsupported> {
-    let bridge = network.bridge.as_ref();
-    let zone = bridge.is_some_and(|bridge| bridge.zone.is_some()).then_some(Unsupported::Zone);
     let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
-    zone.or(register.then_some(Unsupported::DomainRegister))
+    register.then_some(Unsupported::DomainRegister)
 }
 
 /// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.

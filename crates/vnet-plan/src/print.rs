@@ -27,6 +27,7 @@ impl Change {
             Resource::Address { .. } => Some("guests that use this address as their gateway lose it"),
             Resource::Process(_) => Some("no DHCP and DNS any more; leases stay valid until they end"),
             Resource::Ruleset { .. } => Some("traffic is no longer filtered or translated"),
+            Resource::Zone { .. } => Some("firewalld treats guests as those of any other interface"),
             Resource::Route(_) => Some("what is behind this route is no longer reached"),
             Resource::Port { .. } => Some("the guest reaches nobody any more"),
             Resource::Fdb(_) => Some("the guest is no longer reached"),
@@ -103,6 +104,11 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
         (Resource::Qdisc(qdisc), verb) => one(format!("tc qdisc {} {qdisc}", verb.ip())),
         (Resource::Class(class), verb) => one(format!("tc class {} {class}", verb.ip())),
         (Resource::Filter(filter), verb) => one(format!("tc filter {} {filter}", verb.ip())),
+        (Resource::Zone { link, zone, .. }, Verb::Add) => one(zone_words(link, zone)),
+        (Resource::Zone { link, was: Some(was), .. }, Verb::Delete) => one(zone_words(link, was)),
+        (Resource::Zone { link, zone, was: None }, Verb::Delete) => {
+            one(format!("firewall-cmd --zone={zone} --remove-interface={link}"))
+        }
         (Resource::Ruleset { ruleset, .. }, Verb::Add) => {
             let mut lines = one("nft -f -".to_owned());
             let text = ruleset.to_string().replace('\t', "    ");
@@ -134,6 +140,7 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
         (Resource::Address { .. }, Resource::Address { link, address }) => {
             vec![format!("~ ip address replace {address} dev {link}")]
         }
+        (Resource::Zone { .. }, Resource::Zone { link, zone, .. }) => vec![format!("~ {}", zone_words(link, zone))],
         (Resource::Class(_), Resource::Class(class)) => vec![format!("~ tc class change {class}")],
         (Resource::Route(_), Resource::Route(route)) => vec![format!("~ ip route replace {route}")],
         (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
@@ -169,6 +176,10 @@ fn kind(kind: &LinkKind) -> String {
 
 fn port_words(link: &InterfaceName, port: &BridgePort) -> String {
     format!("bridge link set dev {link} {port}")
+}
+
+fn zone_words(link: &InterfaceName, zone: &str) -> String {
+    format!("firewall-cmd --zone={zone} --change-interface={link}")
 }
 
 /// What is said of a link's MTU when it is no longer: the kernel's own choice cannot be asked back.

@@ -36,6 +36,8 @@ pub enum Key {
     Coalesce(InterfaceName),
     /// A kernel switch that lives and dies with a link.
     LinkSysctl(Sysctl),
+    /// The zone of firewalld that a link is in. firewalld keeps it when the link is gone.
+    Zone(InterfaceName),
     /// A network's nf_tables rules.
     Ruleset(NetworkName),
     /// An address of a link.
@@ -127,6 +129,15 @@ pub enum Resource {
         /// To what.
         value: u32,
     },
+    /// The zone of firewalld that a link is put into.
+    Zone {
+        /// The link.
+        link: InterfaceName,
+        /// The zone.
+        zone: String,
+        /// The zone that somebody had put it into before, which it gets back.
+        was: Option<String>,
+    },
     /// A network's nf_tables rules.
     Ruleset {
         /// Whose.
@@ -213,6 +224,12 @@ impl HostState {
     }
 }
 
+impl Extend<Resource> for HostState {
+    fn extend<I: IntoIterator<Item = Resource>>(&mut self, resources: I) {
+        resources.into_iter().for_each(|resource| self.insert(resource));
+    }
+}
+
 impl FromIterator<Resource> for HostState {
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Self {
         Self { resources: resources.into_iter().map(|resource| (resource.key(), resource)).collect() }
@@ -245,6 +262,7 @@ impl Resource {
             Self::Coalesce { link, .. } => Key::Coalesce(link.clone()),
             Self::Sysctl { switch, .. } if switch.is_shared() => Key::SharedSysctl(switch.clone()),
             Self::Sysctl { switch, .. } => Key::LinkSysctl(switch.clone()),
+            Self::Zone { link, .. } => Key::Zone(link.clone()),
             Self::Ruleset { network, .. } => Key::Ruleset(network.clone()),
             Self::Address { link, address } => Key::Address(link.clone(), address.net),
             Self::Route(route) => Key::Route(route.destination, route.metric, route.link.clone()),
@@ -276,7 +294,7 @@ impl Key {
             Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, _) | Self::Coalesce(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
-            Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
+            Self::Zone(_) | Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
         }
     }
 }
@@ -310,6 +328,7 @@ impl fmt::Display for Key {
             Self::Fdb(link, mac) => write!(f, "fdb entry {mac} dev {link}"),
             Self::Coalesce(link) => write!(f, "coalescing of {link}"),
             Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
+            Self::Zone(link) => write!(f, "firewalld zone of {link}"),
             Self::Ruleset(network) => write!(f, "rules of network {network}"),
             Self::Address(link, net) => write!(f, "address {net} dev {link}"),
             Self::Route(destination, _, link) if destination.prefix_len() == 0 => {

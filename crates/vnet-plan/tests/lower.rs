@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Key, LowerError, Resource, Sysctl, diff, lower};
-use vnet_types::{Features, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
 use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
 use vnet_xml::{BridgeName, Network};
 
@@ -41,13 +41,66 @@ fn start(network: &Network) -> Vec<String> {
 
 /// What could not be made as it is said is named, and nothing is made.
 #[rstest]
-#[case::zone("<bridge name='virbr7' zone='trusted'/>", "`<bridge zone>`")]
 #[case::register("<domain name='lab' localOnly='yes' register='yes'/>", "`<domain register='yes'>`")]
 fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
     let network: Network = format!("<network><name>lab</name>{part}</network>").parse().unwrap();
     let error = lower(&network, &Inventory::default(), &choices()).unwrap_err();
     assert_eq!(error.to_string(), format!("a network with {named} cannot be started"));
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
+}
+
+/// Which zone a bridge is put into, and out of which; `-` is none.
+#[rstest]
+#[case::nowhere_to_be_put("", "route", None, "-")]
+#[case::no_zone_of_libvirt("", "nat", Some("public"), "-")]
+#[case::nat("", "nat", Some("libvirt libvirt-routed +libvirt-routed-out"), "libvirt")]
+#[case::open("", "open", Some("libvirt"), "-")]
+#[case::open_asked("zone='libvirt'", "open", Some("libvirt"), "libvirt")]
+#[case::routed("", "route", Some("libvirt libvirt-routed +libvirt-routed-out"), "libvirt-routed")]
+#[case::routed_without_a_way_out("", "route", Some("libvirt libvirt-routed"), "libvirt")]
+#[case::asked("zone='work'", "nat", Some("libvirt work"), "work")]
+#[case::administrator("", "nat", Some("libvirt work:virbr7"), "-")]
+#[case::asked_before_administrator("zone='libvirt'", "nat", Some("libvirt work:virbr7"), "libvirt was work")]
+#[case::asked_as_administrator("zone='work'", "nat", Some("libvirt work:virbr7"), "-")]
+#[case::of_the_host("zone='work'", "bridge", None, "-")]
+fn bridges_are_put_into_zones(
+    #[case] asked: &str,
+    #[case] mode: &str,
+    #[case] firewalld: Option<&str>,
+    #[case] expected: &str,
+) {
+    let text = format!("<network><name>lab</name><forward mode='{mode}'/><bridge name='virbr7' {asked}/></network>");
+    let inventory = Inventory { firewalld: firewalld.map(zones), ..Inventory::default() };
+    let desired = lower(&text.parse().unwrap(), &inventory, &choices()).unwrap().desired;
+    let zone = desired.get(&Key::Zone(name("virbr7"))).map_or("-".to_owned(), |zone| match zone {
+        Resource::Zone { zone, was: Some(was), .. } => format!("{zone} was {was}"),
+        Resource::Zone { zone, .. } => zone.clone(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(zone, expected);
+}
+
+#[rstest]
+#[case::no_firewalld(None, "`<bridge zone='work'>` needs firewalld, which does not run for this network namespace")]
+#[case::unknown(Some("libvirt"), "firewalld has no zone `work`")]
+fn zones_that_are_not_to_be_had_are_refused(#[case] firewalld: Option<&str>, #[case] expected: &str) {
+    let network: Network = "<network><name>lab</name><bridge name='virbr7' zone='work'/></network>".parse().unwrap();
+    let inventory = Inventory { firewalld: firewalld.map(zones), ..Inventory::default() };
+    assert_eq!(lower(&network, &inventory, &choices()).unwrap_err().to_string(), expected);
+    assert!(vnet_plan::preview(&network, &inventory, &choices()).is_ok(), "it can be looked at");
+}
+
+/// Zones, after a colon with an interface; after a plus a policy.
+fn zones(words: &str) -> Firewalld {
+    let mut firewalld = Firewalld::default();
+    for word in words.split(' ') {
+        match (word.strip_prefix('+'), word.split_once(':')) {
+            (Some(policy), _) => drop(firewalld.policies.insert(policy.to_owned())),
+            (None, Some((zone, link))) => drop(firewalld.zones.insert(zone.to_owned(), [link.to_owned()].into())),
+            (None, None) => drop(firewalld.zones.insert(word.to_owned(), [].into())),
+        }
+    }
+    firewalld
 }
 
 /// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is said beforehand.

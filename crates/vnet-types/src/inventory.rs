@@ -1,5 +1,7 @@
 //! What a host has, as far as a new network has to respect it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, Route, Uuid};
 
 /// The facts of one host at one time. An empty one is a host that nothing is known of.
@@ -28,6 +30,38 @@ pub struct Inventory {
     /// What the kernel can do; everything, where nobody has asked it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,
+    /// firewalld, as it is but for the zones that vnet has put bridges into. `None` where none runs for this network
+    /// namespace.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub firewalld: Option<Firewalld>,
+}
+
+/// firewalld, as it runs: what it makes of packets hangs on the zone that an interface is in (firewalld.zone(5)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Firewalld {
+    /// Its zones, by name, with the interfaces that were put into each; all others are in its default zone.
+    pub zones: BTreeMap<String, BTreeSet<String>>,
+    /// Its policies, by name.
+    pub policies: BTreeSet<String>,
+}
+
+impl Firewalld {
+    /// The zone that an interface was put into.
+    pub fn zone_of(&self, link: &InterfaceName) -> Option<&str> {
+        let zone = self.zones.iter().find(|(_, interfaces)| interfaces.contains(link.as_str()));
+        zone.map(|(name, _)| name.as_str())
+    }
+
+    /// Puts an interface into a zone; with `None` it is in the default zone.
+    pub fn put(&mut self, link: &InterfaceName, zone: Option<&str>) {
+        for (name, interfaces) in &mut self.zones {
+            match Some(name.as_str()) == zone {
+                true => interfaces.insert(link.to_string()),
+                false => interfaces.remove(link.as_str()),
+            };
+        }
+    }
 }
 
 impl Inventory {

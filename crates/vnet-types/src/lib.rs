@@ -20,7 +20,7 @@ mod traffic;
 mod uuid;
 
 pub use features::Features;
-pub use inventory::{Inventory, KnownFloor, KnownNetwork, KnownPort};
+pub use inventory::{Firewalld, Inventory, KnownFloor, KnownNetwork, KnownPort};
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};

@@ -2,7 +2,7 @@
 
 use vnet_types::{InterfaceName, Inventory, KnownNetwork};
 use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
-use vnet_xml::{BridgeName, BridgeTemplate, Network, Path};
+use vnet_xml::{BridgeName, BridgeTemplate, Network, Path, did_you_mean};
 
 use crate::finding::Finding;
 use crate::forward::interface_path;
@@ -16,6 +16,7 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
     findings.extend(bridge_name(network, root, &others));
     // Every host has a link; without one nothing is known of it.
     if !inventory.links.is_empty() {
+        findings.extend(zone(network, root, inventory));
         findings.extend(ipv6(network, root, inventory));
         findings.extend(forward_interfaces(network, root, inventory));
         findings.extend(default_route(network, root, inventory));
@@ -86,6 +87,27 @@ fn bridge_of_the_host(network: &Network, path: Path, inventory: &Inventory) -> O
     let message = format!("this host has no bridge `{name}` yet");
     let finding = Finding::new(rules::HOST_BRIDGE_MISSING, path, message);
     Some(finding.help("the network starts without it; guests can be attached once it is there"))
+}
+
+/// A zone that is asked for has to be there before the network is.
+fn zone(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let zone = network.bridge.as_ref()?.zone.as_ref().filter(|_| network.forward_mode().has_own_bridge())?;
+    let path = root.element("bridge").attribute("zone");
+    let Some(firewalld) = &inventory.firewalld else {
+        let message = format!("firewalld, which would have the zone `{zone}`, does not run for this network namespace");
+        let finding = Finding::new(rules::HOST_WITHOUT_FIREWALLD, path, message);
+        return Some(finding.help("start it, or leave `zone` out"));
+    };
+    if firewalld.zones.contains_key(zone) {
+        return None;
+    }
+    let names: Vec<&str> = firewalld.zones.keys().map(String::as_str).collect();
+    let help = match did_you_mean(zone, names.iter().copied()) {
+        Some(other) => format!("there is `{other}`"),
+        None => format!("it has {}", names.join(", ")),
+    };
+    let message = format!("firewalld has no zone `{zone}`");
+    Some(Finding::new(rules::HOST_ZONE_MISSING, path, message).help(help))
 }
 
 fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {

@@ -139,6 +139,8 @@ rules! {
     HOST_MAC_ATTACHED = 614 Warning "host-mac-attached"
     HOST_NETWORK_NOT_RUNNING = 615 Warning "host-network-not-running"
     HOST_SOURCE_MISSING = 616 Warning "host-source-missing"
+    HOST_WITHOUT_FIREWALLD = 621 Error "host-without-firewalld"
+    HOST_ZONE_MISSING = 622 Error "host-zone-missing"
 
     VHOSTUSER_WITHOUT_PATH = 701 Error "vhostuser-without-path"
     VHOSTUSER_SERVER_RECONNECTS = 702 Error "vhostuser-server-reconnects"

@@ -36,25 +36,25 @@ impl Args {
         if port::is_interface(&document) {
             return self.apply_port(document, here, lock.transpose()?);
         }
-        let prepared = prepare_document(document, &here, self.format.format)?;
+        let mut prepared = prepare_document(document, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
+        let name = lowered.name.clone();
+        let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
         let changes = match lock {
             None => here.plan(lowered)?,
             Some(lock) => {
                 let lock = lock?;
                 let mut made = here.apply(&lock, lowered, prepared.uuid)?;
-                made.extend(port::follow(&mut here, &lock, &lowered.name)?);
+                made.extend(port::follow(&mut here, &lock, &name)?);
+                prepared.look_again(&here, &made, self.format.format)?;
                 made
             }
         };
         match self.format.format {
             Format::Json => print_json(&Report::changed(&prepared, &changes))?,
-            Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
+            Format::Human if changes.is_empty() => print(format!("network {name}: nothing to change\n"))?,
             Format::Human if self.dry_run => print(human(&changes))?,
-            Format::Human => {
-                let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-                print(format!("{}network {} is as defined{on}\n", brief(&changes), lowered.name))?;
-            }
+            Format::Human => print(format!("{}network {name} is as defined{on}\n", brief(&changes)))?,
         }
         Ok(Answer::Yes)
     }

@@ -25,10 +25,10 @@ pub(crate) struct Args {
 impl Args {
     /// Starts and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
+        let mut here = Here::open(directories)?;
         // What is wrong with the definition is told even where nothing can be locked.
         let lock = here.lock();
-        let prepared = prepare(&self.network, &here, self.format.format)?;
+        let mut prepared = prepare(&self.network, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
         if prepared.running.as_ref().is_some_and(|running| !running.interrupted) {
             let name = &lowered.name;
@@ -37,12 +37,12 @@ impl Args {
             ));
         }
         let changes = here.start(&lock?, lowered, prepared.uuid)?;
+        let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+        let done = format!("{}network {} started{on}\n", brief(&changes), lowered.name);
+        prepared.look_again(&here, &changes, self.format.format)?;
         match self.format.format {
             Format::Json => print_json(&Report::changed(&prepared, &changes))?,
-            Format::Human => {
-                let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-                print(format!("{}network {} started{on}\n", brief(&changes), lowered.name))?;
-            }
+            Format::Human => print(done)?,
         }
         Ok(Answer::Yes)
     }

@@ -6,6 +6,7 @@ use std::fs;
 use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Statement, Verdict};
 use vnet_plan::{Change, Files, Resource};
+use vnet_types::Inventory;
 
 use super::leases;
 use crate::changes::{ChangeJson, brief, changes};
@@ -120,7 +121,9 @@ impl Args {
                 }
             }
         };
-        let looked = wanted.iter().map(|running| Status::look(running, &here)).collect::<anyhow::Result<Vec<_>>>()?;
+        let inventory = here.inventory()?;
+        let looked = wanted.iter().map(|running| Status::look(running, &here, &inventory));
+        let looked = looked.collect::<anyhow::Result<Vec<_>>>()?;
         let networks: Vec<Status> = looked.into_iter().flatten().collect();
         match self.format.format {
             Format::Json => print_json(&Report { networks })?,
@@ -133,7 +136,7 @@ impl Args {
 
 impl Status {
     /// `None` where it was stopped meanwhile.
-    fn look(running: &Running, here: &Here) -> anyhow::Result<Option<Self>> {
+    fn look(running: &Running, here: &Here, inventory: &Inventory) -> anyhow::Result<Option<Self>> {
         let Some((state, drift)) = here.state(running)? else { return Ok(None) };
         let mut addresses = Vec::new();
         let mut routes = Vec::new();
@@ -187,7 +190,7 @@ impl Status {
             rules,
             verdicts,
             changes: changes(&drift),
-            obstacles: Obstacle::find(here, &running.desired, &here.inventory()?)?,
+            obstacles: Obstacle::find(here, &running.desired, inventory)?,
             drift,
         }))
     }

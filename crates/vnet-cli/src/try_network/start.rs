@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use vnet_plan::{Choices, Files, HostState, Key, Resource, asks_features, lower};
-use vnet_types::InterfaceName;
+use vnet_types::{Firewalld, InterfaceName};
 use vnet_xml::Network;
 
 use super::promises::{Guest, may_collide};
@@ -24,11 +24,14 @@ pub(crate) enum Started {
 /// Starts a network. What the checks say about it and the host is added to `checked`, where there is a document.
 pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Checked>) -> anyhow::Result<Started> {
     let directories = Directories::default();
-    let here = Here::open(&directories)?;
+    let mut here = Here::open(&directories)?;
     let mut inventory = here.inventory()?;
     if asks_features(network) {
         probe(&mut inventory)?;
     }
+    // The imagined host has the zone that is asked for, and refuses nothing in it.
+    let zone = network.bridge.as_ref().and_then(|bridge| bridge.zone.clone());
+    inventory.firewalld = zone.map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
     if let Some(checked) = checked {
         checked.against(&inventory);
         if checked.sound().is_none() {
@@ -46,6 +49,7 @@ pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Ch
     let Some(bridge) = lowered.bridge.clone() else {
         bail!("the guests of network `{}` use devices of the host: there is nothing of its own to try", network.name);
     };
+    lowered.desired.remove(&Key::Zone(bridge.clone()));
     if !may_collide(network, guests) {
         offer_at_once(&mut lowered.desired, &choices.directory);
     }

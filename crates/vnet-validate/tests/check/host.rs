@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use vnet_types::{
-    Address, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route, RouteProtocol, Uuid,
+    Address, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route, RouteProtocol, Uuid,
 };
 use vnet_validate::{check_against, check_interface_against};
 use vnet_xml::Network;
@@ -70,6 +70,16 @@ fn bridge(network: &mut Network, name: &str) {
     let mut bridge = Bridge::default();
     bridge.name = Some(name.parse().unwrap());
     network.bridge = Some(bridge);
+}
+
+fn zone(network: &mut Network, zone: &str) {
+    bridge(network, "virbr3");
+    network.bridge.as_mut().unwrap().zone = Some(zone.to_owned());
+}
+
+fn firewalld(host: &mut Inventory, zones: &[&str]) {
+    let zones = zones.iter().map(|zone| (zone.to_string(), Default::default())).collect();
+    host.firewalld = Some(Firewalld { zones, ..Firewalld::default() });
 }
 
 /// Guests become ports of `br0`.
@@ -152,6 +162,10 @@ fn all_bridges(host: &mut Inventory) {
 #[case::uuid_left_out(|_: &mut Network, h: &mut Inventory| known(h, "lab", "virbr3", Some(1)), &[])]
 #[case::without_ipv6(|_: &mut Network, h: &mut Inventory| h.ipv6 = false, &["VN0608 /network/ip[2]/@address"])]
 #[case::without_ipv6_unneeded(|n: &mut Network, h: &mut Inventory| { n.ips.pop(); h.ipv6 = false }, &[])]
+#[case::zone_without_firewalld(|n: &mut Network, _: &mut Inventory| zone(n, "trusted"), &["VN0621 /network/bridge/@zone"])]
+#[case::zone_missing(|n: &mut Network, h: &mut Inventory| { zone(n, "trsted"); firewalld(h, &["public", "trusted"]) }, &["VN0622 /network/bridge/@zone"])]
+#[case::zone(|n: &mut Network, h: &mut Inventory| { zone(n, "trusted"); firewalld(h, &["public", "trusted"]) }, &[])]
+#[case::firewalld_without_a_zone_of_libvirt(|_: &mut Network, h: &mut Inventory| firewalld(h, &["public"]), &[])]
 #[case::forward_missing(|n: &mut Network, _: &mut Inventory| through(n, "eth7"), &["VN0609 /network/forward/@dev"])]
 #[case::forward_there(|n: &mut Network, _: &mut Inventory| through(n, "eth0"), &[])]
 #[case::no_default_route(|_: &mut Network, h: &mut Inventory| h.routes.retain(|route| route.destination.prefix_len() > 0),

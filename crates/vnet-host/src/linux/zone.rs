@@ -1,0 +1,146 @@
+//! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
+//!
+//! The bus is that of the whole machine, firewalld's rules are those of one network namespace: a firewalld in another
+//! one than ours is none. Each question is a connection of its own, and no thread outlives it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use vnet_plan::{Key, Resource};
+use vnet_types::{Firewalld, InterfaceName};
+use zbus::message::Body;
+use zbus::names::OwnedUniqueName;
+use zbus::{Connection, block_on, connection};
+
+use super::LinuxHost;
+use crate::Error;
+
+const BUS: &str = "org.freedesktop.DBus";
+const BUS_PATH: &str = "/org/freedesktop/DBus";
+const FIREWALLD: &str = "org.fedoraproject.FirewallD1";
+const FIREWALLD_PATH: &str = "/org/fedoraproject/FirewallD1";
+const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
+const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
+/// firewalld loads all its rules anew within one call.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What firewalld has. `None` where none runs for this network namespace.
+pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
+    ask("tell its zones", async |bus| {
+        let zones: Vec<String> = bus.call(ZONE, "getZones", &()).await?.deserialize()?;
+        let active = bus.call(ZONE, "getActiveZones", &()).await?;
+        let active: HashMap<String, HashMap<String, Vec<String>>> = active.deserialize()?;
+        let interfaces = |zone: &str| {
+            let interfaces = active.get(zone).and_then(|kinds| kinds.get("interfaces"));
+            interfaces.into_iter().flatten().cloned().collect::<BTreeSet<String>>()
+        };
+        // Before 0.9 it had no policies.
+        let policies = match bus.call(POLICY, "getPolicies", &()).await {
+            Ok(policies) => policies.deserialize::<BTreeSet<String>>()?,
+            Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => BTreeSet::new(),
+            Err(error) => return Err(error),
+        };
+        let zones = zones.into_iter().map(|zone| (zone.clone(), interfaces(&zone))).collect();
+        Ok(Firewalld { zones, policies })
+    })
+}
+
+/// As with a MAC address that is lent: where the link is in the zone that it had before, or in none, it was not put
+/// into ours.
+pub(super) fn look(expected: &Resource) -> Result<Option<Resource>, Error> {
+    let Resource::Zone { link, was, .. } = expected else { return Ok(None) };
+    let zone = zone_of(link)?.flatten().filter(|zone| Some(zone) != was.as_ref());
+    Ok(zone.map(|zone| Resource::Zone { link: link.clone(), zone, was: was.clone() }))
+}
+
+pub(super) fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
+    let action = format!("put {link} into its zone {zone}");
+    let done =
+        ask(&action, async |bus| bus.call(ZONE, "changeZoneOfInterface", &(zone, link.as_str())).await.map(drop))?;
+    done.ok_or_else(|| Error::Unexpected(Key::Zone(link.clone())))
+}
+
+/// Takes a link out of a zone, unless somebody has put it into another since.
+pub(super) fn take_back(link: &InterfaceName, zone: &str, was: Option<&str>) -> Result<(), Error> {
+    if zone_of(link)?.flatten().as_deref() != Some(zone) {
+        return Ok(());
+    }
+    if let Some(was) = was {
+        return put(link, was);
+    }
+    let action = format!("take {link} out of its zone {zone}");
+    ask(&action, async |bus| bus.call(ZONE, "removeInterface", &(zone, link.as_str())).await.map(drop)).map(drop)
+}
+
+/// The zone that a link was put into, where there is a firewalld.
+fn zone_of(link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
+    let zone = ask(&format!("tell the zone of {link}"), async |bus| {
+        let zone = bus.call(ZONE, "getZoneOfInterface", &link.as_str()).await?;
+        zone.deserialize::<String>()
+    })?;
+    Ok(zone.map(|zone| Some(zone).filter(|zone| !zone.is_empty())))
+}
+
+/// A firewalld that is there.
+struct Bus {
+    connection: Connection,
+    owner: OwnedUniqueName,
+}
+
+impl Bus {
+    async fn call<B>(&self, interface: &str, method: &str, arguments: &B) -> zbus::Result<Body>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+    {
+        let owner = Some(self.owner.as_str());
+        let reply = self.connection.call_method(owner, FIREWALLD_PATH, Some(interface), method, arguments).await?;
+        Ok(reply.body())
+    }
+}
+
+/// Asks firewalld, where one runs for this network namespace.
+fn ask<T>(action: &str, question: impl AsyncFnOnce(&Bus) -> zbus::Result<T>) -> Result<Option<T>, Error> {
+    let answer = block_on(async {
+        match bus().await? {
+            Some(bus) => question(&bus).await.map(Some),
+            None => Ok(None),
+        }
+    });
+    answer.map_err(|source| Error::Firewalld { action: action.to_owned(), source: Box::new(source) })
+}
+
+async fn bus() -> zbus::Result<Option<Bus>> {
+    let connection = match connection::Builder::system().method_timeout(PATIENCE).build().await {
+        Err(zbus::Error::Connection(error, _)) if is_absent(error.kind()) => return Ok(None),
+        // The bus of a host, seen from a user namespace: it knows us as somebody else.
+        Err(zbus::Error::Handshake(_)) => return Ok(None),
+        connection => connection?,
+    };
+    // By its well-known name, the bus would start a firewalld that does not run.
+    let owner = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &FIREWALLD).await;
+    let owner: OwnedUniqueName = match owner {
+        Err(zbus::Error::FDO(_)) => return Ok(None),
+        owner => owner?.body().deserialize()?,
+    };
+    let pid = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixProcessID", &owner).await?;
+    let is_here = is_here(pid.body().deserialize()?);
+    Ok(is_here.then_some(Bus { connection, owner }))
+}
+
+fn is_absent(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied)
+}
+
+/// Is this process a firewalld in our network namespace? The number is that of the bus: where our process namespace is
+/// another, somebody else may have it.
+fn is_here(pid: u32) -> bool {
+    let folder = Path::new("/proc").join(pid.to_string());
+    let is_firewalld = fs::read(folder.join("cmdline"))
+        .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word.ends_with(b"firewalld")));
+    let namespace = fs::metadata(folder.join("ns/net")).map(|it| (it.dev(), it.ino()));
+    is_firewalld && namespace.is_ok_and(|namespace| LinuxHost::namespace().is_ok_and(|ours| ours == namespace))
+}
