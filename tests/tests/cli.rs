@@ -319,6 +319,24 @@ fn a_kept_definition_starts_by_name() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn a_host_that_hears_routers_is_not_made_deaf() {
+    vnet_tests::isolate!();
+    vnet_tests::run("ip", &["link", "add", "uplink", "up", "type", "veth", "peer", "name", "router"]);
+    vnet_tests::run("ip", &["-6", "route", "add", "default", "dev", "uplink", "proto", "ra"]);
+    let network = DEFAULT.replace("  <ip ", "  <ip family='ipv6' address='fd00:9::1' prefix='64'/>\n  <ip ");
+    let check = |accept_ra: &str| {
+        fs::write("/proc/sys/net/ipv6/conf/uplink/accept_ra", accept_ra).unwrap();
+        vnet_with(&["check", "--against-host", "-"], network.as_bytes())
+    };
+    let output = check("1");
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("VN0617"), "{}", shown(&output));
+    for fine in ["0", "2"] {
+        let output = check(fine);
+        assert!(output.status.success(), "{fine}: {}", shown(&output));
+    }
+}
+
 /// Each is refused with a line and a column, in 64 MiB of memory and little time.
 #[rstest]
 #[case::doctype("<!DOCTYPE network [<!ENTITY a 'b'>]><network><name>a</name></network>")]

@@ -11,14 +11,15 @@ mod sysctl;
 mod traffic;
 mod zone;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use vnet_firewall::{Firewall, Judgement, Packet};
 use vnet_netlink::Netlink;
-use vnet_plan::{Change, HostState, Resource};
-use vnet_types::{Features, Inventory};
+use vnet_plan::{Change, HostState, Resource, Sysctl};
+use vnet_types::{Features, Inventory, RouteProtocol};
 
 use crate::{Error, Fact, Facts, Host};
 
@@ -92,12 +93,22 @@ impl Host for LinuxHost {
     fn inventory(&self) -> Result<Inventory, Error> {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+        let routes = self.netlink.routes()?;
+        let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
+        let mut hears_routers = Vec::new();
+        for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
+            // Where it is 0, a program hears them in the kernel's place; 2 is meant for hosts that forward.
+            if sysctl::look(&Sysctl::AcceptRa(link.clone()))? == Some(1) {
+                hears_routers.push(link.clone());
+            }
+        }
         Ok(Inventory {
             links: self.netlink.links()?.into_iter().map(|known| known.link).collect(),
             addresses: self.netlink.addresses()?,
-            routes: self.netlink.routes()?,
+            routes,
             networks: Vec::new(),
             ports: Vec::new(),
+            hears_routers,
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),

@@ -21,6 +21,10 @@ pub struct Inventory {
     pub ports: Vec<KnownPort>,
     /// Has the kernel IPv6 at all?
     pub ipv6: bool,
+    /// The links that routes were learned on from router advertisements, which the kernel stops listening to when it
+    /// forwards IPv6: those whose `accept_ra` is 1 (`ip-sysctl.rst` of the kernel).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub hears_routers: Vec<InterfaceName>,
     /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
     /// user there.
     pub single_user: bool,

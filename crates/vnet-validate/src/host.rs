@@ -18,6 +18,7 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
     if !inventory.links.is_empty() {
         findings.extend(zone(network, root, inventory));
         findings.extend(ipv6(network, root, inventory));
+        findings.extend(hears_routers(network, root, inventory));
         findings.extend(forward_interfaces(network, root, inventory));
         findings.extend(default_route(network, root, inventory));
     }
@@ -116,6 +117,17 @@ fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding
     let message = format!("this host's kernel has no IPv6, so no bridge can have `{}`", network.ips[index].address);
     let finding = Finding::new(rules::HOST_WITHOUT_IPV6, path, message);
     Some(finding.help("leave the IPv6 `<ip>` out, or start the kernel without `ipv6.disable=1`"))
+}
+
+/// A host that forwards IPv6 does not listen to other routers.
+fn hears_routers(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let forwards = network.forward_mode().has_own_bridge() && network.forward_mode() != ForwardMode::None;
+    let index = network.ips.iter().position(|ip| ip.address.is_ipv6()).filter(|_| forwards)?;
+    let link = inventory.hears_routers.first()?;
+    let message =
+        format!("forwarding IPv6 would lose this host the routes that `{link}` learns from router advertisements");
+    let finding = Finding::new(rules::HOST_HEARS_ROUTERS, root.nth("ip", index).attribute("address"), message);
+    Some(finding.help(format!("`sysctl -w net.ipv6.conf.{link}.accept_ra=2` keeps them")))
 }
 
 fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {

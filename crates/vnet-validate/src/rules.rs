@@ -139,6 +139,7 @@ rules! {
     HOST_MAC_ATTACHED = 614 Warning "host-mac-attached"
     HOST_NETWORK_NOT_RUNNING = 615 Warning "host-network-not-running"
     HOST_SOURCE_MISSING = 616 Warning "host-source-missing"
+    HOST_HEARS_ROUTERS = 617 Error "host-hears-routers"
     HOST_WITHOUT_FIREWALLD = 621 Error "host-without-firewalld"
     HOST_ZONE_MISSING = 622 Error "host-zone-missing"
 
