@@ -194,7 +194,12 @@ fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostSta
     // Of what is ours it counts as what it was made: a process with its old configuration is not the wanted one.
     let expected: HostState = desired.iter().chain(owned.iter()).cloned().collect();
     let mut observed = host.observe(&expected, facts)?;
-    let in_the_way = |resource: &&Resource| owned.get(&resource.key()).is_none() && !resource.key().is_shared();
+    // The bridge gives every port its default VLAN: on a port of ours that is nobody's.
+    let is_default = |key: &Key| matches!(key, Key::Vlans(link) if owned.get(&Key::Port(link.clone())).is_some());
+    let in_the_way = |resource: &&Resource| {
+        let key = resource.key();
+        owned.get(&key).is_none() && !key.is_shared() && !is_default(&key)
+    };
     // What a program writes is there or not as it likes; ours is only to remove it.
     let written = |resource: &&Resource| matches!(resource, Resource::File(file) if file.contents.is_none());
     let foreign = observed.iter().filter(in_the_way).filter(|resource| !written(resource));

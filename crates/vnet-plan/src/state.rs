@@ -30,8 +30,8 @@ pub enum Key {
     Port(InterfaceName),
     /// The VLANs of a port.
     Vlans(InterfaceName),
-    /// The way to a MAC address: by which port.
-    Fdb(InterfaceName, MacAddr),
+    /// The way to a MAC address: by which port, in which VLAN, or in all that the port has.
+    Fdb(InterfaceName, MacAddr, Option<u16>),
     /// How a link gathers packets.
     Coalesce(InterfaceName),
     /// A kernel switch that lives and dies with a link.
@@ -258,7 +258,7 @@ impl Resource {
             Self::VlanFiltering { bridge, .. } => Key::VlanFiltering(bridge.clone()),
             Self::Port { link, .. } => Key::Port(link.clone()),
             Self::Vlans { link, .. } => Key::Vlans(link.clone()),
-            Self::Fdb(entry) => Key::Fdb(entry.port.clone(), entry.mac),
+            Self::Fdb(entry) => Key::Fdb(entry.port.clone(), entry.mac, entry.vlan),
             Self::Coalesce { link, .. } => Key::Coalesce(link.clone()),
             Self::Sysctl { switch, .. } if switch.is_shared() => Key::SharedSysctl(switch.clone()),
             Self::Sysctl { switch, .. } => Key::LinkSysctl(switch.clone()),
@@ -291,7 +291,7 @@ impl Key {
             Self::Qdisc(link, _) | Self::Class(link, _) | Self::ClassQdisc(link, _) | Self::Filter(link, ..) => {
                 Some(link)
             }
-            Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, _) | Self::Coalesce(link) => Some(link),
+            Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, ..) | Self::Coalesce(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
             Self::Zone(_) | Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
@@ -325,7 +325,8 @@ impl fmt::Display for Key {
             Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),
             Self::Port(link) => write!(f, "port {link}"),
             Self::Vlans(link) => write!(f, "VLANs of {link}"),
-            Self::Fdb(link, mac) => write!(f, "fdb entry {mac} dev {link}"),
+            Self::Fdb(link, mac, None) => write!(f, "fdb entry {mac} dev {link}"),
+            Self::Fdb(link, mac, Some(vlan)) => write!(f, "fdb entry {mac} dev {link} vlan {vlan}"),
             Self::Coalesce(link) => write!(f, "coalescing of {link}"),
             Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
             Self::Zone(link) => write!(f, "firewalld zone of {link}"),

@@ -85,7 +85,7 @@ fn a_managed_mac_table_needs_a_kernel_that_filters() {
     assert!(matches!(refused, Err(AttachError::NoVlanFiltering(_))));
     let words: Vec<String> =
         lowered(interface, Some(&network), &host()).unwrap().desired.iter().map(|it| it.key().to_string()).collect();
-    let port = ["port vnet0", "VLANs of vnet0", "fdb entry 52:54:00:00:00:00 dev vnet0"];
+    let port = ["port vnet0", "VLANs of vnet0", "fdb entry 52:54:00:00:00:00 dev vnet0 vlan 20"];
     assert_eq!(words, [&["link vnet0", "VLAN filtering of br0"][..], &port].concat());
 }
 

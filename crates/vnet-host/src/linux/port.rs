@@ -61,12 +61,12 @@ pub(super) fn remove(netlink: &Netlink, link: &InterfaceName, port: &BridgePort)
 }
 
 pub(super) fn look_vlans(netlink: &Netlink, link: &InterfaceName) -> Result<Option<Resource>, Error> {
-    match netlink.vlans(link) {
-        Ok(vlans) if vlans.is_empty() => Ok(None),
-        Ok(vlans) => Ok(Some(Resource::Vlans { link: link.clone(), vlans })),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let vlans = netlink.vlans(link).or_else(none_where_gone)?;
+    Ok((!vlans.is_empty()).then(|| Resource::Vlans { link: link.clone(), vlans }))
+}
+
+fn none_where_gone(error: vnet_netlink::Error) -> Result<Vec<BridgeVlan>, vnet_netlink::Error> {
+    if error.is_not_found() { Ok(Vec::new()) } else { Err(error) }
 }
 
 /// Makes these the VLANs of a port, and no others.
@@ -88,27 +88,36 @@ pub(super) fn reset_vlans(netlink: &Netlink, link: &InterfaceName) -> Result<(),
     }
 }
 
-/// An entry that nobody learned. One for all VLANs of the port is there in each of them.
+/// An entry that nobody learned. One for all VLANs of the port has to be there in each of them.
 pub(super) fn look_fdb(netlink: &Netlink, expected: &Fdb) -> Result<Option<Resource>, Error> {
-    let same = |entry: &Fdb| {
-        entry.mac == expected.mac
-            && entry.port == expected.port
-            && entry.origin == expected.origin
-            && (expected.vlan.is_none() || entry.vlan == expected.vlan)
+    let there: Vec<Option<u16>> = netlink
+        .fdb()?
+        .into_iter()
+        .filter(|it| it.mac == expected.mac && it.port == expected.port && it.origin == expected.origin)
+        .map(|it| it.vlan)
+        .collect();
+    let is_there = match expected.vlan {
+        Some(_) => there.contains(&expected.vlan),
+        None => {
+            let vlans = netlink.vlans(&expected.port).or_else(none_where_gone)?;
+            let mut all = vlans.iter().flat_map(|vlan| vlan.first..=vlan.last);
+            !there.is_empty() && all.all(|vlan| there.contains(&Some(vlan)))
+        }
     };
-    Ok(netlink.fdb()?.iter().any(same).then(|| Resource::Fdb(expected.clone())))
+    Ok(is_there.then(|| Resource::Fdb(expected.clone())))
 }
 
-/// Adds an entry. What the bridge has learned of that address makes way.
+/// Adds an entry. What the bridge has learned of that address makes way, and so does what is left of the entry itself.
 pub(super) fn add_fdb(netlink: &Netlink, entry: &Fdb) -> Result<(), Error> {
     match netlink.add_fdb(entry) {
         Err(error) if error.is_exists() => {
             if look_fdb(netlink, entry)?.is_some() {
                 return Ok(());
             }
-            let learned = |it: &Fdb| it.mac == entry.mac && it.origin == FdbOrigin::Learned;
-            for learned in netlink.fdb()?.into_iter().filter(learned) {
-                gone_is_fine(netlink.delete_fdb(&learned))?;
+            let is_left = |it: &Fdb| entry.vlan.is_none() && it.port == entry.port && it.origin == entry.origin;
+            let in_the_way = |it: &Fdb| it.mac == entry.mac && (it.origin == FdbOrigin::Learned || is_left(it));
+            for old in netlink.fdb()?.into_iter().filter(in_the_way) {
+                gone_is_fine(netlink.delete_fdb(&old))?;
             }
             Ok(netlink.add_fdb(entry)?)
         }

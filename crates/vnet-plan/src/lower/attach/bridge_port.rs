@@ -33,8 +33,15 @@ pub(super) fn add_to(
             // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours is made so.
             desired.insert(Resource::VlanFiltering { bridge: bridge.name.clone(), on: true });
         }
-        let origin = FdbOrigin::Static;
-        desired.insert(Resource::Fdb(Fdb { mac: port.mac, port: port.dev.clone(), vlan: None, origin }));
+        // An entry is for the VLANs that the port has at the time: where those may change, each has its own.
+        let vlans: Vec<Option<u16>> = match settings.vlan {
+            Some(vlan) => vlan.tags.iter().map(|tag| Some(tag.id)).collect(),
+            None => vec![None],
+        };
+        for vlan in vlans {
+            let origin = FdbOrigin::Static;
+            desired.insert(Resource::Fdb(Fdb { mac: port.mac, port: port.dev.clone(), vlan, origin }));
+        }
     }
     if let Some(vlan) = settings.vlan {
         if let (true, Some(network)) = (bridge.own, &port.network) {
