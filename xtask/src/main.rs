@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn demo() -> Result<(), Failed> {
-    packages::install()?;
+    packages::install_for_vnet()?;
     cargo(&["build", "--release", "--package", "vnet-cli"])?;
     let files = ["nat-default", "isolated-reservations"].map(|name| format!("testdata/network/valid/{name}.xml"));
     run("target/release/vnet", &["try", &files[0], &files[1]])

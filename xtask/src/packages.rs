@@ -12,21 +12,25 @@ struct Program {
     what_for: &'static str,
 }
 
-const PROGRAMS: &[Program] = &[
+/// What vnet takes to build and to run.
+const VNET: &[Program] = &[
     program("dnsmasq", "dnsmasq-base", "dnsmasq", "DHCP and DNS of networks"),
+    program("passt", "passt", "passt", "networks for guests without privilege"),
+    program("cc", "gcc", "gcc", "the linker of Rust programs"),
+];
+
+const TESTS: &[Program] = &[
     program("nft", "nftables", "nftables", "tests: a second eye on the rules"),
     program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),
     program("ping", "iputils-ping", "iputils", "tests: packets"),
     program("firewalld", "firewalld", "firewalld", "tests: zones, in namespaces of their own"),
     program("dbus-daemon", "dbus", "dbus-daemon", "tests: the bus that firewalld is asked over"),
-    program("passt", "passt", "passt", "networks for guests without privilege"),
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "tests: guests, and another kernel"),
     program("busybox", "busybox-static", "busybox", "tests: what guests run"),
     program("strip", "binutils", "binutils", "tests: programs that fit into a machine's memory"),
     program("/etc/protocols", "netbase", "setup", "tests: nft prints names of protocols"),
     program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
-    program("cc", "gcc", "gcc", "the linker of Rust programs"),
 ];
 
 /// Debian's and Ubuntu's packages with the newest kernel for virtual machines. They are downloaded, not installed.
@@ -42,12 +46,22 @@ pub(crate) fn table() -> String {
         format!("{name:<19}{debian:<16}{fedora:<21}{what_for}\n")
     };
     let head = row("program", "Debian/Ubuntu", "Fedora", "for");
-    PROGRAMS.iter().fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
+    VNET.iter().chain(TESTS).fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
 }
 
-/// Installs what is missing with the system's package manager, through sudo when not root.
+/// Installs what is missing of what vnet takes.
+pub(crate) fn install_for_vnet() -> Result<(), Failed> {
+    install_missing(VNET.iter())
+}
+
+/// Installs what is missing of what vnet and its tests take.
 pub(crate) fn install() -> Result<(), Failed> {
-    let missing: Vec<&Program> = PROGRAMS.iter().filter(|program| find_program(program.name).is_none()).collect();
+    install_missing(VNET.iter().chain(TESTS))
+}
+
+/// With the system's package manager, through sudo when not root.
+fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(), Failed> {
+    let missing: Vec<&Program> = programs.filter(|program| find_program(program.name).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
