@@ -74,32 +74,49 @@ fn check(protocol: Protocol, forwards: &[&str], questions: &[Question]) {
     }
 }
 
+/// 64 MiB in which each word is another, so that a lost or a swapped one shows.
+fn bulk() -> Vec<u8> {
+    (0..8u64 << 20).flat_map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()).collect()
+}
+
+/// Reads as much from whoever comes, and says so.
+fn take(listener: TcpListener, length: usize) -> Vec<u8> {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    let mut arrived = vec![0; length];
+    stream.read_exact(&mut arrived).unwrap();
+    stream.write_all(b"!").unwrap();
+    arrived
+}
+
+fn give(to: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect_timeout(&to, SOON).unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+}
+
 #[test]
-fn sixty_four_mebibytes_arrive_intact() {
+fn sixty_four_mebibytes_arrive_intact_in_both_directions() {
     vnet_tests::isolate!();
-    let _host = Host::new();
+    let host = Host::new();
     let mut passt = passt();
     passt.forwards = vec![forward("tcp 8080:80")];
     start(&passt);
     let guest = Guest::new(&passt.socket);
     guest.lease();
+    let sent = bulk();
     let inside = guest.netns.run(|| TcpListener::bind("0.0.0.0:80").unwrap());
-    // Each word is another, so that a lost or a swapped one shows.
-    let words = (0..8u64 << 20).flat_map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    let sent: Vec<u8> = words.collect();
-    let length = sent.len();
-    let receiver = thread::spawn(move || {
-        let (mut stream, _) = inside.accept().unwrap();
-        stream.set_read_timeout(Some(SOON)).unwrap();
-        let mut arrived = vec![0; length];
-        stream.read_exact(&mut arrived).unwrap();
-        stream.write_all(b"!").unwrap();
-        arrived
+    let outside = host.outside.run(|| TcpListener::bind((OUTSIDE, 6000)).unwrap());
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| take(inside, sent.len()));
+        give(SocketAddr::from(([127, 0, 0, 1], 8080)), &sent);
+        assert!(receiver.join().unwrap() == sent, "{} bytes were changed on their way in", sent.len());
+        let receiver = scope.spawn(|| take(outside, sent.len()));
+        guest.netns.run(|| give(SocketAddr::new(OUTSIDE.parse().unwrap(), 6000), &sent));
+        assert!(receiver.join().unwrap() == sent, "{} bytes were changed on their way out", sent.len());
     });
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], 8080)), SOON).unwrap();
-    stream.write_all(&sent).unwrap();
-    stream.read_exact(&mut [0]).unwrap();
-    assert!(receiver.join().unwrap() == sent, "{length} bytes were changed on their way");
 }
 
 #[test]

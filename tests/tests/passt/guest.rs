@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
+use vnet_passt::run::Cable;
 use vnet_tests::{Netns, json, run, wait_for};
 
 use crate::host::SOON;
-use crate::pump::{Cable, Jack};
+use crate::jack::Jack;
 
 pub(crate) const MAC: &str = "52:54:00:12:34:56";
 const DUID: [u8; 10] = [0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56];

@@ -5,7 +5,7 @@ mod cli;
 mod forwards;
 mod guest;
 mod host;
+mod jack;
 mod leases;
 mod life;
 mod paths;
-mod pump;

@@ -16,6 +16,7 @@
 //! be taken for the one guest that it serves.
 #![allow(clippy::disallowed_methods, reason = "this is the half of the crate that has effects")]
 
+mod cable;
 mod error;
 mod host;
 mod process;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 use crate::Passt;
 use crate::options::Process;
 
+pub use cable::Cable;
 pub use error::Error;
 pub use host::{Owner, Problem};
 pub use process::Running;
