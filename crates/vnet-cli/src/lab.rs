@@ -3,6 +3,7 @@
 //! Nothing here knows of networks as libvirt defines them. Every wait has a deadline, and what arrives from a wire is
 //! read without trust.
 
+pub(crate) mod card;
 pub(crate) mod dhcp4;
 pub(crate) mod dhcp6;
 pub(crate) mod dns;

@@ -1,6 +1,6 @@
 //! A DHCP client (RFC 2131, RFC 2132): DISCOVER, OFFER, REQUEST, ACK.
 //!
-//! It asks for answers by broadcast, so that a plain UDP socket hears them before there is an address.
+//! It asks for answers by broadcast, but passt sends them to the address that is offered: so they are read off the device.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -10,7 +10,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, sets
 use std::os::fd::{AsRawFd, OwnedFd};
 use vnet_types::{InterfaceName, MacAddr};
 
-use super::ask;
+use super::{ask, card};
 
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Length of the fixed part of a message, up to the cookie.
@@ -18,11 +18,14 @@ const FIXED: usize = 236;
 const PAD: u8 = 0;
 const NETMASK: u8 = 1;
 const ROUTERS: u8 = 3;
+const SERVERS: u8 = 6;
 const HOSTNAME: u8 = 12;
+const MTU: u8 = 26;
 const REQUESTED: u8 = 50;
 const KIND: u8 = 53;
 const SERVER: u8 = 54;
 const WANTED: u8 = 55;
+const FQDN: u8 = 81;
 const END: u8 = 255;
 
 /// What a server has handed out.
@@ -31,6 +34,11 @@ pub(crate) struct Lease {
     pub(crate) address: Ipv4Addr,
     pub(crate) netmask: Option<Ipv4Addr>,
     pub(crate) router: Option<Ipv4Addr>,
+    /// The first of the name servers.
+    pub(crate) server: Option<Ipv4Addr>,
+    pub(crate) mtu: Option<u16>,
+    /// The host's name, and its full name (RFC 4702).
+    pub(crate) names: [Option<String>; 2],
 }
 
 /// Who asks.
@@ -61,21 +69,27 @@ impl Client {
     /// Gets an address through a device. `None` when nobody offers one before the deadline, or the server takes its
     /// offer back.
     pub(crate) fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
-        let socket = open(device)?;
-        let Some(offer) = self.exchange(&socket, None, deadline)? else { return Ok(None) };
-        let ack = self.exchange(&socket, Some(&offer), deadline)?;
+        // Whatever kind of socket it is, it is read with a timeout as one of UDP.
+        let sockets = [open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)];
+        let Some(offer) = self.exchange(&sockets, None, deadline)? else { return Ok(None) };
+        let ack = self.exchange(&sockets, Some(&offer), deadline)?;
         Ok(ack.filter(|reply| reply.kind == Kind::Ack).map(|reply| reply.lease))
     }
 
-    fn exchange(&self, socket: &UdpSocket, offer: Option<&Reply>, deadline: Instant) -> io::Result<Option<Reply>> {
+    fn exchange(
+        &self,
+        [to, from]: &[UdpSocket; 2],
+        offer: Option<&Reply>,
+        deadline: Instant,
+    ) -> io::Result<Option<Reply>> {
         let message = self.message(offer);
         let server = SocketAddr::from((Ipv4Addr::BROADCAST, 67));
         let wanted: &[Kind] = if offer.is_some() { &[Kind::Ack, Kind::Nak] } else { &[Kind::Offer] };
         ask(
-            socket,
+            from,
             deadline,
-            || socket.send_to(&message, server).map(drop),
-            |bytes| self.read(bytes).filter(|reply| wanted.contains(&reply.kind)),
+            || to.send_to(&message, server).map(drop),
+            |packet| self.read(payload(packet)?).filter(|reply| wanted.contains(&reply.kind)),
         )
     }
 
@@ -98,7 +112,7 @@ impl Client {
         };
         option(KIND, &[offer.map_or(Kind::Discover, |_| Kind::Request) as u8]);
         option(HOSTNAME, self.hostname.as_bytes());
-        option(WANTED, &[NETMASK, ROUTERS]);
+        option(WANTED, &[NETMASK, ROUTERS, SERVERS, HOSTNAME, MTU, FQDN]);
         if let Some(offer) = offer {
             option(REQUESTED, &offer.lease.address.octets());
             if let Some(server) = offer.server {
@@ -118,7 +132,14 @@ impl Client {
         let mut reply = Reply {
             kind: Kind::Nak,
             server: None,
-            lease: Lease { address: ipv4(&fixed[16..20])?, netmask: None, router: None },
+            lease: Lease {
+                address: ipv4(&fixed[16..20])?,
+                netmask: None,
+                router: None,
+                server: None,
+                mtu: None,
+                names: [None, None],
+            },
         };
         let mut kind = None;
         let mut options = rest.strip_prefix(&COOKIE)?;
@@ -137,6 +158,10 @@ impl Client {
                 SERVER => reply.server = ipv4(value),
                 NETMASK => reply.lease.netmask = ipv4(value),
                 ROUTERS => reply.lease.router = ipv4(value),
+                SERVERS => reply.lease.server = ipv4(value),
+                MTU => reply.lease.mtu = value.first_chunk().map(|bytes| u16::from_be_bytes(*bytes)),
+                HOSTNAME => reply.lease.names[0] = Some(String::from_utf8_lossy(value).into_owned()),
+                FQDN => reply.lease.names[1] = value.get(3..).and_then(full_name),
                 _ => {}
             }
         }
@@ -144,8 +169,27 @@ impl Client {
     }
 }
 
+/// What a packet of IPv4 (RFC 791) and UDP (RFC 768) has for the port of DHCP clients.
+fn payload(packet: &[u8]) -> Option<&[u8]> {
+    let (first, protocol) = (packet.first()?, packet.get(9)?);
+    let (length, datagram) = (usize::from(first & 15) * 4, first >> 4 == 4 && *protocol == 17);
+    let (header, payload) = packet.get(length..)?.split_at_checked(8)?;
+    (datagram && header[2..4] == 68u16.to_be_bytes()).then_some(payload)
+}
+
 fn read_kind(value: &[u8]) -> Option<Kind> {
     [Kind::Offer, Kind::Ack, Kind::Nak].into_iter().find(|kind| *value == [*kind as u8])
+}
+
+/// A name as DNS has it: labels, each after its length.
+fn full_name(mut bytes: &[u8]) -> Option<String> {
+    let mut labels = Vec::new();
+    while let Some((length, after)) = bytes.split_first().filter(|(length, _)| **length > 0) {
+        let (label, rest) = after.split_at_checked(usize::from(*length))?;
+        labels.push(String::from_utf8_lossy(label));
+        bytes = rest;
+    }
+    Some(labels.join("."))
 }
 
 /// The first address of a list.
@@ -176,7 +220,8 @@ mod tests {
         bytes[16..20].copy_from_slice(&[192, 168, 122, 87]);
         bytes.truncate(FIXED + 4);
         bytes.extend([PAD, KIND, 1, kind, SERVER, 4, 192, 168, 122, 1, NETMASK, 4, 255, 255, 255, 0]);
-        bytes.extend([ROUTERS, 8, 192, 168, 122, 1, 192, 168, 122, 2, END]);
+        bytes.extend([ROUTERS, 8, 192, 168, 122, 1, 192, 168, 122, 2, MTU, 2, 5, 220, SERVERS, 4, 192, 168, 122, 3]);
+        bytes.extend([HOSTNAME, 2, b'v', b'm', FQDN, 10, 4, 0, 0, 2, b'v', b'm', 2, b'x', b'y', 0, END]);
         bytes
     }
 
@@ -192,8 +237,25 @@ mod tests {
                 address: Ipv4Addr::new(192, 168, 122, 87),
                 netmask: Some(Ipv4Addr::new(255, 255, 255, 0)),
                 router: Some(gateway),
+                server: Some(Ipv4Addr::new(192, 168, 122, 3)),
+                mtu: Some(1500),
+                names: ["vm", "vm.xy"].map(|name| Some(name.to_owned())),
             }
         );
+    }
+
+    #[test]
+    fn packets_for_the_client_are_read() {
+        let mut packet = [&[0x45; 1][..], &[0; 19], &[0, 67, 0, 68, 0, 9, 0, 0, 7]].concat();
+        packet[9] = 17;
+        assert_eq!(payload(&packet), Some(&[7][..]));
+        (0..28).for_each(|length| assert_eq!(payload(&packet[..length]), None));
+        let not = |at: usize, byte: u8| {
+            let mut other = packet.clone();
+            other[at] = byte;
+            payload(&other).is_none()
+        };
+        assert!(not(0, 0x65) && not(9, 6) && not(23, 67));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::ask;
 use super::namespace::Namespace;
 use super::ping::is_refusal;
+use super::{PATIENCE, ask};
 
 /// The port of the servers.
 pub(crate) const PORT: u16 = 7777;
@@ -25,8 +25,8 @@ pub(crate) enum Transport {
 /// What comes of asking a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The server saw us at this address.
-    SeenAs(SocketAddr),
+    /// The server at this port saw us at this address.
+    SeenAs(SocketAddr, u16),
     /// There is no way, or someone on it refused.
     Refused,
     /// Nobody answered.
@@ -36,7 +36,7 @@ pub(crate) enum Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SeenAs(peer) => write!(f, "seen as {peer}"),
+            Self::SeenAs(peer, _) => write!(f, "seen as {peer}"),
             Self::Refused => f.write_str("refused"),
             Self::Silence => f.write_str("no answer"),
         }
@@ -51,7 +51,7 @@ impl Transport {
             Self::Udp => ask_udp(server, deadline),
         };
         match seen {
-            Ok(Some(peer)) => Ok(Outcome::SeenAs(peer)),
+            Ok(Some((peer, port))) => Ok(Outcome::SeenAs(peer, port)),
             Ok(None) => Ok(Outcome::Silence),
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 Ok(Outcome::Silence)
@@ -71,49 +71,62 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Starts both servers in a namespace, on every address that it has or gets. They end with the process.
-pub(crate) fn serve(namespace: &Namespace) -> anyhow::Result<()> {
+/// Starts servers at a port of both protocols, on every address that a namespace has or gets. They end with the process.
+pub(crate) fn serve(namespace: &Namespace, port: u16) -> anyhow::Result<()> {
     let (listener, socket) = namespace.run(|| {
-        let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT))];
+        let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
         let listener = TcpListener::bind(&any[..]).context("no TCP server can be started")?;
         Ok((listener, UdpSocket::bind(&any[..]).context("no UDP server can be started")?))
     })?;
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // A client that has gone needs no answer.
-            let _ = stream.peer_addr().and_then(|peer| stream.write_all(text(peer).as_bytes()));
+            // A client that has gone needs no answer. What is written and closed before anything was read, passt of 2023
+            // does not carry.
+            let _ = answer(&mut stream, port);
         }
     });
     thread::spawn(move || {
         let mut buffer = [0; 64];
         loop {
             if let Ok((_, peer)) = socket.recv_from(&mut buffer) {
-                let _ = socket.send_to(text(peer).as_bytes(), peer);
+                let _ = socket.send_to(text(peer, port).as_bytes(), peer);
             }
         }
     });
     Ok(())
 }
 
-fn text(peer: SocketAddr) -> String {
-    SocketAddr::new(peer.ip().to_canonical(), peer.port()).to_string()
+fn answer(stream: &mut TcpStream, port: u16) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.read_exact(&mut [0])?;
+    stream.write_all(text(stream.peer_addr()?, port).as_bytes())
 }
 
-fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<SocketAddr>> {
+fn text(peer: SocketAddr, port: u16) -> String {
+    format!("{} {port}", SocketAddr::new(peer.ip().to_canonical(), peer.port()))
+}
+
+fn read(text: &str) -> Option<(SocketAddr, u16)> {
+    let (peer, port) = text.split_once(' ')?;
+    Some((peer.parse().ok()?, port.parse().ok()?))
+}
+
+fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let mut stream = TcpStream::connect_timeout(&server, left())?;
     stream.set_read_timeout(Some(left()))?;
+    stream.write_all(b"?")?;
     let mut answer = String::new();
-    (&mut stream).take(64).read_to_string(&mut answer)?;
-    Ok(answer.parse().ok())
+    (&mut stream).take(80).read_to_string(&mut answer)?;
+    Ok(read(&answer))
 }
 
-fn ask_udp(server: SocketAddr, deadline: Instant) -> io::Result<Option<SocketAddr>> {
+fn ask_udp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let socket = UdpSocket::bind(any)?;
     socket.connect(server)?;
-    ask(&socket, deadline, || socket.send(b"?").map(drop), |bytes| std::str::from_utf8(bytes).ok()?.parse().ok())
+    ask(&socket, deadline, || socket.send(b"?").map(drop), |bytes| read(std::str::from_utf8(bytes).ok()?))
 }

@@ -17,13 +17,13 @@ use crate::lab::probe::{self, Outcome, PORT, Transport};
 use crate::lab::{dhcp4, dhcp6, ping::ping};
 
 /// How long something that should happen may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long something that should not happen is given. What the firewall rejects is refused at once.
-const SUSPICION: Duration = Duration::from_millis(600);
+pub(crate) const SUSPICION: Duration = Duration::from_millis(600);
 /// A DHCP server that looks whether an address is in use takes this long for each guest.
 const PING_CHECK: Duration = Duration::from_secs(4);
 /// How many promises are judged at a time.
-const AT_A_TIME: usize = 24;
+pub(crate) const AT_A_TIME: usize = 24;
 
 /// A network with its guests attached.
 pub(crate) struct Inhabited<'a> {
@@ -37,7 +37,7 @@ pub(crate) struct Inhabited<'a> {
 }
 
 /// What was seen of a promise.
-struct Seen(Verdict, String);
+pub(crate) struct Seen(pub(crate) Verdict, pub(crate) String);
 
 impl<'a> Inhabited<'a> {
     /// Attaches the guests of a network and lets them get their addresses.
@@ -49,7 +49,7 @@ impl<'a> Inhabited<'a> {
     ) -> anyhow::Result<Self> {
         let macs: Vec<_> = guests.iter().map(|guest| guest.mac).collect();
         let stations = world.plug(bridge, &macs)?;
-        stations.iter().try_for_each(|station| probe::serve(&station.namespace))?;
+        stations.iter().try_for_each(|station| probe::serve(&station.namespace, PORT))?;
         let patience = match promises::may_collide(network, &guests) {
             true => PATIENCE + PING_CHECK * u32::try_from(guests.len())?,
             false => PATIENCE,
@@ -124,7 +124,7 @@ impl<'a> Inhabited<'a> {
                 true => format!("guests of {} reach those of {}", self.network.name, to.network.name),
                 false => format!("guests of {} have no way to those of {}", self.network.name, to.network.name),
             },
-            verdict: Verdict::when(matches!(outcome, Outcome::SeenAs(_)) == allowed),
+            verdict: Verdict::when(matches!(outcome, Outcome::SeenAs(..)) == allowed),
             seen: outcome.to_string(),
         }))
     }
@@ -193,10 +193,10 @@ impl<'a> Inhabited<'a> {
                 let server = SocketAddr::new(*behind, PORT);
                 let outcome = world.host.run(|| Ok(Transport::Tcp.ask(server, Instant::now() + PATIENCE)?))?;
                 let seen = match outcome {
-                    Outcome::SeenAs(_) => format!("{behind} answers"),
+                    Outcome::SeenAs(..) => format!("{behind} answers"),
                     other => format!("{behind}: {other}"),
                 };
-                Ok(Seen(Verdict::when(matches!(outcome, Outcome::SeenAs(_))), seen))
+                Ok(Seen(Verdict::when(matches!(outcome, Outcome::SeenAs(..))), seen))
             }
         }
     }
@@ -320,11 +320,11 @@ fn enter(world: &World, guest: IpAddr, transport: Transport, patience: Duration)
 }
 
 fn is_seen_as(outcome: Outcome, address: IpAddr) -> bool {
-    matches!(outcome, Outcome::SeenAs(peer) if peer.ip() == address)
+    matches!(outcome, Outcome::SeenAs(peer, _) if peer.ip() == address)
 }
 
 fn is_from(outcome: Outcome, source: &Source, own: IpAddr, host: IpAddr) -> bool {
-    let Outcome::SeenAs(peer) = outcome else { return false };
+    let Outcome::SeenAs(peer, _) = outcome else { return false };
     match source {
         Source::Own => peer.ip() == own,
         Source::Translated { addresses, ports } => {
@@ -335,11 +335,11 @@ fn is_from(outcome: Outcome, source: &Source, own: IpAddr, host: IpAddr) -> bool
 }
 
 fn unreached(tcp: Outcome, udp: Outcome) -> Seen {
-    let reached = [tcp, udp].iter().any(|outcome| matches!(outcome, Outcome::SeenAs(_)));
+    let reached = [tcp, udp].iter().any(|outcome| matches!(outcome, Outcome::SeenAs(..)));
     Seen(Verdict::when(!reached), both(tcp, udp))
 }
 
-fn both(tcp: Outcome, udp: Outcome) -> String {
+pub(crate) fn both(tcp: Outcome, udp: Outcome) -> String {
     if tcp == udp { tcp.to_string() } else { format!("{} {tcp}, {} {udp}", Transport::Tcp, Transport::Udp) }
 }
 

@@ -6,10 +6,11 @@ use super::words::Subject;
 use crate::diagnostic::DiagnosticJson;
 use crate::output::plain;
 
-/// A trial of some networks on one imagined host.
+/// A trial of some networks and guests on one imagined host.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) networks: Vec<NetworkReport>,
+    pub(crate) interfaces: Vec<InterfaceReport>,
     /// Is every promise kept?
     pub(crate) holds: bool,
     pub(crate) milliseconds: u128,
@@ -23,6 +24,18 @@ pub(crate) struct NetworkReport {
     pub(crate) network: Option<String>,
     /// `None` where the definition was refused.
     pub(crate) bridge: Option<String>,
+    pub(crate) diagnostics: Vec<DiagnosticJson>,
+    pub(crate) promises: Vec<Judgement>,
+    /// What was left out, and where the imagined host differs from a real one.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A guest behind passt.
+#[derive(Debug, Serialize)]
+pub(crate) struct InterfaceReport {
+    pub(crate) file: String,
+    /// What passt says of its version; `None` where the guest was not tried.
+    pub(crate) passt: Option<String>,
     pub(crate) diagnostics: Vec<DiagnosticJson>,
     pub(crate) promises: Vec<Judgement>,
     /// What was left out, and where the imagined host differs from a real one.
@@ -56,29 +69,29 @@ impl Verdict {
     }
 }
 
-impl NetworkReport {
-    /// Is every promise kept, and the definition good?
-    pub(crate) fn holds(&self) -> bool {
-        self.bridge.is_some() && self.promises.iter().all(|it| it.verdict == Verdict::Kept)
-    }
+fn are_kept(promises: &[Judgement]) -> bool {
+    promises.iter().all(|it| it.verdict == Verdict::Kept)
 }
 
 impl Report {
-    /// The report of these networks.
-    pub(crate) fn new(networks: Vec<NetworkReport>, milliseconds: u128) -> Self {
-        Self { holds: networks.iter().all(NetworkReport::holds), networks, milliseconds }
+    /// The report of these.
+    pub(crate) fn new(networks: Vec<NetworkReport>, interfaces: Vec<InterfaceReport>, milliseconds: u128) -> Self {
+        let holds = networks.iter().all(|it| it.bridge.is_some() && are_kept(&it.promises))
+            && interfaces.iter().all(|it| it.passt.is_some() && are_kept(&it.promises));
+        Self { holds, networks, interfaces, milliseconds }
     }
 
     /// For people.
     pub(crate) fn human(&self) -> String {
-        let mut text: String = self.networks.iter().map(network).collect();
-        let judged = || self.networks.iter().flat_map(|network| &network.promises);
-        let kept = judged().filter(|it| it.verdict == Verdict::Kept).count();
+        let mut text: String = self.networks.iter().map(network).chain(self.interfaces.iter().map(interface)).collect();
+        let of_networks = self.networks.iter().flat_map(|network| &network.promises);
+        let judged: Vec<_> = of_networks.chain(self.interfaces.iter().flat_map(|it| &it.promises)).collect();
+        let kept = judged.iter().filter(|it| it.verdict == Verdict::Kept).count();
         let refused = self.networks.iter().filter(|network| network.bridge.is_none()).count();
         let colour = if self.holds { "\x1b[1;32m" } else { "\x1b[1;31m" };
         let seconds = format!("{}.{:02} s", self.milliseconds / 1000, self.milliseconds % 1000 / 10);
         text += &match refused {
-            0 => format!("{colour}{kept} of {} promises kept\x1b[0m in {seconds}\n", judged().count()),
+            0 => format!("{colour}{kept} of {} promises kept\x1b[0m in {seconds}\n", judged.len()),
             _ => format!("{colour}refused: {refused} of {} definitions\x1b[0m\n", self.networks.len()),
         };
         text
@@ -88,8 +101,19 @@ impl Report {
 fn network(report: &NetworkReport) -> String {
     let Some(bridge) = &report.bridge else { return String::new() };
     let name = report.network.as_deref().unwrap_or_default();
-    let mut text = format!("\x1b[1m{}\x1b[0m on {bridge} ({})\n", plain(name), plain(&report.file));
-    let promises: Vec<_> = report.promises.iter().map(|it| (it, plain(&it.promise))).collect();
+    let title = format!("\x1b[1m{}\x1b[0m on {bridge} ({})\n", plain(name), plain(&report.file));
+    title + &table(&report.promises, &report.notes)
+}
+
+fn interface(report: &InterfaceReport) -> String {
+    let Some(version) = &report.passt else { return String::new() };
+    let title = format!("\x1b[1m{}\x1b[0m behind {}\n", plain(&report.file), plain(version));
+    title + &table(&report.promises, &report.notes)
+}
+
+fn table(promises: &[Judgement], notes: &[String]) -> String {
+    let mut text = String::new();
+    let promises: Vec<_> = promises.iter().map(|it| (it, plain(&it.promise))).collect();
     let width = promises.iter().map(|(_, promise)| promise.chars().count()).max().unwrap_or(0);
     for (judgement, promise) in promises {
         let (colour, mark) = match judgement.verdict {
@@ -99,7 +123,7 @@ fn network(report: &NetworkReport) -> String {
         };
         text += &format!("  {colour}{mark}\x1b[0m  {promise:width$}  \x1b[2m{}\x1b[0m\n", plain(&judgement.seen));
     }
-    text.extend(report.notes.iter().map(|note| format!("  note: {}\n", plain(note))));
+    text.extend(notes.iter().map(|note| format!("  note: {}\n", plain(note))));
     text + "\n"
 }
 
@@ -125,15 +149,15 @@ mod tests {
 
     #[test]
     fn a_promise_that_is_not_kept_is_told() {
-        let holds = |verdict| Report::new(vec![report(verdict)], 12).holds;
+        let holds = |verdict| Report::new(vec![report(verdict)], Vec::new(), 12).holds;
         assert_eq!([Verdict::Kept, Verdict::Broken, Verdict::Unjudged].map(holds), [true, false, false]);
         let refused = NetworkReport { bridge: None, promises: Vec::new(), ..report(Verdict::Kept) };
-        assert!(!Report::new(vec![refused], 12).holds);
+        assert!(!Report::new(vec![refused], Vec::new(), 12).holds);
     }
 
     #[test]
     fn text_from_elsewhere_is_plain() {
-        let text = Report::new(vec![report(Verdict::Kept)], 1234).human();
+        let text = Report::new(vec![report(Verdict::Kept)], Vec::new(), 1234).human();
         assert!(text.contains("refused\\u{1b}") && text.contains("1 of 1 promises kept"), "{text}");
         assert!(text.contains("in 1.23 s"), "{text}");
     }

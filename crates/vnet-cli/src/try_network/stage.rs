@@ -1,4 +1,4 @@
-//! Inside: process 1 of the namespaces starts the networks, attaches guests, and sees what comes of it.
+//! Inside: process 1 of the namespaces starts the networks, attaches guests, to passt too, and sees what comes of it.
 
 use std::io::{self, Read};
 use std::time::Instant;
@@ -12,8 +12,9 @@ use vnet_xml::Network;
 use super::furnish::furnish;
 use super::judge::Inhabited;
 use super::neighbour::neighbour;
+use super::passt;
 use super::promises::{self, Guest};
-use super::report::{Judgement, NetworkReport, Report};
+use super::report::{InterfaceReport, Judgement, NetworkReport, Report};
 use super::start::{Started, start};
 use super::world::World;
 use crate::diagnostic::{Checked, human};
@@ -53,14 +54,15 @@ impl Args {
         let documents: Vec<Definition> =
             serde_json::from_slice(&input).context("this command is for `vnet try` alone")?;
         let documents = documents.into_iter().map(|it| Document::new(it.name, it.bytes));
-        let mut checked: Vec<Checked> = documents.map(Checked::of_network).collect();
-        let report = attempt(&mut checked, began);
+        let (mut networks, guests): (Vec<_>, Vec<_>) =
+            documents.map(Checked::new).partition(|checked| checked.network().is_some());
+        let report = attempt(&mut networks, &guests, began);
         progress("")?;
         let report = report?;
         match self.format.format {
             Format::Json => print_json(&report)?,
             Format::Human => {
-                let refused = checked.iter().filter(|checked| checked.sound().is_none());
+                let refused = networks.iter().filter(|checked| checked.sound().is_none());
                 refused.map(human).try_for_each(note)?;
                 print(report.human())?;
             }
@@ -69,12 +71,13 @@ impl Args {
     }
 }
 
-fn attempt(checked: &mut [Checked], began: Instant) -> anyhow::Result<Report> {
+fn attempt(checked: &mut [Checked], behind: &[Checked], began: Instant) -> anyhow::Result<Report> {
     let networks: Vec<Network> = checked.iter().filter_map(|checked| checked.sound_network().cloned()).collect();
     let neighbour = (networks.len() == 1).then(|| neighbour(&networks[0]));
     let all: Vec<&Network> = networks.iter().chain(&neighbour).collect();
     progress("making a host")?;
-    let world = World::new(&all)?;
+    let interfaces = behind.iter().map(passt::guests).collect::<anyhow::Result<Vec<_>>>()?.concat();
+    let world = World::new(&all, &interfaces.iter().collect::<Vec<_>>())?;
     let has_names = furnish(world.name_server())?;
     world.serve_names(&networks)?;
     progress("starting")?;
@@ -87,7 +90,8 @@ fn attempt(checked: &mut [Checked], began: Instant) -> anyhow::Result<Report> {
             // Nothing is tried unless all can run beside each other.
             Started::Refused => {
                 let refused = checked.iter().map(NetworkReport::refused).collect();
-                return Ok(Report::new(refused, began.elapsed().as_millis()));
+                let interfaces = behind.iter().map(InterfaceReport::refused).collect();
+                return Ok(Report::new(refused, interfaces, began.elapsed().as_millis()));
             }
         }
     }
@@ -98,13 +102,14 @@ fn attempt(checked: &mut [Checked], began: Instant) -> anyhow::Result<Report> {
     let mut judged = judge(&world, &inhabited)?;
     let crossings = cross(&inhabited)?;
     // What concerns the neighbour is told with the network that is tried.
-    crossings.into_iter().for_each(|(at, judgement)| judged[at.min(checked.len() - 1)].push(judgement));
+    crossings.into_iter().for_each(|(at, judgement)| judged[at.min(checked.len().saturating_sub(1))].push(judgement));
     let reports = checked.iter().zip(&bridges).zip(judged).zip(&inhabited);
     let reports = reports.map(|(((checked, (bridge, _)), promises), it)| {
         let bridge = Some(bridge.to_string());
         NetworkReport { bridge, promises, notes: it.notes(), ..NetworkReport::refused(checked) }
     });
-    Ok(Report::new(reports.collect(), began.elapsed().as_millis()))
+    let interfaces = passt::attempt(&world, behind, has_names)?;
+    Ok(Report::new(reports.collect(), interfaces, began.elapsed().as_millis()))
 }
 
 fn inhabit<'a>(

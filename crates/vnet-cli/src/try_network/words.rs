@@ -25,6 +25,11 @@ pub(crate) enum Subject {
     NoWayIn,
     Route,
     OtherNetwork,
+    Mtu,
+    Hostname,
+    Forward,
+    NoForward,
+    Log,
 }
 
 impl Promise {
@@ -51,7 +56,6 @@ impl Promise {
 
     /// The promise in words.
     pub(crate) fn text(&self, guests: &[Guest]) -> String {
-        let word = |family: &Family| if *family == Family::Ipv4 { "IPv4" } else { "IPv6" };
         match self {
             Self::Address { guest, address } => {
                 let guest = &guests[*guest];
@@ -90,6 +94,14 @@ impl Promise {
             Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),
             Self::Route { destination, gateway, .. } => format!("the host reaches {destination} through {gateway}"),
         }
+    }
+}
+
+/// A family as people write it.
+pub(super) fn word(family: &Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
     }
 }
 

@@ -11,14 +11,15 @@ use vnet_netlink::Netlink;
 use vnet_types::{
     Address, Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net, Link, LinkKind, MacAddr, Route, RouteProtocol,
 };
-use vnet_xml::Network;
+use vnet_xml::{Interface, Network};
 
+use super::passt;
 use super::promises::device;
 use crate::lab::namespace::Namespace;
 use crate::lab::{dns, probe};
 
 /// What a guest, and whoever else has one, calls its only interface.
-const DEVICE: &str = "eth0";
+pub(crate) const DEVICE: &str = "eth0";
 /// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others nobody routes.
 const IPV4: [&str; 7] = [
     "198.51.100.0/24",
@@ -32,7 +33,7 @@ const IPV4: [&str; 7] = [
 /// The same for IPv6 (RFC 3849), one for each uplink.
 const IPV6: &str = "2001:db8:766e::/48";
 /// Switches of every namespace. Nobody can have anybody's address here, and routers answer at once.
-const SWITCHES: [(&str, &str); 9] = [
+pub(crate) const SWITCHES: [(&str, &str); 9] = [
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv6/conf/all/accept_dad", "0"),
@@ -57,6 +58,8 @@ pub(crate) struct World {
 pub(crate) struct Uplink {
     pub(crate) name: InterfaceName,
     host: [IpNet; 2],
+    /// Nobody speaks from the gateway's address, which passt takes for the host's.
+    gateway: [IpNet; 2],
     outside: [IpNet; 2],
 }
 
@@ -69,25 +72,39 @@ pub(crate) struct Station {
 }
 
 impl World {
-    /// Makes the host that these networks will run on, in the namespaces of this process.
-    pub(crate) fn new(networks: &[&Network]) -> anyhow::Result<Self> {
+    /// Makes the host that these networks and guests of passt will run on, in the namespaces of this process.
+    pub(crate) fn new(networks: &[&Network], guests: &[&Interface]) -> anyhow::Result<Self> {
         let (host, outside) = (Namespace::current()?, Namespace::new()?);
         host.set(&SWITCHES)?;
         outside.set(&SWITCHES)?;
         outside.set(&[("ipv4/ip_forward", "0")])?;
-        let world = Self { uplinks: uplinks(networks)?, host, outside };
+        let world = Self { uplinks: uplinks(networks, guests)?, host, outside };
         for (at, uplink) in world.uplinks.iter().enumerate() {
             world.lay(at, uplink)?;
         }
-        probe::serve(&world.outside)?;
+        probe::serve(&world.outside, probe::PORT)?;
         Ok(world)
     }
 
     /// The way out of a network.
     pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
-        let wanted = device(network);
-        let named = self.uplinks.iter().find(|uplink| Some(&uplink.name) == wanted);
+        self.uplink_by(device(network))
+    }
+
+    /// The way out by a device; the first where it is none of the uplinks.
+    pub(crate) fn uplink_by(&self, device: Option<&InterfaceName>) -> &Uplink {
+        let named = self.uplinks.iter().find(|uplink| Some(&uplink.name) == device);
         named.unwrap_or(&self.uplinks[0])
+    }
+
+    /// Gives the host one more address on an uplink, which the outside knows the way to.
+    pub(crate) fn add_address(&self, uplink: &Uplink, ip: IpAddr) -> anyhow::Result<()> {
+        let net = IpNet::from(ip);
+        match self.host.netlink().add_address(&uplink.name, &Address { net, broadcast: None }) {
+            Err(error) if !error.is_exists() => return Err(error.into()),
+            _ => {}
+        }
+        add_route(self.outside.netlink(), &uplink.name, net, uplink.host(Family::of(ip)))
     }
 
     /// Lets the outside know the way to the guests of a network, and to the addresses that they are translated to.
@@ -200,12 +217,16 @@ impl World {
         self.cable(&far, &self.outside, &uplink.name, None)?;
         let near = netlink.link(&uplink.name)?.context("the uplink is gone")?.index;
         netlink.set_up(near, true)?;
-        for (ours, theirs) in uplink.host.iter().zip(uplink.outside) {
-            netlink.add_address(&uplink.name, &Address { net: *ours, broadcast: None })?;
-            self.outside.netlink().add_address(&uplink.name, &Address { net: theirs, broadcast: None })?;
-            if at == 0 {
-                add_route(netlink, &uplink.name, default_of(theirs.addr()), theirs.addr())?;
-            }
+        let add = |netlink: &Netlink, net: IpNet| netlink.add_address(&uplink.name, &Address { net, broadcast: None });
+        uplink.host.iter().try_for_each(|ours| add(netlink, *ours))?;
+        // The kernel speaks from the first of equal IPv4 addresses, and from the last of IPv6.
+        let ([v4, v6], [gateway4, gateway6]) = (uplink.outside, uplink.gateway);
+        [v4, gateway4, gateway6, v6].into_iter().try_for_each(|theirs| add(self.outside.netlink(), theirs))?;
+        for gateway in uplink.gateway.map(|gateway| gateway.addr()) {
+            let (destination, link) = (default_of(gateway), uplink.name.clone());
+            let metric = if gateway.is_ipv6() { 1024 } else { 0 } + u32::try_from(at)?;
+            let gateway = Some(gateway);
+            netlink.add_route(&Route { destination, gateway, link, metric, protocol: RouteProtocol::Boot })?;
         }
         Ok(())
     }
@@ -225,7 +246,7 @@ impl Uplink {
     fn nth(name: InterfaceName, v4: Ipv4Net, v6: Ipv6Net) -> Self {
         let v4 = |host: u32| IpNet::from(Ipv4Net::new_assert((v4.network().to_bits() + host).into(), v4.prefix_len()));
         let v6 = |host: u128| IpNet::from(Ipv6Net::new_assert((v6.network().to_bits() + host).into(), v6.prefix_len()));
-        Self { name, host: [v4(2), v6(2)], outside: [v4(1), v6(1)] }
+        Self { name, host: [v4(2), v6(2)], gateway: [v4(1), v6(1)], outside: [v4(3), v6(3)] }
     }
 }
 
@@ -324,17 +345,19 @@ fn wait_for_port(port: &InterfaceName) -> anyhow::Result<()> {
 }
 
 /// An uplink for each device that a definition names, or one, where none of the definitions is in the way.
-fn uplinks(networks: &[&Network]) -> anyhow::Result<Vec<Uplink>> {
+fn uplinks(networks: &[&Network], guests: &[&Interface]) -> anyhow::Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
-    for name in networks.iter().filter_map(|network| device(network)) {
-        if !names.contains(name) {
+    let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));
+    for name in networks.iter().filter_map(|network| device(network)).chain(of_guests) {
+        if !names.contains(name) && name.as_str() != "lo" {
             names.push(name.clone());
         }
     }
     if names.is_empty() {
         names.push("uplink".parse()?);
     }
-    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken(network)).collect();
+    let of_guests = guests.iter().flat_map(|guest| passt::taken(guest));
+    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken(network)).chain(of_guests).collect();
     let is_free = |net: IpNet| !taken.iter().any(|taken| taken.contains(&net) || net.contains(taken));
     let mut v4 = IPV4.iter().filter_map(|net| net.parse::<Ipv4Net>().ok()).filter(|net| is_free((*net).into()));
     let v6: Ipv6Net = IPV6.parse()?;
@@ -373,7 +396,7 @@ mod tests {
     #[test]
     fn the_outside_keeps_clear_of_definitions() {
         let (a, b) = (network("198.51.100.1/24", "wan0"), network("2001:db8:766e::1/56", "wan1"));
-        let uplinks = uplinks(&[&a, &b]).unwrap();
+        let uplinks = uplinks(&[&a, &b], &[]).unwrap();
         let seen: Vec<_> = uplinks
             .iter()
             .map(|it| (it.name.as_str(), it.host(Family::Ipv4).to_string(), it.outside(Family::Ipv6).to_string()))
@@ -381,16 +404,16 @@ mod tests {
         assert_eq!(
             seen,
             [
-                ("wan0", "203.0.113.2".to_owned(), "2001:db8:766e:100::1".to_owned()),
-                ("wan1", "192.0.2.2".to_owned(), "2001:db8:766e:101::1".to_owned()),
+                ("wan0", "203.0.113.2".to_owned(), "2001:db8:766e:100::3".to_owned()),
+                ("wan1", "192.0.2.2".to_owned(), "2001:db8:766e:101::3".to_owned()),
             ]
         );
     }
 
     #[test]
     fn without_a_device_there_is_one_uplink() {
-        let uplinks = uplinks(&[&Network::new("n")]).unwrap();
+        let uplinks = uplinks(&[&Network::new("n")], &[]).unwrap();
         assert_eq!(uplinks.len(), 1);
-        assert_eq!(uplinks[0].outside(Family::Ipv4).to_string(), "198.51.100.1");
+        assert_eq!(uplinks[0].outside(Family::Ipv4).to_string(), "198.51.100.3");
     }
 }
