@@ -231,7 +231,7 @@ proptest! {
             prop_assert_eq!(running.state.get(&resource.key()), Some(resource));
         }
         vnet_host::stop(&mut running, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
-        prop_assert!(running.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))));
+        prop_assert!(running.state.iter().all(|left| left.key().is_shared()));
     }
 
     /// The receipt of a process that was killed is the receipt of a whole start, cut off somewhere; what it had made
@@ -255,7 +255,7 @@ proptest! {
             left.state.insert(resource.clone());
         }
         vnet_host::stop(&mut left, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
-        prop_assert!(left.state.iter().all(|left| matches!(left.key(), Key::SharedSysctl(_))), "{:?}", left.state);
+        prop_assert!(left.state.iter().all(|left| left.key().is_shared()), "{:?}", left.state);
         prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
     }
 }
