@@ -21,6 +21,7 @@ const VNET: &[Program] = &[
 
 const TESTS: &[Program] = &[
     program("nft", "nftables", "nftables", "tests: a second eye on the rules"),
+    program("iptables-nft", "iptables", "iptables-nft", "tests: what others make of rules"),
     program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),
     program("ping", "iputils-ping", "iputils", "tests: packets"),
     program("firewalld", "firewalld", "firewalld", "tests: zones, in namespaces of their own"),

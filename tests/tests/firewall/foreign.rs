@@ -12,6 +12,10 @@ use crate::*;
 
 const DOCKER: &str = include_str!("foreign/docker.nft");
 const FIREWALLD: &str = include_str!("foreign/firewalld.nft");
+/// As these programs make them, with matches of iptables inside. Real ones: what programs made, listed.
+const DOCKER_OF_IPTABLES: &[(&str, &str)] = &[("iptables", include_str!("foreign/docker.iptables"))];
+const UFW: &[(&str, &str)] =
+    &[("iptables", include_str!("foreign/ufw.iptables")), ("ip6tables", include_str!("foreign/ufw.ip6tables"))];
 /// Written by hand: verdict maps, intervals, a priority before ours.
 const MAPS: &str = "
 table inet mine {
@@ -72,12 +76,19 @@ table ip mine {
     "chain `filter_FWD_public` in table `inet firewalld`",
     "chain `filter_FWD_public` in table `inet firewalld`"
 )]
+#[case::firewalld_with_a_way_out_in_the_same_zone(
+    &format!("{FIREWALLD}\nadd rule inet firewalld filter_FWD_public_allow oifname eth0 accept"), "passes", "passes")]
 #[case::firewalld_that_trusts(
     &format!("{FIREWALLD}\ninsert rule inet firewalld filter_FORWARD_ZONES iifname virbr0 accept"), "passes", "passes")]
 #[case::maps(MAPS, "chain `far` in table `inet mine`", "passes")]
 #[case::dormant(DORMANT, "passes", "passes")]
 fn foretells_what_the_kernel_does(#[case] rules: &str, #[case] ipv4: &str, #[case] ipv6: &str) {
     isolate!();
+    foretold(ipv4, ipv6, || load(rules));
+}
+
+/// What is foretold of rules is what the kernel does under them.
+fn foretold(ipv4: &str, ipv6: &str, make: impl FnOnce()) {
     let lab = Lab::new();
     install(&policy("default", "virbr0", &[(NET, Access::Routed), (NET6, Access::Routed)]));
     let passes = |destination| matches!(lab.ask(&lab.guest, &lab.outside, destination), Fate::Answered { .. });
@@ -85,7 +96,7 @@ fn foretells_what_the_kernel_does(#[case] rules: &str, #[case] ipv4: &str, #[cas
     for destination in [OUTSIDE, OUTSIDE6] {
         wait_for(Duration::from_secs(10), destination, || passes(destination).then_some(()));
     }
-    load(rules);
+    make();
     for (source, destination, expected) in [(GUEST, OUTSIDE, ipv4), (GUEST6, OUTSIDE6, ipv6)] {
         let judgement = judge(&packet(source, destination));
         match &judgement {
@@ -98,6 +109,62 @@ fn foretells_what_the_kernel_does(#[case] rules: &str, #[case] ipv4: &str, #[cas
         let said = format!("{destination}: {judgement:?}");
         wait_for(Duration::from_secs(10), &said, || (passes(destination) == foretold).then_some(()));
     }
+}
+
+/// The same for rules that iptables makes, as its matches: with what these programs' own users allow, they let pass.
+#[rstest]
+#[case::docker(DOCKER_OF_IPTABLES, &[], "policy of chain `FORWARD` in table `ip filter`", "passes")]
+#[case::docker_with_leave(
+    DOCKER_OF_IPTABLES, &["iptables -I DOCKER-USER -i virbr0 -j ACCEPT", "iptables -I DOCKER-USER -o virbr0 -j ACCEPT"],
+    "passes", "passes")]
+#[case::ufw(
+    UFW, &[], "policy of chain `FORWARD` in table `ip filter`", "policy of chain `FORWARD` in table `ip6 filter`")]
+#[case::ufw_with_leave(
+    UFW, &["iptables -A ufw-user-forward -i virbr0 -j ACCEPT", "ip6tables -A ufw6-user-forward -i virbr0 -j ACCEPT"],
+    "passes", "passes")]
+fn foretells_what_iptables_does(
+    #[case] rules: &[(&str, &str)],
+    #[case] leave: &[&str],
+    #[case] ipv4: &str,
+    #[case] ipv6: &str,
+) {
+    isolate!();
+    foretold(ipv4, ipv6, || {
+        rules.iter().for_each(|(program, rules)| restore(program, rules));
+        for command in leave {
+            let (program, words) = command.split_once(' ').expect("words");
+            run(program, &words.split(' ').collect::<Vec<_>>());
+        }
+    });
+}
+
+/// What is for the host: ufw drops what nobody allowed, but not what it always lets in.
+#[rstest]
+#[case::dhcp(67, "0.0.0.0", "255.255.255.255", Some("ufw-skip-to-policy-input"))]
+#[case::names(53, GUEST, "192.168.122.1", Some("INPUT"))]
+#[case::mdns(5353, GUEST, "224.0.0.251", None)]
+fn foretells_what_ufw_does_with_the_host(
+    #[case] port: u16,
+    #[case] source: &str,
+    #[case] to: &str,
+    #[case] chain: Option<&str>,
+) {
+    isolate!();
+    bridge("virbr0");
+    UFW.iter().for_each(|(program, rules)| restore(program, rules));
+    let judgement = judge(&Packet { hook: Hook::Input, to: None, port, ..packet(source, to) });
+    match chain {
+        None => assert_eq!(judgement, Judgement::Passes),
+        Some(chain) => {
+            let Judgement::Refused(site) = judgement else { panic!("{judgement:?}") };
+            assert_eq!((site.table.as_str(), site.chain.as_str()), ("ip filter", chain));
+        }
+    }
+}
+
+fn restore(program: &str, rules: &str) {
+    std::fs::write("/run/rules", rules).expect("/run is ours");
+    run(&format!("{program}-nft-restore"), &["/run/rules"]);
 }
 
 #[rstest]

@@ -8,6 +8,8 @@ pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> 
     let half = |at: usize| Some(u16::from_ne_bytes([*info.get(at)?, *info.get(at + 1)?]));
     match name {
         "comment" => Some(true),
+        // A routing header, which our packets have not, whatever it is asked about.
+        "rt" => Some(false),
         "conntrack" | "state" => {
             let state = u16::try_from(packet.state()).ok()?;
             // Flags: only the state is looked at. The bits are those of `ct state`.
@@ -85,6 +87,7 @@ mod tests {
     #[case::ports("multiport", info(48, &[(0, u16::from_ne_bytes([1, 2])), (2, 80), (4, 53)]), Some(true))]
     #[case::too_few_ports("multiport", info(48, &[(0, u16::from_ne_bytes([1, 1])), (2, 80), (4, 53)]), Some(false))]
     #[case::comment("comment", vec![], Some(true))]
+    #[case::routing_header("rt", vec![0; 280], Some(false))]
     #[case::cut("conntrack", vec![1, 2, 3], None)]
     #[case::never_heard_of("banana", vec![], None)]
     fn means(#[case] name: &str, #[case] info: Vec<u8>, #[case] expected: Option<bool>) {
