@@ -108,6 +108,7 @@ fn classes(#[case] class: Class) {
     ROOT, 2, 0x8000_0803, FilterMatch::Ipv4To("52:54:00:01:02:03".parse().unwrap()),
     FilterAction::Class(TrafficHandle::new(1, 3))
 ))]
+#[case::to_a_port(filter(ROOT, 2, 0x8000_0800, FilterMatch::UdpTo(68), FilterAction::Class(TrafficHandle::new(1, 3))))]
 #[case::redirected(filter(INGRESS, 49152, 0x8000_0800, FilterMatch::All, FilterAction::Redirect(name("ifb0"))))]
 fn filters(#[case] filter: Filter) {
     isolate!();
@@ -122,7 +123,8 @@ fn filters(#[case] filter: Filter) {
     INGRESS, 49152, 0x8000_0800, FilterMatch::All, FilterAction::Police { rate: 4_294_967_295_000, burst: 4_294_966_272 }
 ))]
 #[case::mark(filter(ROOT, 1, 1, FilterMatch::Mark, FilterAction::Class(TrafficHandle::new(0, 1))))]
-#[ignore = "needs act_police and cls_fw: runs in cargo xtask vmtest"]
+#[case::checksum(filter(ROOT, 2, 0x8000_0800, FilterMatch::UdpTo(68), FilterAction::Checksum))]
+#[ignore = "needs act_police, act_csum and cls_fw: runs in cargo xtask vmtest"]
 fn filters_that_not_every_kernel_has(#[case] filter: Filter) {
     isolate!();
     filters_are_those_of_tc(&filter);
@@ -198,6 +200,10 @@ fn features_are_those_that_there_are() {
                 "tc",
                 "filter add dev ours parent ffff: protocol all u32 match u32 0 0 police rate 1mbps burst 1mb drop",
             ),
+        csum: works(
+            "tc",
+            "filter add dev theirs parent 1: protocol ip prio 2 u32 match ip dport 68 0xffff action csum ip and udp",
+        ),
     };
     assert_eq!(found, expected);
     assert_eq!(before.lines().count(), 1, "only lo: {before}");

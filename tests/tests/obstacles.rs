@@ -54,7 +54,7 @@ fn people_are_told_and_status_knows() {
             "{line}"
         );
     }
-    assert!(!told.contains("answers"), "{told}");
+    assert!(!told.contains("get answers"), "{told}");
     let status = String::from_utf8(call(&["status", "default"]).stdout).expect("text");
     assert!(status.contains("in sync") && status.contains("filter_FWD_public"), "{status}");
     assert_eq!(foreign(), before);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower};
+use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower, mends_checksums};
 use vnet_types::{Inventory, NetworkName, Uuid};
 use vnet_xml::{BridgeName, Network};
 
@@ -42,9 +42,14 @@ pub(crate) struct Prepared {
     pub(crate) uuid: Option<Uuid>,
     /// The network, where it runs already.
     pub(crate) running: Option<Running>,
+    /// What this host cannot do for it.
+    pub(crate) notes: Vec<&'static str>,
     /// Rules of others that are in its way.
     pub(crate) obstacles: Vec<Obstacle>,
 }
+
+const NO_CHECKSUMS: &str = "this kernel cannot fill in the checksums of DHCP answers (act_csum): guests whose DHCP client \
+    checks them, as very old ones do, get no address";
 
 /// Finds a definition, checks it, alone and on this host, and decides what it leaves open.
 pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Result<Prepared> {
@@ -54,17 +59,18 @@ pub(crate) fn prepare(given: &str, here: &Here, format: Format) -> anyhow::Resul
 /// [`prepare`] for a definition that is found.
 pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) -> anyhow::Result<Prepared> {
     let mut inventory = None;
+    let mut notes = Vec::new();
     let look = |network: &Network| {
         let mut found = here.inventory()?;
-        if asks_features(network) {
-            probe(&mut found)?;
+        if asks_features(network) && probe(&mut found)? && mends_checksums(network) && !found.features.csum {
+            notes.push(NO_CHECKSUMS);
         }
         inventory = Some(found);
         Ok(inventory.clone())
     };
     let checked = read(document, look, format)?;
     let (Some(network), Some(inventory)) = (checked.sound_network(), inventory) else {
-        return Ok(Prepared { checked, lowered: None, uuid: None, running: None, obstacles: Vec::new() });
+        return Ok(Prepared { checked, lowered: None, uuid: None, running: None, notes, obstacles: Vec::new() });
     };
     let name = network_name(&network.name)?;
     let running = here.running(&name)?;
@@ -75,9 +81,10 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let uuid = network.uuid;
     let obstacles = Obstacle::find(here, &lowered.desired, &inventory)?;
     if format == Format::Human {
+        note(notes.iter().map(|text| format!("\x1b[1;33mnote\x1b[0m\x1b[1m: {text}\x1b[0m\n")).collect::<String>())?;
         note(Obstacle::human(&obstacles))?;
     }
-    Ok(Prepared { checked, lowered: Some(lowered), uuid, running, obstacles })
+    Ok(Prepared { checked, lowered: Some(lowered), uuid, running, notes, obstacles })
 }
 
 impl Prepared {

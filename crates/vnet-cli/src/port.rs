@@ -160,10 +160,11 @@ pub(crate) fn follow(here: &mut Here, lock: &Lock, network: &vnet_types::Network
     Ok(made)
 }
 
-/// Asks the kernel what it can do.
-pub(crate) fn probe(inventory: &mut Inventory) -> anyhow::Result<()> {
-    inventory.features = Netlink::features()?.unwrap_or_default();
-    Ok(())
+/// Asks the kernel what it can do; answers whether it told.
+pub(crate) fn probe(inventory: &mut Inventory) -> anyhow::Result<bool> {
+    let features = Netlink::features()?;
+    inventory.features = features.unwrap_or_default();
+    Ok(features.is_some())
 }
 
 /// The network of a name as it runs.

@@ -18,6 +18,7 @@ pub(crate) struct Report {
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
+    notes: Vec<&'static str>,
     obstacles: Vec<Obstacle>,
 }
 
@@ -36,6 +37,7 @@ impl Report {
             bridge: None,
             diagnostics: diagnostics(checked),
             changes: Vec::new(),
+            notes: Vec::new(),
             obstacles: Vec::new(),
         }
     }
@@ -46,6 +48,7 @@ impl Report {
         Self {
             bridge: bridge.map(ToString::to_string),
             changes: changes(made),
+            notes: prepared.notes.clone(),
             obstacles: prepared.obstacles.clone(),
             ..Self::refused(&prepared.checked)
         }

@@ -112,7 +112,7 @@ impl Host for LinuxHost {
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),
-            features: Features::ALL,
+            features: Features::default(),
             firewalld: zone::firewalld()?,
         })
     }

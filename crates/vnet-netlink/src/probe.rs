@@ -49,10 +49,17 @@ fn try_all(netlink: &Netlink) -> Result<Features, Error> {
     }
     let htb = netlink.add_qdisc(&qdisc(TrafficHandle::ROOT, root, QdiscKind::Htb { default: 1 }));
     let marked = FilterAction::Class(TrafficHandle::new(0, 1));
-    let fw = htb.and_then(|()| netlink.add_filter(&filter(root, FilterMatch::Mark, marked)));
+    let (fw, csum) = match htb {
+        Ok(()) => {
+            let mends = filter(root, FilterMatch::UdpTo(68), FilterAction::Checksum);
+            let csum = netlink.add_filter(&Filter { handle: 0x8000_0800, priority: 2, ..mends });
+            (netlink.add_filter(&filter(root, FilterMatch::Mark, marked)).is_ok(), csum.is_ok())
+        }
+        Err(_) => (false, false),
+    };
     let police = netlink.add_qdisc(&qdisc(TrafficHandle::INGRESS, ingress, QdiscKind::Ingress)).and_then(|()| {
         let action = FilterAction::Police { rate: 1_000_000, burst: 100_000 };
         netlink.add_filter(&Filter { handle: 0x8000_0800, ..filter(ingress, FilterMatch::All, action) })
     });
-    Ok(Features { vlan_filtering, police: police.is_ok(), sfq: sfq.is_ok(), fw: fw.is_ok() })
+    Ok(Features { vlan_filtering, police: police.is_ok(), sfq: sfq.is_ok(), fw, csum })
 }

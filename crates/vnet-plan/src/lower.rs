@@ -2,6 +2,7 @@
 
 mod attach;
 pub mod bandwidth;
+mod checksum;
 mod dnsmasq;
 mod firewall;
 mod passt;
@@ -20,6 +21,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 use crate::{HostState, Resource, Sysctl};
 
 pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach};
+pub use checksum::mends_checksums;
 pub use dnsmasq::{Files, dnsmasq};
 pub use passt::{NotPasst, passt};
 
@@ -164,6 +166,9 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         let resources = bandwidth::network(&bridge, limits, &inventory.features);
         resources.into_iter().for_each(|resource| desired.insert(resource));
     }
+    if mends_checksums(network) && inventory.features.csum {
+        desired.extend(checksum::mend(&bridge));
+    }
     if mode != ForwardMode::None {
         let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
         for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
@@ -204,7 +209,7 @@ fn unsupported(network: &Network) -> Option<Unsupported> {
 
 /// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.
 pub fn asks_features(network: &Network) -> bool {
-    network.bandwidth.is_some() || keeps_mac_table(network)
+    network.bandwidth.is_some() || keeps_mac_table(network) || mends_checksums(network)
 }
 
 fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<InterfaceName, LowerError> {

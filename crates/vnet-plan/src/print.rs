@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use vnet_types::{BridgePort, InterfaceName, Link, LinkKind};
+use vnet_types::{BridgePort, FilterAction, InterfaceName, Link, LinkKind};
 
 use crate::{Change, File, Process, Resource};
 
@@ -32,7 +32,10 @@ impl Change {
             Resource::Port { .. } => Some("the guest reaches nobody any more"),
             Resource::Fdb(_) => Some("the guest is no longer reached"),
             Resource::Vlans { .. } => Some("the guest is in no VLAN any more"),
-            Resource::Qdisc(_) | Resource::Class(_) | Resource::Filter(_) => Some("bandwidth is no longer limited"),
+            Resource::Filter(filter) if filter.action == FilterAction::Checksum => None,
+            // With a limit there is a class or a filter.
+            Resource::Qdisc(_) => None,
+            Resource::Class(_) | Resource::Filter(_) => Some("bandwidth is no longer limited"),
             Resource::Sysctl { .. } | Resource::File(_) => None,
             Resource::Borrowed { .. } | Resource::VlanFiltering { .. } | Resource::Coalesce { .. } => None,
         };

@@ -103,6 +103,36 @@ fn zones(words: &str) -> Firewalld {
     firewalld
 }
 
+/// Answers to DHCP clients of IPv4 have their checksums, where the kernel can fill them in.
+#[rstest]
+#[case::offered("<forward/>", "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>", "", 2)]
+#[case::reserved("", "<dhcp><host mac='52:54:00:00:00:01' ip='10.0.0.2'/></dhcp>", "", 2)]
+#[case::beside_limits(
+    "",
+    "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>",
+    "<bandwidth><inbound average='9'/></bandwidth>",
+    7
+)]
+#[case::not_offered("<forward/>", "", "", 0)]
+#[case::open("<forward mode='open'/>", "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>", "", 0)]
+fn dhcp_clients_get_checksums(#[case] forward: &str, #[case] dhcp: &str, #[case] more: &str, #[case] count: usize) {
+    let text = format!(
+        "<network><name>lab</name>{forward}<bridge name='virbr7'/>{more}<ip address='10.0.0.1' prefix='24'>{dhcp}</ip></network>"
+    );
+    let network: Network = text.parse().unwrap();
+    let traffic = |features| {
+        let inventory = Inventory { features, ..inventory() };
+        let lines = diff(&HostState::new(), &lower(&network, &inventory, &choices()).unwrap().desired);
+        lines.iter().map(ToString::to_string).filter(|line| line.starts_with("+ tc ")).collect::<Vec<_>>()
+    };
+    let fix = "+ tc filter add dev virbr7 parent 1: prio 2 protocol ip handle 800::800 u32 match ip dport 68 0xffff \
+               action csum ip and udp";
+    let all = traffic(Features::ALL);
+    assert_eq!((all.len(), all.iter().any(|line| line == fix)), (count, !dhcp.is_empty() && count > 0), "{all:#?}");
+    assert!(!traffic(Features::default()).contains(&fix.to_owned()), "nobody has said that the kernel can");
+    assert!(dhcp.is_empty() || count == 0 || vnet_plan::asks_features(&network));
+}
+
 /// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is said beforehand.
 #[rstest]
 #[case::ours("<bridge name='virbr7' macTableManager='libvirt'/>", "vlan_filtering 1 address 52:54:00:01:02:03 up")]

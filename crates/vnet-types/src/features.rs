@@ -14,25 +14,32 @@ pub struct Features {
     pub sfq: bool,
     /// Traffic can be sorted by its mark (`cls_fw`).
     pub fw: bool,
+    /// Checksums can be filled in (`act_csum`).
+    pub csum: bool,
 }
 
 impl Features {
     /// A kernel with everything.
-    pub const ALL: Self = Self { vlan_filtering: true, police: true, sfq: true, fw: true };
+    pub const ALL: Self = Self { vlan_filtering: true, police: true, sfq: true, fw: true, csum: true };
 }
 
 impl Default for Features {
-    /// Nothing is known to be missing.
+    /// Nothing is known to be missing; what networks run without too is not taken for granted.
     fn default() -> Self {
-        Self::ALL
+        Self { csum: false, ..Self::ALL }
     }
 }
 
 /// The parts that there are.
 impl fmt::Display for Features {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all =
-            [("vlan_filtering", self.vlan_filtering), ("police", self.police), ("sfq", self.sfq), ("fw", self.fw)];
+        let all = [
+            ("vlan_filtering", self.vlan_filtering),
+            ("police", self.police),
+            ("sfq", self.sfq),
+            ("fw", self.fw),
+            ("csum", self.csum),
+        ];
         let there: Vec<&str> = all.into_iter().filter(|(_, there)| *there).map(|(word, _)| word).collect();
         f.write_str(&there.join(" "))
     }

@@ -31,7 +31,7 @@ pub struct Inventory {
     /// Who asks: the effective user, by the number that the user has here.
     #[cfg_attr(feature = "serde", serde(default))]
     pub user: u32,
-    /// What the kernel can do; everything, where nobody has asked it.
+    /// What the kernel can do; [`Features::default`], where nobody has asked it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,
     /// firewalld, as it is but for the zones that vnet has put bridges into. `None` where none runs for this network

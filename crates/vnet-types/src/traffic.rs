@@ -103,6 +103,8 @@ pub enum FilterMatch {
     Mark,
     /// IPv4 packets to an Ethernet address.
     Ipv4To(MacAddr),
+    /// IPv4 packets to a port of UDP, or of a protocol that has its ports where UDP has.
+    UdpTo(u16),
 }
 
 /// What becomes of packets.
@@ -121,6 +123,8 @@ pub enum FilterAction {
     },
     /// They leave by another link.
     Redirect(InterfaceName),
+    /// Their checksums, of IPv4 and UDP, are filled in, and they go on.
+    Checksum,
 }
 
 impl TrafficHandle {
@@ -214,6 +218,10 @@ impl fmt::Display for Filter {
                 write!(f, " match u16 0x0800 0xffff at -2 match u32 0x{c:02x}{d:02x}{e:02x}{g:02x} 0xffffffff at -12")?;
                 write!(f, " match u16 0x{a:02x}{b:02x} 0xffff at -14")?;
             }
+            FilterMatch::UdpTo(port) => {
+                write!(f, " protocol ip handle {:x}::{:x} u32", handle >> 20, handle & 0xfff)?;
+                write!(f, " match ip dport {port} 0xffff")?;
+            }
         }
         match action {
             FilterAction::Class(class) => write!(f, " flowid {class}"),
@@ -221,6 +229,7 @@ impl fmt::Display for Filter {
                 write!(f, " police rate {} burst {} mtu 64kb drop flowid :1", Rate(*rate), Bytes(*burst))
             }
             FilterAction::Redirect(to) => write!(f, " action mirred egress redirect dev {to}"),
+            FilterAction::Checksum => f.write_str(" action csum ip and udp"),
         }
     }
 }

@@ -25,7 +25,11 @@ const TCA_ACT_KIND: u16 = 1;
 const TCA_ACT_OPTIONS: u16 = 2;
 const TCA_MIRRED_PARMS: u16 = 2;
 const TCA_EGRESS_REDIR: u32 = 1;
+const TCA_CSUM_PARMS: u16 = 1;
+/// The checksums of IPv4's header and of UDP.
+const CSUM_IPV4_UDP: u32 = 1 | 16;
 const TC_U32_TERMINAL: u8 = 1;
+const TC_ACT_OK: u32 = 0;
 const TC_ACT_SHOT: u32 = 2;
 const TC_ACT_STOLEN: u32 = 4;
 /// The largest packet that is policed, in bytes, and how many of its bits a table of 256 entries leaves out.
@@ -66,7 +70,7 @@ impl Netlink {
             let request = request.with_text(TCA_KIND, word(&filter.matches));
             let target = match &filter.action {
                 FilterAction::Redirect(to) => Some(self.index(to)?),
-                FilterAction::Class(_) | FilterAction::Police { .. } => None,
+                FilterAction::Class(_) | FilterAction::Police { .. } | FilterAction::Checksum => None,
             };
             self.tell(options(request, filter, target), Intent::Create)
         };
@@ -74,6 +78,7 @@ impl Netlink {
             FilterAction::Class(_) => word(&filter.matches),
             FilterAction::Police { .. } => "police",
             FilterAction::Redirect(_) => "mirred",
+            FilterAction::Checksum => "csum",
         };
         add().map_err(added(format_args!("filter {filter}"), needed))
     }
@@ -94,7 +99,7 @@ impl Netlink {
 
 fn word(matches: &FilterMatch) -> &'static str {
     match matches {
-        FilterMatch::All | FilterMatch::Ipv4To(_) => "u32",
+        FilterMatch::All | FilterMatch::Ipv4To(_) | FilterMatch::UdpTo(_) => "u32",
         FilterMatch::Mark => "fw",
     }
 }
@@ -102,7 +107,7 @@ fn word(matches: &FilterMatch) -> &'static str {
 fn header(index: u32, filter: &Filter) -> Header {
     let protocol = match filter.matches {
         FilterMatch::All | FilterMatch::Mark => ETH_P_ALL,
-        FilterMatch::Ipv4To(_) => ETH_P_IP,
+        FilterMatch::Ipv4To(_) | FilterMatch::UdpTo(_) => ETH_P_IP,
     };
     let [.., high, low] = protocol.to_be_bytes();
     let info = u32::from(filter.priority) << 16 | u32::from(u16::from_ne_bytes([high, low]));
@@ -120,16 +125,22 @@ fn options(request: Request, filter: &Filter, target: Option<u32>) -> Request {
             FilterAction::Police { rate, burst } => options
                 .with(CLASSID, &1u32.to_ne_bytes())
                 .nest(TCA_U32_POLICE, |options| police(options, *rate, *burst)),
-            FilterAction::Redirect(_) => options.nest(TCA_U32_ACT, |list| {
-                list.nest(1, |action| {
-                    let parameters = [0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, target.unwrap_or_default()];
-                    let parameters = parameters.map(u32::to_ne_bytes).concat();
-                    action
-                        .with_text(TCA_ACT_KIND, "mirred")
-                        .nest(TCA_ACT_OPTIONS, |options| options.with(TCA_MIRRED_PARMS, &parameters))
-                })
-            }),
+            FilterAction::Redirect(_) => {
+                let parameters = [0, 0, TC_ACT_STOLEN, 0, 0, TCA_EGRESS_REDIR, target.unwrap_or_default()];
+                action(options, "mirred", TCA_MIRRED_PARMS, &parameters)
+            }
+            FilterAction::Checksum => action(options, "csum", TCA_CSUM_PARMS, &[0, 0, TC_ACT_OK, 0, 0, CSUM_IPV4_UDP]),
         }
+    })
+}
+
+/// The one action of a filter; its parameters begin with `struct tc_gen`.
+fn action(options: Request, kind: &str, number: u16, parameters: &[u32]) -> Request {
+    let parameters: Vec<u8> = parameters.iter().flat_map(|number| number.to_ne_bytes()).collect();
+    options.nest(TCA_U32_ACT, |list| {
+        list.nest(1, |action| {
+            action.with_text(TCA_ACT_KIND, kind).nest(TCA_ACT_OPTIONS, |options| options.with(number, &parameters))
+        })
     })
 }
 
@@ -147,6 +158,8 @@ fn keys(matches: &FilterMatch) -> Option<Vec<Part>> {
             (u32::from_be_bytes([*c, *d, *e, *f]), 0xffff_ffff, -12),
             (u32::from_be_bytes([0, 0, *a, *b]), 0xffff, -16),
         ]),
+        // Behind an IP header without options, where servers of DHCP have none.
+        FilterMatch::UdpTo(port) => Some(vec![(u32::from(*port), 0xffff, 20)]),
     }
 }
 
@@ -181,11 +194,13 @@ fn read(message: Message<'_>, expected: &Filter, names: &BTreeMap<u32, Interface
     let options = attribute(attributes, TCA_OPTIONS)?;
     let matches = match expected.matches {
         FilterMatch::Mark => FilterMatch::Mark,
-        FilterMatch::All | FilterMatch::Ipv4To(_) => read_keys(attribute(options, TCA_U32_SEL)?)?,
+        FilterMatch::All | FilterMatch::Ipv4To(_) | FilterMatch::UdpTo(_) => {
+            read_keys(attribute(options, TCA_U32_SEL)?)?
+        }
     };
     let action = match (attribute(options, TCA_U32_POLICE), attribute(options, TCA_U32_ACT)) {
         (Some(police), _) => read_police(police, &expected.action)?,
-        (None, Some(actions)) => read_redirect(actions, names)?,
+        (None, Some(actions)) => read_action(actions, names)?,
         (None, None) => FilterAction::Class(TrafficHandle::from(number32(attribute(options, CLASSID)?)?)),
     };
     Some(Filter { matches, action, ..expected.clone() })
@@ -199,6 +214,7 @@ fn read_keys(selector: &[u8]) -> Option<FilterMatch> {
     });
     match (parts.collect::<Vec<Part>>().as_slice(), rest) {
         ([(0, 0, 0)], []) => Some(FilterMatch::All),
+        ([(port, 0xffff, 20)], []) => u16::try_from(*port).ok().map(FilterMatch::UdpTo),
         ([(0x0800, 0xffff, -4), (end, u32::MAX, -12), (start, 0xffff, -16)], []) => {
             let ([_, _, a, b], [c, d, e, f]) = (start.to_be_bytes(), end.to_be_bytes());
             Some(FilterMatch::Ipv4To(MacAddr([a, b, c, d, e, f])))
@@ -219,11 +235,18 @@ fn read_police(options: &[u8], expected: &FilterAction) -> Option<FilterAction> 
     }
 }
 
-fn read_redirect(actions: &[u8], names: &BTreeMap<u32, InterfaceName>) -> Option<FilterAction> {
+fn read_action(actions: &[u8], names: &BTreeMap<u32, InterfaceName>) -> Option<FilterAction> {
     let action = attribute(actions, 1)?;
-    attribute(action, TCA_ACT_KIND).map(text).filter(|kind| kind == "mirred")?;
-    let parameters = attribute(attribute(action, TCA_ACT_OPTIONS)?, TCA_MIRRED_PARMS)?;
-    let number = |at: usize| parameters.get(at..).and_then(number32);
-    (number(20)? == TCA_EGRESS_REDIR).then_some(())?;
-    Some(FilterAction::Redirect(names.get(&number(24)?)?.clone()))
+    let options = attribute(action, TCA_ACT_OPTIONS)?;
+    let parameters = |number| attribute(options, number);
+    let number = |parameters: &[u8], at: usize| parameters.get(at..).and_then(number32);
+    match attribute(action, TCA_ACT_KIND).map(text)?.as_str() {
+        "mirred" => {
+            let parameters = parameters(TCA_MIRRED_PARMS)?;
+            (number(parameters, 20)? == TCA_EGRESS_REDIR).then_some(())?;
+            Some(FilterAction::Redirect(names.get(&number(parameters, 24)?)?.clone()))
+        }
+        "csum" => (number(parameters(TCA_CSUM_PARMS)?, 20)? == CSUM_IPV4_UDP).then_some(FilterAction::Checksum),
+        _ => None,
+    }
 }

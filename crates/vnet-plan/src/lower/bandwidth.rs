@@ -12,15 +12,17 @@ use vnet_xml::{Bandwidth, Rate};
 
 use crate::Resource;
 
-const ROOT: TrafficHandle = TrafficHandle::qdisc(1);
+pub(super) const ROOT: TrafficHandle = TrafficHandle::qdisc(1);
 const WHOLE: TrafficHandle = TrafficHandle::new(1, 1);
 /// The class of guests without a floor.
-const REST: TrafficHandle = TrafficHandle::new(1, 2);
+pub(super) const REST: TrafficHandle = TrafficHandle::new(1, 2);
 const INGRESS: TrafficHandle = TrafficHandle::qdisc(0xffff);
 /// How often sfq mixes the flows anew, in seconds.
 const PERTURB: u32 = 10;
 /// The number of the first u32 filter, and the priority that the kernel gives where nobody says.
-const FIRST: u32 = 0x8000_0800;
+pub(super) const FIRST: u32 = 0x8000_0800;
+/// The priority of the filters that sort out what goes to guests with a floor.
+pub(super) const FLOORS: u16 = 2;
 const UNSAID: u16 = 0xc000;
 
 /// Which end of a guest's interface a device of the host is.
@@ -118,7 +120,7 @@ pub fn floor(floor: &Floor<'_>, others: u64, features: &Features) -> Result<Vec<
     let filter = Filter {
         link: floor.bridge.clone(),
         parent: ROOT,
-        priority: 2,
+        priority: FLOORS,
         handle: FIRST & 0xffff_f000 | node(floor.class).ok_or(FloorError::NoClass)?,
         matches: FilterMatch::Ipv4To(floor.mac),
         action: FilterAction::Class(handle),
@@ -191,7 +193,7 @@ fn limit(rate: Option<&Rate>) -> Option<(&Rate, u64)> {
     rate.and_then(|rate| Some((rate, bytes(rate.average.filter(|average| *average != 0)?))))
 }
 
-fn root(device: &InterfaceName, default: TrafficHandle) -> Resource {
+pub(super) fn root(device: &InterfaceName, default: TrafficHandle) -> Resource {
     let kind = QdiscKind::Htb { default: default.minor };
     Resource::Qdisc(Qdisc { link: device.clone(), parent: TrafficHandle::ROOT, handle: ROOT, kind })
 }
@@ -276,7 +278,7 @@ mod tests {
         state.iter().map(|to| Change::Create { to: to.clone() }.to_string()).collect()
     }
 
-    const NOTHING: Features = Features { vlan_filtering: false, police: false, sfq: false, fw: false };
+    const NOTHING: Features = Features { vlan_filtering: false, police: false, sfq: false, fw: false, csum: false };
 
     #[rstest]
     #[case::nothing(bandwidth(None, None), &[])]
