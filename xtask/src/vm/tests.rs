@@ -124,7 +124,7 @@ cd {}
     for program in programs {
         for run in runs {
             script += &format!(
-                "echo '# {}{run}'\n{} --test-threads 2 --skip every_case_of_libvirt --skip qemu --skip takes_less_than{run}{name} || failed=1\n",
+                "echo '# {}{run}'\n{} --test-threads 2 --skip every_case_of_libvirt --skip qemu --skip takes_less_than --skip iptables --skip ufw{run}{name} || failed=1\n",
                 program.name, program.executable
             );
         }
