@@ -111,7 +111,7 @@ fn zones(words: &str) -> Firewalld {
     "",
     "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>",
     "<bandwidth><inbound average='9'/></bandwidth>",
-    7
+    6
 )]
 #[case::not_offered("<forward/>", "", "", 0)]
 #[case::open("<forward mode='open'/>", "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>", "", 0)]
