@@ -47,7 +47,7 @@ fn files_beside_an_interface_hold(#[files("../testdata/interface/valid/*.xml")] 
     let passt = match &definition {
         Definition::Interface(interface) if interface.is_passt() => {
             let folder = Path::new("/run/vnet/passt/GUEST");
-            let passt = vnet_plan::passt(interface, folder.join("passt.socket"), folder.join("passt.pid"));
+            let passt = vnet_plan::passt(interface, folder);
             let arguments = passt.expect("passt's interface").arguments().expect("passt can be told so");
             Some(arguments.iter().map(|argument| format!("{}\n", argument.to_string_lossy())).collect())
         }

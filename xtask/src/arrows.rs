@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-passt", &["vnet-types"]),
     ("vnet-validate", &["vnet-types", "vnet-xml"]),
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-xml"]),
-    ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-plan", "vnet-types"]),
+    ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-passt", "vnet-plan", "vnet-types"]),
     (
         "vnet-cli",
         &[

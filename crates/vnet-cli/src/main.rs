@@ -12,6 +12,7 @@ mod directories;
 mod document;
 mod failure;
 mod host;
+mod hypervisor;
 mod lab;
 mod obstacle;
 mod output;

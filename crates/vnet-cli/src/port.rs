@@ -1,13 +1,15 @@
 //! Guests' interfaces on this host: read, checked, decided on, attached.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, bail};
 use serde::Serialize;
 use vnet_host::{Lock, PortHeader, Receipt};
 use vnet_netlink::{Netlink, Tap};
-use vnet_plan::{Change, File, LoweredPort, PortChoices, Resource, attach};
-use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, Uuid};
+use vnet_passt::Passt;
+use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
+use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName, Uuid};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Definition, Interface, Network};
@@ -15,8 +17,10 @@ use vnet_xml::{Definition, Interface, Network};
 use crate::changes::{ChangeJson, changes};
 use crate::definition::{network_name, stored_at};
 use crate::diagnostic::{Checked, DiagnosticJson, diagnostics, human};
+use crate::directories::Directories;
 use crate::document::Document;
 use crate::host::Here;
+use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, note, print_json};
 
 /// Who an interface is for.
@@ -34,6 +38,13 @@ pub(crate) struct For {
     /// The guest's UUID, for the network's record
     #[arg(long, value_name = "UUID")]
     guest_uuid: Option<Uuid>,
+}
+
+impl For {
+    /// For a guest of this name.
+    pub(crate) fn guest(guest: Option<String>) -> Self {
+        Self { guest, ..Self::default() }
+    }
 }
 
 /// An interface that is sound, and what it asks of this host.
@@ -73,11 +84,27 @@ pub(crate) struct PortJson {
     network: Option<String>,
     bridge: Option<String>,
     lower: Option<String>,
+    /// `None` where the guest is not behind passt.
+    passt: Option<PasstJson>,
 }
 
-/// Does the document define a guest's interface?
+/// Does the document define a guest's interface, or a domain with one on passt?
 pub(crate) fn is_interface(document: &Document) -> bool {
-    matches!(Definition::parse(&document.bytes).value, Some(Definition::Interface(_)))
+    match Definition::parse(&document.bytes).value {
+        Some(Definition::Interface(_)) => true,
+        Some(Definition::Domain(domain)) => domain.interfaces.iter().any(Interface::is_passt),
+        _ => false,
+    }
+}
+
+/// The definition that is meant: that of an attached port, by its name, else a file or a network's.
+pub(crate) fn locate(given: &str, here: &Here) -> anyhow::Result<PathBuf> {
+    let located = crate::definition::locate(given, &here.directories);
+    let dev = given.parse::<InterfaceName>().ok().filter(|_| located.is_err());
+    match dev.map(|dev| Ok::<_, anyhow::Error>((here.port(&dev)?, dev))).transpose()? {
+        Some((Some(_), dev)) => Ok(here.port_directory(&dev).join(KEPT)),
+        _ => located,
+    }
 }
 
 /// Checks an interface and decides what it leaves open. One whose device is named and attached already is that port.
@@ -87,22 +114,79 @@ pub(crate) fn prepare(document: Document, here: &Here, asked: &For, format: Form
     if format == Format::Human {
         note(human(&checked))?;
     }
-    let Some(Definition::Interface(interface)) = checked.sound() else {
-        let sound = checked.sound().is_some();
-        if sound {
-            return Err(anyhow!("`{}` defines no guest's interface", checked.document.name));
-        }
+    let Some(definition) = checked.sound() else {
         return Ok(Prepared { checked, lowered: None, is_attached: false });
     };
+    let (interface, domain) = interface(definition, &checked.document)?;
     let named = interface.target.as_ref().and_then(|target| target.dev.as_ref()?.parse().ok());
-    let receipt = named.and_then(|dev: InterfaceName| here.port(&dev).transpose()).transpose()?;
-    let lowered = lower(interface, here, asked, receipt.as_ref())?;
+    let mut receipt = named.and_then(|dev: InterfaceName| here.port(&dev).transpose()).transpose()?;
+    let mut asked = asked.clone();
+    if interface.is_passt() {
+        // Such a guest has no device that its definition could name: it is known by its name.
+        receipt = receipt.filter(|receipt| passt(&receipt.owned).is_some());
+        if receipt.is_none() {
+            let guest = asked.guest.unwrap_or_else(|| guest(domain, &checked.document));
+            receipt = behind(here, &guest)?;
+            asked.guest = Some(guest);
+        }
+    }
+    let lowered = lower(interface, here, &asked, receipt.as_ref())?;
     Ok(Prepared { lowered: Some(lowered), is_attached: receipt.is_some(), checked })
 }
 
+/// The name of a guest that nobody has named: its domain's, else the file's.
+pub(crate) fn guest(domain: Option<&str>, document: &Document) -> String {
+    let file = Path::new(&document.name).file_stem().filter(|_| document.name != "<stdin>");
+    let file = file.map(|file| file.to_string_lossy().into_owned());
+    domain.map(str::to_owned).or(file).unwrap_or_else(|| "guest".to_owned())
+}
+
+/// The folder of a guest's passt.
+pub(crate) fn folder(guest: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
+    let name: NetworkName = guest.parse().with_context(|| format!("`{guest}` cannot be the name of a guest"))?;
+    Ok(directories.state()?.join("passt").join(name.file_name()))
+}
+
+/// The interface that a document defines, or the one on passt of its domain, with the domain's name.
+pub(crate) fn interface<'a>(
+    definition: &'a Definition,
+    document: &Document,
+) -> anyhow::Result<(&'a Interface, Option<&'a str>)> {
+    let file = &document.name;
+    match definition {
+        Definition::Interface(interface) => Ok((interface, None)),
+        Definition::Domain(domain) => {
+            let mut found = domain.interfaces.iter().filter(|interface| interface.is_passt());
+            match (found.next(), found.next()) {
+                (Some(one), None) => Ok((one, Some(&domain.name))),
+                (None, _) => bail!("`{file}` has no interface with `<backend type='passt'/>`"),
+                _ => bail!("`{file}` has several interfaces on passt: give the one in a file of its own"),
+            }
+        }
+        _ => bail!("`{file}` defines no guest's interface"),
+    }
+}
+
+/// What a port's passt is told, where it has one.
+pub(crate) fn passt(state: &HostState) -> Option<&Passt> {
+    state.iter().find_map(|resource| match resource {
+        Resource::Passt(passt) => Some(&**passt),
+        _ => None,
+    })
+}
+
+/// The port of a guest behind passt, by the guest's name.
+pub(crate) fn behind(here: &Here, guest: &str) -> anyhow::Result<Option<Receipt<PortHeader>>> {
+    let mut ports = here.ports()?.into_iter().filter(|receipt| passt(&receipt.owned).is_some());
+    Ok(ports.find(|receipt| receipt.header.port.guest.as_deref() == Some(guest)))
+}
+
+/// The file, in its folder, of the definition that a port was attached with.
+const KEPT: &str = "interface.xml";
+
 /// The definition that a port was attached with.
 pub(crate) fn definition(here: &Here, port: &InterfaceName) -> anyhow::Result<Interface> {
-    let file = here.port_directory(port).join("interface.xml");
+    let file = here.port_directory(port).join(KEPT);
     let text = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
     text.parse().with_context(|| format!("`{}` is no interface", file.display()))
 }
@@ -126,12 +210,15 @@ pub(crate) fn lower(
         (None, None, Some(attached)) => owners(attached),
         (owner, group, _) => (owner, group),
     };
+    let guest = asked.guest.as_deref().or_else(|| attached?.header.port.guest.as_deref());
+    let folder = guest.filter(|_| interface.is_passt()).map(|guest| folder(guest, &here.directories)).transpose()?;
     let choices = PortChoices {
         random: random()?,
         owner,
         group,
         guest: asked.guest.clone(),
         guest_uuid: asked.guest_uuid,
+        folder: folder.unwrap_or_default(),
         kept: attached.map(|receipt| receipt.header.port.clone()),
     };
     let mut lowered = attach(interface, network.as_ref(), &inventory, &choices)?;
@@ -140,7 +227,7 @@ pub(crate) fn lower(
         let file = File { path: folder.join(name), contents: Some(text), mode: 0o600 };
         lowered.desired.insert(Resource::File(file));
     };
-    keep("interface.xml", lowered.interface.to_string());
+    keep(KEPT, lowered.interface.to_string());
     if let Some(record) = &lowered.record {
         keep("networkport.xml", record.to_string());
     }
@@ -228,12 +315,19 @@ impl Report {
     }
 
     /// An interface that changes something.
-    pub(crate) fn changed(checked: &Checked, port: &KnownPort, made: &[Change]) -> anyhow::Result<Self> {
-        Ok(Self { port: Some(PortJson::look(port)?), diagnostics: diagnostics(checked), changes: changes(made) })
+    pub(crate) fn changed(checked: &Checked, lowered: &LoweredPort, made: &[Change]) -> anyhow::Result<Self> {
+        let port = PortJson::of(&lowered.port, &lowered.desired)?;
+        Ok(Self { port: Some(port), diagnostics: diagnostics(checked), changes: changes(made) })
     }
 }
 
 impl PortJson {
+    /// A port and what was made for it, with what the kernel says of it.
+    pub(crate) fn of(port: &KnownPort, made: &HostState) -> anyhow::Result<Self> {
+        let passt = passt(made).map(|passt| PasstJson::of(passt, Some(port.mac)));
+        Ok(Self { passt, ..Self::look(port)? })
+    }
+
     /// A port, with what the kernel says of it.
     pub(crate) fn look(port: &KnownPort) -> anyhow::Result<Self> {
         let known = Netlink::open()?.link(&port.dev)?;
@@ -256,6 +350,7 @@ impl PortJson {
             network: port.network.as_ref().map(ToString::to_string),
             bridge: port.bridge.as_ref().map(ToString::to_string),
             lower: port.lower.as_ref().map(ToString::to_string),
+            passt: None,
         })
     }
 }

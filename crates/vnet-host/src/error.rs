@@ -34,6 +34,9 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A guest's passt does not run, or does not end.
+    #[error(transparent)]
+    Passt(#[from] vnet_passt::run::Error),
     /// A file could not be used.
     #[error("cannot {action} `{}`", path.display())]
     File {

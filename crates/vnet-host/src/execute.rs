@@ -17,7 +17,7 @@ pub(crate) fn execute(
     for (count, change) in changes.iter().enumerate() {
         if let Err(Failure { made, source }) = step(host, journal, change) {
             // A program that did not start anew has ended: it starts as it was once its files are as they were.
-            let restart = matches!(change, Change::Update { from: Resource::Process(_), .. });
+            let restart = matches!(change, Change::Update { from: Resource::Process(_) | Resource::Passt(_), .. });
             let first = Some(change).filter(|_| made && !restart);
             let last = Some(change).filter(|_| restart);
             let done = first.into_iter().chain(changes[..count].iter().rev()).chain(last);

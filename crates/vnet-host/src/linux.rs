@@ -3,6 +3,7 @@
 mod address;
 mod file;
 mod link;
+mod passt;
 mod port;
 mod process;
 mod route;
@@ -84,6 +85,7 @@ impl LinuxHost {
                 let there = process::is_there(process, facts.get(&expected.key()));
                 there.then(|| Resource::Process(process.clone()))
             }
+            Resource::Passt(passt) => passt::running(passt).map(|_| expected.clone()),
             _ => return Err(Error::Unexpected(expected.key())),
         })
     }
@@ -153,6 +155,7 @@ impl LinuxHost {
             Resource::Filter(filter) => traffic::create_filter(&self.netlink, filter)?,
             Resource::File(file) => file::write(file)?,
             Resource::Process(process) => return process::start(process).map(Some),
+            Resource::Passt(passt) => return passt::start(passt),
             _ => return Err(Error::Unexpected(resource.key())),
         }
         Ok(None)
@@ -191,6 +194,10 @@ impl LinuxHost {
             (Resource::Class(from), Resource::Class(to)) => traffic::change_class(&self.netlink, from, to)?,
             (Resource::Filter(from), Resource::Filter(to)) => traffic::change_filter(&self.netlink, from, to)?,
             (Resource::File(_), Resource::File(to)) => file::write(to)?,
+            (Resource::Passt(from), Resource::Passt(to)) => {
+                passt::stop(from)?;
+                return passt::start(to);
+            }
             (Resource::Process(from), Resource::Process(to)) => return process::change(from, to, fact).map(Some),
             (from, _) => return Err(Error::Unexpected(from.key())),
         }
@@ -216,6 +223,7 @@ impl LinuxHost {
             Resource::Filter(filter) => traffic::delete_filter(&self.netlink, filter),
             Resource::File(file) => file::remove(file),
             Resource::Process(process) => process::stop(process, fact),
+            Resource::Passt(passt) => passt::stop(passt),
             _ => Err(Error::Unexpected(resource.key())),
         }
     }

@@ -37,6 +37,7 @@ pub use ports::{ForwardedRange, Listed, ParsePortsError, PortForward, PortRangeE
 
 /// What one passt does for one guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Passt {
     /// How the guest is connected.
@@ -67,6 +68,8 @@ pub struct Passt {
 
 /// How a guest is connected to passt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Connection {
     /// By a stream of frames: libvirt's `<interface type='user'>`, QEMU's `-netdev stream`.
     Stream,
@@ -76,6 +79,8 @@ pub enum Connection {
 
 /// How long passt runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Lifetime {
     /// Until its guest is gone.
     OneGuest,
@@ -85,6 +90,7 @@ pub enum Lifetime {
 
 /// An address of the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GuestAddress {
     /// The address.
     pub ip: IpAddr,

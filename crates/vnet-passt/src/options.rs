@@ -8,6 +8,7 @@ use vnet_types::{Family, InterfaceName, MacAddr};
 
 /// Options that libvirt has no word for; by default none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Options {
     /// `--foreground`
@@ -50,6 +51,8 @@ pub struct Options {
 
 /// Where passt runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Process {
     /// It goes to the background when it is ready.
     #[default]
@@ -60,6 +63,8 @@ pub enum Process {
 
 /// How much passt says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verbosity {
     /// What it does.
     #[default]
@@ -74,6 +79,7 @@ pub enum Verbosity {
 
 /// Whom passt becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RunAs {
     /// The user.
     pub uid: u32,
@@ -83,6 +89,8 @@ pub struct RunAs {
 
 /// What the guest is told of the names around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Resolvers<T> {
     /// What the host has in `/etc/resolv.conf`.
     #[default]
@@ -95,6 +103,8 @@ pub enum Resolvers<T> {
 
 /// Where the guest reaches the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Mapping {
     /// At the gateway, or where else this passt has it.
     #[default]
@@ -107,6 +117,8 @@ pub enum Mapping {
 
 /// What can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Feature {
     /// TCP.
     Tcp,

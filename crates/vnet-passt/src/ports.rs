@@ -9,6 +9,7 @@ use vnet_types::{InterfaceName, NameError};
 
 /// Ports of the host that lead to the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PortForward {
     /// The protocol.
     pub protocol: Protocol,
@@ -18,6 +19,8 @@ pub struct PortForward {
 
 /// TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Protocol {
     /// `tcp`
     Tcp,
@@ -224,6 +227,21 @@ impl fmt::Display for Ports {
             write!(f, "{comma}{range}")?;
         }
         Ok(())
+    }
+}
+
+/// Ports travel as the text that passt reads.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Ports {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Ports {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,42 +1,88 @@
 //! How QEMU and other hypervisors connect a guest to passt.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use vnet_types::MacAddr;
 
 use crate::Connection;
 
+/// A version of QEMU: what it can be told to do hangs on it. Read from what `qemu-system-x86_64 --version` says, or from
+/// the numbers alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// The first number.
+    pub major: u16,
+    /// The second.
+    pub minor: u16,
+}
+
+/// A text that names no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text names no version of QEMU")]
+pub struct ParseVersionError;
+
+impl FromStr for Version {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = |word: &str| {
+            let mut numbers = word.split('.').map(|number| number.parse().ok());
+            Some(Self { major: numbers.next()??, minor: numbers.next()?? })
+        };
+        text.split_whitespace().find_map(numbers).ok_or(ParseVersionError)
+    }
+}
+
+/// How this QEMU is told to connect again, every 5 s as libvirt has it: since 8.0, in other words since 9.2. Sockets of
+/// vhost-user could before.
+fn reconnect(connection: Connection, version: Option<Version>) -> &'static str {
+    match version.map(|version| (version.major, version.minor)) {
+        Some(version) if version >= (9, 2) => ",reconnect-ms=5000",
+        Some(version) if version >= (8, 0) || connection == Connection::VhostUser => ",reconnect=5",
+        Some(_) | None => "",
+    }
+}
+
 /// The arguments for QEMU that give a guest its network card: `-netdev` or `-chardev`, and `-device`.
 ///
 /// With [`Connection::VhostUser`] the guest's memory has to be shared besides: [`SHARED_MEMORY`] with its size. `id` tells
-/// several cards of a guest apart.
+/// several cards of a guest apart. A QEMU of a version that is known and can do so connects again where another passt
+/// takes the place of one that died.
 ///
 /// ```
 /// use vnet_passt::{Connection, qemu};
 ///
-/// let arguments = qemu::arguments(Connection::Stream, "/run/user/1000/vm/passt.socket".as_ref(), None, "net0");
+/// let arguments = qemu::arguments(Connection::Stream, "/run/user/1000/vm/passt.socket".as_ref(), None, "net0", "9.2".parse().ok());
 /// assert_eq!(
 ///     arguments,
 ///     [
 ///         "-netdev",
-///         "stream,id=net0,server=off,addr.type=unix,addr.path=/run/user/1000/vm/passt.socket",
+///         "stream,id=net0,server=off,addr.type=unix,addr.path=/run/user/1000/vm/passt.socket,reconnect-ms=5000",
 ///         "-device",
 ///         "virtio-net-pci,netdev=net0"
 ///     ]
 /// );
 /// ```
-pub fn arguments(connection: Connection, socket: &Path, mac: Option<MacAddr>, id: &str) -> Vec<String> {
+pub fn arguments(
+    connection: Connection,
+    socket: &Path,
+    mac: Option<MacAddr>,
+    id: &str,
+    version: Option<Version>,
+) -> Vec<String> {
+    let reconnect = reconnect(connection, version);
     // QEMU takes a comma that is doubled for one that separates nothing.
     let path = socket.to_string_lossy().replace(',', ",,");
     let mac = mac.map(|mac| format!(",mac={mac}")).unwrap_or_default();
     let device = format!("virtio-net-pci,netdev={id}{mac}");
     let words: Vec<String> = match connection {
         Connection::Stream => {
-            vec!["-netdev".to_owned(), format!("stream,id={id},server=off,addr.type=unix,addr.path={path}")]
+            vec!["-netdev".to_owned(), format!("stream,id={id},server=off,addr.type=unix,addr.path={path}{reconnect}")]
         }
         Connection::VhostUser => vec![
             "-chardev".to_owned(),
-            format!("socket,id=char-{id},path={path}"),
+            format!("socket,id=char-{id},path={path}{reconnect}"),
             "-netdev".to_owned(),
             format!("vhost-user,id={id},chardev=char-{id}"),
         ],
@@ -55,6 +101,29 @@ pub fn cloud_hypervisor(connection: Connection, socket: &Path, mac: Option<MacAd
         Connection::Stream => None,
         Connection::VhostUser => {
             Some(format!("--memory size=1G,shared=on --net vhost_user=true,socket={}{mac}", socket.display()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qemu_that_can_connects_again() {
+        let cases = [
+            (Connection::Stream, "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", ""),
+            (Connection::Stream, "QEMU emulator version 8.0.0", ",reconnect=5"),
+            (Connection::Stream, "9.1.50", ",reconnect=5"),
+            (Connection::Stream, "QEMU emulator version 10.0.2 (qemu-10.0.2-1.fc42)", ",reconnect-ms=5000"),
+            (Connection::VhostUser, "7.2.22", ",reconnect=5"),
+            (Connection::VhostUser, "9.2.0", ",reconnect-ms=5000"),
+            (Connection::VhostUser, "no version", ""),
+        ];
+        for (connection, version, expected) in cases {
+            assert_eq!(reconnect(connection, version.parse().ok()), expected, "{version}");
+            let words = arguments(connection, Path::new("/a,b"), None, "net0", version.parse().ok());
+            assert!(words[1].ends_with(&format!("path=/a,,b{expected}")), "{words:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use vnet_passt::Passt;
 use vnet_types::{BridgePort, FilterAction, InterfaceName, Link, LinkKind};
 
 use crate::{Change, File, Process, Resource};
@@ -26,6 +27,7 @@ impl Change {
             Resource::Link(_) => Some("every guest loses its link"),
             Resource::Address { .. } => Some("guests that use this address as their gateway lose it"),
             Resource::Process(_) => Some("no DHCP and DNS any more; leases stay valid until they end"),
+            Resource::Passt(_) => Some("the guest has no network any more"),
             Resource::Ruleset { .. } => Some("traffic is no longer filtered or translated"),
             Resource::Zone { .. } => Some("firewalld treats guests as those of any other interface"),
             Resource::Route(_) => Some("what is behind this route is no longer reached"),
@@ -49,6 +51,7 @@ impl Change {
                     Some("DHCP and DNS pause for a moment; leases stay")
                 }
             }
+            Self::Update { to: Resource::Passt(_), .. } => Some("the guest's connections end; it has to connect again"),
             Self::Update { to: Resource::Ruleset { .. }, .. } => {
                 Some("rules change in one step; connections that run go on")
             }
@@ -123,6 +126,8 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
         (Resource::File(file), Verb::Delete) => one(format!("file {}", file.path.display())),
         (Resource::Process(process), Verb::Add) => one(format!("run {}", command_line(process))),
         (Resource::Process(process), Verb::Delete) => one(format!("stop {}", command_line(process))),
+        (Resource::Passt(passt), Verb::Add) => one(format!("run passt {}", arguments(passt))),
+        (Resource::Passt(passt), Verb::Delete) => one(format!("stop passt {}", arguments(passt))),
     }
 }
 
@@ -205,6 +210,11 @@ fn written(file: &File) -> String {
 
 fn command_line(process: &Process) -> String {
     [process.program.as_str()].into_iter().chain(process.args.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+}
+
+fn arguments(passt: &Passt) -> String {
+    let arguments = passt.arguments().unwrap_or_default();
+    arguments.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 /// Lines that only one of the two texts has, in its order; `- ` before `+ `.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use vnet_firewall::Ruleset;
+use vnet_passt::Passt;
 use vnet_types::{
     Address, BridgePort, BridgeVlan, Class, Fdb, Filter, InterfaceName, IpNet, Link, MacAddr, NetworkName, Qdisc,
     Route, TrafficHandle,
@@ -164,6 +165,8 @@ pub enum Resource {
     File(File),
     /// A running program.
     Process(Process),
+    /// A guest's passt, with the folder of its socket, which is its user's alone.
+    Passt(Box<Passt>),
 }
 
 /// A file that vnet or a program of its own writes.
@@ -274,6 +277,7 @@ impl Resource {
             Self::Filter(filter) => Key::Filter(filter.link.clone(), filter.parent, filter.priority, filter.handle),
             Self::File(file) => Key::File(file.path.clone()),
             Self::Process(process) => Key::Process(process.pid_file.clone()),
+            Self::Passt(passt) => Key::Process(passt.pid_file.as_ref().unwrap_or(&passt.socket).clone()),
         }
     }
 }

@@ -9,3 +9,4 @@ mod jack;
 mod leases;
 mod life;
 mod paths;
+mod port;

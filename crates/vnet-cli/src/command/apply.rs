@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use vnet_host::Lock;
 
 use crate::changes::{brief, human};
-use crate::definition::{locate, prepare_document, refuse};
+use crate::definition::{prepare_document, refuse};
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::host::Here;
@@ -32,7 +32,7 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let mut here = Here::open(directories)?;
         let lock = if self.dry_run { None } else { Some(here.lock()) };
-        let document = Document::read(&locate(&self.network, directories)?)?;
+        let document = Document::read(&port::locate(&self.network, &here)?)?;
         if port::is_interface(&document) {
             return self.apply_port(document, here, lock.transpose()?);
         }
@@ -75,7 +75,7 @@ impl Args {
             Some(lock) => here.apply_port(&lock, lowered)?,
         };
         match self.format.format {
-            Format::Json => print_json(&port::Report::changed(&prepared.checked, &lowered.port, &changes)?)?,
+            Format::Json => print_json(&port::Report::changed(&prepared.checked, lowered, &changes)?)?,
             Format::Human if changes.is_empty() => print(format!("port {dev}: nothing to change\n"))?,
             Format::Human if self.dry_run => print(human(&changes))?,
             Format::Human => print(format!("{}port {dev} is as defined\n", brief(&changes)))?,

@@ -9,10 +9,11 @@ use crate::definition::refuse;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::host::Here;
+use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port::{For, Report, prepare};
+use crate::port::{For, Report, passt, prepare};
 
-/// Attach a guest's interface: make its tap or macvtap and connect it
+/// Attach a guest's interface: make its tap or macvtap and connect it, or start its passt
 ///
 /// The tap stays until `vnet detach`, whoever opens and closes it. With --owner or --group a hypervisor needs no
 /// capability. When a step fails, those before it are undone.
@@ -43,9 +44,11 @@ impl Args {
         }
         let changes = here.attach(&lock?, lowered)?;
         match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, &lowered.port, &changes)?)?,
+            Format::Json => print_json(&Report::changed(&prepared.checked, lowered, &changes)?)?,
             Format::Human => {
-                print(format!("{}port {dev} attached: the guest is {}\n", brief(&changes), lowered.port.mac))?
+                let passt = passt(&lowered.desired).map(|passt| PasstJson::of(passt, Some(lowered.port.mac)));
+                let connect = passt.map(|passt| passt.text()).unwrap_or_default();
+                print(format!("{}port {dev} attached: the guest is {}\n{connect}", brief(&changes), lowered.port.mac))?
             }
         }
         Ok(Answer::Yes)

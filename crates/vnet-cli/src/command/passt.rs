@@ -1,7 +1,6 @@
 //! `vnet passt`: guests whose network is passt, without any privilege.
 
 pub(super) mod args;
-mod guest;
 mod list;
 mod run;
 mod status;

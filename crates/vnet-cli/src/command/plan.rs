@@ -1,7 +1,7 @@
 //! `vnet plan FILE|NAME`: what start, attach or apply would change.
 
 use crate::changes::human;
-use crate::definition::{locate, prepare_document};
+use crate::definition::prepare_document;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::host::Here;
@@ -25,7 +25,7 @@ impl Args {
     /// Plans and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let here = Here::open(directories)?;
-        let document = Document::read(&locate(&self.network, directories)?)?;
+        let document = Document::read(&port::locate(&self.network, &here)?)?;
         if port::is_interface(&document) {
             return self.plan_port(document, &here);
         }
@@ -47,7 +47,7 @@ impl Args {
         };
         let changes = here.plan_port(lowered)?;
         match self.format.format {
-            Format::Json => print_json(&port::Report::changed(&prepared.checked, &lowered.port, &changes)?)?,
+            Format::Json => print_json(&port::Report::changed(&prepared.checked, lowered, &changes)?)?,
             Format::Human if changes.is_empty() => print(format!("port {}: nothing to change\n", lowered.port.dev))?,
             Format::Human => print(human(&changes))?,
         }

@@ -35,7 +35,7 @@ impl Args {
         let here = Here::open(directories)?;
         let mut ports = Vec::new();
         for receipt in here.ports()? {
-            let port = receipt.header.port;
+            let (port, made) = (receipt.header.port, receipt.owned);
             // One that was detached since is none.
             let Some(drift) = here.port_drift(&port.dev)? else { continue };
             let state = match (receipt.settled, drift.is_empty()) {
@@ -52,7 +52,7 @@ impl Args {
                 text(port.network.as_ref().map(ToString::to_string)),
                 place(&port),
             ];
-            ports.push(Port { port: PortJson::look(&port)?, state, row });
+            ports.push(Port { port: PortJson::of(&port, &made)?, state, row });
         }
         match self.format.format {
             Format::Json => print_json(&Report { ports })?,

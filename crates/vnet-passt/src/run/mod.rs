@@ -51,21 +51,9 @@ impl Passt {
     /// [`Error`], before anything is started where that can be known: an option that this passt lacks, a socket that
     /// another one listens on, a folder or a log file that somebody else could have prepared, a port that is taken.
     pub fn start(&self, program: &Program) -> Result<Running, Error> {
+        self.check(program)?;
         let arguments = self.arguments()?;
-        program.check(&arguments)?;
         let pid_file = self.pid_file.as_deref().ok_or(Error::NoPidFile)?;
-        self.private(&self.socket)?;
-        self.private(pid_file)?;
-        for log in [&self.log_file, &self.options.pcap].into_iter().flatten() {
-            no_link(log)?;
-        }
-        if is_listening(&self.socket)? {
-            return Err(Error::InUse { socket: self.socket.clone() });
-        }
-        let problems = self.problems()?;
-        if !problems.is_empty() {
-            return Err(Error::Host(problems));
-        }
         for left in [&self.socket, pid_file] {
             match fs::remove_file(left) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(left, error)),
@@ -97,6 +85,24 @@ impl Passt {
             }
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Looks whether it can be started, and starts nothing: for those who start it themselves, in the foreground.
+    ///
+    /// # Errors
+    /// Those of [`Passt::start`] that are known beforehand.
+    pub fn check(&self, program: &Program) -> Result<(), Error> {
+        program.check(&self.arguments()?)?;
+        self.private(&self.socket)?;
+        self.private(self.pid_file.as_deref().ok_or(Error::NoPidFile)?)?;
+        for log in [&self.log_file, &self.options.pcap].into_iter().flatten() {
+            no_link(log)?;
+        }
+        if is_listening(&self.socket)? {
+            return Err(Error::InUse { socket: self.socket.clone() });
+        }
+        let problems = self.problems()?;
+        if problems.is_empty() { Ok(()) } else { Err(Error::Host(problems)) }
     }
 
     /// Whose files passt writes: its own user's, or, started by the root of the host, those of whom it becomes.

@@ -1,4 +1,4 @@
-//! A guest's interface becomes what the host has for it: a tap or a macvtap, and a port of a bridge
+//! A guest's interface becomes what the host has for it: a tap or a macvtap, and a port of a bridge, or a passt
 //! (<https://libvirt.org/formatdomain.html#network-interfaces>, <https://libvirt.org/formatnetworkport.html>).
 
 mod bandwidth;
@@ -10,11 +10,14 @@ mod name;
 mod record;
 mod settings;
 
+use std::path::PathBuf;
+
 use vnet_types::{Inventory, KnownPort, MacAddr, Uuid};
 use vnet_xml::interface::Source;
 use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
+use super::passt;
 use crate::{HostState, Resource};
 use connection::{Connection, connection};
 use settings::Settings;
@@ -35,6 +38,8 @@ pub struct PortChoices {
     pub guest: Option<String>,
     /// The guest's UUID.
     pub guest_uuid: Option<Uuid>,
+    /// The folder of the guest's passt, where it has one: absolute, and nobody else's.
+    pub folder: PathBuf,
     /// The port that is there already, when it is to be changed: its device, MAC address and place in a pool are kept.
     pub kept: Option<KnownPort>,
 }
@@ -70,6 +75,7 @@ pub fn attach(
     refuse_unsupported(interface, &settings)?;
     let connection = connection(interface, network, inventory, choices)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
+    let is_passt = matches!(connection, Connection::Passt);
     let mut desired = HostState::new();
     if port.managed {
         match &connection {
@@ -79,16 +85,21 @@ pub fn attach(
             Connection::Alone => {
                 desired.insert(Resource::Link(device::tap(&port, interface, None, inventory, choices)))
             }
+            Connection::Passt => {
+                desired.insert(Resource::Passt(Box::new(passt(interface, &choices.folder)?)));
+            }
             Connection::Bridge(bridge) => {
                 desired.insert(Resource::Link(device::tap(&port, interface, bridge.mtu, inventory, choices)));
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;
             }
         }
-        if let Some(rx_frames) = interface.coalesce_rx_frames.filter(|frames| *frames > 0) {
+        let rx_frames = interface.coalesce_rx_frames.filter(|frames| *frames > 0 && !is_passt);
+        if let Some(rx_frames) = rx_frames {
             desired.insert(Resource::Coalesce { link: port.dev.clone(), rx_frames });
         }
     }
-    if let Some(limits) = settings.bandwidth {
+    // Of a guest of passt nobody limits the bandwidth, nor does libvirt.
+    if let Some(limits) = settings.bandwidth.filter(|_| !is_passt) {
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
     }
@@ -120,8 +131,9 @@ fn port(
         Connection::Bridge(bridge) => ("vnet", Some(bridge.name.clone()), None),
         Connection::Direct { lower, .. } => ("macvtap", None, Some(lower.clone())),
         Connection::Alone => ("vnet", None, None),
+        Connection::Passt => ("passt", None, None),
     };
-    let managed = !is_unmanaged(interface);
+    let managed = !is_unmanaged(interface) || matches!(connection, Connection::Passt);
     let dev = if managed {
         name::name(interface, prefix, inventory, choices)?
     } else {

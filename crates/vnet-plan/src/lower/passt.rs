@@ -1,6 +1,6 @@
 //! An interface on passt becomes what passt is told: `qemu_passt.c` of libvirt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vnet_passt::{
     Connection, ForwardedRange, GuestAddress, Passt, PortForward, PortRangeError, Ports, Protocol, Target,
@@ -23,12 +23,12 @@ pub enum NotPasst {
     Start,
 }
 
-/// What passt does for an interface, with the socket and the file for its number in these places.
+/// What passt does for an interface, with its socket and the file for its number in a folder of its own.
 ///
 /// # Errors
 /// [`NotPasst`] for an interface that is not passt's.
-pub fn passt(interface: &Interface, socket: PathBuf, pid_file: PathBuf) -> Result<Passt, NotPasst> {
-    let mut passt = Passt::new(socket);
+pub fn passt(interface: &Interface, folder: &Path) -> Result<Passt, NotPasst> {
+    let mut passt = Passt::new(folder.join("passt.socket"));
     let (connection, dev) = match &interface.source {
         Source::User { dev } => (Connection::Stream, dev),
         Source::Vhostuser(source) => (Connection::VhostUser, &source.dev),
@@ -36,7 +36,7 @@ pub fn passt(interface: &Interface, socket: PathBuf, pid_file: PathBuf) -> Resul
     };
     let backend = interface.backend.as_ref().filter(|_| interface.is_passt()).ok_or(NotPasst::Interface)?;
     passt.connection = connection;
-    passt.pid_file = Some(pid_file);
+    passt.pid_file = Some(folder.join("passt.pid"));
     passt.mtu = interface.mtu;
     passt.interface = dev.clone();
     passt.log_file = backend.log_file.as_ref().map(PathBuf::from);

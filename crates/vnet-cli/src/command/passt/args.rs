@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::guest::{quoted, read};
+use crate::diagnostic::{Checked, human};
 use crate::directories::Directories;
-use crate::output::{Answer, Format, FormatOption, print_exact, print_json};
+use crate::document::Document;
+use crate::hypervisor::quoted;
+use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
+use crate::port;
 
 /// Print the arguments that passt is started with
 ///
@@ -29,11 +32,16 @@ impl Args {
 
     /// Prints them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let format = self.format.format;
-        let Some(guest) = read(&self.file, self.name.as_deref(), directories, format)? else { return Ok(Answer::No) };
-        let arguments = guest.passt.arguments()?;
+        let checked = Checked::new(Document::read(&self.file)?);
+        if self.format.format == Format::Human || checked.sound().is_none() {
+            note(human(&checked))?;
+        }
+        let Some(definition) = checked.sound() else { return Ok(Answer::No) };
+        let (interface, domain) = port::interface(definition, &checked.document)?;
+        let guest = self.name.clone().unwrap_or_else(|| port::guest(domain, &checked.document));
+        let arguments = vnet_plan::passt(interface, &port::folder(&guest, directories)?)?.arguments()?;
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
-        match format {
+        match self.format.format {
             Format::Json => print_json(&arguments)?,
             Format::Human => print_exact(&format!("{}\n", quoted(&arguments)))?,
         }

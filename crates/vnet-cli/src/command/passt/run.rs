@@ -4,18 +4,23 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use vnet_passt::run::Program;
-use vnet_passt::{Lifetime, Process};
+use vnet_passt::{Lifetime, Passt, Process};
+use vnet_plan::Resource;
 
-use super::guest::{Files, Guest, Hypervisor, quoted, read};
 use crate::directories::Directories;
+use crate::document::Document;
+use crate::host::Here;
+use crate::hypervisor::{PasstJson, running};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::port::{self, For};
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
 ///
-/// It ends with its guest. Its socket is in a folder of this user's alone.
+/// It ends with its guest. Its socket is in a folder of this user's alone. The guest's interface is a port from then on:
+/// `vnet diff` tells whether passt has ended, `vnet apply` starts it again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's `<interface>`, or a `<domain>` with one on passt; `-` is stdin
@@ -37,86 +42,78 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Report {
     name: String,
-    pid: i32,
-    socket: PathBuf,
-    pid_file: PathBuf,
+    /// The port, for `vnet diff`, `vnet apply` and `vnet detach`.
+    port: String,
+    pid_file: Option<PathBuf>,
     /// passt, and what it says of its version.
     program: PathBuf,
     version: String,
     arguments: Vec<String>,
     #[serde(flatten)]
-    hypervisor: Hypervisor,
+    passt: PasstJson,
 }
 
 impl Args {
     /// Starts it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let format = self.format.format;
-        let Some(mut guest) = read(&self.file, self.name.as_deref(), directories, format)? else {
-            return Ok(Answer::No);
+        let mut here = Here::open(directories)?;
+        let lock = here.lock();
+        let prepared = port::prepare(Document::read(&self.file)?, &here, &For::guest(self.name.clone()), format)?;
+        let Some(mut lowered) = prepared.lowered else {
+            return port::Report::refuse(&prepared.checked, format);
         };
+        let Some(mut passt) = port::passt(&lowered.desired).cloned() else {
+            bail!("`{}` is not on passt: `vnet attach` makes its device", self.file.display());
+        };
+        let name = lowered.port.guest.clone().unwrap_or_default();
+        if let Some(running) = running(&passt) {
+            bail!("guest `{name}` has a passt already (process {}): stop it first", running.pid());
+        }
         if self.stay {
-            guest.passt.lifetime = Lifetime::ManyGuests;
+            passt.lifetime = Lifetime::ManyGuests;
         }
-        let files = Files::new(&guest.name, directories)?;
-        if let Some(running) = files.running() {
-            bail!("guest `{}` has a passt already (process {}): stop it first", guest.name, running.pid());
-        }
-        let program = Program::find()?;
-        program.check(&guest.passt.arguments()?)?;
-        files.make(&guest)?;
         if self.foreground {
-            guest.passt.options.process = Process::Foreground;
-            return Err(become_passt(&guest, &program)?);
+            passt.options.process = Process::Foreground;
         }
-        let running = match guest.passt.start(&program) {
-            Ok(running) => running,
-            Err(error) => {
-                files.remove()?;
-                return Err(error.into());
-            }
+        lowered.desired.insert(Resource::Passt(Box::new(passt.clone())));
+        let (lock, program) = (lock?, Program::find()?);
+        match prepared.is_attached {
+            true => here.apply_port(&lock, &lowered)?,
+            false => here.attach(&lock, &lowered)?,
         };
-        let arguments = guest.passt.arguments()?;
+        drop(lock);
+        if self.foreground {
+            return Err(become_passt(&passt, &program));
+        }
+        let arguments = passt.arguments()?;
         let report = Report {
-            pid: running.pid(),
-            socket: files.socket(),
-            pid_file: files.pid_file(),
+            name,
+            port: lowered.port.dev.to_string(),
+            pid_file: passt.pid_file.clone(),
             program: program.path().to_owned(),
             version: program.version().to_owned(),
             arguments: arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-            hypervisor: Hypervisor::of(&guest),
-            name: guest.name,
+            passt: PasstJson::of(&passt, Some(lowered.port.mac)),
         };
         match format {
             Format::Json => print_json(&report)?,
-            Format::Human => print(report.text())?,
+            Format::Human => {
+                let socket = report.passt.socket.display();
+                print(format!("passt for guest {} listens on {socket}\n{}", report.name, report.passt.text()))?;
+            }
         }
         Ok(Answer::Yes)
     }
 }
 
-impl Report {
-    fn text(&self) -> String {
-        let mut text = format!("passt for guest {} listens on {}\n", self.name, self.socket.display());
-        text += &format!("QEMU: {}\n", quoted(&self.hypervisor.qemu));
-        if let Some(memory) = &self.hypervisor.qemu_memory {
-            text += &format!("  and {}, with the guest's own size\n", quoted(memory));
-        }
-        text + &match &self.hypervisor.cloud_hypervisor {
-            Some(arguments) => format!("cloud-hypervisor: {arguments}\n"),
-            None => {
-                "cloud-hypervisor and others without a stream device: use an interface of type vhostuser\n".to_owned()
-            }
-        }
-    }
-}
-
 /// Replaces this process; returns only the reason why that failed.
-fn become_passt(guest: &Guest, program: &Program) -> anyhow::Result<anyhow::Error> {
-    let problems = guest.passt.problems()?;
-    if !problems.is_empty() {
-        return Ok(vnet_passt::run::Error::Host(problems).into());
-    }
-    let error = Command::new(program.path()).args(guest.passt.arguments()?).exec();
-    Ok(anyhow::Error::from(error).context(format!("`{}` did not start", program.path().display())))
+fn become_passt(passt: &Passt, program: &Program) -> anyhow::Error {
+    let arguments = match passt.arguments() {
+        Ok(arguments) => arguments,
+        Err(error) => return error.into(),
+    };
+    let failed: Result<(), _> = Err(Command::new(program.path()).args(arguments).exec());
+    let failed = failed.with_context(|| format!("`{}` did not start", program.path().display()));
+    failed.expect_err("it returns only where it failed")
 }

@@ -1,14 +1,15 @@
 //! `vnet passt status NAME`: does a guest's passt run?
 
-use std::fs;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_xml::Interface;
+use vnet_host::{PortHeader, Receipt};
 
-use super::guest::{Files, Guest, Hypervisor};
 use crate::directories::Directories;
+use crate::host::Here;
+use crate::hypervisor::{PasstJson, running};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::port;
 
 /// Say whether a guest's passt runs; exit code 1 where it does not
 #[derive(Debug, clap::Args)]
@@ -24,6 +25,8 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
     pub(super) name: String,
+    /// The port, for `vnet diff`, `vnet apply` and `vnet detach`.
+    pub(super) port: String,
     /// `running` or `ended`.
     pub(super) state: &'static str,
     pub(super) pid: Option<i32>,
@@ -31,56 +34,55 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn of(files: &Files) -> Self {
-        let running = files.running();
-        Self {
-            name: files.name.clone(),
+    /// That of a port; `None` where it is not a passt.
+    pub(super) fn of(receipt: &Receipt<PortHeader>) -> Option<Self> {
+        let passt = port::passt(&receipt.owned)?;
+        let running = running(passt);
+        Some(Self {
+            name: receipt.header.port.guest.clone().unwrap_or_default(),
+            port: receipt.header.port.dev.to_string(),
             state: if running.is_some() { "running" } else { "ended" },
             pid: running.map(|running| running.pid()),
-            socket: files.socket(),
-        }
+            socket: passt.socket.clone(),
+        })
     }
 }
 
 #[derive(Serialize)]
 struct Report {
+    name: String,
+    port: String,
+    state: &'static str,
     #[serde(flatten)]
-    status: Status,
-    /// `None` where the definition that it was started for cannot be read any more.
-    #[serde(flatten)]
-    hypervisor: Option<Hypervisor>,
+    passt: PasstJson,
 }
 
 impl Args {
     /// Says it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let files = Files::new(&self.guest, directories)?;
-        if !files.folder.is_dir() {
+        let here = Here::open(directories)?;
+        let receipt = port::behind(&here, &self.guest)?;
+        let found =
+            receipt.as_ref().and_then(|receipt| Some((Status::of(receipt)?, port::passt(&receipt.owned)?, receipt)));
+        let Some((status, passt, receipt)) = found else {
             note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
             return Ok(Answer::No);
-        }
-        let report = Report { status: Status::of(&files), hypervisor: hypervisor(&files) };
-        let status = &report.status;
+        };
         match (self.format.format, status.pid) {
-            (Format::Json, _) => print_json(&report)?,
+            (Format::Json, _) => {
+                let passt = PasstJson::of(passt, Some(receipt.header.port.mac));
+                print_json(&Report { name: status.name, port: status.port, state: status.state, passt })?;
+            }
             (Format::Human, Some(pid)) => {
-                print(format!(
-                    "passt of guest {} runs as process {pid} on {}\n",
-                    status.name,
-                    status.socket.display()
-                ))?;
+                let (name, socket) = (&status.name, status.socket.display());
+                print(format!("passt of guest {name} runs as process {pid} on {socket}\n"))?;
             }
             (Format::Human, None) => {
-                let how = "with its guest, or because it was killed; `vnet passt stop` takes its files away";
-                print(format!("passt of guest {} has ended, {how}\n", status.name))?;
+                let Status { name, port, .. } = &status;
+                let how = format!("`vnet apply {port}` starts it again, `vnet passt stop` takes its files away");
+                print(format!("passt of guest {name} has ended, with its guest, or because it was killed; {how}\n"))?;
             }
         }
         Ok(Answer::when(status.pid.is_some()))
     }
-}
-
-fn hypervisor(files: &Files) -> Option<Hypervisor> {
-    let interface: Interface = fs::read_to_string(files.interface()).ok()?.parse().ok()?;
-    let passt = vnet_plan::passt(&interface, files.socket(), files.pid_file()).ok()?;
-    Some(Hypervisor::of(&Guest { name: files.name.clone(), interface, passt }))
 }

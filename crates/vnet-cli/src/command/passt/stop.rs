@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::guest::Files;
 use crate::directories::Directories;
+use crate::host::Here;
+use crate::hypervisor::running;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::port;
 
 /// End a guest's passt, and take its files away
 #[derive(Debug, clap::Args)]
@@ -26,21 +28,20 @@ struct Report {
 impl Args {
     /// Ends it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let files = Files::new(&self.guest, directories)?;
-        if !files.folder.is_dir() {
+        let mut here = Here::open(directories)?;
+        let Some(receipt) = port::behind(&here, &self.guest)? else {
             note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
             return Ok(Answer::No);
-        }
-        let running = files.running();
-        if let Some(running) = &running {
-            running.stop()?;
-        }
-        files.remove()?;
-        let report = Report { name: files.name, pid: running.map(|running| running.pid()) };
+        };
+        let running = port::passt(&receipt.owned).and_then(running);
+        let lock = here.lock()?;
+        here.detach(&lock, &receipt.header.port.dev)?;
+        let report = Report { name: self.guest.clone(), pid: running.map(|running| running.pid()) };
+        let name = plain(&report.name);
         match (self.format.format, report.pid) {
             (Format::Json, _) => print_json(&report)?,
-            (Format::Human, Some(_)) => print(format!("passt of guest {} stopped\n", report.name))?,
-            (Format::Human, None) => print(format!("passt of guest {} had ended before\n", report.name))?,
+            (Format::Human, Some(_)) => print(format!("passt of guest {name} stopped\n"))?,
+            (Format::Human, None) => print(format!("passt of guest {name} had ended before\n"))?,
         }
         Ok(Answer::Yes)
     }

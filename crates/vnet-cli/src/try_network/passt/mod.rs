@@ -103,7 +103,7 @@ fn start<'a>(world: &'a World, program: &Program, interface: &Interface, number:
     }
     let folder = Path::new("/run").join(format!("guest{number}"));
     DirBuilder::new().mode(0o700).create(&folder).context("there is no folder for its socket")?;
-    let mut passt = vnet_plan::passt(interface, folder.join("passt.socket"), folder.join("passt.pid"))?;
+    let mut passt = vnet_plan::passt(interface, &folder)?;
     passt.connection = Connection::Stream;
     passt.log_file = passt.log_file.map(|_| folder.join("passt.log"));
     passt.start(program)?;

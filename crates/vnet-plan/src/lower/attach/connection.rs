@@ -15,6 +15,8 @@ pub(super) enum Connection {
     Direct { lower: InterfaceName, mode: DirectMode },
     /// By a device that leads nowhere yet.
     Alone,
+    /// By passt.
+    Passt,
 }
 
 /// A bridge that guests are attached to.
@@ -45,6 +47,7 @@ pub(super) fn connection(
         }
         Source::Direct(source) => Ok(Connection::Direct { lower: source.dev.clone(), mode: source.mode }),
         Source::Ethernet(_) => Ok(Connection::Alone),
+        Source::User { .. } | Source::Vhostuser(_) if interface.is_passt() => Ok(Connection::Passt),
         other => Err(AttachError::Type(other.word())),
     }
 }

@@ -3,6 +3,7 @@
 use vnet_types::{InterfaceName, NetworkName};
 use vnet_xml::VirtualPortType;
 
+use crate::NotPasst;
 use crate::lower::bandwidth::FloorError;
 
 /// Why an interface cannot be attached.
@@ -18,6 +19,9 @@ pub enum AttachError {
     /// The port is for another switch.
     #[error("`<virtualport type='{0}'>` needs a switch that vnet does not know")]
     VirtualPort(VirtualPortType),
+    /// passt cannot be told what it says.
+    #[error(transparent)]
+    Passt(#[from] NotPasst),
     /// Its network does not run.
     #[error("network `{0}` does not run; start it first")]
     NoNetwork(String),

@@ -42,7 +42,7 @@ pub(super) fn record(
             Some(Plug::Bridge { bridge: name.clone(), mac_table_manager: *manager })
         }
         Connection::Direct { lower, mode } => Some(Plug::Direct { dev: lower.clone(), mode: *mode }),
-        Connection::Alone => None,
+        Connection::Alone | Connection::Passt => None,
     };
     record
 }
