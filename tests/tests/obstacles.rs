@@ -65,15 +65,96 @@ fn people_are_told_and_status_knows() {
     call(&["stop", "default"]);
 }
 
+/// The commands that are shown let pass what is refused, whoever has made the rules.
+#[rstest]
+#[case::docker(&[("iptables-nft-restore", "docker.iptables")])]
+#[case::ufw(&[("iptables-nft-restore", "ufw.iptables"), ("ip6tables-nft-restore", "ufw.ip6tables")])]
+#[case::nft(&[("nft -f", "../../obstacles.nft")])]
+fn what_is_shown_lets_it_pass(#[case] rules: &[(&str, &str)]) {
+    isolate!();
+    host_without_rules();
+    for (command, file) in rules {
+        let line = format!("{command} tests/firewall/foreign/{file}");
+        run("sh", &["-c", &line]);
+    }
+    let file = "/run/dual.xml";
+    let dual = "<network><name>dual</name><forward mode='route'/><bridge name='virbr0'/>
+        <ip address='10.7.0.1' prefix='24'><tftp root='/run'/><dhcp><range start='10.7.0.2' end='10.7.0.9'/></dhcp></ip>
+        <ip family='ipv6' address='fd00:7::1' prefix='64'/></network>";
+    std::fs::write(file, dual).expect("/run is ours");
+    let started: Value = serde_json::from_slice(&call(&["start", "--format", "json", file]).stdout).expect("JSON");
+    let obstacles = |report: &Value| report["obstacles"].as_array().expect("a list").clone();
+    let in_the_way = obstacles(&started);
+    assert!(in_the_way.iter().any(|it| it["sure"] == true), "{started}");
+    for obstacle in &in_the_way {
+        for command in obstacle["leave"].as_array().expect("a list") {
+            run("sh", &["-c", command.as_str().expect("text")]);
+        }
+    }
+    let status: Value = serde_json::from_slice(&call(&["status", "--format", "json"]).stdout).expect("JSON");
+    assert_eq!(obstacles(&status["networks"][0]), Vec::<Value>::new());
+    call(&["stop", "dual"]);
+}
+
+/// Code hosts are told too, and where warnings are errors this one is.
+#[rstest]
+#[case::warned(&[], "warning", 0)]
+#[case::strict(&["--strict"], "error", 1)]
+fn sarif_and_strictness_know(#[case] strict: &[&str], #[case] level: &str, #[case] code: i32) {
+    isolate!();
+    host(DOCKER);
+    let check = [&["check", "--against-host"], strict].concat();
+    let output = vnet_command(&[&check[..], &["--format", "sarif", DEFAULT]].concat());
+    assert_eq!(output.status.code(), Some(code));
+    let log: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let results = log["runs"][0]["results"].as_array().expect("a list");
+    let found: Vec<&Value> = results.iter().filter(|result| result["ruleId"] == "VN0623").collect();
+    assert_eq!(found.len(), 2, "{results:#?}");
+    for result in found {
+        let text = result["message"]["text"].as_str().expect("text");
+        assert_eq!(result["level"], level);
+        assert!(
+            text.contains("policy of chain `FORWARD` in table `ip filter`") && text.contains("iptables -I"),
+            "{text}"
+        );
+    }
+    let told = vnet_command(&[&check[..], &[DEFAULT]].concat());
+    let (told, summary) = (String::from_utf8_lossy(&told.stderr), String::from_utf8_lossy(&told.stdout));
+    assert!(told.contains(&format!("{level}: guests of 192.168.122.0/24 reach beyond the host")), "{told}");
+    assert!(summary.contains(&format!("2 {level}s")), "{summary}");
+    assert_eq!(vnet_command(&["explain", "VN0623"]).status.code(), Some(0));
+}
+
+/// Rules that are in nobody's way are not spoken of.
+#[rstest]
+#[case::docker("iptables-nft-restore tests/firewall/foreign/docker.iptables && iptables -P FORWARD ACCEPT")]
+#[case::ufw_that_routes(
+    "iptables-nft-restore tests/firewall/foreign/ufw.iptables && iptables -A ufw-user-forward -i virbr0 -j ACCEPT \
+     && for port in 53 67; do iptables -A ufw-user-input -i virbr0 -p udp --dport $port -j ACCEPT; done"
+)]
+fn nobody_is_warned_in_vain(#[case] rules: &str) {
+    isolate!();
+    host_without_rules();
+    run("sh", &["-c", rules]);
+    let output = call(&["check", "--against-host", "--strict", DEFAULT]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 file checked, nothing found\n");
+}
+
 /// A host with a way out and somebody else's rules; how these are listed.
 fn host(rules: &str) -> String {
+    host_without_rules();
+    run("nft", &["-f", rules]);
+    foreign()
+}
+
+fn host_without_rules() {
     run("ip", &["link", "add", "eth0", "type", "veth", "peer", "name", "far"]);
     run("ip", &["address", "add", "203.0.113.1/24", "dev", "eth0"]);
     run("ip", &["link", "set", "eth0", "up"]);
     run("ip", &["link", "set", "far", "up"]);
     run("ip", &["route", "add", "default", "via", "203.0.113.2"]);
-    run("nft", &["-f", rules]);
-    foreign()
+    run("ip", &["-6", "address", "add", "2001:db8::1/64", "dev", "eth0", "nodad"]);
+    run("ip", &["-6", "route", "add", "default", "via", "2001:db8::2"]);
 }
 
 /// The rules of others, as they are listed.
@@ -85,9 +166,13 @@ fn foreign() -> String {
     others.map(list).collect()
 }
 
-fn call(args: &[&str]) -> Output {
+fn vnet_command(args: &[&str]) -> Output {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let output = Command::new(vnet()).args(args).env("PATH", path).output().expect("the program starts");
+    Command::new(vnet()).args(args).env("PATH", path).output().expect("the program starts")
+}
+
+fn call(args: &[&str]) -> Output {
+    let output = vnet_command(args);
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }

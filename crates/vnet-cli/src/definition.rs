@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower, mends_checksums};
 use vnet_types::{Inventory, NetworkName, Uuid};
-use vnet_xml::{BridgeName, Network};
+use vnet_xml::{BridgeName, Network, Severity};
 
 use crate::diagnostic::{Checked, human};
 use crate::directories::Directories;
@@ -82,7 +82,7 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let obstacles = Obstacle::find(here, &lowered.desired, &inventory)?;
     if format == Format::Human {
         note(notes.iter().map(|text| format!("\x1b[1;33mnote\x1b[0m\x1b[1m: {text}\x1b[0m\n")).collect::<String>())?;
-        note(Obstacle::human(&obstacles))?;
+        note(Obstacle::human(&obstacles, Severity::Warning))?;
     }
     Ok(Prepared { checked, lowered: Some(lowered), uuid, running, notes, obstacles })
 }
@@ -98,7 +98,7 @@ impl Prepared {
         if format == Format::Human {
             let told = std::mem::take(&mut self.obstacles);
             found.retain(|obstacle| !told.contains(obstacle));
-            note(Obstacle::human(&found))?;
+            note(Obstacle::human(&found, Severity::Warning))?;
         }
         self.obstacles = found;
         Ok(())

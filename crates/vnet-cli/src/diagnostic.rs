@@ -12,6 +12,7 @@ use vnet_xml::network::Section;
 use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Rule, Severity, SourceMap, Span};
 
 use crate::document::Document;
+use crate::obstacle::Obstacle;
 
 pub(crate) use human::human;
 pub(crate) use json::{DiagnosticJson, diagnostics};
@@ -114,6 +115,14 @@ impl Checked {
         self.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
     }
 
+    /// What is in the network's way on this host, as a diagnostic.
+    pub(crate) fn obstacle(&self, obstacle: &Obstacle, severity: Severity) -> Diagnostic {
+        let path = Path::root("network");
+        let (span, related) = (self.source.span(&path).unwrap_or(0..0), Vec::new());
+        let (message, help) = (obstacle.text(), obstacle.help());
+        Diagnostic { code: OBSTACLE.code, severity, message, help, path, span, related }
+    }
+
     /// How many diagnostics have this severity.
     pub(crate) fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
@@ -192,9 +201,17 @@ impl Diagnostic {
     }
 }
 
+/// The rules of others are in the way.
+const OBSTACLE: Rule = Rule {
+    code: Code(623),
+    severity: Severity::Warning,
+    name: "host-rules-in-the-way",
+    explanation: include_str!("../docs/VN0623.md"),
+};
+
 /// Every rule there is, by code.
 pub(crate) fn rules() -> Vec<&'static Rule> {
-    let mut rules: Vec<_> = vnet_xml::RULES.iter().chain(vnet_validate::RULES).collect();
+    let mut rules: Vec<_> = vnet_xml::RULES.iter().chain(vnet_validate::RULES).chain([&OBSTACLE]).collect();
     rules.sort_by_key(|rule| rule.code);
     rules
 }

@@ -1,11 +1,15 @@
 //! Rules of others that are in a network's way: told, never touched.
+//!
+//! Nothing in a table of vnet's own can help: to accept a packet ends the rules of one base chain, and those of every
+//! other one at the same hook still see it. So people are told the command that lets it pass where it is refused.
 
 use std::fs;
 
 use serde::Serialize;
-use vnet_firewall::{Judgement, Site};
-use vnet_plan::{HostState, promises};
-use vnet_types::Inventory;
+use vnet_firewall::{Connection, Hook, Judgement, Packet, Site};
+use vnet_plan::{HostState, Promise, promises};
+use vnet_types::{InterfaceName, Inventory};
+use vnet_xml::Severity;
 
 use crate::failure::is_for_root;
 use crate::host::Here;
@@ -21,6 +25,8 @@ pub(crate) struct Obstacle {
     /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack of privilege.
     #[serde(flatten)]
     site: Option<Site>,
+    /// Commands that let it pass, for who may decide that.
+    leave: Vec<String>,
 }
 
 impl Obstacle {
@@ -31,7 +37,8 @@ impl Obstacle {
         if promises.is_empty() {
             return Ok(Vec::new());
         }
-        let unread = Self { promise: "what the network promises".to_owned(), sure: false, site: None };
+        let unread =
+            Self { promise: "what the network promises".to_owned(), sure: false, site: None, leave: Vec::new() };
         let judged = match here.judge(promises.iter().map(|promise| &promise.packet)) {
             Err(error) if is_for_root(&error) => return Ok(vec![unread]),
             judged => judged?,
@@ -45,7 +52,8 @@ impl Obstacle {
                 Judgement::Unsure(site) => (false, site),
             };
             if !(is_to_be_put && is_of_firewalld(&site)) {
-                obstacles.push(Self { promise: promise.what.clone(), sure, site: Some(site) });
+                let leave = leave(&site, promise);
+                obstacles.push(Self { promise: promise.what.clone(), sure, site: Some(site), leave });
             }
         }
         // The old kind of iptables has tables of its own in the kernel.
@@ -56,29 +64,100 @@ impl Obstacle {
         Ok(obstacles)
     }
 
+    /// Is it sure that something does not hold?
+    pub(crate) fn is_sure(&self) -> bool {
+        self.sure
+    }
+
+    /// What is to be said about it.
+    pub(crate) fn text(&self) -> String {
+        let promise = &self.promise;
+        match (&self.site, self.sure) {
+            (Some(site), true) => format!("{promise}, but the {site} refuses it"),
+            (Some(site), false) => format!("{promise}, but the {site} may refuse it"),
+            (None, _) => format!(
+                "{promise} may be refused by rules that vnet cannot read: those of iptables-legacy, or any where it is not root"
+            ),
+        }
+    }
+
+    /// What can be done about it.
+    pub(crate) fn help(&self) -> Option<String> {
+        let commands: Vec<String> = self.leave.iter().map(|command| format!("`{command}`")).collect();
+        (!commands.is_empty()).then(|| format!("{} lets it pass", commands.join(" and ")))
+    }
+
     /// For people.
-    pub(crate) fn human(obstacles: &[Self]) -> String {
-        let (bold, yellow, reset) = ("\x1b[1m", "\x1b[1;33m", "\x1b[0m");
+    pub(crate) fn human(obstacles: &[Self], worst: Severity) -> String {
+        let (bold, reset) = ("\x1b[1m", "\x1b[0m");
         let line = |obstacle: &Self| {
-            let promise = &obstacle.promise;
-            let (word, text) = match (&obstacle.site, obstacle.sure) {
-                (Some(site), true) => ("warning", format!("{promise}, but the {site} refuses it")),
-                (Some(site), false) => ("note", format!("{promise}, but the {site} may refuse it")),
-                (None, _) => (
-                    "note",
-                    format!(
-                        "{promise} may be refused by rules that vnet cannot read: those of iptables-legacy, or any where it is not root"
-                    ),
-                ),
+            let (word, colour) = match (obstacle.sure, worst) {
+                (false, _) => ("note", "\x1b[1;33m"),
+                (true, Severity::Warning) => ("warning", "\x1b[1;33m"),
+                (true, Severity::Error) => ("error", "\x1b[1;31m"),
             };
-            format!("{yellow}{word}{reset}{bold}: {}{reset}\n", plain(&text))
+            format!("{colour}{word}{reset}{bold}: {}{reset}\n", plain(&obstacle.text()))
         };
         let mut text: String = obstacles.iter().map(line).collect();
-        if !obstacles.is_empty() {
+        let mut commands: Vec<&String> = Vec::new();
+        for command in obstacles.iter().flat_map(|obstacle| &obstacle.leave) {
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
+        }
+        if !commands.is_empty() {
+            text.push_str("  vnet leaves the rules of others alone. This lets it pass, until they are made anew:\n");
+            text.extend(commands.into_iter().map(|command| format!("    {}\n", plain(command))));
+        } else if !obstacles.is_empty() {
             text.push_str("  vnet leaves the rules of others alone: allow it where they are made\n");
         }
         text
     }
+}
+
+/// What lets the packets of a promise pass where they are refused: a rule in front of the one that does, in the words of
+/// the program that the chain is of.
+fn leave(site: &Site, Promise { packet, bridge, .. }: &Promise) -> Vec<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
+    if !site.table.chars().chain(site.chain.chars()).all(word) {
+        // Nothing to be pasted into a shell.
+        return Vec::new();
+    }
+    if is_of_firewalld(site) {
+        return vec![format!("firewall-cmd --zone=trusted --change-interface={bridge}")];
+    }
+    let comes = packet.from.as_ref() == Some(bridge);
+    let protocols: &[&str] = match (packet.hook, packet.port) {
+        (Hook::Input, 53) => &["udp", "tcp"],
+        (Hook::Input, _) => &["udp"],
+        (Hook::Forward, _) => &[""],
+    };
+    let command = |protocol: &&str| match site.table.as_str() {
+        "ip filter" => format!("iptables -I {} {}", site.chain, by_iptables(packet, bridge, comes, protocol)),
+        "ip6 filter" => format!("ip6tables -I {} {}", site.chain, by_iptables(packet, bridge, comes, protocol)),
+        table => format!("nft insert rule {table} {} {}", site.chain, by_nft(packet, bridge, comes, protocol)),
+    };
+    protocols.iter().map(command).collect()
+}
+
+fn by_iptables(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) -> String {
+    let device = if comes { "-i" } else { "-o" };
+    let more = match (packet.hook, packet.connection) {
+        (Hook::Input, _) => format!(" -p {protocol} --dport {}", packet.port),
+        (Hook::Forward, Connection::Established) => " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
+        (Hook::Forward, Connection::New) => String::new(),
+    };
+    format!("{device} {bridge}{more} -j ACCEPT")
+}
+
+fn by_nft(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) -> String {
+    let device = if comes { "iifname" } else { "oifname" };
+    let more = match (packet.hook, packet.connection) {
+        (Hook::Input, _) => format!(" {protocol} dport {}", packet.port),
+        (Hook::Forward, Connection::Established) => " ct state established,related".to_owned(),
+        (Hook::Forward, Connection::New) => String::new(),
+    };
+    format!("{device} {bridge}{more} accept")
 }
 
 fn is_of_firewalld(site: &Site) -> bool {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet_firewall::{Connection, Direction, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
-use vnet_types::{Family, InterfaceName, Inventory, IpNet};
+use vnet_types::{Family, InterfaceName, Inventory, IpNet, Link, LinkKind};
 
 use crate::{HostState, Resource};
 
@@ -14,6 +14,8 @@ pub struct Promise {
     pub what: String,
     /// A packet that has to pass.
     pub packet: Packet,
+    /// The network's bridge, which the packet comes from or goes to.
+    pub bridge: InterfaceName,
 }
 
 /// Stands for anyone beyond the host.
@@ -27,7 +29,7 @@ const DHCPV6_SERVERS: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1
 /// The promises of a state that `lower` has made: what its rules accept, and the services of its dnsmasq.
 pub fn promises(desired: &HostState, inventory: &Inventory) -> Vec<Promise> {
     let bridge = desired.iter().find_map(|resource| match resource {
-        Resource::Link(link) => Some(&link.name),
+        Resource::Link(Link { name, kind: LinkKind::Bridge(_), .. }) => Some(name),
         _ => None,
     });
     let Some(bridge) = bridge else { return Vec::new() };
@@ -61,7 +63,7 @@ fn forwarded(ruleset: &Ruleset, bridge: &InterfaceName, inventory: &Inventory) -
         };
         let what = format!("guests of {net} {what}");
         let packet = Packet { hook: Hook::Forward, from, to, source, destination, udp: false, port: 443, connection };
-        Some(Promise { what, packet })
+        Some(Promise { what, packet, bridge: bridge.clone() })
     })
     .collect()
 }
@@ -98,7 +100,7 @@ fn services(desired: &HostState, bridge: &InterfaceName) -> Vec<Promise> {
     let mut add = |what: String, source, destination, port| {
         let (hook, from, connection) = (Hook::Input, Some(bridge.clone()), Connection::New);
         let packet = Packet { hook, from, to: None, source, destination, udp: true, port, connection };
-        promises.push(Promise { what, packet });
+        promises.push(Promise { what, packet, bridge: bridge.clone() });
     };
     let ranges: Vec<&str> = conf.lines().filter_map(|line| line.strip_prefix("dhcp-range=")).collect();
     if ranges.iter().any(|range| !range.contains(':')) {

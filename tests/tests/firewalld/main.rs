@@ -178,6 +178,10 @@ fn without_zones_of_libvirt_the_rules_in_the_way_are_named() {
     let line = told.lines().find(|line| line.contains("guests get addresses by DHCP")).expect("a warning");
     assert!(line.starts_with("warning: ") && line.contains("table `inet firewalld`"), "{line}");
     assert_eq!(zone_of("virbr0"), "");
+    let command = told.lines().map(str::trim).find(|line| line.starts_with("firewall-cmd ")).expect("a command");
+    run("sh", &["-c", command]);
+    let status = text(&call(&["status", "lab"]));
+    assert!(!status.contains("firewalld") && status.contains("in sync"), "{status}");
 }
 
 /// The bus is the machine's, the rules are those of one network namespace.

@@ -96,14 +96,20 @@ impl Args {
             };
             report.errors += checked.count(Severity::Error);
             report.warnings += checked.count(Severity::Warning);
-            let obstacles = match here.as_ref().zip(inventory.as_ref()) {
+            let obstacles: Vec<Obstacle> = match here.as_ref().zip(inventory.as_ref()) {
                 Some((here, inventory)) => obstacles(&checked, here, inventory)?,
                 None => Vec::new(),
             };
+            let sure = obstacles.iter().filter(|obstacle| obstacle.is_sure()).count();
+            let worst = if self.strict { Severity::Error } else { Severity::Warning };
+            match worst {
+                Severity::Error => report.errors += sure,
+                Severity::Warning => report.warnings += sure,
+            }
             match self.format {
-                Format::Human => note(human(&checked) + &Obstacle::human(&obstacles))?,
+                Format::Human => note(human(&checked) + &Obstacle::human(&obstacles, worst))?,
                 Format::Json => report.files.push(FileReport::new(&checked, obstacles)),
-                Format::Sarif => log.add(&checked),
+                Format::Sarif => log.add(&checked, &obstacles, worst),
             }
         }
         if unread.len() < files.len() {

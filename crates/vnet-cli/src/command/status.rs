@@ -7,6 +7,7 @@ use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Statement, Verdict};
 use vnet_plan::{Change, Files, Resource};
 use vnet_types::Inventory;
+use vnet_xml::Severity;
 
 use super::leases;
 use crate::changes::{ChangeJson, brief, changes};
@@ -219,7 +220,7 @@ impl Status {
         for (decision, Counts { packets, bytes }) in &self.verdicts {
             line(decision.words(), &format!("{packets:>10} packets {bytes:>12} bytes"));
         }
-        text.push_str(&Obstacle::human(&self.obstacles));
+        text.push_str(&Obstacle::human(&self.obstacles, Severity::Warning));
         if !self.drift.is_empty() {
             text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
             text.extend(brief(&self.drift).lines().map(|change| format!("    {change}\n")));

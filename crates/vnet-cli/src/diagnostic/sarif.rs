@@ -2,10 +2,11 @@
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use serde::Serialize;
-use vnet_xml::{Path, Span};
+use vnet_xml::{Path, Severity, Span};
 
 use super::{Checked, Diagnostic, rules, word};
 use crate::document::Document;
+use crate::obstacle::Obstacle;
 
 /// A SARIF log.
 #[derive(Debug, Serialize)]
@@ -134,12 +135,18 @@ impl Log {
         }
     }
 
-    /// Adds the diagnostics of a definition.
-    pub(crate) fn add(&mut self, checked: &Checked) {
+    /// Adds the diagnostics of a definition, and what is in its way on this host: as `worst` where that is sure, and
+    /// otherwise as a note.
+    pub(crate) fn add(&mut self, checked: &Checked, obstacles: &[Obstacle], worst: Severity) {
         let [run] = &mut self.runs;
         let rules = &run.tool.driver.rules;
         let results = checked.diagnostics.iter().map(|diagnostic| Finding::new(diagnostic, &checked.document, rules));
         run.results.extend(results);
+        let in_the_way = obstacles.iter().map(|obstacle| {
+            let finding = Finding::new(&checked.obstacle(obstacle, worst), &checked.document, rules);
+            if obstacle.is_sure() { finding } else { Finding { level: "note", ..finding } }
+        });
+        run.results.extend(in_the_way);
     }
 }
 
