@@ -10,6 +10,7 @@ mod libvirt;
 mod matrix;
 mod packets;
 mod probe;
+mod second;
 mod wire;
 
 use nix::net::if_::if_nametoindex;
