@@ -10,7 +10,10 @@ mod libvirt;
 mod matrix;
 mod packets;
 mod probe;
+mod random;
 mod second;
+#[path = "../../../crates/vnet-firewall/tests/meaning/walk.rs"]
+mod walk;
 mod wire;
 
 use nix::net::if_::if_nametoindex;

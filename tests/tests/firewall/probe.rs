@@ -40,9 +40,9 @@ pub(crate) struct Probe {
     /// From where to where, in words.
     pub(crate) way: String,
     pub(crate) kind: Kind,
-    sender: &'static str,
-    source: IpAddr,
-    destination: IpAddr,
+    pub(crate) sender: &'static str,
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
     /// The device that it has to leave by, where the address does not tell.
     device: Option<&'static str>,
 }
@@ -74,7 +74,7 @@ struct Answer {
 
 /// The source port that a packet arrives with: as sent, or which others are possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Port {
+pub(crate) enum Port {
     None,
     Kept,
     Below500,
@@ -327,6 +327,26 @@ impl Port {
             Some((..1024, _)) => Self::To1023,
             Some(_) => Self::Above,
         }
+    }
+}
+
+impl Fate {
+    /// The source that it came to a place with.
+    pub(crate) fn arrived(&self, place: &str) -> Option<(IpAddr, Port)> {
+        self.arrived.iter().find(|arrival| arrival.place == place).map(|arrival| (arrival.source, arrival.port))
+    }
+
+    /// Has its sender got an answer, other than that nobody is to be reached?
+    pub(crate) fn is_answered(&self, sender: &str) -> bool {
+        self.answers.iter().any(|it| it.place == sender && !matches!(it.form, Form::Error { .. }))
+    }
+
+    /// Has somebody been told that the port is not to be reached?
+    pub(crate) fn is_rejected(&self) -> bool {
+        let forbidden = |answer: &Answer| {
+            matches!(answer.form, Form::Error { kind: 3, code: 3 } | Form::Error { kind: 1, code: 4 })
+        };
+        self.answers.iter().any(forbidden)
     }
 }
 

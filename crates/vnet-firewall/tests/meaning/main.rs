@@ -2,39 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod walk;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use vnet_firewall::{
-    Access, Direction, Field, Interface, Key, Policy, Rule, Ruleset, Statement, Subject, Subnet, Transport, Verdict,
-};
-use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
+use vnet_firewall::{Access, Policy, Ruleset, Subnet, Transport};
+use vnet_types::{InterfaceName, IpNet, PortRange};
 
-#[derive(Clone, Debug)]
-struct Packet {
-    source: IpAddr,
-    destination: IpAddr,
-    /// `None`: neither TCP nor UDP.
-    transport: Option<Transport>,
-    /// Of a connection that was let through before, or related to one.
-    established: bool,
-    /// Came in through this interface.
-    from: InterfaceName,
-    /// Goes out through this one.
-    to: InterfaceName,
-}
+use walk::{Fate, Packet, Walk};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
-    Refused,
-    Passed,
-    /// With another source: one of these addresses, or the outgoing interface's; one of these ports, or any.
-    Translated(Option<AddressRange>, Option<PortRange>),
-}
-
-// The plain meaning: policies only.
-
+/// The plain meaning: policies only.
 fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
     if is_refused(policies, packet) {
         return Fate::Refused;
@@ -85,121 +64,6 @@ fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
         let addresses = addresses.filter(|range| range.start().is_ipv4() && packet.source.is_ipv4());
         leaves.then(|| Fate::Translated(addresses, packet.transport.map(|_| ports)))
     })
-}
-
-// The rules, walked through as the kernel does: it knows nothing of policies.
-
-struct Walk<'a> {
-    rulesets: &'a [Ruleset],
-    packet: &'a Packet,
-}
-
-enum Step {
-    /// On with the next rule.
-    On,
-    /// Back to the rule after the jump.
-    Back,
-    End(Fate),
-}
-
-impl Walk<'_> {
-    fn fate(&self) -> Fate {
-        match self.base_chain("forward") {
-            Fate::Refused => Fate::Refused,
-            _ => self.base_chain("postrouting"),
-        }
-    }
-
-    fn base_chain(&self, name: &str) -> Fate {
-        match self.chain(name) {
-            Step::End(fate) => fate,
-            // Base chains accept what no rule decides about.
-            Step::On | Step::Back => Fate::Passed,
-        }
-    }
-
-    fn chain(&self, name: &str) -> Step {
-        let chain = self.rulesets.iter().find_map(|ruleset| ruleset.chain(name)).expect("jumps lead somewhere");
-        for rule in &chain.rules {
-            match self.rule(rule) {
-                Step::On => {}
-                Step::Back => return Step::On,
-                end @ Step::End(_) => return end,
-            }
-        }
-        Step::On
-    }
-
-    fn rule(&self, rule: &Rule) -> Step {
-        let packet = self.packet;
-        for statement in &rule.statements {
-            let matches = match statement {
-                Statement::Family(family) => *family == Family::of(packet.source),
-                Statement::Transport(transport) => Some(*transport) == packet.transport,
-                Statement::Interface(direction, Interface::Named(name)) | Statement::InterfaceName(direction, name) => {
-                    self.interface(*direction) == name
-                }
-                Statement::Interface(_, Interface::Gone(_)) | Statement::Unknown(_) => panic!("{rule}"),
-                Statement::Address { field, negated, net } => {
-                    let address = if *field == Field::Source { packet.source } else { packet.destination };
-                    assert_eq!(Family::of(address), Family::of(net.addr()), "the family was asked before: {rule}");
-                    net.contains(&address) != *negated
-                }
-                Statement::Established => packet.established,
-                Statement::Counter => true,
-                Statement::Verdict(verdict) => return self.verdict(verdict),
-                Statement::Reject(family) => {
-                    assert!(family.is_none_or(|family| family == Family::of(packet.source)), "{rule}");
-                    return Step::End(Fate::Refused);
-                }
-                Statement::Masquerade(ports) => return self.translate(rule, None, *ports),
-                Statement::Snat { addresses, ports } => return self.translate(rule, Some(*addresses), *ports),
-                Statement::Lookup { subject, map } => match self.look_up(*subject, map) {
-                    Some(verdict) => return self.verdict(&verdict),
-                    None => false,
-                },
-            };
-            if !matches {
-                return Step::On;
-            }
-        }
-        Step::On
-    }
-
-    fn translate(&self, rule: &Rule, addresses: Option<AddressRange>, ports: Option<PortRange>) -> Step {
-        assert!(ports.is_none() || self.packet.transport.is_some(), "what has no ports keeps none: {rule}");
-        Step::End(Fate::Translated(addresses, ports))
-    }
-
-    fn verdict(&self, verdict: &Verdict) -> Step {
-        match verdict {
-            Verdict::Accept => Step::End(Fate::Passed),
-            Verdict::Return => Step::Back,
-            Verdict::Jump(chain) => self.chain(chain),
-            other => panic!("no rule of ours says {other:?}"),
-        }
-    }
-
-    fn look_up(&self, subject: Subject, map: &str) -> Option<Verdict> {
-        let maps = self.rulesets.iter().flat_map(|ruleset| &ruleset.maps).filter(|candidate| candidate.name == map);
-        let is_key = |key: &Key| match (subject, key) {
-            (Subject::Interface(direction), Key::Interface(Interface::Named(name))) => {
-                self.interface(direction) == name
-            }
-            (Subject::Source(_), Key::Subnet(net)) => net.contains(&self.packet.source),
-            other => panic!("{other:?}"),
-        };
-        let found: Vec<_> = maps.flat_map(|map| &map.elements).filter(|element| is_key(&element.key)).collect();
-        assert!(found.len() <= 1, "a map has one element for a packet: {found:?}");
-        found.first().map(|element| element.verdict.clone())
-    }
-
-    fn interface(&self, direction: Direction) -> &InterfaceName {
-        match direction {
-            Direction::In => &self.packet.from,
-            Direction::Out => &self.packet.to,
-        }
-    }
 }
 
 /// Subnets of one network, which may lie in each other, but in none of another network.
