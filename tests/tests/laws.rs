@@ -193,7 +193,7 @@ proptest! {
         prop_assert!(vnet_host::drift(&started, &folder.store(), &header().network, HOME).expect("it runs").is_empty());
         vnet_host::stop(&mut started, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
         let shared = |state: &HostState| {
-            state.iter().map(Resource::key).filter(|key| matches!(key, Key::SharedSysctl(_))).collect::<BTreeSet<_>>()
+            state.iter().map(Resource::key).filter(Key::is_shared).collect::<BTreeSet<_>>()
         };
         prop_assert_eq!(shared(&started.state), started.state.iter().map(Resource::key).collect());
         prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
