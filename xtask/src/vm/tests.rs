@@ -13,8 +13,8 @@ use crate::run::{Failed, cargo, failed, root, run};
 use crate::unprivileged::{TestProgram, test_programs};
 
 /// Programs of this machine that the tests run.
-const PROGRAMS: [&str; 12] =
-    ["bridge", "dash", "dnsmasq", "ip", "nft", "passt", "ping", "prlimit", "setpriv", "ss", "tc", "unshare"];
+const PROGRAMS: [&str; 13] =
+    ["bridge", "dash", "dnsmasq", "ip", "iperf3", "nft", "passt", "ping", "prlimit", "setpriv", "ss", "tc", "unshare"];
 
 const MODULES: [&str; 8] =
     ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
