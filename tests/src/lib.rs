@@ -17,5 +17,6 @@ mod program;
 
 pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
+pub use namespaces::without_capabilities;
 pub use netns::Netns;
 pub use program::{json, run, vnet, wait_for};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use vnet_host::{Lock, PortHeader, Receipt};
+use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
 use vnet_netlink::{Netlink, Tap};
 use vnet_passt::Passt;
 use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
@@ -213,7 +213,7 @@ pub(crate) fn lower(
     let guest = asked.guest.as_deref().or_else(|| attached?.header.port.guest.as_deref());
     let folder = guest.filter(|_| interface.is_passt()).map(|guest| folder(guest, &here.directories)).transpose()?;
     let choices = PortChoices {
-        random: random()?,
+        random: LinuxHost::random()?,
         owner,
         group,
         guest: asked.guest.clone(),
@@ -286,13 +286,6 @@ fn owners(receipt: &Receipt<PortHeader>) -> (Option<u32>, Option<u32>) {
         _ => None,
     });
     tap.unwrap_or_default()
-}
-
-fn random() -> anyhow::Result<[u8; 16]> {
-    use std::io::Read;
-    let mut bytes = [0; 16];
-    let read = fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    read.map(|()| bytes).context("no random bytes are to be had")
 }
 
 fn user(text: &str) -> Result<u32, String> {

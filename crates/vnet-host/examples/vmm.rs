@@ -1,13 +1,14 @@
 //! A NAT network and a tap in it, for a virtual machine monitor: gone when it ends. A second run at the same time finds
-//! the network as it wants it.
+//! the network as it wants it, and puts its guest beside the first.
 //!
 //! As an ordinary user: `unshare --user --map-root-user --net --mount cargo run --package vnet-host --example vmm`
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 
+use std::error::Error;
 use std::os::fd::AsRawFd;
 
-use vnet_host::{Attachment, Header, LinuxHost, Store};
+use vnet_host::{Attachment, LinuxHost, Running, Store};
 use vnet_plan::{Choices, PortChoices, attach, lower};
 use vnet_xml::{Interface, Network};
 
@@ -19,27 +20,27 @@ const NETWORK: &str = "\
   <ip address='10.77.0.1' prefix='24'/>
 </network>";
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let store = Store::new(std::env::temp_dir().join("vnet-example"));
-    let (mut host, lock, namespace) = (LinuxHost::open()?, store.lock()?, LinuxHost::namespace()?);
-
-    let network: Network = NETWORK.parse()?;
-    let name = network.name.parse()?;
-    let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, mac: None };
-    let lowered = lower(&network, &vnet_host::inventory(&host, &store)?, &choices)?;
-    let header = Header { network: name.clone(), uuid: None, bridge: lowered.bridge, namespace };
-    let made = vnet_host::apply(&mut host, &lock, header, &lowered.desired)?;
-
-    let inventory = vnet_host::inventory(&host, &store)?;
-    let choices = PortChoices { random: *b"sixteen bytes ok", ..PortChoices::default() };
-    let guest = attach(&Interface::network("vmm"), Some(&network), &inventory, &choices)?;
-    let guest = Attachment::new(&mut host, &lock, &guest)?;
-    drop(lock);
-
+fn main() -> Result<(), Box<dyn Error>> {
+    let (guest, network) = guest(&Store::new(std::env::temp_dir().join("vnet-example")))?;
+    // A read of this file is a frame for the guest, a write is one from it.
     let (port, queue) = (guest.port(), guest.queues()[0].as_raw_fd());
-    println!("{} changes; the frames of {} pass by {}, file {queue}", made.len(), port.mac, port.dev);
-
-    guest.detach()?;
-    vnet_host::stop(&mut host, &store.lock()?, &name, namespace)?;
+    println!("{} changes; the frames of {} pass by {}, file {queue}", network.changes().len(), port.mac, port.dev);
     Ok(())
+}
+
+/// A guest in its network. Dropped in this order, both are gone.
+pub(crate) fn guest(store: &Store) -> Result<(Attachment, Running), Box<dyn Error>> {
+    let network: Network = NETWORK.parse()?;
+    let (mut host, lock) = (LinuxHost::open()?, store.lock()?);
+
+    let directory = store.directory(&network.name.parse()?);
+    let choices = Choices { directory, random: [1, 2, 3], bridge: None, mac: None };
+    let lowered = lower(&network, &vnet_host::inventory(&host, store)?, &choices)?;
+    let running = Running::new(&mut host, &lock, &lowered)?;
+
+    let choices = PortChoices { random: LinuxHost::random()?, ..PortChoices::default() };
+    let inventory = vnet_host::inventory(&host, store)?;
+    let lowered = attach(&Interface::network("vmm"), Some(&network), &inventory, &choices)?;
+    let guest = Attachment::new(&mut host, &lock, &lowered)?;
+    Ok((guest, running))
 }

@@ -26,7 +26,7 @@ impl Attachment {
     ///
     /// # Errors
     /// Those of [`apply`](fn@crate::apply); [`Error::Netlink`] where the device cannot be opened: then it is detached
-    /// again. Of both, `vnet_netlink::Error::missing_capability` says which privilege was missing.
+    /// again. [`Error::missing_capability`] says which privilege was missing.
     pub fn new(host: &mut LinuxHost, lock: &Lock, lowered: &LoweredPort) -> Result<Self, Error> {
         let namespace = LinuxHost::namespace()?;
         let port = lowered.port.clone();

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use vnet_netlink::Capability;
 use vnet_plan::Key;
 use vnet_types::NetworkName;
 
@@ -141,6 +142,22 @@ impl From<vnet_netlink::Error> for Error {
 }
 
 impl Error {
+    /// Which privilege the host asked for, where it failed for the lack of one. For which call, the error says: a
+    /// [`Error::Step`] has its key, and the source of that the call.
+    pub fn missing_capability(&self) -> Option<Capability> {
+        match self {
+            Self::Netlink(error) => error.missing_capability(),
+            Self::Firewall(error) => of_firewall(error),
+            Self::Rules { source, .. } => of_firewall(source),
+            Self::Step { source, .. } => source.missing_capability(),
+            Self::Leftover { errors, .. } => errors.iter().find_map(Self::missing_capability),
+            Self::File { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(if path.starts_with("/proc/sys/net") { Capability::NetAdmin } else { Capability::File })
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn rules(network: &NetworkName) -> impl FnOnce(vnet_firewall::Error) -> Self {
         let network = network.clone();
         move |source| Self::Rules { network, source: Box::new(source) }
@@ -149,6 +166,18 @@ impl Error {
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
+    }
+}
+
+fn of_firewall(error: &vnet_firewall::Error) -> Option<Capability> {
+    match error {
+        vnet_firewall::Error::Links(error) => error.missing_capability(),
+        vnet_firewall::Error::Open(refused)
+        | vnet_firewall::Error::Read(refused)
+        | vnet_firewall::Error::Refused { source: refused, .. } => {
+            refused.is_permission_denied().then_some(Capability::NetAdmin)
+        }
+        _ => None,
     }
 }
 

@@ -17,6 +17,7 @@ mod journal;
 mod lifecycle;
 mod linux;
 mod memory;
+mod running;
 mod store;
 mod subject;
 
@@ -27,5 +28,7 @@ pub use journal::Receipt;
 pub use lifecycle::{apply, detach, drift, inventory, plan, start, stop};
 pub use linux::LinuxHost;
 pub use memory::MemoryHost;
+pub use running::Running;
 pub use store::{Lock, Store};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
+pub use vnet_netlink::Capability;

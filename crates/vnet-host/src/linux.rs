@@ -14,6 +14,7 @@ mod zone;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -47,6 +48,16 @@ impl LinuxHost {
         let path = Path::new("/proc/thread-self/ns/net");
         let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
         Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Bytes for what a definition leaves to chance.
+    ///
+    /// # Errors
+    /// [`Error::File`] where `/dev/urandom` is not to be had.
+    pub fn random() -> Result<[u8; 16], Error> {
+        let (path, mut bytes) = (Path::new("/dev/urandom"), [0; 16]);
+        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
+        read.map(|()| bytes).map_err(Error::file("read", path))
     }
 
     /// What becomes of packets under the rules of others than vnet.
