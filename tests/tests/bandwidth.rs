@@ -161,6 +161,8 @@ fn from_guest(guest: &Netns) -> f64 {
     })
 }
 
+/// The rates are low ones: what may leave at once is little more than a packet, so each time that the kernel is late it
+/// loses some, which is much of the time between two packets where that is short and the machine slow.
 fn within(rate: f64, declared: f64) {
     assert!((0.9 * declared..=1.1 * declared).contains(&rate), "{rate:.0} kB/s got through, {declared} are declared");
 }
@@ -169,19 +171,19 @@ fn within(rate: f64, declared: f64) {
 fn a_network_gets_its_declared_rates() {
     isolate!();
     let mut lab = Lab::new();
-    lab.apply("<bandwidth><inbound average='300'/><outbound average='200' burst='16'/></bandwidth>");
+    lab.apply("<bandwidth><inbound average='80'/><outbound average='50' burst='16'/></bandwidth>");
     assert_eq!(lab.drift(), []);
     let guest = guest(2);
-    within(to_guests(&[(&guest, 2)])[0], 300.0);
-    within(from_guest(&guest), 200.0);
+    within(to_guests(&[(&guest, 2)])[0], 80.0);
+    within(from_guest(&guest), 50.0);
     // One direction is cleared under a running guest, and the other one stays as it is.
     let root = || run("tc", &["class", "show", "dev", "virbr0"]);
     let before = root();
-    let changes = lab.apply("<bandwidth><inbound average='300'/></bandwidth>");
+    let changes = lab.apply("<bandwidth><inbound average='80'/></bandwidth>");
     assert!(!changes.is_empty() && changes.iter().all(|change| matches!(change, Change::Delete { .. })), "{changes:?}");
     assert_eq!(root(), before);
     assert!(from_guest(&guest) > 600.0, "nothing holds it back");
-    within(to_guests(&[(&guest, 2)])[0], 300.0);
+    within(to_guests(&[(&guest, 2)])[0], 80.0);
     let lock = lab.store.lock().expect("nobody else is here");
     vnet_host::stop(&mut lab.host, &lock, &Lab::header().network, Lab::header().namespace).expect("it stops");
     let left = run("ip", &["-o", "link"]);
@@ -195,14 +197,14 @@ fn an_interface_gets_its_declared_rates() {
     lab.apply("");
     let (guest, link) = (guest(2), name("vnet2"));
     let mut limits = Bandwidth::default();
-    limits.inbound = Some(Rate::average(200));
-    limits.outbound = Some(Rate::average(300));
+    limits.inbound = Some(Rate::average(50));
+    limits.outbound = Some(Rate::average(80));
     if let Some(outbound) = &mut limits.outbound {
         outbound.burst = Some(16);
     }
     let state = lab.make(&bandwidth::interface(&link, End::Host, &limits, &lab.features));
-    within(to_guests(&[(&guest, 2)])[0], 200.0);
-    within(from_guest(&guest), 300.0);
+    within(to_guests(&[(&guest, 2)])[0], 50.0);
+    within(from_guest(&guest), 80.0);
     lab.take_away(&state);
     assert!(from_guest(&guest) > 600.0, "nothing holds it back");
     assert!(!run("tc", &["qdisc", "show", "dev", "vnet2"]).contains("htb"));
@@ -212,22 +214,22 @@ fn an_interface_gets_its_declared_rates() {
 fn a_floor_holds_on_a_saturated_network() {
     isolate!();
     let mut lab = Lab::new();
-    lab.apply("<bandwidth><inbound average='400'/></bandwidth>");
+    lab.apply("<bandwidth><inbound average='100'/></bandwidth>");
     let (first, second) = (guest(2), guest(3));
-    let (bridge, network) = (name("virbr0"), Rate::average(400));
-    let mut own = Rate::average(400);
-    own.floor = Some(300);
+    let (bridge, network) = (name("virbr0"), Rate::average(100));
+    let mut own = Rate::average(100);
+    own.floor = Some(75);
     let mac = "52:54:00:00:00:02".parse().expect("an address");
     let floor = Floor { bridge: &bridge, network: &network, mac, guest: &own, class: 3 };
     let state = lab.make(&bandwidth::floor(&floor, 0, &lab.features).expect("there is as much"));
     let rest = || run("tc", &["class", "show", "dev", "virbr0", "classid", "1:2"]);
-    assert!(rest().contains("rate 800Kbit ceil 3200Kbit"), "{}", rest());
+    assert!(rest().contains("rate 200Kbit ceil 800Kbit"), "{}", rest());
     assert_eq!(lab.drift(), [], "what the floor took from the others is no drift");
     let rates = to_guests(&[(&first, 2), (&second, 3)]);
-    within(rates[0], 300.0);
-    within(rates[1], 100.0);
+    within(rates[0], 75.0);
+    within(rates[1], 25.0);
     lab.take_away(&state);
-    assert!(rest().contains("rate 3200Kbit ceil 3200Kbit"), "{}", rest());
+    assert!(rest().contains("rate 800Kbit ceil 800Kbit"), "{}", rest());
     assert_eq!(lab.drift(), []);
 }
 
