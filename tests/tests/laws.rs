@@ -44,8 +44,9 @@ fn port() -> impl Strategy<Value = HostState> {
     let source = prop::sample::select(&SOURCES[..]);
     (source, any::<[bool; 3]>(), 1u8..4).prop_map(move |(source, [managed, tagged, isolated], guest)| {
         let bridge = source.starts_with("bridge");
-        let text = format!("<interface type='{source}/><mac address='52:54:00:00:00:{guest:02x}'/><coalesce><rx><frames max='{guest}'/></rx></coalesce></interface>");
+        let text = format!("<interface type='{source}/><mac address='52:54:00:00:00:{guest:02x}'/></interface>");
         let mut interface: Interface = text.parse().expect("an interface");
+        interface.coalesce_rx_frames = (!source.starts_with("direct")).then_some(guest.into());
         interface.port_isolated = (bridge && isolated).then_some(true);
         interface.vlan = (bridge && tagged).then(|| Vlan::tag(u16::from(guest)));
         if let Source::Bridge(source) = &mut interface.source {

@@ -110,7 +110,6 @@ fn stop_leaves_what_was_before_start(#[files("../testdata/network/valid/*.xml")]
 #[rstest]
 #[case("bridge-open-vswitch")]
 #[case("private")]
-#[case("passthrough")]
 #[case("hostdev")]
 fn a_network_without_a_bridge_of_its_own_is_recorded(#[case] definition: &str) {
     vnet_tests::isolate!();

@@ -24,7 +24,7 @@ use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, note, print_json};
 
 /// Who an interface is for.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 pub(crate) struct For {
     /// The user who may open the tap without any capability, by name or number; without --group too: you
     #[arg(long, value_name = "USER", value_parser = user)]
@@ -86,6 +86,8 @@ pub(crate) struct PortJson {
     lower: Option<String>,
     /// `None` where the guest is not behind passt.
     passt: Option<PasstJson>,
+    /// The PCI address of the device that the guest has for itself; then `name` is that of no link.
+    function: Option<String>,
 }
 
 /// Does the document define a guest's interface, or a domain with one on passt?
@@ -220,6 +222,7 @@ pub(crate) fn lower(
         guest_uuid: asked.guest_uuid,
         folder: folder.unwrap_or_default(),
         kept: attached.map(|receipt| receipt.header.port.clone()),
+        owned: attached.map(|receipt| receipt.owned.clone()).unwrap_or_default(),
     };
     let mut lowered = attach(interface, network.as_ref(), &inventory, &choices)?;
     let folder = here.port_directory(&lowered.port.dev);
@@ -344,12 +347,13 @@ impl PortJson {
             bridge: port.bridge.as_ref().map(ToString::to_string),
             lower: port.lower.as_ref().map(ToString::to_string),
             passt: None,
+            function: port.function.as_ref().map(ToString::to_string),
         })
     }
 }
 
 /// What a port is on, for people.
 pub(crate) fn place(port: &KnownPort) -> String {
-    let on = port.bridge.as_ref().or(port.lower.as_ref());
-    on.map_or_else(|| "-".to_owned(), ToString::to_string)
+    let on = port.bridge.as_ref().or(port.lower.as_ref()).map(ToString::to_string);
+    on.or(port.function.map(|address| address.to_string())).unwrap_or_else(|| "-".to_owned())
 }

@@ -33,12 +33,13 @@ impl Attachment {
         let there = lock.store().port_receipt(&port.dev)?.is_some();
         apply(host, lock, PortHeader { port: port.clone(), namespace }, &lowered.desired)?;
         let queues = NonZeroU16::new(port.queues).unwrap_or(NonZeroU16::MIN);
-        let opened = match port.lower {
-            Some(_) => Tap::open_macvtap(&port.dev, port.vnet_hdr, queues),
-            None => Tap::open(&port.dev, queues),
+        let opened = match (port.function, &port.lower) {
+            (Some(_), _) => Ok(Vec::new()),
+            (None, Some(_)) => Tap::open_macvtap(&port.dev, port.vnet_hdr, queues).map(Tap::into_queues),
+            (None, None) => Tap::open(&port.dev, queues).map(Tap::into_queues),
         };
         match opened {
-            Ok(tap) => Ok(Self { store: lock.store().clone(), namespace, port, queues: tap.into_queues() }),
+            Ok(queues) => Ok(Self { store: lock.store().clone(), namespace, port, queues }),
             Err(error) => {
                 if !there {
                     // Why it cannot be opened is the news.
@@ -54,7 +55,8 @@ impl Attachment {
         &self.port
     }
 
-    /// Its files, one for each queue: a read is a frame from the network, a write is one from the guest.
+    /// Its files, one for each queue: a read is a frame from the network, a write is one from the guest. None, where
+    /// the guest has a device for itself.
     pub fn queues(&self) -> &[OwnedFd] {
         &self.queues
     }

@@ -10,6 +10,7 @@ mod route;
 mod ruleset;
 mod sysctl;
 mod traffic;
+mod vf;
 mod zone;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use std::path::Path;
 use vnet_firewall::{Firewall, Judgement, Packet};
 use vnet_netlink::Netlink;
 use vnet_plan::{Change, HostState, Resource, Sysctl};
-use vnet_types::{Features, Inventory, RouteProtocol};
+use vnet_types::{Features, InterfaceName, Inventory, RouteProtocol};
 
 use crate::{Error, Fact, Facts, Host};
 
@@ -71,6 +72,7 @@ impl LinuxHost {
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
         Ok(match expected {
             Resource::Link(link) => link::look(&self.netlink, link)?.map(Resource::Link),
+            Resource::Vf { .. } => vf::look(&self.netlink, expected)?,
             Resource::Borrowed { .. } => port::look_borrowed(&self.netlink, expected)?,
             Resource::VlanFiltering { bridge, .. } => port::look_filtering(&self.netlink, bridge)?,
             Resource::Port { link, .. } => {
@@ -115,8 +117,12 @@ impl Host for LinuxHost {
                 hears_routers.push(link.clone());
             }
         }
+        let links = self.netlink.links()?;
+        let given = |card: &InterfaceName| Ok(self.netlink.vfs(card)?);
+        let functions = vf::all(Path::new(vf::CLASS), &links, given)?;
         Ok(Inventory {
-            links: self.netlink.links()?.into_iter().map(|known| known.link).collect(),
+            links: links.into_iter().map(|known| known.link).collect(),
+            functions,
             addresses: self.netlink.addresses()?,
             routes,
             networks: Vec::new(),
@@ -148,6 +154,7 @@ impl LinuxHost {
     fn create(&self, resource: &Resource) -> Result<Option<Fact>, Error> {
         match resource {
             Resource::Link(link) => return link::create(&self.netlink, link).map(Some),
+            Resource::Vf { card, settings, .. } => self.netlink.set_vf(card, settings)?,
             Resource::Borrowed { link, mac, was } => port::lend(&self.netlink, link, *was, *mac)?,
             Resource::VlanFiltering { bridge, on } => port::filter(&self.netlink, bridge, *on)?,
             Resource::Port { link, port } => self.netlink.set_port(link, port)?,
@@ -175,6 +182,7 @@ impl LinuxHost {
     fn update(&self, from: &Resource, to: &Resource, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         match (from, to) {
             (Resource::Link(from), Resource::Link(to)) => link::change(&self.netlink, from, to)?,
+            (Resource::Vf { .. }, Resource::Vf { card, settings, .. }) => self.netlink.set_vf(card, settings)?,
             (Resource::Borrowed { mac, .. }, Resource::Borrowed { link, mac: to, .. }) => {
                 port::lend(&self.netlink, link, *mac, *to)?;
             }
@@ -218,6 +226,7 @@ impl LinuxHost {
     fn delete(&self, resource: &Resource, fact: Option<Fact>) -> Result<(), Error> {
         match resource {
             Resource::Link(link) => link::delete(&self.netlink, link, fact),
+            Resource::Vf { card, settings, was } => vf::give_back(&self.netlink, card, settings, was),
             Resource::Borrowed { link, mac, was } => port::give_back(&self.netlink, link, *mac, *was),
             Resource::Port { link, port } => port::remove(&self.netlink, link, port),
             Resource::Vlans { link, .. } => port::reset_vlans(&self.netlink, link),

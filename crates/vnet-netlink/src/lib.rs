@@ -11,6 +11,7 @@
 //! | links | [`Netlink::links`], [`link`](Netlink::link), [`add_link`](Netlink::add_link), [`set_link`](Netlink::set_link), [`delete_link`](Netlink::delete_link) |
 //! | a guest's end | [`Tap::create`], [`Tap::open`], [`Tap::open_macvtap`] |
 //! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
+//! | virtual functions | [`Netlink::vfs`], [`set_vf`](Netlink::set_vf) |
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
 //! | what the kernel can | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
@@ -71,7 +72,6 @@ pub use error::{Error, Operation, Refused};
 pub use link::KernelLink;
 pub use netfilter::Netfilter;
 pub use tap::{Tap, TapName, TapNameError};
-pub use vf::VfSettings;
 
 use message::{Message, Request};
 use transport::Transport;

@@ -17,7 +17,7 @@ use crate::port::{self, RawPort};
 use crate::{Cause, Error, Intent, Missing, Netlink, Operation, Refused, Tap};
 
 /// Length of `struct ifinfomsg`.
-const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 pub(crate) const RTM_NEWLINK: u16 = 16;
 pub(crate) const RTM_DELLINK: u16 = 17;
 pub(crate) const RTM_GETLINK: u16 = 18;
@@ -47,6 +47,13 @@ pub struct KernelLink {
     pub link: Link,
     /// The index of the bridge, or the like, that it is a port of.
     pub controller: Option<u32>,
+}
+
+impl KernelLink {
+    /// A link that is a port of nothing.
+    pub fn new(index: u32, link: Link) -> Self {
+        Self { index, link, controller: None }
+    }
 }
 
 impl Netlink {

@@ -1,28 +1,33 @@
 //! Virtual functions of a network card, through the physical one (`linux/if_link.h`, `IFLA_VF_*`).
 
-use vnet_types::{InterfaceName, MacAddr};
+use vnet_types::{InterfaceName, MacAddr, VfSettings};
 
-use crate::link::{RTM_SETLINK, header};
-use crate::message::Request;
+use crate::link::{HEADER, IFLA_EXT_MASK, RTM_GETLINK, RTM_SETLINK, header};
+use crate::message::{Request, attribute, attributes, number32};
 use crate::{Error, Intent, Netlink, Operation};
 
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_VF_INFO: u16 = 1;
 const IFLA_VF_MAC: u16 = 1;
 const IFLA_VF_VLAN: u16 = 2;
-
-/// What a virtual function is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VfSettings {
-    /// Its number among those of its card, from 0.
-    pub number: u32,
-    /// Its MAC address, which the guest cannot change; `None` leaves it as it is.
-    pub mac: Option<MacAddr>,
-    /// The VLAN that the card puts it into: 1 to 4094, or 0 for none; `None` leaves it as it is.
-    pub vlan: Option<u16>,
-}
+/// Tell of virtual functions too (`RTEXT_FILTER_VF`), but not what they have counted (`RTEXT_FILTER_SKIP_STATS`).
+const WITH_FUNCTIONS: u32 = 1 | 8;
 
 impl Netlink {
+    /// What the virtual functions of a card have, in the order of their numbers: none, where it has none.
+    ///
+    /// # Errors
+    /// The kernel's refusal: [`Error::is_not_found`] when there is no such card.
+    pub fn vfs(&self, card: &InterfaceName) -> Result<Vec<VfSettings>, Error> {
+        let look = || {
+            let request = Request::new(RTM_GETLINK, &header(0, self.index(card)?));
+            let request = request.with(IFLA_EXT_MASK, &WITH_FUNCTIONS.to_ne_bytes());
+            self.ask(request, Intent::Existing, |message| Some(read(message.payload().get(HEADER..)?)))
+        };
+        let found = look().map_err(Operation::List.of(format_args!("virtual functions of {card}")))?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// Gives a virtual function a MAC address and a VLAN, through the card that it is of.
     ///
     /// # Errors
@@ -31,6 +36,21 @@ impl Netlink {
         let set = || self.tell(request(self.index(card)?, settings), Intent::Existing);
         set().map_err(Operation::Change.of(format_args!("virtual function {} of {card}", settings.number)))
     }
+}
+
+/// Reads the attributes of a card.
+fn read(card: &[u8]) -> Vec<VfSettings> {
+    let function = |info: &[u8]| {
+        let mac = attribute(info, IFLA_VF_MAC)?;
+        let vlan = attribute(info, IFLA_VF_VLAN).and_then(|vlan| number32(vlan.get(4..)?));
+        Some(VfSettings {
+            number: number32(mac)?,
+            mac: mac.get(4..10).and_then(|mac| mac.try_into().ok()).map(MacAddr),
+            vlan: vlan.and_then(|vlan| u16::try_from(vlan).ok()),
+        })
+    };
+    let list = attribute(card, IFLA_VFINFO_LIST).unwrap_or_default();
+    attributes(list).filter(|(kind, _)| *kind == IFLA_VF_INFO).filter_map(|(_, info)| function(info)).collect()
 }
 
 fn request(card: u32, settings: &VfSettings) -> Request {
@@ -53,7 +73,6 @@ fn request(card: u32, settings: &VfSettings) -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{attribute, attributes};
 
     /// As a little-endian kernel reads them: `struct ifla_vf_mac`, `struct ifla_vf_vlan`.
     #[test]
@@ -68,6 +87,16 @@ mod tests {
         let mac = [&[3, 0, 0, 0, 0x52, 0x54, 0, 1, 2, 3][..], &[0; 26]].concat();
         let expected = [(IFLA_VF_MAC, &mac[..]), (IFLA_VF_VLAN, &[3, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0][..])];
         assert_eq!(attributes(info).collect::<Vec<_>>(), expected);
+    }
+
+    /// What the kernel tells has the form of what it is told.
+    #[test]
+    fn settings_are_read_as_they_are_sent() {
+        let mac = Some(MacAddr([0x52, 0x54, 0, 1, 2, 3]));
+        let both = [VfSettings { number: 0, mac, vlan: Some(0) }, VfSettings { number: 63, mac, vlan: Some(4094) }];
+        let lists = both.map(|settings| request(7, &settings).finish(0)[32..].to_vec());
+        assert_eq!(lists.map(|list| read(&list)), both.map(|settings| vec![settings]));
+        assert_eq!(read(&[]), [], "a card without virtual functions");
     }
 
     #[test]

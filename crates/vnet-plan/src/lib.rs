@@ -13,7 +13,7 @@ mod state;
 pub use change::{Change, diff};
 pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
-    asks_features, attach, bandwidth, dnsmasq, lower, mends_checksums, passt, preview,
+    asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
 pub use promise::{Promise, promises};
 pub use state::{File, HostState, Key, Process, Resource, Sysctl};

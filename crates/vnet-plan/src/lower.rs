@@ -15,12 +15,12 @@ use vnet_types::{
     Address, BridgeOptions, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
-use vnet_xml::network::{self, ForwardMode, MacTableManager};
+use vnet_xml::network::{self, Forward, ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Resource, Sysctl};
 
-pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach};
+pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach, fill_pool};
 pub use checksum::mends_checksums;
 pub use dnsmasq::{Files, dnsmasq};
 pub use passt::{NotPasst, passt};
@@ -91,6 +91,11 @@ pub enum LowerError {
         /// The zone.
         zone: String,
     },
+    /// The card has nothing that guests could be given.
+    #[error(
+        "no virtual function of `{0}` can be used; `/sys/class/net/{0}/device/sriov_numvfs` says how many there are"
+    )]
+    NoFunctions(InterfaceName),
     /// A `<range>` of `<dhcp>` is none.
     #[error("the DHCP range is none")]
     Range(#[source] RangeError),
@@ -182,6 +187,14 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
 /// What a network asks of the bridge that the host has for it.
 fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, LowerError> {
     let mut desired = HostState::new();
+    let mut filled = network.clone();
+    fill_pool(&mut filled, inventory);
+    if let Some(Forward { pf: Some(card), interfaces, addresses, .. }) = &filled.forward
+        && interfaces.is_empty()
+        && addresses.is_empty()
+    {
+        return Err(LowerError::NoFunctions(card.clone()));
+    }
     let written = network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref());
     if let (true, Some(BridgeName::Fixed(bridge))) = (keeps_mac_table(network), written) {
         if !inventory.features.vlan_filtering {

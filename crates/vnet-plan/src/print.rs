@@ -39,6 +39,7 @@ impl Change {
             Resource::Qdisc(_) => None,
             Resource::Class(_) | Resource::Filter(_) => Some("bandwidth is no longer limited"),
             Resource::Sysctl { .. } | Resource::File(_) => None,
+            Resource::Vf { .. } => Some("the guest's card has another address, and is in another VLAN"),
             Resource::Borrowed { .. } | Resource::VlanFiltering { .. } | Resource::Coalesce { .. } => None,
         };
         match self {
@@ -90,6 +91,8 @@ fn words(resource: &Resource, verb: Verb) -> Vec<String> {
             one(format!("ip link add {} type {}{}", link.name, kind(&link.kind), settings(link)))
         }
         (Resource::Link(link), Verb::Delete) => one(format!("ip link del {}", link.name)),
+        (Resource::Vf { card, settings, .. }, Verb::Add) => one(format!("ip link set {card} {settings}")),
+        (Resource::Vf { card, was, .. }, Verb::Delete) => one(format!("ip link set {card} {was}")),
         (Resource::Borrowed { link, mac, .. }, Verb::Add) => one(format!("ip link set {link} address {mac}")),
         (Resource::Borrowed { link, was, .. }, Verb::Delete) => one(format!("ip link set {link} address {was}")),
         (Resource::VlanFiltering { bridge, on }, _) => {
@@ -140,6 +143,7 @@ fn update(from: &Resource, to: &Resource) -> Vec<String> {
             vec![format!("~ ip link set {}{}{words}{}", to.name, type_words.unwrap_or_default(), mtu_let_go(from, to))]
         }
         (Resource::Port { .. }, Resource::Port { link, port }) => vec![format!("~ {}", port_words(link, port))],
+        (Resource::Vf { .. }, to @ Resource::Vf { .. }) => marked('~', words(to, Verb::Add)),
         (Resource::VlanFiltering { .. }, to @ Resource::VlanFiltering { .. }) => marked('~', words(to, Verb::Add)),
         (Resource::Coalesce { .. }, to @ Resource::Coalesce { .. }) => marked('~', words(to, Verb::Add)),
         (Resource::Sysctl { value: was, .. }, Resource::Sysctl { switch, value }) => {

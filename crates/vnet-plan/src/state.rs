@@ -9,7 +9,7 @@ use vnet_firewall::Ruleset;
 use vnet_passt::Passt;
 use vnet_types::{
     Address, BridgePort, BridgeVlan, Class, Fdb, Filter, InterfaceName, IpNet, Link, MacAddr, NetworkName, Qdisc,
-    Route, TrafficHandle,
+    Route, TrafficHandle, VfSettings,
 };
 
 /// Some resources of a host, each at most once.
@@ -21,6 +21,8 @@ pub struct HostState {
 /// What makes a resource the same one. The order is the order of creation; the reverse is that of removal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
+    /// What a card gives one of its virtual functions, by number.
+    Vf(InterfaceName, u32),
     /// The MAC address of a device of the host that a guest has for itself.
     Borrowed(InterfaceName),
     /// A link, by name.
@@ -82,6 +84,15 @@ pub enum Sysctl {
 #[serde(tag = "resource", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Resource {
+    /// What a card gives one of its virtual functions while a guest has that for itself.
+    Vf {
+        /// The card.
+        card: InterfaceName,
+        /// What the guest needs.
+        settings: VfSettings,
+        /// What it was before and is again.
+        was: VfSettings,
+    },
     /// The MAC address that a device of the host has while a guest has it for itself.
     Borrowed {
         /// The device.
@@ -256,6 +267,7 @@ impl Resource {
     /// What makes this resource the same one.
     pub fn key(&self) -> Key {
         match self {
+            Self::Vf { card, settings, .. } => Key::Vf(card.clone(), settings.number),
             Self::Borrowed { link, .. } => Key::Borrowed(link.clone()),
             Self::Link(link) => Key::Link(link.name.clone()),
             Self::VlanFiltering { bridge, .. } => Key::VlanFiltering(bridge.clone()),
@@ -297,7 +309,7 @@ impl Key {
             }
             Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, ..) | Self::Coalesce(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
-            Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
+            Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
             Self::Zone(_) | Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
         }
     }
@@ -324,6 +336,7 @@ impl Sysctl {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Vf(card, number) => write!(f, "virtual function {number} of {card}"),
             Self::Borrowed(link) => write!(f, "MAC address of {link}"),
             Self::Link(name) => write!(f, "link {name}"),
             Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),

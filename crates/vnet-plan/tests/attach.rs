@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use vnet_plan::{AttachError, LoweredPort, PortChoices, Resource, attach};
-use vnet_types::{BridgeOptions, Features, Inventory, KnownPort, Link, LinkKind};
+use vnet_types::{BridgeOptions, Features, Inventory, KnownPort, Link, LinkKind, MacAddr, VfSettings, VirtualFunction};
 use vnet_xml::{Interface, Network};
 
 fn link(name: &str, kind: LinkKind) -> Link {
@@ -86,7 +86,7 @@ fn a_managed_mac_table_needs_a_kernel_that_filters() {
     let words: Vec<String> =
         lowered(interface, Some(&network), &host()).unwrap().desired.iter().map(|it| it.key().to_string()).collect();
     let port = ["port vnet0", "VLANs of vnet0", "fdb entry 52:54:00:00:00:00 dev vnet0 vlan 20"];
-    assert_eq!(words, [&["link vnet0", "VLAN filtering of br0"][..], &port].concat());
+    assert_eq!(words, [&["link vnet0", "VLAN filtering of br0"][..], &port, &["qdisc root dev vnet0"]].concat());
 }
 
 /// A tap of nobody could be opened by any user of the host.
@@ -146,4 +146,208 @@ fn pools_serve(#[case] mode: &str, #[case] guests: &[&str], #[case] served: Resu
         (Err(error), Err(why)) => assert!(error.to_string().contains(why), "{error}"),
         (got, expected) => panic!("{got:?}, not {expected:?}"),
     }
+}
+
+/// What counts, of what the interface, its port group and its network say: of the bandwidth, the word of the network is
+/// for all of its guests together.
+#[rstest]
+#[case::all("<bandwidth><inbound average='1'/></bandwidth>", "one", Some(1), Some(true), true)]
+#[case::group("", "one", Some(2), Some(true), false)]
+#[case::network("", "none", None, Some(false), false)]
+fn the_nearest_word_counts(
+    #[case] own: &str,
+    #[case] group: &str,
+    #[case] average: Option<u64>,
+    #[case] trust: Option<bool>,
+    #[case] isolated: bool,
+) {
+    let network = "\
+<network trustGuestRxFilters='no'>
+  <name>lab</name>
+  <forward mode='bridge'/>
+  <bridge name='br0'/>
+  <bandwidth><inbound average='3'/></bandwidth>
+  <port isolated='yes'/>
+  <portgroup name='none'/>
+  <portgroup name='one' trustGuestRxFilters='yes'><bandwidth><inbound average='2'/></bandwidth></portgroup>
+</network>
+";
+    let isolated = if isolated { "" } else { "<port isolated='no'/>" };
+    let interface =
+        format!("<interface type='network'><source network='lab' portgroup='{group}'/>{own}{isolated}</interface>");
+    let record = lowered(&interface, Some(network), &host()).unwrap().record.unwrap();
+    let inbound = record.bandwidth.and_then(|bandwidth| bandwidth.inbound);
+    assert_eq!((inbound.and_then(|rate| rate.average), record.trust_guest_rx_filters), (average, trust));
+    assert_eq!(record.isolated == Some(true), isolated.is_empty());
+}
+
+#[rstest]
+#[case::one("", "<virtualport type='openvswitch'/>", "", "`<virtualport type='openvswitch'>` needs a switch")]
+#[case::added(
+    "<virtualport><parameters profileid='red'/></virtualport>",
+    "<virtualport type='802.1Qbh'/>",
+    "<virtualport><parameters profileid='red'/></virtualport>",
+    "`<virtualport type='802.1Qbh'>` needs a switch"
+)]
+#[case::another_type(
+    "<virtualport type='openvswitch'/>",
+    "<virtualport type='midonet'><parameters interfaceid='4d8f0a2e-3b57-4c61-9e7a-1f2b3c4d5e6f'/></virtualport>",
+    "",
+    "contradict each other in `type` of `<virtualport>`"
+)]
+#[case::another_parameter(
+    "<virtualport><parameters profileid='red'/></virtualport>",
+    "",
+    "<virtualport type='openvswitch'><parameters profileid='blue'/></virtualport>",
+    "contradict each other in `profileid` of `<virtualport>`"
+)]
+#[case::no_type("<virtualport><parameters profileid='red'/></virtualport>", "", "", "`<virtualport>` without a type")]
+fn what_a_switch_is_told_is_put_together(
+    #[case] own: &str,
+    #[case] network: &str,
+    #[case] group: &str,
+    #[case] why: &str,
+) {
+    let network = format!(
+        "<network><name>lab</name><forward mode='bridge'/><bridge name='br0'/>{network}
+         <portgroup name='one' default='yes'>{group}</portgroup></network>"
+    );
+    let interface = format!("<interface type='network'><source network='lab'/>{own}</interface>");
+    let error = lowered(&interface, Some(&network), &host()).unwrap_err();
+    assert!(error.to_string().contains(why), "{error}");
+}
+
+/// The virtual functions of a card on [`host`]: two of `eth0`, 0000:03:10.0 and 0000:03:10.1, of which the first is `eth2`.
+fn functions() -> Vec<VirtualFunction> {
+    let function = |number: u32, dev: Option<&str>| VirtualFunction {
+        card: "eth0".parse().unwrap(),
+        address: format!("0000:03:10.{number}").parse().unwrap(),
+        dev: dev.map(|dev| dev.parse().unwrap()),
+        settings: VfSettings { number, mac: Some(MacAddr([2, 0, 0, 0, 0, 9])), vlan: Some(5) },
+    };
+    vec![function(0, Some("eth2")), function(1, None)]
+}
+
+fn with_functions(ports: Vec<KnownPort>) -> Inventory {
+    let mut host = Inventory { functions: functions(), ports, ..host() };
+    host.links.push(link("eth2", LinkKind::Other(String::new())));
+    host
+}
+
+/// A guest of this name that has a device for itself.
+fn owner_of(dev: &str, address: &str) -> KnownPort {
+    let function = Some(address.parse().unwrap());
+    KnownPort { dev: dev.parse().unwrap(), function, lower: None, network: None, ..guest(0, "eth0") }
+}
+
+const BY_CARD: &str = "<network><name>lab</name><forward mode='hostdev' managed='yes'><driver name='vfio'/>
+    <pf dev='eth0'/></forward></network>";
+const BY_ADDRESS: &str = "<network><name>lab</name><forward mode='hostdev'>
+    <address type='pci' domain='0' bus='3' slot='0x10' function='1'/></forward></network>";
+
+#[rstest]
+#[case::first(BY_CARD, &[], Ok("0000:03:10.0"))]
+#[case::next(BY_CARD, &["0000:03:10.0"], Ok("0000:03:10.1"))]
+#[case::used_up(BY_CARD, &["0000:03:10.0", "0000:03:10.1"], Err("network `lab` gives each guest a device of its own, and all 2 are taken"))]
+#[case::listed(BY_ADDRESS, &["0000:03:10.0"], Ok("0000:03:10.1"))]
+#[case::all_that_are_listed(BY_ADDRESS, &["0000:03:10.1"], Err("and all 1 are taken"))]
+fn functions_are_given_to_one_guest_each(
+    #[case] network: &str,
+    #[case] taken: &[&str],
+    #[case] given: Result<&str, &str>,
+) {
+    let ports = taken.iter().enumerate().map(|(at, address)| owner_of(&format!("hostdev{at}"), address)).collect();
+    let interface = "<interface type='network'><source network='lab'/><vlan><tag id='7'/></vlan></interface>";
+    let port = match (lowered(interface, Some(network), &with_functions(ports)), given) {
+        (Ok(port), Ok(address)) => {
+            assert_eq!(port.port.function.unwrap().to_string(), address);
+            port
+        }
+        (Err(error), Err(why)) => return assert!(error.to_string().contains(why), "{error}"),
+        (got, expected) => panic!("{got:?}, not {expected:?}"),
+    };
+    assert_eq!(port.port.dev.to_string(), format!("hostdev{}", taken.len()));
+    let number = port.port.function.unwrap().function().into();
+    let (card, mac) = ("eth0".parse().unwrap(), Some(port.port.mac));
+    let was = VfSettings { number, mac: Some(MacAddr([2, 0, 0, 0, 0, 9])), vlan: Some(5) };
+    let only = Resource::Vf { card, settings: VfSettings { number, mac, vlan: Some(7) }, was };
+    assert_eq!(port.desired.iter().collect::<Vec<_>>(), [&only]);
+    let record = port.record.unwrap().to_string();
+    let managed = if network == BY_CARD { "yes'>\n    <driver name='vfio'/>" } else { "no'>" };
+    assert!(record.contains(&format!("<plug type='hostdev-pci' managed='{managed}")), "{record}");
+}
+
+#[rstest]
+#[case::not_there(
+    "<interface type='hostdev'><source><address type='pci' bus='9'/></source></interface>",
+    "the device 0000:09:00.0 is no virtual function of a network card of this host"
+)]
+#[case::taken(
+    "<interface type='hostdev'><source><address type='pci' bus='3' slot='16'/></source></interface>",
+    "the guest of port `hostdev0` has the device 0000:03:10.0 for itself"
+)]
+#[case::trunk(
+    "<interface type='hostdev'><source><address type='pci' bus='3' slot='16' function='1'/></source>
+    <vlan trunk='yes'><tag id='7'/><tag id='8'/></vlan></interface>",
+    "more than one VLAN on a virtual function"
+)]
+#[case::mtu(
+    "<interface type='hostdev'><source><address type='pci' bus='3' slot='16' function='1'/></source>
+    <mtu size='9000'/></interface>",
+    "`<mtu>` on a device that is the guest's alone"
+)]
+#[case::shared(
+    "<interface type='direct'><source dev='eth2' mode='bridge'/><vlan><tag id='7'/></vlan></interface>",
+    "`<vlan>` on what is neither a port of a bridge nor a virtual function"
+)]
+#[case::no_function(
+    "<interface type='direct'><source dev='eth1' mode='passthrough'/><vlan><tag id='7'/></vlan></interface>",
+    "`<vlan>` on what is neither a port of a bridge nor a virtual function"
+)]
+#[case::isolated(
+    "<interface type='direct'><source dev='eth1'/><port isolated='yes'/></interface>",
+    "`<port isolated='yes'/>` on what is no port of a bridge"
+)]
+#[case::coalesce(
+    "<interface type='direct'><source dev='eth1'/><coalesce><rx><frames max='7'/></rx></coalesce></interface>",
+    "`<coalesce>` on what is no tap"
+)]
+#[case::peer(
+    "<interface type='ethernet'><source><ip address='10.0.0.1' peer='10.0.0.2'/></source></interface>",
+    "`peer` of an `<ip>` in `<source>`"
+)]
+fn what_a_device_does_not_have_is_refused(#[case] interface: &str, #[case] why: &str) {
+    let host = with_functions(vec![owner_of("hostdev0", "0000:03:10.0")]);
+    let error = lowered(interface, None, &host).unwrap_err();
+    assert!(error.to_string().contains(why), "{error}");
+}
+
+/// What a device had before it was lent is known from the receipt: what it has now, the guest gave it.
+#[test]
+fn a_port_that_changes_gives_back_what_was_there_first() {
+    let interface = "<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='eth2' mode='passthrough'/>
+                     <vlan><tag id='7'/></vlan></interface>";
+    let mut host = with_functions(Vec::new());
+    let first = lowered(interface, None, &host).unwrap();
+    let words: Vec<String> = first.desired.iter().map(|it| it.key().to_string()).collect();
+    let expected = ["virtual function 0 of eth0", "MAC address of eth2", "link macvtap0", "qdisc root dev macvtap0"];
+    assert_eq!(words, expected);
+    // As it is while the guest has it.
+    host.functions[0].settings = VfSettings { number: 0, mac: Some(first.port.mac), vlan: Some(7) };
+    host.links.iter_mut().filter(|link| link.name.as_str() == "eth2").for_each(|it| it.mac = Some(first.port.mac));
+    let (kept, owned) = (Some(first.port.clone()), first.desired.clone());
+    let choices = PortChoices { kept, owned, ..PortChoices::default() };
+    let again = attach(&interface.parse().unwrap(), None, &host, &choices).unwrap();
+    assert_eq!(again.desired, first.desired);
+}
+
+#[test]
+fn the_hosts_end_has_addresses_and_routes() {
+    let interface = "<interface type='ethernet'><source><ip address='192.0.2.1' prefix='30'/><ip address='10.1.2.3'/>
+                     <route address='198.51.100.0' prefix='24' gateway='192.0.2.2'/></source></interface>";
+    let port = lowered(interface, None, &host()).unwrap();
+    let words: Vec<String> = port.desired.iter().map(|it| it.key().to_string()).collect();
+    let addresses = ["address 10.1.2.3/8 dev vnet0", "address 192.0.2.1/30 dev vnet0"];
+    let rest = ["route 198.51.100.0/24 dev vnet0", "qdisc root dev vnet0"];
+    assert_eq!(words, [&["link vnet0"][..], &addresses, &rest].concat());
 }

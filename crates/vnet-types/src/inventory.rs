@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, Route, Uuid};
+use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, PciAddress, Route, Uuid, VfSettings};
 
 /// The facts of one host at one time. An empty one is a host that nothing is known of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Inventory {
     pub addresses: Vec<(InterfaceName, Address)>,
     /// The unicast routes of the main table, both families.
     pub routes: Vec<Route>,
+    /// The virtual functions of every network card, by card and number.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub functions: Vec<VirtualFunction>,
     /// The networks that vnet runs on this host.
     pub networks: Vec<KnownNetwork>,
     /// The guests' interfaces that vnet has attached on this host.
@@ -84,6 +87,20 @@ impl Inventory {
     }
 }
 
+/// A virtual function of a network card (SR-IOV): a card of its own, which a guest may have for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VirtualFunction {
+    /// The card, a physical function.
+    pub card: InterfaceName,
+    /// Where the function is on the PCI buses.
+    pub address: PciAddress,
+    /// The device of the host that it is, where a driver has made one of it.
+    pub dev: Option<InterfaceName>,
+    /// Its number, and what the card gives it.
+    pub settings: VfSettings,
+}
+
 /// A network that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -112,6 +129,9 @@ pub struct KnownPort {
     pub bridge: Option<InterfaceName>,
     /// The device below, of a macvtap.
     pub lower: Option<InterfaceName>,
+    /// The device that the guest has for itself. Then `dev` is only a name, that of no link.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub function: Option<PciAddress>,
     /// The guest's MAC address.
     pub mac: MacAddr,
     /// How many queues the guest's network card has, at least 1.

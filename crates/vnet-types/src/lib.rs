@@ -18,9 +18,10 @@ mod spelled;
 mod tap;
 mod traffic;
 mod uuid;
+mod vf;
 
 pub use features::Features;
-pub use inventory::{Firewalld, Inventory, KnownFloor, KnownNetwork, KnownPort};
+pub use inventory::{Firewalld, Inventory, KnownFloor, KnownNetwork, KnownPort, VirtualFunction};
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};
@@ -32,3 +33,4 @@ pub use spelled::Spelled;
 pub use tap::{MacvtapMode, MacvtapOptions, TapOptions};
 pub use traffic::{Class, Filter, FilterAction, FilterMatch, Qdisc, QdiscKind, TrafficHandle};
 pub use uuid::{ParseUuidError, Uuid};
+pub use vf::VfSettings;

@@ -1,6 +1,7 @@
 //! Guests' interfaces on this kernel: `vnet attach`, `detach` and `ports`, and what else happens at the same time.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod bandwidth;
 mod life;
 mod pool;
 mod trouble;

@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::Context;
 use serde::Serialize;
+use vnet_plan::fill_pool;
 use vnet_xml::Network;
 
 use crate::definition::{network_name, stored_at};
@@ -40,6 +41,7 @@ impl Args {
         let xml = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
         let mut network: Network = xml.parse().with_context(|| format!("`{}` is no network", file.display()))?;
         let ports = here.ports_of(&name)?;
+        fill_pool(&mut network, &here.inventory()?);
         let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         network.connections = count(ports.len());
         for device in network.forward.iter_mut().flat_map(|forward| &mut forward.interfaces) {

@@ -18,6 +18,8 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE|NAME")]
     network: String,
     #[command(flatten)]
+    whose: For,
+    #[command(flatten)]
     format: FormatOption,
 }
 
@@ -28,6 +30,9 @@ impl Args {
         let document = Document::read(&port::locate(&self.network, &here)?)?;
         if port::is_interface(&document) {
             return self.plan_port(document, &here);
+        }
+        if self.whose != For::default() {
+            anyhow::bail!("`{}` is no guest's interface, which alone is for somebody", document.name);
         }
         let prepared = prepare_document(document, &here, self.format.format)?;
         let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
@@ -41,7 +46,7 @@ impl Args {
     }
 
     fn plan_port(&self, document: Document, here: &Here) -> anyhow::Result<Answer> {
-        let prepared = port::prepare(document, here, &For::default(), self.format.format)?;
+        let prepared = port::prepare(document, here, &self.whose, self.format.format)?;
         let Some(lowered) = &prepared.lowered else {
             return port::Report::refuse(&prepared.checked, self.format.format);
         };

@@ -6,14 +6,18 @@ use vnet_types::{Class, Filter, Qdisc, QdiscKind, TrafficHandle};
 use super::gone_is_fine;
 use crate::Error;
 
-/// What schedules the packets of the same place. What the kernel has put there itself, which has no number, is nothing.
+/// What schedules the packets of the same place. What the kernel has put there itself, which has no number, is nothing;
+/// where there shall be no queue, any number is as good as another: the kernel chooses one.
 pub(super) fn look_qdisc(netlink: &Netlink, expected: &Qdisc) -> Result<Option<Qdisc>, Error> {
     let all = match netlink.qdiscs(&expected.link) {
         Err(error) if error.is_not_found() => return Ok(None),
         all => all?,
     };
-    let nothing = TrafficHandle::qdisc(0);
-    Ok(all.into_iter().find(|it| it.parent == expected.parent && (it.handle != nothing || it == expected)))
+    let there = all.into_iter().find(|it| it.parent == expected.parent);
+    Ok(match there {
+        Some(Qdisc { kind: QdiscKind::Noqueue, .. }) if expected.kind == QdiscKind::Noqueue => Some(expected.clone()),
+        there => there.filter(|it| it.handle != TrafficHandle::qdisc(0)),
+    })
 }
 
 /// The class of the same number. One that has what others leave counts as it is expected when that is what it has.

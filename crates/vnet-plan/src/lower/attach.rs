@@ -6,14 +6,16 @@ mod bridge_port;
 mod connection;
 mod device;
 mod error;
+mod host_end;
 mod name;
+mod pool;
 mod record;
 mod settings;
 
 use std::path::PathBuf;
 
 use vnet_types::{Inventory, KnownPort, MacAddr, Uuid};
-use vnet_xml::interface::Source;
+use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
@@ -23,6 +25,7 @@ use connection::{Connection, connection};
 use settings::Settings;
 
 pub use error::{AttachError, UnsupportedPort};
+pub use pool::fill_pool;
 
 /// What an interface leaves open, and who it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct PortChoices {
     pub folder: PathBuf,
     /// The port that is there already, when it is to be changed: its device, MAC address and place in a pool are kept.
     pub kept: Option<KnownPort>,
+    /// What was made for that one, as its receipt has it.
+    pub owned: HostState,
 }
 
 /// An interface with everything that was open decided.
@@ -71,19 +76,24 @@ pub fn attach(
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<LoweredPort, AttachError> {
-    let settings = Settings::of(interface, network);
+    let settings = Settings::of(interface, network)?;
     refuse_unsupported(interface, &settings)?;
     let connection = connection(interface, network, inventory, choices)?;
+    refuse_misfit(interface, &settings, &connection)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
     let is_passt = matches!(connection, Connection::Passt);
     let mut desired = HostState::new();
     if port.managed {
         match &connection {
+            Connection::Function(it) => {
+                device::add_function(&mut desired, &port, &it.function, settings.vlan, choices);
+            }
             Connection::Direct { lower, mode } => {
-                device::add_macvtap(&mut desired, &port, lower, *mode, interface, inventory, choices)?;
+                device::add_macvtap(&mut desired, &port, (lower, *mode), interface, settings.vlan, inventory, choices)?;
             }
             Connection::Alone => {
-                desired.insert(Resource::Link(device::tap(&port, interface, None, inventory, choices)))
+                desired.insert(Resource::Link(device::tap(&port, interface, None, inventory, choices)));
+                host_end::add_to(&mut desired, &port.dev, interface)?;
             }
             Connection::Passt => {
                 desired.insert(Resource::Passt(Box::new(passt(interface, &choices.folder)?)));
@@ -93,8 +103,7 @@ pub fn attach(
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;
             }
         }
-        let rx_frames = interface.coalesce_rx_frames.filter(|frames| *frames > 0 && !is_passt);
-        if let Some(rx_frames) = rx_frames {
+        if let Some(rx_frames) = interface.coalesce_rx_frames.filter(|frames| *frames > 0) {
             desired.insert(Resource::Coalesce { link: port.dev.clone(), rx_frames });
         }
     }
@@ -102,6 +111,9 @@ pub fn attach(
     if let Some(limits) = settings.bandwidth.filter(|_| !is_passt) {
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
+    }
+    if port.managed && port.function.is_none() && !is_passt {
+        bandwidth::add_rest(&mut desired, &port.dev);
     }
     let record = network.map(|_| record::record(interface, &settings, &connection, &port, choices));
     let mut interface = interface.clone();
@@ -130,8 +142,14 @@ fn port(
     let (prefix, bridge, lower) = match connection {
         Connection::Bridge(bridge) => ("vnet", Some(bridge.name.clone()), None),
         Connection::Direct { lower, .. } => ("macvtap", None, Some(lower.clone())),
+        // As libvirt calls such a device of a guest.
+        Connection::Function(_) => ("hostdev", None, None),
         Connection::Alone => ("vnet", None, None),
         Connection::Passt => ("passt", None, None),
+    };
+    let function = match connection {
+        Connection::Function(it) => Some(it.function.address),
+        _ => None,
     };
     let managed = !is_unmanaged(interface) || matches!(connection, Connection::Passt);
     let dev = if managed {
@@ -146,6 +164,7 @@ fn port(
         network: network.and_then(|network| network.name.parse().ok()),
         bridge,
         lower,
+        function,
         mac: mac.unwrap_or_else(|| MacAddr::from_random([first, second, third])),
         queues: u16::try_from(queues).ok().filter(|queues| *queues <= 256).ok_or(AttachError::TooManyQueues(queues))?,
         vnet_hdr: device::has_vnet_hdr(interface),
@@ -158,21 +177,46 @@ fn is_unmanaged(interface: &Interface) -> bool {
     interface.target.as_ref().and_then(|target| target.managed) == Some(false)
 }
 
+/// Has the host's end addresses or routes?
+fn has_host_end(interface: &Interface) -> bool {
+    matches!(&interface.source, Source::Ethernet(source) if !source.ips.is_empty() || !source.routes.is_empty())
+}
+
 fn refuse_unsupported(interface: &Interface, settings: &Settings<'_>) -> Result<(), AttachError> {
-    if let Some(kind) = settings.switch {
+    if let Some(kind) = settings.virtual_port.as_ref().and_then(|port| port.kind) {
         return Err(AttachError::VirtualPort(kind));
     }
-    let addresses = matches!(&interface.source, Source::Ethernet(it) if !it.ips.is_empty() || !it.routes.is_empty());
     let tun = interface.backend.as_ref().and_then(|backend| backend.tap.as_deref());
-    let parts = [
+    refuse(&[
+        (settings.virtual_port.is_some(), UnsupportedPort::VirtualPort),
         (settings.bandwidth.is_some() && is_unmanaged(interface), UnsupportedPort::Bandwidth),
+        (has_host_end(interface) && is_unmanaged(interface), UnsupportedPort::HostAddresses),
         (interface.filter.is_some(), UnsupportedPort::Filter),
         (interface.script.is_some() || interface.downscript.is_some(), UnsupportedPort::Script),
-        (addresses, UnsupportedPort::HostAddresses),
         (tun.is_some_and(|tun| tun != "/dev/net/tun"), UnsupportedPort::Backend),
-    ];
-    match parts.into_iter().find(|(there, _)| *there) {
-        Some((_, part)) => Err(AttachError::Unsupported(part)),
-        None => Ok(()),
-    }
+    ])
+}
+
+/// Refuses what the way in which the guest is attached does not have.
+fn refuse_misfit(interface: &Interface, settings: &Settings<'_>, connection: &Connection) -> Result<(), AttachError> {
+    let is_bridge = matches!(connection, Connection::Bridge(_));
+    let is_function = matches!(connection, Connection::Function(_));
+    let is_tap = is_bridge || matches!(connection, Connection::Alone);
+    let has_vlan = match connection {
+        Connection::Bridge(_) | Connection::Function(_) => true,
+        Connection::Direct { mode, .. } => *mode == DirectMode::Passthrough,
+        Connection::Alone | Connection::Passt => false,
+    };
+    refuse(&[
+        (settings.vlan.is_some() && !has_vlan, UnsupportedPort::Vlan),
+        (settings.vlan.is_some_and(|vlan| vlan.trunk) && !is_bridge, UnsupportedPort::Trunk),
+        (settings.isolated && !is_bridge, UnsupportedPort::Isolated),
+        (interface.coalesce_rx_frames.is_some() && !is_tap, UnsupportedPort::Coalesce),
+        (settings.bandwidth.is_some() && is_function, UnsupportedPort::BandwidthOfFunction),
+        (interface.mtu.is_some() && is_function, UnsupportedPort::MtuOfFunction),
+    ])
+}
+
+fn refuse(parts: &[(bool, UnsupportedPort)]) -> Result<(), AttachError> {
+    parts.iter().find(|(there, _)| *there).map_or(Ok(()), |(_, part)| Err(AttachError::Unsupported(*part)))
 }

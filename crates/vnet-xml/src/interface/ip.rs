@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use vnet_types::Family;
+use vnet_types::{Family, IpNet};
 
 use crate::element::{Element, Grammar};
+use crate::network::{self, Mask};
 use crate::value::{ip, number, text};
 use crate::write::Writer;
 
@@ -25,6 +26,12 @@ impl InterfaceIp {
     /// An address.
     pub fn new(address: IpAddr) -> Self {
         Self { address, prefix: None, peer: None }
+    }
+
+    /// The address with the prefix that holds: the written one, else libvirt's default, see
+    /// [`network::Ip::net`](crate::network::Ip::net).
+    pub fn net(&self) -> Option<IpNet> {
+        network::net(self.address, self.prefix.map(|prefix| Mask::Prefix(prefix.into())))
     }
 
     /// IPv4 or IPv6.

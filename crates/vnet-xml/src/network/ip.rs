@@ -165,7 +165,7 @@ impl DhcpHost {
     }
 }
 
-pub(super) fn net(address: IpAddr, mask: Option<Mask>) -> Option<IpNet> {
+pub(crate) fn net(address: IpAddr, mask: Option<Mask>) -> Option<IpNet> {
     let prefix = match (mask, address) {
         (Some(Mask::Prefix(prefix @ 1..)), _) => u8::try_from(prefix).ok()?,
         (Some(Mask::Netmask(netmask)), IpAddr::V4(_)) => vnet_types::contiguous_prefix(netmask)?,

@@ -27,6 +27,7 @@ pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
 pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
+pub(crate) use ip::net;
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
 pub use metadata::Metadata;
 pub use portgroup::PortGroup;

@@ -1,10 +1,10 @@
 //! What limits one guest, and what is kept for it.
 
-use vnet_types::{Inventory, KnownFloor, KnownPort};
+use vnet_types::{InterfaceName, Inventory, KnownFloor, KnownPort, Qdisc, QdiscKind, TrafficHandle};
 use vnet_xml::{Bandwidth, Network};
 
-use crate::HostState;
 use crate::lower::bandwidth::{End, Floor, FloorError, floor, free_class, interface};
+use crate::{HostState, Resource};
 /// Adds a guest's limits to what its port asks for, and its floor, where it has one, to the port.
 ///
 /// `network`: its network, where that has a bridge of its own.
@@ -35,4 +35,19 @@ pub(super) fn add_to(
     }
     all.into_iter().for_each(|resource| desired.insert(resource));
     Ok(())
+}
+
+/// Where nothing schedules what leaves a device, there is no queue at all, as libvirt has it: a tap is read as fast as
+/// the guest can, and a queue in front of it would only add delay.
+pub(super) fn add_rest(desired: &mut HostState, dev: &InterfaceName) {
+    let qdisc = Qdisc {
+        link: dev.clone(),
+        parent: TrafficHandle::ROOT,
+        handle: TrafficHandle::qdisc(0),
+        kind: QdiscKind::Noqueue,
+    };
+    let root = Resource::Qdisc(qdisc);
+    if desired.get(&root.key()).is_none() {
+        desired.insert(root);
+    }
 }

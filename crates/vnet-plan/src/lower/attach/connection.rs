@@ -1,11 +1,11 @@
 //! How a guest is attached: by what its interface says, or by a network, which may choose from a pool of devices.
 
-use vnet_types::{InterfaceName, Inventory, LinkKind, NetworkName};
-use vnet_xml::interface::{DirectMode, Source};
+use vnet_types::{InterfaceName, Inventory, LinkKind, NetworkName, PciAddress, VirtualFunction};
+use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::{ForwardMode, MacTableManager};
-use vnet_xml::{BridgeName, Interface, Network};
+use vnet_xml::{BridgeName, HostdevDriver, Interface, Network};
 
-use super::{AttachError, PortChoices};
+use super::{AttachError, PortChoices, pool};
 
 /// How a guest is attached.
 pub(super) enum Connection {
@@ -13,6 +13,8 @@ pub(super) enum Connection {
     Bridge(Bridge),
     /// By a macvtap.
     Direct { lower: InterfaceName, mode: DirectMode },
+    /// By a virtual function that the guest has for itself.
+    Function(Box<Function>),
     /// By a device that leads nowhere yet.
     Alone,
     /// By passt.
@@ -28,6 +30,13 @@ pub(super) struct Bridge {
     pub(super) mtu: Option<u32>,
     /// Does it look at VLANs?
     pub(super) filters: bool,
+}
+
+/// A virtual function that a guest has for itself, and how it is handed over.
+pub(super) struct Function {
+    pub(super) function: VirtualFunction,
+    pub(super) managed: bool,
+    pub(super) driver: Option<HostdevDriver>,
 }
 
 pub(super) fn connection(
@@ -48,6 +57,15 @@ pub(super) fn connection(
         Source::Direct(source) => Ok(Connection::Direct { lower: source.dev.clone(), mode: source.mode }),
         Source::Ethernet(_) => Ok(Connection::Alone),
         Source::User { .. } | Source::Vhostuser(_) if interface.is_passt() => Ok(Connection::Passt),
+        Source::Hostdev(source) => match source.address {
+            HostdevAddress::Pci(address) => {
+                if let Some(port) = pool::user_of(address, inventory, choices) {
+                    return Err(AttachError::FunctionTaken { address, port: port.dev.clone() });
+                }
+                function(address, source.managed, source.driver.as_ref(), inventory)
+            }
+            HostdevAddress::Usb { .. } => Err(AttachError::Type(interface.source.word())),
+        },
         other => Err(AttachError::Type(other.word())),
     }
 }
@@ -61,50 +79,34 @@ fn connection_of(network: &Network, inventory: &Inventory, choices: &PortChoices
         let own = mode.has_own_bridge();
         return Ok(Connection::Bridge(bridge(name.as_str(), manager, own, inventory)?));
     }
+    let name: NetworkName = network.name.parse().map_err(|_| AttachError::NoNetwork(network.name.clone()))?;
     let mode = match mode {
         ForwardMode::Bridge => DirectMode::Bridge,
         ForwardMode::Private => DirectMode::Private,
         ForwardMode::Vepa => DirectMode::Vepa,
         ForwardMode::Passthrough => DirectMode::Passthrough,
-        ForwardMode::Hostdev => return Err(AttachError::Type("hostdev")),
+        ForwardMode::Hostdev => {
+            let address = pool::function(network, &name, inventory, choices)?;
+            let forward = network.forward.as_ref();
+            let managed = forward.is_some_and(|forward| forward.managed);
+            return function(address, managed, forward.and_then(|forward| forward.driver.as_ref()), inventory);
+        }
         ForwardMode::None | ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => {
             return Err(AttachError::NoNetwork(network.name.clone()));
         }
     };
-    let name: NetworkName = network.name.parse().map_err(|_| AttachError::NoNetwork(network.name.clone()))?;
-    Ok(Connection::Direct { lower: from_pool(network, &name, mode, inventory, choices)?, mode })
+    Ok(Connection::Direct { lower: pool::device(network, &name, mode, inventory, choices)?, mode })
 }
 
-/// The device of a pool that the fewest guests are attached to, the first of several; with passthrough, one that nobody
-/// is attached to.
-fn from_pool(
-    network: &Network,
-    name: &NetworkName,
-    mode: DirectMode,
+fn function(
+    address: PciAddress,
+    managed: bool,
+    driver: Option<&HostdevDriver>,
     inventory: &Inventory,
-    choices: &PortChoices,
-) -> Result<InterfaceName, AttachError> {
-    let pool = network.forward.as_ref().map(|forward| forward.interfaces.as_slice()).unwrap_or_default();
-    let kept = choices.kept.as_ref().and_then(|kept| kept.lower.as_ref());
-    if let Some(kept) = kept.filter(|kept| pool.iter().any(|device| device.dev == **kept)) {
-        return Ok(kept.clone());
-    }
-    let guests = |device: &InterfaceName| {
-        inventory
-            .ports
-            .iter()
-            .filter(|port| port.network.as_ref() == Some(name) && port.lower.as_ref() == Some(device))
-            .count()
-    };
-    let (guests, device) = pool
-        .iter()
-        .map(|device| (guests(&device.dev), &device.dev))
-        .min_by_key(|(guests, _)| *guests)
-        .ok_or_else(|| AttachError::NoPool(name.clone()))?;
-    if mode == DirectMode::Passthrough && guests > 0 {
-        return Err(AttachError::PoolUsedUp { network: name.clone(), count: pool.len() });
-    }
-    Ok(device.clone())
+) -> Result<Connection, AttachError> {
+    let found = inventory.functions.iter().find(|function| function.address == address);
+    let function = found.cloned().ok_or(AttachError::NoFunction(address))?;
+    Ok(Connection::Function(Box::new(Function { function, managed, driver: driver.cloned() })))
 }
 
 fn bridge(

@@ -1,13 +1,14 @@
-//! The device of a guest on the host: a tap or a macvtap.
+//! The device of a guest on the host: a tap, a macvtap, or a virtual function of a card.
 
 use vnet_types::{
-    InterfaceName, Inventory, KnownPort, Link, LinkKind, MacAddr, MacvtapMode, MacvtapOptions, TapOptions,
+    InterfaceName, Inventory, KnownPort, Link, LinkKind, MacAddr, MacvtapMode, MacvtapOptions, TapOptions, VfSettings,
+    VirtualFunction,
 };
-use vnet_xml::Interface;
 use vnet_xml::interface::{DirectMode, LinkState};
+use vnet_xml::{Interface, Vlan};
 
-use super::{AttachError, PortChoices};
-use crate::{HostState, Resource};
+use super::{AttachError, PortChoices, UnsupportedPort};
+use crate::{HostState, Key, Resource};
 
 /// Do frames come with the header of virtio-net? The network cards of these models know offloads.
 pub(super) fn has_vnet_hdr(interface: &Interface) -> bool {
@@ -47,9 +48,9 @@ pub(super) fn tap(
 pub(super) fn add_macvtap(
     desired: &mut HostState,
     port: &KnownPort,
-    lower: &InterfaceName,
-    mode: DirectMode,
+    (lower, mode): (&InterfaceName, DirectMode),
     interface: &Interface,
+    vlan: Option<&Vlan>,
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<(), AttachError> {
@@ -58,11 +59,21 @@ pub(super) fn add_macvtap(
     }
     let below = inventory.links.iter().find(|link| link.name == *lower);
     let below = below.ok_or_else(|| AttachError::NoDevice(lower.clone()))?;
-    if let (DirectMode::Passthrough, Some(was)) = (mode, below.mac)
-        && was != port.mac
-    {
-        // In this mode the macvtap has whatever address the device has.
-        desired.insert(Resource::Borrowed { link: lower.clone(), mac: port.mac, was });
+    if mode == DirectMode::Passthrough {
+        let function = inventory.functions.iter().find(|function| function.dev.as_ref() == Some(lower));
+        match (function, vlan) {
+            (Some(function), vlan) => add_function(desired, port, function, vlan, choices),
+            (None, Some(_)) => return Err(AttachError::Unsupported(UnsupportedPort::Vlan)),
+            (None, None) => {}
+        }
+        // In this mode the macvtap has whatever address the device has. What it had before it was lent, the receipt knows.
+        let before = match choices.owned.get(&Key::Borrowed(lower.clone())) {
+            Some(Resource::Borrowed { was, .. }) => Some(*was),
+            _ => below.mac,
+        };
+        if let Some(was) = before.filter(|was| *was != port.mac) {
+            desired.insert(Resource::Borrowed { link: lower.clone(), mac: port.mac, was });
+        }
     }
     let mode = match mode {
         DirectMode::Vepa => MacvtapMode::Vepa,
@@ -74,8 +85,29 @@ pub(super) fn add_macvtap(
         name: port.dev.clone(),
         kind: LinkKind::Macvtap(MacvtapOptions { lower: lower.clone(), mode }),
         mac: Some(port.mac),
-        mtu: None,
+        mtu: interface.mtu.filter(|mtu| *mtu > 0),
         up: interface.link != Some(LinkState::Down),
     }));
     Ok(())
+}
+
+/// Has the card give its virtual function the guest's address and VLAN, and afterwards what it had before.
+pub(super) fn add_function(
+    desired: &mut HostState,
+    port: &KnownPort,
+    function: &VirtualFunction,
+    vlan: Option<&Vlan>,
+    choices: &PortChoices,
+) {
+    let number = function.settings.number;
+    let before = match choices.owned.get(&Key::Vf(function.card.clone(), number)) {
+        Some(Resource::Vf { was, .. }) => *was,
+        _ => function.settings,
+    };
+    let tag = vlan.and_then(|vlan| vlan.tags.first()).map(|tag| tag.id);
+    // A card that knows no VLANs is not asked to leave one.
+    let vlan = tag.or(before.vlan.filter(|vlan| *vlan != 0).map(|_| 0));
+    let settings = VfSettings { number, mac: Some(port.mac), vlan };
+    let was = VfSettings { vlan: before.vlan.filter(|_| vlan.is_some()), ..before };
+    desired.insert(Resource::Vf { card: function.card.clone(), settings, was });
 }

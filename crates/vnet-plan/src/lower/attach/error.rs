@@ -1,10 +1,10 @@
 //! Why an interface cannot be attached.
 
-use vnet_types::{InterfaceName, NetworkName};
+use vnet_types::{InterfaceName, NetworkName, PciAddress};
 use vnet_xml::VirtualPortType;
 
-use crate::NotPasst;
 use crate::lower::bandwidth::FloorError;
+use crate::{LowerError, NotPasst};
 
 /// Why an interface cannot be attached.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,23 @@ pub enum AttachError {
         /// How many devices it has.
         count: usize,
     },
+    /// No virtual function, which alone can be handed to a guest: what else there is has no card that knows its address.
+    #[error("the device {0} is no virtual function of a network card of this host")]
+    NoFunction(PciAddress),
+    /// Another guest has it.
+    #[error("the guest of port `{port}` has the device {address} for itself")]
+    FunctionTaken {
+        /// The device.
+        address: PciAddress,
+        /// Who has it.
+        port: InterfaceName,
+    },
+    /// The interface, its network and its port group do not speak of the same port.
+    #[error("the interface, its network and its port group contradict each other in `{0}` of `<virtualport>`")]
+    VirtualPorts(&'static str),
+    /// The host's end of the interface cannot have an address or a route.
+    #[error("the host's end cannot be what `<source>` says")]
+    HostEnd(#[from] LowerError),
     /// The name of the device is none.
     #[error("`{0}` cannot be the name of a device, nor a template for one such as vnet%d")]
     Name(String),
@@ -95,6 +112,27 @@ pub enum AttachError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsupportedPort {
+    /// What a switch needs, without a word of which.
+    #[error("`<virtualport>` without a type")]
+    VirtualPort,
+    /// A VLAN where nothing can put frames into it.
+    #[error("`<vlan>` on what is neither a port of a bridge nor a virtual function")]
+    Vlan,
+    /// Many VLANs, of which a network card knows one.
+    #[error("more than one VLAN on a virtual function")]
+    Trunk,
+    /// Being kept apart, where there is no bridge that could do so.
+    #[error("`<port isolated='yes'/>` on what is no port of a bridge")]
+    Isolated,
+    /// Gathering packets, which taps do.
+    #[error("`<coalesce>` on what is no tap")]
+    Coalesce,
+    /// Limited bandwidth of a device that the host sees nothing of.
+    #[error("`<bandwidth>` on a device that is the guest's alone")]
+    BandwidthOfFunction,
+    /// An MTU of a device that the host sees nothing of.
+    #[error("`<mtu>` on a device that is the guest's alone")]
+    MtuOfFunction,
     /// Limited bandwidth, of its own or of its port group, on a device that is used as it is.
     #[error("`<bandwidth>` and `managed='no'`")]
     Bandwidth,
@@ -104,9 +142,12 @@ pub enum UnsupportedPort {
     /// A program that is run when the device is made or taken away.
     #[error("`<script>` or `<downscript>`")]
     Script,
-    /// Addresses and routes of the host's end.
-    #[error("`<ip>` or `<route>` in `<source>`")]
+    /// Addresses and routes of the host's end, on a device that is used as it is.
+    #[error("`<ip>` or `<route>` in `<source>`, and `managed='no'`")]
     HostAddresses,
+    /// The other end of a point-to-point link.
+    #[error("`peer` of an `<ip>` in `<source>`")]
+    Peer,
     /// Another device file than `/dev/net/tun`.
     #[error("`<backend tap>`")]
     Backend,

@@ -16,7 +16,8 @@ pub(super) fn name(
         return Ok(kept.dev.clone());
     }
     // Such names were chosen for another run of the guest.
-    let chosen = |name: &&str| ["vnet", "macvtap", "macvlan", "passt"].iter().any(|prefix| name.starts_with(prefix));
+    let prefixes = ["vnet", "macvtap", "macvlan", "hostdev", "passt"];
+    let chosen = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let given = interface.target.as_ref().and_then(|target| target.dev.as_deref());
     let given = given.filter(|name| !chosen(name) || name.contains('%'));
     let taken = |name: &InterfaceName| {

@@ -42,6 +42,11 @@ pub(super) fn record(
             Some(Plug::Bridge { bridge: name.clone(), mac_table_manager: *manager })
         }
         Connection::Direct { lower, mode } => Some(Plug::Direct { dev: lower.clone(), mode: *mode }),
+        Connection::Function(it) => Some(Plug::HostdevPci {
+            managed: Some(it.managed),
+            driver: it.driver.clone(),
+            address: it.function.address,
+        }),
         Connection::Alone | Connection::Passt => None,
     };
     record

@@ -2,7 +2,9 @@
 
 use vnet_xml::interface::{NetworkSource, Source};
 use vnet_xml::network::PortGroup;
-use vnet_xml::{Bandwidth, Interface, Network, VirtualPortType, Vlan};
+use vnet_xml::{Bandwidth, Interface, Network, VirtualPort, Vlan};
+
+use super::AttachError;
 
 /// What holds for a port.
 pub(super) struct Settings<'a> {
@@ -13,19 +15,19 @@ pub(super) struct Settings<'a> {
     pub(super) bandwidth: Option<&'a Bandwidth>,
     pub(super) isolated: bool,
     pub(super) trust_guest_rx_filters: Option<bool>,
-    /// The switch that the port is for.
-    pub(super) switch: Option<VirtualPortType>,
+    /// What a switch is told of the port.
+    pub(super) virtual_port: Option<VirtualPort>,
 }
 
 impl<'a> Settings<'a> {
-    pub(super) fn of(interface: &'a Interface, network: Option<&'a Network>) -> Self {
+    pub(super) fn of(interface: &'a Interface, network: Option<&'a Network>) -> Result<Self, AttachError> {
         let group = network.and_then(|network| port_group(interface, network));
-        let switches = [
+        let virtual_ports = [
             interface.virtual_port.as_ref(),
             network.and_then(|network| network.virtual_port.as_ref()),
             group.and_then(|group| group.virtual_port.as_ref()),
         ];
-        Self {
+        Ok(Self {
             group,
             vlan: (interface.vlan.as_ref())
                 .or(group.and_then(|group| group.vlan.as_ref()))
@@ -35,9 +37,38 @@ impl<'a> Settings<'a> {
             trust_guest_rx_filters: (interface.trust_guest_rx_filters)
                 .or(group.and_then(|group| group.trust_guest_rx_filters))
                 .or(network.and_then(|network| network.trust_guest_rx_filters)),
-            switch: switches.into_iter().flatten().find_map(|port| port.kind),
+            virtual_port: joined(virtual_ports)?,
+        })
+    }
+}
+
+/// What several say of one port: each may add to what is said before, none may contradict it.
+fn joined(all: [Option<&VirtualPort>; 3]) -> Result<Option<VirtualPort>, AttachError> {
+    fn join<T: Clone + PartialEq>(
+        to: &mut Option<T>,
+        from: Option<&T>,
+        parameter: &'static str,
+    ) -> Result<(), AttachError> {
+        match (to.as_ref(), from) {
+            (Some(said), Some(new)) if said != new => Err(AttachError::VirtualPorts(parameter)),
+            (None, Some(new)) => {
+                *to = Some(new.clone());
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
+    let mut whole = VirtualPort::default();
+    for port in all.into_iter().flatten() {
+        join(&mut whole.kind, port.kind.as_ref(), "type")?;
+        join(&mut whole.manager_id, port.manager_id.as_ref(), "managerid")?;
+        join(&mut whole.type_id, port.type_id.as_ref(), "typeid")?;
+        join(&mut whole.type_id_version, port.type_id_version.as_ref(), "typeidversion")?;
+        join(&mut whole.instance_id, port.instance_id.as_ref(), "instanceid")?;
+        join(&mut whole.interface_id, port.interface_id.as_ref(), "interfaceid")?;
+        join(&mut whole.profile_id, port.profile_id.as_ref(), "profileid")?;
+    }
+    Ok((whole != VirtualPort::default()).then_some(whole))
 }
 
 /// The port group that holds: the one that is named, or the default. One that does not exist is none, as for libvirt.

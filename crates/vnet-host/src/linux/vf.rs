@@ -1,0 +1,179 @@
+//! Virtual functions of network cards: which there are, as sysfs lists them (Documentation/PCI/pci-iov-howto.rst), and
+//! what their cards give them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vnet_netlink::{KernelLink, Netlink};
+use vnet_plan::Resource;
+use vnet_types::{InterfaceName, VfSettings, VirtualFunction};
+
+use super::gone_is_fine;
+use crate::Error;
+
+/// Where sysfs lists links.
+pub(super) const CLASS: &str = "/sys/class/net";
+
+/// The virtual functions of these links, by card and number. `CARD/device/virtfnN` in `class` leads to one; its folder
+/// `net` has the device that it is on the host.
+///
+/// What is mounted at `/sys` may tell of another network namespace: cards that are not the same there have none.
+pub(super) fn all(
+    class: &Path,
+    links: &[KernelLink],
+    settings: impl Fn(&InterfaceName) -> Result<Vec<VfSettings>, Error>,
+) -> Result<Vec<VirtualFunction>, Error> {
+    let mut all = Vec::new();
+    for card in links.iter().filter(|card| is_same(class, card)) {
+        let name = &card.link.name;
+        let mut found: Vec<(u32, PathBuf)> = entries(&class.join(name.as_str()).join("device"))
+            .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("virtfn")?.parse().ok()?, path)))
+            .collect();
+        found.sort_unstable();
+        let given = if found.is_empty() { Vec::new() } else { settings(name)? };
+        for (number, path) in found {
+            let target = fs::read_link(&path).map_err(Error::file("read", &path))?;
+            let address = target.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let Some(address) = address else { continue };
+            let mut devices: Vec<InterfaceName> =
+                entries(&path.join("net")).filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect();
+            devices.sort_unstable();
+            let unknown = VfSettings { number, ..VfSettings::default() };
+            let settings = given.iter().find(|it| it.number == number).copied().unwrap_or(unknown);
+            all.push(VirtualFunction { card: name.clone(), address, dev: devices.into_iter().next(), settings });
+        }
+    }
+    all.sort_by(|a, b| (&a.card, a.settings.number).cmp(&(&b.card, b.settings.number)));
+    Ok(all)
+}
+
+fn is_same(class: &Path, card: &KernelLink) -> bool {
+    let says = |file: &str, value: String| {
+        let text = fs::read_to_string(class.join(card.link.name.as_str()).join(file));
+        text.is_ok_and(|text| text.trim() == value)
+    };
+    says("ifindex", card.index.to_string()) && card.link.mac.is_some_and(|mac| says("address", mac.to_string()))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Only what a guest needs is there: with anything else the function is not lent.
+pub(super) fn look(netlink: &Netlink, expected: &Resource) -> Result<Option<Resource>, Error> {
+    let Resource::Vf { card, settings, .. } = expected else { return Ok(None) };
+    Ok(has(netlink, card, settings)?.then(|| expected.clone()))
+}
+
+/// Gives a function back what it had, where that is known, unless somebody has given it something else since.
+pub(super) fn give_back(
+    netlink: &Netlink,
+    card: &InterfaceName,
+    settings: &VfSettings,
+    was: &VfSettings,
+) -> Result<(), Error> {
+    let known = was.mac.is_some() || was.vlan.is_some();
+    if known && has(netlink, card, settings)? { gone_is_fine(netlink.set_vf(card, was)) } else { Ok(()) }
+}
+
+fn has(netlink: &Netlink, card: &InterfaceName, settings: &VfSettings) -> Result<bool, Error> {
+    let all = match netlink.vfs(card) {
+        Err(error) if error.is_not_found() => return Ok(false),
+        all => all?,
+    };
+    let there = all.into_iter().find(|it| it.number == settings.number);
+    Ok(there.is_some_and(|there| {
+        settings.mac.is_none_or(|mac| there.mac == Some(mac))
+            && settings.vlan.is_none_or(|vlan| there.vlan == Some(vlan))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::os::unix::fs::symlink;
+
+    use vnet_types::{Link, LinkKind, MacAddr};
+
+    use super::*;
+
+    /// A sysfs in a folder that ends with the value.
+    struct Sysfs(PathBuf);
+
+    impl Sysfs {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("vnet-sysfs-{name}-{}", std::process::id()));
+            fs::create_dir_all(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn class(&self) -> PathBuf {
+            self.0.join("class")
+        }
+
+        /// A card with so many functions, from this slot on, of which the first so many are devices.
+        fn card(&self, card: &KernelLink, index: u32, slot: u8, functions: u8, devices: u8) {
+            let folder = self.class().join(card.link.name.as_str());
+            fs::create_dir_all(folder.join("device")).unwrap();
+            fs::write(folder.join("ifindex"), format!("{index}\n")).unwrap();
+            fs::write(folder.join("address"), format!("{}\n", card.link.mac.unwrap())).unwrap();
+            for number in 0..functions {
+                let address = format!("0000:03:{:02x}.{}", slot + number / 8, number % 8);
+                let function = self.0.join("devices").join(&address);
+                fs::create_dir_all(&function).unwrap();
+                if number < devices {
+                    fs::create_dir_all(function.join("net").join(format!("{}v{number}", card.link.name))).unwrap();
+                }
+                symlink(&function, folder.join(format!("device/virtfn{number}"))).unwrap();
+            }
+        }
+    }
+
+    impl Drop for Sysfs {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn card(name: &str, index: u32) -> KernelLink {
+        let mac = Some(MacAddr([2, 0, 0, 0, 0, 1]));
+        let kind = LinkKind::Other(String::new());
+        KernelLink::new(index, Link { name: name.parse().unwrap(), kind, mac, mtu: None, up: true })
+    }
+
+    fn found(sysfs: &Sysfs, links: &[KernelLink]) -> Vec<String> {
+        let given = |_: &InterfaceName| Ok(vec![VfSettings { number: 1, mac: None, vlan: Some(7) }]);
+        let words = |it: VirtualFunction| {
+            let dev = it.dev.map_or_else(|| "-".to_owned(), |dev| dev.to_string());
+            format!("{} {} {dev} {}", it.card, it.address, it.settings)
+        };
+        all(&sysfs.class(), links, given).unwrap().into_iter().map(words).collect()
+    }
+
+    #[test]
+    fn functions_are_listed_by_card_and_number() {
+        let sysfs = Sysfs::new("list");
+        let (eth0, eth1) = (card("eth0", 2), card("eth1", 3));
+        sysfs.card(&eth1, 3, 2, 12, 1);
+        sysfs.card(&eth0, 2, 16, 2, 2);
+        let all = found(&sysfs, &[eth1, eth0]);
+        let expected = [
+            "eth0 0000:03:10.0 eth0v0 vf 0",
+            "eth0 0000:03:10.1 eth0v1 vf 1 vlan 7",
+            "eth1 0000:03:02.0 eth1v0 vf 0",
+            "eth1 0000:03:02.1 - vf 1 vlan 7",
+            "eth1 0000:03:02.2 - vf 2",
+        ];
+        assert_eq!(all[..5], expected);
+        assert_eq!((all.len(), all[13].as_str()), (14, "eth1 0000:03:03.3 - vf 11"), "10 and 11 come after 9");
+    }
+
+    #[test]
+    fn another_card_of_that_name_in_another_namespace_is_not_meant() {
+        let sysfs = Sysfs::new("others");
+        let eth0 = card("eth0", 2);
+        sysfs.card(&eth0, 5, 16, 2, 2);
+        assert_eq!(found(&sysfs, &[eth0, card("eth1", 3)]), [""; 0]);
+    }
+}

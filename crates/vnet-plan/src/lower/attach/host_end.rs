@@ -1,0 +1,25 @@
+//! Addresses and routes of the host's end of an interface of type `ethernet`, which lead to the guest
+//! (<https://libvirt.org/formatdomain.html#generic-ethernet-connection>).
+
+use vnet_types::InterfaceName;
+use vnet_xml::Interface;
+use vnet_xml::interface::Source;
+
+use super::{AttachError, UnsupportedPort};
+use crate::lower::{address, route};
+use crate::{HostState, LowerError, Resource};
+
+pub(super) fn add_to(desired: &mut HostState, dev: &InterfaceName, interface: &Interface) -> Result<(), AttachError> {
+    let Source::Ethernet(source) = &interface.source else { return Ok(()) };
+    for ip in &source.ips {
+        if ip.peer.is_some() {
+            return Err(AttachError::Unsupported(UnsupportedPort::Peer));
+        }
+        let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
+        desired.insert(Resource::Address { link: dev.clone(), address: address(net) });
+    }
+    for definition in &source.routes {
+        desired.insert(Resource::Route(route(definition, dev)?));
+    }
+    Ok(())
+}
