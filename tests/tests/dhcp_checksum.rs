@@ -42,6 +42,8 @@ fn answers_have_their_checksums() {
 fn a_kernel_that_cannot_is_told_of() {
     isolate!();
     let can = Netlink::features().unwrap().unwrap().csum;
+    let asked = Netlink::open().unwrap().fills_checksums();
+    assert!(asked.is_none_or(|asked| asked == can), "asked, and tried");
     let planned = call(&["plan", DEFAULT]);
     let said = String::from_utf8_lossy(&planned.stderr).matches("(act_csum)").count();
     assert_eq!(said, usize::from(!can));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use vnet_netlink::Netlink;
 use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower, mends_checksums};
 use vnet_types::{Inventory, NetworkName, Uuid};
 use vnet_xml::{BridgeName, Network, Severity};
@@ -62,7 +63,12 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let mut notes = Vec::new();
     let look = |network: &Network| {
         let mut found = here.inventory()?;
-        if asks_features(network) && probe(&mut found)? && mends_checksums(network) && !found.features.csum {
+        let mends = mends_checksums(network);
+        let mut is_known = !mends || Netlink::open()?.fills_checksums().is_some();
+        if asks_features(network) || !is_known {
+            is_known |= probe(&mut found)?;
+        }
+        if mends && is_known && !found.features.csum {
             notes.push(NO_CHECKSUMS);
         }
         inventory = Some(found);

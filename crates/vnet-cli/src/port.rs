@@ -250,10 +250,10 @@ pub(crate) fn follow(here: &mut Here, lock: &Lock, network: &vnet_types::Network
     Ok(made)
 }
 
-/// Asks the kernel what it can do; answers whether it told.
+/// Tries what the kernel can do; answers whether one may.
 pub(crate) fn probe(inventory: &mut Inventory) -> anyhow::Result<bool> {
     let features = Netlink::features()?;
-    inventory.features = features.unwrap_or_default();
+    inventory.features = features.unwrap_or(inventory.features);
     Ok(features.is_some())
 }
 

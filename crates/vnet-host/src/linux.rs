@@ -131,7 +131,7 @@ impl Host for LinuxHost {
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),
-            features: Features::default(),
+            features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
             firewalld: zone::firewalld()?,
         })
     }

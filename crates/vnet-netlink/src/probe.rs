@@ -2,13 +2,19 @@
 
 use std::thread;
 
+use nix::libc::{EINVAL, EPERM};
 use nix::sched::{CloneFlags, unshare};
 use vnet_types::{
     BridgeOptions, Features, Filter, FilterAction, FilterMatch, InterfaceName, Link, LinkKind, Qdisc, QdiscKind,
     TrafficHandle,
 };
 
-use crate::{Error, Netlink};
+use crate::message::Request;
+use crate::{Error, Intent, Netlink};
+
+const RTM_NEWACTION: u16 = 48;
+const TCA_ACT_TAB: u16 = 1;
+const TCA_ACT_KIND: u16 = 1;
 
 impl Netlink {
     /// Tries what not every kernel can, in a network namespace that lives for the trial only.
@@ -27,6 +33,19 @@ impl Netlink {
         // The thread ends, and the namespace with it.
         let tried = thread::scope(|scope| scope.spawn(trial).join());
         tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Can the kernel fill in checksums (`act_csum`)? Asked for an action without parameters, which it refuses in one way
+    /// where it has such actions, and in another where not; nothing is made. `None` in a user namespace, where nobody may
+    /// ask: there [`Netlink::features`] knows.
+    pub fn fills_checksums(&self) -> Option<bool> {
+        let request = Request::new(RTM_NEWACTION, &[0; 4])
+            .nest(TCA_ACT_TAB, |list| list.nest(1, |action| action.with_text(TCA_ACT_KIND, "csum")));
+        match self.tell(request, Intent::Create) {
+            Ok(()) => Some(true),
+            Err(refused) if refused.errno == EPERM => None,
+            Err(refused) => Some(refused.errno == EINVAL),
+        }
     }
 }
 

@@ -222,7 +222,7 @@ fn unsupported(network: &Network) -> Option<Unsupported> {
 
 /// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.
 pub fn asks_features(network: &Network) -> bool {
-    network.bandwidth.is_some() || keeps_mac_table(network) || mends_checksums(network)
+    network.bandwidth.is_some() || keeps_mac_table(network)
 }
 
 fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<InterfaceName, LowerError> {
