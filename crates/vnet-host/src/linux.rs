@@ -80,7 +80,7 @@ impl LinuxHost {
             }
             Resource::Vlans { link, .. } => port::look_vlans(&self.netlink, link)?,
             Resource::Fdb(entry) => port::look_fdb(&self.netlink, entry)?,
-            Resource::Coalesce { link, .. } => port::look_coalesce(&self.netlink, link)?,
+            Resource::Coalesce { link, rx_frames } => port::look_coalesce(&self.netlink, link, *rx_frames)?,
             Resource::Sysctl { switch, .. } => {
                 sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
             }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod bandwidth;
+mod files;
 mod life;
 mod pool;
 mod trouble;
@@ -49,6 +50,16 @@ fn done(arguments: &[&str], document: &str) -> Value {
     let output = vnet(&[arguments, &["--format", "json"]].concat(), document);
     assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// [`done`], or what people are told where it is refused.
+fn refused_or_done(arguments: &[&str], document: &str) -> Result<Value, String> {
+    let output = vnet(&[arguments, &["--format", "json"]].concat(), document);
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).unwrap()),
+        // What is wrong with the document is in the JSON, for programs.
+        false => Err(refused(arguments, document)),
+    }
 }
 
 /// [`vnet`], when it must not succeed, and what it tells people.

@@ -125,12 +125,16 @@ pub(super) fn add_fdb(netlink: &Netlink, entry: &Fdb) -> Result<(), Error> {
     }
 }
 
-pub(super) fn look_coalesce(netlink: &Netlink, link: &InterfaceName) -> Result<Option<Resource>, Error> {
+/// A tap gathers so many frames at most, whatever it is told (`NAPI_POLL_WEIGHT`).
+const MOST_FRAMES: u32 = 64;
+
+pub(super) fn look_coalesce(netlink: &Netlink, link: &InterfaceName, expected: u32) -> Result<Option<Resource>, Error> {
     if netlink.link(link)?.is_none() {
         return Ok(None);
     }
     let Coalesce { rx_max_frames, .. } = netlink.coalesce(link)?;
-    Ok(Some(Resource::Coalesce { link: link.clone(), rx_frames: rx_max_frames }).filter(|_| rx_max_frames > 0))
+    let rx_frames = if rx_max_frames == expected.min(MOST_FRAMES) { expected } else { rx_max_frames };
+    Ok(Some(Resource::Coalesce { link: link.clone(), rx_frames }).filter(|_| rx_max_frames > 0))
 }
 
 pub(super) fn coalesce(netlink: &Netlink, link: &InterfaceName, rx_frames: u32) -> Result<(), Error> {
