@@ -237,6 +237,7 @@ fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str
         network: Some("lab".parse().unwrap()),
         bridge: Some(device("virbr7")),
         lower: None,
+        function: None,
         mac: "52:54:00:00:00:09".parse().unwrap(),
         queues: 1,
         vnet_hdr: true,
