@@ -1,31 +1,13 @@
-//! What gets through of the declared bandwidth, as iperf3 has it: guests on taps of `vnet attach`, with a stack of their
-//! own.
-#![allow(clippy::unwrap_used, reason = "a test")]
+//! What gets through of the declared bandwidth, as iperf3 has it.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-use vnet_netlink::Tap;
 use vnet_tests::{Netns, isolate, json, run, wait_for};
-use vnet_types::TapOptions;
+
+use crate::guest::{attach, done, interface};
 
 const SOON: Duration = Duration::from_secs(20);
-
-/// Runs `vnet`, which has to succeed.
-fn done(arguments: &[&str], document: &str) -> Value {
-    let mut command = Command::new(vnet_tests::vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
-    serde_json::from_slice(&stdout).unwrap()
-}
 
 fn network(limits: &str) -> String {
     format!(
@@ -33,16 +15,7 @@ fn network(limits: &str) -> String {
     )
 }
 
-/// The interface of the guest with this number.
-fn interface(number: u8, limits: &str) -> String {
-    format!(
-        "<interface type='network'><source network='lab'/><mac address='52:54:00:00:00:0{number}'/>\
-         <target dev='guest{number}'/>{limits}</interface>"
-    )
-}
-
-/// A guest: its stack is a namespace's, its card a tap there, and frames are carried to and from the host's tap as a
-/// hypervisor carries them. It listens.
+/// A guest that listens.
 struct Guest {
     netns: Netns,
     address: String,
@@ -50,19 +23,8 @@ struct Guest {
 
 impl Guest {
     fn attach(number: u8, limits: &str) -> Self {
-        done(&["attach", "-"], &interface(number, limits));
-        let guest = Self { netns: Netns::new(), address: format!("10.9.0.{}", number + 10) };
-        let outer = Tap::open(&format!("guest{number}").parse().unwrap(), NonZeroU16::MIN).unwrap();
-        let inner = guest.netns.run(|| {
-            let tap = Tap::create(&"eth0".parse().unwrap(), &TapOptions::default(), NonZeroU16::MIN).unwrap();
-            run("ip", &["link", "set", "eth0", "address", &format!("52:54:00:00:00:0{number}"), "up"]);
-            run("ip", &["address", "add", &format!("{}/24", guest.address), "dev", "eth0"]);
-            tap
-        });
-        let [outer, inner] = [outer, inner].map(|tap| File::from(tap.into_queues().remove(0)));
-        let (to, from) = (outer.try_clone().unwrap(), inner.try_clone().unwrap());
-        thread::spawn(move || carry(from, to));
-        thread::spawn(move || carry(outer, inner));
+        let guest = Self { netns: attach(number, limits), address: format!("10.9.0.{}", number + 10) };
+        guest.netns.run(|| run("ip", &["address", "add", &format!("{}/24", guest.address), "dev", "eth0"]));
         wait_for(SOON, "the guest's answer", || {
             let reached = Command::new("ping").args(["-c1", "-W1", &guest.address]).stdout(Stdio::null()).status();
             reached.unwrap().success().then_some(())
@@ -84,14 +46,6 @@ impl Guest {
     /// What it sends.
     fn outbound(&self) -> f64 {
         iperf(&self.address, &["-R"])
-    }
-}
-
-fn carry(mut from: File, mut to: File) {
-    let mut frame = [0; 4096];
-    while let Ok(length) = from.read(&mut frame) {
-        // A link that is down loses it.
-        let _ = to.write(&frame[..length]);
     }
 }
 

@@ -1,60 +1,17 @@
-//! A guest with a stack of its own on a bridge whose MAC table vnet manages: what knows no address by looking has to
-//! find everyone all the same.
-#![allow(clippy::unwrap_used, reason = "a test")]
+//! A guest on a bridge whose MAC table vnet manages: what learns of nobody by looking has to find everyone all the same.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::num::NonZeroU16;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use vnet_netlink::{Netlink, Tap};
+use vnet_netlink::Netlink;
 use vnet_tests::{Netns, isolate, json, run, wait_for};
-use vnet_types::TapOptions;
+
+use crate::guest::{attach, done};
 
 const SOON: Duration = Duration::from_secs(30);
-
-fn done(arguments: &[&str], document: &str) -> Value {
-    let mut command = Command::new(vnet_tests::vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// A namespace whose card is a tap; frames are carried to and from the host's tap as a hypervisor carries them.
-fn guest(number: u8) -> Netns {
-    let mac = format!("52:54:00:00:00:0{number}");
-    let interface = format!(
-        "<interface type='network'><source network='lab'/><mac address='{mac}'/><target dev='guest{number}'/></interface>"
-    );
-    done(&["attach", "-"], &interface);
-    let netns = Netns::new();
-    let outer = Tap::open(&format!("guest{number}").parse().unwrap(), NonZeroU16::MIN).unwrap();
-    let inner = netns.run(|| {
-        let tap = Tap::create(&"eth0".parse().unwrap(), &TapOptions::default(), NonZeroU16::MIN).unwrap();
-        run("ip", &["link", "set", "eth0", "address", &mac, "up"]);
-        tap
-    });
-    let [outer, inner] = [outer, inner].map(|tap| File::from(tap.into_queues().remove(0)));
-    let (to, from) = (outer.try_clone().unwrap(), inner.try_clone().unwrap());
-    thread::spawn(move || carry(from, to));
-    thread::spawn(move || carry(outer, inner));
-    netns
-}
-
-fn carry(mut from: File, mut to: File) {
-    let mut frame = [0; 4096];
-    while let Ok(length) = from.read(&mut frame) {
-        // A link that is down loses it.
-        let _ = to.write(&frame[..length]);
-    }
-}
 
 const LEASE: &str = "#!/bin/sh
 [ \"$1\" = bound ] || exit 0
@@ -96,7 +53,7 @@ fn a_guest_behind_a_managed_mac_table_has_all_of_its_network() {
     );
     fs::write("/tmp/lease", LEASE).unwrap();
     fs::set_permissions("/tmp/lease", fs::Permissions::from_mode(0o755)).unwrap();
-    let [first, second] = [1, 2].map(guest);
+    let [first, second] = [1, 2].map(|number| attach(number, ""));
     let words = ["udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "10", "-T", "1", "-s", "/tmp/lease", "-O", "hostname"];
     assert!(until(&first, "busybox", &words).contains("lease 10.9.0.51 first"));
     assert!(until(&second, "busybox", &words).contains("lease 10.9.0.52 second"));

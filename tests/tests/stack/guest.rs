@@ -1,0 +1,57 @@
+//! A guest: its stack is a namespace's, its card a tap there, and frames are carried to and from the host's tap as a
+//! hypervisor carries them.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use serde_json::Value;
+use vnet_netlink::Tap;
+use vnet_tests::{Netns, run};
+use vnet_types::TapOptions;
+
+/// Runs `vnet`, which has to succeed.
+pub(crate) fn done(arguments: &[&str], document: &str) -> Value {
+    let mut command = Command::new(vnet_tests::vnet());
+    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    serde_json::from_slice(&stdout).unwrap()
+}
+
+/// The interface of the guest with this number.
+pub(crate) fn interface(number: u8, more: &str) -> String {
+    format!(
+        "<interface type='network'><source network='lab'/><mac address='52:54:00:00:00:0{number}'/>\
+         <target dev='guest{number}'/>{more}</interface>"
+    )
+}
+
+/// Attaches a guest. Its card, `eth0`, is up, and has no address.
+pub(crate) fn attach(number: u8, more: &str) -> Netns {
+    done(&["attach", "-"], &interface(number, more));
+    let guest = Netns::new();
+    let outer = Tap::open(&format!("guest{number}").parse().unwrap(), NonZeroU16::MIN).unwrap();
+    let inner = guest.run(|| {
+        let tap = Tap::create(&"eth0".parse().unwrap(), &TapOptions::default(), NonZeroU16::MIN).unwrap();
+        run("ip", &["link", "set", "eth0", "address", &format!("52:54:00:00:00:0{number}"), "up"]);
+        tap
+    });
+    let [outer, inner] = [outer, inner].map(|tap| File::from(tap.into_queues().remove(0)));
+    let (to, from) = (outer.try_clone().unwrap(), inner.try_clone().unwrap());
+    thread::spawn(move || carry(from, to));
+    thread::spawn(move || carry(outer, inner));
+    guest
+}
+
+fn carry(mut from: File, mut to: File) {
+    let mut frame = [0; 4096];
+    while let Ok(length) = from.read(&mut frame) {
+        // A link that is down loses it.
+        let _ = to.write(&frame[..length]);
+    }
+}
