@@ -12,8 +12,13 @@ mod rules;
 use std::fs;
 
 fn main() {
-    let file = std::env::args().nth(1).expect("usage: firewall RESULTS.md");
-    let text = format!("{}\n{}\n{}", head(), apply::report(), forward::report());
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().expect("usage: firewall RESULTS.md [apply|forward]");
+    let only = arguments.next();
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let parts: Vec<String> =
+        [wanted("apply").then(apply::report), wanted("forward").then(forward::report)].into_iter().flatten().collect();
+    let text = format!("{}\n{}", head(), parts.join("\n"));
     print!("{text}");
     fs::write(file, text).unwrap();
 }

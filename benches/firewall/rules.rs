@@ -41,7 +41,7 @@ pub(crate) fn load(count: u32, mode: Mode) {
     let netfilter = Netfilter::open().unwrap();
     for number in (0..count).rev() {
         let ruleset = Ruleset::compile(&policy(number, mode));
-        let table = Table::read_near(&[&ruleset], |request| netfilter.find(request), index_of, |_| None).unwrap();
+        let table = Table::read_near(&[&ruleset], |requests| netfilter.find_all(requests), index_of, |_| None).unwrap();
         netfilter.commit(&Batch::new(&table, None, Some(&ruleset), index_of).unwrap().bytes).unwrap();
     }
 }

@@ -26,8 +26,8 @@ fn a_policy_that_drops_is_named(#[case] command: &[&str], #[case] place: &str) {
     assert_eq!(
         said,
         [
-            ("guests of 192.168.122.0/24 get answers from beyond the host", true),
             ("guests of 192.168.122.0/24 reach beyond the host", true),
+            ("guests of 192.168.122.0/24 get answers from beyond the host", true),
         ]
     );
     for obstacle in obstacles {

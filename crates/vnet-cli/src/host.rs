@@ -182,7 +182,7 @@ impl Here {
         Ok(Some((state, drift)))
     }
 
-    /// What the rules of a network have counted, by chain.
+    /// What the rules of a network have counted, by chain, or by the set that stands for them.
     pub(crate) fn counts(&self, running: &Running) -> anyhow::Result<Vec<(String, Rule, Counts)>> {
         let expected = running.desired.iter().find_map(|resource| match resource {
             Resource::Ruleset { ruleset, .. } => Some(ruleset),
@@ -190,8 +190,7 @@ impl Here {
         });
         let Some(expected) = expected else { return Ok(Vec::new()) };
         let table = Firewall::open()?.read_near(expected)?;
-        let counted = table.counts(running.name.as_str());
-        Ok(counted.map(|(chain, rule, counts)| (chain.to_owned(), rule.clone(), counts)).collect())
+        Ok(table.counts(running.name.as_str()).collect())
     }
 
     /// What becomes of packets under the rules of others.

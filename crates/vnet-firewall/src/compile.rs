@@ -1,101 +1,143 @@
 //! From what a network promises to rules that keep it. For every packet they decide and translate as the rules that
 //! libvirt 11.3 gives to nft(8) for the same network.
 //!
-//! A packet that is forwarded meets at most two chains: that of the network it goes to (by outgoing bridge), then that of the
-//! network it comes from (by incoming bridge). libvirt asks in the same order, so a network that takes anyone in is
-//! reachable even for the guests of an isolated one. Where a network has no IPv6, neither chain decides about IPv6.
+//! A forwarded packet is judged by the network it goes to (by outgoing bridge), then by the network it comes from (by
+//! incoming bridge). libvirt asks in the same order, so a network that takes anyone in is reachable even for the guests of an
+//! isolated one. Where a network has no IPv6, neither decides about IPv6. Within a network, all rules but the last accept,
+//! so that their order makes no difference.
 //!
 //! Translation goes by source address alone, as in libvirt: the host's own packets with an address of the subnet are
-//! translated too. Only the first packet of a connection comes here, and an interval map finds its network in O(log n).
+//! translated too. Only the first packet of a connection comes here.
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
-use crate::name::{Role, comment};
+use crate::name::{Role, comment, word};
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Ruleset, Statement, Subject, Transport,
-    Verdict,
+    Chain, Direction, Element, Field, Interface, Key, Part, Rule, Ruleset, Statement, Transport, Verdict,
+};
+use crate::shared::{
+    BOTH, BRIDGES, NETWORKS, OWN_FROM, OWN_TO, PerFamily, REFUSE_FROM, REFUSE_TO, SAME_NETWORK, Share, default_ports,
+    prefix,
 };
 use crate::{Access, Policy, Subnet};
-
-const TO_GUESTS: &str = "to_guests";
-const FROM_GUESTS: &str = "from_guests";
-const NAT_IPV4: &str = "nat_ipv4";
-const NAT_IPV6: &str = "nat_ipv6";
 
 impl Ruleset {
     /// The rules that keep a policy.
     pub fn compile(policy: &Policy) -> Self {
-        let mut ruleset = Self { network: policy.network.clone(), maps: empty_maps(), chains: base_chains() };
-        for (map, role) in [(TO_GUESTS, Role::In), (FROM_GUESTS, Role::Out)] {
-            let bridge = Key::Interface(Interface::Named(policy.bridge.clone()));
-            ruleset.lead(map, bridge, role.chain(&policy.network));
+        let mut ruleset = Self { network: policy.network.clone(), sets: Vec::new(), chains: Vec::new() };
+        ruleset.share(Share::Filter);
+        if policy.translated().next().is_some() {
+            ruleset.share(Share::Translation);
         }
-        ruleset.chains.push(policy.chain(Role::In, policy.rules_in()));
-        ruleset.chains.push(policy.chain(Role::Out, policy.rules_out()));
-        let nat = policy.translations();
-        if !nat.is_empty() {
-            for net in outermost(policy.translated().map(|(net, ..)| net).collect()) {
-                let map = if net.addr().is_ipv4() { NAT_IPV4 } else { NAT_IPV6 };
-                ruleset.lead(map, Key::Subnet(net), Role::Nat.chain(&policy.network));
-            }
-            ruleset.chains.push(policy.chain(Role::Nat, nat));
+        ruleset.filter(policy);
+        ruleset.translate(policy);
+        for set in &mut ruleset.sets {
+            set.elements.sort();
+            // A subnet that is listed twice.
+            set.elements.dedup_by(|one, other| one.key == other.key);
         }
         ruleset
     }
 
-    fn lead(&mut self, map: &str, key: Key, chain: String) {
-        let map = self.maps.iter_mut().find(|candidate| candidate.name == map).expect("one of the four");
-        map.elements.push(Element { key, verdict: Verdict::Jump(chain) });
+    fn share(&mut self, share: Share) {
+        self.sets.extend_from_slice(share.sets());
+        self.chains.extend_from_slice(share.chains());
+        for (set, element) in share.elements() {
+            self.add(set, element.clone());
+        }
+    }
+
+    fn filter(&mut self, policy: &Policy) {
+        let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
+        let element = |parts: Vec<Part>, cause: &str| policy.element(parts, None, cause);
+        self.add(NETWORKS, element(vec![Part::Word(word(&policy.network))], "has elements in the sets below"));
+        self.add(BRIDGES, element(vec![bridge.clone()], "its bridge"));
+        self.add(SAME_NETWORK, element(vec![bridge.clone(), bridge.clone()], "guests may talk with each other"));
+        let [refuse_to, refuse_from] = if policy.filters(Family::Ipv6) {
+            ["nothing else may reach the guests", "guests may reach nothing else"]
+        } else {
+            [
+                "nothing else may reach the guests (IPv6 is not filtered)",
+                "guests may reach nothing else (IPv6 is not filtered)",
+            ]
+        };
+        for family in BOTH.into_iter().filter(|family| policy.filters(*family)) {
+            let key = vec![Part::Family(family), bridge.clone()];
+            self.add(REFUSE_TO, element(key.clone(), refuse_to));
+            self.add(REFUSE_FROM, element(key, refuse_from));
+        }
+        if policy.is_usual() {
+            for Subnet { net, access } in &policy.subnets {
+                let family = Family::of(net.addr());
+                let mut add = |set: PerFamily, cause| {
+                    self.add(set.set(family), element(vec![bridge.clone(), Part::Address(net.network())], cause));
+                };
+                match access {
+                    Access::Isolated => {}
+                    Access::Routed => {
+                        add(PerFamily::Reach, "routed: anyone may reach these guests");
+                        add(PerFamily::Leave, "routed: these guests may reach out");
+                    }
+                    Access::Nat { .. } => {
+                        add(PerFamily::Answer, "nat: answers may reach these guests");
+                        add(PerFamily::Leave, "nat: these guests may reach out");
+                    }
+                }
+            }
+            return;
+        }
+        for (map, role, rules) in [(OWN_TO, Role::In, policy.rules_in()), (OWN_FROM, Role::Out, policy.rules_out())] {
+            let chain = role.chain(&policy.network);
+            let lead = policy.element(vec![bridge.clone()], Some(Verdict::Jump(chain)), "has rules of its own");
+            self.add(map, lead);
+            self.chains.push(policy.chain(role, rules));
+        }
+    }
+
+    fn translate(&mut self, policy: &Policy) {
+        if policy.translates_as_usual() {
+            for (net, ..) in policy.translated() {
+                let (family, first) = (Family::of(net.addr()), Part::Address(net.network()));
+                let inside = vec![first.clone(), first.clone()];
+                let element = |parts, cause| policy.element(parts, None, cause);
+                self.add(PerFamily::Inside.set(family), element(inside, "nat: guests of one subnet keep their source"));
+                self.add(PerFamily::Translate.set(family), element(vec![first], "nat: what leaves has another source"));
+            }
+            return;
+        }
+        for net in outermost(policy.translated().map(|(net, ..)| net).collect()) {
+            let verdict = Some(Verdict::Jump(Role::Nat.chain(&policy.network)));
+            let lead = policy.element(vec![Part::Subnet(net)], verdict, "nat: has rules of its own");
+            self.add(PerFamily::OwnNat.set(Family::of(net.addr())), lead);
+        }
+        self.chains.push(policy.chain(Role::Nat, policy.translations()));
+    }
+
+    fn add(&mut self, set: &str, element: Element) {
+        let set = self.sets.iter_mut().find(|candidate| candidate.name == set).expect("one of those that are shared");
+        set.elements.push(element);
     }
 }
 
-/// The maps that all networks share.
-pub(crate) fn empty_maps() -> Vec<Map> {
-    [
-        (TO_GUESTS, KeyType::InterfaceIndex),
-        (FROM_GUESTS, KeyType::InterfaceIndex),
-        (NAT_IPV4, KeyType::Ipv4Address),
-        (NAT_IPV6, KeyType::Ipv6Address),
-    ]
-    .map(|(name, key)| Map { name: name.to_owned(), key, elements: Vec::new() })
-    .into()
-}
-
-/// The base chains that all networks share: each looks for the networks of a packet.
-pub(crate) fn base_chains() -> Vec<Chain> {
-    let lookup = |subject, map: &str, cause| {
-        let statements = match subject {
-            Subject::Interface(_) => vec![],
-            Subject::Source(family) => vec![Statement::Family(family)],
-        };
-        let lookup = [Statement::Lookup { subject, map: map.to_owned() }];
-        Rule {
-            statements: [Statement::Counter].into_iter().chain(statements).chain(lookup).collect(),
-            comment: Some(format!("vnet: {cause}")),
-        }
-    };
-    let base = |kind: &str, hook, priority| Some(Base { kind: kind.to_owned(), hook, priority, policy: 1 });
-    vec![
-        Chain {
-            name: "forward".to_owned(),
-            base: base("filter", 2, 0),
-            rules: vec![
-                lookup(Subject::Interface(Direction::Out), TO_GUESTS, "first ask the network the packet goes to"),
-                lookup(Subject::Interface(Direction::In), FROM_GUESTS, "then ask the network the packet comes from"),
-            ],
-        },
-        Chain {
-            name: "postrouting".to_owned(),
-            base: base("nat", 4, 100),
-            rules: vec![
-                lookup(Subject::Source(Family::Ipv4), NAT_IPV4, "find the network that translates this IPv4 source"),
-                lookup(Subject::Source(Family::Ipv6), NAT_IPV6, "find the network that translates this IPv6 source"),
-            ],
-        },
-    ]
-}
-
 impl Policy {
+    /// Do the shared rules say who may go where? Sets have keys of one length.
+    fn is_usual(&self) -> bool {
+        let mut open = self.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
+        open.all(|subnet| self.device.is_none() && fits(subnet.net))
+    }
+
+    /// Does the shared chain translate for this network?
+    fn translates_as_usual(&self) -> bool {
+        let usual = |(net, addresses, ports): (IpNet, Option<AddressRange>, PortRange)| {
+            self.device.is_none() && fits(net) && addresses.is_none() && ports == default_ports()
+        };
+        self.translated().all(usual)
+    }
+
+    fn element(&self, parts: Vec<Part>, verdict: Option<Verdict>, cause: &str) -> Element {
+        Element { key: Key(parts), verdict, comment: Some(comment(&self.network, cause)) }
+    }
+
     fn chain(&self, role: Role, rules: Vec<(Vec<Statement>, &str)>) -> Chain {
         let rule = |(statements, cause): (Vec<Statement>, &str)| Rule {
             statements,
@@ -105,8 +147,7 @@ impl Policy {
     }
 
     fn rules_in(&self) -> Vec<(Vec<Statement>, &str)> {
-        let bridge = Statement::Interface(Direction::In, Interface::Named(self.bridge.clone()));
-        let mut rules = vec![(decide([bridge], Verdict::Accept), "guests may talk with each other")];
+        let mut rules = Vec::new();
         for subnet in &self.subnets {
             let mut matches = through(Direction::In, self.device.as_ref());
             matches.extend(address(Field::Destination, false, subnet.net));
@@ -121,12 +162,6 @@ impl Policy {
                 }
             }
         }
-        rules.push(
-            self.refuse(
-                "nothing else may reach the guests",
-                "nothing else may reach the guests (IPv6 is not filtered)",
-            ),
-        );
         rules
     }
 
@@ -142,21 +177,11 @@ impl Policy {
             }
         }
         rules
-            .push(self.refuse("guests may reach nothing else", "guests may reach nothing else (IPv6 is not filtered)"));
-        rules
     }
 
-    /// Says no to what no rule before has allowed; of a network without IPv6 only to IPv4.
-    fn refuse<'a>(&self, cause: &'a str, without_ipv6: &'a str) -> (Vec<Statement>, &'a str) {
-        if self.has_ipv6() {
-            return (vec![Statement::Counter, Statement::Reject(None)], cause);
-        }
-        let only = Family::Ipv4;
-        (vec![Statement::Family(only), Statement::Counter, Statement::Reject(Some(only))], without_ipv6)
-    }
-
-    fn has_ipv6(&self) -> bool {
-        self.ipv6 || self.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
+    /// Is what no rule allows refused? Without IPv6, a network has no say about it.
+    fn filters(&self, family: Family) -> bool {
+        family == Family::Ipv4 || self.ipv6 || self.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
     }
 
     /// libvirt inserts each rule before those it already has: the last subnet is asked first.
@@ -180,12 +205,6 @@ impl Policy {
         ports: PortRange,
     ) -> Vec<(Vec<Statement>, &'static str)> {
         let device = through(Direction::Out, self.device.as_ref());
-        let keep = |to: IpNet| {
-            let mut matches = address(Field::Source, false, net);
-            matches.push(Statement::Address { field: Field::Destination, negated: false, net: to });
-            matches.extend(device.clone());
-            decide(matches, Verdict::Return)
-        };
         let translate = |transport: Option<Transport>| {
             let mut statements: Vec<_> = transport.map(Statement::Transport).into_iter().collect();
             statements.extend(address(Field::Source, false, net));
@@ -199,19 +218,17 @@ impl Policy {
             });
             statements
         };
-        let constant = |text: &str| text.parse().expect("a subnet");
-        let mut rules = match net {
-            IpNet::V4(_) => vec![
-                (keep(constant("224.0.0.0/24")), "nat: local multicast keeps its source"),
-                (keep(constant("255.255.255.255/32")), "nat: broadcast keeps its source"),
-            ],
-            IpNet::V6(_) => vec![(keep(constant("ff02::/16")), "nat: local multicast keeps its source")],
-        };
-        rules.push((translate(Some(Transport::Tcp)), "nat: TCP leaves with another source and port"));
-        rules.push((translate(Some(Transport::Udp)), "nat: UDP leaves with another source and port"));
-        rules.push((translate(None), "nat: anything else leaves with another source"));
-        rules
+        vec![
+            (translate(Some(Transport::Tcp)), "nat: TCP leaves with another source and port"),
+            (translate(Some(Transport::Udp)), "nat: UDP leaves with another source and port"),
+            (translate(None), "nat: anything else leaves with another source"),
+        ]
     }
+}
+
+/// Can a set have the subnet?
+fn fits(net: IpNet) -> bool {
+    net.prefix_len() == prefix(Family::of(net.addr()))
 }
 
 fn decide(matches: impl IntoIterator<Item = Statement>, verdict: Verdict) -> Vec<Statement> {

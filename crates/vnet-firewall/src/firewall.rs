@@ -2,10 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
 
+use crate::kernel::Intact;
+use crate::shared::Share;
 use crate::{Batch, EncodeError, Foreign, Judgement, Packet, Policy, Ruleset, Table};
 
 /// How often to begin again where others change the host's rules at the same time.
@@ -34,6 +37,10 @@ const ATTEMPTS: usize = 64;
 pub struct Firewall {
     netlink: Netlink,
     netfilter: Netfilter,
+    /// What this one has left as it should be.
+    intact: Mutex<Option<Intact>>,
+    /// What was last read of all networks.
+    all: Mutex<Option<Table>>,
 }
 
 /// Why rules are not installed, read or removed. Nothing has changed then.
@@ -71,7 +78,8 @@ impl Firewall {
     /// # Errors
     /// [`Error::Open`], [`Error::Links`]; anybody may have them.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { netlink: Netlink::open()?, netfilter: Netfilter::open().map_err(Error::Open)? })
+        let netfilter = Netfilter::open().map_err(Error::Open)?;
+        Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), all: Mutex::default() })
     }
 
     /// Makes the rules of a network those of a policy, in one transaction, and returns them as the kernel has them. Rules that
@@ -97,13 +105,38 @@ impl Firewall {
         })
     }
 
+    /// Reads the rules of one network, of which these are expected, and whatever else there is of it, such as an element that somebody has
+    /// added to a set. Everything is listed for that, but not twice where nobody has changed a rule of the host since.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Busy`].
+    pub fn read_all_of(&self, expected: &Ruleset) -> Result<Option<Ruleset>, Error> {
+        let near = self.read_near(expected)?;
+        let found = near.ruleset(&expected.network);
+        if found.is_none() {
+            return Ok(None);
+        }
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = all.as_ref().is_some_and(|all| all.is_as_old_as(&near));
+        if !fresh {
+            *all = Some(self.read()?);
+        }
+        let listed = all.as_ref().and_then(|all| all.ruleset(&expected.network));
+        if listed == found || !fresh {
+            return Ok(listed);
+        }
+        // Interfaces may have come and gone since.
+        let table = self.read()?;
+        Ok(all.insert(table).ruleset(&expected.network))
+    }
+
     /// Reads the rules of one network, of which these are expected. What it costs does not grow with the other networks;
     /// see [`Table::read_near`].
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
     pub fn read_near(&self, expected: &Ruleset) -> Result<Table, Error> {
-        self.still(|| self.near(&[expected], &self.links()))
+        self.still(|| self.near(&[expected], false, &self.links()))
     }
 
     /// Takes a network from some rules to others, or to none, in one transaction. What is installed of it counts, not what
@@ -112,20 +145,56 @@ impl Firewall {
     /// # Errors
     /// [`Error`]: nothing has changed then.
     pub fn replace(&self, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Result<(), Error> {
+        let known = self.intact().take();
+        if let (None, Some(to), Some(known)) = (from, to, known)
+            && self.add(to, known)?
+        {
+            return Ok(());
+        }
         let expected: Vec<&Ruleset> = from.into_iter().chain(to).collect();
         let mut near = true;
         for _ in 0..ATTEMPTS {
             let links = self.links();
-            let installed = if near { self.near(&expected, &links)? } else { self.read()? };
+            let mut installed = if near { self.near(&expected, to.is_none(), &links)? } else { self.read()? };
+            // Where a network is there and is not what it was thought to be, a list of all shows what else it has.
+            let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
+            let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());
+            if near && networks.any(|network| installed.has(network) && !is_known(network)) {
+                installed = self.read()?;
+            }
             let batch = Batch::new(&installed, from, to, |name| links.index(name))?;
             match self.commit(&batch) {
                 Err(Error::Refused { source, .. }) if source.is_outdated() => {}
                 // Perhaps something that nobody expected is in the way, which only a list of all shows.
                 Err(Error::Refused { .. }) if near => near = false,
-                made => return made,
+                Ok(()) => {
+                    let shares = to.map_or(Vec::new(), Share::of);
+                    *self.intact() = installed.intact().map(|intact| intact.after(&batch, to.is_none(), shares));
+                    return Ok(());
+                }
+                refused => return refused,
             }
         }
         Err(Error::Busy)
+    }
+
+    /// Adds a network where what is shared was as it should be and, as the kernel makes sure, nobody has changed a rule of the host
+    /// since: nothing has to be read. False where somebody has, or where the network is there in part.
+    fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {
+        if Share::of(to).iter().any(|share| !known.shares.contains(share)) {
+            return Ok(false);
+        }
+        let links = self.links();
+        let batch = Batch::new(&known.table, None, Some(to), |name| links.index(name))?;
+        if self.commit(&batch).is_err() {
+            return Ok(false);
+        }
+        *self.intact() = Some(known.after(&batch, false, Vec::new()));
+        Ok(true)
+    }
+
+    fn intact(&self) -> MutexGuard<'_, Option<Intact>> {
+        self.intact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes the rules of a network, of whatever policy; that there are none is fine.
@@ -161,9 +230,15 @@ impl Firewall {
         })
     }
 
-    fn near(&self, expected: &[&Ruleset], links: &Links<'_>) -> Result<Table, Error> {
-        let ask = |request: &[u8]| self.netfilter.find(request);
-        Table::read_near(expected, ask, |name| links.index(name), |index| links.name(index)).map_err(Error::Read)
+    fn near(&self, expected: &[&Ruleset], leaving: bool, links: &Links<'_>) -> Result<Table, Error> {
+        let ask = |requests: &[Vec<u8>]| self.netfilter.find_all(requests);
+        let index_of = |name: &InterfaceName| links.index(name);
+        let name_of = |index| links.name(index);
+        let table = match leaving {
+            true => Table::read_leaving(expected, ask, index_of, name_of),
+            false => Table::read_near(expected, ask, index_of, name_of),
+        };
+        table.map_err(Error::Read)
     }
 
     /// Reads until nothing has changed meanwhile.

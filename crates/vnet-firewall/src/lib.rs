@@ -18,6 +18,7 @@ mod kernel;
 mod name;
 mod policy;
 mod ruleset;
+mod shared;
 mod text;
 
 #[cfg(feature = "netlink")]
@@ -25,6 +26,6 @@ pub use firewall::{Error, Firewall};
 pub use kernel::{Batch, Connection, Counts, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{
-    Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Ruleset, Statement, Subject, Transport,
-    Verdict,
+    Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
+    Subject, Transport, Verdict,
 };

@@ -4,6 +4,8 @@
 const CHAIN_NAME_MAX: usize = 255;
 /// The most bytes nft(8) takes and shows of a comment.
 pub(crate) const COMMENT_MAX: usize = 128;
+/// The most bytes of a network's name in a comment, so that there is room for the cause.
+const NAME_MAX: usize = 40;
 
 /// What a chain of a network is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,26 +47,45 @@ impl Role {
     }
 }
 
-/// A comment: the network, then the cause. A long name of a network gives way to the cause. nft(8) knows no way to quote a
-/// quotation mark.
+/// A comment: the network, then the cause.
 pub(crate) fn comment(network: &str, cause: &str) -> String {
-    let mut name: String = network
-        .chars()
-        .map(|c| match c {
-            '"' => '\'',
-            c if c.is_control() => '?',
-            c => c,
-        })
-        .collect();
-    let room = COMMENT_MAX - "network : ".len() - cause.len();
-    if name.len() > room {
-        while name.len() > room - "…".len() {
-            name.pop();
-        }
+    owner(network) + cause
+}
+
+/// What the comments of a network begin with, and those of no other. nft(8) knows no way to quote a quotation mark. Where the name
+/// cannot be written as it is, or is long, a digest of it follows.
+pub(crate) fn owner(network: &str) -> String {
+    let plain = |c: char| match c {
+        '"' => '\'',
+        ':' => ';',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    let mut name: String = network.chars().map(plain).collect();
+    let is_long = name.len() > NAME_MAX;
+    while name.len() > NAME_MAX {
+        name.pop();
+    }
+    if is_long {
         name.push('…');
     }
-    format!("network {name}: {cause}")
+    if name != network {
+        name += &format!("~{:016x}", digest(network));
+    }
+    format!("{OWNED}{name}: ")
 }
+
+/// A network's name as the key of a set: itself where it fits, otherwise a digest.
+pub(crate) fn word(network: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if (1..=15).contains(&network.len()) && network.bytes().all(plain) {
+        return network.to_owned();
+    }
+    format!("~{:014x}", digest(network) >> 8)
+}
+
+/// What the comments of networks begin with.
+pub(crate) const OWNED: &str = "network ";
 
 /// FNV-1a, 64 bits.
 fn digest(text: &str) -> u64 {
@@ -95,14 +116,26 @@ mod tests {
 
     #[rstest]
     #[case("default", "network default: why")]
-    #[case("a\"b\nc", "network a'b?c: why")]
+    #[case("a\"b\nc", "network a'b?c~b0fc901a580b238f: why")]
+    #[case("a: b", "network a; b~18bb9782dcbcb66c: why")]
     fn comments(#[case] network: &str, #[case] expected: &str) {
         assert_eq!(comment(network, "why"), expected);
     }
 
     #[test]
     fn comments_have_room_for_the_cause() {
-        let text = comment(&"ü".repeat(80), "why");
-        assert!(text.len() <= COMMENT_MAX && text.ends_with("ü…: why"), "{text}");
+        let text = comment(&"ü".repeat(80), "nothing else may reach the guests (IPv6 is not filtered)");
+        assert!(text.len() <= COMMENT_MAX && text.ends_with("is not filtered)"), "{text}");
+    }
+
+    #[test]
+    fn no_network_owns_what_is_of_another() {
+        let long = "ü".repeat(80);
+        let names = ["a", "a: b", "a; b", "a\"", "a'", "ab", &long, &long[2..], "a~"];
+        for one in names {
+            for other in names.into_iter().filter(|other| *other != one) {
+                assert!(!comment(other, "why").starts_with(&owner(one)), "{one} {other}");
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! The rules as a value: the part of nf_tables that virtual networks need, in the words of nft(8).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
-/// The table `inet vnet` as far as one network is concerned: the base chains and maps that all networks share, with the
-/// network's own chains and map elements.
+use crate::name::Role;
+
+/// The table `inet vnet` as far as one network is concerned: the base chains and sets that all networks share, with the
+/// network's own elements and chains.
 ///
 /// Two are equal when every packet meets the same rules in them. Counters are no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,55 +15,89 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 pub struct Ruleset {
     /// Whose rules these are.
     pub network: String,
-    /// The verdict maps, with this network's elements only.
-    pub maps: Vec<Map>,
-    /// The base chains, then the network's own.
+    /// The shared sets and verdict maps, with this network's elements only.
+    pub sets: Vec<Set>,
+    /// The shared chains, then the network's own, if it needs any.
     pub chains: Vec<Chain>,
 }
 
-/// A verdict map: leads from a packet to the chain of its network in one look-up.
+/// A set, or a verdict map: finds what concerns a packet in one look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Map {
+pub struct Set {
     /// Its name.
     pub name: String,
-    /// What it is keyed by.
-    pub key: KeyType,
+    /// What the parts of its keys are.
+    pub key: Vec<KeyType>,
+    /// Are its keys intervals?
+    pub interval: bool,
+    /// What its elements have beside their keys.
+    pub holds: Holds,
     /// Its elements, in order of their keys.
     pub elements: Vec<Element>,
 }
 
-/// What a map is keyed by.
+/// What an element has beside its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Holds {
+    /// Nothing.
+    Nothing,
+    /// A counter of the packets that it was found for.
+    Counter,
+    /// What becomes of a packet: a verdict map.
+    Verdict,
+}
+
+/// What a part of a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum KeyType {
+    /// `ifname`, the one type for words
+    Word,
+    /// `nf_proto`
+    Family,
     /// `iface_index`
     InterfaceIndex,
-    /// `ipv4_addr`, with intervals
+    /// `ipv4_addr`
     Ipv4Address,
-    /// `ipv6_addr`, with intervals
+    /// `ipv6_addr`
     Ipv6Address,
 }
 
-/// An element of a verdict map.
+/// An element of a set or verdict map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Element {
     /// Which packets.
     pub key: Key,
-    /// What becomes of them.
-    pub verdict: Verdict,
+    /// What becomes of them; a set has none, the rule that asks it says so.
+    pub verdict: Option<Verdict>,
+    /// Whose it is and what it is for.
+    pub comment: Option<String>,
 }
 
-/// The key of a map's element.
+/// The key of an element, part by part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Key(pub Vec<Part>);
+
+/// A part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum Key {
+pub enum Part {
+    /// A word of at most 15 letters, digits, `-`, `.` and `_`.
+    Word(String),
+    /// A family.
+    Family(Family),
     /// An interface.
     Interface(Interface),
-    /// The addresses of a subnet.
+    /// An address, or the first one of the subnet that the rule asks for.
+    Address(IpAddr),
+    /// The addresses of a subnet, as an interval.
     Subnet(IpNet),
     /// Addresses that are no subnet, from first to last. vnet makes no such element; others may.
     Range(IpAddr, IpAddr),
@@ -153,12 +189,14 @@ pub enum Statement {
         /// The new source port.
         ports: Option<PortRange>,
     },
-    /// `oif vmap @to_guests`
+    /// `iif . ip saddr & 255.255.255.0 @leave_ipv4`, `oif vmap @own_to`
     Lookup {
         /// What is looked up.
-        subject: Subject,
-        /// In which map.
-        map: String,
+        subjects: Vec<Subject>,
+        /// In which set or map.
+        set: String,
+        /// Does the element that is found decide? Otherwise the rule goes on where there is one.
+        decides: bool,
     },
     /// Something that vnet never makes, by the kernel's name for it.
     Unknown(String),
@@ -216,27 +254,100 @@ pub enum Field {
     Destination,
 }
 
-/// What a map is asked for.
+/// What a set is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Subject {
+    /// `meta nfproto`
+    Family,
     /// `iif` or `oif`
     Interface(Direction),
-    /// `ip saddr` or `ip6 saddr`
-    Source(Family),
+    /// `ip saddr & 255.255.255.0`
+    Address {
+        /// Of the source or of the destination.
+        field: Field,
+        /// Of which family.
+        family: Family,
+        /// How many bits of it; nft(8) writes no mask where these are all.
+        prefix: u8,
+    },
 }
 
 impl Ruleset {
     /// A network without rules, and without what is shared.
     #[cfg(feature = "netlink")]
     pub(crate) fn nothing(network: &str) -> Self {
-        Self { network: network.to_owned(), maps: Vec::new(), chains: Vec::new() }
+        Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() }
+    }
+
+    /// The network's own rules, with the chain that each is in or the set that stands for it: an element of a set is as good as
+    /// a rule that asks for what the element has.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
+        let own = self.chains.iter().filter(|chain| Role::ALL.iter().any(|role| role.is_of(&chain.name)));
+        let own = own.flat_map(|chain| chain.rules.iter().map(|rule| (chain.name.as_str(), rule.clone())));
+        let elements = self.sets.iter().flat_map(|set| set.elements.iter().map(move |element| (set, element)));
+        elements.filter_map(|(set, element)| Some((set.name.as_str(), self.stands_for(set, element)?))).chain(own)
+    }
+
+    /// The rule that a counting element stands for.
+    pub(crate) fn stands_for(&self, set: &Set, element: &Element) -> Option<Rule> {
+        let asks = |statement: &Statement| match statement {
+            Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects.clone()),
+            _ => None,
+        };
+        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
+        let (rule, subjects) = rules
+            .filter(|_| set.holds == Holds::Counter)
+            .find_map(|rule| Some((rule, rule.statements.iter().find_map(asks)?)))?;
+        let mut statements = Vec::new();
+        for statement in &rule.statements {
+            match statement {
+                lookup if asks(lookup).is_some() => {
+                    let parts = subjects.iter().zip(&element.key.0);
+                    statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
+                    statements.push(Statement::Counter);
+                }
+                // Comes with the address.
+                Statement::Family(_) => {}
+                other => statements.push(other.clone()),
+            }
+        }
+        Some(Rule { statements, comment: element.comment.clone() })
     }
 
     /// The chain of this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
+    }
+}
+
+impl Subject {
+    /// Which bits of an address are asked for, where not all.
+    pub(crate) fn mask(&self) -> Option<IpAddr> {
+        let Self::Address { family, prefix, .. } = *self else { return None };
+        let any: IpAddr = match family {
+            Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
+            Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let net = IpNet::new(any, prefix).ok().filter(|_| prefix < family.bits())?;
+        Some(net.netmask())
+    }
+
+    /// The matches that hold where this is the part of a key.
+    fn is(&self, part: &Part) -> Vec<Statement> {
+        match (self, part) {
+            (Self::Family, Part::Family(family)) => vec![Statement::Family(*family)],
+            (Self::Interface(direction), Part::Interface(interface)) => {
+                vec![Statement::Interface(*direction, interface.clone())]
+            }
+            (Self::Address { field, family, prefix }, Part::Address(first)) => {
+                let net = IpNet::new(*first, *prefix).ok();
+                let address = net.map(|net| Statement::Address { field: *field, negated: false, net });
+                [Statement::Family(*family)].into_iter().chain(address).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

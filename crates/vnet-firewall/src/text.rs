@@ -7,16 +7,16 @@ use std::fmt;
 use vnet_types::{Family, IpNet, PortRange};
 
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Ruleset, Statement, Subject, Transport,
-    Verdict,
+    Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
+    Subject, Transport, Verdict,
 };
 
 /// The whole table with this network alone, for `nft -f` on a host that has no such table.
 impl fmt::Display for Ruleset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table inet vnet {{")?;
-        for map in &self.maps {
-            writeln!(f, "{map}")?;
+        for set in &self.sets {
+            writeln!(f, "{set}")?;
         }
         for (at, chain) in self.chains.iter().enumerate() {
             if at > 0 {
@@ -28,29 +28,48 @@ impl fmt::Display for Ruleset {
     }
 }
 
-impl fmt::Display for Map {
+impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (key, interval) = match self.key {
-            KeyType::InterfaceIndex => ("iface_index", false),
-            KeyType::Ipv4Address => ("ipv4_addr", true),
-            KeyType::Ipv6Address => ("ipv6_addr", true),
-        };
-        writeln!(f, "\tmap {} {{\n\t\ttype {key} : verdict", self.name)?;
-        if interval {
+        let key: Vec<&str> = self.key.iter().map(|kind| kind.word()).collect();
+        let (what, data) = if self.holds == Holds::Verdict { ("map", " : verdict") } else { ("set", "") };
+        writeln!(f, "\t{what} {} {{\n\t\ttype {}{data}", self.name, key.join(" . "))?;
+        if self.interval {
             writeln!(f, "\t\tflags interval")?;
         }
-        for (at, element) in self.elements.iter().enumerate() {
-            match (at, self.key) {
+        let counter = if self.holds == Holds::Counter { " counter" } else { "" };
+        if self.holds == Holds::Counter {
+            writeln!(f, "\t\tcounter")?;
+        }
+        for (at, Element { key, verdict, comment }) in self.elements.iter().enumerate() {
+            match (at, self.key.as_slice()) {
                 (0, _) => write!(f, "\t\telements = {{ ")?,
-                (at, KeyType::Ipv4Address) if at % 2 == 1 => write!(f, ", ")?,
+                (at, [KeyType::Ipv4Address | KeyType::Family]) if at % 2 == 1 => write!(f, ", ")?,
                 _ => write!(f, ",\n\t\t\t     ")?,
             }
-            write!(f, "{element}")?;
+            write!(f, "{key}{counter}")?;
+            if let Some(comment) = comment {
+                write!(f, " comment \"{comment}\"")?;
+            }
+            if let Some(verdict) = verdict {
+                write!(f, " : {verdict}")?;
+            }
         }
         if !self.elements.is_empty() {
             writeln!(f, " }}")?;
         }
         writeln!(f, "\t}}")
+    }
+}
+
+impl KeyType {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Word => "ifname",
+            Self::Family => "nf_proto",
+            Self::InterfaceIndex => "iface_index",
+            Self::Ipv4Address => "ipv4_addr",
+            Self::Ipv6Address => "ipv6_addr",
+        }
     }
 }
 
@@ -83,14 +102,31 @@ impl fmt::Display for Base {
 
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} : {}", self.key, self.verdict)
+        self.key.fmt(f)?;
+        match &self.verdict {
+            Some(verdict) => write!(f, " : {verdict}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, part) in self.0.iter().enumerate() {
+            f.write_str(if at > 0 { " . " } else { "" })?;
+            part.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Word(word) => write!(f, "\"{word}\""),
+            Self::Family(family) => family.fmt(f),
             Self::Interface(interface) => interface.fmt(f),
+            Self::Address(address) => address.fmt(f),
             Self::Subnet(net) => subnet(*net, f),
             Self::Range(first, last) => write!(f, "{first}-{last}"),
         }
@@ -110,10 +146,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let implied = |at: usize| {
             matches!(self.statements[at], Statement::Family(_))
-                && matches!(
-                    self.statements.get(at + 1),
-                    Some(Statement::Address { .. } | Statement::Lookup { subject: Subject::Source(_), .. })
-                )
+                && matches!(self.statements.get(at + 1), Some(Statement::Address { .. } | Statement::Lookup { .. }))
         };
         let mut separator = "";
         for at in (0..self.statements.len()).filter(|at| !implied(*at)) {
@@ -143,10 +176,6 @@ impl fmt::Display for Statement {
                 }
             }
             Self::Address { field, negated, net } => {
-                let field = match field {
-                    Field::Source => "saddr",
-                    Field::Destination => "daddr",
-                };
                 write!(f, "{} {field} {}", ip(Family::of(net.addr())), if *negated { "!= " } else { "" })?;
                 subnet(*net, f)
             }
@@ -170,10 +199,42 @@ impl fmt::Display for Statement {
                 }
                 port_suffix(*ports, f)
             }
-            Self::Lookup { subject: Subject::Interface(direction), map } => write!(f, "{direction} vmap @{map}"),
-            Self::Lookup { subject: Subject::Source(family), map } => write!(f, "{} saddr vmap @{map}", ip(*family)),
+            Self::Lookup { subjects, set, decides } => {
+                for (at, subject) in subjects.iter().enumerate() {
+                    write!(f, "{}{subject}", if at > 0 { " . " } else { "" })?;
+                }
+                let operator = match subjects.as_slice() {
+                    _ if *decides => " vmap",
+                    // nft(8) says so of this one alone.
+                    [address] if address.mask().is_some() => " ==",
+                    _ => "",
+                };
+                write!(f, "{operator} @{set}")
+            }
             Self::Unknown(name) => write!(f, "<{name}>"),
         }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Family => f.write_str("meta nfproto"),
+            Self::Interface(direction) => direction.fmt(f),
+            Self::Address { field, family, .. } => {
+                write!(f, "{} {field}", ip(*family))?;
+                self.mask().map_or(Ok(()), |mask| write!(f, " & {mask}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "saddr",
+            Self::Destination => "daddr",
+        })
     }
 }
 

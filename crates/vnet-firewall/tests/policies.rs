@@ -59,16 +59,28 @@ fn names_cannot_break_out() {
     let mut policy = Policy::new("a\"; drop # ü", "br\"{;#".parse().expect("a name"));
     policy.device = "eth*".parse().ok();
     policy.subnets = vec![Subnet { net: NET.parse().expect("a subnet"), access: Access::Routed }];
-    let rules = &Ruleset::compile(&policy).chains[2].rules;
-    let text: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    let rules = Ruleset::compile(&policy);
+    let text: Vec<String> = rules.rules().map(|(place, rule)| format!("{place}: {rule}")).collect();
     assert_eq!(
         text,
         [
-            "iif \"br?{;#\" counter accept comment \"network a'; drop # ü: guests may talk with each other\"",
-            "iifname \"eth\\*\" ip daddr 192.168.122.0/24 counter accept \
-             comment \"network a'; drop # ü: routed: anyone may reach these guests\"",
-            "meta nfproto ipv4 counter reject with icmp port-unreachable \
-             comment \"network a'; drop # ü: nothing else may reach the guests (IPv6 is not filtered)\"",
+            "same_network: iif \"br?{;#\" oif \"br?{;#\" counter accept \
+             comment \"network a'; drop # ü~6df3ed34395bdaec: guests may talk with each other\"",
+            "refuse_to: meta nfproto ipv4 oif \"br?{;#\" counter reject \
+             comment \"network a'; drop # ü~6df3ed34395bdaec: nothing else may reach the guests (IPv6 is not filtered)\"",
+            "refuse_from: meta nfproto ipv4 iif \"br?{;#\" counter reject \
+             comment \"network a'; drop # ü~6df3ed34395bdaec: guests may reach nothing else (IPv6 is not filtered)\"",
+            "in_a/22/3b/20drop/20/23/20/c3/bc: iifname \"eth\\*\" ip daddr 192.168.122.0/24 counter accept \
+             comment \"network a'; drop # ü~6df3ed34395bdaec: routed: anyone may reach these guests\"",
+            "out_a/22/3b/20drop/20/23/20/c3/bc: ip saddr 192.168.122.0/24 oifname \"eth\\*\" counter accept \
+             comment \"network a'; drop # ü~6df3ed34395bdaec: routed: these guests may reach out\"",
         ]
     );
+}
+
+#[test]
+fn an_element_is_as_good_as_a_rule() {
+    let policy = policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]);
+    let text: Vec<String> = Ruleset::compile(&policy).rules().map(|(place, rule)| format!("{place}: {rule}")).collect();
+    insta::assert_snapshot!("as_rules", text.join("\n"));
 }

@@ -1,5 +1,7 @@
 //! Transactions and lists of nf_tables, as bytes (`linux/netfilter/nfnetlink.h`).
 
+use netlink_packet_core::NLM_F_DUMP;
+
 use crate::Refused;
 use crate::transport::Transport;
 
@@ -52,4 +54,25 @@ impl Netfilter {
             answer => answer,
         }
     }
+
+    /// [`find`](Self::find) for several requests, lists and others: all that is in the answers, one after the other. What are no
+    /// lists are sent together.
+    ///
+    /// # Errors
+    /// Those of [`find`](Self::find), of the first request that is refused.
+    pub fn find_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
+        let mut answers = Vec::new();
+        for some in requests.chunk_by(|one, other| !is_list(one) && !is_list(other)) {
+            match some {
+                [list] if is_list(list) => answers.extend(self.find(list)?),
+                some => answers.extend(self.transport.exchange_all(some)?),
+            }
+        }
+        Ok(answers)
+    }
+}
+
+fn is_list(request: &[u8]) -> bool {
+    let flags = request.get(6..8).and_then(|flags| flags.try_into().ok()).map(u16::from_ne_bytes);
+    flags.is_some_and(|flags| flags & NLM_F_DUMP == NLM_F_DUMP)
 }

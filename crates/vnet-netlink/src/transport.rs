@@ -13,6 +13,10 @@ use crate::message::{messages, stamp};
 
 /// How often a list is asked for again that changed while it was read.
 const ATTEMPTS: usize = 32;
+/// How many requests to send before their answers are read: each answer takes some 4 KiB of the socket's 208.
+const AT_A_TIME: usize = 16;
+/// More than the kernel puts into one datagram, which is 32 KiB of a list.
+const DATAGRAM: usize = 1 << 17;
 /// What the kernel keeps free of a send buffer.
 const OVERHEAD: usize = 32;
 
@@ -48,6 +52,41 @@ impl Transport {
             }
         }
         Err(Refused::from_errno(libc::EINTR))
+    }
+
+    /// Sends requests that are answered by one message each, as many at a time as answers fit the socket, and returns the
+    /// replies; none to a request for something that is not there.
+    pub(crate) fn exchange_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
+        let mut replies = Vec::new();
+        let mut sequence = self.turn();
+        for some in requests.chunks(AT_A_TIME) {
+            let mut bytes = Vec::new();
+            for request in some {
+                *sequence = sequence.wrapping_add(1);
+                let start = bytes.len();
+                bytes.extend(request);
+                stamp(&mut bytes[start..], NLM_F_REQUEST, *sequence);
+            }
+            self.send(&bytes)?;
+            let first = sequence.wrapping_sub(u32::try_from(some.len()).expect("a few")).wrapping_add(1);
+            let mut open = some.len();
+            while open > 0 {
+                for message in messages(&self.receive()?) {
+                    let message = message?;
+                    if message.sequence().wrapping_sub(first) >= u32::try_from(some.len()).expect("a few") {
+                        continue;
+                    }
+                    open -= 1;
+                    match message.outcome() {
+                        Some(Err(refused)) if refused.is_not_found() => {}
+                        Some(Err(refused)) => return Err(refused),
+                        Some(Ok(())) => {}
+                        None => replies.push(message.0.to_vec()),
+                    }
+                }
+            }
+        }
+        Ok(replies)
     }
 
     /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of its last message
@@ -132,7 +171,12 @@ impl Transport {
     }
 
     fn receive(&self) -> Result<Vec<u8>, Refused> {
-        uninterrupted(|| self.socket.recv_from_full()).map(|(datagram, _)| datagram)
+        let mut datagram = Vec::with_capacity(DATAGRAM);
+        let length = uninterrupted(|| self.socket.recv(&mut datagram, libc::MSG_TRUNC))?;
+        if length > datagram.len() {
+            return Err(Refused::from_errno(libc::EMSGSIZE));
+        }
+        Ok(datagram)
     }
 }
 

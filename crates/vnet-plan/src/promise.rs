@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vnet_firewall::{Connection, Direction, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
+use vnet_firewall::{Connection, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
 use vnet_types::{Family, InterfaceName, Inventory, IpNet, Link, LinkKind};
 
 use crate::{HostState, Resource};
@@ -43,9 +43,8 @@ pub fn promises(desired: &HostState, inventory: &Inventory) -> Vec<Promise> {
 }
 
 fn forwarded(ruleset: &Ruleset, bridge: &InterfaceName, inventory: &Inventory) -> Vec<Promise> {
-    let own = ruleset.chains.iter().filter(|chain| chain.base.is_none()).flat_map(|chain| &chain.rules);
-    own.filter_map(|rule| {
-        let (field, net) = accepted(rule)?;
+    let promises = ruleset.rules().filter_map(|(_, rule)| {
+        let (field, net) = accepted(&rule)?;
         let named = rule.statements.iter().find_map(|statement| match statement {
             Statement::InterfaceName(_, name) if !name.as_str().ends_with('*') => Some(name.clone()),
             _ => None,
@@ -64,19 +63,18 @@ fn forwarded(ruleset: &Ruleset, bridge: &InterfaceName, inventory: &Inventory) -
         let what = format!("guests of {net} {what}");
         let packet = Packet { hook: Hook::Forward, from, to, source, destination, udp: false, port: 443, connection };
         Some(Promise { what, packet, bridge: bridge.clone() })
-    })
-    .collect()
+    });
+    promises.collect()
 }
 
 /// The subnet that a rule accepts packets of.
 fn accepted(rule: &Rule) -> Option<(Field, IpNet)> {
     let accepts = rule.statements.contains(&Statement::Verdict(Verdict::Accept));
-    let is_own = |statement: &&Statement| matches!(statement, Statement::Interface(Direction::In | Direction::Out, _));
     let subnet = rule.statements.iter().find_map(|statement| match statement {
         Statement::Address { field, negated: false, net } => Some((*field, *net)),
         _ => None,
     });
-    subnet.filter(|_| accepts && !rule.statements.iter().any(|statement| is_own(&statement)))
+    subnet.filter(|_| accepts)
 }
 
 /// The device of the default route.

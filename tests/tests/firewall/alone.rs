@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use vnet_firewall::{EncodeError, Error, Firewall, Statement};
+use vnet_firewall::{Direction, EncodeError, Error, Firewall, Statement, Subject};
 use vnet_netlink::Netfilter;
 use vnet_tests::{isolate, run};
 
@@ -16,10 +16,67 @@ fn a_policy_goes_in_and_a_table_comes_out() {
     let table = firewall.apply(&default_policy()).unwrap();
     assert_eq!(table.ruleset("default"), Some(Ruleset::compile(&default_policy())));
     assert_eq!(table.ruleset("default"), firewall.read().unwrap().ruleset("default"));
-    assert_eq!(table.counts("default").count(), 10);
+    let counted: Vec<_> = table.counts("default").map(|(set, ..)| set).collect();
+    let sets =
+        ["same_network", "leave_ipv4", "refuse_to", "refuse_from", "answer_ipv4", "inside_ipv4", "translate_ipv4"];
+    assert_eq!(counted, sets);
     firewall.remove("default").unwrap();
     assert_eq!(tables(), "");
     firewall.remove("default").unwrap();
+}
+
+/// Whatever it had before: another bridge, other subnets, rules of its own.
+#[test]
+fn another_policy_leaves_nothing_of_the_one_before() {
+    isolate!();
+    bridge("virbr0");
+    bridge("virbr1");
+    let firewall = Firewall::open().unwrap();
+    let beside = policy("beside", "virbr1", &[("10.0.0.0/24", nat())]);
+    firewall.apply(&beside).unwrap();
+    run("ip", &["link", "add", "virbr2", "type", "bridge"]);
+    let policies = [
+        default_policy(),
+        policy("default", "virbr0", &[(OTHER_NET, Access::Routed), (NET6, Access::Routed)]),
+        policy("default", "virbr2", &[(NET, Access::Isolated)]),
+        through("eth0", default_policy()),
+        policy("default", "virbr0", &[("192.168.0.0/16", nat())]),
+        policy("default", "virbr2", &[(OTHER_NET, nat()), (NET6, nat())]),
+    ];
+    for policy in policies.iter().chain(policies.iter().rev()) {
+        let anew = Firewall::open().unwrap();
+        for firewall in [&firewall, &anew] {
+            firewall.apply(policy).unwrap();
+            let table = firewall.read().unwrap();
+            assert_eq!(table.ruleset("default"), Some(Ruleset::compile(policy)));
+            assert_eq!(table.ruleset("beside"), Some(Ruleset::compile(&beside)));
+        }
+    }
+    firewall.remove("default").unwrap();
+    firewall.remove("beside").unwrap();
+    assert_eq!(tables(), "");
+}
+
+#[test]
+fn what_somebody_has_added_is_found_when_all_is_read() {
+    isolate!();
+    bridge("virbr0");
+    bridge("virbr1");
+    let firewall = Firewall::open().unwrap();
+    let ruleset = Ruleset::compile(&default_policy());
+    assert_eq!(firewall.read_all_of(&ruleset).unwrap(), None);
+    firewall.apply(&default_policy()).unwrap();
+    firewall.apply(&policy("two", "virbr1", &[("10.0.0.0/24", nat())])).unwrap();
+    assert_eq!(firewall.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
+    run("nft", &["add", "element", "inet", "vnet", "leave_ipv4", "{ virbr0 . 10.0.7.0 }"]);
+    let found = firewall.read_all_of(&ruleset).unwrap();
+    assert_ne!(found.as_ref(), Some(&ruleset));
+    firewall.replace(found.as_ref(), Some(&ruleset)).unwrap();
+    assert_eq!(firewall.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
+    assert!(!listed().contains("10.0.7.0"));
+    // Nobody has changed a rule, but there is another bridge now.
+    run("ip", &["link", "delete", "virbr0"]);
+    assert_ne!(firewall.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
 }
 
 #[test]
@@ -51,10 +108,11 @@ fn elements_that_nobody_asks_for_are_seen_and_go() {
     bridge("virbr0");
     bridge("virbr1");
     let firewall = Firewall::open().unwrap();
-    let ruleset = Ruleset::compile(&default_policy());
-    firewall.apply(&default_policy()).unwrap();
-    firewall.apply(&policy("two", "virbr1", &[("10.0.0.0/24", nat())])).unwrap();
-    for element in ["to_guests { lo : goto in_default }", "nat_ipv4 { 10.0.7.1-10.0.7.5 : jump nat_default }"] {
+    let policy = through("eth0", default_policy());
+    let ruleset = Ruleset::compile(&policy);
+    firewall.apply(&policy).unwrap();
+    firewall.apply(&through("eth0", crate::policy("two", "virbr1", &[("10.0.0.0/24", nat())]))).unwrap();
+    for element in ["own_to { lo : goto in_default }", "own_nat_ipv4 { 10.0.7.1-10.0.7.5 : jump nat_default }"] {
         run("nft", &["add", "element", "inet", "vnet", element]);
         let table = firewall.read_near(&ruleset).unwrap();
         assert_ne!(table.ruleset("default").as_ref(), Some(&ruleset), "{element}");
@@ -75,7 +133,7 @@ fn neighbouring_subnets_are_told_apart() {
         .zip(nets)
         .map(|(at, net)| {
             bridge(&format!("virbr{at}"));
-            policy(&format!("net{at}"), &format!("virbr{at}"), &[(net, nat())])
+            through("eth0", policy(&format!("net{at}"), &format!("virbr{at}"), &[(net, nat())]))
         })
         .collect();
     for policy in &policies {
@@ -96,9 +154,10 @@ fn neighbouring_subnets_are_told_apart() {
         ("255.255.0.0/16", "net3"),
     ] {
         let before = listed();
-        let error = firewall.apply(&policy("late", "virbr9", &[(net, nat())])).unwrap_err();
-        let Error::Encode(EncodeError::Taken { chain, .. }) = error else { panic!("{net}: {error:?}") };
-        assert_eq!(chain, format!("nat_{taken}"), "{net}");
+        let late = through("eth0", policy("late", "virbr9", &[(net, nat())]));
+        let error = firewall.apply(&late).unwrap_err();
+        let Error::Encode(EncodeError::Taken { network, .. }) = error else { panic!("{net}: {error:?}") };
+        assert_eq!(network, taken, "{net}");
         assert_eq!(listed(), before, "{net}");
     }
     for policy in &policies {
@@ -182,11 +241,12 @@ fn a_refusal_names_the_rule_and_changes_nothing() {
     let firewall = Firewall::open().unwrap();
     firewall.apply(&default_policy()).unwrap();
     let before = listed();
-    let mut ruleset = Ruleset::compile(&default_policy());
+    let mut ruleset = Ruleset::compile(&through("eth0", default_policy()));
     let nat = ruleset.chains.iter_mut().find(|chain| chain.name == "nat_default").unwrap();
-    *nat.rules[4].statements.last_mut().unwrap() = Statement::Lookup {
-        subject: vnet_firewall::Subject::Interface(vnet_firewall::Direction::Out),
-        map: "nowhere".to_owned(),
+    *nat.rules[2].statements.last_mut().unwrap() = Statement::Lookup {
+        subjects: vec![Subject::Interface(Direction::Out)],
+        set: "nowhere".to_owned(),
+        decides: true,
     };
     let error = firewall.replace(None, Some(&ruleset)).unwrap_err();
     let Error::Refused { subject, source } = &error else { panic!("{error:?}") };

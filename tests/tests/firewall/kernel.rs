@@ -1,7 +1,7 @@
 //! Rules that we encode, seen by nft(8) and read back by us.
 
 use rstest::rstest;
-use vnet_firewall::{Access, Batch, Ruleset, Table, Verdict};
+use vnet_firewall::{Access, Batch, Element, Interface, Key, Part, Ruleset, Table, Verdict};
 use vnet_tests::{isolate, run};
 
 use crate::*;
@@ -116,12 +116,14 @@ fn a_refusal_leaves_nothing_and_can_be_told() {
     isolate!();
     bridge("virbr0");
     let mut ruleset = Ruleset::compile(&default_policy());
-    ruleset.maps[0].elements[0].verdict = Verdict::Jump("nowhere".to_owned());
+    let own = ruleset.sets.iter_mut().find(|set| set.name == "own_to").expect("it is there");
+    let (key, comment) = (Key(vec![Part::Interface(Interface::Named("virbr0".parse().expect("a name")))]), None);
+    own.elements.push(Element { key, verdict: Some(Verdict::Jump("nowhere".to_owned())), comment });
     let batch = Batch::new(&Table::default(), None, Some(&ruleset), index_of).expect("the bridge is there");
     let refused = Netfilter::open().expect("a socket").commit(&batch.bytes).expect_err("there is no such chain");
     assert_eq!(
         refused.sequence.and_then(|sequence| batch.describe(sequence)),
-        Some("element `\"virbr0\" : jump nowhere` of map to_guests")
+        Some("element `\"virbr0\" : jump nowhere` of set own_to")
     );
     assert_eq!(tables(), "");
 }
@@ -129,31 +131,88 @@ fn a_refusal_leaves_nothing_and_can_be_told() {
 #[rstest]
 #[case::table_flushed("flush table inet vnet")]
 #[case::everything_flushed("flush ruleset")]
-#[case::chain_flushed("flush chain inet vnet out_default")]
-#[case::rule_inserted("insert rule inet vnet in_default tcp dport 22 accept")]
-#[case::rule_added("add rule inet vnet in_default drop")]
+#[case::chain_flushed("flush chain inet vnet from_guests")]
+#[case::rule_inserted("insert rule inet vnet to_guests tcp dport 22 accept")]
+#[case::rule_added("add rule inet vnet from_guests drop")]
 #[case::rule_inserted_in_base_chain("insert rule inet vnet forward drop")]
-#[case::rule_of_another_kind("insert rule inet vnet out_default limit rate 10/second accept")]
+#[case::rule_of_another_kind("insert rule inet vnet from_guests limit rate 10/second accept")]
 #[case::base_chain_flushed("flush chain inet vnet postrouting")]
 #[case::policy_changed("chain inet vnet forward { policy drop; }")]
 #[case::switched_off("add table inet vnet { flags dormant; }")]
-#[case::element_deleted("delete element inet vnet to_guests { virbr0 }")]
-#[case::interval_deleted("delete element inet vnet nat_ipv4 { 192.168.122.0/24 }")]
-#[case::element_changed(
-    "delete element inet vnet to_guests { virbr0 }; add element inet vnet to_guests { virbr0 : accept }"
+#[case::element_deleted("delete element inet vnet bridges { virbr0 }")]
+#[case::address_deleted("delete element inet vnet translate_ipv4 { 192.168.122.0 }")]
+#[case::refusal_deleted("delete element inet vnet refuse_to { ipv4 . virbr0 }")]
+#[case::shared_element_deleted("delete element inet vnet answers { ipv4 }")]
+#[case::comment_changed(
+    "delete element inet vnet bridges { virbr0 }; add element inet vnet bridges { virbr0 comment \"mine\" }"
 )]
-#[case::interval_split(
-    "delete element inet vnet nat_ipv4 { 192.168.122.0/24 }; add element inet vnet nat_ipv4 { 192.168.122.128/25 : accept }"
+#[case::element_added("add element inet vnet leave_ipv4 { virbr0 . 10.0.0.0 }")]
+#[case::element_of_another_bridge_added(
+    "add element inet vnet leave_ipv4 { lo . 192.168.122.0 comment \"network default: mine\" }"
 )]
-#[case::element_added("add element inet vnet to_guests { lo : jump in_default }")]
-#[case::interval_added("add element inet vnet nat_ipv4 { 10.0.0.1-10.0.0.5 : jump nat_default }")]
+#[case::chain_of_its_own_added(
+    "add chain inet vnet in_default { accept; }; add element inet vnet own_to { virbr0 : jump in_default }"
+)]
 fn drift_is_seen_and_repaired(#[case] change: &str) {
+    drift(&default_policy(), change);
+}
+
+/// A network with rules of its own.
+#[rstest]
+#[case::table_flushed("flush table inet vnet")]
+#[case::chain_flushed("flush chain inet vnet out_default")]
+#[case::rule_inserted("insert rule inet vnet in_default tcp dport 22 accept")]
+#[case::rule_added("add rule inet vnet in_default drop")]
+#[case::element_deleted("delete element inet vnet own_to { virbr0 }")]
+#[case::interval_deleted("delete element inet vnet own_nat_ipv4 { 192.168.122.0/24 }")]
+#[case::element_changed("delete element inet vnet own_to { virbr0 }; add element inet vnet own_to { virbr0 : accept }")]
+#[case::interval_split(
+    "delete element inet vnet own_nat_ipv4 { 192.168.122.0/24 }; add element inet vnet own_nat_ipv4 { 192.168.122.128/25 : accept }"
+)]
+#[case::element_added("add element inet vnet own_to { lo : jump in_default }")]
+#[case::interval_added("add element inet vnet own_nat_ipv4 { 10.0.0.1-10.0.0.5 : jump nat_default }")]
+fn drift_of_own_rules_is_seen_and_repaired(#[case] change: &str) {
+    drift(&through("eth0", default_policy()), change);
+}
+
+fn drift(policy: &Policy, change: &str) {
     isolate!();
     bridge("virbr0");
-    let ruleset = install(&default_policy());
+    let ruleset = install(policy);
     let before = listed();
     load(&change.replace("; add", "\nadd"));
     assert_ne!(read().ruleset("default").as_ref(), Some(&ruleset), "{}", run("nft", &["list", "ruleset"]));
+    commit("default", Some(&ruleset));
+    assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset));
+    assert_eq!(listed(), before);
+}
+
+/// The same rules in another order are not the same: the rule at a place moves to the front of its chain.
+#[rstest]
+#[case::base_chain(default_policy(), "forward", 2)]
+#[case::refusal_before_what_is_allowed(default_policy(), "to_guests", 5)]
+#[case::what_is_kept_after_what_is_translated(default_policy(), "postrouting", 4)]
+#[case::ports(default_policy(), "translate", 2)]
+#[case::own_rules(through("eth0", policy("default", "virbr0", &[(NET, nat()), (OTHER_NET, nat())])), "in_default", 1)]
+fn rules_in_another_order_are_drift(#[case] policy: Policy, #[case] chain: &str, #[case] place: usize) {
+    isolate!();
+    bridge("virbr0");
+    let ruleset = install(&policy);
+    let before = listed();
+    let listing = run("nft", &["--handle", "--stateless", "list", "chain", "inet", "vnet", chain]);
+    let rules: Vec<_> = listing.lines().filter_map(|line| line.trim().split_once(" # handle ")).collect();
+    let rules: Vec<_> = rules.into_iter().filter(|(rule, _)| rule.contains("comment")).collect();
+    let (rule, handle) = rules[place];
+    run("nft", &[&format!("delete rule inet vnet {chain} handle {handle}; insert rule inet vnet {chain} {rule}")]);
+    let moved = read().ruleset("default").expect("it is there");
+    assert_ne!(moved, ruleset);
+    let sorted = |ruleset: &Ruleset| {
+        let mut rules: Vec<String> =
+            ruleset.chain(chain).expect("it is there").rules.iter().map(ToString::to_string).collect();
+        rules.sort();
+        rules
+    };
+    assert_eq!(sorted(&moved), sorted(&ruleset), "nothing but the order has changed");
     commit("default", Some(&ruleset));
     assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset));
     assert_eq!(listed(), before);

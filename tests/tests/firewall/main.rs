@@ -46,7 +46,7 @@ fn read() -> Table {
 fn commit(network: &str, to: Option<&Ruleset>) {
     let firewall = Firewall::open().expect("sockets");
     let from = read().ruleset(network);
-    for expected in from.iter().chain(to) {
+    if let Some(expected) = &from {
         let near = firewall.read_near(expected).expect("it can be read");
         assert_eq!(near.ruleset(network), from, "near as from afar");
     }

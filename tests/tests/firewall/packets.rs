@@ -22,8 +22,7 @@ fn nat_lets_out_and_answers_back_and_nothing_in() {
     assert_eq!(peer.ip().to_string(), GUEST);
 
     let table = read();
-    let rejected =
-        table.counts("default").find(|(chain, rule, _)| *chain == "in_default" && rule.to_string().contains("reject"));
+    let rejected = table.counts("default").find(|(set, ..)| set == "refuse_to");
     assert_eq!(rejected.map(|(_, _, counts)| counts.packets), Some(1));
     // The answer to a network without IPv6 is libvirt's: its IPv6 packets pass.
     assert!(matches!(lab.ask(&lab.outside, &lab.guest, GUEST6), Fate::Answered { .. }));
@@ -88,7 +87,9 @@ fn the_forward_device_may_go_and_come_back() {
     let ruleset = install(&through("eth0", default_policy()));
     for _ in 0..2 {
         lab.plug_uplink(UPLINK);
-        assert!(matches!(lab.ask(&lab.guest, &lab.outside, OUTSIDE), Fate::Answered { .. }));
+        // What is sent before the new device has its carrier is lost.
+        let fates = || (0..10).map(|_| lab.ask(&lab.guest, &lab.outside, OUTSIDE));
+        assert!(fates().any(|fate| matches!(fate, Fate::Answered { .. })));
         assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset));
         run("ip", &["link", "delete", "eth0"]);
     }

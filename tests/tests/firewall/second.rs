@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use vnet_firewall::{
-    Base, Chain, Direction, Element, Field, Interface, Key, KeyType, Map, Rule, Statement, Subject, Transport, Verdict,
+    Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Set, Statement, Subject,
+    Transport, Verdict,
 };
 use vnet_plan::{Choices, Resource, lower};
 use vnet_tests::isolate;
@@ -34,8 +35,8 @@ fn nft_reads_the_same(#[files("../testdata/network/valid/*.xml")] file: PathBuf)
     commit(&ruleset.network, Some(&ruleset));
     let ours = read().ruleset(&ruleset.network).expect("it is there");
     assert_eq!(ours, ruleset);
-    let theirs = listed_by_nft(&ruleset.network);
-    assert_eq!(theirs.maps, ours.maps);
+    let theirs = listed_by_nft(&ours);
+    assert_eq!(theirs.sets, ours.sets);
     assert_eq!(theirs.chains, ours.chains.into_iter().map(as_nft_shows).collect::<Vec<_>>());
 }
 
@@ -43,30 +44,45 @@ fn nft_reads_the_same(#[files("../testdata/network/valid/*.xml")] file: PathBuf)
 fn as_nft_shows(mut chain: Chain) -> Chain {
     for rule in &mut chain.rules {
         let has_address = rule.statements.iter().any(|statement| {
-            matches!(statement, Statement::Address { .. } | Statement::Lookup { subject: Subject::Source(_), .. })
+            let is_address = |subject: &Subject| matches!(subject, Subject::Address { .. });
+            match statement {
+                Statement::Lookup { subjects, .. } => subjects.iter().any(is_address),
+                other => matches!(other, Statement::Address { .. }),
+            }
         });
         rule.statements.retain(|statement| !(has_address && matches!(statement, Statement::Family(_))));
     }
     chain
 }
 
-fn listed_by_nft(network: &str) -> Ruleset {
+/// The share of a network, and what is shared with others as far as the network needs it.
+fn listed_by_nft(ours: &Ruleset) -> Ruleset {
     let listed = json("nft", &["-j", "list", "table", "inet", "vnet"]);
     let objects = listed["nftables"].as_array().unwrap();
     let of_kind = |kind: &'static str| objects.iter().filter_map(move |object| object.get(kind));
-    let is_of_another = |name: &str| name.ends_with("_beside");
-    let mut chains: Vec<Chain> = of_kind("chain").map(chain).filter(|chain| !is_of_another(&chain.name)).collect();
+    let mut chains: Vec<Chain> =
+        of_kind("chain").map(chain).filter(|chain| ours.chain(&chain.name).is_some()).collect();
     for described in of_kind("rule") {
         if let Some(chain) = chains.iter_mut().find(|chain| chain.name == text(&described["chain"])) {
             chain.rules.push(rule(described));
         }
     }
-    let mut maps: Vec<Map> = of_kind("map").map(map).collect();
-    for map in &mut maps {
-        map.elements.retain(|element| !matches!(&element.verdict, Verdict::Jump(chain) if is_of_another(chain)));
-        map.elements.sort();
+    let place = |name: &str| ours.chains.iter().position(|chain| chain.name == name);
+    chains.sort_by_key(|chain| place(&chain.name));
+    let translates = ours.chain("postrouting").is_some();
+    let is_ours = |element: &Element| match element.comment.as_deref().unwrap() {
+        comment if comment.starts_with("vnet: ") => translates,
+        comment => !comment.starts_with("network beside: "),
+    };
+    let mut sets: Vec<Set> = of_kind("set").chain(of_kind("map")).map(set).collect();
+    for set in &mut sets {
+        set.elements.retain(is_ours);
+        set.elements.sort();
     }
-    Ruleset { network: network.to_owned(), maps, chains }
+    let place = |name: &str| ours.sets.iter().position(|set| set.name == name);
+    sets.retain(|set| place(&set.name).is_some());
+    sets.sort_by_key(|set| place(&set.name));
+    Ruleset { network: ours.network.clone(), sets, chains }
 }
 
 fn chain(described: &Value) -> Chain {
@@ -83,21 +99,52 @@ fn chain(described: &Value) -> Chain {
     Chain { name: text(&described["name"]), base, rules: Vec::new() }
 }
 
-fn map(described: &Value) -> Map {
-    let key = match described["type"].as_str().unwrap() {
+fn set(described: &Value) -> Set {
+    let types = described["type"].as_array().cloned().unwrap_or_else(|| vec![described["type"].clone()]);
+    let key: Vec<KeyType> = types.iter().map(key_type).collect();
+    let holds = match (described.get("map"), described.get("stmt")) {
+        (Some(_), _) => Holds::Verdict,
+        (None, Some(statements)) => {
+            assert_eq!(*statements, serde_json::json!([{ "counter": null }]));
+            Holds::Counter
+        }
+        (None, None) => Holds::Nothing,
+    };
+    let elements = described["elem"].as_array().into_iter().flatten().map(|described| {
+        let (element, verdict) = match described.as_array() {
+            Some(pair) => (&pair[0]["elem"], verdict(&pair[1])),
+            None => (&described["elem"], None),
+        };
+        assert_eq!(element.get("counter").is_some(), holds == Holds::Counter);
+        let parts = element["val"]["concat"].as_array().cloned().unwrap_or_else(|| vec![element["val"].clone()]);
+        let interval = described.is_array() && matches!(key[..], [KeyType::Ipv4Address | KeyType::Ipv6Address]);
+        let parts = key.iter().zip(&parts).map(|(kind, described)| part(*kind, described, interval)).collect();
+        Element { key: Key(parts), verdict, comment: Some(text(&element["comment"])) }
+    });
+    let elements = elements.collect();
+    let interval = described["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "interval"));
+    Set { name: text(&described["name"]), key, interval, holds, elements }
+}
+
+fn key_type(described: &Value) -> KeyType {
+    match described.as_str().unwrap() {
+        "ifname" => KeyType::Word,
+        "nf_proto" => KeyType::Family,
         "iface_index" => KeyType::InterfaceIndex,
         "ipv4_addr" => KeyType::Ipv4Address,
         "ipv6_addr" => KeyType::Ipv6Address,
         other => panic!("{other}"),
-    };
-    let elements = described["elem"].as_array().into_iter().flatten().map(|pair| {
-        let key = match key {
-            KeyType::InterfaceIndex => Key::Interface(Interface::Named(text(&pair[0]).parse().unwrap())),
-            KeyType::Ipv4Address | KeyType::Ipv6Address => Key::Subnet(net(&pair[0])),
-        };
-        Element { key, verdict: verdict(&pair[1]).expect("a verdict") }
-    });
-    Map { name: text(&described["name"]), key, elements: elements.collect() }
+    }
+}
+
+fn part(kind: KeyType, described: &Value, interval: bool) -> Part {
+    match kind {
+        KeyType::Word => Part::Word(text(described)),
+        KeyType::Family => Part::Family(if described == "ipv4" { Family::Ipv4 } else { Family::Ipv6 }),
+        KeyType::InterfaceIndex => Part::Interface(Interface::Named(text(described).parse().unwrap())),
+        KeyType::Ipv4Address | KeyType::Ipv6Address if interval => Part::Subnet(net(described)),
+        KeyType::Ipv4Address | KeyType::Ipv6Address => Part::Address(text(described).parse().unwrap()),
+    }
 }
 
 fn rule(described: &Value) -> Rule {
@@ -112,14 +159,7 @@ fn statement(described: &Value) -> Statement {
     match word.as_str() {
         "counter" => Statement::Counter,
         "match" => matches(inner),
-        "vmap" => Statement::Lookup {
-            subject: match inner["key"]["meta"]["key"].as_str() {
-                Some("iif") => Subject::Interface(Direction::In),
-                Some("oif") => Subject::Interface(Direction::Out),
-                _ => Subject::Source(family(&inner["key"]["payload"]["protocol"])),
-            },
-            map: text(&inner["data"]).trim_start_matches('@').to_owned(),
-        },
+        "vmap" => lookup(&inner["key"], &inner["data"], true),
         "reject" => {
             assert_eq!(inner["expr"], "port-unreachable");
             Statement::Reject(match inner["type"].as_str() {
@@ -137,6 +177,9 @@ fn statement(described: &Value) -> Statement {
 
 fn matches(described: &Value) -> Statement {
     let (left, right) = (&described["left"], &described["right"]);
+    if right.as_str().is_some_and(|right| right.starts_with('@')) {
+        return lookup(left, right, false);
+    }
     let negated = described["op"] == "!=";
     match left["meta"]["key"].as_str() {
         Some("iif") => Statement::Interface(Direction::In, Interface::Named(text(right).parse().unwrap())),
@@ -150,14 +193,45 @@ fn matches(described: &Value) -> Statement {
             assert_eq!(*right, serde_json::json!(["established", "related"]));
             Statement::Established
         }
+        None => Statement::Address { field: field(&left["payload"]), negated, net: net(right) },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn lookup(key: &Value, set: &Value, decides: bool) -> Statement {
+    let parts = key["concat"].as_array().cloned().unwrap_or_else(|| vec![key.clone()]);
+    let set = text(set).trim_start_matches('@').to_owned();
+    Statement::Lookup { subjects: parts.iter().map(subject).collect(), set, decides }
+}
+
+fn subject(described: &Value) -> Subject {
+    let (masked, mask) = (&described["&"][0], &described["&"][1]);
+    let payload = if masked.is_null() { &described["payload"] } else { &masked["payload"] };
+    match described["meta"]["key"].as_str() {
+        Some("iif") => Subject::Interface(Direction::In),
+        Some("oif") => Subject::Interface(Direction::Out),
+        Some("nfproto") => Subject::Family,
+        Some(other) => panic!("{other}"),
         None => {
-            let field = match left["payload"]["field"].as_str() {
-                Some("saddr") => Field::Source,
-                Some("daddr") => Field::Destination,
-                other => panic!("{other:?}"),
+            let family = if payload["protocol"] == "ip" { Family::Ipv4 } else { Family::Ipv6 };
+            let prefix = match mask.as_str() {
+                Some(mask) => vnet_types::IpNet::with_netmask(ip(family), mask.parse().unwrap()).unwrap().prefix_len(),
+                None => family.bits(),
             };
-            Statement::Address { field, negated, net: net(right) }
+            Subject::Address { field: field(payload), family, prefix }
         }
+    }
+}
+
+/// Any address of a family.
+fn ip(family: Family) -> std::net::IpAddr {
+    if family == Family::Ipv4 { [0; 4].into() } else { [0; 16].into() }
+}
+
+fn field(payload: &Value) -> Field {
+    match payload["field"].as_str() {
+        Some("saddr") => Field::Source,
+        Some("daddr") => Field::Destination,
         other => panic!("{other:?}"),
     }
 }
@@ -204,10 +278,6 @@ fn addresses(described: &Value) -> AddressRange {
         None => ends(described),
     };
     format!("{first}-{last}").parse().unwrap()
-}
-
-fn family(described: &Value) -> Family {
-    if described == "ip" { Family::Ipv4 } else { Family::Ipv6 }
 }
 
 fn text(value: &Value) -> String {

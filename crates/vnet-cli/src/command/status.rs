@@ -91,7 +91,9 @@ impl Decision {
         match rule.statements.last() {
             Some(Statement::Verdict(Verdict::Accept)) => Self::Accepted,
             Some(Statement::Reject(_)) => Self::Rejected,
-            Some(Statement::Masquerade(_) | Statement::Snat { .. }) => Self::Translated,
+            Some(Statement::Masquerade(_) | Statement::Snat { .. } | Statement::Verdict(Verdict::Jump(_))) => {
+                Self::Translated
+            }
             Some(Statement::Verdict(Verdict::Return)) => Self::Kept,
             _ => Self::Other,
         }

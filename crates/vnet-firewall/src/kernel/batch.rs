@@ -7,17 +7,15 @@ use vnet_types::InterfaceName;
 use super::attribute::Writer;
 use super::element;
 use super::message::{
-    self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_RULE, DELETE_SET, DELETE_TABLE, NEW_CHAIN, NEW_ELEMENT,
-    NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
+    self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_RULE, DELETE_SET, DELETE_TABLE, EXCLUSIVE, NEW_CHAIN,
+    NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
 };
 use super::statement::{IndexOf, expressions};
-use super::table::{Table, target};
-use crate::compile::{base_chains, empty_maps};
-use crate::name::{COMMENT_MAX, Role};
-use crate::ruleset::{Chain, Element, Key, KeyType, Map, Rule, Ruleset};
+use super::table::{Owner, Table, network_of};
+use super::{set, user_data};
+use crate::ruleset::{Chain, Element, Key, Rule, Ruleset, Set};
+use crate::shared::{NETWORKS, Share};
 
-/// The type number that stands for a verdict as data (`NFT_DATA_VERDICT`).
-const DATA_VERDICT: u32 = 0xffff_ff00;
 const LIST_ELEMENT: u16 = 1;
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
@@ -25,11 +23,12 @@ const LIST_ELEMENT: u16 = 1;
 /// It touches only the chains and map elements of its network. What all networks share is made with the first, repaired where it
 /// has drifted, and removed with the last. Made for what was installed when it was read: where any rule of the host has changed
 /// since, the kernel refuses the transaction as a whole (`ERESTART`); read again then.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The messages; none when there is nothing to change. Only the last but the closing one asks for an answer.
     pub bytes: Vec<u8>,
     subjects: Vec<String>,
+    removed: Vec<Share>,
 }
 
 /// Why rules cannot be encoded.
@@ -40,14 +39,14 @@ pub enum EncodeError {
     #[error("there is no interface `{0}`")]
     NoInterface(InterfaceName),
     /// Some packets belong to another network already.
-    #[error("{key} is taken: {taken} leads to chain `{chain}` of another network")]
+    #[error("{key} is taken: {taken} is of network `{network}`")]
     Taken {
         /// The bridge or subnet that was to be added.
         key: Key,
         /// What the other network has.
         taken: Key,
-        /// The other network's chain.
-        chain: String,
+        /// The other network, as it is called in comments.
+        network: String,
     },
 }
 
@@ -64,8 +63,10 @@ impl Batch {
         index_of: impl Fn(&InterfaceName) -> Option<u32>,
     ) -> Result<Self, EncodeError> {
         let networks = from.into_iter().chain(to).map(|ruleset| ruleset.network.as_str());
-        let own: BTreeSet<String> = networks.flat_map(|name| Role::ALL.map(|role| role.chain(name))).collect();
-        let mut transaction = Transaction { index_of: &index_of, bytes: Vec::new(), subjects: Vec::new(), last: 0 };
+        let networks: BTreeSet<&str> = networks.collect();
+        let own: Vec<Owner> = networks.into_iter().map(|network| installed.owner(network)).collect();
+        let mut transaction =
+            Transaction { index_of: &index_of, bytes: Vec::new(), subjects: Vec::new(), last: 0, removed: Vec::new() };
         message::begin(&mut transaction.bytes, 0, installed.generation);
         transaction.subjects.push("the transaction".to_owned());
         match to {
@@ -80,6 +81,12 @@ impl Batch {
         self.subjects.get(usize::try_from(sequence).ok()?).map(String::as_str)
     }
 
+    /// Does it take away what networks share?
+    #[cfg(feature = "netlink")]
+    pub(crate) fn removes(&self, share: Share) -> bool {
+        self.removed.contains(&share)
+    }
+
     /// Is there nothing to change?
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -92,31 +99,39 @@ struct Transaction<'a> {
     subjects: Vec<String>,
     /// Where the last message starts.
     last: usize,
+    removed: Vec<Share>,
 }
 
 impl Transaction<'_> {
-    fn install(&mut self, installed: &Table, own: &BTreeSet<String>, to: &Ruleset) -> Result<(), EncodeError> {
+    fn install(&mut self, installed: &Table, own: &[Owner], to: &Ruleset) -> Result<(), EncodeError> {
         if !installed.exists || installed.dormant {
             self.message(NEW_TABLE, CREATE, format!("table inet {TABLE}"), |table| {
                 table.text(1, TABLE).u32(2, 0);
             });
         }
-        for (number, map) in to.maps.iter().enumerate().filter(|(_, map)| installed.map(&map.name).is_none()) {
-            self.make_map(map, u32::try_from(number).expect("four") + 1);
+        for (number, set) in to.sets.iter().enumerate().filter(|(_, set)| installed.set(&set.name).is_none()) {
+            self.message(NEW_SET, CREATE, format!("set {}", set.name), |attributes| {
+                set::write(set, u32::try_from(number).expect("a dozen") + 1, attributes);
+            });
         }
-        for map in &to.maps {
-            let here = installed.map(&map.name).map_or(&[][..], |map| &map.elements);
-            for element in here.iter().filter(|element| !map.elements.contains(element)) {
-                let led = target(&element.verdict);
-                if led.is_some_and(|chain| own.contains(chain)) {
-                    self.element(DELETE_ELEMENT, map, element)?;
-                } else if let Some(met) = map.elements.iter().find(|wanted| element::meet(&wanted.key, &element.key)) {
-                    if let Some(chain) = led.filter(|chain| Role::ALL.iter().any(|role| role.is_of(chain))) {
-                        let (key, taken, chain) = (met.key.clone(), element.key.clone(), chain.to_owned());
-                        return Err(EncodeError::Taken { key, taken, chain });
+        for set in &to.sets {
+            let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
+            for element in here.iter().filter(|element| !set.elements.contains(element)) {
+                if own.iter().any(|own| own.owns(element)) {
+                    self.element(DELETE_ELEMENT, set, element)?;
+                } else if let Some(met) = set.elements.iter().find(|wanted| element::meet(&wanted.key, &element.key)) {
+                    if let Some(network) = network_of(element) {
+                        let (key, taken) = (met.key.clone(), element.key.clone());
+                        return Err(EncodeError::Taken { key, taken, network: network.to_owned() });
                     }
-                    self.element(DELETE_ELEMENT, map, element)?;
+                    self.element(DELETE_ELEMENT, set, element)?;
                 }
+            }
+        }
+        let wanted = |set: &&Set| to.sets.iter().any(|wanted| wanted.name == set.name);
+        for set in installed.sets.iter().filter(|set| !wanted(set)) {
+            for element in set.elements.iter().filter(|element| own.iter().any(|own| own.owns(element))) {
+                self.element(DELETE_ELEMENT, set, element)?;
             }
         }
         for chain in &to.chains {
@@ -140,57 +155,62 @@ impl Transaction<'_> {
                 self.rule(&chain.name, rule)?;
             }
         }
-        for map in &to.maps {
-            let here = installed.map(&map.name).map_or(&[][..], |map| &map.elements);
-            for element in map.elements.iter().filter(|element| !here.contains(element)) {
-                self.element(NEW_ELEMENT, map, element)?;
+        for set in &to.sets {
+            let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
+            for element in set.elements.iter().filter(|element| !here.contains(element)) {
+                self.element(NEW_ELEMENT, set, element)?;
             }
         }
-        let kept = |name: &String| to.chain(name).is_some();
-        self.delete_chains(installed, own.iter().filter(|name| !kept(name)));
+        let own = own.iter().flat_map(|own| &own.chains);
+        self.delete_chains(installed, own.filter(|name| to.chain(name).is_none()));
         Ok(())
     }
 
-    fn remove(&mut self, installed: &Table, own: &BTreeSet<String>) -> Result<(), EncodeError> {
-        let base: Vec<String> = base_chains().into_iter().map(|chain| chain.name).collect();
-        let shared = |name: &String| base.contains(name) || own.contains(name);
-        let last = installed.exists && installed.is_whole() && installed.chains.iter().all(|c| shared(&c.name));
-        for map in &installed.maps {
-            let leads_here =
-                |element: &&Element| last || target(&element.verdict).is_some_and(|chain| own.contains(chain));
-            for element in map.elements.iter().filter(leads_here) {
-                self.element(DELETE_ELEMENT, map, element)?;
+    fn remove(&mut self, installed: &Table, own: &[Owner]) -> Result<(), EncodeError> {
+        let is_own = |element: &Element| own.iter().any(|own| own.owns(element));
+        let idle = |share: Share| {
+            let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
+            let mut census = sets.iter().filter(|set| share == Share::Translation || set.name == NETWORKS);
+            let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(element));
+            others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
+        };
+        let own_chains: Vec<&String> = own.iter().flat_map(|own| &own.chains).collect();
+        let shared = |share: Share| share.chains().iter().map(|chain| chain.name.clone());
+        let base: Vec<String> = Share::ALL.into_iter().flat_map(shared).collect();
+        let known = |chain: &Chain| base.contains(&chain.name) || own_chains.contains(&&chain.name);
+        let last = installed.exists
+            && installed.is_whole()
+            && Share::ALL.into_iter().all(idle)
+            && installed.chains.iter().all(known);
+        let over: Vec<Share> = match (last, idle(Share::Translation)) {
+            (true, _) => Share::ALL.into(),
+            (false, true) => vec![Share::Translation],
+            (false, false) => Vec::new(),
+        };
+        let shared_elements: Vec<_> = over.iter().flat_map(|share| share.elements()).collect();
+        for set in &installed.sets {
+            let goes = |element: &&Element| {
+                last || is_own(element) || shared_elements.iter().any(|(name, it)| *name == set.name && it == *element)
+            };
+            for element in set.elements.iter().filter(goes) {
+                self.element(DELETE_ELEMENT, set, element)?;
             }
         }
+        let shared_chains: Vec<String> = over.iter().copied().flat_map(shared).collect();
+        self.delete_chains(installed, shared_chains.iter().chain(own_chains));
+        for set in over.iter().flat_map(|share| share.sets()).filter(|set| installed.set(&set.name).is_some()) {
+            self.message(DELETE_SET, 0, format!("removal of set {}", set.name), |attributes| {
+                attributes.text(1, TABLE).text(2, &set.name);
+            });
+        }
+        self.removed.clone_from(&over);
         if last {
-            self.delete_chains(installed, base.iter().chain(own));
-            for map in empty_maps().iter().filter(|map| installed.map(&map.name).is_some()) {
-                self.message(DELETE_SET, 0, format!("removal of map {}", map.name), |set| {
-                    set.text(1, TABLE).text(2, &map.name);
-                });
-            }
             // Not recursive: where another network has come meanwhile, the kernel refuses.
             self.message(DELETE_TABLE, NOT_RECURSIVE, format!("removal of table inet {TABLE}"), |table| {
                 table.text(1, TABLE);
             });
-        } else {
-            self.delete_chains(installed, own.iter());
         }
         Ok(())
-    }
-
-    fn make_map(&mut self, map: &Map, number: u32) {
-        self.message(NEW_SET, CREATE, format!("map {}", map.name), |set| {
-            set.text(1, TABLE)
-                .text(2, &map.name)
-                .u32(3, map.key.flags())
-                .u32(4, map.key.number())
-                .u32(5, map.key.len())
-                .u32(6, DATA_VERDICT)
-                .u32(7, 0)
-                .u32(10, number)
-                .bytes(13, &map.key.user_data());
-        });
     }
 
     fn make_chain(&mut self, chain: &Chain) {
@@ -241,17 +261,22 @@ impl Transaction<'_> {
                 }
             });
             if let Some(comment) = &rule.comment {
-                attributes.bytes(7, &user_data(comment));
+                attributes.bytes(7, &user_data::comment(comment));
             }
         });
         Ok(())
     }
 
-    fn element(&mut self, kind: u8, map: &Map, element: &Element) -> Result<(), EncodeError> {
+    fn element(&mut self, kind: u8, set: &Set, element: &Element) -> Result<(), EncodeError> {
         let encoded = element::write(element, self.index_of).map_err(missing)?;
-        let (flags, act) = if kind == DELETE_ELEMENT { (0, "removal of ") } else { (CREATE, "") };
-        self.message(kind, flags, format!("{act}element `{element}` of map {}", map.name), |attributes| {
-            attributes.text(1, TABLE).text(2, &map.name).nest(3, |list| list.raw(&encoded));
+        let (flags, act) = match (kind, network_of(element)) {
+            (DELETE_ELEMENT, _) => (0, "removal of "),
+            (_, Some(_)) => (CREATE | EXCLUSIVE, ""),
+            // Someone else may have made what is shared meanwhile.
+            (_, None) => (CREATE, ""),
+        };
+        self.message(kind, flags, format!("{act}element `{element}` of set {}", set.name), |attributes| {
+            attributes.text(1, TABLE).text(2, &set.name).nest(3, |list| list.raw(&encoded));
         });
         Ok(())
     }
@@ -269,12 +294,12 @@ impl Transaction<'_> {
 
     fn finish(mut self) -> Batch {
         if self.subjects.len() == 1 {
-            return Batch { bytes: Vec::new(), subjects: Vec::new() };
+            return Batch::default();
         }
         message::acknowledge(&mut self.bytes, self.last);
         let sequence = self.sequence();
         message::end(&mut self.bytes, sequence);
-        Batch { bytes: self.bytes, subjects: self.subjects }
+        Batch { bytes: self.bytes, subjects: self.subjects, removed: self.removed }
     }
 }
 
@@ -286,27 +311,4 @@ fn same_place(one: &Chain, other: &Chain) -> bool {
 
 fn missing(name: &InterfaceName) -> EncodeError {
     EncodeError::NoInterface(name.clone())
-}
-
-/// A comment as nft(8) leaves it with a rule: type 0, length, text, NUL.
-fn user_data(comment: &str) -> Vec<u8> {
-    let text = &comment.as_bytes()[..comment.len().min(COMMENT_MAX)];
-    let len = u8::try_from(text.len() + 1).expect("at most 129");
-    [&[0, len], text, &[0]].concat()
-}
-
-impl KeyType {
-    fn len(self) -> u32 {
-        match self {
-            Self::InterfaceIndex | Self::Ipv4Address => 4,
-            Self::Ipv6Address => 16,
-        }
-    }
-
-    /// What nft(8) notes with a map, and needs to show its keys: the byte order of keys (1 the host's, 2 the network's) and of
-    /// data, and that no elements are to be merged.
-    fn user_data(self) -> [u8; 18] {
-        let order = if self == Self::InterfaceIndex { 1 } else { 2 };
-        [0, 4, order, 0, 0, 0, 1, 4, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0]
-    }
 }

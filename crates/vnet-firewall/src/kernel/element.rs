@@ -1,26 +1,34 @@
-//! Elements of maps. An interval is two elements for the kernel: one where it starts, with the verdict, and a marked one
+//! Elements of sets. An interval is two elements for the kernel: one where it starts, with the verdict, and a marked one
 //! where it is over.
 
 use std::net::IpAddr;
 
 use vnet_types::{Family, InterfaceName, IpNet};
 
-use super::attribute::{Writer, attribute, attributes, u32_of};
-use super::expression::{Value, read_data, write_bytes, write_verdict};
-use super::statement::{IndexOf, NameOf, index, interface, ip, octets};
-use crate::ruleset::{Element, Key, KeyType, Verdict};
+use super::attribute::{Writer, attribute, attributes, text_of, u32_of};
+use super::expression::{Expression, Value, read_data, write_bytes, write_verdict};
+use super::set::padded;
+use super::statement::{IndexOf, NameOf, index, interface, ip, nfproto, octets};
+use super::table::Counts;
+use super::user_data;
+use crate::ruleset::{Element, Key, KeyType, Part, Set, Verdict};
 
 const LIST_ELEMENT: u16 = 1;
 const KEY: u16 = 1;
 const DATA: u16 = 2;
 const FLAGS: u16 = 3;
+const USER_DATA: u16 = 6;
+const EXPRESSION: u16 = 7;
 const INTERVAL_END: u32 = 1;
 
 /// What the kernel knows as one element.
-pub(super) struct Part {
+pub(super) struct Piece {
     pub(super) key: Vec<u8>,
-    /// `None`: an interval is over here.
+    /// An interval is over here.
+    is_end: bool,
     verdict: Option<Verdict>,
+    comment: Option<String>,
+    counts: Option<Counts>,
 }
 
 /// Writes an element to a list of elements.
@@ -31,12 +39,18 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
     let (start, end) = ends(&element.key, index_of)?;
     let mut bytes = Vec::new();
     let mut list = Writer(&mut bytes);
-    list.nest(LIST_ELEMENT, |part| {
-        part.nest(KEY, |key| write_bytes(&start, key)).nest(DATA, |data| write_verdict(&element.verdict, data));
+    list.nest(LIST_ELEMENT, |piece| {
+        piece.nest(KEY, |key| write_bytes(&start, key));
+        if let Some(verdict) = &element.verdict {
+            piece.nest(DATA, |data| write_verdict(verdict, data));
+        }
+        if let Some(comment) = &element.comment {
+            piece.bytes(USER_DATA, &user_data::comment(comment));
+        }
     });
     if let Some(end) = end {
-        list.nest(LIST_ELEMENT, |part| {
-            part.u32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&end, key));
+        list.nest(LIST_ELEMENT, |piece| {
+            piece.u32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&end, key));
         });
     }
     Ok(bytes)
@@ -47,20 +61,39 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
 /// # Errors
 /// The interface that has no index.
 pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, Option<Vec<u8>>), &'a InterfaceName> {
-    Ok(match key {
-        Key::Interface(interface) => (index(interface, index_of)?.to_ne_bytes().to_vec(), None),
-        Key::Subnet(net) => (octets(net.network()), after(net.broadcast()).map(octets)),
-        Key::Range(first, last) => (octets(*first), after(*last).map(octets)),
-    })
+    let mut start = Vec::new();
+    let mut end = None;
+    for part in &key.0 {
+        let bytes = match part {
+            Part::Word(word) => {
+                let mut bytes = word.as_bytes().to_vec();
+                bytes.resize(16, 0);
+                bytes
+            }
+            Part::Family(family) => vec![nfproto(*family)],
+            Part::Interface(interface) => index(interface, index_of)?.to_ne_bytes().to_vec(),
+            Part::Address(address) => octets(*address),
+            Part::Subnet(net) => {
+                end = after(net.broadcast()).map(octets);
+                octets(net.network())
+            }
+            Part::Range(first, last) => {
+                end = after(*last).map(octets);
+                octets(*first)
+            }
+        };
+        start.extend(if key.0.len() > 1 { padded(bytes) } else { bytes });
+    }
+    Ok((start, end))
 }
 
-/// Writes a list of the one part that starts here, or of the one that marks an end here.
-pub(super) fn write_part(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
-    list.nest(LIST_ELEMENT, |part| {
+/// Writes a list of the one piece that starts here, or of the one that marks an end here.
+pub(super) fn write_piece(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
+    list.nest(LIST_ELEMENT, |piece| {
         if is_end {
-            part.u32(FLAGS, INTERVAL_END);
+            piece.u32(FLAGS, INTERVAL_END);
         }
-        part.nest(KEY, |inner| write_bytes(key, inner));
+        piece.nest(KEY, |inner| write_bytes(key, inner));
     });
 }
 
@@ -73,59 +106,76 @@ pub(super) fn meet(one: &Key, other: &Key) -> bool {
 }
 
 fn addresses(key: &Key) -> Option<(IpAddr, IpAddr)> {
-    match key {
-        Key::Interface(_) => None,
-        Key::Subnet(net) => Some((net.network(), net.broadcast())),
-        Key::Range(first, last) => Some((*first, *last)),
+    match key.0.as_slice() {
+        [Part::Subnet(net)] => Some((net.network(), net.broadcast())),
+        [Part::Range(first, last)] => Some((*first, *last)),
+        _ => None,
     }
 }
 
 /// Reads a list of elements.
-pub(super) fn read(list: &[u8]) -> impl Iterator<Item = Part> {
-    attributes(list).filter_map(|(_, part)| {
-        let Value::Bytes(key) = read_data(attribute(part, KEY)?)? else { return None };
-        let flags = attribute(part, FLAGS).and_then(u32_of).unwrap_or(0);
-        let verdict = match attribute(part, DATA).and_then(read_data) {
-            Some(Value::Verdict(verdict)) if flags & INTERVAL_END == 0 => Some(verdict),
+pub(super) fn read(list: &[u8]) -> impl Iterator<Item = Piece> {
+    attributes(list).filter_map(|(_, piece)| {
+        let Value::Bytes(key) = read_data(attribute(piece, KEY)?)? else { return None };
+        let flags = attribute(piece, FLAGS).and_then(u32_of).unwrap_or(0);
+        let verdict = match attribute(piece, DATA).and_then(read_data) {
+            Some(Value::Verdict(verdict)) => Some(verdict),
             _ => None,
         };
-        Some(Part { key, verdict })
+        let comment = attribute(piece, USER_DATA).and_then(user_data::read_comment);
+        let counts = attribute(piece, EXPRESSION).and_then(|counter| Expression::read(counter).counts());
+        Some(Piece { key, is_end: flags & INTERVAL_END != 0, verdict, comment, counts })
     })
 }
 
-/// Puts the parts of one map together.
-pub(super) fn assemble(kind: KeyType, mut parts: Vec<Part>, name_of: NameOf<'_>) -> Vec<Element> {
+/// Puts the pieces of one set together: its elements in order, and what they have counted.
+pub(super) fn assemble(set: &Set, mut pieces: Vec<Piece>, name_of: NameOf<'_>) -> Vec<(Element, Option<Counts>)> {
     // Where one interval ends and the next starts, the end comes first.
-    parts.sort_by(|one, other| (&one.key, one.verdict.is_some()).cmp(&(&other.key, other.verdict.is_some())));
-    let family = if kind == KeyType::Ipv4Address { Family::Ipv4 } else { Family::Ipv6 };
-    let mut elements: Vec<Element> = parts
-        .iter()
-        .enumerate()
-        .filter_map(|(at, part)| {
-            let key = match kind {
-                KeyType::InterfaceIndex => {
-                    let index = u32::from_ne_bytes(part.key.as_slice().try_into().ok()?);
-                    Key::Interface(interface(index, name_of))
-                }
-                KeyType::Ipv4Address | KeyType::Ipv6Address => {
-                    let last = parts.get(at + 1).and_then(|next| before(ip(family, &next.key)?));
-                    range(ip(family, &part.key)?, last.unwrap_or(highest(family)))
-                }
-            };
-            Some(Element { key, verdict: part.verdict.clone()? })
-        })
-        .collect();
-    elements.sort();
+    pieces.sort_by(|one, other| (&one.key, !one.is_end).cmp(&(&other.key, !other.is_end)));
+    let element = |(at, piece): (usize, &Piece)| {
+        let key = if set.interval {
+            let family = if set.key == [KeyType::Ipv4Address] { Family::Ipv4 } else { Family::Ipv6 };
+            let last = pieces.get(at + 1).and_then(|next| before(ip(family, &next.key)?));
+            Key(vec![range(ip(family, &piece.key)?, last.unwrap_or(highest(family)))])
+        } else {
+            key(&set.key, &piece.key, name_of)?
+        };
+        let (verdict, comment) = (piece.verdict.clone(), piece.comment.clone());
+        Some((Element { key, verdict, comment }, piece.counts))
+    };
+    let starts = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_end);
+    let mut elements: Vec<_> = starts.filter_map(element).collect();
+    elements.sort_by(|(one, _), (other, _)| one.cmp(other));
     elements
 }
 
-fn range(first: IpAddr, last: IpAddr) -> Key {
+fn key(types: &[KeyType], mut bytes: &[u8], name_of: NameOf<'_>) -> Option<Key> {
+    let mut parts = Vec::new();
+    for kind in types {
+        let len = usize::try_from(kind.len()).ok()?;
+        let value = bytes.get(..len)?;
+        bytes = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+        parts.push(match kind {
+            KeyType::Word => Part::Word(text_of(value)?),
+            KeyType::Family => {
+                Part::Family([Family::Ipv4, Family::Ipv6].into_iter().find(|family| [nfproto(*family)] == value)?)
+            }
+            KeyType::InterfaceIndex => Part::Interface(interface(u32::from_ne_bytes(value.try_into().ok()?), name_of)),
+            KeyType::Ipv4Address => Part::Address(ip(Family::Ipv4, value)?),
+            KeyType::Ipv6Address => Part::Address(ip(Family::Ipv6, value)?),
+        });
+    }
+    Some(Key(parts))
+}
+
+fn range(first: IpAddr, last: IpAddr) -> Part {
     (0..=Family::of(first).bits())
         .filter_map(|prefix| IpNet::new(first, prefix).ok())
         .find(|net| net.network() == first && net.broadcast() == last)
-        .map_or(Key::Range(first, last), Key::Subnet)
+        .map_or(Part::Range(first, last), Part::Subnet)
 }
 
+/// The last address of a family.
 fn highest(family: Family) -> IpAddr {
     match family {
         Family::Ipv4 => [u8::MAX; 4].into(),

@@ -2,6 +2,7 @@
 //! the one decoder follow it.
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
+use super::table::Counts;
 use crate::ruleset::Verdict;
 
 const EXPR_NAME: u16 = 1;
@@ -85,6 +86,21 @@ impl Expression {
         self.name == layout.name
     }
 
+    /// The same with another register: the one that is loaded, or masked in place.
+    pub(super) fn in_register(mut self, register: u32) -> Self {
+        let is_masked = self.is(&BITWISE);
+        for (number, value) in &mut self.values {
+            if *number == 1 || is_masked && *number == 2 {
+                *value = Value::U32(register);
+            }
+        }
+        self
+    }
+
+    pub(super) fn has(&self, number: u16) -> bool {
+        self.value(number).is_some()
+    }
+
     pub(super) fn u32(&self, number: u16) -> Option<u32> {
         match self.value(number)? {
             Value::U32(value) => Some(*value),
@@ -118,6 +134,12 @@ impl Expression {
             Value::Verdict(value) => Some(value),
             _ => None,
         }
+    }
+
+    /// What a counter has counted.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let count = |number| self.u64(number).unwrap_or(0);
+        self.is(&COUNTER).then(|| Counts { bytes: count(1), packets: count(2) })
     }
 
     fn value(&self, number: u16) -> Option<&Value> {

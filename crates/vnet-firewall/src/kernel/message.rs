@@ -25,6 +25,8 @@ pub(super) const GET_GENERATION: u8 = 16;
 
 /// The message makes what is not there (`NLM_F_CREATE`).
 pub(super) const CREATE: u16 = 0x400;
+/// What is there already is refused (`NLM_F_EXCL`).
+pub(super) const EXCLUSIVE: u16 = 0x200;
 /// The rule comes after those that are there (`NLM_F_APPEND`).
 pub(super) const APPEND: u16 = 0x800;
 /// The table is only deleted when nothing is in it (`NLM_F_NONREC`).

@@ -7,9 +7,13 @@ mod expression;
 mod foreign;
 mod message;
 mod near;
+mod set;
 mod statement;
 mod table;
+mod user_data;
 
 pub use batch::{Batch, EncodeError};
 pub use foreign::{Connection, Foreign, Hook, Judgement, Packet, Site};
+#[cfg(feature = "netlink")]
+pub(crate) use table::Intact;
 pub use table::{Counts, Table};

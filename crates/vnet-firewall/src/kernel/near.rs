@@ -12,10 +12,10 @@ use super::element::{self, ends};
 use super::message::{self, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, TABLE};
 use super::statement::{IndexOf, octets};
 use super::table::{Table, request};
-use crate::compile::{base_chains, empty_maps};
 use crate::kernel::attribute::attribute;
-use crate::name::Role;
-use crate::ruleset::{Key, Map, Ruleset};
+use crate::name::{Role, word};
+use crate::ruleset::{Key, Part, Ruleset, Set};
+use crate::shared::{NETWORKS, Share};
 
 const ELEMENTS: u16 = 3;
 
@@ -23,83 +23,141 @@ impl Table {
     /// Reads what concerns some networks, of which these rules are expected: enough for their [`ruleset`](Self::ruleset) and
     /// [`counts`](Self::counts), and for a [`Batch`](crate::Batch) from and to these rules. Nothing else is to be seen.
     ///
-    /// `ask` sends one request and returns all messages of the answer, each with its header; none where the kernel says
-    /// that there is no such thing (`ENOENT`). `index_of` and `name_of` know the interfaces.
+    /// `ask` sends requests and returns all messages of the answers, each with its header; none where the kernel says
+    /// that there is no such thing (`ENOENT`): `vnet_netlink::Netfilter::find_all`. `index_of` and `name_of` know the interfaces.
     ///
-    /// An element that another network has within the subnets of these is not seen: the kernel refuses to add a second.
+    /// An element that another network has within the subnets of these is not seen: the kernel refuses to add a second. Nor is
+    /// an element that somebody else has added and that leads to no chain of these networks.
     ///
     /// # Errors
     /// Those of `ask`.
     pub fn read_near<E>(
         expected: &[&Ruleset],
-        mut ask: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        ask: impl FnMut(&[Vec<u8>]) -> Result<Vec<Vec<u8>>, E>,
         index_of: impl Fn(&InterfaceName) -> Option<u32>,
         name_of: impl Fn(u32) -> Option<InterfaceName>,
     ) -> Result<Self, E> {
-        let mut messages = ask(&Self::generation_request())?;
-        let table = ask(&by_name(GET_TABLE, 1, TABLE))?;
-        if table.is_empty() {
-            return Ok(Self::decode(&messages, name_of));
+        Self::near(expected, Scope::Own, ask, index_of, name_of)
+    }
+
+    /// As [`read_near`](Self::read_near), for a [`Batch`](crate::Batch) that removes these networks: it has to know whether others
+    /// still use what is shared, and where the kernel does not tell how many elements a set has, it lists those that say so.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub fn read_leaving<E>(
+        expected: &[&Ruleset],
+        ask: impl FnMut(&[Vec<u8>]) -> Result<Vec<Vec<u8>>, E>,
+        index_of: impl Fn(&InterfaceName) -> Option<u32>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<Self, E> {
+        Self::near(expected, Scope::Leaving, ask, index_of, name_of)
+    }
+
+    fn near<E>(
+        expected: &[&Ruleset],
+        scope: Scope,
+        mut ask: impl FnMut(&[Vec<u8>]) -> Result<Vec<Vec<u8>>, E>,
+        index_of: impl Fn(&InterfaceName) -> Option<u32>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<Self, E> {
+        let networks = expected.iter().map(|ruleset| ruleset.network.as_str());
+        let own: BTreeSet<String> = networks.flat_map(|name| Role::ALL.map(|role| role.chain(name))).collect();
+        let known = expected.iter().flat_map(|ruleset| &ruleset.chains).map(|chain| &chain.name);
+        let mut names: BTreeSet<String> = own.iter().chain(known).cloned().collect();
+        let shares = Share::ALL.into_iter().filter(|share| *share == Share::Filter || scope == Scope::Leaving);
+        names.extend(shares.flat_map(Share::chains).map(|chain| chain.name.clone()));
+        let first = [Self::generation_request(), by_name(GET_TABLE, 1, TABLE)].into_iter();
+        let mut messages = ask(&first.chain(names.iter().map(|name| by_name(GET_CHAIN, 3, name))).collect::<Vec<_>>())?;
+        let listed = Self::decode(&messages, &name_of);
+        if !listed.exists {
+            return Ok(listed);
         }
-        messages.extend(table);
-        let own: BTreeSet<String> =
-            expected.iter().flat_map(|ruleset| Role::ALL.map(|role| role.chain(&ruleset.network))).collect();
-        for name in base_chains().iter().map(|chain| &chain.name).chain(&own) {
-            let chain = ask(&by_name(GET_CHAIN, 3, name))?;
-            if !chain.is_empty() {
-                messages.extend(chain);
-                messages.extend(ask(&request(GET_RULE, Some(Some(name))))?);
+        let rules = if listed.is_small() {
+            vec![request(GET_RULE, Some(None))]
+        } else {
+            listed.chains.iter().map(|chain| request(GET_RULE, Some(Some(&chain.name)))).collect()
+        };
+        messages.extend(ask(&[rules, vec![request(GET_SET, Some(None))]].concat())?);
+        let listed = Self::decode(&messages, &name_of);
+        let sets = &listed.sets;
+        let translation = Share::Translation.sets();
+        let is_census = |set: &&Set| set.name == NETWORKS || translation.iter().any(|it| it.name == set.name);
+        let (census, others): (Vec<&Set>, Vec<&Set>) =
+            sets.iter().partition(|set| scope == Scope::Leaving && is_census(set) && listed.is_uncounted(set));
+        let (intervals, hashes): (Vec<&Set>, Vec<&Set>) = others.into_iter().partition(|set| set.interval);
+        let mut requests: Vec<Vec<u8>> = census.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect();
+        let mut is_lost = false;
+        for set in hashes {
+            // Also of a network of which nothing is expected: is it there?
+            let words = expected.iter().filter(|_| set.name == NETWORKS).map(|ruleset| word(&ruleset.network));
+            let words: BTreeSet<Key> = words.map(|word| Key(vec![Part::Word(word)])).collect();
+            let keys: BTreeSet<&Key> = keys(set, expected).into_iter().chain(&words).collect();
+            for key in keys {
+                match ends(key, &index_of) {
+                    Ok((key, _)) => requests.push(by_key(set, &key, false)),
+                    // Without its bridge it has no key to ask for.
+                    Err(_) => is_lost = true,
+                }
             }
         }
-        let mut elements = Vec::new();
-        for map in empty_maps() {
-            let known = ask(&by_name(GET_SET, 2, &map.name))?;
-            if !known.is_empty() {
-                messages.extend(known);
-                elements.extend(elements_near(&map, expected, &mut ask, &index_of)?);
-            }
+        let mut elements = ask(&requests)?;
+        for set in intervals {
+            elements.extend(intervals_near(set, expected, &mut ask, &index_of)?);
         }
         let near = [&messages[..], &elements].concat();
-        let table = Self::decode(&near, &name_of);
-        if own.iter().filter_map(|name| table.chain(name)).all(|chain| table.accounts_for(chain)) {
+        let mut table = Self::decode(&near, &name_of);
+        table.partial = true;
+        table.listed = census.iter().map(|set| set.name.clone()).collect();
+        if !is_lost && own.iter().filter_map(|name| table.chain(name)).all(|chain| table.accounts_for(chain)) {
             return Ok(table);
         }
-        for request in table.element_requests() {
-            messages.extend(ask(&request)?);
-        }
+        messages.extend(ask(&table.element_requests())?);
         Ok(Self::decode(&messages, &name_of))
     }
 }
 
-/// The elements of a map that have one of the keys of the rules; all where one of the keys lies in another element.
-fn elements_near<E>(
-    map: &Map,
+/// What has to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// What the networks have.
+    Own,
+    /// Also whether others use what is shared.
+    Leaving,
+}
+
+/// The keys that the rules have in a set.
+fn keys<'a>(set: &Set, expected: &[&'a Ruleset]) -> BTreeSet<&'a Key> {
+    let same = expected.iter().flat_map(|ruleset| &ruleset.sets).filter(|expected| expected.name == set.name);
+    same.flat_map(|set| &set.elements).map(|element| &element.key).collect()
+}
+
+/// The intervals of a map that have one of the keys of the rules; all where one of the keys lies in another interval.
+fn intervals_near<E>(
+    set: &Set,
     expected: &[&Ruleset],
-    ask: &mut impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+    ask: &mut impl FnMut(&[Vec<u8>]) -> Result<Vec<Vec<u8>>, E>,
     index_of: IndexOf<'_>,
 ) -> Result<Vec<Vec<u8>>, E> {
-    let same = expected.iter().flat_map(|ruleset| &ruleset.maps).filter(|expected| expected.name == map.name);
-    let keys: BTreeSet<&Key> = same.flat_map(|map| &map.elements).map(|element| &element.key).collect();
     let mut messages = Vec::new();
-    for key in keys {
-        // Without its bridge it has no key to ask for.
+    for key in keys(set, expected) {
         let Ok((start, end)) = ends(key, index_of) else { continue };
-        let first = ask(&by_key(map, &start, false))?;
+        let first = ask(&[by_key(set, &start, false)])?;
         let starts = is_at(&first, &start);
         let mut exact = starts || first.is_empty();
-        let whose_last = match key {
-            Key::Subnet(net) if end.is_none() => ask(&by_key(map, &octets(net.broadcast()), false))?,
+        let whose_last = match key.0.as_slice() {
+            [Part::Subnet(net)] if end.is_none() => ask(&[by_key(set, &octets(net.broadcast()), false)])?,
             _ => Vec::new(),
         };
         exact &= whose_last.is_empty() || is_at(&whose_last, &start);
         if let Some(end) = end {
             // One that is over here and starts later would be swallowed: the kernel does not refuse that.
-            let last = ask(&by_key(map, &end, true))?;
+            let last = ask(&[by_key(set, &end, true)])?;
             exact &= starts == is_at(&last, &end);
             messages.extend(last.into_iter().filter(|_| starts));
         }
         if !exact {
-            return ask(&request(GET_ELEMENT, Some(Some(&map.name))));
+            return ask(&[request(GET_ELEMENT, Some(Some(&set.name)))]);
         }
         messages.extend(first);
     }
@@ -108,7 +166,7 @@ fn elements_near<E>(
 
 fn is_at(answer: &[Vec<u8>], key: &[u8]) -> bool {
     let parts = answer.iter().filter_map(|message| attribute(message::read(message)?.1, ELEMENTS));
-    parts.flat_map(element::read).any(|part| part.key == key)
+    parts.flat_map(element::read).any(|piece| piece.key == key)
 }
 
 /// A request for the one thing of this name; the attribute that has the name differs from kind to kind.
@@ -124,10 +182,10 @@ fn by_name(kind: u8, attribute: u16, name: &str) -> Vec<u8> {
 }
 
 /// A request for the element that starts, or that is over, at a key. Of intervals, the kernel answers with the one around it.
-fn by_key(map: &Map, key: &[u8], is_end: bool) -> Vec<u8> {
+fn by_key(set: &Set, key: &[u8], is_end: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, GET_ELEMENT, 0, 0, |attributes| {
-        attributes.text(1, TABLE).text(2, &map.name).nest(ELEMENTS, |list| element::write_part(key, is_end, list));
+        attributes.text(1, TABLE).text(2, &set.name).nest(ELEMENTS, |list| element::write_piece(key, is_end, list));
     });
     bytes
 }

@@ -17,6 +17,7 @@ pub(super) type NameOf<'a> = &'a dyn Fn(u32) -> Option<InterfaceName>;
 
 const REGISTER_VERDICT: u32 = 0;
 const REGISTER: u32 = 1;
+const REGISTER_WORDS: u32 = 8;
 const EQUAL: u32 = 0;
 const NOT_EQUAL: u32 = 1;
 const META_IIF: u32 = 4;
@@ -86,14 +87,7 @@ pub(super) fn expressions<'a>(
             expressions
         }
         Statement::Snat { addresses, ports } => translate(*addresses, *ports),
-        Statement::Lookup { subject, map } => {
-            let load = match *subject {
-                Subject::Interface(direction) => meta(interface_key(direction)),
-                Subject::Source(family) => load(offset(family, Field::Source), usize::from(family.bits() / 8)),
-            };
-            let dreg = (3, Value::U32(REGISTER_VERDICT));
-            vec![load, Expression::new(&LOOKUP, [(1, Value::Text(map.clone())), (2, Value::U32(REGISTER)), dreg])]
-        }
+        Statement::Lookup { subjects, set, decides } => lookup(subjects, set, *decides),
         Statement::Unknown(_) => Vec::new(),
     })
 }
@@ -138,17 +132,8 @@ fn recognise(expressions: &[Expression], name_of: NameOf<'_>) -> Option<(Stateme
 fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
     let first = expressions.first()?;
     let next = expressions.get(1);
-    if let Some(lookup) = next.filter(|next| next.is(&LOOKUP)) {
-        let subject = match first {
-            meta if meta.is(&META) => Subject::Interface(match meta.u32(2)? {
-                META_IIF => Direction::In,
-                META_OIF => Direction::Out,
-                _ => return None,
-            }),
-            payload if payload.u32(4)? == 4 => Subject::Source(Family::Ipv4),
-            _ => Subject::Source(Family::Ipv6),
-        };
-        return Some(Statement::Lookup { subject, map: lookup.text(1)?.to_owned() });
+    if let Some(lookup) = guess_lookup(expressions) {
+        return Some(lookup);
     }
     if first.is(&META) {
         return guess_meta(first.u32(2)?, next?.bytes(3)?, name_of);
@@ -160,10 +145,7 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
             Some(mask) => mask.bytes(4)?.iter().map(|byte| byte.count_ones()).sum(),
             None => first.u32(4)?.checked_mul(8)?,
         };
-        let (family, field) = [Family::Ipv4, Family::Ipv6]
-            .into_iter()
-            .flat_map(|family| [(family, Field::Source), (family, Field::Destination)])
-            .find(|(family, field)| first.u32(3) == Some(offset(*family, *field)))?;
+        let (family, field) = header_field(first)?;
         let net = IpNet::new(ip(family, compared.bytes(3)?)?, u8::try_from(prefix).ok()?).ok()?;
         return Some(Statement::Address { field, negated: compared.u32(2)? == NOT_EQUAL, net });
     }
@@ -181,6 +163,69 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(Statement::Verdict(verdict.clone()));
     }
     guess_translation(expressions)
+}
+
+/// Each part of a key is loaded into the registers after those of the one before, then they are looked up.
+fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
+    let mut words = 0;
+    let mut expressions = Vec::new();
+    for subject in subjects {
+        let (len, load) = match *subject {
+            Subject::Family => (1, vec![meta(META_NFPROTO)]),
+            Subject::Interface(direction) => (1, vec![meta(interface_key(direction))]),
+            Subject::Address { field, family, .. } => {
+                let mask = subject.mask().map(|bits| mask(octets(bits)));
+                let load = load(offset(family, field), usize::from(family.bits() / 8));
+                (u32::from(family.bits() / 32), [load].into_iter().chain(mask).collect())
+            }
+        };
+        expressions.extend(load.into_iter().map(|load| load.in_register(register(words))));
+        words += len;
+    }
+    let dreg = decides.then_some((3, Value::U32(REGISTER_VERDICT)));
+    let values = [(1, Value::Text(set.to_owned())), (2, Value::U32(REGISTER))];
+    expressions.push(Expression::new(&LOOKUP, values.into_iter().chain(dreg)));
+    expressions
+}
+
+/// The register that begins after so many words: every fourth word begins one of 16 bytes, and is called by its number.
+fn register(words: u32) -> u32 {
+    if words.is_multiple_of(4) { REGISTER + words / 4 } else { REGISTER_WORDS + words }
+}
+
+fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
+    let is_load = |expression: &&Expression| expression.is(&META) || expression.is(&PAYLOAD) || expression.is(&BITWISE);
+    let len = expressions.iter().take_while(is_load).count();
+    let lookup = expressions.get(len).filter(|lookup| lookup.is(&LOOKUP))?;
+    let mut subjects = Vec::new();
+    for (at, load) in expressions[..len].iter().enumerate() {
+        subjects.push(if load.is(&META) {
+            match load.u32(2)? {
+                META_IIF => Subject::Interface(Direction::In),
+                META_OIF => Subject::Interface(Direction::Out),
+                META_NFPROTO => Subject::Family,
+                _ => return None,
+            }
+        } else if load.is(&PAYLOAD) {
+            let (family, field) = header_field(load)?;
+            let mask = expressions.get(at + 1).filter(|next| next.is(&BITWISE));
+            let prefix = mask.map_or(u32::from(family.bits()), |mask| {
+                mask.bytes(4).unwrap_or_default().iter().map(|byte| byte.count_ones()).sum()
+            });
+            Subject::Address { field, family, prefix: u8::try_from(prefix).ok()? }
+        } else {
+            continue;
+        });
+    }
+    Some(Statement::Lookup { subjects, set: lookup.text(1)?.to_owned(), decides: lookup.has(3) })
+}
+
+/// Which address this loads.
+fn header_field(load: &Expression) -> Option<(Family, Field)> {
+    [Family::Ipv4, Family::Ipv6]
+        .into_iter()
+        .flat_map(|family| [(family, Field::Source), (family, Field::Destination)])
+        .find(|(family, field)| load.u32(3) == Some(offset(*family, *field)))
 }
 
 fn reject_with(family: Family) -> Expression {
@@ -323,7 +368,7 @@ fn interface_key(direction: Direction) -> u32 {
     }
 }
 
-fn nfproto(family: Family) -> u8 {
+pub(super) fn nfproto(family: Family) -> u8 {
     match family {
         Family::Ipv4 => 2,
         Family::Ipv6 => 10,

@@ -66,6 +66,12 @@ fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
     })
 }
 
+/// Subnets of one network that sets can be asked for.
+fn usual_nets(number: u8) -> Vec<IpNet> {
+    let all = ["10.N.0.0/24", "10.N.1.0/24", "fd00:N:1::/64", "fd00:N:0::/64"];
+    all.map(|net| net.replace('N', &number.to_string()).parse().unwrap()).into()
+}
+
 /// Subnets of one network, which may lie in each other, but in none of another network.
 fn nets(number: u8) -> Vec<IpNet> {
     let all = ["10.N.0.0/16", "10.N.1.0/24", "10.N.2.0/25", "10.N.2.77/32", "fd00:N::/32", "fd00:N:1::/64"];
@@ -75,15 +81,21 @@ fn nets(number: u8) -> Vec<IpNet> {
 fn policies() -> impl Strategy<Value = Vec<Policy>> {
     let policy = |number: u8| {
         let ports = any::<(u16, u16)>().prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).unwrap());
+        let ports = prop_oneof![Just("1024-65535".parse().unwrap()), ports];
         let addresses = select(vec!["192.0.2.1-192.0.2.9".parse().unwrap(), "192.0.2.7-192.0.2.7".parse().unwrap()]);
         let access = prop_oneof![
             Just(Access::Isolated),
             Just(Access::Routed),
-            (prop::option::of(addresses), ports).prop_map(|(addresses, ports)| Access::Nat { addresses, ports }),
+            (prop::option::weighted(0.3, addresses), ports)
+                .prop_map(|(addresses, ports)| Access::Nat { addresses, ports }),
         ];
-        let subnet = (select(nets(number)), access).prop_map(|(net, access)| Subnet { net, access });
+        let subnets = |nets: Vec<IpNet>| {
+            let subnet = (select(nets), access.clone()).prop_map(|(net, access)| Subnet { net, access });
+            prop::collection::vec(subnet, 0..4)
+        };
+        let subnets = prop_oneof![subnets(nets(number)), subnets(usual_nets(number))];
         let device = prop::option::of(select(vec!["eth0".parse().unwrap(), "eth1".parse().unwrap()]));
-        (device, any::<bool>(), prop::collection::vec(subnet, 0..4)).prop_map(move |(device, ipv6, subnets)| {
+        (device, any::<bool>(), subnets).prop_map(move |(device, ipv6, subnets)| {
             let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
             policy.device = device;
             policy.ipv6 = ipv6;

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use vnet_firewall::{Direction, Field, Interface, Key, Rule, Ruleset, Statement, Subject, Transport, Verdict};
-use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
+use vnet_firewall::{
+    Direction, Element, Field, Interface, Key, Part, Rule, Ruleset, Statement, Subject, Transport, Verdict,
+};
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
@@ -49,6 +51,10 @@ impl Walk<'_> {
     }
 
     fn base_chain(&self, name: &str) -> Fate {
+        // The one that translates is only there where something is to be translated.
+        if self.rulesets.iter().all(|ruleset| ruleset.chain(name).is_none()) {
+            return Fate::Passed;
+        }
         match self.chain(name) {
             Step::End(fate) => fate,
             // Base chains accept what no rule decides about.
@@ -92,9 +98,11 @@ impl Walk<'_> {
                 }
                 Statement::Masquerade(ports) => return self.translate(rule, None, *ports),
                 Statement::Snat { addresses, ports } => return self.translate(rule, Some(*addresses), *ports),
-                Statement::Lookup { subject, map } => match self.look_up(*subject, map) {
-                    Some(verdict) => return self.verdict(&verdict),
-                    None => false,
+                Statement::Lookup { subjects, set, decides } => match (self.look_up(subjects, set), decides) {
+                    (Some(element), true) => {
+                        return self.verdict(element.verdict.as_ref().expect("a map has verdicts"));
+                    }
+                    (found, _) => found.is_some(),
                 },
             };
             if !matches {
@@ -118,18 +126,36 @@ impl Walk<'_> {
         }
     }
 
-    fn look_up(&self, subject: Subject, map: &str) -> Option<Verdict> {
-        let maps = self.rulesets.iter().flat_map(|ruleset| &ruleset.maps).filter(|candidate| candidate.name == map);
-        let is_key = |key: &Key| match (subject, key) {
-            (Subject::Interface(direction), Key::Interface(Interface::Named(name))) => {
-                self.interface(direction) == name
+    fn look_up(&self, subjects: &[Subject], name: &str) -> Option<&Element> {
+        let sets = self.rulesets.iter().flat_map(|ruleset| &ruleset.sets).filter(|candidate| candidate.name == name);
+        let mut found: Vec<&Element> =
+            sets.flat_map(|set| &set.elements).filter(|it| self.is_key(subjects, &it.key)).collect();
+        // What is shared is in the set of each.
+        found.dedup();
+        assert!(found.len() <= 1, "a set has one element for a packet: {found:?}");
+        found.first().copied()
+    }
+
+    fn is_key(&self, subjects: &[Subject], key: &Key) -> bool {
+        assert_eq!(subjects.len(), key.0.len());
+        subjects.iter().zip(&key.0).all(|(subject, part)| match (subject, part) {
+            (Subject::Family, Part::Family(family)) => *family == Family::of(self.packet.source),
+            (Subject::Interface(direction), Part::Interface(Interface::Named(name))) => {
+                self.interface(*direction) == name
             }
-            (Subject::Source(_), Key::Subnet(net)) => net.contains(&self.packet.source),
+            (Subject::Address { field, family, prefix }, part) => {
+                let address = if *field == Field::Source { self.packet.source } else { self.packet.destination };
+                assert_eq!(Family::of(address), *family, "the family was asked before");
+                match part {
+                    Part::Address(first) => {
+                        IpNet::new(address, *prefix).expect("a prefix that fits").network() == *first
+                    }
+                    Part::Subnet(net) => net.contains(&address),
+                    other => panic!("{other:?}"),
+                }
+            }
             other => panic!("{other:?}"),
-        };
-        let found: Vec<_> = maps.flat_map(|map| &map.elements).filter(|element| is_key(&element.key)).collect();
-        assert!(found.len() <= 1, "a map has one element for a packet: {found:?}");
-        found.first().map(|element| element.verdict.clone())
+        })
     }
 
     fn interface(&self, direction: Direction) -> &InterfaceName {

@@ -6,8 +6,7 @@ use vnet_types::NetworkName;
 use crate::Error;
 
 pub(super) fn look(firewall: &Firewall, network: &NetworkName, expected: &Ruleset) -> Result<Option<Ruleset>, Error> {
-    let table = firewall.read_near(expected).map_err(Error::rules(network))?;
-    Ok(table.ruleset(network.as_str()))
+    firewall.read_all_of(expected).map_err(Error::rules(network))
 }
 
 pub(super) fn replace(

@@ -1,0 +1,104 @@
+//! Sets and verdict maps, without their elements.
+
+use super::attribute::{Writer, attribute, text_of, u32_of};
+use super::expression::{COUNTER, Expression};
+use super::message::TABLE;
+use crate::ruleset::{Holds, KeyType, Set};
+use crate::shared::Share;
+
+/// The type number that stands for a verdict as data (`NFT_DATA_VERDICT`).
+const DATA_VERDICT: u32 = 0xffff_ff00;
+const INTERVAL: u32 = 0x4;
+const MAP: u32 = 0x8;
+/// How many bits nft(8) has for a type in the number of a concatenation.
+const TYPE_BITS: u32 = 6;
+const NAME: u16 = 2;
+const FLAGS: u16 = 3;
+const KEY_TYPE: u16 = 4;
+const EXPRESSION: u16 = 17;
+
+/// Writes the attributes of a set that is to be made; `number` tells the sets of a transaction apart.
+pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
+    to.text(1, TABLE).text(NAME, &set.name).u32(FLAGS, flags(set)).u32(KEY_TYPE, key_type(set)).u32(5, key_len(set));
+    if set.holds == Holds::Verdict {
+        to.u32(6, DATA_VERDICT).u32(7, 0);
+    }
+    to.u32(10, number).bytes(13, &user_data(set));
+    if set.holds == Holds::Counter {
+        to.nest(EXPRESSION, |counter| Expression::new(&COUNTER, []).write(counter));
+    }
+}
+
+/// A set, if it is one of ours and made as we make it.
+pub(super) fn read(message: &[u8]) -> Option<Set> {
+    let name = attribute(message, NAME).and_then(text_of)?;
+    let number = |kind| attribute(message, kind).and_then(u32_of);
+    let set = Share::ALL.into_iter().flat_map(Share::sets).find(|set| set.name == name)?.clone();
+    let counts = attribute(message, EXPRESSION).is_some_and(|expression| Expression::read(expression).is(&COUNTER));
+    let same = number(FLAGS).unwrap_or(0) == flags(&set)
+        && number(KEY_TYPE) == Some(key_type(&set))
+        && counts == (set.holds == Holds::Counter);
+    same.then_some(set)
+}
+
+/// A part of a key that has several starts at a multiple of four bytes.
+pub(super) fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn flags(set: &Set) -> u32 {
+    let map = if set.holds == Holds::Verdict { MAP } else { 0 };
+    map | if set.interval { INTERVAL } else { 0 }
+}
+
+fn key_type(set: &Set) -> u32 {
+    set.key.iter().fold(0, |number, kind| number << TYPE_BITS | kind.number())
+}
+
+fn key_len(set: &Set) -> u32 {
+    match set.key.as_slice() {
+        [one] => one.len(),
+        several => several.iter().map(|kind| kind.len().next_multiple_of(4)).sum(),
+    }
+}
+
+/// What nft(8) notes with a set, and needs to show its keys: the byte order of keys (1 the host's, 2 the network's, none for
+/// several parts, which are said to be a concatenation) and of data, and that no elements are to be merged.
+fn user_data(set: &Set) -> Vec<u8> {
+    let order = match set.key.as_slice() {
+        [KeyType::Word | KeyType::Family | KeyType::InterfaceIndex] => 1,
+        [KeyType::Ipv4Address | KeyType::Ipv6Address] => 2,
+        _ => 0,
+    };
+    let mut data = vec![0, 4, order, 0, 0, 0];
+    if set.key.len() > 1 {
+        data.extend([3, 8, 0, 4, 13, 0, 0, 0, 1, 0]);
+    }
+    if set.holds == Holds::Verdict {
+        data.extend([1, 4, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0]);
+    }
+    data
+}
+
+impl KeyType {
+    /// How many bytes it is.
+    pub(super) fn len(self) -> u32 {
+        match self {
+            Self::Family => 1,
+            Self::InterfaceIndex | Self::Ipv4Address => 4,
+            Self::Word | Self::Ipv6Address => 16,
+        }
+    }
+
+    /// nft's number for the type.
+    fn number(self) -> u32 {
+        match self {
+            Self::Family => 2,
+            Self::Ipv4Address => 7,
+            Self::Ipv6Address => 8,
+            Self::InterfaceIndex => 20,
+            Self::Word => 41,
+        }
+    }
+}

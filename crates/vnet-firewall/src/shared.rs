@@ -1,0 +1,348 @@
+//! What all networks share: sets, verdict maps, and the chains that ask them.
+//!
+//! A network of the usual kind is elements of these sets and nothing else. The kernel checks all jumps of a table, from every
+//! base chain through every map, whenever a rule or an element with a jump is added, and it rebuilds intervals as a whole. An
+//! element of a hash set that has no verdict costs the same beside a thousand networks as alone. A set has keys of one length,
+//! so that rules can only ask for subnets of one length: [`PREFIX4`] and [`PREFIX6`], those that people have. What does not
+//! fit has chains of its own, which are asked last.
+//!
+//! Connection tracking costs more than all rules, and a rule that asks for it, or a chain that translates, brings it along
+//! for all that the host forwards. Networks that do not translate do without: the part that needs it comes with the first
+//! that does.
+
+use std::sync::LazyLock;
+
+use vnet_types::{Family, IpNet, PortRange};
+
+use crate::ruleset::{
+    Base, Chain, Direction, Element, Field, Holds, Key, KeyType, Part, Rule, Set, Statement, Subject, Transport,
+    Verdict,
+};
+
+/// How long the prefixes are that sets can be asked for.
+pub(crate) const PREFIX4: u8 = 24;
+/// How long the prefixes are that sets can be asked for.
+pub(crate) const PREFIX6: u8 = 64;
+
+pub(crate) const NETWORKS: &str = "networks";
+pub(crate) const BRIDGES: &str = "bridges";
+pub(crate) const SAME_NETWORK: &str = "same_network";
+pub(crate) const REFUSE_TO: &str = "refuse_to";
+pub(crate) const REFUSE_FROM: &str = "refuse_from";
+pub(crate) const OWN_TO: &str = "own_to";
+pub(crate) const OWN_FROM: &str = "own_from";
+const ANSWERS: &str = "answers";
+const TRANSLATE: &str = "translate";
+
+/// Sets that there is one of for each family.
+#[derive(Clone, Copy)]
+pub(crate) enum PerFamily {
+    /// Who may be reached by anyone.
+    Reach,
+    /// Who may leave.
+    Leave,
+    /// Who may get answers.
+    Answer,
+    /// Between which addresses nothing is translated.
+    Inside,
+    /// Whose source is translated.
+    Translate,
+    /// Who has rules of its own for translation.
+    OwnNat,
+}
+
+impl PerFamily {
+    pub(crate) fn set(self, family: Family) -> &'static str {
+        match (self, family) {
+            (Self::Reach, Family::Ipv4) => "reach_ipv4",
+            (Self::Reach, Family::Ipv6) => "reach_ipv6",
+            (Self::Leave, Family::Ipv4) => "leave_ipv4",
+            (Self::Leave, Family::Ipv6) => "leave_ipv6",
+            (Self::Answer, Family::Ipv4) => "answer_ipv4",
+            (Self::Answer, Family::Ipv6) => "answer_ipv6",
+            (Self::Inside, Family::Ipv4) => "inside_ipv4",
+            (Self::Inside, Family::Ipv6) => "inside_ipv6",
+            (Self::Translate, Family::Ipv4) => "translate_ipv4",
+            (Self::Translate, Family::Ipv6) => "translate_ipv6",
+            (Self::OwnNat, Family::Ipv4) => "own_nat_ipv4",
+            (Self::OwnNat, Family::Ipv6) => "own_nat_ipv6",
+        }
+    }
+}
+
+/// What is there with the first network, or with the first that translates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    Filter,
+    Translation,
+}
+
+impl Share {
+    pub(crate) const ALL: [Self; 2] = [Self::Filter, Self::Translation];
+
+    /// Those that a network needs.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn of(ruleset: &crate::Ruleset) -> Vec<Self> {
+        let has = |share: &Self| share.chains().iter().any(|chain| ruleset.chain(&chain.name).is_some());
+        Self::ALL.into_iter().filter(has).collect()
+    }
+
+    /// Its sets, without the elements of networks.
+    pub(crate) fn sets(self) -> &'static [Set] {
+        &self.value().sets
+    }
+
+    /// The elements that are no network's, with the map that they are in.
+    pub(crate) fn elements(self) -> &'static [(&'static str, Element)] {
+        &self.value().elements
+    }
+
+    /// Its chains, with their rules.
+    pub(crate) fn chains(self) -> &'static [Chain] {
+        &self.value().chains
+    }
+
+    fn value(self) -> &'static Shared {
+        static ALL: [LazyLock<Shared>; 2] =
+            [LazyLock::new(|| Shared::new(Share::Filter)), LazyLock::new(|| Shared::new(Share::Translation))];
+        match self {
+            Self::Filter => &ALL[0],
+            Self::Translation => &ALL[1],
+        }
+    }
+
+    fn make_sets(self) -> Vec<Set> {
+        use KeyType::InterfaceIndex;
+        match self {
+            Self::Filter => vec![
+                set(NETWORKS, &[KeyType::Word], Holds::Nothing),
+                set(BRIDGES, &[InterfaceIndex], Holds::Nothing),
+                set(SAME_NETWORK, &[InterfaceIndex, InterfaceIndex], Holds::Counter),
+                of_interface(PerFamily::Reach, Family::Ipv4),
+                of_interface(PerFamily::Reach, Family::Ipv6),
+                of_interface(PerFamily::Leave, Family::Ipv4),
+                of_interface(PerFamily::Leave, Family::Ipv6),
+                set(ANSWERS, &[KeyType::Family], Holds::Verdict),
+                set(OWN_TO, &[InterfaceIndex], Holds::Verdict),
+                set(OWN_FROM, &[InterfaceIndex], Holds::Verdict),
+                set(REFUSE_TO, &[KeyType::Family, InterfaceIndex], Holds::Counter),
+                set(REFUSE_FROM, &[KeyType::Family, InterfaceIndex], Holds::Counter),
+            ],
+            Self::Translation => {
+                let mut sets: Vec<Set> = BOTH.map(|family| of_interface(PerFamily::Answer, family)).into();
+                for family in BOTH {
+                    let address = address_type(family);
+                    sets.push(set(PerFamily::Inside.set(family), &[address, address], Holds::Counter));
+                    sets.push(set(PerFamily::Translate.set(family), &[address], Holds::Counter));
+                    let own = set(PerFamily::OwnNat.set(family), &[address], Holds::Verdict);
+                    sets.push(Set { interval: true, ..own });
+                }
+                sets
+            }
+        }
+    }
+
+    fn make_elements(self) -> Vec<(&'static str, Element)> {
+        let element = |family| Element {
+            key: Key(vec![Part::Family(family)]),
+            verdict: Some(Verdict::Jump(PerFamily::Answer.set(family).to_owned())),
+            comment: Some(format!("{SHARED}ask whether it is an answer")),
+        };
+        match self {
+            Self::Filter => Vec::new(),
+            Self::Translation => BOTH.map(|family| (ANSWERS, element(family))).into(),
+        }
+    }
+
+    fn make_chains(self) -> Vec<Chain> {
+        use Direction::{In, Out};
+        use Family::{Ipv4, Ipv6};
+        use Field::{Destination, Source};
+        let accept = Statement::Verdict(Verdict::Accept);
+        let jump = |chain: &str| Statement::Verdict(Verdict::Jump(chain.to_owned()));
+        let iface = |direction| Subject::Interface(direction);
+        match self {
+            Self::Filter => {
+                let forward = vec![
+                    rule(find([iface(Out)], BRIDGES), jump("to_guests"), "first ask the network the packet goes to"),
+                    rule(
+                        find([iface(In), net(Source, Ipv4)], PerFamily::Leave.set(Ipv4)),
+                        accept.clone(),
+                        "then let guests leave",
+                    ),
+                    rule(find([iface(In)], BRIDGES), jump("from_guests"), "ask the network the packet comes from"),
+                ];
+                let to_guests = vec![
+                    rule(find([iface(In), iface(Out)], SAME_NETWORK), accept.clone(), "guests of one network"),
+                    rule(
+                        find([iface(Out), net(Destination, Ipv4)], PerFamily::Reach.set(Ipv4)),
+                        accept.clone(),
+                        "guests that anyone may reach",
+                    ),
+                    rule(
+                        find([iface(Out), net(Destination, Ipv6)], PerFamily::Reach.set(Ipv6)),
+                        accept.clone(),
+                        "guests that anyone may reach",
+                    ),
+                    decide([Subject::Family], ANSWERS, "guests that only answers reach"),
+                    decide([iface(Out)], OWN_TO, "networks with rules of their own"),
+                    rule(
+                        find([Subject::Family, iface(Out)], REFUSE_TO),
+                        Statement::Reject(None),
+                        "nothing else may reach guests",
+                    ),
+                ];
+                let from_guests = vec![
+                    rule(
+                        find([iface(In), net(Source, Ipv6)], PerFamily::Leave.set(Ipv6)),
+                        accept,
+                        "guests that may leave",
+                    ),
+                    decide([iface(In)], OWN_FROM, "networks with rules of their own"),
+                    rule(
+                        find([Subject::Family, iface(In)], REFUSE_FROM),
+                        Statement::Reject(None),
+                        "guests may reach nothing else",
+                    ),
+                ];
+                vec![
+                    base("forward", "filter", 2, 0, forward),
+                    chain("to_guests", to_guests),
+                    chain("from_guests", from_guests),
+                ]
+            }
+            Self::Translation => {
+                let answer = |family| {
+                    let set = PerFamily::Answer.set(family);
+                    let mut matches = vec![Statement::Established];
+                    matches.extend(find([iface(Out), net(Destination, family)], set));
+                    chain(set, vec![rule(matches, accept.clone(), "answers to what guests have asked")])
+                };
+                let keep = |net: &str| {
+                    let net: IpNet = net.parse().expect("a subnet");
+                    let family = Statement::Family(Family::of(net.addr()));
+                    vec![family, Statement::Address { field: Destination, negated: false, net }]
+                };
+                let back = Statement::Verdict(Verdict::Return);
+                let mut postrouting = vec![
+                    rule(keep("224.0.0.0/24"), back.clone(), "local multicast keeps its source"),
+                    rule(keep("255.255.255.255/32"), back.clone(), "broadcast keeps its source"),
+                    rule(keep("ff02::/16"), back.clone(), "local multicast keeps its source"),
+                ];
+                for family in BOTH {
+                    let inside = find([net(Source, family), net(Destination, family)], PerFamily::Inside.set(family));
+                    postrouting.push(rule(inside, back.clone(), "guests of one subnet"));
+                    let translate = find([net(Source, family)], PerFamily::Translate.set(family));
+                    postrouting.push(rule(translate, jump(TRANSLATE), "guests that leave with another source"));
+                }
+                for family in BOTH {
+                    let prefix = family.bits();
+                    let source = Subject::Address { field: Source, family, prefix };
+                    postrouting.push(decide(
+                        [source],
+                        PerFamily::OwnNat.set(family),
+                        "networks with rules of their own",
+                    ));
+                }
+                let ports: PortRange = default_ports();
+                let masquerade = |transport: Option<Transport>, what| {
+                    let ports = transport.map(|_| ports);
+                    let matches = transport.map(Statement::Transport).into_iter().collect();
+                    rule(matches, Statement::Masquerade(ports), what)
+                };
+                vec![
+                    answer(Ipv4),
+                    answer(Ipv6),
+                    base("postrouting", "nat", 4, 100, postrouting),
+                    chain(
+                        TRANSLATE,
+                        vec![
+                            masquerade(Some(Transport::Tcp), "TCP leaves with another source and port"),
+                            masquerade(Some(Transport::Udp), "UDP leaves with another source and port"),
+                            masquerade(None, "anything else leaves with another source"),
+                        ],
+                    ),
+                ]
+            }
+        }
+    }
+}
+
+/// A share, made once.
+struct Shared {
+    sets: Vec<Set>,
+    elements: Vec<(&'static str, Element)>,
+    chains: Vec<Chain>,
+}
+
+impl Shared {
+    fn new(share: Share) -> Self {
+        Self { sets: share.make_sets(), elements: share.make_elements(), chains: share.make_chains() }
+    }
+}
+
+/// What the comments of that begin with which is no network's.
+pub(crate) const SHARED: &str = "vnet: ";
+
+pub(crate) const BOTH: [Family; 2] = [Family::Ipv4, Family::Ipv6];
+
+/// The source ports of libvirt, which the shared chain translates to.
+pub(crate) fn default_ports() -> PortRange {
+    PortRange::new(1024, u16::MAX).expect("in order")
+}
+
+/// How long a subnet's prefix has to be so that sets can have it.
+pub(crate) fn prefix(family: Family) -> u8 {
+    match family {
+        Family::Ipv4 => PREFIX4,
+        Family::Ipv6 => PREFIX6,
+    }
+}
+
+fn net(field: Field, family: Family) -> Subject {
+    Subject::Address { field, family, prefix: prefix(family) }
+}
+
+fn set(name: &str, key: &[KeyType], holds: Holds) -> Set {
+    Set { name: name.to_owned(), key: key.to_vec(), interval: false, holds, elements: Vec::new() }
+}
+
+fn of_interface(kind: PerFamily, family: Family) -> Set {
+    set(kind.set(family), &[KeyType::InterfaceIndex, address_type(family)], Holds::Counter)
+}
+
+fn address_type(family: Family) -> KeyType {
+    match family {
+        Family::Ipv4 => KeyType::Ipv4Address,
+        Family::Ipv6 => KeyType::Ipv6Address,
+    }
+}
+
+fn chain(name: &str, rules: Vec<Rule>) -> Chain {
+    Chain { name: name.to_owned(), base: None, rules }
+}
+
+fn base(name: &str, kind: &str, hook: u32, priority: i32, rules: Vec<Rule>) -> Chain {
+    Chain { base: Some(Base { kind: kind.to_owned(), hook, priority, policy: 1 }), ..chain(name, rules) }
+}
+
+fn rule(mut statements: Vec<Statement>, act: Statement, what: &str) -> Rule {
+    statements.push(act);
+    Rule { statements, comment: Some(format!("{SHARED}{what}")) }
+}
+
+fn find<const N: usize>(subjects: [Subject; N], set: &str) -> Vec<Statement> {
+    lookup(subjects.into(), set, false)
+}
+
+fn decide<const N: usize>(subjects: [Subject; N], map: &str, what: &str) -> Rule {
+    Rule { statements: lookup(subjects.into(), map, true), comment: Some(format!("{SHARED}{what}")) }
+}
+
+fn lookup(subjects: Vec<Subject>, set: &str, decides: bool) -> Vec<Statement> {
+    let family = subjects.iter().find_map(|subject| match subject {
+        Subject::Address { family, .. } => Some(Statement::Family(*family)),
+        Subject::Family | Subject::Interface(_) => None,
+    });
+    family.into_iter().chain([Statement::Lookup { subjects, set: set.to_owned(), decides }]).collect()
+}

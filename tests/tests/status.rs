@@ -1,0 +1,124 @@
+//! What `vnet status` says of packets: how many, and how many bytes, by network and by what became of them.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::io::ErrorKind;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vnet_tests::{Netns, isolate, run, vnet};
+
+const OUTSIDE: &str = "203.0.113.2";
+/// Bytes of a datagram, and of the packet that it is in.
+const DATAGRAM: usize = 100;
+const PACKET: usize = DATAGRAM + 28;
+
+/// A network that needs no rules of its own beside one that does.
+#[test]
+fn packets_and_bytes_are_counted_by_network_and_verdict() {
+    isolate!();
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+    start("one", "virbr1", "<forward/>", "192.168.150.1");
+    start("two", "virbr2", "<forward mode='route' dev='uplink'/>", "192.168.151.1");
+    let one = plug("vnet1", Some("virbr1"), "192.168.150.2", "192.168.150.1");
+    let two = plug("vnet2", Some("virbr2"), "192.168.151.2", "192.168.151.1");
+    let outside = plug("uplink", None, OUTSIDE, "203.0.113.1");
+    run("ip", &["address", "add", "203.0.113.1/24", "dev", "uplink"]);
+
+    let nothing = [("accepted", 0), ("rejected", 0), ("translated", 0), ("kept", 0)];
+    assert_eq!(counted("one"), verdicts(&nothing));
+    assert_eq!(counted("two"), verdicts(&nothing[..2]));
+
+    arrive(&one, &outside, OUTSIDE, 3);
+    refused(&outside, "192.168.150.2", 2);
+    arrive(&two, &outside, OUTSIDE, 4);
+    arrive(&outside, &two, "192.168.151.2", 5);
+    refused(&two, "192.168.150.2", 1);
+
+    // Only the first packet of a connection is translated by a rule.
+    let expected = [("accepted", 3), ("rejected", 3), ("translated", 1), ("kept", 0)];
+    assert_eq!(counted("one"), verdicts(&expected));
+    assert_eq!(counted("two"), verdicts(&[("accepted", 9), ("rejected", 0)]));
+
+    let text = String::from_utf8(call(&["status", "two"], "")).unwrap();
+    let line = text.lines().find(|line| line.trim_start().starts_with("accepted")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["accepted", "9", "packets", "1152", "bytes"]);
+    for network in ["one", "two"] {
+        call(&["stop", network], "");
+    }
+    assert_eq!(run("nft", &["list", "ruleset"]), "");
+}
+
+/// By decision, packets of `PACKET` bytes each.
+fn verdicts(expected: &[(&str, usize)]) -> Value {
+    let entry = |(decision, packets): &(&str, usize)| {
+        ((*decision).to_owned(), json!({ "packets": packets, "bytes": packets * PACKET }))
+    };
+    Value::Object(expected.iter().map(entry).collect())
+}
+
+fn counted(network: &str) -> Value {
+    let report: Value = serde_json::from_slice(&call(&["status", "--format", "json", network], "")).unwrap();
+    assert_eq!(report["networks"][0]["state"], "in-sync");
+    report["networks"][0]["verdicts"].clone()
+}
+
+/// So many datagrams get there.
+fn arrive(from: &Netns, to: &Netns, address: &str, count: usize) {
+    let server = to.run(|| UdpSocket::bind((address, 0)).unwrap());
+    server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let client = from.run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    client.connect(server.local_addr().unwrap()).unwrap();
+    for _ in 0..count {
+        client.send(&[0; DATAGRAM]).unwrap();
+        assert_eq!(server.recv(&mut [0; 2 * DATAGRAM]).unwrap(), DATAGRAM);
+    }
+}
+
+/// So many datagrams are refused, as their sender is told.
+fn refused(from: &Netns, address: &str, count: usize) {
+    let client = from.run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    client.connect((address, 4711)).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for _ in 0..count {
+        client.send(&[0; DATAGRAM]).unwrap();
+        assert_eq!(client.recv(&mut [0; 1]).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+}
+
+/// Someone behind a device of this host, on a bridge or beside.
+fn plug(name: &str, bridge: Option<&str>, address: &str, gateway: &str) -> Netns {
+    let netns = Netns::new();
+    let file = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
+    run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &file]);
+    if let Some(bridge) = bridge {
+        run("ip", &["link", "set", name, "master", bridge]);
+    }
+    run("ip", &["link", "set", name, "up"]);
+    netns.run(|| {
+        run("ip", &["address", "add", &format!("{address}/24"), "dev", "eth0"]);
+        run("ip", &["link", "set", "eth0", "up"]);
+        run("ip", &["route", "add", "default", "via", gateway]);
+    });
+    netns
+}
+
+fn start(name: &str, bridge: &str, forward: &str, address: &str) {
+    let definition = format!(
+        "<network><name>{name}</name>{forward}<bridge name='{bridge}' stp='off' delay='0'/><dns enable='no'/>\
+         <ip address='{address}' prefix='24'/></network>"
+    );
+    call(&["start", "-"], &definition);
+}
+
+fn call(args: &[&str], input: &str) -> Vec<u8> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    std::fs::write("/run/definition.xml", input).unwrap();
+    let stdin = Stdio::from(std::fs::File::open("/run/definition.xml").unwrap());
+    let output = Command::new(vnet()).args(args).env("PATH", path).stdin(stdin).output().expect("the program starts");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
