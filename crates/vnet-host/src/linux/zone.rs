@@ -136,11 +136,15 @@ fn is_absent(kind: ErrorKind) -> bool {
 }
 
 /// Is this process a firewalld in our network namespace? The number is that of the bus: where our process namespace is
-/// another, somebody else may have it.
+/// another, somebody else may have it. Who may not look, an ordinary user, cannot be anywhere else without having been
+/// somebody in a user namespace, whom the bus does not let in.
 fn is_here(pid: u32) -> bool {
     let folder = Path::new("/proc").join(pid.to_string());
     let is_firewalld = fs::read(folder.join("cmdline"))
         .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word.ends_with(b"firewalld")));
-    let namespace = fs::metadata(folder.join("ns/net")).map(|it| (it.dev(), it.ino()));
-    is_firewalld && namespace.is_ok_and(|namespace| LinuxHost::namespace().is_ok_and(|ours| ours == namespace))
+    let is_ours = match fs::metadata(folder.join("ns/net")) {
+        Ok(theirs) => LinuxHost::namespace().is_ok_and(|ours| ours == (theirs.dev(), theirs.ino())),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    };
+    is_firewalld && is_ours
 }
