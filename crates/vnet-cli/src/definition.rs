@@ -1,5 +1,6 @@
 //! The definition that a command is given: found, read, checked, and refused where something is wrong with it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -119,7 +120,7 @@ pub(crate) fn choices(
     here: &Here,
 ) -> anyhow::Result<Choices> {
     Ok(Choices {
-        directory: here.directories.network(name)?,
+        directory: here.directories.store()?.directory(name),
         random: random(network),
         bridge: running.and_then(|running| running.bridge.clone()),
         mac: running.and_then(|running| running.mac),
@@ -151,10 +152,15 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
     Ok(Answer::No)
 }
 
-/// Where the definition of a running network is kept, with what it left open filled in.
-pub(crate) fn stored_at(directory: &Path) -> PathBuf {
-    directory.join("network.xml")
+/// The definition of a running network, with what it left open filled in.
+pub(crate) fn as_it_runs(directories: &Directories, name: &NetworkName) -> anyhow::Result<Network> {
+    let file = directories.store()?.directory(name).join(STORED);
+    let text = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    text.parse().with_context(|| format!("`{}` is no network", file.display()))
 }
+
+/// Where that is kept, in the network's folder.
+const STORED: &str = "network.xml";
 
 fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     let mut network = network.clone();
@@ -167,7 +173,7 @@ fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
             _ => None,
         });
     }
-    File { path: stored_at(directory), contents: Some(network.inactive().to_string()), mode: 0o600 }
+    File { path: directory.join(STORED), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
 /// Bytes for what a definition leaves to chance. They follow from the network's name and UUID (FNV-1a), so that a

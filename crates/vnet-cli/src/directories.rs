@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use nix::unistd::Uid;
+use vnet_host::Store;
 use vnet_types::NetworkName;
 
 /// The options that say where state and definitions are kept.
@@ -47,9 +48,9 @@ impl Directories {
         std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
     }
 
-    /// The folder of one network's state.
-    pub(crate) fn network(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
-        Ok(self.state()?.join(name.file_name()))
+    /// What is kept there of networks and ports.
+    pub(crate) fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::new(self.state()?))
     }
 
     /// The file that defines a network of this name.

@@ -59,7 +59,7 @@ impl State {
 impl Here {
     /// Opens the host in whose network namespace this process is.
     pub(crate) fn open(directories: &Directories) -> anyhow::Result<Self> {
-        let store = Store::new(directories.state()?);
+        let store = directories.store()?;
         Ok(Self { directories: directories.clone(), host: LinuxHost::open()?, store })
     }
 

@@ -15,7 +15,7 @@ use vnet_xml::network::MacTableManager;
 use vnet_xml::{Definition, Interface, Network};
 
 use crate::changes::{ChangeJson, changes};
-use crate::definition::{network_name, stored_at};
+use crate::definition::{as_it_runs, network_name};
 use crate::diagnostic::{Checked, DiagnosticJson, diagnostics, human};
 use crate::directories::Directories;
 use crate::document::Document;
@@ -263,9 +263,7 @@ fn running(here: &Here, name: &str) -> anyhow::Result<Option<Network>> {
     if here.running(&name)?.is_none() {
         return Ok(None);
     }
-    let file = stored_at(&here.directories.network(&name)?);
-    let text = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-    Ok(Some(text.parse().with_context(|| format!("`{}` is no network", file.display()))?))
+    as_it_runs(&here.directories, &name).map(Some)
 }
 
 fn asks_features(interface: &Interface, network: Option<&Network>) -> bool {

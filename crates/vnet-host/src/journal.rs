@@ -1,7 +1,8 @@
 //! A receipt: what was made for a network or a port, written ahead.
 //!
 //! A file of JSON lines. Each change stands there, synced, before it is made; a line after it says how it went. So a
-//! process that was killed still knows what may be ours. A last line that is torn was not acted on.
+//! process that was killed still knows what may be ours. A last line that is torn was not acted on. What was made once
+//! and changed since is history, and goes at the end of a change when it is most of the file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -49,6 +50,8 @@ pub(crate) struct Journal<S> {
     file: File,
     /// The bytes of the lines that stand whole.
     len: u64,
+    /// Was it begun by another start or change than this one?
+    goes_on: bool,
     pub(crate) receipt: Receipt<S>,
 }
 
@@ -60,7 +63,7 @@ impl<S: Subject> Journal<S> {
         file.set_len(0).map_err(Error::file("create", path))?;
         let receipt =
             Receipt { header: header.clone(), owned: HostState::new(), facts: Facts::default(), settled: false };
-        let mut journal = Self { path: path.to_owned(), file, len: 0, receipt };
+        let mut journal = Self { path: path.to_owned(), file, len: 0, goes_on: false, receipt };
         journal.write(&Line::Header(Box::new(header)))?;
         Ok(journal)
     }
@@ -71,7 +74,7 @@ impl<S: Subject> Journal<S> {
         let file = OpenOptions::new().append(true).open(path).map_err(Error::file("open", path))?;
         let len = whole_lines(&text).len() as u64;
         file.set_len(len).map_err(Error::file("mend", path))?;
-        Ok(Self { path: path.to_owned(), file, len, receipt: Receipt { settled: false, ..receipt } })
+        Ok(Self { path: path.to_owned(), file, len, goes_on: true, receipt: Receipt { settled: false, ..receipt } })
     }
 
     /// Notes that the network is about to be another one: with another bridge, say.
@@ -115,15 +118,44 @@ impl<S: Subject> Journal<S> {
         self.done(&change, None)
     }
 
-    /// Notes that all changes are made.
+    /// Notes that all changes are made, and lets go of what was before them once that is most of the file.
     pub(crate) fn settled(&mut self) -> Result<(), Error> {
         self.receipt.settled = true;
-        self.write(&Line::Settled)
+        self.write(&Line::Settled)?;
+        if self.goes_on {
+            // A receipt that is longer than it needs to be is as good.
+            let _ = self.compact();
+        }
+        Ok(())
+    }
+
+    /// Writes the receipt anew, as if all that is owned were made at once: beside the old one, whose place it takes.
+    fn compact(&mut self) -> io::Result<()> {
+        let Receipt { header, owned, facts, .. } = &self.receipt;
+        let mut text = bytes(&Line::Header(Box::new(header.clone())));
+        for resource in owned.iter() {
+            text.extend(bytes::<S>(&Line::Intent(Box::new(Change::Create { to: resource.clone() }))));
+            text.extend(bytes::<S>(&Line::Done(facts.get(&resource.key()))));
+        }
+        text.extend(bytes::<S>(&Line::Settled));
+        if self.len < 2 * text.len() as u64 {
+            return Ok(());
+        }
+        let beside = beside(&self.path);
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&beside, &self.path)?;
+            OpenOptions::new().append(true).open(&self.path)
+        };
+        self.file = write().inspect_err(|_| drop(fs::remove_file(&beside)))?;
+        self.len = text.len() as u64;
+        Ok(())
     }
 
     fn write(&mut self, line: &Line<S>) -> Result<(), Error> {
-        let mut text = serde_json::to_vec(line).expect("lines are plain data");
-        text.push(b'\n');
+        let text = bytes(line);
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => self.len += text.len() as u64,
@@ -132,6 +164,17 @@ impl<S: Subject> Journal<S> {
         }
         written.map_err(Error::file("write", &self.path))
     }
+}
+
+/// Where a receipt is written anew before it takes the place of the old one.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+fn bytes<S: Subject>(line: &Line<S>) -> Vec<u8> {
+    let mut text = serde_json::to_vec(line).expect("lines are plain data");
+    text.push(b'\n');
+    text
 }
 
 /// The text of a receipt. `None` where its network has just been stopped, or was never started.
@@ -197,4 +240,45 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
         change.apply_to(&mut receipt.owned);
     }
     Ok(receipt)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use vnet_plan::Sysctl;
+
+    use super::*;
+
+    fn switch(value: u32) -> Resource {
+        Resource::Sysctl { switch: Sysctl::Ipv4Forward, value }
+    }
+
+    #[test]
+    fn what_is_no_longer_so_goes_in_time() {
+        let folder = std::env::temp_dir().join(format!("vnet-journal-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("receipt");
+        let header = Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace: (1, 2) };
+        let mut journal = Journal::create(&path, header).unwrap();
+        let (fact, create) = (Some(Fact::Link(7)), Change::Create { to: switch(0) });
+        journal.intent(&create).unwrap();
+        journal.done(&create, fact).unwrap();
+        let mut longest = 0;
+        for value in 1..100 {
+            let mut journal = Journal::open(&path, read::<Header>(&path).unwrap().unwrap()).unwrap();
+            let change = Change::Update { from: switch(value - 1), to: switch(value) };
+            journal.intent(&change).unwrap();
+            journal.done(&change, fact).unwrap();
+            journal.settled().unwrap();
+            assert_eq!(read(&path).unwrap().as_ref(), Some(&journal.receipt));
+            longest = longest.max(fs::metadata(&path).unwrap().len());
+        }
+        let receipt = read::<Header>(&path).unwrap().unwrap();
+        assert_eq!(receipt.owned.iter().collect::<Vec<_>>(), [&switch(99)]);
+        assert_eq!(receipt.facts.get(&switch(99).key()), fact);
+        assert!(longest < 2000, "{longest}");
+        assert!(!beside(&path).exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

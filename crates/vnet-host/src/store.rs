@@ -120,6 +120,8 @@ impl Store {
     /// Removes the receipt of a network or a port and its folder, unless someone keeps something else there.
     pub(crate) fn remove<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
         let (directory, receipt) = (self.folder::<S>(name), self.receipt_path::<S>(name));
+        // What a process that was killed was about to put in its place.
+        let _ = fs::remove_file(journal::beside(&receipt));
         fs::remove_file(&receipt).map_err(Error::file("remove", &receipt))?;
         match fs::remove_dir(&directory) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),

@@ -1,13 +1,9 @@
 //! `vnet dumpxml NAME`: the definition of a running network.
 
-use std::fs;
-
-use anyhow::Context;
 use serde::Serialize;
 use vnet_plan::fill_pool;
-use vnet_xml::Network;
 
-use crate::definition::{network_name, stored_at};
+use crate::definition::{as_it_runs, network_name};
 use crate::directories::Directories;
 use crate::host::Here;
 use crate::output::{Answer, Format, FormatOption, print_exact, print_json};
@@ -37,9 +33,7 @@ impl Args {
         if here.running(&name)?.is_none() {
             return Here::refuse_absent(&name);
         }
-        let file = stored_at(&directories.network(&name)?);
-        let xml = fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
-        let mut network: Network = xml.parse().with_context(|| format!("`{}` is no network", file.display()))?;
+        let mut network = as_it_runs(directories, &name)?;
         let ports = here.ports_of(&name)?;
         fill_pool(&mut network, &here.inventory()?);
         let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);

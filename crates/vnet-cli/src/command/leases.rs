@@ -51,7 +51,7 @@ impl Args {
         let here = Here::open(directories)?;
         let name = network_name(&self.network)?;
         let Some(running) = here.running(&name)? else { return Here::refuse_absent(&name) };
-        let current = current(&directories.network(&name)?)?;
+        let current = current(&directories.store()?.directory(&name))?;
         let leases: Vec<LeaseJson> = current.iter().map(|lease| LeaseJson::new(lease, &running.desired)).collect();
         match self.format.format {
             Format::Json => print_json(&Report { network: name.to_string(), leases })?,

@@ -60,7 +60,7 @@ impl Args {
         let checked = definition::read(Document::read(&self.file)?, |_| Ok(None), Format::Human)?;
         let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
-        let directory = directories.network(&definition::network_name(&network.name)?)?;
+        let directory = directories.store()?.directory(&definition::network_name(&network.name)?);
         let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
         let lowered = match preview(network, &nowhere, &choices) {
             Ok(lowered) => lowered,

@@ -152,7 +152,7 @@ impl Status {
                 _ => {}
             }
         }
-        let directory = here.directories.network(&running.name)?;
+        let directory = here.directories.store()?.directory(&running.name);
         let is_down = drift.iter().any(|change| matches!(change, Change::Create { to: Resource::Process(_) }));
         let pid = fs::read_to_string(Files::new(&directory).pid_file).ok().and_then(|pid| pid.trim().parse().ok());
         let leases = if dnsmasq_wanted { Some(leases::current(&directory)?.len()) } else { None };

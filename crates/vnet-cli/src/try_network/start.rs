@@ -40,7 +40,7 @@ pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Ch
     }
     let number = u8::try_from(inventory.networks.len()).unwrap_or(u8::MAX);
     let choices = Choices {
-        directory: directories.network(&network.name.parse()?)?,
+        directory: directories.store()?.directory(&network.name.parse()?),
         random: [0x76, 0x6e, number],
         bridge: None,
         mac: None,

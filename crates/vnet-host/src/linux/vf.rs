@@ -24,13 +24,16 @@ pub(super) fn all(
     settings: impl Fn(&InterfaceName) -> Result<Vec<VfSettings>, Error>,
 ) -> Result<Vec<VirtualFunction>, Error> {
     let mut all = Vec::new();
-    for card in links.iter().filter(|card| is_same(class, card)) {
+    for card in links {
         let name = &card.link.name;
         let mut found: Vec<(u32, PathBuf)> = entries(&class.join(name.as_str()).join("device"))
             .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("virtfn")?.parse().ok()?, path)))
             .collect();
+        if found.is_empty() || !is_same(class, card) {
+            continue;
+        }
         found.sort_unstable();
-        let given = if found.is_empty() { Vec::new() } else { settings(name)? };
+        let given = settings(name)?;
         for (number, path) in found {
             let target = fs::read_link(&path).map_err(Error::file("read", &path))?;
             let address = target.file_name().and_then(|name| name.to_str()?.parse().ok());
