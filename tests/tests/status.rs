@@ -1,4 +1,5 @@
-//! What `vnet status` says of packets: how many, and how many bytes, by network and by what became of them.
+//! What `vnet status` says of packets: how many, and how many bytes, by network and by what became of them. What `vnet diff` says
+//! where rules or elements are not as they were.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -50,6 +51,60 @@ fn packets_and_bytes_are_counted_by_network_and_verdict() {
         call(&["stop", network], "");
     }
     assert_eq!(run("nft", &["list", "ruleset"]), "");
+}
+
+/// The same rules in another order, and one more element: seen by `diff` and `status`, repaired by `apply`.
+#[test]
+fn what_was_changed_by_hand_is_shown_and_repaired() {
+    isolate!();
+    start("one", "virbr1", "<forward/>", "192.168.150.1");
+    start("two", "virbr2", "<forward dev='uplink'/>", "192.168.151.1");
+    let list = || run("nft", &["--stateless", "list", "ruleset"]);
+    let before = list();
+    let refuse = last_rule("to_guests");
+    let own = last_rule("nat_two");
+    let changes = [
+        (
+            "one",
+            format!(
+                "delete rule inet vnet to_guests handle {}; insert rule inet vnet to_guests {}",
+                refuse.0, refuse.1
+            ),
+        ),
+        ("two", format!("delete rule inet vnet nat_two handle {}; insert rule inet vnet nat_two {}", own.0, own.1)),
+        ("one", "add element inet vnet leave_ipv4 { virbr1 . 10.0.0.0 }".to_owned()),
+        ("one", "delete element inet vnet refuse_from { ipv4 . virbr1 }".to_owned()),
+    ];
+    for (network, change) in &changes {
+        run("nft", &[change]);
+        let shown = vnet_answers(&["diff", network], 1);
+        assert!(shown.contains(&format!("~ nft rules of network {network}")), "{change}\n{shown}");
+        let status: Value = serde_json::from_slice(&call(&["status", "--format", "json", network], "")).unwrap();
+        assert_eq!(status["networks"][0]["state"], "drifted", "{change}");
+        let forward = if *network == "one" { "<forward/>" } else { "<forward dev='uplink'/>" };
+        let (bridge, address) =
+            if *network == "one" { ("virbr1", "192.168.150.1") } else { ("virbr2", "192.168.151.1") };
+        call(&["apply", "-"], &definition(network, bridge, forward, address));
+        vnet_answers(&["diff", network], 0);
+        assert_eq!(list(), before, "{change}");
+    }
+}
+
+/// The handle of the last rule of a chain, and the rule.
+fn last_rule(chain: &str) -> (String, String) {
+    let listed = run("nft", &["--handle", "--stateless", "list", "chain", "inet", "vnet", chain]);
+    let rules = listed.lines().filter(|line| line.contains("comment"));
+    let (rule, handle) = rules.last().unwrap().trim().split_once(" # handle ").unwrap();
+    (handle.to_owned(), rule.to_owned())
+}
+
+/// What it says with this exit code.
+fn vnet_answers(args: &[&str], code: i32) -> String {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let output = Command::new(vnet()).args(args).env("PATH", path).output().expect("the program starts");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    said
 }
 
 /// By decision, packets of `PACKET` bytes each.
@@ -107,11 +162,14 @@ fn plug(name: &str, bridge: Option<&str>, address: &str, gateway: &str) -> Netns
 }
 
 fn start(name: &str, bridge: &str, forward: &str, address: &str) {
-    let definition = format!(
+    call(&["start", "-"], &definition(name, bridge, forward, address));
+}
+
+fn definition(name: &str, bridge: &str, forward: &str, address: &str) -> String {
+    format!(
         "<network><name>{name}</name>{forward}<bridge name='{bridge}' stp='off' delay='0'/><dns enable='no'/>\
          <ip address='{address}' prefix='24'/></network>"
-    );
-    call(&["start", "-"], &definition);
+    )
 }
 
 fn call(args: &[&str], input: &str) -> Vec<u8> {
