@@ -12,7 +12,7 @@ use vnet_plan::bandwidth::{self, End, Floor};
 use vnet_plan::{Change, Choices, HostState, Key, Resource, diff, lower};
 use vnet_tests::{Netns, isolate, run};
 use vnet_types::{Features, InterfaceName, Inventory};
-use vnet_xml::{Bandwidth, Network, Rate};
+use vnet_xml::{Bandwidth, Interface, Network, Rate};
 
 fn name(text: &str) -> InterfaceName {
     text.parse().expect("a name")
@@ -247,4 +247,69 @@ fn what_somebody_changes_is_repaired() {
     lab.apply(limits);
     assert_eq!(lab.drift(), []);
     assert!(lab.apply(limits).is_empty());
+}
+
+/// A burst that nobody has said is a packet's 1600 bytes, less what the grain of the clock makes of it.
+fn rounded(text: &str) -> String {
+    let is_default = |word: &str| word.len() == 5 && word.starts_with("15") && word.ends_with('b');
+    text.split(' ').map(|word| if is_default(word) { "1600b" } else { word }).collect::<Vec<_>>().join(" ")
+}
+
+/// libvirt's own commands for an interface, a network and a floor (src/util/virnetdevbandwidth.c), on a device each.
+const LIBVIRT: [&str; 15] = [
+    "qdisc add dev theirs root handle 1: htb default 1",
+    "class add dev theirs parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 512kb quantum 85",
+    "qdisc add dev theirs parent 1:1 handle 2: sfq perturb 10",
+    "filter add dev theirs parent 1:0 protocol all prio 1 handle 1 fw flowid 1",
+    "qdisc add dev theirs ingress",
+    "filter add dev theirs parent ffff: protocol all u32 match u32 0 0 police rate 128kbps burst 256kb mtu 64kb drop flowid :1",
+    "qdisc add dev theirbr root handle 1: htb default 2",
+    "class add dev theirbr parent 1: classid 1:1 htb rate 1000kbps ceil 5000kbps quantum 85",
+    "class add dev theirbr parent 1:1 classid 1:2 htb rate 1000kbps ceil 5000kbps quantum 85",
+    "qdisc add dev theirbr parent 1:2 handle 2: sfq perturb 10",
+    "filter add dev theirbr parent 1:0 protocol all prio 1 handle 1 fw flowid 1",
+    "class add dev theirbr parent 1:1 classid 1:3 htb rate 300kbps ceil 5000kbps quantum 8",
+    "qdisc add dev theirbr parent 1:3 handle 3: sfq perturb 10",
+    "filter add dev theirbr protocol ip prio 2 handle 800::803 u32 match u16 0x0800 0xffff at -2 \
+     match u32 0x00000002 0xffffffff at -12 match u16 0x5254 0xffff at -14 flowid 1:3",
+    "class change dev theirbr classid 1:2 htb rate 4700kbps ceil 5000kbps quantum 85",
+];
+
+#[test]
+#[ignore = "needs police and sfq: runs in cargo xtask vmtest"]
+fn tc_shows_what_libvirt_would_have_made() {
+    isolate!();
+    let mut lab = Lab::new();
+    for (name, kind) in [("ours", "dummy"), ("theirs", "dummy"), ("ourbr", "bridge"), ("theirbr", "bridge")] {
+        run("ip", &["link", "add", name, "type", kind]);
+    }
+    LIBVIRT.iter().for_each(|line| drop(run("tc", &line.split_whitespace().collect::<Vec<_>>())));
+    let limits: Interface = "<interface type='ethernet'><bandwidth><inbound average='1000' peak='2000' burst='512'/>\
+                             <outbound average='128' burst='256'/></bandwidth></interface>"
+        .parse()
+        .expect("an interface");
+    let limits = limits.bandwidth.expect("it has some");
+    let mut wanted = bandwidth::interface(&name("ours"), End::Host, &limits, &lab.features);
+    let mut network = Rate::average(1000);
+    network.peak = Some(5000);
+    let mut shared = Bandwidth::default();
+    shared.inbound = Some(network);
+    wanted.extend(bandwidth::network(&name("ourbr"), &shared, &lab.features));
+    let mut own = Rate::average(100);
+    own.floor = Some(300);
+    let (bridge, mac) = (name("ourbr"), "52:54:00:00:00:02".parse().expect("an address"));
+    let floor = Floor { bridge: &bridge, network: &network, mac, guest: &own, class: 3 };
+    wanted.extend(bandwidth::floor(&floor, 0, &lab.features).expect("there is as much"));
+    for change in diff(&HostState::new(), &wanted.into_iter().collect()) {
+        lab.host.apply(&change, &Facts::default()).expect("it is made");
+    }
+    for what in ["qdisc", "class", "filter"] {
+        for (ours, theirs) in [("ours", "theirs"), ("ourbr", "theirbr")] {
+            let [ours, theirs] = [ours, theirs].map(|device| rounded(&run("tc", &[what, "show", "dev", device])));
+            assert_eq!(ours, theirs);
+        }
+    }
+    let arriving = |device: &str| run("tc", &["filter", "show", "dev", device, "ingress"]);
+    let unnumbered = |text: String| text.replace("police 0x2", "police 0x1");
+    assert_eq!(unnumbered(arriving("ours")), unnumbered(arriving("theirs")));
 }
