@@ -52,13 +52,14 @@ fn a_guest_is_shaped_and_policed_and_keeps_its_floor() {
     let [class] = classes("vnet0").try_into().unwrap();
     assert!(class.starts_with("class htb 1:1 root"), "{class}");
     assert!(class.ends_with("rate 8Mbit ceil 16Mbit burst 64Kb cburst 1600b"), "{class}");
-    let ingress = json("tc", &["-j", "filter", "show", "dev", "vnet0", "ingress"]);
-    let action = ingress.as_array().unwrap().iter().find_map(|it| it["options"]["actions"].get(0)).unwrap();
+    // What tc prints of policers as JSON is none.
+    let ingress = run("tc", &["filter", "show", "dev", "vnet0", "ingress"]);
     if features.police {
         // tc filter add dev vnet0 parent ffff: protocol all u32 match u32 0 0 police rate 800kbps burst 32kb mtu 64kb drop
-        assert_eq!(action["kind"], "police", "{action}");
+        let rate = ingress.split("rate ").nth(1).unwrap_or_default();
+        assert!(ingress.contains("police") && rate.starts_with("6400Kbit burst 32Kb"), "{ingress}");
     } else {
-        assert_eq!((&action["kind"], &action["to_dev"]), (&value!("mirred"), &value!("ifb-vnet0")), "{action}");
+        assert!(ingress.contains("mirred (Egress Redirect to device ifb-vnet0)"), "{ingress}");
         let [class] = classes("ifb-vnet0").try_into().unwrap();
         assert!(class.contains("rate 6400Kbit ceil 6400Kbit burst 32Kb"), "{class}");
     }
