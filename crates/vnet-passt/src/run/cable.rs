@@ -74,7 +74,7 @@ fn carry_out(mut frames: &File, mut stream: &UnixStream) -> io::Result<()> {
         }
         let length = frames.read(&mut message[4..])?;
         message[..4].copy_from_slice(&u32::try_from(length).expect("a frame is short").to_be_bytes());
-        // Length and frame in one call: a passt of 2023 loses its place in the stream where they come apart.
+        // Length and frame in one call, so that passt does not find the one without the other.
         stream.write_all(&message[..4 + length])?;
     }
 }
