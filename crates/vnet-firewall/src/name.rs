@@ -55,6 +55,10 @@ pub(crate) fn comment(network: &str, cause: &str) -> String {
 /// What the comments of a network begin with, and those of no other. nft(8) knows no way to quote a quotation mark. Where the name
 /// cannot be written as it is, or is long, a digest of it follows.
 pub(crate) fn owner(network: &str) -> String {
+    let is_special = |c: char| matches!(c, '"' | ':' | '~') || c.is_control();
+    if network.len() <= NAME_MAX && !network.contains(is_special) {
+        return format!("{OWNED}{network}: ");
+    }
     let plain = |c: char| match c {
         '"' => '\'',
         ':' => ';',
@@ -69,10 +73,7 @@ pub(crate) fn owner(network: &str) -> String {
     if is_long {
         name.push('…');
     }
-    if name != network {
-        name += &format!("~{:016x}", digest(network));
-    }
-    format!("{OWNED}{name}: ")
+    format!("{OWNED}{name}~{:016x}: ", digest(network))
 }
 
 /// A network's name as the key of a set: itself where it fits, otherwise a digest.

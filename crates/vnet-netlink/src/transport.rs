@@ -23,8 +23,18 @@ const OVERHEAD: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Transport {
     socket: Socket,
-    /// The number of the last request; who holds it has the socket.
-    sequence: Mutex<u32>,
+    /// Who holds it has the socket.
+    turn: Mutex<Turn>,
+}
+
+#[derive(Debug, Default)]
+struct Turn {
+    /// The number of the last request.
+    sequence: u32,
+    /// How long a datagram may be at least.
+    room: usize,
+    /// Whether answers to a batch may be unread.
+    unread: bool,
 }
 
 impl Transport {
@@ -36,18 +46,18 @@ impl Transport {
         socket.set_cap_ack(true)?;
         // Without it the kernel ignores what a list is to be filtered by, and what it does not know.
         socket.set_netlink_get_strict_chk(true)?;
-        Ok(Self { socket, sequence: Mutex::new(0) })
+        Ok(Self { socket, turn: Mutex::default() })
     }
 
     /// Sends a request and returns its replies, each with its header.
     pub(crate) fn exchange(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
         let mut request = request.to_vec();
-        let mut sequence = self.turn();
+        let mut turn = self.turn();
         for _ in 0..ATTEMPTS {
-            *sequence = sequence.wrapping_add(1);
-            stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, *sequence);
+            turn.sequence = turn.sequence.wrapping_add(1);
+            stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, turn.sequence);
             self.send(&request)?;
-            if let Some(replies) = self.replies(*sequence)? {
+            if let Some(replies) = self.replies(turn.sequence)? {
                 return Ok(replies);
             }
         }
@@ -58,17 +68,17 @@ impl Transport {
     /// replies; none to a request for something that is not there.
     pub(crate) fn exchange_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
         let mut replies = Vec::new();
-        let mut sequence = self.turn();
+        let mut turn = self.turn();
         for some in requests.chunks(AT_A_TIME) {
             let mut bytes = Vec::new();
             for request in some {
-                *sequence = sequence.wrapping_add(1);
+                turn.sequence = turn.sequence.wrapping_add(1);
                 let start = bytes.len();
                 bytes.extend(request);
-                stamp(&mut bytes[start..], NLM_F_REQUEST, *sequence);
+                stamp(&mut bytes[start..], NLM_F_REQUEST, turn.sequence);
             }
             self.send(&bytes)?;
-            let first = sequence.wrapping_sub(u32::try_from(some.len()).expect("a few")).wrapping_add(1);
+            let first = turn.sequence.wrapping_sub(u32::try_from(some.len()).expect("a few")).wrapping_add(1);
             let mut open = some.len();
             while open > 0 {
                 for message in messages(&self.receive()?) {
@@ -98,24 +108,33 @@ impl Transport {
         }
         // A batch that nothing is answered to could be waited for forever.
         let last = last.ok_or(Refused::from_errno(libc::EINVAL))?.sequence();
-        let _turn = self.turn();
-        self.discard_answers()?;
-        self.make_room(batch.len())?;
+        let mut turn = self.turn();
+        if turn.unread {
+            self.discard_answers()?;
+        }
+        if turn.room < batch.len() {
+            self.make_room(batch.len())?;
+            turn.room = batch.len();
+        }
+        turn.unread = true;
         self.send(batch)?;
         loop {
             for message in messages(&self.receive()?) {
                 let message = message?;
                 match message.outcome() {
                     Some(Err(refused)) => return Err(Refused { sequence: Some(message.sequence()), ..refused }),
-                    Some(Ok(())) if message.sequence() == last => return Ok(()),
+                    Some(Ok(())) if message.sequence() == last => {
+                        turn.unread = false;
+                        return Ok(());
+                    }
                     _ => {}
                 }
             }
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, u32> {
-        self.sequence.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything up to the end of the answer; `None` when the list changed while the kernel wrote it.
