@@ -4,6 +4,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use vnet_netlink::Netlink;
 use vnet_tests::{Netns, isolate, json, run, wait_for};
 
 use crate::guest::{attach, done, interface};
@@ -30,12 +31,7 @@ impl Guest {
             let reached = Command::new("ping").args(["-c1", "-W1", &guest.address]).stdout(Stdio::null()).status();
             reached.unwrap().success().then_some(())
         });
-        let server = guest.netns.run(|| Command::new("iperf3").arg("-s").stdout(Stdio::null()).spawn().unwrap());
-        // It ends with the test's namespaces.
-        drop(server);
-        guest.netns.run(|| {
-            wait_for(SOON, "iperf3", || run("ss", &["-Htln"]).contains(":5201").then_some(()));
-        });
+        listen(&guest.netns);
         guest
     }
 
@@ -48,6 +44,12 @@ impl Guest {
     fn outbound(&self) -> f64 {
         iperf(&self.address, &["-R"])
     }
+}
+
+/// Starts a server, which ends with the test's namespaces.
+fn listen(netns: &Netns) {
+    drop(netns.run(|| Command::new("iperf3").arg("-s").stdout(Stdio::null()).spawn().unwrap()));
+    netns.run(|| wait_for(SOON, "iperf3", || run("ss", &["-Htln"]).contains(":5201").then_some(())));
 }
 
 /// The words of a client. With a window of this size no pause of the machine shows, and sfq has room for all of it.
@@ -100,6 +102,29 @@ fn a_network_gets_its_declared_rates_and_the_other_can_be_cleared() {
     done(&["apply", "-"], &network(&limits(&[OUTBOUND])));
     free(guest.inbound(), 300.0);
     within(guest.outbound(), 200.0);
+}
+
+/// A macvtap is the guest's own end: what leaves it is the guest's outbound. While nobody has it open, the host's stack
+/// is behind it as the guest's would be.
+#[test]
+fn a_guest_on_a_macvtap_gets_its_declared_rates() {
+    isolate!();
+    let outside = Netns::new();
+    run("ip", &["link", "add", "eth1", "type", "veth", "peer", "name", "away"]);
+    let netlink = Netlink::open().unwrap();
+    let away = netlink.link(&"away".parse().unwrap()).unwrap().unwrap().index;
+    netlink.move_to_namespace(away, outside.file()).unwrap();
+    run("ip", &["link", "set", "eth1", "up"]);
+    let direct = "<interface type='direct'><source dev='eth1' mode='bridge'/>";
+    done(&["attach", "-"], &format!("{direct}{}</interface>", limits(&[INBOUND, OUTBOUND])));
+    run("ip", &["address", "add", "10.5.0.1/24", "dev", "macvtap0"]);
+    outside.run(|| {
+        run("ip", &["address", "add", "10.5.0.2/24", "dev", "away"]);
+        run("ip", &["link", "set", "away", "up"]);
+    });
+    listen(&outside);
+    within(iperf("10.5.0.2", &[]), 200.0);
+    within(iperf("10.5.0.2", &["-R"]), 300.0);
 }
 
 #[test]
