@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vnet_netlink::Netlink;
 use vnet_tests::{isolate, run};
 
 use crate::{done, everything, refused_or_done, vnet};
@@ -27,9 +28,9 @@ fn host() {
         // One that nobody gave an address has that of its ports.
         run("ip", &["link", "add", bridge, "address", "02:00:00:00:00:01", "type", "bridge"]);
     }
-    // Not every kernel can.
-    let filter = "ip link set br0 type bridge vlan_filtering 1 2>/dev/null || true";
-    run("sh", &["-c", filter]);
+    if Netlink::features().unwrap().unwrap().vlan_filtering {
+        run("ip", &["link", "set", "br0", "type", "bridge", "vlan_filtering", "1"]);
+    }
     for card in ["eth0", "eth42"] {
         run("ip", &["link", "add", card, "type", "veth", "peer", "name", &format!("{card}p")]);
     }

@@ -1,10 +1,10 @@
 //! Guests' interfaces on this kernel: `vnet attach`, `detach` and `ports`, and what else happens at the same time.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod bandwidth;
 mod files;
 mod life;
 mod pool;
+mod traffic;
 mod trouble;
 
 use std::io::Write;
