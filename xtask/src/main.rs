@@ -20,7 +20,8 @@ usage: cargo xtask COMMAND
   demo          install what is missing, build, and run `vnet try` on a NAT and an isolated network
   test          install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
   unprivileged  of these, only the tests as nobody
-  vmtest [NAME] the integration tests on another kernel, in a virtual machine; `test` runs there those that need it
+  vmtest [NAME] the integration tests on another kernel, in a virtual machine; `test` runs there
+                those that need one and those to which the kernel matters most
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   instructions  of these, only that reading, checking and printing take no more instructions than recorded
   bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
@@ -89,5 +90,5 @@ fn test() -> Result<(), Failed> {
     }
     unprivileged::test()?;
     instructions::check(false)?;
-    vm::tests::test(Which::Marked)
+    vm::tests::test(Which::Chosen)
 }
