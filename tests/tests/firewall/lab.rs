@@ -117,8 +117,14 @@ impl Lab {
         Some(address)
     }
 
-    /// Sends a datagram and waits for the answer.
+    /// Sends a datagram and waits for the answer. What is lost on the way, on a busy machine or before a device has its carrier, is
+    /// sent again.
     pub(crate) fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
+        let mut fates = (0..5).map(|_| self.ask_once(from, to, address));
+        fates.by_ref().find(|fate| matches!(fate, Fate::Answered { .. } | Fate::Rejected)).unwrap_or(Fate::Lost)
+    }
+
+    fn ask_once(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
         let address: IpAddr = address.parse().expect("an address");
         let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
         let server = to.run(|| UdpSocket::bind((any, 0)).expect("a socket"));
