@@ -93,8 +93,8 @@ fn what_was_changed_by_hand_is_shown_and_repaired() {
 /// The handle of the last rule of a chain, and the rule.
 fn last_rule(chain: &str) -> (String, String) {
     let listed = run("nft", &["--handle", "--stateless", "list", "chain", "inet", "vnet", chain]);
-    let rules = listed.lines().filter(|line| line.contains("comment"));
-    let (rule, handle) = rules.last().unwrap().trim().split_once(" # handle ").unwrap();
+    let mut rules = listed.lines().filter(|line| line.contains("comment"));
+    let (rule, handle) = rules.next_back().unwrap().trim().split_once(" # handle ").unwrap();
     (handle.to_owned(), rule.to_owned())
 }
 
