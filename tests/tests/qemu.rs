@@ -74,6 +74,44 @@ fn a_guest_behind_passt_has_its_lease_and_its_ports() {
 
 #[test]
 #[cfg_attr(not(guest_image), ignore = "there is no guest to boot: `cargo xtask guest` makes one")]
+fn bulk_passes_a_guest_behind_passt_both_ways() {
+    isolate!();
+    host();
+    let interface = "<interface type='user'>
+        <portForward proto='tcp' address='127.0.0.1'><range start='8080' to='80'/></portForward>
+        <model type='virtio'/><backend type='passt'/></interface>";
+    fs::write("/tmp/bulk.xml", interface).unwrap();
+    let report = json(vnet().to_str().unwrap(), &["passt", "run", "--format", "json", "/tmp/bulk.xml"]);
+    let arguments: Vec<&str> = report["qemu"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let mut guest = Guest::boot(&arguments);
+    guest.run("ip link set eth0 up");
+    guest.run("udhcpc -q -n -t 10 -s /etc/lease -i eth0");
+
+    let sent: Vec<u8> = (0..16 << 20).flat_map(u32::to_le_bytes).collect();
+    fs::write("/tmp/sent", &sent).unwrap();
+    // Who has no more to say does not hang up yet: a passt of 2023 stalls behind a guest that closes its half at once.
+    guest.run("(sleep 600 | nc -l -p 80 | md5sum > /tmp/sum) & while ! netstat -ltn | grep -q :80; do sleep 1; done");
+    let mut stream = TcpStream::connect("127.0.0.1:8080").unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    stream.write_all(&sent).unwrap();
+    drop(stream);
+    let sum = wait_for(6 * SOON, "the guest's sum", || Some(guest.run("cat /tmp/sum")).filter(|sum| !sum.is_empty()));
+    assert_eq!(sum.split(' ').next(), run("md5sum", &["/tmp/sent"]).split(' ').next());
+
+    let server = TcpListener::bind("127.0.0.1:9999").unwrap();
+    let received = thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        stream.set_read_timeout(Some(3 * SOON)).unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).map(|_| received)
+    });
+    // The gateway's address is the host's loopback.
+    guest.run("yes | head -c 16777216 | timeout 120 nc 10.77.0.1 9999");
+    assert!(received.join().unwrap().unwrap() == b"y\n".repeat(8 << 20));
+}
+
+#[test]
+#[cfg_attr(not(guest_image), ignore = "there is no guest to boot: `cargo xtask guest` makes one")]
 fn a_passt_that_died_under_its_guest_is_brought_back() {
     isolate!();
     host();
