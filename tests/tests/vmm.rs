@@ -51,7 +51,7 @@ fn a_second_run_has_nothing_to_do_and_the_last_leaves_no_trace() {
     from.write_all(&frame).unwrap();
     let mut heard = [0; 2048];
     while heard[12..19] != *b"\x88\xb5hello" {
-        assert!(to.read(&mut heard).unwrap() >= 60);
+        assert!(to.read(&mut heard).unwrap() > 0);
     }
     drop((from, to));
 
