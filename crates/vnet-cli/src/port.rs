@@ -112,7 +112,8 @@ pub(crate) fn locate(given: &str, here: &Here) -> anyhow::Result<PathBuf> {
 /// Checks an interface and decides what it leaves open. One whose device is named and attached already is that port.
 pub(crate) fn prepare(document: Document, here: &Here, asked: &For, format: Format) -> anyhow::Result<Prepared> {
     let mut checked = Checked::new(document);
-    checked.against(&here.inventory()?);
+    let inventory = here.inventory()?;
+    checked.against(&inventory);
     if format == Format::Human {
         note(human(&checked))?;
     }
@@ -132,7 +133,7 @@ pub(crate) fn prepare(document: Document, here: &Here, asked: &For, format: Form
             asked.guest = Some(guest);
         }
     }
-    let lowered = lower(interface, here, &asked, receipt.as_ref())?;
+    let lowered = lower(interface, here, inventory, &asked, receipt.as_ref())?;
     Ok(Prepared { lowered: Some(lowered), is_attached: receipt.is_some(), checked })
 }
 
@@ -197,6 +198,7 @@ pub(crate) fn definition(here: &Here, port: &InterfaceName) -> anyhow::Result<In
 pub(crate) fn lower(
     interface: &Interface,
     here: &Here,
+    mut inventory: Inventory,
     asked: &For,
     attached: Option<&Receipt<PortHeader>>,
 ) -> anyhow::Result<LoweredPort> {
@@ -204,7 +206,6 @@ pub(crate) fn lower(
         Source::Network(source) => running(here, &source.network)?,
         _ => None,
     };
-    let mut inventory = here.inventory()?;
     if asks_features(interface, network.as_ref()) {
         probe(&mut inventory)?;
     }
@@ -244,7 +245,8 @@ pub(crate) fn follow(here: &mut Here, lock: &Lock, network: &vnet_types::Network
         let dev = &receipt.header.port.dev;
         let failed = || format!("port `{dev}` of network `{network}` stays as it was");
         let interface = definition(here, dev).with_context(failed)?;
-        let lowered = lower(&interface, here, &For::default(), Some(receipt)).with_context(failed)?;
+        let lowered =
+            lower(&interface, here, here.inventory()?, &For::default(), Some(receipt)).with_context(failed)?;
         made.extend(here.apply_port(lock, &lowered).with_context(failed)?);
     }
     Ok(made)
