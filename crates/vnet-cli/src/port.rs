@@ -245,8 +245,8 @@ pub(crate) fn follow(here: &mut Here, lock: &Lock, network: &vnet_types::Network
         let dev = &receipt.header.port.dev;
         let failed = || format!("port `{dev}` of network `{network}` stays as it was");
         let interface = definition(here, dev).with_context(failed)?;
-        let lowered =
-            lower(&interface, here, here.inventory()?, &For::default(), Some(receipt)).with_context(failed)?;
+        let inventory = here.inventory().with_context(failed)?;
+        let lowered = lower(&interface, here, inventory, &For::default(), Some(receipt)).with_context(failed)?;
         made.extend(here.apply_port(lock, &lowered).with_context(failed)?);
     }
     Ok(made)
