@@ -21,7 +21,7 @@ fn lab() -> NetworkName {
 }
 
 fn header() -> Header {
-    Header { network: lab(), uuid: None, bridge: Some("virbr0".parse().expect("a name")), namespace: HOME }
+    Header { network: lab(), uuid: None, bridge: Some("virbr0".parse().expect("a name")), namespace: HOME, owner: None }
 }
 
 fn definition(inner: &str) -> Network {

@@ -129,6 +129,7 @@ fn header() -> Header {
         uuid: None,
         bridge: Some("virbr0".parse().expect("a name")),
         namespace: HOME,
+        owner: None,
     }
 }
 

@@ -221,10 +221,10 @@ impl From<Receipt> for Running {
 }
 
 fn port_header(lowered: &LoweredPort) -> anyhow::Result<PortHeader> {
-    Ok(PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace()? })
+    Ok(PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace()?, owner: None })
 }
 
 fn header(lowered: &Lowered, uuid: Option<Uuid>) -> anyhow::Result<Header> {
     let namespace = LinuxHost::namespace()?;
-    Ok(Header { network: lowered.name.clone(), uuid, bridge: lowered.bridge.clone(), namespace })
+    Ok(Header { network: lowered.name.clone(), uuid, bridge: lowered.bridge.clone(), namespace, owner: None })
 }

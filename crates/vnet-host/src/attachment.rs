@@ -31,7 +31,7 @@ impl Attachment {
         let namespace = LinuxHost::namespace()?;
         let port = lowered.port.clone();
         let there = lock.store().port_receipt(&port.dev)?.is_some();
-        apply(host, lock, PortHeader { port: port.clone(), namespace }, &lowered.desired)?;
+        apply(host, lock, PortHeader { port: port.clone(), namespace, owner: None }, &lowered.desired)?;
         let queues = NonZeroU16::new(port.queues).unwrap_or(NonZeroU16::MIN);
         let opened = match (port.function, &port.lower) {
             (Some(_), _) => Ok(Vec::new()),

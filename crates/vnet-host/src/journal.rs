@@ -259,7 +259,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("vnet-journal-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("receipt");
-        let header = Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace: (1, 2) };
+        let header =
+            Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace: (1, 2), owner: None };
         let mut journal = Journal::create(&path, header).unwrap();
         let (fact, create) = (Some(Fact::Link(7)), Change::Create { to: switch(0) });
         journal.intent(&create).unwrap();

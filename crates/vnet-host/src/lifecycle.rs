@@ -5,14 +5,35 @@ use vnet_types::{InterfaceName, Inventory, NetworkName};
 
 use crate::execute::{execute, execute_all};
 use crate::journal::{Journal, Receipt};
-use crate::{Error, Facts, Host, Lock, Name, Named, Store, Subject};
+use crate::{Error, Facts, Header, Host, Lock, Name, Named, Owner, PortHeader, Store, Subject};
 
 /// What the host has, with the networks that vnet runs on it and the ports of guests.
 ///
 /// # Errors
 /// [`Error`] where it cannot be read.
 pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
-    let mut inventory = Inventory { networks: store.networks()?, ports: store.ports()?, ..host.inventory()? };
+    survey(host, store).map(|survey| survey.inventory)
+}
+
+/// What the host has, and the processes that networks and ports on it are for.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// What the host has, with the networks that vnet runs on it and the ports of guests.
+    pub inventory: Inventory,
+    /// The networks and ports of this state folder that are for a process.
+    pub owners: Vec<(Named, Owner)>,
+}
+
+/// Reads the host and the receipts once.
+///
+/// # Errors
+/// [`Error`] where one of them cannot be read.
+pub fn survey(host: &impl Host, store: &Store) -> Result<Survey, Error> {
+    let (networks, ports) = (store.headers::<Header>()?, store.headers::<PortHeader>()?);
+    let owners = owners(&networks).chain(owners(&ports)).collect();
+    let networks = networks.into_iter().map(Header::into_known).collect();
+    let ports = ports.into_iter().map(|header| header.port).collect();
+    let mut inventory = Inventory { networks, ports, ..host.inventory()? };
     if let Some(firewalld) = &mut inventory.firewalld {
         for receipt in store.receipts()? {
             for resource in receipt.owned.iter() {
@@ -22,7 +43,11 @@ pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
             }
         }
     }
-    Ok(inventory)
+    Ok(Survey { inventory, owners })
+}
+
+fn owners<S: Subject>(headers: &[S]) -> impl Iterator<Item = (Named, Owner)> {
+    headers.iter().filter_map(|header| Some((S::named(header.name()), header.owner()?)))
 }
 
 /// What [`start`] or [`apply`] would do.

@@ -32,7 +32,7 @@ impl Running {
         let network = lowered.name.clone();
         let there = store.receipt(&network)?;
         let uuid = there.as_ref().and_then(|receipt| receipt.header.uuid);
-        let header = Header { network: network.clone(), uuid, bridge: lowered.bridge.clone(), namespace };
+        let header = Header { network: network.clone(), uuid, bridge: lowered.bridge.clone(), namespace, owner: None };
         let changes = apply(host, lock, header, &lowered.desired)?;
         Ok(Self { store, namespace, network, changes, is_ours: there.is_none() })
     }

@@ -83,9 +83,7 @@ impl Store {
     /// # Errors
     /// Those of [`Store::receipts`].
     pub fn networks(&self) -> Result<Vec<KnownNetwork>, Error> {
-        let headers: Vec<Header> = all_in(&self.root, journal::header)?;
-        let known = |header: Header| KnownNetwork { name: header.network, uuid: header.uuid, bridge: header.bridge };
-        Ok(headers.into_iter().map(known).collect())
+        Ok(self.headers::<Header>()?.into_iter().map(Header::into_known).collect())
     }
 
     /// The ports that are attached.
@@ -93,8 +91,12 @@ impl Store {
     /// # Errors
     /// Those of [`Store::port_receipts`].
     pub fn ports(&self) -> Result<Vec<KnownPort>, Error> {
-        let headers: Vec<PortHeader> = all_in(&self.root.join(PORTS), journal::header)?;
-        Ok(headers.into_iter().map(|header| header.port).collect())
+        Ok(self.headers::<PortHeader>()?.into_iter().map(|header| header.port).collect())
+    }
+
+    /// What the receipts of one kind are about.
+    pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
+        all_in(&self.root.join(S::parent()), journal::header)
     }
 
     pub(crate) fn read<S: Subject>(&self, name: &S::Name) -> Result<Option<Receipt<S>>, Error> {

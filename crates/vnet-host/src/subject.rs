@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vnet_types::{InterfaceName, KnownPort, NetworkName, Uuid};
+use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
+
+use crate::Owner;
 
 /// What a receipt is about. Both kinds live the same life.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -18,8 +20,14 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
     /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
     fn namespace(&self) -> (u64, u64);
 
+    /// The process that it is for.
+    fn owner(&self) -> Option<Owner>;
+
     /// Its folder, below that of the store.
     fn folder(name: &Self::Name) -> PathBuf;
+
+    /// The folder that the folders of this kind are in, below that of the store.
+    fn parent() -> &'static str;
 
     /// For errors.
     fn named(name: &Self::Name) -> Named;
@@ -59,6 +67,9 @@ pub struct Header {
     pub bridge: Option<InterfaceName>,
     /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
     pub namespace: (u64, u64),
+    /// The process that it is for. `None` where it stays until somebody takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
 }
 
 /// What the receipt of a port begins with.
@@ -68,6 +79,16 @@ pub struct PortHeader {
     pub port: KnownPort,
     /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
     pub namespace: (u64, u64),
+    /// The process that it is for. `None` where it stays until somebody takes it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+impl Header {
+    /// The network, as others have to respect it.
+    pub(crate) fn into_known(self) -> KnownNetwork {
+        KnownNetwork { name: self.network, uuid: self.uuid, bridge: self.bridge }
+    }
 }
 
 /// The folder of ports. No network's folder has this character in its name.
@@ -84,8 +105,16 @@ impl Subject for Header {
         self.namespace
     }
 
+    fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
     fn folder(name: &NetworkName) -> PathBuf {
         name.file_name().into()
+    }
+
+    fn parent() -> &'static str {
+        ""
     }
 
     fn named(name: &NetworkName) -> Named {
@@ -104,8 +133,16 @@ impl Subject for PortHeader {
         self.namespace
     }
 
+    fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
     fn folder(name: &InterfaceName) -> PathBuf {
         PathBuf::from(PORTS).join(name.as_str())
+    }
+
+    fn parent() -> &'static str {
+        PORTS
     }
 
     fn named(name: &InterfaceName) -> Named {

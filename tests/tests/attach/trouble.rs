@@ -38,7 +38,8 @@ impl Planned {
 
     fn start(&mut self) -> Error {
         let lock = self.store.lock().unwrap();
-        let header = PortHeader { port: self.lowered.port.clone(), namespace: LinuxHost::namespace().unwrap() };
+        let header =
+            PortHeader { port: self.lowered.port.clone(), namespace: LinuxHost::namespace().unwrap(), owner: None };
         vnet_host::start(&mut self.host, &lock, header, &self.lowered.desired).unwrap_err()
     }
 
