@@ -11,7 +11,7 @@ fuzz_target!(|document: &[u8]| {
     }
     let sound = !parsed.has_errors();
     let Some(definition) = parsed.value else { return };
-    for finding in vnet_validate::check_definition(&definition) {
+    for finding in vnet_validate::check(&definition) {
         assert!(!finding.message.is_empty());
     }
     let text = definition.to_string();

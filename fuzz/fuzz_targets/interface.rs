@@ -13,7 +13,7 @@ fuzz_target!(|input: (u8, &str)| {
     let parsed = Interface::parse(document.as_bytes());
     let sound = !parsed.has_errors();
     let Some(interface) = parsed.value else { return };
-    vnet_validate::check_interface(&interface);
+    vnet_validate::check(&interface);
     if sound {
         let text = interface.to_string();
         let again: Interface = text.parse().unwrap_or_else(|refused| panic!("{text}\n{refused}"));

@@ -7,9 +7,9 @@ mod sarif;
 use std::collections::HashSet;
 
 use vnet_types::Inventory;
-use vnet_validate::Finding;
+use vnet_validate::{Finding, OBSTACLE, Stage, rule};
 use vnet_xml::network::Section;
-use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Rule, Severity, SourceMap, Span};
+use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Severity, SourceMap, Span};
 
 use crate::document::Document;
 use crate::obstacle::Obstacle;
@@ -65,7 +65,7 @@ impl Checked {
     pub(crate) fn new(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);
-        let findings = checked.definition.as_ref().map(vnet_validate::check_definition);
+        let findings = checked.definition.as_ref().map(vnet_validate::check);
         checked.extend(findings.unwrap_or_default());
         checked
     }
@@ -85,7 +85,7 @@ impl Checked {
     /// Reads a document that has to be a network, and checks that.
     pub(crate) fn of_network(document: Document) -> Self {
         let mut checked = Self::text_of_network(document);
-        let findings = checked.definition.as_ref().map(vnet_validate::check_definition);
+        let findings = checked.definition.as_ref().map(vnet_validate::check);
         checked.extend(findings.unwrap_or_default());
         checked
     }
@@ -94,20 +94,17 @@ impl Checked {
     pub(crate) fn grammar(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);
-        let findings = checked.definition.iter().flat_map(vnet_validate::check_definition);
-        let findings = findings.filter(|finding| vnet_validate::refused_by_libvirts_parser(finding.code)).collect();
+        let findings = checked.definition.iter().flat_map(vnet_validate::check);
+        let findings =
+            findings.filter(|finding| rule(finding.code).is_some_and(|rule| rule.stage == Stage::Parser)).collect();
         checked.extend(findings);
         checked
     }
 
     /// Checks it against a host too.
     pub(crate) fn against(&mut self, inventory: &Inventory) {
-        let findings = match &self.definition {
-            Some(Definition::Network(network)) => vnet_validate::check_against(network, inventory),
-            Some(Definition::Interface(interface)) => vnet_validate::check_interface_against(interface, inventory),
-            _ => Vec::new(),
-        };
-        self.extend(findings);
+        let findings = self.definition.as_ref().map(|definition| vnet_validate::check_against(definition, inventory));
+        self.extend(findings.unwrap_or_default());
     }
 
     /// Makes errors of all warnings.
@@ -199,21 +196,6 @@ impl Diagnostic {
             path: finding.path,
         }
     }
-}
-
-/// The rules of others are in the way.
-const OBSTACLE: Rule = Rule {
-    code: Code(623),
-    severity: Severity::Warning,
-    name: "host-rules-in-the-way",
-    explanation: include_str!("../docs/VN0623.md"),
-};
-
-/// Every rule there is, by code.
-pub(crate) fn rules() -> Vec<&'static Rule> {
-    let mut rules: Vec<_> = vnet_xml::RULES.iter().chain(vnet_validate::RULES).chain([&OBSTACLE]).collect();
-    rules.sort_by_key(|rule| rule.code);
-    rules
 }
 
 /// The word for a severity.

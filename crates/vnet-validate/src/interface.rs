@@ -13,7 +13,7 @@ use vnet_xml::interface::{DeviceAddress, HostdevAddress, HostdevSource, Source, 
 use vnet_xml::{Domain, Interface, Path};
 
 use crate::finding::Finding;
-use crate::rules;
+use crate::rules::{self, Hypervisor, rule};
 
 pub(crate) use connection::{too_fast, vlan_ids};
 pub(crate) use host::check as check_against;
@@ -90,7 +90,10 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     let forwards = interfaces().filter(|(_, it)| it.is_passt());
     let forwards = forwards.flat_map(|(index, it)| passt::forwarded(it, &place(index)).collect::<Vec<_>>());
     findings.extend(passt::clashes(&forwards.collect::<Vec<_>>()));
-    findings.retain(|finding| domain.is_qemu() || !rules::OF_QEMU.iter().any(|rule| rule.code == finding.code));
+    if !domain.is_qemu() {
+        let of_qemu = |finding: &Finding| rule(finding.code).is_some_and(|rule| rule.hypervisor == Hypervisor::Qemu);
+        findings.retain(|finding| !of_qemu(finding));
+    }
     findings
 }
 

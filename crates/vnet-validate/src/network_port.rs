@@ -1,6 +1,6 @@
 //! `<networkport>`: how one guest's interface is attached to a network.
 
-use vnet_types::Uuid;
+use vnet_types::{Inventory, Uuid};
 use vnet_xml::network_port::{NetworkPort, Plug};
 use vnet_xml::{Path, VirtualPortType};
 
@@ -27,6 +27,22 @@ pub(crate) fn check(port: &NetworkPort, root: &Path) -> Vec<Finding> {
     }
     findings.extend(plugged(port, root));
     findings
+}
+
+/// What a port is to be attached to has to be there.
+pub(crate) fn check_against(port: &NetworkPort, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let (what, name, attribute) = match port.plug.as_ref()? {
+        Plug::Network { bridge, .. } | Plug::Bridge { bridge, .. } => ("bridge", bridge, "bridge"),
+        Plug::Direct { dev, .. } => ("interface", dev, "dev"),
+        _ => return None,
+    };
+    // Every host has a link; without one nothing is known of it.
+    if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
+        return None;
+    }
+    let message = format!("this host has no {what} `{name}`");
+    let finding = Finding::new(rules::HOST_SOURCE_MISSING, root.element("plug").attribute(attribute), message);
+    Some(finding.help("the guest can be attached once it is there"))
 }
 
 fn identity(uuid: Uuid, path: Path) -> Option<Finding> {

@@ -1,325 +1,302 @@
-//! The table of all rules. Each is explained in a file of its own, `rules/VN….md`.
+//! The table of all rules. Each is explained in a page of its own, `rules/VN….md`.
 
-use vnet_xml::{Code, Rule, Severity};
+use vnet_xml::{Code, Severity};
+
+/// A rule that a definition can break. vnet-xml finds some of them in the text, this crate the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rule {
+    /// Its stable name, such as `VN0107`.
+    pub code: Code,
+    /// How bad it is to break it.
+    pub severity: Severity,
+    /// Its name in words, `kebab-case`.
+    pub name: &'static str,
+    /// Cause and remedy with an example, in Markdown.
+    pub explanation: &'static str,
+    /// What has to be known to find it.
+    pub stage: Stage,
+    /// What the finding may follow from.
+    pub(crate) follows: Follows,
+    /// Who is bound by it.
+    pub(crate) hypervisor: Hypervisor,
+}
+
+/// What has to be known to see that a rule is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The text of the definition: vnet-xml reports it.
+    Text,
+    /// The definition, and libvirt refuses it while it reads.
+    Parser,
+    /// The definition. libvirt refuses it when the network or the guest is defined or started, or not at all.
+    Meaning,
+    /// The definition and the host.
+    Host,
+}
+
+/// What the reader may have refused so that a rule seems broken: the finding is then no second mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// The value itself.
+    Nothing,
+    /// The element around: the reader has this rule too.
+    Around,
+    /// The mode of the network.
+    Mode,
+    /// A subnet of the network.
+    Subnet,
+    /// The backend of the interface.
+    Backend,
+    /// The model of the interface.
+    Model,
+    /// Anything else in the element around.
+    Neighbour,
+}
+
+/// Who cannot do what a rule forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hypervisor {
+    Any,
+    /// Other hypervisors can.
+    Qemu,
+}
+
+/// The rule of this code.
+pub fn rule(code: Code) -> Option<&'static Rule> {
+    let index = RULES.binary_search_by_key(&code, |rule| rule.code).ok()?;
+    Some(&RULES[index])
+}
+
+impl Rule {
+    const fn of_the_text(rule: vnet_xml::Rule) -> Self {
+        let vnet_xml::Rule { code, severity, name, explanation } = rule;
+        let (stage, follows, hypervisor) = (Stage::Text, Follows::Nothing, Hypervisor::Any);
+        Self { code, severity, name, explanation, stage, follows, hypervisor }
+    }
+}
+
+/// Every rule, by code: those of vnet-xml, then those of this crate.
+pub const RULES: &[Rule] = &{
+    let mut all = [NETWORK_NAME; vnet_xml::RULES.len() + OWN.len()];
+    let mut index = 0;
+    while index < all.len() {
+        all[index] = match index.checked_sub(vnet_xml::RULES.len()) {
+            None => Rule::of_the_text(vnet_xml::RULES[index]),
+            Some(own) => OWN[own],
+        };
+        index += 1;
+    }
+    all
+};
 
 macro_rules! rules {
-    ($($id:ident = $number:literal $severity:ident $name:literal)*) => {
+    ($($number:literal $severity:ident $stage:ident $follows:ident $hypervisor:ident $id:ident $name:literal)*) => {
         $(pub(crate) const $id: Rule = Rule {
             code: Code($number),
             severity: Severity::$severity,
             name: $name,
             explanation: include_str!(concat!("../rules/VN0", stringify!($number), ".md")),
+            stage: Stage::$stage,
+            follows: Follows::$follows,
+            hypervisor: Hypervisor::$hypervisor,
         };)*
 
-        /// Every rule, by code.
-        pub const RULES: &[Rule] = &[$($id),*];
+        const OWN: &[Rule] = &[$($id),*];
     };
 }
 
+/// Rules of another program's firewall refuse what a network promises its guests. Nothing in this crate finds that: it
+/// is for whoever reads the rules of a host to report.
+pub const OBSTACLE: Rule = HOST_RULES_IN_THE_WAY;
+
 rules! {
-    NETWORK_NAME = 101 Error "network-name"
-    TITLE_NEWLINE = 102 Error "title-newline"
-    UUID_UNFIT = 103 Warning "uuid-identifies-nothing"
-    BRIDGE_DELAY_TOO_LONG = 104 Error "bridge-delay-too-long"
-    BRIDGE_DELAY_RAISED = 105 Warning "bridge-delay-raised"
-    MTU_OUT_OF_RANGE = 106 Error "mtu-out-of-range"
-    MTU_TOO_SMALL_FOR_IPV6 = 107 Error "mtu-too-small-for-ipv6"
-    MAC_NOT_UNICAST = 108 Error "mac-not-unicast"
+    // The network and its bridge.
+    101  Error    Parser  Around     Any         NETWORK_NAME                    "network-name"
+    102  Error    Parser  Nothing    Any         TITLE_NEWLINE                   "title-newline"
+    103  Warning  Meaning Nothing    Any         UUID_UNFIT                      "uuid-identifies-nothing"
+    104  Error    Meaning Nothing    Any         BRIDGE_DELAY_TOO_LONG           "bridge-delay-too-long"
+    105  Warning  Meaning Nothing    Any         BRIDGE_DELAY_RAISED             "bridge-delay-raised"
+    106  Error    Meaning Nothing    Any         MTU_OUT_OF_RANGE                "mtu-out-of-range"
+    107  Error    Meaning Nothing    Any         MTU_TOO_SMALL_FOR_IPV6          "mtu-too-small-for-ipv6"
+    108  Error    Parser  Nothing    Any         MAC_NOT_UNICAST                 "mac-not-unicast"
 
-    IP_FAMILY = 201 Error "ip-family"
-    IP_PREFIX_TOO_LONG = 202 Error "ip-prefix-too-long"
-    IP_NETMASK = 203 Error "ip-netmask"
-    IP_PREFIX_MISSING = 204 Error "ip-prefix-missing"
-    IP_PREFIX_BY_CLASS = 205 Warning "ip-prefix-by-class"
-    IP_ADDRESS_NOT_A_HOST = 206 Error "ip-address-not-a-host"
-    IP_ADDRESS_ANYCAST = 207 Warning "ip-address-anycast"
-    IP_SUBNETS_OVERLAP = 208 Warning "ip-subnets-overlap"
-    IP_TFTP_FAMILY = 209 Error "ip-tftp-family"
-    IP_PTR_ZONE = 210 Error "ip-ptr-zone"
-    IP_ADDRESS_TWICE = 211 Error "ip-address-twice"
+    // Subnets and DHCP.
+    201  Error    Parser  Nothing    Any         IP_FAMILY                       "ip-family"
+    202  Error    Parser  Nothing    Any         IP_PREFIX_TOO_LONG              "ip-prefix-too-long"
+    203  Error    Meaning Nothing    Any         IP_NETMASK                      "ip-netmask"
+    204  Error    Meaning Neighbour  Any         IP_PREFIX_MISSING               "ip-prefix-missing"
+    205  Warning  Meaning Neighbour  Any         IP_PREFIX_BY_CLASS              "ip-prefix-by-class"
+    206  Error    Meaning Nothing    Any         IP_ADDRESS_NOT_A_HOST           "ip-address-not-a-host"
+    207  Warning  Meaning Nothing    Any         IP_ADDRESS_ANYCAST              "ip-address-anycast"
+    208  Warning  Meaning Nothing    Any         IP_SUBNETS_OVERLAP              "ip-subnets-overlap"
+    209  Error    Parser  Nothing    Any         IP_TFTP_FAMILY                  "ip-tftp-family"
+    210  Error    Meaning Nothing    Any         IP_PTR_ZONE                     "ip-ptr-zone"
+    211  Error    Meaning Nothing    Any         IP_ADDRESS_TWICE                "ip-address-twice"
+    221  Error    Meaning Nothing    Any         DHCP_TWO_SUBNETS                "dhcp-two-subnets"
+    222  Error    Parser  Nothing    Any         DHCP_RANGE_FAMILY               "dhcp-range-family"
+    223  Error    Parser  Nothing    Any         DHCP_RANGE_OUTSIDE_SUBNET       "dhcp-range-outside-subnet"
+    224  Error    Parser  Nothing    Any         DHCP_RANGE_REVERSED             "dhcp-range-reversed"
+    225  Error    Parser  Nothing    Any         DHCP_RANGE_RESERVED_ADDRESS     "dhcp-range-reserved-address"
+    226  Error    Parser  Nothing    Any         DHCP_RANGE_TOO_LARGE            "dhcp-range-too-large"
+    227  Error    Meaning Nothing    Any         DHCP_RANGES_OVERLAP             "dhcp-ranges-overlap"
+    228  Warning  Meaning Nothing    Any         DHCP_RANGE_CONTAINS_BRIDGE      "dhcp-range-contains-bridge"
+    229  Error    Parser  Nothing    Any         DHCP_LEASE_TOO_SHORT            "dhcp-lease-too-short"
+    230  Error    Meaning Nothing    Any         DHCP_LEASE_TOO_LONG             "dhcp-lease-too-long"
+    231  Error    Parser  Neighbour  Any         DHCP_HOST_INCOMPLETE            "dhcp-host-incomplete"
+    232  Error    Parser  Nothing    Any         DHCP_HOST_MAC_IN_IPV6           "dhcp-host-mac-in-ipv6"
+    233  Error    Parser  Nothing    Any         DHCP_HOST_MAC_NOT_UNICAST       "dhcp-host-mac-not-unicast"
+    234  Error    Parser  Nothing    Any         DHCP_HOST_ID                    "dhcp-host-id"
+    235  Warning  Meaning Nothing    Any         DHCP_HOST_ID_IN_IPV4            "dhcp-host-id-in-ipv4"
+    236  Error    Parser  Nothing    Any         DHCP_HOST_NAME                  "dhcp-host-name"
+    237  Error    Meaning Nothing    Any         DHCP_HOST_FAMILY                "dhcp-host-family"
+    238  Error    Meaning Nothing    Any         DHCP_HOST_OUTSIDE_SUBNET        "dhcp-host-outside-subnet"
+    239  Error    Meaning Nothing    Any         DHCP_HOST_RESERVED_ADDRESS      "dhcp-host-reserved-address"
+    240  Error    Meaning Nothing    Any         DHCP_HOSTS_CLASH                "dhcp-hosts-clash"
+    241  Warning  Meaning Nothing    Any         DHCP_HOSTS_SHARE_NAME           "dhcp-hosts-share-name"
+    242  Warning  Meaning Neighbour  Any         BOOTP_WITHOUT_DHCP              "bootp-without-dhcp"
+    243  Error    Meaning Nothing    Any         BOOTP_IN_IPV6                   "bootp-in-ipv6"
+    244  Error    Meaning Nothing    Any         BOOTP_SERVER_FAMILY             "bootp-server-family"
+    245  Warning  Meaning Nothing    Any         DHCP_LEASE_ENDLESS              "dhcp-lease-endless"
 
-    DHCP_TWO_SUBNETS = 221 Error "dhcp-two-subnets"
-    DHCP_RANGE_FAMILY = 222 Error "dhcp-range-family"
-    DHCP_RANGE_OUTSIDE_SUBNET = 223 Error "dhcp-range-outside-subnet"
-    DHCP_RANGE_REVERSED = 224 Error "dhcp-range-reversed"
-    DHCP_RANGE_RESERVED_ADDRESS = 225 Error "dhcp-range-reserved-address"
-    DHCP_RANGE_TOO_LARGE = 226 Error "dhcp-range-too-large"
-    DHCP_RANGES_OVERLAP = 227 Error "dhcp-ranges-overlap"
-    DHCP_RANGE_CONTAINS_BRIDGE = 228 Warning "dhcp-range-contains-bridge"
-    DHCP_LEASE_TOO_SHORT = 229 Error "dhcp-lease-too-short"
-    DHCP_LEASE_TOO_LONG = 230 Error "dhcp-lease-too-long"
-    DHCP_HOST_INCOMPLETE = 231 Error "dhcp-host-incomplete"
-    DHCP_HOST_MAC_IN_IPV6 = 232 Error "dhcp-host-mac-in-ipv6"
-    DHCP_HOST_MAC_NOT_UNICAST = 233 Error "dhcp-host-mac-not-unicast"
-    DHCP_HOST_ID = 234 Error "dhcp-host-id"
-    DHCP_HOST_ID_IN_IPV4 = 235 Warning "dhcp-host-id-in-ipv4"
-    DHCP_HOST_NAME = 236 Error "dhcp-host-name"
-    DHCP_HOST_FAMILY = 237 Error "dhcp-host-family"
-    DHCP_HOST_OUTSIDE_SUBNET = 238 Error "dhcp-host-outside-subnet"
-    DHCP_HOST_RESERVED_ADDRESS = 239 Error "dhcp-host-reserved-address"
-    DHCP_HOSTS_CLASH = 240 Error "dhcp-hosts-clash"
-    DHCP_HOSTS_SHARE_NAME = 241 Warning "dhcp-hosts-share-name"
-    BOOTP_WITHOUT_DHCP = 242 Warning "bootp-without-dhcp"
-    BOOTP_IN_IPV6 = 243 Error "bootp-in-ipv6"
-    BOOTP_SERVER_FAMILY = 244 Error "bootp-server-family"
-    DHCP_LEASE_ENDLESS = 245 Warning "dhcp-lease-endless"
+    // DNS.
+    301  Error    Meaning Nothing    Any         DNSMASQ_SYNTAX                  "dnsmasq-syntax"
+    302  Error    Meaning Nothing    Any         NOT_A_DNS_NAME                  "not-a-dns-name"
+    303  Error    Parser  Neighbour  Any         DOMAIN_REGISTER                 "domain-register"
+    304  Error    Parser  Nothing    Any         DNS_DISABLED_WITH_RECORDS       "dns-disabled-with-records"
+    305  Error    Parser  Neighbour  Any         DNS_FORWARDER_EMPTY             "dns-forwarder-empty"
+    306  Error    Parser  Neighbour  Any         DNS_HOST_WITHOUT_NAME           "dns-host-without-name"
+    307  Error    Parser  Nothing    Any         DNS_SRV_SERVICE                 "dns-srv-service"
+    308  Error    Parser  Nothing    Any         DNS_SRV_PROTOCOL                "dns-srv-protocol"
+    309  Error    Parser  Neighbour  Any         DNS_SRV_WITHOUT_TARGET          "dns-srv-without-target"
+    310  Error    Parser  Nothing    Any         DNS_SRV_PORT_ZERO               "dns-srv-port-zero"
+    311  Error    Parser  Nothing    Any         DNS_TXT_NAME                    "dns-txt-name"
+    312  Warning  Meaning Subnet     Any         DNS_WITHOUT_IP                  "dns-without-ip"
+    313  Error    Meaning Nothing    Any         DNSMASQ_LINE_TOO_LONG           "dnsmasq-line-too-long"
+    314  Error    Meaning Nothing    Any         DNS_FORWARDER_PORT              "dns-forwarder-port"
 
-    DNSMASQ_SYNTAX = 301 Error "dnsmasq-syntax"
-    NOT_A_DNS_NAME = 302 Error "not-a-dns-name"
-    DOMAIN_REGISTER = 303 Error "domain-register"
-    DNS_DISABLED_WITH_RECORDS = 304 Error "dns-disabled-with-records"
-    DNS_FORWARDER_EMPTY = 305 Error "dns-forwarder-empty"
-    DNS_HOST_WITHOUT_NAME = 306 Error "dns-host-without-name"
-    DNS_SRV_SERVICE = 307 Error "dns-srv-service"
-    DNS_SRV_PROTOCOL = 308 Error "dns-srv-protocol"
-    DNS_SRV_WITHOUT_TARGET = 309 Error "dns-srv-without-target"
-    DNS_SRV_PORT_ZERO = 310 Error "dns-srv-port-zero"
-    DNS_TXT_NAME = 311 Error "dns-txt-name"
-    DNS_WITHOUT_IP = 312 Warning "dns-without-ip"
-    DNSMASQ_LINE_TOO_LONG = 313 Error "dnsmasq-line-too-long"
-    DNS_FORWARDER_PORT = 314 Error "dns-forwarder-port"
+    // Static routes.
+    401  Error    Parser  Nothing    Any         ROUTE_FAMILY                    "route-family"
+    402  Error    Parser  Nothing    Any         ROUTE_GATEWAY_FAMILY            "route-gateway-family"
+    403  Error    Parser  Nothing    Any         ROUTE_PREFIX_TOO_LONG           "route-prefix-too-long"
+    404  Error    Meaning Nothing    Any         ROUTE_NETMASK                   "route-netmask"
+    405  Error    Meaning Neighbour  Any         ROUTE_PREFIX_MISSING            "route-prefix-missing"
+    406  Error    Parser  Nothing    Any         ROUTE_ADDRESS_NOT_NETWORK       "route-address-not-network"
+    407  Error    Parser  Subnet     Any         ROUTE_GATEWAY_OUTSIDE_SUBNETS   "route-gateway-outside-subnets"
+    408  Error    Meaning Nothing    Any         ROUTE_GATEWAY_NOT_A_GUEST       "route-gateway-not-a-guest"
+    409  Error    Parser  Nothing    Any         ROUTE_METRIC_ZERO               "route-metric-zero"
+    410  Error    Meaning Nothing    Any         ROUTE_DUPLICATE                 "route-duplicate"
+    411  Error    Meaning Nothing    Any         ROUTE_TO_OWN_SUBNET             "route-to-own-subnet"
+    412  Warning  Meaning Nothing    Any         ROUTE_INSIDE_OWN_SUBNET         "route-inside-own-subnet"
+    413  Warning  Meaning Nothing    Any         ROUTE_SHADOWS_DEFAULT           "route-shadows-default"
 
-    ROUTE_FAMILY = 401 Error "route-family"
-    ROUTE_GATEWAY_FAMILY = 402 Error "route-gateway-family"
-    ROUTE_PREFIX_TOO_LONG = 403 Error "route-prefix-too-long"
-    ROUTE_NETMASK = 404 Error "route-netmask"
-    ROUTE_PREFIX_MISSING = 405 Error "route-prefix-missing"
-    ROUTE_ADDRESS_NOT_NETWORK = 406 Error "route-address-not-network"
-    ROUTE_GATEWAY_OUTSIDE_SUBNETS = 407 Error "route-gateway-outside-subnets"
-    ROUTE_GATEWAY_NOT_A_GUEST = 408 Error "route-gateway-not-a-guest"
-    ROUTE_METRIC_ZERO = 409 Error "route-metric-zero"
-    ROUTE_DUPLICATE = 410 Error "route-duplicate"
-    ROUTE_TO_OWN_SUBNET = 411 Error "route-to-own-subnet"
-    ROUTE_INSIDE_OWN_SUBNET = 412 Warning "route-inside-own-subnet"
-    ROUTE_SHADOWS_DEFAULT = 413 Warning "route-shadows-default"
+    // Forwarding, pools, portgroups and network ports.
+    501  Error    Parser  Subnet     Any         FORWARD_WITHOUT_IP              "forward-without-ip"
+    502  Error    Parser  Mode       Any         FORWARD_TOO_MANY_INTERFACES     "forward-too-many-interfaces"
+    503  Error    Parser  Nothing    Any         FORWARD_OPEN_WITH_INTERFACE     "forward-open-with-interface"
+    504  Error    Parser  Around     Any         FORWARD_INTERFACE_TWICE         "forward-interface-twice"
+    505  Error    Meaning Nothing    Any         FORWARD_THROUGH_OWN_BRIDGE      "forward-through-own-bridge"
+    506  Warning  Meaning Nothing    Any         FORWARD_MODE_NONE               "forward-mode-none"
+    511  Error    Parser  Nothing    Any         NAT_OUTSIDE_MODE_NAT            "nat-outside-mode-nat"
+    512  Error    Parser  Nothing    Any         NAT_ADDRESS_FAMILY              "nat-address-family"
+    513  Error    Parser  Nothing    Any         NAT_ADDRESS_RANGE_TOO_LARGE     "nat-address-range-too-large"
+    514  Error    Meaning Nothing    Any         NAT_PORT_ZERO                   "nat-port-zero"
+    515  Warning  Meaning Nothing    Any         NAT_SINGLE_PORT                 "nat-single-port"
+    516  Warning  Meaning Subnet     Any         NAT_IPV6_WITHOUT_SUBNET         "nat-ipv6-without-subnet"
+    521  Error    Parser  Mode       Any         BRIDGE_NOT_OWN                  "bridge-not-own"
+    522  Error    Meaning Mode       Any         NOT_IN_MODE                     "not-in-mode"
+    523  Warning  Meaning Mode       Any         WITHOUT_EFFECT_IN_MODE          "without-effect-in-mode"
+    524  Error    Meaning Nothing    Any         POOL_MIXED                      "pool-mixed"
+    525  Error    Meaning Mode       Any         POOL_BY_NAME                    "pool-by-name"
+    526  Error    Meaning Mode       Any         POOL_BY_ADDRESS                 "pool-by-address"
+    527  Error    Parser  Mode       Any         BRIDGE_WITH_POOL                "bridge-with-pool"
+    528  Warning  Meaning Neighbour  Any         POOL_EMPTY                      "pool-empty"
+    531  Error    Meaning Nothing    Any         PORT_GROUP_TWICE                "portgroup-twice"
+    532  Error    Meaning Nothing    Any         PORT_GROUP_TWO_DEFAULTS         "portgroup-two-defaults"
+    533  Error    Meaning Mode       Any         VLAN_NOT_IN_MODE                "vlan-not-in-mode"
+    534  Error    Meaning Mode       Any         BANDWIDTH_NOT_IN_MODE           "bandwidth-not-in-mode"
+    535  Warning  Meaning Nothing    Any         BANDWIDTH_PEAK_OUTBOUND         "bandwidth-peak-outbound"
+    536  Warning  Meaning Mode       Any         VIRTUALPORT_NOT_IN_MODE         "virtualport-not-in-mode"
+    541  Error    Meaning Nothing    Any         PORT_UUID                       "port-uuid"
+    542  Error    Meaning Nothing    Any         PORT_MAC                        "port-mac"
+    543  Error    Meaning Nothing    Any         PORT_PLUG                       "port-plug"
 
-    FORWARD_WITHOUT_IP = 501 Error "forward-without-ip"
-    FORWARD_TOO_MANY_INTERFACES = 502 Error "forward-too-many-interfaces"
-    FORWARD_OPEN_WITH_INTERFACE = 503 Error "forward-open-with-interface"
-    FORWARD_INTERFACE_TWICE = 504 Error "forward-interface-twice"
-    FORWARD_THROUGH_OWN_BRIDGE = 505 Error "forward-through-own-bridge"
-    FORWARD_MODE_NONE = 506 Warning "forward-mode-none"
-    NAT_OUTSIDE_MODE_NAT = 511 Error "nat-outside-mode-nat"
-    NAT_ADDRESS_FAMILY = 512 Error "nat-address-family"
-    NAT_ADDRESS_RANGE_TOO_LARGE = 513 Error "nat-address-range-too-large"
-    NAT_PORT_ZERO = 514 Error "nat-port-zero"
-    NAT_SINGLE_PORT = 515 Warning "nat-single-port"
-    NAT_IPV6_WITHOUT_SUBNET = 516 Warning "nat-ipv6-without-subnet"
-    BRIDGE_NOT_OWN = 521 Error "bridge-not-own"
-    NOT_IN_MODE = 522 Error "not-in-mode"
-    WITHOUT_EFFECT_IN_MODE = 523 Warning "without-effect-in-mode"
-    POOL_MIXED = 524 Error "pool-mixed"
-    POOL_BY_NAME = 525 Error "pool-by-name"
-    POOL_BY_ADDRESS = 526 Error "pool-by-address"
-    BRIDGE_WITH_POOL = 527 Error "bridge-with-pool"
-    POOL_EMPTY = 528 Warning "pool-empty"
-    PORT_GROUP_TWICE = 531 Error "portgroup-twice"
-    PORT_GROUP_TWO_DEFAULTS = 532 Error "portgroup-two-defaults"
-    VLAN_NOT_IN_MODE = 533 Error "vlan-not-in-mode"
-    BANDWIDTH_NOT_IN_MODE = 534 Error "bandwidth-not-in-mode"
-    BANDWIDTH_PEAK_OUTBOUND = 535 Warning "bandwidth-peak-outbound"
-    VIRTUALPORT_NOT_IN_MODE = 536 Warning "virtualport-not-in-mode"
-    PORT_UUID = 541 Error "port-uuid"
-    PORT_MAC = 542 Error "port-mac"
-    PORT_PLUG = 543 Error "port-plug"
+    // The host.
+    601  Error    Host    Nothing    Any         HOST_SUBNET_IN_USE              "host-subnet-in-use"
+    602  Error    Host    Nothing    Any         HOST_ROUTE_EXISTS               "host-route-exists"
+    603  Warning  Host    Nothing    Any         HOST_ROUTE_OVERLAPS             "host-route-overlaps"
+    604  Error    Host    Nothing    Any         HOST_BRIDGE_NAME_TAKEN          "host-bridge-name-taken"
+    605  Error    Host    Nothing    Any         HOST_NO_FREE_BRIDGE_NAME        "host-no-free-bridge-name"
+    606  Error    Host    Nothing    Any         HOST_UUID_TAKEN                 "host-uuid-taken"
+    607  Error    Host    Nothing    Any         HOST_NAME_TAKEN                 "host-name-taken"
+    608  Error    Host    Nothing    Any         HOST_WITHOUT_IPV6               "host-without-ipv6"
+    609  Warning  Host    Nothing    Any         HOST_FORWARD_INTERFACE_MISSING  "host-forward-interface-missing"
+    610  Warning  Host    Nothing    Any         HOST_WITHOUT_DEFAULT_ROUTE      "host-without-default-route"
+    611  Warning  Host    Nothing    Any         HOST_MTU_LARGER_THAN_FORWARD    "host-mtu-larger-than-forward"
+    612  Warning  Host    Nothing    Any         HOST_SUBNET_INSIDE_ROUTE        "host-subnet-inside-route"
+    613  Warning  Host    Nothing    Any         HOST_BRIDGE_MISSING             "host-bridge-missing"
+    614  Warning  Host    Nothing    Any         HOST_MAC_ATTACHED               "host-mac-attached"
+    615  Warning  Host    Nothing    Any         HOST_NETWORK_NOT_RUNNING        "host-network-not-running"
+    616  Warning  Host    Nothing    Any         HOST_SOURCE_MISSING             "host-source-missing"
+    617  Error    Host    Nothing    Any         HOST_HEARS_ROUTERS              "host-hears-routers"
+    621  Error    Host    Nothing    Any         HOST_WITHOUT_FIREWALLD          "host-without-firewalld"
+    622  Error    Host    Nothing    Any         HOST_ZONE_MISSING               "host-zone-missing"
+    623  Warning  Host    Nothing    Any         HOST_RULES_IN_THE_WAY           "host-rules-in-the-way"
 
-    HOST_SUBNET_IN_USE = 601 Error "host-subnet-in-use"
-    HOST_ROUTE_EXISTS = 602 Error "host-route-exists"
-    HOST_ROUTE_OVERLAPS = 603 Warning "host-route-overlaps"
-    HOST_BRIDGE_NAME_TAKEN = 604 Error "host-bridge-name-taken"
-    HOST_NO_FREE_BRIDGE_NAME = 605 Error "host-no-free-bridge-name"
-    HOST_UUID_TAKEN = 606 Error "host-uuid-taken"
-    HOST_NAME_TAKEN = 607 Error "host-name-taken"
-    HOST_WITHOUT_IPV6 = 608 Error "host-without-ipv6"
-    HOST_FORWARD_INTERFACE_MISSING = 609 Warning "host-forward-interface-missing"
-    HOST_WITHOUT_DEFAULT_ROUTE = 610 Warning "host-without-default-route"
-    HOST_MTU_LARGER_THAN_FORWARD = 611 Warning "host-mtu-larger-than-forward"
-    HOST_SUBNET_INSIDE_ROUTE = 612 Warning "host-subnet-inside-route"
-    HOST_BRIDGE_MISSING = 613 Warning "host-bridge-missing"
-    HOST_MAC_ATTACHED = 614 Warning "host-mac-attached"
-    HOST_NETWORK_NOT_RUNNING = 615 Warning "host-network-not-running"
-    HOST_SOURCE_MISSING = 616 Warning "host-source-missing"
-    HOST_HEARS_ROUTERS = 617 Error "host-hears-routers"
-    HOST_WITHOUT_FIREWALLD = 621 Error "host-without-firewalld"
-    HOST_ZONE_MISSING = 622 Error "host-zone-missing"
-
-    VHOSTUSER_WITHOUT_PATH = 701 Error "vhostuser-without-path"
-    VHOSTUSER_SERVER_RECONNECTS = 702 Error "vhostuser-server-reconnects"
-    MACVTAP_HIDES_HOST = 703 Warning "macvtap-hides-host"
-    HOSTDEV_USB = 704 Error "hostdev-usb"
-    SOURCE_DEV_WITHOUT_PASST = 705 Error "source-dev-without-passt"
-    VLAN_RESERVED = 706 Error "vlan-reserved"
-    VLAN_TWICE = 707 Warning "vlan-twice"
-    VLAN_UNSUPPORTED = 708 Error "vlan-unsupported"
-    PORT_ISOLATED_UNSUPPORTED = 709 Error "port-isolated-unsupported"
-    VIRTUALPORT_INCOMPLETE = 710 Error "virtualport-incomplete"
-    BANDWIDTH_ON_HOSTDEV = 711 Error "bandwidth-on-hostdev"
-    BANDWIDTH_WITHOUT_EFFECT = 712 Warning "bandwidth-without-effect"
-    INTERFACE_BANDWIDTH_TOO_LARGE = 713 Error "bandwidth-too-large"
-    FILTER_ON_VIRTUALPORT = 714 Error "filter-on-virtualport"
-    VHOSTUSER_MEMORY = 715 Error "vhostuser-without-shared-memory"
-    MCAST_ADDRESS = 716 Error "mcast-address"
-    SOCKET_OF_PASST = 717 Warning "socket-of-passt"
-    MODEL_MISSPELLED = 721 Warning "model-misspelled"
-    UNMANAGED_UNSUPPORTED = 722 Error "unmanaged-unsupported"
-    UNMANAGED_WITHOUT_DEV = 723 Error "unmanaged-without-dev"
-    TARGET_NAME = 724 Error "target-name"
-    SCRIPT_UNSUPPORTED = 725 Error "script-unsupported"
-    DOWNSCRIPT_WITHOUT_EFFECT = 726 Warning "downscript-without-effect"
-    VIRTIO_NEEDED = 727 Error "virtio-needed"
-    VIRTIO_OPTION = 728 Error "virtio-option"
-    DRIVER_WITHOUT_EFFECT = 729 Warning "driver-without-effect"
-    QUEUES_UNSUPPORTED = 730 Error "queues-unsupported"
-    QUEUE_SIZE = 731 Error "queue-size"
-    QUEUE_SIZE_UNUSUAL = 732 Warning "queue-size-unusual"
-    BACKEND_TAP_UNSUPPORTED = 733 Error "backend-tap-unsupported"
-    TEAMING = 734 Error "teaming"
-    MTU_UNSUPPORTED = 735 Error "interface-mtu-unsupported"
-    INTERFACE_MTU_RANGE = 736 Error "interface-mtu-range"
-    INTERFACE_MTU_WITHOUT_IPV6 = 737 Warning "interface-mtu-without-ipv6"
-    COALESCE_UNSUPPORTED = 738 Error "coalesce-unsupported"
-    ACPI_INDEX = 739 Error "acpi-index"
-    NOT_ON_PCI = 740 Error "not-on-pci"
-    GUEST_ROUTE = 741 Error "guest-route"
-    GUEST_IP_UNSUPPORTED = 742 Error "guest-ip-unsupported"
-    GUEST_IP_TWICE = 743 Error "guest-ip-twice"
-    GUEST_IP_PEER = 744 Error "guest-ip-peer"
-    GUEST_IP_PREFIX = 745 Error "guest-ip-prefix"
-    PASST_UNSUPPORTED = 751 Error "passt-unsupported"
-    BACKEND_WITHOUT_PASST = 752 Warning "backend-without-passt"
-    PORT_FORWARD_WITHOUT_PASST = 753 Error "port-forward-without-passt"
-    PORT_RANGE_WITHOUT_START = 754 Error "port-range-without-start"
-    PORT_RANGE_REVERSED = 755 Error "port-range-reversed"
-    PORT_EXCLUDED_TO = 756 Warning "port-excluded-to"
-    PORT_RANGE_BEYOND = 757 Error "port-range-beyond"
-    PORT_EXCLUDED_OUTSIDE = 758 Warning "port-excluded-outside"
-    PORT_FORWARDED_TWICE = 759 Error "port-forwarded-twice"
-    PORT_PRIVILEGED = 760 Warning "port-privileged"
-    INTERFACES_SHARE = 761 Error "interfaces-share"
-    TEAMING_ALONE = 762 Warning "teaming-alone"
+    // Guests' interfaces.
+    701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"
+    702  Error    Meaning Nothing    Qemu        VHOSTUSER_SERVER_RECONNECTS     "vhostuser-server-reconnects"
+    703  Warning  Meaning Neighbour  Any         MACVTAP_HIDES_HOST              "macvtap-hides-host"
+    704  Error    Meaning Nothing    Qemu        HOSTDEV_USB                     "hostdev-usb"
+    705  Error    Meaning Backend    Any         SOURCE_DEV_WITHOUT_PASST        "source-dev-without-passt"
+    706  Error    Meaning Nothing    Any         VLAN_RESERVED                   "vlan-reserved"
+    707  Warning  Meaning Nothing    Any         VLAN_TWICE                      "vlan-twice"
+    708  Error    Meaning Nothing    Any         VLAN_UNSUPPORTED                "vlan-unsupported"
+    709  Error    Meaning Nothing    Any         PORT_ISOLATED_UNSUPPORTED       "port-isolated-unsupported"
+    710  Error    Meaning Nothing    Any         VIRTUALPORT_INCOMPLETE          "virtualport-incomplete"
+    711  Error    Meaning Nothing    Any         BANDWIDTH_ON_HOSTDEV            "bandwidth-on-hostdev"
+    712  Warning  Meaning Nothing    Any         BANDWIDTH_WITHOUT_EFFECT        "bandwidth-without-effect"
+    713  Error    Meaning Nothing    Any         INTERFACE_BANDWIDTH_TOO_LARGE   "bandwidth-too-large"
+    714  Error    Meaning Nothing    Any         FILTER_ON_VIRTUALPORT           "filter-on-virtualport"
+    715  Error    Meaning Nothing    Qemu        VHOSTUSER_MEMORY                "vhostuser-without-shared-memory"
+    716  Error    Meaning Nothing    Qemu        MCAST_ADDRESS                   "mcast-address"
+    717  Warning  Meaning Nothing    Any         SOCKET_OF_PASST                 "socket-of-passt"
+    721  Warning  Meaning Nothing    Qemu        MODEL_MISSPELLED                "model-misspelled"
+    722  Error    Meaning Nothing    Any         UNMANAGED_UNSUPPORTED           "unmanaged-unsupported"
+    723  Error    Meaning Nothing    Any         UNMANAGED_WITHOUT_DEV           "unmanaged-without-dev"
+    724  Error    Meaning Nothing    Any         TARGET_NAME                     "target-name"
+    725  Error    Meaning Nothing    Qemu        SCRIPT_UNSUPPORTED              "script-unsupported"
+    726  Warning  Meaning Nothing    Qemu        DOWNSCRIPT_WITHOUT_EFFECT       "downscript-without-effect"
+    727  Error    Meaning Model      Qemu        VIRTIO_NEEDED                   "virtio-needed"
+    728  Error    Meaning Model      Any         VIRTIO_OPTION                   "virtio-option"
+    729  Warning  Meaning Model      Any         DRIVER_WITHOUT_EFFECT           "driver-without-effect"
+    730  Error    Meaning Nothing    Any         QUEUES_UNSUPPORTED              "queues-unsupported"
+    731  Error    Meaning Nothing    Qemu        QUEUE_SIZE                      "queue-size"
+    732  Warning  Meaning Nothing    Qemu        QUEUE_SIZE_UNUSUAL              "queue-size-unusual"
+    733  Error    Meaning Nothing    Any         BACKEND_TAP_UNSUPPORTED         "backend-tap-unsupported"
+    734  Error    Meaning Model      Qemu        TEAMING                         "teaming"
+    735  Error    Meaning Backend    Qemu        MTU_UNSUPPORTED                 "interface-mtu-unsupported"
+    736  Error    Meaning Nothing    Any         INTERFACE_MTU_RANGE             "interface-mtu-range"
+    737  Warning  Meaning Nothing    Any         INTERFACE_MTU_WITHOUT_IPV6      "interface-mtu-without-ipv6"
+    738  Error    Meaning Nothing    Qemu        COALESCE_UNSUPPORTED            "coalesce-unsupported"
+    739  Error    Meaning Nothing    Any         ACPI_INDEX                      "acpi-index"
+    740  Error    Meaning Nothing    Qemu        NOT_ON_PCI                      "not-on-pci"
+    741  Error    Meaning Nothing    Qemu        GUEST_ROUTE                     "guest-route"
+    742  Error    Meaning Backend    Qemu        GUEST_IP_UNSUPPORTED            "guest-ip-unsupported"
+    743  Error    Meaning Nothing    Qemu        GUEST_IP_TWICE                  "guest-ip-twice"
+    744  Error    Meaning Nothing    Qemu        GUEST_IP_PEER                   "guest-ip-peer"
+    745  Error    Meaning Nothing    Qemu        GUEST_IP_PREFIX                 "guest-ip-prefix"
+    751  Error    Meaning Nothing    Any         PASST_UNSUPPORTED               "passt-unsupported"
+    752  Warning  Meaning Backend    Any         BACKEND_WITHOUT_PASST           "backend-without-passt"
+    753  Error    Meaning Backend    Any         PORT_FORWARD_WITHOUT_PASST      "port-forward-without-passt"
+    754  Error    Meaning Neighbour  Any         PORT_RANGE_WITHOUT_START        "port-range-without-start"
+    755  Error    Meaning Nothing    Any         PORT_RANGE_REVERSED             "port-range-reversed"
+    756  Warning  Meaning Nothing    Any         PORT_EXCLUDED_TO                "port-excluded-to"
+    757  Error    Meaning Nothing    Any         PORT_RANGE_BEYOND               "port-range-beyond"
+    758  Warning  Meaning Nothing    Any         PORT_EXCLUDED_OUTSIDE           "port-excluded-outside"
+    759  Error    Meaning Nothing    Any         PORT_FORWARDED_TWICE            "port-forwarded-twice"
+    760  Warning  Meaning Nothing    Any         PORT_PRIVILEGED                 "port-privileged"
+    761  Error    Meaning Nothing    Any         INTERFACES_SHARE                "interfaces-share"
+    762  Warning  Meaning Nothing    Any         TEAMING_ALONE                   "teaming-alone"
 }
-
-/// What libvirt refuses when it reads a definition; the other errors it finds when the network is defined or started,
-/// or not at all.
-const OF_LIBVIRTS_PARSER: &[Rule] = &[
-    NETWORK_NAME,
-    TITLE_NEWLINE,
-    MAC_NOT_UNICAST,
-    IP_FAMILY,
-    IP_PREFIX_TOO_LONG,
-    IP_TFTP_FAMILY,
-    DHCP_RANGE_FAMILY,
-    DHCP_RANGE_OUTSIDE_SUBNET,
-    DHCP_RANGE_REVERSED,
-    DHCP_RANGE_RESERVED_ADDRESS,
-    DHCP_RANGE_TOO_LARGE,
-    DHCP_LEASE_TOO_SHORT,
-    DHCP_HOST_INCOMPLETE,
-    DHCP_HOST_MAC_IN_IPV6,
-    DHCP_HOST_MAC_NOT_UNICAST,
-    DHCP_HOST_ID,
-    DHCP_HOST_NAME,
-    DOMAIN_REGISTER,
-    DNS_DISABLED_WITH_RECORDS,
-    DNS_FORWARDER_EMPTY,
-    DNS_HOST_WITHOUT_NAME,
-    DNS_SRV_SERVICE,
-    DNS_SRV_PROTOCOL,
-    DNS_SRV_WITHOUT_TARGET,
-    DNS_SRV_PORT_ZERO,
-    DNS_TXT_NAME,
-    ROUTE_FAMILY,
-    ROUTE_GATEWAY_FAMILY,
-    ROUTE_PREFIX_TOO_LONG,
-    ROUTE_ADDRESS_NOT_NETWORK,
-    ROUTE_GATEWAY_OUTSIDE_SUBNETS,
-    ROUTE_METRIC_ZERO,
-    FORWARD_WITHOUT_IP,
-    FORWARD_TOO_MANY_INTERFACES,
-    FORWARD_OPEN_WITH_INTERFACE,
-    FORWARD_INTERFACE_TWICE,
-    NAT_OUTSIDE_MODE_NAT,
-    NAT_ADDRESS_FAMILY,
-    NAT_ADDRESS_RANGE_TOO_LARGE,
-    BRIDGE_NOT_OWN,
-    BRIDGE_WITH_POOL,
-];
-
-/// Does libvirt refuse what breaks this rule when it reads a definition, before anything is made of it?
-pub fn refused_by_libvirts_parser(code: Code) -> bool {
-    OF_LIBVIRTS_PARSER.iter().any(|rule| rule.code == code)
-}
-
-/// Rules that the reader has as well, with the element around as the place.
-pub(crate) const OF_THE_READER_TOO: &[Rule] = &[NETWORK_NAME, FORWARD_INTERFACE_TWICE];
-
-/// Rules that depend on the mode of the network.
-pub(crate) const OF_THE_MODE: &[Rule] = &[
-    BRIDGE_NOT_OWN,
-    NOT_IN_MODE,
-    WITHOUT_EFFECT_IN_MODE,
-    POOL_BY_NAME,
-    POOL_BY_ADDRESS,
-    BRIDGE_WITH_POOL,
-    VLAN_NOT_IN_MODE,
-    BANDWIDTH_NOT_IN_MODE,
-    VIRTUALPORT_NOT_IN_MODE,
-    FORWARD_TOO_MANY_INTERFACES,
-];
-
-/// Rules that miss a subnet.
-pub(crate) const OF_ABSENT_SUBNET: &[Rule] =
-    &[DNS_WITHOUT_IP, ROUTE_GATEWAY_OUTSIDE_SUBNETS, FORWARD_WITHOUT_IP, NAT_IPV6_WITHOUT_SUBNET];
-
-/// Rules of an interface that miss the backend `passt`.
-pub(crate) const OF_ABSENT_BACKEND: &[Rule] = &[
-    VHOSTUSER_WITHOUT_PATH,
-    SOURCE_DEV_WITHOUT_PASST,
-    MTU_UNSUPPORTED,
-    GUEST_IP_UNSUPPORTED,
-    BACKEND_WITHOUT_PASST,
-    PORT_FORWARD_WITHOUT_PASST,
-];
-
-/// Rules that miss something beside the value that they are about.
-pub(crate) const OF_ABSENT_NEIGHBOUR: &[Rule] = &[
-    IP_PREFIX_MISSING,
-    IP_PREFIX_BY_CLASS,
-    DHCP_HOST_INCOMPLETE,
-    BOOTP_WITHOUT_DHCP,
-    DOMAIN_REGISTER,
-    DNS_FORWARDER_EMPTY,
-    DNS_HOST_WITHOUT_NAME,
-    DNS_SRV_WITHOUT_TARGET,
-    ROUTE_PREFIX_MISSING,
-    POOL_EMPTY,
-    PORT_RANGE_WITHOUT_START,
-    MACVTAP_HIDES_HOST,
-];
-
-/// Rules that depend on the model of an interface.
-pub(crate) const OF_THE_MODEL: &[Rule] = &[VIRTIO_NEEDED, VIRTIO_OPTION, DRIVER_WITHOUT_EFFECT, TEAMING];
-
-/// Rules of QEMU: other hypervisors can do what it cannot.
-pub(crate) const OF_QEMU: &[Rule] = &[
-    VHOSTUSER_WITHOUT_PATH,
-    VHOSTUSER_SERVER_RECONNECTS,
-    VHOSTUSER_MEMORY,
-    MCAST_ADDRESS,
-    HOSTDEV_USB,
-    MODEL_MISSPELLED,
-    SCRIPT_UNSUPPORTED,
-    DOWNSCRIPT_WITHOUT_EFFECT,
-    VIRTIO_NEEDED,
-    QUEUE_SIZE,
-    QUEUE_SIZE_UNUSUAL,
-    TEAMING,
-    MTU_UNSUPPORTED,
-    COALESCE_UNSUPPORTED,
-    NOT_ON_PCI,
-    GUEST_ROUTE,
-    GUEST_IP_UNSUPPORTED,
-    GUEST_IP_TWICE,
-    GUEST_IP_PEER,
-    GUEST_IP_PREFIX,
-];

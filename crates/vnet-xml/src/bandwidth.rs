@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::number;
 use crate::write::Writer;
 
@@ -56,7 +57,7 @@ impl Rate {
 
 /// Reads `<bandwidth>`; `None` where it limits nothing.
 pub(crate) fn bandwidth(element: &Element<'_>, of: BandwidthOf) -> Option<Bandwidth> {
-    element.expect(&Grammar { attributes: &["classID"], children: &["inbound", "outbound"] });
+    element.expect(&Grammar { attributes: &["classID"], children: order::BANDWIDTH });
     if of != BandwidthOf::NetworkPort {
         element.misplaced("classID", "only the bandwidth of a network port has a `classID`".to_owned());
     }

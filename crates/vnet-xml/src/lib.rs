@@ -57,6 +57,7 @@ pub mod interface;
 mod markup;
 pub mod network;
 pub mod network_port;
+mod order;
 mod problem;
 mod rules;
 #[cfg(feature = "serde")]

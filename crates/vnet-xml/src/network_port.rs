@@ -10,6 +10,7 @@ use crate::element::{Element, Grammar};
 use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
 use crate::interface::{DirectMode, direct_mode};
 use crate::network::{MacTableManager, mac_table_attribute, mac_table_manager};
+use crate::order;
 use crate::value::{parsed, word, yes_no};
 use crate::virtual_port::{TypeIs, virtual_port};
 use crate::vlan::vlan;
@@ -135,10 +136,7 @@ impl FromStr for NetworkPort {
 }
 
 fn port(root: &Element<'_>) -> Option<NetworkPort> {
-    root.expect(&Grammar {
-        attributes: &[],
-        children: &["uuid", "owner", "group", "mac", "virtualport", "bandwidth", "vlan", "port", "rxfilters", "plug"],
-    });
+    root.expect(&Grammar { attributes: &[], children: order::NETWORK_PORT });
     let uuid = uuid(root);
     let owner = root.required_child("owner").and_then(|element| owner(&element));
     let group = root.child("group").map(|element| element.only_text().to_owned()).filter(|group| !group.is_empty());
@@ -163,7 +161,7 @@ fn uuid(element: &Element<'_>) -> Option<Uuid> {
 }
 
 fn owner(element: &Element<'_>) -> Option<Owner> {
-    element.expect(&Grammar { attributes: &[], children: &["name", "uuid"] });
+    element.expect(&Grammar { attributes: &[], children: order::OWNER });
     let name = element.required_child("name").and_then(|name| {
         let text = name.only_text();
         if text.is_empty() {

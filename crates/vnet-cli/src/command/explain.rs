@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use serde::Serialize;
-use vnet_xml::Rule;
+use vnet_validate::{RULES, Rule};
 
-use crate::diagnostic::{rules, word};
+use crate::diagnostic::word;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Explain a code such as VN0107; without one, list all
@@ -27,16 +27,15 @@ struct RuleJson {
 impl Args {
     /// Prints the explanation.
     pub(crate) fn run(&self) -> anyhow::Result<Answer> {
-        let all = rules();
         let Some(code) = &self.code else {
             match self.format.format {
-                Format::Json => print_json(&all.into_iter().map(RuleJson::from).collect::<Vec<_>>())?,
-                Format::Human => print(list(&all))?,
+                Format::Json => print_json(&RULES.iter().map(RuleJson::from).collect::<Vec<_>>())?,
+                Format::Human => print(list())?,
             }
             return Ok(Answer::Yes);
         };
         let wanted = code.to_ascii_uppercase();
-        let rule = all.into_iter().find(|rule| rule.code.to_string() == wanted || rule.name == code);
+        let rule = RULES.iter().find(|rule| rule.code.to_string() == wanted || rule.name == code);
         let rule = rule.with_context(|| format!("there is no code `{code}`; `vnet explain` lists all"))?;
         match self.format.format {
             Format::Json => print_json(&RuleJson::from(rule))?,
@@ -60,6 +59,6 @@ impl From<&'static Rule> for RuleJson {
     }
 }
 
-fn list(rules: &[&Rule]) -> String {
-    rules.iter().map(|rule| format!("{}  {:7}  {}\n", rule.code, word(rule.severity), rule.name)).collect()
+fn list() -> String {
+    RULES.iter().map(|rule| format!("{}  {:7}  {}\n", rule.code, word(rule.severity), rule.name)).collect()
 }

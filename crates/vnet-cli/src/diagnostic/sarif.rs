@@ -2,9 +2,10 @@
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use serde::Serialize;
+use vnet_validate::RULES;
 use vnet_xml::{Path, Severity, Span};
 
-use super::{Checked, Diagnostic, rules, word};
+use super::{Checked, Diagnostic, word};
 use crate::document::Document;
 use crate::obstacle::Obstacle;
 
@@ -115,7 +116,7 @@ struct LogicalLocation {
 impl Log {
     /// A log without results, with every rule there is.
     pub(crate) fn new() -> Self {
-        let described = rules().into_iter().map(|rule| Rule {
+        let described = RULES.iter().map(|rule| Rule {
             id: rule.code.to_string(),
             name: rule.name,
             full_description: Message { text: summary(rule.explanation).to_owned() },

@@ -4,9 +4,9 @@ use rstest::rstest;
 use vnet_types::{
     Address, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route, RouteProtocol, Uuid,
 };
-use vnet_validate::{check_against, check_interface_against};
-use vnet_xml::Network;
+use vnet_validate::check_against;
 use vnet_xml::network::{Bridge, Nat};
+use vnet_xml::{Domain, Interface, Network, NetworkPort};
 
 use crate::{addr, ip, lines, nat, route};
 
@@ -243,8 +243,33 @@ fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str
         vnet_hdr: true,
         floor: None,
     });
-    let interface = format!("<interface type='{kind}'>{inside}</interface>").parse().unwrap();
-    let findings = check_interface_against(&interface, &inventory);
+    let interface: Interface = format!("<interface type='{kind}'>{inside}</interface>").parse().unwrap();
+    let findings = check_against(&interface, &inventory);
     assert_eq!(lines(&findings), expected, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
+}
+
+#[test]
+fn what_a_network_port_is_attached_to_is_there() {
+    let port = |plug: &str| -> NetworkPort {
+        let identity = "<uuid>5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a01</uuid><owner><name>vm</name>\
+            <uuid>5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a02</uuid></owner><mac address='52:54:00:00:00:09'/>";
+        format!("<networkport>{identity}<plug {plug}/></networkport>").parse().unwrap()
+    };
+    let mut inventory = host();
+    known(&mut inventory, "lab", "virbr7", None);
+    let on_host = |plug| lines(&check_against(&port(plug), &inventory));
+    assert_eq!(on_host("type='network' bridge='virbr7'"), [""; 0]);
+    assert_eq!(on_host("type='network' bridge='virbr8'"), ["VN0616 /networkport/plug/@bridge"]);
+    assert_eq!(on_host("type='direct' dev='eth9' mode='vepa'"), ["VN0616 /networkport/plug/@dev"]);
+}
+
+#[test]
+fn a_domain_is_judged_by_its_interfaces() {
+    let domain = "<domain type='kvm'><name>vm</name><devices>\
+        <interface type='direct'><source dev='eth0' mode='bridge'/></interface>\
+        <interface type='network'><source network='lab'/></interface></devices></domain>";
+    let domain: Domain = domain.parse().unwrap();
+    let findings = check_against(&domain, &host());
+    assert_eq!(lines(&findings), ["VN0615 /domain/devices/interface[2]/source/@network"]);
 }

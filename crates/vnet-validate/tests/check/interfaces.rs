@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
-use vnet_validate::{Finding, check_definition};
+use vnet_validate::{Finding, check};
 use vnet_xml::{Definition, Parsed, Severity};
 
 use crate::lines;
@@ -19,7 +19,7 @@ fn folder(name: &str) -> PathBuf {
 fn found(path: &Path) -> (Parsed<Definition>, Vec<Finding>) {
     let parsed = Definition::parse(&fs::read(path).unwrap());
     assert_eq!(parsed.problems, [], "the reader has nothing against {}", path.display());
-    let findings = check_definition(parsed.value.as_ref().unwrap());
+    let findings = check(parsed.value.as_ref().unwrap());
     for finding in &findings {
         let places = finding.related.iter().map(|related| &related.path).chain([&finding.path]);
         for place in places {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
-use vnet_validate::check_network_port;
+use vnet_validate::check;
 use vnet_xml::{NetworkPort, Parsed, Severity};
 
 use crate::lines;
@@ -31,7 +31,7 @@ fn read(path: &Path) -> Parsed<NetworkPort> {
 fn refused(#[case] name: &str, #[case] expected: &[&str]) {
     let parsed = read(&folder("invalid").join(name).with_extension("xml"));
     assert_eq!(parsed.problems, [], "the reader has nothing against it");
-    let findings = check_network_port(&parsed.value.unwrap());
+    let findings = check(&parsed.value.unwrap());
     assert_eq!(lines(&findings), expected, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.severity == Severity::Error && finding.help.is_some()));
     assert!(findings.iter().all(|finding| parsed.source.span(&finding.path).is_some()));
@@ -59,7 +59,7 @@ fn valid_ones_have_no_findings() {
     let documents = paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "xml"));
     let checked = documents.map(|path| {
         let port = read(path).into_result().unwrap();
-        assert_eq!(check_network_port(&port), [], "{}", path.display());
+        assert_eq!(check(&port), [], "{}", path.display());
     });
     assert!(checked.count() > 3);
 }

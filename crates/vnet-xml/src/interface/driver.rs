@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::{number, on_off, word};
 use crate::write::{Tag, Writer};
 
@@ -138,7 +139,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
 
 /// Reads `<driver>`; `None` where it says nothing.
 pub(super) fn driver(element: &Element<'_>) -> Option<Driver> {
-    element.expect(&Grammar { attributes: ATTRIBUTES, children: &["host", "guest"] });
+    element.expect(&Grammar { attributes: ATTRIBUTES, children: order::DRIVER });
     let on_off = |name| element.filled(name, on_off);
     let size = |name| element.filled(name, number).filter(|size| *size > 0);
     let driver = Driver {

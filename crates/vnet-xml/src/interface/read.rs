@@ -7,6 +7,7 @@ use super::{Filter, Interface, Source, address, backend, device, driver};
 use crate::bandwidth::{BandwidthOf, bandwidth};
 use crate::element::{Element, Grammar};
 use crate::network::route;
+use crate::order;
 use crate::value::{number, text, yes_no};
 use crate::virtual_port::{TypeIs, virtual_port};
 use crate::vlan::vlan;
@@ -36,40 +37,9 @@ const MODELS: [&str; 21] = [
     "82543GC",
 ];
 
-const CHILDREN: &[&str] = &[
-    "mac",
-    "source",
-    "vlan",
-    "virtualport",
-    "bandwidth",
-    "port",
-    "ip",
-    "route",
-    "portForward",
-    "script",
-    "downscript",
-    "backenddomain",
-    "target",
-    "guest",
-    "model",
-    "driver",
-    "backend",
-    "filterref",
-    "tune",
-    "teaming",
-    "link",
-    "mtu",
-    "coalesce",
-    "boot",
-    "alias",
-    "rom",
-    "acpi",
-    "address",
-];
-
 /// Reads `<interface>`; `None` where it cannot be told what it is connected to.
 pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
-    root.expect(&Grammar { attributes: &["type", "managed", "trustGuestRxFilters"], children: CHILDREN });
+    root.expect(&Grammar { attributes: &["type", "managed", "trustGuestRxFilters"], children: order::INTERFACE });
     let source = source(root);
     let has_port =
         matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::{ip, number, text, yes_no};
 use crate::write::Writer;
 
@@ -84,10 +85,7 @@ pub struct DnsHost {
 }
 
 pub(super) fn dns(element: &Element<'_>) -> Dns {
-    element.expect(&Grammar {
-        attributes: &["enable", "forwardPlainNames"],
-        children: &["forwarder", "txt", "srv", "host"],
-    });
+    element.expect(&Grammar { attributes: &["enable", "forwardPlainNames"], children: order::DNS });
     Dns {
         enable: element.value("enable", yes_no),
         forward_plain_names: element.value("forwardPlainNames", yes_no),

@@ -11,6 +11,7 @@ use super::print::Form;
 use crate::HostdevDriver;
 use crate::element::{Element, Grammar};
 use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
+use crate::order;
 use crate::value::{ipv4, number, parsed, word, yes_no, yes_no_of_any_case};
 use crate::write::Writer;
 
@@ -153,10 +154,7 @@ impl Display for ForwardMode {
 }
 
 pub(super) fn forward(element: &Element<'_>) -> Forward {
-    element.expect(&Grammar {
-        attributes: &["dev", "mode", "managed"],
-        children: &["driver", "nat", "pf", "interface", "address"],
-    });
+    element.expect(&Grammar { attributes: &["dev", "mode", "managed"], children: order::FORWARD });
     let dev: Option<InterfaceName> = element.filled("dev", parsed);
     let devices = RefCell::new(BTreeSet::new());
     let addresses = element.children("address", |element| address(element).inspect(|it| once(element, &devices, it)));
@@ -224,7 +222,7 @@ fn once<T: Ord + Clone + Display>(element: &Element<'_>, devices: &RefCell<BTree
 }
 
 pub(super) fn translation(element: &Element<'_>) -> Nat {
-    element.expect(&Grammar { attributes: &["ipv6"], children: &["address", "port"] });
+    element.expect(&Grammar { attributes: &["ipv6"], children: order::NAT });
     let ends = Grammar { attributes: &["start", "end"], children: &[] };
     Nat {
         ipv6: element.value("ipv6", yes_no),

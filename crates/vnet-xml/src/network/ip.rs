@@ -7,6 +7,7 @@ use vnet_types::{Family, IpNet, MacAddr};
 
 use crate::Spelled;
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
 use crate::write::{Tag, Writer};
 
@@ -189,10 +190,8 @@ pub(crate) fn net(address: IpAddr, mask: Option<Mask>) -> Option<IpNet> {
 }
 
 pub(super) fn subnet(element: &Element<'_>) -> Option<Ip> {
-    element.expect(&Grammar {
-        attributes: &["family", "address", "netmask", "prefix", "localPtr"],
-        children: &["dhcp", "tftp"],
-    });
+    element
+        .expect(&Grammar { attributes: &["family", "address", "netmask", "prefix", "localPtr"], children: order::IP });
     let family = element.filled("family", family);
     let netmask = element.filled("netmask", ipv4).map(Mask::Netmask);
     let prefix = element.filled("prefix", number).filter(|prefix| *prefix != 0).map(Mask::Prefix);
@@ -214,7 +213,7 @@ pub(super) fn family(text: &str) -> Result<Family, String> {
 }
 
 fn dhcp(element: &Element<'_>) -> Dhcp {
-    element.expect(&Grammar { attributes: &[], children: &["range", "host", "bootp"] });
+    element.expect(&Grammar { attributes: &[], children: order::DHCP });
     Dhcp {
         ranges: element.children("range", range),
         hosts: element.children("host", host),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::bandwidth::{BandwidthOf, bandwidth};
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::{text, yes_no, yes_no_of_any_case};
 use crate::virtual_port::{TypeIs, virtual_port};
 use crate::vlan::vlan;
@@ -39,10 +40,7 @@ impl PortGroup {
 }
 
 pub(super) fn port_group(element: &Element<'_>) -> Option<PortGroup> {
-    element.expect(&Grammar {
-        attributes: &["name", "default", "trustGuestRxFilters"],
-        children: &["vlan", "virtualport", "bandwidth"],
-    });
+    element.expect(&Grammar { attributes: &["name", "default", "trustGuestRxFilters"], children: order::PORT_GROUP });
     let group = PortGroup {
         name: element.filled("name", text).unwrap_or_default(),
         default: element.filled("default", yes_no_of_any_case).unwrap_or_default(),

@@ -5,6 +5,7 @@ use vnet_types::Uuid;
 use super::{DNSMASQ_NAMESPACE, Domain, Network, bridge, dns, forward, ip, metadata, portgroup, route};
 use crate::bandwidth::{BandwidthOf, bandwidth};
 use crate::element::{Element, Grammar};
+use crate::order;
 use crate::value::{number, parsed, text, yes_no};
 use crate::virtual_port::{TypeIs, virtual_port};
 use crate::vlan::vlan;
@@ -12,29 +13,7 @@ use crate::vlan::vlan;
 pub(super) fn network(root: &Element<'_>) -> Network {
     let options = root.name_in(DNSMASQ_NAMESPACE, "options");
     root.expect_beside(
-        &Grammar {
-            attributes: &["connections", "ipv6", "trustGuestRxFilters"],
-            children: &[
-                "name",
-                "uuid",
-                "title",
-                "description",
-                "metadata",
-                "forward",
-                "bridge",
-                "mtu",
-                "mac",
-                "domain",
-                "dns",
-                "vlan",
-                "bandwidth",
-                "port",
-                "ip",
-                "route",
-                "virtualport",
-                "portgroup",
-            ],
-        },
+        &Grammar { attributes: &["connections", "ipv6", "trustGuestRxFilters"], children: order::NETWORK },
         options,
     );
     Network {
