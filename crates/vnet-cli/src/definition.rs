@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use vnet_netlink::Netlink;
 use vnet_plan::{Change, Choices, File, Key, Lowered, Resource, asks_features, lower, mends_checksums};
-use vnet_types::{Inventory, NetworkName, Uuid};
+use vnet_types::{Inventory, NetworkName, Uuid, fnv1a};
 use vnet_xml::{BridgeName, Network, Severity};
 
 use crate::diagnostic::{Checked, human};
@@ -180,9 +180,6 @@ fn stored(network: &Network, lowered: &Lowered, directory: &Path) -> File {
 /// plan shows what start does, and guests find the same bridge after a restart.
 fn random(network: &Network) -> [u8; 3] {
     let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
-    let hash = identity
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let [first, second, third, ..] = hash.to_be_bytes();
+    let [first, second, third, ..] = fnv1a(identity.bytes()).to_be_bytes();
     [first, second, third]
 }

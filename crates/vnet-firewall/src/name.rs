@@ -1,5 +1,7 @@
 //! Names of chains and words of comments, out of a network's name, which may be any text.
 
+use vnet_types::fnv1a;
+
 /// The most bytes the name of a chain can have (`NFT_NAME_MAXLEN` less the closing NUL).
 const CHAIN_NAME_MAX: usize = 255;
 /// The most bytes nft(8) takes and shows of a comment.
@@ -30,7 +32,7 @@ impl Role {
         if name.len() <= CHAIN_NAME_MAX {
             return name;
         }
-        format!("{}/{:016x}", &name[..CHAIN_NAME_MAX - 17], digest(network))
+        format!("{}/{:016x}", &name[..CHAIN_NAME_MAX - 17], fnv1a(network.bytes()))
     }
 
     /// Is this the name of some network's chain?
@@ -73,7 +75,7 @@ pub(crate) fn owner(network: &str) -> String {
     if is_long {
         name.push('…');
     }
-    format!("{OWNED}{name}~{:016x}: ", digest(network))
+    format!("{OWNED}{name}~{:016x}: ", fnv1a(network.bytes()))
 }
 
 /// A network's name as the key of a set: itself where it fits, otherwise a digest.
@@ -82,16 +84,11 @@ pub(crate) fn word(network: &str) -> String {
     if (1..=15).contains(&network.len()) && network.bytes().all(plain) {
         return network.to_owned();
     }
-    format!("~{:014x}", digest(network) >> 8)
+    format!("~{:014x}", fnv1a(network.bytes()) >> 8)
 }
 
 /// What the comments of networks begin with.
 pub(crate) const OWNED: &str = "network ";
-
-/// FNV-1a, 64 bits.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
 
 #[cfg(test)]
 mod tests {

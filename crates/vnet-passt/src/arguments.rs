@@ -1,14 +1,13 @@
 //! The command line: `qemu_passt.c` of libvirt, then the options that libvirt does not have.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::Path;
 
-use vnet_types::{Family, InterfaceName};
+use vnet_types::{Family, InterfaceName, Listener, PortSet};
 
 use crate::options::{Mapping, Options, Process, Resolvers, Verbosity};
-use crate::{Connection, Error, Feature, GuestAddress, Lifetime, Listed, Passt, PortForward, Protocol};
+use crate::{Connection, Error, Feature, GuestAddress, Lifetime, Passt, PortForward, Protocol};
 
 impl Passt {
     /// The arguments, without the program.
@@ -51,7 +50,7 @@ impl Passt {
     }
 
     fn port_forwards(&self, list: &mut Arguments) -> Result<(), Error> {
-        let mut bound = BTreeSet::new();
+        let mut bound: Vec<(Protocol, Listener<'_>, PortSet)> = Vec::new();
         for PortForward { protocol, ports } in &self.forwards {
             let (option, feature) = match protocol {
                 Protocol::Tcp => ("--tcp-ports", Feature::Tcp),
@@ -60,11 +59,15 @@ impl Passt {
             if self.options.without.contains(&feature) {
                 return Err(Error::Protocol(*protocol));
             }
-            if let Listed::These(pairs) = ports.listed() {
-                let twice = |(port, _): &(u16, u16)| !bound.insert((*protocol, ports.address, &ports.device, *port));
-                if let Some((port, _)) = pairs.into_iter().find(twice) {
+            let (listener, excluded) = (ports.listener(), ports.excluded());
+            for range in ports.forwarded() {
+                let open = PortSet::from(range.ports()).difference(&excluded);
+                let near = bound.iter().filter(|(other, at, _)| other == protocol && at.clashes(listener));
+                let mut common = near.flat_map(|(_, _, set)| set.intersection(&open).ports().next());
+                if let Some(port) = common.next() {
                     return Err(Error::Overlap { protocol: *protocol, port });
                 }
+                bound.push((*protocol, listener, open));
             }
             list.text(option, ports.to_string());
         }

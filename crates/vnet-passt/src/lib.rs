@@ -33,7 +33,7 @@ use vnet_types::InterfaceName;
 
 pub use error::Error;
 pub use options::{Feature, Mapping, Options, Process, Resolvers, RunAs, Verbosity};
-pub use ports::{ForwardedRange, Listed, ParsePortsError, PortForward, PortRangeError, Ports, Protocol, Target};
+pub use ports::{ForwardedRange, ParsePortsError, PortForward, PortRangeError, Ports, Protocol, Target};
 
 /// What one passt does for one guest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::net::{AddrParseError, IpAddr};
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-use vnet_types::{InterfaceName, NameError};
+use vnet_types::{InterfaceName, Listener, NameError, PortRange, PortSet};
 
 /// Ports of the host that lead to the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,15 +122,6 @@ pub enum ParsePortsError {
     Target(String),
 }
 
-/// The ports that a list names, beside those that it excludes: see [`Ports::listed`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listed {
-    /// All but these.
-    AllBut(Vec<ForwardedRange>),
-    /// Pairs of a port of the host and one of the guest.
-    These(Vec<(u16, u16)>),
-}
-
 impl PortForward {
     /// Ports of one protocol.
     pub fn new(protocol: Protocol, ports: Ports) -> Self {
@@ -139,19 +130,42 @@ impl PortForward {
 }
 
 impl Ports {
-    /// What is forwarded where, port by port.
-    pub fn listed(&self) -> Listed {
-        let (excluded, forwarded): (Vec<_>, Vec<_>) =
-            self.ranges.iter().copied().partition(|range| range.target == Target::Excluded);
-        if forwarded.is_empty() {
-            return Listed::AllBut(excluded);
-        }
-        let is_open = |port| !excluded.iter().any(|range| (range.start..=range.last()).contains(&port));
-        let pairs = forwarded.iter().flat_map(|range| {
-            let first = range.guest_start();
-            (range.start..=range.last()).map(move |port| (port, first + (port - range.start)))
-        });
-        Listed::These(pairs.filter(|(port, _)| is_open(*port)).collect())
+    /// Where they are bound.
+    pub fn listener(&self) -> Listener<'_> {
+        Listener { address: self.address, device: self.device.as_ref() }
+    }
+
+    /// Whether no range names ports to forward: passt then takes what it can have of the ports that are not excluded.
+    pub fn takes_what_is_free(&self) -> bool {
+        self.forwarded().next().is_none()
+    }
+
+    /// The ports of the host that lead to the guest: where no range names any, all that are not excluded.
+    pub fn open(&self) -> PortSet {
+        let named: PortSet = match self.takes_what_is_free() {
+            true => PortRange::new(1, u16::MAX).expect("the ends are in order").into(),
+            false => self.forwarded().map(ForwardedRange::ports).collect(),
+        };
+        named.difference(&self.excluded())
+    }
+
+    /// The ports that are excluded.
+    pub fn excluded(&self) -> PortSet {
+        let excluded = self.ranges.iter().filter(|range| range.target == Target::Excluded);
+        excluded.copied().map(ForwardedRange::ports).collect()
+    }
+
+    /// The ranges that are not excluded.
+    pub fn forwarded(&self) -> impl Iterator<Item = ForwardedRange> + '_ {
+        self.ranges.iter().copied().filter(|range| range.target != Target::Excluded)
+    }
+
+    /// The port of the guest that a port of the host leads to.
+    pub fn leads_to(&self, port: u16) -> Option<u16> {
+        self.open().contains(port).then(|| {
+            let range = self.forwarded().find(|range| (range.start..=range.last()).contains(&port));
+            range.map_or(port, |range| range.guest_start() + (port - range.start))
+        })
     }
 }
 
@@ -184,6 +198,11 @@ impl ForwardedRange {
     /// The last port of the host.
     pub fn last(self) -> u16 {
         self.end.unwrap_or(self.start)
+    }
+
+    /// The ports of the host.
+    pub fn ports(self) -> PortRange {
+        PortRange::new(self.start, self.last()).expect("the ends are in order")
     }
 
     /// Where they lead.

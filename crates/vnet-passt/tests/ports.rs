@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use rstest::rstest;
-use vnet_passt::{ForwardedRange, Listed, Ports, Target};
+use vnet_passt::{ForwardedRange, Ports, Target};
 
 #[rstest]
 #[case("all")]
@@ -50,16 +50,22 @@ fn refuses(#[case] text: &str, #[case] expected: &str) {
 #[rstest]
 #[case("20-23,~22", vec![(20, 20), (21, 21), (23, 23)])]
 #[case("~22,20-23:30-33", vec![(20, 30), (21, 31), (23, 33)])]
-#[case("443:344,80", vec![(443, 344), (80, 80)])]
-fn lists(#[case] text: &str, #[case] pairs: Vec<(u16, u16)>) {
-    assert_eq!(text.parse::<Ports>().unwrap().listed(), Listed::These(pairs));
+#[case("443:344,80", vec![(80, 80), (443, 344)])]
+fn leads(#[case] text: &str, #[case] pairs: Vec<(u16, u16)>) {
+    let ports: Ports = text.parse().unwrap();
+    let open = ports.open();
+    let leads: Vec<_> = open.ports().map(|port| (port, ports.leads_to(port).unwrap())).collect();
+    assert_eq!(leads, pairs);
+    assert_eq!((ports.leads_to(22), ports.takes_what_is_free()), (None, false));
 }
 
-#[test]
-fn lists_all() {
-    assert_eq!("all".parse::<Ports>().unwrap().listed(), Listed::AllBut(Vec::new()));
-    let excluded = ForwardedRange::new(22, None, Target::Excluded).unwrap();
-    assert_eq!("~22".parse::<Ports>().unwrap().listed(), Listed::AllBut(vec![excluded]));
+#[rstest]
+#[case("all", "1-65535", Some(22))]
+#[case("~22", "1-21,23-65535", None)]
+fn leads_all(#[case] text: &str, #[case] open: &str, #[case] to: Option<u16>) {
+    let ports: Ports = text.parse().unwrap();
+    assert_eq!((ports.open().to_string().as_str(), ports.leads_to(22)), (open, to));
+    assert!(ports.takes_what_is_free());
 }
 
 fn range() -> impl Strategy<Value = ForwardedRange> {

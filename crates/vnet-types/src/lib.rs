@@ -5,6 +5,7 @@
 //! Nothing here does anything to a host.
 
 mod features;
+mod hash;
 mod inventory;
 mod ip;
 mod kernel;
@@ -12,6 +13,7 @@ mod mac;
 mod name;
 mod pci;
 mod port;
+mod port_set;
 #[cfg(feature = "serde")]
 mod serde_text;
 mod spelled;
@@ -21,6 +23,7 @@ mod uuid;
 mod vf;
 
 pub use features::Features;
+pub use hash::fnv1a;
 pub use inventory::{Firewalld, Inventory, KnownFloor, KnownNetwork, KnownPort, VirtualFunction};
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -29,6 +32,7 @@ pub use mac::{MacAddr, ParseMacError};
 pub use name::{InterfaceName, NameError, NetworkName};
 pub use pci::{PciAddress, PciAddressError};
 pub use port::{BridgePort, BridgeVlan, Fdb, FdbOrigin};
+pub use port_set::{Listener, PortSet};
 pub use spelled::Spelled;
 pub use tap::{MacvtapMode, MacvtapOptions, TapOptions};
 pub use traffic::{Class, Filter, FilterAction, FilterMatch, Qdisc, QdiscKind, TrafficHandle};

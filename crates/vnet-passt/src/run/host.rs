@@ -7,10 +7,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::Path;
 
-use vnet_types::InterfaceName;
+use vnet_types::{InterfaceName, Listener};
 
 use super::Error;
-use crate::{Listed, Passt, PortForward, Protocol};
+use crate::{Passt, PortForward, Protocol};
 
 /// What on this host is in the way.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,11 +99,12 @@ impl Passt {
 type Bound = HashMap<u16, Vec<(IpAddr, u64)>>;
 
 fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem>, Error> {
-    // Where all ports are meant, passt leaves out those that it cannot have.
-    let Listed::These(pairs) = forward.ports.listed() else { return Ok(Vec::new()) };
+    if forward.ports.takes_what_is_free() {
+        return Ok(Vec::new());
+    }
     let mut problems = Vec::new();
-    for (port, _) in pairs {
-        let clashes = |(address, _): &&(IpAddr, u64)| clash(*address, forward.ports.address);
+    for port in forward.ports.open().ports() {
+        let clashes = |(address, _): &&(IpAddr, u64)| taken(*address).clashes(forward.ports.listener());
         if let Some((_, inode)) = bound.get(&port).and_then(|sockets| sockets.iter().find(clashes)) {
             problems.push(Problem::PortTaken { protocol: forward.protocol, port, owner: owner(*inode) });
         } else if port < first {
@@ -113,12 +114,9 @@ fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem
     Ok(problems)
 }
 
-/// Can a socket at one address be in the way of one at the other? An unspecified IPv6 address is often IPv4's too.
-fn clash(taken: IpAddr, wanted: Option<IpAddr>) -> bool {
-    match wanted {
-        None => true,
-        Some(wanted) => taken == wanted || taken.is_unspecified() && (taken.is_ipv6() || wanted.is_ipv4()),
-    }
+/// Who has a port at this address: an unspecified IPv6 address is often IPv4's too, and `/proc` tells no device.
+fn taken(address: IpAddr) -> Listener<'static> {
+    Listener { address: Some(address).filter(|address| *address != Ipv6Addr::UNSPECIFIED), device: None }
 }
 
 fn read(path: &str) -> Result<String, Error> {
@@ -231,7 +229,9 @@ mod tests {
     fn addresses_clash() {
         let [any4, any6] = [IpAddr::from([0; 4]), IpAddr::from([0u16; 8])];
         let one = IpAddr::from([127, 0, 0, 1]);
+        let clash = |has, address| taken(has).clashes(Listener { address, device: None });
         assert!(clash(one, None) && clash(any4, Some(one)) && clash(any6, Some(one)) && clash(one, Some(one)));
+        assert!(clash(one, Some(any4)));
         assert!(!clash(one, Some(IpAddr::from([127, 0, 0, 2]))));
         assert!(!clash(any4, Some(IpAddr::from([0u16, 0, 0, 0, 0, 0, 0, 1]))));
     }

@@ -6,7 +6,7 @@
 
 use vnet_types::{
     Class, Features, Filter, FilterAction, FilterMatch, InterfaceName, Link, LinkKind, MacAddr, Qdisc, QdiscKind,
-    TrafficHandle,
+    TrafficHandle, fnv1a,
 };
 use vnet_xml::{Bandwidth, Rate};
 
@@ -141,13 +141,8 @@ pub fn free_class(taken: impl IntoIterator<Item = u16>) -> Option<u16> {
 /// The ifb of a device: its name with `ifb-` in front, or with what tells long names apart.
 pub fn ifb(device: &InterfaceName) -> InterfaceName {
     let short = format!("ifb-{device}");
-    short.parse().unwrap_or_else(|_| format!("ifb-{:011x}", hash(device) >> 20).parse().expect("15 letters and digits"))
-}
-
-/// FNV-1a.
-fn hash(name: &InterfaceName) -> u64 {
-    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, add)
+    let long = || format!("ifb-{:011x}", fnv1a(device.as_str().bytes()) >> 20);
+    short.parse().unwrap_or_else(|_| long().parse().expect("15 letters and digits"))
 }
 
 /// Shapes what leaves a device.
@@ -175,7 +170,7 @@ fn receive(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> 
         rate.peak = None;
         let kind = LinkKind::Other("ifb".to_owned());
         // By its own MAC address it is known again, whatever happens.
-        let [a, b, c, d, e, ..] = hash(&ifb).to_be_bytes();
+        let [a, b, c, d, e, ..] = fnv1a(ifb.as_str().bytes()).to_be_bytes();
         let mac = Some(MacAddr([2, a, b, c, d, e]));
         let mut detour = vec![Resource::Link(Link { name: ifb.clone(), kind, mac, mtu: None, up: true })];
         detour.extend(transmit(&ifb, Some(&rate), features));

@@ -6,7 +6,7 @@ use vnet_dnsmasq::{
     Boot, Config, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forwarder, LeaseTime, Paths, PlainNames, Reach,
     Rendered, Srv, Subnet, Txt, command_line,
 };
-use vnet_types::{AddressRange, InterfaceName, Inventory};
+use vnet_types::{AddressRange, InterfaceName, Inventory, fnv1a};
 use vnet_xml::Network;
 use vnet_xml::network::{self, ForwardMode, Ip, Lease, LeaseUnit};
 
@@ -165,10 +165,8 @@ fn lease_time(lease: Lease) -> LeaseTime {
     }
 }
 
-/// FNV-1a, 64 bits: it only has to tell one text of ours from another, the same way in every release.
+/// Tells one list of texts from another.
 fn digest(texts: &[&str]) -> String {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
-    let hash = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(bytes))
 }

@@ -1,9 +1,6 @@
 //! passt: ports of the host that lead into the guest, <https://passt.top>.
 
-use std::net::IpAddr;
-use std::rc::Rc;
-
-use vnet_types::InterfaceName;
+use vnet_types::{Listener, PortRange, PortSet};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol, Source};
 use vnet_xml::{Interface, Path};
 
@@ -13,18 +10,17 @@ use crate::rules;
 /// Ports below are root's, where `net.ipv4.ip_unprivileged_port_start` is as the kernel has it.
 const UNPRIVILEGED: u16 = 1024;
 
-/// The first and the last of some ports.
-type Ports = (u16, u16);
+/// Each range is compared with each, so only so many are.
+const COMPARED: usize = 1000;
 
-/// Ports of the host that lead into a guest.
-pub(super) struct Forwarded {
+/// A range of ports of the host that lead into a guest.
+pub(super) struct Forwarded<'i> {
     protocol: Protocol,
-    address: Option<IpAddr>,
-    dev: Option<InterfaceName>,
-    ports: Ports,
+    listener: Listener<'i>,
+    range: PortRange,
+    /// Those of the range that are not excluded.
+    open: PortSet,
     to: u16,
-    /// What is not forwarded of them: apart from each other, and in order.
-    excluded: Rc<[Ports]>,
     path: Path,
 }
 
@@ -101,37 +97,22 @@ fn range_check(range: &PortForwardRange, path: &Path) -> Option<Finding> {
     None
 }
 
-fn ends(range: &PortForwardRange) -> Option<Ports> {
-    Some((range.start?, range.end.or(range.start)?))
+fn ports(range: &PortForwardRange) -> Option<PortRange> {
+    PortRange::new(range.start?, range.end.or(range.start)?).ok()
 }
 
-/// The ports of all ranges that are excluded, or of those that are not: apart from each other, and in order.
-fn merged(forward: &PortForward, exclude: bool) -> Vec<Ports> {
-    let ranges = forward.ranges.iter().filter(|range| (range.exclude == Some(true)) == exclude);
-    let mut ranges: Vec<Ports> = ranges.filter_map(ends).filter(|(start, end)| start <= end).collect();
-    ranges.sort_unstable();
-    let mut merged: Vec<Ports> = Vec::new();
-    for (start, end) in ranges {
-        match merged.last_mut() {
-            Some(last) if start <= last.1.saturating_add(1) => last.1 = last.1.max(end),
-            _ => merged.push((start, end)),
-        }
-    }
-    merged
-}
-
-/// The last of these ranges that does not begin after a port.
-fn up_to(ranges: &[Ports], port: u16) -> Option<Ports> {
-    ranges[..ranges.partition_point(|(start, _)| *start <= port)].last().copied()
+/// The ports of all ranges that are excluded, or of those that are not.
+fn all_ports(forward: &PortForward, exclude: bool) -> PortSet {
+    forward.ranges.iter().filter(|range| (range.exclude == Some(true)) == exclude).filter_map(ports).collect()
 }
 
 /// A range that is excluded has to be in one that is not, or in all ports.
 fn excludes(forward: &PortForward, path: &Path) -> Vec<Finding> {
-    let included = merged(forward, false);
+    let included = all_ports(forward, false);
     let excluded = forward.ranges.iter().enumerate().filter(|(_, it)| it.exclude == Some(true));
     let useless = excluded.filter(|(_, range)| {
-        let touches = |(start, end): Ports| up_to(&included, end).is_some_and(|(_, last)| start <= last);
-        !included.is_empty() && !ends(range).is_none_or(touches)
+        let touches = |range: PortRange| !included.intersection(&range.into()).is_empty();
+        !included.is_empty() && !ports(range).is_none_or(touches)
     });
     let finding = |(index, _)| {
         let message = "these ports would not be forwarded anyway: excluding them has no effect";
@@ -142,56 +123,36 @@ fn excludes(forward: &PortForward, path: &Path) -> Vec<Finding> {
 }
 
 /// The ranges of ports that lead into a guest. Where all ports do, no single one is meant.
-pub(super) fn forwarded(interface: &Interface, root: &Path) -> impl Iterator<Item = Forwarded> {
+pub(super) fn forwarded<'i>(interface: &'i Interface, root: &Path) -> impl Iterator<Item = Forwarded<'i>> {
     let forwards = interface.port_forwards.iter().enumerate();
-    forwards.flat_map(move |(index, forward)| {
+    let forwarded = forwards.flat_map(move |(index, forward)| {
         let path = root.nth("portForward", index);
-        let excluded: Rc<[Ports]> = merged(forward, true).into();
+        let excluded = all_ports(forward, true);
         let ranges = forward.ranges.iter().enumerate().filter(|(_, range)| range.exclude != Some(true));
         ranges.filter_map(move |(number, range)| {
-            let ports = ends(range)?;
+            let range_ports = ports(range)?;
             Some(Forwarded {
                 protocol: forward.protocol,
-                address: forward.address,
-                dev: forward.dev.clone(),
-                ports,
-                to: range.to.unwrap_or(ports.0),
-                excluded: Rc::clone(&excluded),
+                listener: Listener { address: forward.address, device: forward.dev.as_ref() },
+                range: range_ports,
+                open: PortSet::from(range_ports).difference(&excluded),
+                to: range.to.unwrap_or(range_ports.start()),
                 path: path.nth("range", number).attribute("start"),
             })
         })
-    })
+    });
+    forwarded.take(COMPARED)
 }
 
-/// The first port that neither of two excludes.
-fn first_of_both(one: &Forwarded, other: &Forwarded) -> Option<u16> {
-    /// Who excludes more often than this, by turns, has no clash found.
-    const TURNS: usize = 64;
-    let (mut port, last) = (one.ports.0.max(other.ports.0), one.ports.1.min(other.ports.1));
-    for _ in 0..TURNS {
-        if port > last {
-            return None;
-        }
-        let covers = |excluded: &[Ports]| up_to(excluded, port).filter(|(_, end)| port <= *end);
-        match covers(&one.excluded).or_else(|| covers(&other.excluded)) {
-            Some((_, end)) => port = end.checked_add(1)?,
-            None => return Some(port),
-        }
-    }
-    None
-}
-
-/// A port of the host leads to one place. Each is compared with each, so only so many are.
-pub(super) fn clashes(forwarded: &[Forwarded]) -> Vec<Finding> {
-    const COMPARED: usize = 1000;
+/// A port of the host leads to one place.
+pub(super) fn clashes(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let forwarded = &forwarded[..forwarded.len().min(COMPARED)];
     let mut findings = Vec::new();
     for (index, one) in forwarded.iter().enumerate() {
         let clash = forwarded[..index].iter().find_map(|other| {
-            let same = other.protocol == one.protocol
-                && may_equal(other.address.as_ref(), one.address.as_ref())
-                && may_equal(other.dev.as_ref(), one.dev.as_ref());
-            Some((other, first_of_both(one, other).filter(|_| same)?))
+            let near = other.protocol == one.protocol && other.listener.clashes(one.listener);
+            let common = near.then(|| one.open.intersection(&other.open));
+            Some((other, common?.ports().next()?))
         });
         if let Some((other, port)) = clash {
             let message = format!("the {} port {port} of the host leads into a guest already", one.protocol.word());
@@ -202,17 +163,12 @@ pub(super) fn clashes(forwarded: &[Forwarded]) -> Vec<Finding> {
     findings
 }
 
-/// Absent means any.
-fn may_equal<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
-    one.is_none() || other.is_none() || one == other
-}
-
-fn privileged(forwarded: &[Forwarded]) -> Vec<Finding> {
-    let low = forwarded.iter().filter_map(|it| Some((it, first_of_both(it, it).filter(|port| *port < UNPRIVILEGED)?)));
-    let finding = |(it, port): (&Forwarded, u16)| {
+fn privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
+    let low = forwarded.iter().filter_map(|it| Some((it, it.open.ports().next().filter(|port| *port < UNPRIVILEGED)?)));
+    let finding = |(it, port): (&Forwarded<'_>, u16)| {
         let message = format!("an ordinary user cannot listen at port {port}: those below {UNPRIVILEGED} are root's");
         let finding = Finding::new(rules::PORT_PRIVILEGED, it.path.clone(), message);
-        let (start, end) = it.ports;
+        let (start, end) = (it.range.start(), it.range.end());
         let elsewhere = match (start.checked_add(8000), end.checked_add(8000)) {
             (Some(first), Some(_)) if start == end => format!("start='{first}' to='{}'", it.to),
             (Some(first), Some(last)) => format!("start='{first}' end='{last}' to='{}'", it.to),

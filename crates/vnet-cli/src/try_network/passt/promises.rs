@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use vnet_passt::{ForwardedRange, GuestAddress, Listed, Passt, PortForward, Protocol, Target};
+use vnet_passt::{ForwardedRange, GuestAddress, Passt, PortForward, Protocol, Target};
 use vnet_types::{Family, InterfaceName, IpNet};
 use vnet_xml::Interface;
 use vnet_xml::interface::Source;
@@ -132,10 +132,11 @@ pub(crate) fn guest_ports(passt: &Passt, promises: &[Promise]) -> BTreeSet<u16> 
 fn samples(forward: &PortForward) -> Vec<u16> {
     let ends = |range: &ForwardedRange| [Some(range.start()), Some(range.last()), range.last().checked_add(1)];
     let mut ports: Vec<u16> = forward.ports.ranges.iter().flat_map(ends).flatten().collect();
-    if let Listed::AllBut(excluded) = forward.ports.listed() {
-        let is_open = |port: &u16| !excluded.iter().any(|range| (range.start()..=range.last()).contains(port));
-        let open: Vec<u16> = (1024..EPHEMERAL).filter(is_open).collect();
-        ports.splice(0..0, open.first().into_iter().chain(open.last()).copied().collect::<Vec<_>>());
+    if forward.ports.takes_what_is_free() {
+        let open = forward.ports.open();
+        let mut open = open.ports().filter(|port| (1024..EPHEMERAL).contains(port));
+        let ends = [open.next(), open.next_back()];
+        ports.splice(0..0, ends.into_iter().flatten());
         ports.retain(|port| *port < EPHEMERAL);
     }
     ports
@@ -202,13 +203,7 @@ fn places(passt: &Passt, world: &World) -> Vec<(Place, InterfaceName)> {
 
 /// Where a port leads.
 fn target(forward: &PortForward, port: u16) -> Option<u16> {
-    match forward.ports.listed() {
-        Listed::AllBut(excluded) => {
-            let is_open = !excluded.iter().any(|range| (range.start()..=range.last()).contains(&port));
-            (is_open && port < EPHEMERAL).then_some(port)
-        }
-        Listed::These(pairs) => pairs.into_iter().find(|(from, _)| *from == port).map(|(_, to)| to),
-    }
+    forward.ports.leads_to(port).filter(|_| port < EPHEMERAL || !forward.ports.takes_what_is_free())
 }
 
 impl Promise {
