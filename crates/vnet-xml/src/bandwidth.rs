@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::number;
 use crate::write::Writer;
 
@@ -55,9 +55,12 @@ impl Rate {
     }
 }
 
+pub(crate) static GRAMMAR: Grammar = Grammar::new(&["classID"], &[("inbound", &RATE), ("outbound", &RATE)]);
+static RATE: Grammar = Grammar::new(&["average", "peak", "floor", "burst"], &[]);
+
 /// Reads `<bandwidth>`; `None` where it limits nothing.
 pub(crate) fn bandwidth(element: &Element<'_>, of: BandwidthOf) -> Option<Bandwidth> {
-    element.expect(&Grammar { attributes: &["classID"], children: order::BANDWIDTH });
+    element.expect(&GRAMMAR);
     if of != BandwidthOf::NetworkPort {
         element.misplaced("classID", "only the bandwidth of a network port has a `classID`".to_owned());
     }
@@ -68,7 +71,7 @@ pub(crate) fn bandwidth(element: &Element<'_>, of: BandwidthOf) -> Option<Bandwi
 }
 
 fn rate(element: &Element<'_>, floor_allowed: bool) -> Rate {
-    element.expect(&Grammar { attributes: &["average", "peak", "floor", "burst"], children: &[] });
+    element.expect(&RATE);
     if !floor_allowed {
         element.misplaced("floor", "only the inbound traffic of a guest on a network can have a `floor`".to_owned());
     }

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use vnet_types::Uuid;
 
 use crate::element::Element;
-use crate::{Interface, Parsed, Refused, value};
+use crate::grammar::{Grammar, TEXT};
+use crate::{Interface, Parsed, Refused, interface, value};
 
 /// A guest, as far as networks are concerned. Everything else in its definition is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,13 @@ impl FromStr for Domain {
         Self::parse(document.as_bytes()).into_result()
     }
 }
+
+/// What is read of a domain. There is more in one.
+pub(crate) static GRAMMAR: Grammar = Grammar::new(
+    &["type"],
+    &[("name", &TEXT), ("uuid", &TEXT), ("memoryBacking", &TEXT), ("cpu", &TEXT), ("devices", &DEVICES)],
+);
+static DEVICES: Grammar = Grammar::new(&[], &[("interface", &interface::GRAMMAR)]);
 
 fn domain(root: &Element<'_>) -> Option<Domain> {
     let text = |name| root.child(name).map(|element| element.text().trim().to_owned());

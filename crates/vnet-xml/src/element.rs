@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::grammar::{Grammar, TEXT};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
 use crate::source::{OUTSIDE, PlaceId};
@@ -18,12 +19,6 @@ pub(crate) struct Notes {
     problems: RefCell<Vec<Problem>>,
     withheld: Cell<usize>,
     source: RefCell<SourceMap>,
-}
-
-/// What may stand in an element.
-pub(crate) struct Grammar {
-    pub(crate) attributes: &'static [&'static str],
-    pub(crate) children: &'static [&'static str],
 }
 
 /// An element at a place of the model.
@@ -104,10 +99,11 @@ impl<'t> Element<'t> {
         }
         for child in self.node.children() {
             let name = child.name();
-            if !grammar.children.contains(&name) && other != Some(name) {
+            if !grammar.names().any(|it| it == name) && other != Some(name) {
                 let (path, what) = (self.path().element(name), format!("element `<{name}>`"));
                 let code = rules::UNKNOWN_ELEMENT;
-                self.unexpected(code, what, name, grammar.children, path, name_span(child));
+                let known: Vec<_> = grammar.names().collect();
+                self.unexpected(code, what, name, &known, path, name_span(child));
             }
         }
     }
@@ -185,7 +181,7 @@ impl<'t> Element<'t> {
 
     /// The text of an element that has nothing else: it stands for [`Element::expect`].
     pub(crate) fn only_text(&self) -> &'t str {
-        self.expect_no_more(&Grammar { attributes: &[], children: &[] }, None);
+        self.expect_no_more(&TEXT, None);
         self.node.text()
     }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use vnet_types::PciAddress;
 
-use crate::element::{Element, Grammar, Value};
+use crate::element::{Element, Value};
+use crate::grammar::Grammar;
 use crate::value::{number_of_any_base, text, word};
 use crate::write::{Tag, Writer};
 
@@ -46,9 +47,13 @@ impl HostdevDriverName {
     }
 }
 
+pub(crate) static DRIVER: Grammar = Grammar::new(&["name", "model"], &[]);
+/// `<address type='pci'>` of a device of the host.
+pub(crate) static PCI: Grammar = Grammar::new(&["type", "domain", "bus", "slot", "function"], &[]);
+
 /// Reads `<driver>`; `None` where it says nothing.
 pub(crate) fn driver(element: &Element<'_>) -> Option<HostdevDriver> {
-    element.expect(&Grammar { attributes: &["name", "model"], children: &[] });
+    element.expect(&DRIVER);
     let name = element.value("name", |text| word(text, HostdevDriverName::WORDS));
     let driver = HostdevDriver { name, model: element.filled("model", text) };
     (driver != HostdevDriver::default()).then_some(driver)

@@ -52,12 +52,12 @@ mod definition;
 mod document;
 mod domain;
 mod element;
+mod grammar;
 mod hostdev;
 pub mod interface;
 mod markup;
 pub mod network;
 pub mod network_port;
-mod order;
 mod problem;
 mod rules;
 #[cfg(feature = "serde")]

@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 use vnet_types::{InterfaceName, MacAddr, PciAddress, Uuid};
 
-use crate::bandwidth::{BandwidthOf, bandwidth};
-use crate::element::{Element, Grammar};
-use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
+use crate::bandwidth::{self, BandwidthOf, bandwidth};
+use crate::element::Element;
+use crate::grammar::{Grammar, TEXT};
+use crate::hostdev::{DRIVER, driver, pci_address, pci_attributes, write_driver};
 use crate::interface::{DirectMode, direct_mode};
 use crate::network::{MacTableManager, mac_table_attribute, mac_table_manager};
-use crate::order;
 use crate::value::{parsed, word, yes_no};
-use crate::virtual_port::{TypeIs, virtual_port};
-use crate::vlan::vlan;
+use crate::virtual_port::{self, TypeIs, virtual_port};
+use crate::vlan::{self, vlan};
 use crate::write::Writer;
 use crate::{Bandwidth, HostdevDriver, Parsed, Refused, VirtualPort, Vlan};
 
@@ -135,20 +135,50 @@ impl FromStr for NetworkPort {
     }
 }
 
+pub(crate) static GRAMMAR: Grammar = Grammar::new(
+    &[],
+    &[
+        ("uuid", &TEXT),
+        ("owner", &OWNER),
+        ("group", &TEXT),
+        ("mac", &MAC),
+        ("virtualport", &virtual_port::GRAMMAR),
+        ("bandwidth", &bandwidth::GRAMMAR),
+        ("vlan", &vlan::GRAMMAR),
+        ("port", &PORT),
+        ("rxfilters", &RX_FILTERS),
+        ("plug", &PLUG),
+    ],
+);
+static OWNER: Grammar = Grammar::new(&[], &[("name", &TEXT), ("uuid", &TEXT)]);
+static MAC: Grammar = Grammar::new(&["address"], &[]);
+static PORT: Grammar = Grammar::new(&["isolated"], &[]);
+static RX_FILTERS: Grammar = Grammar::new(&["trustGuest"], &[]);
+/// `<plug>` of any type; the others are those of one type.
+static PLUG: Grammar = Grammar::new(
+    &["type", "bridge", "macTableManager", "dev", "mode", "managed"],
+    &[("driver", &DRIVER), ("address", &PCI)],
+);
+static PLUG_NONE: Grammar = Grammar::new(&["type"], &[]);
+static PLUG_BRIDGE: Grammar = Grammar::new(&["type", "bridge", "macTableManager"], &[]);
+static PLUG_DIRECT: Grammar = Grammar::new(&["type", "dev", "mode"], &[]);
+static PLUG_HOSTDEV: Grammar = Grammar::new(&["type", "managed"], &[("driver", &DRIVER), ("address", &PCI)]);
+static PCI: Grammar = Grammar::new(&["domain", "bus", "slot", "function"], &[]);
+
 fn port(root: &Element<'_>) -> Option<NetworkPort> {
-    root.expect(&Grammar { attributes: &[], children: order::NETWORK_PORT });
+    root.expect(&GRAMMAR);
     let uuid = uuid(root);
     let owner = root.required_child("owner").and_then(|element| owner(&element));
     let group = root.child("group").map(|element| element.only_text().to_owned()).filter(|group| !group.is_empty());
     let mac = root.required_child("mac").and_then(|element| {
-        element.expect(&Grammar { attributes: &["address"], children: &[] });
+        element.expect(&MAC);
         element.required("address", parsed)
     });
     let virtual_port = root.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Optional));
     let bandwidth = root.child("bandwidth").and_then(|element| bandwidth(&element, BandwidthOf::NetworkPort));
     let vlan = root.child("vlan").and_then(|element| vlan(&element));
-    let isolated = switch(root, "port", "isolated");
-    let trust_guest_rx_filters = switch(root, "rxfilters", "trustGuest");
+    let isolated = switch(root, "port", &PORT);
+    let trust_guest_rx_filters = switch(root, "rxfilters", &RX_FILTERS);
     let plug = root.child("plug").and_then(|element| plug(&element));
     let (uuid, owner, mac) = (uuid?, owner?, mac?);
     Some(NetworkPort { uuid, owner, group, mac, virtual_port, bandwidth, vlan, isolated, trust_guest_rx_filters, plug })
@@ -161,7 +191,7 @@ fn uuid(element: &Element<'_>) -> Option<Uuid> {
 }
 
 fn owner(element: &Element<'_>) -> Option<Owner> {
-    element.expect(&Grammar { attributes: &[], children: order::OWNER });
+    element.expect(&OWNER);
     let name = element.required_child("name").and_then(|name| {
         let text = name.only_text();
         if text.is_empty() {
@@ -174,12 +204,10 @@ fn owner(element: &Element<'_>) -> Option<Owner> {
 }
 
 /// An element that is there for one attribute, yes or no.
-fn switch(root: &Element<'_>, name: &str, attribute: &'static str) -> Option<bool> {
+fn switch(root: &Element<'_>, name: &str, grammar: &'static Grammar) -> Option<bool> {
     let element = root.child(name)?;
-    match attribute {
-        "isolated" => element.expect(&Grammar { attributes: &["isolated"], children: &[] }),
-        _ => element.expect(&Grammar { attributes: &["trustGuest"], children: &[] }),
-    }
+    element.expect(grammar);
+    let attribute = grammar.attributes[0];
     element.depends_on(attribute);
     element.value(attribute, yes_no)
 }
@@ -188,7 +216,7 @@ fn plug(element: &Element<'_>) -> Option<Plug> {
     type Read = fn(&Element<'_>) -> Option<Plug>;
     const TYPES: &[(&str, Read)] = &[
         ("none", |element| {
-            element.expect(&Grammar { attributes: &["type"], children: &[] });
+            element.expect(&PLUG_NONE);
             None
         }),
         ("network", |element| {
@@ -200,16 +228,16 @@ fn plug(element: &Element<'_>) -> Option<Plug> {
             Some(Plug::Bridge { bridge: bridge?, mac_table_manager })
         }),
         ("direct", |element| {
-            element.expect(&Grammar { attributes: &["type", "dev", "mode"], children: &[] });
+            element.expect(&PLUG_DIRECT);
             let mode = element.filled("mode", direct_mode).unwrap_or_default();
             Some(Plug::Direct { dev: element.required("dev", parsed)?, mode })
         }),
         ("hostdev-pci", |element| {
-            element.expect(&Grammar { attributes: &["type", "managed"], children: &["driver", "address"] });
+            element.expect(&PLUG_HOSTDEV);
             let managed = element.value("managed", yes_no);
             let driver = element.child("driver").and_then(|element| driver(&element));
             let address = element.required_child("address")?;
-            address.expect(&Grammar { attributes: &["domain", "bus", "slot", "function"], children: &[] });
+            address.expect(&PCI);
             Some(Plug::HostdevPci { managed, driver, address: pci_address(&address)? })
         }),
     ];
@@ -219,7 +247,7 @@ fn plug(element: &Element<'_>) -> Option<Plug> {
 }
 
 fn bridge(element: &Element<'_>) -> (Option<InterfaceName>, Option<MacTableManager>) {
-    element.expect(&Grammar { attributes: &["type", "bridge", "macTableManager"], children: &[] });
+    element.expect(&PLUG_BRIDGE);
     let manager = element.filled("macTableManager", mac_table_manager);
     (element.required("bridge", parsed), manager)
 }

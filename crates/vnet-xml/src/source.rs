@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use crate::grammar;
+
 /// Bytes of a document, from the first to before the last.
 pub type Span = Range<usize>;
 
@@ -49,6 +51,20 @@ impl Path {
     pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(&from.0).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         Some(Self(format!("{}{rest}", to.0)))
+    }
+
+    /// A key that sorts paths as documents are printed: attributes stand before children, both in the order of the
+    /// grammar, and elements of one name by their number.
+    ///
+    /// ```
+    /// use vnet_xml::Path;
+    ///
+    /// let root = Path::root("network");
+    /// assert!(root.element("forward").position() < root.nth("ip", 1).position());
+    /// assert!(root.nth("ip", 1).position() < root.nth("ip", 9).position());
+    /// ```
+    pub fn position(&self) -> impl Ord + use<> {
+        grammar::position(self)
     }
 
     /// The path as text.

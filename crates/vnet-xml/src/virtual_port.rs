@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use vnet_types::Uuid;
 
-use crate::element::{Element, Grammar, Value};
+use crate::element::{Element, Value};
+use crate::grammar::Grammar;
 use crate::value::{number_of_any_base, parsed, word};
 use crate::write::Writer;
 
@@ -111,9 +112,13 @@ impl Display for VirtualPortType {
     }
 }
 
+pub(crate) static GRAMMAR: Grammar = Grammar::new(&["type"], &[("parameters", &PARAMETERS)]);
+static PARAMETERS: Grammar =
+    Grammar::new(&["managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid"], &[]);
+
 /// Reads `<virtualport>`; `None` where it says nothing.
 pub(crate) fn virtual_port(element: &Element<'_>, type_is: TypeIs) -> Option<VirtualPort> {
-    element.expect(&Grammar { attributes: &["type"], children: &["parameters"] });
+    element.expect(&GRAMMAR);
     let read: Value<VirtualPortType> = |text| word(text, VirtualPortType::WORDS);
     let kind = match type_is {
         TypeIs::Required => Some(element.required("type", read)?),
@@ -121,10 +126,7 @@ pub(crate) fn virtual_port(element: &Element<'_>, type_is: TypeIs) -> Option<Vir
     };
     let mut port = VirtualPort { kind, ..VirtualPort::default() };
     if let Some(parameters) = element.child("parameters") {
-        parameters.expect(&Grammar {
-            attributes: &["managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid"],
-            children: &[],
-        });
+        parameters.expect(&PARAMETERS);
         for name in kind.map_or(&[][..], VirtualPortType::refused) {
             let kind = kind.map_or("", VirtualPortType::word);
             parameters.misplaced(name, format!("a `<virtualport type='{kind}'>` has no `{name}`"));

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{number, word, yes_no_of_any_case};
 use crate::write::Writer;
 
@@ -76,9 +77,12 @@ impl NativeMode {
     }
 }
 
+pub(crate) static GRAMMAR: Grammar = Grammar::new(&["trunk"], &[("tag", &TAG)]);
+static TAG: Grammar = Grammar::new(&["id", "nativeMode"], &[]);
+
 /// Reads `<vlan>`.
 pub(crate) fn vlan(element: &Element<'_>) -> Option<Vlan> {
-    element.expect(&Grammar { attributes: &["trunk"], children: &["tag"] });
+    element.expect(&GRAMMAR);
     let mut tags = element.children("tag", tag);
     if tags.is_empty() {
         element.required_child("tag");
@@ -102,7 +106,7 @@ pub(crate) fn vlan(element: &Element<'_>) -> Option<Vlan> {
 }
 
 fn tag(element: &Element<'_>) -> Option<VlanTag> {
-    element.expect(&Grammar { attributes: &["id", "nativeMode"], children: &[] });
+    element.expect(&TAG);
     let native_mode = element.value("nativeMode", |text| word(text, NativeMode::WORDS));
     let id = element.required("id", |text| {
         let id = number(text).ok().filter(|id| *id <= LARGEST_ID);

@@ -127,7 +127,7 @@ fn keeps_what_is_canonical(#[case] kind: &str, #[case] children: &str) {
 #[case::reconnect_no(
     "<interface type='vhostuser'><source path='/s' mode='server'><reconnect enabled='no'/></source></interface>",
     "vhostuser",
-    "  <source type='unix' path='/s' mode='server'/>\n"
+    "  <source type='unix' path='/s' mode='server'>\n    <reconnect enabled='no'/>\n  </source>\n"
 )]
 #[case::live_source(
     "<interface type='direct'><source network='n' portgroup='g' portid='x' dev='eth0' mode='bridge'/></interface>",
@@ -233,7 +233,7 @@ fn is_built_in_code() {
     let direct = DirectSource::new("eth0".parse().unwrap(), DirectMode::Bridge);
     let mut socket = VhostuserSource::default();
     socket.path = Some("/run/s".to_owned());
-    socket.reconnect = Some(Reconnect { timeout: 3 });
+    socket.reconnect = Some(Reconnect::After { timeout: 3 });
     for source in [Source::Direct(direct), Source::Vhostuser(socket), Source::ethernet(), Source::Null] {
         let interface = Interface::new(source);
         assert_eq!(interface.to_string().parse::<Interface>().unwrap(), interface);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use vnet_xml::interface::{DirectMode, HostdevAddress, Socket, Source, VhostuserMode};
+use vnet_xml::interface::{DirectMode, HostdevAddress, Reconnect, Socket, Source, VhostuserMode};
 use vnet_xml::{Bandwidth, Interface, Path, Rate, VirtualPort, VirtualPortType, Vlan};
 
 use super::Types;
@@ -50,7 +50,7 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
                     "write `<source type='unix' path='/run/switch.sock' mode='client'/>`, or `<backend type='passt'/>`",
                 ));
             }
-            if source.mode == VhostuserMode::Server && source.reconnect.is_some() {
+            if source.mode == VhostuserMode::Server && matches!(source.reconnect, Some(Reconnect::After { .. })) {
                 let message = "a server waits and cannot connect again";
                 let finding = Finding::new(rules::VHOSTUSER_SERVER_RECONNECTS, path.element("reconnect"), message);
                 findings.push(finding.help("write `mode='client'`, or leave `<reconnect>` out"));

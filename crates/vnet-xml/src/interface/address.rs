@@ -4,7 +4,8 @@ use std::fmt;
 
 use vnet_types::PciAddress;
 
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::hostdev::{pci_address, pci_attributes};
 use crate::value::{number, number_of_any_base, on_off, text, word};
 use crate::write::Writer;
@@ -87,17 +88,27 @@ impl From<PciAddress> for DeviceAddress {
     }
 }
 
+/// `<address>` of any type; the others are those of one type.
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &["type", "domain", "bus", "slot", "function", "multifunction", "cssid", "ssid", "devno", "port", "reg"],
+    &[("zpci", &ZPCI)],
+);
+static PCI: Grammar = Grammar::new(&["type", "domain", "bus", "slot", "function", "multifunction"], &[("zpci", &ZPCI)]);
+static ZPCI: Grammar = Grammar::new(&["uid", "fid"], &[]);
+static CCW: Grammar = Grammar::new(&["type", "cssid", "ssid", "devno"], &[]);
+static USB: Grammar = Grammar::new(&["type", "bus", "port"], &[]);
+static SPAPR_VIO: Grammar = Grammar::new(&["type", "reg"], &[]);
+static BARE: Grammar = Grammar::new(&["type"], &[]);
+
 pub(super) fn address(element: &Element<'_>) -> Option<DeviceAddress> {
     let kind = element.required("type", |text| word(text, KINDS));
-    let (attributes, children): (&[_], &[_]) = match kind {
-        Some(Kind::Pci) => (&["type", "domain", "bus", "slot", "function", "multifunction"], &["zpci"]),
-        Some(Kind::Ccw) => (&["type", "cssid", "ssid", "devno"], &[]),
-        Some(Kind::Usb) => (&["type", "bus", "port"], &[]),
-        Some(Kind::SpaprVio) => (&["type", "reg"], &[]),
-        Some(Kind::VirtioMmio | Kind::Unassigned) => (&["type"], &[]),
-        None => return None,
-    };
-    element.expect(&Grammar { attributes, children });
+    element.expect(match kind? {
+        Kind::Pci => &PCI,
+        Kind::Ccw => &CCW,
+        Kind::Usb => &USB,
+        Kind::SpaprVio => &SPAPR_VIO,
+        Kind::VirtioMmio | Kind::Unassigned => &BARE,
+    });
     Some(match kind? {
         Kind::Pci => DeviceAddress::Pci {
             address: pci_address(element).filter(|address| *address != PciAddress::default()),
@@ -125,7 +136,7 @@ fn hexadecimal(text: &str) -> Result<u64, String> {
 }
 
 fn zpci(element: &Element<'_>) -> Zpci {
-    element.expect(&Grammar { attributes: &["uid", "fid"], children: &[] });
+    element.expect(&ZPCI);
     Zpci { uid: element.filled("uid", number_of_any_base), fid: element.filled("fid", number_of_any_base) }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{text, word};
 use crate::write::Writer;
 
@@ -42,9 +43,11 @@ impl Backend {
     }
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["type", "tap", "vhost", "logFile", "hostname", "fqdn"], &[]);
+
 /// Reads `<backend>`; `None` where it says nothing.
 pub(super) fn backend(element: &Element<'_>) -> Option<Backend> {
-    element.expect(&Grammar { attributes: &["type", "tap", "vhost", "logFile", "hostname", "fqdn"], children: &[] });
+    element.expect(&GRAMMAR);
     let backend = Backend {
         kind: element
             .filled("type", |text| word(text, &[("passt", Some(BackendType::Passt)), ("default", None)]))

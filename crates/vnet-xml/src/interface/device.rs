@@ -5,7 +5,8 @@ use std::fmt;
 
 use vnet_types::MacAddr;
 
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{number, on_off, parsed, text, word, yes_no};
 use crate::write::Writer;
 
@@ -141,9 +142,19 @@ impl Boot {
     }
 }
 
+pub(super) static MAC: Grammar = Grammar::new(&["address", "type", "check", "currentAddress"], &[]);
+pub(super) static TARGET: Grammar = Grammar::new(&["dev", "managed"], &[]);
+pub(super) static GUEST: Grammar = Grammar::new(&["dev", "actual"], &[]);
+pub(super) static FILTER: Grammar = Grammar::new(&["filter"], &[("parameter", &PARAMETER)]);
+static PARAMETER: Grammar = Grammar::new(&["name", "value"], &[]);
+pub(super) static TEAMING: Grammar = Grammar::new(&["type", "persistent"], &[]);
+pub(super) static LINK: Grammar = Grammar::new(&["state"], &[]);
+pub(super) static BOOT: Grammar = Grammar::new(&["order", "loadparm"], &[]);
+pub(super) static ROM: Grammar = Grammar::new(&["enabled", "bar", "file"], &[]);
+
 /// Reads `<mac>`; an address of zeros stands for one that is to be generated.
 pub(super) fn mac(element: &Element<'_>) -> Option<Mac> {
-    element.expect(&Grammar { attributes: &["address", "type", "check", "currentAddress"], children: &[] });
+    element.expect(&MAC);
     element.depends_on("address");
     let kind =
         element.filled("type", |text| word(text, &[("generated", MacType::Generated), ("static", MacType::Static)]));
@@ -157,21 +168,21 @@ pub(super) fn mac(element: &Element<'_>) -> Option<Mac> {
 }
 
 pub(super) fn target(element: &Element<'_>) -> Option<Target> {
-    element.expect(&Grammar { attributes: &["dev", "managed"], children: &[] });
+    element.expect(&TARGET);
     let target = Target { dev: element.filled("dev", text), managed: element.filled("managed", yes_no) };
     (target != Target::default()).then_some(target)
 }
 
 pub(super) fn guest(element: &Element<'_>) -> Option<GuestDevice> {
-    element.expect(&Grammar { attributes: &["dev", "actual"], children: &[] });
+    element.expect(&GUEST);
     let guest = GuestDevice { dev: element.filled("dev", text), actual: element.filled("actual", text) };
     (guest != GuestDevice::default()).then_some(guest)
 }
 
 pub(super) fn filter(element: &Element<'_>) -> Option<Filter> {
-    element.expect(&Grammar { attributes: &["filter"], children: &["parameter"] });
+    element.expect(&FILTER);
     let pairs = element.children("parameter", |parameter| {
-        parameter.expect(&Grammar { attributes: &["name", "value"], children: &[] });
+        parameter.expect(&PARAMETER);
         let name = parameter.required("name", |text| allowed(text, "_"));
         let value = parameter.required("value", |text| allowed(text, "_.-:/,[]@+* "));
         Some((name?, value?))
@@ -193,7 +204,7 @@ fn allowed(text: &str, marks: &str) -> Result<String, String> {
 }
 
 pub(super) fn teaming(element: &Element<'_>) -> Option<Teaming> {
-    element.expect(&Grammar { attributes: &["type", "persistent"], children: &[] });
+    element.expect(&TEAMING);
     let transient = element.required("type", |text| word(text, &[("persistent", false), ("transient", true)]));
     let persistent = element.filled("persistent", text);
     match transient? {
@@ -213,13 +224,13 @@ pub(super) fn teaming(element: &Element<'_>) -> Option<Teaming> {
 }
 
 pub(super) fn link(element: &Element<'_>) -> Option<LinkState> {
-    element.expect(&Grammar { attributes: &["state"], children: &[] });
+    element.expect(&LINK);
     element.depends_on("state");
     element.filled("state", |text| word(text, &[("up", LinkState::Up), ("down", LinkState::Down)]))
 }
 
 pub(super) fn boot(element: &Element<'_>) -> Option<Boot> {
-    element.expect(&Grammar { attributes: &["order", "loadparm"], children: &[] });
+    element.expect(&BOOT);
     let order = element.required("order", |text| match number(text) {
         Ok(order @ 1..) => Ok(order),
         _ => Err("a number from 1 on".to_owned()),
@@ -235,7 +246,7 @@ pub(super) fn boot(element: &Element<'_>) -> Option<Boot> {
 }
 
 pub(super) fn rom(element: &Element<'_>) -> Option<Rom> {
-    element.expect(&Grammar { attributes: &["enabled", "bar", "file"], children: &[] });
+    element.expect(&ROM);
     let rom = Rom {
         enabled: element.filled("enabled", yes_no),
         bar: element.filled("bar", on_off),

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{number, on_off, word};
 use crate::write::{Tag, Writer};
 
@@ -120,26 +120,31 @@ impl GuestOffloads {
     }
 }
 
-/// The attributes of a virtio `<driver>`.
-pub(super) const ATTRIBUTES: &[&str] = &[
-    "name",
-    "txmode",
-    "ioeventfd",
-    "event_idx",
-    "queues",
-    "rx_queue_size",
-    "tx_queue_size",
-    "rss",
-    "rss_hash_report",
-    "iommu",
-    "ats",
-    "packed",
-    "page_per_vq",
-];
+/// `<driver>` of a virtio device.
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &[
+        "name",
+        "txmode",
+        "ioeventfd",
+        "event_idx",
+        "queues",
+        "rx_queue_size",
+        "tx_queue_size",
+        "rss",
+        "rss_hash_report",
+        "iommu",
+        "ats",
+        "packed",
+        "page_per_vq",
+    ],
+    &[("host", &HOST_OFFLOADS), ("guest", &GUEST_OFFLOADS)],
+);
+static HOST_OFFLOADS: Grammar = Grammar::new(&HOST, &[]);
+static GUEST_OFFLOADS: Grammar = Grammar::new(&GUEST, &[]);
 
 /// Reads `<driver>`; `None` where it says nothing.
 pub(super) fn driver(element: &Element<'_>) -> Option<Driver> {
-    element.expect(&Grammar { attributes: ATTRIBUTES, children: order::DRIVER });
+    element.expect(&GRAMMAR);
     let on_off = |name| element.filled(name, on_off);
     let size = |name| element.filled(name, number).filter(|size| *size > 0);
     let driver = Driver {
@@ -165,13 +170,13 @@ pub(super) fn driver(element: &Element<'_>) -> Option<Driver> {
 }
 
 fn host(element: &Element<'_>) -> HostOffloads {
-    element.expect(&Grammar { attributes: &HOST, children: &[] });
+    element.expect(&HOST_OFFLOADS);
     let [csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf] = HOST.map(|name| element.filled(name, on_off));
     HostOffloads { csum, gso, tso4, tso6, ecn, ufo, mrg_rxbuf }
 }
 
 fn guest(element: &Element<'_>) -> GuestOffloads {
-    element.expect(&Grammar { attributes: &GUEST, children: &[] });
+    element.expect(&GUEST_OFFLOADS);
     let [csum, tso4, tso6, ecn, ufo] = GUEST.map(|name| element.filled(name, on_off));
     GuestOffloads { csum, tso4, tso6, ecn, ufo }
 }

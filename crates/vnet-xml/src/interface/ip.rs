@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet};
 
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::network::{self, Mask};
 use crate::value::{ip, number, text};
 use crate::write::Writer;
@@ -40,9 +41,11 @@ impl InterfaceIp {
     }
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["address", "family", "prefix", "peer"], &[]);
+
 /// Reads `<ip>`. `family` follows from the address, whatever is written.
 pub(super) fn interface_ip(element: &Element<'_>) -> Option<InterfaceIp> {
-    element.expect(&Grammar { attributes: &["address", "family", "prefix", "peer"], children: &[] });
+    element.expect(&GRAMMAR);
     let address: Option<IpAddr> = element.required("address", ip);
     let prefix: Option<u8> = element.value("prefix", number).filter(|prefix| *prefix > 0);
     let peer = element.value("peer", ip);

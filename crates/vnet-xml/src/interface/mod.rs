@@ -29,7 +29,7 @@ pub use driver::{Driver, DriverName, GuestOffloads, HostOffloads, TxMode};
 pub use ip::InterfaceIp;
 pub use port_forward::{PortForward, PortForwardRange, Protocol};
 pub use print::Inactive;
-pub(crate) use read::interface;
+pub(crate) use read::{GRAMMAR, interface};
 pub(crate) use source::direct_mode;
 pub use source::{
     BridgeSource, DirectMode, DirectSource, EthernetSource, HostdevAddress, HostdevSource, NetworkSource, Reconnect,

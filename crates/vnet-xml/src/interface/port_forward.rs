@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use vnet_types::InterfaceName;
 
-use crate::element::{Element, Grammar, Value};
+use crate::element::{Element, Value};
+use crate::grammar::Grammar;
 use crate::value::{ip, number, parsed, word, yes_no};
 use crate::write::Writer;
 
@@ -77,8 +78,11 @@ impl Protocol {
     }
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["proto", "address", "dev"], &[("range", &RANGE)]);
+static RANGE: Grammar = Grammar::new(&["start", "end", "to", "exclude"], &[]);
+
 pub(super) fn port_forward(element: &Element<'_>) -> Option<PortForward> {
-    element.expect(&Grammar { attributes: &["proto", "address", "dev"], children: &["range"] });
+    element.expect(&GRAMMAR);
     let protocol = element.required("proto", |text| word(text, Protocol::WORDS));
     let (address, dev) = (element.value("address", ip), element.value("dev", parsed));
     let ranges = element.children("range", range);
@@ -86,7 +90,7 @@ pub(super) fn port_forward(element: &Element<'_>) -> Option<PortForward> {
 }
 
 fn range(element: &Element<'_>) -> Option<PortForwardRange> {
-    element.expect(&Grammar { attributes: &["start", "end", "to", "exclude"], children: &[] });
+    element.expect(&RANGE);
     let port: Value<u16> = |text| match number(text) {
         Ok(port @ 1..) => Ok(port),
         _ => Err("a port, 1 to 65535".to_owned()),

@@ -1,16 +1,16 @@
 //! Reads `<interface>`: each element has its grammar and its reader, in the order of the model.
 
-use super::ip::interface_ip;
-use super::port_forward::port_forward;
-use super::source::source;
+use super::ip::{self, interface_ip};
+use super::port_forward::{self, port_forward};
+use super::source::{self, source};
 use super::{Filter, Interface, Source, address, backend, device, driver};
-use crate::bandwidth::{BandwidthOf, bandwidth};
-use crate::element::{Element, Grammar};
-use crate::network::route;
-use crate::order;
+use crate::bandwidth::{self, BandwidthOf, bandwidth};
+use crate::element::Element;
+use crate::grammar::{Grammar, TEXT};
+use crate::network::route::{self, route};
 use crate::value::{number, text, yes_no};
-use crate::virtual_port::{TypeIs, virtual_port};
-use crate::vlan::vlan;
+use crate::virtual_port::{self, TypeIs, virtual_port};
+use crate::vlan::{self, vlan};
 
 /// The models that are printed in one spelling, however they are written.
 const MODELS: [&str; 21] = [
@@ -37,9 +37,53 @@ const MODELS: [&str; 21] = [
     "82543GC",
 ];
 
+pub(crate) static GRAMMAR: Grammar = Grammar::new(
+    &["type", "managed", "trustGuestRxFilters"],
+    &[
+        ("mac", &device::MAC),
+        ("source", &source::GRAMMAR),
+        ("vlan", &vlan::GRAMMAR),
+        ("virtualport", &virtual_port::GRAMMAR),
+        ("bandwidth", &bandwidth::GRAMMAR),
+        ("port", &PORT),
+        ("ip", &ip::GRAMMAR),
+        ("route", &route::GRAMMAR),
+        ("portForward", &port_forward::GRAMMAR),
+        ("script", &PATH),
+        ("downscript", &PATH),
+        ("backenddomain", &NAME),
+        ("target", &device::TARGET),
+        ("guest", &device::GUEST),
+        ("model", &MODEL),
+        ("driver", &driver::GRAMMAR),
+        ("backend", &backend::GRAMMAR),
+        ("filterref", &device::FILTER),
+        ("tune", &TUNE),
+        ("teaming", &device::TEAMING),
+        ("link", &device::LINK),
+        ("mtu", &MTU),
+        ("coalesce", &COALESCE),
+        ("boot", &device::BOOT),
+        ("alias", &NAME),
+        ("rom", &device::ROM),
+        ("acpi", &ACPI),
+        ("address", &address::GRAMMAR),
+    ],
+);
+static PORT: Grammar = Grammar::new(&["isolated"], &[]);
+static PATH: Grammar = Grammar::new(&["path"], &[]);
+static NAME: Grammar = Grammar::new(&["name"], &[]);
+static MODEL: Grammar = Grammar::new(&["type"], &[]);
+static TUNE: Grammar = Grammar::new(&[], &[("sndbuf", &TEXT)]);
+static MTU: Grammar = Grammar::new(&["size"], &[]);
+static COALESCE: Grammar = Grammar::new(&[], &[("rx", &RX)]);
+static RX: Grammar = Grammar::new(&[], &[("frames", &FRAMES)]);
+static FRAMES: Grammar = Grammar::new(&["max"], &[]);
+static ACPI: Grammar = Grammar::new(&["index"], &[]);
+
 /// Reads `<interface>`; `None` where it cannot be told what it is connected to.
 pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
-    root.expect(&Grammar { attributes: &["type", "managed", "trustGuestRxFilters"], children: order::INTERFACE });
+    root.expect(&GRAMMAR);
     let source = source(root);
     let has_port =
         matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));
@@ -64,16 +108,16 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
         }),
         bandwidth: root.child("bandwidth").and_then(|element| bandwidth(&element, of)),
         port_isolated: root.child("port").and_then(|element| {
-            element.expect(&Grammar { attributes: &["isolated"], children: &[] });
+            element.expect(&PORT);
             element.depends_on("isolated");
             element.value("isolated", yes_no)
         }),
         ips: root.children("ip", interface_ip),
         routes: root.children("route", route),
         port_forwards: root.children("portForward", port_forward),
-        script: only(root, "script", "path"),
-        downscript: only(root, "downscript", "path"),
-        backend_domain: only(root, "backenddomain", "name"),
+        script: only(root, "script", &PATH),
+        downscript: only(root, "downscript", &PATH),
+        backend_domain: only(root, "backenddomain", &NAME),
         target: root.child("target").and_then(|element| device::target(&element)),
         guest: root.child("guest").and_then(|element| device::guest(&element)),
         model: root.child("model").and_then(|element| model(&element)),
@@ -84,16 +128,16 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
         teaming: root.child("teaming").and_then(|element| device::teaming(&element)),
         link: root.child("link").and_then(|element| device::link(&element)),
         mtu: root.child("mtu").and_then(|element| {
-            element.expect(&Grammar { attributes: &["size"], children: &[] });
+            element.expect(&MTU);
             element.depends_on("size");
             element.filled("size", number).filter(|size| *size != 0)
         }),
         coalesce_rx_frames: root.child("coalesce").and_then(|element| rx_frames(&element)),
         boot: root.child("boot").and_then(|element| device::boot(&element)),
-        alias: only(root, "alias", "name"),
+        alias: only(root, "alias", &NAME),
         rom: root.child("rom").and_then(|element| device::rom(&element)),
         acpi_index: root.child("acpi").and_then(|element| {
-            element.expect(&Grammar { attributes: &["index"], children: &[] });
+            element.expect(&ACPI);
             element.filled("index", number).filter(|index| *index != 0)
         }),
         address: root.child("address").and_then(|element| address::address(&element)),
@@ -102,17 +146,16 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
 }
 
 /// The one attribute of an element that has nothing else.
-fn only(root: &Element<'_>, name: &str, attribute: &'static str) -> Option<String> {
-    const PATH: Grammar = Grammar { attributes: &["path"], children: &[] };
-    const NAME: Grammar = Grammar { attributes: &["name"], children: &[] };
+fn only(root: &Element<'_>, name: &str, grammar: &'static Grammar) -> Option<String> {
     let element = root.child(name)?;
-    element.expect(if attribute == "path" { &PATH } else { &NAME });
+    element.expect(grammar);
+    let attribute = grammar.attributes[0];
     element.depends_on(attribute);
     element.filled(attribute, text)
 }
 
 fn model(element: &Element<'_>) -> Option<String> {
-    element.expect(&Grammar { attributes: &["type"], children: &[] });
+    element.expect(&MODEL);
     element.depends_on("type");
     element.filled("type", |text| {
         if let Some(model) = MODELS.iter().find(|model| model.eq_ignore_ascii_case(text)) {
@@ -138,17 +181,17 @@ fn filter(element: &Element<'_>, source: Option<&Source>) -> Option<Filter> {
 }
 
 fn sndbuf(element: &Element<'_>) -> Option<u64> {
-    element.expect(&Grammar { attributes: &[], children: &["sndbuf"] });
+    element.expect(&TUNE);
     let sndbuf = element.child("sndbuf")?;
     let text = sndbuf.only_text().trim();
     number(text).map_err(|expected| sndbuf.invalid_text(&expected)).ok()
 }
 
 fn rx_frames(element: &Element<'_>) -> Option<u32> {
-    element.expect(&Grammar { attributes: &[], children: &["rx"] });
+    element.expect(&COALESCE);
     let rx = element.child("rx")?;
-    rx.expect(&Grammar { attributes: &[], children: &["frames"] });
+    rx.expect(&RX);
     let frames = rx.child("frames")?;
-    frames.expect(&Grammar { attributes: &["max"], children: &[] });
+    frames.expect(&FRAMES);
     frames.filled("max", number).filter(|frames| *frames != 0)
 }

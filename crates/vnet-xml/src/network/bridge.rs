@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::ForwardMode;
 use crate::BridgeName;
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{number, on_off, parsed, text, word};
 use crate::write::{Tag, Writer};
 
@@ -60,8 +61,10 @@ pub(crate) fn mac_table_attribute<'a, 'w>(
     tag.optional("macTableManager", manager.map(MacTableManager::word))
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["name", "zone", "stp", "delay", "macTableManager"], &[]);
+
 pub(super) fn bridge(element: &Element<'_>) -> Bridge {
-    element.expect(&Grammar { attributes: &["name", "zone", "stp", "delay", "macTableManager"], children: &[] });
+    element.expect(&GRAMMAR);
     Bridge {
         name: element.filled("name", parsed),
         zone: element.filled("zone", text),

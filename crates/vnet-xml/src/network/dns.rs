@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::element::Element;
+use crate::grammar::{Grammar, TEXT};
 use crate::value::{ip, number, text, yes_no};
 use crate::write::Writer;
 
@@ -84,8 +84,18 @@ pub struct DnsHost {
     pub hostnames: Vec<String>,
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &["enable", "forwardPlainNames"],
+    &[("forwarder", &FORWARDER), ("txt", &TXT), ("srv", &SRV), ("host", &HOST)],
+);
+static FORWARDER: Grammar = Grammar::new(&["domain", "addr", "port"], &[]);
+pub(super) static TXT: Grammar = Grammar::new(&["name", "value"], &[]);
+pub(super) static SRV: Grammar =
+    Grammar::new(&["service", "protocol", "domain", "target", "port", "priority", "weight"], &[]);
+pub(super) static HOST: Grammar = Grammar::new(&["ip"], &[("hostname", &TEXT)]);
+
 pub(super) fn dns(element: &Element<'_>) -> Dns {
-    element.expect(&Grammar { attributes: &["enable", "forwardPlainNames"], children: order::DNS });
+    element.expect(&GRAMMAR);
     Dns {
         enable: element.value("enable", yes_no),
         forward_plain_names: element.value("forwardPlainNames", yes_no),
@@ -97,7 +107,7 @@ pub(super) fn dns(element: &Element<'_>) -> Dns {
 }
 
 fn forwarder(element: &Element<'_>) -> Option<Forwarder> {
-    element.expect(&Grammar { attributes: &["domain", "addr", "port"], children: &[] });
+    element.expect(&FORWARDER);
     let (domain, addr) = (element.value("domain", text), element.value("addr", ip));
     let forwarder = Forwarder { domain, addr, port: element.value("port", number) };
     if !element.has("domain") && !element.has("addr") {
@@ -108,16 +118,13 @@ fn forwarder(element: &Element<'_>) -> Option<Forwarder> {
 }
 
 pub(super) fn txt(element: &Element<'_>) -> Option<Txt> {
-    element.expect(&Grammar { attributes: &["name", "value"], children: &[] });
+    element.expect(&TXT);
     let (name, value) = (element.required("name", text), element.required("value", text));
     Some(Txt { name: name?, value: value? })
 }
 
 pub(super) fn srv(element: &Element<'_>) -> Option<Srv> {
-    element.expect(&Grammar {
-        attributes: &["service", "protocol", "domain", "target", "port", "priority", "weight"],
-        children: &[],
-    });
+    element.expect(&SRV);
     let (service, protocol) = (element.required("service", text), element.required("protocol", text));
     let (port, priority) = (element.value("port", number), element.value("priority", number));
     let weight = element.value("weight", number);
@@ -126,7 +133,7 @@ pub(super) fn srv(element: &Element<'_>) -> Option<Srv> {
 }
 
 pub(super) fn dns_host(element: &Element<'_>) -> Option<DnsHost> {
-    element.expect(&Grammar { attributes: &["ip"], children: &["hostname"] });
+    element.expect(&HOST);
     let hostnames = element.children("hostname", |hostname| {
         let name = hostname.only_text();
         if name.is_empty() {

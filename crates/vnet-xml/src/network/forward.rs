@@ -9,9 +9,9 @@ use vnet_types::{AddressRange, InterfaceName, PciAddress, PortRange};
 
 use super::print::Form;
 use crate::HostdevDriver;
-use crate::element::{Element, Grammar};
-use crate::hostdev::{driver, pci_address, pci_attributes, write_driver};
-use crate::order;
+use crate::element::Element;
+use crate::grammar::Grammar;
+use crate::hostdev::{DRIVER, PCI, driver, pci_address, pci_attributes, write_driver};
 use crate::value::{ipv4, number, parsed, word, yes_no, yes_no_of_any_case};
 use crate::write::Writer;
 
@@ -153,8 +153,17 @@ impl Display for ForwardMode {
     }
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &["dev", "mode", "managed"],
+    &[("driver", &DRIVER), ("nat", &NAT), ("pf", &PF), ("interface", &INTERFACE), ("address", &PCI)],
+);
+static NAT: Grammar = Grammar::new(&["ipv6"], &[("address", &ENDS), ("port", &ENDS)]);
+static ENDS: Grammar = Grammar::new(&["start", "end"], &[]);
+static PF: Grammar = Grammar::new(&["dev"], &[]);
+static INTERFACE: Grammar = Grammar::new(&["dev", "connections"], &[]);
+
 pub(super) fn forward(element: &Element<'_>) -> Forward {
-    element.expect(&Grammar { attributes: &["dev", "mode", "managed"], children: order::FORWARD });
+    element.expect(&GRAMMAR);
     let dev: Option<InterfaceName> = element.filled("dev", parsed);
     let devices = RefCell::new(BTreeSet::new());
     let addresses = element.children("address", |element| address(element).inspect(|it| once(element, &devices, it)));
@@ -198,18 +207,18 @@ fn interfaces(element: &Element<'_>, dev: Option<InterfaceName>) -> Vec<ForwardI
 }
 
 pub(super) fn interface(element: &Element<'_>) -> Option<ForwardInterface> {
-    element.expect(&Grammar { attributes: &["dev", "connections"], children: &[] });
+    element.expect(&INTERFACE);
     let connections = element.filled("connections", number).unwrap_or_default();
     Some(ForwardInterface { dev: element.required("dev", parsed)?, connections })
 }
 
 pub(super) fn pf(element: &Element<'_>) -> Option<InterfaceName> {
-    element.expect(&Grammar { attributes: &["dev"], children: &[] });
+    element.expect(&PF);
     element.required("dev", parsed)
 }
 
 fn address(element: &Element<'_>) -> Option<PciAddress> {
-    element.expect(&Grammar { attributes: &["type", "domain", "bus", "slot", "function"], children: &[] });
+    element.expect(&PCI);
     let pci = element.required("type", |text| word(text, &[("pci", ())]));
     pci_address(element).filter(|_| pci.is_some())
 }
@@ -222,18 +231,17 @@ fn once<T: Ord + Clone + Display>(element: &Element<'_>, devices: &RefCell<BTree
 }
 
 pub(super) fn translation(element: &Element<'_>) -> Nat {
-    element.expect(&Grammar { attributes: &["ipv6"], children: order::NAT });
-    let ends = Grammar { attributes: &["start", "end"], children: &[] };
+    element.expect(&NAT);
     Nat {
         ipv6: element.value("ipv6", yes_no),
         addresses: element.only_child("address").and_then(|range| {
-            range.expect(&ends);
+            range.expect(&ENDS);
             let (start, end) = (range.required("start", ipv4), range.required("end", ipv4));
             let ends = AddressRange::new(IpAddr::V4(start?), IpAddr::V4(end?));
             ends.map_err(|_| range.invalid("end", "at or after `start`")).ok()
         }),
         ports: element.only_child("port").and_then(|range| {
-            range.expect(&ends);
+            range.expect(&ENDS);
             let (start, end) = (range.required("start", number), range.required("end", number));
             let (start, end) = (start?, end?);
             // libvirt takes 0 to 0 for no range at all.

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use vnet_types::{Family, IpNet, MacAddr};
 
 use crate::Spelled;
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
 use crate::write::{Tag, Writer};
 
@@ -189,9 +189,17 @@ pub(crate) fn net(address: IpAddr, mask: Option<Mask>) -> Option<IpNet> {
     IpNet::new(address, prefix).ok()
 }
 
+pub(super) static GRAMMAR: Grammar =
+    Grammar::new(&["family", "address", "netmask", "prefix", "localPtr"], &[("tftp", &TFTP), ("dhcp", &DHCP)]);
+static TFTP: Grammar = Grammar::new(&["root"], &[]);
+static DHCP: Grammar = Grammar::new(&[], &[("range", &RANGE), ("host", &HOST), ("bootp", &BOOTP)]);
+static RANGE: Grammar = Grammar::new(&["start", "end"], &[("lease", &LEASE)]);
+pub(super) static HOST: Grammar = Grammar::new(&["mac", "id", "name", "ip"], &[("lease", &LEASE)]);
+static LEASE: Grammar = Grammar::new(&["expiry", "unit"], &[]);
+static BOOTP: Grammar = Grammar::new(&["file", "server"], &[]);
+
 pub(super) fn subnet(element: &Element<'_>) -> Option<Ip> {
-    element
-        .expect(&Grammar { attributes: &["family", "address", "netmask", "prefix", "localPtr"], children: order::IP });
+    element.expect(&GRAMMAR);
     let family = element.filled("family", family);
     let netmask = element.filled("netmask", ipv4).map(Mask::Netmask);
     let prefix = element.filled("prefix", number).filter(|prefix| *prefix != 0).map(Mask::Prefix);
@@ -200,7 +208,7 @@ pub(super) fn subnet(element: &Element<'_>) -> Option<Ip> {
     }
     let local_ptr = element.value("localPtr", yes_no);
     let tftp_root = element.child("tftp").and_then(|tftp| {
-        tftp.expect(&Grammar { attributes: &["root"], children: &[] });
+        tftp.expect(&TFTP);
         tftp.depends_on("root");
         tftp.filled("root", text)
     });
@@ -213,12 +221,12 @@ pub(super) fn family(text: &str) -> Result<Family, String> {
 }
 
 fn dhcp(element: &Element<'_>) -> Dhcp {
-    element.expect(&Grammar { attributes: &[], children: order::DHCP });
+    element.expect(&DHCP);
     Dhcp {
         ranges: element.children("range", range),
         hosts: element.children("host", host),
         bootp: element.child("bootp").and_then(|bootp| {
-            bootp.expect(&Grammar { attributes: &["file", "server"], children: &[] });
+            bootp.expect(&BOOTP);
             let (file, server) = (bootp.required("file", text), bootp.value("server", ip));
             Some(Bootp { file: file?, server })
         }),
@@ -226,14 +234,14 @@ fn dhcp(element: &Element<'_>) -> Dhcp {
 }
 
 pub(super) fn range(element: &Element<'_>) -> Option<DhcpRange> {
-    element.expect(&Grammar { attributes: &["start", "end"], children: &["lease"] });
+    element.expect(&RANGE);
     let (start, end) = (element.required("start", ip), element.required("end", ip));
     let lease = element.child("lease").and_then(|element| lease(&element));
     Some(DhcpRange { start: start?, end: end?, lease })
 }
 
 pub(super) fn host(element: &Element<'_>) -> Option<DhcpHost> {
-    element.expect(&Grammar { attributes: &["mac", "id", "name", "ip"], children: &["lease"] });
+    element.expect(&HOST);
     let mac = element.value("mac", parsed);
     let (id, name) = (element.value("id", text), element.value("name", text));
     let lease = element.child("lease").and_then(|element| lease(&element));
@@ -241,7 +249,7 @@ pub(super) fn host(element: &Element<'_>) -> Option<DhcpHost> {
 }
 
 pub(super) fn lease(element: &Element<'_>) -> Option<Lease> {
-    element.expect(&Grammar { attributes: &["expiry", "unit"], children: &[] });
+    element.expect(&LEASE);
     element.depends_on("expiry");
     let unit = element.value("unit", |text| word(text, LeaseUnit::WORDS));
     let expiry = element.value("expiry", number)?;

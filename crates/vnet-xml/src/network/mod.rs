@@ -14,7 +14,7 @@ mod metadata;
 mod portgroup;
 mod print;
 mod read;
-mod route;
+pub(crate) mod route;
 mod update;
 
 use std::str::FromStr;
@@ -32,8 +32,8 @@ pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
 pub use metadata::Metadata;
 pub use portgroup::PortGroup;
 pub use print::Inactive;
+pub(crate) use read::GRAMMAR;
 pub use route::Route;
-pub(crate) use route::route;
 pub use update::{Command, ParseUpdateError, Section, UpdateError, UpdateRefusal, Updated};
 
 /// The namespace of [`Network::dnsmasq_options`].

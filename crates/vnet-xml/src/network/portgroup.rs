@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::bandwidth::{BandwidthOf, bandwidth};
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::bandwidth::{self, BandwidthOf, bandwidth};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{text, yes_no, yes_no_of_any_case};
-use crate::virtual_port::{TypeIs, virtual_port};
-use crate::vlan::vlan;
+use crate::virtual_port::{self, TypeIs, virtual_port};
+use crate::vlan::{self, vlan};
 use crate::write::Writer;
 use crate::{Bandwidth, VirtualPort, Vlan};
 
@@ -39,8 +39,13 @@ impl PortGroup {
     }
 }
 
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &["name", "default", "trustGuestRxFilters"],
+    &[("vlan", &vlan::GRAMMAR), ("virtualport", &virtual_port::GRAMMAR), ("bandwidth", &bandwidth::GRAMMAR)],
+);
+
 pub(super) fn port_group(element: &Element<'_>) -> Option<PortGroup> {
-    element.expect(&Grammar { attributes: &["name", "default", "trustGuestRxFilters"], children: order::PORT_GROUP });
+    element.expect(&GRAMMAR);
     let group = PortGroup {
         name: element.filled("name", text).unwrap_or_default(),
         default: element.filled("default", yes_no_of_any_case).unwrap_or_default(),

@@ -3,19 +3,46 @@
 use vnet_types::Uuid;
 
 use super::{DNSMASQ_NAMESPACE, Domain, Network, bridge, dns, forward, ip, metadata, portgroup, route};
-use crate::bandwidth::{BandwidthOf, bandwidth};
-use crate::element::{Element, Grammar};
-use crate::order;
+use crate::bandwidth::{self, BandwidthOf, bandwidth};
+use crate::element::Element;
+use crate::grammar::{Grammar, TEXT};
 use crate::value::{number, parsed, text, yes_no};
-use crate::virtual_port::{TypeIs, virtual_port};
-use crate::vlan::vlan;
+use crate::virtual_port::{self, TypeIs, virtual_port};
+use crate::vlan::{self, vlan};
+
+pub(crate) static GRAMMAR: Grammar = Grammar::new(
+    &["connections", "ipv6", "trustGuestRxFilters"],
+    &[
+        ("name", &TEXT),
+        ("uuid", &TEXT),
+        ("title", &TEXT),
+        ("description", &TEXT),
+        ("metadata", &TEXT),
+        ("forward", &forward::GRAMMAR),
+        ("bridge", &bridge::GRAMMAR),
+        ("mtu", &MTU),
+        ("mac", &MAC),
+        ("domain", &DOMAIN),
+        ("dns", &dns::GRAMMAR),
+        ("vlan", &vlan::GRAMMAR),
+        ("bandwidth", &bandwidth::GRAMMAR),
+        ("port", &PORT),
+        ("ip", &ip::GRAMMAR),
+        ("route", &route::GRAMMAR),
+        ("virtualport", &virtual_port::GRAMMAR),
+        ("portgroup", &portgroup::GRAMMAR),
+    ],
+);
+static MTU: Grammar = Grammar::new(&["size"], &[]);
+static MAC: Grammar = Grammar::new(&["address"], &[]);
+static DOMAIN: Grammar = Grammar::new(&["name", "localOnly", "register"], &[]);
+static PORT: Grammar = Grammar::new(&["isolated"], &[]);
+/// `<dnsmasq:option>`
+static OPTION: Grammar = Grammar::new(&["value"], &[]);
 
 pub(super) fn network(root: &Element<'_>) -> Network {
     let options = root.name_in(DNSMASQ_NAMESPACE, "options");
-    root.expect_beside(
-        &Grammar { attributes: &["connections", "ipv6", "trustGuestRxFilters"], children: order::NETWORK },
-        options,
-    );
+    root.expect_beside(&GRAMMAR, options);
     Network {
         connections: root.filled("connections", number).unwrap_or_default(),
         ipv6: root.filled("ipv6", yes_no) == Some(true),
@@ -29,7 +56,7 @@ pub(super) fn network(root: &Element<'_>) -> Network {
         bridge: root.child("bridge").map(|element| bridge::bridge(&element)),
         mtu: root.child("mtu").and_then(|element| mtu(&element)),
         mac: root.child("mac").and_then(|element| {
-            element.expect(&Grammar { attributes: &["address"], children: &[] });
+            element.expect(&MAC);
             element.depends_on("address");
             element.filled("address", parsed)
         }),
@@ -66,19 +93,19 @@ fn filled_text(element: &Element<'_>, name: &str) -> Option<String> {
 }
 
 pub(super) fn mtu(element: &Element<'_>) -> Option<u32> {
-    element.expect(&Grammar { attributes: &["size"], children: &[] });
+    element.expect(&MTU);
     element.depends_on("size");
     element.filled("size", number).filter(|size| *size != 0)
 }
 
 pub(super) fn port(element: &Element<'_>) -> Option<bool> {
-    element.expect(&Grammar { attributes: &["isolated"], children: &[] });
+    element.expect(&PORT);
     element.depends_on("isolated");
     element.value("isolated", yes_no)
 }
 
 pub(super) fn domain(element: &Element<'_>) -> Option<Domain> {
-    element.expect(&Grammar { attributes: &["name", "localOnly", "register"], children: &[] });
+    element.expect(&DOMAIN);
     element.depends_on("name");
     let (local_only, register) = (element.value("localOnly", yes_no), element.value("register", yes_no));
     Some(Domain { name: element.value("name", text)?, local_only, register })
@@ -89,9 +116,9 @@ fn dnsmasq_options(root: &Element<'_>, name: &str) -> Vec<String> {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     let option = format!("{prefix}:option");
     let blocks = root.children(name, |block| {
-        block.expect_beside(&Grammar { attributes: &[], children: &[] }, Some(&option));
+        block.expect_beside(&TEXT, Some(&option));
         Some(block.children(&option, |option| {
-            option.expect(&Grammar { attributes: &["value"], children: &[] });
+            option.expect(&OPTION);
             option.required("value", text)
         }))
     });

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use vnet_types::{Family, IpNet};
 
 use super::ip::{Mask, family, mask_attribute, net};
-use crate::element::{Element, Grammar};
+use crate::element::Element;
+use crate::grammar::Grammar;
 use crate::value::{ip, ipv4, number};
 use crate::write::Writer;
 
@@ -58,11 +59,11 @@ impl Route {
     }
 }
 
+pub(crate) static GRAMMAR: Grammar =
+    Grammar::new(&["family", "address", "netmask", "prefix", "gateway", "metric"], &[]);
+
 pub(crate) fn route(element: &Element<'_>) -> Option<Route> {
-    element.expect(&Grammar {
-        attributes: &["family", "address", "netmask", "prefix", "gateway", "metric"],
-        children: &[],
-    });
+    element.expect(&GRAMMAR);
     let family = element.value("family", family);
     let netmask = element.value("netmask", ipv4).map(Mask::Netmask);
     let prefix = element.value("prefix", number).map(Mask::Prefix);

@@ -69,18 +69,17 @@ fn source() -> impl Strategy<Value = Source> {
             Source::Network(source)
         },
     );
-    let vhostuser = (prop::option::of(word()), any::<bool>(), any::<Option<u32>>(), prop::option::of(name())).prop_map(
-        |(path, server, timeout, dev)| {
+    let vhostuser = (prop::option::of(word()), any::<bool>(), any::<Option<Option<u32>>>(), prop::option::of(name()))
+        .prop_map(|(path, server, reconnect, dev)| {
             let mut source = VhostuserSource::default();
             source.dev = dev.filter(|_| path.is_none());
             if path.is_some() {
                 source.mode = if server { VhostuserMode::Server } else { VhostuserMode::Client };
-                source.reconnect = timeout.map(|timeout| Reconnect { timeout });
+                source.reconnect = reconnect.map(|it| it.map_or(Reconnect::No, |timeout| Reconnect::After { timeout }));
             }
             source.path = path;
             Source::Vhostuser(source)
-        },
-    );
+        });
     let hostdev = (pci(), any::<bool>()).prop_map(|(address, managed)| {
         let mut source = HostdevSource::from(address);
         source.managed = managed;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use vnet_types::{Family, MacAddr};
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated};
-use crate::element::{Element, Grammar};
-use crate::network::ip::{host, lease, range};
+use crate::element::Element;
+use crate::network::ip::{HOST, host, lease, range};
 use crate::network::{Dhcp, DhcpHost, Ip, Network};
 use crate::value::{ip, parsed, text};
 use crate::{Path, Spelled};
@@ -76,7 +76,7 @@ fn delete_host(mut network: Network, index: Option<usize>, document: &[u8]) -> R
 }
 
 fn wanted(element: &Element<'_>) -> Option<Wanted> {
-    element.expect(&Grammar { attributes: &["mac", "id", "name", "ip"], children: &["lease"] });
+    element.expect(&HOST);
     element.child("lease").and_then(|element| lease(&element));
     Some(Wanted { mac: element.value("mac", parsed), name: element.value("name", text), ip: element.value("ip", ip) })
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated, only, places};
 use crate::Path;
-use crate::element::{Element, Grammar};
-use crate::network::dns::{dns_host, srv, txt};
+use crate::element::Element;
+use crate::network::dns::{HOST, SRV, TXT, dns_host, srv, txt};
 use crate::network::{Dns, DnsHost, Network, Srv, Txt};
 use crate::value::{ip, number, text};
 
@@ -51,7 +51,7 @@ pub(super) fn hosts(mut network: Network, command: Command, document: &[u8]) -> 
 }
 
 fn wanted_host(element: &Element<'_>) -> Option<WantedHost> {
-    element.expect(&Grammar { attributes: &["ip"], children: &["hostname"] });
+    element.expect(&HOST);
     let hostnames = element.children("hostname", |hostname| Some(hostname.only_text().to_owned()));
     Some(WantedHost { ip: element.value("ip", ip), hostnames: hostnames.into_iter().collect() })
 }
@@ -59,7 +59,7 @@ fn wanted_host(element: &Element<'_>) -> Option<WantedHost> {
 pub(super) fn txts(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
     if command == Command::Delete {
         let given = Given::read(document, "txt", |element| {
-            element.expect(&Grammar { attributes: &["name", "value"], children: &[] });
+            element.expect(&TXT);
             element.required("name", text)
         })?;
         let name = &given.value;
@@ -120,10 +120,7 @@ impl WantedSrv {
 }
 
 fn wanted_srv(element: &Element<'_>) -> Option<WantedSrv> {
-    element.expect(&Grammar {
-        attributes: &["service", "protocol", "domain", "target", "port", "priority", "weight"],
-        children: &[],
-    });
+    element.expect(&SRV);
     for name in ["port", "priority", "weight"] {
         element.value::<u16>(name, number);
     }
