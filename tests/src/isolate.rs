@@ -5,7 +5,9 @@
 
 use std::process::{Command, Output};
 
-use crate::namespaces;
+use vnet_lab::Isolation;
+
+use crate::furnish;
 
 /// Set for the program that runs inside; the value is the test's name.
 const INSIDE: &str = "VNET_TEST_INSIDE";
@@ -43,7 +45,7 @@ impl<E> Passed for Result<(), E> {
 /// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, empty `/run`, `/var/lib` and
 /// `/tmp`, and an `/etc` without `/etc/vnet` in which new files are its own. What the test starts ends with it.
 ///
-/// Where namespaces are not to be had the test fails and says what is missing.
+/// Where the system gives no namespaces the test fails and says what is missing.
 #[macro_export]
 macro_rules! isolate {
     () => {{
@@ -64,7 +66,7 @@ pub fn place(here: &str) -> Place {
     }
     let name = test_name(here);
     if std::env::var(INSIDE).as_ref() == Ok(&name) {
-        namespaces::furnish();
+        furnish::furnish();
         return Place::Inside;
     }
     match run_inside(&name) {
@@ -78,8 +80,8 @@ fn run_inside(name: &str) -> Result<Output, String> {
         return Err(format!("{NO_NAMESPACES} is set"));
     }
     let mut command = itself(name);
-    namespaces::enter(command.env(INSIDE, name));
-    command.output().map_err(|error| namespaces::what_is_missing(&error))
+    let isolation = Isolation::of(command.env(INSIDE, name)).map_err(|error| error.to_string())?;
+    command.output().map_err(|error| isolation.explain(error).to_string())
 }
 
 /// This program, for one test. The link in `/proc` leads to it even where its folder is closed to our user.
@@ -106,7 +108,7 @@ fn take_over(name: &str, output: &Output) -> Place {
 
 /// Fails the test. One that should panic would take a panic of ours for its own, so it has to end without.
 fn unavailable(name: &str, reason: &str) -> Place {
-    let reason = format!("{name} needs namespaces of its own, which are not to be had: {reason}");
+    let reason = format!("{name} needs namespaces of its own: {reason}");
     let probe = itself(name).env(PROBE, "1").output().expect("the test program runs again");
     assert!(is_should_panic(name, &probe), "{reason}");
     show("", &reason);

@@ -9,14 +9,14 @@
 //! }
 //! ```
 
+mod furnish;
 mod guest;
 mod isolate;
-mod namespaces;
 mod netns;
 mod program;
 
 pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
-pub use namespaces::without_capabilities;
 pub use netns::Netns;
 pub use program::{json, run, vnet, wait_for};
+pub use vnet_lab::without_capabilities;

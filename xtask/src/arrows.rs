@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-types", &[]),
     ("vnet-xml", &["vnet-types"]),
     ("vnet-netlink", &["vnet-types"]),
+    ("vnet-lab", &["vnet-netlink", "vnet-types"]),
     // With the feature `netlink` only.
     ("vnet-firewall", &["vnet-netlink", "vnet-types"]),
     ("vnet-dnsmasq", &["vnet-types"]),
@@ -24,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-dnsmasq",
             "vnet-firewall",
             "vnet-host",
+            "vnet-lab",
             "vnet-netlink",
             "vnet-passt",
             "vnet-plan",
@@ -44,7 +46,7 @@ fn crates_know_only_what_is_below_them() {
         .iter()
         .map(|(name, below)| ((*name).to_owned(), below.iter().map(|name| (*name).to_owned()).collect()))
         .collect();
-    assert_eq!(actual.keys().collect::<Vec<_>>(), allowed.keys().collect::<Vec<_>>(), "the ten crates");
+    assert_eq!(actual.keys().collect::<Vec<_>>(), allowed.keys().collect::<Vec<_>>(), "the eleven crates");
     for (name, below) in &actual {
         let forbidden: Vec<_> = below.iter().filter(|it| !allowed[name].contains(it)).collect();
         assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}");

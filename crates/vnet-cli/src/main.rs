@@ -13,7 +13,6 @@ mod document;
 mod failure;
 mod host;
 mod hypervisor;
-mod lab;
 mod obstacle;
 mod output;
 mod port;

@@ -12,9 +12,9 @@ use super::promises::{self, Addressing, Guest, Promise, Source};
 use super::report::{Judgement, Verdict};
 use super::words::Subject;
 use super::world::{self, Station, World};
-use crate::lab::dns::{Question, Record};
-use crate::lab::probe::{self, Outcome, PORT, Transport};
-use crate::lab::{dhcp4, dhcp6, ping::ping};
+use vnet_lab::dns::{Question, Record};
+use vnet_lab::probe::{self, Outcome, PORT, Transport};
+use vnet_lab::{dhcp4, dhcp6, ping};
 
 /// How long something that should happen may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -140,7 +140,7 @@ impl<'a> Inhabited<'a> {
             }
             Promise::Gateway { guest, ip } => self.with_address(*guest, Family::of(*ip), |_| {
                 let namespace = &self.stations[*guest].namespace;
-                let echoes = namespace.run(|| Ok(ping(*ip, Instant::now() + PATIENCE)?))?;
+                let echoes = namespace.run(|| ping(*ip, Instant::now() + PATIENCE))?;
                 Ok(Seen(Verdict::when(echoes), if echoes { "echo" } else { "no echo" }.to_owned()))
             }),
             Promise::Answer { question, record } => self.see_answer(question, |records| records.contains(record)),
@@ -191,7 +191,7 @@ impl<'a> Inhabited<'a> {
             }),
             Promise::Route { behind, .. } => {
                 let server = SocketAddr::new(*behind, PORT);
-                let outcome = world.host.run(|| Ok(Transport::Tcp.ask(server, Instant::now() + PATIENCE)?))?;
+                let outcome = world.host.run(|| Transport::Tcp.ask(server, Instant::now() + PATIENCE))?;
                 let seen = match outcome {
                     Outcome::SeenAs(..) => format!("{behind} answers"),
                     other => format!("{behind}: {other}"),
@@ -219,7 +219,7 @@ impl<'a> Inhabited<'a> {
 
     fn probe(&self, guest: usize, to: IpAddr, transport: Transport, patience: Duration) -> anyhow::Result<Outcome> {
         let server = SocketAddr::new(to, PORT);
-        self.stations[guest].namespace.run(|| Ok(transport.ask(server, Instant::now() + patience)?))
+        self.stations[guest].namespace.run(|| Ok::<_, anyhow::Error>(transport.ask(server, Instant::now() + patience)?))
     }
 
     /// The first address of a guest in a family.
@@ -316,7 +316,7 @@ fn is_as_promised(how: &Addressing, got: IpAddr) -> bool {
 /// Someone outside asks a guest.
 fn enter(world: &World, guest: IpAddr, transport: Transport, patience: Duration) -> anyhow::Result<Outcome> {
     let server = SocketAddr::new(guest, PORT);
-    world.outside.run(|| Ok(transport.ask(server, Instant::now() + patience)?))
+    world.outside.run(|| Ok::<_, anyhow::Error>(transport.ask(server, Instant::now() + patience)?))
 }
 
 fn is_seen_as(outcome: Outcome, address: IpAddr) -> bool {

@@ -9,7 +9,7 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, PortRange}
 use vnet_xml::Network;
 use vnet_xml::network::{Dhcp, DhcpHost, Forward, ForwardMode, Forwarder, Ip, Route};
 
-use crate::lab::dns::{Kind, Question, Record};
+use vnet_lab::dns::{Kind, Question, Record};
 
 /// The most reservations that get a guest of their own.
 pub(crate) const MOST_RESERVATIONS: usize = 8;

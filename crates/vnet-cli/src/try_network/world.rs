@@ -15,8 +15,8 @@ use vnet_xml::{Interface, Network};
 
 use super::passt;
 use super::promises::device;
-use crate::lab::namespace::Namespace;
-use crate::lab::{dns, probe};
+use vnet_lab::Namespace;
+use vnet_lab::{dns, probe};
 
 /// What a guest, and whoever else has one, calls its only interface.
 pub(crate) const DEVICE: &str = "eth0";

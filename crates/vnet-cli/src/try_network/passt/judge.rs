@@ -14,9 +14,9 @@ use super::super::judge::{AT_A_TIME, PATIENCE, SUSPICION, Seen, both};
 use super::super::report::{Judgement, Verdict};
 use super::super::world::{Station, World};
 use super::promises::{self, Place, Promise};
-use crate::lab::dns::{Question, Record};
-use crate::lab::probe::{self, Outcome, PORT, Transport};
-use crate::lab::{dhcp4, dhcp6};
+use vnet_lab::dns::{Question, Record};
+use vnet_lab::probe::{self, Outcome, PORT, Transport};
+use vnet_lab::{dhcp4, dhcp6};
 
 /// A guest that is connected to its passt.
 pub(super) struct Behind<'a> {
@@ -126,7 +126,7 @@ impl Behind<'_> {
             Promise::Out(family) => {
                 let uplink = self.world.uplink_by(self.passt.interface.as_ref());
                 let to = SocketAddr::new(uplink.outside(*family), PORT);
-                let ask = |transport: Transport| self.station.namespace.run(|| Ok(transport.ask(to, deadline)?));
+                let ask = |transport: Transport| self.station.namespace.run(|| transport.ask(to, deadline));
                 let (tcp, udp) = (ask(Transport::Tcp)?, ask(Transport::Udp)?);
                 let is_host = |it: Outcome| matches!(it, Outcome::SeenAs(peer, _) if peer.ip() == uplink.host(*family));
                 Seen(Verdict::when(is_host(tcp) && is_host(udp)), both(tcp, udp))

@@ -17,10 +17,10 @@ use vnet_xml::{Definition, Interface};
 use super::report::InterfaceReport;
 use super::world::{DEVICE, SWITCHES, Station, World};
 use crate::diagnostic::{Checked, diagnostics};
-use crate::lab::card;
-use crate::lab::namespace::Namespace;
 use judge::Behind;
 use promises::Promise;
+use vnet_lab::Namespace;
+use vnet_lab::card;
 
 /// The guests of a document that passt connects; a refusal where there is none.
 pub(crate) fn guests(checked: &Checked) -> anyhow::Result<Vec<Interface>> {

@@ -6,10 +6,13 @@ use std::time::Instant;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::ask;
+use crate::ask::ask;
 
-/// Is there an echo before the deadline?
-pub(crate) fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
+/// Whether there is an echo before the deadline.
+///
+/// # Errors
+/// [`io::Error`] when our own kernel cannot ask.
+pub fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
     let (family, protocol, request, reply) = match to {
         IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp, 8, 0),
         IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6, 128, 129),
@@ -30,7 +33,7 @@ pub(crate) fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// Is it the network that says no, rather than our own kernel that cannot?
+/// Whether the network says no, rather than our own kernel that it cannot.
 pub(crate) fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut, WouldBlock,

@@ -10,7 +10,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, sets
 use std::os::fd::{AsRawFd, OwnedFd};
 use vnet_types::{InterfaceName, MacAddr};
 
-use super::{ask, card};
+use crate::ask::ask;
+use crate::card;
 
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Length of the fixed part of a message, up to the cookie.
@@ -30,22 +31,28 @@ const END: u8 = 255;
 
 /// What a server has handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lease {
-    pub(crate) address: Ipv4Addr,
-    pub(crate) netmask: Option<Ipv4Addr>,
-    pub(crate) router: Option<Ipv4Addr>,
+pub struct Lease {
+    /// The client's address.
+    pub address: Ipv4Addr,
+    /// Its netmask.
+    pub netmask: Option<Ipv4Addr>,
+    /// The first of the routers.
+    pub router: Option<Ipv4Addr>,
     /// The first of the name servers.
-    pub(crate) server: Option<Ipv4Addr>,
-    pub(crate) mtu: Option<u16>,
+    pub server: Option<Ipv4Addr>,
+    /// The MTU of the network.
+    pub mtu: Option<u16>,
     /// The host's name, and its full name (RFC 4702).
-    pub(crate) names: [Option<String>; 2],
+    pub names: [Option<String>; 2],
 }
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
-    pub(crate) mac: MacAddr,
-    pub(crate) hostname: String,
+pub struct Client {
+    /// Its MAC address.
+    pub mac: MacAddr,
+    /// The name that it gives itself.
+    pub hostname: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +75,10 @@ struct Reply {
 impl Client {
     /// Gets an address through a device. `None` when nobody offers one before the deadline, or the server takes its
     /// offer back.
-    pub(crate) fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
+    ///
+    /// # Errors
+    /// [`io::Error`] when the device cannot be asked through.
+    pub fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
         // Whatever kind of socket it is, it is read with a timeout as one of UDP.
         let sockets = [open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)];
         let Some(offer) = self.exchange(&sockets, None, deadline)? else { return Ok(None) };

@@ -1,25 +1,14 @@
-//! A small laboratory: network namespaces, and what guests and servers in them say to each other.
-//!
-//! Nothing here knows of networks as libvirt defines them. Every wait has a deadline, and what arrives from a wire is
-//! read without trust.
-
-pub(crate) mod card;
-pub(crate) mod dhcp4;
-pub(crate) mod dhcp6;
-pub(crate) mod dns;
-pub(crate) mod namespace;
-pub(crate) mod ping;
-pub(crate) mod probe;
+//! Asking again and again over UDP.
 
 use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 /// How long an answer on a veth may take before the question is asked again.
-const PATIENCE: Duration = Duration::from_millis(400);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Asks again and again until something that arrives is an answer. `None` when the deadline passes first.
-fn ask<T>(
+pub(crate) fn ask<T>(
     socket: &UdpSocket,
     deadline: Instant,
     mut send: impl FnMut() -> io::Result<()>,

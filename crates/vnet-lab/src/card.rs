@@ -3,27 +3,31 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use anyhow::Context;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, socket};
 use vnet_types::{InterfaceName, Link, MacAddr};
 
-use super::namespace::Namespace;
+use crate::{Error, Namespace};
 
 /// Puts a card into a guest, and returns its index and its frames: a read is one from the guest, a write one for it. It is
 /// not up yet, so that nothing is lost before somebody carries them.
-pub(crate) fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> anyhow::Result<(u32, OwnedFd)> {
+///
+/// # Errors
+/// [`Error`] when the kernel makes no card, or does not hand out its frames.
+pub fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> Result<(u32, OwnedFd), Error> {
     // Alone with the far end, which has nothing to say of itself.
     let jack = Namespace::new()?;
     jack.set(&[("ipv6/conf/default/disable_ipv6", "1")])?;
-    let far: InterfaceName = "jack".parse()?;
+    let far: InterfaceName = "jack".parse().expect("a name");
     jack.netlink().add_veth(&far, device)?;
-    let missing = || format!("the card {device} is gone");
-    jack.move_link(jack.netlink().link(device)?.with_context(missing)?.index, guest)?;
-    let found = guest.netlink().link(device)?.with_context(missing)?;
+    let index =
+        |of: &Namespace, link: &InterfaceName| of.netlink().link(link)?.ok_or_else(|| Error::Gone(link.clone()));
+    jack.move_link(index(&jack, device)?.index, guest)?;
+    let found = index(guest, device)?;
     guest.netlink().set_link(found.index, &found.link, &Link { mac: Some(mac), ..found.link.clone() })?;
-    jack.netlink().set_up(jack.netlink().link(&far)?.with_context(missing)?.index, true)?;
-    Ok((found.index, jack.run(|| open(&far, SockType::Raw).context("the frames of a card cannot be had"))?))
+    jack.netlink().set_up(index(&jack, &far)?.index, true)?;
+    let frames = jack.run(|| open(&far, SockType::Raw).map_err(Error::doing(format!("read the frames of {far}"))))?;
+    Ok((found.index, frames))
 }
 
 /// All that passes by a device of this thread's namespace: frames, or with [`SockType::Datagram`] packets.

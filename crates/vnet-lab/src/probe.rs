@@ -6,25 +6,24 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
-use super::namespace::Namespace;
-use super::ping::is_refusal;
-use super::{PATIENCE, ask};
+use crate::ask::{PATIENCE, ask};
+use crate::ping::is_refusal;
+use crate::{Error, Namespace};
 
 /// The port of the servers.
-pub(crate) const PORT: u16 = 7777;
+pub const PORT: u16 = 7777;
 
 /// TCP or UDP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
+#[allow(missing_docs, reason = "the words say it")]
+pub enum Transport {
     Tcp,
     Udp,
 }
 
 /// What comes of asking a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// The server at this port saw us at this address.
     SeenAs(SocketAddr, u16),
     /// There is no way, or someone on it refused.
@@ -45,7 +44,10 @@ impl fmt::Display for Outcome {
 
 impl Transport {
     /// Asks the server at an address which address it sees.
-    pub(crate) fn ask(self, server: SocketAddr, deadline: Instant) -> io::Result<Outcome> {
+    ///
+    /// # Errors
+    /// [`io::Error`] when our own kernel cannot ask.
+    pub fn ask(self, server: SocketAddr, deadline: Instant) -> io::Result<Outcome> {
         let seen = match self {
             Self::Tcp => ask_tcp(server, deadline),
             Self::Udp => ask_udp(server, deadline),
@@ -72,11 +74,15 @@ impl fmt::Display for Transport {
 }
 
 /// Starts servers at a port of both protocols, on every address that a namespace has or gets. They end with the process.
-pub(crate) fn serve(namespace: &Namespace, port: u16) -> anyhow::Result<()> {
+///
+/// # Errors
+/// [`Error`] when the port is taken.
+pub fn serve(namespace: &Namespace, port: u16) -> Result<(), Error> {
     let (listener, socket) = namespace.run(|| {
         let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
-        let listener = TcpListener::bind(&any[..]).context("no TCP server can be started")?;
-        Ok((listener, UdpSocket::bind(&any[..]).context("no UDP server can be started")?))
+        let listener = TcpListener::bind(&any[..]).map_err(Error::doing(format!("serve TCP port {port}")))?;
+        let socket = UdpSocket::bind(&any[..]).map_err(Error::doing(format!("serve UDP port {port}")))?;
+        Ok::<_, Error>((listener, socket))
     })?;
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {

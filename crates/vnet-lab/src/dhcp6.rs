@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use vnet_types::MacAddr;
 
-use super::ask;
+use crate::ask::ask;
 
 const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 const SOLICIT: u8 = 1;
@@ -24,7 +24,7 @@ const IA_FIXED: usize = 12;
 
 /// Who asks.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     duid: Vec<u8>,
     hostname: String,
 }
@@ -39,18 +39,22 @@ struct Answer {
 
 impl Client {
     /// A client that is known by its MAC address (DUID-LL).
-    pub(crate) fn new(mac: MacAddr, hostname: String) -> Self {
+    pub fn new(mac: MacAddr, hostname: String) -> Self {
         Self { duid: [&[0, 3, 0, 1], &mac.0[..]].concat(), hostname }
     }
 
-    /// The same client with an identity as libvirt writes it: `0:3:0:1:52:54:0:1:2:3`. `None` when the text is none.
-    pub(crate) fn with_duid(self, id: &str) -> Option<Self> {
+    /// The same client with an identity as libvirt writes it: `0:3:0:1:52:54:0:1:2:3`. `None` when the text is
+    /// not a DUID.
+    pub fn with_duid(self, id: &str) -> Option<Self> {
         let duid = id.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
         Some(Self { duid, ..self })
     }
 
     /// Gets an address through the link of this index. `None` when nobody has one for us before the deadline.
-    pub(crate) fn lease(&self, link: u32, deadline: Instant) -> io::Result<Option<Ipv6Addr>> {
+    ///
+    /// # Errors
+    /// [`io::Error`] when the link cannot be asked through.
+    pub fn lease(&self, link: u32, deadline: Instant) -> io::Result<Option<Ipv6Addr>> {
         let socket = bound(deadline)?;
         let Some(offer) = self.exchange(&socket, link, None, deadline)? else { return Ok(None) };
         if offer.address.is_none() {

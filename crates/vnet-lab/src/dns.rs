@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Instant;
 
-use super::ask;
+use crate::ask::ask;
 
 /// Length of a message's header.
 const HEADER: usize = 12;
@@ -15,7 +15,8 @@ const INTERNET: u16 = 1;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[allow(missing_docs, reason = "the words of DNS")]
+pub enum Kind {
     A = 1,
     Ptr = 12,
     Txt = 16,
@@ -25,28 +26,35 @@ pub(crate) enum Kind {
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) name: String,
-    pub(crate) kind: Kind,
+pub struct Question {
+    /// The name that is asked for.
+    pub name: String,
+    /// Which records of it.
+    pub kind: Kind,
 }
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Record {
+pub enum Record {
+    /// An address: A or AAAA.
     Address(IpAddr),
+    /// A name: PTR.
     Name(String),
+    /// The strings of a TXT record, put together.
     Text(Vec<u8>),
+    /// Where a service is: SRV.
+    #[allow(missing_docs, reason = "the words of RFC 2782")]
     Service { priority: u16, weight: u16, port: u16, target: String },
 }
 
 impl Question {
     /// The address of a name, in the family of an address that one has in mind.
-    pub(crate) fn address(name: impl Into<String>, like: IpAddr) -> Self {
+    pub fn address(name: impl Into<String>, like: IpAddr) -> Self {
         Self { name: name.into(), kind: if like.is_ipv4() { Kind::A } else { Kind::Aaaa } }
     }
 
     /// The name of an address.
-    pub(crate) fn pointer(address: IpAddr) -> Self {
+    pub fn pointer(address: IpAddr) -> Self {
         let name = match address {
             IpAddr::V4(v4) => {
                 let [a, b, c, d] = v4.octets();
@@ -61,14 +69,17 @@ impl Question {
     }
 
     /// Asks a server. `None` when it does not answer before the deadline; empty when it knows nothing.
-    pub(crate) fn ask(&self, server: IpAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
+    ///
+    /// # Errors
+    /// [`io::Error`] when our own kernel cannot ask.
+    pub fn ask(&self, server: IpAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
         let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(SocketAddr::new(server, 53))?;
         let id = socket.local_addr()?.port();
         let message = self.message(id);
         match ask(&socket, deadline, || socket.send(&message).map(drop), |bytes| self.read(bytes, id)) {
-            Err(error) if super::ping::is_refusal(&error) => Ok(None),
+            Err(error) if crate::ping::is_refusal(&error) => Ok(None),
             answer => answer,
         }
     }
@@ -114,7 +125,7 @@ impl Question {
 }
 
 /// Answers every question for an address with `own`, or with nothing when it asks for something else.
-pub(crate) fn answer(question: &[u8], own: IpAddr) -> Option<Vec<u8>> {
+pub fn answer(question: &[u8], own: IpAddr) -> Option<Vec<u8>> {
     let mut reader = Reader { message: question, at: HEADER };
     reader.name()?;
     let kind = reader.number()?;

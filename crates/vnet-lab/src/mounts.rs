@@ -1,0 +1,64 @@
+//! Mounts that make fresh namespaces a host that programs can live on. Nothing of it is seen outside.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MsFlags, mount};
+
+use crate::Error;
+
+/// What starts a container whose programs may have namespaces and mounts of their own.
+pub(crate) const CONTAINER_OPTIONS: &str = "`docker run --security-opt seccomp=unconfined --security-opt \
+    apparmor=unconfined --security-opt systempaths=unconfined` or `podman run --security-opt unmask=ALL`";
+/// Where programs look for a name server.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// Mounts a file system of this thread's namespaces: `proc`, `sysfs` or an empty `tmpfs`.
+///
+/// # Errors
+/// [`io::Error`] when mount(2) is refused.
+pub fn mount_new(kind: &str, folder: impl AsRef<Path>) -> io::Result<()> {
+    let exec = if kind == "tmpfs" { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
+    mount(Some(kind), folder.as_ref(), Some(kind), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | exec, None::<&str>)?;
+    Ok(())
+}
+
+/// Puts an empty folder in the place of each of these that is there.
+///
+/// # Errors
+/// [`Error::System`] when mount(2) is refused.
+pub fn empty(folders: &[&str]) -> Result<(), Error> {
+    folders.iter().try_for_each(|folder| match mount_new("tmpfs", folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::doing(format!("mount a tmpfs on {folder}"))(error))
+        }
+        _ => Ok(()),
+    })
+}
+
+/// Where a name server is configured, with links followed; `None` where there is no such file. To be asked before
+/// [`empty`] takes away what a link leads to.
+pub fn resolv_conf() -> Option<PathBuf> {
+    fs::canonicalize(RESOLV_CONF).ok()
+}
+
+/// Makes programs ask a name server. `resolv_conf` is where they look, `/run` is empty and ours.
+///
+/// # Errors
+/// [`Error::System`] when the file cannot be written or covered.
+pub fn ask_at(name_server: IpAddr, resolv_conf: &Path) -> Result<(), Error> {
+    let text = format!("nameserver {name_server}\n");
+    if !resolv_conf.exists() {
+        // It was a link into a folder that is empty now.
+        if let Some(folder) = resolv_conf.parent() {
+            fs::create_dir_all(folder).map_err(Error::doing(format!("make {}", folder.display())))?;
+        }
+        return fs::write(resolv_conf, text).map_err(Error::doing(format!("write {}", resolv_conf.display())));
+    }
+    let ours = Path::new("/run/resolv.conf");
+    fs::write(ours, text).map_err(Error::doing("write /run/resolv.conf"))?;
+    mount(Some(ours), resolv_conf, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .map_err(Error::doing(format!("cover {}", resolv_conf.display())))
+}

@@ -1,0 +1,154 @@
+//! Network namespaces (network_namespaces(7)), each with its own links, addresses, routes and rules.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread::{self, JoinHandle};
+
+use nix::sched::{CloneFlags, setns, unshare};
+use vnet_netlink::Netlink;
+
+use crate::{Error, mounts};
+
+/// A network namespace, with `lo` up. It ends when the value is dropped and no thread, process or socket is left in it.
+#[derive(Debug)]
+pub struct Namespace {
+    network: File,
+    /// With a `/sys` of this network, where that was asked for.
+    mounts: Option<File>,
+    netlink: Netlink,
+}
+
+impl Namespace {
+    /// The one that this thread is in, with `lo` set up.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be opened, or `lo` cannot be set up.
+    pub fn current() -> Result<Self, Error> {
+        let network = open("net")?;
+        let netlink = Netlink::open()?;
+        let lo = "lo".parse().expect("a name");
+        let lo = netlink.link(&lo)?.ok_or(Error::Gone(lo))?;
+        netlink.set_up(lo.index, true)?;
+        Ok(Self { network, mounts: None, netlink })
+    }
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// [`Error`] when the kernel makes none.
+    pub fn new() -> Result<Self, Error> {
+        in_a_thread(|| {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(Error::doing("make a network namespace"))?;
+            Self::current()
+        })
+    }
+
+    /// A new one whose programs see its links in `/sys/class/net` too.
+    ///
+    /// # Errors
+    /// [`Error`] when the kernel makes none, or mounts no sysfs.
+    pub fn with_sys() -> Result<Self, Error> {
+        in_a_thread(|| {
+            unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+                .map_err(Error::doing("make a network namespace with mounts of its own"))?;
+            mounts::mount_new("sysfs", "/sys").map_err(Error::doing("mount sysfs on /sys"))?;
+            Ok(Self { mounts: Some(open("mnt")?), ..Self::current()? })
+        })
+    }
+
+    /// Its links, addresses and routes.
+    pub fn netlink(&self) -> &Netlink {
+        &self.netlink
+    }
+
+    /// What stands for it in netlink messages that move a link here.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.network.as_fd()
+    }
+
+    /// Moves the other end of a veth pair, or any link of this namespace, to another one.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] when the kernel refuses.
+    pub fn move_link(&self, index: u32, to: &Self) -> Result<(), Error> {
+        Ok(self.netlink.move_to_namespace(index, to.file())?)
+    }
+
+    /// Runs a closure, and whatever it starts, inside. The sockets that it makes stay inside, whoever uses them. A panic
+    /// passes through; this thread never leaves its namespace.
+    ///
+    /// # Errors
+    /// [`Error`] when the namespace cannot be entered, else the closure's.
+    pub fn run<T: Send, E: From<Error> + Send>(&self, inside: impl FnOnce() -> Result<T, E> + Send) -> Result<T, E> {
+        thread::scope(|scope| {
+            let ran = scope.spawn(|| {
+                self.enter()?;
+                inside()
+            });
+            ran.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    /// Starts a thread inside, for a server that lives beside its caller.
+    ///
+    /// # Errors
+    /// [`Error`] when the namespace has no further file descriptor.
+    ///
+    /// # Panics
+    /// In the thread, when the namespace cannot be entered.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        inside: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
+        let copy = |file: &File| file.try_clone().map_err(Error::doing("copy the handle of a network namespace"));
+        let (network, mounts) = (copy(&self.network)?, self.mounts.as_ref().map(copy).transpose()?);
+        Ok(thread::spawn(move || {
+            enter(&network, mounts.as_ref()).expect("a namespace of ours can be entered");
+            drop((network, mounts));
+            inside()
+        }))
+    }
+
+    /// Sets kernel switches, by their paths under `/proc/sys/net`. Those that this kernel lacks are passed over.
+    ///
+    /// # Errors
+    /// [`Error::System`] when one cannot be written.
+    pub fn set(&self, switches: &[(&str, &str)]) -> Result<(), Error> {
+        self.run(|| {
+            for (path, value) in switches {
+                // What a thread sees below `/proc/sys/net` is of its own namespace.
+                match fs::write(format!("/proc/sys/net/{path}"), value) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(Error::doing(format!("write /proc/sys/net/{path}"))(error));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn enter(&self) -> Result<(), Error> {
+        enter(&self.network, self.mounts.as_ref())
+    }
+}
+
+fn enter(network: &File, mounts: Option<&File>) -> Result<(), Error> {
+    setns(network, CloneFlags::CLONE_NEWNET).map_err(Error::doing("enter a network namespace"))?;
+    let Some(mounts) = mounts else { return Ok(()) };
+    // A thread that shares its working directory with others cannot change its mounts.
+    unshare(CloneFlags::CLONE_FS).map_err(Error::doing("give a thread a working directory of its own"))?;
+    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(Error::doing("enter a mount namespace"))
+}
+
+fn open(kind: &str) -> Result<File, Error> {
+    let path = format!("/proc/thread-self/ns/{kind}");
+    File::open(&path).map_err(Error::doing(format!("open {path}")))
+}
+
+/// Runs what moves its thread to other namespaces, in a thread that ends afterwards.
+fn in_a_thread<T: Send>(inside: impl FnOnce() -> T + Send) -> T {
+    let ended = thread::scope(|scope| scope.spawn(inside).join());
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
