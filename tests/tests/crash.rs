@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
 use vnet_host::{Error, Header, LinuxHost, MemoryHost, Store};
-use vnet_plan::{Choices, HostState, Resource, Sysctl, lower};
+use vnet_plan::{Choices, HostState, Resource, Sysctl, SysctlSetting, lower};
 use vnet_tests::{run, vnet};
 use vnet_types::{Inventory, NetworkName};
 use vnet_xml::Network;
@@ -39,7 +39,7 @@ fn desired(inner: &str, store: &Store) -> HostState {
 }
 
 fn forwarding(value: u32) -> MemoryHost {
-    let state = [Resource::Sysctl { switch: Sysctl::Ipv4Forward, value }].into_iter().collect();
+    let state = [Resource::Sysctl(SysctlSetting { switch: Sysctl::Ipv4Forward, value })].into_iter().collect();
     MemoryHost { state, ..MemoryHost::default() }
 }
 
@@ -191,7 +191,7 @@ fn dnsmasq_that_cannot_start_anew_goes_on_as_it_was() {
     let key = vnet_plan::Key::File(conf);
     let Some(Resource::File(mut file)) = wanted.remove(&key) else { panic!("a configuration") };
     file.contents = Some("no-such-option\n".to_owned());
-    wanted.insert(Resource::File(file));
+    wanted.insert(file);
     let error =
         vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &wanted).expect_err("no such option");
     assert!(matches!(error, Error::Step { rollback, .. } if rollback.is_empty()));
@@ -218,7 +218,7 @@ fn a_shared_switch_is_missed_by_those_that_rely_on_it(#[case] fault: Option<usiz
     );
     vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &isolated).expect("it changes back");
     for value in [0, 1] {
-        host.state.insert(Resource::Sysctl { switch: Sysctl::Ipv4Forward, value });
+        host.state.insert(SysctlSetting { switch: Sysctl::Ipv4Forward, value });
         assert_eq!(vnet_host::drift(&host, &store, &lab(), HOME).expect("it runs"), []);
     }
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use vnet_host::{Error, Facts, Header, Host, MemoryHost, Store};
-use vnet_plan::{Change, Choices, HostState, Key, PortChoices, Resource, Sysctl, attach, diff, lower};
+use vnet_plan::{
+    Change, Choices, HostState, Key, PortChoices, Resource, Sysctl, SysctlSetting, Zone, attach, diff, lower,
+};
 use vnet_types::{BridgeOptions, Features, Firewalld, Inventory, Link, LinkKind, MacAddr};
 use vnet_xml::interface::Source;
 use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, MacTableManager, Route};
@@ -115,7 +117,7 @@ fn firewalld() -> Inventory {
 
 /// A host that forwards nothing yet.
 fn host() -> MemoryHost {
-    let off = |switch| Resource::Sysctl { switch, value: 0 };
+    let off = |switch| Resource::Sysctl(SysctlSetting { switch, value: 0 });
     MemoryHost {
         state: [off(Sysctl::Ipv4Forward), off(Sysctl::Ipv6Forward)].into_iter().collect(),
         inventory: firewalld(),
@@ -283,7 +285,7 @@ fn what_is_in_the_way_is_refused_and_stays() {
 fn zones_are_those_of_firewalld() {
     let zone = |zone: &str| {
         let (link, was) = ("virbr0".parse().expect("a name"), None);
-        Resource::Zone { link, zone: zone.to_owned(), was }
+        Resource::Zone(Zone { link, zone: zone.to_owned(), was })
     };
     let facts = Facts::default();
     let mut host = MemoryHost { inventory: firewalld(), ..MemoryHost::default() };

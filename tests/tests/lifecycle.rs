@@ -88,7 +88,7 @@ fn starts_once_and_stops_once(mut it: Scenario<impl Host>) {
     let elsewhere = vnet_host::stop(&mut it.host, &it.store.lock().expect("a lock"), &lab(), (0, 2));
     assert!(matches!(elsewhere, Err(Error::Elsewhere(_))));
     it.stop().expect("it stops");
-    let links = |state: &HostState| state.iter().filter(|it| !matches!(it, Resource::Sysctl { .. })).cloned().collect();
+    let links = |state: &HostState| state.iter().filter(|it| !matches!(it, Resource::Sysctl(_))).cloned().collect();
     let (before, after): (Vec<_>, Vec<_>) = (links(&before), links(&it.look(&it.desired(&network))));
     assert_eq!(before, after);
     assert!(matches!(it.stop(), Err(Error::Absent(_))));

@@ -84,7 +84,7 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let choices = choices(network, &name, running.as_ref(), here)?;
     let mut lowered = lower(network, &inventory, &choices)?;
     let file = stored(network, &lowered, &choices.directory);
-    lowered.desired.insert(Resource::File(file));
+    lowered.desired.insert(file);
     let uuid = network.uuid;
     let obstacles = Obstacle::find(here, &lowered.desired, &inventory)?;
     if format == Format::Human {

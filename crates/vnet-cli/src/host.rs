@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use serde::Serialize;
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_host::{Facts, Header, Host, LinuxHost, Lock, PortHeader, Receipt, Store};
-use vnet_plan::{Change, HostState, Lowered, LoweredPort, Resource};
+use vnet_plan::{Change, HostState, Lowered, LoweredPort, NetworkRules, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName, Uuid};
 
 use crate::definition::refuse;
@@ -163,7 +163,7 @@ impl Here {
 
     /// Is a bridge still to be put into the zone of firewalld that a state has for it?
     pub(crate) fn is_to_be_put(&self, desired: &HostState) -> anyhow::Result<bool> {
-        let is_zone = |resource: &&Resource| matches!(resource, Resource::Zone { .. });
+        let is_zone = |resource: &&Resource| matches!(resource, Resource::Zone(_));
         let zones: HostState = desired.iter().filter(is_zone).cloned().collect();
         Ok(!zones.is_empty() && self.host.observe(&zones, &Facts::default())? != zones)
     }
@@ -185,7 +185,7 @@ impl Here {
     /// What the rules of a network have counted, by chain, or by the set that stands for them.
     pub(crate) fn counts(&self, running: &Running) -> anyhow::Result<Vec<(String, Rule, Counts)>> {
         let expected = running.desired.iter().find_map(|resource| match resource {
-            Resource::Ruleset { ruleset, .. } => Some(ruleset),
+            Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset),
             _ => None,
         });
         let Some(expected) = expected else { return Ok(Vec::new()) };

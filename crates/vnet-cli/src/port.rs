@@ -229,7 +229,7 @@ pub(crate) fn lower(
     let folder = here.port_directory(&lowered.port.dev);
     let mut keep = |name: &str, text: String| {
         let file = File { path: folder.join(name), contents: Some(text), mode: 0o600 };
-        lowered.desired.insert(Resource::File(file));
+        lowered.desired.insert(file);
     };
     keep(KEPT, lowered.interface.to_string());
     if let Some(record) = &lowered.record {

@@ -246,12 +246,12 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
-    use vnet_plan::Sysctl;
+    use vnet_plan::{Sysctl, SysctlSetting};
 
     use super::*;
 
     fn switch(value: u32) -> Resource {
-        Resource::Sysctl { switch: Sysctl::Ipv4Forward, value }
+        Resource::Sysctl(SysctlSetting { switch: Sysctl::Ipv4Forward, value })
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The life of a network, or a port, on a host: each function is a difference of two states, made.
 
-use vnet_plan::{Change, HostState, Key, Resource, diff};
+use vnet_plan::{Change, HostState, Key, Resource, Zone, diff};
 use vnet_types::{InterfaceName, Inventory, NetworkName};
 
 use crate::execute::{execute, execute_all};
@@ -37,7 +37,7 @@ pub fn survey(host: &impl Host, store: &Store) -> Result<Survey, Error> {
     if let Some(firewalld) = &mut inventory.firewalld {
         for receipt in store.receipts()? {
             for resource in receipt.owned.iter() {
-                if let Resource::Zone { link, was, .. } = resource {
+                if let Resource::Zone(Zone { link, was, .. }) = resource {
                     firewalld.put(link, was.as_deref());
                 }
             }

@@ -21,7 +21,10 @@ use std::path::Path;
 
 use vnet_firewall::{Firewall, Judgement, Packet};
 use vnet_netlink::Netlink;
-use vnet_plan::{Change, HostState, Resource, Sysctl};
+use vnet_plan::{
+    Borrowed, Change, HostState, LinkAddress, LinkCoalesce, NetworkRules, Port, Resource, Sysctl, SysctlSetting, Vf,
+    VlanFiltering, Vlans, Zone,
+};
 use vnet_types::{Features, InterfaceName, Inventory, RouteProtocol};
 
 use crate::{Error, Fact, Facts, Host};
@@ -72,23 +75,25 @@ impl LinuxHost {
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
         Ok(match expected {
             Resource::Link(link) => link::look(&self.netlink, link)?.map(Resource::Link),
-            Resource::Vf { .. } => vf::look(&self.netlink, expected)?,
-            Resource::Borrowed { .. } => port::look_borrowed(&self.netlink, expected)?,
-            Resource::VlanFiltering { bridge, .. } => port::look_filtering(&self.netlink, bridge)?,
-            Resource::Port { link, .. } => {
-                self.netlink.port(link)?.map(|port| Resource::Port { link: link.clone(), port })
+            Resource::Vf(_) => vf::look(&self.netlink, expected)?,
+            Resource::Borrowed(_) => port::look_borrowed(&self.netlink, expected)?,
+            Resource::VlanFiltering(VlanFiltering { bridge, .. }) => port::look_filtering(&self.netlink, bridge)?,
+            Resource::Port(Port { link, .. }) => {
+                self.netlink.port(link)?.map(|port| Resource::Port(Port { link: link.clone(), port }))
             }
-            Resource::Vlans { link, .. } => port::look_vlans(&self.netlink, link)?,
+            Resource::Vlans(Vlans { link, .. }) => port::look_vlans(&self.netlink, link)?,
             Resource::Fdb(entry) => port::look_fdb(&self.netlink, entry)?,
-            Resource::Coalesce { link, rx_frames } => port::look_coalesce(&self.netlink, link, *rx_frames)?,
-            Resource::Sysctl { switch, .. } => {
-                sysctl::look(switch)?.map(|value| Resource::Sysctl { switch: switch.clone(), value })
+            Resource::Coalesce(LinkCoalesce { link, rx_frames }) => {
+                port::look_coalesce(&self.netlink, link, *rx_frames)?
             }
-            Resource::Zone { .. } => zone::look(expected)?,
-            Resource::Ruleset { network, ruleset } => ruleset::look(&self.firewall, network, ruleset)?
-                .map(|ruleset| Resource::Ruleset { network: network.clone(), ruleset }),
-            Resource::Address { link, address } => address::look(&self.netlink, link, address)?
-                .map(|address| Resource::Address { link: link.clone(), address }),
+            Resource::Sysctl(SysctlSetting { switch, .. }) => {
+                sysctl::look(switch)?.map(|value| Resource::Sysctl(SysctlSetting { switch: switch.clone(), value }))
+            }
+            Resource::Zone(_) => zone::look(expected)?,
+            Resource::Ruleset(NetworkRules { network, ruleset }) => ruleset::look(&self.firewall, network, ruleset)?
+                .map(|ruleset| Resource::Ruleset(NetworkRules { network: network.clone(), ruleset })),
+            Resource::Address(LinkAddress { link, address }) => address::look(&self.netlink, link, address)?
+                .map(|address| Resource::Address(LinkAddress { link: link.clone(), address })),
             Resource::Route(route) => route::look(&self.netlink, route)?.map(Resource::Route),
             Resource::Qdisc(qdisc) => traffic::look_qdisc(&self.netlink, qdisc)?.map(Resource::Qdisc),
             Resource::Class(class) => traffic::look_class(&self.netlink, class)?.map(Resource::Class),
@@ -99,7 +104,6 @@ impl LinuxHost {
                 there.then(|| Resource::Process(process.clone()))
             }
             Resource::Passt(passt) => passt::running(passt).map(|_| expected.clone()),
-            _ => return Err(Error::Unexpected(expected.key())),
         })
     }
 }
@@ -154,19 +158,19 @@ impl LinuxHost {
     fn create(&self, resource: &Resource) -> Result<Option<Fact>, Error> {
         match resource {
             Resource::Link(link) => return link::create(&self.netlink, link).map(Some),
-            Resource::Vf { card, settings, .. } => self.netlink.set_vf(card, settings)?,
-            Resource::Borrowed { link, mac, was } => port::lend(&self.netlink, link, *was, *mac)?,
-            Resource::VlanFiltering { bridge, on } => port::filter(&self.netlink, bridge, *on)?,
-            Resource::Port { link, port } => self.netlink.set_port(link, port)?,
-            Resource::Vlans { link, vlans } => port::set_vlans(&self.netlink, link, vlans)?,
+            Resource::Vf(Vf { card, settings, .. }) => self.netlink.set_vf(card, settings)?,
+            Resource::Borrowed(Borrowed { link, mac, was }) => port::lend(&self.netlink, link, *was, *mac)?,
+            Resource::VlanFiltering(VlanFiltering { bridge, on }) => port::filter(&self.netlink, bridge, *on)?,
+            Resource::Port(Port { link, port }) => self.netlink.set_port(link, port)?,
+            Resource::Vlans(Vlans { link, vlans }) => port::set_vlans(&self.netlink, link, vlans)?,
             Resource::Fdb(entry) => port::add_fdb(&self.netlink, entry)?,
-            Resource::Coalesce { link, rx_frames } => port::coalesce(&self.netlink, link, *rx_frames)?,
-            Resource::Sysctl { switch, value } => sysctl::set(switch, *value)?,
-            Resource::Zone { link, zone, .. } => zone::put(link, zone)?,
-            Resource::Ruleset { network, ruleset } => {
+            Resource::Coalesce(LinkCoalesce { link, rx_frames }) => port::coalesce(&self.netlink, link, *rx_frames)?,
+            Resource::Sysctl(SysctlSetting { switch, value }) => sysctl::set(switch, *value)?,
+            Resource::Zone(Zone { link, zone, .. }) => zone::put(link, zone)?,
+            Resource::Ruleset(NetworkRules { network, ruleset }) => {
                 ruleset::replace(&self.firewall, network, None, Some(ruleset))?;
             }
-            Resource::Address { link, address } => self.netlink.add_address(link, address)?,
+            Resource::Address(LinkAddress { link, address }) => self.netlink.add_address(link, address)?,
             Resource::Route(route) => self.netlink.add_route(route)?,
             Resource::Qdisc(qdisc) => traffic::create_qdisc(&self.netlink, qdisc)?,
             Resource::Class(class) => traffic::create_class(&self.netlink, class)?,
@@ -174,7 +178,6 @@ impl LinuxHost {
             Resource::File(file) => file::write(file)?,
             Resource::Process(process) => return process::start(process).map(Some),
             Resource::Passt(passt) => return passt::start(passt),
-            _ => return Err(Error::Unexpected(resource.key())),
         }
         Ok(None)
     }
@@ -182,30 +185,36 @@ impl LinuxHost {
     fn update(&self, from: &Resource, to: &Resource, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         match (from, to) {
             (Resource::Link(from), Resource::Link(to)) => link::change(&self.netlink, from, to)?,
-            (Resource::Vf { .. }, Resource::Vf { card, settings, .. }) => self.netlink.set_vf(card, settings)?,
-            (Resource::Borrowed { mac, .. }, Resource::Borrowed { link, mac: to, .. }) => {
+            (Resource::Vf(_), Resource::Vf(Vf { card, settings, .. })) => self.netlink.set_vf(card, settings)?,
+            (Resource::Borrowed(Borrowed { mac, .. }), Resource::Borrowed(Borrowed { link, mac: to, .. })) => {
                 port::lend(&self.netlink, link, *mac, *to)?;
             }
-            (Resource::VlanFiltering { .. }, Resource::VlanFiltering { bridge, on }) => {
+            (Resource::VlanFiltering(_), Resource::VlanFiltering(VlanFiltering { bridge, on })) => {
                 port::filter(&self.netlink, bridge, *on)?;
             }
-            (Resource::Port { .. }, Resource::Port { link, port }) => self.netlink.set_port(link, port)?,
-            (Resource::Vlans { .. }, Resource::Vlans { link, vlans }) => {
+            (Resource::Port(_), Resource::Port(Port { link, port })) => self.netlink.set_port(link, port)?,
+            (Resource::Vlans(_), Resource::Vlans(Vlans { link, vlans })) => {
                 port::set_vlans(&self.netlink, link, vlans)?;
             }
             (Resource::Fdb(from), Resource::Fdb(to)) => {
                 gone_is_fine(self.netlink.delete_fdb(from))?;
                 port::add_fdb(&self.netlink, to)?;
             }
-            (Resource::Coalesce { .. }, Resource::Coalesce { link, rx_frames }) => {
+            (Resource::Coalesce(_), Resource::Coalesce(LinkCoalesce { link, rx_frames })) => {
                 port::coalesce(&self.netlink, link, *rx_frames)?;
             }
-            (Resource::Sysctl { .. }, Resource::Sysctl { switch, value }) => sysctl::set(switch, *value)?,
-            (Resource::Zone { .. }, Resource::Zone { link, zone, .. }) => zone::put(link, zone)?,
-            (Resource::Ruleset { ruleset: from, .. }, Resource::Ruleset { network, ruleset: to }) => {
+            (Resource::Sysctl(_), Resource::Sysctl(SysctlSetting { switch, value })) => sysctl::set(switch, *value)?,
+            (Resource::Zone(_), Resource::Zone(Zone { link, zone, .. })) => zone::put(link, zone)?,
+            (
+                Resource::Ruleset(NetworkRules { ruleset: from, .. }),
+                Resource::Ruleset(NetworkRules { network, ruleset: to }),
+            ) => {
                 ruleset::replace(&self.firewall, network, Some(from), Some(to))?;
             }
-            (Resource::Address { address: from, .. }, Resource::Address { link, address: to }) => {
+            (
+                Resource::Address(LinkAddress { address: from, .. }),
+                Resource::Address(LinkAddress { link, address: to }),
+            ) => {
                 address::replace(&self.netlink, link, from, to)?;
             }
             (Resource::Route(from), Resource::Route(to)) => route::replace(&self.netlink, from, to)?,
@@ -226,17 +235,21 @@ impl LinuxHost {
     fn delete(&self, resource: &Resource, fact: Option<Fact>) -> Result<(), Error> {
         match resource {
             Resource::Link(link) => link::delete(&self.netlink, link, fact),
-            Resource::Vf { card, settings, was } => vf::give_back(&self.netlink, card, settings, was),
-            Resource::Borrowed { link, mac, was } => port::give_back(&self.netlink, link, *mac, *was),
-            Resource::Port { link, port } => port::remove(&self.netlink, link, port),
-            Resource::Vlans { link, .. } => port::reset_vlans(&self.netlink, link),
+            Resource::Vf(Vf { card, settings, was }) => vf::give_back(&self.netlink, card, settings, was),
+            Resource::Borrowed(Borrowed { link, mac, was }) => port::give_back(&self.netlink, link, *mac, *was),
+            Resource::Port(Port { link, port }) => port::remove(&self.netlink, link, port),
+            Resource::Vlans(Vlans { link, .. }) => port::reset_vlans(&self.netlink, link),
             Resource::Fdb(entry) => gone_is_fine(self.netlink.delete_fdb(entry)),
-            Resource::Coalesce { link, .. } => port::reset_coalesce(&self.netlink, link),
+            Resource::Coalesce(LinkCoalesce { link, .. }) => port::reset_coalesce(&self.netlink, link),
             // It goes with its link; what is shared is never deleted.
-            Resource::Sysctl { .. } | Resource::VlanFiltering { .. } => Ok(()),
-            Resource::Zone { link, zone, was } => zone::take_back(link, zone, was.as_deref()),
-            Resource::Ruleset { network, ruleset } => ruleset::replace(&self.firewall, network, Some(ruleset), None),
-            Resource::Address { link, address } => gone_is_fine(self.netlink.delete_address(link, address)),
+            Resource::Sysctl(_) | Resource::VlanFiltering(_) => Ok(()),
+            Resource::Zone(Zone { link, zone, was }) => zone::take_back(link, zone, was.as_deref()),
+            Resource::Ruleset(NetworkRules { network, ruleset }) => {
+                ruleset::replace(&self.firewall, network, Some(ruleset), None)
+            }
+            Resource::Address(LinkAddress { link, address }) => {
+                gone_is_fine(self.netlink.delete_address(link, address))
+            }
             Resource::Route(route) => gone_is_fine(self.netlink.delete_route(route)),
             Resource::Qdisc(qdisc) => traffic::delete_qdisc(&self.netlink, qdisc),
             Resource::Class(class) => traffic::delete_class(&self.netlink, class),
@@ -244,7 +257,6 @@ impl LinuxHost {
             Resource::File(file) => file::remove(file),
             Resource::Process(process) => process::stop(process, fact),
             Resource::Passt(passt) => passt::stop(passt),
-            _ => Err(Error::Unexpected(resource.key())),
         }
     }
 }

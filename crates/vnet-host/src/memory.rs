@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vnet_plan::{Change, HostState, Key, Resource};
+use vnet_plan::{Change, HostState, Key, Resource, Zone};
 use vnet_types::Inventory;
 
 use crate::{Error, Fact, Facts, Host};
@@ -58,7 +58,7 @@ impl Host for MemoryHost {
 impl MemoryHost {
     /// Is it no zone of firewalld, or one that there is?
     fn has_zone_of(&self, resource: &Resource) -> bool {
-        let Resource::Zone { zone, .. } = resource else { return true };
+        let Resource::Zone(Zone { zone, .. }) = resource else { return true };
         self.inventory.firewalld.as_ref().is_some_and(|firewalld| firewalld.zones.contains_key(zone))
     }
 

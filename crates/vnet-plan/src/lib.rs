@@ -5,18 +5,25 @@
 //! noticing drift are all this one difference.
 
 mod change;
+mod key;
+mod kind;
 mod lower;
 mod print;
 mod promise;
 mod state;
 
 pub use change::{Change, diff};
+pub use key::Key;
+pub use kind::{
+    Borrowed, File, LinkAddress, LinkCoalesce, NetworkRules, Port, Process, Resource, Sysctl, SysctlSetting, Vf,
+    VlanFiltering, Vlans, Zone,
+};
 pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
     asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
 pub use promise::{Promise, promises};
-pub use state::{File, HostState, Key, Process, Resource, Sysctl};
+pub use state::HostState;
 
 /// The README's example, compiled and run.
 #[cfg(doctest)]

@@ -18,7 +18,7 @@ use vnet_types::{
 use vnet_xml::network::{self, Forward, ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
-use crate::{HostState, Resource, Sysctl};
+use crate::{HostState, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
 pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach, fill_pool};
 pub use checksum::mends_checksums;
@@ -144,7 +144,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     if keeps_mac_table(network) && !inventory.features.vlan_filtering {
         return Err(LowerError::NoVlanFiltering);
     }
-    desired.insert(Resource::Link(link(network, bridge.clone(), choices)?));
+    desired.insert(link(network, bridge.clone(), choices)?);
     let has_ipv4 = network.ips.iter().any(|ip| ip.address.is_ipv4());
     let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
     if inventory.ipv6 {
@@ -153,19 +153,19 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
             (Sysctl::AcceptRa(bridge.clone()), 0),
             (Sysctl::Autoconf(bridge.clone()), 0),
         ];
-        switches.into_iter().for_each(|(switch, value)| desired.insert(Resource::Sysctl { switch, value }));
+        switches.into_iter().for_each(|(switch, value)| desired.insert(SysctlSetting { switch, value }));
     }
     desired.extend(zone::zone(network, &bridge, inventory.firewalld.as_ref()));
     if let Some(policy) = firewall::policy(network, &bridge)? {
         let ruleset = vnet_firewall::Ruleset::compile(&policy);
-        desired.insert(Resource::Ruleset { network: name.clone(), ruleset });
+        desired.insert(NetworkRules { network: name.clone(), ruleset });
     }
     for ip in &network.ips {
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
-        desired.insert(Resource::Address { link: bridge.clone(), address: address(net) });
+        desired.insert(LinkAddress { link: bridge.clone(), address: address(net) });
     }
     for definition in &network.routes {
-        desired.insert(Resource::Route(route(definition, &bridge)?));
+        desired.insert(route(definition, &bridge)?);
     }
     if let Some(limits) = &network.bandwidth {
         let resources = bandwidth::network(&bridge, limits, &inventory.features);
@@ -177,7 +177,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     if mode != ForwardMode::None {
         let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
         for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
-            desired.insert(Resource::Sysctl { switch, value: 1 });
+            desired.insert(SysctlSetting { switch, value: 1 });
         }
     }
     dnsmasq::add_to(&mut desired, network, &bridge, inventory, &choices.directory)?;
@@ -200,7 +200,7 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
         if !inventory.features.vlan_filtering {
             return Err(LowerError::NoVlanFiltering);
         }
-        desired.insert(Resource::VlanFiltering { bridge: bridge.clone(), on: true });
+        desired.insert(VlanFiltering { bridge: bridge.clone(), on: true });
     }
     if let (Some(limits), Some(BridgeName::Fixed(bridge))) = (&network.bandwidth, written) {
         let resources = bandwidth::network(bridge, limits, &inventory.features);

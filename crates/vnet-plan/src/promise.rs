@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use vnet_firewall::{Connection, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
 use vnet_types::{Family, InterfaceName, Inventory, IpNet, Link, LinkKind};
 
-use crate::{HostState, Resource};
+use crate::{HostState, LinkAddress, NetworkRules, Resource};
 
 /// Something that a network promises, and a packet that shows whether it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn promises(desired: &HostState, inventory: &Inventory) -> Vec<Promise> {
     let Some(bridge) = bridge else { return Vec::new() };
     let mut promises = services(desired, bridge);
     for resource in desired.iter() {
-        if let Resource::Ruleset { ruleset, .. } = resource {
+        if let Resource::Ruleset(NetworkRules { ruleset, .. }) = resource {
             promises.extend(forwarded(ruleset, bridge, inventory));
         }
     }
@@ -109,7 +109,7 @@ fn services(desired: &HostState, bridge: &InterfaceName) -> Vec<Promise> {
     }
     let has_line = |line: &str| conf.lines().any(|it| it == line);
     for resource in desired.iter() {
-        let Resource::Address { address, .. } = resource else { continue };
+        let Resource::Address(LinkAddress { address, .. }) = resource else { continue };
         let host = address.net.addr();
         if !has_line("port=0") {
             add(format!("guests ask {host} for names"), guest(address.net), host, 53);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
-use vnet_plan::{AttachError, LoweredPort, PortChoices, Resource, attach};
+use vnet_plan::{AttachError, LoweredPort, Port, PortChoices, Resource, Vf, Vlans, attach};
 use vnet_types::{BridgeOptions, Features, Inventory, KnownPort, Link, LinkKind, MacAddr, VfSettings, VirtualFunction};
 use vnet_xml::{Interface, Network};
 
@@ -53,11 +53,13 @@ fn the_nearer_word_counts(#[case] group: &str, #[case] vlan: &str, #[case] vids:
     let interface = format!("<interface type='network'><source network='lab' {group}/>{vlan}</interface>");
     let port = lowered(&interface, Some(ON_BRIDGE), &host()).unwrap();
     let vlans = port.desired.iter().find_map(|resource| match resource {
-        Resource::Vlans { vlans, .. } => Some(vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Resource::Vlans(Vlans { vlans, .. }) => {
+            Some(vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
         _ => None,
     });
     assert_eq!(vlans.as_deref(), Some(vids));
-    let isolated = port.desired.iter().any(|it| matches!(it, Resource::Port { port, .. } if port.isolated));
+    let isolated = port.desired.iter().any(|it| matches!(it, Resource::Port(Port { port, .. }) if port.isolated));
     assert!(isolated, "as the network says");
     let record = port.record.unwrap();
     assert_eq!(record.group.as_deref(), used);
@@ -270,7 +272,7 @@ fn functions_are_given_to_one_guest_each(
     let number = port.port.function.unwrap().function().into();
     let (card, mac) = ("eth0".parse().unwrap(), Some(port.port.mac));
     let was = VfSettings { number, mac: Some(MacAddr([2, 0, 0, 0, 0, 9])), vlan: Some(5) };
-    let only = Resource::Vf { card, settings: VfSettings { number, mac, vlan: Some(7) }, was };
+    let only = Resource::Vf(Vf { card, settings: VfSettings { number, mac, vlan: Some(7) }, was });
     assert_eq!(port.desired.iter().collect::<Vec<_>>(), [&only]);
     let record = port.record.unwrap().to_string();
     let managed = if network == BY_CARD { "yes'>\n    <driver name='vfio'/>" } else { "no'>" };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
-use vnet_plan::{Choices, HostState, Key, LowerError, Resource, Sysctl, diff, lower};
+use vnet_plan::{Choices, HostState, Key, LowerError, NetworkRules, Resource, Sysctl, Zone, diff, lower};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
 use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
 use vnet_xml::{BridgeName, Network};
@@ -73,8 +73,8 @@ fn bridges_are_put_into_zones(
     let inventory = Inventory { firewalld: firewalld.map(zones), ..Inventory::default() };
     let desired = lower(&text.parse().unwrap(), &inventory, &choices()).unwrap().desired;
     let zone = desired.get(&Key::Zone(name("virbr7"))).map_or("-".to_owned(), |zone| match zone {
-        Resource::Zone { zone, was: Some(was), .. } => format!("{zone} was {was}"),
-        Resource::Zone { zone, .. } => zone.clone(),
+        Resource::Zone(Zone { zone, was: Some(was), .. }) => format!("{zone} was {was}"),
+        Resource::Zone(Zone { zone, .. }) => zone.clone(),
         other => panic!("{other:?}"),
     });
     assert_eq!(zone, expected);
@@ -204,7 +204,7 @@ fn modes(#[case] mode: Option<ForwardMode>, #[case] word: &str, #[case] forwards
     let state = desired(&network);
     let rules = state.get(&Key::Ruleset("lab".parse().unwrap()));
     assert_eq!(rules.is_none(), mode == Some(ForwardMode::Open));
-    if let Some(Resource::Ruleset { ruleset, .. }) = rules {
+    if let Some(Resource::Ruleset(NetworkRules { ruleset, .. })) = rules {
         assert!(ruleset.to_string().contains(word));
     }
     assert_eq!(state.get(&Key::SharedSysctl(Sysctl::Ipv4Forward)).is_some(), forwards);

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use vnet_firewall::Ruleset;
-use vnet_plan::{Choices, Resource, preview};
+use vnet_plan::{Choices, NetworkRules, Resource, preview};
 use vnet_tests::{isolate, run};
 use vnet_types::{Inventory, IpNet};
 use vnet_xml::Network;
@@ -226,7 +226,7 @@ fn lowered(network: &Network) -> Option<Ruleset> {
     let lowered =
         preview(network, &Inventory { ipv6: true, ..Inventory::default() }, &choices).expect("a sound definition");
     lowered.desired.iter().find_map(|resource| match resource {
-        Resource::Ruleset { ruleset, .. } => Some(ruleset.clone()),
+        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset.clone()),
         _ => None,
     })
 }

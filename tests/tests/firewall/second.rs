@@ -7,7 +7,7 @@ use vnet_firewall::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Set, Statement, Subject,
     Transport, Verdict,
 };
-use vnet_plan::{Choices, Resource, lower};
+use vnet_plan::{Choices, NetworkRules, Resource, lower};
 use vnet_tests::isolate;
 use vnet_types::{AddressRange, Family, Inventory, IpNet, PortRange};
 use vnet_xml::Network;
@@ -21,7 +21,7 @@ fn nft_reads_the_same(#[files("../testdata/network/valid/*.xml")] file: PathBuf)
     let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None, mac: None };
     let lowered = lower(&network, &Inventory::default(), &choices).unwrap();
     let ruleset = lowered.desired.iter().find_map(|resource| match resource {
-        Resource::Ruleset { ruleset, .. } => Some(ruleset.clone()),
+        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset.clone()),
         _ => None,
     });
     let Some(ruleset) = ruleset else {

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use vnet_dnsmasq::{Client, Lease, parse_leases};
-use vnet_plan::{Files, HostState, Resource};
+use vnet_plan::{Files, HostState, LinkAddress, Resource};
 
 use crate::definition::network_name;
 use crate::directories::Directories;
@@ -92,7 +92,9 @@ pub(crate) fn current(directory: &Path) -> anyhow::Result<Vec<Lease>> {
 impl LeaseJson {
     fn new(lease: &Lease, desired: &HostState) -> Self {
         let prefix = desired.iter().find_map(|resource| match resource {
-            Resource::Address { address, .. } if address.net.contains(&lease.ip) => Some(address.net.prefix_len()),
+            Resource::Address(LinkAddress { address, .. }) if address.net.contains(&lease.ip) => {
+                Some(address.net.prefix_len())
+            }
             _ => None,
         });
         Self {

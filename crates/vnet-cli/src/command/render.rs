@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_plan::{Choices, Files, HostState, Resource, dnsmasq, preview};
+use vnet_plan::{Choices, Files, HostState, NetworkRules, Resource, dnsmasq, preview};
 use vnet_types::Inventory;
 
 use crate::command::passt;
@@ -94,7 +94,7 @@ impl Args {
             What::Passt => vec![],
         };
         let found = desired.iter().filter_map(|resource| match resource {
-            Resource::Ruleset { ruleset, .. } if self.what == What::Nft => {
+            Resource::Ruleset(NetworkRules { ruleset, .. }) if self.what == What::Nft => {
                 Some(Rendered { path: None, text: ruleset.to_string() })
             }
             Resource::File(file) if wanted.contains(&&file.path) => {

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Statement, Verdict};
-use vnet_plan::{Change, Files, Resource};
+use vnet_plan::{Change, Files, LinkAddress, Resource};
 use vnet_types::Inventory;
 use vnet_xml::Severity;
 
@@ -146,7 +146,7 @@ impl Status {
         let mut dnsmasq_wanted = false;
         for resource in running.desired.iter() {
             match resource {
-                Resource::Address { address, .. } => addresses.push(address.net.to_string()),
+                Resource::Address(LinkAddress { address, .. }) => addresses.push(address.net.to_string()),
                 Resource::Route(route) => routes.push(route.to_string()),
                 Resource::Process(_) => dnsmasq_wanted = true,
                 _ => {}

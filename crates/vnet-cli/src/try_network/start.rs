@@ -63,6 +63,6 @@ fn offer_at_once(desired: &mut HostState, directory: &Path) {
     let conf = Key::File(Files::new(directory).conf);
     if let Some(Resource::File(mut conf)) = desired.remove(&conf) {
         conf.contents = conf.contents.map(|text| text + "no-ping\n");
-        desired.insert(Resource::File(conf));
+        desired.insert(conf);
     }
 }

@@ -1,7 +1,7 @@
 //! Ports of bridges: their VLANs, the ways to MAC addresses, and what else a guest's end on the host is given.
 
 use vnet_netlink::{Coalesce, KernelLink, Netlink};
-use vnet_plan::{Key, Resource};
+use vnet_plan::{Borrowed, Key, LinkCoalesce, Resource, VlanFiltering, Vlans};
 use vnet_types::{BridgeOptions, BridgePort, BridgeVlan, Fdb, FdbOrigin, InterfaceName, Link, LinkKind, MacAddr};
 
 use super::gone_is_fine;
@@ -12,7 +12,7 @@ const DEFAULT: u16 = 1;
 
 /// Only what a guest has is there: with any other MAC address the device is not lent.
 pub(super) fn look_borrowed(netlink: &Netlink, expected: &Resource) -> Result<Option<Resource>, Error> {
-    let Resource::Borrowed { link, mac, .. } = expected else { return Ok(None) };
+    let Resource::Borrowed(Borrowed { link, mac, .. }) = expected else { return Ok(None) };
     let lent = netlink.link(link)?.is_some_and(|known| known.link.mac == Some(*mac));
     Ok(lent.then(|| expected.clone()))
 }
@@ -38,7 +38,7 @@ fn set_mac(netlink: &Netlink, known: &KernelLink, from: MacAddr, to: MacAddr) ->
 pub(super) fn look_filtering(netlink: &Netlink, bridge: &InterfaceName) -> Result<Option<Resource>, Error> {
     Ok(netlink.link(bridge)?.and_then(|known| match known.link.kind {
         LinkKind::Bridge(options) => {
-            Some(Resource::VlanFiltering { bridge: bridge.clone(), on: options.vlan_filtering })
+            Some(Resource::VlanFiltering(VlanFiltering { bridge: bridge.clone(), on: options.vlan_filtering }))
         }
         _ => None,
     }))
@@ -62,7 +62,7 @@ pub(super) fn remove(netlink: &Netlink, link: &InterfaceName, port: &BridgePort)
 
 pub(super) fn look_vlans(netlink: &Netlink, link: &InterfaceName) -> Result<Option<Resource>, Error> {
     let vlans = netlink.vlans(link).or_else(none_where_gone)?;
-    Ok((!vlans.is_empty()).then(|| Resource::Vlans { link: link.clone(), vlans }))
+    Ok((!vlans.is_empty()).then(|| Resource::Vlans(Vlans { link: link.clone(), vlans })))
 }
 
 fn none_where_gone(error: vnet_netlink::Error) -> Result<Vec<BridgeVlan>, vnet_netlink::Error> {
@@ -134,7 +134,7 @@ pub(super) fn look_coalesce(netlink: &Netlink, link: &InterfaceName, expected: u
     }
     let Coalesce { rx_max_frames, .. } = netlink.coalesce(link)?;
     let rx_frames = if rx_max_frames == expected.min(MOST_FRAMES) { expected } else { rx_max_frames };
-    Ok(Some(Resource::Coalesce { link: link.clone(), rx_frames }).filter(|_| rx_max_frames > 0))
+    Ok(Some(Resource::Coalesce(LinkCoalesce { link: link.clone(), rx_frames })).filter(|_| rx_max_frames > 0))
 }
 
 pub(super) fn coalesce(netlink: &Netlink, link: &InterfaceName, rx_frames: u32) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_plan::Resource;
+use vnet_plan::{Resource, Vf};
 use vnet_types::{InterfaceName, VfSettings, VirtualFunction};
 
 use super::gone_is_fine;
@@ -64,7 +64,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Only what a guest needs is there: with anything else the function is not lent.
 pub(super) fn look(netlink: &Netlink, expected: &Resource) -> Result<Option<Resource>, Error> {
-    let Resource::Vf { card, settings, .. } = expected else { return Ok(None) };
+    let Resource::Vf(Vf { card, settings, .. }) = expected else { return Ok(None) };
     Ok(has(netlink, card, settings)?.then(|| expected.clone()))
 }
 

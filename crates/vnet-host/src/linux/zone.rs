@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use vnet_plan::{Key, Resource};
+use vnet_plan::{Key, Resource, Zone};
 use vnet_types::{Firewalld, InterfaceName};
 use zbus::message::Body;
 use zbus::names::OwnedUniqueName;
@@ -52,9 +52,9 @@ pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
 /// As with a MAC address that is lent: where the link is in the zone that it had before, or in none, it was not put
 /// into ours.
 pub(super) fn look(expected: &Resource) -> Result<Option<Resource>, Error> {
-    let Resource::Zone { link, was, .. } = expected else { return Ok(None) };
+    let Resource::Zone(Zone { link, was, .. }) = expected else { return Ok(None) };
     let zone = zone_of(link)?.flatten().filter(|zone| Some(zone) != was.as_ref());
-    Ok(zone.map(|zone| Resource::Zone { link: link.clone(), zone, was: was.clone() }))
+    Ok(zone.map(|zone| Resource::Zone(Zone { link: link.clone(), zone, was: was.clone() })))
 }
 
 pub(super) fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {

@@ -20,7 +20,7 @@ use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
 use super::passt;
-use crate::{HostState, Resource};
+use crate::{HostState, LinkCoalesce};
 use connection::{Connection, connection};
 use settings::Settings;
 
@@ -92,19 +92,19 @@ pub fn attach(
                 device::add_macvtap(&mut desired, &port, (lower, *mode), interface, settings.vlan, inventory, choices)?;
             }
             Connection::Alone => {
-                desired.insert(Resource::Link(device::tap(&port, interface, None, inventory, choices)));
+                desired.insert(device::tap(&port, interface, None, inventory, choices));
                 host_end::add_to(&mut desired, &port.dev, interface)?;
             }
             Connection::Passt => {
-                desired.insert(Resource::Passt(Box::new(passt(interface, &choices.folder)?)));
+                desired.insert(passt(interface, &choices.folder)?);
             }
             Connection::Bridge(bridge) => {
-                desired.insert(Resource::Link(device::tap(&port, interface, bridge.mtu, inventory, choices)));
+                desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices));
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;
             }
         }
         if let Some(rx_frames) = interface.coalesce_rx_frames.filter(|frames| *frames > 0) {
-            desired.insert(Resource::Coalesce { link: port.dev.clone(), rx_frames });
+            desired.insert(LinkCoalesce { link: port.dev.clone(), rx_frames });
         }
     }
     // Of a guest of passt nobody limits the bandwidth, nor does libvirt.

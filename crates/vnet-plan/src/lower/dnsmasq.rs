@@ -11,7 +11,7 @@ use vnet_xml::Network;
 use vnet_xml::network::{self, ForwardMode, Ip, Lease, LeaseUnit};
 
 use super::LowerError;
-use crate::{File, HostState, Process, Resource};
+use crate::{File, HostState, Process};
 
 /// The files of a network's dnsmasq, below the network's own folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,20 +68,20 @@ pub(super) fn add_to(
     }
     let files = Files::new(directory);
     let Rendered { conf, hosts, addn_hosts, .. } = dnsmasq(network, bridge, directory)?;
-    desired.insert(Resource::Process(Process {
+    desired.insert(Process {
         program: "dnsmasq".to_owned(),
         args: command_line(&files.conf, inventory.single_user)?,
         pid_file: files.pid_file.clone(),
         restart_on: digest(&[&conf]),
         reload_on: digest(&[&hosts, &addn_hosts]),
-    }));
+    });
     // dnsmasq has given up root when it reads the hosts again.
     let written = [(files.conf, conf, 0o600), (files.hosts, hosts, 0o644), (files.addn_hosts, addn_hosts, 0o644)];
     for (path, contents, mode) in written {
-        desired.insert(Resource::File(File { path, contents: Some(contents), mode }));
+        desired.insert(File { path, contents: Some(contents), mode });
     }
     for path in [files.leases, files.pid_file] {
-        desired.insert(Resource::File(File { path, contents: None, mode: 0o644 }));
+        desired.insert(File { path, contents: None, mode: 0o644 });
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use vnet_xml::Network;
 use vnet_xml::network::ForwardMode;
 
 use super::LowerError;
-use crate::Resource;
+use crate::{Resource, Zone};
 
 /// The zone that libvirt brings along for its networks.
 const LIBVIRT: &str = "libvirt";
@@ -39,7 +39,7 @@ pub(super) fn zone(network: &Network, bridge: &InterfaceName, firewalld: Option<
         None => by_mode(network.forward_mode(), firewalld),
     };
     let zone = zone.filter(|zone| Some(*zone) != was)?;
-    Some(Resource::Zone { link: bridge.clone(), zone: zone.to_owned(), was: was.map(str::to_owned) })
+    Some(Resource::Zone(Zone { link: bridge.clone(), zone: zone.to_owned(), was: was.map(str::to_owned) }))
 }
 
 fn asked(network: &Network) -> Option<&str> {

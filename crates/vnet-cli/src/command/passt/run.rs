@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use vnet_passt::run::Program;
 use vnet_passt::{Lifetime, Passt, Process};
-use vnet_plan::Resource;
 
 use crate::directories::Directories;
 use crate::document::Document;
@@ -76,7 +75,7 @@ impl Args {
         if self.foreground {
             passt.options.process = Process::Foreground;
         }
-        lowered.desired.insert(Resource::Passt(Box::new(passt.clone())));
+        lowered.desired.insert(passt.clone());
         let (lock, program) = (lock?, Program::find()?);
         match prepared.is_attached {
             true => here.apply_port(&lock, &lowered)?,

@@ -8,7 +8,7 @@ use vnet_xml::{NativeMode, Vlan, VlanTag};
 use super::AttachError;
 use super::connection::Bridge;
 use super::settings::Settings;
-use crate::{HostState, Resource};
+use crate::{HostState, Port, VlanFiltering, Vlans};
 
 pub(super) fn add_to(
     desired: &mut HostState,
@@ -27,11 +27,11 @@ pub(super) fn add_to(
         isolated: settings.isolated,
         ..BridgePort::new(bridge.name.clone())
     };
-    desired.insert(Resource::Port { link: port.dev.clone(), port: joined });
+    desired.insert(Port { link: port.dev.clone(), port: joined });
     if by_us {
         if !bridge.own {
             // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours is made so.
-            desired.insert(Resource::VlanFiltering { bridge: bridge.name.clone(), on: true });
+            desired.insert(VlanFiltering { bridge: bridge.name.clone(), on: true });
         }
         // An entry is for the VLANs that the port has at the time: where those may change, each has its own.
         let vlans: Vec<Option<u16>> = match settings.vlan {
@@ -40,7 +40,7 @@ pub(super) fn add_to(
         };
         for vlan in vlans {
             let origin = FdbOrigin::Static;
-            desired.insert(Resource::Fdb(Fdb { mac: port.mac, port: port.dev.clone(), vlan, origin }));
+            desired.insert(Fdb { mac: port.mac, port: port.dev.clone(), vlan, origin });
         }
     }
     if let Some(vlan) = settings.vlan {
@@ -53,7 +53,7 @@ pub(super) fn add_to(
         if !bridge.filters && !by_us {
             return Err(AttachError::NotFiltering(bridge.name.clone()));
         }
-        desired.insert(Resource::Vlans { link: port.dev.clone(), vlans: vlans(vlan)? });
+        desired.insert(Vlans { link: port.dev.clone(), vlans: vlans(vlan)? });
     }
     Ok(())
 }

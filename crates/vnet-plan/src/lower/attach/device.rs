@@ -8,7 +8,7 @@ use vnet_xml::interface::{DirectMode, LinkState};
 use vnet_xml::{Interface, Vlan};
 
 use super::{AttachError, PortChoices, UnsupportedPort};
-use crate::{HostState, Key, Resource};
+use crate::{Borrowed, HostState, Key, Resource, Vf};
 
 /// Do frames come with the header of virtio-net? The network cards of these models know offloads.
 pub(super) fn has_vnet_hdr(interface: &Interface) -> bool {
@@ -68,11 +68,11 @@ pub(super) fn add_macvtap(
         }
         // In this mode the macvtap has whatever address the device has. What it had before it was lent, the receipt knows.
         let before = match choices.owned.get(&Key::Borrowed(lower.clone())) {
-            Some(Resource::Borrowed { was, .. }) => Some(*was),
+            Some(Resource::Borrowed(Borrowed { was, .. })) => Some(*was),
             _ => below.mac,
         };
         if let Some(was) = before.filter(|was| *was != port.mac) {
-            desired.insert(Resource::Borrowed { link: lower.clone(), mac: port.mac, was });
+            desired.insert(Borrowed { link: lower.clone(), mac: port.mac, was });
         }
     }
     let mode = match mode {
@@ -81,13 +81,13 @@ pub(super) fn add_macvtap(
         DirectMode::Bridge => MacvtapMode::Bridge,
         DirectMode::Passthrough => MacvtapMode::Passthrough,
     };
-    desired.insert(Resource::Link(Link {
+    desired.insert(Link {
         name: port.dev.clone(),
         kind: LinkKind::Macvtap(MacvtapOptions { lower: lower.clone(), mode }),
         mac: Some(port.mac),
         mtu: interface.mtu.filter(|mtu| *mtu > 0),
         up: interface.link != Some(LinkState::Down),
-    }));
+    });
     Ok(())
 }
 
@@ -101,7 +101,7 @@ pub(super) fn add_function(
 ) {
     let number = function.settings.number;
     let before = match choices.owned.get(&Key::Vf(function.card.clone(), number)) {
-        Some(Resource::Vf { was, .. }) => *was,
+        Some(Resource::Vf(Vf { was, .. })) => *was,
         _ => function.settings,
     };
     let tag = vlan.and_then(|vlan| vlan.tags.first()).map(|tag| tag.id);
@@ -109,5 +109,5 @@ pub(super) fn add_function(
     let vlan = tag.or(before.vlan.filter(|vlan| *vlan != 0).map(|_| 0));
     let settings = VfSettings { number, mac: Some(port.mac), vlan };
     let was = VfSettings { vlan: before.vlan.filter(|_| vlan.is_some()), ..before };
-    desired.insert(Resource::Vf { card: function.card.clone(), settings, was });
+    desired.insert(Vf { card: function.card.clone(), settings, was });
 }

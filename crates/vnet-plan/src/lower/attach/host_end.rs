@@ -7,7 +7,7 @@ use vnet_xml::interface::Source;
 
 use super::{AttachError, UnsupportedPort};
 use crate::lower::{address, route};
-use crate::{HostState, LowerError, Resource};
+use crate::{HostState, LinkAddress, LowerError};
 
 pub(super) fn add_to(desired: &mut HostState, dev: &InterfaceName, interface: &Interface) -> Result<(), AttachError> {
     let Source::Ethernet(source) = &interface.source else { return Ok(()) };
@@ -16,10 +16,10 @@ pub(super) fn add_to(desired: &mut HostState, dev: &InterfaceName, interface: &I
             return Err(AttachError::Unsupported(UnsupportedPort::Peer));
         }
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
-        desired.insert(Resource::Address { link: dev.clone(), address: address(net) });
+        desired.insert(LinkAddress { link: dev.clone(), address: address(net) });
     }
     for definition in &source.routes {
-        desired.insert(Resource::Route(route(definition, dev)?));
+        desired.insert(route(definition, dev)?);
     }
     Ok(())
 }

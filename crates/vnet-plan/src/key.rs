@@ -1,0 +1,104 @@
+//! What makes a resource the same one.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use vnet_types::{InterfaceName, IpNet, MacAddr, NetworkName, TrafficHandle};
+
+use crate::Sysctl;
+
+/// What makes a resource the same one. The order is the order of creation; the reverse is that of removal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// What a card gives one of its virtual functions, by number.
+    Vf(InterfaceName, u32),
+    /// The MAC address of a device of the host that a guest has for itself.
+    Borrowed(InterfaceName),
+    /// A link, by name.
+    Link(InterfaceName),
+    /// That a bridge of the host filters VLANs: set, and never set back but by rollback.
+    VlanFiltering(InterfaceName),
+    /// That a link is the port of a bridge.
+    Port(InterfaceName),
+    /// The VLANs of a port.
+    Vlans(InterfaceName),
+    /// The way to a MAC address: by which port, in which VLAN, or in all that the port has.
+    Fdb(InterfaceName, MacAddr, Option<u16>),
+    /// How a link gathers packets.
+    Coalesce(InterfaceName),
+    /// A kernel switch that lives and dies with a link.
+    LinkSysctl(Sysctl),
+    /// The zone of firewalld that a link is in. firewalld keeps it when the link is gone.
+    Zone(InterfaceName),
+    /// A network's nf_tables rules.
+    Ruleset(NetworkName),
+    /// An address of a link.
+    Address(InterfaceName, IpNet),
+    /// A route. The kernel has one for each destination and metric; the link that it leads to says whose it is.
+    Route(IpNet, u32, InterfaceName),
+    /// What schedules all that leaves or enters a link, by its place there.
+    Qdisc(InterfaceName, TrafficHandle),
+    /// A class of such a scheduler, by its number.
+    Class(InterfaceName, TrafficHandle),
+    /// What schedules the packets of a class, by the class.
+    ClassQdisc(InterfaceName, TrafficHandle),
+    /// A filter of a link, by its qdisc, priority and number.
+    Filter(InterfaceName, TrafficHandle, u16, u32),
+    /// A kernel switch that everyone on the host shares: set, and never set back but by rollback.
+    SharedSysctl(Sysctl),
+    /// A file.
+    File(PathBuf),
+    /// A running program, by its pid file.
+    Process(PathBuf),
+}
+
+impl Key {
+    /// Does it belong to everyone on the host? Then it is set, and never set back but by rollback.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::SharedSysctl(_) | Self::VlanFiltering(_))
+    }
+
+    /// The link that it lives on, and dies with.
+    pub fn link(&self) -> Option<&InterfaceName> {
+        match self {
+            Self::Address(link, _) | Self::Route(_, _, link) => Some(link),
+            Self::Qdisc(link, _) | Self::Class(link, _) | Self::ClassQdisc(link, _) | Self::Filter(link, ..) => {
+                Some(link)
+            }
+            Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, ..) | Self::Coalesce(link) => Some(link),
+            Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
+            Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
+            Self::Zone(_) | Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vf(card, number) => write!(f, "virtual function {number} of {card}"),
+            Self::Borrowed(link) => write!(f, "MAC address of {link}"),
+            Self::Link(name) => write!(f, "link {name}"),
+            Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),
+            Self::Port(link) => write!(f, "port {link}"),
+            Self::Vlans(link) => write!(f, "VLANs of {link}"),
+            Self::Fdb(link, mac, None) => write!(f, "fdb entry {mac} dev {link}"),
+            Self::Fdb(link, mac, Some(vlan)) => write!(f, "fdb entry {mac} dev {link} vlan {vlan}"),
+            Self::Coalesce(link) => write!(f, "coalescing of {link}"),
+            Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
+            Self::Zone(link) => write!(f, "firewalld zone of {link}"),
+            Self::Ruleset(network) => write!(f, "rules of network {network}"),
+            Self::Address(link, net) => write!(f, "address {net} dev {link}"),
+            Self::Route(destination, _, link) if destination.prefix_len() == 0 => {
+                write!(f, "route default dev {link}")
+            }
+            Self::Route(destination, _, link) => write!(f, "route {destination} dev {link}"),
+            Self::Qdisc(link, place) => write!(f, "qdisc {place} dev {link}"),
+            Self::Class(link, class) => write!(f, "class {class} dev {link}"),
+            Self::ClassQdisc(link, class) => write!(f, "qdisc of class {class} dev {link}"),
+            Self::Filter(link, parent, priority, _) => write!(f, "filter {parent} prio {priority} dev {link}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Process(pid_file) => write!(f, "process of {}", pid_file.display()),
+        }
+    }
+}

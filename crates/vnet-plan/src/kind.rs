@@ -1,0 +1,238 @@
+//! The kinds of resources: one file for each, with its type, its key and its words.
+
+mod address;
+mod borrowed;
+mod class;
+mod coalesce;
+mod fdb;
+mod file;
+mod filter;
+mod link;
+mod passt;
+mod port;
+mod process;
+mod qdisc;
+mod route;
+mod rules;
+mod sysctl;
+mod vf;
+mod vlan_filtering;
+mod vlans;
+mod zone;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use vnet_passt::Passt;
+use vnet_types::{Class, Fdb, Filter, Link, Qdisc, Route};
+
+pub use address::LinkAddress;
+pub use borrowed::Borrowed;
+pub use coalesce::LinkCoalesce;
+pub use file::File;
+pub use port::Port;
+pub use process::Process;
+pub use rules::NetworkRules;
+pub use sysctl::{Sysctl, SysctlSetting};
+pub use vf::Vf;
+pub use vlan_filtering::VlanFiltering;
+pub use vlans::Vlans;
+pub use zone::Zone;
+
+use crate::Key;
+
+/// One thing on a host, with every property that vnet decides.
+///
+/// Exhaustive on purpose: who changes a host has to know every kind. A new kind is a new version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "resource", rename_all = "kebab-case")]
+pub enum Resource {
+    /// What a card gives one of its virtual functions.
+    Vf(Vf),
+    /// The MAC address of a device of the host that a guest has for itself.
+    Borrowed(Borrowed),
+    /// A link.
+    Link(Link),
+    /// Whether a bridge of the host filters VLANs.
+    VlanFiltering(VlanFiltering),
+    /// A link as the port of a bridge.
+    Port(Port),
+    /// The VLANs of a port.
+    Vlans(Vlans),
+    /// The way to a MAC address.
+    Fdb(Fdb),
+    /// How a link gathers packets.
+    Coalesce(LinkCoalesce),
+    /// A kernel switch and its value.
+    Sysctl(SysctlSetting),
+    /// The zone of firewalld that a link is put into.
+    Zone(Zone),
+    /// A network's nf_tables rules.
+    Ruleset(NetworkRules),
+    /// An address of a link.
+    Address(LinkAddress),
+    /// A route.
+    Route(Route),
+    /// A queueing discipline.
+    Qdisc(Qdisc),
+    /// A class of a queueing discipline.
+    Class(Class),
+    /// A filter of traffic control.
+    Filter(Filter),
+    /// A file.
+    File(File),
+    /// A running program.
+    Process(Process),
+    /// A guest's passt, with the folder of its socket, which belongs to passt's user alone.
+    Passt(Box<Passt>),
+}
+
+/// Evaluates one expression for a resource of whatever kind: `for_kind!(resource, it => it.key())`, where `it` is a
+/// reference to the kind's own type.
+#[macro_export]
+macro_rules! for_kind {
+    ($resource:expr, $it:ident => $value:expr) => {
+        match $resource {
+            $crate::Resource::Vf($it) => $value,
+            $crate::Resource::Borrowed($it) => $value,
+            $crate::Resource::Link($it) => $value,
+            $crate::Resource::VlanFiltering($it) => $value,
+            $crate::Resource::Port($it) => $value,
+            $crate::Resource::Vlans($it) => $value,
+            $crate::Resource::Fdb($it) => $value,
+            $crate::Resource::Coalesce($it) => $value,
+            $crate::Resource::Sysctl($it) => $value,
+            $crate::Resource::Zone($it) => $value,
+            $crate::Resource::Ruleset($it) => $value,
+            $crate::Resource::Address($it) => $value,
+            $crate::Resource::Route($it) => $value,
+            $crate::Resource::Qdisc($it) => $value,
+            $crate::Resource::Class($it) => $value,
+            $crate::Resource::Filter($it) => $value,
+            $crate::Resource::File($it) => $value,
+            $crate::Resource::Process($it) => $value,
+            $crate::Resource::Passt($it) => {
+                let $it = &**$it;
+                $value
+            }
+        }
+    };
+}
+
+/// The type of a kind becomes a resource, and a resource of that kind is seen as its type.
+macro_rules! conversions {
+    ($($variant:ident($kind:ty)),* $(,)?) => {$(
+        impl From<$kind> for Resource {
+            fn from(it: $kind) -> Self {
+                Self::$variant(it.into())
+            }
+        }
+
+        impl<'a> TryFrom<&'a Resource> for &'a $kind {
+            type Error = &'a Resource;
+
+            fn try_from(resource: &'a Resource) -> Result<Self, Self::Error> {
+                if let Resource::$variant(it) = resource { Ok(it) } else { Err(resource) }
+            }
+        }
+    )*};
+}
+
+conversions! {
+    Vf(Vf),
+    Borrowed(Borrowed),
+    Link(Link),
+    VlanFiltering(VlanFiltering),
+    Port(Port),
+    Vlans(Vlans),
+    Fdb(Fdb),
+    Coalesce(LinkCoalesce),
+    Sysctl(SysctlSetting),
+    Zone(Zone),
+    Ruleset(NetworkRules),
+    Address(LinkAddress),
+    Route(Route),
+    Qdisc(Qdisc),
+    Class(Class),
+    Filter(Filter),
+    File(File),
+    Process(Process),
+    Passt(Passt),
+}
+
+/// What a kind of resource says of itself, in the words of ip(8), tc(8), nft(8), sysctl(8).
+pub(crate) trait Kind {
+    /// What makes a resource the same one.
+    fn key(&self) -> Key;
+    /// The command that makes it, in one line or several.
+    fn added(&self) -> String;
+    /// The command that takes it away.
+    fn deleted(&self) -> String;
+    /// The command that makes `to` of it, marked. Without one, it goes and comes.
+    fn changed(&self, to: &Self) -> String {
+        replaced(&self.deleted(), &to.added())
+    }
+    /// What guests that run notice when it goes.
+    fn effect_of_delete(&self) -> Option<&'static str>;
+    /// What guests that run notice when it becomes `to`.
+    fn effect_of_change(&self, _to: &Self) -> Option<&'static str> {
+        None
+    }
+}
+
+impl Resource {
+    /// What makes this resource the same one.
+    pub fn key(&self) -> Key {
+        for_kind!(self, it => Kind::key(it))
+    }
+
+    pub(crate) fn added(&self) -> String {
+        for_kind!(self, it => it.added())
+    }
+
+    pub(crate) fn deleted(&self) -> String {
+        for_kind!(self, it => it.deleted())
+    }
+
+    pub(crate) fn changed(&self, to: &Self) -> String {
+        for_kind!(to, to => match self.try_into() {
+            Ok(from) => Kind::changed(from, to),
+            Err(_) => replaced(&self.deleted(), &to.added()),
+        })
+    }
+
+    pub(crate) fn effect_of_delete(&self) -> Option<&'static str> {
+        for_kind!(self, it => it.effect_of_delete())
+    }
+
+    pub(crate) fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
+        for_kind!(to, to => self.try_into().ok().and_then(|from| Kind::effect_of_change(from, to)))
+    }
+}
+
+/// Each line with a mark in front of it.
+pub(crate) fn marked(mark: char, lines: &str) -> String {
+    lines.lines().map(|line| format!("{mark} {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn replaced(deleted: &str, added: &str) -> String {
+    let parts = [marked('-', deleted), marked('+', added)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The lines that only one of two texts has, each on a line of its own, in their order: first those that go.
+fn difference(from: &str, to: &str) -> String {
+    let missing = |text: &str, elsewhere: &str, mark: char| {
+        let mut counts = BTreeMap::<&str, usize>::new();
+        elsewhere.lines().for_each(|line| *counts.entry(line).or_default() += 1);
+        let absent = text.lines().filter(|line| match counts.get_mut(line) {
+            Some(count @ 1..) => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
+        absent.map(|line| format!("\n    {mark} {}", line.trim())).collect::<String>()
+    };
+    missing(from, to, '-') + &missing(to, from, '+')
+}

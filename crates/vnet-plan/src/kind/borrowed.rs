@@ -1,0 +1,36 @@
+//! The MAC address of a device of the host that a guest has for itself.
+
+use serde::{Deserialize, Serialize};
+use vnet_types::{InterfaceName, MacAddr};
+
+use super::Kind;
+use crate::Key;
+
+/// The MAC address that a device of the host has while a guest has the device for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Borrowed {
+    /// The device.
+    pub link: InterfaceName,
+    /// The guest's address.
+    pub mac: MacAddr,
+    /// What the device had before and gets back.
+    pub was: MacAddr,
+}
+
+impl Kind for Borrowed {
+    fn key(&self) -> Key {
+        Key::Borrowed(self.link.clone())
+    }
+
+    fn added(&self) -> String {
+        format!("ip link set {} address {}", self.link, self.mac)
+    }
+
+    fn deleted(&self) -> String {
+        format!("ip link set {} address {}", self.link, self.was)
+    }
+
+    fn effect_of_delete(&self) -> Option<&'static str> {
+        None
+    }
+}

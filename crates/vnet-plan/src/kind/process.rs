@@ -1,0 +1,65 @@
+//! Running programs.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use crate::Key;
+
+/// A program that runs as long as its network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// The program, looked up in `PATH`.
+    pub program: String,
+    /// Its arguments. One of them names a file of ours, by which the process is recognised.
+    pub args: Vec<String>,
+    /// Where the program writes its process number once it is ready.
+    pub pid_file: PathBuf,
+    /// Digest of what it reads once: another one means a restart.
+    pub restart_on: String,
+    /// Digest of what it reads again at SIGHUP: another one means that signal.
+    pub reload_on: String,
+}
+
+impl Process {
+    fn command_line(&self) -> String {
+        [&self.program].into_iter().chain(&self.args).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether a signal is enough to make the program what `to` asks for.
+    fn only_reloads(&self, to: &Self) -> bool {
+        self.restart_on == to.restart_on && self.args == to.args
+    }
+}
+
+impl Kind for Process {
+    fn key(&self) -> Key {
+        Key::Process(self.pid_file.clone())
+    }
+
+    fn added(&self) -> String {
+        format!("run {}", self.command_line())
+    }
+
+    fn deleted(&self) -> String {
+        format!("stop {}", self.command_line())
+    }
+
+    fn changed(&self, to: &Self) -> String {
+        let again = if self.only_reloads(to) { "reload" } else { "restart" };
+        format!("~ {again} {}", to.command_line())
+    }
+
+    fn effect_of_delete(&self) -> Option<&'static str> {
+        Some("no DHCP and DNS any more; leases stay valid until they end")
+    }
+
+    fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
+        Some(if self.only_reloads(to) {
+            "dnsmasq reads its hosts again; guests notice nothing"
+        } else {
+            "DHCP and DNS pause for a moment; leases stay"
+        })
+    }
+}

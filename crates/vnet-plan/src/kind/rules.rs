@@ -1,0 +1,46 @@
+//! nf_tables rules of networks.
+
+use serde::{Deserialize, Serialize};
+use vnet_firewall::Ruleset;
+use vnet_types::NetworkName;
+
+use super::{Kind, difference};
+use crate::Key;
+
+/// A network's nf_tables rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkRules {
+    /// The network.
+    pub network: NetworkName,
+    /// The rules, chains and map elements.
+    pub ruleset: Ruleset,
+}
+
+impl Kind for NetworkRules {
+    fn key(&self) -> Key {
+        Key::Ruleset(self.network.clone())
+    }
+
+    fn added(&self) -> String {
+        let text = self.ruleset.to_string().replace('\t', "    ");
+        let lines = text.lines().filter(|line| !line.is_empty()).map(|line| format!("\n    {line}"));
+        format!("nft -f -{}", lines.collect::<String>())
+    }
+
+    fn deleted(&self) -> String {
+        format!("nft rules of network {}", self.network)
+    }
+
+    fn changed(&self, to: &Self) -> String {
+        let lines = difference(&self.ruleset.to_string(), &to.ruleset.to_string());
+        format!("~ nft rules of network {}{lines}", to.network)
+    }
+
+    fn effect_of_delete(&self) -> Option<&'static str> {
+        Some("traffic is no longer filtered or translated")
+    }
+
+    fn effect_of_change(&self, _: &Self) -> Option<&'static str> {
+        Some("rules change in one step; connections that run go on")
+    }
+}

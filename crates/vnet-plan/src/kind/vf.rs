@@ -1,0 +1,40 @@
+//! What a card gives one of its virtual functions.
+
+use serde::{Deserialize, Serialize};
+use vnet_types::{InterfaceName, VfSettings};
+
+use super::Kind;
+use crate::Key;
+
+/// What a card gives one of its virtual functions while a guest has it for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vf {
+    /// The card.
+    pub card: InterfaceName,
+    /// What the guest needs.
+    pub settings: VfSettings,
+    /// What the function had before and gets back.
+    pub was: VfSettings,
+}
+
+impl Kind for Vf {
+    fn key(&self) -> Key {
+        Key::Vf(self.card.clone(), self.settings.number)
+    }
+
+    fn added(&self) -> String {
+        format!("ip link set {} {}", self.card, self.settings)
+    }
+
+    fn deleted(&self) -> String {
+        format!("ip link set {} {}", self.card, self.was)
+    }
+
+    fn changed(&self, to: &Self) -> String {
+        format!("~ {}", to.added())
+    }
+
+    fn effect_of_delete(&self) -> Option<&'static str> {
+        Some("the guest's card has another address, and is in another VLAN")
+    }
+}
