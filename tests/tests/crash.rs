@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
-use vnet_host::{Error, Header, LinuxHost, MemoryHost, Store};
+use vnet_host::{Error, Header, LinuxHost, MemoryHost, Namespace, Store};
 use vnet_plan::{Choices, HostState, Resource, Sysctl, SysctlSetting, lower};
 use vnet_tests::{run, vnet};
 use vnet_types::{Inventory, NetworkName};
 use vnet_xml::Network;
 
-const HOME: (u64, u64) = (0, 1);
+const HOME: Namespace = Namespace::new(0, 1);
 const STATE: &str = "/run/vnet";
 
 fn lab() -> NetworkName {
@@ -132,7 +132,7 @@ fn a_network_of_another_namespace_is_not_started_here() {
     let text = fs::read_to_string(&receipt).expect("a receipt");
     for text in [text.clone(), text.replace("\"settled\"\n", "")] {
         fs::write(&receipt, text).expect("a file");
-        let here = Header { namespace: (0, 2), ..header() };
+        let here = Header { namespace: Namespace::new(0, 2), ..header() };
         let refused = vnet_host::start(&mut host, &store.lock().expect("a lock"), here, &desired("", &store));
         assert!(matches!(refused, Err(Error::Elsewhere(_))));
         assert_eq!(host, before);

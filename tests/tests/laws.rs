@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use vnet_host::{Error, Facts, Header, Host, MemoryHost, Store};
+use vnet_host::{Error, Facts, Header, Host, MemoryHost, Namespace, Store};
 use vnet_plan::{
     Change, Choices, HostState, Key, PortChoices, Resource, Sysctl, SysctlSetting, Zone, attach, diff, lower,
 };
@@ -135,7 +135,7 @@ fn header() -> Header {
     }
 }
 
-const HOME: (u64, u64) = (0, 1);
+const HOME: Namespace = Namespace::new(0, 1);
 
 /// The receipts of one case.
 struct Folder(PathBuf);

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use rstest::rstest;
-use vnet_host::{Error, Facts, Header, Host, LinuxHost, MemoryHost, Named, Store};
+use vnet_host::{Error, Facts, Header, Host, LinuxHost, MemoryHost, Named, Namespace, Store};
 use vnet_plan::{Change, Choices, HostState, Key, Lowered, Resource, lower};
 use vnet_tests::run;
 use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, NetworkName};
 use vnet_xml::Network;
 
-const HOME: (u64, u64) = (0, 1);
+const HOME: Namespace = Namespace::new(0, 1);
 
 /// A routed network with DHCP and a static route, and what is added to it.
 fn network(more: &str) -> Network {
@@ -85,7 +85,7 @@ fn starts_once_and_stops_once(mut it: Scenario<impl Host>) {
     it.start(&network).expect("it starts");
     assert_eq!(it.drift(), []);
     assert!(matches!(it.start(&network), Err(Error::Running(name)) if name == Named::Network(lab())));
-    let elsewhere = vnet_host::stop(&mut it.host, &it.store.lock().expect("a lock"), &lab(), (0, 2));
+    let elsewhere = vnet_host::stop(&mut it.host, &it.store.lock().expect("a lock"), &lab(), Namespace::new(0, 2));
     assert!(matches!(elsewhere, Err(Error::Elsewhere(_))));
     it.stop().expect("it stops");
     let links = |state: &HostState| state.iter().filter(|it| !matches!(it, Resource::Sysctl(_))).cloned().collect();

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::Serialize;
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
-use vnet_host::{Facts, Header, Host, LinuxHost, Lock, PortHeader, Receipt, Store};
+use vnet_host::{Facts, Header, Host, LinuxHost, Listed, Lock, PortHeader, Receipt, Store};
 use vnet_plan::{Change, HostState, Lowered, LoweredPort, NetworkRules, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName, Uuid};
 
 use crate::definition::refuse;
 use crate::directories::Directories;
+use crate::failure;
 use crate::output::Answer;
 
 /// This host and the state that vnet keeps of it.
@@ -43,15 +44,27 @@ pub(crate) enum State {
     Drifted,
     /// A start, stop or change did not come to its end.
     Interrupted,
+    /// It is in another network namespace, which cannot be seen from here.
+    Elsewhere,
 }
 
 impl State {
+    /// The state of what differs so from what was made.
+    fn of(settled: bool, drift: &[Change]) -> Self {
+        match (settled, drift.is_empty()) {
+            (false, _) => Self::Interrupted,
+            (true, true) => Self::InSync,
+            (true, false) => Self::Drifted,
+        }
+    }
+
     /// For people.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::InSync => "in sync",
             Self::Drifted => "drifted",
             Self::Interrupted => "interrupted",
+            Self::Elsewhere => "elsewhere",
         }
     }
 }
@@ -75,7 +88,7 @@ impl Here {
 
     /// All networks that run.
     pub(crate) fn all(&self) -> anyhow::Result<Vec<Running>> {
-        Ok(self.store.receipts()?.into_iter().map(Running::from).collect())
+        Ok(readable(self.store.receipts()?).map(Running::from).collect())
     }
 
     /// Waits for the right to change networks. What is decided before this may not hold when it is done.
@@ -124,7 +137,7 @@ impl Here {
 
     /// The receipts of all ports.
     pub(crate) fn ports(&self) -> anyhow::Result<Vec<Receipt<PortHeader>>> {
-        Ok(self.store.port_receipts()?)
+        Ok(readable(self.store.port_receipts()?).collect())
     }
 
     /// What attaching, or applying where it is attached, would change.
@@ -145,6 +158,15 @@ impl Here {
     /// Takes a port away.
     pub(crate) fn detach(&mut self, lock: &Lock, port: &InterfaceName) -> anyhow::Result<Vec<Change>> {
         Ok(vnet_host::detach(&mut self.host, lock, port, LinuxHost::namespace()?)?)
+    }
+
+    /// How a port is. `None` where it was detached since.
+    pub(crate) fn port_state(&self, receipt: &Receipt<PortHeader>) -> anyhow::Result<Option<State>> {
+        Ok(match vnet_host::drift(&self.host, &self.store, &receipt.header.port.dev, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => None,
+            Err(vnet_host::Error::Elsewhere(_)) => Some(State::Elsewhere),
+            drift => Some(State::of(receipt.settled, &drift?)),
+        })
     }
 
     /// What would repair a port. `None` where it was detached since.
@@ -171,15 +193,14 @@ impl Here {
     /// How a network is, and what would repair it. `None` where it was stopped since.
     pub(crate) fn state(&self, running: &Running) -> anyhow::Result<Option<(State, Vec<Change>)>> {
         let drift = match self.drift(&running.name) {
-            Err(error) if matches!(error.downcast_ref(), Some(vnet_host::Error::Absent(_))) => return Ok(None),
-            drift => drift?,
+            Err(error) => match error.downcast_ref() {
+                Some(vnet_host::Error::Absent(_)) => return Ok(None),
+                Some(vnet_host::Error::Elsewhere(_)) => return Ok(Some((State::Elsewhere, Vec::new()))),
+                _ => return Err(error),
+            },
+            Ok(drift) => drift,
         };
-        let state = match (running.interrupted, drift.is_empty()) {
-            (true, _) => State::Interrupted,
-            (false, true) => State::InSync,
-            (false, false) => State::Drifted,
-        };
-        Ok(Some((state, drift)))
+        Ok(Some((State::of(!running.interrupted, &drift), drift)))
     }
 
     /// What the rules of a network have counted, by chain, or by the set that stands for them.
@@ -202,6 +223,11 @@ impl Here {
     pub(crate) fn refuse_absent(network: &NetworkName) -> anyhow::Result<Answer> {
         refuse(anyhow!("network `{network}` does not run; `vnet list` shows those that do"))
     }
+}
+
+/// The receipts that can be read. People are told of the others.
+fn readable<T>(listed: Vec<Listed<T>>) -> impl Iterator<Item = T> {
+    listed.into_iter().filter_map(|listed| listed.map_err(|unreadable| failure::report(&unreadable.into())).ok())
 }
 
 impl From<Receipt> for Running {

@@ -147,7 +147,8 @@ pub(crate) fn guest(domain: Option<&str>, document: &Document) -> String {
 /// The folder of a guest's passt.
 pub(crate) fn folder(guest: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
     let name: NetworkName = guest.parse().with_context(|| format!("`{guest}` cannot be the name of a guest"))?;
-    Ok(directories.state()?.join("passt").join(name.file_name()))
+    // No folder of a network begins with this character.
+    Ok(directories.state()?.join("@passt").join(name.file_name()))
 }
 
 /// The interface that a document defines, or the one on passt of its domain, with the domain's name.

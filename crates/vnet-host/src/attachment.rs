@@ -7,7 +7,7 @@ use vnet_netlink::Tap;
 use vnet_plan::LoweredPort;
 use vnet_types::KnownPort;
 
-use crate::{Error, LinuxHost, Lock, PortHeader, Store, apply, detach};
+use crate::{Error, LinuxHost, Lock, Namespace, PortHeader, Store, apply, detach};
 
 /// A guest's interface that is attached. It is detached when this is dropped.
 ///
@@ -16,7 +16,7 @@ use crate::{Error, LinuxHost, Lock, PortHeader, Store, apply, detach};
 #[derive(Debug)]
 pub struct Attachment {
     store: Store,
-    namespace: (u64, u64),
+    namespace: Namespace,
     port: KnownPort,
     queues: Vec<OwnedFd>,
 }

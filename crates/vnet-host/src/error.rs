@@ -102,6 +102,17 @@ pub enum Error {
         .0, .0.is_there()
     )]
     Elsewhere(Named),
+    /// Somebody else may have written to a file or a folder of the state.
+    #[error(
+        "`{}` cannot be trusted: {why}; state is kept in a folder that only root and its user can write to",
+        path.display()
+    )]
+    Untrusted {
+        /// The file or folder.
+        path: PathBuf,
+        /// What lets others write to it: "it belongs to user 65534".
+        why: String,
+    },
     /// A receipt cannot be understood.
     #[error("the receipt `{}` cannot be read in line {line}", path.display())]
     Receipt {

@@ -5,14 +5,14 @@
 //! and changed since is history, and goes at the end of a change when it is most of the file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Resource};
 
-use crate::{Error, Fact, Facts, Header, Subject};
+use crate::{Error, Fact, Facts, Header, Subject, trust};
 
 /// A receipt, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,10 +179,10 @@ fn bytes<S: Subject>(line: &Line<S>) -> Vec<u8> {
 
 /// The text of a receipt. `None` where its network has just been stopped, or was never started.
 fn text(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        text => text.map(Some).map_err(Error::file("read", path)),
-    }
+    let Some(mut file) = trust::open(path)? else { return Ok(None) };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(Error::file("read", path))?;
+    Ok(Some(text))
 }
 
 fn parse<S: Subject>(path: &Path, number: usize, line: &[u8]) -> Result<Line<S>, Error> {
@@ -259,8 +259,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("vnet-journal-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("receipt");
-        let header =
-            Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace: (1, 2), owner: None };
+        let header = Header {
+            network: "lab".parse().unwrap(),
+            uuid: None,
+            bridge: None,
+            namespace: crate::Namespace::new(1, 2),
+            owner: None,
+        };
         let mut journal = Journal::create(&path, header).unwrap();
         let (fact, create) = (Some(Fact::Link(7)), Change::Create { to: switch(0) });
         journal.intent(&create).unwrap();

@@ -5,7 +5,7 @@ use vnet_types::{InterfaceName, Inventory, NetworkName};
 
 use crate::execute::{execute, execute_all};
 use crate::journal::{Journal, Receipt};
-use crate::{Error, Facts, Header, Host, Lock, Name, Named, Owner, PortHeader, Store, Subject};
+use crate::{Error, Facts, Header, Host, Lock, Name, Named, Namespace, Owner, PortHeader, Store, Subject};
 
 /// What the host has, with the networks that vnet runs on it and the ports of guests.
 ///
@@ -35,7 +35,7 @@ pub fn survey(host: &impl Host, store: &Store) -> Result<Survey, Error> {
     let ports = ports.into_iter().map(|header| header.port).collect();
     let mut inventory = Inventory { networks, ports, ..host.inventory()? };
     if let Some(firewalld) = &mut inventory.firewalld {
-        for receipt in store.receipts()? {
+        for receipt in store.receipts()?.into_iter().flatten() {
             for resource in receipt.owned.iter() {
                 if let Resource::Zone(Zone { link, was, .. }) = resource {
                     firewalld.put(link, was.as_deref());
@@ -119,14 +119,14 @@ pub fn stop(
     host: &mut impl Host,
     lock: &Lock,
     network: &NetworkName,
-    namespace: (u64, u64),
+    namespace: Namespace,
 ) -> Result<Vec<Change>, Error> {
     let absent = || Error::Absent(Named::Network(network.clone()));
     let receipt = lock.store().receipt(network)?.ok_or_else(absent)?;
     at_home(&receipt, namespace)?;
     let mut changes = Vec::new();
     let mut errors = Vec::new();
-    for port in lock.store().port_receipts()? {
+    for port in lock.store().port_receipts()?.into_iter().flatten() {
         if port.header.port.network.as_ref() == Some(network) && at_home(&port, namespace).is_ok() {
             match take_away(host, lock, port) {
                 Ok(gone) => changes.extend(gone),
@@ -150,7 +150,7 @@ pub fn detach(
     host: &mut impl Host,
     lock: &Lock,
     port: &InterfaceName,
-    namespace: (u64, u64),
+    namespace: Namespace,
 ) -> Result<Vec<Change>, Error> {
     let absent = || Error::Absent(Named::Port(port.clone()));
     let receipt = lock.store().port_receipt(port)?.ok_or_else(absent)?;
@@ -162,7 +162,7 @@ pub fn detach(
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
-pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: (u64, u64)) -> Result<Vec<Change>, Error> {
+pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Namespace) -> Result<Vec<Change>, Error> {
     let receipt = store.read::<N::Header>(name)?.ok_or_else(|| Error::Absent(N::Header::named(name)))?;
     at_home(&receipt, namespace)?;
     let observed = host.observe(&receipt.owned, &receipt.facts)?;
@@ -239,8 +239,8 @@ fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostSta
     Ok(diff(&observed, desired))
 }
 
-fn at_home<S: Subject>(receipt: &Receipt<S>, namespace: (u64, u64)) -> Result<(), Error> {
-    if receipt.header.namespace() == namespace {
+fn at_home<S: Subject>(receipt: &Receipt<S>, namespace: Namespace) -> Result<(), Error> {
+    if receipt.header.namespace().is(&namespace) {
         return Ok(());
     }
     Err(Error::Elsewhere(S::named(receipt.header.name())))

@@ -16,7 +16,6 @@ mod zone;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use vnet_firewall::{Firewall, Judgement, Packet};
@@ -27,7 +26,7 @@ use vnet_plan::{
 };
 use vnet_types::{Features, InterfaceName, Inventory, RouteProtocol};
 
-use crate::{Error, Fact, Facts, Host};
+use crate::{Error, Fact, Facts, Host, Namespace};
 
 /// This host, in the network namespace of the thread that opened it; use it from that thread.
 pub struct LinuxHost {
@@ -44,14 +43,12 @@ impl LinuxHost {
         Ok(Self { netlink: Netlink::open()?, firewall: Firewall::open().map_err(Error::Firewall)? })
     }
 
-    /// The network namespace of this thread: device and inode.
+    /// The network namespace of this thread.
     ///
     /// # Errors
-    /// [`Error::File`] where `/proc` is not to be had.
-    pub fn namespace() -> Result<(u64, u64), Error> {
-        let path = Path::new("/proc/thread-self/ns/net");
-        let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
-        Ok((metadata.dev(), metadata.ino()))
+    /// [`Error::File`] where `/proc` cannot be read.
+    pub fn namespace() -> Result<Namespace, Error> {
+        Namespace::this()
     }
 
     /// Bytes for what a definition leaves to chance.

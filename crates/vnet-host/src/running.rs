@@ -3,7 +3,7 @@
 use vnet_plan::{Change, Lowered};
 use vnet_types::NetworkName;
 
-use crate::{Error, Header, LinuxHost, Lock, Store, apply, stop};
+use crate::{Error, Header, LinuxHost, Lock, Namespace, Store, apply, stop};
 
 /// A network that runs. Where this started it, it is stopped when this is dropped.
 ///
@@ -15,7 +15,7 @@ use crate::{Error, Header, LinuxHost, Lock, Store, apply, stop};
 #[derive(Debug)]
 pub struct Running {
     store: Store,
-    namespace: (u64, u64),
+    namespace: Namespace,
     network: NetworkName,
     changes: Vec<Change>,
     /// Nobody had started it.

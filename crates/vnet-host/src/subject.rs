@@ -1,13 +1,12 @@
 //! What receipts are about: networks, and the ports that guests are attached by.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
 
-use crate::Owner;
+use crate::{Namespace, Owner};
 
 /// What a receipt is about. Both kinds live the same life.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -17,17 +16,20 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
     /// What it is known by.
     fn name(&self) -> &Self::Name;
 
-    /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
-    fn namespace(&self) -> (u64, u64);
+    /// The network namespace that it is in.
+    fn namespace(&self) -> Namespace;
 
     /// The process that it is for.
     fn owner(&self) -> Option<Owner>;
 
-    /// Its folder, below that of the store.
-    fn folder(name: &Self::Name) -> PathBuf;
+    /// The folder of all of its kind, below that of the store.
+    const FOLDER: &'static str;
 
-    /// The folder that the folders of this kind are in, below that of the store.
-    fn parent() -> &'static str;
+    /// Its own folder, below that of its kind.
+    fn folder(name: &Self::Name) -> String;
+
+    /// Whose folder has this name. `None` where nobody's has.
+    fn parse_folder(folder: &str) -> Option<Self::Name>;
 
     /// For errors.
     fn named(name: &Self::Name) -> Named;
@@ -65,8 +67,8 @@ pub struct Header {
     pub uuid: Option<Uuid>,
     /// The bridge that is made for it. `None` where its guests are attached to what the host has already.
     pub bridge: Option<InterfaceName>,
-    /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
-    pub namespace: (u64, u64),
+    /// The network namespace that it is in.
+    pub namespace: Namespace,
     /// The process that it is for. `None` where it stays until somebody takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -77,8 +79,8 @@ pub struct Header {
 pub struct PortHeader {
     /// The port.
     pub port: KnownPort,
-    /// The network namespace that it is in: device and inode of `/proc/self/ns/net`.
-    pub namespace: (u64, u64),
+    /// The network namespace that it is in.
+    pub namespace: Namespace,
     /// The process that it is for. `None` where it stays until somebody takes it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -97,11 +99,13 @@ pub(crate) const PORTS: &str = "@ports";
 impl Subject for Header {
     type Name = NetworkName;
 
+    const FOLDER: &'static str = "";
+
     fn name(&self) -> &NetworkName {
         &self.network
     }
 
-    fn namespace(&self) -> (u64, u64) {
+    fn namespace(&self) -> Namespace {
         self.namespace
     }
 
@@ -109,12 +113,23 @@ impl Subject for Header {
         self.owner
     }
 
-    fn folder(name: &NetworkName) -> PathBuf {
-        name.file_name().into()
+    /// Names that begin with a dot or an `@` are those of folders and files of the store.
+    fn folder(name: &NetworkName) -> String {
+        let folder = name.file_name();
+        folder.strip_prefix('.').map_or(folder.clone(), |rest| format!("%2e{rest}"))
     }
 
-    fn parent() -> &'static str {
-        ""
+    fn parse_folder(folder: &str) -> Option<NetworkName> {
+        let mut bytes = Vec::new();
+        let mut rest = folder.bytes();
+        while let Some(byte) = rest.next() {
+            bytes.push(match byte {
+                b'%' => u8::from_str_radix(std::str::from_utf8(&[rest.next()?, rest.next()?]).ok()?, 16).ok()?,
+                plain => plain,
+            });
+        }
+        let name: NetworkName = String::from_utf8(bytes).ok()?.parse().ok()?;
+        (Self::folder(&name) == folder).then_some(name)
     }
 
     fn named(name: &NetworkName) -> Named {
@@ -125,11 +140,13 @@ impl Subject for Header {
 impl Subject for PortHeader {
     type Name = InterfaceName;
 
+    const FOLDER: &'static str = PORTS;
+
     fn name(&self) -> &InterfaceName {
         &self.port.dev
     }
 
-    fn namespace(&self) -> (u64, u64) {
+    fn namespace(&self) -> Namespace {
         self.namespace
     }
 
@@ -137,12 +154,12 @@ impl Subject for PortHeader {
         self.owner
     }
 
-    fn folder(name: &InterfaceName) -> PathBuf {
-        PathBuf::from(PORTS).join(name.as_str())
+    fn folder(name: &InterfaceName) -> String {
+        name.to_string()
     }
 
-    fn parent() -> &'static str {
-        PORTS
+    fn parse_folder(folder: &str) -> Option<InterfaceName> {
+        folder.parse().ok()
     }
 
     fn named(name: &InterfaceName) -> Named {
@@ -173,6 +190,26 @@ impl fmt::Display for Named {
         match self {
             Self::Network(name) => write!(f, "network `{name}`"),
             Self::Port(dev) => write!(f, "port `{dev}`"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_folder_tells_whose_it_is() {
+        for name in ["default", "a b\u{fc}%", "passt", "@ports", ".made-by-vnet", "..."] {
+            let name: NetworkName = name.parse().unwrap();
+            let folder = Header::folder(&name);
+            assert!(!folder.starts_with(['.', '@']), "{folder}");
+            assert_eq!(Header::parse_folder(&folder), Some(name));
+        }
+        for folder in [PORTS, "@passt", ".made-by-vnet", "a%2", "%41", "%00"] {
+            assert_eq!(Header::parse_folder(folder), None);
         }
     }
 }

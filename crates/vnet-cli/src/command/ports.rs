@@ -35,14 +35,9 @@ impl Args {
         let here = Here::open(directories)?;
         let mut ports = Vec::new();
         for receipt in here.ports()? {
+            // One that was detached since is left out.
+            let Some(state) = here.port_state(&receipt)? else { continue };
             let (port, made) = (receipt.header.port, receipt.owned);
-            // One that was detached since is none.
-            let Some(drift) = here.port_drift(&port.dev)? else { continue };
-            let state = match (receipt.settled, drift.is_empty()) {
-                (false, _) => State::Interrupted,
-                (true, true) => State::InSync,
-                (true, false) => State::Drifted,
-            };
             let text = |name: Option<String>| name.unwrap_or_else(|| "-".to_owned());
             let row = [
                 port.dev.to_string(),

@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use zbus::names::OwnedUniqueName;
 use zbus::{Connection, block_on, connection};
 
 use super::LinuxHost;
-use crate::Error;
+use crate::{Error, Namespace};
 
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
@@ -142,9 +141,10 @@ fn is_here(pid: u32) -> bool {
     let folder = Path::new("/proc").join(pid.to_string());
     let is_firewalld = fs::read(folder.join("cmdline"))
         .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word.ends_with(b"firewalld")));
-    let is_ours = match fs::metadata(folder.join("ns/net")) {
-        Ok(theirs) => LinuxHost::namespace().is_ok_and(|ours| ours == (theirs.dev(), theirs.ino())),
-        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    let is_ours = match Namespace::of(&folder.join("ns/net")) {
+        Ok(theirs) => LinuxHost::namespace().is_ok_and(|ours| ours.is(&theirs)),
+        Err(Error::File { source, .. }) => source.kind() == ErrorKind::PermissionDenied,
+        Err(_) => false,
     };
     is_firewalld && is_ours
 }

@@ -1,0 +1,163 @@
+//! The lock on a state folder, and the end of the folder.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::libc::O_NOFOLLOW;
+
+use crate::subject::PORTS;
+use crate::{Error, Store, trust};
+
+/// The file that is locked, with the number of the process that holds it. Nobody else can open it.
+const FILE: &str = ".made-by-vnet";
+/// The mode of a folder that vnet has made and removes again. The sticky bit, without effect on a folder that only its
+/// owner writes to, tells it from one that was there: `mkdir` sets it in the same step.
+const MADE: u32 = 0o1755;
+/// Where a receipt is written before it takes its place.
+pub(crate) const NEW_RECEIPT: &str = ".receipt.new";
+/// How long to wait before the caller is told who has the lock.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How many folders that are in use are met before no more is looked for empty ones.
+const IN_USE: usize = 64;
+
+/// The right to change networks and ports, until it is dropped. Only one process has it at a time, so what was decided
+/// with it in hand, out of what the host and the receipts say, still holds when it is done.
+#[derive(Debug)]
+pub struct Lock {
+    store: Store,
+    _file: Flock<File>,
+}
+
+impl Store {
+    /// Waits for the right to change networks and ports.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] where others can write to the folder; [`Error::File`] where it cannot be made or locked.
+    pub fn lock(&self) -> Result<Lock, Error> {
+        self.lock_or_tell(|_| {})
+    }
+
+    /// [`Store::lock`] that calls `tell` after a second of waiting, with the number of the process that has the lock,
+    /// where it is known. Then it waits on.
+    ///
+    /// # Errors
+    /// Those of [`Store::lock`].
+    pub fn lock_or_tell(&self, tell: impl FnOnce(Option<u32>)) -> Result<Lock, Error> {
+        let (root, mut tell) = (self.root(), Some(tell));
+        let path = root.join(FILE);
+        let failed = |error| Error::file("lock", &path)(error);
+        loop {
+            make_all(root).map_err(Error::file("make the folder", root))?;
+            trust::folder(root)?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
+            let file = match options.open(&path) {
+                // It has just gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file.map_err(failed)?,
+            };
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+            let mut file = wait(file, &mut tell).map_err(failed)?;
+            // The folder may have gone, and come anew, while we waited.
+            let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+            if fs::metadata(&path).map(identity).ok() != file.metadata().map(identity).ok() {
+                continue;
+            }
+            // Who holds it is good to know, no more.
+            let _ = name_holder(&mut file);
+            return Ok(Lock { store: self.clone(), _file: file });
+        }
+    }
+}
+
+/// Waits for a lock. The caller is told once.
+fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>)>) -> io::Result<Flock<File>> {
+    let patience = Instant::now() + SILENCE;
+    while tell.is_some() {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((back, Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        if Instant::now() < patience {
+            thread::sleep(Duration::from_millis(2));
+        } else if let Some(tell) = tell.take() {
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            file.rewind()?;
+            tell(text.trim().parse().ok());
+        }
+    }
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusive) {
+            Ok(locked) => return Ok(locked),
+            Err((back, Errno::EINTR)) => file = back,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+    }
+}
+
+fn name_holder(file: &mut File) -> io::Result<()> {
+    let text = format!("{}\n", std::process::id());
+    file.write_all(text.as_bytes())?;
+    file.set_len(text.len() as u64)
+}
+
+/// Makes a folder and those above it, unless it is there.
+fn make_all(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    make(folder, MADE)
+}
+
+/// Makes a folder, unless it is there.
+pub(crate) fn make(folder: &Path, mode: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(mode).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+impl Lock {
+    /// What it locks.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Drop for Lock {
+    /// Takes away what a process that was killed has left before it noted anything: a receipt that was not whole, and
+    /// empty folders. When nothing else is left, the file goes, and the folder where vnet made it. Failing to do so
+    /// loses nothing.
+    fn drop(&mut self) {
+        let root = self.store.root();
+        let _ = fs::remove_file(root.join(NEW_RECEIPT));
+        let ports = root.join(PORTS);
+        let in_use = take_empty(&ports, &[]) + take_empty(root, &[FILE]);
+        if in_use > 0 {
+            return;
+        }
+        let is_made = fs::metadata(root).is_ok_and(|about| about.mode() & 0o7777 == MADE);
+        let _ = fs::remove_file(root.join(FILE));
+        if is_made {
+            let _ = fs::remove_dir(root);
+        }
+    }
+}
+
+/// Removes the empty folders of a folder, and counts what else is in it, up to a limit.
+fn take_empty(folder: &Path, but: &[&str]) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let others = entries.filter(|entry| !but.iter().any(|name| entry.file_name() == *name));
+    others.filter(|entry| fs::remove_dir(entry.path()).is_err()).take(IN_USE).count()
+}

@@ -1,0 +1,91 @@
+//! The network namespace that a network or a port is in.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use vnet_types::Uuid;
+
+use crate::Error;
+
+/// A network namespace, told from all others that this host has or had.
+///
+/// The first namespace has the same inode after each boot of the same kernel, so the boot belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Namespace {
+    device: u64,
+    inode: u64,
+    /// `/proc/sys/kernel/random/boot_id`. `None` in receipts of before it was noted.
+    boot: Option<Uuid>,
+}
+
+/// A namespace as receipts have it, of before the boot was noted too.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Whole { device: u64, inode: u64, boot: Option<Uuid> },
+    Pair(u64, u64),
+}
+
+impl From<Written> for Namespace {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Whole { device, inode, boot } => Self { device, inode, boot },
+            Written::Pair(device, inode) => Self::new(device, inode),
+        }
+    }
+}
+
+impl Namespace {
+    /// A namespace of some boot: for hosts that are only values.
+    pub const fn new(device: u64, inode: u64) -> Self {
+        Self { device, inode, boot: None }
+    }
+
+    /// The namespace of this thread.
+    ///
+    /// # Errors
+    /// [`Error::File`] where `/proc` cannot be read.
+    pub(crate) fn this() -> Result<Self, Error> {
+        Self::of(Path::new("/proc/thread-self/ns/net"))
+    }
+
+    /// The namespace of a file such as `/proc/PID/ns/net`.
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+        let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
+        let path = Path::new("/proc/sys/kernel/random/boot_id");
+        let boot = fs::read_to_string(path).map_err(Error::file("read", path))?.parse().ok();
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), boot })
+    }
+
+    /// Whether it ended with an earlier boot than that of `now`.
+    pub fn is_of_an_earlier_boot(&self, now: &Self) -> bool {
+        self.boot.zip(now.boot).is_some_and(|(one, other)| one != other)
+    }
+
+    /// Whether both are the same. One whose boot was not noted is taken for one of this boot.
+    pub fn is(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode) && !self.is_of_an_earlier_boot(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_of_its_boot() {
+        let this = Namespace::this().unwrap();
+        let text = serde_json::to_string(&this).unwrap();
+        assert_eq!(serde_json::from_str::<Namespace>(&text).unwrap(), this);
+        let old: Namespace = serde_json::from_str(&format!("[{},{}]", this.device, this.inode)).unwrap();
+        assert!(old.is(&this) && this.is(&old));
+        let before = Namespace { boot: Some(Uuid([1; 16])), ..this };
+        assert!(!before.is(&this) && before.is_of_an_earlier_boot(&this));
+        assert!(!Namespace::new(this.device, this.inode + 1).is(&this));
+    }
+}

@@ -1,0 +1,98 @@
+//! Whether a file or folder can be relied on: nobody but root and the user of this process may have written to it, and
+//! no link leads elsewhere.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
+use nix::unistd::geteuid;
+
+use crate::Error;
+
+/// Write permission of a group and of others (inode(7)).
+const OTHERS_WRITE: u32 = 0o022;
+/// Only its owner renames and removes what is in such a folder.
+const STICKY: u32 = 0o1000;
+/// Who has no number in this user namespace, such as the root of the host, seems to be this user.
+const OVERFLOW: u32 = 65_534;
+
+/// Opens a file for reading. `None` where there is no such file.
+///
+/// # Errors
+/// [`Error::Untrusted`] where it is a link or another user's; [`Error::File`] where it cannot be opened.
+pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
+    // A pipe would block.
+    let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) if error.raw_os_error() == Some(ELOOP) => return Err(untrusted(path, "it is a link".to_owned())),
+        file => file.map_err(Error::file("read", path))?,
+    };
+    let about = file.metadata().map_err(Error::file("read", path))?;
+    if !about.is_file() {
+        return Err(untrusted(path, "it is not a regular file".to_owned()));
+    }
+    check(path, &about)?;
+    Ok(Some(file))
+}
+
+/// Looks at a folder and at all folders above it: whoever can rename one of them can put another in its place.
+///
+/// # Errors
+/// [`Error::Untrusted`] where somebody else can; [`Error::File`] where one cannot be looked at.
+pub(crate) fn folder(path: &Path) -> Result<(), Error> {
+    let failed = Error::file("look at", path);
+    let real = path.canonicalize().map_err(failed)?;
+    // Each link on the way is another folder that counts.
+    for folder in path.ancestors().skip(1).chain(real.ancestors().skip(1)) {
+        if folder.as_os_str().is_empty() {
+            continue;
+        }
+        let about = fs::symlink_metadata(folder).map_err(Error::file("look at", folder))?;
+        if about.is_dir() && about.mode() & STICKY != 0 {
+            check_owner(folder, &about)?;
+        } else {
+            check(folder, &about)?;
+        }
+    }
+    let about = fs::symlink_metadata(path).map_err(Error::file("look at", path))?;
+    check(path, &about)?;
+    let about = fs::metadata(&real).map_err(Error::file("look at", path))?;
+    if !about.is_dir() {
+        return Err(untrusted(path, "it is not a folder".to_owned()));
+    }
+    check(&real, &about)
+}
+
+fn check(path: &Path, about: &Metadata) -> Result<(), Error> {
+    check_owner(path, about)?;
+    // Everybody may write to a link, which means nothing.
+    if !about.is_symlink() && about.mode() & OTHERS_WRITE != 0 {
+        return Err(untrusted(path, format!("its mode {:04o} lets others write to it", about.mode() & 0o7777)));
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, about: &Metadata) -> Result<(), Error> {
+    let owner = about.uid();
+    if owner == 0 || owner == geteuid().as_raw() || (owner == OVERFLOW && !is_mapped(OVERFLOW)) {
+        return Ok(());
+    }
+    Err(untrusted(path, format!("it belongs to user {owner}")))
+}
+
+/// Whether a number is that of a user in this user namespace (user_namespaces(7)).
+fn is_mapped(user: u32) -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.lines().any(|line| {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        matches!(numbers[..], [first, _, count] if (first..first + count).contains(&u64::from(user)))
+    })
+}
+
+fn untrusted(path: &Path, why: String) -> Error {
+    Error::Untrusted { path: PathBuf::from(path), why }
+}
