@@ -148,31 +148,51 @@ fn a_change_that_is_refused_leaves_nothing() {
     assert_eq!(shown(), before);
 }
 
-#[test]
-fn a_bridge_keeps_its_mtu_when_a_port_joins() {
+/// 1500 is what a bridge has by itself, and the largest MTU that a bridge can have.
+#[rstest]
+#[case::smaller(1400)]
+#[case::the_default(1500)]
+#[case::the_largest(65535)]
+fn a_bridge_keeps_its_mtu_when_a_port_joins(#[case] mtu: u32, #[values(1300, 9000)] of_port: u32) {
     isolate!();
     let netlink = Netlink::open().unwrap();
-    let bridge = netlink.add_link(&bridge(false, 0, MAC, 1400, true)).unwrap();
-    netlink.add_veth(&name("vnet0"), &name("eth0")).unwrap();
-    let port = netlink.link(&name("vnet0")).unwrap().unwrap().index;
-    netlink.set_controller(port, Some(bridge)).unwrap();
-    assert_eq!(shown()[3], 1400);
+    let index = netlink.add_link(&bridge(false, 0, MAC, mtu, true)).unwrap();
+    join(&netlink, index, of_port);
+    assert_eq!(shown()[3], mtu);
 }
 
-/// As if it had never been given one: the default, or less where a port can do less.
+#[test]
+fn a_bridge_keeps_an_mtu_that_it_had_by_chance() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let wanted = bridge(false, 0, MAC, 1500, true);
+    let before = Link { mtu: None, ..wanted.clone() };
+    let index = netlink.add_link(&before).unwrap();
+    netlink.set_link(index, &before, &wanted).unwrap();
+    join(&netlink, index, 1300);
+    assert_eq!(shown()[3], 1500);
+}
+
+/// Makes a port of the bridge that has an MTU of its own.
+fn join(netlink: &Netlink, bridge: u32, mtu: u32) {
+    run("ip", &["link", "add", "vnet0", "mtu", &mtu.to_string(), "type", "veth", "peer", "name", "eth0"]);
+    let port = netlink.link(&name("vnet0")).unwrap().unwrap().index;
+    netlink.set_controller(port, Some(bridge)).unwrap();
+}
+
+/// The bridge has the default again, or less where a port has less of its own.
 #[rstest]
 #[case::alone(9000, None, 1500)]
 #[case::larger_port(1400, Some(9000), 1500)]
 #[case::smaller_port(9000, Some(1300), 1300)]
+#[case::port_that_follows(1300, Some(1300), 1500)]
 fn an_mtu_is_let_go(#[case] given: u32, #[case] port: Option<u32>, #[case] expected: u32) {
     isolate!();
     let netlink = Netlink::open().unwrap();
     let from = bridge(false, 0, MAC, given, true);
     let index = netlink.add_link(&from).unwrap();
     if let Some(mtu) = port {
-        let mtu = mtu.to_string();
-        run("ip", &["link", "add", "vnet0", "mtu", &mtu, "type", "veth", "peer", "name", "eth0"]);
-        run("ip", &["link", "set", "vnet0", "master", "virbr0"]);
+        join(&netlink, index, mtu);
     }
     let to = Link { mtu: None, ..from.clone() };
     netlink.set_link(index, &from, &to).unwrap();

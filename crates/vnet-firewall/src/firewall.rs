@@ -152,10 +152,12 @@ impl Firewall {
             return Ok(());
         }
         let expected: Vec<&Ruleset> = from.into_iter().chain(to).collect();
+        let translates = |ruleset: &Ruleset| Share::of(ruleset).contains(&Share::Translation);
+        let leaves = to.is_none_or(|to| !translates(to) && from.is_some_and(translates));
         let mut near = true;
         for _ in 0..ATTEMPTS {
             let links = self.links();
-            let mut installed = if near { self.near(&expected, to.is_none(), &links)? } else { self.read()? };
+            let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
             // Where a network is there and is not what it was thought to be, a list of all shows what else it has.
             let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
             let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());

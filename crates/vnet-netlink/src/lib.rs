@@ -51,7 +51,6 @@ mod error;
 mod fdb;
 mod ioctl;
 mod link;
-mod link_kind;
 mod message;
 mod netfilter;
 mod port;

@@ -1,19 +1,20 @@
 //! Links: bridges, taps, macvtaps, veth pairs, and who is whose port (rtnetlink(7), `linux/if_link.h`).
 
+mod change;
+mod kind;
+mod read;
+
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader,
-    LinkMessage, MacVtapMode,
-};
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use nix::libc::{ENODEV, EOPNOTSUPP};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
-use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr, MacvtapMode, MacvtapOptions};
+use vnet_types::{InterfaceName, Link, LinkKind};
 
-use crate::link_kind::{RawKind, read_kind};
-use crate::message::{Message, Request, attribute, number32, text};
-use crate::port::{self, RawPort};
+use self::read::{Raw, read};
+use crate::message::Request;
+use crate::port::RawPort;
 use crate::{Cause, Error, Intent, Missing, Netlink, Operation, Refused, Tap};
 
 /// Length of `struct ifinfomsg`.
@@ -34,8 +35,6 @@ pub(crate) const IFLA_EXT_MASK: u16 = 29;
 const IFLA_LINK_NETNSID: u16 = 37;
 pub(crate) const IFLA_INFO_SLAVE_KIND: u16 = 4;
 pub(crate) const IFLA_INFO_SLAVE_DATA: u16 = 5;
-/// What a bridge has that nobody gave an MTU.
-const DEFAULT_MTU: u32 = 1500;
 
 /// A link as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,14 +122,14 @@ impl Netlink {
     }
 
     /// Changes what differs between two states of a link. When the kernel refuses a part, what was changed before it
-    /// is changed back. A bridge whose MTU is no longer said gets what it would have without: that of its smallest
-    /// port, at most 1500. Of a tap, what was decided when it was made stays.
+    /// is changed back. A bridge for which `to` has no MTU gets that of its smallest port, at most 1500; ports with the
+    /// MTU of `from` do not count. The kernel does not let it follow its ports again. The kind of a tap cannot be changed.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such link.
     pub fn set_link(&self, index: u32, from: &Link, to: &Link) -> Result<(), Error> {
         self.change(index, from, to).map_err(|refused| {
-            // The refusal of the whole is the news; this one would only repeat it.
+            // The first refusal is the one to report.
             let _ = self.change(index, to, from);
             Operation::Change.of(format_args!("link {}", from.name))(refused)
         })
@@ -198,6 +197,10 @@ impl Netlink {
         self.raw(LinkUnspec::new_with_index(index).build()).map(|raw| raw.name)
     }
 
+    fn mtu(&self, index: u32) -> Result<Option<u32>, Refused> {
+        self.raw(LinkUnspec::new_with_index(index).build()).map(|raw| raw.mtu)
+    }
+
     /// How a link is treated by the bridge that it is a port of.
     pub(crate) fn raw_port(&self, name: &InterfaceName) -> Result<Option<RawPort>, Refused> {
         self.raw(LinkUnspec::new_with_name(name.as_str()).build()).map(|raw| raw.port)
@@ -214,68 +217,6 @@ impl Netlink {
         found.into_iter().next().ok_or(Refused::from_errno(ENODEV))
     }
 
-    fn create(&self, link: &Link) -> Result<u32, Refused> {
-        let born = match link.kind {
-            // A bridge that is born with an MTU gives it up for the smallest of its ports; one that is given it, keeps
-            // it.
-            LinkKind::Bridge(_) => Link { mtu: None, ..link.clone() },
-            // It is made already, as the kernel likes it.
-            LinkKind::Tap(_) => Link { mac: None, mtu: None, up: false, ..link.clone() },
-            // It is born with the MAC address of the device below, and giving it another one changes both.
-            LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
-                Link { mac: None, ..link.clone() }
-            }
-            LinkKind::Macvtap(_) | LinkKind::Other(_) => link.clone(),
-        };
-        if !matches!(link.kind, LinkKind::Tap(_)) {
-            let mut message = difference(None, &born);
-            if let LinkKind::Macvtap(options) = &link.kind {
-                message = message.link(self.index(&options.lower)?);
-            }
-            self.command(RouteNetlinkMessage::NewLink(message.build()), Intent::Create)?;
-        }
-        let index = self.index(&link.name)?;
-        let grown = self.change(index, &born, link);
-        if grown.is_err() {
-            // The refusal of the whole is the news.
-            let _ = self.delete_link(index);
-        }
-        grown.map(|()| index)
-    }
-
-    fn change(&self, index: u32, from: &Link, to: &Link) -> Result<(), Refused> {
-        if from == to {
-            return Ok(());
-        }
-        let set = |message: LinkMessageBuilder<LinkUnspec>| {
-            self.command(RouteNetlinkMessage::NewLink(message.index(index).build()), Intent::Existing)
-        };
-        let mut to = to.clone();
-        match (&from.kind, &to.kind) {
-            (LinkKind::Bridge(before), LinkKind::Bridge(after)) => {
-                if before.stp && !after.stp {
-                    // The kernel sets the delay before it looks at stp, and with stp it refuses one below 200.
-                    let off = LinkKind::Bridge(BridgeOptions { stp: false, ..*before });
-                    set(of_kind(Some(&from.kind), &off))?;
-                }
-                if from.mtu.is_some() && to.mtu.is_none() {
-                    to.mtu = Some(self.smallest_port(index)?);
-                }
-            }
-            (LinkKind::Tap(before), LinkKind::Tap(after)) if before == after => {}
-            (LinkKind::Tap(_), _) | (_, LinkKind::Tap(_)) => return Err(Refused::from_errno(EOPNOTSUPP)),
-            _ => {}
-        }
-        set(difference(Some(from), &to))
-    }
-
-    /// The MTU of a bridge's smallest port, or the default, where that is less.
-    fn smallest_port(&self, bridge: u32) -> Result<u32, Refused> {
-        let links = self.links().map_err(|error| error.refused)?;
-        let ports = links.iter().filter(|known| known.controller == Some(bridge));
-        Ok(ports.filter_map(|port| port.link.mtu).fold(DEFAULT_MTU, u32::min))
-    }
-
     fn set(
         &self,
         index: u32,
@@ -283,56 +224,6 @@ impl Netlink {
     ) -> Result<(), Error> {
         let message = change(LinkUnspec::new_with_index(index)).build();
         self.command(RouteNetlinkMessage::SetLink(message), Intent::Existing).map_err(Operation::Change.of(nth(index)))
-    }
-}
-
-/// A message with what `to` has and `from` has not.
-fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> {
-    let mut message = match from {
-        Some(from) if from.kind == to.kind => LinkMessageBuilder::<LinkUnspec>::new(),
-        from => of_kind(from.map(|from| &from.kind), &to.kind),
-    };
-    if from.is_none_or(|from| from.name != to.name) {
-        message = message.name(to.name.as_str());
-    }
-    if let Some(mac) = to.mac.filter(|mac| from.is_none_or(|from| from.mac != Some(*mac))) {
-        message = message.address(mac.0.to_vec());
-    }
-    if let Some(mtu) = to.mtu.filter(|mtu| from.is_none_or(|from| from.mtu != Some(*mtu))) {
-        message = message.mtu(mtu);
-    }
-    match (from.is_some_and(|from| from.up), to.up) {
-        (false, true) => message.up(),
-        (true, false) => message.down(),
-        _ => message,
-    }
-}
-
-/// A message with a link's kind and the settings that belong to it.
-fn of_kind(from: Option<&LinkKind>, kind: &LinkKind) -> LinkMessageBuilder<LinkUnspec> {
-    match kind {
-        LinkKind::Tap(_) => LinkMessageBuilder::<LinkUnspec>::new(),
-        LinkKind::Other(word) => LinkMessageBuilder::new_with_info_kind(InfoKind::Other(word.clone())),
-        LinkKind::Macvtap(options) => {
-            let mode = match options.mode {
-                MacvtapMode::Private => MacVtapMode::Private,
-                MacvtapMode::Vepa => MacVtapMode::Vepa,
-                MacvtapMode::Bridge => MacVtapMode::Bridge,
-                MacvtapMode::Passthrough => MacVtapMode::Passthrough,
-            };
-            let data = InfoData::MacVtap(vec![InfoMacVtap::Mode(mode)]);
-            LinkMessageBuilder::new_with_info_kind(InfoKind::MacVtap).set_info_data(data)
-        }
-        LinkKind::Bridge(options) => {
-            let stp = if options.stp { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
-            let mut data = vec![InfoBridge::ForwardDelay(options.forward_delay), InfoBridge::StpState(stp)];
-            // A kernel that cannot filter refuses even to be told not to.
-            let filtered = matches!(from, Some(LinkKind::Bridge(from)) if from.vlan_filtering);
-            if filtered != options.vlan_filtering {
-                data.push(InfoBridge::VlanFiltering(options.vlan_filtering));
-            }
-            LinkMessageBuilder::new_with_info_kind(InfoKind::Bridge).set_info_data(InfoData::Bridge(data))
-        }
     }
 }
 
@@ -352,50 +243,4 @@ pub(crate) fn header(family: u8, index: u32) -> [u8; HEADER] {
     header[0] = family;
     header[4..8].copy_from_slice(&index.to_ne_bytes());
     header
-}
-
-/// A link as the kernel tells of it: others by their indexes.
-#[derive(Clone, Debug)]
-struct Raw {
-    index: u32,
-    name: InterfaceName,
-    kind: RawKind,
-    /// The device below, when it is in this network namespace.
-    lower: Option<u32>,
-    mac: Option<MacAddr>,
-    mtu: Option<u32>,
-    up: bool,
-    controller: Option<u32>,
-    port: Option<RawPort>,
-}
-
-impl Raw {
-    fn named(self, name: impl FnOnce(u32) -> Option<InterfaceName>) -> KernelLink {
-        let kind = match self.kind {
-            RawKind::Known(kind) => kind,
-            RawKind::Macvtap(mode) => match self.lower.and_then(name) {
-                Some(lower) => LinkKind::Macvtap(MacvtapOptions { lower, mode }),
-                None => LinkKind::Other("macvtap".to_owned()),
-            },
-        };
-        let link = Link { name: self.name, kind, mac: self.mac, mtu: self.mtu, up: self.up };
-        KernelLink { index: self.index, link, controller: self.controller }
-    }
-}
-
-fn read(message: Message<'_>) -> Option<Raw> {
-    let header = LinkHeader::parse(message.payload()).ok()?;
-    let attributes = message.payload().get(HEADER..)?;
-    let number = |kind| attribute(attributes, kind).and_then(number32);
-    Some(Raw {
-        index: header.index,
-        name: text(attribute(attributes, IFLA_IFNAME)?).parse().ok()?,
-        kind: read_kind(attribute(attributes, IFLA_LINKINFO).unwrap_or_default()),
-        lower: number(IFLA_LINK).filter(|_| attribute(attributes, IFLA_LINK_NETNSID).is_none()),
-        mac: attribute(attributes, IFLA_ADDRESS).and_then(|mac| mac.try_into().ok()).map(MacAddr),
-        mtu: number(IFLA_MTU),
-        up: header.flags.contains(LinkFlags::Up),
-        controller: number(IFLA_MASTER),
-        port: port::read(attributes),
-    })
 }

@@ -1,7 +1,7 @@
 //! Rules that we encode, seen by nft(8) and read back by us.
 
 use rstest::rstest;
-use vnet_firewall::{Access, Batch, Element, Interface, Key, Part, Ruleset, Table, Verdict};
+use vnet_firewall::{Access, Batch, Element, Firewall, Interface, Key, Part, Ruleset, Table, Verdict};
 use vnet_tests::{isolate, run};
 
 use crate::*;
@@ -64,6 +64,43 @@ fn networks_come_and_go_beside_each_other() {
     assert_eq!(listed(), alone);
     commit("default", None);
     assert_eq!(tables(), "");
+}
+
+/// What translation needs is there as long as a network translates.
+#[test]
+fn translation_goes_with_the_last_network_that_translates() {
+    isolate!();
+    for bridge in ["virbr0", "virbr1"] {
+        crate::bridge(bridge);
+    }
+    let routed = policy("default", "virbr0", &[(NET, Access::Routed)]);
+    let other = policy("other", "virbr1", &[(OTHER_NET, nat())]);
+    let rules = Ruleset::compile(&routed).to_string();
+    install(&default_policy());
+    install(&routed);
+    assert_eq!(listed(), rules);
+
+    install(&default_policy());
+    let other_rules = install(&other);
+    install(&routed);
+    assert_eq!(read().ruleset("other").as_ref(), Some(&other_rules));
+    commit("other", None);
+    assert_eq!(listed(), rules);
+
+    // One that remembers what it has left.
+    let firewall = Firewall::open().unwrap();
+    for policy in [&default_policy(), &other, &routed] {
+        firewall.apply(policy).unwrap();
+    }
+    firewall.remove("other").unwrap();
+    assert_eq!(listed(), rules);
+    for policy in [&default_policy(), &routed] {
+        let known = read().ruleset("default");
+        firewall.replace(known.as_ref(), Some(&Ruleset::compile(policy))).unwrap();
+    }
+    assert_eq!(listed(), rules);
+    firewall.apply(&other).unwrap();
+    assert_eq!(read().ruleset("other").as_ref(), Some(&other_rules));
 }
 
 #[test]

@@ -20,12 +20,12 @@ const LIST_ELEMENT: u16 = 1;
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
-/// It touches only the chains and map elements of its network. What all networks share is made with the first, repaired where it
-/// has drifted, and removed with the last. Made for what was installed when it was read: where any rule of the host has changed
-/// since, the kernel refuses the transaction as a whole (`ERESTART`); read again then.
+/// It touches only the chains and map elements of its network. What networks share is made with the first network that needs
+/// it, repaired where it has drifted, and removed with the last. The transaction is made for the rules that were installed when
+/// they were read: where any rule of the host has changed since, the kernel refuses it as a whole (`ERESTART`); read again then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The messages; none when there is nothing to change. Only the last but the closing one asks for an answer.
+    /// The messages; empty when there is nothing to change. Only the last one before the closing one asks for an answer.
     pub bytes: Vec<u8>,
     subjects: Vec<String>,
     removed: Vec<Share>,
@@ -35,7 +35,7 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The interface is matched by index, so it has to be there.
+    /// The interface is matched by index, so it must exist.
     #[error("there is no interface `{0}`")]
     NoInterface(InterfaceName),
     /// Some packets belong to another network already.
@@ -76,18 +76,18 @@ impl Batch {
         Ok(transaction.finish())
     }
 
-    /// What the message of a sequence number is about, so that a refusal can be told: `rule … of chain …`.
+    /// What the message with a sequence number is about, for the text of a refusal: `rule … of chain …`.
     pub fn describe(&self, sequence: u32) -> Option<&str> {
         self.subjects.get(usize::try_from(sequence).ok()?).map(String::as_str)
     }
 
-    /// Does it take away what networks share?
+    /// Whether it removes what networks share.
     #[cfg(feature = "netlink")]
     pub(crate) fn removes(&self, share: Share) -> bool {
         self.removed.contains(&share)
     }
 
-    /// Is there nothing to change?
+    /// Whether there is nothing to change.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -117,7 +117,7 @@ impl Transaction<'_> {
         for set in &to.sets {
             let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
             for element in here.iter().filter(|element| !set.elements.contains(element)) {
-                if own.iter().any(|own| own.owns(element)) {
+                if is_own(own, element) {
                     self.element(DELETE_ELEMENT, set, element)?;
                 } else if let Some(met) = set.elements.iter().find(|wanted| element::meet(&wanted.key, &element.key)) {
                     if let Some(network) = network_of(element) {
@@ -130,7 +130,7 @@ impl Transaction<'_> {
         }
         let wanted = |set: &&Set| to.sets.iter().any(|wanted| wanted.name == set.name);
         for set in installed.sets.iter().filter(|set| !wanted(set)) {
-            for element in set.elements.iter().filter(|element| own.iter().any(|own| own.owns(element))) {
+            for element in set.elements.iter().filter(|element| is_own(own, element)) {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
@@ -149,7 +149,7 @@ impl Transaction<'_> {
             if here.is_some_and(|here| here.rules == chain.rules) {
                 continue;
             }
-            // Also where no rule is to be seen: someone else may have made them meanwhile.
+            // Also where no rule was read: somebody else may have added some since.
             self.delete_rules(&chain.name);
             for rule in &chain.rules {
                 self.rule(&chain.name, rule)?;
@@ -161,49 +161,46 @@ impl Transaction<'_> {
                 self.element(NEW_ELEMENT, set, element)?;
             }
         }
+        let translation = Share::Translation;
+        let is_there = translation.chains().iter().any(|chain| installed.chain(&chain.name).is_some());
+        let is_wanted = translation.chains().iter().any(|chain| to.chain(&chain.name).is_some());
+        let over: &[Share] =
+            if is_there && !is_wanted && is_idle(translation, installed, own) { &[translation] } else { &[] };
+        for (name, element) in over.iter().flat_map(|share| share.elements()) {
+            if let Some(set) = installed.set(name).filter(|set| set.elements.contains(element)) {
+                self.element(DELETE_ELEMENT, set, element)?;
+            }
+        }
         let own = own.iter().flat_map(|own| &own.chains);
-        self.delete_chains(installed, own.filter(|name| to.chain(name).is_none()));
+        self.take_away(installed, over, own.filter(|name| to.chain(name).is_none()));
         Ok(())
     }
 
     fn remove(&mut self, installed: &Table, own: &[Owner]) -> Result<(), EncodeError> {
-        let is_own = |element: &Element| own.iter().any(|own| own.owns(element));
-        let idle = |share: Share| {
-            let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
-            let mut census = sets.iter().filter(|set| share == Share::Translation || set.name == NETWORKS);
-            let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(element));
-            others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
-        };
         let own_chains: Vec<&String> = own.iter().flat_map(|own| &own.chains).collect();
         let shared = |share: Share| share.chains().iter().map(|chain| chain.name.clone());
         let base: Vec<String> = Share::ALL.into_iter().flat_map(shared).collect();
         let known = |chain: &Chain| base.contains(&chain.name) || own_chains.contains(&&chain.name);
         let last = installed.exists
             && installed.is_whole()
-            && Share::ALL.into_iter().all(idle)
+            && Share::ALL.into_iter().all(|share| is_idle(share, installed, own))
             && installed.chains.iter().all(known);
-        let over: Vec<Share> = match (last, idle(Share::Translation)) {
-            (true, _) => Share::ALL.into(),
-            (false, true) => vec![Share::Translation],
-            (false, false) => Vec::new(),
+        let over: &[Share] = match (last, is_idle(Share::Translation, installed, own)) {
+            (true, _) => &Share::ALL,
+            (false, true) => &[Share::Translation],
+            (false, false) => &[],
         };
         let shared_elements: Vec<_> = over.iter().flat_map(|share| share.elements()).collect();
         for set in &installed.sets {
             let goes = |element: &&Element| {
-                last || is_own(element) || shared_elements.iter().any(|(name, it)| *name == set.name && it == *element)
+                last || is_own(own, element)
+                    || shared_elements.iter().any(|(name, it)| *name == set.name && it == *element)
             };
             for element in set.elements.iter().filter(goes) {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
-        let shared_chains: Vec<String> = over.iter().copied().flat_map(shared).collect();
-        self.delete_chains(installed, shared_chains.iter().chain(own_chains));
-        for set in over.iter().flat_map(|share| share.sets()).filter(|set| installed.set(&set.name).is_some()) {
-            self.message(DELETE_SET, 0, format!("removal of set {}", set.name), |attributes| {
-                attributes.text(1, TABLE).text(2, &set.name);
-            });
-        }
-        self.removed.clone_from(&over);
+        self.take_away(installed, over, own_chains.into_iter());
         if last {
             // Not recursive: where another network has come meanwhile, the kernel refuses.
             self.message(DELETE_TABLE, NOT_RECURSIVE, format!("removal of table inet {TABLE}"), |table| {
@@ -211,6 +208,18 @@ impl Transaction<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Removes the chains and sets that networks share and none needs any more, with these chains.
+    fn take_away<'a>(&mut self, installed: &Table, over: &[Share], chains: impl Iterator<Item = &'a String>) {
+        let shared = over.iter().flat_map(|share| share.chains()).map(|chain| &chain.name);
+        self.delete_chains(installed, shared.chain(chains));
+        for set in over.iter().flat_map(|share| share.sets()).filter(|set| installed.set(&set.name).is_some()) {
+            self.message(DELETE_SET, 0, format!("removal of set {}", set.name), |attributes| {
+                attributes.text(1, TABLE).text(2, &set.name);
+            });
+        }
+        self.removed = over.to_vec();
     }
 
     fn make_chain(&mut self, chain: &Chain) {
@@ -303,7 +312,19 @@ impl Transaction<'_> {
     }
 }
 
-/// Do packets come to both in the same way? Of a chain that exists, the kernel changes nothing but the policy.
+fn is_own(own: &[Owner], element: &Element) -> bool {
+    own.iter().any(|own| own.owns(element))
+}
+
+/// Whether no network but these needs a share, as far as that can be seen.
+fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
+    let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
+    let mut census = sets.iter().filter(|set| share == Share::Translation || set.name == NETWORKS);
+    let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(own, element));
+    others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
+}
+
+/// Whether packets come to both in the same way. The kernel changes nothing but the policy of a chain that exists.
 fn same_place(one: &Chain, other: &Chain) -> bool {
     let place = |chain: &Chain| chain.base.as_ref().map(|base| (base.kind.clone(), base.hook, base.priority));
     place(one) == place(other)

@@ -308,16 +308,16 @@ pub(crate) struct Intact {
 
 #[cfg(feature = "netlink")]
 impl Intact {
-    /// The same after a transaction, which was made for this state: it has left these shares as they should be, or, where it
-    /// removed a network, perhaps taken some away.
+    /// The same after a transaction that was made for this state. It has left these shares intact; with a network that goes
+    /// or changes, others may have gone.
     pub(crate) fn after(mut self, batch: &super::Batch, removed: bool, shares: Vec<Share>) -> Self {
         if !batch.is_empty() {
             // The kernel does without 0.
             self.table.generation = self.table.generation.map(|generation| generation.checked_add(1).unwrap_or(1));
         }
-        if removed {
-            self.shares.retain(|share| !batch.removes(*share));
-        }
+        let known = self.shares.len();
+        self.shares.retain(|share| !batch.removes(*share));
+        let removed = removed || self.shares.len() < known;
         self.shares.extend(shares);
         if self.table.exists && !removed {
             return self;

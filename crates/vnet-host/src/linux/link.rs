@@ -1,7 +1,10 @@
 //! Links.
 
+use std::fs;
+use std::path::PathBuf;
+
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_types::{Link, LinkKind, TapOptions};
+use vnet_types::{InterfaceName, Link, LinkKind, TapOptions};
 
 use crate::{Error, Fact};
 
@@ -21,11 +24,27 @@ pub(super) fn create(netlink: &Netlink, link: &Link) -> Result<Fact, Error> {
     Ok(Fact::Link(netlink.add_link(link)?))
 }
 
+/// Changes a link. A bridge announces a new MAC address to its guests, which would otherwise send to the old one until
+/// their neighbour entries expire.
 pub(super) fn change(netlink: &Netlink, from: &Link, to: &Link) -> Result<(), Error> {
-    match netlink.link(&to.name)? {
-        Some(known) => Ok(netlink.set_link(known.index, from, to)?),
-        None => Err(Error::Unexpected(vnet_plan::Key::Link(to.name.clone()))),
-    }
+    let Some(known) = netlink.link(&to.name)? else {
+        return Err(Error::Unexpected(vnet_plan::Key::Link(to.name.clone())));
+    };
+    let announces = matches!(to.kind, LinkKind::Bridge(_)) && from.mac != to.mac;
+    let switches = if announces { announcement(&to.name) } else { Vec::new() };
+    // Where /proc/sys cannot be written, guests find the new address later.
+    let before: Vec<_> = switches.into_iter().filter_map(|file| Some((fs::read(&file).ok()?, file))).collect();
+    before.iter().for_each(|(_, file)| drop(fs::write(file, "1\n")));
+    let changed = netlink.set_link(known.index, from, to);
+    before.iter().for_each(|(value, file)| drop(fs::write(file, value)));
+    Ok(changed?)
+}
+
+/// The switches that make the kernel announce a change of a link's MAC address: by a gratuitous ARP request for each IPv4
+/// address, and by an unsolicited neighbour advertisement for each IPv6 address (`ip-sysctl.rst` of the kernel).
+fn announcement(link: &InterfaceName) -> Vec<PathBuf> {
+    let switch = |name| PathBuf::from(format!("/proc/sys/net/{name}").replace("LINK", link.as_str()));
+    ["ipv4/conf/LINK/arp_notify", "ipv6/conf/LINK/ndisc_notify"].map(switch).into()
 }
 
 /// Deletes the link when it is the one that was made: by its index, or, where a crash lost that, by its kind and MAC

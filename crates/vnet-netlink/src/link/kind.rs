@@ -19,14 +19,14 @@ const IFLA_TUN_MULTI_QUEUE: u16 = 7;
 
 /// A kind, as far as the link alone tells it.
 #[derive(Clone, Debug)]
-pub(crate) enum RawKind {
+pub(super) enum RawKind {
     Known(LinkKind),
-    /// Of whatever device.
+    /// The device below is told elsewhere.
     Macvtap(MacvtapMode),
 }
 
 /// Reads the value of `IFLA_LINKINFO`, empty for hardware.
-pub(crate) fn read_kind(info: &[u8]) -> RawKind {
+pub(super) fn read_kind(info: &[u8]) -> RawKind {
     let word = attribute(info, IFLA_INFO_KIND).map(text).unwrap_or_default();
     let data = attribute(info, IFLA_INFO_DATA).unwrap_or_default();
     let number = |kind| attribute(data, kind).and_then(number32);

@@ -1,0 +1,140 @@
+//! How a link comes to be as it is wanted: the messages that make it and change it.
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, MacVtapMode};
+use nix::libc::EOPNOTSUPP;
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
+use vnet_types::{BridgeOptions, Link, LinkKind, MacvtapMode, MacvtapOptions};
+
+use crate::{Intent, Netlink, Refused};
+
+/// The MTU of a bridge for which nobody has set one.
+const DEFAULT_MTU: u32 = 1500;
+
+impl Netlink {
+    /// Makes a link as it is wanted, all of it or nothing, and returns its index.
+    pub(super) fn create(&self, link: &Link) -> Result<u32, Refused> {
+        let created = match link.kind {
+            // The kernel replaces an MTU that a bridge is created with by that of its smallest port; it keeps one that is
+            // set afterwards.
+            LinkKind::Bridge(_) => Link { mtu: None, ..link.clone() },
+            // `Tap::create` has made it, with the kernel's defaults.
+            LinkKind::Tap(_) => Link { mac: None, mtu: None, up: false, ..link.clone() },
+            // It is created with the MAC address of the device below; setting another one changes both.
+            LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
+                Link { mac: None, ..link.clone() }
+            }
+            LinkKind::Macvtap(_) | LinkKind::Other(_) => link.clone(),
+        };
+        if !matches!(link.kind, LinkKind::Tap(_)) {
+            let mut message = difference(None, &created);
+            if let LinkKind::Macvtap(options) = &link.kind {
+                message = message.link(self.index(&options.lower)?);
+            }
+            self.command(RouteNetlinkMessage::NewLink(message.build()), Intent::Create)?;
+        }
+        let index = self.index(&link.name)?;
+        let completed = self.change(index, &created, link);
+        if completed.is_err() {
+            // The first refusal is the one to report.
+            let _ = self.delete_link(index);
+        }
+        completed.map(|()| index)
+    }
+
+    /// Changes what differs between two states of a link, step by step.
+    pub(super) fn change(&self, index: u32, from: &Link, to: &Link) -> Result<(), Refused> {
+        if from == to {
+            return Ok(());
+        }
+        let set = |message: LinkMessageBuilder<LinkUnspec>| {
+            self.command(RouteNetlinkMessage::NewLink(message.index(index).build()), Intent::Existing)
+        };
+        let mut to = to.clone();
+        match (&from.kind, &to.kind) {
+            (LinkKind::Bridge(before), LinkKind::Bridge(after)) => {
+                if before.stp && !after.stp {
+                    // The kernel sets the delay before it looks at stp, and with stp it refuses one below 200.
+                    let off = LinkKind::Bridge(BridgeOptions { stp: false, ..*before });
+                    set(of_kind(Some(&from.kind), &off))?;
+                }
+                match (from.mtu, to.mtu) {
+                    (Some(before), None) => to.mtu = Some(self.smallest_port(index, before)?),
+                    (before, Some(mtu)) if before != Some(mtu) && self.mtu(index)? == Some(mtu) => {
+                        set(LinkMessageBuilder::<LinkUnspec>::new().mtu(another(mtu)))?;
+                    }
+                    _ => {}
+                }
+            }
+            (LinkKind::Tap(before), LinkKind::Tap(after)) if before == after => {}
+            (LinkKind::Tap(_), _) | (_, LinkKind::Tap(_)) => return Err(Refused::from_errno(EOPNOTSUPP)),
+            _ => {}
+        }
+        set(difference(Some(from), &to))
+    }
+
+    /// The MTU of the smallest port of a bridge, at most the default. A port with the MTU that the bridge gives up does not
+    /// count: it has taken that MTU from the bridge.
+    fn smallest_port(&self, bridge: u32, given_up: u32) -> Result<u32, Refused> {
+        let links = self.links().map_err(|error| error.refused)?;
+        let ports = links.iter().filter(|known| known.controller == Some(bridge));
+        let mtus = ports.filter_map(|port| port.link.mtu).filter(|mtu| *mtu != given_up);
+        Ok(mtus.fold(DEFAULT_MTU, u32::min))
+    }
+}
+
+/// An MTU that differs from the wanted one. The kernel ignores an MTU that a link has already, and a bridge would go on to
+/// follow its smallest port. It is the larger one where possible: below 1280 the kernel removes all IPv6 addresses.
+fn another(mtu: u32) -> u32 {
+    if mtu < u16::MAX.into() { mtu + 1 } else { mtu - 1 }
+}
+
+/// A message with what `to` has and `from` does not have.
+fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> {
+    let mut message = match from {
+        Some(from) if from.kind == to.kind => LinkMessageBuilder::<LinkUnspec>::new(),
+        from => of_kind(from.map(|from| &from.kind), &to.kind),
+    };
+    if from.is_none_or(|from| from.name != to.name) {
+        message = message.name(to.name.as_str());
+    }
+    if let Some(mac) = to.mac.filter(|mac| from.is_none_or(|from| from.mac != Some(*mac))) {
+        message = message.address(mac.0.to_vec());
+    }
+    if let Some(mtu) = to.mtu.filter(|mtu| from.is_none_or(|from| from.mtu != Some(*mtu))) {
+        message = message.mtu(mtu);
+    }
+    match (from.is_some_and(|from| from.up), to.up) {
+        (false, true) => message.up(),
+        (true, false) => message.down(),
+        _ => message,
+    }
+}
+
+/// A message with a link's kind and the settings that belong to it.
+fn of_kind(from: Option<&LinkKind>, kind: &LinkKind) -> LinkMessageBuilder<LinkUnspec> {
+    match kind {
+        LinkKind::Tap(_) => LinkMessageBuilder::<LinkUnspec>::new(),
+        LinkKind::Other(word) => LinkMessageBuilder::new_with_info_kind(InfoKind::Other(word.clone())),
+        LinkKind::Macvtap(options) => {
+            let mode = match options.mode {
+                MacvtapMode::Private => MacVtapMode::Private,
+                MacvtapMode::Vepa => MacVtapMode::Vepa,
+                MacvtapMode::Bridge => MacVtapMode::Bridge,
+                MacvtapMode::Passthrough => MacVtapMode::Passthrough,
+            };
+            let data = InfoData::MacVtap(vec![InfoMacVtap::Mode(mode)]);
+            LinkMessageBuilder::new_with_info_kind(InfoKind::MacVtap).set_info_data(data)
+        }
+        LinkKind::Bridge(options) => {
+            let stp = if options.stp { BridgeStpState::KernelStp } else { BridgeStpState::Disabled };
+            let mut data = vec![InfoBridge::ForwardDelay(options.forward_delay), InfoBridge::StpState(stp)];
+            // A kernel without VLAN filtering refuses the attribute even with the value `false`.
+            let filtered = matches!(from, Some(LinkKind::Bridge(from)) if from.vlan_filtering);
+            if filtered != options.vlan_filtering {
+                data.push(InfoBridge::VlanFiltering(options.vlan_filtering));
+            }
+            LinkMessageBuilder::new_with_info_kind(InfoKind::Bridge).set_info_data(InfoData::Bridge(data))
+        }
+    }
+}
