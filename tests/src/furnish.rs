@@ -1,17 +1,28 @@
-//! Fresh namespaces become a host that a test can live on.
+//! What a test finds in its namespaces: the host's files, none of which it can change, and folders of its own.
+#![allow(unsafe_code)]
 
-use std::fs;
+use std::ffi::CString;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::libc;
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access, getppid};
 use vnet_lab::Namespace;
 use vnet_lab::mounts::mount_new;
 
-/// Where libvirt-like programs write: empty inside.
-const PRIVATE: [&str; 2] = ["/run", "/var/lib"];
+/// Where programs write: empty inside.
+const PRIVATE: [&str; 5] = ["/run", "/var/lib", "/var/tmp", "/dev/shm", "/tmp"];
+/// Where the host's `/etc` can be seen while another one is in its place: the first that the tests do not need.
+const ETC_PLACES: [&str; 3] = ["/mnt", "/media", "/srv"];
+/// Set by people who have a test write what it expects: the sources can be changed then.
+const BLESSINGS: [&str; 2] = ["VNET_BLESS", "INSTA_UPDATE"];
 
 /// Makes fresh namespaces usable, after a look that they are fresh.
 pub(crate) fn furnish() {
@@ -21,23 +32,99 @@ pub(crate) fn furnish() {
     mount_new("sysfs", "/sys").unwrap_or_else(|error| panic!("sysfs on /sys: {error}"));
     let links = links();
     assert_eq!(links, ["lo"], "the network namespace is not fresh: refusing to touch what may be a real host");
-    let needed = needed_folders();
-    open_up(&workspace());
-    for folder in PRIVATE.iter().chain(&["/tmp"]) {
-        match needed.iter().find(|needed| needed.starts_with(folder)) {
-            None => mount_new("tmpfs", folder).unwrap_or_else(|error| panic!("tmpfs on {folder}: {error}")),
-            Some(_) if *folder == "/tmp" => {}
-            Some(needed) => panic!("tests need an empty {folder}, and {} is in it", needed.display()),
-        }
+    let needed = Needed::all();
+    set_attributes(Path::new("/"), libc::AT_RECURSIVE, libc::MOUNT_ATTR_RDONLY, 0)
+        .unwrap_or_else(|error| panic!("mount_setattr(2), of Linux 5.12, to have the host read-only: {error}"));
+    // The host may have them read-only; then they stay so.
+    let _ = ["/proc", "/sys"].map(|folder| writable(Path::new(folder)));
+    for folder in PRIVATE.iter().filter(|folder| fs::symlink_metadata(folder).is_ok_and(|it| it.is_dir())) {
+        mount_new("tmpfs", folder).unwrap_or_else(|error| panic!("tmpfs on {folder}: {error}"));
     }
     private_etc(&needed).unwrap_or_else(|error| panic!("an /etc of its own: {error}"));
+    for needed in &needed {
+        needed.bring_back().unwrap_or_else(|error| panic!("{}: {error}", needed.path.display()));
+    }
+    std::env::set_current_dir(env!("CARGO_MANIFEST_DIR")).expect("the folder of the tests is there");
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
     Namespace::current().unwrap_or_else(|error| panic!("setting lo up: {error}"));
 }
 
+/// Links but for `ifb0` and the like, which a kernel with the module puts into every new namespace.
+fn links() -> Vec<String> {
+    let entries = fs::read_dir("/sys/class/net").expect("sysfs is mounted");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    names.filter(|name| !name.starts_with("ifb")).collect()
+}
+
+/// A folder that has to stay visible where it was, whatever is mounted above it.
+struct Needed {
+    path: PathBuf,
+    folder: File,
+    writable: bool,
+}
+
+impl Needed {
+    /// The workspace, what cargo has built, and the data that tests read.
+    fn all() -> Vec<Self> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
+        let program = std::env::current_exe().expect("a program knows its file");
+        let target = program.ancestors().nth(3).expect("tests are in target/PROFILE/deps").to_owned();
+        let blessed = BLESSINGS.iter().any(|name| std::env::var_os(name).is_some());
+        let mut needed = vec![Self::open(workspace.to_owned(), blessed), Self::open(target, true)];
+        let corpus = fs::canonicalize(env!("VNET_LIBVIRT_CORPUS_FOLDER"));
+        needed.extend(corpus.map(|corpus| Self::open(corpus, false)));
+        needed
+    }
+
+    fn open(path: PathBuf, writable: bool) -> Self {
+        let open = |path: &Path| File::options().read(true).custom_flags(libc::O_PATH).open(path);
+        // A capability, or the working directory, may have led past a folder that is closed to our user, such as
+        // `/root`. In a user namespace no capability does; the working directory is still held.
+        let folder = open(&path).or_else(|_| open(&from_working_directory(&path)));
+        let folder = folder.unwrap_or_else(|error| {
+            panic!("{}: {error}; run the tests with a working directory in the workspace", path.display())
+        });
+        Self { path, folder, writable }
+    }
+
+    /// Mounts it where it was, unless it is there still.
+    fn bring_back(&self) -> io::Result<()> {
+        let ancestors: Vec<_> = self.path.ancestors().collect();
+        let closed = |folder: &&&Path| folder.is_dir() && access(**folder, AccessFlags::X_OK).is_err();
+        if let Some(closed) = ancestors.iter().rev().find(closed) {
+            mount_new("tmpfs", closed)?;
+        }
+        if self.writable || !self.is_there() {
+            fs::create_dir_all(&self.path)?;
+            let source = format!("/proc/self/fd/{}", self.folder.as_raw_fd());
+            mount(Some(source.as_str()), &self.path, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?;
+        }
+        if self.writable {
+            writable(&self.path)?;
+        }
+        Ok(())
+    }
+
+    fn is_there(&self) -> bool {
+        let identity = |it: fs::Metadata| (it.dev(), it.ino());
+        let there = fs::metadata(&self.path).map(identity);
+        matches!((there, self.folder.metadata().map(identity)), (Ok(there), Ok(held)) if there == held)
+    }
+}
+
+/// The way to a folder from the working directory, by way of the nearest folder above both.
+fn from_working_directory(to: &Path) -> PathBuf {
+    let working = std::env::current_dir().expect("a working directory");
+    let common = to.ancestors().find(|ancestor| working.starts_with(ancestor)).expect("`/` is above everything");
+    let steps = |path: &Path| path.strip_prefix(common).expect("it is below").to_owned();
+    let up: PathBuf = steps(&working).iter().map(|_| "..").collect();
+    Path::new(".").join(up).join(steps(to))
+}
+
 /// Gives the test an `/etc` to write to: what is there stays readable by links, what is new is in memory.
-fn private_etc(needed: &[PathBuf]) -> io::Result<()> {
-    let is_free = |folder: &&Path| folder.is_dir() && !needed.iter().any(|needed| needed.starts_with(folder));
-    let folder = ["/mnt", "/media", "/srv"].map(Path::new).into_iter().find(is_free);
+fn private_etc(needed: &[Needed]) -> io::Result<()> {
+    let is_free = |folder: &&Path| folder.is_dir() && !needed.iter().any(|it| it.path.starts_with(folder));
+    let folder = ETC_PLACES.map(Path::new).into_iter().find(is_free);
     let folder = folder.ok_or_else(|| io::Error::other("/mnt, /media and /srv are missing or in use"))?;
     let old = folder.join("etc");
     mount_new("tmpfs", folder)?;
@@ -53,40 +140,19 @@ fn private_etc(needed: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// Links but for `ifb0` and the like, which a kernel with the module puts into every new namespace.
-fn links() -> Vec<String> {
-    let entries = fs::read_dir("/sys/class/net").expect("sysfs is mounted");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    names.filter(|name| !name.starts_with("ifb")).collect()
+/// Lets a mount be written to that [`furnish`] has made read-only.
+fn writable(folder: &Path) -> nix::Result<()> {
+    set_attributes(folder, 0, 0, libc::MOUNT_ATTR_RDONLY)
 }
 
-/// What has to stay visible: the program under test and its test data.
-fn needed_folders() -> Vec<PathBuf> {
-    [std::env::current_exe(), std::env::current_dir(), Ok(workspace())].into_iter().flatten().collect()
-}
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace").to_owned()
-}
-
-/// Makes the workspace readable where it is in a folder that is closed to our user, such as `/root`.
-///
-/// Outside, a capability may have led past that folder; in a user namespace none does. The working directory is
-/// still held: it is mounted where it was, below an empty folder in place of the closed one.
-fn open_up(workspace: &Path) {
-    let closed = |folder: &&Path| access(*folder, AccessFlags::X_OK).is_err();
-    let ancestors = workspace.ancestors().collect::<Vec<_>>();
-    let Some(closed) = ancestors.into_iter().rev().find(closed) else { return };
-    let working = std::env::current_dir().expect("a working directory");
-    let below = working.strip_prefix(workspace).unwrap_or_else(|_| {
-        panic!("{} is closed to this user: run the tests with a working directory below it", closed.display())
-    });
-    let up = below.iter().fold(PathBuf::from("."), |up, _| up.join(".."));
-    std::env::set_current_dir(up).expect("the workspace is readable from within");
-    mount_new("tmpfs", closed).unwrap_or_else(|error| panic!("tmpfs on {}: {error}", closed.display()));
-    fs::create_dir_all(workspace).expect("a new folder is ours");
-    let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some("."), workspace, None::<&str>, bind, None::<&str>)
-        .unwrap_or_else(|error| panic!("the workspace on {}: {error}", workspace.display()));
-    std::env::set_current_dir(working).expect("the workspace is where it was");
+/// Sets and clears attributes of a mount; all the mounts below it with `AT_RECURSIVE`.
+fn set_attributes(folder: &Path, flags: libc::c_int, set: u64, clear: u64) -> nix::Result<()> {
+    let folder = CString::new(folder.as_os_str().as_bytes()).expect("no NUL in paths");
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    // SAFETY: mount_setattr(2) reads a path and a structure of the size it is told; both live through the call.
+    let result = unsafe {
+        let size = size_of::<libc::mount_attr>();
+        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, folder.as_ptr(), flags, &attributes, size)
+    };
+    Errno::result(result).map(drop)
 }

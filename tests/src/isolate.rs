@@ -42,8 +42,9 @@ impl<E> Passed for Result<(), E> {
 }
 
 /// The first line of a test that touches the kernel: everything after it runs in its own user, network, mount, PID,
-/// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, empty `/run`, `/var/lib` and
-/// `/tmp`, and an `/etc` without `/etc/vnet` in which new files are its own. What the test starts ends with it.
+/// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, empty `/run`, `/var/lib`,
+/// `/var/tmp` and `/tmp`, and an `/etc` without `/etc/vnet` in which new files are its own. All else of the host is
+/// read-only, but for cargo's target folder. What the test starts ends with it.
 ///
 /// Where the system gives no namespaces the test fails and says what is missing.
 #[macro_export]
@@ -88,8 +89,17 @@ fn run_inside(name: &str) -> Result<Output, String> {
 fn itself(name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"]);
-    command.env_remove("RUST_TEST_SHUFFLE");
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_kept)));
+    command.env("HOME", "/tmp");
     command
+}
+
+/// What of the environment reaches a test: where programs are, and what is said to the test program itself. What
+/// would change vnet's behaviour, such as `VNET_STATE_DIR`, `XDG_RUNTIME_DIR` or `NO_COLOR`, does not.
+fn is_kept(name: &str) -> bool {
+    let families = ["CARGO", "INSTA_", "LLVM_PROFILE_", "NEXTEST", "PROPTEST_", "RUST_", "VNET_TEST_"];
+    let is_kept = ["PATH", "LD_LIBRARY_PATH", "TERM", "VNET_BLESS"].contains(&name);
+    name != "RUST_TEST_SHUFFLE" && (is_kept || families.iter().any(|family| name.starts_with(family)))
 }
 
 /// Reports as our own what the test inside has reported.

@@ -1,9 +1,11 @@
 //! The harness keeps its word.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -36,6 +38,49 @@ fn one_is_root_of_a_fresh_host() {
     assert!(fs::read_to_string("/etc/passwd").unwrap().starts_with("root:"));
     let listener = TcpListener::bind("127.0.0.1:80").unwrap();
     TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+}
+
+/// What can be written to is in memory, of the namespaces, or what cargo has built.
+#[test]
+fn nothing_of_the_host_can_be_changed() {
+    isolate!();
+    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    for mount in mounts.lines() {
+        let (mount, system) = mount.split_once(" - ").unwrap();
+        let mount: Vec<&str> = mount.split(' ').collect();
+        let (place, options) = (mount[4].replace("\\040", " "), mount[5]);
+        let is_own = ["tmpfs tmpfs", "proc proc", "sysfs sysfs"].iter().any(|own| system.starts_with(own));
+        let is_free = is_own || Path::new(&place) == target;
+        assert!(options.split(',').any(|it| it == "ro") || is_free, "{place} can be written to: {system}");
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for folder in [Path::new("/"), Path::new("/usr"), Path::new("/home"), workspace, &workspace.join("tests")] {
+        let refused = fs::write(folder.join("vnet-test"), "").unwrap_err().kind();
+        assert_eq!(refused, ErrorKind::ReadOnlyFilesystem, "{}", folder.display());
+    }
+    for folder in [Path::new("/tmp"), Path::new("/var/tmp"), Path::new("/dev/shm"), Path::new("/etc"), &target] {
+        fs::write(folder.join("vnet-test"), "").unwrap();
+        fs::remove_file(folder.join("vnet-test")).unwrap();
+    }
+}
+
+/// What a person has set for vnet is not for the tests.
+#[test]
+fn the_environment_is_the_harness_own() {
+    isolate!();
+    let strays = ["VNET_STATE_DIR", "XDG_RUNTIME_DIR", "TMPDIR", "NO_COLOR", "LC_ALL"];
+    let program = std::env::current_exe().unwrap();
+    let mut within = Command::new(program);
+    within.args(["--exact", "wanted::environment", "--include-ignored", "--nocapture"]);
+    within.envs(strays.map(|name| (name, "/stray"))).current_dir("/");
+    let output = within.output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
+    assert!(!stdout.contains("/stray"), "{stdout}");
+    assert!(stdout.contains("HOME=/tmp\n"), "{stdout}");
+    assert!(stdout.contains(concat!("working directory ", env!("CARGO_MANIFEST_DIR"), "\n")), "{stdout}");
+    assert!(stdout.contains("umask 0022\n"), "{stdout}");
 }
 
 /// Also where the workspace is in a folder that is closed to the user, and where it is in `/tmp`.
@@ -132,6 +177,13 @@ mod wanted {
     fn abort() {
         isolate!();
         std::process::abort();
+    }
+
+    #[test]
+    #[ignore = "prints its environment, as another test expects"]
+    fn environment() {
+        isolate!();
+        print!("{}", run("sh", &["-c", "env; echo working directory $PWD; echo umask $(umask)"]));
     }
 
     #[test]

@@ -140,9 +140,13 @@ fn a_floor_is_kept_on_a_saturated_network() {
     let other = Guest::attach(2, "");
     // Others take all there is, as long as nobody wants his floor.
     within(other.inbound(), 300.0);
-    let mut saturating = Command::new("timeout");
-    let mut saturating = saturating.args(stream(&other.address, "50")).stdout(Stdio::null()).spawn().unwrap();
+    let saturate = || Command::new("timeout").args(stream(&other.address, "50")).stdout(Stdio::null()).spawn().unwrap();
+    let mut saturating = saturate();
     wait_for(SOON, "the saturating stream", || {
+        // A server that is not yet done with the last client turns the next one away.
+        if saturating.try_wait().unwrap().is_some() {
+            saturating = saturate();
+        }
         let class = run("tc", &["-s", "class", "show", "dev", "lab0", "classid", "1:2"]);
         (class.contains("backlog") && !class.contains("backlog 0b")).then_some(())
     });
