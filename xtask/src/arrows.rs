@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::run::output;
+use crate::metadata::packages;
 
 /// What each crate may depend on, of ours. `ARCHITECTURE.md` draws it.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -38,26 +36,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 #[test]
 fn crates_know_only_what_is_below_them() {
-    let metadata = output("cargo", &["metadata", "--no-deps", "--format-version=1"]).expect("cargo metadata");
-    let metadata: Value = serde_json::from_str(&metadata).expect("JSON");
-    let actual: BTreeMap<String, Vec<String>> =
-        metadata["packages"].as_array().expect("packages").iter().filter_map(published).collect();
-    let allowed: BTreeMap<String, Vec<String>> = ARROWS
-        .iter()
-        .map(|(name, below)| ((*name).to_owned(), below.iter().map(|name| (*name).to_owned()).collect()))
-        .collect();
-    assert_eq!(actual.keys().collect::<Vec<_>>(), allowed.keys().collect::<Vec<_>>(), "the eleven crates");
+    let packages = packages().expect("cargo metadata");
+    let published = packages.into_iter().filter(|package| package.is_published);
+    let actual: BTreeMap<String, Vec<String>> = published.map(|package| (package.name, package.below)).collect();
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    assert!(actual.keys().eq(allowed.keys()), "{:?} are not {:?}", actual.keys(), allowed.keys());
     for (name, below) in &actual {
-        let forbidden: Vec<_> = below.iter().filter(|it| !allowed[name].contains(it)).collect();
+        let forbidden: Vec<_> = below.iter().filter(|it| !allowed[name.as_str()].contains(&it.as_str())).collect();
         assert!(forbidden.is_empty(), "{name} must not depend on {forbidden:?}");
     }
-}
-
-/// A published crate with its normal dependencies among ours.
-fn published(package: &Value) -> Option<(String, Vec<String>)> {
-    let name = package["name"].as_str()?;
-    let private = package["publish"].as_array().is_some_and(Vec::is_empty);
-    let ours = package["dependencies"].as_array()?.iter().filter(|dependency| dependency["kind"].is_null());
-    let ours = ours.filter_map(|dependency| dependency["name"].as_str()).filter(|name| name.starts_with("vnet-"));
-    (!private).then(|| (name.to_owned(), ours.map(str::to_owned).collect()))
 }

@@ -1,48 +1,90 @@
-//! Chores of the workspace: `cargo xtask demo`, `cargo xtask test`, `cargo xtask packages`.
+//! Chores of the workspace: `cargo xtask` lists them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
+mod api;
 #[cfg(test)]
 mod arrows;
+mod checks;
 mod instructions;
+mod metadata;
 mod packages;
 mod run;
-mod unprivileged;
+mod tally;
+mod tests;
+mod tidy;
 mod vm;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use run::{Failed, cargo, run};
+use tally::Tally;
+use tests::Tier;
 use vm::tests::Which;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo          install what is missing, build, and run `vnet try` on a NAT and an isolated network
-  test          install what is missing, then formatting, lints and every test: as this user and, for root, as nobody too
-  unprivileged  of these, only the tests as nobody
-  vmtest [NAME] the integration tests on another kernel, in a virtual machine; `test` runs there
-                those that need one and those to which the kernel matters most
+  test          install what is missing, then all of the following checks; the last line says how many passed
+
+Each check alone:
+  tidy [--fix]  lines and files that are too long, words, leftovers; `--fix` wraps comments and Markdown
+  lint          formatting, lints, licences
+  doc           documentation without a warning
+  msrv          the Rust release that Cargo.toml promises
+  features      each package without features, and with each of them alone
+  api [--write] the public API of each library is that of its api.txt
+  unit          the tests of each crate, and the examples in their documentation; for root as nobody too
+  kernel        the integration tests, in namespaces; for root as nobody too
+  instructions [record]
+                reading, checking and printing take no more instructions than recorded
+  vm [NAME]     integration tests on another kernel, in a virtual machine: those that need one and those to which
+                the kernel matters most; `all`, or those with NAME in their name
+
+More:
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
-  instructions  of these, only that reading, checking and printing take no more instructions than recorded
   bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
   packages      print the programs that are needed and the packages that have them";
 
+/// A check by its name.
+type Check = (&'static str, fn() -> Tally);
+
+/// What `test` runs, the quickest first.
+const CHECKS: [Check; 10] = [
+    ("tidy", || tidy::check(false)),
+    ("lint", checks::lint),
+    ("doc", checks::doc),
+    ("msrv", checks::msrv),
+    ("features", checks::features),
+    ("api", || api::check(false)),
+    ("unit", || tests::test(Tier::Unit)),
+    ("kernel", || tests::test(Tier::Kernel)),
+    ("instructions", || Tally::of(instructions::check(false))),
+    ("vm", || vm::tests::test(Which::Chosen)),
+];
+
 fn main() -> ExitCode {
+    if api::is_rustdoc() {
+        return api::rustdoc();
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
         ["demo"] => demo(),
-        ["test"] => test(),
-        ["unprivileged"] => cargo(&["build", "--package", "vnet-cli"]).and_then(|()| unprivileged::test()),
-        ["vmtest"] => packages::install().and_then(|()| vm::tests::test(Which::All)),
-        ["vmtest", name] => packages::install().and_then(|()| vm::tests::test(Which::Named(name))),
-        ["guest"] => packages::install().and_then(|()| vm::guest::image()),
-        ["instructions"] => packages::install().and_then(|()| instructions::check(false)),
+        ["test"] => installed().and_then(|()| all(&CHECKS)),
+        ["api", "--write"] => all(&[("api", || api::check(true))]),
+        ["tidy", "--fix"] => all(&[("tidy", || tidy::check(true))]),
         ["instructions", "record"] => instructions::check(true),
+        ["vm", "all"] => installed().and_then(|()| verdict(vm::tests::test(Which::All))),
+        ["vm", name] => installed().and_then(|()| verdict(vm::tests::test(Which::Named(name)))),
+        ["guest"] => installed(),
         ["bench"] => bench(),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())
         }
+        [name] if CHECKS.iter().any(|(check, _)| *check == name) => check(name),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -71,24 +113,37 @@ fn bench() -> Result<(), Failed> {
     run("unshare", &["--map-root-user", "--net", "--mount", "target/release/firewall", "benches/RESULTS.md"])
 }
 
-fn test() -> Result<(), Failed> {
+/// The programs that tests run, and the guest that they boot.
+fn installed() -> Result<(), Failed> {
     packages::install()?;
-    vm::guest::image()?;
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"])?;
-    cargo(&["build", "--package", "vnet-cli"])?;
-    cargo(&["test", "--workspace", "--all-features"])?;
-    if run::can("cargo", &["nextest", "--version"]) {
-        cargo(&["nextest", "run", "--workspace", "--all-features"])?;
-    } else {
-        println!("xtask: cargo-nextest is not installed: the tests ran under `cargo test` only");
+    vm::guest::image()
+}
+
+fn check(name: &str) -> Result<(), Failed> {
+    if ["unit", "kernel", "instructions", "vm"].contains(&name) {
+        installed()?;
     }
-    if run::can("cargo", &["deny", "--version"]) {
-        cargo(&["deny", "check", "bans", "licenses", "sources"])?;
-    } else {
-        println!("xtask: cargo-deny is not installed: licences and sources were not checked");
+    let named: Vec<Check> = CHECKS.into_iter().filter(|(check, _)| *check == name).collect();
+    all(&named)
+}
+
+/// Runs each check, whatever the ones before have found, and ends with one line for all.
+fn all(checks: &[Check]) -> Result<(), Failed> {
+    let mut tallies = Vec::new();
+    for (name, check) in checks {
+        let begin = Instant::now();
+        let tally = check();
+        println!("xtask: {name}: {tally}, in {} s", begin.elapsed().as_secs());
+        tallies.push((name, tally));
     }
-    unprivileged::test()?;
-    instructions::check(false)?;
-    vm::tests::test(Which::Chosen)
+    if let [_, _, ..] = checks {
+        tallies.iter().for_each(|(name, tally)| println!("{name:<13} {tally}"));
+    }
+    verdict(tallies.iter().map(|(_, tally)| *tally).sum())
+}
+
+/// The last line.
+fn verdict(tally: Tally) -> Result<(), Failed> {
+    println!("{tally}");
+    if tally.failed == 0 { Ok(()) } else { Err(Failed("see above for what failed".to_owned())) }
 }

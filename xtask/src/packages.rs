@@ -69,18 +69,29 @@ fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(
     }
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     println!("xtask: missing programs: {}", names.join(", "));
-    if names.contains(&"firewalld") && Path::new("/run/systemd/system").exists() {
+    let has_service = names.contains(&"firewalld") && Path::new("/run/systemd/system").exists();
+    if has_service {
         // Distributions start it as soon as it is installed, and it would close this machine's ports.
-        println!("xtask: firewalld is for the tests alone: `systemctl unmask firewalld` lets it run on this machine");
-        as_root(&["systemctl", "mask", "firewalld.service"])?;
+        as_root(&["systemctl", "mask", "--runtime", "firewalld.service"])?;
     }
+    let installed = install_packages(&missing);
+    if has_service {
+        as_root(&["systemctl", "disable", "firewalld.service"])?;
+        as_root(&["systemctl", "unmask", "--runtime", "firewalld.service"])?;
+        println!("xtask: firewalld is installed for the tests: it neither runs on this machine nor starts with it");
+    }
+    installed
+}
+
+fn install_packages(missing: &[&Program]) -> Result<(), Failed> {
     if can("apt-get", &["--version"]) {
         refresh()?;
         let install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-q", "-y"];
-        as_root(&[&install[..], &["--no-install-recommends"], &packages(&missing, |it| it.debian)].concat())
+        as_root(&[&install[..], &["--no-install-recommends"], &packages(missing, |it| it.debian)].concat())
     } else if can("dnf", &["--version"]) {
-        as_root(&[&["dnf", "install", "-y"], &packages(&missing, |it| it.fedora)[..]].concat())
+        as_root(&[&["dnf", "install", "-y"], &packages(missing, |it| it.fedora)[..]].concat())
     } else {
+        let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
         Err(Failed(format!("neither apt-get nor dnf is here; please install what has: {}", names.join(", "))))
     }
 }
@@ -102,7 +113,7 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 fn as_root(command: &[&str]) -> Result<(), Failed> {
-    if crate::unprivileged::is_root() {
+    if crate::tests::is_root() {
         return run(command[0], &command[1..]);
     }
     println!("xtask: sudo may ask for your password, to install packages");

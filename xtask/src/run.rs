@@ -1,6 +1,7 @@
-//! Programs, run where the workspace is, and told of before.
+//! Programs, run where the workspace is. Each is printed before it runs.
 
 use std::fmt;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,10 +45,36 @@ pub(crate) fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result
 
 /// [`run`] for the cargo that runs us.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
-    run(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments)
+    run(&cargo_program(), arguments)
 }
 
-/// Does the command succeed? Quietly.
+/// Runs a program, shows each line that it prints and passes it on, and returns whether the program succeeded.
+pub(crate) fn watch(program: &str, arguments: &[&str], mut line: impl FnMut(&str)) -> Result<bool, Failed> {
+    let words = format!("{program} {}", arguments.join(" "));
+    println!("$ {words}");
+    let started = |error| Failed(format!("`{words}` did not start: {error}"));
+    let (reader, writer) = std::io::pipe().map_err(started)?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
+    command.stdout(writer.try_clone().map_err(started)?).stderr(writer);
+    let mut child = command.spawn().map_err(started)?;
+    // The pipe ends when nobody can write to it any more.
+    drop(command);
+    for bytes in BufReader::new(reader).split(b'\n') {
+        let bytes = bytes.map_err(started)?;
+        let text = String::from_utf8_lossy(&bytes);
+        println!("{text}");
+        line(&text);
+    }
+    child.wait().map(|status| status.success()).map_err(started)
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo_program() -> String {
+    std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+/// Whether the command succeeds. It prints nothing.
 pub(crate) fn can(program: &str, arguments: &[&str]) -> bool {
     let command = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     command.is_ok_and(|status| status.success())

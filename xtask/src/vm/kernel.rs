@@ -75,7 +75,7 @@ fn fetch(to: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Is this a package with a kernel, not one that leads to the newest, nor a variant of one?
+/// Whether this is a package with a kernel, not one that leads to the newest, nor a variant of one.
 fn is_certain_kernel(name: &str) -> bool {
     let begins = ["linux-image-", "linux-modules-"].iter().find_map(|begin| name.strip_prefix(begin));
     begins.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.ends_with("-unsigned"))

@@ -10,7 +10,8 @@ use super::archive::pack;
 use super::folder::Root;
 use super::kernel::{Kernel, kernel};
 use crate::run::{Failed, cargo, failed, root, run};
-use crate::unprivileged::{TestProgram, test_programs};
+use crate::tally::{self, Tally};
+use crate::tests::{TestProgram, test_programs};
 
 /// Programs of this machine that the tests run.
 const PROGRAMS: [&str; 12] =
@@ -43,7 +44,7 @@ const SKIPPED: [&str; 8] = [
 ];
 
 /// Test programs to which the kernel matters most, and that take no more than some minutes there. The others take as
-/// long again: `cargo xtask vmtest` runs them too.
+/// long again: `cargo xtask vm all` runs them too.
 const CHOSEN: [&str; 8] =
     ["attach", "dnsmasq", "lifecycle", "netfilter", "netlink", "netlink_bridge", "netlink_tap", "netlink_traffic"];
 
@@ -62,12 +63,16 @@ pub(crate) enum Which<'a> {
 }
 
 /// Boots a machine with the tests inside, shows what they print, and fails where they fail.
-pub(crate) fn test(which: Which<'_>) -> Result<(), Failed> {
+pub(crate) fn test(which: Which<'_>) -> Tally {
+    Tally::or_failed(try_test(which))
+}
+
+fn try_test(which: Which<'_>) -> Result<Tally, Failed> {
     cargo(&["build", "--package", "vnet-cli"])?;
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let kernel = kernel(&folder)?;
-    let programs = test_programs(&["--workspace", "--all-features"])?;
+    let programs = test_programs()?;
     let programs: Vec<&TestProgram> =
         programs.iter().filter(|it| it.is_integration() && !ELSEWHERE.contains(&it.name.as_str())).collect();
     let archive = folder.join("tests.cpio");
@@ -130,7 +135,7 @@ for module in {PRELOADED}; do modprobe -q $module; done
 chmod 666 /dev/net/tun
 ip link set lo up
 failed=0
-cd {}
+cd '{}'
 "#,
         root().join("tests").display()
     );
@@ -148,7 +153,7 @@ cd {}
         let threads = if program.name == "bandwidth" { 1 } else { 2 };
         for run in runs {
             script += &format!(
-                "echo '# {}{run}'\n{} --test-threads {threads}{skipped}{run}{name} || failed=1\n",
+                "echo '# {}{run}'\n'{}' --test-threads {threads}{skipped}{run}{name} || failed=1\n",
                 program.name, program.executable
             );
         }
@@ -156,7 +161,7 @@ cd {}
     script + "echo \"@$failed\"\nreboot -f\n"
 }
 
-fn boot(kernel: &Kernel, archive: &Path) -> Result<(), Failed> {
+fn boot(kernel: &Kernel, archive: &Path) -> Result<Tally, Failed> {
     let mut qemu = Command::new("timeout");
     qemu.args([
         DEADLINE,
@@ -178,23 +183,29 @@ fn boot(kernel: &Kernel, archive: &Path) -> Result<(), Failed> {
     println!("$ qemu-system-x86_64 with Linux {} and the integration tests", kernel.release());
     let mut machine = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed(Path::new("qemu")))?;
     let console = BufReader::new(machine.stdout.take().expect("it was asked for"));
-    let mut verdict = None;
+    let (mut verdict, mut tallies, mut program) = (None, Vec::new(), Tally::default());
     for line in console.split(b'\n') {
         let line = line.map_err(failed(Path::new("the console")))?;
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end();
-        match line.strip_prefix('@') {
-            Some(status) => verdict = Some(status == "0"),
-            None => println!("{line}"),
+        if let Some(status) = line.strip_prefix('@') {
+            verdict = Some(status == "0");
+            continue;
+        }
+        println!("{line}");
+        // Of each program the last such line counts: a test that fails shows those of others.
+        if line.starts_with("# ") {
+            tallies.push(std::mem::take(&mut program));
+        } else if let Some(tally) = tally::read(line) {
+            program = tally;
         }
     }
+    tallies.push(program);
     machine.wait().map_err(failed(Path::new("qemu")))?;
+    let tally: Tally = tallies.into_iter().sum();
+    let release = kernel.release();
     match verdict {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failed(format!("tests failed on Linux {}", kernel.release()))),
-        None => Err(Failed(format!(
-            "the machine with Linux {} ended, or took {DEADLINE} s, without a verdict",
-            kernel.release()
-        ))),
+        Some(succeeded) => Ok(tally.with_status(succeeded)),
+        None => Err(Failed(format!("the machine with Linux {release} ended, or took {DEADLINE} s, without a verdict"))),
     }
 }

@@ -1,0 +1,69 @@
+//! What cargo says of the workspace.
+
+use serde_json::Value;
+
+use crate::run::{Failed, cargo_program, output};
+
+/// A package of the workspace.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Its features, but for `default`.
+    pub(crate) features: Vec<String>,
+    /// Whether it is for others than this workspace.
+    pub(crate) is_published: bool,
+    /// Whether others can build on it.
+    pub(crate) is_library: bool,
+    /// The packages of the workspace that it needs, but for those of its tests.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the arrows"))]
+    pub(crate) below: Vec<String>,
+}
+
+/// The packages of the workspace.
+pub(crate) fn packages() -> Result<Vec<Package>, Failed> {
+    Ok(list(&ask(&["--no-deps"])?["packages"]).filter_map(package).collect())
+}
+
+/// Packages that need a newer Rust than the workspace promises: `NAME VERSION needs Rust RELEASE`.
+pub(crate) fn too_new(release: &str) -> Result<Vec<String>, Failed> {
+    let metadata = ask(&["--filter-platform", "x86_64-unknown-linux-gnu"])?;
+    let too_new = list(&metadata["packages"]).filter_map(|package| {
+        let needed = package["rust_version"].as_str()?;
+        let name = format!("{} {}", package["name"].as_str()?, package["version"].as_str()?);
+        (numbers(needed) > numbers(release)).then(|| format!("{name} needs Rust {needed}"))
+    });
+    Ok(too_new.collect())
+}
+
+/// The Rust release that the workspace promises to build with.
+pub(crate) fn promised_rust() -> Result<String, Failed> {
+    let metadata = ask(&["--no-deps"])?;
+    let promised = list(&metadata["packages"]).find_map(|package| package["rust_version"].as_str().map(str::to_owned));
+    promised.ok_or_else(|| Failed("Cargo.toml has no rust-version".to_owned()))
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    let numbers = version.split('.').filter_map(|number| number.parse().ok());
+    numbers.chain(std::iter::repeat(0)).take(3).collect()
+}
+
+fn ask(arguments: &[&str]) -> Result<Value, Failed> {
+    let printed = output(&cargo_program(), &[&["metadata", "--format-version=1"], arguments].concat())?;
+    serde_json::from_str(&printed).map_err(|error| Failed(format!("cargo metadata: {error}")))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn package(package: &Value) -> Option<Package> {
+    let features = package["features"].as_object()?.keys().filter(|name| *name != "default").cloned().collect();
+    let below = list(&package["dependencies"]).filter(|dependency| dependency["kind"].is_null());
+    let below = below.filter_map(|dependency| dependency["name"].as_str()).filter(|name| name.starts_with("vnet-"));
+    Some(Package {
+        name: package["name"].as_str()?.to_owned(),
+        features,
+        is_published: !package["publish"].as_array().is_some_and(Vec::is_empty),
+        is_library: list(&package["targets"]).any(|target| list(&target["kind"]).any(|kind| kind == "lib")),
+        below: below.map(str::to_owned).collect(),
+    })
+}

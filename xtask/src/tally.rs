@@ -1,0 +1,87 @@
+//! What passed and what failed, counted.
+
+use std::fmt;
+use std::iter::Sum;
+
+use crate::run::Failed;
+
+/// How many checks and tests passed and how many failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u32,
+    pub(crate) failed: u32,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, it| Self { passed: sum.passed + it.passed, failed: sum.failed + it.failed })
+    }
+}
+
+impl Tally {
+    const FAILED: Self = Self { passed: 0, failed: 1 };
+
+    /// One check. What failed is printed.
+    #[allow(clippy::needless_pass_by_value, reason = "the result ends here")]
+    pub(crate) fn of(result: Result<(), Failed>) -> Self {
+        match result {
+            Ok(()) => Self { passed: 1, failed: 0 },
+            Err(failed) => {
+                eprintln!("xtask: {failed}");
+                Self::FAILED
+            }
+        }
+    }
+
+    /// Tests that may not have run at all.
+    pub(crate) fn or_failed(result: Result<Self, Failed>) -> Self {
+        result.unwrap_or_else(|failed| Self::of(Err(failed)))
+    }
+
+    /// One failure at least where the program with these tests has failed: it may have ended without a word.
+    pub(crate) fn with_status(self, succeeded: bool) -> Self {
+        if succeeded || self.failed > 0 { self } else { Self { failed: 1, ..self } }
+    }
+}
+
+/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`, and nextest's `Summary [ 1.0s] 3 tests run: 3 passed, …`.
+pub(crate) fn read(line: &str) -> Option<Tally> {
+    let line = line.trim_start();
+    if !line.starts_with("test result: ") && !line.starts_with("Summary [") {
+        return None;
+    }
+    let words: Vec<&str> = line.split([' ', ',', ';', ':', '(', ')']).filter(|word| !word.is_empty()).collect();
+    let count = |wanted: &[&str]| -> u32 {
+        let number = |pair: &[&str]| pair[0].parse::<u32>().ok().filter(|_| wanted.contains(&pair[1]));
+        words.windows(2).filter_map(number).sum()
+    };
+    Some(Tally { passed: count(&["passed"]), failed: count(&["failed", "timed", "exec"]) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_test_runners_are_read() {
+        let libtest =
+            "test result: FAILED. 12 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s";
+        assert_eq!(read(libtest), Some(Tally { passed: 12, failed: 2 }));
+        let nextest = "     Summary [   0.899s] 20 tests run: 17 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(read(nextest), Some(Tally { passed: 17, failed: 3 }));
+        assert_eq!(read("test tests::it ... ok"), None);
+    }
+
+    #[test]
+    fn a_program_that_dies_has_failed() {
+        assert_eq!(Tally { passed: 3, failed: 0 }.with_status(false), Tally { passed: 3, failed: 1 });
+        assert_eq!(Tally { passed: 3, failed: 2 }.with_status(false), Tally { passed: 3, failed: 2 });
+        assert_eq!(Tally { passed: 3, failed: 0 }.with_status(true), Tally { passed: 3, failed: 0 });
+    }
+}

@@ -1,0 +1,176 @@
+//! The tests: each as this user, and for root as `nobody` too. What works in a user namespace must not need root
+//! outside of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::run::{Failed, can, cargo, cargo_program, output, root, watch};
+use crate::tally::{Tally, read};
+
+const WORKSPACE: [&str; 2] = ["--workspace", "--all-features"];
+
+/// Runs a program where everyone may open `/dev/net/tun`.
+const WITH_TUN: [&str; 8] = [
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "sh",
+    "-c",
+    "mount -t tmpfs -o mode=755 none /mnt && mknod -m 666 /mnt/tun c 10 200 && mount --bind /mnt/tun /dev/net/tun \
+     && exec \"$@\"",
+    "sh",
+];
+
+const NOBODY: [&str; 3] = ["--reuid=nobody", "--regid=65534", "--clear-groups"];
+
+/// Which tests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Those of each crate, and the examples in its documentation.
+    Unit,
+    /// Those of the package of integration tests, in namespaces.
+    Kernel,
+}
+
+impl Tier {
+    fn has(self, program: &TestProgram) -> bool {
+        program.is_integration() == (self == Self::Kernel)
+    }
+}
+
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Runs a tier, as this user and for root as `nobody`.
+pub(crate) fn test(tier: Tier) -> Tally {
+    if let Err(failed) = cargo(&["build", "--package", "vnet-cli"]) {
+        return Tally::of(Err(failed));
+    }
+    let examples = if tier == Tier::Unit { documentation() } else { Ok(Tally::default()) };
+    [as_this_user(tier), examples, unprivileged(tier)].into_iter().map(Tally::or_failed).sum()
+}
+
+/// With nextest, which gives each test a process; without it, with one process for each test program.
+fn as_this_user(tier: Tier) -> Result<Tally, Failed> {
+    if !can(&cargo_program(), &["nextest", "--version"]) {
+        println!("xtask: cargo-nextest is not installed: tests of one program share a process");
+        return programs(tier)?.iter().map(|program| run_program(program, &[])).collect::<Result<Vec<_>, _>>().map(sum);
+    }
+    let filter = match tier {
+        Tier::Unit => "not package(vnet-tests)",
+        Tier::Kernel => "package(vnet-tests)",
+    };
+    let nextest = [&["nextest", "run", "--no-fail-fast", "--color=never", "-E", filter], &WORKSPACE[..]].concat();
+    counted(&cargo_program(), &nextest, |tally, next| *tally = next)
+}
+
+fn documentation() -> Result<Tally, Failed> {
+    let doc = [&["test", "--doc", "--no-fail-fast"], &WORKSPACE[..]].concat();
+    counted(&cargo_program(), &doc, |tally, next| *tally = sum(vec![*tally, next]))
+}
+
+/// Runs the built test programs as `nobody`. An ordinary user has done so already.
+pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
+    if !is_root() {
+        println!("xtask: the tests ran as an unprivileged user; as root, they run as root too");
+        return Ok(Tally::default());
+    }
+    // xtask's own tests ask cargo, which nobody may not be able to run; they touch no kernel.
+    let programs: Vec<TestProgram> = programs(tier)?.into_iter().filter(|program| program.name != "xtask").collect();
+    let user = as_nobody(&programs)?;
+    // Distributions let everyone open it; containers often do not.
+    let has_tun = can("setpriv", &[&user[..], &["test", "-w", "/dev/net/tun"]].concat());
+    let tun = if has_tun { &[][..] } else { &WITH_TUN };
+    let wrapper = [tun, &["setpriv"], &user[..]].concat();
+    programs.iter().map(|program| run_program(program, &wrapper)).collect::<Result<Vec<_>, _>>().map(sum)
+}
+
+/// Runs a test program through another one.
+fn run_program(program: &TestProgram, wrapper: &[&str]) -> Result<Tally, Failed> {
+    let folder = format!("--chdir={}", package_folder(program)?.display());
+    // insta would ask cargo, which nobody may not be able to run.
+    let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
+    let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable]].concat();
+    counted("env", &arguments, |tally, next| *tally = next)
+}
+
+/// Runs a program that prints how many tests passed: the last such line counts, or all, as `add` has it.
+fn counted(program: &str, arguments: &[&str], add: impl Fn(&mut Tally, Tally)) -> Result<Tally, Failed> {
+    let mut tally = Tally::default();
+    let succeeded = watch(program, arguments, |line| {
+        if let Some(next) = read(line) {
+            add(&mut tally, next);
+        }
+    })?;
+    Ok(tally.with_status(succeeded))
+}
+
+fn sum(tallies: Vec<Tally>) -> Tally {
+    tallies.into_iter().sum()
+}
+
+/// A built test program.
+pub(crate) struct TestProgram {
+    /// The name of its source file.
+    pub(crate) name: String,
+    pub(crate) executable: String,
+    manifest: String,
+}
+
+impl TestProgram {
+    /// Whether it is one of the package of integration tests.
+    pub(crate) fn is_integration(&self) -> bool {
+        Path::new(&self.manifest) == root().join("tests/Cargo.toml")
+    }
+}
+
+fn programs(tier: Tier) -> Result<Vec<TestProgram>, Failed> {
+    Ok(test_programs()?.into_iter().filter(|program| tier.has(program)).collect())
+}
+
+/// Builds the test programs of the workspace.
+pub(crate) fn test_programs() -> Result<Vec<TestProgram>, Failed> {
+    let build = [&["test", "--no-run", "--message-format=json"], &WORKSPACE[..]].concat();
+    let listed = output(&cargo_program(), &build)?;
+    let messages = listed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let programs = messages.filter(|message| message["profile"]["test"] == true).filter_map(|message| {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Some(TestProgram {
+            name: text(&message["target"]["name"])?,
+            executable: text(&message["executable"])?,
+            manifest: text(&message["manifest_path"])?,
+        })
+    });
+    match programs.collect::<Vec<_>>() {
+        programs if programs.is_empty() => Err(Failed("cargo named no test program".to_owned())),
+        programs => Ok(programs),
+    }
+}
+
+fn package_folder(program: &TestProgram) -> Result<&Path, Failed> {
+    Path::new(&program.manifest).parent().ok_or_else(|| Failed(format!("{} is in no folder", program.manifest)))
+}
+
+/// The words for setpriv(1). Where `nobody` cannot reach the workspace, it may read past the folders above.
+fn as_nobody(programs: &[TestProgram]) -> Result<Vec<&'static str>, Failed> {
+    let reaches = |user: &[&str]| {
+        let probe = |path: &str| can("setpriv", &[user, &["test", "-r", path]].concat());
+        probe(&root().join("Cargo.toml").display().to_string())
+            && programs.iter().all(|program| probe(&program.executable))
+    };
+    let past = [&NOBODY[..], &["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]].concat();
+    if reaches(&NOBODY) {
+        Ok(NOBODY.to_vec())
+    } else if reaches(&past) {
+        println!("xtask: nobody cannot reach {}: it gets the capability to read it", root().display());
+        Ok(past)
+    } else {
+        Err(Failed(format!("nobody cannot read {}", root().display())))
+    }
+}

@@ -1,0 +1,81 @@
+//! What compilers do not see: lines and files that are too long, leftovers, words.
+
+mod files;
+mod words;
+mod wrap;
+
+use std::fs;
+use std::path::Path;
+
+use crate::run::{Failed, failed, output, root};
+use crate::tally::Tally;
+use wrap::Kind;
+
+/// What is wrong, with file and line.
+type Problem = String;
+
+/// Runs every check; each is one of the tally. `fix` wraps the lines that are too long before.
+pub(crate) fn check(fix: bool) -> Tally {
+    let texts = match texts() {
+        Ok(texts) => texts,
+        Err(failed) => return Tally::of(Err(failed)),
+    };
+    if fix && let Err(failed) = wrap_all(&texts) {
+        return Tally::of(Err(failed));
+    }
+    let texts = if fix { self::texts().unwrap_or(texts) } else { texts };
+    let each = |check: fn(&Text) -> Vec<Problem>| texts.iter().flat_map(check).collect::<Vec<_>>();
+    let checks =
+        [each(too_long), each(words::misspelt), each(words::unclear), files::too_long(&texts), files::leftovers()];
+    checks.into_iter().map(|problems| Tally::of(none(&problems))).sum()
+}
+
+fn none(problems: &[Problem]) -> Result<(), Failed> {
+    if problems.is_empty() { Ok(()) } else { Err(Failed(format!("tidy:\n  {}", problems.join("\n  ")))) }
+}
+
+/// A file of the repository that people write.
+struct Text {
+    path: String,
+    content: String,
+    kind: Kind,
+}
+
+impl Text {
+    fn problem(&self, index: usize, what: &str) -> Problem {
+        format!("{}:{}: {what}", self.path, index + 1)
+    }
+}
+
+/// The files that git knows, or would take, and whose comments or text people read.
+fn texts() -> Result<Vec<Text>, Failed> {
+    let listed = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
+    let mut texts = Vec::new();
+    for path in listed.lines() {
+        let Some(kind) = Kind::of(path) else { continue };
+        let file = root().join(path);
+        // A file that was deleted and not committed yet.
+        if !file.exists() {
+            continue;
+        }
+        let content = fs::read_to_string(&file).map_err(failed(Path::new(path)))?;
+        texts.push(Text { path: path.to_owned(), content, kind });
+    }
+    Ok(texts)
+}
+
+fn wrap_all(texts: &[Text]) -> Result<(), Failed> {
+    for text in texts {
+        let wrapped = wrap::wrap(&text.content, text.kind);
+        if wrapped != text.content {
+            println!("wrapped {}", text.path);
+            fs::write(root().join(&text.path), wrapped).map_err(failed(Path::new(&text.path)))?;
+        }
+    }
+    Ok(())
+}
+
+fn too_long(text: &Text) -> Vec<Problem> {
+    let what = format!("a line of text has more than {} columns: `cargo xtask tidy --fix`", wrap::WIDTH);
+    wrap::too_long(&text.content, text.kind).into_iter().map(|index| text.problem(index, &what)).collect()
+}

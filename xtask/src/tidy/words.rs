@@ -1,0 +1,84 @@
+//! Words: the mistakes that are made most, and phrases that make readers guess.
+
+use super::wrap::Kind;
+use super::{Problem, Text};
+
+/// What is often misspelt, and how it is spelt. Begins of words, in lower case.
+const MISSPELT: &[(&str, &str)] = &[
+    ("accomodat", "accommodat"),
+    ("adress", "address"),
+    ("arguement", "argument"),
+    ("begining", "beginning"),
+    ("compatab", "compatib"),
+    ("definately", "definitely"),
+    ("dependan", "dependen"),
+    ("enviroment", "environment"),
+    ("existance", "existence"),
+    ("explicitely", "explicitly"),
+    ("independan", "independen"),
+    ("infomation", "information"),
+    ("langauge", "language"),
+    ("lenght", "length"),
+    ("maintainance", "maintenance"),
+    ("neccessar", "necessar"),
+    ("occured", "occurred"),
+    ("occurence", "occurrence"),
+    ("paramter", "parameter"),
+    ("permenant", "permanent"),
+    ("preceed", "preced"),
+    ("privelege", "privilege"),
+    ("recieve", "receive"),
+    ("refered", "referred"),
+    ("resouce", "resource"),
+    ("seperat", "separat"),
+    ("sucess", "success"),
+    ("succesful", "successful"),
+    ("supress", "suppress"),
+    ("teh ", "the "),
+    ("threshhold", "threshold"),
+    ("transfered", "transferred"),
+    ("unneccessar", "unnecessar"),
+    ("untill", "until"),
+    ("wether", "whether"),
+    ("wich ", "which "),
+    ("writeable", "writable"),
+];
+
+/// What makes readers guess, and what says it.
+const UNCLEAR: &[(&str, &str)] = &[
+    ("not to be had", "say what cannot be done"),
+    ("hangs on", "depends on"),
+    ("which is none", "say what it is not"),
+    ("that is none", "say what it is not"),
+];
+
+pub(super) fn misspelt(text: &Text) -> Vec<Problem> {
+    let lines = text.content.lines().enumerate().filter(|_| !text.path.starts_with("xtask/src/tidy/"));
+    let in_line = |(index, line): (usize, &str)| {
+        let lower = line.to_lowercase();
+        let found = MISSPELT.iter().filter(|(wrong, _)| begins_word(&lower, wrong));
+        found.map(|(wrong, right)| text.problem(index, &format!("`{wrong}` is spelt `{right}`"))).collect::<Vec<_>>()
+    };
+    lines.flat_map(in_line).collect()
+}
+
+/// Phrases in any line, and doc comments that ask where they should tell.
+pub(super) fn unclear(text: &Text) -> Vec<Problem> {
+    let lines = text.content.lines().enumerate().filter(|_| !text.path.starts_with("xtask/src/tidy/"));
+    let in_line = |(index, line): (usize, &str)| {
+        let lower = line.to_lowercase();
+        let phrases = UNCLEAR.iter().filter(|(phrase, _)| lower.contains(phrase));
+        let mut problems: Vec<Problem> =
+            phrases.map(|(phrase, better)| text.problem(index, &format!("`{phrase}`: {better}"))).collect();
+        let doc = line.trim_start();
+        if text.kind == Kind::Rust && (doc.starts_with("///") || doc.starts_with("//!")) && doc.ends_with('?') {
+            problems.push(text.problem(index, "a doc comment asks: `Whether it is ours.`, not `Is it ours?`"));
+        }
+        problems
+    };
+    lines.flat_map(in_line).collect()
+}
+
+fn begins_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(|before: char| before.is_alphanumeric()))
+}
