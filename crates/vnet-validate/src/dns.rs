@@ -20,8 +20,30 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
         let path = root.element("dns");
         findings.extend(disabled(dns, &path).or_else(|| unheard(network, dns, &path)));
         findings.extend(records(dns, &path));
+        findings.extend(itself(network, dns, &path));
     }
     findings
+}
+
+/// dnsmasq passes over a server that has an address of its own host's network.
+fn itself(network: &Network, dns: &Dns, path: &Path) -> Vec<Finding> {
+    let own = |forwarder: &Forwarder| {
+        let addr = forwarder.addr.filter(|_| forwarder.port.is_none_or(|port| port == 53))?;
+        Some((addr, network.ips.iter().position(|ip| ip.address == addr)?))
+    };
+    let forwarders = dns.forwarders.iter().enumerate();
+    let forwarders = forwarders.filter_map(|(index, forwarder)| Some((index, own(forwarder)?)));
+    let finding = |(index, (addr, ip))| {
+        let message = format!("`{addr}` is this network's own DNS server: nothing is forwarded to it");
+        let at = path.nth("forwarder", index).attribute("addr");
+        let network = path.parent().unwrap_or_else(|| path.clone());
+        Finding::new(rules::DNS_FORWARDER_ITSELF, at, message)
+            .related(network.nth("ip", ip).attribute("address"), "the network has the address here")
+            .help(
+                "write the address of another DNS server, or leave `addr` out: the domain is then answered here alone",
+            )
+    };
+    forwarders.map(finding).collect()
 }
 
 fn domain(domain: &Domain, path: &Path) -> Vec<Finding> {
@@ -184,7 +206,13 @@ fn host(host: &DnsHost, path: &Path) -> Vec<Finding> {
             let finding = Finding::new(rules::DNS_HOST_WITHOUT_NAME, path, format!("a name of `{}` is empty", host.ip));
             return Some(finding.help("write a name, or leave `<hostname>` out"));
         }
-        words::name(path, "the name", name)
+        words::name(path, "the name", name).map(|finding| match name.strip_prefix("*.") {
+            Some(domain) => finding.help(format!(
+                "for all names of a domain write `<dnsmasq:option value='address=/{domain}/{}'/>` in `<dnsmasq:options>`",
+                host.ip
+            )),
+            None => finding,
+        })
     };
     host.hostnames.iter().enumerate().filter_map(check).collect()
 }

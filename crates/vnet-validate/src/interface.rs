@@ -13,7 +13,7 @@ use vnet_xml::interface::{DeviceAddress, HostdevAddress, HostdevSource, Source, 
 use vnet_xml::{Domain, Interface, Path};
 
 use crate::finding::Finding;
-use crate::rules::{self, Hypervisor, rule};
+use crate::rules::{self, Hypervisor, Rule, rule};
 
 pub(crate) use connection::{too_fast, vlan_ids};
 pub(crate) use host::check as check_against;
@@ -52,19 +52,19 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     let alone = interfaces().filter(|(_, it)| !matches!(it.teaming, Some(Teaming::Transient { .. })));
     let macs =
         alone.filter_map(|(index, it)| Some((it.mac_address()?, place(index).element("mac").attribute("address"))));
-    findings.extend(twice(macs, "MAC address"));
+    findings.extend(twice(rules::INTERFACES_SHARE_MAC, macs, "MAC address"));
     let devices = interfaces().filter_map(|(index, it)| {
         let dev = it.target.as_ref()?.dev.as_ref().filter(|dev| !dev.contains('%'))?;
         Some((dev, place(index).element("target").attribute("dev")))
     });
-    findings.extend(twice(devices, "device"));
+    findings.extend(twice(rules::INTERFACES_SHARE, devices, "device"));
     let orders = interfaces()
         .filter_map(|(index, it)| Some((it.boot.as_ref()?.order, place(index).element("boot").attribute("order"))));
-    findings.extend(twice(orders, "place in the boot order"));
+    findings.extend(twice(rules::INTERFACES_SHARE, orders, "place in the boot order"));
     let aliases = interfaces()
         .filter_map(|(index, it)| Some((it.alias.as_ref()?, place(index).element("alias").attribute("name"))));
     let known: HashSet<_> = aliases.clone().map(|(alias, _)| alias).collect();
-    findings.extend(twice(aliases, "alias"));
+    findings.extend(twice(rules::INTERFACES_SHARE, aliases, "alias"));
     findings.extend(interfaces().filter_map(|(index, it)| {
         let Some(Teaming::Transient { persistent: Some(alias) }) = &it.teaming else { return None };
         let message = format!("no other interface of the guest has the alias `{alias}`");
@@ -74,19 +74,19 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
     }));
     let indices =
         interfaces().filter_map(|(index, it)| Some((it.acpi_index?, place(index).element("acpi").attribute("index"))));
-    findings.extend(twice(indices, "ACPI index"));
+    findings.extend(twice(rules::INTERFACES_SHARE, indices, "ACPI index"));
     let addresses = interfaces().filter_map(|(index, it)| match &it.address {
         Some(DeviceAddress::Pci { address, .. }) => Some(((*address)?, place(index).element("address"))),
         _ => None,
     });
-    findings.extend(twice(addresses, "PCI address"));
+    findings.extend(twice(rules::INTERFACES_SHARE, addresses, "PCI address"));
     let hostdevs = interfaces().filter_map(|(index, it)| match &it.source {
         Source::Hostdev(HostdevSource { address: HostdevAddress::Pci(address), .. }) => {
             Some((*address, place(index).element("source").element("address")))
         }
         _ => None,
     });
-    findings.extend(twice(hostdevs, "device of the host"));
+    findings.extend(twice(rules::INTERFACES_SHARE, hostdevs, "device of the host"));
     let forwards = interfaces().filter(|(_, it)| it.is_passt());
     let forwards = forwards.flat_map(|(index, it)| passt::forwarded(it, &place(index)).collect::<Vec<_>>());
     findings.extend(passt::clashes(&forwards.collect::<Vec<_>>()));
@@ -98,14 +98,17 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
 }
 
 /// What only one interface of a guest can have.
-fn twice<T: Eq + Hash + std::fmt::Display>(values: impl Iterator<Item = (T, Path)>, what: &str) -> Vec<Finding> {
+fn twice<T>(rule: Rule, values: impl Iterator<Item = (T, Path)>, what: &str) -> Vec<Finding>
+where
+    T: Eq + Hash + std::fmt::Display,
+{
     let mut first: HashMap<T, Path> = HashMap::new();
     let mut findings = Vec::new();
     for (value, path) in values {
         match first.get(&value) {
             Some(other) => {
                 let message = format!("the {what} `{value}` belongs to another interface of the guest already");
-                let finding = Finding::new(rules::INTERFACES_SHARE, path, message);
+                let finding = Finding::new(rule, path, message);
                 findings.push(finding.related(other.clone(), "the first one is here").help("write another one"));
             }
             None => drop(first.insert(value, path)),

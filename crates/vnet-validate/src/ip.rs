@@ -17,6 +17,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     for (path, ip) in ips(network, root) {
         findings.extend(family(ip, &path));
         findings.extend(size(ip, &path).or_else(|| address(ip, &path)));
+        findings.extend(autoconfiguration(network, ip, &path));
         findings.extend(tftp(ip, &path));
         findings.extend(ptr_zone(ip, &path).filter(|_| has_dns));
     }
@@ -121,10 +122,20 @@ fn address(ip: &Ip, path: &Path) -> Option<Finding> {
     } else if address.is_loopback() {
         "a loopback address"
     } else if let Some(what) = reserved(net, address) {
-        let message = format!("the bridge cannot have `{address}`: it is the {what} of {}", net.trunc());
         let (first, _) = hosts(net);
         let help = format!("write an address of a host in the subnet, such as `{first}`");
-        return Some(Finding::new(rules::IP_ADDRESS_NOT_A_HOST, at, message).help(help));
+        let (rule, message) = match address == net.network() {
+            // Linux lets a host have it since 5.14.
+            true => (
+                rules::IP_FIRST_ADDRESS,
+                format!("`{address}` names the subnet {}: some systems do not send to it", net.trunc()),
+            ),
+            false => (
+                rules::IP_ADDRESS_NOT_A_HOST,
+                format!("the bridge cannot have `{address}`: it is the {what} of {}", net.trunc()),
+            ),
+        };
+        return Some(Finding::new(rule, at, message).help(help));
     } else {
         return anycast(net, at);
     };
@@ -140,6 +151,18 @@ fn anycast(net: IpNet, at: Path) -> Option<Finding> {
     let message = format!("`{}` is the anycast address of all routers of {net}", net.addr());
     let help = format!("write an address of one host, such as `{}`", hosts(net).0);
     Some(Finding::new(rules::IP_ADDRESS_ANYCAST, at, message).help(help))
+}
+
+/// Where DHCPv6 gives no addresses, guests make their own, and they can do that in a /64 only (RFC 4862, RFC 7421).
+fn autoconfiguration(network: &Network, ip: &Ip, path: &Path) -> Option<Finding> {
+    let gives = ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
+    let net = ip.net().filter(|net| net.addr().is_ipv6() && net.prefix_len() != 64)?;
+    if gives || !network.forward_mode().has_own_bridge() {
+        return None;
+    }
+    let message = format!("guests cannot make themselves an address in {}: that takes a prefix of 64", net.trunc());
+    let finding = Finding::new(rules::IP_NO_AUTOCONFIGURATION, mask_path(path, ip.mask), message);
+    Some(finding.help("write `prefix='64'`, or add `<dhcp>` with a range"))
 }
 
 fn private(like: IpAddr) -> &'static str {

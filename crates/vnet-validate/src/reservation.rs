@@ -68,8 +68,39 @@ fn identity(ip: &Ip, host: &DhcpHost, path: &Path) -> Vec<Finding> {
         let message = if id.is_empty() { "the id is empty".to_owned() } else { message };
         let finding = Finding::new(rules::DHCP_HOST_ID, path.attribute("id"), message);
         findings.push(finding.help("write the guest's DUID, such as `00:03:00:01:52:54:00:12:34:56`"));
+    } else if let Some(id) = host.id.as_ref().filter(|_| ipv6) {
+        findings.extend(no_duid(id).map(|reason| {
+            let message = format!("no guest has the DUID `{id}`: {reason}");
+            let finding = Finding::new(rules::DHCP_HOST_ID_NO_DUID, path.attribute("id"), message);
+            finding.help(match mac_of(id) {
+                Some(mac) => format!("the DUID that is made of a MAC address is `id='00:03:00:01:{mac}'`"),
+                None => "write what the guest sends: dnsmasq logs it, and the guest's DHCP client shows it".to_owned(),
+            })
+        }));
     }
     findings
+}
+
+/// Why an id is not one of the DUIDs that there are (RFC 8415, section 11).
+fn no_duid(id: &str) -> Option<&'static str> {
+    let octet = |text: &str| u8::from_str_radix(text, 16).ok().filter(|_| text.len() <= 2);
+    let Some(octets) = id.split(':').map(octet).collect::<Option<Vec<u8>>>() else {
+        return Some("its octets are not one or two digits each, with `:` between them");
+    };
+    let (least, most) = match octets[..] {
+        // By time and link layer, by enterprise, by link layer, by UUID; the type is in the first two.
+        [0, 1, ..] => (9, 130),
+        [0, 2, ..] => (7, 130),
+        [0, 3, ..] => (5, 130),
+        [0, 4, ..] => (18, 18),
+        _ => return Some("it does not begin with the type of a DUID, `00:01` to `00:04`"),
+    };
+    (!(least..=most).contains(&octets.len())).then_some("it is too short or too long for its type")
+}
+
+/// The MAC address that an id is: by itself, or as clients of DHCP for IPv4 send it, with the type in front.
+fn mac_of(id: &str) -> Option<MacAddr> {
+    id.parse().ok().or_else(|| id.strip_prefix("01:").or_else(|| id.strip_prefix("1:"))?.parse().ok())
 }
 
 fn name(host: &DhcpHost, path: &Path) -> Option<Finding> {

@@ -134,6 +134,8 @@ rules! {
     209  Error    Parser  Nothing    Any         IP_TFTP_FAMILY                  "ip-tftp-family"
     210  Error    Meaning Nothing    Any         IP_PTR_ZONE                     "ip-ptr-zone"
     211  Error    Meaning Nothing    Any         IP_ADDRESS_TWICE                "ip-address-twice"
+    212  Warning  Meaning Nothing    Any         IP_FIRST_ADDRESS                "ip-first-address"
+    213  Warning  Meaning Neighbour  Any         IP_NO_AUTOCONFIGURATION         "ip-no-autoconfiguration"
     221  Error    Meaning Nothing    Any         DHCP_TWO_SUBNETS                "dhcp-two-subnets"
     222  Error    Parser  Nothing    Any         DHCP_RANGE_FAMILY               "dhcp-range-family"
     223  Error    Parser  Nothing    Any         DHCP_RANGE_OUTSIDE_SUBNET       "dhcp-range-outside-subnet"
@@ -159,6 +161,7 @@ rules! {
     243  Error    Meaning Nothing    Any         BOOTP_IN_IPV6                   "bootp-in-ipv6"
     244  Error    Meaning Nothing    Any         BOOTP_SERVER_FAMILY             "bootp-server-family"
     245  Warning  Meaning Nothing    Any         DHCP_LEASE_ENDLESS              "dhcp-lease-endless"
+    246  Warning  Meaning Nothing    Any         DHCP_HOST_ID_NO_DUID            "dhcp-host-id-no-duid"
 
     // DNS.
     301  Error    Meaning Nothing    Any         DNSMASQ_SYNTAX                  "dnsmasq-syntax"
@@ -175,6 +178,7 @@ rules! {
     312  Warning  Meaning Subnet     Any         DNS_WITHOUT_IP                  "dns-without-ip"
     313  Error    Meaning Nothing    Any         DNSMASQ_LINE_TOO_LONG           "dnsmasq-line-too-long"
     314  Error    Meaning Nothing    Any         DNS_FORWARDER_PORT              "dns-forwarder-port"
+    315  Warning  Meaning Nothing    Any         DNS_FORWARDER_ITSELF            "dns-forwarder-itself"
 
     // Static routes.
     401  Error    Parser  Nothing    Any         ROUTE_FAMILY                    "route-family"
@@ -299,4 +303,8 @@ rules! {
     760  Warning  Meaning Nothing    Any         PORT_PRIVILEGED                 "port-privileged"
     761  Error    Meaning Nothing    Any         INTERFACES_SHARE                "interfaces-share"
     762  Warning  Meaning Nothing    Any         TEAMING_ALONE                   "teaming-alone"
+    763  Warning  Meaning Nothing    Any         INTERFACES_SHARE_MAC            "interfaces-share-mac"
+    764  Warning  Meaning Nothing    Any         PORT_AT_TWO_ADDRESSES           "port-at-two-addresses"
+    765  Warning  Meaning Nothing    Any         PORT_BESIDE_ALL                 "port-beside-all"
+    766  Warning  Meaning Nothing    Any         PORTS_ALL_PRIVILEGED            "ports-all-privileged"
 }

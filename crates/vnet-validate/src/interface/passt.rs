@@ -13,15 +13,23 @@ const UNPRIVILEGED: u16 = 1024;
 /// Each range is compared with each, so only so many are.
 const COMPARED: usize = 1000;
 
-/// A range of ports of the host that lead into a guest.
+/// Ports of the host that lead into a guest.
 pub(super) struct Forwarded<'i> {
     protocol: Protocol,
     listener: Listener<'i>,
     range: PortRange,
     /// Those of the range that are not excluded.
     open: PortSet,
-    to: u16,
+    /// Where the first of the range leads; `None` for all ports, each of which leads to the same one.
+    to: Option<u16>,
     path: Path,
+}
+
+impl Forwarded<'_> {
+    /// Where a port of the range leads, where it is named.
+    fn leads(&self, port: u16) -> Option<u16> {
+        self.to?.checked_add(port.checked_sub(self.range.start())?)
+    }
 }
 
 pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
@@ -45,6 +53,7 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     let forwarded: Vec<_> = forwarded(interface, root).collect();
     findings.extend(clashes(&forwarded));
     findings.extend(privileged(&forwarded));
+    findings.extend(all_privileged(&forwarded));
     findings
 }
 
@@ -122,56 +131,94 @@ fn excludes(forward: &PortForward, path: &Path) -> Vec<Finding> {
     useless.map(finding).collect()
 }
 
-/// The ranges of ports that lead into a guest. Where all ports do, no single one is meant.
+/// What leads into a guest: the ranges that name ports, and each forward of all ports.
 pub(super) fn forwarded<'i>(interface: &'i Interface, root: &Path) -> impl Iterator<Item = Forwarded<'i>> {
     let forwards = interface.port_forwards.iter().enumerate();
     let forwarded = forwards.flat_map(move |(index, forward)| {
         let path = root.nth("portForward", index);
         let excluded = all_ports(forward, true);
+        let lead = |range: PortRange, to, path| Forwarded {
+            protocol: forward.protocol,
+            listener: Listener { address: forward.address, device: forward.dev.as_ref() },
+            range,
+            open: PortSet::from(range).difference(&excluded),
+            to,
+            path,
+        };
         let ranges = forward.ranges.iter().enumerate().filter(|(_, range)| range.exclude != Some(true));
-        ranges.filter_map(move |(number, range)| {
-            let range_ports = ports(range)?;
-            Some(Forwarded {
-                protocol: forward.protocol,
-                listener: Listener { address: forward.address, device: forward.dev.as_ref() },
-                range: range_ports,
-                open: PortSet::from(range_ports).difference(&excluded),
-                to: range.to.unwrap_or(range_ports.start()),
-                path: path.nth("range", number).attribute("start"),
-            })
-        })
+        let named = ranges.filter_map(|(number, range)| {
+            let ports = ports(range)?;
+            let to = Some(range.to.unwrap_or(ports.start()));
+            Some(lead(ports, to, path.nth("range", number).attribute("start")))
+        });
+        let takes_all = forward.ranges.iter().all(|range| range.exclude == Some(true) || range.start.is_none());
+        let all = takes_all.then(|| PortRange::new(1, u16::MAX).ok()).flatten();
+        let all = all.map(|ports| lead(ports, None, path.clone()));
+        named.chain(all).collect::<Vec<_>>()
     });
     forwarded.take(COMPARED)
 }
 
-/// A port of the host leads to one place.
+/// A port of the host leads to one place. What is worse goes before.
 pub(super) fn clashes(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let forwarded = &forwarded[..forwarded.len().min(COMPARED)];
-    let mut findings = Vec::new();
-    for (index, one) in forwarded.iter().enumerate() {
-        let clash = forwarded[..index].iter().find_map(|other| {
-            let near = other.protocol == one.protocol && other.listener.clashes(one.listener);
-            let common = near.then(|| one.open.intersection(&other.open));
-            Some((other, common?.ports().next()?))
-        });
-        if let Some((other, port)) = clash {
-            let message = format!("the {} port {port} of the host leads into a guest already", one.protocol.word());
-            let finding = Finding::new(rules::PORT_FORWARDED_TWICE, one.path.clone(), message);
-            findings.push(finding.related(other.path.clone(), "here").help("write a port that is free"));
+    let clashes = forwarded.iter().enumerate().filter_map(|(index, one)| {
+        let found = forwarded[..index].iter().rev().filter_map(|other| clash(one, other));
+        found.max_by_key(|finding| finding.severity)
+    });
+    clashes.collect()
+}
+
+fn clash(one: &Forwarded<'_>, other: &Forwarded<'_>) -> Option<Finding> {
+    let common = (one.protocol == other.protocol).then(|| one.open.intersection(&other.open))?;
+    let (port, protocol) = (common.ports().next()?, one.protocol.word());
+    let finding = match (one.leads(port), other.leads(port)) {
+        (Some(_), Some(_)) if one.listener.clashes(other.listener) => {
+            let message = format!("the {protocol} port {port} of the host leads into a guest already");
+            Finding::new(rules::PORT_FORWARDED_TWICE, one.path.clone(), message).help("write a port that is free")
         }
-    }
-    findings
+        (Some(to), Some(first)) => {
+            let later = match to == first {
+                true => String::new(),
+                false => format!(", passt of 2025 leads both to {to}"),
+            };
+            let message = format!("passt of 2023 refuses the {protocol} port {port} at a second address{later}");
+            let finding = Finding::new(rules::PORT_AT_TWO_ADDRESSES, one.path.clone(), message);
+            finding.help("use another port at one of the addresses, or passt of 2026")
+        }
+        _ if one.listener.clashes(other.listener) => {
+            let message = format!("passt of 2026 refuses the {protocol} port {port} beside a forward of all ports");
+            let finding = Finding::new(rules::PORT_BESIDE_ALL, one.path.clone(), message);
+            finding.help(format!("add `<range start='{port}' exclude='yes'/>` where all ports are forwarded"))
+        }
+        _ => return None,
+    };
+    Some(finding.related(other.path.clone(), "here"))
+}
+
+/// Where all ports are forwarded, passt of 2026 does not start if it can have none of those between two that are excluded.
+fn all_privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
+    let finding = |it: &Forwarded<'_>| {
+        let low = it.open.ranges().next().filter(|range| it.to.is_none() && range.end() < UNPRIVILEGED)?;
+        let (start, end) = (low.start(), low.end());
+        let message =
+            format!("passt of 2026 does not start: as an ordinary user it can have no port from {start} to {end}");
+        let finding = Finding::new(rules::PORTS_ALL_PRIVILEGED, it.path.clone(), message);
+        Some(finding.help(format!("add `<range start='1' end='{}' exclude='yes'/>`", UNPRIVILEGED - 1)))
+    };
+    forwarded.iter().filter_map(finding).collect()
 }
 
 fn privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
-    let low = forwarded.iter().filter_map(|it| Some((it, it.open.ports().next().filter(|port| *port < UNPRIVILEGED)?)));
-    let finding = |(it, port): (&Forwarded<'_>, u16)| {
+    let lowest = |it: &Forwarded<'_>| it.open.ports().next().filter(|port| *port < UNPRIVILEGED);
+    let low = forwarded.iter().filter_map(|it| Some((it, it.to?, lowest(it)?)));
+    let finding = |(it, to, port): (&Forwarded<'_>, u16, u16)| {
         let message = format!("an ordinary user cannot listen at port {port}: those below {UNPRIVILEGED} are root's");
         let finding = Finding::new(rules::PORT_PRIVILEGED, it.path.clone(), message);
         let (start, end) = (it.range.start(), it.range.end());
         let elsewhere = match (start.checked_add(8000), end.checked_add(8000)) {
-            (Some(first), Some(_)) if start == end => format!("start='{first}' to='{}'", it.to),
-            (Some(first), Some(last)) => format!("start='{first}' end='{last}' to='{}'", it.to),
+            (Some(first), Some(_)) if start == end => format!("start='{first}' to='{to}'"),
+            (Some(first), Some(last)) => format!("start='{first}' end='{last}' to='{to}'"),
             _ => format!("start='{UNPRIVILEGED}' end='{end}'"),
         };
         finding.help(format!("write `{elsewhere}`, or set `net.ipv4.ip_unprivileged_port_start={port}`"))

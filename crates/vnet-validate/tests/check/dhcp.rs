@@ -100,6 +100,12 @@ fn of_leases(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
 #[case::id_alone(|n: &mut Network| host(n, 0, "192.168.100.5", "- 01:52 -"), &["VN0231 /network/ip[1]/dhcp/host[1]"])]
 #[case::nobody_ipv6(|n: &mut Network| host(n, 1, "fd00:100::5", "- - -"), &["VN0231 /network/ip[2]/dhcp/host[1]"])]
 #[case::id_ipv6(|n: &mut Network| host(n, 1, "fd00:100::5", "- 0:3:0:1:0:16:3e:11:22:33 -"), &[])]
+#[case::id_uuid(|n: &mut Network| host(n, 1, "fd00:100::5", "- 0:4:7e:7d:f0:7d:a8:bc:c5:d2:13:32:11:ed:16:ea:84:63 -"), &[])]
+#[case::id_time(|n: &mut Network| host(n, 1, "fd00:100::5", "- 0:1:0:1:18:aa:62:fe:0:16:3e:44:55:66 -"), &[])]
+#[case::id_of_ipv4(|n: &mut Network| host(n, 1, "fd00:100::5", "- 01:52:54:00:12:34:56 -"), &["VN0246 /network/ip[2]/dhcp/host[1]/@id"])]
+#[case::id_is_mac(|n: &mut Network| host(n, 1, "fd00:100::5", "- 52:54:00:12:34:56 -"), &["VN0246 /network/ip[2]/dhcp/host[1]/@id"])]
+#[case::id_short(|n: &mut Network| host(n, 1, "fd00:100::5", "- 00:04:7e:7d:f0 -"), &["VN0246 /network/ip[2]/dhcp/host[1]/@id"])]
+#[case::id_without_colons(|n: &mut Network| host(n, 1, "fd00:100::5", "- 00030001525400123456 -"), &["VN0246 /network/ip[2]/dhcp/host[1]/@id"])]
 #[case::mac_ipv6(|n: &mut Network| host(n, 1, "fd00:100::5", "52:54:00:00:00:05 - web"), &["VN0232 /network/ip[2]/dhcp/host[1]/@mac"])]
 #[case::mac_multicast(|n: &mut Network| host(n, 0, "192.168.100.5", "53:54:00:00:00:05 - -"),
     &["VN0233 /network/ip[1]/dhcp/host[1]/@mac"])]
@@ -119,7 +125,7 @@ fn of_leases(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
     &["VN0240 /network/ip[1]/dhcp/host[2]/@ip"])]
 #[case::same_mac(|n: &mut Network| { host(n, 0, "192.168.100.5", "52:54:00:00:00:0A - a"); host(n, 0, "192.168.100.6", "52:54:0:0:0:a - b") },
     &["VN0240 /network/ip[1]/dhcp/host[2]/@mac"])]
-#[case::same_id(|n: &mut Network| { host(n, 1, "fd00:100::5", "- 00:AA a"); host(n, 1, "fd00:100::6", "- 00:aa b") },
+#[case::same_id(|n: &mut Network| { host(n, 1, "fd00:100::5", "- 00:03:00:01:AA a"); host(n, 1, "fd00:100::6", "- 00:03:00:01:aa b") },
     &["VN0240 /network/ip[2]/dhcp/host[2]/@id"])]
 #[case::same_name(|n: &mut Network| { host(n, 0, "192.168.100.5", "- - a"); host(n, 0, "192.168.100.6", "- - A") },
     &["VN0241 /network/ip[1]/dhcp/host[2]/@name"])]
@@ -151,6 +157,17 @@ fn suggestions_are_concrete() {
     let helps: Vec<_> = findings.iter().filter_map(|finding| finding.help.as_deref()).collect();
     assert_eq!(helps, ["write `start='192.168.100.2' end='192.168.100.9'`", "write `start='192.168.100.1'`"]);
     assert!(findings.iter().all(|finding| finding.severity == Severity::Error));
+}
+
+#[rstest]
+#[case("01:52:54:00:12:34:56")]
+#[case("52:54:00:12:34:56")]
+fn a_mac_address_is_made_a_duid(#[case] id: &str) {
+    let mut network = crate::nat();
+    host(&mut network, 1, "fd00:100::5", &format!("- {id} -"));
+    let findings = vnet_validate::check(&network);
+    let help = findings[0].help.as_deref();
+    assert_eq!(help, Some("the DUID that is made of a MAC address is `id='00:03:00:01:52:54:00:12:34:56'`"));
 }
 
 #[test]

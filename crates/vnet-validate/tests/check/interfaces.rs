@@ -87,7 +87,6 @@ fn found(path: &Path) -> (Parsed<Definition>, Vec<Finding>) {
 #[case("domain-same-boot-order", "VN0761 /domain/devices/interface[2]/boot/@order")]
 #[case("domain-same-target", "VN0761 /domain/devices/interface[2]/target/@dev")]
 #[case("domain-same-hostdev", "VN0761 /domain/devices/interface[2]/source/address")]
-#[case("domain-same-mac", "VN0761 /domain/devices/interface[2]/mac/@address")]
 fn refused(#[case] name: &str, #[case] expected: &str) {
     let (_, mut findings) = found(&folder("invalid").join(name).with_extension("xml"));
     findings.retain(|finding| finding.severity == Severity::Error);
@@ -99,6 +98,7 @@ fn refused(#[case] name: &str, #[case] expected: &str) {
 #[case("vlan-twice", "VN0707 /interface/vlan/tag[2]/@id")]
 #[case("bandwidth-on-user", "VN0712 /interface/bandwidth")]
 #[case("vhostuser-passt-path", "VN0717 /interface/source/@path")]
+#[case("domain-same-mac", "VN0763 /domain/devices/interface[2]/mac/@address")]
 #[case("domain-teaming-alone", "VN0762 /domain/devices/interface[2]/teaming/@persistent")]
 #[case("model-misspelled", "VN0721 /interface/model/@type")]
 #[case("downscript-on-bridge", "VN0726 /interface/downscript")]
@@ -108,6 +108,9 @@ fn refused(#[case] name: &str, #[case] expected: &str) {
 #[case("log-file-without-passt", "VN0752 /interface/backend/@logFile")]
 #[case("passt-excluded-to", "VN0756 /interface/portForward[1]/range[2]/@to")]
 #[case("passt-excluded-outside", "VN0758 /interface/portForward[1]/range[2]/@start")]
+#[case("passt-low-ports-but-one", "VN0766 /interface/portForward[1]")]
+#[case("passt-one-port-of-two-addresses", "VN0764 /interface/portForward[2]/range[1]/@start")]
+#[case("passt-port-beside-all", "VN0765 /interface/portForward[2]/range[1]/@start")]
 #[case("passt-port-80", "VN0760 /interface/portForward[1]/range[1]/@start")]
 fn warned_of(#[case] name: &str, #[case] expected: &str) {
     let (_, findings) = found(&folder("valid").join(name).with_extension("xml"));

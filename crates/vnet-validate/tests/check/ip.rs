@@ -47,7 +47,7 @@ fn local_ptr(network: &mut Network, text: &str) {
 #[case::class_a(|n: &mut Network| bare(n, "10.24.10.1"), &["VN0205 /network/ip[1]/@address"])]
 #[case::prefix_zero_is_none(|n: &mut Network| first(n, "10.24.10.1/0"), &["VN0205 /network/ip[1]/@address"])]
 #[case::ipv6_default(|n: &mut Network| n.ips[1].mask = None, &[])]
-#[case::network_address(|n: &mut Network| first(n, "10.1.2.0/24"), &["VN0206 /network/ip[1]/@address"])]
+#[case::network_address(|n: &mut Network| first(n, "10.1.2.0/24"), &["VN0212 /network/ip[1]/@address"])]
 #[case::broadcast_address(|n: &mut Network| first(n, "10.1.2.255/24"), &["VN0206 /network/ip[1]/@address"])]
 #[case::point_to_point(|n: &mut Network| first(n, "10.1.2.0/31"), &[])]
 #[case::multicast(|n: &mut Network| first(n, "224.0.0.5/24"), &["VN0206 /network/ip[1]/@address"])]
@@ -60,7 +60,12 @@ fn local_ptr(network: &mut Network, text: &str) {
 #[case::equal(|n: &mut Network| n.ips.push(ip("192.168.100.2/24")), &["VN0208 /network/ip[3]/@address"])]
 #[case::inside(|n: &mut Network| n.ips.push(ip("192.168.100.130/25")), &["VN0208 /network/ip[3]/@address"])]
 #[case::around(|n: &mut Network| n.ips.push(ip("192.168.0.1/16")), &["VN0208 /network/ip[3]/@address"])]
-#[case::ipv6_inside(|n: &mut Network| n.ips.push(ip("fd00:100::5/96")), &["VN0208 /network/ip[3]/@address"])]
+#[case::ipv6_inside(|n: &mut Network| n.ips.push(ip("fd00:100::5/96")), &["VN0208 /network/ip[3]/@address", "VN0213 /network/ip[3]/@prefix"])]
+#[case::prefix_48(|n: &mut Network| n.ips[1] = ip("fd00:100::1/48"), &["VN0213 /network/ip[2]/@prefix"])]
+#[case::prefix_48_with_dhcp(|n: &mut Network| {
+    n.ips[1] = ip("fd00:100::1/48");
+    n.ips[1].dhcp = Some(crate::dhcp(&[("fd00:100::10", "fd00:100::20")]));
+}, &[])]
 #[case::beside(|n: &mut Network| n.ips.push(ip("192.168.101.1/24")), &[])]
 #[case::tftp_ipv6(|n: &mut Network| tftp(n, 1, "/srv"), &["VN0209 /network/ip[2]/tftp"])]
 #[case::tftp(|n: &mut Network| tftp(n, 0, "/srv/a b,c"), &[])]
@@ -73,7 +78,7 @@ fn local_ptr(network: &mut Network, text: &str) {
 #[case::ptr_without_dns(|n: &mut Network| { local_ptr(n, "10.1.2.1/25"); dns(n).enable = Some(false) }, &[])]
 #[case::ptr_ipv6(|n: &mut Network| n.ips[1].local_ptr = Some(true), &[])]
 #[case::ptr_ipv6_65(|n: &mut Network| { n.ips[1] = ip("fd00:100::1/65"); n.ips[1].local_ptr = Some(true) },
-    &["VN0210 /network/ip[2]/@localPtr"])]
+    &["VN0210 /network/ip[2]/@localPtr", "VN0213 /network/ip[2]/@prefix"])]
 fn findings(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
     assert_found(change, expected);
 }
