@@ -18,9 +18,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-xml"]),
     ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-passt", "vnet-plan", "vnet-types"]),
     (
+        "vnet-driver",
+        &[
+            "vnet-dnsmasq",
+            "vnet-firewall",
+            "vnet-host",
+            "vnet-netlink",
+            "vnet-passt",
+            "vnet-plan",
+            "vnet-types",
+            "vnet-validate",
+            "vnet-xml",
+        ],
+    ),
+    (
         "vnet-cli",
         &[
             "vnet-dnsmasq",
+            "vnet-driver",
             "vnet-firewall",
             "vnet-host",
             "vnet-lab",

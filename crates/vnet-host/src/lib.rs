@@ -9,7 +9,6 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod attachment;
 mod error;
 mod execute;
 mod host;
@@ -20,12 +19,10 @@ mod lock;
 mod memory;
 mod namespace;
 mod owner;
-mod running;
 mod store;
 mod subject;
 mod trust;
 
-pub use attachment::Attachment;
 pub use error::Error;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
@@ -35,7 +32,6 @@ pub use lock::Lock;
 pub use memory::MemoryHost;
 pub use namespace::Namespace;
 pub use owner::Owner;
-pub use running::Running;
 pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use vnet_netlink::Capability;

@@ -5,6 +5,7 @@ use vnet_types::{InterfaceName, Inventory, NetworkName};
 
 use crate::execute::{execute, execute_all};
 use crate::journal::{Journal, Receipt};
+use crate::store;
 use crate::{Error, Facts, Header, Host, Lock, Name, Named, Namespace, Owner, PortHeader, Store, Subject};
 
 /// What the host has, with the networks that vnet runs on it and the ports of guests.
@@ -28,14 +29,14 @@ pub struct Survey {
 ///
 /// # Errors
 /// [`Error`] where one of them cannot be read.
-pub fn survey(host: &impl Host, store: &Store) -> Result<Survey, Error> {
-    let (networks, ports) = (store.headers::<Header>()?, store.headers::<PortHeader>()?);
-    let owners = owners(&networks).chain(owners(&ports)).collect();
+pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
+    let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
+    let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
     let networks = networks.into_iter().map(Header::into_known).collect();
     let ports = ports.into_iter().map(|header| header.port).collect();
     let mut inventory = Inventory { networks, ports, ..host.inventory()? };
     if let Some(firewalld) = &mut inventory.firewalld {
-        for receipt in store.receipts()?.into_iter().flatten() {
+        for receipt in folder.receipts()?.into_iter().flatten() {
             for resource in receipt.owned.iter() {
                 if let Resource::Zone(Zone { link, was, .. }) = resource {
                     firewalld.put(link, was.as_deref());
@@ -44,10 +45,6 @@ pub fn survey(host: &impl Host, store: &Store) -> Result<Survey, Error> {
         }
     }
     Ok(Survey { inventory, owners })
-}
-
-fn owners<S: Subject>(headers: &[S]) -> impl Iterator<Item = (Named, Owner)> {
-    headers.iter().filter_map(|header| Some((S::named(header.name()), header.owner()?)))
 }
 
 /// What [`start`] or [`apply`] would do.

@@ -8,7 +8,7 @@ use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
 use crate::journal::{self, Receipt};
 use crate::lock::{NEW_RECEIPT, make};
-use crate::{Error, Header, Named, PortHeader, Subject};
+use crate::{Error, Header, Named, Owner, PortHeader, Subject};
 
 const RECEIPT: &str = "receipt";
 
@@ -97,6 +97,15 @@ impl Store {
         Ok(self.headers::<PortHeader>()?.into_iter().map(|header| header.port).collect())
     }
 
+    /// The networks and ports that are for a process, as far as their receipts can be read.
+    ///
+    /// # Errors
+    /// Those of [`Store::receipts`].
+    pub fn owners(&self) -> Result<Vec<(Named, Owner)>, Error> {
+        let (networks, ports) = (self.headers::<Header>()?, self.headers::<PortHeader>()?);
+        Ok(owners(&networks).chain(owners(&ports)).collect())
+    }
+
     /// What the receipts of one kind are about, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
         Ok(self.all::<S, _>(journal::header)?.into_iter().flatten().collect())
@@ -163,4 +172,9 @@ impl Store {
             result => result.map_err(Error::file("remove", &directory)),
         }
     }
+}
+
+/// The processes that networks or ports are for.
+pub(crate) fn owners<S: Subject>(headers: &[S]) -> impl Iterator<Item = (Named, Owner)> {
+    headers.iter().filter_map(|header| Some((S::named(header.name()), header.owner()?)))
 }

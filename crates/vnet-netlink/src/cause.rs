@@ -55,6 +55,15 @@ pub enum Capability {
     File,
 }
 
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NetAdmin => "the capability CAP_NET_ADMIN over the network namespace",
+            Self::File => "the right to use the file, as its owner or as one of its group,",
+        })
+    }
+}
+
 impl Error {
     /// Which privilege the call takes, where it failed for the lack of one.
     pub fn missing_capability(&self) -> Option<Capability> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use vnet_host::{Attachment, LinuxHost, Store};
+use vnet_driver::{AttachOptions, Driver};
 use vnet_tests::{isolate, run};
 
 use crate::{NAT, begin, done, everything, in_lab, is_there, link, nothing_is_left, stderr, vnet};
@@ -241,20 +241,14 @@ fn an_attachment_is_a_file_and_gone_when_dropped() {
     isolate!();
     done(&["start", "-"], &NAT.replace("name='lab0'", "name='lab0' stp='off'"));
     let before = everything();
-    let network: vnet_xml::Network = NAT.parse().unwrap();
-    let (store, mut host) = (Store::new("/run/vnet"), LinuxHost::open().unwrap());
-    let choices = vnet_plan::PortChoices { random: [7; 16], ..vnet_plan::PortChoices::default() };
-    let lock = store.lock().unwrap();
-    let inventory = vnet_host::inventory(&host, &store).unwrap();
-    let interface = vnet_xml::Interface::network("lab");
-    let lowered = vnet_plan::attach(&interface, Some(&network), &inventory, &choices).unwrap();
-    let guest = Attachment::new(&mut host, &lock, &lowered).unwrap();
+    let interface = "<interface type='network'><mac address='52:54:00:07:07:07'/><source network='lab'/></interface>";
+    let driver = Driver::open("/run/vnet").unwrap();
+    let guest = driver.attach_open(&interface.parse().unwrap(), &AttachOptions::default()).unwrap();
     assert_eq!(link("vnet0")["master"], "lab0");
     assert_eq!(guest.port().mac.to_string(), "52:54:00:07:07:07");
     let mut file = std::fs::File::from(guest.queues()[0].try_clone().unwrap());
     file.write_all(&[0xff; 60]).unwrap();
     drop(file);
-    drop(lock);
     drop(guest);
     assert_eq!(everything(), before);
     assert!(!is_there("@ports/vnet0"));

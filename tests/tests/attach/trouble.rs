@@ -5,7 +5,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rstest::rstest;
 use serde_json::Value;
-use vnet_host::{Attachment, Error, LinuxHost, PortHeader, Store};
+use vnet_driver::{AttachOptions, Driver};
+use vnet_host::{Error, LinuxHost, PortHeader, Store};
 use vnet_netlink::{Cause, Tap};
 use vnet_plan::{LoweredPort, PortChoices};
 use vnet_tests::{isolate, run};
@@ -14,8 +15,8 @@ use vnet_xml::{Interface, Network};
 use crate::{NAT, begin, done, everything, in_lab, is_there, nothing_is_left, refused, stderr, vnet};
 
 /// An error with its causes, as people are told it.
-fn words(error: &Error) -> String {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+fn words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
@@ -41,11 +42,6 @@ impl Planned {
         let header =
             PortHeader { port: self.lowered.port.clone(), namespace: LinuxHost::namespace().unwrap(), owner: None };
         vnet_host::start(&mut self.host, &lock, header, &self.lowered.desired).unwrap_err()
-    }
-
-    fn open(&mut self) -> Result<Attachment, Error> {
-        let lock = self.store.lock().unwrap();
-        Attachment::new(&mut self.host, &lock, &self.lowered)
     }
 }
 
@@ -148,14 +144,16 @@ fn a_tap_that_another_process_holds_is_told_so_and_opened_when_that_has_ended() 
     run("ip", &["tuntap", "add", "mine", "mode", "tap"]);
     let holder = Holder::of("mine");
     let before = everything();
-    let mut planned = Planned::new(UNMANAGED, None);
-    let error = planned.open().unwrap_err();
-    assert!(matches!(&error, Error::Netlink(error) if error.cause == Some(Cause::Busy)), "{error:?}");
+    let (driver, interface) = (Driver::open("/run/vnet").unwrap(), UNMANAGED.parse().unwrap());
+    let open = || driver.attach_open(&interface, &AttachOptions::default());
+    let error = open().unwrap_err();
+    let vnet_driver::Error::Host(inner) = &error else { panic!("{error:?}") };
+    assert!(matches!(&**inner, Error::Netlink(error) if error.cause == Some(Cause::Busy)), "{error:?}");
     assert_eq!(words(&error), "cannot open tap mine: Device or resource busy; another program has the tap open");
     assert_eq!(everything(), before);
     assert!(!is_there("@ports/mine"), "it is not attached");
     drop(holder);
-    let guest = planned.open().unwrap();
+    let guest = open().unwrap();
     assert_eq!(guest.queues().len(), 1);
     drop(guest);
     assert_eq!(everything(), before);
@@ -183,10 +181,9 @@ fn a_tap_with_fewer_queues_than_were_seen_is_told() {
     run("ip", &["tuntap", "add", "mine", "mode", "tap", "multi_queue"]);
     let interface = "<interface type='ethernet'><target dev='mine' managed='no'/><model type='virtio'/>\
                      <driver queues='2'/></interface>";
-    let mut planned = Planned::new(interface, None);
     run("ip", &["tuntap", "del", "mine", "mode", "tap", "multi_queue"]);
     run("ip", &["tuntap", "add", "mine", "mode", "tap"]);
-    let error = planned.open().unwrap_err();
+    let error = Tap::open(&"mine".parse().unwrap(), 2.try_into().unwrap()).unwrap_err();
     assert_eq!(
         words(&error),
         "cannot open tap mine: Invalid argument; the tap was made without multi_queue, for a single queue"

@@ -1,0 +1,120 @@
+//! The driver: the folders that it works in, and what every call of it begins with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use vnet_host::{LinuxHost, Lock, Named, Store, Survey};
+use vnet_types::{Firewalld, InterfaceName, Inventory, NetworkName};
+use vnet_xml::Network;
+
+use crate::{Error, Imagined};
+
+/// libvirt's network driver without the daemon: what a definition becomes on this host.
+///
+/// A value of folders. Each call opens the host in the network namespace of its thread, waits for the lock of the state
+/// folder where it changes something, and is done when it returns: a driver can be cloned, and used from many threads.
+/// Calls block, for milliseconds.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    pub(crate) store: Store,
+    state: PathBuf,
+    definitions: PathBuf,
+    pub(crate) imagined: Option<Imagined>,
+}
+
+/// The folder of kept definitions, unless told otherwise.
+const DEFINITIONS: &str = "/etc/vnet";
+
+impl Driver {
+    /// A driver whose state is in a folder, which is made when it is needed.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] for a relative path where the current folder is gone.
+    pub fn open(state: impl AsRef<Path>) -> Result<Self, Error> {
+        let state = state.as_ref();
+        let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
+        let state = std::path::absolute(state).map_err(failed)?;
+        let store = Store::new(&state);
+        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None })
+    }
+
+    /// The same driver with another folder of kept definitions than `/etc/vnet`.
+    #[must_use]
+    pub fn with_definitions(self, folder: impl Into<PathBuf>) -> Self {
+        Self { definitions: folder.into(), ..self }
+    }
+
+    /// The same driver for a host that is made for a trial.
+    #[must_use]
+    pub fn imagined(self, imagined: Imagined) -> Self {
+        Self { imagined: Some(imagined), ..self }
+    }
+
+    /// The folder of state.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The file that defines a network of this name.
+    pub fn definition_file(&self, network: &NetworkName) -> PathBuf {
+        self.definitions.join("networks").join(format!("{}.xml", network.file_name()))
+    }
+
+    /// The folder of the files of a network that runs.
+    pub fn directory(&self, network: &NetworkName) -> PathBuf {
+        self.store.directory(network)
+    }
+
+    /// The folder of a guest's passt, with its socket.
+    ///
+    /// # Errors
+    /// [`Error::GuestName`].
+    pub fn passt_directory(&self, guest: &str) -> Result<PathBuf, Error> {
+        let name: NetworkName = guest.parse().map_err(|source| Error::GuestName { text: guest.to_owned(), source })?;
+        // No folder of a network begins with this character.
+        Ok(self.state.join("@passt").join(name.file_name()))
+    }
+
+    /// The host of this thread.
+    pub(crate) fn host(&self) -> Result<LinuxHost, Error> {
+        Ok(LinuxHost::open()?)
+    }
+
+    /// Waits for the right to change networks and ports.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+        Ok(self.store.lock()?)
+    }
+
+    /// The networks and ports of processes that have ended.
+    pub(crate) fn dead(&self) -> Result<Vec<Named>, Error> {
+        let dead = self.store.owners()?.into_iter().filter(|(_, owner)| owner.is_gone());
+        Ok(dead.map(|(named, _)| named).collect())
+    }
+
+    /// What the host has, and what of it is for processes that have ended.
+    pub(crate) fn survey(&self, host: &LinuxHost, network: Option<&Network>) -> Result<(Inventory, Vec<Named>), Error> {
+        let Survey { mut inventory, owners } = vnet_host::survey(host, &self.store)?;
+        if let Some(imagined) = &self.imagined
+            && imagined.zones
+        {
+            inventory.firewalld =
+                zone(network).map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
+        }
+        let dead = owners.into_iter().filter(|(_, owner)| owner.is_gone()).map(|(named, _)| named);
+        Ok((inventory, dead.collect()))
+    }
+}
+
+fn zone(network: Option<&Network>) -> Option<String> {
+    network?.bridge.as_ref()?.zone.clone()
+}
+
+/// The name of a network, read.
+pub(crate) fn network_name(text: &str) -> Result<NetworkName, Error> {
+    text.parse().map_err(|source| Error::NetworkName { text: text.to_owned(), source })
+}
+
+/// The name of a device, read.
+pub(crate) fn device_name(text: &str) -> Option<InterfaceName> {
+    text.parse().ok()
+}

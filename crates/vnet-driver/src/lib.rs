@@ -1,0 +1,42 @@
+//! libvirt's network driver as a library: brings a network definition up on this host, and attaches guests to it.
+//!
+//! A [`Driver`] is opened on a folder of state. Its calls check a definition, alone and on this host, plan, start, change and
+//! stop networks, attach and detach the interfaces of guests, and say how all of them are. It makes every choice that a
+//! definition leaves open, and takes its lock itself. Results carry what is to be said about the definition
+//! ([`Finding`]), what the host cannot do for it ([`Note`]) and which rules of other firewalls are in the way
+//! ([`Obstacle`]); nothing is printed.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod driver;
+mod error;
+mod features;
+mod findings;
+mod gc;
+mod imagined;
+mod network;
+mod note;
+mod obstacle;
+mod port;
+mod state;
+
+pub use driver::Driver;
+pub use error::Error;
+pub use gc::Collected;
+pub use imagined::Imagined;
+pub use network::{
+    Check, Checker, Counted, LeaseOfNetwork, NetworkOutcome, NetworkStatus, NetworkSummary, RunningNetwork,
+};
+pub use note::Note;
+pub use obstacle::Obstacle;
+pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
+pub use state::State;
+
+pub use vnet_host::{Listed, Unreadable};
+pub use vnet_netlink::Capability;
+pub use vnet_plan::Change;
+pub use vnet_types::{InterfaceName, KnownPort, NetworkName};
+pub use vnet_validate::Finding;
+pub use vnet_xml::{Definition, Interface, Network};

@@ -1,0 +1,20 @@
+//! Networks: one file for each operation.
+
+mod apply;
+mod check;
+mod definition;
+mod diff;
+mod leases;
+mod outcome;
+mod plan;
+mod prepare;
+mod run;
+mod start;
+mod status;
+mod stop;
+
+pub use check::{Check, Checker};
+pub use leases::LeaseOfNetwork;
+pub use outcome::NetworkOutcome;
+pub use run::RunningNetwork;
+pub use status::{Counted, NetworkStatus, NetworkSummary};

@@ -1,0 +1,73 @@
+//! Definitions on this host, only looked at.
+
+use vnet_host::LinuxHost;
+use vnet_plan::preview;
+use vnet_types::Inventory;
+use vnet_validate::Finding;
+use vnet_xml::{Definition, Network, Severity};
+
+use crate::Error;
+use crate::driver::{Driver, network_name};
+use crate::obstacle::Obstacle;
+
+/// The host at one time, for many definitions.
+pub struct Checker<'d> {
+    driver: &'d Driver,
+    host: LinuxHost,
+    inventory: Inventory,
+}
+
+/// What is to be said about a definition on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Check {
+    /// What is wrong with it, alone and on this host.
+    pub findings: Vec<Finding>,
+    /// Rules of other programs that are in the way of a network without errors.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Driver {
+    /// Reads the host once, to check definitions on it.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where it cannot be read.
+    pub fn checker(&self) -> Result<Checker<'_>, Error> {
+        let host = self.host()?;
+        let (inventory, _) = self.survey(&host, None)?;
+        Ok(Checker { driver: self, host, inventory })
+    }
+
+    /// Says what is wrong with a network, alone and on this host. Nothing is refused.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the host cannot be read.
+    pub fn check(&self, network: &Network) -> Result<Check, Error> {
+        self.checker()?.check(&Definition::Network(Box::new(network.clone())))
+    }
+}
+
+impl Checker<'_> {
+    /// Says what is wrong with a definition, alone and on this host.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the host cannot be read; [`Error::Lower`].
+    pub fn check(&self, definition: &Definition) -> Result<Check, Error> {
+        let mut findings = vnet_validate::check(definition);
+        findings.extend(vnet_validate::check_against(definition, &self.inventory));
+        let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let obstacles = match definition {
+            Definition::Network(network) if is_sound => self.obstacles(network)?,
+            _ => Vec::new(),
+        };
+        Ok(Check { findings, obstacles })
+    }
+
+    fn obstacles(&self, network: &Network) -> Result<Vec<Obstacle>, Error> {
+        let name = network_name(&network.name)?;
+        let receipt = self.driver.store.receipt(&name)?;
+        let choices = self.driver.choices(network, &name, receipt.as_ref());
+        let lowered = preview(network, &self.inventory, &choices)?;
+        self.driver.obstacles(&self.host, &lowered.desired, &self.inventory)
+    }
+}

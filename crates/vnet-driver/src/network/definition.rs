@@ -1,0 +1,41 @@
+//! The definition of a network that runs.
+
+use std::fs;
+
+use vnet_plan::fill_pool;
+use vnet_types::NetworkName;
+use vnet_xml::Network;
+
+use super::prepare::KEPT;
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// The definition of a network that runs, with what it left open filled in and how many guests are attached.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where its file is gone or changed; [`Error::Host`].
+    pub fn definition(&self, name: &NetworkName) -> Result<Network, Error> {
+        let mut network = self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
+        let ports = self.ports_of(name)?;
+        let (inventory, _) = self.survey(&self.host()?, None)?;
+        fill_pool(&mut network, &inventory);
+        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+        network.connections = count(ports.len());
+        for device in network.forward.iter_mut().flat_map(|forward| &mut forward.interfaces) {
+            device.connections = count(ports.iter().filter(|port| port.lower.as_ref() == Some(&device.dev)).count());
+        }
+        Ok(network)
+    }
+
+    /// The definition that a network runs with. `None` where it does not run.
+    pub(crate) fn as_it_runs(&self, name: &NetworkName) -> Result<Option<Network>, Error> {
+        if self.store.receipt(name)?.is_none() {
+            return Ok(None);
+        }
+        let path = self.store.directory(name).join(KEPT);
+        let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let network = text.parse::<Network>();
+        network.map(Some).map_err(|error| Error::Kept { path, what: "a network", source: error.into() })
+    }
+}

@@ -1,0 +1,29 @@
+//! What of a network is not as it was made.
+
+use vnet_host::LinuxHost;
+use vnet_plan::Change;
+use vnet_types::NetworkName;
+
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// What of a network and its ports is not as it was made: the changes that would repair it.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Host`] where it is in another network namespace, or the host cannot be read.
+    pub fn diff(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
+        self.drift(&self.host()?, network)
+    }
+
+    pub(super) fn drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Vec<Change>, Error> {
+        let mut drift = match vnet_host::drift(host, &self.store, network, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => return Err(Error::NotRunning(network.clone())),
+            drift => drift?,
+        };
+        for port in self.ports_of(network)? {
+            drift.extend(self.port_drift(host, &port.dev)?.unwrap_or_default());
+        }
+        Ok(drift)
+    }
+}

@@ -1,0 +1,70 @@
+//! The addresses that guests have from DHCP.
+
+use std::fs;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use vnet_dnsmasq::{Lease, parse_leases};
+use vnet_plan::{Files, LinkAddress, Resource};
+use vnet_types::NetworkName;
+
+use crate::Error;
+use crate::driver::Driver;
+
+/// A lease, and the subnet that its address is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaseOfNetwork {
+    /// The lease.
+    pub lease: Lease,
+    /// The prefix of the network's subnet that has the address.
+    pub prefix: Option<u8>,
+}
+
+/// How often a file is read that dnsmasq is writing at that time.
+const ATTEMPTS: usize = 5;
+
+impl Driver {
+    /// The leases of a network that have not ended, by client.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where dnsmasq's file cannot be read.
+    pub fn leases(&self, network: &NetworkName) -> Result<Vec<LeaseOfNetwork>, Error> {
+        let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
+        let of_network = |lease: Lease| {
+            let prefix = receipt.owned.iter().find_map(|resource| match resource {
+                Resource::Address(LinkAddress { address, .. }) if address.net.contains(&lease.ip) => {
+                    Some(address.net.prefix_len())
+                }
+                _ => None,
+            });
+            LeaseOfNetwork { lease, prefix }
+        };
+        Ok(self.current_leases(network)?.into_iter().map(of_network).collect())
+    }
+
+    /// The leases that have not ended. dnsmasq rewrites the file in place; what is read in the middle of that is read again.
+    pub(super) fn current_leases(&self, network: &NetworkName) -> Result<Vec<Lease>, Error> {
+        let path = Files::new(&self.store.directory(network)).leases;
+        let read = || match fs::read_to_string(&path) {
+            Ok(text) => parse_leases(&text).map_err(|error| {
+                let path = path.clone();
+                Error::Kept { path, what: "a list of leases", source: error.into() }
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(Error::Read { path: path.clone(), source }),
+        };
+        let mut result = read();
+        for _ in 1..ATTEMPTS {
+            if result.is_ok() {
+                break;
+            }
+            result = read();
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs);
+        let mut leases = result?;
+        leases.retain(|lease| lease.expiry.is_none_or(|expiry| expiry >= now));
+        leases.sort_by_cached_key(|lease| (lease.client.to_string(), lease.ip));
+        Ok(leases)
+    }
+}

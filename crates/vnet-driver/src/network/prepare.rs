@@ -1,0 +1,144 @@
+//! A definition, checked, and decided where it leaves something open.
+
+use std::path::Path;
+
+use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt};
+use vnet_netlink::Netlink;
+use vnet_plan::{Change, Choices, File, Files, Key, Lowered, Resource, asks_features, lower, mends_checksums};
+use vnet_types::{Inventory, NetworkName, Uuid, fnv1a};
+use vnet_validate::Finding;
+use vnet_xml::{BridgeName, Network};
+
+use super::outcome::NetworkOutcome;
+use crate::Error;
+use crate::driver::{Driver, network_name};
+use crate::features::probe;
+use crate::findings::sound;
+use crate::note::Note;
+use crate::obstacle::Obstacle;
+
+/// The file of the definition of a network that runs, in its folder.
+pub(super) const KEPT: &str = "network.xml";
+
+/// A definition that is sound, and what it asks of this host.
+pub(super) struct Prepared {
+    pub(super) lowered: Lowered,
+    /// Its receipt, where it runs already.
+    pub(super) receipt: Option<Receipt>,
+    uuid: Option<Uuid>,
+    findings: Vec<Finding>,
+    notes: Vec<Note>,
+    obstacles: Vec<Obstacle>,
+}
+
+impl Driver {
+    /// Checks a definition, alone and on this host, and decides what it leaves open.
+    pub(super) fn prepare(
+        &self,
+        network: &Network,
+        host: &mut LinuxHost,
+        lock: Option<&Lock>,
+    ) -> Result<Prepared, Error> {
+        let mut findings = sound(vnet_validate::check(network))?;
+        let mut inventory = self.inventory(host, lock, Some(network))?;
+        let notes = look_closer(network, &mut inventory)?;
+        findings.extend(vnet_validate::check_against(network, &inventory));
+        let findings = sound(findings)?;
+        let name = network_name(&network.name)?;
+        let receipt = self.store.receipt(&name)?;
+        let choices = self.choices(network, &name, receipt.as_ref());
+        let mut lowered = lower(network, &inventory, &choices)?;
+        if let Some(imagined) = &self.imagined {
+            if let Some(bridge) = lowered.bridge.clone().filter(|_| imagined.zones) {
+                lowered.desired.remove(&Key::Zone(bridge));
+            }
+            if imagined.offers_at_once {
+                offer_at_once(&mut lowered, &choices.directory);
+            }
+        }
+        let file = kept(network, &lowered, &choices.directory);
+        lowered.desired.insert(Resource::File(file));
+        let obstacles = self.obstacles(host, &lowered.desired, &inventory)?;
+        Ok(Prepared { lowered, receipt, uuid: network.uuid, findings, notes, obstacles })
+    }
+
+    /// What is decided where a definition leaves it open.
+    pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
+        let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
+        let mac = receipt.and_then(|receipt| {
+            receipt.owned.iter().find_map(|resource| match resource {
+                Resource::Link(link) if Some(&link.name) == bridge.as_ref() => link.mac,
+                _ => None,
+            })
+        });
+        Choices { directory: self.store.directory(name), random: random(network), bridge, mac }
+    }
+}
+
+impl Prepared {
+    /// What its receipt begins with, for an owner.
+    pub(super) fn header(&self, owner: Option<Owner>) -> Result<Header, Error> {
+        let Lowered { name, bridge, .. } = &self.lowered;
+        let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
+        Ok(Header { network, uuid: self.uuid, bridge, namespace, owner })
+    }
+
+    /// What comes of it. What is in the way is looked for again where firewalld has another zone for the bridge now.
+    pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> Result<NetworkOutcome, Error> {
+        let Self { lowered, findings, notes, mut obstacles, .. } = self;
+        if made.iter().any(|change| matches!(change.key(), Key::Zone(_))) {
+            let (inventory, _) = driver.survey(host, None)?;
+            obstacles = driver.obstacles(host, &lowered.desired, &inventory)?;
+        }
+        Ok(NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles })
+    }
+
+    /// What would come of it.
+    pub(super) fn planned(self, changes: Vec<Change>) -> NetworkOutcome {
+        let Self { lowered, findings, notes, obstacles, .. } = self;
+        NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes, findings, notes, obstacles }
+    }
+}
+
+/// Asks the kernel what it can do, where something depends on it.
+fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>, Error> {
+    let mends = mends_checksums(network);
+    let mut is_known = !mends || Netlink::open()?.fills_checksums().is_some();
+    if asks_features(network) || !is_known {
+        is_known |= probe(inventory)?;
+    }
+    let lacks = mends && is_known && !inventory.features.csum;
+    Ok(if lacks { vec![Note::NoChecksums] } else { Vec::new() })
+}
+
+/// dnsmasq asks for three seconds whether somebody has an address before it offers it, one guest after the other.
+fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
+    let conf = Key::File(Files::new(directory).conf);
+    if let Some(Resource::File(mut conf)) = lowered.desired.remove(&conf) {
+        conf.contents = conf.contents.map(|text| text + "no-ping\n");
+        lowered.desired.insert(Resource::File(conf));
+    }
+}
+
+/// The definition with what it left open filled in, as a file of the network's.
+fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
+    let mut network = network.clone();
+    if let Some(name) = &lowered.bridge {
+        network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
+    }
+    if network.mac.is_none() {
+        network.mac = lowered.desired.iter().find_map(|resource| match resource {
+            Resource::Link(link) if Some(&link.name) == lowered.bridge.as_ref() => link.mac,
+            _ => None,
+        });
+    }
+    File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
+}
+
+/// Bytes for what a definition leaves to chance. They follow from the network's name and UUID, so that a plan shows what
+/// start does, and guests find the same bridge after a restart.
+fn random(network: &Network) -> [u8; 3] {
+    let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
+    let [first, second, third, ..] = fnv1a(identity.bytes()).to_be_bytes();
+    [first, second, third]
+}

@@ -1,0 +1,26 @@
+//! Bringing a network up.
+
+use vnet_xml::Network;
+
+use super::outcome::NetworkOutcome;
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// Brings a network up. What processes that have ended have left is taken away first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], also where nothing could be locked; [`Error::AlreadyRuns`]; [`Error::Host`] where something is
+    /// in the way, or a step fails: then the steps before it are undone.
+    pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
+        let mut host = self.host()?;
+        // What is wrong with the definition is told even where nothing can be locked.
+        let lock = self.lock();
+        let prepared = self.prepare(network, &mut host, lock.as_ref().ok())?;
+        if prepared.receipt.as_ref().is_some_and(|receipt| receipt.settled) {
+            return Err(Error::AlreadyRuns(prepared.lowered.name));
+        }
+        let made = vnet_host::start(&mut host, &lock?, prepared.header(None)?, &prepared.lowered.desired)?;
+        prepared.outcome(self, &host, made)
+    }
+}

@@ -1,0 +1,192 @@
+//! How the networks are that run.
+
+use std::fs;
+
+use vnet_firewall::{Counts, Firewall, Rule};
+use vnet_host::{LinuxHost, Listed, Receipt};
+use vnet_plan::{Change, Files, LinkAddress, NetworkRules, Resource};
+use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
+
+use crate::Error;
+use crate::driver::Driver;
+use crate::obstacle::Obstacle;
+use crate::port::Device;
+use crate::state::State;
+
+/// A network that runs, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NetworkSummary {
+    /// Its name.
+    pub name: NetworkName,
+    /// How it is.
+    pub state: State,
+    /// Its bridge. `None` where its guests are attached to what the host has already.
+    pub bridge: Option<InterfaceName>,
+    /// How many guests are attached.
+    pub guests: usize,
+}
+
+/// A network that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NetworkStatus {
+    /// Its name.
+    pub name: NetworkName,
+    /// How it is.
+    pub state: State,
+    /// Its bridge. `None` where its guests are attached to what the host has already.
+    pub bridge: Option<InterfaceName>,
+    /// The host's addresses in it.
+    pub addresses: Vec<IpNet>,
+    /// Its routes.
+    pub routes: Vec<Route>,
+    /// dnsmasq's process number, where it runs.
+    pub dnsmasq: Option<i32>,
+    /// How many leases there are. `None` where dnsmasq is not wanted.
+    pub leases: Option<usize>,
+    /// The guests that are attached.
+    pub ports: Vec<(KnownPort, Device)>,
+    /// What its rules have counted.
+    pub rules: Vec<Counted>,
+    /// What would repair it.
+    pub drift: Vec<Change>,
+    /// Rules of other programs that are in its way.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// A rule, and what it has counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The chain that it is in, or the set that stands for it.
+    pub chain: String,
+    /// The rule.
+    pub rule: Rule,
+    /// What it has counted.
+    pub counts: Counts,
+}
+
+impl Driver {
+    /// The networks that run. What processes that have ended have left is taken away first.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot be read is an entry.
+    pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
+        let mut host = self.host()?;
+        self.tidy(&mut host)?;
+        let summary = |receipt: Receipt| -> Result<Option<NetworkSummary>, Error> {
+            let Some((state, _)) = self.state_of(&host, &receipt)? else { return Ok(None) };
+            let (name, bridge) = (receipt.header.network, receipt.header.bridge);
+            Ok(Some(NetworkSummary { guests: self.ports_of(&name)?.len(), name, state, bridge }))
+        };
+        each(self.store.receipts()?, summary)
+    }
+
+    /// How a network is.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Host`] where the host cannot be read.
+    pub fn status(&self, network: &NetworkName) -> Result<NetworkStatus, Error> {
+        let absent = || Error::NotRunning(network.clone());
+        let host = self.host()?;
+        let receipt = self.store.receipt(network)?.ok_or_else(absent)?;
+        let (inventory, _) = self.survey(&host, None)?;
+        self.look(&host, &inventory, receipt)?.ok_or_else(absent)
+    }
+
+    /// How all networks are that run.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot be read is an entry.
+    pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
+        let mut host = self.host()?;
+        self.tidy(&mut host)?;
+        let (receipts, (inventory, _)) = (self.store.receipts()?, self.survey(&host, None)?);
+        each(receipts, |receipt| self.look(&host, &inventory, receipt))
+    }
+
+    /// `None` where it was stopped meanwhile.
+    fn look(&self, host: &LinuxHost, inventory: &Inventory, receipt: Receipt) -> Result<Option<NetworkStatus>, Error> {
+        let Some((state, drift)) = self.state_of(host, &receipt)? else { return Ok(None) };
+        let name = receipt.header.network.clone();
+        let mut status = NetworkStatus {
+            state,
+            bridge: receipt.header.bridge.clone(),
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            dnsmasq: None,
+            leases: None,
+            ports: Vec::new(),
+            rules: self.counts(&receipt)?,
+            obstacles: self.obstacles(host, &receipt.owned, inventory)?,
+            drift,
+            name,
+        };
+        for resource in receipt.owned.iter() {
+            match resource {
+                Resource::Address(LinkAddress { address, .. }) => status.addresses.push(address.net),
+                Resource::Route(route) => status.routes.push(route.clone()),
+                Resource::Process(_) => {
+                    status.leases = Some(self.current_leases(&status.name)?.len());
+                    status.dnsmasq = self.dnsmasq(&status);
+                }
+                _ => {}
+            }
+        }
+        for port in self.ports_of(&status.name)? {
+            let device = Device::of(&port)?;
+            status.ports.push((port, device));
+        }
+        Ok(Some(status))
+    }
+
+    /// The number of its dnsmasq, where that runs.
+    fn dnsmasq(&self, status: &NetworkStatus) -> Option<i32> {
+        let is_down = |change: &Change| matches!(change, Change::Create { to: Resource::Process(_) });
+        if status.drift.iter().any(is_down) {
+            return None;
+        }
+        let file = Files::new(&self.store.directory(&status.name)).pid_file;
+        fs::read_to_string(file).ok()?.trim().parse().ok()
+    }
+
+    /// How a network is, and what would repair it. `None` where it was stopped meanwhile.
+    fn state_of(&self, host: &LinuxHost, receipt: &Receipt) -> Result<Option<(State, Vec<Change>)>, Error> {
+        match self.drift(host, &receipt.header.network) {
+            Err(Error::NotRunning(_)) => Ok(None),
+            Err(Error::Host(error)) if matches!(*error, vnet_host::Error::Elsewhere(_)) => {
+                Ok(Some((State::Elsewhere, Vec::new())))
+            }
+            drift => {
+                let drift = drift?;
+                Ok(Some((State::of(receipt.settled, !drift.is_empty()), drift)))
+            }
+        }
+    }
+
+    fn counts(&self, receipt: &Receipt) -> Result<Vec<Counted>, Error> {
+        let expected = receipt.owned.iter().find_map(|resource| match resource {
+            Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset),
+            _ => None,
+        });
+        let Some(expected) = expected else { return Ok(Vec::new()) };
+        let table = Firewall::open()?.read_near(expected)?;
+        let counts = table.counts(receipt.header.network.as_str());
+        Ok(counts.map(|(chain, rule, counts)| Counted { chain, rule, counts }).collect())
+    }
+}
+
+/// What is to be said of each network whose receipt can be read, without those that were stopped meanwhile.
+fn each<T>(
+    receipts: Vec<Listed<Receipt>>,
+    mut look: impl FnMut(Receipt) -> Result<Option<T>, Error>,
+) -> Result<Vec<Listed<T>>, Error> {
+    let mut seen = Vec::new();
+    for listed in receipts {
+        match listed {
+            Ok(receipt) => seen.extend(look(receipt)?.map(Ok)),
+            Err(unreadable) => seen.push(Err(unreadable)),
+        }
+    }
+    Ok(seen)
+}

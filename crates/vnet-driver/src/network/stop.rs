@@ -1,0 +1,25 @@
+//! Taking a network away.
+
+use vnet_host::LinuxHost;
+use vnet_plan::Change;
+use vnet_types::NetworkName;
+
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// Takes a network away, after its ports: everything that was made for them, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be taken away: it can be tried again.
+    pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
+        let absent = || Error::NotRunning(network.clone());
+        let mut host = self.host()?;
+        self.store.receipt(network)?.ok_or_else(absent)?;
+        let lock = self.lock()?;
+        match vnet_host::stop(&mut host, &lock, network, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => Err(absent()),
+            stopped => Ok(stopped?),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Rules of other programs that are in a network's way. They are told and never touched.
+//!
+//! Nothing in a table of vnet's own can help: to accept a packet ends the rules of one base chain, and those of every
+//! other one at the same hook still see it. So people are told the command that lets it pass where it is refused.
+
+use std::fmt;
+use std::fs;
+
+use serde::Serialize;
+use vnet_firewall::{Connection, Hook, Judgement, Packet, Site};
+use vnet_host::{Facts, Host, LinuxHost};
+use vnet_plan::{HostState, Promise, Resource, promises};
+use vnet_types::{InterfaceName, Inventory};
+
+use crate::Error;
+use crate::driver::Driver;
+
+/// Something that a network promises and another program's firewall refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Obstacle {
+    /// What is promised.
+    promise: String,
+    /// Whether it is sure; otherwise it depends on something that cannot be known beforehand.
+    sure: bool,
+    /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack of privilege.
+    #[serde(flatten)]
+    site: Option<Site>,
+    /// Commands that let it pass, for who may decide that.
+    leave: Vec<String>,
+}
+
+impl Driver {
+    /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that is still to be put into
+    /// one of its zones.
+    pub(crate) fn obstacles(
+        &self,
+        host: &LinuxHost,
+        desired: &HostState,
+        inventory: &Inventory,
+    ) -> Result<Vec<Obstacle>, Error> {
+        let promises = promises(desired, inventory);
+        if promises.is_empty() {
+            return Ok(Vec::new());
+        }
+        let unread =
+            Obstacle { promise: "what the network promises".to_owned(), sure: false, site: None, leave: Vec::new() };
+        let judged = match host.judge(promises.iter().map(|promise| &promise.packet)) {
+            Err(error) if error.missing_capability().is_some() => return Ok(vec![unread]),
+            judged => judged?,
+        };
+        let is_to_be_put = is_to_be_put(host, desired)?;
+        let mut obstacles: Vec<Obstacle> = Vec::new();
+        for (promise, judgement) in promises.iter().zip(judged) {
+            let (sure, site) = match judgement {
+                Judgement::Passes => continue,
+                Judgement::Refused(site) => (true, site),
+                Judgement::Unsure(site) => (false, site),
+            };
+            if !(is_to_be_put && is_of_firewalld(&site)) {
+                let leave = leave(&site, promise);
+                obstacles.push(Obstacle { promise: promise.what.clone(), sure, site: Some(site), leave });
+            }
+        }
+        // The old kind of iptables has tables of its own in the kernel.
+        let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
+        if tables.iter().flatten().any(|names| names.lines().any(|name| name == "filter")) {
+            obstacles.push(unread);
+        }
+        Ok(obstacles)
+    }
+}
+
+impl Obstacle {
+    /// Whether it is sure that the promise does not hold. Otherwise that depends on what cannot be known beforehand.
+    pub fn is_sure(&self) -> bool {
+        self.sure
+    }
+
+    /// Commands that let it pass, for who may decide that.
+    pub fn commands(&self) -> &[String] {
+        &self.leave
+    }
+
+    /// What can be done about it.
+    pub fn help(&self) -> Option<String> {
+        let commands: Vec<String> = self.leave.iter().map(|command| format!("`{command}`")).collect();
+        (!commands.is_empty()).then(|| format!("{} lets it pass", commands.join(" and ")))
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let promise = &self.promise;
+        match (&self.site, self.sure) {
+            (Some(site), true) => write!(f, "{promise}, but the {site} refuses it"),
+            (Some(site), false) => write!(f, "{promise}, but the {site} may refuse it"),
+            (None, _) => write!(
+                f,
+                "{promise} may be refused by rules that vnet cannot read: those of iptables-legacy, or any where it is \
+                 not root"
+            ),
+        }
+    }
+}
+
+/// Whether a bridge is still to be put into the zone of firewalld that a state has for it.
+fn is_to_be_put(host: &LinuxHost, desired: &HostState) -> Result<bool, Error> {
+    let is_zone = |resource: &&Resource| matches!(resource, Resource::Zone(_));
+    let zones: HostState = desired.iter().filter(is_zone).cloned().collect();
+    Ok(!zones.is_empty() && host.observe(&zones, &Facts::default())? != zones)
+}
+
+/// What lets the packets of a promise pass where they are refused: a rule in front of the one that does, in the words of
+/// the program that the chain is of.
+fn leave(site: &Site, Promise { packet, bridge, .. }: &Promise) -> Vec<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
+    if !site.table.chars().chain(site.chain.chars()).all(word) {
+        // Nothing to be pasted into a shell.
+        return Vec::new();
+    }
+    if is_of_firewalld(site) {
+        return vec![format!("firewall-cmd --zone=trusted --change-interface={bridge}")];
+    }
+    let comes = packet.from.as_ref() == Some(bridge);
+    let protocols: &[&str] = match (packet.hook, packet.port) {
+        (Hook::Input, 53) => &["udp", "tcp"],
+        (Hook::Input, _) => &["udp"],
+        (Hook::Forward, _) => &[""],
+    };
+    let command = |protocol: &&str| match site.table.as_str() {
+        "ip filter" => format!("iptables -I {} {}", site.chain, by_iptables(packet, bridge, comes, protocol)),
+        "ip6 filter" => format!("ip6tables -I {} {}", site.chain, by_iptables(packet, bridge, comes, protocol)),
+        table => format!("nft insert rule {table} {} {}", site.chain, by_nft(packet, bridge, comes, protocol)),
+    };
+    protocols.iter().map(command).collect()
+}
+
+fn by_iptables(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) -> String {
+    let device = if comes { "-i" } else { "-o" };
+    let more = match (packet.hook, packet.connection) {
+        (Hook::Input, _) => format!(" -p {protocol} --dport {}", packet.port),
+        (Hook::Forward, Connection::Established) => " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
+        (Hook::Forward, Connection::New) => String::new(),
+    };
+    format!("{device} {bridge}{more} -j ACCEPT")
+}
+
+fn by_nft(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) -> String {
+    let device = if comes { "iifname" } else { "oifname" };
+    let more = match (packet.hook, packet.connection) {
+        (Hook::Input, _) => format!(" {protocol} dport {}", packet.port),
+        (Hook::Forward, Connection::Established) => " ct state established,related".to_owned(),
+        (Hook::Forward, Connection::New) => String::new(),
+    };
+    format!("{device} {bridge}{more} accept")
+}
+
+fn is_of_firewalld(site: &Site) -> bool {
+    site.table.ends_with(" firewalld")
+}

@@ -1,0 +1,21 @@
+//! Ports, the interfaces of guests: one file for each operation.
+
+mod apply;
+mod attach;
+mod attached;
+mod detach;
+mod device;
+mod diff;
+mod follow;
+mod list;
+mod options;
+mod outcome;
+mod passt;
+mod plan;
+mod prepare;
+
+pub use attached::AttachedPort;
+pub use device::Device;
+pub use list::{PortStatus, passt_process};
+pub use options::{AttachOptions, PasstOptions};
+pub use outcome::PortOutcome;

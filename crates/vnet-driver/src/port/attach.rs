@@ -1,0 +1,30 @@
+//! Attaching a guest's interface.
+
+use vnet_xml::Interface;
+
+use super::options::AttachOptions;
+use super::outcome::PortOutcome;
+use super::prepare::header;
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// Attaches a guest's interface: makes its tap or macvtap and connects it, or starts its passt. It stays until it is
+    /// detached, whoever opens and closes the tap.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], also where nothing could be locked; [`Error::AlreadyAttached`]; [`Error::Attach`];
+    /// [`Error::Host`] where something is in the way, or a step fails: then the steps before it are undone.
+    pub fn attach(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
+        let mut host = self.host()?;
+        // What is wrong with the definition is told even where nothing can be locked.
+        let lock = self.lock();
+        let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
+        let lowered = &prepared.lowered;
+        if prepared.receipt.is_some() {
+            return Err(Error::AlreadyAttached(lowered.port.dev.clone()));
+        }
+        let made = vnet_host::start(&mut host, &lock?, header(lowered, None)?, &lowered.desired)?;
+        prepared.outcome(made)
+    }
+}

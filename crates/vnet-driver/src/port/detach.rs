@@ -1,0 +1,25 @@
+//! Taking a guest's interface away.
+
+use vnet_host::LinuxHost;
+use vnet_plan::Change;
+use vnet_types::InterfaceName;
+
+use crate::Error;
+use crate::driver::Driver;
+
+impl Driver {
+    /// Takes a port away: everything that was made for it, and nothing else.
+    ///
+    /// # Errors
+    /// [`Error::NotAttached`]; [`Error::Host`] with what could not be taken away: it can be tried again.
+    pub fn detach(&self, port: &InterfaceName) -> Result<Vec<Change>, Error> {
+        let absent = || Error::NotAttached(port.clone());
+        let mut host = self.host()?;
+        self.store.port_receipt(port)?.ok_or_else(absent)?;
+        let lock = self.lock()?;
+        match vnet_host::detach(&mut host, &lock, port, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => Err(absent()),
+            detached => Ok(detached?),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The device of a port, as the kernel has it.
+
+use std::path::PathBuf;
+
+use vnet_netlink::{Netlink, Tap};
+use vnet_types::{KnownPort, LinkKind};
+
+use crate::Error;
+
+/// The device of a port, as the kernel has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Device {
+    /// Its index. `None` while it is not there.
+    pub index: Option<u32>,
+    /// Its MTU. `None` while it is not there.
+    pub mtu: Option<u32>,
+    /// The file of a macvtap; a tap's is `/dev/net/tun`.
+    pub node: Option<PathBuf>,
+}
+
+impl Device {
+    /// The device of a port.
+    pub(crate) fn of(port: &KnownPort) -> Result<Self, Error> {
+        let Some(known) = Netlink::open()?.link(&port.dev)? else { return Ok(Self::default()) };
+        let is_macvtap = match &known.link.kind {
+            LinkKind::Macvtap(_) => true,
+            LinkKind::Other(word) => word == "macvtap",
+            LinkKind::Bridge(_) | LinkKind::Tap(_) => false,
+        };
+        let node = is_macvtap.then(|| Tap::device_node(known.index));
+        Ok(Self { index: Some(known.index), mtu: known.link.mtu, node })
+    }
+}

@@ -1,0 +1,71 @@
+//! The ports that are attached.
+
+use vnet_host::{LinuxHost, Listed, PortHeader, Receipt};
+use vnet_passt::Passt;
+use vnet_passt::run::Running;
+use vnet_types::KnownPort;
+
+use super::device::Device;
+use super::prepare::passt;
+use crate::Error;
+use crate::driver::Driver;
+use crate::state::State;
+
+/// A port that is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PortStatus {
+    /// The port.
+    pub port: KnownPort,
+    /// How it is.
+    pub state: State,
+    /// What the kernel says of its device.
+    pub device: Device,
+    /// What its passt is told. `None` where the guest is not behind passt.
+    pub passt: Option<Passt>,
+}
+
+impl Driver {
+    /// The ports that are attached, in the order of their names. What processes that have ended have left is taken away first.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the folder or the host cannot be read. A port whose receipt cannot be read is an entry.
+    pub fn ports(&self) -> Result<Vec<Listed<PortStatus>>, Error> {
+        let mut host = self.host()?;
+        self.tidy(&mut host)?;
+        let mut ports = Vec::new();
+        for listed in self.store.port_receipts()? {
+            match listed {
+                Ok(receipt) => ports.extend(self.port_status(&host, receipt)?.map(Ok)),
+                Err(unreadable) => ports.push(Err(unreadable)),
+            }
+        }
+        Ok(ports)
+    }
+
+    /// The port of a guest behind passt, by the guest's name.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the receipts or the host cannot be read.
+    pub fn port_of_guest(&self, guest: &str) -> Result<Option<PortStatus>, Error> {
+        let host = self.host()?;
+        self.behind(guest)?.map_or(Ok(None), |receipt| self.port_status(&host, receipt))
+    }
+
+    /// `None` where it was detached meanwhile.
+    fn port_status(&self, host: &LinuxHost, receipt: Receipt<PortHeader>) -> Result<Option<PortStatus>, Error> {
+        let port = receipt.header.port;
+        let state = match vnet_host::drift(host, &self.store, &port.dev, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => return Ok(None),
+            Err(vnet_host::Error::Elsewhere(_)) => State::Elsewhere,
+            drift => State::of(receipt.settled, !drift?.is_empty()),
+        };
+        let device = Device::of(&port)?;
+        Ok(Some(PortStatus { port, state, device, passt: passt(&receipt.owned).cloned() }))
+    }
+}
+
+/// The process of a guest's passt, where it runs.
+pub fn passt_process(passt: &Passt) -> Option<Running> {
+    Running::find(passt.pid_file.as_deref()?, &passt.socket)
+}

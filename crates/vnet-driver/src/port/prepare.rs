@@ -1,0 +1,189 @@
+//! An interface, checked, and decided where it leaves something open.
+
+use std::fs;
+use std::path::PathBuf;
+
+use vnet_host::{LinuxHost, Lock, Owner, PortHeader, Receipt};
+use vnet_passt::Passt;
+use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
+use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
+use vnet_validate::Finding;
+use vnet_xml::interface::Source;
+use vnet_xml::network::MacTableManager;
+use vnet_xml::{Interface, Network};
+
+use super::device::Device;
+use super::options::AttachOptions;
+use super::outcome::PortOutcome;
+use crate::Error;
+use crate::driver::{Driver, device_name, network_name};
+use crate::features::probe;
+use crate::findings::sound;
+
+/// The file of the definition that a port was attached with, in its folder.
+const KEPT: &str = "interface.xml";
+
+/// An interface that is sound, and what it asks of this host.
+pub(super) struct Prepared {
+    pub(super) lowered: LoweredPort,
+    /// Its receipt, where it is attached already.
+    pub(super) receipt: Option<Receipt<PortHeader>>,
+    findings: Vec<Finding>,
+}
+
+impl Driver {
+    /// Checks an interface, alone and on this host, and decides what it leaves open. One whose device is named and attached
+    /// already is that port.
+    pub(super) fn prepare_port(
+        &self,
+        interface: &Interface,
+        options: &AttachOptions,
+        host: &mut LinuxHost,
+        lock: Option<&Lock>,
+    ) -> Result<Prepared, Error> {
+        let mut findings = sound(vnet_validate::check(interface))?;
+        let inventory = self.inventory(host, lock, None)?;
+        findings.extend(vnet_validate::check_against(interface, &inventory));
+        let findings = sound(findings)?;
+        let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
+        let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;
+        let mut options = options.clone();
+        if interface.is_passt() {
+            // Such a guest has no device that its definition could name: it is known by its name.
+            receipt = receipt.filter(|receipt| passt(&receipt.owned).is_some());
+            if receipt.is_none() {
+                let guest = options.guest.or(options.guest_by_default.take()).unwrap_or_else(|| "guest".to_owned());
+                receipt = self.behind(&guest)?;
+                options.guest = Some(guest);
+            }
+        }
+        let lowered = self.lower_port(interface, inventory, &options, receipt.as_ref())?;
+        Ok(Prepared { lowered, receipt, findings })
+    }
+
+    /// Decides what an interface asks of this host, with the files that tell of it.
+    pub(super) fn lower_port(
+        &self,
+        interface: &Interface,
+        mut inventory: Inventory,
+        options: &AttachOptions,
+        attached: Option<&Receipt<PortHeader>>,
+    ) -> Result<LoweredPort, Error> {
+        let network = match &interface.source {
+            Source::Network(source) => self.as_it_runs(&network_name(&source.network)?)?,
+            _ => None,
+        };
+        if asks_features(interface, network.as_ref()) {
+            probe(&mut inventory)?;
+        }
+        let (owner, group) = match (options.owner, options.group, attached) {
+            (None, None, Some(attached)) => tap_owners(attached),
+            (owner, group, _) => (owner, group),
+        };
+        let guest = options.guest.as_deref().or_else(|| attached?.header.port.guest.as_deref());
+        let folder = guest.filter(|_| interface.is_passt()).map(|guest| self.passt_directory(guest)).transpose()?;
+        let seed = self.imagined.as_ref().and_then(|imagined| imagined.seed);
+        let choices = PortChoices {
+            random: seed.map_or_else(LinuxHost::random, Ok)?,
+            owner,
+            group,
+            guest: options.guest.clone(),
+            guest_uuid: options.guest_uuid,
+            folder: folder.unwrap_or_default(),
+            kept: attached.map(|receipt| receipt.header.port.clone()),
+            owned: attached.map(|receipt| receipt.owned.clone()).unwrap_or_default(),
+        };
+        let mut lowered = attach(interface, network.as_ref(), &inventory, &choices)?;
+        if let Some(mut passt) = passt(&lowered.desired).cloned() {
+            passt.lifetime = options.passt.lifetime.unwrap_or(passt.lifetime);
+            passt.options.process = options.passt.process.unwrap_or(passt.options.process);
+            passt.connection = options.passt.connection.unwrap_or(passt.connection);
+            lowered.desired.insert(Resource::Passt(Box::new(passt)));
+        }
+        let folder = self.store.port_directory(&lowered.port.dev);
+        let mut keep = |name: &str, text: String| {
+            let file = File { path: folder.join(name), contents: Some(text), mode: 0o600 };
+            lowered.desired.insert(Resource::File(file));
+        };
+        keep(KEPT, lowered.interface.to_string());
+        if let Some(record) = &lowered.record {
+            keep("networkport.xml", record.to_string());
+        }
+        Ok(lowered)
+    }
+
+    /// The file of the definition that a port is attached with. `None` where it is not attached.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where its receipt cannot be read.
+    pub fn port_file(&self, port: &InterfaceName) -> Result<Option<PathBuf>, Error> {
+        let receipt = self.store.port_receipt(port)?;
+        Ok(receipt.map(|_| self.store.port_directory(port).join(KEPT)))
+    }
+
+    /// The definition that a port was attached with.
+    pub(super) fn kept_interface(&self, port: &InterfaceName) -> Result<Interface, Error> {
+        let path = self.store.port_directory(port).join(KEPT);
+        let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let interface = text.parse();
+        interface.map_err(|error: vnet_xml::Refused| Error::Kept { path, what: "an interface", source: error.into() })
+    }
+
+    /// The port of a guest behind passt, by the guest's name.
+    pub(super) fn behind(&self, guest: &str) -> Result<Option<Receipt<PortHeader>>, Error> {
+        let receipts = self.store.port_receipts()?;
+        let mut ports = receipts.into_iter().flatten().filter(|receipt| passt(&receipt.owned).is_some());
+        Ok(ports.find(|receipt| receipt.header.port.guest.as_deref() == Some(guest)))
+    }
+
+    /// The ports of a network.
+    pub(crate) fn ports_of(&self, network: &NetworkName) -> Result<Vec<KnownPort>, Error> {
+        let ports = self.store.ports()?;
+        Ok(ports.into_iter().filter(|port| port.network.as_ref() == Some(network)).collect())
+    }
+}
+
+impl Prepared {
+    /// What comes of it, or would.
+    pub(super) fn outcome(self, changes: Vec<Change>) -> Result<PortOutcome, Error> {
+        let Self { lowered, findings, .. } = self;
+        let passt = passt(&lowered.desired).cloned();
+        Ok(PortOutcome { device: Device::of(&lowered.port)?, port: lowered.port, passt, changes, findings })
+    }
+}
+
+/// What the receipt of a port begins with, for an owner.
+pub(super) fn header(lowered: &LoweredPort, owner: Option<Owner>) -> Result<PortHeader, Error> {
+    Ok(PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace()?, owner })
+}
+
+/// What a port's passt is told, where it has one.
+pub(super) fn passt(state: &HostState) -> Option<&Passt> {
+    state.iter().find_map(|resource| match resource {
+        Resource::Passt(passt) => Some(&**passt),
+        _ => None,
+    })
+}
+
+fn asks_features(interface: &Interface, network: Option<&Network>) -> bool {
+    let by_us = |manager: Option<MacTableManager>| manager == Some(MacTableManager::Libvirt);
+    let own = matches!(&interface.source, Source::Bridge(source) if by_us(source.mac_table_manager));
+    let group = network.is_some_and(|network| network.port_groups.iter().any(|group| group.vlan.is_some()));
+    let of_network = network.is_some_and(|network| {
+        network.vlan.is_some() || network.bridge.as_ref().is_some_and(|bridge| by_us(bridge.mac_table_manager))
+    });
+    let limited = network.is_some_and(|network| network.port_groups.iter().any(|group| group.bandwidth.is_some()));
+    own || group || of_network || limited || interface.vlan.is_some() || interface.bandwidth.is_some()
+}
+
+/// The user and the group who may open the tap of a port.
+fn tap_owners(receipt: &Receipt<PortHeader>) -> (Option<u32>, Option<u32>) {
+    let tap = receipt.owned.iter().find_map(|resource| match resource {
+        Resource::Link(link) => match &link.kind {
+            LinkKind::Tap(tap) => Some((tap.owner, tap.group)),
+            _ => None,
+        },
+        _ => None,
+    });
+    tap.unwrap_or_default()
+}
