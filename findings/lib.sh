@@ -35,14 +35,18 @@ CONF
 # inside FOLDER SCRIPT: bash runs the script there, with network, mounts and processes of its own
 inside() {
     root=$here/$1 script=$2 unshare --net --mount --pid --ipc --fork --kill-child bash -c '
-        mount -t proc proc "$root/proc"
-        mount -t sysfs sysfs "$root/sys" 2> /dev/null || mount --rbind /sys "$root/sys"
-        mount -t tmpfs tmpfs "$root/run"
+        mount --bind "$root" "$root"
+        cd "$root"
+        mount -t proc proc proc
+        mount -t sysfs sysfs sys
+        mount -t tmpfs tmpfs run
         for node in null zero urandom net/tun; do
-            [ ! -e /dev/$node ] || { : > "$root/dev/$node"; mount --bind /dev/$node "$root/dev/$node"; }
+            [ ! -e /dev/$node ] || { : > dev/$node; mount --bind /dev/$node dev/$node; }
         done
         ip link set lo up
-        exec env -i PATH=/usr/sbin:/usr/bin HOME=/tmp TMPDIR=/tmp LC_ALL=C chroot "$root" bash -c "$script"'
+        # A program that makes a user namespace of its own (passt) may not be in a chroot(2).
+        pivot_root . . && umount -l .
+        exec env -i PATH=/usr/sbin:/usr/bin HOME=/tmp TMPDIR=/tmp LC_ALL=C bash -c "$script"'
 }
 
 # seen WHAT OUTPUT EXPECTED: says what was seen, and notes when it is not what this finding states
