@@ -9,8 +9,9 @@
 mask() {
     inside "$1" "$UPLINK"'
         for address in 192.168.221.122 172.16.5.4 10.1.2.3 192.0.2.77; do
-            as_user passt --socket /tmp/run/s --pid /tmp/run/p --address $address < /dev/null 2>&1 | grep mask: | cut -d: -f2
-            kill $(cat /tmp/run/p)
+            as_user passt --socket /tmp/run/$address --pid /tmp/run/p --address $address < /dev/null 2>&1 |
+                grep mask: | cut -d: -f2
+            kill $(cat /tmp/run/p) || true
         done' | paste -s -d '' | cut -c2-
 }
 seen "passt 2023-03-09" "$(mask 2023-03)" "255.0.0.0 128.0.0.0 255.0.0.0 255.255.255.0"
