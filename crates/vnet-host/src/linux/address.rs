@@ -1,19 +1,32 @@
-//! Addresses.
+//! Addresses of links.
 
-use vnet_netlink::Netlink;
-use vnet_types::{Address, InterfaceName};
+use vnet_plan::LinkAddress;
 
-use crate::Error;
+use super::{Kind, LinuxHost, gone_is_fine};
+use crate::{Error, Fact};
 
-pub(super) fn look(netlink: &Netlink, link: &InterfaceName, expected: &Address) -> Result<Option<Address>, Error> {
-    Ok(netlink.addresses_of(link)?.into_iter().find(|address| address.net == expected.net))
-}
-
-pub(super) fn replace(netlink: &Netlink, link: &InterfaceName, from: &Address, to: &Address) -> Result<(), Error> {
-    super::gone_is_fine(netlink.delete_address(link, from))?;
-    if let Err(error) = netlink.add_address(link, to) {
-        netlink.add_address(link, from)?;
-        return Err(error.into());
+impl Kind for LinkAddress {
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let all = host.netlink.addresses_of(&self.link)?;
+        let found = all.into_iter().find(|address| address.net == self.address.net);
+        Ok(found.map(|address| Self { address, ..self.clone() }))
     }
-    Ok(())
+
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        host.netlink.add_address(&self.link, &self.address)?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        gone_is_fine(host.netlink.delete_address(&self.link, &self.address))?;
+        if let Err(error) = host.netlink.add_address(&to.link, &to.address) {
+            host.netlink.add_address(&self.link, &self.address)?;
+            return Err(error.into());
+        }
+        Ok(None)
+    }
+
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        gone_is_fine(host.netlink.delete_address(&self.link, &self.address))
+    }
 }

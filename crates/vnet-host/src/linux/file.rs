@@ -7,30 +7,48 @@ use std::path::{Path, PathBuf};
 
 use vnet_plan::File;
 
-use crate::Error;
+use super::{Kind, LinuxHost};
+use crate::{Error, Fact};
 
-pub(super) fn look(expected: &File) -> Result<Option<File>, Error> {
-    let path = &expected.path;
-    let metadata = match fs::metadata(path) {
-        // Its program writes it when it likes.
-        _ if expected.contents.is_none() => return Ok(Some(expected.clone())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata.map_err(Error::file("read", path))?,
-    };
-    let contents = fs::read(path).map_err(Error::file("read", path))?;
-    let contents = String::from_utf8_lossy(&contents).into_owned();
-    Ok(Some(File { path: path.clone(), contents: Some(contents), mode: metadata.permissions().mode() & 0o7777 }))
-}
+impl Kind for File {
+    /// A file that a program writes counts as it is expected: the program writes it when it likes.
+    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        if self.contents.is_none() {
+            return Ok(Some(self.clone()));
+        }
+        let path = &self.path;
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            metadata => metadata.map_err(Error::file("read", path))?,
+        };
+        let contents = fs::read(path).map_err(Error::file("read", path))?;
+        let contents = String::from_utf8_lossy(&contents).into_owned();
+        Ok(Some(Self { path: path.clone(), contents: Some(contents), mode: metadata.permissions().mode() & 0o7777 }))
+    }
 
-pub(super) fn write(file: &File) -> Result<(), Error> {
-    let Some(contents) = &file.contents else { return Ok(()) };
-    let beside = beside(&file.path);
-    let written = write_new(&beside, contents, file.mode).and_then(|()| fs::rename(&beside, &file.path));
-    written.map_err(|error| {
-        // What is left of it is worth nothing; the error that matters is the first.
-        let _ = fs::remove_file(&beside);
-        Error::file("write", &file.path)(error)
-    })
+    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+        let Some(contents) = &self.contents else { return Ok(None) };
+        let beside = beside(&self.path);
+        let written = write_new(&beside, contents, self.mode).and_then(|()| fs::rename(&beside, &self.path));
+        written.map_err(|error| {
+            // What is left of it is worth nothing; the error that matters is the first.
+            let _ = fs::remove_file(&beside);
+            Error::file("write", &self.path)(error)
+        })?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        to.create(host)
+    }
+
+    /// Removes the file, and what a writer that was killed has left beside it.
+    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        [self.path.clone(), beside(&self.path)].iter().try_for_each(|path| match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(Error::file("remove", path)),
+        })
+    }
 }
 
 fn write_new(path: &PathBuf, contents: &str, mode: u32) -> io::Result<()> {
@@ -46,12 +64,4 @@ fn beside(path: &Path) -> PathBuf {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");
     beside.into()
-}
-
-/// Removes a file, and what a writer that was killed has left beside it.
-pub(super) fn remove(file: &File) -> Result<(), Error> {
-    [file.path.clone(), beside(&file.path)].iter().try_for_each(|path| match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(Error::file("remove", path)),
-    })
 }

@@ -1,4 +1,4 @@
-//! A guest's passt, with the folder of its socket: made for passt's user alone, and taken away with it.
+//! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed with passt.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,43 +9,55 @@ use nix::unistd::{Uid, chown};
 use vnet_passt::run::{Program, Running};
 use vnet_passt::{Passt, Process};
 
+use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
-pub(super) fn running(passt: &Passt) -> Option<Running> {
-    Running::find(passt.pid_file.as_deref()?, &passt.socket)
-}
+impl Kind for Passt {
+    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        Ok(running(self).map(|_| self.clone()))
+    }
 
-/// Starts it; one in the foreground is made ready for who becomes it.
-pub(super) fn start(passt: &Passt) -> Result<Option<Fact>, Error> {
-    let program = Program::find()?;
-    make(passt)?;
-    let started = match passt.options.process {
-        Process::Background => passt.start(&program).map(Some),
-        Process::Foreground => passt.check(&program).map(|()| None),
-    };
-    match started {
-        Ok(running) => Ok(running.map(|it| Fact::Process { pid: it.pid(), start_time: it.started() })),
-        Err(error) => {
-            // Why it does not start is the news.
-            let _ = remove(folder(passt));
-            Err(error.into())
+    /// Starts it; for one in the foreground, makes everything ready for the process that becomes it.
+    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+        let program = Program::find()?;
+        make(self)?;
+        let started = match self.options.process {
+            Process::Background => self.start(&program).map(Some),
+            Process::Foreground => self.check(&program).map(|()| None),
+        };
+        match started {
+            Ok(running) => Ok(running.map(|it| Fact::Process { pid: it.pid(), start_time: it.started() })),
+            Err(error) => {
+                // The error that matters is the first.
+                let _ = remove(folder(self));
+                Err(error.into())
+            }
         }
     }
+
+    fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
+        self.delete(host, fact)?;
+        to.create(host)
+    }
+
+    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        if let Some(running) = running(self) {
+            running.stop()?;
+        }
+        remove(folder(self))
+    }
 }
 
-/// Ends it, where it runs.
-pub(super) fn stop(passt: &Passt) -> Result<(), Error> {
-    if let Some(running) = running(passt) {
-        running.stop()?;
-    }
-    remove(folder(passt))
+fn running(passt: &Passt) -> Option<Running> {
+    Running::find(passt.pid_file.as_deref()?, &passt.socket)
 }
 
 fn folder(passt: &Passt) -> &Path {
     passt.socket.parent().unwrap_or(&passt.socket)
 }
 
-/// Makes the folder anew: what an earlier passt has left may be another user's, who could lead what is written elsewhere.
+/// Makes the folder anew: one that an earlier passt has left may belong to another user, who could put symbolic links
+/// there.
 fn make(passt: &Passt) -> Result<(), Error> {
     let folder = folder(passt);
     remove(folder)?;

@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vnet_plan::Process;
 
+use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
 /// How long a process may take to write its number, or to end.
@@ -19,11 +20,34 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where programs of administrators are, which are often not in `PATH`.
 const ADMINISTRATORS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-pub(super) fn is_there(process: &Process, fact: Option<Fact>) -> bool {
-    identify(process, fact).is_some()
+impl Kind for Process {
+    fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
+        Ok(identify(self, fact).map(|_| self.clone()))
+    }
+
+    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+        start(self).map(Some)
+    }
+
+    /// Tells the process to read its files again where that is enough, else starts it anew.
+    fn update(&self, to: &Self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
+        if self.args == to.args
+            && self.restart_on == to.restart_on
+            && let Some((pid, start_time)) = identify(self, fact)
+            && kill(pid, Signal::SIGHUP).is_ok()
+        {
+            return Ok(Some(Fact::Process { pid: pid.as_raw(), start_time }));
+        }
+        stop(self, fact)?;
+        start(to).map(Some)
+    }
+
+    fn delete(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
+        stop(self, fact)
+    }
 }
 
-pub(super) fn start(process: &Process) -> Result<Fact, Error> {
+fn start(process: &Process) -> Result<Fact, Error> {
     let program = find(&process.program)?;
     let command = format!("{} {}", process.program, process.args.join(" "));
     let output = Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").output();
@@ -45,22 +69,9 @@ pub(super) fn start(process: &Process) -> Result<Fact, Error> {
     }
 }
 
-/// Tells the process to read its files again, or starts it anew.
-pub(super) fn change(from: &Process, to: &Process, fact: Option<Fact>) -> Result<Fact, Error> {
-    if from.args == to.args
-        && from.restart_on == to.restart_on
-        && let Some((pid, start_time)) = identify(from, fact)
-        && kill(pid, Signal::SIGHUP).is_ok()
-    {
-        return Ok(Fact::Process { pid: pid.as_raw(), start_time });
-    }
-    stop(from, fact)?;
-    start(to)
-}
-
-/// Ends the process, when it is the one that was started. Where a crash lost which one that is, every process with its
-/// command line is: that names files of ours.
-pub(super) fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
+/// Ends the process when it is the one that was started. Where a crash lost which one that was, every process with its
+/// command line is ended: that names files of ours.
+fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
     match fact {
         Some(Fact::Process { pid, start_time: started }) if start_time(pid) == Some(started) => end(pid, started),
         Some(Fact::Process { .. }) => Ok(()),
@@ -88,8 +99,8 @@ fn end(pid: i32, started: u64) -> Result<(), Error> {
     Err(Error::Immortal { pid })
 }
 
-/// The process, when it runs: the one that was started, by number and start, or the one whose number its file has, by
-/// its command line too, since numbers are used again.
+/// The process, when it runs: the one that was started, by number and start time; where these are lost, the one whose
+/// number is in its pid file, if it has the command line, since numbers are used again.
 fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
     let (pid, started) = match fact {
         Some(Fact::Process { pid, start_time: started }) => {
@@ -109,8 +120,8 @@ fn has_command_line(process: &Process, pid: i32) -> bool {
     process.args.iter().all(|argument| words.contains(&argument.as_bytes()))
 }
 
-/// Any process with the command line in our network namespace: a container may have one with the same. One that goes to
-/// the background is for a moment in no list that is read at that time: so there is none only when there is none twice.
+/// Any process with the command line in our network namespace: a container may have one with the same. A process that
+/// goes to the background may be missing from the list that is read at that moment, so the list is read twice.
 fn find_running(process: &Process) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -129,7 +140,7 @@ fn is_here(pid: i32) -> bool {
     theirs.is_some() && theirs == namespace("thread-self".to_owned())
 }
 
-/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even where nobody has waited for it.
 fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, field 2, is in parentheses and may have any character.

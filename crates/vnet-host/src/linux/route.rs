@@ -1,20 +1,31 @@
 //! Routes.
 
-use vnet_netlink::Netlink;
 use vnet_types::Route;
 
-use crate::Error;
+use super::{Kind, LinuxHost, gone_is_fine};
+use crate::{Error, Fact};
 
-pub(super) fn look(netlink: &Netlink, expected: &Route) -> Result<Option<Route>, Error> {
-    let same = |route: &Route| (route.destination, route.metric) == (expected.destination, expected.metric);
-    Ok(netlink.routes_of(&expected.link)?.into_iter().find(same))
-}
-
-pub(super) fn replace(netlink: &Netlink, from: &Route, to: &Route) -> Result<(), Error> {
-    super::gone_is_fine(netlink.delete_route(from))?;
-    if let Err(error) = netlink.add_route(to) {
-        netlink.add_route(from)?;
-        return Err(error.into());
+impl Kind for Route {
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let same = |route: &Self| (route.destination, route.metric) == (self.destination, self.metric);
+        Ok(host.netlink.routes_of(&self.link)?.into_iter().find(same))
     }
-    Ok(())
+
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        host.netlink.add_route(self)?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        gone_is_fine(host.netlink.delete_route(self))?;
+        if let Err(error) = host.netlink.add_route(to) {
+            host.netlink.add_route(self)?;
+            return Err(error.into());
+        }
+        Ok(None)
+    }
+
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        gone_is_fine(host.netlink.delete_route(self))
+    }
 }

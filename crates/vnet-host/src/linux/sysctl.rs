@@ -4,22 +4,40 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vnet_plan::Sysctl;
+use vnet_plan::{Sysctl, SysctlSetting};
 
-use crate::Error;
+use super::{Kind, LinuxHost};
+use crate::{Error, Fact};
 
-pub(super) fn look(switch: &Sysctl) -> Result<Option<u32>, Error> {
+impl Kind for SysctlSetting {
+    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        Ok(read(&self.switch)?.map(|value| Self { value, ..self.clone() }))
+    }
+
+    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+        let path = path(&self.switch);
+        fs::write(&path, format!("{}\n", self.value)).map_err(Error::file("write", &path))?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        to.create(host)
+    }
+
+    /// A switch of a link goes with the link, and a shared one stays.
+    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The value of a switch; `None` where the kernel does not have the switch.
+pub(super) fn read(switch: &Sysctl) -> Result<Option<u32>, Error> {
     let path = path(switch);
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text.trim().parse().ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::file("read", &path)(error)),
     }
-}
-
-pub(super) fn set(switch: &Sysctl, value: u32) -> Result<(), Error> {
-    let path = path(switch);
-    fs::write(&path, format!("{value}\n")).map_err(Error::file("write", &path))
 }
 
 fn path(switch: &Sysctl) -> PathBuf {

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_plan::{Resource, Vf};
+use vnet_plan::Vf;
 use vnet_types::{InterfaceName, VfSettings, VirtualFunction};
 
-use super::gone_is_fine;
-use crate::Error;
+use super::{Kind, LinuxHost, gone_is_fine};
+use crate::{Error, Fact};
 
 /// Where sysfs lists links.
 pub(super) const CLASS: &str = "/sys/class/net";
@@ -62,21 +62,30 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-/// Only what a guest needs is there: with anything else the function is not lent.
-pub(super) fn look(netlink: &Netlink, expected: &Resource) -> Result<Option<Resource>, Error> {
-    let Resource::Vf(Vf { card, settings, .. }) = expected else { return Ok(None) };
-    Ok(has(netlink, card, settings)?.then(|| expected.clone()))
-}
+impl Kind for Vf {
+    /// The function is lent while it has what the guest needs, and with anything else it is not.
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        Ok(has(&host.netlink, &self.card, &self.settings)?.then(|| self.clone()))
+    }
 
-/// Gives a function back what it had, where that is known, unless somebody has given it something else since.
-pub(super) fn give_back(
-    netlink: &Netlink,
-    card: &InterfaceName,
-    settings: &VfSettings,
-    was: &VfSettings,
-) -> Result<(), Error> {
-    let known = was.mac.is_some() || was.vlan.is_some();
-    if known && has(netlink, card, settings)? { gone_is_fine(netlink.set_vf(card, was)) } else { Ok(()) }
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        host.netlink.set_vf(&self.card, &self.settings)?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        to.create(host)
+    }
+
+    /// Gives the function back what it had, where that is known, unless somebody has given it something else since.
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        let is_known = self.was.mac.is_some() || self.was.vlan.is_some();
+        if is_known && has(&host.netlink, &self.card, &self.settings)? {
+            gone_is_fine(host.netlink.set_vf(&self.card, &self.was))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 fn has(netlink: &Netlink, card: &InterfaceName, settings: &VfSettings) -> Result<bool, Error> {

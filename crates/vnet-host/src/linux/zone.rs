@@ -1,7 +1,7 @@
 //! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
 //!
-//! The bus is that of the whole machine, firewalld's rules are those of one network namespace: a firewalld in another
-//! one than ours is none. Each question is a connection of its own, and no thread outlives it.
+//! The bus belongs to the whole machine, firewalld's rules to one network namespace: a firewalld in another namespace
+//! does not count. Each question is a connection of its own, and no thread outlives it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -9,14 +9,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use vnet_plan::{Key, Resource, Zone};
+use vnet_plan::{Key, Zone};
 use vnet_types::{Firewalld, InterfaceName};
 use zbus::message::Body;
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, block_on, connection};
 
-use super::LinuxHost;
-use crate::{Error, Namespace};
+use super::{Kind, LinuxHost};
+use crate::{Error, Fact, Namespace};
 
 const BUS: &str = "org.freedesktop.DBus";
 const BUS_PATH: &str = "/org/freedesktop/DBus";
@@ -48,31 +48,41 @@ pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
     })
 }
 
-/// As with a MAC address that is lent: where the link is in the zone that it had before, or in none, it was not put
-/// into ours.
-pub(super) fn look(expected: &Resource) -> Result<Option<Resource>, Error> {
-    let Resource::Zone(Zone { link, was, .. }) = expected else { return Ok(None) };
-    let zone = zone_of(link)?.flatten().filter(|zone| Some(zone) != was.as_ref());
-    Ok(zone.map(|zone| Resource::Zone(Zone { link: link.clone(), zone, was: was.clone() })))
+impl Kind for Zone {
+    /// As with a MAC address that is lent: a link that is in the zone that it had before, or in none, was not put into
+    /// ours.
+    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let zone = zone_of(&self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
+        Ok(zone.map(|zone| Self { zone, ..self.clone() }))
+    }
+
+    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+        put(&self.link, &self.zone).map(|()| None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        to.create(host)
+    }
+
+    /// Takes the link out of its zone, unless somebody has put it into another since.
+    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        let Self { link, zone, was } = self;
+        if zone_of(link)?.flatten().as_ref() != Some(zone) {
+            return Ok(());
+        }
+        if let Some(was) = was {
+            return put(link, was);
+        }
+        let action = format!("take {link} out of its zone {zone}");
+        ask(&action, async |bus| bus.call(ZONE, "removeInterface", &(zone, link.as_str())).await.map(drop)).map(drop)
+    }
 }
 
-pub(super) fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
+fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
     let action = format!("put {link} into its zone {zone}");
     let done =
         ask(&action, async |bus| bus.call(ZONE, "changeZoneOfInterface", &(zone, link.as_str())).await.map(drop))?;
     done.ok_or_else(|| Error::Unexpected(Key::Zone(link.clone())))
-}
-
-/// Takes a link out of a zone, unless somebody has put it into another since.
-pub(super) fn take_back(link: &InterfaceName, zone: &str, was: Option<&str>) -> Result<(), Error> {
-    if zone_of(link)?.flatten().as_deref() != Some(zone) {
-        return Ok(());
-    }
-    if let Some(was) = was {
-        return put(link, was);
-    }
-    let action = format!("take {link} out of its zone {zone}");
-    ask(&action, async |bus| bus.call(ZONE, "removeInterface", &(zone, link.as_str())).await.map(drop)).map(drop)
 }
 
 /// The zone that a link was put into, where there is a firewalld.
@@ -134,9 +144,9 @@ fn is_absent(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied)
 }
 
-/// Is this process a firewalld in our network namespace? The number is that of the bus: where our process namespace is
-/// another, somebody else may have it. Who may not look, an ordinary user, cannot be anywhere else without having been
-/// somebody in a user namespace, whom the bus does not let in.
+/// Whether this process is a firewalld in our network namespace. The number is that of the bus: in another process
+/// namespace, somebody else may have it. An ordinary user may not look; such a user is in our namespace, since the bus
+/// lets nobody in from a user namespace.
 fn is_here(pid: u32) -> bool {
     let folder = Path::new("/proc").join(pid.to_string());
     let is_firewalld = fs::read(folder.join("cmdline"))

@@ -1,0 +1,27 @@
+//! nf_tables rules of networks: read back into the value they were made of, replaced in one transaction.
+
+use vnet_plan::NetworkRules;
+
+use super::{Kind, LinuxHost};
+use crate::{Error, Fact};
+
+impl Kind for NetworkRules {
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let found = host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network))?;
+        Ok(found.map(|ruleset| Self { ruleset, ..self.clone() }))
+    }
+
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        host.firewall.replace(None, Some(&self.ruleset)).map_err(Error::rules(&self.network))?;
+        Ok(None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        host.firewall.replace(Some(&self.ruleset), Some(&to.ruleset)).map_err(Error::rules(&to.network))?;
+        Ok(None)
+    }
+
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        host.firewall.replace(Some(&self.ruleset), None).map_err(Error::rules(&self.network))
+    }
+}
