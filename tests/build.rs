@@ -1,5 +1,5 @@
-//! Says whether libvirt's test data and the guest's image are at hand, so that tests with them run or are reported as
-//! ignored.
+//! Says whether libvirt's test data and the guest's image are at hand, so that tests with them run
+//! or are reported as ignored.
 
 use std::path::Path;
 

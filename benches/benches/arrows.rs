@@ -1,4 +1,5 @@
-//! From text to changes, one benchmark for each arrow of the data flow; the last of each group has 1000 DHCP hosts.
+//! From text to changes, one benchmark for each arrow of the data flow; the last of each group has
+//! 1000 DHCP hosts.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 
 use std::hint::black_box;

@@ -1,4 +1,5 @@
-//! Runs one arrow of the data flow so many times, to have its instructions counted: `cargo xtask instructions`.
+//! Runs one arrow of the data flow so many times, to have its instructions counted: `cargo xtask
+//! instructions`.
 
 use std::hint::black_box;
 

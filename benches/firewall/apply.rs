@@ -17,7 +17,8 @@ struct Host {
 
 /// Milliseconds that adding the network takes.
 struct Cost {
-    /// Compiled, encoded and committed, by a program that has made a network before and that nobody has disturbed since.
+    /// Compiled, encoded and committed, by a program that has made a network before and that nobody
+    /// has disturbed since.
     ours: f64,
     /// The same by a program that has just begun, and reads what is there.
     anew: f64,
@@ -66,7 +67,8 @@ impl Host {
     }
 }
 
-/// The batch names the state that it was made for, in the one attribute of its first message: 0 is any.
+/// The batch names the state that it was made for, in the one attribute of its first message: 0 is
+/// any.
 fn without_generation(batch: &mut [u8]) {
     batch[24..28].fill(0);
 }

@@ -86,8 +86,8 @@ impl Lab {
         Self { rules, guest, outside, _router: router }
     }
 
-    /// Packets of 64 bytes that arrive, for a second of the sender's time: veth forwards within send(2), so that the
-    /// time of the thread is that of the whole way.
+    /// Packets of 64 bytes that arrive, for a second of the sender's time: veth forwards within
+    /// send(2), so that the time of the thread is that of the whole way.
     fn datagrams(&self) -> f64 {
         let server = self.outside.run(|| UdpSocket::bind("192.0.2.2:0").unwrap());
         setsockopt(&server, sockopt::RcvBufForce, &(1 << 26))

@@ -1,7 +1,7 @@
 //! The firewall's speed, in ratios that one run measures: `cargo xtask bench`.
 //!
-//! Everything happens in namespaces. What is compared takes turns in short slices, so that whatever else the machine does
-//! falls on all alike; the numbers are medians.
+//! Everything happens in namespaces. What is compared takes turns in short slices, so that whatever
+//! else the machine does falls on all alike; the numbers are medians.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
 #![allow(clippy::print_stdout, reason = "a program for people")]
 

@@ -4,7 +4,7 @@ use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
 use vnet_types::InterfaceName;
 
-/// Is what leaves translated?
+/// Whether what leaves is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Nat,
@@ -28,7 +28,8 @@ fn net(number: u32) -> String {
     format!("10.{}.{}.0/24", number / 256, number % 256)
 }
 
-/// The index of a network's bridge. All but the first network's are made up: to the kernel an index is a number.
+/// The index of a network's bridge. All but the first network's are made up: to the kernel an index
+/// is a number.
 pub(crate) fn index_of(name: &InterfaceName) -> Option<u32> {
     match name.as_str().strip_prefix("virbr") {
         Some(number) => number.parse().ok().map(|number: u32| number + 100_000),

@@ -1,4 +1,5 @@
-//! Any document: what parses prints; the print parses to the same; checks never panic; problems have places.
+//! Any document: what parses prints; the print parses to the same; checks never panic; problems
+//! have places.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Interfaces of every type with any children: what parses prints, and the print parses to the same.
+//! Interfaces of every type with any children: what parses prints, and the print parses to the
+//! same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

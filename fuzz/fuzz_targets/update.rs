@@ -1,4 +1,5 @@
-//! Updates of a network by any element: a refusal changes nothing, and what is updated prints and reads back.
+//! Updates of a network by any element: a refusal changes nothing, and what is updated prints and
+//! reads back.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

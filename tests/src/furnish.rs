@@ -1,5 +1,6 @@
-//! What a test finds in its namespaces: the host's files, none of which it can change, and folders of its own.
-#![allow(unsafe_code)]
+//! What a test finds in its namespaces: the host's files, none of which it can change, and folders
+//! of its own.
+#![allow(unsafe_code, reason = "no crate wraps mount_setattr(2)")]
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -19,7 +20,8 @@ use vnet_lab::mounts::mount_new;
 
 /// Where programs write: empty inside.
 const PRIVATE: [&str; 5] = ["/run", "/var/lib", "/var/tmp", "/dev/shm", "/tmp"];
-/// Where the host's `/etc` can be seen while another one is in its place: the first that the tests do not need.
+/// Where the host's `/etc` can be seen while another one is in its place: the first that the tests
+/// do not need.
 const ETC_PLACES: [&str; 3] = ["/mnt", "/media", "/srv"];
 /// Set by people who have a test write what it expects: the sources can be changed then.
 const BLESSINGS: [&str; 2] = ["VNET_BLESS", "INSTA_UPDATE"];
@@ -27,7 +29,8 @@ const BLESSINGS: [&str; 2] = ["VNET_BLESS", "INSTA_UPDATE"];
 /// Makes fresh namespaces usable, after a look that they are fresh.
 pub(crate) fn furnish() {
     assert_eq!(getppid().as_raw(), 1, "not started by the harness: refusing to mount over a real host");
-    // A container that masks parts of its /proc gets no new one; the old one serves but for the PIDs.
+    // A container that masks parts of its /proc gets no new one; the old one serves but for the
+    // PIDs.
     let _ = mount_new("proc", "/proc");
     mount_new("sysfs", "/sys").unwrap_or_else(|error| panic!("sysfs on /sys: {error}"));
     let links = links();
@@ -78,8 +81,9 @@ impl Needed {
 
     fn open(path: PathBuf, writable: bool) -> Self {
         let open = |path: &Path| File::options().read(true).custom_flags(libc::O_PATH).open(path);
-        // A capability, or the working directory, may have led past a folder that is closed to our user, such as
-        // `/root`. In a user namespace no capability does; the working directory is still held.
+        // A capability, or the working directory, may have led past a folder that is closed to our
+        // user, such as `/root`. In a user namespace no capability does; the working directory is
+        // still held.
         let folder = open(&path).or_else(|_| open(&from_working_directory(&path)));
         let folder = folder.unwrap_or_else(|error| {
             panic!("{}: {error}; run the tests with a working directory in the workspace", path.display())
@@ -121,7 +125,8 @@ fn from_working_directory(to: &Path) -> PathBuf {
     Path::new(".").join(up).join(steps(to))
 }
 
-/// Gives the test an `/etc` to write to: what is there stays readable by links, what is new is in memory.
+/// Gives the test an `/etc` to write to: what is there stays readable by links, what is new is in
+/// memory.
 fn private_etc(needed: &[Needed]) -> io::Result<()> {
     let is_free = |folder: &&Path| folder.is_dir() && !needed.iter().any(|it| it.path.starts_with(folder));
     let folder = ETC_PLACES.map(Path::new).into_iter().find(is_free);
@@ -149,7 +154,8 @@ fn writable(folder: &Path) -> nix::Result<()> {
 fn set_attributes(folder: &Path, flags: libc::c_int, set: u64, clear: u64) -> nix::Result<()> {
     let folder = CString::new(folder.as_os_str().as_bytes()).expect("no NUL in paths");
     let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    // SAFETY: mount_setattr(2) reads a path and a structure of the size it is told; both live through the call.
+    // SAFETY: mount_setattr(2) reads a path and a structure of the size it is told; both live
+    // through the call.
     let result = unsafe {
         let size = size_of::<libc::mount_attr>();
         libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, folder.as_ptr(), flags, &attributes, size)

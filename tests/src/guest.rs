@@ -1,6 +1,7 @@
 //! A real guest: qemu with a kernel, busybox and one network card, driven over its console.
 //!
-//! `cargo xtask guest` makes the image. Without it the tests that boot guests are built as ignored, by `cfg(guest_image)`.
+//! `cargo xtask guest` makes the image. Without it the tests that boot guests are built as ignored,
+//! by `cfg(guest_image)`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots a guest; `arguments` give it its network card, such as `-netdev tap,… -device virtio-net-pci,…`.
+    /// Boots a guest; `arguments` give it its network card, such as `-netdev tap,… -device
+    /// virtio-net-pci,…`.
     ///
     /// # Panics
     /// When it does not boot; with what it printed.
@@ -29,7 +31,8 @@ impl Guest {
         Self::boot_by(Command::new("qemu-system-x86_64"), arguments)
     }
 
-    /// [`Guest::boot`] through a program that gives privileges away, such as setpriv(1) with its words and qemu's name.
+    /// [`Guest::boot`] through a program that gives privileges away, such as setpriv(1) with its
+    /// words and qemu's name.
     ///
     /// # Panics
     /// When it does not boot; with what it printed.
@@ -63,8 +66,8 @@ impl Guest {
         output
     }
 
-    /// Runs a line of shell in the guest until it succeeds, and returns what it prints then: a packet may be lost, and
-    /// a loaded machine be late.
+    /// Runs a line of shell in the guest until it succeeds, and returns what it prints then: a
+    /// packet may be lost, and a loaded machine be late.
     ///
     /// # Panics
     /// With what it printed last, when it goes on failing.

@@ -1,7 +1,8 @@
 //! A test in namespaces of its own, by running its own program again for this one test.
 //!
-//! Threads cannot enter a user namespace (unshare(2): `EINVAL`), and libtest runs tests in threads. So the test starts
-//! its program anew, in fresh namespaces, for itself alone, and takes over what comes of it.
+//! Threads cannot enter a user namespace (unshare(2): `EINVAL`), and libtest runs tests in threads.
+//! So the test starts its program anew, in fresh namespaces, for itself alone, and takes over what
+//! comes of it.
 
 use std::process::{Command, Output};
 
@@ -13,7 +14,8 @@ use crate::furnish;
 const INSIDE: &str = "VNET_TEST_INSIDE";
 /// Set to see how libtest announces a test, without running any of it.
 const PROBE: &str = "VNET_TEST_PROBE";
-/// Set by people whose machine has no user namespaces: the tests then fail at once, with this reason.
+/// Set by people whose machine has no user namespaces: the tests then fail at once, with this
+/// reason.
 const NO_NAMESPACES: &str = "VNET_TEST_NO_NAMESPACES";
 
 /// Where a test finds itself.
@@ -41,10 +43,11 @@ impl<E> Passed for Result<(), E> {
     }
 }
 
-/// The first line of a test that touches the kernel: everything after it runs in its own user, network, mount, PID,
-/// IPC and UTS namespace, as root of them, with `lo` up, nothing else on the network, empty `/run`, `/var/lib`,
-/// `/var/tmp` and `/tmp`, and an `/etc` without `/etc/vnet` in which new files are its own. All else of the host is
-/// read-only, but for cargo's target folder. What the test starts ends with it.
+/// The first line of a test that touches the kernel: everything after it runs in its own user,
+/// network, mount, PID, IPC and UTS namespace, as root of them, with `lo` up, nothing else on the
+/// network, empty `/run`, `/var/lib`, `/var/tmp` and `/tmp`, and an `/etc` without `/etc/vnet` in
+/// which new files are its own. All else of the host is read-only, but for cargo's target folder.
+/// What the test starts ends with it.
 ///
 /// Where the system gives no namespaces the test fails and says what is missing.
 #[macro_export]
@@ -85,7 +88,8 @@ fn run_inside(name: &str) -> Result<Output, String> {
     command.output().map_err(|error| isolation.explain(error).to_string())
 }
 
-/// This program, for one test. The link in `/proc` leads to it even where its folder is closed to our user.
+/// This program, for one test. The link in `/proc` leads to it even where its folder is closed to
+/// our user.
 fn itself(name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"]);
@@ -94,8 +98,9 @@ fn itself(name: &str) -> Command {
     command
 }
 
-/// What of the environment reaches a test: where programs are, and what is said to the test program itself. What
-/// would change vnet's behaviour, such as `VNET_STATE_DIR`, `XDG_RUNTIME_DIR` or `NO_COLOR`, does not.
+/// What of the environment reaches a test: where programs are, and what is said to the test program
+/// itself. What would change vnet's behaviour, such as `VNET_STATE_DIR`, `XDG_RUNTIME_DIR` or
+/// `NO_COLOR`, does not.
 fn is_kept(name: &str) -> bool {
     let families = ["CARGO", "INSTA_", "LLVM_PROFILE_", "NEXTEST", "PROPTEST_", "RUST_", "VNET_TEST_"];
     let is_kept = ["PATH", "LD_LIBRARY_PATH", "TERM", "VNET_BLESS"].contains(&name);
@@ -104,7 +109,8 @@ fn is_kept(name: &str) -> bool {
 
 /// Reports as our own what the test inside has reported.
 ///
-/// A test that should panic has to do so out here as well: in the same words, and only if it did inside.
+/// A test that should panic has to do so out here as well: in the same words, and only if it did
+/// inside.
 fn take_over(name: &str, output: &Output) -> Place {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     show(&stdout, &stderr);
@@ -116,7 +122,8 @@ fn take_over(name: &str, output: &Output) -> Place {
     }
 }
 
-/// Fails the test. One that should panic would take a panic of ours for its own, so it has to end without.
+/// Fails the test. One that should panic would take a panic of ours for its own, so it has to end
+/// without.
 fn unavailable(name: &str, reason: &str) -> Place {
     let reason = format!("{name} needs namespaces of its own: {reason}");
     let probe = itself(name).env(PROBE, "1").output().expect("the test program runs again");
@@ -136,8 +143,8 @@ fn show(stdout: &str, stderr: &str) {
     eprint!("{stderr}");
 }
 
-/// The name libtest knows the test by, which it gives to the thread too. The function's own path lacks the case of
-/// an rstest; it serves where the test runs on the main thread.
+/// The name libtest knows the test by, which it gives to the thread too. The function's own path
+/// lacks the case of an rstest; it serves where the test runs on the main thread.
 fn test_name(here: &str) -> String {
     match std::thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),

@@ -5,8 +5,8 @@ use std::thread;
 
 use vnet_lab::{Error, Namespace};
 
-/// A network namespace, with `lo` up and a `/sys` that shows it. It ends when the value is dropped and no process
-/// and no thread is left in it.
+/// A network namespace, with `lo` up and a `/sys` that shows it. It ends when the value is dropped
+/// and no process and no thread is left in it.
 #[derive(Debug)]
 pub struct Netns(Namespace);
 

@@ -22,7 +22,8 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap_or_else(|error| panic!("`{line}` printed no text: {error}"))
 }
 
-/// [`run`] for a program that prints JSON. Nothing printed is null: so `ip` says that there is nothing.
+/// [`run`] for a program that prints JSON. Nothing printed is null: so `ip` says that there is
+/// nothing.
 ///
 /// # Panics
 /// When it does not succeed, or prints something else.

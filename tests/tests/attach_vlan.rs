@@ -101,7 +101,7 @@ fn entries(port: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn a_managed_mac_table_keeps_frames_from_whom_they_are_not_for() {
     isolate!();
     let network = "<network><name>lab</name><bridge name='lab0' stp='off' macTableManager='libvirt'/>\
@@ -177,7 +177,7 @@ fn is_filtering(bridge: &str) -> bool {
 #[rstest]
 #[case::network("type='network'><source network='lab'/>")]
 #[case::bridge("type='bridge'><source bridge='br0' macTableManager='libvirt'/>")]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn a_bridge_of_the_system_goes_on_filtering_and_its_uplink_need_not_see_everything(#[case] source: &str) {
     isolate!();
     let mut far = system_bridge();
@@ -224,7 +224,7 @@ fn a_bridge_of_the_system_goes_on_filtering_and_its_uplink_need_not_see_everythi
 }
 
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn a_managed_mac_table_knows_guests_in_their_vlans() {
     isolate!();
     run("ip", &["link", "add", "br0", "type", "bridge"]);
@@ -259,7 +259,7 @@ fn a_managed_mac_table_knows_guests_in_their_vlans() {
 
 /// The default VLAN is one of its VLANs too.
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn an_entry_that_is_gone_in_one_vlan_is_drift() {
     isolate!();
     run("ip", &["link", "add", "br0", "type", "bridge"]);
@@ -295,7 +295,7 @@ const VLANS: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn ports_have_the_vlans_that_are_defined() {
     isolate!();
     run("ip", &["link", "add", "br0", "type", "bridge", "vlan_filtering", "1"]);
@@ -345,7 +345,7 @@ fn a_kernel_that_cannot_filter_is_found_while_planning(#[case] act: &str, #[case
 }
 
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn guests_are_in_the_vlans_of_their_ports() {
     isolate!();
     run("ip", &["link", "add", "br0", "type", "bridge", "vlan_filtering", "0"]);

@@ -276,7 +276,7 @@ const LIBVIRT: [&str; 15] = [
 ];
 
 #[test]
-#[ignore = "needs police and sfq: runs in cargo xtask vmtest"]
+#[ignore = "needs police and sfq: runs in cargo xtask vm"]
 fn tc_shows_what_libvirt_would_have_made() {
     isolate!();
     let mut lab = Lab::new();

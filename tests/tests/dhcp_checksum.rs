@@ -18,7 +18,7 @@ const DEFAULT: &str = "../testdata/network/valid/nat-default.xml";
 const MARK: &[u8] = b"vnet asks for a checksum";
 
 #[test]
-#[ignore = "needs act_csum: runs in cargo xtask vmtest"]
+#[ignore = "needs act_csum: runs in cargo xtask vm"]
 fn answers_have_their_checksums() {
     isolate!();
     let started = call(&["start", DEFAULT]);

@@ -109,7 +109,7 @@ fn filtering() -> Netlink {
 #[case::native_tagged(
     &[BridgeVlan { pvid: true, ..BridgeVlan::tagged(5) }], value!([{"vlan": 5, "flags": ["PVID"]}])
 )]
-#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vmtest"]
+#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vm"]
 fn vlans_come_and_go(#[case] vlans: &[BridgeVlan], #[case] expected: Value) {
     isolate!();
     let netlink = filtering();
@@ -126,7 +126,7 @@ fn vlans_come_and_go(#[case] vlans: &[BridgeVlan], #[case] expected: Value) {
 }
 
 #[test]
-#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vmtest"]
+#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vm"]
 fn entries_are_of_a_vlan() {
     isolate!();
     let netlink = filtering();
@@ -139,7 +139,7 @@ fn entries_are_of_a_vlan() {
 }
 
 #[test]
-#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vmtest"]
+#[ignore = "needs bridges that filter VLANs: runs in cargo xtask vm"]
 fn filtering_is_switched_on_and_off() {
     isolate!();
     let netlink = filtering();

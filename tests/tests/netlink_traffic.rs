@@ -124,7 +124,7 @@ fn filters(#[case] filter: Filter) {
 ))]
 #[case::mark(filter(ROOT, 1, 1, FilterMatch::Mark, FilterAction::Class(TrafficHandle::new(0, 1))))]
 #[case::checksum(filter(ROOT, 2, 0x8000_0800, FilterMatch::UdpTo(68), FilterAction::Checksum))]
-#[ignore = "needs act_police, act_csum and cls_fw: runs in cargo xtask vmtest"]
+#[ignore = "needs act_police, act_csum and cls_fw: runs in cargo xtask vm"]
 fn filters_that_not_every_kernel_has(#[case] filter: Filter) {
     isolate!();
     filters_are_those_of_tc(&filter);
@@ -150,7 +150,7 @@ fn filters_are_those_of_tc(filter: &Filter) {
 }
 
 #[test]
-#[ignore = "needs sch_sfq: runs in cargo xtask vmtest"]
+#[ignore = "needs sch_sfq: runs in cargo xtask vm"]
 fn queues_are_fair() {
     isolate!();
     let netlink = netlink();

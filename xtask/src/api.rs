@@ -1,7 +1,8 @@
 //! The public API of each library, as text that is reviewed: `crates/NAME/api.txt`.
 //!
-//! rustdoc tells it as JSON, an output that is not stable yet. A stable rustdoc writes it with `RUSTC_BOOTSTRAP`,
-//! which is set for rustdoc alone: with cargo it would have the dependencies built anew.
+//! rustdoc tells it as JSON, an output that is not stable yet. A stable rustdoc writes it with
+//! `RUSTC_BOOTSTRAP`, which is set for rustdoc alone: with cargo it would have the dependencies
+//! built anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +21,8 @@ const AS_RUSTDOC: &str = "VNET_XTASK_AS_RUSTDOC";
 /// The Rust release whose rustdoc writes what `public_api` reads.
 const RUST: &str = "1.95";
 
-/// Names that public types of several crates have, each with the reason. A name that is unique again has to go.
+/// Names that public types of several crates have, each with the reason. A name that is unique
+/// again has to go.
 const SHARED_NAMES: &[(&str, &str)] = &[];
 
 /// Whether cargo runs this program as rustdoc.
@@ -36,7 +38,8 @@ pub(crate) fn rustdoc() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Compares each library with its text, or writes the text; and the names of all libraries with each other.
+/// Compares each library with its text, or writes the text; and the names of all libraries with
+/// each other.
 pub(crate) fn check(write: bool) -> Tally {
     match is_readable() {
         Ok(true) => {}

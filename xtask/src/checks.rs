@@ -38,7 +38,8 @@ pub(crate) fn features() -> Tally {
         let alone = package.features.iter().map(|feature| (&package.name, feature.as_str()));
         std::iter::once((&package.name, "")).chain(alone)
     });
-    // Clippy, because its arguments are for these packages alone: those of rustc have everything built anew.
+    // Clippy, because its arguments are for these packages alone: those of rustc have everything
+    // built anew.
     let build = |(name, feature): (&String, &str)| {
         let clippy = ["clippy", "--quiet", "--package", name, "--no-default-features", "--features", feature];
         Tally::of(cargo(&[&clippy[..], &STRICT].concat()))
@@ -48,8 +49,9 @@ pub(crate) fn features() -> Tally {
 
 /// The workspace builds with the Rust release that `Cargo.toml` promises.
 ///
-/// With that toolchain where rustup has it. Elsewhere clippy finds what the standard library has only since, and
-/// cargo which dependency needs a newer release: what stays unseen is a newer feature of the language itself.
+/// With that toolchain where rustup has it. Elsewhere clippy finds what the standard library has
+/// only since, and cargo which dependency needs a newer release: what stays unseen is a newer
+/// feature of the language itself.
 pub(crate) fn msrv() -> Tally {
     Tally::of(promised_rust().and_then(|release| with_release(&release)))
 }

@@ -1,5 +1,5 @@
-//! How many instructions each arrow of the data flow takes, counted by valgrind: wall clocks differ from run to run by
-//! more than what a change costs, instructions do not.
+//! How many instructions each arrow of the data flow takes, counted by valgrind: wall clocks differ
+//! from run to run by more than what a change costs, instructions do not.
 
 use std::collections::BTreeMap;
 use std::fs;

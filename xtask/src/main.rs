@@ -29,7 +29,7 @@ usage: cargo xtask COMMAND
   test          install what is missing, then all of the following checks; the last line says how many passed
 
 Each check alone:
-  tidy [--fix]  lines and files that are too long, words, leftovers; `--fix` wraps comments and Markdown
+  tidy          lines and files that are too long, words, leftovers
   lint          formatting, lints, licences
   doc           documentation without a warning
   msrv          the Rust release that Cargo.toml promises
@@ -43,6 +43,8 @@ Each check alone:
                 the kernel matters most; `all`, or those with NAME in their name
 
 More:
+  tidy --fix [PATH]...
+                wrap the comments and the Markdown that are too long, below these paths only if any are given
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
   packages      print the programs that are needed and the packages that have them";
@@ -52,7 +54,7 @@ type Check = (&'static str, fn() -> Tally);
 
 /// What `test` runs, the quickest first.
 const CHECKS: [Check; 10] = [
-    ("tidy", || tidy::check(false)),
+    ("tidy", tidy::check),
     ("lint", checks::lint),
     ("doc", checks::doc),
     ("msrv", checks::msrv),
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
         ["demo"] => demo(),
         ["test"] => installed().and_then(|()| all(&CHECKS)),
         ["api", "--write"] => all(&[("api", || api::check(true))]),
-        ["tidy", "--fix"] => all(&[("tidy", || tidy::check(true))]),
+        ["tidy", "--fix", ref paths @ ..] => tidy::fix(paths),
         ["instructions", "record"] => instructions::check(true),
         ["vm", "all"] => installed().and_then(|()| verdict(vm::tests::test(Which::All))),
         ["vm", name] => installed().and_then(|()| verdict(vm::tests::test(Which::Named(name)))),

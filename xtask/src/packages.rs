@@ -35,7 +35,8 @@ const TESTS: &[Program] = &[
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
 ];
 
-/// Debian's and Ubuntu's packages with the newest kernel for virtual machines. They are downloaded, not installed.
+/// Debian's and Ubuntu's packages with the newest kernel for virtual machines. They are downloaded,
+/// not installed.
 pub(crate) const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
 
 const fn program(name: &'static str, debian: &'static str, fedora: &'static str, what_for: &'static str) -> Program {
@@ -71,7 +72,8 @@ fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(
     println!("xtask: missing programs: {}", names.join(", "));
     let has_service = names.contains(&"firewalld") && Path::new("/run/systemd/system").exists();
     if has_service {
-        // Distributions start it as soon as it is installed, and it would close this machine's ports.
+        // Distributions start it as soon as it is installed, and it would close this machine's
+        // ports.
         as_root(&["systemctl", "mask", "--runtime", "firewalld.service"])?;
     }
     let installed = install_packages(&missing);

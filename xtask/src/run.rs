@@ -48,7 +48,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
-/// Runs a program, shows each line that it prints and passes it on, and returns whether the program succeeded.
+/// Runs a program, shows each line that it prints and passes it on, and returns whether the program
+/// succeeded.
 pub(crate) fn watch(program: &str, arguments: &[&str], mut line: impl FnMut(&str)) -> Result<bool, Failed> {
     let words = format!("{program} {}", arguments.join(" "));
     println!("$ {words}");

@@ -44,13 +44,15 @@ impl Tally {
         result.unwrap_or_else(|failed| Self::of(Err(failed)))
     }
 
-    /// One failure at least where the program with these tests has failed: it may have ended without a word.
+    /// One failure at least where the program with these tests has failed: it may have ended
+    /// without a word.
     pub(crate) fn with_status(self, succeeded: bool) -> Self {
         if succeeded || self.failed > 0 { self } else { Self { failed: 1, ..self } }
     }
 }
 
-/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`, and nextest's `Summary [ 1.0s] 3 tests run: 3 passed, …`.
+/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`, and nextest's `Summary [ 1.0s] 3 tests
+/// run: 3 passed, …`.
 pub(crate) fn read(line: &str) -> Option<Tally> {
     let line = line.trim_start();
     if !line.starts_with("test result: ") && !line.starts_with("Summary [") {

@@ -1,5 +1,5 @@
-//! The tests: each as this user, and for root as `nobody` too. What works in a user namespace must not need root
-//! outside of it.
+//! The tests: each as this user, and for root as `nobody` too. What works in a user namespace must
+//! not need root outside of it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -56,7 +56,8 @@ pub(crate) fn test(tier: Tier) -> Tally {
     [as_this_user(tier), examples, unprivileged(tier)].into_iter().map(Tally::or_failed).sum()
 }
 
-/// With nextest, which gives each test a process; without it, with one process for each test program.
+/// With nextest, which gives each test a process; without it, with one process for each test
+/// program.
 fn as_this_user(tier: Tier) -> Result<Tally, Failed> {
     if !can(&cargo_program(), &["nextest", "--version"]) {
         println!("xtask: cargo-nextest is not installed: tests of one program share a process");
@@ -100,7 +101,8 @@ fn run_program(program: &TestProgram, wrapper: &[&str]) -> Result<Tally, Failed>
     counted("env", &arguments, |tally, next| *tally = next)
 }
 
-/// Runs a program that prints how many tests passed: the last such line counts, or all, as `add` has it.
+/// Runs a program that prints how many tests passed: the last such line counts, or all, as `add`
+/// has it.
 fn counted(program: &str, arguments: &[&str], add: impl Fn(&mut Tally, Tally)) -> Result<Tally, Failed> {
     let mut tally = Tally::default();
     let succeeded = watch(program, arguments, |line| {
@@ -157,7 +159,8 @@ fn package_folder(program: &TestProgram) -> Result<&Path, Failed> {
     Path::new(&program.manifest).parent().ok_or_else(|| Failed(format!("{} is in no folder", program.manifest)))
 }
 
-/// The words for setpriv(1). Where `nobody` cannot reach the workspace, it may read past the folders above.
+/// The words for setpriv(1). Where `nobody` cannot reach the workspace, it may read past the
+/// folders above.
 fn as_nobody(programs: &[TestProgram]) -> Result<Vec<&'static str>, Failed> {
     let reaches = |user: &[&str]| {
         let probe = |path: &str| can("setpriv", &[user, &["test", "-r", path]].concat());

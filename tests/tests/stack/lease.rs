@@ -30,7 +30,7 @@ fn until(guest: &Netns, program: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
-#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vmtest"]
+#[ignore = "needs bridge VLAN filtering: runs in cargo xtask vm"]
 fn a_guest_behind_a_managed_mac_table_has_all_of_its_network() {
     isolate!();
     let outside = Netns::new();

@@ -14,16 +14,12 @@ use wrap::Kind;
 /// What is wrong, with file and line.
 type Problem = String;
 
-/// Runs every check; each is one of the tally. `fix` wraps the lines that are too long before.
-pub(crate) fn check(fix: bool) -> Tally {
+/// Runs every check; each is one of the tally.
+pub(crate) fn check() -> Tally {
     let texts = match texts() {
         Ok(texts) => texts,
         Err(failed) => return Tally::of(Err(failed)),
     };
-    if fix && let Err(failed) = wrap_all(&texts) {
-        return Tally::of(Err(failed));
-    }
-    let texts = if fix { self::texts().unwrap_or(texts) } else { texts };
     let each = |check: fn(&Text) -> Vec<Problem>| texts.iter().flat_map(check).collect::<Vec<_>>();
     let checks =
         [each(too_long), each(words::misspelt), each(words::unclear), files::too_long(&texts), files::leftovers()];
@@ -64,8 +60,10 @@ fn texts() -> Result<Vec<Text>, Failed> {
     Ok(texts)
 }
 
-fn wrap_all(texts: &[Text]) -> Result<(), Failed> {
-    for text in texts {
+/// Wraps what is too long in the files below these paths, or in all.
+pub(crate) fn fix(paths: &[&str]) -> Result<(), Failed> {
+    let wanted = |text: &Text| paths.is_empty() || paths.iter().any(|path| Path::new(&text.path).starts_with(path));
+    for text in texts()?.into_iter().filter(wanted) {
         let wrapped = wrap::wrap(&text.content, text.kind);
         if wrapped != text.content {
             println!("wrapped {}", text.path);

@@ -1,4 +1,5 @@
-//! Comments and Markdown, wrapped. Tables, code, headings and what has no blank to break at stay as they are.
+//! Comments and Markdown, wrapped. Tables, code, headings and what has no blank to break at stay as
+//! they are.
 
 /// How many columns a line of text has at most.
 pub(super) const WIDTH: usize = 100;
@@ -81,7 +82,8 @@ pub(super) fn wrap(content: &str, kind: Kind) -> String {
     wrapped
 }
 
-/// Whether a line is one that nobody may break or join: blank, table, heading, code, quotation, link target, hard break.
+/// Whether a line is one that nobody may break or join: blank, table, heading, code, quotation,
+/// link target, hard break.
 fn is_fixed(text: &str, kind: Kind) -> bool {
     let blank = if kind == Kind::Markdown { "" } else { " " };
     let within = text.strip_prefix(blank).unwrap_or(text);

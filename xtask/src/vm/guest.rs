@@ -1,4 +1,5 @@
-//! The guest that tests boot: the kernel, busybox, a network card, and a shell that reads commands from the console.
+//! The guest that tests boot: the kernel, busybox, a network card, and a shell that reads commands
+//! from the console.
 
 use std::fs;
 
@@ -16,7 +17,8 @@ const MODULES: [&str; 6] = [
     "net/ipv6",
 ];
 
-/// What runs in the guest. Each line on its console is a command; `@` and its exit status answer it.
+/// What runs in the guest. Each line on its console is a command; `@` and its exit status answer
+/// it.
 const INIT: &str = r#"#!/bin/busybox sh
 export PATH=/bin:/sbin
 /bin/busybox --install -s /bin
@@ -60,7 +62,8 @@ pub(crate) fn image() -> Result<(), Failed> {
     inside.write("etc/lease", LEASE)?;
     let partial = folder.join("guest.cpio.partial");
     pack(&inside, &partial)?;
-    // An image that is as it was stays as old as it was: cargo builds the tests anew when it changes.
+    // An image that is as it was stays as old as it was: cargo builds the tests anew when it
+    // changes.
     if fs::read(&partial).ok() != fs::read(&archive).ok() {
         fs::rename(&partial, &archive).map_err(failed(&archive))?;
     }

@@ -1,5 +1,5 @@
-//! The kernel: on Debian and Ubuntu the distribution's package for virtual machines, downloaded and unpacked below
-//! `target/vm` but not installed; elsewhere the machine's own.
+//! The kernel: on Debian and Ubuntu the distribution's package for virtual machines, downloaded and
+//! unpacked below `target/vm` but not installed; elsewhere the machine's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ pub(crate) fn kernel(folder: &Path) -> Result<Kernel, Failed> {
     find(&unpacked).ok_or_else(|| Failed(format!("no kernel with modules in {}", unpacked.display())))
 }
 
-/// The newest kernel below a root folder: Debian has the image in `boot`, Fedora beside the modules.
+/// The newest kernel below a root folder: Debian has the image in `boot`, Fedora beside the
+/// modules.
 fn find(root: &Path) -> Option<Kernel> {
     let releases = fs::read_dir(root.join("lib/modules")).ok()?;
     let kernels = releases.filter_map(|release| {

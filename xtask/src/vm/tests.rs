@@ -1,5 +1,5 @@
-//! The integration tests on another kernel: one that has what the machine's own may lack, such as bridges that
-//! filter VLANs.
+//! The integration tests on another kernel: one that has what the machine's own may lack, such as
+//! bridges that filter VLANs.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -26,12 +26,13 @@ const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft
     sch_fq_codel sch_tbf br_netfilter cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
     nf_conntrack_tftp af_packet inet_diag udp_diag tcp_diag";
 
-/// Test programs to which the kernel hardly matters, that judge the harness by what it ignores, or boot machines; and
-/// those of passt, which cannot leave the root of an initial file system.
+/// Test programs to which the kernel hardly matters, that judge the harness by what it ignores, or
+/// boot machines; and those of passt, which cannot leave the root of an initial file system.
 const ELSEWHERE: [&str; 10] =
     ["cli", "conformance", "firewalld", "golden", "harness", "laws", "passt", "qemu", "try_passt", "vnet_tests"];
 
-/// Parts of the names of tests that are left out: too slow to be measured there, or with programs that are not there.
+/// Parts of the names of tests that are left out: too slow to be measured there, or with programs
+/// that are not there.
 const SKIPPED: [&str; 8] = [
     "every_case_of_libvirt",
     "every_valid_interface",
@@ -43,8 +44,8 @@ const SKIPPED: [&str; 8] = [
     "case_1_docker",
 ];
 
-/// Test programs to which the kernel matters most, and that take no more than some minutes there. The others take as
-/// long again: `cargo xtask vm all` runs them too.
+/// Test programs to which the kernel matters most, and that take no more than some minutes there.
+/// The others take as long again: `cargo xtask vm all` runs them too.
 const CHOSEN: [&str; 8] =
     ["attach", "dnsmasq", "lifecycle", "netfilter", "netlink", "netlink_bridge", "netlink_tap", "netlink_traffic"];
 

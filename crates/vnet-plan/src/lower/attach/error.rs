@@ -108,7 +108,7 @@ pub enum AttachError {
     OwnerOfMacvtap,
 }
 
-/// A part of an interface that [`attach`] does nothing with.
+/// A part of an interface that [`attach`](super::attach) does nothing with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsupportedPort {
