@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vnet_xml::Definition;
+use vnet_xml::{Definition, Style};
 
 fuzz_target!(|document: &[u8]| {
     let parsed = Definition::parse(document);
@@ -22,8 +22,8 @@ fuzz_target!(|document: &[u8]| {
     }
     let again = Definition::parse(text.as_bytes()).into_result().unwrap_or_else(|refused| panic!("{text}\n{refused}"));
     assert_eq!(again.to_string(), text);
-    let inactive = definition.to_inactive_string();
+    let inactive = definition.to_text(Style { inactive: true, ..Style::default() });
     let again = Definition::parse(inactive.as_bytes()).into_result();
     let again = again.unwrap_or_else(|refused| panic!("{inactive}\n{refused}"));
-    assert_eq!(again.to_inactive_string(), inactive);
+    assert_eq!(again.to_text(Style { inactive: true, ..Style::default() }), inactive);
 });

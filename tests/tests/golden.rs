@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Resource, diff, lower};
 use vnet_types::Inventory;
-use vnet_xml::{Definition, Network};
+use vnet_xml::{Definition, Network, Style};
 
 /// Stands for the folder of a network's own files.
 const DIRECTORY: &str = "/run/vnet/NETWORK";
@@ -43,7 +43,7 @@ fn files_beside_a_definition_hold(#[files("../testdata/network/valid/*.xml")] fi
 fn files_beside_an_interface_hold(#[files("../testdata/interface/valid/*.xml")] file: PathBuf) {
     let text = fs::read_to_string(&file).expect("a definition");
     let definition = Definition::parse(text.as_bytes()).into_result().expect("a definition without errors");
-    hold(&file, "canonical", Some(definition.to_inactive_string()));
+    hold(&file, "canonical", Some(definition.to_text(Style { inactive: true, ..Style::default() })));
     let passt = match &definition {
         Definition::Interface(interface) if interface.is_passt() => {
             let folder = Path::new("/run/vnet/passt/GUEST");

@@ -270,7 +270,9 @@ fn address(net: IpNet) -> Address {
 
 fn route(definition: &network::Route, bridge: &InterfaceName) -> Result<Route, LowerError> {
     Ok(Route {
-        destination: definition.destination().ok_or(LowerError::Route(definition.address))?,
+        destination: definition
+            .destination()
+            .ok_or(LowerError::Route(definition.address.unwrap_or(definition.gateway)))?,
         gateway: Some(definition.gateway),
         link: bridge.clone(),
         metric: definition.effective_metric(),

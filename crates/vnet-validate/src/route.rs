@@ -1,6 +1,7 @@
 //! `<route>`: static routes of the host, through a guest, to networks behind it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
 use vnet_xml::network::{Mask, Route};
@@ -41,16 +42,20 @@ fn family(route: &Route, path: &Path) -> Option<Finding> {
         Some(family) => format!("the family is {family}"),
         None => "without a family it has to be ipv4".to_owned(),
     };
-    let (address, gateway) = (Family::of(route.address), Family::of(route.gateway));
+    let (destination, gateway) = (route.address.unwrap_or(route.gateway), Family::of(route.gateway));
+    let address = Family::of(destination);
     if address == wanted && gateway == wanted {
         return None;
     }
-    if address == wanted {
+    if address == wanted || route.address.is_none() {
         let message = format!("the gateway `{}` is {gateway}, but {says}", route.gateway);
         let finding = Finding::new(rules::ROUTE_GATEWAY_FAMILY, path.attribute("gateway"), message);
-        return Some(finding.help(format!("write the {wanted} address of a guest")));
+        return Some(finding.help(match route.address {
+            Some(_) => format!("write the {wanted} address of a guest"),
+            None => format!("write `family='{gateway}'`, or the {wanted} address of a guest"),
+        }));
     }
-    let message = format!("the address `{}` is {address}, but {says}", route.address);
+    let message = format!("the address `{destination}` is {address}, but {says}");
     // Where address and gateway agree, the family is the mistake.
     let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
     let finding = Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message);
@@ -62,8 +67,10 @@ fn family(route: &Route, path: &Path) -> Option<Finding> {
 
 /// Is it the address of a network?
 fn destination(route: &Route, path: &Path) -> Option<Finding> {
+    // The reader has found what a route without an address cannot have.
+    let address = route.address?;
     let at = mask_path(path, route.mask);
-    let family = Family::of(route.address);
+    let family = Family::of(address);
     match route.mask {
         Some(Mask::Netmask(netmask)) if family == Family::Ipv6 => {
             let message = format!("an IPv6 route has a prefix, not the netmask `{netmask}`");
@@ -78,17 +85,17 @@ fn destination(route: &Route, path: &Path) -> Option<Finding> {
             let finding = Finding::new(rules::ROUTE_PREFIX_TOO_LONG, at, message);
             return Some(finding.help(format!("write 0 to {}", family.bits())));
         }
-        None if !route.address.is_unspecified() => {
-            let message = format!("the route to `{}` says neither netmask nor prefix", route.address);
+        None if !address.is_unspecified() => {
+            let message = format!("the route to `{address}` says neither netmask nor prefix");
             let finding = Finding::new(rules::ROUTE_PREFIX_MISSING, at, message);
-            let prefix = likely_prefix(route);
+            let prefix = likely_prefix(address);
             return Some(finding.help(format!("add a prefix, for example `prefix='{prefix}'`")));
         }
         Some(Mask::Netmask(_) | Mask::Prefix(_)) | None => {}
     }
     let net = route.net().filter(|net| net.trunc() != *net)?;
     let network = net.network();
-    let message = format!("`{}` is not the address of a network of prefix {}", route.address, net.prefix_len());
+    let message = format!("`{address}` is not the address of a network of prefix {}", net.prefix_len());
     let finding = Finding::new(rules::ROUTE_ADDRESS_NOT_NETWORK, path.attribute("address"), message);
     let host = format!("or `prefix='{}'` for that one address", family.bits());
     Some(finding.help(match net.prefix_len() {
@@ -98,10 +105,10 @@ fn destination(route: &Route, path: &Path) -> Option<Finding> {
 }
 
 /// The shortest usual prefix by which the address is one of a network.
-fn likely_prefix(route: &Route) -> u8 {
-    let usual: &[u8] = if route.address.is_ipv4() { &[8, 16, 24] } else { &[48, 64] };
-    let fits = |prefix: &&u8| IpNet::new(route.address, **prefix).is_ok_and(|net| net.trunc() == net);
-    usual.iter().find(fits).copied().unwrap_or_else(|| Family::of(route.address).bits())
+fn likely_prefix(address: IpAddr) -> u8 {
+    let usual: &[u8] = if address.is_ipv4() { &[8, 16, 24] } else { &[48, 64] };
+    let fits = |prefix: &&u8| IpNet::new(address, **prefix).is_ok_and(|net| net.trunc() == net);
+    usual.iter().find(fits).copied().unwrap_or_else(|| Family::of(address).bits())
 }
 
 /// Can a guest be the gateway?

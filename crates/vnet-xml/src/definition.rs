@@ -5,7 +5,8 @@ use std::fmt;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::{Domain, Interface, Network, NetworkPort, Parsed, Path, did_you_mean};
+use crate::encoding::decode;
+use crate::{Domain, Interface, Network, NetworkPort, Parsed, Path, Style, did_you_mean};
 
 /// A document of one of the kinds that this crate reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +62,13 @@ impl Definition {
         })
     }
 
-    /// The form that libvirt keeps on disk, as text; see [`Network::inactive`]; a network port has one form.
-    pub fn to_inactive_string(&self) -> String {
+    /// The definition in a form, as text; a network port has one form.
+    pub fn to_text(&self, style: Style) -> String {
         match self {
-            Self::Network(network) => network.inactive().to_string(),
+            Self::Network(network) => network.display(style).to_string(),
             Self::NetworkPort(port) => port.to_string(),
-            Self::Interface(interface) => interface.inactive().to_string(),
-            Self::Domain(domain) => domain.interfaces.iter().map(|it| it.inactive().to_string()).collect(),
+            Self::Interface(interface) => interface.display(style).to_string(),
+            Self::Domain(domain) => domain.interfaces.iter().map(|it| it.display(style).to_string()).collect(),
         }
     }
 }
@@ -75,18 +76,14 @@ impl Definition {
 /// As libvirt prints it while it is in use.
 impl fmt::Display for Definition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(network) => network.fmt(f),
-            Self::NetworkPort(port) => port.fmt(f),
-            Self::Interface(interface) => interface.fmt(f),
-            Self::Domain(domain) => domain.interfaces.iter().try_for_each(|interface| interface.fmt(f)),
-        }
+        f.write_str(&self.to_text(Style::default()))
     }
 }
 
 /// The name of the first element.
 fn root(document: &[u8]) -> Option<String> {
-    let mut reader = Reader::from_reader(document);
+    let decoded = decode(document.strip_prefix("\u{feff}".as_bytes()).unwrap_or(document)).ok()?;
+    let mut reader = Reader::from_str(&decoded.text);
     loop {
         match reader.read_event().ok()? {
             Event::Start(tag) | Event::Empty(tag) => {

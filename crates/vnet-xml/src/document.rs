@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::builder::{self, Limits, Malformed};
 use crate::element::{Element, Notes};
+use crate::encoding::decode;
 use crate::{Code, Path, Problem, Severity, SourceMap, Span, did_you_mean, rules};
 
 /// What a text holds, as far as it could be understood.
@@ -62,10 +63,15 @@ impl std::error::Error for Refused {}
 /// Reads a document whose root element has this name. A byte order mark before it has no meaning but its length.
 pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
     let Some(rest) = document.strip_prefix(BYTE_ORDER_MARK) else { return parse_plain(document, root, read) };
-    let Parsed { value, problems, source } = parse_plain(rest, root, read);
-    let shifted = |span: Span| span.start + BYTE_ORDER_MARK.len()..span.end + BYTE_ORDER_MARK.len();
-    let problems = problems.into_iter().map(|it| Problem { span: shifted(it.span.clone()), ..it }).collect();
-    Parsed { value, problems, source: source.map(shifted) }
+    let parsed = parse_plain(rest, root, read);
+    moved(parsed, |span| span.start + BYTE_ORDER_MARK.len()..span.end + BYTE_ORDER_MARK.len())
+}
+
+/// What was read, with its places elsewhere.
+fn moved<T>(parsed: Parsed<T>, place: impl Fn(Span) -> Span) -> Parsed<T> {
+    let Parsed { value, problems, source } = parsed;
+    let problems = problems.into_iter().map(|it| Problem { span: place(it.span.clone()), ..it }).collect();
+    Parsed { value, problems, source: source.map(place) }
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -74,17 +80,21 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
     let path = Path::root(root);
     if document.len() > Limits::DEFAULT.bytes {
         let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
-        return nothing(&path, Malformed { code: rules::TOO_LARGE, message, span: 0..0 });
+        return nothing(&path, Malformed { code: rules::TOO_LARGE, message, help: None, span: 0..0 });
     }
-    let text = match str::from_utf8(document) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.valid_up_to();
-            let end = (at + error.error_len().unwrap_or(1)).min(document.len());
-            let message = "the text is not UTF-8 from here on".to_owned();
-            return nothing(&path, Malformed { code: rules::NOT_UTF8, message, span: at..end });
-        }
+    let decoded = match decode(document) {
+        Ok(decoded) => decoded,
+        Err(malformed) => return nothing(&path, malformed),
     };
+    let parsed = parse_text(&decoded.text, root, read);
+    if decoded.is_the_document() {
+        return parsed;
+    }
+    moved(parsed, |span| decoded.span(span))
+}
+
+fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
+    let path = Path::root(root);
     let tree = match builder::parse(text, &Limits::DEFAULT) {
         Ok(tree) => tree,
         Err(malformed) => return nothing(&path, malformed),
@@ -103,8 +113,9 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
 }
 
 fn nothing<T>(root: &Path, malformed: Malformed) -> Parsed<T> {
-    let Malformed { code, message, span } = malformed;
-    Parsed { value: None, problems: vec![problem(code, message, root, span)], source: SourceMap::default() }
+    let Malformed { code, message, help, span } = malformed;
+    let problem = Problem { help, ..problem(code, message, root, span) };
+    Parsed { value: None, problems: vec![problem], source: SourceMap::default() }
 }
 
 fn problem(code: Code, message: String, path: &Path, span: Span) -> Problem {

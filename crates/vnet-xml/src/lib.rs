@@ -28,7 +28,7 @@
 //! # Differences from libvirt
 //!
 //! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says nothing.
-//! - `stp` is `on` or `off`; libvirt takes any other word for `on`. `mtu` and `delay` are not negative; libvirt wraps around.
+//! - `mtu` and `delay` are not negative; libvirt wraps around.
 //! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
 //! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets some.
 //! - An IPv6 address has no scope (`%eth0`).
@@ -36,7 +36,8 @@
 //! - `<forward>` with nothing but `<driver model>` in it is well-formed; libvirt's is not.
 //! - A nat network that runs is printed with the ports of its definition; libvirt prints 1024 to 65535 into it.
 //! - Prefixes that `<metadata>` uses and an element around it declares are declared on `<metadata>`.
-//! - `default` of a port group and `managed` are `yes` or `no`; libvirt takes any other word for no.
+//! - `stp`, `managed` and `default` of a portgroup are read as libvirt reads them, with a warning where it knows another
+//!   word than the one that is written.
 //! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are all kept; libvirt drops
 //!   some without a word.
 
@@ -52,6 +53,7 @@ mod definition;
 mod document;
 mod domain;
 mod element;
+mod encoding;
 mod grammar;
 mod hostdev;
 pub mod interface;
@@ -65,6 +67,7 @@ mod serde_text;
 mod source;
 #[cfg(feature = "proptest")]
 pub mod strategy;
+mod style;
 mod suggest;
 mod tree;
 mod value;
@@ -85,6 +88,7 @@ pub use network_port::NetworkPort;
 pub use problem::{Code, Problem, Rule, Severity};
 pub use rules::{RULES, UPDATE_REFUSED};
 pub use source::{Path, SourceMap, Span};
+pub use style::{Libvirt, Printed, Style};
 pub use suggest::did_you_mean;
 pub use virtual_port::{VirtualPort, VirtualPortType};
 pub use vlan::{NativeMode, Vlan, VlanTag};

@@ -3,6 +3,7 @@
 use crate::Span;
 use crate::builder::{Malformed, malformed};
 use crate::characters::{is_name, is_space};
+use crate::encoding::{is_latin1, unread};
 
 /// Finds the first attribute in a part of a tag: its name, and its value without the quotes.
 pub(crate) fn attribute(source: &str, within: Span) -> Result<Option<(Span, Span)>, Malformed> {
@@ -46,9 +47,12 @@ pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
         let text = &source[value.clone()];
         let (right, expected) = match word {
             "version" => (text == "1.0", "only version 1.0 of XML is read"),
-            "encoding" => (is_utf8(text), "only UTF-8 documents are read"),
+            "encoding" => (is_read(text), ""),
             _ => (matches!(text, "yes" | "no"), "`standalone` is `yes` or `no`"),
         };
+        if !right && word == "encoding" {
+            return Err(unread(text, value));
+        }
         if !right {
             return Err(malformed(expected, value));
         }
@@ -57,8 +61,10 @@ pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
     if known.len() == 3 { Err(malformed("the XML declaration has no version", span.clone())) } else { Ok(()) }
 }
 
-fn is_utf8(encoding: &str) -> bool {
-    ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known))
+/// Whether a document that says that it is in this encoding is read.
+fn is_read(encoding: &str) -> bool {
+    let utf8 = ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known));
+    utf8 || is_latin1(encoding)
 }
 
 /// Checks the target of `<?target …?>`, the only part of an instruction that has a form.

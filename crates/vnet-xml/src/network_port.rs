@@ -15,7 +15,7 @@ use crate::value::{parsed, word, yes_no};
 use crate::virtual_port::{self, TypeIs, virtual_port};
 use crate::vlan::{self, vlan};
 use crate::write::Writer;
-use crate::{Bandwidth, HostdevDriver, Parsed, Refused, VirtualPort, Vlan};
+use crate::{Bandwidth, HostdevDriver, Libvirt, Parsed, Refused, VirtualPort, Vlan};
 
 /// How one guest's interface is attached to a network.
 ///
@@ -254,7 +254,7 @@ fn bridge(element: &Element<'_>) -> (Option<InterfaceName>, Option<MacTableManag
 
 impl Display for NetworkPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Writer::new(f).tag("networkport")?.around(|writer| self.write(writer))
+        Writer::new(f, Libvirt::default()).tag("networkport")?.around(|writer| self.write(writer))
     }
 }
 

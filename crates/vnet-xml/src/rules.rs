@@ -16,6 +16,7 @@ pub(crate) const REPEATED: Code = Code(23);
 pub(crate) const STRAY_TEXT: Code = Code(24);
 pub(crate) const MORE_PROBLEMS: Code = Code(25);
 pub(crate) const WITHOUT_EFFECT: Code = Code(26);
+pub(crate) const READ_OTHERWISE: Code = Code(27);
 pub(crate) const INVALID_VALUE: Code = Code(30);
 pub(crate) const MISSING_ATTRIBUTE: Code = Code(31);
 pub(crate) const MISSING_ELEMENT: Code = Code(32);
@@ -44,8 +45,8 @@ pub const RULES: &[Rule] = &[
         code: NOT_UTF8,
         severity: Error,
         name: "not-utf8",
-        explanation: "The text has bytes that are not UTF-8, or says that it is in another encoding. Convert it, for \
-            instance with `iconv -t utf-8`.",
+        explanation: "The text has bytes that are not UTF-8, or says that it is in an encoding that is not read. UTF-8 and \
+            ISO-8859-1 are. Convert it, for instance with `iconv -f windows-1252 -t utf-8`.",
     },
     Rule {
         code: CHARACTER,
@@ -121,6 +122,16 @@ pub const RULES: &[Rule] = &[
         name: "without-effect",
         explanation: "The element lacks the attribute that the others depend on. libvirt passes over it without a word.\n\n    \
             <lease unit='hours'/>               no effect\n    <lease expiry='2' unit='hours'/>    two hours",
+    },
+    Rule {
+        code: READ_OTHERWISE,
+        severity: Warning,
+        name: "read-otherwise",
+        explanation: "libvirt reads something else than what is written, or its releases do not agree. It knows one word for \
+            some values and reads every other word as the opposite: so does vnet. The numbers of 802.1Qbg are decimal since \
+            libvirt 12.8; before, `0x10` was 16 and `010` was 8, as vnet reads them.\n\n    <bridge stp='Off'/>               STP is on\n    \
+            <bridge stp='off'/>               STP is off\n    <portgroup default='true' …/>     not the default\n    \
+            <portgroup default='yes' …/>      the default",
     },
     Rule {
         code: INVALID_VALUE,

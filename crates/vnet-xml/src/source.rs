@@ -41,6 +41,11 @@ impl Path {
         Self(format!("{}/@{name}", self.0))
     }
 
+    /// The name of the document's element.
+    pub(crate) fn document(&self) -> &str {
+        self.0.split('/').nth(1).unwrap_or_default()
+    }
+
     /// The element around this one.
     pub fn parent(&self) -> Option<Self> {
         let cut = self.0.rfind('/').filter(|at| *at > 0)?;
@@ -159,6 +164,18 @@ impl SourceMap {
     /// An element that stands at most once in what is around it.
     pub(crate) fn element(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
         self.insert(around, name, Kind::Element, span)
+    }
+
+    /// An element that stands at most once in what is around it, and may have been noted before.
+    pub(crate) fn element_once(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
+        let is_it = |place: &Place| {
+            place.around == around
+                && place.step.kind == Kind::Element
+                && *self.names[usize::from(place.step.name)] == *name
+        };
+        // What is within stands behind what is around.
+        let known = self.places.iter().skip(around as usize).position(is_it).map(|at| around + small(at));
+        known.unwrap_or_else(|| self.element(around, name, span))
     }
 
     /// An element that can be repeated; `index` counts from 0.

@@ -19,6 +19,8 @@ pub(crate) struct Node<'a> {
     pub(crate) first_child: Option<u32>,
     pub(crate) next_sibling: Option<u32>,
     pub(crate) text: Option<String>,
+    /// Where the text stands, up to the first element in it.
+    pub(crate) text_at: (u32, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -66,11 +68,10 @@ impl<'t> NodeRef<'t> {
         &self.tree.source[self.node().start_tag.0 as usize..self.node().end as usize]
     }
 
-    /// Where the text directly within begins, and what there is of it before the next mark.
-    pub(crate) fn text_span(self) -> Span {
-        let start = self.node().start_tag.1 as usize;
-        let rest = &self.tree.source[start..];
-        start..start + rest.find('<').unwrap_or(rest.len())
+    /// Where the text directly within stands, without white space around it, up to the first element in it.
+    pub(crate) fn text_span(self) -> Option<Span> {
+        let (start, end) = self.node().text_at;
+        self.node().text.as_ref().map(|_| start as usize..end as usize)
     }
 
     /// The text directly within, as written: white space and all.

@@ -138,6 +138,12 @@ pub(crate) fn virtual_port(element: &Element<'_>, type_is: TypeIs) -> Option<Vir
         port.type_id_version = parameters.value("typeidversion", small).filter(|_| about("typeidversion"));
         port.instance_id = parameters.value("instanceid", parsed).filter(|_| about("instanceid"));
         port.interface_id = parameters.value("interfaceid", parsed).filter(|_| about("interfaceid"));
+        let read = [
+            ("managerid", port.manager_id.is_some()),
+            ("typeid", port.type_id.is_some()),
+            ("typeidversion", port.type_id_version.is_some()),
+        ];
+        read.into_iter().filter(|(_, read)| *read).for_each(|(name, _)| parameters.is_decimal(name));
         let profile_id = parameters.filled("profileid", profile);
         port.profile_id = profile_id.filter(|_| about("profileid"));
     }
@@ -146,7 +152,7 @@ pub(crate) fn virtual_port(element: &Element<'_>, type_is: TypeIs) -> Option<Vir
 
 fn type_id(text: &str) -> Result<u32, String> {
     let id = number_of_any_base(text).ok().filter(|id| *id <= 0xff_ffff);
-    id.ok_or_else(|| "a whole number of at most 24 bits, such as `1193047` or `0x123457`".to_owned())
+    id.ok_or_else(|| "a whole number of at most 24 bits, such as `1193047`".to_owned())
 }
 
 fn profile(text: &str) -> Result<String, String> {

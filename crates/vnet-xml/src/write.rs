@@ -2,10 +2,13 @@
 
 use std::fmt::{self, Display};
 
+use crate::Libvirt;
+
 /// Writes elements, one below the other.
 pub(crate) struct Writer<'w> {
     out: &'w mut dyn fmt::Write,
     depth: usize,
+    libvirt: Libvirt,
 }
 
 /// A start tag that is not finished yet.
@@ -15,8 +18,13 @@ pub(crate) struct Tag<'a, 'w> {
 }
 
 impl<'w> Writer<'w> {
-    pub(crate) fn new(out: &'w mut dyn fmt::Write) -> Self {
-        Self { out, depth: 0 }
+    pub(crate) fn new(out: &'w mut dyn fmt::Write, libvirt: Libvirt) -> Self {
+        Self { out, depth: 0, libvirt }
+    }
+
+    /// The release whose form is printed.
+    pub(crate) fn libvirt(&self) -> Libvirt {
+        self.libvirt
     }
 
     /// Begins an element; finish it with [`Tag::empty`] or [`Tag::around`].

@@ -195,6 +195,21 @@ fn the_hosts_end_is_ethernets_alone() {
 #[case::unknown_element("<interface><soruce/></interface>", "VN0020", "/interface/soruce")]
 #[case::unknown_attribute("<interface><mtu siez='1'/></interface>", "VN0021", "/interface/mtu/@siez")]
 #[case::managed("<interface type='user' managed='yes'/>", "VN0026", "/interface/@managed")]
+#[case::managed_otherwise(
+    "<interface type='hostdev' managed='YES'><source><address type='pci' bus='3'/></source></interface>",
+    "VN0027",
+    "/interface/@managed"
+)]
+#[case::timeout_of_no_reconnect(
+    "<interface type='vhostuser'><source path='/s'><reconnect enabled='no' timeout='3'/></source></interface>",
+    "VN0026",
+    "/interface/source/reconnect/@timeout"
+)]
+#[case::upstream(
+    "<interface type='bridge'><source bridge='br0'/><backend upstream='eth0'/></interface>",
+    "VN0026",
+    "/interface/backend/@upstream"
+)]
 #[case::family("<interface><ip address='192.0.2.1' family='ipv6'/></interface>", "VN0026", "/interface/ip[1]/@family")]
 #[case::filter("<interface type='user'><filterref filter='f'/></interface>", "VN0026", "/interface/filterref")]
 fn warns(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
@@ -202,6 +217,31 @@ fn warns(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
     let found: Vec<_> = parsed.problems.iter().map(|it| (it.code.to_string(), it.path.to_string())).collect();
     assert!(found.contains(&(code.to_owned(), path.to_owned())), "{:#?}", parsed.problems);
     assert!(!parsed.has_errors());
+}
+
+/// `upstream` of the backend is another word for `<source dev>`.
+#[rstest]
+#[case::alone("<backend type='passt' upstream='eth0'/>", &[])]
+#[case::source_is_there("<source/><backend type='passt' upstream='eth0'/>", &[])]
+#[case::both("<source dev='eth0'/><backend type='passt' upstream='eth0'/>", &[])]
+#[case::later_form("<source dev='eth0'/><backend type='passt'/>", &[])]
+#[case::contradiction("<source dev='eth0'/><backend type='passt' upstream='eth1'/>", &[
+    "VN0033 eth1: `upstream='eth1'` contradicts `<source dev='eth0'>`",
+])]
+fn upstream(#[case] given: &str, #[case] problems: &[&str]) {
+    for kind in ["user", "vhostuser"] {
+        let document = format!("<interface type='{kind}'>{given}</interface>");
+        let parsed = Interface::parse(document.as_bytes());
+        let line = |it: &vnet_xml::Problem| format!("{} {}: {}", it.code, &document[it.span.clone()], it.message);
+        assert_eq!(parsed.problems.iter().map(line).collect::<Vec<_>>(), problems);
+        let printed = parsed.value.unwrap().to_string();
+        let expected =
+            format!("<interface type='{kind}'>\n  <source dev='eth0'/>\n  <backend type='passt'/>\n</interface>\n");
+        assert_eq!(printed, expected);
+        // A finding about the device points at what says it.
+        let dev = vnet_xml::Path::root("interface").element("source").attribute("dev");
+        assert_eq!(&document[parsed.source.span(&dev).unwrap()], "eth0");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use rstest::rstest;
-use vnet_xml::Network;
+use vnet_xml::{Definition, Libvirt, Network, Style};
 
 /// What follows the name of a network, and what it is printed as.
 #[rstest]
@@ -64,8 +64,8 @@ use vnet_xml::Network;
     "  <bridge stp='on' delay='0'/>\n  <portgroup name='a&amp;b' default='yes' trustGuestRxFilters='no'>\n  </portgroup>\n"
 )]
 #[case::virtual_port_numbers(
-    "<virtualport type='802.1Qbg'><parameters typeid='0x123457' managerid='013'/></virtualport>",
-    "  <bridge stp='on' delay='0'/>\n  <virtualport type='802.1Qbg'>\n    <parameters managerid='11' \
+    "<virtualport type='802.1Qbg'><parameters typeid=' +1193047' managerid='0'/></virtualport>",
+    "  <bridge stp='on' delay='0'/>\n  <virtualport type='802.1Qbg'>\n    <parameters managerid='0' \
      typeid='1193047'/>\n  </virtualport>\n"
 )]
 #[case::forwarder_port(
@@ -165,7 +165,7 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("<virtualport/>", &["VN0031 virtualport: `<virtualport>` lacks the attribute `type`"])]
 #[case("<virtualport type='none'/>", &["VN0030 none: `none` is not one of `802.1Qbg`, `802.1Qbh`, `openvswitch`, `midonet`"])]
 #[case("<virtualport type='802.1Qbh'><parameters managerid='11'/></virtualport>", &["VN0034 managerid: a `<virtualport type='802.1Qbh'>` has no `managerid`"])]
-#[case("<virtualport type='802.1Qbg'><parameters typeid='0x1000000'/></virtualport>", &["VN0030 0x1000000: `0x1000000` is not a whole number of at most 24 bits, such as `1193047` or `0x123457`"])]
+#[case("<virtualport type='802.1Qbg'><parameters typeid='0x1000000'/></virtualport>", &["VN0030 0x1000000: `0x1000000` is not a whole number of at most 24 bits, such as `1193047`"])]
 #[case("<forward mode='hostdev' dev='a'><pf dev='b'/><pf dev='c'/></forward>", &[
     "VN0033 a: `pf` and `dev` exclude each other; a pool is named by its devices: leave `dev` out",
     "VN0033 pf: there can be only one `<pf>` in `<forward>`",
@@ -198,10 +198,26 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
 #[case("<ip address='10.0.0.1'><dhcp><range start='10.0.0.2' end='10.0.0.3'><lease unit='hours'/></range></dhcp></ip>", &[
     "VN0026 lease: `<lease>` has no effect without the attribute `expiry`",
 ])]
-#[case("hello", &["VN0024 <network>: text in `<network>` has no meaning"])]
+#[case(" hello\n<mtu size='9'/> world", &["VN0024 hello: the text `hello\\n world` in `<network>` has no meaning"])]
+#[case("<nat><port start='1' end='2'/></nat>", &["VN0020 nat: `<network>` has no element `<nat>`: it has no effect; `<nat>` stands in `<forward>`"])]
+#[case("<forward stp='on'/>", &["VN0021 stp: `<forward>` has no attribute `stp`: it has no effect; `stp` is an attribute of `<bridge>`"])]
+#[case("<dnsmasq:options/>", &["VN0001 dnsmasq:options: the prefix `dnsmasq` is not declared; write `<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>`"])]
+#[case("<virtualport type='802.1Qbg'><parameters managerid='010' typeid='0x10' typeidversion='09'/></virtualport>", &[
+    "VN0027 010: libvirt 11 reads `010` as 8, and libvirt 12.8 reads `010` as 10; write `managerid='8'`",
+    "VN0027 0x10: libvirt 11 reads `0x10` as 16, and libvirt 12.8 refuses `0x10`; write `typeid='16'`",
+    "VN0030 09: `09` is not a whole number of at most 8 bits, such as `10` or `0xa`",
+])]
+#[case("<route gateway='10.0.0.2' prefix='8'/>", &["VN0034 prefix: a route without `address` leads everywhere: its `prefix` can only be 0"])]
+#[case("<bridge stp='Off'/><portgroup name='g' default='true'/>", &[
+    "VN0027 Off: libvirt reads `stp='Off'` as `on`: only the word `off` is `off`; write `stp='off'` or `stp='on'`",
+    "VN0027 true: libvirt reads `default='true'` as `no`: only the word `yes` is `yes`; write `default='yes'` or `default='no'`",
+])]
+#[case("<forward mode='hostdev' managed='true'/>", &[
+    "VN0027 true: libvirt reads `managed='true'` as `no`: only the word `yes` is `yes`; write `managed='yes'` or `managed='no'`",
+])]
 #[case("<bridge name='sixteen-bytes-xx'/>", &["VN0030 sixteen-bytes-xx: `sixteen-bytes-xx` is not right here: the name `sixteen-bytes-xx` is 16 bytes long, the limit is 15"])]
 #[case("<bridge name='%d'/>", &["VN0030 %d: `%d` is not right here: the template `%d` must have exactly one `%`, as `%d`, and some text before it"])]
-#[case("<bridge stp='yes'/>", &["VN0030 yes: `yes` is not one of `on`, `off`; did you mean `on`?"])]
+#[case("<bridge stp='yes'/>", &["VN0027 yes: libvirt reads `stp='yes'` as `on`: only the word `off` is `off`; write `stp='off'` or `stp='on'`"])]
 #[case("<mtu size='-1'/>", &["VN0030 -1: `-1` is not a whole number of at most 32 bits"])]
 #[case("<forward mode='rout'/>", &["VN0030 rout: `rout` is not one of `nat`, `route`, `open`, `bridge`, `private`, `vepa`, `passthrough`, `hostdev`, `none`; did you mean `route`?"])]
 #[case("<forward dev='a'><interface dev='b'/></forward>", &["VN0033 a: `interface` and `dev` exclude each other; `dev` is the name of the first `<interface>`: leave one of them out"])]
@@ -301,4 +317,73 @@ fn much_metadata_of_nobody_is_read_in_proportion() {
     let problems = problems(&text);
     assert_eq!(problems[0], "VN0026 a: `<a>` is in no namespace: it has no effect");
     assert_eq!(problems.last().unwrap(), "VN0025 a: there are 199000 more problems");
+}
+
+/// What libvirt 11.3 and 12.8 print of the same definition.
+#[rstest]
+#[case(
+    "<ip address='10.0.0.1' prefix='8'/>",
+    "  <ip address='10.0.0.1' prefix='8'>\n  </ip>\n",
+    "  <ip address='10.0.0.1' prefix='8'/>\n"
+)]
+#[case(
+    "<route gateway='10.0.0.2'/>",
+    "  <route address='0.0.0.0' prefix='0' gateway='10.0.0.2'/>\n",
+    "  <route gateway='10.0.0.2'/>\n"
+)]
+#[case(
+    "<route family='ipv6' gateway='fd00::2' metric='3'/>",
+    "  <route family='ipv6' address='::' prefix='0' gateway='fd00::2' metric='3'/>\n",
+    "  <route family='ipv6' gateway='fd00::2' metric='3'/>\n"
+)]
+#[case(
+    "<route netmask='0.0.0.0' gateway='10.0.0.2'/>",
+    "  <route address='0.0.0.0' netmask='0.0.0.0' gateway='10.0.0.2'/>\n",
+    "  <route netmask='0.0.0.0' gateway='10.0.0.2'/>\n"
+)]
+#[case(
+    "<route address='0.0.0.0' gateway='10.0.0.2'/>",
+    "  <route address='0.0.0.0' gateway='10.0.0.2'/>\n",
+    "  <route address='0.0.0.0' gateway='10.0.0.2'/>\n"
+)]
+fn releases_print_in_their_own_way(#[case] given: &str, #[case] eleven: &str, #[case] twelve: &str) {
+    let parsed = Network::parse(format!("<network><name>n</name>{given}</network>").as_bytes());
+    assert_eq!(parsed.problems, []);
+    let network = parsed.value.unwrap();
+    for (libvirt, expected) in [(Libvirt::V11, eleven), (Libvirt::V12, twelve)] {
+        let style = Style { libvirt, ..Style::default() };
+        let printed = network.display(style).to_string();
+        let expected = format!("<network>\n  <name>n</name>\n  <bridge stp='on' delay='0'/>\n{expected}</network>\n");
+        assert_eq!(printed, expected);
+        assert_eq!(printed.parse::<Network>().unwrap().display(style).to_string(), printed);
+    }
+    if let Some(route) = network.routes.first() {
+        assert_eq!(route.destination().map(|net| net.prefix_len()), Some(0));
+    }
+}
+
+#[test]
+fn latin1_is_read_and_its_places_are_bytes() {
+    let head = "<?xml version='1.0' encoding='ISO-8859-1'?><network><title>caf";
+    let document = [head.as_bytes(), b"\xe9\x80</title><name>n</name><mtu size='x\xe9'/></network>"].concat();
+    for parsed in [Network::parse(&document), Definition::parse(&document).map(network)] {
+        assert_eq!(parsed.value.unwrap().title.as_deref(), Some("caf\u{e9}\u{80}"));
+        assert_eq!(&document[parsed.problems[0].span.clone()], b"x\xe9");
+        let mtu = vnet_xml::Path::root("network").element("mtu");
+        assert_eq!(&document[parsed.source.span(&mtu).unwrap()], b"<mtu size='x\xe9'/>");
+    }
+}
+
+fn network(definition: Definition) -> Network {
+    let Definition::Network(network) = definition else { panic!("{definition:?}") };
+    *network
+}
+
+#[test]
+fn other_encodings_are_named() {
+    let document = b"<?xml version='1.0' encoding='windows-1252'?><network><name>\x80</name></network>";
+    let [problem] = &Network::parse(document).problems[..] else { panic!("one problem") };
+    assert_eq!((problem.code.to_string(), &document[problem.span.clone()]), ("VN0002".into(), &b"windows-1252"[..]));
+    let help = "convert it with `iconv -f windows-1252 -t utf-8`, and leave `encoding` out";
+    assert_eq!(problem.help.as_deref(), Some(help));
 }

@@ -309,7 +309,7 @@ const NETWORK: &str = "<network>
 #[case(
     "route add-last -",
     "<route address='10.9.0.0' netmask='255.255.0.0' gateway='10.0.0.7'/>",
-    "10.9.0.0: the network has a `<route>` to `10.9.0.0` with the metric 1 already"
+    "10.9.0.0: the network has a `<route>` to `10.9.0.0/16` with the metric 1 already"
 )]
 #[case(
     "route modify -",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use vnet_xml::{Libvirt, Style};
 
 use crate::diagnostic::{Checked, DiagnosticJson, diagnostics, human};
 use crate::document::{Document, files};
@@ -22,8 +23,22 @@ pub(crate) struct Args {
     /// Leave out what only a running network has, such as the number of its connections
     #[arg(long)]
     inactive: bool,
+    /// Print as this release of libvirt does [default: 11; --check takes either]
+    #[arg(long, value_enum, value_name = "RELEASE")]
+    libvirt: Option<Release>,
     #[command(flatten)]
     format: FormatOption,
+}
+
+/// The releases of libvirt whose forms differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Release {
+    /// Up to 12.7
+    #[value(name = "11")]
+    Eleven,
+    /// Since 12.8: an empty `<ip …/>` is one tag, a default route needs no destination
+    #[value(name = "12")]
+    Twelve,
 }
 
 #[derive(Serialize)]
@@ -46,11 +61,12 @@ impl Args {
         let mut report = Report { files: Vec::new() };
         for file in files(&self.paths)? {
             let checked = Checked::grammar(Document::read(&file)?);
-            let xml = checked.sound().map(|definition| match self.inactive {
-                true => definition.to_inactive_string(),
-                false => definition.to_string(),
+            let xml = checked.sound().map(|definition| definition.to_text(self.style(self.libvirt())));
+            let formatted = checked.sound().is_some_and(|definition| {
+                let forms = self.libvirt.map_or(vec![Libvirt::V11, Libvirt::V12], |_| vec![self.libvirt()]);
+                let is_it = |form| definition.to_text(self.style(form)).as_bytes() == checked.document.bytes;
+                forms.into_iter().any(is_it)
             });
-            let formatted = xml.as_ref().is_some_and(|xml| xml.as_bytes() == checked.document.bytes);
             match (self.format.format, &xml) {
                 (Format::Json, _) => {}
                 (Format::Human, Some(xml)) if !self.check => {
@@ -71,5 +87,17 @@ impl Args {
             print_json(&report)?;
         }
         Ok(Answer::when(report.files.iter().all(|file| file.xml.is_some() && (file.formatted || !self.check))))
+    }
+
+    /// The release whose form is printed.
+    fn libvirt(&self) -> Libvirt {
+        match self.libvirt {
+            None | Some(Release::Eleven) => Libvirt::V11,
+            Some(Release::Twelve) => Libvirt::V12,
+        }
+    }
+
+    fn style(&self, libvirt: Libvirt) -> Style {
+        Style { inactive: self.inactive, libvirt }
     }
 }

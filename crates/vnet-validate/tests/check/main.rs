@@ -55,7 +55,7 @@ fn route(text: &str) -> Route {
     let (address, prefix) = destination.split_once('/').unwrap();
     let gateway = addr(gateway);
     let mut route = Route::new(if gateway.is_ipv6() { "::/0" } else { "0.0.0.0/0" }.parse().unwrap(), gateway);
-    route.address = addr(address);
+    route.address = Some(addr(address));
     route.mask = Some(Mask::Prefix(prefix.parse().unwrap()));
     route
 }

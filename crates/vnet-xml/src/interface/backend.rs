@@ -43,7 +43,8 @@ impl Backend {
     }
 }
 
-pub(super) static GRAMMAR: Grammar = Grammar::new(&["type", "tap", "vhost", "logFile", "hostname", "fqdn"], &[]);
+pub(super) static GRAMMAR: Grammar =
+    Grammar::new(&["type", "tap", "vhost", "logFile", "upstream", "hostname", "fqdn"], &[]);
 
 /// Reads `<backend>`; `None` where it says nothing.
 pub(super) fn backend(element: &Element<'_>) -> Option<Backend> {

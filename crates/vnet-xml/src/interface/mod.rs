@@ -20,7 +20,7 @@ use std::str::FromStr;
 use vnet_types::MacAddr;
 
 use crate::network::Route;
-use crate::{Bandwidth, Parsed, Refused, VirtualPort, Vlan};
+use crate::{Bandwidth, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
 
 pub use address::{DeviceAddress, Zpci};
 pub use backend::{Backend, BackendType};
@@ -28,7 +28,6 @@ pub use device::{Boot, Filter, GuestDevice, LinkState, Mac, MacType, Rom, Target
 pub use driver::{Driver, DriverName, GuestOffloads, HostOffloads, TxMode};
 pub use ip::InterfaceIp;
 pub use port_forward::{PortForward, PortForwardRange, Protocol};
-pub use print::Inactive;
 pub(crate) use read::{GRAMMAR, interface};
 pub(crate) use source::direct_mode;
 pub use source::{
@@ -201,8 +200,13 @@ impl Interface {
 
     /// The form that libvirt keeps on disk, to be printed: without what only a running guest has, such as the name of its
     /// device on the host where that was chosen.
-    pub fn inactive(&self) -> Inactive<'_> {
-        Inactive::of(self)
+    pub fn inactive(&self) -> Printed<'_, Self> {
+        self.display(Style { inactive: true, ..Style::default() })
+    }
+
+    /// The definition in a form, to be printed.
+    pub fn display(&self, style: Style) -> Printed<'_, Self> {
+        Printed::new(self, style)
     }
 }
 

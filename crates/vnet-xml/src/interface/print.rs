@@ -3,42 +3,30 @@
 use std::fmt;
 
 use super::{Interface, LinkState, Source};
+use crate::Style;
 use crate::hostdev::write_driver;
+use crate::style::Print;
 use crate::write::Writer;
-
-/// An interface as libvirt keeps it on disk; see [`Interface::inactive`].
-#[derive(Clone, Copy, Debug)]
-pub struct Inactive<'a>(&'a Interface);
-
-impl<'a> Inactive<'a> {
-    pub(super) fn of(interface: &'a Interface) -> Self {
-        Self(interface)
-    }
-}
 
 impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f, true)
+        self.print(f, Style::default())
     }
 }
 
-impl fmt::Display for Inactive<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.print(f, false)
+impl Print for Interface {
+    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+        let mut writer = Writer::new(f, style.libvirt);
+        let managed = matches!(&self.source, Source::Hostdev(source) if source.managed);
+        let root = writer.tag("interface")?.attribute("type", self.source.word())?;
+        let root = root.optional("managed", managed.then_some("yes"))?;
+        let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
+        root.around(|writer| self.write(writer, !style.inactive))
     }
 }
 
 impl Interface {
     /// `live`: with what only a running guest has.
-    fn print(&self, f: &mut fmt::Formatter<'_>, live: bool) -> fmt::Result {
-        let mut writer = Writer::new(f);
-        let managed = matches!(&self.source, Source::Hostdev(source) if source.managed);
-        let root = writer.tag("interface")?.attribute("type", self.source.word())?;
-        let root = root.optional("managed", managed.then_some("yes"))?;
-        let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
-        root.around(|writer| self.write(writer, live))
-    }
-
     fn write(&self, writer: &mut Writer<'_>, live: bool) -> fmt::Result {
         self.mac.iter().try_for_each(|mac| mac.write(writer, live))?;
         if let Source::Hostdev(source) = &self.source {

@@ -84,7 +84,10 @@ static ACPI: Grammar = Grammar::new(&["index"], &[]);
 /// Reads `<interface>`; `None` where it cannot be told what it is connected to.
 pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     root.expect(&GRAMMAR);
-    let source = source(root);
+    let (mut source, backend) = (source(root), root.child("backend"));
+    if let (Some(source), Some(backend)) = (&mut source, &backend) {
+        source::upstream(root, backend, source);
+    }
     let has_port =
         matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));
     // In a network, what is missing here may be said there.
@@ -122,7 +125,7 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
         guest: root.child("guest").and_then(|element| device::guest(&element)),
         model: root.child("model").and_then(|element| model(&element)),
         driver: if is_hostdev { None } else { root.child("driver").and_then(|element| driver::driver(&element)) },
-        backend: root.child("backend").and_then(|element| backend::backend(&element)),
+        backend: backend.and_then(|element| backend::backend(&element)),
         filter: root.child("filterref").and_then(|element| filter(&element, source.as_ref())),
         sndbuf: root.child("tune").and_then(|element| sndbuf(&element)),
         teaming: root.child("teaming").and_then(|element| device::teaming(&element)),

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::ForwardMode;
 use crate::BridgeName;
-use crate::element::Element;
+use crate::element::{Element, Switch};
 use crate::grammar::Grammar;
-use crate::value::{number, on_off, parsed, text, word};
+use crate::value::{number, parsed, text, word};
 use crate::write::{Tag, Writer};
 
 /// `<bridge>`: the bridge that is made for the network; in mode `bridge`, the one that it uses.
@@ -63,12 +63,14 @@ pub(crate) fn mac_table_attribute<'a, 'w>(
 
 pub(super) static GRAMMAR: Grammar = Grammar::new(&["name", "zone", "stp", "delay", "macTableManager"], &[]);
 
+const STP: Switch = Switch { word: "off", opposite: "on", any_case: false };
+
 pub(super) fn bridge(element: &Element<'_>) -> Bridge {
     element.expect(&GRAMMAR);
     Bridge {
         name: element.filled("name", parsed),
         zone: element.filled("zone", text),
-        stp: element.filled("stp", on_off),
+        stp: element.is_word("stp", &STP).map(|off| !off),
         delay: element.filled("delay", number),
         mac_table_manager: element.filled("macTableManager", mac_table_manager),
     }

@@ -7,12 +7,13 @@ use std::net::IpAddr;
 
 use vnet_types::{AddressRange, InterfaceName, PciAddress, PortRange};
 
+use super::portgroup::YES;
 use super::print::Form;
 use crate::HostdevDriver;
 use crate::element::Element;
 use crate::grammar::Grammar;
 use crate::hostdev::{DRIVER, PCI, driver, pci_address, pci_attributes, write_driver};
-use crate::value::{ipv4, number, parsed, word, yes_no, yes_no_of_any_case};
+use crate::value::{ipv4, number, parsed, word, yes_no};
 use crate::write::Writer;
 
 /// `<forward>`: how guests reach beyond their network.
@@ -176,7 +177,7 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
     let is_pool = !addresses.is_empty() || pf.is_some();
     Forward {
         mode: element.filled("mode", |text| word(text, ForwardMode::WORDS)).unwrap_or_default(),
-        managed: element.filled("managed", yes_no_of_any_case).unwrap_or_default(),
+        managed: element.is_word("managed", &YES).unwrap_or_default(),
         driver: element.child("driver").and_then(|element| driver(&element)),
         nat: element.only_child("nat").map(|nat| translation(&nat)),
         pf,

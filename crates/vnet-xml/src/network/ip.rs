@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use vnet_types::{Family, IpNet, MacAddr};
 
-use crate::Spelled;
 use crate::element::Element;
 use crate::grammar::Grammar;
 use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
 use crate::write::{Tag, Writer};
+use crate::{Libvirt, Spelled};
 
 /// `<ip>`: a subnet, by the address of the bridge in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,16 +259,19 @@ pub(super) fn lease(element: &Element<'_>) -> Option<Lease> {
 impl Ip {
     pub(super) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let mask = self.mask.filter(|mask| *mask != Mask::Prefix(0));
+        let dhcp = self.dhcp.as_ref().filter(|dhcp| **dhcp != Dhcp::default());
+        let libvirt = writer.libvirt();
         let tag = writer.tag("ip")?.optional("family", self.family)?.attribute("address", self.address)?;
-        mask_attribute(tag, mask)?.yes_no("localPtr", self.local_ptr)?.around(|writer| {
+        let tag = mask_attribute(tag, mask)?.yes_no("localPtr", self.local_ptr)?;
+        if libvirt == Libvirt::V12 && self.tftp_root.is_none() && dhcp.is_none() {
+            return tag.empty();
+        }
+        tag.around(|writer| {
             if let Some(root) = &self.tftp_root {
                 writer.tag("tftp")?.attribute("root", root)?.empty()?;
             }
             // libvirt leaves `<bootp>` out where it is alone; that loses what was written.
-            match &self.dhcp {
-                Some(dhcp) if *dhcp != Dhcp::default() => writer.tag("dhcp")?.around(|writer| dhcp.write(writer)),
-                Some(_) | None => Ok(()),
-            }
+            dhcp.map_or(Ok(()), |dhcp| writer.tag("dhcp")?.around(|writer| dhcp.write(writer)))
         })
     }
 }

@@ -21,7 +21,7 @@ use std::str::FromStr;
 
 use vnet_types::{MacAddr, Uuid};
 
-use crate::{Bandwidth, Parsed, Refused, VirtualPort, Vlan};
+use crate::{Bandwidth, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
 
 pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
@@ -31,7 +31,6 @@ pub(crate) use ip::net;
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
 pub use metadata::Metadata;
 pub use portgroup::PortGroup;
-pub use print::Inactive;
 pub(crate) use read::GRAMMAR;
 pub use route::Route;
 pub use update::{Command, ParseUpdateError, Section, UpdateError, UpdateRefusal, Updated};
@@ -133,8 +132,23 @@ impl Network {
 
     /// The form that libvirt keeps on disk, to be printed: without what only a running network has, such as the number
     /// of its connections and the devices that were found below a `<pf>`.
-    pub fn inactive(&self) -> Inactive<'_> {
-        Inactive::of(self)
+    pub fn inactive(&self) -> Printed<'_, Self> {
+        self.display(Style { inactive: true, ..Style::default() })
+    }
+
+    /// The definition in a form, to be printed.
+    ///
+    /// ```
+    /// use vnet_xml::{Libvirt, Network, Style};
+    ///
+    /// let network: Network = "<network><name>lab</name><ip address='10.0.0.1' prefix='24'/></network>".parse()?;
+    /// assert!(network.to_string().contains("  <ip address='10.0.0.1' prefix='24'>\n  </ip>\n"));
+    /// let newer = network.display(Style { libvirt: Libvirt::V12, ..Style::default() }).to_string();
+    /// assert!(newer.contains("  <ip address='10.0.0.1' prefix='24'/>\n"));
+    /// # Ok::<(), vnet_xml::Refused>(())
+    /// ```
+    pub fn display(&self, style: Style) -> Printed<'_, Self> {
+        Printed::new(self, style)
     }
 }
 

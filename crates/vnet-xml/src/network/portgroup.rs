@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::bandwidth::{self, BandwidthOf, bandwidth};
-use crate::element::Element;
+use crate::element::{Element, Switch};
 use crate::grammar::Grammar;
-use crate::value::{text, yes_no, yes_no_of_any_case};
+use crate::value::{text, yes_no};
 use crate::virtual_port::{self, TypeIs, virtual_port};
 use crate::vlan::{self, vlan};
 use crate::write::Writer;
@@ -44,11 +44,14 @@ pub(super) static GRAMMAR: Grammar = Grammar::new(
     &[("vlan", &vlan::GRAMMAR), ("virtualport", &virtual_port::GRAMMAR), ("bandwidth", &bandwidth::GRAMMAR)],
 );
 
+/// libvirt compares without regard to case.
+pub(super) const YES: Switch = Switch { word: "yes", opposite: "no", any_case: true };
+
 pub(super) fn port_group(element: &Element<'_>) -> Option<PortGroup> {
     element.expect(&GRAMMAR);
     let group = PortGroup {
         name: element.filled("name", text).unwrap_or_default(),
-        default: element.filled("default", yes_no_of_any_case).unwrap_or_default(),
+        default: element.is_word("default", &YES).unwrap_or_default(),
         trust_guest_rx_filters: element.filled("trustGuestRxFilters", yes_no),
         vlan: element.child("vlan").and_then(|element| vlan(&element)),
         virtual_port: element.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Optional)),

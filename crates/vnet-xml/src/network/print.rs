@@ -3,11 +3,9 @@
 use std::fmt;
 
 use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network};
+use crate::Style;
+use crate::style::Print;
 use crate::write::Writer;
-
-/// A network as libvirt keeps it on disk; see [`Network::inactive`].
-#[derive(Clone, Copy, Debug)]
-pub struct Inactive<'a>(&'a Network);
 
 /// Which of the two forms is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,27 +16,16 @@ pub(super) enum Form {
     Inactive,
 }
 
-impl<'a> Inactive<'a> {
-    pub(super) fn of(network: &'a Network) -> Self {
-        Self(network)
-    }
-}
-
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.print(f, Form::Live)
+        self.print(f, Style::default())
     }
 }
 
-impl fmt::Display for Inactive<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.print(f, Form::Inactive)
-    }
-}
-
-impl Network {
-    fn print(&self, f: &mut fmt::Formatter<'_>, form: Form) -> fmt::Result {
-        let mut writer = Writer::new(f);
+impl Print for Network {
+    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+        let form = if style.inactive { Form::Inactive } else { Form::Live };
+        let mut writer = Writer::new(f, style.libvirt);
         let namespace = (!self.dnsmasq_options.is_empty()).then_some(DNSMASQ_NAMESPACE);
         let connections = (form == Form::Live && self.connections > 0).then_some(self.connections);
         let root = writer.tag("network")?.optional("xmlns:dnsmasq", namespace)?;
@@ -46,7 +33,9 @@ impl Network {
         let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
         root.around(|writer| self.write(writer, form))
     }
+}
 
+impl Network {
     fn write(&self, writer: &mut Writer<'_>, form: Form) -> fmt::Result {
         writer.text("name", &self.name)?;
         if let Some(uuid) = self.uuid {

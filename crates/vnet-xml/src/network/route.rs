@@ -1,11 +1,12 @@
 //! `<route>`: a static route of the host through a guest.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet_types::{Family, IpNet};
 
 use super::ip::{Mask, family, mask_attribute, net};
+use crate::Libvirt;
 use crate::element::Element;
 use crate::grammar::Grammar;
 use crate::value::{ip, ipv4, number};
@@ -18,8 +19,8 @@ use crate::write::Writer;
 pub struct Route {
     /// `family`, as written; IPv4 where absent.
     pub family: Option<Family>,
-    /// `address`: of the network that is reached.
-    pub address: IpAddr,
+    /// `address`: of the network that is reached; absent in a default route, libvirt 12.8.
+    pub address: Option<IpAddr>,
     /// `netmask` or `prefix`, as written.
     pub mask: Option<Mask>,
     /// `gateway`: an address in one of the network's own subnets.
@@ -33,7 +34,7 @@ impl Route {
     pub fn new(destination: IpNet, gateway: IpAddr) -> Self {
         Self {
             family: gateway.is_ipv6().then_some(Family::Ipv6),
-            address: destination.addr(),
+            address: Some(destination.addr()),
             mask: Some(Mask::Prefix(destination.prefix_len().into())),
             gateway,
             metric: None,
@@ -50,11 +51,21 @@ impl Route {
         self.net().filter(|net| net.trunc() == *net)
     }
 
-    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but for an explicit `prefix='0'`.
+    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but for an explicit
+    /// `prefix='0'`. Without an address it is everything.
     pub fn net(&self) -> Option<IpNet> {
-        match self.mask {
-            Some(Mask::Prefix(0)) => IpNet::new(self.address, 0).ok(),
-            mask => net(self.address, mask),
+        match (self.address, self.mask) {
+            (None, _) => IpNet::new(self.anything(), 0).ok(),
+            (Some(address), Some(Mask::Prefix(0))) => IpNet::new(address, 0).ok(),
+            (Some(address), mask) => net(address, mask),
+        }
+    }
+
+    /// The address of the network that a default route leads to.
+    fn anything(&self) -> IpAddr {
+        match self.gateway {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         }
     }
 }
@@ -74,14 +85,28 @@ pub(crate) fn route(element: &Element<'_>) -> Option<Route> {
         Ok(0) | Err(_) => Err("a whole number of at most 32 bits, and not 0".to_owned()),
         Ok(metric) => Ok(metric),
     });
-    let (address, gateway) = (element.required("address", ip), element.required("gateway", ip));
-    Some(Route { family, address: address?, mask: netmask.or(prefix), gateway: gateway?, metric })
+    let (address, gateway) = (element.value("address", ip), element.required("gateway", ip));
+    let mask = netmask.or(prefix);
+    if !element.has("address") && !matches!(mask, None | Some(Mask::Prefix(0) | Mask::Netmask(Ipv4Addr::UNSPECIFIED))) {
+        let name = if netmask.is_some() { "netmask" } else { "prefix" };
+        element.misplaced(name, format!("a route without `address` leads everywhere: its `{name}` can only be 0"));
+        return None;
+    }
+    if element.has("address") && address.is_none() {
+        return None;
+    }
+    Some(Route { family, address, mask, gateway: gateway?, metric })
 }
 
 impl Route {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let tag = writer.tag("route")?.optional("family", self.family)?.attribute("address", self.address)?;
-        let tag = mask_attribute(tag, self.mask)?.attribute("gateway", self.gateway)?;
+        // libvirt 11 cannot read a route without a destination.
+        let (address, mask) = match (self.address, writer.libvirt()) {
+            (None, Libvirt::V11) => (Some(self.anything()), self.mask.or(Some(Mask::Prefix(0)))),
+            written => (written.0, self.mask),
+        };
+        let tag = writer.tag("route")?.optional("family", self.family)?.optional("address", address)?;
+        let tag = mask_attribute(tag, mask)?.attribute("gateway", self.gateway)?;
         tag.optional("metric", self.metric)?.empty()
     }
 }

@@ -209,7 +209,7 @@ fn rest() -> impl Strategy<Value = Rest> {
     let route = prop::option::of((address(), address(), 1u32..)).prop_map(|route| {
         route.map(|(address, gateway, metric)| {
             let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
-            (route.family, route.address, route.metric) = (None, address, Some(metric));
+            (route.family, route.address, route.metric) = (None, Some(address), Some(metric));
             route.mask = Some(Mask::Prefix(metric));
             route
         })

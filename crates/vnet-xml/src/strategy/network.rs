@@ -186,7 +186,7 @@ prop_compose! {
         (network.forward, network.dns, network.ips) = (forward, dns, ips);
         network.routes = routes.into_iter().map(|(address, mask, gateway, metric)| {
             let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
-            (route.family, route.address, route.mask, route.metric) = (None, address, mask, metric);
+            (route.family, route.address, route.mask, route.metric) = (None, Some(address), mask, metric);
             route
         }).collect();
         network

@@ -12,7 +12,7 @@ use crate::HostdevDriver;
 use crate::network::{MacTableManager, Route};
 
 pub(crate) use read::direct_mode;
-pub(super) use read::{GRAMMAR, source};
+pub(super) use read::{GRAMMAR, source, upstream};
 
 /// `type` and `<source>`: what a guest is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Reads `type` and `<source>`: each type has its grammar and its reader.
 
+use vnet_types::InterfaceName;
+
 use super::{
     BridgeSource, DirectMode, DirectSource, EthernetSource, HostdevAddress, HostdevSource, NetworkSource, Reconnect,
     Socket, Source, UdpSource, VdsSource, VhostuserMode, VhostuserSource,
 };
-use crate::element::{Element, Value};
+use crate::element::{Element, Switch, Value};
 use crate::grammar::Grammar;
 use crate::hostdev::{self, pci_address};
 use crate::interface::ip::{self, interface_ip};
@@ -125,6 +127,26 @@ fn user(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     Some(Source::User { dev })
 }
 
+/// Reads `upstream` of `<backend>`, another word for `<source dev>`.
+pub(in crate::interface) fn upstream(interface: &Element<'_>, backend: &Element<'_>, source: &mut Source) {
+    let upstream: Option<InterfaceName> = backend.filled("upstream", parsed);
+    let dev = match source {
+        Source::User { dev } => dev,
+        Source::Vhostuser(source) => &mut source.dev,
+        other => return backend.useless_attribute("upstream", &format!("on an interface of type {}", other.word())),
+    };
+    match dev {
+        None if upstream.is_some() => {
+            *dev = upstream;
+            interface.child_stands_at("source", "dev", backend, "upstream");
+        }
+        Some(dev) if upstream.is_some_and(|upstream| upstream != *dev) => {
+            backend.contradicts("upstream", &format!("`<source dev='{dev}'>`"));
+        }
+        _ => {}
+    }
+}
+
 fn ethernet(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     let Some(source) = source else { return Some(Source::ethernet()) };
     source.expect(&BARE);
@@ -208,10 +230,12 @@ fn direct(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Sourc
     Some(Source::Direct(DirectSource { dev: source.required("dev", parsed)?, mode }))
 }
 
+const MANAGED: Switch = Switch { word: "yes", opposite: "no", any_case: false };
+
 fn host_device(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     let source = needed(interface, source)?;
     source.expect(&HOSTDEV);
-    let managed = interface.filled("managed", yes_no).unwrap_or_default();
+    let managed = interface.is_word("managed", &MANAGED).unwrap_or_default();
     let driver = interface.child("driver").and_then(|element| hostdev::driver(&element));
     let address = source.required_child("address")?;
     let is_usb = address.required("type", |text| word(text, &[("pci", false), ("usb", true)]))?;

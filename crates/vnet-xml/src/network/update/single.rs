@@ -144,7 +144,8 @@ pub(super) fn routes(mut network: Network, command: Command, document: &[u8]) ->
     let metric = |route: &route::Route| route.metric.unwrap_or(1);
     let same =
         places(&network.routes, |route| route.net() == given.value.net() && metric(route) == metric(&given.value));
-    let what = || format!("`<route>` to `{}` with the metric {}", given.value.address, metric(&given.value));
+    let to = || given.value.net().map_or_else(|| "an unknown network".to_owned(), |net| format!("`{net}`"));
+    let what = || format!("`<route>` to {} with the metric {}", to(), metric(&given.value));
     let put = match command {
         Command::AddFirst | Command::AddLast if same.is_empty() => Put::new(command),
         Command::AddFirst | Command::AddLast => {

@@ -1,0 +1,47 @@
+//! What is found while a document is read: problems and places.
+
+use std::cell::{Cell, RefCell};
+
+use crate::{Path, Problem, SourceMap, rules};
+
+/// Beyond so many problems nobody reads on, and memory would grow with the document.
+const MAX_PROBLEMS: usize = 1000;
+
+/// What is found while a document is read.
+#[derive(Default)]
+pub(crate) struct Notes {
+    problems: RefCell<Vec<Problem>>,
+    withheld: Cell<usize>,
+    pub(super) source: RefCell<SourceMap>,
+}
+
+impl Notes {
+    pub(crate) fn add(&self, problem: Problem) {
+        if self.is_full() {
+            self.withhold();
+        } else {
+            self.problems.borrow_mut().push(problem);
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= MAX_PROBLEMS
+    }
+
+    pub(super) fn withhold(&self) {
+        self.withheld.set(self.withheld.get() + 1);
+    }
+
+    /// Everything found, in the order of the text.
+    pub(crate) fn finish(self, root: &Path) -> (Vec<Problem>, SourceMap) {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        if let (withheld @ 1.., Some(last)) = (self.withheld.get(), problems.last()) {
+            let message = format!("there are {withheld} more problems");
+            let (span, path) = (last.span.clone(), root.clone());
+            let (code, severity) = (rules::MORE_PROBLEMS, rules::severity(rules::MORE_PROBLEMS));
+            problems.push(Problem { code, severity, message, help: None, path, span });
+        }
+        (problems, self.source.into_inner())
+    }
+}

@@ -1,0 +1,228 @@
+//! Problems of an element and of what is in it, in words.
+
+use super::{Element, Switch};
+use crate::grammar::{Grammar, owners_of, parents_of};
+use crate::network::DNSMASQ_NAMESPACE;
+use crate::suggest::did_you_mean;
+use crate::tree::{Attribute, NodeRef};
+use crate::value::number_of_any_base;
+use crate::{Code, Path, Problem, Span, rules};
+
+impl<'t> Element<'t> {
+    /// Reports that an attribute is missing.
+    pub(crate) fn missing(&self, name: &str) {
+        let message = format!("`<{}>` lacks the attribute `{name}`", self.node.name());
+        self.report(
+            rules::MISSING_ATTRIBUTE,
+            message,
+            self.text_as(name),
+            self.path().attribute(name),
+            name_span(self.node),
+        );
+    }
+
+    /// Reports that the element means nothing for want of this attribute, unless it is there.
+    pub(crate) fn depends_on(&self, name: &str) {
+        if !self.has(name) {
+            let message = format!("`<{}>` has no effect without the attribute `{name}`", self.node.name());
+            self.report(
+                rules::WITHOUT_EFFECT,
+                message,
+                self.text_as(name),
+                self.path().attribute(name),
+                name_span(self.node),
+            );
+        }
+    }
+
+    /// What is written as text may be meant for an attribute.
+    fn text_as(&self, name: &str) -> Option<String> {
+        let text = self.node.text().trim();
+        let short = (1..=40).contains(&text.len()) && !text.contains(['\'', '<', '&', '\n']);
+        short.then(|| format!("write `<{} {name}='{text}'/>`", self.node.name()))
+    }
+
+    /// Reports that an attribute does nothing, and why: "on this element".
+    pub(crate) fn useless_attribute(&self, name: &str, why: &str) {
+        let Some(attribute) = self.attribute(name) else { return };
+        let message = format!("`{name}` has no effect {why}");
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path().attribute(name), attribute.name_span());
+    }
+
+    /// Reports that the element does nothing, and why: "in this place".
+    pub(crate) fn useless(&self, why: &str) {
+        let message = format!("`<{}>` has no effect {why}", self.node.name());
+        self.report(rules::WITHOUT_EFFECT, message, None, self.path(), name_span(self.node));
+    }
+
+    /// Reports that two attributes exclude each other, at the second.
+    pub(crate) fn exclusive(&self, one: &str, other: &str, help: &str) {
+        let message = format!("`{one}` and `{other}` exclude each other");
+        let span = self.attribute(other).map_or_else(|| self.node.span(), Attribute::value_span);
+        let help = Some(help.to_owned());
+        self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
+    }
+
+    /// Reports that an attribute says something else than another place does, for which it is another word.
+    pub(crate) fn contradicts(&self, name: &str, other: &str) {
+        let Some(attribute) = self.attribute(name) else { return };
+        let message = format!("`{name}='{}'` contradicts {other}", shortened(&attribute.value));
+        self.report_value(rules::EXCLUSIVE, attribute, message, Some(format!("leave `{name}` out")));
+    }
+
+    /// Reports text where it has no meaning.
+    pub(super) fn stray_text(&self) {
+        let (name, text) = (self.node.name(), shortened(self.node.text().trim()));
+        let message = format!("the text `{text}` in `<{name}>` has no meaning");
+        self.report(rules::STRAY_TEXT, message, None, self.path(), self.text_span());
+    }
+
+    /// Where the text within stands; without any, the element.
+    fn text_span(&self) -> Span {
+        self.node.text_span().unwrap_or_else(|| self.node.span())
+    }
+
+    /// Reports what is wrong with the text within.
+    pub(crate) fn invalid_text(&self, expected: &str) {
+        let message = format!("`{}` is not {expected}", shortened(self.node.text().trim()));
+        self.report(rules::INVALID_VALUE, message, None, self.path(), self.text_span());
+    }
+
+    /// Reports what is wrong with an attribute's value.
+    pub(crate) fn invalid(&self, name: &str, expected: &str) {
+        let Some(attribute) = self.attribute(name) else { return self.missing(name) };
+        let message = format!("`{}` is not {expected}", shortened(&attribute.value));
+        self.report(rules::INVALID_VALUE, message, None, self.path().attribute(name), attribute.value_span());
+    }
+
+    /// Reports that an attribute has no place here.
+    pub(crate) fn misplaced(&self, name: &str, message: String) {
+        let Some(attribute) = self.attribute(name) else { return };
+        self.report(rules::MISPLACED, message, None, self.path().attribute(name), attribute.name_span());
+    }
+
+    /// Reports that the element has no place here, and why.
+    pub(crate) fn misplaced_here(&self, why: &str) {
+        let message = format!("`<{}>` has no place here: {why}", self.node.name());
+        self.report(rules::MISPLACED, message, None, self.path(), name_span(self.node));
+    }
+
+    /// Reports that something stands here once more.
+    pub(crate) fn repeated(&self, message: String) {
+        self.report(rules::EXCLUSIVE, message, None, self.path(), self.node.span());
+    }
+
+    /// Reports that a child is missing.
+    pub(crate) fn missing_child(&self, name: &str) {
+        let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
+        let help = Some(format!("add a `<{name}>` element"));
+        self.report(rules::MISSING_ELEMENT, message, help, self.path(), name_span(self.node));
+    }
+
+    /// Reports of each child that does nothing why: "is in no namespace".
+    pub(crate) fn useless_children(&self, why: impl IntoIterator<Item = Option<&'static str>>) {
+        for (child, why) in self.node.children().zip(why) {
+            if let Some(why) = why {
+                let name = child.name();
+                let message = format!("`<{name}>` {why}: it has no effect");
+                self.report(rules::WITHOUT_EFFECT, message, None, self.path().element(name), name_span(child));
+            }
+        }
+    }
+
+    /// Reports that libvirt reads a switch in another way than the word says.
+    pub(super) fn read_otherwise(&self, attribute: &Attribute<'_>, switch: &Switch) {
+        let (name, value, Switch { word, opposite, .. }) = (attribute.name, shortened(&attribute.value), switch);
+        let message = format!("libvirt reads `{name}='{value}'` as `{opposite}`: only the word `{word}` is `{word}`");
+        let help = Some(format!("write `{name}='{word}'` or `{name}='{opposite}'`"));
+        self.report_value(rules::READ_OTHERWISE, attribute, message, help);
+    }
+
+    /// Reports that releases of libvirt read a number in different ways, if it is not plainly decimal.
+    pub(crate) fn is_decimal(&self, name: &str) {
+        let Some(attribute) = self.attribute(name) else { return };
+        let digits = attribute.value.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}', '+']);
+        let (Ok(number), true) = (number_of_any_base::<u32>(&attribute.value), digits.len() > 1) else { return };
+        let Some(rest) = digits.strip_prefix('0') else { return };
+        let newer = match rest.parse::<u32>() {
+            Ok(decimal) => format!("reads `{digits}` as {decimal}"),
+            Err(_) => format!("refuses `{digits}`"),
+        };
+        let message = format!("libvirt 11 reads `{digits}` as {number}, and libvirt 12.8 {newer}");
+        self.report_value(rules::READ_OTHERWISE, attribute, message, Some(format!("write `{name}='{number}'`")));
+    }
+
+    pub(super) fn unknown_attribute(&self, attribute: &Attribute<'_>, grammar: &Grammar) {
+        if self.notes.is_full() {
+            return self.notes.withhold();
+        }
+        let (parent, name) = (self.node.name(), attribute.name);
+        let help = did_you_mean(name, grammar.attributes.iter().copied()).map(meant);
+        let elsewhere = || {
+            let owners = places(&owners_of(self.path().document(), name))?;
+            Some(format!("`{name}` is an attribute of {owners}"))
+        };
+        let help = help.or_else(elsewhere).or_else(|| foreign(parent, name));
+        let message = format!("`<{parent}>` has no attribute `{name}`: it has no effect");
+        let path = self.path().attribute(name);
+        self.report(rules::UNKNOWN_ATTRIBUTE, message, help, path, attribute.name_span());
+    }
+
+    pub(super) fn unknown_child(&self, child: NodeRef<'_>, grammar: &Grammar) {
+        if self.notes.is_full() {
+            return self.notes.withhold();
+        }
+        let (parent, name) = (self.node.name(), child.name());
+        let elsewhere = places(&parents_of(self.path().document(), name));
+        let elsewhere = elsewhere.map(|parents| format!("`<{name}>` stands in {parents}"));
+        let help = elsewhere.or_else(|| did_you_mean(name, grammar.names()).map(meant));
+        let help = help.or_else(|| foreign(parent, name));
+        let message = format!("`<{parent}>` has no element `<{name}>`: it has no effect");
+        self.report(rules::UNKNOWN_ELEMENT, message, help, self.path().element(name), name_span(child));
+    }
+
+    pub(super) fn report_value(&self, code: Code, attribute: &Attribute<'_>, message: String, help: Option<String>) {
+        self.report(code, message, help, self.path().attribute(attribute.name), attribute.value_span());
+    }
+
+    pub(super) fn report(&self, code: Code, message: String, help: Option<String>, path: Path, span: Span) {
+        self.notes.add(Problem { code, severity: rules::severity(code), message, help, path, span });
+    }
+}
+
+fn meant(name: &str) -> String {
+    format!("did you mean `{name}`?")
+}
+
+/// What an element or attribute of another namespace needs.
+fn foreign(parent: &str, name: &str) -> Option<String> {
+    let (_, local) = name.split_once(':')?;
+    Some(match (parent, local) {
+        ("network", "options") => format!("its prefix has to mean `{DNSMASQ_NAMESPACE}`"),
+        _ => "libvirt reads nothing of this namespace here".to_owned(),
+    })
+}
+
+/// The elements at the end of these ways, in words; `None` where there are none or too many to be of help.
+fn places(ways: &[Vec<&'static str>]) -> Option<String> {
+    const MOST: usize = 3;
+    let words = |way: &Vec<&str>| match &way[..] {
+        [.., around, parent] if way.len() > 2 => format!("`<{parent}>` of `<{around}>`"),
+        [.., parent] => format!("`<{parent}>`"),
+        [] => String::new(),
+    };
+    let list: Vec<String> = ways.iter().map(words).collect();
+    (1..=MOST).contains(&list.len()).then(|| list.join(" or "))
+}
+
+/// The name in a start tag.
+pub(super) fn name_span(node: NodeRef<'_>) -> Span {
+    let start = node.span().start + 1;
+    start..start + node.name().len()
+}
+
+/// A value in a message is there to be recognised, not to be read whole.
+pub(super) fn shortened(text: &str) -> String {
+    let plain: String = text.chars().take(60).flat_map(char::escape_debug).collect();
+    if text.chars().nth(60).is_some() { plain + "…" } else { plain }
+}
