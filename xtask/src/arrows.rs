@@ -8,10 +8,11 @@ use crate::metadata::packages;
 const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-types", &[]),
     ("vnet-xml", &["vnet-types"]),
-    ("vnet-netlink", &["vnet-types"]),
+    ("vnet-nlattr", &[]),
+    ("vnet-netlink", &["vnet-nlattr", "vnet-types"]),
     ("vnet-lab", &["vnet-netlink", "vnet-types"]),
     // With the feature `netlink` only.
-    ("vnet-firewall", &["vnet-netlink", "vnet-types"]),
+    ("vnet-firewall", &["vnet-netlink", "vnet-nlattr", "vnet-types"]),
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-validate", &["vnet-types", "vnet-xml"]),

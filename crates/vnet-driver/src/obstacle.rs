@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs;
 
 use serde::Serialize;
-use vnet_firewall::{Connection, Hook, Judgement, Packet, Site};
+use vnet_firewall::{CtState, Hook, Judgement, Packet, Site};
 use vnet_host::{Facts, Host, LinuxHost};
 use vnet_plan::{HostState, Promise, Resource, promises};
 use vnet_types::{InterfaceName, Inventory};
@@ -139,8 +139,8 @@ fn by_iptables(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &
     let device = if comes { "-i" } else { "-o" };
     let more = match (packet.hook, packet.connection) {
         (Hook::Input, _) => format!(" -p {protocol} --dport {}", packet.port),
-        (Hook::Forward, Connection::Established) => " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
-        (Hook::Forward, Connection::New) => String::new(),
+        (Hook::Forward, CtState::Established) => " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
+        (Hook::Forward, CtState::New) => String::new(),
     };
     format!("{device} {bridge}{more} -j ACCEPT")
 }
@@ -149,8 +149,8 @@ fn by_nft(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) 
     let device = if comes { "iifname" } else { "oifname" };
     let more = match (packet.hook, packet.connection) {
         (Hook::Input, _) => format!(" {protocol} dport {}", packet.port),
-        (Hook::Forward, Connection::Established) => " ct state established,related".to_owned(),
-        (Hook::Forward, Connection::New) => String::new(),
+        (Hook::Forward, CtState::Established) => " ct state established,related".to_owned(),
+        (Hook::Forward, CtState::New) => String::new(),
     };
     format!("{device} {bridge}{more} accept")
 }

@@ -120,13 +120,13 @@ impl Ruleset {
 }
 
 impl Policy {
-    /// Do the shared rules say who may go where? Sets have keys of one length.
+    /// Whether the shared rules can say who may go where. Sets have keys of one length.
     fn is_usual(&self) -> bool {
         let mut open = self.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
         open.all(|subnet| self.device.is_none() && fits(subnet.net))
     }
 
-    /// Does the shared chain translate for this network?
+    /// Whether the shared chain can translate for this network.
     fn translates_as_usual(&self) -> bool {
         let usual = |(net, addresses, ports): (IpNet, Option<AddressRange>, PortRange)| {
             self.device.is_none() && fits(net) && addresses.is_none() && ports == default_ports()
@@ -179,7 +179,7 @@ impl Policy {
         rules
     }
 
-    /// Is what no rule allows refused? Without IPv6, a network has no say about it.
+    /// Whether what no rule allows is refused. A network without IPv6 decides nothing about IPv6.
     fn filters(&self, family: Family) -> bool {
         family == Family::Ipv4 || self.ipv6 || self.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
     }
@@ -226,7 +226,7 @@ impl Policy {
     }
 }
 
-/// Can a set have the subnet?
+/// Whether a set can have the subnet.
 fn fits(net: IpNet) -> bool {
     net.prefix_len() == prefix(Family::of(net.addr()))
 }

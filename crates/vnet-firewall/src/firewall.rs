@@ -37,18 +37,18 @@ const ATTEMPTS: usize = 64;
 pub struct Firewall {
     netlink: Netlink,
     netfilter: Netfilter,
-    /// What this one has left as it should be.
+    /// The shared parts that this firewall has left intact.
     intact: Mutex<Option<Intact>>,
     /// What was last read of all networks.
     all: Mutex<Option<Table>>,
 }
 
-/// Why rules are not installed, read or removed. Nothing has changed then.
+/// Why rules could not be installed, read or removed. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The kernel has no socket for us.
-    #[error("there is no socket for nf_tables")]
+    /// The kernel refuses a socket.
+    #[error("cannot open a socket for nf_tables")]
     Open(#[source] Refused),
     /// The interfaces cannot be looked up.
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub enum Error {
     /// The rules cannot be read.
     #[error("the kernel refused to show the rules")]
     Read(#[source] Refused),
-    /// The rules do not go with what is there.
+    /// The rules cannot be encoded for what is there.
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The kernel refused the transaction.
@@ -67,8 +67,8 @@ pub enum Error {
         /// Its reason.
         source: Refused,
     },
-    /// Others changed the host's rules each time before ours were ready.
-    #[error("the rules of the host do not stand still: gave up after {ATTEMPTS} attempts")]
+    /// Others changed the host's rules at every attempt.
+    #[error("other programs keep changing the rules of the host: gave up after {ATTEMPTS} attempts")]
     Busy,
 }
 
@@ -82,8 +82,8 @@ impl Firewall {
         Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), all: Mutex::default() })
     }
 
-    /// Makes the rules of a network those of a policy, in one transaction, and returns them as the kernel has them. Rules that
-    /// are so already are left alone, with what they have counted.
+    /// Gives a network the rules of a policy, in one transaction, and returns them as the kernel has them. Rules that
+    /// are right already stay, with what they have counted.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
@@ -158,7 +158,7 @@ impl Firewall {
         for _ in 0..ATTEMPTS {
             let links = self.links();
             let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
-            // Where a network is there and is not what it was thought to be, a list of all shows what else it has.
+            // Where an installed network differs from what was expected, a list of all shows what else it has.
             let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
             let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());
             if near && networks.any(|network| installed.has(network) && !is_known(network)) {
@@ -167,7 +167,7 @@ impl Firewall {
             let batch = Batch::new(&installed, from, to, |name| links.index(name))?;
             match self.commit(&batch) {
                 Err(Error::Refused { source, .. }) if source.is_outdated() => {}
-                // Perhaps something that nobody expected is in the way, which only a list of all shows.
+                // Only a list of all shows something unexpected that is in the way.
                 Err(Error::Refused { .. }) if near => near = false,
                 Ok(()) => {
                     let shares = to.map_or(Vec::new(), Share::of);
@@ -199,7 +199,7 @@ impl Firewall {
         self.intact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes the rules of a network, of whatever policy; that there are none is fine.
+    /// Removes the rules of a network, whatever its policy. A network without rules is no error.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.

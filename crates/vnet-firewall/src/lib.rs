@@ -4,6 +4,8 @@
 //! reads what the kernel has back into a [`Ruleset`], which is equal as long as nothing has drifted. [`Ruleset`]'s
 //! `Display` is text that `nft -f` loads and `nft list` shows.
 //!
+//! With the feature `json`, `Ruleset::json` is the same as libnftables JSON.
+//!
 //! None of this has a socket: the bytes are for a netlink socket of protocol `NETLINK_NETFILTER`. With the feature `netlink` there
 //! is [`Firewall`], which has one.
 
@@ -14,6 +16,8 @@ struct Readme;
 mod compile;
 #[cfg(feature = "netlink")]
 mod firewall;
+#[cfg(feature = "json")]
+pub mod json;
 mod kernel;
 mod name;
 mod policy;
@@ -23,7 +27,7 @@ mod text;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
-pub use kernel::{Batch, Connection, Counts, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
+pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,

@@ -35,7 +35,7 @@ impl Role {
         format!("{}/{:016x}", &name[..CHAIN_NAME_MAX - 17], fnv1a(network.bytes()))
     }
 
-    /// Is this the name of some network's chain?
+    /// Whether this is the name of some network's chain.
     pub(crate) fn is_of(self, chain: &str) -> bool {
         chain.starts_with(self.prefix())
     }

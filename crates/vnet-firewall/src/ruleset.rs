@@ -29,7 +29,7 @@ pub struct Set {
     pub name: String,
     /// What the parts of its keys are.
     pub key: Vec<KeyType>,
-    /// Are its keys intervals?
+    /// Whether its keys are intervals.
     pub interval: bool,
     /// What its elements have beside their keys.
     pub holds: Holds,
@@ -167,7 +167,7 @@ pub enum Statement {
     Address {
         /// Of the source or of the destination.
         field: Field,
-        /// All others but these?
+        /// Whether all but these are meant.
         negated: bool,
         /// The addresses.
         net: IpNet,
@@ -195,7 +195,7 @@ pub enum Statement {
         subjects: Vec<Subject>,
         /// In which set or map.
         set: String,
-        /// Does the element that is found decide? Otherwise the rule goes on where there is one.
+        /// Whether the element that is found decides. Otherwise the rule goes on where there is one.
         decides: bool,
     },
     /// Something that vnet never makes, by the kernel's name for it.
@@ -352,7 +352,13 @@ impl Subject {
 }
 
 impl Rule {
-    /// Does the rule count what it matches?
+    /// Whether nft(8) leaves a statement out, because it follows from the next one.
+    pub(crate) fn is_implied(&self, at: usize) -> bool {
+        matches!(self.statements[at], Statement::Family(_))
+            && matches!(self.statements.get(at + 1), Some(Statement::Address { .. } | Statement::Lookup { .. }))
+    }
+
+    /// Whether the rule counts what it matches.
     pub fn counts(&self) -> bool {
         self.statements.contains(&Statement::Counter)
     }

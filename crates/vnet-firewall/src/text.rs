@@ -62,7 +62,8 @@ impl fmt::Display for Set {
 }
 
 impl KeyType {
-    fn word(self) -> &'static str {
+    /// nft(8)'s name for the type.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Word => "ifname",
             Self::Family => "nf_proto",
@@ -144,12 +145,8 @@ impl fmt::Display for Interface {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let implied = |at: usize| {
-            matches!(self.statements[at], Statement::Family(_))
-                && matches!(self.statements.get(at + 1), Some(Statement::Address { .. } | Statement::Lookup { .. }))
-        };
         let mut separator = "";
-        for at in (0..self.statements.len()).filter(|at| !implied(*at)) {
+        for at in (0..self.statements.len()).filter(|at| !self.is_implied(*at)) {
             let statement = &self.statements[at];
             write!(f, "{separator}{statement}")?;
             separator = " ";

@@ -86,6 +86,10 @@ impl LinuxHost {
     }
 }
 
+/// Whether packets meet the rules of IP in bridges. Where br_netfilter is not loaded, neither file exists.
+const BRIDGE_NETFILTER: [&str; 2] =
+    ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
+
 impl Host for LinuxHost {
     fn inventory(&self) -> Result<Inventory, Error> {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
@@ -113,6 +117,7 @@ impl Host for LinuxHost {
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),
+            bridge_netfilter: BRIDGE_NETFILTER.iter().any(|file| fs::read(file).is_ok_and(|value| value != b"0\n")),
             features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
             firewalld: zone::firewalld()?,
         })

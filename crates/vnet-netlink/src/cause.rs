@@ -1,4 +1,4 @@
-//! What is behind a refusal whose number alone does not tell.
+//! The causes of refusals whose number alone does not tell.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// `/dev/net/tun` is not there, or not for this user.
+    /// `/dev/net/tun` does not exist, or this user may not open it.
     TunDevice,
-    /// A macvtap's device node is not there.
+    /// A macvtap's device node does not exist.
     NoDeviceNode(PathBuf),
-    /// The tap has one queue only, and somebody asks for more.
+    /// The tap has one queue only, and more were asked for.
     SingleQueue,
-    /// The tap is one for many queues, and somebody opens it as one for a single queue.
+    /// The tap was made for many queues, and was opened for a single one.
     MultiQueue,
     /// The tap has as many queues as the kernel allows.
     TooManyQueues,
@@ -25,7 +25,7 @@ pub enum Cause {
     Busy,
     /// The link is of another kind.
     NotATap,
-    /// There is no bridge of that name, be it that there is another link.
+    /// There is no bridge of that name; there may be another link.
     NoBridge(InterfaceName),
     /// The user does not exist in this user namespace.
     UnmappedUser(u32),
@@ -65,7 +65,7 @@ impl fmt::Display for Capability {
 }
 
 impl Error {
-    /// Which privilege the call takes, where it failed for the lack of one.
+    /// The privilege that the call needs, where it failed for lack of it.
     pub fn missing_capability(&self) -> Option<Capability> {
         match (self.is_permission_denied(), &self.cause) {
             (false, _) => None,
@@ -87,10 +87,10 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TunDevice => {
-                f.write_str("taps take /dev/net/tun (`modprobe tun`), and the right to read and write it")
+                f.write_str("taps need /dev/net/tun (`modprobe tun`) and the right to read and write it")
             }
             Self::NoDeviceNode(node) => {
-                write!(f, "{} is not there: only a devtmpfs on /dev has it by itself", node.display())
+                write!(f, "{} does not exist: only a devtmpfs on /dev has it by itself", node.display())
             }
             Self::SingleQueue => f.write_str("the tap was made without multi_queue, for a single queue"),
             Self::MultiQueue => f.write_str("the tap was made with multi_queue, or is no tap"),

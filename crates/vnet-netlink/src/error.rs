@@ -7,7 +7,7 @@ use vnet_types::Route;
 
 use crate::Cause;
 
-/// Which the kernel keeps to itself elsewhere (`linux/errno.h`), so that errno(3) and its crates do not have it.
+/// The kernel tells user space this number nowhere else (`linux/errno.h`), so that errno(3) and its crates lack it.
 const ERESTART: i32 = 85;
 
 /// Something that the kernel did not do.
@@ -23,9 +23,9 @@ pub struct Error {
     pub object: String,
     /// The kernel's answer.
     pub refused: Refused,
-    /// For a route that cannot be added because one with its destination and metric exists: that one.
+    /// The route in the way of one that cannot be added: it has the same destination and metric.
     pub existing: Option<Box<Route>>,
-    /// What is behind the refusal, where that is known.
+    /// The cause of the refusal, where it is known.
     pub cause: Option<Cause>,
 }
 
@@ -49,22 +49,22 @@ pub struct Refused {
     pub sequence: Option<u32>,
     /// Why (errno(3)).
     pub errno: i32,
-    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: to be shown only.
+    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: only show them.
     pub message: Option<String>,
 }
 
 impl Error {
-    /// Is there such a thing already?
+    /// Whether such a thing exists already.
     pub fn is_exists(&self) -> bool {
         self.refused.is_exists()
     }
 
-    /// Is the thing, or the link it is on, not there?
+    /// Whether the thing, or the link that it is on, does not exist.
     pub fn is_not_found(&self) -> bool {
         self.refused.is_not_found()
     }
 
-    /// Is it a privilege that is missing?
+    /// Whether a privilege is missing.
     pub fn is_permission_denied(&self) -> bool {
         self.refused.is_permission_denied()
     }
@@ -76,28 +76,28 @@ impl Refused {
         Self { sequence: None, errno, message: None }
     }
 
-    /// Is there such a thing already?
+    /// Whether such a thing exists already.
     pub fn is_exists(&self) -> bool {
         self.is(&[Errno::EEXIST])
     }
 
-    /// Is the thing not there? The kernel has a word of its own for each kind: `ENODEV` for links, `EADDRNOTAVAIL`
+    /// Whether the thing does not exist. The kernel has a number of its own for each kind: `ENODEV` for links, `EADDRNOTAVAIL`
     /// for addresses, `ESRCH` for routes, `ENOENT` for nf_tables.
     pub fn is_not_found(&self) -> bool {
         self.is(&[Errno::ENODEV, Errno::EADDRNOTAVAIL, Errno::ESRCH, Errno::ENOENT, Errno::ENXIO])
     }
 
-    /// Is it a privilege that is missing?
+    /// Whether a privilege is missing.
     pub fn is_permission_denied(&self) -> bool {
         self.is(&[Errno::EPERM, Errno::EACCES])
     }
 
-    /// Is the batch larger than what this user may send at once?
+    /// Whether the batch is larger than what this user may send at once.
     pub fn is_too_large(&self) -> bool {
         self.is(&[Errno::EMSGSIZE])
     }
 
-    /// Was the batch made for a state of the rules that is no longer (`ERESTART`)? Nothing of it has happened.
+    /// Whether the rules have changed since the batch was made (`ERESTART`). Nothing of it has happened.
     pub fn is_outdated(&self) -> bool {
         self.errno == ERESTART
     }
@@ -140,7 +140,7 @@ impl fmt::Display for Refused {
             write!(f, " (kernel: {message})")?;
         }
         if self.is(&[Errno::EPERM]) {
-            f.write_str("; it takes CAP_NET_ADMIN: be root, or in a user namespace as by `unshare -rn`")?;
+            f.write_str("; this needs CAP_NET_ADMIN: run it as root, or in a user namespace as by `unshare -rn`")?;
         }
         if self.is_too_large() {
             f.write_str("; `net.core.wmem_max` limits what other users than root may send at once")?;
@@ -182,8 +182,8 @@ mod tests {
     )]
     #[case(
         refused(Errno::EPERM, None),
-        "cannot add link br0: Operation not permitted; it takes CAP_NET_ADMIN: be root, or in a user namespace as by \
-         `unshare -rn`"
+        "cannot add link br0: Operation not permitted; this needs CAP_NET_ADMIN: run it as root, or in a user \
+         namespace as by `unshare -rn`"
     )]
     fn prints(#[case] refused: Refused, #[case] text: &str) {
         assert_eq!(Operation::Add.of("link br0")(refused).to_string(), text);

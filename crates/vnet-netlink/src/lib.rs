@@ -3,8 +3,8 @@
 //!
 //! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it serves any thread,
 //! and async code by way of its runtime's `spawn_blocking`. What the kernel refuses comes back as an [`Error`] that
-//! says what was asked, of what, and what the kernel had to say. Nothing here decides anything, and nothing is
-//! remembered between calls.
+//! says what was asked, of what, and why the kernel refused. Nothing here decides anything, and nothing is remembered
+//! between calls.
 //!
 //! | of | calls |
 //! |---|---|
@@ -13,10 +13,10 @@
 //! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
 //! | virtual functions | [`Netlink::vfs`], [`set_vf`](Netlink::set_vf) |
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
-//! | what the kernel can | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
+//! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
-//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by hand where these lack them. Answers are read attribute
-//! by attribute, so that an attribute which only a newer kernel knows never spoils a list.
+//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by `vnet-nlattr` where these
+//! lack them. Answers are read attribute by attribute, so that an attribute of a newer kernel never spoils a list.
 //!
 //! ```no_run
 //! use vnet_netlink::Netlink;
@@ -108,7 +108,7 @@ impl Netlink {
     /// Opens the socket.
     ///
     /// # Errors
-    /// When the kernel has none for us; anybody may have one.
+    /// When the kernel refuses the socket; it takes no privilege.
     pub fn open() -> Result<Self, Error> {
         let transport = Transport::open(netlink_sys::protocols::NETLINK_ROUTE);
         Ok(Self { transport: transport.map_err(Operation::Open.of("a netlink socket"))? })

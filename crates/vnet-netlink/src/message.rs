@@ -3,28 +3,23 @@
 use netlink_packet_core::{NLMSG_DONE, NLMSG_ERROR, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::libc::EBADMSG;
+use vnet_nlattr::{MESSAGE_HEADER as HEADER, Writer, write_message};
 
 use crate::Refused;
 
-/// Length of a message's header.
-const HEADER: usize = 16;
+pub(crate) use vnet_nlattr::{attribute, attributes, text};
+
 /// The echo of the request in an answer is its header only (`NETLINK_CAP_ACK`).
 const CAPPED: u16 = 0x100;
 /// After the echo come attributes (`NETLINK_EXT_ACK`).
 const ACK_TLVS: u16 = 0x200;
 /// The attribute with the kernel's words.
 const NLMSGERR_ATTR_MSG: u16 = 1;
-/// Flags of an attribute's type (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
-const TYPE_MASK: u16 = 0x3fff;
-
-/// An attribute is made of attributes (`NLA_F_NESTED`).
-const NESTED: u16 = 0x8000;
-
 /// One message with its header, complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a>(pub(crate) &'a [u8]);
 
-/// The bytes of a request. The transport fills in what is its own.
+/// The bytes of a request. The transport fills in its own part of the header.
 pub(crate) fn encode(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     let mut message = NetlinkMessage::from(message);
     message.header.flags = flags;
@@ -34,7 +29,7 @@ pub(crate) fn encode(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     bytes
 }
 
-/// A request written by hand: the fixed header of its kind, then attributes.
+/// A request written by hand: the fixed part of its kind, then attributes.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     kind: u16,
@@ -42,42 +37,34 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(kind: u16, header: &[u8]) -> Self {
-        let mut bytes = vec![0; HEADER];
-        bytes.extend(header);
-        Self { kind, bytes }
+    pub(crate) fn new(kind: u16, fixed: &[u8]) -> Self {
+        Self { kind, bytes: fixed.to_vec() }
     }
 
     /// Adds an attribute.
     pub(crate) fn with(mut self, kind: u16, value: &[u8]) -> Self {
-        let length = u16::try_from(4 + value.len()).expect("attributes are short");
-        self.bytes.extend([length.to_ne_bytes(), kind.to_ne_bytes()].concat());
-        self.bytes.extend(value);
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+        Writer::new(&mut self.bytes).bytes(kind, value);
         self
     }
 
     /// Adds an attribute that is made of attributes.
     pub(crate) fn nest(mut self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
-        let start = self.bytes.len();
-        self = fill(self.with(kind | NESTED, &[]));
-        let length = u16::try_from(self.bytes.len() - start).expect("attributes are short");
-        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        let inner = fill(Self { kind, bytes: Vec::new() });
+        Writer::new(&mut self.bytes).nest(kind, |nested| nested.raw(&inner.bytes));
         self
     }
 
     /// Adds a string.
-    pub(crate) fn with_text(self, kind: u16, text: &str) -> Self {
-        self.with(kind, &[text.as_bytes(), b"\0"].concat())
+    pub(crate) fn with_text(mut self, kind: u16, text: &str) -> Self {
+        Writer::new(&mut self.bytes).text(kind, text);
+        self
     }
 
-    /// The bytes, with flags; the transport fills in what is its own.
-    pub(crate) fn finish(mut self, flags: u16) -> Vec<u8> {
-        let length = u32::try_from(self.bytes.len()).expect("messages are short");
-        self.bytes[..4].copy_from_slice(&length.to_ne_bytes());
-        self.bytes[4..6].copy_from_slice(&self.kind.to_ne_bytes());
-        self.bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
-        self.bytes
+    /// The bytes, with flags; the transport fills in its own part of the header.
+    pub(crate) fn finish(self, flags: u16) -> Vec<u8> {
+        let mut message = Vec::with_capacity(HEADER + self.bytes.len());
+        write_message(&mut message, self.kind, flags, 0, &self.bytes, |_| {});
+        message
     }
 }
 
@@ -139,31 +126,12 @@ impl<'a> Message<'a> {
             return Some(Ok(()));
         }
         let attributes = self.payload().get(4 + echo.next_multiple_of(4)..).filter(|_| self.flags() & ACK_TLVS != 0);
-        let message = attributes.and_then(|attributes| attribute(attributes, NLMSGERR_ATTR_MSG)).map(text);
+        let message = attributes
+            .and_then(|attributes| attribute(attributes, NLMSGERR_ATTR_MSG))
+            .and_then(text)
+            .map(str::to_owned);
         Some(Err(Refused { sequence: None, errno, message }))
     }
-}
-
-/// The attributes in `bytes`, without the flags of their types.
-pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let length = usize::from(number16(rest)?);
-        let kind = number16(rest.get(2..)?)? & TYPE_MASK;
-        let value = rest.get(4..length)?;
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    })
-}
-
-/// The value of the first attribute of a kind.
-pub(crate) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    attributes(bytes).find(|(it, _)| *it == kind).map(|(_, value)| value)
-}
-
-/// A string, which has a NUL at its end.
-pub(crate) fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value.strip_suffix(b"\0").unwrap_or(value)).into_owned()
 }
 
 pub(crate) fn number32(bytes: &[u8]) -> Option<u32> {
@@ -216,14 +184,5 @@ mod tests {
     #[case::length_below_header(&[0; 32], &[None])]
     fn datagrams(#[case] bytes: &[u8], #[case] kinds: &[Option<u16>]) {
         assert_eq!(messages(bytes).map(|it| it.ok().map(Message::kind)).collect::<Vec<_>>(), kinds);
-    }
-
-    #[test]
-    fn attributes_end_where_they_are_cut() {
-        let good = [&5u16.to_ne_bytes()[..], &0x8003u16.to_ne_bytes(), &[42, 0, 0, 0]].concat();
-        let bytes = [&good[..], &[200, 0, 1, 0, 9]].concat();
-        assert_eq!(attributes(&bytes).collect::<Vec<_>>(), [(3, &[42][..])]);
-        assert_eq!(attribute(&bytes, 3), Some(&[42][..]));
-        assert_eq!(attribute(&[3, 0, 1, 0], 1), None, "a length below its own header");
     }
 }

@@ -7,7 +7,7 @@ use crate::transport::Transport;
 
 /// A socket to the kernel's packet filter.
 ///
-/// It carries messages that somebody else has encoded. Closing it soon after a transaction that deletes something
+/// It carries messages that the caller has encoded. Closing it soon after a transaction that deletes something
 /// waits for the kernel to clean up, about 10 ms: keep one for many transactions.
 #[derive(Debug)]
 pub struct Netfilter {
@@ -18,7 +18,7 @@ impl Netfilter {
     /// Opens the socket, in the network namespace of this thread.
     ///
     /// # Errors
-    /// When the kernel has none for us; anybody may have one.
+    /// When the kernel refuses the socket; it takes no privilege.
     pub fn open() -> Result<Self, Refused> {
         Ok(Self { transport: Transport::open(netlink_sys::protocols::NETLINK_NETFILTER)? })
     }
@@ -39,12 +39,12 @@ impl Netfilter {
     /// request's.
     ///
     /// # Errors
-    /// The kernel's refusal; `EINTR` when the list never stands still.
+    /// The kernel's refusal; `EINTR` when the list keeps changing.
     pub fn dump(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
         self.transport.exchange(request)
     }
 
-    /// [`dump`](Self::dump) for something that may not be there: then there is nothing in the answer.
+    /// [`dump`](Self::dump) for something that may not exist: the answer is empty then.
     ///
     /// # Errors
     /// Those of [`dump`](Self::dump), but for `ENOENT`.

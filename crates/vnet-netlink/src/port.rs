@@ -16,7 +16,7 @@ const IFLA_BRPORT_ISOLATED: u16 = 33;
 pub(crate) type RawPort = (u32, [bool; 4]);
 
 impl Netlink {
-    /// The link as a port; `None` when it is none, or is not there.
+    /// The link as a port; `None` when it is not a port or does not exist.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -59,7 +59,7 @@ impl Netlink {
             }
             let settings = self.tell(settings(index, port), Intent::Existing);
             if settings.is_err() && before != Some(bridge) {
-                // The refusal of the whole is the news.
+                // The first refusal is the one to report.
                 let _ = self.tell(controller(index, before.unwrap_or(0)), Intent::Existing);
             }
             settings
@@ -81,7 +81,7 @@ impl Netlink {
 pub(crate) fn read(attributes: &[u8]) -> Option<RawPort> {
     let bridge = attribute(attributes, IFLA_MASTER).and_then(number32)?;
     let info = attribute(attributes, IFLA_LINKINFO)?;
-    attribute(info, IFLA_INFO_SLAVE_KIND).map(text).filter(|kind| kind == "bridge")?;
+    attribute(info, IFLA_INFO_SLAVE_KIND).and_then(text).filter(|kind| *kind == "bridge")?;
     let data = attribute(info, IFLA_INFO_SLAVE_DATA)?;
     let on = |kind| attribute(data, kind).is_some_and(|value| value.first() == Some(&1));
     let kinds = [IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_NEIGH_SUPPRESS];

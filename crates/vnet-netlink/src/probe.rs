@@ -35,7 +35,7 @@ impl Netlink {
         tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Can the kernel fill in checksums (`act_csum`)? Asked for an action without parameters, which it refuses in one way
+    /// Whether the kernel can fill in checksums (`act_csum`). It is asked for an action without parameters, which it refuses in one way
     /// where it has such actions, and in another where not; nothing is made. `None` in a user namespace, where nobody may
     /// ask: there [`Netlink::features`] knows.
     pub fn fills_checksums(&self) -> Option<bool> {

@@ -49,7 +49,7 @@ impl Netlink {
         }
     }
 
-    /// Adds a route, if there is none with its destination and metric. An IPv6 route without a metric gets 1024.
+    /// Adds a route, unless one with its destination and metric exists. An IPv6 route without a metric gets 1024.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_exists`], with the route that is in the way; [`Error::is_not_found`] when

@@ -60,7 +60,7 @@ impl Tap {
     /// More than one queue makes it one for many, whatever the options say.
     ///
     /// # Errors
-    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] where `/dev/net/tun` is not to be had;
+    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] where `/dev/net/tun` cannot be opened;
     /// [`Cause::UnmappedUser`] and [`Cause::UnmappedGroup`] for an owner who does not exist in this user namespace.
     pub fn create(name: &TapName, options: &TapOptions, queues: NonZeroU16) -> Result<Self, Error> {
         let named = || format!("tap {name}");
@@ -121,7 +121,7 @@ impl Tap {
     /// Opens a macvtap by its device node, `/dev/tapN`, where N is its index.
     ///
     /// # Errors
-    /// [`Cause::NoDeviceNode`] where there is none, as in a container; [`Error::is_permission_denied`] for who may not
+    /// [`Cause::NoDeviceNode`] where it does not exist, as in a container; [`Error::is_permission_denied`] for who may not
     /// use it.
     pub fn open_macvtap(name: &InterfaceName, vnet_hdr: bool, queues: NonZeroU16) -> Result<Self, Error> {
         let refused =

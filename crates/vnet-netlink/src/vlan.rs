@@ -3,12 +3,10 @@
 use nix::libc::{AF_BRIDGE, EINVAL, EOPNOTSUPP};
 use vnet_types::{BridgeVlan, InterfaceName, LinkKind};
 
-use crate::link::{IFLA_AF_SPEC, IFLA_EXT_MASK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, header};
+use crate::link::{HEADER, IFLA_AF_SPEC, IFLA_EXT_MASK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, header};
 use crate::message::{Message, Request, attribute, attributes};
 use crate::{Cause, Error, Intent, Missing, Netlink, Operation, Refused};
 
-/// Length of `struct ifinfomsg`.
-const HEADER: usize = 16;
 const IFLA_BRIDGE_FLAGS: u16 = 0;
 const IFLA_BRIDGE_VLAN_INFO: u16 = 2;
 const BRIDGE_FLAGS_SELF: u16 = 2;
@@ -40,12 +38,12 @@ impl Netlink {
     /// new `pvid` takes the place of the one before.
     ///
     /// # Errors
-    /// The kernel's refusal: `EINVAL` for numbers that are none; [`Cause::Missing`] where the kernel filters no VLANs.
+    /// The kernel's refusal: `EINVAL` for invalid numbers; [`Cause::Missing`] where the kernel filters no VLANs.
     pub fn add_vlan(&self, link: &InterfaceName, vlan: &BridgeVlan) -> Result<(), Error> {
         self.change_vlan(RTM_SETLINK, link, vlan, Operation::Add)
     }
 
-    /// Ends that a port, or a bridge itself, belongs to VLANs.
+    /// Removes a port, or a bridge itself, from VLANs.
     ///
     /// # Errors
     /// The kernel's refusal.

@@ -79,6 +79,13 @@ pub enum LowerError {
          `<bridge macTableManager='libvirt'>` needs"
     )]
     NoVlanFiltering,
+    /// Without a policer, the way round that limits what guests send would skip connection tracking.
+    #[error(
+        "this kernel has no policer (act_police) for `<outbound>` of the network, and the other way to limit it is not \
+         safe while `net.bridge.bridge-nf-call-iptables` or `bridge-nf-call-ip6tables` is on: guests would leave \
+         untranslated; load act_police, set both to 0, or leave `<outbound>` out"
+    )]
+    NoPolicer,
     /// A zone is asked for, and nobody is there who has zones.
     #[error("`<bridge zone='{zone}'>` needs firewalld, which does not run for this network namespace")]
     NoFirewalld {
@@ -123,6 +130,7 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     }
     if network.forward_mode().has_own_bridge() {
         zone::check(network, inventory.firewalld.as_ref())?;
+        bandwidth::check(network, inventory)?;
     }
     preview(network, inventory, choices)
 }

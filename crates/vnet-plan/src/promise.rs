@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vnet_firewall::{Connection, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
+use vnet_firewall::{CtState, Field, Hook, Packet, Rule, Ruleset, Statement, Verdict};
 use vnet_types::{Family, InterfaceName, Inventory, IpNet, Link, LinkKind};
 
 use crate::{HostState, LinkAddress, NetworkRules, Resource};
@@ -52,7 +52,7 @@ fn forwarded(ruleset: &Ruleset, bridge: &InterfaceName, inventory: &Inventory) -
         let device = named.or_else(|| way_out(inventory, Family::of(net.addr())));
         let far = if net.addr().is_ipv4() { FAR } else { FAR6 };
         let is_answer = rule.statements.contains(&Statement::Established);
-        let connection = if is_answer { Connection::Established } else { Connection::New };
+        let connection = if is_answer { CtState::Established } else { CtState::New };
         let (what, from, to, source, destination) = match field {
             Field::Source => ("reach beyond the host", Some(bridge.clone()), device, guest(net), far),
             Field::Destination if is_answer => {
@@ -96,7 +96,7 @@ fn services(desired: &HostState, bridge: &InterfaceName) -> Vec<Promise> {
     let Some(conf) = conf else { return Vec::new() };
     let mut promises = Vec::new();
     let mut add = |what: String, source, destination, port| {
-        let (hook, from, connection) = (Hook::Input, Some(bridge.clone()), Connection::New);
+        let (hook, from, connection) = (Hook::Input, Some(bridge.clone()), CtState::New);
         let packet = Packet { hook, from, to: None, source, destination, udp: true, port, connection };
         promises.push(Promise { what, packet, bridge: bridge.clone() });
     };

@@ -34,6 +34,10 @@ pub struct Inventory {
     /// Who asks: the effective user, by the number that the user has here.
     #[cfg_attr(feature = "serde", serde(default))]
     pub user: u32,
+    /// Whether packets meet the rules of IP as they come into a bridge (br_netfilter, by the sysctls
+    /// `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub bridge_netfilter: bool,
     /// What the kernel can do; [`Features::default`], where nobody has asked it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,

@@ -19,10 +19,27 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
         findings.extend(zone(network, root, inventory));
         findings.extend(ipv6(network, root, inventory));
         findings.extend(hears_routers(network, root, inventory));
+        findings.extend(policer(network, root, inventory));
         findings.extend(forward_interfaces(network, root, inventory));
         findings.extend(default_route(network, root, inventory));
     }
     findings
+}
+
+/// What guests send is limited by a policer, or on a way round that skips connection tracking where br_netfilter is on.
+fn policer(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let limited =
+        network.bandwidth.as_ref().and_then(|bandwidth| bandwidth.outbound?.average).is_some_and(|it| it != 0);
+    if !limited || !network.forward_mode().has_own_bridge() || inventory.features.police || !inventory.bridge_netfilter
+    {
+        return None;
+    }
+    let message = "this kernel has no policer (act_police), and without one guests would leave untranslated while \
+                   br_netfilter is on";
+    let path = root.element("bandwidth").element("outbound");
+    let help = "load act_police, or set `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables` to 0, or \
+                leave `<outbound>` out";
+    Some(Finding::new(rules::HOST_WITHOUT_POLICER, path, message).help(help))
 }
 
 fn identity(network: &Network, root: &Path, others: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {

@@ -244,6 +244,7 @@ rules! {
     615  Warning  Host    Nothing    Any         HOST_NETWORK_NOT_RUNNING        "host-network-not-running"
     616  Warning  Host    Nothing    Any         HOST_SOURCE_MISSING             "host-source-missing"
     617  Error    Host    Nothing    Any         HOST_HEARS_ROUTERS              "host-hears-routers"
+    618  Error    Host    Nothing    Any         HOST_WITHOUT_POLICER            "host-without-policer"
     621  Error    Host    Nothing    Any         HOST_WITHOUT_FIREWALLD          "host-without-firewalld"
     622  Error    Host    Nothing    Any         HOST_ZONE_MISSING               "host-zone-missing"
     623  Warning  Host    Nothing    Any         HOST_RULES_IN_THE_WAY           "host-rules-in-the-way"

@@ -102,7 +102,7 @@ const SHAPED: &str = "<interface type='ethernet'><mac address='52:54:00:00:00:01
 #[case::tun_gone(
     ALONE,
     &["mount", "-t", "tmpfs", "tmpfs", "/dev/net"],
-    "cannot add tap vnet0: No such file or directory; taps take /dev/net/tun (`modprobe tun`), and the right to read \
+    "cannot add tap vnet0: No such file or directory; taps need /dev/net/tun (`modprobe tun`) and the right to read \
      and write it"
 )]
 fn what_changes_between_plan_and_act_is_said_and_undone(

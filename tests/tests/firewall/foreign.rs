@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rstest::rstest;
-use vnet_firewall::{Access, Connection, Foreign, Hook, Judgement, Packet};
+use vnet_firewall::{Access, CtState, Foreign, Hook, Judgement, Packet};
 use vnet_tests::{isolate, run, wait_for};
 
 use crate::lab::{Fate, GUEST, GUEST6, Lab, OUTSIDE, OUTSIDE6};
@@ -201,7 +201,7 @@ fn answers_pass_where_connections_do() {
     let answer = Packet {
         from: Some("eth0".parse().expect("a name")),
         to: Some("virbr0".parse().expect("a name")),
-        connection: Connection::Established,
+        connection: CtState::Established,
         ..packet(OUTSIDE, GUEST)
     };
     assert_eq!(judge(&answer), Judgement::Passes);
@@ -220,7 +220,7 @@ fn packet(source: &str, destination: &str) -> Packet {
         destination: ip(destination),
         udp: true,
         port: 9,
-        connection: Connection::New,
+        connection: CtState::New,
     }
 }
 

@@ -40,6 +40,13 @@ fn the_kernel_and_nft_see_the_same_rules(#[case] policy: Policy) {
     assert_eq!(listed_json(), native);
     assert_eq!(read().ruleset(&policy.network).as_ref(), Some(&ruleset));
 
+    run("nft", &["delete", "table", "inet", "vnet"]);
+    std::fs::write("/run/rules.json", serde_json::to_string(&ruleset.json()).unwrap()).unwrap();
+    run("nft", &["-j", "-f", "/run/rules.json"]);
+    assert_eq!(listed(), ruleset.to_string());
+    assert_eq!(listed_json(), native);
+    assert_eq!(read().ruleset(&policy.network).as_ref(), Some(&ruleset));
+
     commit(&policy.network, None);
     assert_eq!(tables(), "");
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use vnet_netlink::Netlink;
 use vnet_tests::{Netns, isolate, run, wait_for};
 
-use crate::guest::{attach, done, interface};
+use crate::guest::{attach, done, interface, refused};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -97,9 +97,31 @@ fn a_guest_gets_its_declared_rates_and_one_of_them_can_be_cleared() {
     free(guest.outbound(), 200.0);
 }
 
+/// br_netfilter is on in every new namespace of a host that has loaded it.
+fn bridges_filter(on: bool) -> bool {
+    let switches = ["iptables", "ip6tables"].map(|what| format!("/proc/sys/net/bridge/bridge-nf-call-{what}"));
+    switches.iter().all(|switch| std::fs::write(switch, if on { "1" } else { "0" }).is_ok())
+}
+
+#[test]
+fn what_guests_send_is_limited_by_a_policer_or_not_at_all_where_bridges_filter() {
+    isolate!();
+    let is_on = bridges_filter(true);
+    let polices = Netlink::features().unwrap().unwrap().police;
+    let refusal = refused(&["start", "-"], &network(&limits(&[OUTBOUND])));
+    assert_eq!(refusal.is_some(), is_on && !polices, "{refusal:?}");
+    if let Some(refusal) = refusal {
+        assert!(refusal.contains("act_police") && refusal.contains("bridge-nf-call-iptables"), "{refusal}");
+        bridges_filter(false);
+        done(&["start", "-"], &network(&limits(&[OUTBOUND])));
+    }
+    done(&["start", "-"], &network(&limits(&[INBOUND])).replace("lab", "other").replace("10.9.0", "10.9.1"));
+}
+
 #[test]
 fn a_network_gets_its_declared_rates_and_the_other_can_be_cleared() {
     isolate!();
+    bridges_filter(false);
     done(&["start", "-"], &network(&limits(&[INBOUND, OUTBOUND])));
     let guest = Guest::attach(1, "");
     within(guest.inbound(), 300.0);

@@ -12,15 +12,25 @@ use vnet_netlink::Tap;
 use vnet_tests::{Netns, run};
 use vnet_types::TapOptions;
 
-/// Runs `vnet`, which has to succeed.
-pub(crate) fn done(arguments: &[&str], document: &str) -> Value {
+fn vnet(arguments: &[&str], document: &str) -> Output {
     let mut command = Command::new(vnet_tests::vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
+    command.args(["--state-dir", "/run/vnet"]).args(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Runs `vnet`, which has to succeed.
+pub(crate) fn done(arguments: &[&str], document: &str) -> Value {
+    let Output { status, stdout, stderr } = vnet(&[arguments, &["--format", "json"]].concat(), document);
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     serde_json::from_slice(&stdout).unwrap()
+}
+
+/// Runs `vnet`; what it tells people where it refuses.
+pub(crate) fn refused(arguments: &[&str], document: &str) -> Option<String> {
+    let Output { status, stderr, .. } = vnet(arguments, document);
+    (!status.success()).then(|| String::from_utf8_lossy(&stderr).into_owned())
 }
 
 /// The interface of the guest with this number.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use vnet_firewall::Ruleset;
+use vnet_firewall::json::Json;
 use vnet_plan::{Choices, Files, HostState, NetworkRules, Resource, dnsmasq, preview};
 use vnet_types::Inventory;
 
@@ -28,7 +30,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum What {
-    /// The rules, as `nft -f` loads them
+    /// The rules, as `nft -f` loads them; with `--format json` as `nft -j -f` does
     Nft,
     /// dnsmasq's configuration
     Dnsmasq,
@@ -46,7 +48,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct Rendered {
-    /// `None` for rules.
+    /// `None` for rules, which are in no file.
     path: Option<PathBuf>,
     text: String,
 }
@@ -66,6 +68,11 @@ impl Args {
             Ok(lowered) => lowered,
             Err(error) => return definition::refuse(error),
         };
+        if self.what == What::Nft && self.format.format == Format::Json {
+            let objects = rules(&lowered.desired).map(|ruleset| ruleset.json().objects).unwrap_or_default();
+            print_json(&Json { objects })?;
+            return Ok(Answer::Yes);
+        }
         let mut files = self.rendered(&lowered.desired, &Files::new(&directory));
         if let Some(bridge) = lowered.bridge.as_ref().filter(|_| files.is_empty() && self.what == What::Dnsmasq)
             && !network.ips.is_empty()
@@ -94,16 +101,23 @@ impl Args {
             What::Passt => vec![],
         };
         let found = desired.iter().filter_map(|resource| match resource {
-            Resource::Ruleset(NetworkRules { ruleset, .. }) if self.what == What::Nft => {
-                Some(Rendered { path: None, text: ruleset.to_string() })
-            }
             Resource::File(file) if wanted.contains(&&file.path) => {
                 Some(Rendered { path: Some(file.path.clone()), text: file.contents.clone()? })
             }
             _ => None,
         });
-        found.filter(|rendered| !rendered.text.is_empty()).collect()
+        let rules = rules(desired).filter(|_| self.what == What::Nft);
+        let rules = rules.map(|ruleset| Rendered { path: None, text: ruleset.to_string() });
+        rules.into_iter().chain(found).filter(|rendered| !rendered.text.is_empty()).collect()
     }
+}
+
+/// The network's rules; `None` for a network that has none of its own.
+fn rules(desired: &HostState) -> Option<&Ruleset> {
+    desired.iter().find_map(|resource| match resource {
+        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset),
+        _ => None,
+    })
 }
 
 /// One text of all; several have their paths as comments.

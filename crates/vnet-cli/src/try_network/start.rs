@@ -24,6 +24,10 @@ pub(crate) enum Started {
 /// Starts a network. What the checks say about it and the host is added to `checked`, where there is a document.
 pub(crate) fn start(network: &Network, guests: &[Guest], checked: Option<&mut Checked>) -> anyhow::Result<Started> {
     let directories = Directories::default();
+    // The imagined host does not filter in bridges, whatever a new network namespace begins with.
+    for switch in ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"] {
+        let _ = std::fs::write(Path::new("/proc/sys/net/bridge").join(switch), "0");
+    }
     let mut here = Here::open(&directories)?;
     let mut inventory = here.inventory()?;
     if asks_features(network) {

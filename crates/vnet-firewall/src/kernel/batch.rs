@@ -10,8 +10,9 @@ use super::message::{
     self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_RULE, DELETE_SET, DELETE_TABLE, EXCLUSIVE, NEW_CHAIN,
     NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
 };
+use super::own::{Owner, network_of};
 use super::statement::{IndexOf, expressions};
-use super::table::{Owner, Table, network_of};
+use super::table::Table;
 use super::{set, user_data};
 use crate::ruleset::{Chain, Element, Key, Rule, Ruleset, Set};
 use crate::shared::{NETWORKS, Share};
@@ -106,7 +107,7 @@ impl Transaction<'_> {
     fn install(&mut self, installed: &Table, own: &[Owner], to: &Ruleset) -> Result<(), EncodeError> {
         if !installed.exists || installed.dormant {
             self.message(NEW_TABLE, CREATE, format!("table inet {TABLE}"), |table| {
-                table.text(1, TABLE).u32(2, 0);
+                table.text(1, TABLE).be32(2, 0);
             });
         }
         for (number, set) in to.sets.iter().enumerate().filter(|(_, set)| installed.set(&set.name).is_none()) {
@@ -228,9 +229,9 @@ impl Transaction<'_> {
             if let Some(base) = &chain.base {
                 attributes
                     .nest(4, |hook| {
-                        hook.u32(1, base.hook).u32(2, base.priority.cast_unsigned());
+                        hook.be32(1, base.hook).be32(2, base.priority.cast_unsigned());
                     })
-                    .u32(5, base.policy)
+                    .be32(5, base.policy)
                     .text(7, &base.kind);
             }
         });

@@ -38,7 +38,7 @@ pub(super) struct Piece {
 pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<Vec<u8>, &'a InterfaceName> {
     let (start, end) = ends(&element.key, index_of)?;
     let mut bytes = Vec::new();
-    let mut list = Writer(&mut bytes);
+    let mut list = Writer::new(&mut bytes);
     list.nest(LIST_ELEMENT, |piece| {
         piece.nest(KEY, |key| write_bytes(&start, key));
         if let Some(verdict) = &element.verdict {
@@ -50,7 +50,7 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
     });
     if let Some(end) = end {
         list.nest(LIST_ELEMENT, |piece| {
-            piece.u32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&end, key));
+            piece.be32(FLAGS, INTERVAL_END).nest(KEY, |key| write_bytes(&end, key));
         });
     }
     Ok(bytes)
@@ -91,13 +91,13 @@ pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, 
 pub(super) fn write_piece(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
     list.nest(LIST_ELEMENT, |piece| {
         if is_end {
-            piece.u32(FLAGS, INTERVAL_END);
+            piece.be32(FLAGS, INTERVAL_END);
         }
         piece.nest(KEY, |inner| write_bytes(key, inner));
     });
 }
 
-/// Is there a packet that both are the key of?
+/// Whether both are keys of one packet.
 pub(super) fn meet(one: &Key, other: &Key) -> bool {
     match (addresses(one), addresses(other)) {
         (Some((first, last)), Some((other_first, other_last))) => first <= other_last && other_first <= last,

@@ -152,7 +152,7 @@ impl Expression {
             for (number, value) in &self.values {
                 match value {
                     Value::U8(value) => data.bytes(*number, &[*value]),
-                    Value::U32(value) => data.u32(*number, *value),
+                    Value::U32(value) => data.be32(*number, *value),
                     Value::U64(value) => data.bytes(*number, &value.to_be_bytes()),
                     Value::Text(value) => data.text(*number, value),
                     Value::Bytes(value) => data.nest(*number, |inner| {

@@ -1,6 +1,6 @@
 //! Messages of the nf_tables subsystem: netlink header, family, attributes (`linux/netfilter/nfnetlink.h`).
 
-use super::attribute::Writer;
+use vnet_nlattr::{MESSAGE_HEADER, Writer, write_message};
 
 /// The table that all networks share.
 pub(super) const TABLE: &str = "vnet";
@@ -34,7 +34,8 @@ pub(super) const NOT_RECURSIVE: u16 = 0x100;
 /// Everything there is (`NLM_F_DUMP`).
 pub(super) const DUMP: u16 = 0x300;
 
-pub(super) const HEADER: usize = 20;
+/// The length of a message's header and of `struct nfgenmsg`.
+pub(super) const HEADER: usize = MESSAGE_HEADER + 4;
 
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
@@ -52,7 +53,7 @@ pub(super) fn write(to: &mut Vec<u8>, kind: u8, flags: u16, sequence: u32, fill:
 pub(super) fn begin(to: &mut Vec<u8>, sequence: u32, generation: Option<u32>) {
     frame(to, BATCH_BEGIN, 0, sequence, [0, 0, 0, SUBSYSTEM], |begin| {
         if let Some(generation) = generation {
-            begin.u32(1, generation);
+            begin.be32(1, generation);
         }
     });
 }
@@ -77,14 +78,5 @@ pub(super) fn read(message: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 fn frame(to: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, family: [u8; 4], fill: impl FnOnce(&mut Writer<'_>)) {
-    let start = to.len();
-    to.extend_from_slice(&[0; 4]);
-    to.extend_from_slice(&kind.to_ne_bytes());
-    to.extend_from_slice(&(REQUEST | flags).to_ne_bytes());
-    to.extend_from_slice(&sequence.to_ne_bytes());
-    to.extend_from_slice(&[0; 4]);
-    to.extend_from_slice(&family);
-    fill(&mut Writer(to));
-    let len = u32::try_from(to.len() - start).expect("far less than 4 GiB");
-    to[start..start + 4].copy_from_slice(&len.to_ne_bytes());
+    write_message(to, kind, REQUEST | flags, sequence, &family, fill);
 }

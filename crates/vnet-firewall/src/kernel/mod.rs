@@ -5,15 +5,20 @@ mod batch;
 mod element;
 mod expression;
 mod foreign;
+#[cfg(feature = "netlink")]
+mod intact;
 mod message;
 mod near;
+mod own;
+mod recognise;
+mod seen;
 mod set;
 mod statement;
 mod table;
 mod user_data;
 
 pub use batch::{Batch, EncodeError};
-pub use foreign::{Connection, Foreign, Hook, Judgement, Packet, Site};
+pub use foreign::{CtState, Foreign, Hook, Judgement, Packet, Site};
 #[cfg(feature = "netlink")]
-pub(crate) use table::Intact;
+pub(crate) use intact::Intact;
 pub use table::{Counts, Table};

@@ -19,11 +19,11 @@ const EXPRESSION: u16 = 17;
 
 /// Writes the attributes of a set that is to be made; `number` tells the sets of a transaction apart.
 pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
-    to.text(1, TABLE).text(NAME, &set.name).u32(FLAGS, flags(set)).u32(KEY_TYPE, key_type(set)).u32(5, key_len(set));
+    to.text(1, TABLE).text(NAME, &set.name).be32(FLAGS, flags(set)).be32(KEY_TYPE, key_type(set)).be32(5, key_len(set));
     if set.holds == Holds::Verdict {
-        to.u32(6, DATA_VERDICT).u32(7, 0);
+        to.be32(6, DATA_VERDICT).be32(7, 0);
     }
-    to.u32(10, number).bytes(13, &user_data(set));
+    to.be32(10, number).bytes(13, &user_data(set));
     if set.holds == Holds::Counter {
         to.nest(EXPRESSION, |counter| Expression::new(&COUNTER, []).write(counter));
     }

@@ -1,5 +1,5 @@
-//! Statements of nft(8) and the expressions that the kernel knows instead. Encoded as nft encodes them, so that it shows them
-//! as it would show its own; read back by guessing a statement and believing the guess if it is encoded as what was read.
+//! Statements of nft(8) become the expressions that the kernel knows instead, encoded as nft encodes them, so that it shows
+//! them as it shows its own.
 
 use std::net::IpAddr;
 
@@ -16,22 +16,22 @@ pub(super) type IndexOf<'a> = &'a dyn Fn(&InterfaceName) -> Option<u32>;
 pub(super) type NameOf<'a> = &'a dyn Fn(u32) -> Option<InterfaceName>;
 
 const REGISTER_VERDICT: u32 = 0;
-const REGISTER: u32 = 1;
+pub(super) const REGISTER: u32 = 1;
 const REGISTER_WORDS: u32 = 8;
 const EQUAL: u32 = 0;
-const NOT_EQUAL: u32 = 1;
-const META_IIF: u32 = 4;
-const META_OIF: u32 = 5;
-const META_IIFNAME: u32 = 6;
-const META_OIFNAME: u32 = 7;
-const META_NFPROTO: u32 = 15;
-const META_L4PROTO: u32 = 16;
+pub(super) const NOT_EQUAL: u32 = 1;
+pub(super) const META_IIF: u32 = 4;
+pub(super) const META_OIF: u32 = 5;
+pub(super) const META_IIFNAME: u32 = 6;
+pub(super) const META_OIFNAME: u32 = 7;
+pub(super) const META_NFPROTO: u32 = 15;
+pub(super) const META_L4PROTO: u32 = 16;
 const NETWORK_HEADER: u32 = 1;
 const CT_STATE: u32 = 0;
 /// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)`
 const ESTABLISHED_RELATED: u32 = 2 | 4;
-const REJECT_ICMP: u32 = 0;
-const REJECT_ICMPX: u32 = 2;
+pub(super) const REJECT_ICMP: u32 = 0;
+pub(super) const REJECT_ICMPX: u32 = 2;
 /// `NF_NAT_RANGE_MAP_IPS`
 const RANGE_ADDRESSES: u32 = 1;
 /// `NF_NAT_RANGE_PROTO_SPECIFIED`
@@ -92,18 +92,6 @@ pub(super) fn expressions<'a>(
     })
 }
 
-/// Expressions as statements. What vnet does not make becomes [`Statement::Unknown`].
-pub(super) fn statements(mut expressions: &[Expression], name_of: NameOf<'_>) -> Vec<Statement> {
-    let mut statements = Vec::new();
-    while let Some(first) = expressions.first() {
-        let (statement, len) =
-            recognise(expressions, name_of).unwrap_or_else(|| (Statement::Unknown(first.name.clone()), 1));
-        statements.push(statement);
-        expressions = &expressions[len..];
-    }
-    statements
-}
-
 /// The interface's index, or the name that has none.
 pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Result<u32, &'a InterfaceName> {
     match interface {
@@ -115,54 +103,6 @@ pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Resu
 /// The interface of an index.
 pub(super) fn interface(index: u32, name_of: NameOf<'_>) -> Interface {
     name_of(index).map_or(Interface::Gone(index), Interface::Named)
-}
-
-fn recognise(expressions: &[Expression], name_of: NameOf<'_>) -> Option<(Statement, usize)> {
-    if expressions.first()?.is(&COUNTER) {
-        return Some((Statement::Counter, 1));
-    }
-    let statement = guess(expressions, name_of)?;
-    let index = expressions.get(1).and_then(|next| next.bytes(3)).and_then(|bytes| bytes.try_into().ok());
-    let index = index.map(u32::from_ne_bytes);
-    let encoded = self::expressions(&statement, &|_| index).ok()?;
-    expressions.starts_with(&encoded).then_some((statement, encoded.len()))
-}
-
-/// What the expressions may begin with, looking at no more than tells the statements apart.
-fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
-    let first = expressions.first()?;
-    let next = expressions.get(1);
-    if let Some(lookup) = guess_lookup(expressions) {
-        return Some(lookup);
-    }
-    if first.is(&META) {
-        return guess_meta(first.u32(2)?, next?.bytes(3)?, name_of);
-    }
-    if first.is(&PAYLOAD) {
-        let masked = next.filter(|next| next.is(&BITWISE));
-        let compared = expressions.get(if masked.is_some() { 2 } else { 1 })?;
-        let prefix = match masked {
-            Some(mask) => mask.bytes(4)?.iter().map(|byte| byte.count_ones()).sum(),
-            None => first.u32(4)?.checked_mul(8)?,
-        };
-        let (family, field) = header_field(first)?;
-        let net = IpNet::new(ip(family, compared.bytes(3)?)?, u8::try_from(prefix).ok()?).ok()?;
-        return Some(Statement::Address { field, negated: compared.u32(2)? == NOT_EQUAL, net });
-    }
-    if first.is(&CT) {
-        return Some(Statement::Established);
-    }
-    if first.is(&REJECT) {
-        return Some(Statement::Reject(match (first.u32(1)?, first.clone()) {
-            (REJECT_ICMPX, _) => None,
-            (_, reject) if reject == reject_with(Family::Ipv6) => Some(Family::Ipv6),
-            _ => Some(Family::Ipv4),
-        }));
-    }
-    if let Some(verdict) = first.verdict(2) {
-        return Some(Statement::Verdict(verdict.clone()));
-    }
-    guess_translation(expressions)
 }
 
 /// Each part of a key is loaded into the registers after those of the one before, then they are looked up.
@@ -193,89 +133,9 @@ fn register(words: u32) -> u32 {
     if words.is_multiple_of(4) { REGISTER + words / 4 } else { REGISTER_WORDS + words }
 }
 
-fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
-    let is_load = |expression: &&Expression| expression.is(&META) || expression.is(&PAYLOAD) || expression.is(&BITWISE);
-    let len = expressions.iter().take_while(is_load).count();
-    let lookup = expressions.get(len).filter(|lookup| lookup.is(&LOOKUP))?;
-    let mut subjects = Vec::new();
-    for (at, load) in expressions[..len].iter().enumerate() {
-        subjects.push(if load.is(&META) {
-            match load.u32(2)? {
-                META_IIF => Subject::Interface(Direction::In),
-                META_OIF => Subject::Interface(Direction::Out),
-                META_NFPROTO => Subject::Family,
-                _ => return None,
-            }
-        } else if load.is(&PAYLOAD) {
-            let (family, field) = header_field(load)?;
-            let mask = expressions.get(at + 1).filter(|next| next.is(&BITWISE));
-            let prefix = mask.map_or(u32::from(family.bits()), |mask| {
-                mask.bytes(4).unwrap_or_default().iter().map(|byte| byte.count_ones()).sum()
-            });
-            Subject::Address { field, family, prefix: u8::try_from(prefix).ok()? }
-        } else {
-            continue;
-        });
-    }
-    Some(Statement::Lookup { subjects, set: lookup.text(1)?.to_owned(), decides: lookup.has(3) })
-}
-
-/// Which address this loads.
-fn header_field(load: &Expression) -> Option<(Family, Field)> {
-    [Family::Ipv4, Family::Ipv6]
-        .into_iter()
-        .flat_map(|family| [(family, Field::Source), (family, Field::Destination)])
-        .find(|(family, field)| load.u32(3) == Some(offset(*family, *field)))
-}
-
-fn reject_with(family: Family) -> Expression {
+pub(super) fn reject_with(family: Family) -> Expression {
     let code = if family == Family::Ipv4 { 3 } else { 4 };
     Expression::new(&REJECT, [(1, Value::U32(REJECT_ICMP)), (2, Value::U8(code))])
-}
-
-fn guess_meta(key: u32, compared: &[u8], name_of: NameOf<'_>) -> Option<Statement> {
-    let by_index = |direction| {
-        let index = u32::from_ne_bytes(compared.try_into().ok()?);
-        Some(Statement::Interface(direction, interface(index, name_of)))
-    };
-    let by_name = |direction| {
-        let name = super::attribute::text_of(compared)?;
-        Some(Statement::InterfaceName(direction, name.parse().ok()?))
-    };
-    match key {
-        META_IIF => by_index(Direction::In),
-        META_OIF => by_index(Direction::Out),
-        META_IIFNAME => by_name(Direction::In),
-        META_OIFNAME => by_name(Direction::Out),
-        META_NFPROTO => [Family::Ipv4, Family::Ipv6]
-            .into_iter()
-            .find(|family| [nfproto(*family)] == compared)
-            .map(Statement::Family),
-        META_L4PROTO => [Transport::Tcp, Transport::Udp]
-            .into_iter()
-            .find(|transport| [l4proto(*transport)] == compared)
-            .map(Statement::Transport),
-        _ => None,
-    }
-}
-
-/// Values are loaded into registers, then used.
-fn guess_translation(expressions: &[Expression]) -> Option<Statement> {
-    let loads = expressions.iter().take_while(|expression| expression.is(&IMMEDIATE));
-    let loads: Vec<&[u8]> = loads.filter_map(|load| load.bytes(2)).collect();
-    let user = expressions.get(loads.len())?;
-    let held = |register: Option<u32>| loads.get(usize::try_from(register?.checked_sub(REGISTER)?).ok()?).copied();
-    let port = |register| held(register).and_then(|bytes| Some(u16::from_be_bytes(bytes.try_into().ok()?)));
-    let ports = |first, last| PortRange::new(port(user.u32(first))?, port(user.u32(last))?).ok();
-    if user.is(&MASQUERADE) {
-        return Some(Statement::Masquerade(ports(2, 3)));
-    }
-    if user.is(&NAT) {
-        let address = |number| ip(Family::Ipv4, held(user.u32(number))?);
-        let addresses = AddressRange::new(address(3)?, address(4)?).ok()?;
-        return Some(Statement::Snat { addresses, ports: ports(5, 6) });
-    }
-    None
 }
 
 fn meta(key: u32) -> Expression {
@@ -375,14 +235,14 @@ pub(super) fn nfproto(family: Family) -> u8 {
     }
 }
 
-fn l4proto(transport: Transport) -> u8 {
+pub(super) fn l4proto(transport: Transport) -> u8 {
     match transport {
         Transport::Tcp => 6,
         Transport::Udp => 17,
     }
 }
 
-fn offset(family: Family, field: Field) -> u32 {
+pub(super) fn offset(family: Family, field: Field) -> u32 {
     match (family, field) {
         (Family::Ipv4, Field::Source) => 12,
         (Family::Ipv4, Field::Destination) => 16,

@@ -1,4 +1,4 @@
-//! What is installed, read back into the words of [`Ruleset`].
+//! What is installed, read back into the words of [`Ruleset`](crate::Ruleset).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,35 +10,34 @@ use super::element::{self, Piece};
 use super::expression::Expression;
 use super::message::{self, DUMP, GET_CHAIN, GET_ELEMENT, GET_GENERATION, GET_RULE, GET_SET, GET_TABLE, TABLE};
 use super::message::{NEW_CHAIN, NEW_ELEMENT, NEW_GENERATION, NEW_RULE, NEW_SET, NEW_TABLE};
-use super::statement::{NameOf, statements};
+use super::recognise::statements;
+use super::statement::NameOf;
 use super::{set, user_data};
-use crate::name::{OWNED, Role, owner};
-use crate::ruleset::{Base, Chain, Element, Key, Part, Rule, Ruleset, Set, Verdict};
-use crate::shared::{BRIDGES, Share};
+use crate::ruleset::{Base, Chain, Key, Rule, Set};
 
-/// The table `inet vnet` as the kernel has it. The default is a host that has none.
+/// The table `inet vnet` as the kernel has it. The default is a host without it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub(super) exists: bool,
     /// Which state of the host's rules this was; the kernel counts transactions.
     pub(super) generation: Option<u32>,
     /// How many chains, maps and other things are in it, as the kernel counts.
-    uses: Option<u32>,
+    pub(super) uses: Option<u32>,
     /// How many rules a chain has and how many lead to it, as the kernel counts.
-    chain_uses: BTreeMap<String, u32>,
+    pub(super) chain_uses: BTreeMap<String, u32>,
     /// Its base chains are switched off.
     pub(super) dormant: bool,
     pub(super) chains: Vec<Chain>,
     pub(super) sets: Vec<Set>,
-    /// Sets and maps that are none of ours.
+    /// Sets and maps that vnet did not make.
     pub(super) others: Vec<String>,
     /// Whether elements of networks that were not asked for may be missing, but in these sets.
     pub(super) partial: bool,
     pub(super) listed: BTreeSet<String>,
     /// How many elements a set has, as the kernel counts; Linux 6.12 does not say.
-    sizes: BTreeMap<String, usize>,
-    counts: BTreeMap<(String, usize), Counts>,
-    element_counts: BTreeMap<(String, Key), Counts>,
+    pub(super) sizes: BTreeMap<String, usize>,
+    pub(super) counts: BTreeMap<(String, usize), Counts>,
+    pub(super) element_counts: BTreeMap<(String, Key), Counts>,
 }
 
 /// What a rule has counted.
@@ -79,12 +78,12 @@ impl Table {
         bytes
     }
 
-    /// Was the table read in the state that the answer to [`generation_request`](Self::generation_request) names?
+    /// Whether the table was read in the state that the answer to [`generation_request`](Self::generation_request) names.
     pub fn is_of(&self, answer: &[Vec<u8>]) -> bool {
         self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
     }
 
-    /// Were both read in the same state?
+    /// Whether both were read in the same state.
     #[cfg(feature = "netlink")]
     pub(crate) fn is_as_old_as(&self, other: &Self) -> bool {
         self.generation.is_some() && self.generation == other.generation
@@ -165,123 +164,6 @@ impl Table {
         table
     }
 
-    /// The share of one network, with the chains and sets that it needs: equal to what was compiled when nothing has
-    /// drifted. `None` when nothing of it is in force.
-    pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
-        let owner = self.owner(network);
-        let own = |set: &Set| -> Vec<Element> {
-            set.elements.iter().filter(|element| owner.owns(element)).cloned().collect()
-        };
-        let has =
-            |share: Share| share.sets().iter().any(|set| self.set(&set.name).is_some_and(|set| !own(set).is_empty()));
-        let chains: Vec<Chain> = owner.chains.iter().filter_map(|name| self.chain(name)).cloned().collect();
-        let translates = has(Share::Translation) || chains.iter().any(|chain| Role::Nat.is_of(&chain.name));
-        if self.dormant || !has(Share::Filter) && !translates && chains.is_empty() {
-            return None;
-        }
-        let mut ruleset = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() };
-        let shares = Share::ALL.into_iter().filter(|share| *share == Share::Filter || translates);
-        let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
-        for share in shares {
-            for set in share.sets().iter().filter_map(|set| self.set(&set.name)) {
-                let is_shared =
-                    |element: &&Element| shared.iter().any(|(name, it)| *name == set.name && it == *element);
-                let elements = set.elements.iter().filter(|it| owner.owns(it) || is_shared(it));
-                ruleset.sets.push(Set { elements: elements.cloned().collect(), ..set.clone() });
-            }
-            ruleset.chains.extend(share.chains().iter().filter_map(|chain| self.chain(&chain.name)).cloned());
-        }
-        ruleset.chains.extend(chains);
-        Some(ruleset)
-    }
-
-    /// What the rules of a network have counted, with the chain that each is in, or the set that stands for it.
-    pub fn counts(&self, network: &str) -> impl Iterator<Item = (String, Rule, Counts)> {
-        let owner = self.owner(network);
-        let shared = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: self.shared_chains() };
-        let mut counted = Vec::new();
-        for set in &self.sets {
-            for element in set.elements.iter().filter(|element| owner.owns(element)) {
-                let counts = self.element_counts.get(&(set.name.clone(), element.key.clone()));
-                let rule = shared.stands_for(set, element);
-                counted.extend(rule.zip(counts).map(|(rule, counts)| (set.name.clone(), rule, *counts)));
-            }
-        }
-        for chain in owner.chains.iter().filter_map(|name| self.chain(name)) {
-            counted.extend(chain.rules.iter().enumerate().filter_map(|(at, rule)| {
-                let counts = self.counts.get(&(chain.name.clone(), at))?;
-                Some((chain.name.clone(), rule.clone(), *counts))
-            }));
-        }
-        counted.into_iter()
-    }
-
-    fn shared_chains(&self) -> Vec<Chain> {
-        let names = Share::ALL.into_iter().flat_map(Share::chains);
-        names.filter_map(|chain| self.chain(&chain.name)).cloned().collect()
-    }
-
-    /// By what a network's elements are known.
-    pub(super) fn owner(&self, network: &str) -> Owner {
-        let mut owner =
-            Owner { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() };
-        let bridges = self.set(BRIDGES).into_iter().flat_map(|set| &set.elements);
-        owner.bridges =
-            bridges.filter(|element| owner.owns(element)).flat_map(|element| element.key.0.clone()).collect();
-        owner
-    }
-
-    /// Is everything that is in the table here to be seen, and ours?
-    pub(super) fn is_whole(&self) -> bool {
-        let seen = self.chains.len() + self.sets.len();
-        self.others.is_empty() && self.uses.is_none_or(|uses| usize::try_from(uses).is_ok_and(|uses| uses == seen))
-    }
-
-    /// What is shared and as it should be, in the state that was read.
-    #[cfg(feature = "netlink")]
-    pub(crate) fn intact(&self) -> Option<Intact> {
-        let is_intact = |share: &Share| {
-            let chains = share.chains().iter().all(|chain| self.chain(&chain.name) == Some(chain));
-            let sets = share.sets().iter().all(|set| self.set(&set.name).is_some());
-            let elements = share.elements();
-            let has =
-                |(set, element): &(&str, Element)| self.set(set).is_some_and(|set| set.elements.contains(element));
-            chains && sets && elements.iter().all(has)
-        };
-        let shares = Share::ALL.into_iter().filter(|_| !self.dormant).filter(is_intact).collect();
-        Some(Intact { table: Self { generation: Some(self.generation?), ..Self::default() }, shares })
-    }
-
-    /// Is a network there, whatever it has?
-    #[cfg(feature = "netlink")]
-    pub(crate) fn has(&self, network: &str) -> bool {
-        let owner = self.owner(network);
-        self.sets.iter().flat_map(|set| &set.elements).any(|element| owner.owns(element))
-    }
-
-    /// Are there so few chains that all rules are listed at once faster than those of some?
-    pub(super) fn is_small(&self) -> bool {
-        self.uses.is_some_and(|uses| uses <= 48)
-    }
-
-    /// Are all elements of a set here to be seen?
-    pub(super) fn sees_all_of(&self, set: &Set) -> bool {
-        let is_size = |size: &usize| *size == 0 || !set.interval && *size == set.elements.len();
-        !self.partial || self.listed.contains(&set.name) || self.sizes.get(&set.name).is_some_and(is_size)
-    }
-
-    /// Does nobody but the kernel know how many elements a set has?
-    pub(super) fn is_uncounted(&self, set: &Set) -> bool {
-        self.sizes.get(&set.name).is_none_or(|size| *size > 0 && set.interval)
-    }
-
-    /// Do the rules and elements that are here to be seen account for all uses of a chain?
-    pub(super) fn accounts_for(&self, chain: &Chain) -> bool {
-        let elements = self.sets.iter().flat_map(|set| &set.elements);
-        let seen = chain.rules.len() + elements.filter(|element| target(element) == Some(&chain.name)).count();
-        self.chain_uses.get(&chain.name).is_none_or(|uses| usize::try_from(*uses).is_ok_and(|uses| uses == seen))
-    }
-
     pub(super) fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
     }
@@ -294,77 +176,6 @@ impl Table {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "packets {} bytes {}", self.packets, self.bytes)
-    }
-}
-
-/// What was found as it should be, and when.
-#[cfg(feature = "netlink")]
-#[derive(Debug)]
-pub(crate) struct Intact {
-    /// Nothing but what is shared.
-    pub(crate) table: Table,
-    pub(crate) shares: Vec<Share>,
-}
-
-#[cfg(feature = "netlink")]
-impl Intact {
-    /// The same after a transaction that was made for this state. It has left these shares intact; with a network that goes
-    /// or changes, others may have gone.
-    pub(crate) fn after(mut self, batch: &super::Batch, removed: bool, shares: Vec<Share>) -> Self {
-        if !batch.is_empty() {
-            // The kernel does without 0.
-            self.table.generation = self.table.generation.map(|generation| generation.checked_add(1).unwrap_or(1));
-        }
-        let known = self.shares.len();
-        self.shares.retain(|share| !batch.removes(*share));
-        let removed = removed || self.shares.len() < known;
-        self.shares.extend(shares);
-        if self.table.exists && !removed {
-            return self;
-        }
-        self.table = Table { exists: true, partial: true, generation: self.table.generation, ..Table::default() };
-        for share in Share::ALL.into_iter().filter(|share| self.shares.contains(share)) {
-            self.table.chains.extend_from_slice(share.chains());
-            self.table.sets.extend_from_slice(share.sets());
-            for (name, element) in share.elements() {
-                let set = self.table.sets.iter_mut().find(|set| set.name == *name);
-                set.expect("all are shared with the first").elements.push(element.clone());
-            }
-        }
-        self
-    }
-}
-
-/// By what the elements of a network are known: the comment, the chain they lead to, and, where nobody else's comment is on them,
-/// the bridge.
-pub(super) struct Owner {
-    prefix: String,
-    pub(super) chains: [String; 3],
-    bridges: Vec<Part>,
-}
-
-impl Owner {
-    pub(super) fn owns(&self, element: &Element) -> bool {
-        if target(element).is_some_and(|chain| self.chains.iter().any(|own| own == chain)) {
-            return true;
-        }
-        match element.comment.as_deref() {
-            Some(comment) if comment.starts_with(OWNED) => comment.starts_with(&self.prefix),
-            _ => element.key.0.iter().any(|part| self.bridges.contains(part)),
-        }
-    }
-}
-
-/// The network that an element is of, as its comment has it.
-pub(super) fn network_of(element: &Element) -> Option<&str> {
-    element.comment.as_deref()?.strip_prefix(OWNED)?.split(':').next()
-}
-
-/// Where an element leads.
-pub(super) fn target(element: &Element) -> Option<&str> {
-    match element.verdict.as_ref()? {
-        Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
-        Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Other(_) => None,
     }
 }
 

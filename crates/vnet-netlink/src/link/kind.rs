@@ -27,11 +27,11 @@ pub(super) enum RawKind {
 
 /// Reads the value of `IFLA_LINKINFO`, empty for hardware.
 pub(super) fn read_kind(info: &[u8]) -> RawKind {
-    let word = attribute(info, IFLA_INFO_KIND).map(text).unwrap_or_default();
+    let word = attribute(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default();
     let data = attribute(info, IFLA_INFO_DATA).unwrap_or_default();
     let number = |kind| attribute(data, kind).and_then(number32);
     let on = |kind| attribute(data, kind).is_some_and(|value| value.first() == Some(&1));
-    let known = match word.as_str() {
+    let known = match word {
         "bridge" => LinkKind::Bridge(BridgeOptions {
             stp: number(IFLA_BR_STP_STATE).unwrap_or_default() != 0,
             forward_delay: number(IFLA_BR_FORWARD_DELAY).unwrap_or_default(),
@@ -48,9 +48,9 @@ pub(super) fn read_kind(info: &[u8]) -> RawKind {
             Some(2) => return RawKind::Macvtap(MacvtapMode::Vepa),
             Some(4) => return RawKind::Macvtap(MacvtapMode::Bridge),
             Some(8) => return RawKind::Macvtap(MacvtapMode::Passthrough),
-            _ => LinkKind::Other(word),
+            _ => LinkKind::Other(word.to_owned()),
         },
-        _ => LinkKind::Other(word),
+        _ => LinkKind::Other(word.to_owned()),
     };
     RawKind::Known(known)
 }

@@ -47,7 +47,7 @@ pub(super) fn read(message: Message<'_>) -> Option<Raw> {
     let number = |kind| attribute(attributes, kind).and_then(number32);
     Some(Raw {
         index: header.index,
-        name: text(attribute(attributes, IFLA_IFNAME)?).parse().ok()?,
+        name: text(attribute(attributes, IFLA_IFNAME)?)?.parse().ok()?,
         kind: read_kind(attribute(attributes, IFLA_LINKINFO).unwrap_or_default()),
         lower: number(IFLA_LINK).filter(|_| attribute(attributes, IFLA_LINK_NETNSID).is_none()),
         mac: attribute(attributes, IFLA_ADDRESS).and_then(|mac| mac.try_into().ok()).map(MacAddr),

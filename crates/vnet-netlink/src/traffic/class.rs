@@ -36,7 +36,7 @@ impl Netlink {
     /// differs.
     ///
     /// # Errors
-    /// The kernel's refusal; that the link is gone is none.
+    /// The kernel's refusal, except that the link is gone.
     pub fn class(&self, expected: &Class) -> Result<Option<Class>, Error> {
         let all = match self.classes(&expected.link) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -96,7 +96,7 @@ fn options(request: Request, class: &Class) -> Request {
 
 fn read(message: Message<'_>, link: &InterfaceName) -> Option<Class> {
     let (header, attributes) = Header::read(message)?;
-    attribute(attributes, TCA_KIND).map(text).filter(|kind| kind == "htb")?;
+    attribute(attributes, TCA_KIND).and_then(text).filter(|kind| *kind == "htb")?;
     let options = attribute(attributes, TCA_OPTIONS)?;
     let parameters = attribute(options, TCA_HTB_PARMS)?;
     let [rate_spec, ceil_spec] = [parameters.get(..SPEC)?, parameters.get(SPEC..2 * SPEC)?];

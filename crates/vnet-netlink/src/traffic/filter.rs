@@ -40,10 +40,10 @@ const KEYS: usize = 16;
 
 impl Netlink {
     /// The filter with the place and number of `expected`: as `expected` has it, where only the kernel's rounding
-    /// differs. `None` too when there is one that this crate makes no sense of.
+    /// differs. `None` too for a filter that this crate does not understand.
     ///
     /// # Errors
-    /// The kernel's refusal; that the link or the qdisc is gone is none.
+    /// The kernel's refusal, except that the link or the qdisc is gone.
     pub fn filter(&self, expected: &Filter) -> Result<Option<Filter>, Error> {
         let names = self.names()?;
         let look = || -> Result<Vec<Filter>, Refused> {
@@ -147,7 +147,7 @@ fn action(options: Request, kind: &str, number: u16, parameters: &[u32]) -> Requ
 /// A part of a u32 selector: bits that must be so, so far behind the beginning of the IP header.
 type Part = (u32, u32, i32);
 
-/// What a u32 selector compares; `None` for a filter that is none.
+/// What a u32 selector compares; `None` for a filter of another kind.
 fn keys(matches: &FilterMatch) -> Option<Vec<Part>> {
     match matches {
         FilterMatch::Mark => None,
@@ -187,7 +187,7 @@ fn police(request: Request, rate: u64, burst: u32) -> Request {
 fn read(message: Message<'_>, expected: &Filter, names: &BTreeMap<u32, InterfaceName>) -> Option<Filter> {
     let (it, attributes) = Header::read(message)?;
     let wanted = header(it.index, expected);
-    let kind = attribute(attributes, TCA_KIND).map(text)?;
+    let kind = attribute(attributes, TCA_KIND).and_then(text)?;
     if (it.info, it.handle) != (wanted.info, wanted.handle) || kind != word(&expected.matches) {
         return None;
     }
@@ -240,7 +240,7 @@ fn read_action(actions: &[u8], names: &BTreeMap<u32, InterfaceName>) -> Option<F
     let options = attribute(action, TCA_ACT_OPTIONS)?;
     let parameters = |number| attribute(options, number);
     let number = |parameters: &[u8], at: usize| parameters.get(at..).and_then(number32);
-    match attribute(action, TCA_ACT_KIND).map(text)?.as_str() {
+    match attribute(action, TCA_ACT_KIND).and_then(text)? {
         "mirred" => {
             let parameters = parameters(TCA_MIRRED_PARMS)?;
             (number(parameters, 20)? == TCA_EGRESS_REDIR).then_some(())?;

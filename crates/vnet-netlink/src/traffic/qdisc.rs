@@ -77,9 +77,9 @@ fn options(request: Request, kind: &QdiscKind) -> Request {
 fn read(message: Message<'_>, index: u32, link: &InterfaceName) -> Option<Qdisc> {
     let (header, attributes) = Header::read(message).filter(|(header, _)| header.index == index)?;
     let options = attribute(attributes, TCA_OPTIONS).unwrap_or_default();
-    let word = attribute(attributes, TCA_KIND).map(text)?;
+    let word = attribute(attributes, TCA_KIND).and_then(text)?;
     let number = |bytes: &[u8], at: usize| bytes.get(at..).and_then(number32);
-    let kind = match word.as_str() {
+    let kind = match word {
         "htb" => {
             let default = number(attribute(options, TCA_HTB_INIT)?, 8)?;
             QdiscKind::Htb { default: u16::try_from(default).ok()? }
@@ -87,7 +87,7 @@ fn read(message: Message<'_>, index: u32, link: &InterfaceName) -> Option<Qdisc>
         "sfq" => QdiscKind::Sfq { perturb: number(options, 4)? },
         "ingress" => QdiscKind::Ingress,
         "noqueue" => QdiscKind::Noqueue,
-        _ => QdiscKind::Other(word),
+        _ => QdiscKind::Other(word.to_owned()),
     };
     let [parent, handle] = [header.parent, header.handle].map(TrafficHandle::from);
     Some(Qdisc { link: link.clone(), parent, handle, kind })

@@ -5,11 +5,12 @@
 //! whose only use is that what passes can be shaped. A macvtap is the guest's own end: there it is the other way round.
 
 use vnet_types::{
-    Class, Features, Filter, FilterAction, FilterMatch, InterfaceName, Link, LinkKind, MacAddr, Qdisc, QdiscKind,
-    TrafficHandle, fnv1a,
+    Class, Features, Filter, FilterAction, FilterMatch, InterfaceName, Inventory, Link, LinkKind, MacAddr, Qdisc,
+    QdiscKind, TrafficHandle, fnv1a,
 };
-use vnet_xml::{Bandwidth, Rate};
+use vnet_xml::{Bandwidth, Network, Rate};
 
+use super::LowerError;
 use crate::Resource;
 
 pub(super) const ROOT: TrafficHandle = TrafficHandle::qdisc(1);
@@ -70,6 +71,20 @@ pub enum FloorError {
     /// Every number is taken.
     #[error("the bridge has no class left for another floor")]
     NoClass,
+}
+
+/// Refuses a limit that would let guests out untranslated.
+///
+/// With br_netfilter, a guest's packet meets connection tracking as it comes into the bridge. The action that leads it to
+/// the ifb forgets the connection, and where the packet comes back, br_netfilter skips the hook where it would be tracked
+/// again: nothing translates it then. A policer changes nothing about a packet that passes.
+///
+/// # Errors
+/// [`LowerError::NoPolicer`].
+pub(super) fn check(network: &Network, inventory: &Inventory) -> Result<(), LowerError> {
+    let rate = network.bandwidth.as_ref().and_then(|bandwidth| bandwidth.outbound.as_ref());
+    let needs_detour = limit(rate).is_some() && !inventory.features.police;
+    if needs_detour && inventory.bridge_netfilter { Err(LowerError::NoPolicer) } else { Ok(()) }
 }
 
 /// What limits all guests of a network together, on its bridge.

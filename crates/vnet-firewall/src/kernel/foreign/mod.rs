@@ -1,10 +1,11 @@
-//! The rules of others: will they let pass what a network promises?
+//! The rules of others, and whether they let pass what a network promises.
 //!
 //! All tables of the kernel but ours are read, and a packet is led through the base chains of its hook. Each of them can
 //! refuse it, whatever others accept. What cannot be known beforehand (a limit, a mark, a set of more than one field)
-//! leaves both ways open: then the judgement is [`Judgement::Unsure`].
+//! leaves both ways open: the judgement is [`Judgement::Unsure`] then.
 
 mod packet;
+mod registers;
 mod walk;
 mod xtables;
 
@@ -17,10 +18,11 @@ use super::attribute::{attribute, attributes, text_of, u32_of};
 use super::expression::{Expression, Value, read_data};
 use super::message::{self, DUMP, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, HEADER, TABLE};
 use super::message::{NEW_CHAIN, NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE};
-use super::statement::{NameOf, statements};
+use super::recognise::statements;
+use super::statement::NameOf;
 use crate::ruleset::{Rule, Verdict};
 
-pub use packet::{Connection, Hook, Packet};
+pub use packet::{CtState, Hook, Packet};
 
 /// The rules on a host that are not vnet's.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +38,7 @@ pub enum Judgement {
     Passes,
     /// They refuse it, here.
     Refused(Site),
-    /// They may refuse it, here; it hangs on something that cannot be known beforehand.
+    /// They may refuse it, here; that depends on something that cannot be known beforehand.
     Unsure(Site),
 }
 

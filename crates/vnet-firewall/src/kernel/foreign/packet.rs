@@ -13,9 +13,9 @@ pub enum Hook {
     Forward,
 }
 
-/// What a packet is to the connections that the kernel tracks.
+/// The state of connection tracking that a packet is in (`ct state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum CtState {
     /// It begins one.
     New,
     /// It belongs to one.
@@ -35,12 +35,12 @@ pub struct Packet {
     pub source: IpAddr,
     /// Its destination, of the same family.
     pub destination: IpAddr,
-    /// UDP rather than TCP?
+    /// Whether it is UDP rather than TCP.
     pub udp: bool,
     /// The port that it is for.
     pub port: u16,
-    /// What it is to connection tracking.
-    pub connection: Connection,
+    /// Whether it begins a connection.
+    pub connection: CtState,
 }
 
 impl Packet {
@@ -66,8 +66,8 @@ impl Packet {
     /// Bits of `ct state`.
     pub(super) fn state(&self) -> u32 {
         match self.connection {
-            Connection::New => 8,
-            Connection::Established => 2,
+            CtState::New => 8,
+            CtState::Established => 2,
         }
     }
 
@@ -112,8 +112,8 @@ impl Packet {
             None => [None, None],
         };
         let (from, to) = match self.connection {
-            Connection::New => (source, Some(self.port)),
-            Connection::Established => (Some(self.port), source),
+            CtState::New => (source, Some(self.port)),
+            CtState::Established => (Some(self.port), source),
         };
         [both(from), both(to)].concat()
     }

@@ -3,7 +3,7 @@
 
 use super::packet::Packet;
 
-/// Does a match of this name match? `None` where nobody can tell.
+/// Whether a match of this name matches; `None` where that cannot be known.
 pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> {
     let half = |at: usize| Some(u16::from_ne_bytes([*info.get(at)?, *info.get(at + 1)?]));
     match name {
@@ -65,7 +65,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{Connection, Hook};
+    use crate::{CtState, Hook};
 
     /// Information of a match: numbers of two bytes, by place.
     fn info(len: usize, numbers: &[(usize, u16)]) -> Vec<u8> {
@@ -99,7 +99,7 @@ mod tests {
             destination: Ipv4Addr::new(192, 168, 122, 1).into(),
             udp: true,
             port: 53,
-            connection: Connection::New,
+            connection: CtState::New,
         };
         assert_eq!(matches(name, &info, &packet), expected);
     }

@@ -1,0 +1,333 @@
+//! Rules as libnftables JSON (libnftables-json(5)), by the schema of the crate `nftables`.
+//!
+//! The table, chains, rules and elements are that crate's types. Its schema (0.6.3) cannot declare our sets: it knows neither
+//! the key types `iface_index` and `nf_proto`, nor verdict maps with a name, nor sets whose elements count. [`Declaration`] is
+//! what it lacks. A set has its elements with it: nft 1.0.6 cannot add them to intervals that the same transaction declares.
+
+use nftables::expr::{
+    BinaryOperation, CT, Elem, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, Range,
+};
+use nftables::schema::{self, NfListObject, NfObject};
+use nftables::stmt::{self, JumpTarget, Match, NAT, NATFamily, Operator, Reject, RejectType, VerdictMap};
+use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook, RejectCode};
+use serde::Serialize;
+use vnet_types::{AddressRange, Family, IpNet, PortRange};
+
+use crate::ruleset::{
+    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
+    Verdict,
+};
+
+/// The whole table with one network alone, for `nft -j -f` on a host without such a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Json {
+    /// The commands, in order.
+    #[serde(rename = "nftables")]
+    pub objects: Vec<Object>,
+}
+
+/// A thing to add.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Object {
+    /// What the schema of the crate `nftables` has.
+    Schema(Box<NfObject<'static>>),
+    /// The declaration of a set or of a verdict map.
+    Set(Declaration),
+}
+
+/// The declaration of a set or of a verdict map, with its elements.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Declaration {
+    /// A set, whose elements may count.
+    Set(Keys),
+    /// A verdict map.
+    Map(Keys),
+}
+
+/// What both kinds declare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Keys {
+    family: NfFamily,
+    table: &'static str,
+    name: String,
+    #[serde(rename = "type")]
+    key: KeyTypes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<&'static str>,
+    #[serde(rename = "stmt", skip_serializing_if = "Vec::is_empty")]
+    statements: Vec<stmt::Statement<'static>>,
+    #[serde(rename = "elem", skip_serializing_if = "Vec::is_empty")]
+    elements: Vec<Expr>,
+}
+
+/// The types of a key. nft takes a list of one for a concatenation, which is another type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum KeyTypes {
+    One(&'static str),
+    Several(Vec<&'static str>),
+}
+
+const TABLE: &str = "vnet";
+const FAMILY: NfFamily = NfFamily::INet;
+
+type Expr = Expression<'static>;
+
+impl Ruleset {
+    /// The rules as libnftables JSON. A part that vnet never makes, [`Statement::Unknown`] and the like, is left out.
+    pub fn json(&self) -> Json {
+        let schema = |object| Object::Schema(Box::new(NfObject::ListObject(object)));
+        let table = schema::Table { family: FAMILY, name: TABLE.into(), handle: None };
+        let mut objects = vec![schema(NfListObject::Table(table))];
+        // Before the elements that jump to them.
+        objects.extend(self.chains.iter().map(|it| schema(NfListObject::Chain(chain(it)))));
+        objects.extend(self.sets.iter().map(|set| Object::Set(declaration(set))));
+        for chain in &self.chains {
+            objects.extend(chain.rules.iter().map(|it| schema(NfListObject::Rule(rule(&chain.name, it)))));
+        }
+        Json { objects }
+    }
+}
+
+fn declaration(set: &Set) -> Declaration {
+    let is_map = set.holds == Holds::Verdict;
+    let counter = stmt::Statement::Counter(stmt::Counter::Anonymous(None));
+    let keys = Keys {
+        family: FAMILY,
+        table: TABLE,
+        name: set.name.clone(),
+        key: match set.key.as_slice() {
+            [one] => KeyTypes::One(one.word()),
+            several => KeyTypes::Several(several.iter().map(|kind| kind.word()).collect()),
+        },
+        map: is_map.then_some("verdict"),
+        flags: set.interval.then_some("interval").into_iter().collect(),
+        statements: (set.holds == Holds::Counter).then_some(counter).into_iter().collect(),
+        elements: set.elements.iter().map(|it| element(it, set.holds)).collect(),
+    };
+    if is_map { Declaration::Map(keys) } else { Declaration::Set(keys) }
+}
+
+fn chain(chain: &Chain) -> schema::Chain<'static> {
+    let empty =
+        schema::Chain { family: FAMILY, table: TABLE.into(), name: chain.name.clone().into(), ..Default::default() };
+    let Some(Base { kind, hook, priority, policy }) = &chain.base else { return empty };
+    let hooks = [NfHook::Prerouting, NfHook::Input, NfHook::Forward, NfHook::Output, NfHook::Postrouting];
+    schema::Chain {
+        _type: Some(match kind.as_str() {
+            "nat" => NfChainType::NAT,
+            "route" => NfChainType::Route,
+            _ => NfChainType::Filter,
+        }),
+        hook: usize::try_from(*hook).ok().and_then(|hook| hooks.get(hook).copied()),
+        prio: Some(*priority),
+        policy: Some(if *policy == 0 { NfChainPolicy::Drop } else { NfChainPolicy::Accept }),
+        ..empty
+    }
+}
+
+fn element(element: &Element, holds: Holds) -> Expr {
+    let mut parts: Vec<Expr> = element.key.0.iter().map(part).collect();
+    let key = if parts.len() == 1 { parts.remove(0) } else { named(NamedExpression::Concat(parts)) };
+    let counter = stmt::Counter::Anonymous(Some(stmt::AnonymousCounter { packets: Some(0), bytes: Some(0) }));
+    let key = named(NamedExpression::Elem(Elem {
+        val: Box::new(key),
+        timeout: None,
+        expires: None,
+        comment: element.comment.clone().map(Into::into),
+        counter: (holds == Holds::Counter).then_some(counter),
+    }));
+    match &element.verdict {
+        Some(Verdict::Jump(chain)) => {
+            Expression::List(vec![key, Expression::Verdict(nftables::expr::Verdict::Jump(target(chain)))])
+        }
+        Some(Verdict::Goto(chain)) => {
+            Expression::List(vec![key, Expression::Verdict(nftables::expr::Verdict::Goto(target(chain)))])
+        }
+        _ => key,
+    }
+}
+
+fn part(part: &Part) -> Expr {
+    match part {
+        Part::Word(word) => text(word),
+        Part::Family(family) => text(family),
+        Part::Interface(it) => interface(it),
+        Part::Address(address) => text(address),
+        Part::Subnet(net) => subnet(*net),
+        Part::Range(first, last) => range([text(first), text(last)]),
+    }
+}
+
+fn rule(chain: &str, rule: &Rule) -> schema::Rule<'static> {
+    let shown = rule.statements.iter().enumerate().filter(|(at, _)| !rule.is_implied(*at));
+    let statements: Vec<_> = shown.filter_map(|(_, it)| statement(it)).collect();
+    schema::Rule {
+        family: FAMILY,
+        table: TABLE.into(),
+        chain: chain.to_owned().into(),
+        expr: statements.into(),
+        comment: rule.comment.clone().map(Into::into),
+        ..Default::default()
+    }
+}
+
+fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
+    use stmt::Statement as Nft;
+    Some(match statement {
+        Statement::Family(family) => matches(meta(MetaKey::Nfproto), Operator::EQ, text(family)),
+        Statement::Transport(transport) => {
+            let word = match transport {
+                Transport::Tcp => "tcp",
+                Transport::Udp => "udp",
+            };
+            matches(meta(MetaKey::L4proto), Operator::EQ, text(&word))
+        }
+        Statement::Interface(direction, it) => matches(side(*direction), Operator::EQ, interface(it)),
+        Statement::InterfaceName(direction, name) => {
+            let key = match direction {
+                Direction::In => MetaKey::Iifname,
+                Direction::Out => MetaKey::Oifname,
+            };
+            // As in the language of nft(8), a star at the end that is not escaped stands for anything.
+            let name = match name.as_str().strip_suffix('*') {
+                Some(front) => format!("{front}\\*"),
+                None => name.to_string(),
+            };
+            matches(meta(key), Operator::EQ, text(&name))
+        }
+        Statement::Address { field, negated, net } => {
+            let operator = if *negated { Operator::NEQ } else { Operator::EQ };
+            matches(payload(Family::of(net.addr()), *field), operator, subnet(*net))
+        }
+        Statement::Established => {
+            let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
+            matches(state, Operator::IN, Expression::List(vec![text(&"established"), text(&"related")]))
+        }
+        Statement::Counter => Nft::Counter(stmt::Counter::Anonymous(None)),
+        Statement::Verdict(Verdict::Accept) => Nft::Accept(None),
+        Statement::Verdict(Verdict::Drop) => Nft::Drop(None),
+        Statement::Verdict(Verdict::Return) => Nft::Return(None),
+        Statement::Verdict(Verdict::Jump(chain)) => Nft::Jump(target(chain)),
+        Statement::Verdict(Verdict::Goto(chain)) => Nft::Goto(target(chain)),
+        Statement::Reject(family) => {
+            let kind = match family {
+                None => RejectType::ICMPX,
+                Some(Family::Ipv4) => RejectType::ICMP,
+                Some(Family::Ipv6) => RejectType::ICMPv6,
+            };
+            Nft::Reject(Some(Reject { _type: Some(kind), expr: Some(RejectCode::PortUnreach) }))
+        }
+        Statement::Masquerade(to) => {
+            let nat = to.map(|to| NAT { addr: None, family: None, port: Some(ports(to)), flags: None });
+            Nft::Masquerade(nat)
+        }
+        Statement::Snat { addresses: to, ports: port } => Nft::SNAT(Some(NAT {
+            addr: Some(addresses(*to)),
+            family: Some(NATFamily::IP),
+            port: port.map(ports),
+            flags: None,
+        })),
+        Statement::Lookup { subjects, set, decides } => {
+            let mut keys: Vec<Expr> = subjects.iter().map(subject).collect();
+            let key = if keys.len() == 1 { keys.remove(0) } else { named(NamedExpression::Concat(keys)) };
+            let set = text(&format!("@{set}"));
+            match decides {
+                true => Nft::VerdictMap(VerdictMap { key, data: set }),
+                false => matches(key, Operator::EQ, set),
+            }
+        }
+        Statement::Verdict(Verdict::Other(_)) | Statement::Unknown(_) => return None,
+    })
+}
+
+fn subject(subject: &Subject) -> Expr {
+    match subject {
+        Subject::Family => meta(MetaKey::Nfproto),
+        Subject::Interface(direction) => side(*direction),
+        Subject::Address { field, family, .. } => {
+            let address = payload(*family, *field);
+            match subject.mask() {
+                Some(mask) => Expression::BinaryOperation(Box::new(BinaryOperation::AND(address, text(&mask)))),
+                None => address,
+            }
+        }
+    }
+}
+
+fn matches(left: Expr, op: Operator, right: Expr) -> stmt::Statement<'static> {
+    stmt::Statement::Match(Match { left, right, op })
+}
+
+fn named(expression: NamedExpression<'static>) -> Expr {
+    Expression::Named(expression)
+}
+
+fn meta(key: MetaKey) -> Expr {
+    named(NamedExpression::Meta(Meta { key }))
+}
+
+fn side(direction: Direction) -> Expr {
+    meta(match direction {
+        Direction::In => MetaKey::Iif,
+        Direction::Out => MetaKey::Oif,
+    })
+}
+
+fn payload(family: Family, field: Field) -> Expr {
+    let protocol = match family {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ip6",
+    };
+    let field = field.to_string();
+    named(NamedExpression::Payload(Payload::PayloadField(PayloadField {
+        protocol: protocol.into(),
+        field: field.into(),
+    })))
+}
+
+fn interface(interface: &Interface) -> Expr {
+    match interface {
+        Interface::Named(name) => text(name),
+        Interface::Gone(index) => Expression::Number(*index),
+    }
+}
+
+/// A subnet of one address is written without its prefix.
+fn subnet(net: IpNet) -> Expr {
+    if net.prefix_len() == net.max_prefix_len() {
+        return text(&net.addr());
+    }
+    let addr = Box::new(text(&net.addr()));
+    named(NamedExpression::Prefix(Prefix { addr, len: net.prefix_len().into() }))
+}
+
+fn addresses(addresses: AddressRange) -> Expr {
+    match (addresses.start(), addresses.end()) {
+        (first, last) if first == last => text(&first),
+        (first, last) => range([text(&first), text(&last)]),
+    }
+}
+
+fn ports(ports: PortRange) -> Expr {
+    match [ports.start(), ports.end()].map(|port| Expression::Number(port.into())) {
+        [first, last] if first == last => first,
+        both => range(both),
+    }
+}
+
+fn range(range: [Expr; 2]) -> Expr {
+    Expression::Range(Box::new(Range { range }))
+}
+
+fn target(chain: &str) -> JumpTarget<'static> {
+    JumpTarget { target: chain.to_owned().into() }
+}
+
+fn text(value: &impl ToString) -> Expr {
+    Expression::String(value.to_string().into())
+}

@@ -1,0 +1,58 @@
+//! What a firewall remembers of the state in which it left the table, so that the next network needs no reading.
+
+use super::Batch;
+use super::table::Table;
+use crate::ruleset::Element;
+use crate::shared::Share;
+
+impl Table {
+    /// The shared parts that are intact in the state that was read.
+    pub(crate) fn intact(&self) -> Option<Intact> {
+        let is_intact = |share: &Share| {
+            let chains = share.chains().iter().all(|chain| self.chain(&chain.name) == Some(chain));
+            let sets = share.sets().iter().all(|set| self.set(&set.name).is_some());
+            let elements = share.elements();
+            let has =
+                |(set, element): &(&str, Element)| self.set(set).is_some_and(|set| set.elements.contains(element));
+            chains && sets && elements.iter().all(has)
+        };
+        let shares = Share::ALL.into_iter().filter(|_| !self.dormant).filter(is_intact).collect();
+        Some(Intact { table: Self { generation: Some(self.generation?), ..Self::default() }, shares })
+    }
+}
+
+/// The shared parts that were intact, and when.
+#[derive(Debug)]
+pub(crate) struct Intact {
+    /// Nothing but what is shared.
+    pub(crate) table: Table,
+    pub(crate) shares: Vec<Share>,
+}
+
+impl Intact {
+    /// The same after a transaction that was made for this state. It has left these shares intact; with a network that goes
+    /// or changes, others may have gone.
+    pub(crate) fn after(mut self, batch: &Batch, removed: bool, shares: Vec<Share>) -> Self {
+        if !batch.is_empty() {
+            // The kernel does without 0.
+            self.table.generation = self.table.generation.map(|generation| generation.checked_add(1).unwrap_or(1));
+        }
+        let known = self.shares.len();
+        self.shares.retain(|share| !batch.removes(*share));
+        let removed = removed || self.shares.len() < known;
+        self.shares.extend(shares);
+        if self.table.exists && !removed {
+            return self;
+        }
+        self.table = Table { exists: true, partial: true, generation: self.table.generation, ..Table::default() };
+        for share in Share::ALL.into_iter().filter(|share| self.shares.contains(share)) {
+            self.table.chains.extend_from_slice(share.chains());
+            self.table.sets.extend_from_slice(share.sets());
+            for (name, element) in share.elements() {
+                let set = self.table.sets.iter_mut().find(|set| set.name == *name);
+                set.expect("all are shared with the first").elements.push(element.clone());
+            }
+        }
+        self
+    }
+}

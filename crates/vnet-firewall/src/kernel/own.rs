@@ -1,0 +1,114 @@
+//! What of the table is a network's own.
+
+use super::table::{Counts, Table};
+use crate::name::{OWNED, Role, owner};
+use crate::ruleset::{Chain, Element, Part, Rule, Ruleset, Set, Verdict};
+use crate::shared::{BRIDGES, Share};
+
+impl Table {
+    /// The share of one network, with the chains and sets that it needs: equal to what was compiled when nothing has
+    /// drifted. `None` when nothing of it is in force.
+    pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
+        let owner = self.owner(network);
+        let own = |set: &Set| -> Vec<Element> {
+            set.elements.iter().filter(|element| owner.owns(element)).cloned().collect()
+        };
+        let has =
+            |share: Share| share.sets().iter().any(|set| self.set(&set.name).is_some_and(|set| !own(set).is_empty()));
+        let chains: Vec<Chain> = owner.chains.iter().filter_map(|name| self.chain(name)).cloned().collect();
+        let translates = has(Share::Translation) || chains.iter().any(|chain| Role::Nat.is_of(&chain.name));
+        if self.dormant || !has(Share::Filter) && !translates && chains.is_empty() {
+            return None;
+        }
+        let mut ruleset = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() };
+        let shares = Share::ALL.into_iter().filter(|share| *share == Share::Filter || translates);
+        let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
+        for share in shares {
+            for set in share.sets().iter().filter_map(|set| self.set(&set.name)) {
+                let is_shared =
+                    |element: &&Element| shared.iter().any(|(name, it)| *name == set.name && it == *element);
+                let elements = set.elements.iter().filter(|it| owner.owns(it) || is_shared(it));
+                ruleset.sets.push(Set { elements: elements.cloned().collect(), ..set.clone() });
+            }
+            ruleset.chains.extend(share.chains().iter().filter_map(|chain| self.chain(&chain.name)).cloned());
+        }
+        ruleset.chains.extend(chains);
+        Some(ruleset)
+    }
+
+    /// What the rules of a network have counted, with the chain that each is in, or the set that stands for it.
+    pub fn counts(&self, network: &str) -> impl Iterator<Item = (String, Rule, Counts)> {
+        let owner = self.owner(network);
+        let shared = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: self.shared_chains() };
+        let mut counted = Vec::new();
+        for set in &self.sets {
+            for element in set.elements.iter().filter(|element| owner.owns(element)) {
+                let counts = self.element_counts.get(&(set.name.clone(), element.key.clone()));
+                let rule = shared.stands_for(set, element);
+                counted.extend(rule.zip(counts).map(|(rule, counts)| (set.name.clone(), rule, *counts)));
+            }
+        }
+        for chain in owner.chains.iter().filter_map(|name| self.chain(name)) {
+            counted.extend(chain.rules.iter().enumerate().filter_map(|(at, rule)| {
+                let counts = self.counts.get(&(chain.name.clone(), at))?;
+                Some((chain.name.clone(), rule.clone(), *counts))
+            }));
+        }
+        counted.into_iter()
+    }
+
+    fn shared_chains(&self) -> Vec<Chain> {
+        let names = Share::ALL.into_iter().flat_map(Share::chains);
+        names.filter_map(|chain| self.chain(&chain.name)).cloned().collect()
+    }
+
+    /// By what a network's elements are known.
+    pub(super) fn owner(&self, network: &str) -> Owner {
+        let mut owner =
+            Owner { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() };
+        let bridges = self.set(BRIDGES).into_iter().flat_map(|set| &set.elements);
+        owner.bridges =
+            bridges.filter(|element| owner.owns(element)).flat_map(|element| element.key.0.clone()).collect();
+        owner
+    }
+
+    /// Whether anything of a network is there.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn has(&self, network: &str) -> bool {
+        let owner = self.owner(network);
+        self.sets.iter().flat_map(|set| &set.elements).any(|element| owner.owns(element))
+    }
+}
+
+/// By what the elements of a network are known: the comment, the chain they lead to, and, where nobody else's comment is on them,
+/// the bridge.
+pub(super) struct Owner {
+    prefix: String,
+    pub(super) chains: [String; 3],
+    bridges: Vec<Part>,
+}
+
+impl Owner {
+    pub(super) fn owns(&self, element: &Element) -> bool {
+        if target(element).is_some_and(|chain| self.chains.iter().any(|own| own == chain)) {
+            return true;
+        }
+        match element.comment.as_deref() {
+            Some(comment) if comment.starts_with(OWNED) => comment.starts_with(&self.prefix),
+            _ => element.key.0.iter().any(|part| self.bridges.contains(part)),
+        }
+    }
+}
+
+/// The network that an element is of, as its comment has it.
+pub(super) fn network_of(element: &Element) -> Option<&str> {
+    element.comment.as_deref()?.strip_prefix(OWNED)?.split(':').next()
+}
+
+/// Where an element leads.
+pub(super) fn target(element: &Element) -> Option<&str> {
+    match element.verdict.as_ref()? {
+        Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
+        Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Other(_) => None,
+    }
+}
