@@ -108,14 +108,24 @@ fn settle(value: &mut Value) {
     ];
     match value {
         Value::Object(fields) => {
-            // Of what the kernel schedules by itself, the number too.
-            let is_own = fields.get("kind").is_none_or(|kind| kind == "noqueue");
-            fields.retain(|name, _| !CHANGES.contains(&name.as_str()) || name == "handle" && !is_own);
+            fields.retain(|name, _| !CHANGES.contains(&name.as_str()));
             fields.values_mut().for_each(settle);
         }
         Value::Array(values) => values.iter_mut().for_each(settle),
         _ => {}
     }
+}
+
+/// A line of `tc`, which prints no JSON of classes, without the numbers that the kernel gives, and
+/// without counts.
+fn traffic(line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    let changes = ["noqueue", "index", "direct_packets_stat"];
+    let given = words.iter().position(|word| changes.contains(word)).map(|at| at + 1);
+    if let Some(given) = given.filter(|at| *at < words.len()) {
+        words.remove(given);
+    }
+    words.join(" ")
 }
 
 fn sorted(mut list: Value) -> Vec<String> {
@@ -176,11 +186,11 @@ fn everything() -> Vec<String> {
     all.extend(rules());
     for dev in ["lab0", "ta", "tb", "ifb-lab0"].into_iter().filter(|dev| Path::new("/sys/class/net").join(dev).exists())
     {
-        for kind in ["qdisc", "class", "filter"] {
-            let shown = sorted(json("tc", &["-j", "-d", kind, "show", "dev", dev]));
-            all.extend(shown.into_iter().map(|line| format!("{dev} {line}")));
-        }
-        all.push(format!("{dev} ingress {}", run("tc", &["filter", "show", "dev", dev, "ingress"])));
+        let filters = |place| run("tc", &["filter", "show", "dev", dev, place]);
+        let shown = [run("tc", &["qdisc", "show", "dev", dev]), run("tc", &["class", "show", "dev", dev])];
+        let shown = shown.into_iter().chain(["root", "ingress"].map(filters));
+        let lines: Vec<String> = shown.flat_map(|text| text.lines().map(traffic).collect::<Vec<_>>()).collect();
+        all.extend(lines.into_iter().map(|line| format!("{dev} {line}")));
     }
     let mut rest = Vec::new();
     files(Path::new("/run/vnet"), &mut rest);

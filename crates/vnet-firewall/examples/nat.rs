@@ -1,4 +1,5 @@
-//! NAT for one tap and one subnet: `cargo run --example nat --features netlink` as root, or under `unshare -rn`.
+//! NAT for one tap and one subnet: `cargo run --example nat --features netlink` as root, or under
+//! `unshare -rn`.
 
 use vnet_firewall::{Access, Firewall, Policy, Subnet};
 

@@ -1,13 +1,14 @@
-//! From what a network promises to rules that keep it. For every packet they decide and translate as the rules that
-//! libvirt 11.3 gives to nft(8) for the same network.
+//! From what a network promises to rules that keep it. For every packet they decide and translate
+//! as the rules that libvirt 11.3 gives to nft(8) for the same network.
 //!
-//! A forwarded packet is judged by the network it goes to (by outgoing bridge), then by the network it comes from (by
-//! incoming bridge). libvirt asks in the same order, so a network that takes anyone in is reachable even for the guests of an
-//! isolated one. Where a network has no IPv6, neither decides about IPv6. Within a network, all rules but the last accept,
-//! so that their order makes no difference.
+//! A forwarded packet is judged by the network it goes to (by outgoing bridge), then by the network
+//! it comes from (by incoming bridge). libvirt asks in the same order, so a network that takes
+//! anyone in is reachable even for the guests of an isolated one. Where a network has no IPv6,
+//! neither decides about IPv6. Within a network, all rules but the last accept, so that their order
+//! makes no difference.
 //!
-//! Translation goes by source address alone, as in libvirt: the host's own packets with an address of the subnet are
-//! translated too. Only the first packet of a connection comes here.
+//! Translation goes by source address alone, as in libvirt: the host's own packets with an address
+//! of the subnet are translated too. Only the first packet of a connection comes here.
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 

@@ -16,8 +16,9 @@ const ATTEMPTS: usize = 64;
 
 /// The packet filter of a network namespace: the one of the thread that opened it.
 ///
-/// Needs `CAP_NET_ADMIN` there, as root and as anybody in a user namespace of their own. Keep one for many changes: closing its
-/// sockets soon after rules were deleted waits for the kernel, about 10 ms.
+/// Needs `CAP_NET_ADMIN` there, as root and as anybody in a user namespace of their own. Keep one
+/// for many changes: closing its sockets soon after rules were deleted waits for the kernel, about
+/// 10 ms.
 ///
 /// ```no_run
 /// use vnet_firewall::{Access, Firewall, Policy, Subnet};
@@ -82,8 +83,8 @@ impl Firewall {
         Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), all: Mutex::default() })
     }
 
-    /// Gives a network the rules of a policy, in one transaction, and returns them as the kernel has them. Rules that
-    /// are right already stay, with what they have counted.
+    /// Gives a network the rules of a policy, in one transaction, and returns them as the kernel
+    /// has them. Rules that are right already stay, with what they have counted.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
@@ -105,8 +106,9 @@ impl Firewall {
         })
     }
 
-    /// Reads the rules of one network, of which these are expected, and whatever else there is of it, such as an element that somebody has
-    /// added to a set. Everything is listed for that, but not twice where nobody has changed a rule of the host since.
+    /// Reads the rules of one network, of which these are expected, and whatever else there is of
+    /// it, such as an element that somebody has added to a set. Everything is listed for that, but
+    /// not twice where nobody has changed a rule of the host since.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
@@ -130,8 +132,8 @@ impl Firewall {
         Ok(all.insert(table).ruleset(&expected.network))
     }
 
-    /// Reads the rules of one network, of which these are expected. What it costs does not grow with the other networks;
-    /// see [`Table::read_near`].
+    /// Reads the rules of one network, of which these are expected. What it costs does not grow
+    /// with the other networks; see [`Table::read_near`].
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
@@ -139,8 +141,8 @@ impl Firewall {
         self.still(|| self.near(&[expected], false, &self.links()))
     }
 
-    /// Takes a network from some rules to others, or to none, in one transaction. What is installed of it counts, not what
-    /// `from` says. Where others change rules meanwhile, it begins again.
+    /// Takes a network from some rules to others, or to none, in one transaction. What is installed
+    /// of it counts, not what `from` says. Where others change rules meanwhile, it begins again.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
@@ -158,7 +160,8 @@ impl Firewall {
         for _ in 0..ATTEMPTS {
             let links = self.links();
             let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
-            // Where an installed network differs from what was expected, a list of all shows what else it has.
+            // Where an installed network differs from what was expected, a list of all shows what
+            // else it has.
             let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
             let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());
             if near && networks.any(|network| installed.has(network) && !is_known(network)) {
@@ -180,8 +183,9 @@ impl Firewall {
         Err(Error::Busy)
     }
 
-    /// Adds a network where what is shared was as it should be and, as the kernel makes sure, nobody has changed a rule of the host
-    /// since: nothing has to be read. False where somebody has, or where the network is there in part.
+    /// Adds a network where what is shared was as it should be and, as the kernel makes sure,
+    /// nobody has changed a rule of the host since: nothing has to be read. False where somebody
+    /// has, or where the network is there in part.
     fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {
         if Share::of(to).iter().any(|share| !known.shares.contains(share)) {
             return Ok(false);

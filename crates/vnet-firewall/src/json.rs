@@ -1,8 +1,9 @@
 //! Rules as libnftables JSON (libnftables-json(5)), by the schema of the crate `nftables`.
 //!
-//! The table, chains, rules and elements are that crate's types. Its schema (0.6.3) cannot declare our sets: it knows neither
-//! the key types `iface_index` and `nf_proto`, nor verdict maps with a name, nor sets whose elements count. [`Declaration`] is
-//! what it lacks. A set has its elements with it: nft 1.0.6 cannot add them to intervals that the same transaction declares.
+//! The table, chains, rules and elements are that crate's types. Its schema (0.6.3) cannot declare
+//! our sets: it knows neither the key types `iface_index` and `nf_proto`, nor verdict maps with a
+//! name, nor sets whose elements count. [`Declaration`] is what it lacks. A set has its elements
+//! with it: nft 1.0.6 cannot add them to intervals that the same transaction declares.
 
 use nftables::expr::{
     BinaryOperation, CT, Elem, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, Range,
@@ -78,7 +79,8 @@ const FAMILY: NfFamily = NfFamily::INet;
 type Expr = Expression<'static>;
 
 impl Ruleset {
-    /// The rules as libnftables JSON. A part that vnet never makes, [`Statement::Unknown`] and the like, is left out.
+    /// The rules as libnftables JSON. A part that vnet never makes, [`Statement::Unknown`] and the
+    /// like, is left out.
     pub fn json(&self) -> Json {
         let schema = |object| Object::Schema(Box::new(NfObject::ListObject(object)));
         let table = schema::Table { family: FAMILY, name: TABLE.into(), handle: None };
@@ -193,7 +195,8 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
                 Direction::In => MetaKey::Iifname,
                 Direction::Out => MetaKey::Oifname,
             };
-            // As in the language of nft(8), a star at the end that is not escaped stands for anything.
+            // As in the language of nft(8), a star at the end that is not escaped stands for
+            // anything.
             let name = match name.as_str().strip_suffix('*') {
                 Some(front) => format!("{front}\\*"),
                 None => name.to_string(),

@@ -23,8 +23,9 @@ pub(crate) enum Role {
 impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::In, Self::Out, Self::Nat];
 
-    /// The name of a network's chain: an identifier of nft(8), different for different networks. All but letters, digits,
-    /// `-`, `.` and `_` becomes `/` and two hexadecimal digits; a name that is too long then ends in a digest of the whole.
+    /// The name of a network's chain: an identifier of nft(8), different for different networks.
+    /// All but letters, digits, `-`, `.` and `_` becomes `/` and two hexadecimal digits; a name
+    /// that is too long then ends in a digest of the whole.
     pub(crate) fn chain(self, network: &str) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         let escape = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("/{byte:02x}") };
@@ -54,8 +55,8 @@ pub(crate) fn comment(network: &str, cause: &str) -> String {
     owner(network) + cause
 }
 
-/// What the comments of a network begin with, and those of no other. nft(8) knows no way to quote a quotation mark. Where the name
-/// cannot be written as it is, or is long, a digest of it follows.
+/// What the comments of a network begin with, and those of no other. nft(8) knows no way to quote a
+/// quotation mark. Where the name cannot be written as it is, or is long, a digest of it follows.
 pub(crate) fn owner(network: &str) -> String {
     let is_special = |c: char| matches!(c, '"' | ':' | '~') || c.is_control();
     if network.len() <= NAME_MAX && !network.contains(is_special) {

@@ -8,9 +8,11 @@ use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
 pub struct Policy {
     /// The network's name; chains and comments carry it.
     pub network: String,
-    /// The bridge that the guests are on. It must exist when the rules are applied: it is matched by index.
+    /// The bridge that the guests are on. It must exist when the rules are applied: it is matched
+    /// by index.
     pub bridge: InterfaceName,
-    /// The one device that traffic beyond the host may use; any where `None`. Matched by name: it may come later.
+    /// The one device that traffic beyond the host may use; any where `None`. Matched by name: it
+    /// may come later.
     pub device: Option<InterfaceName>,
     /// Guests may talk IPv6 with each other although no subnet is IPv6.
     pub ipv6: bool,

@@ -6,8 +6,8 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use crate::name::Role;
 
-/// The table `inet vnet` as far as one network is concerned: the base chains and sets that all networks share, with the
-/// network's own elements and chains.
+/// The table `inet vnet` as far as one network is concerned: the base chains and sets that all
+/// networks share, with the network's own elements and chains.
 ///
 /// Two are equal when every packet meets the same rules in them. Counters are no part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,7 +195,8 @@ pub enum Statement {
         subjects: Vec<Subject>,
         /// In which set or map.
         set: String,
-        /// Whether the element that is found decides. Otherwise the rule goes on where there is one.
+        /// Whether the element that is found decides. Otherwise the rule goes on where there is
+        /// one.
         decides: bool,
     },
     /// Something that vnet never makes, by the kernel's name for it.
@@ -281,8 +282,8 @@ impl Ruleset {
         Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() }
     }
 
-    /// The network's own rules, with the chain that each is in or the set that stands for it: an element of a set is as good as
-    /// a rule that asks for what the element has.
+    /// The network's own rules, with the chain that each is in or the set that stands for it: an
+    /// element of a set is as good as a rule that asks for what the element has.
     pub fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
         let own = self.chains.iter().filter(|chain| Role::ALL.iter().any(|role| role.is_of(&chain.name)));
         let own = own.flat_map(|chain| chain.rules.iter().map(|rule| (chain.name.as_str(), rule.clone())));

@@ -1,14 +1,15 @@
 //! What all networks share: sets, verdict maps, and the chains that ask them.
 //!
-//! A network of the usual kind is elements of these sets and nothing else. The kernel checks all jumps of a table, from every
-//! base chain through every map, whenever a rule or an element with a jump is added, and it rebuilds intervals as a whole. An
-//! element of a hash set that has no verdict costs the same beside a thousand networks as alone. A set has keys of one length,
-//! so that rules can only ask for subnets of one length: [`PREFIX4`] and [`PREFIX6`], those that people have. What does not
-//! fit has chains of its own, which are asked last.
+//! A network of the usual kind is elements of these sets and nothing else. The kernel checks all
+//! jumps of a table, from every base chain through every map, whenever a rule or an element with a
+//! jump is added, and it rebuilds intervals as a whole. An element of a hash set that has no
+//! verdict costs the same beside a thousand networks as alone. A set has keys of one length, so
+//! that rules can only ask for subnets of one length: [`PREFIX4`] and [`PREFIX6`], those that
+//! people have. What does not fit has chains of its own, which are asked last.
 //!
-//! Connection tracking costs more than all rules, and a rule that asks for it, or a chain that translates, brings it along
-//! for all that the host forwards. Networks that do not translate do without: the part that needs it comes with the first
-//! that does.
+//! Connection tracking costs more than all rules, and a rule that asks for it, or a chain that
+//! translates, brings it along for all that the host forwards. Networks that do not translate do
+//! without: the part that needs it comes with the first that does.
 
 use std::sync::LazyLock;
 

@@ -1,6 +1,7 @@
 //! Rules as text that nft(8) loads, written as `nft list` writes it (`nft --stateless list`).
 //!
-//! `nft` cannot quote a quotation mark; one in the name of an interface is written as `?`, which no packet matches.
+//! `nft` cannot quote a quotation mark; one in the name of an interface is written as `?`, which no
+//! packet matches.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! What holds for every policy: what is encoded is read back as it was, and nothing else looks the same.
+//! What holds for every policy: what is encoded is read back as it was, and nothing else looks the
+//! same.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,6 +1,7 @@
 //! A guest's end of a bridge, as a file to read and write frames, and a limit to what it may send.
 //!
-//! As an ordinary user: `cargo build -p vnet-netlink --example tap`, then `unshare -rn target/debug/examples/tap`.
+//! As an ordinary user: `cargo build -p vnet-netlink --example tap`, then `unshare -rn
+//! target/debug/examples/tap`.
 #![allow(clippy::print_stdout, reason = "an example talks")]
 
 use std::error::Error;
@@ -15,7 +16,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Link { name: "br0".parse()?, kind: LinkKind::Bridge(BridgeOptions::default()), mac: None, mtu: None, up: true };
     netlink.add_link(&bridge)?;
 
-    // Gone when its file is closed; `TapOptions::owner` and `Tap::persist` make one for somebody without privilege.
+    // Gone when its file is closed; `TapOptions::owner` and `Tap::persist` make one for somebody
+    // without privilege.
     let tap = Tap::create(&"vnet%d".parse()?, &TapOptions::default(), NonZeroU16::MIN)?;
     let isolated = BridgePort { isolated: true, ..BridgePort::new(bridge.name.clone()) };
     netlink.set_port(tap.name(), &isolated)?;

@@ -50,8 +50,8 @@ impl Netlink {
     /// Gives a link an address. The kernel adds the route to its subnet when the link is up.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] when the link has it, [`Error::is_not_found`] when there is no such
-    /// link.
+    /// The kernel's refusal: [`Error::is_exists`] when the link has it, [`Error::is_not_found`]
+    /// when there is no such link.
     pub fn add_address(&self, link: &InterfaceName, address: &Address) -> Result<(), Error> {
         let add = || self.command(RouteNetlinkMessage::NewAddress(self.address(link, address)?), Intent::Create);
         add().map_err(Operation::Add.of(format_args!("address {address} on {link}")))

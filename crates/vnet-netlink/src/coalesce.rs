@@ -14,7 +14,8 @@ const RX_MAX_FRAMES: usize = 2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Coalesce {
-    /// The most frames that are received before the guest, or the host, is interrupted; 0 for each at once.
+    /// The most frames that are received before the guest, or the host, is interrupted; 0 for each
+    /// at once.
     pub rx_max_frames: u32,
 }
 

@@ -7,13 +7,14 @@ use vnet_types::Route;
 
 use crate::Cause;
 
-/// The kernel tells user space this number nowhere else (`linux/errno.h`), so that errno(3) and its crates lack it.
+/// The kernel tells user space this number nowhere else (`linux/errno.h`), so that errno(3) and its
+/// crates lack it.
 const ERESTART: i32 = 85;
 
 /// Something that the kernel did not do.
 ///
-/// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev virbr0 proto static:
-/// Network is unreachable (kernel: Nexthop has invalid gateway)`.
+/// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev
+/// virbr0 proto static: Network is unreachable (kernel: Nexthop has invalid gateway)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Error {
@@ -49,7 +50,8 @@ pub struct Refused {
     pub sequence: Option<u32>,
     /// Why (errno(3)).
     pub errno: i32,
-    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: only show them.
+    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: only
+    /// show them.
     pub message: Option<String>,
 }
 
@@ -81,8 +83,8 @@ impl Refused {
         self.is(&[Errno::EEXIST])
     }
 
-    /// Whether the thing does not exist. The kernel has a number of its own for each kind: `ENODEV` for links, `EADDRNOTAVAIL`
-    /// for addresses, `ESRCH` for routes, `ENOENT` for nf_tables.
+    /// Whether the thing does not exist. The kernel has a number of its own for each kind: `ENODEV`
+    /// for links, `EADDRNOTAVAIL` for addresses, `ESRCH` for routes, `ENOENT` for nf_tables.
     pub fn is_not_found(&self) -> bool {
         self.is(&[Errno::ENODEV, Errno::EADDRNOTAVAIL, Errno::ESRCH, Errno::ENOENT, Errno::ENXIO])
     }
@@ -97,7 +99,8 @@ impl Refused {
         self.is(&[Errno::EMSGSIZE])
     }
 
-    /// Whether the rules have changed since the batch was made (`ERESTART`). Nothing of it has happened.
+    /// Whether the rules have changed since the batch was made (`ERESTART`). Nothing of it has
+    /// happened.
     pub fn is_outdated(&self) -> bool {
         self.errno == ERESTART
     }

@@ -34,11 +34,12 @@ impl Netlink {
         Ok(named.collect())
     }
 
-    /// Tells a bridge behind which port a MAC address is, in the VLAN of the entry, or in every VLAN of the port.
+    /// Tells a bridge behind which port a MAC address is, in the VLAN of the entry, or in every
+    /// VLAN of the port.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] when the bridge has an entry for the address, [`Error::is_not_found`]
-    /// when there is no such link, `EINVAL` when it is no port.
+    /// The kernel's refusal: [`Error::is_exists`] when the bridge has an entry for the address,
+    /// [`Error::is_not_found`] when there is no such link, `EINVAL` when it is no port.
     pub fn add_fdb(&self, entry: &Fdb) -> Result<(), Error> {
         let state = match entry.origin {
             FdbOrigin::Learned => NUD_REACHABLE,

@@ -1,5 +1,5 @@
-//! The system calls that netlink has no message for: those of taps (`linux/if_tun.h`) and of network cards
-//! (ethtool, `linux/ethtool.h`). Nothing else in this crate is `unsafe`.
+//! The system calls that netlink has no message for: those of taps (`linux/if_tun.h`) and of
+//! network cards (ethtool, `linux/ethtool.h`). Nothing else in this crate is `unsafe`.
 #![allow(unsafe_code, reason = "ioctl(2) takes pointers whose type only its number tells")]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -11,8 +11,8 @@ use vnet_types::InterfaceName;
 
 const INT: usize = size_of::<c_int>();
 
-// They say that they take an int: TUNSETIFF and TUNGETIFF take a pointer to a struct ifreq all the same, and those
-// that set one thing take the number itself where a pointer is expected.
+// They say that they take an int: TUNSETIFF and TUNGETIFF take a pointer to a struct ifreq all the
+// same, and those that set one thing take the number itself where a pointer is expected.
 ioctl_write_ptr_bad!(tunsetiff, request_code_write!(b'T', 202, INT), ifreq);
 ioctl_write_int_bad!(tunsetpersist, request_code_write!(b'T', 203, INT));
 ioctl_write_int_bad!(tunsetowner, request_code_write!(b'T', 204, INT));
@@ -24,8 +24,8 @@ ioctl_write_ptr_bad!(siocethtool, libc::SIOCETHTOOL as c_ulong, ifreq);
 /// `struct ethtool_coalesce`: the number of the command, and 22 numbers.
 pub(crate) type Coalesce = [u32; 23];
 
-/// Makes a queue of a tap out of an open `/dev/net/tun`, or says how frames look on an open macvtap. The name may be a
-/// template for a tap that does not exist.
+/// Makes a queue of a tap out of an open `/dev/net/tun`, or says how frames look on an open
+/// macvtap. The name may be a template for a tap that does not exist.
 pub(crate) fn set_interface(file: BorrowedFd<'_>, name: &str, flags: c_int) -> Result<(), Errno> {
     let mut request = request(name)?;
     request.ifr_ifru.ifru_flags =

@@ -1,10 +1,10 @@
-//! Links, taps, addresses, routes, ports of bridges, traffic control, and transactions of nf_tables, over one small
-//! blocking netlink socket (netlink(7), rtnetlink(7)).
+//! Links, taps, addresses, routes, ports of bridges, traffic control, and transactions of
+//! nf_tables, over one small blocking netlink socket (netlink(7), rtnetlink(7)).
 //!
-//! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it serves any thread,
-//! and async code by way of its runtime's `spawn_blocking`. What the kernel refuses comes back as an [`Error`] that
-//! says what was asked, of what, and why the kernel refused. Nothing here decides anything, and nothing is remembered
-//! between calls.
+//! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it
+//! serves any thread, and async code by way of its runtime's `spawn_blocking`. What the kernel
+//! refuses comes back as an [`Error`] that says what was asked, of what, and why the kernel
+//! refused. Nothing here decides anything, and nothing is remembered between calls.
 //!
 //! | of | calls |
 //! |---|---|
@@ -15,8 +15,9 @@
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
 //! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
-//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by `vnet-nlattr` where these
-//! lack them. Answers are read attribute by attribute, so that an attribute of a newer kernel never spoils a list.
+//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by
+//! `vnet-nlattr` where these lack them. Answers are read attribute by attribute, so that an
+//! attribute of a newer kernel never spoils a list.
 //!
 //! ```no_run
 //! use vnet_netlink::Netlink;
@@ -77,7 +78,8 @@ use transport::Transport;
 
 /// A socket to the kernel's links, addresses and routes.
 ///
-/// It speaks of the network namespace in which the thread was that opened it. Calls from several threads take turns.
+/// It speaks of the network namespace in which the thread was that opened it. Calls from several
+/// threads take turns.
 #[derive(Debug)]
 pub struct Netlink {
     transport: Transport,

@@ -1,4 +1,5 @@
-//! Links: bridges, taps, macvtaps, veth pairs, and who is whose port (rtnetlink(7), `linux/if_link.h`).
+//! Links: bridges, taps, macvtaps, veth pairs, and who is whose port (rtnetlink(7),
+//! `linux/if_link.h`).
 
 mod change;
 mod kind;
@@ -56,7 +57,8 @@ impl KernelLink {
 }
 
 impl Netlink {
-    /// Lists every link. One whose name cannot be an [`InterfaceName`] (it has bytes that are no text) is left out.
+    /// Lists every link. One whose name cannot be an [`InterfaceName`] (it has bytes that are no
+    /// text) is left out.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -93,12 +95,13 @@ impl Netlink {
 
     /// Creates a link and returns its index. A bridge is made in one message, but for its MTU.
     ///
-    /// A tap is persistent, and made in the network namespace of this thread, which must be that of the socket. The
-    /// MAC address of a macvtap in passthrough becomes that of the device below too, and stays so when it is deleted.
+    /// A tap is persistent, and made in the network namespace of this thread, which must be that of
+    /// the socket. The MAC address of a macvtap in passthrough becomes that of the device below
+    /// too, and stays so when it is deleted.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken; [`Cause::Missing`] where the kernel has no
-    /// such links; the errors of [`Tap::create`] for a tap.
+    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken; [`Cause::Missing`]
+    /// where the kernel has no such links; the errors of [`Tap::create`] for a tap.
     pub fn add_link(&self, link: &Link) -> Result<u32, Error> {
         if let LinkKind::Tap(options) = &link.kind {
             let tap = Tap::create(&(&link.name).into(), options, std::num::NonZeroU16::MIN)?;
@@ -121,9 +124,10 @@ impl Netlink {
         })
     }
 
-    /// Changes what differs between two states of a link. When the kernel refuses a part, what was changed before it
-    /// is changed back. A bridge for which `to` has no MTU gets that of its smallest port, at most 1500; ports with the
-    /// MTU of `from` do not count. The kernel does not let it follow its ports again. The kind of a tap cannot be changed.
+    /// Changes what differs between two states of a link. When the kernel refuses a part, what was
+    /// changed before it is changed back. A bridge for which `to` has no MTU gets that of its
+    /// smallest port, at most 1500; ports with the MTU of `from` do not count. The kernel does not
+    /// let it follow its ports again. The kind of a tap cannot be changed.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such link.

@@ -7,8 +7,8 @@ use crate::transport::Transport;
 
 /// A socket to the kernel's packet filter.
 ///
-/// It carries messages that the caller has encoded. Closing it soon after a transaction that deletes something
-/// waits for the kernel to clean up, about 10 ms: keep one for many transactions.
+/// It carries messages that the caller has encoded. Closing it soon after a transaction that
+/// deletes something waits for the kernel to clean up, about 10 ms: keep one for many transactions.
 #[derive(Debug)]
 pub struct Netfilter {
     transport: Transport,
@@ -23,20 +23,21 @@ impl Netfilter {
         Ok(Self { transport: Transport::open(netlink_sys::protocols::NETLINK_NETFILTER)? })
     }
 
-    /// Sends a batch, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`, as the one transaction it is, and waits for
-    /// the acknowledgement of its last message that has `NLM_F_ACK`.
+    /// Sends a batch, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`, as the one transaction
+    /// it is, and waits for the acknowledgement of its last message that has `NLM_F_ACK`.
     ///
     /// # Errors
-    /// The kernel's first refusal, with the sequence number of the message that it refuses: then nothing of the batch
-    /// has happened. `EMSGSIZE` ([`Refused::is_too_large`]) for a batch that is larger than the user may send,
-    /// `EINVAL` without a sequence number for one in which no message has `NLM_F_ACK`.
+    /// The kernel's first refusal, with the sequence number of the message that it refuses: then
+    /// nothing of the batch has happened. `EMSGSIZE` ([`Refused::is_too_large`]) for a batch that
+    /// is larger than the user may send, `EINVAL` without a sequence number for one in which no
+    /// message has `NLM_F_ACK`.
     pub fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
         self.transport.commit(batch)
     }
 
-    /// Sends one request, usually for a list (`NLM_F_DUMP`), and returns every message of the answer with its header.
-    /// A list that changes while it is read is asked for again. The socket's own sequence number replaces the
-    /// request's.
+    /// Sends one request, usually for a list (`NLM_F_DUMP`), and returns every message of the
+    /// answer with its header. A list that changes while it is read is asked for again. The
+    /// socket's own sequence number replaces the request's.
     ///
     /// # Errors
     /// The kernel's refusal; `EINTR` when the list keeps changing.
@@ -55,8 +56,8 @@ impl Netfilter {
         }
     }
 
-    /// [`find`](Self::find) for several requests, lists and others: all that is in the answers, one after the other. What are no
-    /// lists are sent together.
+    /// [`find`](Self::find) for several requests, lists and others: all that is in the answers, one
+    /// after the other. What are no lists are sent together.
     ///
     /// # Errors
     /// Those of [`find`](Self::find), of the first request that is refused.

@@ -12,7 +12,8 @@ const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
 const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 
-/// What a link says of itself as a port: the bridge's index, and its settings in the order of [`flags`].
+/// What a link says of itself as a port: the bridge's index, and its settings in the order of
+/// [`flags`].
 pub(crate) type RawPort = (u32, [bool; 4]);
 
 impl Netlink {
@@ -34,13 +35,14 @@ impl Netlink {
         }
     }
 
-    /// Makes a link a port of a bridge, or changes how the bridge treats it. When the kernel refuses a part, the link
-    /// is a port again of what it was before.
+    /// Makes a link a port of a bridge, or changes how the bridge treats it. When the kernel
+    /// refuses a part, the link is a port again of what it was before.
     ///
     /// The bridge takes the smallest MTU of its ports, unless it was given one.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there; [`Cause::NoBridge`].
+    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there;
+    /// [`Cause::NoBridge`].
     pub fn set_port(&self, link: &InterfaceName, port: &BridgePort) -> Result<(), Error> {
         let refused = Operation::Change.of(format!("port {link} {port}"));
         let is_bridge = |known: &KernelLink| matches!(known.link.kind, LinkKind::Bridge(_));

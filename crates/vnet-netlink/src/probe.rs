@@ -35,9 +35,10 @@ impl Netlink {
         tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Whether the kernel can fill in checksums (`act_csum`). It is asked for an action without parameters, which it refuses in one way
-    /// where it has such actions, and in another where not; nothing is made. `None` in a user namespace, where nobody may
-    /// ask: there [`Netlink::features`] knows.
+    /// Whether the kernel can fill in checksums (`act_csum`). It is asked for an action without
+    /// parameters, which it refuses in one way where it has such actions, and in another where not;
+    /// nothing is made. `None` in a user namespace, where nobody may ask: there
+    /// [`Netlink::features`] knows.
     pub fn fills_checksums(&self) -> Option<bool> {
         let request = Request::new(RTM_NEWACTION, &[0; 4])
             .nest(TCA_ACT_TAB, |list| list.nest(1, |action| action.with_text(TCA_ACT_KIND, "csum")));

@@ -26,7 +26,8 @@ const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 
 impl Netlink {
-    /// Lists the unicast routes of the main table, both families. One with several next hops is listed with each.
+    /// Lists the unicast routes of the main table, both families. One with several next hops is
+    /// listed with each.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -34,7 +35,8 @@ impl Netlink {
         self.tables(None, &self.names()?).map_err(Operation::List.of("routes"))
     }
 
-    /// Lists those of [`Netlink::routes`] that lead out of one link: none when there is no such link.
+    /// Lists those of [`Netlink::routes`] that lead out of one link: none when there is no such
+    /// link.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -49,12 +51,13 @@ impl Netlink {
         }
     }
 
-    /// Adds a route, unless one with its destination and metric exists. An IPv6 route without a metric gets 1024.
+    /// Adds a route, unless one with its destination and metric exists. An IPv6 route without a
+    /// metric gets 1024.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`], with the route that is in the way; [`Error::is_not_found`] when
-    /// there is no such link; `ENETUNREACH` when nobody knows the way to the gateway; `EINVAL` when the destination
-    /// has host bits.
+    /// The kernel's refusal: [`Error::is_exists`], with the route that is in the way;
+    /// [`Error::is_not_found`] when there is no such link; `ENETUNREACH` when nobody knows the way
+    /// to the gateway; `EINVAL` when the destination has host bits.
     pub fn add_route(&self, route: &Route) -> Result<(), Error> {
         let add = || self.command(RouteNetlinkMessage::NewRoute(self.route(route, Intent::Create)?), Intent::Create);
         add().map_err(|refused| {
@@ -69,7 +72,8 @@ impl Netlink {
     /// The kernel's refusal: [`Error::is_not_found`] when it is gone already, or its link is.
     pub fn delete_route(&self, route: &Route) -> Result<(), Error> {
         let refuse = |refused| Operation::Delete.of(format_args!("route {route}"))(refused);
-        // The kernel takes metric 0 of IPv4 for any metric, and would delete the route of somebody else.
+        // The kernel takes metric 0 of IPv4 for any metric, and would delete the route of somebody
+        // else.
         if metric(route) == 0 && !self.routes()?.contains(route) {
             return Err(refuse(Refused::from_errno(ESRCH)));
         }
@@ -169,7 +173,8 @@ fn read_protocol(protocol: Protocol) -> RouteProtocol {
     }
 }
 
-/// Reads a route: as many as it has next hops whose links have names. A kernel without IPv6 answers for IPv4.
+/// Reads a route: as many as it has next hops whose links have names. A kernel without IPv6 answers
+/// for IPv4.
 fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Option<Vec<Route>> {
     let header = RouteHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
@@ -207,7 +212,8 @@ fn gateway(attributes: &[u8]) -> Option<IpAddr> {
     attribute(attributes, RTA_GATEWAY).or_else(via).and_then(ip)
 }
 
-/// The next hops of a route that has several: the index of a link and attributes (`struct rtnexthop`).
+/// The next hops of a route that has several: the index of a link and attributes (`struct
+/// rtnexthop`).
 fn next_hops(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {

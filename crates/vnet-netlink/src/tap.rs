@@ -1,4 +1,5 @@
-//! Taps and macvtaps: the files by which a guest's frames come and go (Documentation/networking/tuntap.rst).
+//! Taps and macvtaps: the files by which a guest's frames come and go
+//! (Documentation/networking/tuntap.rst).
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -19,8 +20,8 @@ const IFF_TUN_EXCL: c_int = 0x8000;
 
 /// An open tap or macvtap.
 ///
-/// Each queue is a file to read frames from and write frames to. A tap that is not [persistent](Tap::persist) is gone
-/// when the last one is closed.
+/// Each queue is a file to read frames from and write frames to. A tap that is not
+/// [persistent](Tap::persist) is gone when the last one is closed.
 ///
 /// ```no_run
 /// use std::num::NonZeroU16;
@@ -39,8 +40,8 @@ pub struct Tap {
     queues: Vec<OwnedFd>,
 }
 
-/// The name of a tap that is to be: a whole name, or a template with `%d`, for which the kernel puts the first free
-/// number.
+/// The name of a tap that is to be: a whole name, or a template with `%d`, for which the kernel
+/// puts the first free number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapName(String);
 
@@ -60,8 +61,9 @@ impl Tap {
     /// More than one queue makes it one for many, whatever the options say.
     ///
     /// # Errors
-    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] where `/dev/net/tun` cannot be opened;
-    /// [`Cause::UnmappedUser`] and [`Cause::UnmappedGroup`] for an owner who does not exist in this user namespace.
+    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] where `/dev/net/tun`
+    /// cannot be opened; [`Cause::UnmappedUser`] and [`Cause::UnmappedGroup`] for an owner who does
+    /// not exist in this user namespace.
     pub fn create(name: &TapName, options: &TapOptions, queues: NonZeroU16) -> Result<Self, Error> {
         let named = || format!("tap {name}");
         let options = TapOptions { multi_queue: options.multi_queue || queues.get() > 1, ..*options };
@@ -88,13 +90,13 @@ impl Tap {
         Ok(tap)
     }
 
-    /// Opens a tap that exists, in the network namespace of this thread, as it is. The user or group that owns it needs
-    /// no capability for that.
+    /// Opens a tap that exists, in the network namespace of this thread, as it is. The user or
+    /// group that owns it needs no capability for that.
     ///
     /// # Errors
-    /// [`Error::is_not_found`]; [`Cause::NotATap`]; [`Cause::SingleQueue`] and [`Cause::MultiQueue`] where the queues
-    /// are not as the tap was made; [`Cause::Busy`] where another program has them;
-    /// [`Error::is_permission_denied`] for who does not own it.
+    /// [`Error::is_not_found`]; [`Cause::NotATap`]; [`Cause::SingleQueue`] and
+    /// [`Cause::MultiQueue`] where the queues are not as the tap was made; [`Cause::Busy`] where
+    /// another program has them; [`Error::is_permission_denied`] for who does not own it.
     pub fn open(name: &InterfaceName, queues: NonZeroU16) -> Result<Self, Error> {
         let refused = |errno: Errno| Operation::Open.of(format_args!("tap {name}"))(Refused::from_errno(errno as i32));
         let look = || -> Result<(u32, TapOptions), Error> {
@@ -121,8 +123,8 @@ impl Tap {
     /// Opens a macvtap by its device node, `/dev/tapN`, where N is its index.
     ///
     /// # Errors
-    /// [`Cause::NoDeviceNode`] where it does not exist, as in a container; [`Error::is_permission_denied`] for who may not
-    /// use it.
+    /// [`Cause::NoDeviceNode`] where it does not exist, as in a container;
+    /// [`Error::is_permission_denied`] for who may not use it.
     pub fn open_macvtap(name: &InterfaceName, vnet_hdr: bool, queues: NonZeroU16) -> Result<Self, Error> {
         let refused =
             |errno: Errno| Operation::Open.of(format_args!("macvtap {name}"))(Refused::from_errno(errno as i32));
@@ -170,8 +172,8 @@ impl Tap {
         self.first(|file| ioctl::set_persistent(file, persistent))
     }
 
-    /// Sets the length of the header in front of each frame, in bytes, on every queue, where `vnet_hdr` asks for one.
-    /// It is 10 unless set; virtio 1.0 has 12.
+    /// Sets the length of the header in front of each frame, in bytes, on every queue, where
+    /// `vnet_hdr` asks for one. It is 10 unless set; virtio 1.0 has 12.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -229,7 +231,8 @@ impl FromStr for TapName {
         let Some((before, after)) = text.split_once("%d") else {
             return text.parse::<InterfaceName>().map(|name| Self::from(&name)).map_err(|error| bad(Some(error)));
         };
-        // With a digit in place of the number it must be a name; the template itself must fit as well.
+        // With a digit in place of the number it must be a name; the template itself must fit as
+        // well.
         let example = format!("{before}0{after}");
         if before.is_empty() || text.len() > InterfaceName::MAX_LEN || example.parse::<InterfaceName>().is_err() {
             return Err(bad(None));

@@ -13,7 +13,8 @@ use crate::message::{messages, stamp};
 
 /// How often a list is asked for again that changed while it was read.
 const ATTEMPTS: usize = 32;
-/// How many requests to send before their answers are read: each answer takes some 4 KiB of the socket's 208.
+/// How many requests to send before their answers are read: each answer takes some 4 KiB of the
+/// socket's 208.
 const AT_A_TIME: usize = 16;
 /// More than the kernel puts into one datagram, which is 32 KiB of a list.
 const DATAGRAM: usize = 1 << 17;
@@ -44,7 +45,8 @@ impl Transport {
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        // Without it the kernel ignores what a list is to be filtered by, and what it does not know.
+        // Without it the kernel ignores what a list is to be filtered by, and what it does not
+        // know.
         socket.set_netlink_get_strict_chk(true)?;
         Ok(Self { socket, turn: Mutex::default() })
     }
@@ -64,8 +66,8 @@ impl Transport {
         Err(Refused::from_errno(libc::EINTR))
     }
 
-    /// Sends requests that are answered by one message each, as many at a time as answers fit the socket, and returns the
-    /// replies; none to a request for something that is not there.
+    /// Sends requests that are answered by one message each, as many at a time as answers fit the
+    /// socket, and returns the replies; none to a request for something that is not there.
     pub(crate) fn exchange_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
         let mut replies = Vec::new();
         let mut turn = self.turn();
@@ -99,8 +101,8 @@ impl Transport {
         Ok(replies)
     }
 
-    /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of its last message
-    /// that asks for one. Of several refusals the first is the cause.
+    /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of
+    /// its last message that asks for one. Of several refusals the first is the cause.
     pub(crate) fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
         let mut last = None;
         for message in messages(batch) {
@@ -137,7 +139,8 @@ impl Transport {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything up to the end of the answer; `None` when the list changed while the kernel wrote it.
+    /// Everything up to the end of the answer; `None` when the list changed while the kernel wrote
+    /// it.
     fn replies(&self, sequence: u32) -> Result<Option<Vec<Vec<u8>>>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;
@@ -157,8 +160,8 @@ impl Transport {
         }
     }
 
-    /// Drops what is left of the last batch's answers: a batch may have the same sequence numbers again. The kernel
-    /// answers within send(2), so that nothing is still to come.
+    /// Drops what is left of the last batch's answers: a batch may have the same sequence numbers
+    /// again. The kernel answers within send(2), so that nothing is still to come.
     fn discard_answers(&self) -> Result<(), Refused> {
         loop {
             let mut buffer = [0u8; 16];
@@ -173,8 +176,8 @@ impl Transport {
         }
     }
 
-    /// Makes the send buffer large enough for one datagram of `length` bytes, if we may: root beyond any limit,
-    /// others up to `net.core.wmem_max`. If we may not, send(2) says so.
+    /// Makes the send buffer large enough for one datagram of `length` bytes, if we may: root
+    /// beyond any limit, others up to `net.core.wmem_max`. If we may not, send(2) says so.
     fn make_room(&self, length: usize) -> Result<(), Refused> {
         let needed = length + OVERHEAD;
         if getsockopt(&self.socket, sockopt::SndBuf).map_err(io::Error::from)? < needed {

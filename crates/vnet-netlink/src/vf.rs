@@ -10,11 +10,13 @@ const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_VF_INFO: u16 = 1;
 const IFLA_VF_MAC: u16 = 1;
 const IFLA_VF_VLAN: u16 = 2;
-/// Tell of virtual functions too (`RTEXT_FILTER_VF`), but not what they have counted (`RTEXT_FILTER_SKIP_STATS`).
+/// Tell of virtual functions too (`RTEXT_FILTER_VF`), but not what they have counted
+/// (`RTEXT_FILTER_SKIP_STATS`).
 const WITH_FUNCTIONS: u32 = 1 | 8;
 
 impl Netlink {
-    /// What the virtual functions of a card have, in the order of their numbers: none, where it has none.
+    /// What the virtual functions of a card have, in the order of their numbers: none, where it has
+    /// none.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such card.
@@ -31,7 +33,8 @@ impl Netlink {
     /// Gives a virtual function a MAC address and a VLAN, through the card that it is of.
     ///
     /// # Errors
-    /// The kernel's refusal: `EOPNOTSUPP` where the card has no virtual functions, `EINVAL` where it has fewer.
+    /// The kernel's refusal: `EOPNOTSUPP` where the card has no virtual functions, `EINVAL` where
+    /// it has fewer.
     pub fn set_vf(&self, card: &InterfaceName, settings: &VfSettings) -> Result<(), Error> {
         let set = || self.tell(request(self.index(card)?, settings), Intent::Existing);
         set().map_err(Operation::Change.of(format_args!("virtual function {} of {card}", settings.number)))

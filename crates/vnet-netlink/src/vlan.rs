@@ -17,8 +17,8 @@ const RANGE_BEGIN: u16 = 8;
 const RANGE_END: u16 = 16;
 
 impl Netlink {
-    /// The VLANs of a port, or of a bridge itself (which are those that the host takes part in), in order and as few
-    /// as possible.
+    /// The VLANs of a port, or of a bridge itself (which are those that the host takes part in), in
+    /// order and as few as possible.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -34,11 +34,12 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("VLANs of {link}")))
     }
 
-    /// Lets a port, or a bridge itself, belong to VLANs. A VLAN that it belongs to already takes on the flags given; a
-    /// new `pvid` takes the place of the one before.
+    /// Lets a port, or a bridge itself, belong to VLANs. A VLAN that it belongs to already takes on
+    /// the flags given; a new `pvid` takes the place of the one before.
     ///
     /// # Errors
-    /// The kernel's refusal: `EINVAL` for invalid numbers; [`Cause::Missing`] where the kernel filters no VLANs.
+    /// The kernel's refusal: `EINVAL` for invalid numbers; [`Cause::Missing`] where the kernel
+    /// filters no VLANs.
     pub fn add_vlan(&self, link: &InterfaceName, vlan: &BridgeVlan) -> Result<(), Error> {
         self.change_vlan(RTM_SETLINK, link, vlan, Operation::Add)
     }

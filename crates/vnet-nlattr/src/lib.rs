@@ -1,8 +1,9 @@
 //! Netlink messages and attributes as bytes (netlink(7), `linux/netlink.h`).
 //!
-//! A message is a header, a fixed part that depends on its kind, and attributes. An attribute is length, type and value,
-//! padded to four bytes; its value may be attributes again. All is written in place into one buffer and read without copies.
-//! A buffer that is cut short, or that lies about its lengths, yields what is whole in front of the fault.
+//! A message is a header, a fixed part that depends on its kind, and attributes. An attribute is
+//! length, type and value, padded to four bytes; its value may be attributes again. All is written
+//! in place into one buffer and read without copies. A buffer that is cut short, or that lies about
+//! its lengths, yields what is whole in front of the fault.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -97,7 +98,8 @@ pub fn write_message(
     to[start..start + 4].copy_from_slice(&length.to_ne_bytes());
 }
 
-/// The attributes in a buffer as type, without its flags, and value. Ends at the first that is malformed.
+/// The attributes in a buffer as type, without its flags, and value. Ends at the first that is
+/// malformed.
 pub fn attributes(mut buffer: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let (header, _) = buffer.split_first_chunk::<HEADER>()?;

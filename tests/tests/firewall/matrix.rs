@@ -99,7 +99,8 @@ fn every_mode_decides_as_libvirt_does() {
     let mut bench = Bench::new(&lab, &[]);
     let mut text = INTRODUCTION.to_owned();
     for (kind, cases, reason) in DELIBERATE {
-        write!(text, "\n{}, in {}: {reason}\n", kind.words(), cases.map(|case| format!("*{case}*")).join(" and "))
+        let cases = cases.map(|case| format!("*{case}*")).join(" and ");
+        write!(text, "\n{}\n", filled(&format!("{}, in {cases}: {reason}", kind.words())))
             .expect("a string takes everything");
     }
     let mut surprises = Vec::new();
@@ -258,18 +259,35 @@ fn unexpected(case: &str, different: &[Different]) -> Vec<String> {
 const INTRODUCTION: &str = "\
 # What becomes of a packet
 
-Two networks on one host; each packet is sent under the rules that libvirt 11.3 makes and under those of this crate, and
-meets the same fate: passed (under which address and port, and whether an answer comes back), rejected (with which ICMP error)
-or dropped. A test sends them and writes this page.
+Two networks on one host; each packet is sent under the rules that libvirt 11.3 makes and under
+those of this crate, and meets the same fate: passed (under which address and port, and whether an
+answer comes back), rejected (with which ICMP error) or dropped. A test sends them and writes this
+page.
 
-*guest* and *neighbour* are on the first network's bridge, `192.168.122.0/24` and `2001:db8:ca2:2::/64`; *stranger* is on the second's,
-`192.168.123.0/24` and `2001:db8:ca2:3::/64`. *outside* is behind `eth0`, where the host is `203.0.113.1` and `2001:db8:ffff::1`; *elsewhere* is behind
-`eth1`, where it is `198.51.100.1` and `2001:db8:eeee::1`. A source that is kept is not shown. Each way is tried with TCP to an open
-port, to a closed port and without a beginning; UDP to an open port, to a closed port, from a port below 500 and in fragments; ping; and
-an ICMP error about nothing.
+*guest* and *neighbour* are on the first network's bridge, `192.168.122.0/24` and
+`2001:db8:ca2:2::/64`; *stranger* is on the second's, `192.168.123.0/24` and `2001:db8:ca2:3::/64`.
+*outside* is behind `eth0`, where the host is `203.0.113.1` and `2001:db8:ffff::1`; *elsewhere* is
+behind `eth1`, where it is `198.51.100.1` and `2001:db8:eeee::1`. A source that is kept is not
+shown. Each way is tried with TCP to an open port, to a closed port and without a beginning; UDP to
+an open port, to a closed port, from a port below 500 and in fragments; ping; and an ICMP error
+about nothing.
 
 What is decided otherwise than by libvirt, on purpose:
 ";
+
+/// A paragraph in lines of 100 columns.
+fn filled(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is one");
+        match line.chars().count() + 1 + word.chars().count() {
+            _ if line.is_empty() => line.push_str(word),
+            ..=100 => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
 
 /// Fates in words, and which packets meet them.
 type Fates = Vec<(String, Vec<Kind>)>;

@@ -21,12 +21,14 @@ const LIST_ELEMENT: u16 = 1;
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
-/// It touches only the chains and map elements of its network. What networks share is made with the first network that needs
-/// it, repaired where it has drifted, and removed with the last. The transaction is made for the rules that were installed when
-/// they were read: where any rule of the host has changed since, the kernel refuses it as a whole (`ERESTART`); read again then.
+/// It touches only the chains and map elements of its network. What networks share is made with the
+/// first network that needs it, repaired where it has drifted, and removed with the last. The
+/// transaction is made for the rules that were installed when they were read: where any rule of the
+/// host has changed since, the kernel refuses it as a whole (`ERESTART`); read again then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The messages; empty when there is nothing to change. Only the last one before the closing one asks for an answer.
+    /// The messages; empty when there is nothing to change. Only the last one before the closing
+    /// one asks for an answer.
     pub bytes: Vec<u8>,
     subjects: Vec<String>,
     removed: Vec<Share>,
@@ -52,8 +54,9 @@ pub enum EncodeError {
 }
 
 impl Batch {
-    /// The transaction that takes a network from what is installed to what is wanted. `from` and `to` name the network; what
-    /// is installed of it counts, not what `from` says. `index_of` tells the index of an interface.
+    /// The transaction that takes a network from what is installed to what is wanted. `from` and
+    /// `to` name the network; what is installed of it counts, not what `from` says. `index_of`
+    /// tells the index of an interface.
     ///
     /// # Errors
     /// [`EncodeError`]: a bridge that is not there; a bridge, or addresses to translate, that another network has.
@@ -77,7 +80,8 @@ impl Batch {
         Ok(transaction.finish())
     }
 
-    /// What the message with a sequence number is about, for the text of a refusal: `rule … of chain …`.
+    /// What the message with a sequence number is about, for the text of a refusal: `rule … of
+    /// chain …`.
     pub fn describe(&self, sequence: u32) -> Option<&str> {
         self.subjects.get(usize::try_from(sequence).ok()?).map(String::as_str)
     }
@@ -325,7 +329,8 @@ fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
     others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
 }
 
-/// Whether packets come to both in the same way. The kernel changes nothing but the policy of a chain that exists.
+/// Whether packets come to both in the same way. The kernel changes nothing but the policy of a
+/// chain that exists.
 fn same_place(one: &Chain, other: &Chain) -> bool {
     let place = |chain: &Chain| chain.base.as_ref().map(|base| (base.kind.clone(), base.hook, base.priority));
     place(one) == place(other)

@@ -1,5 +1,5 @@
-//! Elements of sets. An interval is two elements for the kernel: one where it starts, with the verdict, and a marked one
-//! where it is over.
+//! Elements of sets. An interval is two elements for the kernel: one where it starts, with the
+//! verdict, and a marked one where it is over.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! The kernel's expressions, of which rules are made. [`LAYOUTS`] says what each one's attributes are; the one encoder and
-//! the one decoder follow it.
+//! The kernel's expressions, of which rules are made. [`LAYOUTS`] says what each one's attributes
+//! are; the one encoder and the one decoder follow it.
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
 use super::table::Counts;
@@ -164,8 +164,8 @@ impl Expression {
         });
     }
 
-    /// Reads what [`write`](Self::write) writes and the kernel shows. An attribute that is not in the layout is kept as it
-    /// is unless it is zero, so that the expression equals none of ours.
+    /// Reads what [`write`](Self::write) writes and the kernel shows. An attribute that is not in
+    /// the layout is kept as it is unless it is zero, so that the expression equals none of ours.
     pub(super) fn read(buffer: &[u8]) -> Self {
         let name = attribute(buffer, EXPR_NAME).and_then(text_of).unwrap_or_default();
         let layout = LAYOUTS.iter().find(|layout| layout.name == name);
@@ -189,8 +189,8 @@ impl Expression {
     }
 }
 
-/// An attribute that is absent means zero: kernels differ in which zeros they show, and a newer kernel's new attribute means
-/// what was always meant as long as it is zero.
+/// An attribute that is absent means zero: kernels differ in which zeros they show, and a newer
+/// kernel's new attribute means what was always meant as long as it is zero.
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         fn telling(expression: &Expression) -> impl Iterator<Item = &(u16, Value)> {

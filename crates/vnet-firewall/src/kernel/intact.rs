@@ -1,4 +1,5 @@
-//! What a firewall remembers of the state in which it left the table, so that the next network needs no reading.
+//! What a firewall remembers of the state in which it left the table, so that the next network
+//! needs no reading.
 
 use super::Batch;
 use super::table::Table;
@@ -30,8 +31,8 @@ pub(crate) struct Intact {
 }
 
 impl Intact {
-    /// The same after a transaction that was made for this state. It has left these shares intact; with a network that goes
-    /// or changes, others may have gone.
+    /// The same after a transaction that was made for this state. It has left these shares intact;
+    /// with a network that goes or changes, others may have gone.
     pub(crate) fn after(mut self, batch: &Batch, removed: bool, shares: Vec<Share>) -> Self {
         if !batch.is_empty() {
             // The kernel does without 0.

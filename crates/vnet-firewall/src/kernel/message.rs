@@ -1,4 +1,5 @@
-//! Messages of the nf_tables subsystem: netlink header, family, attributes (`linux/netfilter/nfnetlink.h`).
+//! Messages of the nf_tables subsystem: netlink header, family, attributes
+//! (`linux/netfilter/nfnetlink.h`).
 
 use vnet_nlattr::{MESSAGE_HEADER, Writer, write_message};
 
@@ -69,7 +70,8 @@ pub(super) fn acknowledge(bytes: &mut [u8], start: usize) {
     bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
 }
 
-/// What kind of message this is and its attributes, if it is of this subsystem and of family `inet`, or of none.
+/// What kind of message this is and its attributes, if it is of this subsystem and of family
+/// `inet`, or of none.
 pub(super) fn read(message: &[u8]) -> Option<(u8, &[u8])> {
     let (header, attributes) = message.split_first_chunk::<HEADER>()?;
     let [subsystem, kind] = u16::from_ne_bytes([header[4], header[5]]).to_be_bytes();

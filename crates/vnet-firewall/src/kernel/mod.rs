@@ -1,4 +1,5 @@
-//! What the kernel says and is told: nf_tables messages over netlink (`linux/netfilter/nf_tables.h`).
+//! What the kernel says and is told: nf_tables messages over netlink
+//! (`linux/netfilter/nf_tables.h`).
 
 mod attribute;
 mod batch;

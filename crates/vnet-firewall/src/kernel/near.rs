@@ -1,8 +1,9 @@
-//! Reading what concerns one network at a cost that does not grow with the number of the others: things are asked for by
-//! name and by key, not listed.
+//! Reading what concerns one network at a cost that does not grow with the number of the others:
+//! things are asked for by name and by key, not listed.
 //!
-//! What nobody would ask for is not overlooked. The kernel counts what is in the table and what leads to a chain: where
-//! that is more than was seen, an element that nobody expected leads there, and the maps are listed after all.
+//! What nobody would ask for is not overlooked. The kernel counts what is in the table and what
+//! leads to a chain: where that is more than was seen, an element that nobody expected leads there,
+//! and the maps are listed after all.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +21,17 @@ use crate::shared::{NETWORKS, Share};
 const ELEMENTS: u16 = 3;
 
 impl Table {
-    /// Reads what concerns some networks, of which these rules are expected: enough for their [`ruleset`](Self::ruleset) and
-    /// [`counts`](Self::counts), and for a [`Batch`](crate::Batch) from and to these rules. Nothing else is to be seen.
+    /// Reads what concerns some networks, of which these rules are expected: enough for their
+    /// [`ruleset`](Self::ruleset) and [`counts`](Self::counts), and for a [`Batch`](crate::Batch)
+    /// from and to these rules. Nothing else is to be seen.
     ///
-    /// `ask` sends requests and returns all messages of the answers, each with its header; none where the kernel says
-    /// that there is no such thing (`ENOENT`): `vnet_netlink::Netfilter::find_all`. `index_of` and `name_of` know the interfaces.
+    /// `ask` sends requests and returns all messages of the answers, each with its header; none
+    /// where the kernel says that there is no such thing (`ENOENT`):
+    /// `vnet_netlink::Netfilter::find_all`. `index_of` and `name_of` know the interfaces.
     ///
-    /// An element that another network has within the subnets of these is not seen: the kernel refuses to add a second. Nor is
-    /// an element that somebody else has added and that leads to no chain of these networks.
+    /// An element that another network has within the subnets of these is not seen: the kernel
+    /// refuses to add a second. Nor is an element that somebody else has added and that leads to no
+    /// chain of these networks.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -40,8 +44,9 @@ impl Table {
         Self::near(expected, Scope::Own, ask, index_of, name_of)
     }
 
-    /// As [`read_near`](Self::read_near), for a [`Batch`](crate::Batch) that removes these networks: it has to know whether others
-    /// still use what is shared, and where the kernel does not tell how many elements a set has, it lists those that say so.
+    /// As [`read_near`](Self::read_near), for a [`Batch`](crate::Batch) that removes these
+    /// networks: it has to know whether others still use what is shared, and where the kernel does
+    /// not tell how many elements a set has, it lists those that say so.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -132,7 +137,8 @@ fn keys<'a>(set: &Set, expected: &[&'a Ruleset]) -> BTreeSet<&'a Key> {
     same.flat_map(|set| &set.elements).map(|element| &element.key).collect()
 }
 
-/// The intervals of a map that have one of the keys of the rules; all where one of the keys lies in another interval.
+/// The intervals of a map that have one of the keys of the rules; all where one of the keys lies in
+/// another interval.
 fn intervals_near<E>(
     set: &Set,
     expected: &[&Ruleset],
@@ -151,7 +157,8 @@ fn intervals_near<E>(
         };
         exact &= whose_last.is_empty() || is_at(&whose_last, &start);
         if let Some(end) = end {
-            // One that is over here and starts later would be swallowed: the kernel does not refuse that.
+            // One that is over here and starts later would be swallowed: the kernel does not refuse
+            // that.
             let last = ask(&[by_key(set, &end, true)])?;
             exact &= starts == is_at(&last, &end);
             messages.extend(last.into_iter().filter(|_| starts));
@@ -169,7 +176,8 @@ fn is_at(answer: &[Vec<u8>], key: &[u8]) -> bool {
     parts.flat_map(element::read).any(|piece| piece.key == key)
 }
 
-/// A request for the one thing of this name; the attribute that has the name differs from kind to kind.
+/// A request for the one thing of this name; the attribute that has the name differs from kind to
+/// kind.
 fn by_name(kind: u8, attribute: u16, name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, kind, 0, 0, |attributes| {
@@ -181,7 +189,8 @@ fn by_name(kind: u8, attribute: u16, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// A request for the element that starts, or that is over, at a key. Of intervals, the kernel answers with the one around it.
+/// A request for the element that starts, or that is over, at a key. Of intervals, the kernel
+/// answers with the one around it.
 fn by_key(set: &Set, key: &[u8], is_end: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, GET_ELEMENT, 0, 0, |attributes| {

@@ -6,8 +6,8 @@ use crate::ruleset::{Chain, Element, Part, Rule, Ruleset, Set, Verdict};
 use crate::shared::{BRIDGES, Share};
 
 impl Table {
-    /// The share of one network, with the chains and sets that it needs: equal to what was compiled when nothing has
-    /// drifted. `None` when nothing of it is in force.
+    /// The share of one network, with the chains and sets that it needs: equal to what was compiled
+    /// when nothing has drifted. `None` when nothing of it is in force.
     pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
         let owner = self.owner(network);
         let own = |set: &Set| -> Vec<Element> {
@@ -36,7 +36,8 @@ impl Table {
         Some(ruleset)
     }
 
-    /// What the rules of a network have counted, with the chain that each is in, or the set that stands for it.
+    /// What the rules of a network have counted, with the chain that each is in, or the set that
+    /// stands for it.
     pub fn counts(&self, network: &str) -> impl Iterator<Item = (String, Rule, Counts)> {
         let owner = self.owner(network);
         let shared = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: self.shared_chains() };
@@ -80,8 +81,8 @@ impl Table {
     }
 }
 
-/// By what the elements of a network are known: the comment, the chain they lead to, and, where nobody else's comment is on them,
-/// the bridge.
+/// By what the elements of a network are known: the comment, the chain they lead to, and, where
+/// nobody else's comment is on them, the bridge.
 pub(super) struct Owner {
     prefix: String,
     pub(super) chains: [String; 3],

@@ -1,4 +1,5 @@
-//! Expressions read back as statements: a statement is guessed, and the guess holds if it is encoded as what was read.
+//! Expressions read back as statements: a statement is guessed, and the guess holds if it is
+//! encoded as what was read.
 
 use vnet_types::{AddressRange, Family, IpNet, PortRange};
 

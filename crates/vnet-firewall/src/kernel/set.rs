@@ -17,7 +17,8 @@ const FLAGS: u16 = 3;
 const KEY_TYPE: u16 = 4;
 const EXPRESSION: u16 = 17;
 
-/// Writes the attributes of a set that is to be made; `number` tells the sets of a transaction apart.
+/// Writes the attributes of a set that is to be made; `number` tells the sets of a transaction
+/// apart.
 pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
     to.text(1, TABLE).text(NAME, &set.name).be32(FLAGS, flags(set)).be32(KEY_TYPE, key_type(set)).be32(5, key_len(set));
     if set.holds == Holds::Verdict {
@@ -63,8 +64,9 @@ fn key_len(set: &Set) -> u32 {
     }
 }
 
-/// What nft(8) notes with a set, and needs to show its keys: the byte order of keys (1 the host's, 2 the network's, none for
-/// several parts, which are said to be a concatenation) and of data, and that no elements are to be merged.
+/// What nft(8) notes with a set, and needs to show its keys: the byte order of keys (1 the host's,
+/// 2 the network's, none for several parts, which are said to be a concatenation) and of data, and
+/// that no elements are to be merged.
 fn user_data(set: &Set) -> Vec<u8> {
     let order = match set.key.as_slice() {
         [KeyType::Word | KeyType::Family | KeyType::InterfaceIndex] => 1,

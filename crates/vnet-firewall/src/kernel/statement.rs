@@ -1,5 +1,5 @@
-//! Statements of nft(8) become the expressions that the kernel knows instead, encoded as nft encodes them, so that it shows
-//! them as it shows its own.
+//! Statements of nft(8) become the expressions that the kernel knows instead, encoded as nft
+//! encodes them, so that it shows them as it shows its own.
 
 use std::net::IpAddr;
 
@@ -105,7 +105,8 @@ pub(super) fn interface(index: u32, name_of: NameOf<'_>) -> Interface {
     name_of(index).map_or(Interface::Gone(index), Interface::Named)
 }
 
-/// Each part of a key is loaded into the registers after those of the one before, then they are looked up.
+/// Each part of a key is loaded into the registers after those of the one before, then they are
+/// looked up.
 fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
     let mut words = 0;
     let mut expressions = Vec::new();
@@ -128,7 +129,8 @@ fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
     expressions
 }
 
-/// The register that begins after so many words: every fourth word begins one of 16 bytes, and is called by its number.
+/// The register that begins after so many words: every fourth word begins one of 16 bytes, and is
+/// called by its number.
 fn register(words: u32) -> u32 {
     if words.is_multiple_of(4) { REGISTER + words / 4 } else { REGISTER_WORDS + words }
 }
@@ -206,7 +208,8 @@ fn translate(addresses: AddressRange, ports: Option<PortRange>) -> Vec<Expressio
     expressions
 }
 
-/// Loads ports, the first into a register, the last into the next one; a single port is loaded once.
+/// Loads ports, the first into a register, the last into the next one; a single port is loaded
+/// once.
 fn load_ports(ports: Option<PortRange>, register: u32) -> (Vec<Expression>, Option<[u32; 2]>) {
     let Some(ports) = ports else { return (Vec::new(), None) };
     let mut expressions = vec![immediate(register, ports.start().to_be_bytes().to_vec())];

@@ -51,8 +51,8 @@ pub struct Counts {
 }
 
 impl Table {
-    /// Reads the table. `dump` sends one request and returns all messages of the answer, each with its header;
-    /// `name_of` tells the name of the interface that has an index.
+    /// Reads the table. `dump` sends one request and returns all messages of the answer, each with
+    /// its header; `name_of` tells the name of the interface that has an index.
     ///
     /// # Errors
     /// Those of `dump`.
@@ -71,14 +71,16 @@ impl Table {
         Ok(Self::decode(&messages, name_of))
     }
 
-    /// The request for the number of the state that the host's rules are in: it counts transactions.
+    /// The request for the number of the state that the host's rules are in: it counts
+    /// transactions.
     pub fn generation_request() -> Vec<u8> {
         let mut bytes = Vec::new();
         message::write(&mut bytes, GET_GENERATION, 0, 0, |_| {});
         bytes
     }
 
-    /// Whether the table was read in the state that the answer to [`generation_request`](Self::generation_request) names.
+    /// Whether the table was read in the state that the answer to
+    /// [`generation_request`](Self::generation_request) names.
     pub fn is_of(&self, answer: &[Vec<u8>]) -> bool {
         self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
     }
@@ -100,8 +102,8 @@ impl Table {
         self.sets.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect()
     }
 
-    /// Puts the answers to the requests together. What is of another table or cannot be understood is no error: it is not
-    /// in the result, or it is something that no [`Ruleset`] of ours has.
+    /// Puts the answers to the requests together. What is of another table or cannot be understood
+    /// is no error: it is not in the result, or it is something that no [`Ruleset`] of ours has.
     pub fn decode(messages: &[Vec<u8>], name_of: impl Fn(u32) -> Option<InterfaceName>) -> Self {
         let mut table = Self::default();
         let mut rules: BTreeMap<String, Vec<(Rule, Option<Counts>)>> = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! What holds for every packet: walking through the rules of all networks says what the policies plainly mean.
+//! What holds for every packet: walking through the rules of all networks says what the policies
+//! plainly mean.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

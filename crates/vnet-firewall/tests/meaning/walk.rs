@@ -1,4 +1,5 @@
-//! The rules, walked through as the kernel does: they know nothing of policies. The integration tests hold a kernel to it.
+//! The rules, walked through as the kernel does: they know nothing of policies. The integration
+//! tests hold a kernel to it.
 
 use std::net::IpAddr;
 
@@ -25,7 +26,8 @@ pub(crate) struct Packet {
 pub(crate) enum Fate {
     Refused,
     Passed,
-    /// With another source: one of these addresses, or the outgoing interface's; one of these ports, or any.
+    /// With another source: one of these addresses, or the outgoing interface's; one of these
+    /// ports, or any.
     Translated(Option<AddressRange>, Option<PortRange>),
 }
 

@@ -15,12 +15,13 @@ impl Netlink {
     /// Makes a link as it is wanted, all of it or nothing, and returns its index.
     pub(super) fn create(&self, link: &Link) -> Result<u32, Refused> {
         let created = match link.kind {
-            // The kernel replaces an MTU that a bridge is created with by that of its smallest port; it keeps one that is
-            // set afterwards.
+            // The kernel replaces an MTU that a bridge is created with by that of its smallest
+            // port; it keeps one that is set afterwards.
             LinkKind::Bridge(_) => Link { mtu: None, ..link.clone() },
             // `Tap::create` has made it, with the kernel's defaults.
             LinkKind::Tap(_) => Link { mac: None, mtu: None, up: false, ..link.clone() },
-            // It is created with the MAC address of the device below; setting another one changes both.
+            // It is created with the MAC address of the device below; setting another one changes
+            // both.
             LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
                 Link { mac: None, ..link.clone() }
             }
@@ -54,7 +55,8 @@ impl Netlink {
         match (&from.kind, &to.kind) {
             (LinkKind::Bridge(before), LinkKind::Bridge(after)) => {
                 if before.stp && !after.stp {
-                    // The kernel sets the delay before it looks at stp, and with stp it refuses one below 200.
+                    // The kernel sets the delay before it looks at stp, and with stp it refuses one
+                    // below 200.
                     let off = LinkKind::Bridge(BridgeOptions { stp: false, ..*before });
                     set(of_kind(Some(&from.kind), &off))?;
                 }
@@ -73,8 +75,8 @@ impl Netlink {
         set(difference(Some(from), &to))
     }
 
-    /// The MTU of the smallest port of a bridge, at most the default. A port with the MTU that the bridge gives up does not
-    /// count: it has taken that MTU from the bridge.
+    /// The MTU of the smallest port of a bridge, at most the default. A port with the MTU that the
+    /// bridge gives up does not count: it has taken that MTU from the bridge.
     fn smallest_port(&self, bridge: u32, given_up: u32) -> Result<u32, Refused> {
         let links = self.links().map_err(|error| error.refused)?;
         let ports = links.iter().filter(|known| known.controller == Some(bridge));
@@ -83,8 +85,9 @@ impl Netlink {
     }
 }
 
-/// An MTU that differs from the wanted one. The kernel ignores an MTU that a link has already, and a bridge would go on to
-/// follow its smallest port. It is the larger one where possible: below 1280 the kernel removes all IPv6 addresses.
+/// An MTU that differs from the wanted one. The kernel ignores an MTU that a link has already, and
+/// a bridge would go on to follow its smallest port. It is the larger one where possible: below
+/// 1280 the kernel removes all IPv6 addresses.
 fn another(mtu: u32) -> u32 {
     if mtu < u16::MAX.into() { mtu + 1 } else { mtu - 1 }
 }

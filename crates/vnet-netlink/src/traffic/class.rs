@@ -17,9 +17,9 @@ const TCA_HTB_CEIL64: u16 = 7;
 const DEFAULT_BURST: u32 = 1600;
 
 impl Netlink {
-    /// Lists the classes of a link's htb. Rates and bursts are as the kernel keeps them, in ticks of 64 ns, so that a
-    /// burst differs by some bytes from what was asked for; see [`Netlink::class`]. `remainder` is nothing that the
-    /// kernel knows of: false.
+    /// Lists the classes of a link's htb. Rates and bursts are as the kernel keeps them, in ticks
+    /// of 64 ns, so that a burst differs by some bytes from what was asked for; see
+    /// [`Netlink::class`]. `remainder` is nothing that the kernel knows of: false.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -32,8 +32,8 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("classes of {link}")))
     }
 
-    /// The class with the parent and number of `expected`: as `expected` has it, where only the kernel's rounding
-    /// differs.
+    /// The class with the parent and number of `expected`: as `expected` has it, where only the
+    /// kernel's rounding differs.
     ///
     /// # Errors
     /// The kernel's refusal, except that the link is gone.

@@ -32,15 +32,16 @@ const TC_U32_TERMINAL: u8 = 1;
 const TC_ACT_OK: u32 = 0;
 const TC_ACT_SHOT: u32 = 2;
 const TC_ACT_STOLEN: u32 = 4;
-/// The largest packet that is policed, in bytes, and how many of its bits a table of 256 entries leaves out.
+/// The largest packet that is policed, in bytes, and how many of its bits a table of 256 entries
+/// leaves out.
 const POLICED: u32 = 64 * 1024;
 const POLICED_LOG: u8 = 9;
 /// Where `struct tc_u32_sel` has its keys.
 const KEYS: usize = 16;
 
 impl Netlink {
-    /// The filter with the place and number of `expected`: as `expected` has it, where only the kernel's rounding
-    /// differs. `None` too for a filter that this crate does not understand.
+    /// The filter with the place and number of `expected`: as `expected` has it, where only the
+    /// kernel's rounding differs. `None` too for a filter that this crate does not understand.
     ///
     /// # Errors
     /// The kernel's refusal, except that the link or the qdisc is gone.
@@ -86,8 +87,8 @@ impl Netlink {
     /// Deletes a filter.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_not_found`] when it is gone, with or without its link; `EINVAL` when its qdisc
-    /// is.
+    /// The kernel's refusal: [`Error::is_not_found`] when it is gone, with or without its link;
+    /// `EINVAL` when its qdisc is.
     pub fn delete_filter(&self, filter: &Filter) -> Result<(), Error> {
         let delete = || {
             let request = header(self.index(&filter.link)?, filter).request(RTM_DELTFILTER);
@@ -153,7 +154,8 @@ fn keys(matches: &FilterMatch) -> Option<Vec<Part>> {
         FilterMatch::Mark => None,
         FilterMatch::All => Some(vec![(0, 0, 0)]),
         FilterMatch::Ipv4To(MacAddr([a, b, c, d, e, f])) => Some(vec![
-            // The Ethernet header's end: the type of the packet, the last four bytes of its destination, the first two.
+            // The Ethernet header's end: the type of the packet, the last four bytes of its
+            // destination, the first two.
             (0x0800, 0xffff, -4),
             (u32::from_be_bytes([*c, *d, *e, *f]), 0xffff_ffff, -12),
             (u32::from_be_bytes([0, 0, *a, *b]), 0xffff, -16),

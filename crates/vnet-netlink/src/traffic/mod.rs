@@ -1,4 +1,5 @@
-//! Traffic control: qdiscs, classes and filters (tc(8), `linux/rtnetlink.h`, `linux/pkt_sched.h`, `linux/pkt_cls.h`).
+//! Traffic control: qdiscs, classes and filters (tc(8), `linux/rtnetlink.h`, `linux/pkt_sched.h`,
+//! `linux/pkt_cls.h`).
 
 mod class;
 mod filter;
@@ -43,7 +44,8 @@ impl Header {
     }
 }
 
-/// What adding something of a kind was refused for: the kernel answers `ENOENT` for a kind that it does not have.
+/// What adding something of a kind was refused for: the kernel answers `ENOENT` for a kind that it
+/// does not have.
 fn added(object: impl std::fmt::Display, word: &str) -> impl FnOnce(Refused) -> Error {
     move |refused| {
         let unknown = refused.errno == ENOENT;

@@ -25,11 +25,12 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("qdiscs of {link}")))
     }
 
-    /// Adds a queueing discipline. At the root, it takes the place of the one that the kernel has put there itself.
+    /// Adds a queueing discipline. At the root, it takes the place of the one that the kernel has
+    /// put there itself.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] where there is one, [`Cause::Missing`](crate::Cause::Missing) for one
-    /// that the kernel does not have.
+    /// The kernel's refusal: [`Error::is_exists`] where there is one,
+    /// [`Cause::Missing`](crate::Cause::Missing) for one that the kernel does not have.
     pub fn add_qdisc(&self, qdisc: &Qdisc) -> Result<(), Error> {
         let add = || {
             let header = Header::of(self.index(&qdisc.link)?, qdisc.parent, qdisc.handle);

@@ -1,5 +1,5 @@
-//! Rates and bursts as the kernel counts them: in bytes per second, and in the ticks that a burst takes at its rate
-//! (`linux/pkt_sched.h`).
+//! Rates and bursts as the kernel counts them: in bytes per second, and in the ticks that a burst
+//! takes at its rate (`linux/pkt_sched.h`).
 
 use crate::message::{Request, attribute, number32};
 
@@ -47,7 +47,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    /// The numbers that `tc` sends for the same words, on a machine where `/proc/net/psched` begins with 3e8 40.
+    /// The numbers that `tc` sends for the same words, on a machine where `/proc/net/psched` begins
+    /// with 3e8 40.
     #[rstest]
     #[case(1_024_000, 1600, 24_415)]
     #[case(1_024_000, 1_048_576, 16_000_000)]

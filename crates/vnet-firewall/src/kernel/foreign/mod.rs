@@ -1,8 +1,9 @@
 //! The rules of others, and whether they let pass what a network promises.
 //!
-//! All tables of the kernel but ours are read, and a packet is led through the base chains of its hook. Each of them can
-//! refuse it, whatever others accept. What cannot be known beforehand (a limit, a mark, a set of more than one field)
-//! leaves both ways open: the judgement is [`Judgement::Unsure`] then.
+//! All tables of the kernel but ours are read, and a packet is led through the base chains of its
+//! hook. Each of them can refuse it, whatever others accept. What cannot be known beforehand (a
+//! limit, a mark, a set of more than one field) leaves both ways open: the judgement is
+//! [`Judgement::Unsure`] then.
 
 mod packet;
 mod registers;
@@ -50,7 +51,8 @@ pub struct Site {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The rule, as far as vnet can spell it, with its handle; `None` where it is the chain's policy.
+    /// The rule, as far as vnet can spell it, with its handle; `None` where it is the chain's
+    /// policy.
     pub rule: Option<String>,
 }
 
@@ -93,8 +95,8 @@ const ELEMENT_END: u32 = 1;
 const ELEMENT_CATCH_ALL: u32 = 2;
 
 impl Foreign {
-    /// Reads all tables but ours. `dump` sends one request and returns all messages of the answer, each with its header;
-    /// `name_of` tells the name of the interface that has an index.
+    /// Reads all tables but ours. `dump` sends one request and returns all messages of the answer,
+    /// each with its header; `name_of` tells the name of the interface that has an index.
     ///
     /// # Errors
     /// Those of `dump`.

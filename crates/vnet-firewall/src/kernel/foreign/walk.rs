@@ -148,7 +148,8 @@ impl Walk<'_> {
         outcome
     }
 
-    /// Whether it is sure that a rule matches, and what it does then; `None` where it surely does not.
+    /// Whether it is sure that a rule matches, and what it does then; `None` where it surely does
+    /// not.
     fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
         let mut registers = [None; 64];
         let mut is_sure = true;

@@ -1,5 +1,5 @@
-//! Matches and targets of iptables inside nf_tables rules (`linux/netfilter/xt_*.h`): those whose meaning is needed to judge
-//! what ufw and Docker make.
+//! Matches and targets of iptables inside nf_tables rules (`linux/netfilter/xt_*.h`): those whose
+//! meaning is needed to judge what ufw and Docker make.
 
 use super::packet::Packet;
 
