@@ -1,5 +1,5 @@
-//! From what a network promises to rules that keep it. For every packet they decide and translate
-//! as the rules that libvirt 11.3 gives to nft(8) for the same network.
+//! Compiles what a network promises into rules that keep it. They decide about every packet, and
+//! translate it, as the rules do that libvirt 11.3 gives to nft(8) for the same network.
 //!
 //! A forwarded packet is judged by the network it goes to (by outgoing bridge), then by the network
 //! it comes from (by incoming bridge). libvirt asks in the same order, so a network that takes

@@ -183,7 +183,7 @@ impl Firewall {
         Err(Error::Busy)
     }
 
-    /// Adds a network where what is shared was as it should be and, as the kernel makes sure,
+    /// Adds a network where the shared parts were intact and, as the kernel makes sure,
     /// nobody has changed a rule of the host since: nothing has to be read. False where somebody
     /// has, or where the network is there in part.
     fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {

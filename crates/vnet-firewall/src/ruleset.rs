@@ -9,7 +9,7 @@ use crate::name::Role;
 /// The table `inet vnet` as far as one network is concerned: the base chains and sets that all
 /// networks share, with the network's own elements and chains.
 ///
-/// Two are equal when every packet meets the same rules in them. Counters are no part of it.
+/// Two are equal when every packet meets the same rules in them. Counters do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ruleset {
@@ -73,7 +73,7 @@ pub enum KeyType {
 pub struct Element {
     /// Which packets.
     pub key: Key,
-    /// What becomes of them; a set has none, the rule that asks it says so.
+    /// What becomes of them. An element of a set has no verdict: the rule that looks it up decides.
     pub verdict: Option<Verdict>,
     /// Whose it is and what it is for.
     pub comment: Option<String>,
@@ -110,7 +110,7 @@ pub enum Part {
 pub enum Interface {
     /// The interface that has this name.
     Named(InterfaceName),
-    /// An index that no interface has: it is gone. Only read, never made.
+    /// An index that no interface has any more. vnet reads such an element and never makes one.
     Gone(u32),
 }
 
@@ -146,7 +146,7 @@ pub struct Base {
 pub struct Rule {
     /// Matches, counter and verdict, from left to right.
     pub statements: Vec<Statement>,
-    /// What it is for, for a person.
+    /// What it is for, in words.
     pub comment: Option<String>,
 }
 
@@ -210,13 +210,13 @@ pub enum Statement {
 pub enum Verdict {
     /// The packet may pass, as far as this hook of this table is concerned.
     Accept,
-    /// The packet is gone.
+    /// The packet is dropped.
     Drop,
-    /// On with the rule after the jump that led here.
+    /// Go on with the rule after the jump that led here.
     Return,
-    /// On with the rules of another chain, and back when it has nothing to say.
+    /// Go on with the rules of another chain, and come back when none of them decides.
     Jump(String),
-    /// On with the rules of another chain, for good.
+    /// Go on with the rules of another chain, and do not come back.
     Goto(String),
     /// Any other, by number.
     Other(i32),

@@ -203,7 +203,7 @@ impl fmt::Display for Statement {
                 }
                 let operator = match subjects.as_slice() {
                     _ if *decides => " vmap",
-                    // nft(8) says so of this one alone.
+                    // nft(8) writes the operator in this one case.
                     [address] if address.mask().is_some() => " ==",
                     _ => "",
                 };

@@ -20,7 +20,7 @@ pub struct Coalesce {
 }
 
 impl Netlink {
-    /// How a link gathers packets. It is asked in the network namespace of this thread.
+    /// How a link gathers packets, in the network namespace of this thread.
     ///
     /// # Errors
     /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.
@@ -30,7 +30,7 @@ impl Netlink {
         Ok(Coalesce { rx_max_frames: settings[RX_MAX_FRAMES] })
     }
 
-    /// Sets how a link gathers packets, and leaves what [`Coalesce`] says nothing of as it is.
+    /// Sets how a link gathers packets, and leaves all settings that [`Coalesce`] does not have.
     ///
     /// # Errors
     /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.
@@ -43,7 +43,7 @@ impl Netlink {
     }
 }
 
-/// Reads the settings, has them changed, and hands them in again.
+/// Reads the settings, lets them be changed, and writes them back.
 fn exchange(link: &InterfaceName, change: impl FnOnce(&mut ioctl::Coalesce)) -> Result<ioctl::Coalesce, Refused> {
     let refused = |errno| Refused::from_errno(errno as i32);
     let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None).map_err(refused)?;

@@ -40,18 +40,18 @@ pub struct Tap {
     queues: Vec<OwnedFd>,
 }
 
-/// The name of a tap that is to be: a whole name, or a template with `%d`, for which the kernel
+/// The name of a tap to create: a whole name, or a template with `%d`, for which the kernel
 /// puts the first free number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapName(String);
 
-/// A text that is no [`TapName`].
+/// A text that cannot be a [`TapName`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TapNameError {
     /// The text.
     pub text: String,
-    /// Why, where it has no `%d`.
+    /// Why it is not a name, where it has no `%d`.
     pub name: Option<NameError>,
 }
 
@@ -159,7 +159,7 @@ impl Tap {
         &self.queues
     }
 
-    /// Hands the files over.
+    /// Gives the files to the caller.
     pub fn into_queues(self) -> Vec<OwnedFd> {
         self.queues
     }

@@ -24,7 +24,7 @@ const OVERHEAD: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Transport {
     socket: Socket,
-    /// Who holds it has the socket.
+    /// The socket belongs to whoever holds this.
     turn: Mutex<Turn>,
 }
 
@@ -160,7 +160,7 @@ impl Transport {
         }
     }
 
-    /// Drops what is left of the last batch's answers: a batch may have the same sequence numbers
+    /// Drops the unread answers to the last batch: a batch may have the same sequence numbers
     /// again. The kernel answers within send(2), so that nothing is still to come.
     fn discard_answers(&self) -> Result<(), Refused> {
         loop {

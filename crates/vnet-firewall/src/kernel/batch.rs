@@ -41,7 +41,7 @@ pub enum EncodeError {
     /// The interface is matched by index, so it must exist.
     #[error("there is no interface `{0}`")]
     NoInterface(InterfaceName),
-    /// Some packets belong to another network already.
+    /// Another network has the bridge or the addresses already.
     #[error("{key} is taken: {taken} is of network `{network}`")]
     Taken {
         /// The bridge or subnet that was to be added.

@@ -23,7 +23,7 @@ const ELEMENTS: u16 = 3;
 impl Table {
     /// Reads what concerns some networks, of which these rules are expected: enough for their
     /// [`ruleset`](Self::ruleset) and [`counts`](Self::counts), and for a [`Batch`](crate::Batch)
-    /// from and to these rules. Nothing else is to be seen.
+    /// from and to these rules. Nothing else is read.
     ///
     /// `ask` sends requests and returns all messages of the answers, each with its header; none
     /// where the kernel says that there is no such thing (`ENOENT`):
@@ -94,7 +94,7 @@ impl Table {
         let mut requests: Vec<Vec<u8>> = census.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect();
         let mut is_lost = false;
         for set in hashes {
-            // Also of a network of which nothing is expected: is it there?
+            // Also for a network of which nothing is expected, to learn whether it is there.
             let words = expected.iter().filter(|_| set.name == NETWORKS).map(|ruleset| word(&ruleset.network));
             let words: BTreeSet<Key> = words.map(|word| Key(vec![Part::Word(word)])).collect();
             let keys: BTreeSet<&Key> = keys(set, expected).into_iter().chain(&words).collect();

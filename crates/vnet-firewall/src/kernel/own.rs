@@ -63,7 +63,7 @@ impl Table {
         names.filter_map(|chain| self.chain(&chain.name)).cloned().collect()
     }
 
-    /// By what a network's elements are known.
+    /// What a network's elements are recognised by.
     pub(super) fn owner(&self, network: &str) -> Owner {
         let mut owner =
             Owner { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() };
@@ -81,8 +81,8 @@ impl Table {
     }
 }
 
-/// By what the elements of a network are known: the comment, the chain they lead to, and, where
-/// nobody else's comment is on them, the bridge.
+/// What the elements of a network are recognised by: the comment, the chain they lead to, and,
+/// where nobody else's comment is on them, the bridge.
 pub(super) struct Owner {
     prefix: String,
     pub(super) chains: [String; 3],

@@ -13,13 +13,13 @@ const RTM_GETTCLASS: u16 = 42;
 const TCA_HTB_PARMS: u16 = 1;
 const TCA_HTB_RATE64: u16 = 6;
 const TCA_HTB_CEIL64: u16 = 7;
-/// What `tc` lets leave at once where nobody says: one packet.
+/// The burst that `tc` sets by default: one packet.
 const DEFAULT_BURST: u32 = 1600;
 
 impl Netlink {
     /// Lists the classes of a link's htb. Rates and bursts are as the kernel keeps them, in ticks
     /// of 64 ns, so that a burst differs by some bytes from what was asked for; see
-    /// [`Netlink::class`]. `remainder` is nothing that the kernel knows of: false.
+    /// [`Netlink::class`]. `remainder` is always false: the kernel does not know of it.
     ///
     /// # Errors
     /// The kernel's refusal.

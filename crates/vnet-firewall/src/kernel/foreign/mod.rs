@@ -51,7 +51,7 @@ pub struct Site {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The rule, as far as vnet can spell it, with its handle; `None` where it is the chain's
+    /// The rule, as far as vnet can print it, with its handle; `None` where it is the chain's
     /// policy.
     pub rule: Option<String>,
 }

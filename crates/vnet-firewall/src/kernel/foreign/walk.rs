@@ -192,7 +192,7 @@ impl Walk<'_> {
         Some((is_sure, Effect::None))
     }
 
-    /// Fills a register. What is no such expression is a match that nobody can tell.
+    /// Fills a register. `None` for another expression: a match whose outcome is not known.
     fn load(&self, expression: &Expression, registers: &mut Registers) -> Option<bool> {
         if expression.is(&META) {
             let Some(at) = expression.u32(1) else { return Some(true) };

@@ -8,7 +8,7 @@ pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> 
     let half = |at: usize| Some(u16::from_ne_bytes([*info.get(at)?, *info.get(at + 1)?]));
     match name {
         "comment" => Some(true),
-        // A routing header, which our packets have not, whatever it is asked about.
+        // A routing header: our packets have none.
         "rt" => Some(false),
         "conntrack" | "state" => {
             let state = u16::try_from(packet.state()).ok()?;
