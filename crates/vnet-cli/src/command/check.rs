@@ -16,6 +16,7 @@ use crate::failure;
 use crate::host::Here;
 use crate::obstacle::Obstacle;
 use crate::output::{Answer, note, print, print_json, progress};
+use crate::port::probe;
 
 /// From when on people want to know how far it is.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -72,7 +73,10 @@ impl Args {
     /// Checks and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let here = if self.against_host { Some(Here::open(directories)?) } else { None };
-        let inventory = here.as_ref().map(Here::inventory).transpose()?;
+        let mut inventory = here.as_ref().map(Here::inventory).transpose()?;
+        if let Some(inventory) = &mut inventory {
+            probe(inventory)?;
+        }
         let mut report = Report { files: Vec::new(), errors: 0, warnings: 0 };
         let mut log = Log::new();
         let mut unread = Vec::new();

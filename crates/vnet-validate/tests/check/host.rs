@@ -165,6 +165,10 @@ fn all_bridges(host: &mut Inventory) {
 #[case::hears_routers(|_: &mut Network, h: &mut Inventory| h.hears_routers.push(device("eth0")), &["VN0617 /network/ip[2]/@address"])]
 #[case::hears_routers_isolated(|n: &mut Network, h: &mut Inventory| { n.forward = None; h.hears_routers.push(device("eth0")) }, &[])]
 #[case::hears_routers_ipv4(|n: &mut Network, h: &mut Inventory| { n.ips.pop(); h.hears_routers.push(device("eth0")) }, &[])]
+#[case::without_policer(|n: &mut Network, h: &mut Inventory| limit(n, h, 800), &["VN0618 /network/bandwidth/outbound"])]
+#[case::without_policer_or_limit(|n: &mut Network, h: &mut Inventory| limit(n, h, 0), &[])]
+#[case::without_br_netfilter(|n: &mut Network, h: &mut Inventory| { limit(n, h, 800); h.bridge_netfilter = false }, &[])]
+#[case::with_policer(|n: &mut Network, h: &mut Inventory| { limit(n, h, 800); h.features.police = true }, &[])]
 #[case::zone_without_firewalld(|n: &mut Network, _: &mut Inventory| zone(n, "trusted"), &["VN0621 /network/bridge/@zone"])]
 #[case::zone_missing(|n: &mut Network, h: &mut Inventory| { zone(n, "trsted"); firewalld(h, &["public", "trusted"]) }, &["VN0622 /network/bridge/@zone"])]
 #[case::zone(|n: &mut Network, h: &mut Inventory| { zone(n, "trusted"); firewalld(h, &["public", "trusted"]) }, &[])]
@@ -190,6 +194,15 @@ fn findings(#[case] change: fn(&mut Network, &mut Inventory), #[case] expected: 
     let findings = check_against(&network, &inventory);
     assert_eq!(lines(&findings), expected, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
+}
+
+/// Limits what guests send, on a host with br_netfilter and without a policer.
+fn limit(network: &mut Network, host: &mut Inventory, average: u64) {
+    let mut limits = vnet_xml::Bandwidth::default();
+    limits.outbound = Some(vnet_xml::Rate::average(average));
+    network.bandwidth = Some(limits);
+    host.bridge_netfilter = true;
+    host.features.police = false;
 }
 
 #[test]
