@@ -86,7 +86,7 @@ pub(crate) fn prepare_document(document: Document, here: &Here, format: Format) 
     let file = stored(network, &lowered, &choices.directory);
     lowered.desired.insert(file);
     let uuid = network.uuid;
-    let obstacles = Obstacle::find(here, &lowered.desired, &inventory)?;
+    let obstacles = Obstacle::find(here, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
     if format == Format::Human {
         note(notes.iter().map(|text| format!("\x1b[1;33mnote\x1b[0m\x1b[1m: {text}\x1b[0m\n")).collect::<String>())?;
         note(Obstacle::human(&obstacles, Severity::Warning))?;
@@ -101,7 +101,7 @@ impl Prepared {
         if !made.iter().any(|change| matches!(change.key(), Key::Zone(_))) {
             return Ok(());
         }
-        let mut found = Obstacle::find(here, &lowered.desired, &here.inventory()?)?;
+        let mut found = Obstacle::find(here, &lowered.desired, lowered.intent.as_ref(), &here.inventory()?)?;
         if format == Format::Human {
             let told = std::mem::take(&mut self.obstacles);
             found.retain(|obstacle| !told.contains(obstacle));

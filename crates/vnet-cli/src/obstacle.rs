@@ -7,7 +7,7 @@ use std::fs;
 
 use serde::Serialize;
 use vnet_firewall::{CtState, Hook, Judgement, Packet, Site};
-use vnet_plan::{HostState, Promise, promises};
+use vnet_plan::{HostState, Intent, Passage};
 use vnet_types::{InterfaceName, Inventory};
 use vnet_xml::Severity;
 
@@ -32,28 +32,33 @@ pub(crate) struct Obstacle {
 impl Obstacle {
     /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that is still to be put into
     /// one of its zones.
-    pub(crate) fn find(here: &Here, desired: &HostState, inventory: &Inventory) -> anyhow::Result<Vec<Self>> {
-        let promises = promises(desired, inventory);
-        if promises.is_empty() {
+    pub(crate) fn find(
+        here: &Here,
+        desired: &HostState,
+        intent: Option<&Intent>,
+        inventory: &Inventory,
+    ) -> anyhow::Result<Vec<Self>> {
+        let passages = intent.map_or_else(Vec::new, |intent| intent.passages(inventory));
+        if passages.is_empty() {
             return Ok(Vec::new());
         }
         let unread =
             Self { promise: "what the network promises".to_owned(), sure: false, site: None, leave: Vec::new() };
-        let judged = match here.judge(promises.iter().map(|promise| &promise.packet)) {
+        let judged = match here.judge(passages.iter().map(|passage| &passage.packet)) {
             Err(error) if is_for_root(&error) => return Ok(vec![unread]),
             judged => judged?,
         };
         let is_to_be_put = here.is_to_be_put(desired)?;
         let mut obstacles: Vec<Self> = Vec::new();
-        for (promise, judgement) in promises.iter().zip(judged) {
+        for (passage, judgement) in passages.iter().zip(judged) {
             let (sure, site) = match judgement {
                 Judgement::Passes => continue,
                 Judgement::Refused(site) => (true, site),
                 Judgement::Unsure(site) => (false, site),
             };
             if !(is_to_be_put && is_of_firewalld(&site)) {
-                let leave = leave(&site, promise);
-                obstacles.push(Self { promise: promise.what.clone(), sure, site: Some(site), leave });
+                let leave = leave(&site, passage);
+                obstacles.push(Self { promise: passage.what.clone(), sure, site: Some(site), leave });
             }
         }
         // The old kind of iptables has tables of its own in the kernel.
@@ -117,7 +122,7 @@ impl Obstacle {
 
 /// What lets the packets of a promise pass where they are refused: a rule in front of the one that does, in the words of
 /// the program that the chain is of.
-fn leave(site: &Site, Promise { packet, bridge, .. }: &Promise) -> Vec<String> {
+fn leave(site: &Site, Passage { packet, bridge, .. }: &Passage) -> Vec<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
     if !site.table.chars().chain(site.chain.chars()).all(word) {
         // Nothing to be pasted into a shell.

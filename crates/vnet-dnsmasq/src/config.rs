@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnet_types::{AddressRange, InterfaceName, IpNet, MacAddr, Spelled};
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, Spelled};
 
 use crate::LeaseTime;
 
@@ -194,10 +194,36 @@ impl Config {
         }
     }
 
-    /// Is there anything for dnsmasq to do? It needs an address to listen on, and names, leases or files to give out.
+    /// Whether there is anything for dnsmasq to do. It needs an address to listen on, and names, leases or files to give
+    /// out.
     pub fn is_needed(&self) -> bool {
         let gives = |subnet: &Subnet| subnet.active_dhcp().is_some() || subnet.tftp_root.is_some();
         !self.subnets.is_empty() && (self.dns.is_some() || self.subnets.iter().any(gives))
+    }
+
+    /// The port where guests ask for names; `None` where none are answered.
+    pub fn dns_port(&self) -> Option<u16> {
+        self.dns.as_ref()?;
+        let port = self.values_of("port").find_map(|value| value.parse().ok()).unwrap_or(53);
+        (port != 0).then_some(port)
+    }
+
+    /// Whether guests get addresses of a family by DHCP.
+    pub fn serves_dhcp(&self, family: Family) -> bool {
+        let is_of = |field: &str| field.parse().is_ok_and(|address| Family::of(address) == family);
+        self.subnets.iter().any(|subnet| Family::of(subnet.net.addr()) == family && subnet.active_dhcp().is_some())
+            || self.values_of("dhcp-range").any(|range| range.split(',').any(is_of))
+    }
+
+    /// Whether guests get files by TFTP.
+    pub fn serves_tftp(&self) -> bool {
+        self.subnets.iter().any(|subnet| subnet.tftp_root.is_some()) || self.values_of("enable-tftp").next().is_some()
+    }
+
+    /// The values that the options at the end give a keyword of dnsmasq.
+    fn values_of<'a>(&'a self, keyword: &'a str) -> impl Iterator<Item = &'a str> {
+        let parts = self.options.iter().map(|line| line.split_once('=').unwrap_or((line, "")));
+        parts.filter(move |(word, _)| word.trim() == keyword).map(|(_, value)| value.trim())
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use serde::Serialize;
 use vnet_firewall::{CtState, Hook, Judgement, Packet, Site};
 use vnet_host::{Facts, Host, LinuxHost};
-use vnet_plan::{HostState, Promise, Resource, promises};
+use vnet_plan::{HostState, Intent, Passage, Resource};
 use vnet_types::{InterfaceName, Inventory};
 
 use crate::Error;
@@ -36,29 +36,30 @@ impl Driver {
         &self,
         host: &LinuxHost,
         desired: &HostState,
+        intent: Option<&Intent>,
         inventory: &Inventory,
     ) -> Result<Vec<Obstacle>, Error> {
-        let promises = promises(desired, inventory);
-        if promises.is_empty() {
+        let passages = intent.map_or_else(Vec::new, |intent| intent.passages(inventory));
+        if passages.is_empty() {
             return Ok(Vec::new());
         }
         let unread =
             Obstacle { promise: "what the network promises".to_owned(), sure: false, site: None, leave: Vec::new() };
-        let judged = match host.judge(promises.iter().map(|promise| &promise.packet)) {
+        let judged = match host.judge(passages.iter().map(|passage| &passage.packet)) {
             Err(error) if error.missing_capability().is_some() => return Ok(vec![unread]),
             judged => judged?,
         };
         let is_to_be_put = is_to_be_put(host, desired)?;
         let mut obstacles: Vec<Obstacle> = Vec::new();
-        for (promise, judgement) in promises.iter().zip(judged) {
+        for (passage, judgement) in passages.iter().zip(judged) {
             let (sure, site) = match judgement {
                 Judgement::Passes => continue,
                 Judgement::Refused(site) => (true, site),
                 Judgement::Unsure(site) => (false, site),
             };
             if !(is_to_be_put && is_of_firewalld(&site)) {
-                let leave = leave(&site, promise);
-                obstacles.push(Obstacle { promise: promise.what.clone(), sure, site: Some(site), leave });
+                let leave = leave(&site, passage);
+                obstacles.push(Obstacle { promise: passage.what.clone(), sure, site: Some(site), leave });
             }
         }
         // The old kind of iptables has tables of its own in the kernel.
@@ -112,7 +113,7 @@ fn is_to_be_put(host: &LinuxHost, desired: &HostState) -> Result<bool, Error> {
 
 /// What lets the packets of a promise pass where they are refused: a rule in front of the one that does, in the words of
 /// the program that the chain is of.
-fn leave(site: &Site, Promise { packet, bridge, .. }: &Promise) -> Vec<String> {
+fn leave(site: &Site, Passage { packet, bridge, .. }: &Passage) -> Vec<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
     if !site.table.chars().chain(site.chain.chars()).all(word) {
         // Nothing to be pasted into a shell.

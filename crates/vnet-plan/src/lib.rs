@@ -8,8 +8,8 @@ mod change;
 mod key;
 mod kind;
 mod lower;
+mod passage;
 mod print;
-mod promise;
 mod state;
 
 pub use change::{Change, diff};
@@ -22,7 +22,7 @@ pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
     asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
-pub use promise::{Promise, promises};
+pub use passage::{Intent, Passage};
 pub use state::HostState;
 
 /// The README's example, compiled and run.

@@ -11,18 +11,21 @@ mod zone;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use vnet_firewall::Ruleset;
 use vnet_types::{
-    Address, BridgeOptions, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
+    Address, BridgeOptions, Family, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
-use vnet_xml::network::{self, Forward, ForwardMode, MacTableManager};
+use vnet_xml::network::{self, Forward, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
-use crate::{HostState, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
+use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
 pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach, fill_pool};
 pub use checksum::mends_checksums;
+pub(crate) use dnsmasq::config;
 pub use dnsmasq::{Files, dnsmasq};
+pub(crate) use firewall::policy;
 pub use passt::{NotPasst, passt};
 
 /// What a definition leaves open, and where it goes.
@@ -49,6 +52,8 @@ pub struct Lowered {
     pub bridge: Option<InterfaceName>,
     /// What it asks of the host.
     pub desired: HostState,
+    /// What it does for its guests. `None` without a bridge of its own.
+    pub intent: Option<Intent>,
 }
 
 /// Why a definition cannot become a state. `vnet-validate` finds all of these with their place beforehand.
@@ -143,9 +148,9 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
     let inventory = &inventory.beside(&network.name);
-    let mode = network.forward_mode();
-    if !mode.has_own_bridge() {
-        return Ok(Lowered { name, bridge: None, desired: of_the_host(network, inventory)? });
+    if !network.forward_mode().has_own_bridge() {
+        let desired = of_the_host(network, inventory)?;
+        return Ok(Lowered { name, bridge: None, desired, intent: None });
     }
     let bridge = bridge_name(network, inventory, choices)?;
     let mut desired = HostState::new();
@@ -153,19 +158,18 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         return Err(LowerError::NoVlanFiltering);
     }
     desired.insert(link(network, bridge.clone(), choices)?);
-    let has_ipv4 = network.ips.iter().any(|ip| ip.address.is_ipv4());
-    let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
     if inventory.ipv6 {
         let switches = [
-            (Sysctl::DisableIpv6(bridge.clone()), u32::from(!has_ipv6)),
+            (Sysctl::DisableIpv6(bridge.clone()), u32::from(!network.has_family(Family::Ipv6))),
             (Sysctl::AcceptRa(bridge.clone()), 0),
             (Sysctl::Autoconf(bridge.clone()), 0),
         ];
         switches.into_iter().for_each(|(switch, value)| desired.insert(SysctlSetting { switch, value }));
     }
     desired.extend(zone::zone(network, &bridge, inventory.firewalld.as_ref()));
-    if let Some(policy) = firewall::policy(network, &bridge)? {
-        let ruleset = vnet_firewall::Ruleset::compile(&policy);
+    let intent = Intent::of(network, &bridge)?;
+    if let Some(policy) = &intent.policy {
+        let ruleset = Ruleset::compile(policy);
         desired.insert(NetworkRules { network: name.clone(), ruleset });
     }
     for ip in &network.ips {
@@ -182,14 +186,17 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     if mends_checksums(network) && inventory.features.csum {
         desired.extend(checksum::mend(&bridge));
     }
-    if mode != ForwardMode::None {
-        let families = [(Sysctl::Ipv4Forward, has_ipv4), (Sysctl::Ipv6Forward, has_ipv6)];
-        for (switch, _) in families.into_iter().filter(|(_, wanted)| *wanted) {
-            desired.insert(SysctlSetting { switch, value: 1 });
-        }
+    for family in network.families().filter(|family| network.way_out(*family).is_some()) {
+        let switch = match family {
+            Family::Ipv4 => Sysctl::Ipv4Forward,
+            Family::Ipv6 => Sysctl::Ipv6Forward,
+        };
+        desired.insert(SysctlSetting { switch, value: 1 });
     }
-    dnsmasq::add_to(&mut desired, network, &bridge, inventory, &choices.directory)?;
-    Ok(Lowered { name, bridge: Some(bridge), desired })
+    if let Some(config) = &intent.dnsmasq {
+        dnsmasq::add_to(&mut desired, config, inventory, &choices.directory)?;
+    }
+    Ok(Lowered { name, bridge: Some(bridge), desired, intent: Some(intent) })
 }
 
 /// What a network asks of the bridge that the host has for it.

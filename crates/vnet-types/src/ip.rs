@@ -102,6 +102,9 @@ impl AddressRange {
 }
 
 impl PortRange {
+    /// The ports that need no privilege: 1024 to 65535.
+    pub const UNPRIVILEGED: Self = Self { start: 1024, end: u16::MAX };
+
     /// A range, when the ends are in order.
     ///
     /// # Errors

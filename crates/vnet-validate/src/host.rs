@@ -1,7 +1,7 @@
 //! What a host has in the way of a network: names, devices. See `collision` for addresses and routes.
 
-use vnet_types::{InterfaceName, Inventory, KnownNetwork};
-use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
+use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
+use vnet_xml::network::ForwardInterface;
 use vnet_xml::{BridgeName, BridgeTemplate, Network, Path, did_you_mean};
 
 use crate::finding::Finding;
@@ -138,8 +138,8 @@ fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding
 
 /// A host that forwards IPv6 does not listen to other routers.
 fn hears_routers(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
-    let forwards = network.forward_mode().has_own_bridge() && network.forward_mode() != ForwardMode::None;
-    let index = network.ips.iter().position(|ip| ip.address.is_ipv6()).filter(|_| forwards)?;
+    network.way_out(Family::Ipv6)?;
+    let index = network.ips.iter().position(|ip| ip.address.is_ipv6())?;
     let link = inventory.hears_routers.first()?;
     let message =
         format!("forwarding IPv6 would lose this host the routes that `{link}` learns from router advertisements");
@@ -181,22 +181,16 @@ fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> 
 
 /// Translated traffic goes where the host's own goes.
 fn default_route(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
-    let forward = network.forward.as_ref().filter(|forward| forward.mode == ForwardMode::Nat)?;
-    let translates = |ipv6: bool| !ipv6 || translates_ipv6(forward);
-    let translated = |ipv6: bool| translates(ipv6) && network.ips.iter().any(|ip| ip.address.is_ipv6() == ipv6);
-    let leads_out = |ipv6: bool| {
+    let leads_out = |family: Family| {
         let mut routes = inventory.routes.iter().map(|route| route.destination);
-        routes.any(|destination| destination.prefix_len() == 0 && destination.addr().is_ipv6() == ipv6)
+        routes.any(|destination| destination.prefix_len() == 0 && Family::of(destination.addr()) == family)
     };
-    let families = [false, true].map(|ipv6| (translated(ipv6), leads_out(ipv6)));
-    if !families.iter().any(|(wanted, _)| *wanted) || families.contains(&(true, true)) {
+    let mut translated = network.families().filter(|family| network.translates(*family)).peekable();
+    translated.peek()?;
+    if translated.any(leads_out) {
         return None;
     }
     let message = "this host has no default route, so guests reach no further than the host's own networks";
     let finding = Finding::new(rules::HOST_WITHOUT_DEFAULT_ROUTE, root.element("forward").attribute("mode"), message);
     Some(finding.help("the network starts without it; traffic flows once there is one"))
-}
-
-fn translates_ipv6(forward: &Forward) -> bool {
-    forward.nat.as_ref().is_some_and(|nat| nat.ipv6 == Some(true))
 }

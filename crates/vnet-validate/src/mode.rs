@@ -24,7 +24,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
         ));
     }
     findings.extend(isolated(network, mode, root));
-    findings.extend(options(network, mode, root));
+    findings.extend(options(network, root));
     if let Some(forward) = &network.forward {
         findings.extend(pool(network, forward, root));
         findings.extend(for_hostdev(forward, &root.element("forward")));
@@ -105,11 +105,10 @@ fn isolated(network: &Network, mode: ForwardMode, root: &Path) -> Option<Finding
     set.then(|| useless(path, "isolated", "where guests are no ports of a Linux bridge"))
 }
 
-fn options(network: &Network, mode: ForwardMode, root: &Path) -> Option<Finding> {
-    let serves = mode.has_own_bridge() && !network.ips.is_empty();
+fn options(network: &Network, root: &Path) -> Option<Finding> {
     let path = root.nth("dnsmasq:options", 0).nth("dnsmasq:option", 0).attribute("value");
-    let set = !network.dnsmasq_options.is_empty() && !serves;
-    set.then(|| useless(path, "dnsmasq:options", "in a network without an `<ip>` of its own: no dnsmasq is started"))
+    let set = !network.dnsmasq_options.is_empty() && !network.has_dnsmasq();
+    set.then(|| useless(path, "dnsmasq:options", "in a network for which no dnsmasq is started"))
 }
 
 fn useless(path: Path, name: impl Display, why: &str) -> Finding {

@@ -161,7 +161,8 @@ fn obstacles(checked: &Checked, here: &Here, inventory: &Inventory) -> anyhow::R
     let name = network_name(&network.name)?;
     let running = here.running(&name)?;
     let choices = choices(network, &name, running.as_ref(), here)?;
-    Obstacle::find(here, &preview(network, inventory, &choices)?.desired, inventory)
+    let lowered = preview(network, inventory, &choices)?;
+    Obstacle::find(here, &lowered.desired, lowered.intent.as_ref(), inventory)
 }
 
 impl Report {

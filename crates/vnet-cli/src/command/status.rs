@@ -5,13 +5,13 @@ use std::fs;
 
 use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Statement, Verdict};
-use vnet_plan::{Change, Files, LinkAddress, Resource};
+use vnet_plan::{Change, Files, Intent, LinkAddress, Resource};
 use vnet_types::Inventory;
 use vnet_xml::Severity;
 
 use super::leases;
 use crate::changes::{ChangeJson, brief, changes};
-use crate::definition::network_name;
+use crate::definition::{as_it_runs, network_name};
 use crate::directories::Directories;
 use crate::host::{Here, Running, State};
 use crate::obstacle::Obstacle;
@@ -170,6 +170,10 @@ impl Status {
             sum.bytes += rule.counts.bytes;
         }
         let ports = here.ports_of(&running.name)?;
+        // Where the kept definition cannot be read, the drift says so.
+        let kept = as_it_runs(&here.directories, &running.name).ok();
+        let both = kept.as_ref().zip(running.bridge.as_ref());
+        let intent = both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?;
         Ok(Some(Self {
             network: running.name.to_string(),
             state,
@@ -193,7 +197,7 @@ impl Status {
             rules,
             verdicts,
             changes: changes(&drift),
-            obstacles: Obstacle::find(here, &running.desired, inventory)?,
+            obstacles: Obstacle::find(here, &running.desired, intent.as_ref(), inventory)?,
             drift,
         }))
     }

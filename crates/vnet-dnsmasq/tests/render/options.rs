@@ -1,7 +1,8 @@
 //! One option after the other: when it is written, and how its value is.
 
 use rstest::rstest;
-use vnet_dnsmasq::{Boot, Config, Forwarder, LeaseTime, Srv, Txt};
+use vnet_dnsmasq::{Boot, Config, Dhcp, DhcpRange, Forwarder, LeaseTime, Srv, Subnet, Txt};
+use vnet_types::Family;
 
 use crate::{body, config, dhcp, host, paths, range, render, subnet};
 
@@ -232,4 +233,27 @@ fn is_needed<const N: usize>(
     config.dns = has_dns.then(Default::default);
     change(&mut config);
     assert_eq!(config.is_needed(), expected);
+}
+
+#[rstest]
+#[case::nothing_said(&[], Some(53), [true, false], false)]
+#[case::another_port(&["port=5353"], Some(5353), [true, false], false)]
+#[case::no_port(&["port = 0"], None, [true, false], false)]
+#[case::more_addresses(&["dhcp-range=set:a,fd00::2,fd00::9"], Some(53), [true, true], false)]
+#[case::tftp(&["enable-tftp"], Some(53), [true, false], true)]
+#[case::others(&["log-queries", "dhcp-option=option:ntp-server,192.0.2.5"], Some(53), [true, false], false)]
+fn services_follow_from_options_too(
+    #[case] options: &[&str],
+    #[case] port: Option<u16>,
+    #[case] dhcp: [bool; 2],
+    #[case] tftp: bool,
+) {
+    let mut subnet = Subnet::new("192.0.2.1/24".parse().unwrap());
+    subnet.dhcp = Some(Dhcp::with_ranges([DhcpRange::new("192.0.2.2-192.0.2.9".parse().unwrap())]));
+    let mut config = Config::new("virbr0".parse().unwrap());
+    config.subnets.push(subnet);
+    config.options = options.iter().map(|&option| option.to_owned()).collect();
+    assert_eq!(config.dns_port(), port);
+    assert_eq!([Family::Ipv4, Family::Ipv6].map(|family| config.serves_dhcp(family)), dhcp);
+    assert_eq!(config.serves_tftp(), tftp);
 }

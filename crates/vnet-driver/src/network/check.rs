@@ -68,6 +68,6 @@ impl Checker<'_> {
         let receipt = self.driver.store.receipt(&name)?;
         let choices = self.driver.choices(network, &name, receipt.as_ref());
         let lowered = preview(network, &self.inventory, &choices)?;
-        self.driver.obstacles(&self.host, &lowered.desired, &self.inventory)
+        self.driver.obstacles(&self.host, &lowered.desired, lowered.intent.as_ref(), &self.inventory)
     }
 }

@@ -58,7 +58,7 @@ impl Driver {
         }
         let file = kept(network, &lowered, &choices.directory);
         lowered.desired.insert(Resource::File(file));
-        let obstacles = self.obstacles(host, &lowered.desired, &inventory)?;
+        let obstacles = self.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
         Ok(Prepared { lowered, receipt, uuid: network.uuid, findings, notes, obstacles })
     }
 
@@ -88,7 +88,7 @@ impl Prepared {
         let Self { lowered, findings, notes, mut obstacles, .. } = self;
         if made.iter().any(|change| matches!(change.key(), Key::Zone(_))) {
             let (inventory, _) = driver.survey(host, None)?;
-            obstacles = driver.obstacles(host, &lowered.desired, &inventory)?;
+            obstacles = driver.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
         }
         Ok(NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles })
     }

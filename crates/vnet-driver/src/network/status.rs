@@ -4,7 +4,7 @@ use std::fs;
 
 use vnet_firewall::{Counts, Firewall, Rule};
 use vnet_host::{LinuxHost, Listed, Receipt};
-use vnet_plan::{Change, Files, LinkAddress, NetworkRules, Resource};
+use vnet_plan::{Change, Files, Intent, LinkAddress, NetworkRules, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
 use crate::Error;
@@ -109,6 +109,7 @@ impl Driver {
     fn look(&self, host: &LinuxHost, inventory: &Inventory, receipt: Receipt) -> Result<Option<NetworkStatus>, Error> {
         let Some((state, drift)) = self.state_of(host, &receipt)? else { return Ok(None) };
         let name = receipt.header.network.clone();
+        let intent = self.intent_of(&receipt)?;
         let mut status = NetworkStatus {
             state,
             bridge: receipt.header.bridge.clone(),
@@ -118,7 +119,7 @@ impl Driver {
             leases: None,
             ports: Vec::new(),
             rules: self.counts(&receipt)?,
-            obstacles: self.obstacles(host, &receipt.owned, inventory)?,
+            obstacles: self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?,
             drift,
             name,
         };
@@ -138,6 +139,17 @@ impl Driver {
             status.ports.push((port, device));
         }
         Ok(Some(status))
+    }
+
+    /// What a network does for its guests, from the definition that it runs with. `None` where that cannot be read: the
+    /// drift says so.
+    fn intent_of(&self, receipt: &Receipt) -> Result<Option<Intent>, Error> {
+        let network = match self.as_it_runs(&receipt.header.network) {
+            Err(Error::Read { .. } | Error::Kept { .. }) => None,
+            network => network?,
+        };
+        let both = network.as_ref().zip(receipt.header.bridge.as_ref());
+        Ok(both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?)
     }
 
     /// The number of its dnsmasq, where that runs.

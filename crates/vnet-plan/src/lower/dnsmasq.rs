@@ -48,26 +48,25 @@ impl Files {
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn dnsmasq(network: &Network, bridge: &InterfaceName, directory: &Path) -> Result<Rendered, LowerError> {
-    let files = Files::new(directory);
-    let mut paths = Paths::new(files.hosts, files.addn_hosts);
-    paths.pid_file = Some(files.pid_file);
-    paths.leases = Some(files.leases);
-    Ok(config(network, bridge)?.render(&paths)?)
+    render(&config(network, bridge)?, &Files::new(directory))
 }
 
-/// Adds dnsmasq with its files, where the network has anything for it to do.
+fn render(config: &Config, files: &Files) -> Result<Rendered, LowerError> {
+    let mut paths = Paths::new(files.hosts.clone(), files.addn_hosts.clone());
+    paths.pid_file = Some(files.pid_file.clone());
+    paths.leases = Some(files.leases.clone());
+    Ok(config.render(&paths)?)
+}
+
+/// Adds dnsmasq with its files.
 pub(super) fn add_to(
     desired: &mut HostState,
-    network: &Network,
-    bridge: &InterfaceName,
+    config: &Config,
     inventory: &Inventory,
     directory: &Path,
 ) -> Result<(), LowerError> {
-    if !config(network, bridge)?.is_needed() {
-        return Ok(());
-    }
     let files = Files::new(directory);
-    let Rendered { conf, hosts, addn_hosts, .. } = dnsmasq(network, bridge, directory)?;
+    let Rendered { conf, hosts, addn_hosts, .. } = render(config, &files)?;
     desired.insert(Process {
         program: "dnsmasq".to_owned(),
         args: command_line(&files.conf, inventory.single_user)?,
@@ -86,14 +85,14 @@ pub(super) fn add_to(
     Ok(())
 }
 
-fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerError> {
+/// What dnsmasq is told of a network.
+pub(crate) fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerError> {
     let mut config = Config::new(bridge.clone());
     config.reach = match network.forward_mode() {
         ForwardMode::None => Reach::Isolated,
         _ => Reach::Routed,
     };
-    let dns = network.dns.clone().unwrap_or_default();
-    config.dns = (dns.enable != Some(false)).then(|| names(dns));
+    config.dns = network.answers_names().then(|| names(network.dns.clone().unwrap_or_default()));
     config.domain = network
         .domain
         .as_ref()

@@ -87,8 +87,13 @@ pub struct Nat {
     pub ipv6: Option<bool>,
     /// `<address start end>`, IPv4 only.
     pub addresses: Option<AddressRange>,
-    /// `<port start end>`; 1024 to 65535 where absent.
+    /// `<port start end>`; [`Nat::DEFAULT_PORTS`] where absent.
     pub ports: Option<PortRange>,
+}
+
+impl Nat {
+    /// The ports that guests appear under where `<port>` is absent: 1024 to 65535.
+    pub const DEFAULT_PORTS: PortRange = PortRange::UNPRIVILEGED;
 }
 
 impl Forward {

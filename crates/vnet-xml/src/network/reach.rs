@@ -1,0 +1,143 @@
+//! What a definition means for its guests: how they reach beyond the host, and what serves them.
+
+use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
+
+use super::{ForwardMode, Ip, Nat, Network};
+
+/// How the guests of a network reach beyond the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayOut {
+    /// Both ways, under their own addresses.
+    Routed,
+    /// Out only, and back what belongs to it, under translated addresses.
+    Translated {
+        /// The addresses that guests appear under; that of the outgoing device where `None`.
+        addresses: Option<AddressRange>,
+        /// The ports of TCP and UDP that guests appear under.
+        ports: PortRange,
+    },
+}
+
+impl Network {
+    /// The families that the network has addresses of.
+    pub fn families(&self) -> impl Iterator<Item = Family> {
+        [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.has_family(*family))
+    }
+
+    /// Whether the network has an address of a family.
+    pub fn has_family(&self, family: Family) -> bool {
+        self.ips.iter().any(|ip| Family::of(ip.address) == family)
+    }
+
+    /// How guests of a family reach beyond the host; `None` where they do not, and where the host is not their router.
+    pub fn way_out(&self, family: Family) -> Option<WayOut> {
+        match self.forward_mode() {
+            ForwardMode::Nat if self.translates(family) => {
+                let nat = self.nat();
+                Some(WayOut::Translated {
+                    addresses: nat.and_then(|nat| nat.addresses).filter(|_| family == Family::Ipv4),
+                    ports: nat.and_then(|nat| nat.ports).unwrap_or(Nat::DEFAULT_PORTS),
+                })
+            }
+            // IPv6 that is not translated is routed.
+            ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Some(WayOut::Routed),
+            ForwardMode::None
+            | ForwardMode::Bridge
+            | ForwardMode::Private
+            | ForwardMode::Vepa
+            | ForwardMode::Passthrough
+            | ForwardMode::Hostdev => None,
+        }
+    }
+
+    /// Whether addresses of a family are translated.
+    pub fn translates(&self, family: Family) -> bool {
+        let asks = || self.nat().is_some_and(|nat| nat.ipv6 == Some(true));
+        self.forward_mode() == ForwardMode::Nat && (family == Family::Ipv4 || asks())
+    }
+
+    /// The one device that traffic beyond the host is kept to; any device where `None`.
+    pub fn outgoing_device(&self) -> Option<&InterfaceName> {
+        let forward = self.forward.as_ref().filter(|it| matches!(it.mode, ForwardMode::Nat | ForwardMode::Route))?;
+        forward.dev()
+    }
+
+    /// Whether guests can ask the host for names, provided that the network has an address to ask at.
+    pub fn answers_names(&self) -> bool {
+        self.dns.as_ref().is_none_or(|dns| dns.enable != Some(false))
+    }
+
+    /// Whether the network gives addresses of a family by DHCP.
+    pub fn has_dhcp(&self, family: Family) -> bool {
+        self.ips.iter().any(|ip| Family::of(ip.address) == family && ip.has_dhcp())
+    }
+
+    /// Whether a dnsmasq runs for the network: it has an address to listen on, and names, addresses or files to give out.
+    pub fn has_dnsmasq(&self) -> bool {
+        let gives = |ip: &Ip| ip.has_dhcp() || ip.tftp_root.is_some();
+        self.forward_mode().has_own_bridge()
+            && !self.ips.is_empty()
+            && (self.answers_names() || self.ips.iter().any(gives))
+    }
+
+    fn nat(&self) -> Option<&Nat> {
+        self.forward.as_ref()?.nat.as_ref()
+    }
+}
+
+impl Ip {
+    /// Whether DHCP has an address to give.
+    pub fn has_dhcp(&self) -> bool {
+        self.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use rstest::rstest;
+
+    use super::*;
+
+    fn network(inner: &str) -> Network {
+        format!("<network><name>n</name>{inner}</network>").parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::isolated("", "none", "none")]
+    #[case::nat("<forward/>", "1024-65535", "routed")]
+    #[case::nat_ipv6("<forward><nat ipv6='yes'/></forward>", "1024-65535", "1024-65535")]
+    #[case::nat_ports("<forward><nat><port start='5' end='9'/></nat></forward>", "5-9", "routed")]
+    #[case::nat_addresses(
+        "<forward><nat ipv6='yes'><address start='192.0.2.1' end='192.0.2.9'/></nat></forward>",
+        "192.0.2.1-192.0.2.9 1024-65535",
+        "1024-65535"
+    )]
+    #[case::route("<forward mode='route'/>", "routed", "routed")]
+    #[case::open("<forward mode='open'/>", "routed", "routed")]
+    #[case::bridge("<forward mode='bridge'/>", "none", "none")]
+    fn ways_out(#[case] forward: &str, #[case] ipv4: &str, #[case] ipv6: &str) {
+        let network = network(forward);
+        let words = |family| match network.way_out(family) {
+            None => "none".to_owned(),
+            Some(WayOut::Routed) => "routed".to_owned(),
+            Some(WayOut::Translated { addresses: Some(addresses), ports }) => format!("{addresses} {ports}"),
+            Some(WayOut::Translated { addresses: None, ports }) => ports.to_string(),
+        };
+        assert_eq!([Family::Ipv4, Family::Ipv6].map(words), [ipv4, ipv6]);
+    }
+
+    #[rstest]
+    #[case::no_address("", false)]
+    #[case::names("<ip address='192.0.2.1' prefix='24'/>", true)]
+    #[case::no_names("<dns enable='no'/><ip address='192.0.2.1' prefix='24'/>", false)]
+    #[case::dhcp(
+        "<dns enable='no'/><ip address='192.0.2.1' prefix='24'><dhcp><range start='192.0.2.2' end='192.0.2.9'/></dhcp></ip>",
+        true
+    )]
+    #[case::tftp("<dns enable='no'/><ip address='192.0.2.1' prefix='24'><tftp root='/srv'/></ip>", true)]
+    fn who_has_a_dnsmasq(#[case] inner: &str, #[case] has: bool) {
+        assert_eq!(network(inner).has_dnsmasq(), has);
+    }
+}
