@@ -103,7 +103,8 @@ impl Table {
     }
 
     /// Puts the answers to the requests together. What is of another table or cannot be understood
-    /// is no error: it is not in the result, or it is something that no [`Ruleset`] of ours has.
+    /// is no error: it is not in the result, or it is something that no [`Ruleset`](crate::Ruleset)
+    /// of ours has.
     pub fn decode(messages: &[Vec<u8>], name_of: impl Fn(u32) -> Option<InterfaceName>) -> Self {
         let mut table = Self::default();
         let mut rules: BTreeMap<String, Vec<(Rule, Option<Counts>)>> = BTreeMap::new();
