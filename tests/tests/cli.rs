@@ -35,6 +35,22 @@ const BAD_HOST: &str = "\
 </network>
 ";
 
+/// Control characters of ISO 6429 and marks of direction in a document do not steer the reader's terminal.
+#[rstest]
+#[case::human(&["check", "-"])]
+#[case::json(&["check", "--format", "json", "-"])]
+#[case::sarif(&["check", "--format", "sarif", "-"])]
+fn what_steers_a_terminal_is_shown(#[case] args: &[&str]) {
+    let marks = "\u{80}\u{9b}31m\u{61c}\u{200f}\u{202e}\u{2066}";
+    let document =
+        format!("<network><name>a{marks}</name>\n<!-- {marks} --><bridge zone='{marks}' stp='{marks}'/></network>");
+    let output = vnet_with(args, document.as_bytes());
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(text.contains("VN0027") && text.contains("9b"), "{text}");
+    let raw: Vec<char> = marks.chars().filter(|c| !c.is_ascii() && text.contains(*c)).collect();
+    assert_eq!(raw, [], "{text}");
+}
+
 #[rstest]
 #[case::valid(&["check", "-"], DEFAULT, 0)]
 #[case::warning(&["check", "-"], TYPO, 0)]

@@ -77,19 +77,46 @@ pub(crate) fn print_exact(text: &str) -> io::Result<()> {
 
 /// Prints a value as JSON on stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value)?;
-    text.push('\n');
-    Ok(print_exact(&text)?)
+    // What steers a terminal stands in strings only, but for the ends of lines. JSON escapes no more than ASCII's.
+    let text = serde_json::to_string_pretty(value)?;
+    let shown = text.chars().fold(String::with_capacity(text.len() + 1), |mut shown, c| {
+        match c {
+            c if c != '\n' && steers(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => shown.push(c),
+        }
+        shown
+    });
+    Ok(print_exact(&(shown + "\n"))?)
 }
 
-/// Text from elsewhere on one line of a terminal: control characters are shown, not obeyed.
+/// Text from elsewhere on one line of a terminal: what would steer it is shown, not obeyed.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// Whether a character moves the cursor, changes colours, or turns the direction of what follows: the control characters
+/// of ASCII and of ISO 6429, and the marks of Unicode's bidirectional algorithm.
+pub(crate) fn steers(c: char) -> bool {
+    let direction = matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || direction
 }
 
 fn written(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown() {
+        let text = "a\u{1b}b\u{7f}\u{80}\u{9b}c\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\né";
+        let shown = r"a\u{1b}b\u{7f}\u{80}\u{9b}c\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\né";
+        assert_eq!(plain(text), shown);
     }
 }

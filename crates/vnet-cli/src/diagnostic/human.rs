@@ -10,6 +10,7 @@ use vnet_xml::{Severity, Span};
 
 use super::{Checked, Diagnostic};
 use crate::document::{Document, Position};
+use crate::output::{plain, steers};
 
 /// Beyond this many diagnostics of one document, the rest is counted.
 const MOST: usize = 200;
@@ -26,10 +27,8 @@ pub(crate) fn human(checked: &Checked) -> String {
         shown.map(|diagnostic| format!("{}\n\n", render(&renderer, diagnostic, &checked.document))).collect();
     let hidden = checked.diagnostics.len().saturating_sub(MOST);
     if hidden > 0 {
-        text.push_str(&format!(
-            "{hidden} more of `{}` are not shown; `--format json` has all\n\n",
-            checked.document.name
-        ));
+        let name = plain(&checked.document.name);
+        text.push_str(&format!("{hidden} more of `{name}` are not shown; `--format json` has all\n\n"));
     }
     text
 }
@@ -52,25 +51,26 @@ fn render(renderer: &Renderer, diagnostic: &Diagnostic, document: &Document) -> 
     let excerpt = Excerpt::new(document, &diagnostic.span, &related_spans);
     let labels = excerpt.related.iter().zip(&near);
     let related =
-        labels.map(|(place, related)| AnnotationKind::Context.span(place.clone()).label(related.message.as_str()));
+        labels.map(|(place, related)| AnnotationKind::Context.span(place.clone()).label(plain(&related.message)));
     let snippet = Snippet::source(excerpt.text)
         .line_start(excerpt.first_line)
         .annotation(AnnotationKind::Primary.span(excerpt.primary.clone()))
         .annotations(related);
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.to_string());
-    let name = document.name.as_str();
+    let title = level.primary_title(plain(&diagnostic.message)).id(diagnostic.code.to_string());
+    let name = plain(&document.name);
     let mut group: Group<'_> = if is_cut {
         // The column of what is left of a cut line is not that of the document.
-        title.element(Origin::path(name).line(place.line).char_column(place.column)).element(snippet)
+        title.element(Origin::path(name.as_str()).line(place.line).char_column(place.column)).element(snippet)
     } else {
-        title.element(snippet.path(name))
+        title.element(snippet.path(name.as_str()))
     };
     for related in far {
         let Position { line, column } = document.position(related.span.start);
-        group = group.element(Level::NOTE.message(format!("{} (line {line}, column {column})", related.message)));
+        group =
+            group.element(Level::NOTE.message(format!("{} (line {line}, column {column})", plain(&related.message))));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(help.split('\n').map(plain).collect::<Vec<_>>().join("\n")));
     }
     renderer.render(&[group])
 }
@@ -119,10 +119,17 @@ fn window(line: &Span, focus: usize) -> Span {
     start..line.end.min(start + LONGEST_LINE)
 }
 
-/// Adds bytes as text of the same length: a byte that is not UTF-8 is a `?`, so that places stay where they are.
+/// Adds bytes as text of the same length, so that places stay where they are: a byte that is not UTF-8, and each byte of
+/// what would steer the terminal, is a `?`.
 fn push_lossy(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
+        for c in chunk.valid().chars() {
+            match c {
+                '\t' => text.push(c),
+                c if steers(c) => (0..c.len_utf8()).for_each(|_| text.push('?')),
+                c => text.push(c),
+            }
+        }
         chunk.invalid().iter().for_each(|_| text.push('?'));
     }
 }
