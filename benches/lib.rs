@@ -62,3 +62,9 @@ pub fn many_hosts(count: u32) -> String {
     let hosts: String = (0..count).map(host).collect();
     format!("<network><name>many</name><ip address='10.0.0.1' prefix='16'><dhcp>{hosts}</dhcp></ip></network>")
 }
+
+/// The one in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -6,8 +6,8 @@ use vnet_firewall::{Batch, Firewall, Ruleset, Table};
 use vnet_netlink::Netfilter;
 use vnet_tests::{Netns, run};
 
-use crate::median;
 use crate::rules::{Mode, index_of, libvirt_base, libvirt_network, load, policy};
+use vnet_benches::median;
 
 /// A network namespace with a guest's interface and so many other networks.
 struct Host {

@@ -9,8 +9,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
 use vnet_tests::{Netns, run};
 
-use crate::median;
 use crate::rules::{Mode, libvirt, load};
+use vnet_benches::median;
 
 /// How long one thing is measured before the next has its turn.
 const SLICE: Duration = Duration::from_millis(60);

@@ -41,9 +41,3 @@ Machine: {} x {}, Linux {}, load average {} at the start.
         load.split(' ').next().unwrap_or_default()
     )
 }
-
-/// The one in the middle.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}

@@ -61,8 +61,9 @@ impl Drop for Folder {
 /// `vnet` where no file can grow beyond some bytes.
 fn vnet_with_little_space(bytes: usize, arguments: &str) -> Output {
     let limit = format!("--fsize={bytes}");
-    let script = format!("trap '' XFSZ; exec {} {arguments}", vnet().display());
-    Command::new("prlimit").args([&limit, "sh", "-c", &script]).output().expect("prlimit is of util-linux")
+    let mut limited = Command::new("prlimit");
+    limited.args([&limit, "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(vnet());
+    limited.args(arguments.split(' ')).output().expect("prlimit is of util-linux")
 }
 
 /// A disk may be full at any byte of the receipt: in the middle of a line, between a change and the note that it is

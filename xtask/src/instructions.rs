@@ -15,9 +15,22 @@ const RECORD: &str = "benches/instructions.txt";
 /// So much more, in percent, is a failure. Compilers differ by less.
 const TOLERANCE: u64 = 10;
 
-/// Counts, and compares with what is recorded, or records.
-pub(crate) fn check(record: bool) -> Result<(), Failed> {
-    let program = build()?;
+/// Counts in this tree and in another one, and prints the ratios.
+pub(crate) fn compare(before: &Path) -> Result<(), Failed> {
+    let (before, now) = (counts(before)?, counts(&root())?);
+    println!("| instructions of | before | now | now / before |\n|---|---|---|---|");
+    for (name, now) in &now {
+        match before.get(name) {
+            Some(before) => println!("| {name} | {before} | {now} | {:.2} |", *now as f64 / *before as f64),
+            None => println!("| {name} | | {now} | |"),
+        }
+    }
+    Ok(())
+}
+
+/// How many instructions each arrow takes, by its name.
+fn counts(tree: &Path) -> Result<BTreeMap<String, u64>, Failed> {
+    let program = build(tree)?;
     let arrows = output(&program, &[])?;
     let mut counted = BTreeMap::new();
     for arrow in arrows.lines() {
@@ -27,6 +40,12 @@ pub(crate) fn check(record: bool) -> Result<(), Failed> {
         let (few, many) = (count(&program, name, times)?, count(&program, name, 2 * times)?);
         counted.insert(name.to_owned(), (many - few) / times);
     }
+    Ok(counted)
+}
+
+/// Counts, and compares with what is recorded, or records.
+pub(crate) fn check(record: bool) -> Result<(), Failed> {
+    let counted = counts(&root())?;
     let file = root().join(RECORD);
     if record {
         let lines: String = counted.iter().map(|(name, count)| format!("{count:>10} {name}\n")).collect();
@@ -55,10 +74,11 @@ pub(crate) fn check(record: bool) -> Result<(), Failed> {
     )))
 }
 
-fn build() -> Result<String, Failed> {
-    let arguments =
-        ["bench", "--package", "vnet-benches", "--bench", "instructions", "--no-run", "--message-format=json"];
-    let messages = output("cargo", &arguments)?;
+fn build(tree: &Path) -> Result<String, Failed> {
+    let manifest = format!("--manifest-path={}", tree.join("Cargo.toml").display());
+    let target = format!("--target-dir={}", tree.join("target").display());
+    let bench = ["bench", "--package=vnet-benches", "--bench=instructions", "--no-run", "--message-format=json"];
+    let messages = output("cargo", &[&bench[..], &[manifest.as_str(), &target]].concat())?;
     let programs = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let programs = programs.filter(|message| message["target"]["name"] == "instructions");
     let mut programs = programs.filter_map(|message| message["executable"].as_str().map(str::to_owned));

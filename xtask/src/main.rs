@@ -5,9 +5,11 @@ mod api;
 #[cfg(test)]
 mod arrows;
 mod checks;
+mod compare;
 mod instructions;
 mod metadata;
 mod packages;
+mod peers;
 mod run;
 mod tally;
 mod tests;
@@ -37,6 +39,7 @@ Each check alone:
   api [--write] the public API of each library is that of its api.txt
   unit          the tests of each crate, and the examples in their documentation; for root as nobody too
   kernel        the integration tests, in namespaces; for root as nobody too
+  peers [SUITE] vnet with dnsmasq, passt and nft of Debian stable, or of another of its releases, such as sid
   instructions [record]
                 reading, checking and printing take no more instructions than recorded
   vm [NAME]     integration tests on another kernel, in a virtual machine: those that need one and those to which
@@ -47,13 +50,15 @@ More:
                 wrap the comments and the Markdown that are too long, below these paths only if any are given
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
+  compare COMMIT
+                time, memory and instructions of this tree and of that commit, in one run
   packages      print the programs that are needed and the packages that have them";
 
 /// A check by its name.
 type Check = (&'static str, fn() -> Tally);
 
 /// What `test` runs, the quickest first.
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     ("tidy", tidy::check),
     ("lint", checks::lint),
     ("doc", checks::doc),
@@ -62,6 +67,7 @@ const CHECKS: [Check; 10] = [
     ("api", || api::check(false)),
     ("unit", || tests::test(Tier::Unit)),
     ("kernel", || tests::test(Tier::Kernel)),
+    ("peers", || peers::test(peers::STABLE)),
     ("instructions", || Tally::of(instructions::check(false))),
     ("vm", || vm::tests::test(Which::Chosen)),
 ];
@@ -80,8 +86,10 @@ fn main() -> ExitCode {
         ["instructions", "record"] => instructions::check(true),
         ["vm", "all"] => installed().and_then(|()| verdict(vm::tests::test(Which::All))),
         ["vm", name] => installed().and_then(|()| verdict(vm::tests::test(Which::Named(name)))),
+        ["peers", release] => verdict(peers::test(release)),
         ["guest"] => installed(),
         ["bench"] => bench(),
+        ["compare", commit] => compare::compare(commit),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())

@@ -131,7 +131,7 @@ fn a_guest_s_name_leads_nowhere_else(#[case] name: &str) {
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     let socket = Path::new(run["socket"].as_str().unwrap());
     let folder = socket.parent().and_then(Path::parent).unwrap();
-    assert!(folder.ends_with("passt") && !socket.to_string_lossy().contains("/../"), "{}", socket.display());
+    assert!(folder.ends_with("@passt") && !socket.to_string_lossy().contains("/../"), "{}", socket.display());
     assert_eq!(report(&["list"], 0).as_array().unwrap().len(), 1);
     assert_eq!(passt(&["stop", "--", name]).status.code(), Some(0));
     assert!(!is_there(&run["socket"]));

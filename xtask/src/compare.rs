@@ -1,0 +1,23 @@
+//! Whether this tree is slower or larger than the one of another commit, measured in one run.
+
+use crate::packages;
+use crate::run::{Failed, cargo_program, output, root, run, run_in};
+
+/// Builds both in release and has them take turns; then the instructions of both are counted.
+pub(crate) fn compare(commit: &str) -> Result<(), Failed> {
+    packages::install()?;
+    let commit = output("git", &["rev-parse", "--verify", "--end-of-options", &format!("{commit}^{{commit}}")])?;
+    let commit = commit.trim();
+    let tree = root().join("target/compare").join(commit);
+    if !tree.exists() {
+        run("git", &["worktree", "add", "--detach", &tree.display().to_string(), commit])?;
+    }
+    let cargo = cargo_program();
+    run_in(&tree, &cargo, &["build", "--release", "--package", "vnet-cli", "--target-dir=target"])?;
+    run(&cargo, &["build", "--release", "--package", "vnet-cli"])?;
+    run(&cargo, &["build", "--release", "--package", "vnet-benches", "--bin", "compare"])?;
+    let before = tree.join("target/release/vnet").display().to_string();
+    let namespaces = ["--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc"];
+    run("unshare", &[&namespaces[..], &["target/release/compare", &before, "target/release/vnet"]].concat())?;
+    crate::instructions::compare(&tree)
+}

@@ -1,0 +1,30 @@
+//! vnet with the programs of another Debian release: `xtask/peers/run.sh` says what is tried.
+
+use std::path::Path;
+
+use crate::run::{Failed, can, cargo, watch};
+use crate::tally::{Tally, read};
+use crate::tests::is_root;
+
+/// The release that `test` takes: Debian's stable one.
+pub(crate) const STABLE: &str = "trixie";
+
+/// Unpacks a release's dnsmasq, passt and nft in a temporary folder, and runs vnet with them.
+pub(crate) fn test(release: &str) -> Tally {
+    if !is_root() || !can("apt-get", &["--version"]) || !Path::new("/etc/apt/sources.list.d/debian.sources").exists() {
+        println!(
+            "xtask: the programs of Debian {release} were not tried: that takes root, and a Debian to ask for them"
+        );
+        return Tally::default();
+    }
+    Tally::or_failed(try_test(release))
+}
+
+fn try_test(release: &str) -> Result<Tally, Failed> {
+    cargo(&["build", "--package", "vnet-cli"])?;
+    let mut tally = Tally::default();
+    let succeeded = watch("bash", &["xtask/peers/run.sh", "target/debug/vnet", release], |line| {
+        tally = read(line).unwrap_or(tally);
+    })?;
+    Ok(tally.with_status(succeeded))
+}
