@@ -56,8 +56,6 @@ pub(crate) enum Command {
     Render(render::Args),
     Passt(passt::Args),
     Try(try_network::Args),
-    #[command(name = try_network::stage::NAME, hide = true)]
-    TryInside(try_network::stage::Args),
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -85,7 +83,6 @@ impl Command {
             Self::Render(args) => args.run(directories),
             Self::Passt(args) => args.run(directories),
             Self::Try(args) => args.run(),
-            Self::TryInside(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),

@@ -144,7 +144,7 @@ impl Checked {
     }
 
     /// Adds findings, but for those about what could not even be read, and what follows from that.
-    fn extend(&mut self, findings: Vec<Finding>) {
+    pub(crate) fn extend(&mut self, findings: Vec<Finding>) {
         let refused: HashSet<Path> = self
             .diagnostics
             .iter()

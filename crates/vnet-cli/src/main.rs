@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    vnet_try::inside();
     let call = args::Call::parse();
     match call.command.run(&call.directories) {
         Ok(answer) => answer.into(),

@@ -10,7 +10,7 @@ use nix::mount::{MsFlags, mount};
 use crate::Error;
 
 /// What starts a container whose programs may have namespaces and mounts of their own.
-pub(crate) const CONTAINER_OPTIONS: &str = "`docker run --security-opt seccomp=unconfined --security-opt \
+pub const CONTAINER_OPTIONS: &str = "`docker run --security-opt seccomp=unconfined --security-opt \
     apparmor=unconfined --security-opt systempaths=unconfined` or `podman run --security-opt unmask=ALL`";
 /// Where programs look for a name server.
 const RESOLV_CONF: &str = "/etc/resolv.conf";

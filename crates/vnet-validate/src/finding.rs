@@ -6,6 +6,7 @@ use crate::rules::{Follows, Rule, rule};
 
 /// One mistake in a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Finding {
     /// The rule that is broken; see [`rule`](crate::rule).
@@ -24,6 +25,7 @@ pub struct Finding {
 
 /// Another place that a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Related {
     /// The place.
     pub path: Path,

@@ -22,6 +22,8 @@ pub struct Problem {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Severity {
     /// Worth a look; the document can be used.
     Warning,
@@ -31,6 +33,7 @@ pub enum Severity {
 
 /// A stable name for a kind of problem, such as `VN0021`. Numbers below 100 are the reader's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Code(pub u16);
 
 /// A kind of problem, explained for those who meet it.

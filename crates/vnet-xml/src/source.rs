@@ -15,6 +15,7 @@ pub type Span = Range<usize>;
 /// Elements that can be repeated have their number among those that were understood, from 1: the same as the
 /// position in the model plus one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Path(String);
 
 impl Path {

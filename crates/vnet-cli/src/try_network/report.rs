@@ -1,88 +1,78 @@
 //! What came of a trial, as a table and as JSON; the shape is described in `docs/json.md`.
 
 use serde::Serialize;
+use vnet_try::{Judgement, Report, Verdict};
 
-use super::words::Subject;
-use crate::diagnostic::DiagnosticJson;
+use crate::diagnostic::{Checked, DiagnosticJson, diagnostics};
 use crate::output::plain;
 
-/// A trial of some networks and guests on one imagined host.
+/// A trial, for programs.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub(crate) networks: Vec<NetworkReport>,
-    pub(crate) interfaces: Vec<InterfaceReport>,
-    /// Is every promise kept?
-    pub(crate) holds: bool,
-    pub(crate) milliseconds: u128,
+pub(super) struct ReportJson {
+    networks: Vec<NetworkJson>,
+    interfaces: Vec<InterfaceJson>,
+    holds: bool,
+    milliseconds: u64,
 }
 
 /// One network.
 #[derive(Debug, Serialize)]
-pub(crate) struct NetworkReport {
-    pub(crate) file: String,
+struct NetworkJson {
+    file: String,
     /// `None` where the document defines none.
-    pub(crate) network: Option<String>,
+    network: Option<String>,
     /// `None` where the definition was refused.
-    pub(crate) bridge: Option<String>,
-    pub(crate) diagnostics: Vec<DiagnosticJson>,
-    pub(crate) promises: Vec<Judgement>,
-    /// What was left out, and where the imagined host differs from a real one.
-    pub(crate) notes: Vec<String>,
+    bridge: Option<String>,
+    diagnostics: Vec<DiagnosticJson>,
+    promises: Vec<Judgement>,
+    notes: Vec<String>,
 }
 
 /// A guest behind passt.
 #[derive(Debug, Serialize)]
-pub(crate) struct InterfaceReport {
-    pub(crate) file: String,
+struct InterfaceJson {
+    file: String,
     /// What passt says of its version; `None` where the guest was not tried.
-    pub(crate) passt: Option<String>,
-    pub(crate) diagnostics: Vec<DiagnosticJson>,
-    pub(crate) promises: Vec<Judgement>,
-    /// What was left out, and where the imagined host differs from a real one.
-    pub(crate) notes: Vec<String>,
+    passt: Option<String>,
+    diagnostics: Vec<DiagnosticJson>,
+    promises: Vec<Judgement>,
+    notes: Vec<String>,
 }
 
-/// A promise and whether it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Judgement {
-    pub(crate) subject: Subject,
-    pub(crate) promise: String,
-    pub(crate) verdict: Verdict,
-    /// What was seen.
-    pub(crate) seen: String,
-}
-
-/// Is a promise kept?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Verdict {
-    Kept,
-    Broken,
-    /// Another one is broken that this one builds on.
-    Unjudged,
-}
-
-impl Verdict {
-    /// Kept where it holds.
-    pub(crate) fn when(holds: bool) -> Self {
-        if holds { Self::Kept } else { Self::Broken }
+impl ReportJson {
+    /// The report of documents of which one is refused.
+    pub(super) fn refused<'a>(
+        networks: impl Iterator<Item = &'a Checked>,
+        guests: impl Iterator<Item = &'a Checked>,
+    ) -> Self {
+        let networks = networks.map(NetworkJson::refused).collect();
+        Self { networks, interfaces: guests.map(InterfaceJson::refused).collect(), holds: false, milliseconds: 0 }
     }
-}
 
-fn are_kept(promises: &[Judgement]) -> bool {
-    promises.iter().all(|it| it.verdict == Verdict::Kept)
-}
-
-impl Report {
-    /// The report of these.
-    pub(crate) fn new(networks: Vec<NetworkReport>, interfaces: Vec<InterfaceReport>, milliseconds: u128) -> Self {
-        let holds = networks.iter().all(|it| it.bridge.is_some() && are_kept(&it.promises))
-            && interfaces.iter().all(|it| it.passt.is_some() && are_kept(&it.promises));
-        Self { holds, networks, interfaces, milliseconds }
+    /// A report, with the documents that it is about: those of networks, and all.
+    pub(super) fn new(report: Report, networks: &[&Checked], all: &[Checked]) -> Self {
+        let of_network = |(checked, it): (&&Checked, vnet_try::NetworkReport)| NetworkJson {
+            bridge: it.bridge,
+            promises: it.promises,
+            notes: it.notes,
+            ..NetworkJson::refused(checked)
+        };
+        let of_guest = |it: vnet_try::InterfaceReport| InterfaceJson {
+            passt: it.passt,
+            promises: it.promises,
+            notes: it.notes,
+            ..InterfaceJson::refused(&all[it.definition])
+        };
+        Self {
+            networks: networks.iter().zip(report.networks).map(of_network).collect(),
+            interfaces: report.interfaces.into_iter().map(of_guest).collect(),
+            holds: report.holds,
+            milliseconds: report.milliseconds,
+        }
     }
 
     /// For people.
-    pub(crate) fn human(&self) -> String {
+    pub(super) fn human(&self) -> String {
         let mut text: String = self.networks.iter().map(network).chain(self.interfaces.iter().map(interface)).collect();
         let of_networks = self.networks.iter().flat_map(|network| &network.promises);
         let judged: Vec<_> = of_networks.chain(self.interfaces.iter().flat_map(|it| &it.promises)).collect();
@@ -98,14 +88,34 @@ impl Report {
     }
 }
 
-fn network(report: &NetworkReport) -> String {
+impl NetworkJson {
+    fn refused(checked: &Checked) -> Self {
+        Self {
+            file: checked.document.name.clone(),
+            network: checked.network().map(|network| network.name.clone()),
+            bridge: None,
+            diagnostics: diagnostics(checked),
+            promises: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl InterfaceJson {
+    fn refused(checked: &Checked) -> Self {
+        let (file, diagnostics) = (checked.document.name.clone(), diagnostics(checked));
+        Self { file, passt: None, diagnostics, promises: Vec::new(), notes: Vec::new() }
+    }
+}
+
+fn network(report: &NetworkJson) -> String {
     let Some(bridge) = &report.bridge else { return String::new() };
     let name = report.network.as_deref().unwrap_or_default();
     let title = format!("\x1b[1m{}\x1b[0m on {bridge} ({})\n", plain(name), plain(&report.file));
     title + &table(&report.promises, &report.notes)
 }
 
-fn interface(report: &InterfaceReport) -> String {
+fn interface(report: &InterfaceJson) -> String {
     let Some(version) = &report.passt else { return String::new() };
     let title = format!("\x1b[1m{}\x1b[0m behind {}\n", plain(&report.file), plain(version));
     title + &table(&report.promises, &report.notes)
@@ -119,7 +129,7 @@ fn table(promises: &[Judgement], notes: &[String]) -> String {
         let (colour, mark) = match judgement.verdict {
             Verdict::Kept => ("\x1b[32m", "kept  "),
             Verdict::Broken => ("\x1b[1;31m", "BROKEN"),
-            Verdict::Unjudged => ("\x1b[33m", "open  "),
+            _ => ("\x1b[33m", "open  "),
         };
         text += &format!("  {colour}{mark}\x1b[0m  {promise:width$}  \x1b[2m{}\x1b[0m\n", plain(&judgement.seen));
     }
@@ -131,14 +141,14 @@ fn table(promises: &[Judgement], notes: &[String]) -> String {
 mod tests {
     use super::*;
 
-    fn report(verdict: Verdict) -> NetworkReport {
-        NetworkReport {
+    fn report(verdict: Verdict) -> NetworkJson {
+        NetworkJson {
             file: "n.xml".to_owned(),
             network: Some("n".to_owned()),
             bridge: Some("virbr0".to_owned()),
             diagnostics: Vec::new(),
             promises: vec![Judgement {
-                subject: Subject::NoWayOut,
+                subject: vnet_try::Subject::NoWayOut,
                 promise: "no way out over IPv4".to_owned(),
                 verdict,
                 seen: "refused\u{1b}".to_owned(),
@@ -148,16 +158,9 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_that_is_not_kept_is_told() {
-        let holds = |verdict| Report::new(vec![report(verdict)], Vec::new(), 12).holds;
-        assert_eq!([Verdict::Kept, Verdict::Broken, Verdict::Unjudged].map(holds), [true, false, false]);
-        let refused = NetworkReport { bridge: None, promises: Vec::new(), ..report(Verdict::Kept) };
-        assert!(!Report::new(vec![refused], Vec::new(), 12).holds);
-    }
-
-    #[test]
     fn text_from_elsewhere_is_plain() {
-        let text = Report::new(vec![report(Verdict::Kept)], Vec::new(), 1234).human();
+        let networks = vec![report(Verdict::Kept)];
+        let text = ReportJson { networks, interfaces: Vec::new(), holds: true, milliseconds: 1234 }.human();
         assert!(text.contains("refused\\u{1b}") && text.contains("1 of 1 promises kept"), "{text}");
         assert!(text.contains("in 1.23 s"), "{text}");
     }

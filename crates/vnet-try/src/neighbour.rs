@@ -4,7 +4,7 @@ use vnet_types::IpNet;
 use vnet_xml::Network;
 use vnet_xml::network::{Bridge, Dns, Forward, ForwardMode, Ip, Nat};
 
-use super::world::taken;
+use crate::world::taken;
 
 const IPV4: [&str; 4] = ["10.77.77.1/24", "172.30.77.1/24", "192.168.177.1/24", "100.126.77.1/24"];
 const IPV6: [&str; 3] = ["fd77:6e62::1/64", "fdfe:6e62::1/64", "fcfe:6e62::1/64"];

@@ -1,0 +1,109 @@
+//! Why nothing could be tried.
+
+use std::fmt;
+use std::io;
+use std::process::ExitStatus;
+
+use serde::{Deserialize, Serialize};
+
+/// Why nothing could be tried.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A definition has nothing of its own to try.
+    #[error("{what}: there is nothing of its own to try")]
+    Nothing {
+        /// Its number among those given, from 0.
+        at: usize,
+        /// What it is.
+        what: String,
+    },
+    /// Two networks have one name.
+    #[error("two definitions are of network `{name}`")]
+    SameName {
+        /// The numbers of the two, from 0.
+        at: [usize; 2],
+        /// The name.
+        name: String,
+    },
+    /// The system gives no namespaces.
+    #[error(transparent)]
+    Unavailable(#[from] vnet_lab::Unavailable),
+    /// The program did not call [`inside`](crate::inside) first.
+    #[error("the program has to call `vnet_try::inside` first thing in its `main`")]
+    NotInside,
+    /// The process inside ended without an answer.
+    #[error("the process inside ended without an answer: {0}")]
+    Died(ExitStatus),
+    /// What the process inside says.
+    #[error(transparent)]
+    Inside(Failure),
+    /// The process inside cannot be spoken to.
+    #[error("cannot speak to the process inside")]
+    Pipe(#[from] io::Error),
+}
+
+/// An error of the process inside, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    text: String,
+    cause: Option<Box<Failure>>,
+}
+
+impl Failure {
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { text: error.to_string(), cause: error.source().map(|cause| Box::new(Self::of(cause))) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// What goes wrong inside.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failed {
+    #[error(transparent)]
+    Lab(#[from] vnet_lab::Error),
+    #[error(transparent)]
+    Netlink(#[from] vnet_netlink::Error),
+    #[error(transparent)]
+    Host(#[from] vnet_host::Error),
+    #[error(transparent)]
+    Driver(#[from] vnet_driver::Error),
+    #[error(transparent)]
+    Passt(#[from] vnet_passt::run::Error),
+    #[error(transparent)]
+    NotPasst(#[from] vnet_plan::NotPasst),
+    #[error(transparent)]
+    Attach(#[from] vnet_plan::AttachError),
+    #[error("cannot ask over the network inside")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Other(String),
+    #[error(
+        "/proc/sys is read-only here, so a network cannot be started; in a container, start that with {}",
+        vnet_lab::mounts::CONTAINER_OPTIONS
+    )]
+    ReadOnly,
+    #[error("{what}")]
+    Doing { what: String, source: Box<Failed> },
+}
+
+impl Failed {
+    /// What puts an error into the context of `what` was done.
+    pub(crate) fn doing<E: Into<Self>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let what = what.into();
+        move |source| Self::Doing { what, source: Box::new(source.into()) }
+    }
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failed>;

@@ -1,0 +1,146 @@
+//! Inside: the networks are started, guests attached, to passt too, and it is seen what comes of it.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use vnet_types::InterfaceName;
+use vnet_xml::{Interface, Network};
+
+use crate::error::{Failure, Result};
+use crate::guest::{Guest, guests, may_collide};
+use crate::judge::{Crossing, Party, side_by_side};
+use crate::neighbour::neighbour;
+use crate::outside::{Answer, Task, is_inside};
+use crate::passt;
+use crate::promise::Promise;
+use crate::promises::of_network;
+use crate::report::{InterfaceReport, Judgement, NetworkReport, Report};
+use crate::start::{Started, start};
+use crate::world::World;
+use crate::{furnish, notes};
+
+/// Takes over where this program was started by [`try_all`](crate::try_all), and does not return then. To be called first
+/// thing in `main`, before anything is read from standard input, or any thread is started.
+pub fn inside() {
+    if !is_inside() {
+        return;
+    }
+    let mut input = Vec::new();
+    let task = io::stdin().lock().read_to_end(&mut input).ok().and_then(|_| serde_json::from_slice(&input).ok());
+    let Some(task) = task else { std::process::exit(2) };
+    let answer = match attempt(&task, Instant::now()) {
+        Ok(report) => Answer::Report(report),
+        Err(error) => Answer::Failure(Failure::of(&error)),
+    };
+    say(&answer);
+    std::process::exit(0);
+}
+
+/// Who started this reads it; who has gone needs no answer.
+fn say(answer: &Answer) {
+    let mut line = serde_json::to_vec(answer).expect("a report is text and numbers");
+    line.push(b'\n');
+    let _ = io::stdout().lock().write_all(&line);
+}
+
+fn step(text: &str) {
+    say(&Answer::Step(text.to_owned()));
+}
+
+fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<Report> {
+    let neighbour = (networks.len() == 1).then(|| neighbour(&networks[0]));
+    let all: Vec<&Network> = networks.iter().chain(&neighbour).collect();
+    let interfaces: Vec<&Interface> = behind.iter().map(|(_, interface)| interface).collect();
+    step("making a host");
+    furnish::furnish()?;
+    let mut world = World::new(&all, &interfaces)?;
+    let has_names = furnish::empty(world.name_server())?;
+    world.serve_names(networks)?;
+    step("starting");
+    let mut bridges = Vec::new();
+    for (at, network) in all.iter().enumerate() {
+        let guests = guests(network);
+        world.announce(network)?;
+        match start(network, !may_collide(network, &guests))? {
+            Started::On(bridge) => bridges.push((bridge, guests)),
+            // Nothing is tried unless all can run beside each other.
+            Started::Refused(findings) => {
+                let of = |other: usize| if other == at { findings.clone() } else { Vec::new() };
+                let refused = networks.iter().enumerate().map(|(other, it)| NetworkReport::refused(it, of(other)));
+                let interfaces = behind.iter().map(|(definition, _)| InterfaceReport::refused(*definition));
+                return Ok(Report::new(refused.collect(), interfaces.collect(), milliseconds(began)));
+            }
+        }
+    }
+    step("attaching guests");
+    let parties = inhabit(&world, &all, &bridges)?;
+    step("trying");
+    let judged = judge(&parties, networks.len(), has_names)?;
+    let reports = networks.iter().zip(&bridges).zip(judged).zip(&parties);
+    let reports = reports.map(|(((network, (bridge, _)), promises), party)| NetworkReport {
+        bridge: Some(bridge.to_string()),
+        promises,
+        notes: notes::of_network(network, &party.guests, has_names),
+        ..NetworkReport::refused(network, Vec::new())
+    });
+    let reports = reports.collect();
+    let interfaces = passt::attempt(&world, behind, has_names)?;
+    Ok(Report::new(reports, interfaces, milliseconds(began)))
+}
+
+fn inhabit<'a>(
+    world: &'a World,
+    networks: &[&'a Network],
+    bridges: &[(InterfaceName, Vec<Guest>)],
+) -> Result<Vec<Party<'a>>> {
+    // One after the other: each waits for the lock of the state.
+    let mut plugged = Vec::new();
+    for (number, (network, (bridge, guests))) in networks.iter().zip(bridges).enumerate() {
+        plugged.push((*network, guests.clone(), world.attach(network, number, bridge, guests)?));
+    }
+    side_by_side(plugged, |(network, guests, stations)| Party::of_network(world, network, guests, stations))
+}
+
+/// Judges all promises of the first networks, the definitions; the one beside them is only there. What is kept from
+/// guests comes last, when they have looked for a way of their own.
+fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<Vec<Vec<Judgement>>> {
+    let promises = parties.iter().take(definitions).map(|party| {
+        let mut promises = party.network.map(|it| of_network(it, &party.guests)).unwrap_or_default();
+        promises.retain(|promise| has_names || !asks_the_host(promise));
+        promises
+    });
+    let promises: Vec<Vec<Promise>> = promises.collect();
+    let mut judged: Vec<Vec<Option<Judgement>>> = promises.iter().map(|it| vec![None; it.len()]).collect();
+    let pairs = (0..parties.len()).flat_map(|from| (0..parties.len()).map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| from != to);
+    let crossings: Vec<(usize, Crossing<'_>)> =
+        pairs.filter_map(|(from, to)| Some((from, parties[from].crossing(&parties[to])?))).collect();
+    let mut crossed: Vec<Option<Judgement>> = vec![None; crossings.len()];
+    for own_way in [false, true] {
+        if own_way {
+            parties.iter().try_for_each(Party::find_ways)?;
+        }
+        side_by_side(parties.iter().zip(&promises).zip(&mut judged), |((party, promises), judged)| {
+            party.judge(promises, own_way, judged)
+        })?;
+        let some = crossings.iter().zip(&mut crossed).filter(|((_, crossing), _)| crossing.allowed != own_way);
+        side_by_side(some, |((from, crossing), judged)| {
+            *judged = Some(parties[*from].judge_crossing(crossing)?);
+            Ok(())
+        })?;
+    }
+    let mut judged: Vec<Vec<Judgement>> = judged.into_iter().map(|it| it.into_iter().flatten().collect()).collect();
+    for ((from, _), judgement) in crossings.into_iter().zip(crossed) {
+        // What concerns the network beside is told with the one that is tried.
+        judged[from.min(definitions.saturating_sub(1))].extend(judgement);
+    }
+    Ok(judged)
+}
+
+fn asks_the_host(promise: &Promise) -> bool {
+    matches!(promise, Promise::Forwarded { servers, .. } if servers.is_empty())
+}
+
+fn milliseconds(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

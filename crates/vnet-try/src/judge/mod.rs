@@ -1,0 +1,198 @@
+//! Guests do what a definition promises them, and it is seen what comes of it.
+
+mod see;
+mod settle;
+mod words;
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use vnet_lab::probe;
+use vnet_lab::probe::{Outcome, PORT, Transport};
+use vnet_types::{Family, IpNet};
+use vnet_xml::Network;
+
+use crate::error::Result;
+use crate::guest::{Guest, may_collide};
+use crate::options;
+use crate::promise::Promise;
+use crate::promises::{families, may_cross};
+use crate::report::{Judgement, Subject, Verdict};
+use crate::world::{Station, Uplink, World};
+use settle::{Told, settle};
+
+/// How long something that should happen may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// How long something that should not happen is given. What the firewall rejects is refused at once.
+pub(crate) const SUSPICION: Duration = Duration::from_millis(600);
+/// A DHCP server that looks whether an address is in use takes this long for each guest.
+const PING_CHECK: Duration = Duration::from_secs(4);
+/// How many promises are judged at a time.
+const AT_A_TIME: usize = 24;
+
+/// Guests that are plugged in, with what they were told: those of a network, or one behind passt.
+pub(crate) struct Party<'a> {
+    pub(crate) world: &'a World,
+    /// `None` behind passt.
+    pub(crate) network: Option<&'a Network>,
+    pub(crate) guests: Vec<Guest>,
+    uplink: &'a Uplink,
+    stations: Vec<Station>,
+    /// Where guests are, with the address that the network itself has there.
+    subnets: Vec<IpNet>,
+    told: Vec<Told>,
+}
+
+/// What was seen of a promise.
+struct Seen(Verdict, String);
+
+impl<'a> Party<'a> {
+    /// The guests of a network get their addresses.
+    pub(crate) fn of_network(
+        world: &'a World,
+        network: &'a Network,
+        guests: Vec<Guest>,
+        stations: Vec<Station>,
+    ) -> Result<Self> {
+        let patience = match may_collide(network, &guests) {
+            true => PATIENCE + PING_CHECK * u32::try_from(guests.len()).unwrap_or(u32::MAX),
+            false => PATIENCE,
+        };
+        let subnets = network.ips.iter().filter_map(vnet_xml::network::Ip::net).collect();
+        let uplink = world.uplink(network);
+        stations.iter().try_for_each(|station| probe::serve(&station.namespace, PORT))?;
+        Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new() }.settled(patience)
+    }
+
+    /// A guest behind passt gets its addresses. It listens on these ports.
+    pub(crate) fn behind_passt(
+        world: &'a World,
+        uplink: &'a Uplink,
+        guest: Guest,
+        station: Station,
+        ports: impl IntoIterator<Item = u16>,
+    ) -> Result<Self> {
+        ports.into_iter().try_for_each(|port| probe::serve(&station.namespace, port))?;
+        let subnets = guest.addresses.iter().filter_map(|how| match how {
+            crate::guest::Addressing::Told(ip @ IpAddr::V6(_), _) => IpNet::new(*ip, 64).ok(),
+            _ => None,
+        });
+        let subnets = subnets.collect();
+        let (guests, stations) = (vec![guest], vec![station]);
+        Self { world, network: None, guests, uplink, stations, subnets, told: Vec::new() }.settled(PATIENCE)
+    }
+
+    fn settled(mut self, patience: Duration) -> Result<Self> {
+        let all = self.guests.iter().zip(&self.stations);
+        let deadline = Instant::now() + patience;
+        self.told = side_by_side(all, |(guest, station)| settle(&self.subnets, guest, station, deadline))?;
+        Ok(self)
+    }
+
+    /// Judges the promises of which `takes_own_way` is this; the others stay as they are.
+    pub(crate) fn judge(
+        &self,
+        promises: &[Promise],
+        own_way: bool,
+        judgements: &mut [Option<Judgement>],
+    ) -> Result<()> {
+        let judged: Vec<_> =
+            promises.iter().zip(judgements).filter(|(promise, _)| promise.takes_own_way() == own_way).collect();
+        let mut judged = judged.into_iter();
+        loop {
+            let some: Vec<_> = judged.by_ref().take(AT_A_TIME).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let seen = side_by_side(some.iter(), |(promise, _)| self.see(promise))?;
+            for ((promise, judgement), seen) in some.into_iter().zip(seen) {
+                *judgement = Some(self.judgement(promise, seen));
+            }
+        }
+    }
+
+    fn judgement(&self, promise: &Promise, Seen(verdict, seen): Seen) -> Judgement {
+        let (subject, text) = (promise.subject(&self.guests), promise.text(&self.guests));
+        let doubt = self.network.and_then(|network| options::doubt(network, &self.guests, promise));
+        let (verdict, seen) = match (verdict, doubt) {
+            (Verdict::Broken | Verdict::Unjudged, Some(line)) => {
+                (Verdict::Open, format!("{seen}; the dnsmasq option `{line}` may say otherwise"))
+            }
+            _ => (verdict, seen),
+        };
+        Judgement { subject, promise: text, verdict, seen }
+    }
+
+    /// The guests look for a way themselves, where they were told none: so it is the network that keeps them from
+    /// somewhere, and not that they do not know the way.
+    pub(crate) fn find_ways(&self) -> Result<()> {
+        self.stations.iter().try_for_each(|station| {
+            self.subnets.iter().try_for_each(|own| match station.can_reach(*own)? {
+                true => station.default_route(own.addr()),
+                false => Ok(()),
+            })
+        })
+    }
+
+    /// Whether guests of this network may reach those of another one: in which family, and from and to which addresses.
+    pub(crate) fn crossing(&self, to: &Self) -> Option<Crossing<'a>> {
+        let (from_network, to_network) = (self.network?, to.network?);
+        let theirs = families(to_network);
+        let common = families(from_network).into_iter().filter(|family| theirs.contains(family));
+        let (family, address) = common.into_iter().find_map(|family| {
+            self.address(0, family)?;
+            Some((family, to.address(0, family)?))
+        })?;
+        let allowed = may_cross(from_network, to_network, family);
+        Some(Crossing { from: &from_network.name, to: &to_network.name, family, address, allowed })
+    }
+
+    /// Judges whether they do.
+    pub(crate) fn judge_crossing(&self, crossing: &Crossing<'_>) -> Result<Judgement> {
+        let Crossing { from, to, family, address, allowed } = *crossing;
+        let patience = if allowed { PATIENCE } else { SUSPICION };
+        if allowed {
+            self.stations[0].wait_for_way(family, Instant::now() + PATIENCE)?;
+        }
+        let outcome = self.probe(0, address, Transport::Tcp, patience)?;
+        let verdict = Verdict::when(matches!(outcome, Outcome::SeenAs(..)) == allowed);
+        let doubt = self.network.and_then(|it| options::doubt(it, &self.guests, &Promise::In(family)));
+        let (verdict, seen) = match (verdict, doubt) {
+            (Verdict::Broken, Some(line)) => {
+                (Verdict::Open, format!("{outcome}; the dnsmasq option `{line}` may say otherwise"))
+            }
+            _ => (verdict, outcome.to_string()),
+        };
+        Ok(Judgement {
+            subject: Subject::OtherNetwork,
+            promise: match allowed {
+                true => format!("guests of {from} reach those of {to}"),
+                false => format!("guests of {from} have no way to those of {to}"),
+            },
+            verdict,
+            seen,
+        })
+    }
+}
+
+/// A question that guests of one network have for those of another.
+pub(crate) struct Crossing<'a> {
+    from: &'a str,
+    to: &'a str,
+    family: Family,
+    address: IpAddr,
+    pub(crate) allowed: bool,
+}
+
+/// Does the same with each, all at once.
+pub(crate) fn side_by_side<I: Send, T: Send>(
+    items: impl IntoIterator<Item = I>,
+    each: impl Fn(I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    std::thread::scope(|scope| {
+        let each = &each;
+        let running: Vec<_> = items.into_iter().map(|item| scope.spawn(move || each(item))).collect();
+        let ended = running.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ended.collect()
+    })
+}

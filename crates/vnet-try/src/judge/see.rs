@@ -1,0 +1,244 @@
+//! Each kind of promise, and how it is seen.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use vnet_lab::dns::{Question, Record};
+use vnet_lab::ping;
+use vnet_lab::probe::{Outcome, PORT, Transport};
+use vnet_passt::Protocol;
+use vnet_types::{Family, contiguous_prefix};
+
+use super::settle::is_duid;
+use super::words::{both, ports, said, unreached};
+use super::{PATIENCE, Party, SUSPICION, Seen};
+use crate::error::{Failed, Result};
+use crate::guest::Addressing;
+use crate::promise::{Place, Promise, Source, router_of};
+use crate::report::Verdict;
+
+impl Party<'_> {
+    pub(super) fn see(&self, promise: &Promise) -> Result<Seen> {
+        Ok(match promise {
+            Promise::Address { guest, address } => self.see_address(*guest, *address),
+            Promise::Router { router, .. } => match &self.told[0].lease {
+                None => without_address(&self.guests[0].name),
+                Some(lease) => Seen(Verdict::when(lease.router.map(IpAddr::from) == *router), router_of(lease.router)),
+            },
+            Promise::Gateway { guest, ip } => self.with_address(*guest, Family::of(*ip), |_| {
+                let namespace = &self.stations[*guest].namespace;
+                let echoes = namespace.run(|| ping(*ip, Instant::now() + PATIENCE))?;
+                Ok(Seen(Verdict::when(echoes), if echoes { "echo" } else { "no echo" }.to_owned()))
+            })?,
+            Promise::Mtu(mtu) => {
+                let given = self.told[0].lease.as_ref().and_then(|lease| lease.mtu).map(u32::from);
+                Seen(Verdict::when(given == Some(*mtu).filter(|mtu| *mtu > 0)), said(given.as_ref(), "none"))
+            }
+            Promise::Hostname(name) => self.see_name(0, name),
+            Promise::Fqdn(name) => self.see_name(1, name),
+            Promise::Answer { question, record } => self.see_answer(question, |records| records.contains(record))?,
+            Promise::Reverse { ip, names } => self.see_answer(&Question::pointer(*ip), |records| {
+                records.iter().any(|record| matches!(record, Record::Name(name) if names.contains(name)))
+            })?,
+            Promise::OwnName { family } => self.with_address(0, *family, |own| {
+                let question = Question::address(&self.guests[0].name, own);
+                self.see_answer(&question, |records| records.contains(&Record::Address(own)))
+            })?,
+            Promise::Forwarded { servers, domain } => self.see_forwarded(servers, domain.as_deref())?,
+            Promise::BetweenGuests(family) => self.between(*family, |own, other| {
+                let outcome = self.probe(1, other, Transport::Tcp, PATIENCE)?;
+                Ok(Seen(Verdict::when(is_seen_as(outcome, own)), outcome.to_string()))
+            })?,
+            Promise::Apart(family) => self.between(*family, |_, other| {
+                let ask = |transport| self.probe(1, other, transport, SUSPICION);
+                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+            })?,
+            Promise::Out(family, source) => self.with_address(0, *family, |own| {
+                self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
+                let ask = |transport| self.probe(0, self.uplink.outside(*family), transport, PATIENCE);
+                let (tcp, udp) = (ask(Transport::Tcp)?, ask(Transport::Udp)?);
+                let host = self.uplink.host(*family);
+                let holds = [tcp, udp].into_iter().all(|outcome| is_from(outcome, source, own, host));
+                Ok(Seen(Verdict::when(holds), both(tcp, udp)))
+            })?,
+            Promise::NoWayOut(family) => self.with_address(0, *family, |_| {
+                let ask = |transport| self.probe(0, self.uplink.outside(*family), transport, SUSPICION);
+                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+            })?,
+            Promise::In(family) => self.with_address(0, *family, |own| {
+                self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
+                let outcome = self.enter(own, PORT, Transport::Tcp, PATIENCE)?;
+                Ok(Seen(Verdict::when(is_seen_as(outcome, self.uplink.outside(*family))), outcome.to_string()))
+            })?,
+            Promise::NoWayIn(family) => self.with_address(0, *family, |own| {
+                let ask = |transport| self.enter(own, PORT, transport, SUSPICION);
+                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+            })?,
+            Promise::Route { behind, .. } => {
+                let server = SocketAddr::new(*behind, PORT);
+                let outcome = self.world.host.run(|| Transport::Tcp.ask(server, Instant::now() + PATIENCE))?;
+                let answers = matches!(outcome, Outcome::SeenAs(..));
+                let seen = if answers { format!("{behind} answers") } else { format!("{behind}: {outcome}") };
+                Seen(Verdict::when(answers), seen)
+            }
+            Promise::Port { protocol, port, at, to } => {
+                let outcomes =
+                    at.iter().map(|place| Ok((*place, self.ask_port(*protocol, *place, *port, to.is_some())?)));
+                let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+                let holds = outcomes.iter().all(|(_, outcome)| leads_to(*outcome) == *to);
+                Seen(Verdict::when(holds), ports(&outcomes))
+            }
+            Promise::Log(file) => {
+                let length = fs::metadata(file).map(|about| about.len()).unwrap_or_default();
+                Seen(Verdict::when(length > 0), format!("{length} bytes"))
+            }
+        })
+    }
+
+    fn see_address(&self, guest: usize, address: usize) -> Seen {
+        let told = &self.told[guest];
+        let Some(got) = told.addresses[address] else { return Seen(Verdict::Broken, "no address".to_owned()) };
+        let given = told.lease.as_ref().and_then(|lease| lease.netmask).and_then(contiguous_prefix);
+        match &self.guests[guest].addresses[address] {
+            Addressing::Leased(_, ranges) => {
+                Seen(Verdict::when(ranges.iter().any(|range| range.contains(got))), got.to_string())
+            }
+            Addressing::Reserved(kept) => {
+                let id = self.guests[guest].duid.as_deref().filter(|id| got.is_ipv6() && !is_duid(id));
+                let why = id.map(|id| format!(": no client is known by `{id}`, which is not a DUID"));
+                Seen(Verdict::when(*kept == got), format!("{got}{}", why.unwrap_or_default()))
+            }
+            Addressing::Told(ip, prefix) if ip.is_ipv4() => {
+                let holds = got == *ip && prefix.is_none_or(|prefix| given == Some(prefix));
+                let widened = given.zip(*prefix).is_some_and(|(given, declared)| given < declared);
+                let why = if widened { ": this passt makes room for the gateway" } else { "" };
+                let given = given.map(|prefix| format!("/{prefix}")).unwrap_or_default();
+                Seen(Verdict::when(holds), format!("{got}{given}{why}"))
+            }
+            Addressing::Told(ip, _) => Seen(Verdict::when(got == *ip), got.to_string()),
+            Addressing::Advertised(net) | Addressing::Configured(net) => {
+                Seen(Verdict::when(net.contains(&got)), got.to_string())
+            }
+        }
+    }
+
+    fn see_name(&self, which: usize, name: &str) -> Seen {
+        let given = self.told[0].lease.as_ref().and_then(|lease| lease.names[which].as_ref());
+        let full = given.map(|given| given.trim_end_matches('.'));
+        Seen(Verdict::when(full == Some(name.trim_end_matches('.'))), said(given, "none"))
+    }
+
+    fn see_forwarded(&self, servers: &[IpAddr], domain: Option<&str>) -> Result<Seen> {
+        let own = [self.world.name_server()];
+        let asked = if servers.is_empty() { &own[..] } else { servers };
+        let question = Question::address(format!("vnet-try.{}", domain.unwrap_or("example")), asked[0]);
+        let seen = self.see_answer(&question, |records| {
+            records.iter().any(|record| matches!(record, Record::Address(it) if asked.contains(it)))
+        })?;
+        let strange = asked.iter().find(|server| !self.world.has_name_server(**server));
+        Ok(match (seen, strange) {
+            (Seen(Verdict::Broken, seen), Some(server)) => {
+                Seen(Verdict::Open, format!("{seen}; nobody is at {server} on the imagined host"))
+            }
+            (seen, _) => seen,
+        })
+    }
+
+    /// Asks the network's name server, or the one that the guest was told, from the first guest.
+    fn see_answer(&self, question: &Question, holds: impl Fn(&[Record]) -> bool) -> Result<Seen> {
+        let server = match self.network {
+            Some(network) => {
+                let reachable = |ip: &&IpAddr| self.address(0, Family::of(**ip)).is_some();
+                let Some(ip) = network.ips.iter().map(|ip| &ip.address).find(reachable) else {
+                    return Ok(without_address(&self.guests[0].name));
+                };
+                *ip
+            }
+            None => match self.told[0].lease.as_ref().and_then(|lease| lease.server) {
+                Some(server) => server.into(),
+                None => return Ok(Seen(Verdict::Broken, "no server was told".to_owned())),
+            },
+        };
+        let namespace = &self.stations[0].namespace;
+        let records = namespace.run(|| question.ask(server, Instant::now() + PATIENCE));
+        let records = records.map_err(Failed::doing(format!("cannot ask for {question}")))?;
+        let seen = match &records {
+            None => "no answer".to_owned(),
+            Some(records) if records.is_empty() => "no such name".to_owned(),
+            Some(records) => records.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        Ok(Seen(Verdict::when(holds(&records.unwrap_or_default())), seen))
+    }
+
+    pub(super) fn probe(&self, guest: usize, to: IpAddr, transport: Transport, patience: Duration) -> Result<Outcome> {
+        let server = SocketAddr::new(to, PORT);
+        Ok(self.stations[guest].namespace.run(|| transport.ask(server, Instant::now() + patience))?)
+    }
+
+    /// Someone outside asks at an address.
+    fn enter(&self, at: IpAddr, port: u16, transport: Transport, patience: Duration) -> Result<Outcome> {
+        let server = SocketAddr::new(at, port);
+        Ok(self.world.outside.run(|| transport.ask(server, Instant::now() + patience))?)
+    }
+
+    fn ask_port(&self, protocol: Protocol, place: Place, port: u16, is_open: bool) -> Result<Outcome> {
+        let transport = match protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+        };
+        let patience = if is_open { PATIENCE } else { SUSPICION };
+        match place {
+            Place::Outside(ip) => self.enter(ip, port, transport, patience),
+            Place::Host(ip) => {
+                let server = SocketAddr::new(ip, port);
+                Ok(self.world.host.run(|| transport.ask(server, Instant::now() + patience))?)
+            }
+        }
+    }
+
+    /// The first address of a guest in a family.
+    pub(super) fn address(&self, guest: usize, family: Family) -> Option<IpAddr> {
+        let told = self.told.get(guest)?;
+        told.addresses.iter().flatten().copied().find(|address| Family::of(*address) == family)
+    }
+
+    fn with_address(&self, guest: usize, family: Family, see: impl FnOnce(IpAddr) -> Result<Seen>) -> Result<Seen> {
+        match self.address(guest, family) {
+            Some(address) => see(address),
+            None => Ok(without_address(&self.guests[guest].name)),
+        }
+    }
+
+    /// What the second guest sees of the first: its own address, and that of the other.
+    fn between(&self, family: Family, see: impl FnOnce(IpAddr, IpAddr) -> Result<Seen>) -> Result<Seen> {
+        self.with_address(1, family, |own| self.with_address(0, family, |other| see(own, other)))
+    }
+}
+
+fn is_seen_as(outcome: Outcome, address: IpAddr) -> bool {
+    matches!(outcome, Outcome::SeenAs(peer, _) if peer.ip() == address)
+}
+
+fn is_from(outcome: Outcome, source: &Source, own: IpAddr, host: IpAddr) -> bool {
+    let Outcome::SeenAs(peer, _) = outcome else { return false };
+    match source {
+        Source::Own => peer.ip() == own,
+        Source::Host => peer.ip() == host,
+        Source::Translated { addresses, ports } => {
+            let is_ours = addresses.map_or(peer.ip() == host, |addresses| addresses.contains(peer.ip()));
+            is_ours && (ports.start()..=ports.end()).contains(&peer.port())
+        }
+    }
+}
+
+fn leads_to(outcome: Outcome) -> Option<u16> {
+    match outcome {
+        Outcome::SeenAs(_, port) => Some(port),
+        Outcome::Refused | Outcome::Silence => None,
+    }
+}
+
+fn without_address(guest: &str) -> Seen {
+    Seen(Verdict::Unjudged, format!("{guest} has no address"))
+}

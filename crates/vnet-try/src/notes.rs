@@ -1,0 +1,40 @@
+//! What was left out, and where the imagined host differs from a real one.
+
+use vnet_xml::Network;
+use vnet_xml::network::Dhcp;
+
+use crate::guest::{Guest, MOST_GROUPS, may_collide};
+use crate::options;
+use crate::promises::left_out;
+
+/// The notes of a network.
+pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -> Vec<String> {
+    let (reservations, routes) = left_out(network);
+    let has = |is: fn(&Dhcp) -> bool| network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).any(is);
+    let with_stp = network.bridge.as_ref().is_none_or(|bridge| bridge.stp != Some(false));
+    let groups = || network.port_groups.iter().filter(|group| !group.default);
+    let many = groups().filter(|group| group.vlan.is_none()).count().saturating_sub(MOST_GROUPS);
+    let with_vlan = groups().any(|group| group.vlan.is_some());
+    let notes = [
+        (with_stp, "STP paused while guests were plugged in: a port takes 4 s to forward".to_owned()),
+        (
+            has(|dhcp| !dhcp.ranges.is_empty()) && !may_collide(network, guests),
+            "dnsmasq offers addresses at once: it would ping each for 3 s".to_owned(),
+        ),
+        (
+            !guests.iter().any(|guest| guest.name == "guest2"),
+            "a second guest was not tried: the ranges have one free address".to_owned(),
+        ),
+        (reservations > 0, format!("{reservations} more reservations were not tried")),
+        (many > 0, format!("{many} more portgroups were not tried")),
+        (with_vlan, "portgroups with a VLAN were not tried: nobody else is in it".to_owned()),
+        (routes > 0, format!("{routes} routes were not tried: the host prefers another one to the same place")),
+        (has(|dhcp| dhcp.bootp.is_some()), "booting over the network was not tried".to_owned()),
+        (
+            options::is_without_names(network),
+            "names were not tried: the dnsmasq option `port=0` turns them off".to_owned(),
+        ),
+        (!has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
+    ];
+    notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+}

@@ -1,0 +1,117 @@
+//! The process inside, from outside.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
+use vnet_lab::Isolation;
+use vnet_xml::{Definition, Interface, Network};
+
+use crate::error::{Error, Failure};
+use crate::report::Report;
+
+/// The word that starts the process inside.
+pub(crate) const WORD: &str = "vnet-try-inside";
+
+/// What the process inside is given, on its standard input.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) networks: Vec<Network>,
+    /// With the numbers of their definitions.
+    pub(crate) guests: Vec<(usize, Interface)>,
+}
+
+/// What it answers, a line for each, on its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Answer {
+    /// What it does now.
+    Step(String),
+    Report(Report),
+    Failure(Failure),
+}
+
+/// Tries networks, and guests of domains or of their own that passt connects, on one imagined host. `progress` is told
+/// what is being done.
+///
+/// The definitions are sound: nothing is wrong with them alone. This program is started again inside, so its `main` has
+/// to begin with [`inside`](crate::inside).
+///
+/// # Errors
+/// [`Error`] where there is nothing to try, or it cannot be tried here. Broken promises are no error.
+pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Result<Report, Error> {
+    if is_inside() {
+        // Else it would start itself without end.
+        return Err(Error::NotInside);
+    }
+    let task = Task::of(definitions)?;
+    let mut command = Command::new("/proc/self/exe");
+    let isolation = Isolation::of(command.arg(WORD).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+    let mut inside = command.spawn().map_err(|error| isolation.explain(error))?;
+    let mut input = inside.stdin.take().expect("it is piped");
+    // If it has died its exit status says more than the broken pipe.
+    let _ = input.write_all(&serde_json::to_vec(&task).expect("definitions are text and numbers"));
+    drop(input);
+    let mut answer = None;
+    for line in BufReader::new(inside.stdout.take().expect("it is piped")).split(b'\n') {
+        match serde_json::from_slice(&line?) {
+            Ok(Answer::Step(step)) => progress(&step),
+            Ok(last) => answer = Some(last),
+            Err(_) => {
+                inside.kill()?;
+                inside.wait()?;
+                return Err(Error::NotInside);
+            }
+        }
+    }
+    let status = inside.wait()?;
+    match answer {
+        Some(Answer::Report(report)) => Ok(report),
+        Some(Answer::Failure(failure)) => Err(Error::Inside(failure)),
+        _ => Err(Error::Died(status)),
+    }
+}
+
+/// Whether this is the process inside.
+pub(crate) fn is_inside() -> bool {
+    std::env::args_os().nth(1).is_some_and(|word| word == WORD)
+}
+
+impl Task {
+    /// What is to be tried of definitions.
+    fn of(definitions: &[Definition]) -> Result<Self, Error> {
+        let mut task = Self::default();
+        let mut known = BTreeMap::new();
+        for (at, definition) in definitions.iter().enumerate() {
+            let nothing = |what: String| Error::Nothing { at, what };
+            match definition {
+                Definition::Network(network) => {
+                    if let Some(other) = known.insert(network.name.as_str(), at) {
+                        return Err(Error::SameName { at: [other, at], name: network.name.clone() });
+                    }
+                    task.networks.push((**network).clone());
+                }
+                Definition::Interface(interface) if interface.is_passt() => {
+                    task.guests.push((at, (**interface).clone()));
+                }
+                Definition::Interface(interface) => {
+                    let word = interface.source.word();
+                    return Err(nothing(format!("is an interface of type {word}, which takes what the host has")));
+                }
+                Definition::Domain(domain) => {
+                    let behind = domain.interfaces.iter().filter(|it| it.is_passt());
+                    let before = task.guests.len();
+                    task.guests.extend(behind.map(|interface| (at, interface.clone())));
+                    if task.guests.len() == before {
+                        return Err(nothing("has no interface with `<backend type='passt'/>`".to_owned()));
+                    }
+                }
+                _ => {
+                    return Err(nothing("defines neither a network nor a guest's interface".to_owned()));
+                }
+            }
+        }
+        Ok(task)
+    }
+}

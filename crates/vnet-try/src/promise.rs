@@ -1,0 +1,216 @@
+//! Promises: each a kind for programs, and a sentence for people.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use vnet_lab::dns::{Question, Record};
+use vnet_passt::Protocol;
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
+
+use crate::guest::{Addressing, Guest};
+use crate::report::Subject;
+
+/// What a definition promises; guests are meant by their position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// A guest gets its address: the guest, and which of its addresses.
+    Address { guest: usize, address: usize },
+    /// The first guest is told this router, or none. Where it gets its routes from a device of the host: which.
+    Router { router: Option<IpAddr>, of: Option<InterfaceName> },
+    /// A guest's gateway echoes.
+    Gateway { guest: usize, ip: IpAddr },
+    /// The first guest is told an MTU; none where 0.
+    Mtu(u32),
+    /// It is told its name.
+    Hostname(String),
+    /// It is told its full name.
+    Fqdn(String),
+    /// The name server knows an answer.
+    Answer { question: Question, record: Record },
+    /// The name server knows an address by one of these names.
+    Reverse { ip: IpAddr, names: Vec<String> },
+    /// The name server knows the first guest by the name that it gave to DHCP.
+    OwnName { family: Family },
+    /// A question goes to one of these servers; to the host's own where there are none.
+    Forwarded { servers: Vec<IpAddr>, domain: Option<String> },
+    /// The first two guests reach each other.
+    BetweenGuests(Family),
+    /// The first two guests do not reach each other: their ports are isolated.
+    Apart(Family),
+    /// The first guest reaches the outside.
+    Out(Family, Source),
+    /// The first guest does not reach the outside.
+    NoWayOut(Family),
+    /// The outside reaches the first guest.
+    In(Family),
+    /// The outside cannot open a connection to the first guest.
+    NoWayIn(Family),
+    /// The host reaches an address beyond a guest.
+    Route { behind: IpAddr, destination: IpNet, gateway: IpAddr },
+    /// A port of the host leads to a port of the guest, or nowhere, wherever it is asked.
+    Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
+    /// passt writes a log.
+    Log(PathBuf),
+}
+
+/// Under which address the outside sees a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Its own.
+    Own,
+    /// One of these, or of the host's where `None`, with one of these ports.
+    Translated { addresses: Option<AddressRange>, ports: PortRange },
+    /// The host's, by a connection of its own.
+    Host,
+}
+
+/// Where a port is asked: an address of the host, by itself or from the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Host(IpAddr),
+    Outside(IpAddr),
+}
+
+impl Place {
+    pub(crate) fn ip(self) -> IpAddr {
+        match self {
+            Self::Host(ip) | Self::Outside(ip) => ip,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(ip) => write!(f, "{ip}"),
+            Self::Outside(ip) => write!(f, "{ip} from outside"),
+        }
+    }
+}
+
+impl Promise {
+    /// Its kind.
+    pub(crate) fn subject(&self, guests: &[Guest]) -> Subject {
+        match self {
+            Self::Address { guest, address } => match guests[*guest].addresses[*address] {
+                Addressing::Leased(..) | Addressing::Told(..) => Subject::Lease,
+                Addressing::Reserved(_) => Subject::Reservation,
+                Addressing::Advertised(_) | Addressing::Configured(_) => Subject::Autoconfiguration,
+            },
+            Self::Router { .. } => Subject::Router,
+            Self::Gateway { .. } => Subject::Gateway,
+            Self::Mtu(_) => Subject::Mtu,
+            Self::Hostname(_) | Self::Fqdn(_) => Subject::Hostname,
+            Self::Answer { .. } | Self::Reverse { .. } => Subject::Dns,
+            Self::OwnName { .. } => Subject::OwnName,
+            Self::Forwarded { .. } => Subject::DnsForwarding,
+            Self::BetweenGuests(_) | Self::Apart(_) => Subject::GuestToGuest,
+            Self::Out(..) => Subject::Out,
+            Self::NoWayOut(_) => Subject::NoWayOut,
+            Self::In(_) => Subject::In,
+            Self::NoWayIn(_) => Subject::NoWayIn,
+            Self::Route { .. } => Subject::Route,
+            Self::Port { to: Some(_), .. } => Subject::Forward,
+            Self::Port { to: None, .. } => Subject::NoForward,
+            Self::Log(_) => Subject::Log,
+        }
+    }
+
+    /// Whether it is seen only by somebody who looks for a way himself, and does not take what he is told.
+    pub(crate) fn takes_own_way(&self) -> bool {
+        matches!(self, Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_))
+    }
+
+    /// The promise in words.
+    pub(crate) fn text(&self, guests: &[Guest]) -> String {
+        match self {
+            Self::Address { guest, address } => address_text(&guests[*guest], &guests[*guest].addresses[*address]),
+            Self::Router { router: None, .. } => format!("{} is told no router", guests[0].name),
+            Self::Router { router: Some(ip), of: None } => format!("{} is told the router {ip}", guests[0].name),
+            Self::Router { of: Some(device), .. } => format!("{} gets its routes from {device}", guests[0].name),
+            Self::Gateway { ip, .. } => format!("the gateway {ip} echoes"),
+            Self::Mtu(0) => "the guest is told no MTU".to_owned(),
+            Self::Mtu(mtu) => format!("the guest is told the MTU {mtu}"),
+            Self::Hostname(name) => format!("the guest is told its name, {name}"),
+            Self::Fqdn(name) => format!("the guest is told its full name, {name}"),
+            Self::Answer { question, record } => format!("DNS: {question} is {record}"),
+            Self::Reverse { ip, names } => format!("DNS: {ip} is called {}", names.join(" or ")),
+            Self::OwnName { family } => format!("DNS: {} is known by its {} address", guests[0].name, word(family)),
+            Self::Forwarded { servers, domain } => {
+                let what = match (domain, servers.is_empty()) {
+                    (Some(domain), _) => format!("names in {domain}"),
+                    (None, true) if guests.len() == 1 && is_behind_passt(&guests[0]) => "names".to_owned(),
+                    (None, _) => "other names".to_owned(),
+                };
+                let servers = servers.iter().map(ToString::to_string).collect::<Vec<_>>();
+                match servers.is_empty() {
+                    true => format!("DNS: {what} are asked of the host's server"),
+                    false => format!("DNS: {what} are asked of {}", servers.join(" or ")),
+                }
+            }
+            Self::BetweenGuests(family) => format!("guests reach each other over {}", word(family)),
+            Self::Apart(family) => format!("guests do not reach each other over {}: ports are isolated", word(family)),
+            Self::Out(family, Source::Own) => format!("guests get out over {}, as themselves", word(family)),
+            Self::Out(family, Source::Host) => format!("the guest gets out over {}, as the host", word(family)),
+            Self::Out(family, Source::Translated { addresses, ports }) => {
+                let addresses = addresses.map_or("the host".to_owned(), |addresses| addresses.to_string());
+                format!("guests get out over {}, as {addresses} with ports {ports}", word(family))
+            }
+            Self::NoWayOut(family) => format!("no way out over {}", word(family)),
+            Self::In(family) => format!("the outside reaches guests over {}", word(family)),
+            Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),
+            Self::Route { destination, gateway, .. } => format!("the host reaches {destination} through {gateway}"),
+            Self::Port { protocol, port, to: Some(to), .. } => {
+                format!("{protocol} port {port} leads to the guest's port {to}")
+            }
+            Self::Port { protocol, port, to: None, at } => {
+                let at: Vec<_> = at.iter().map(|place| place.ip().to_string()).collect();
+                format!("{protocol} port {port} is closed at {}", at.join(", "))
+            }
+            Self::Log(_) => "passt writes its log".to_owned(),
+        }
+    }
+}
+
+/// The IPv4 address of a router, as a lease has it.
+pub(crate) fn router_of(lease: Option<Ipv4Addr>) -> String {
+    lease.map_or_else(|| "no router".to_owned(), |router| format!("router {router}"))
+}
+
+/// A family as people write it.
+pub(crate) fn word(family: &Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "IPv4",
+        Family::Ipv6 => "IPv6",
+    }
+}
+
+fn is_behind_passt(guest: &Guest) -> bool {
+    guest.addresses.iter().any(|how| matches!(how, Addressing::Told(..)))
+}
+
+fn address_text(guest: &Guest, how: &Addressing) -> String {
+    match how {
+        Addressing::Leased(family, ranges) => {
+            let ranges = ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let protocol = if *family == Family::Ipv4 { "DHCP" } else { "DHCPv6" };
+            format!("{} gets a {protocol} lease in {ranges}", guest.title())
+        }
+        Addressing::Reserved(ip) => {
+            let who = match &guest.duid {
+                Some(duid) if ip.is_ipv6() => format!("DUID {duid}"),
+                _ if ip.is_ipv6() => guest.name.clone(),
+                _ => format!("{} ({})", guest.name, guest.mac),
+            };
+            format!("{ip} is kept for {who}")
+        }
+        Addressing::Told(ip @ IpAddr::V4(_), Some(prefix)) => format!("the guest gets {ip}/{prefix} by DHCP"),
+        Addressing::Told(ip @ IpAddr::V4(_), None) => format!("the guest gets {ip} by DHCP"),
+        Addressing::Told(ip, _) => format!("the guest gets {ip} by DHCPv6"),
+        Addressing::Advertised(net) | Addressing::Configured(net) => match is_behind_passt(guest) {
+            true => format!("the guest makes itself an address in {net}"),
+            false => format!("{} makes itself an address in {net}", guest.title()),
+        },
+    }
+}

@@ -1,0 +1,193 @@
+//! What a definition promises. Pure, but for the addresses of the imagined host.
+//!
+//! The promises are those of libvirt's documentation, and its firewall's where that says nothing.
+
+mod names;
+pub(crate) mod passt;
+mod ports;
+mod routes;
+mod ways;
+
+use vnet_types::{AddressRange, Family};
+use vnet_xml::Network;
+use vnet_xml::network::{Dhcp, Ip};
+
+use crate::guest::{Addressing, Guest};
+use crate::options::{self, Router};
+use crate::promise::{Promise, Source};
+
+pub(crate) use names::has_names;
+pub(crate) use ports::guest_ports;
+pub(crate) use routes::{behind, left_out, subnet_of};
+use ways::way_out;
+pub(crate) use ways::{device, may_cross};
+
+/// Every promise of a network, in the order of its elements.
+pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
+    let mut promises = Vec::new();
+    for (guest, it) in guests.iter().enumerate() {
+        let promised = it.addresses.iter().enumerate().filter(|(_, how)| !matches!(how, Addressing::Configured(_)));
+        promises.extend(promised.map(|(address, _)| Promise::Address { guest, address }));
+    }
+    if guests.iter().take(1).flat_map(|guest| &guest.addresses).any(is_leased4) {
+        promises.extend(options::router(network).map(|router| match router {
+            Router::Nobody => Promise::Router { router: None, of: None },
+            Router::Other(ip) => Promise::Router { router: Some(ip.into()), of: None },
+        }));
+    }
+    promises.extend(network.ips.iter().map(|ip| Promise::Gateway { guest: 0, ip: ip.address }));
+    if has_names(network) {
+        promises.extend(names::names(network));
+    }
+    let are_two = guests.get(1).is_some_and(|guest| guest.name == "guest2");
+    let between = |family| match network.port_isolated == Some(true) {
+        true => Promise::Apart(family),
+        false => Promise::BetweenGuests(family),
+    };
+    let families = families(network);
+    if network.ips.is_empty() {
+        promises.push(between(Family::Ipv6));
+    }
+    for family in families {
+        promises.extend(are_two.then(|| between(family)));
+        promises.extend(match way_out(network, family) {
+            None => [Promise::NoWayOut(family), Promise::NoWayIn(family)],
+            Some(Source::Own) => [Promise::Out(family, Source::Own), Promise::In(family)],
+            Some(translated) => [Promise::Out(family, translated), Promise::NoWayIn(family)],
+        });
+    }
+    promises.extend(network.routes.iter().filter_map(|route| {
+        let (behind, destination) = (behind(network, route)?, route.net()?);
+        Some(Promise::Route { behind, destination, gateway: route.gateway })
+    }));
+    promises
+}
+
+/// The families that a network has addresses of.
+pub(crate) fn families(network: &Network) -> Vec<Family> {
+    let has = |family: &Family| network.ips.iter().any(|ip| Family::of(ip.address) == *family);
+    [Family::Ipv4, Family::Ipv6].into_iter().filter(has).collect()
+}
+
+/// Whether a network has a dnsmasq.
+pub(crate) fn has_dnsmasq(network: &Network) -> bool {
+    let has_dhcp = |ip: &Ip| ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
+    has_names(network) || network.ips.iter().any(|ip| has_dhcp(ip) || ip.tftp_root.is_some())
+}
+
+/// The ranges of addresses that DHCP hands out.
+pub(crate) fn ranges(dhcp: &Dhcp) -> impl Iterator<Item = AddressRange> + '_ {
+    dhcp.ranges.iter().filter_map(|range| AddressRange::new(range.start, range.end).ok())
+}
+
+fn is_leased4(how: &Addressing) -> bool {
+    matches!(how, Addressing::Leased(Family::Ipv4, _))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::guests;
+    use crate::report::Subject;
+    use std::net::IpAddr;
+    use vnet_types::InterfaceName;
+    use vnet_xml::network::{DhcpHost, Forward, ForwardMode, Nat, Route};
+
+    fn network(forward: Option<ForwardMode>, device: Option<&str>) -> Network {
+        let mut network = Network::new("n");
+        network.ips.push(Ip::new("192.168.122.1/24".parse().unwrap()));
+        network.forward = forward.map(|mode| {
+            let mut forward = Forward::new(mode);
+            forward.interfaces.extend(device.map(|device| device.parse::<InterfaceName>().unwrap().into()));
+            forward
+        });
+        network
+    }
+
+    fn subjects(network: &Network) -> Vec<Subject> {
+        let guests = guests(network);
+        of_network(network, &guests).iter().map(|promise| promise.subject(&guests)).collect()
+    }
+
+    #[test]
+    fn each_mode_promises_its_ways() {
+        use Subject::{DnsForwarding, Gateway, GuestToGuest, In, NoWayIn, NoWayOut, Out};
+        let cases = [
+            (None, vec![Gateway, GuestToGuest, NoWayOut, NoWayIn]),
+            (Some(ForwardMode::Nat), vec![Gateway, DnsForwarding, GuestToGuest, Out, NoWayIn]),
+            (Some(ForwardMode::Route), vec![Gateway, DnsForwarding, GuestToGuest, Out, In]),
+            (Some(ForwardMode::Open), vec![Gateway, DnsForwarding, GuestToGuest, Out, In]),
+        ];
+        for (mode, expected) in cases {
+            assert_eq!(subjects(&network(mode, None)), expected, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn ipv6_is_routed_unless_it_is_translated() {
+        let mut network = network(Some(ForwardMode::Nat), None);
+        network.ips = vec![Ip::new("fd00::1/64".parse().unwrap())];
+        assert_eq!(way_out(&network, Family::Ipv6), Some(Source::Own));
+        let mut nat = Nat::default();
+        nat.ipv6 = Some(true);
+        network.forward.as_mut().unwrap().nat = Some(nat);
+        assert!(matches!(way_out(&network, Family::Ipv6), Some(Source::Translated { addresses: None, .. })));
+    }
+
+    #[test]
+    fn networks_are_crossed_where_libvirt_lets_one() {
+        use ForwardMode::{Nat, Open, Route};
+        let modes = [None, Some(Nat), Some(Route), Some(Open)];
+        // From the row to the column.
+        let expected = [
+            [false, false, false, false],
+            [false, false, true, true],
+            [false, false, true, true],
+            [false, false, true, true],
+        ];
+        for (from, row) in modes.into_iter().zip(expected) {
+            for (to, expected) in modes.into_iter().zip(row) {
+                let crosses = may_cross(&network(from, None), &network(to, None), Family::Ipv4);
+                assert_eq!(crosses, expected, "{from:?} to {to:?}");
+            }
+        }
+        let behind_device = network(Some(Route), Some("eth0"));
+        assert!(!may_cross(&network(Some(Route), None), &behind_device, Family::Ipv4));
+    }
+
+    #[test]
+    fn reservations_and_gateways_get_guests_of_their_own() {
+        let mut network = network(None, None);
+        let mut dhcp = Dhcp::default();
+        let mut host = DhcpHost::new("192.168.122.9".parse().unwrap());
+        host.mac = "52:54:00:00:00:09".parse().ok();
+        dhcp.hosts.push(host);
+        network.ips[0].dhcp = Some(dhcp);
+        let gateway: IpAddr = "192.168.122.254".parse().unwrap();
+        for destination in ["10.0.0.0/8", "10.0.0.0/24"] {
+            network.routes.push(Route::new(destination.parse().unwrap(), gateway));
+        }
+        let guests = guests(&network);
+        let addresses = |guest: &Guest| guest.addresses.clone();
+        let configured = |net: &str| vec![Addressing::Configured(net.parse().unwrap())];
+        assert_eq!(addresses(&guests[0]), configured("192.168.122.253/24"));
+        assert_eq!(addresses(&guests[1]), configured("192.168.122.252/24"));
+        assert_eq!(addresses(&guests[2]), [Addressing::Reserved("192.168.122.9".parse().unwrap())]);
+        assert_eq!(guests[2].mac.to_string(), "52:54:00:00:00:09");
+        assert_eq!(addresses(&guests[3]), configured("192.168.122.254/24"));
+        let behind: Vec<_> = guests[3].behind.iter().map(ToString::to_string).collect();
+        assert_eq!(behind, ["10.255.255.254", "10.0.0.2"]);
+    }
+
+    #[test]
+    fn a_route_with_a_better_one_is_left_out() {
+        let mut network = network(None, None);
+        for metric in [1, 7] {
+            let mut route = Route::new("10.0.0.0/8".parse().unwrap(), "192.168.122.2".parse().unwrap());
+            route.metric = Some(metric);
+            network.routes.push(route);
+        }
+        network.routes.push(Route::new("0.0.0.0/0".parse().unwrap(), "192.168.122.2".parse().unwrap()));
+        assert_eq!(left_out(&network), (0, 2));
+    }
+}

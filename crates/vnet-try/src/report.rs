@@ -1,0 +1,166 @@
+//! What came of a trial; `docs/json.md` of the program describes its shape.
+
+use serde::{Deserialize, Serialize};
+use vnet_validate::Finding;
+
+/// A trial of some networks and guests on one imagined host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// One for each definition of a network, in their order.
+    pub networks: Vec<NetworkReport>,
+    /// One for each guest behind passt, in their order.
+    pub interfaces: Vec<InterfaceReport>,
+    /// Whether nothing was refused and no promise is broken.
+    pub holds: bool,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+/// One network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NetworkReport {
+    /// Its name.
+    pub network: String,
+    /// The bridge that it ran on. `None` where it was refused, or nothing was tried because another one was.
+    pub bridge: Option<String>,
+    /// What is to be said about the definition on the imagined host.
+    pub findings: Vec<Finding>,
+    /// Every promise, judged.
+    pub promises: Vec<Judgement>,
+    /// What was left out, and where the imagined host differs from a real one.
+    pub notes: Vec<String>,
+}
+
+/// A guest behind passt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InterfaceReport {
+    /// The number of its definition among those given, from 0.
+    pub definition: usize,
+    /// What passt says of its version. `None` where the guest was not tried.
+    pub passt: Option<String>,
+    /// Every promise, judged.
+    pub promises: Vec<Judgement>,
+    /// What was left out, and where the imagined host differs from a real one.
+    pub notes: Vec<String>,
+}
+
+/// A promise and whether it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// Its kind.
+    pub subject: Subject,
+    /// The promise in words.
+    pub promise: String,
+    /// Whether it is kept.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// Whether a promise is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It is.
+    Kept,
+    /// It is not.
+    Broken,
+    /// Another one is broken that this one builds on.
+    Unjudged,
+    /// It was not seen, and the definition may say otherwise in a way that only its programs understand.
+    Open,
+}
+
+/// A promise's kind, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the words say it")]
+#[non_exhaustive]
+pub enum Subject {
+    Lease,
+    Reservation,
+    Autoconfiguration,
+    Router,
+    Gateway,
+    Dns,
+    OwnName,
+    DnsForwarding,
+    GuestToGuest,
+    Out,
+    NoWayOut,
+    In,
+    NoWayIn,
+    Route,
+    OtherNetwork,
+    Mtu,
+    Hostname,
+    Forward,
+    NoForward,
+    Log,
+}
+
+impl Verdict {
+    /// Kept where it holds.
+    pub(crate) fn when(holds: bool) -> Self {
+        if holds { Self::Kept } else { Self::Broken }
+    }
+}
+
+impl Report {
+    /// The report of these.
+    pub fn new(networks: Vec<NetworkReport>, interfaces: Vec<InterfaceReport>, milliseconds: u64) -> Self {
+        let hold =
+            |promises: &[Judgement]| promises.iter().all(|it| matches!(it.verdict, Verdict::Kept | Verdict::Open));
+        let holds = networks.iter().all(|it| it.bridge.is_some() && hold(&it.promises))
+            && interfaces.iter().all(|it| it.passt.is_some() && hold(&it.promises));
+        Self { networks, interfaces, holds, milliseconds }
+    }
+}
+
+impl NetworkReport {
+    /// The report of a network that is not tried.
+    pub(crate) fn refused(network: &vnet_xml::Network, findings: Vec<Finding>) -> Self {
+        let network = network.name.clone();
+        Self { network, bridge: None, findings, promises: Vec::new(), notes: Vec::new() }
+    }
+}
+
+impl InterfaceReport {
+    /// The report of a guest that is not tried.
+    pub(crate) fn refused(definition: usize) -> Self {
+        Self { definition, passt: None, promises: Vec::new(), notes: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(verdict: Verdict) -> NetworkReport {
+        NetworkReport {
+            network: "n".to_owned(),
+            bridge: Some("virbr0".to_owned()),
+            findings: Vec::new(),
+            promises: vec![Judgement {
+                subject: Subject::NoWayOut,
+                promise: "no way out over IPv4".to_owned(),
+                verdict,
+                seen: "refused".to_owned(),
+            }],
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_promise_that_is_not_kept_is_told() {
+        let holds = |verdict| Report::new(vec![report(verdict)], Vec::new(), 12).holds;
+        assert_eq!([Verdict::Kept, Verdict::Broken, Verdict::Unjudged].map(holds), [true, false, false]);
+        assert!(holds(Verdict::Open));
+        let refused = NetworkReport { bridge: None, promises: Vec::new(), ..report(Verdict::Kept) };
+        assert!(!Report::new(vec![refused], Vec::new(), 12).holds);
+    }
+}

@@ -1,0 +1,39 @@
+//! Starting a network on the imagined host, by the driver of real ones.
+
+use vnet_driver::{Driver, Error, Imagined};
+use vnet_types::InterfaceName;
+use vnet_validate::Finding;
+use vnet_xml::Network;
+
+use crate::error::{Failed, Result};
+
+/// What comes of a start.
+pub(crate) enum Started {
+    /// The network runs on this bridge.
+    On(InterfaceName),
+    /// Something on the host is in its way.
+    Refused(Vec<Finding>),
+}
+
+/// The folder of state inside.
+pub(crate) const STATE: &str = "/run/vnet";
+
+/// The driver of the host inside, which has every zone of firewalld, and refuses nothing in it. dnsmasq pings an address
+/// for 3 s before it offers it, one guest after the other: not where `at_once` says that nobody can have it.
+pub(crate) fn driver(at_once: bool) -> Result<Driver> {
+    Ok(Driver::open(STATE)?.imagined(Imagined { zones: true, offers_at_once: at_once, seed: Some([0x76; 16]) }))
+}
+
+/// Starts a network, unless what it says does not fit the host.
+pub(crate) fn start(network: &Network, at_once: bool) -> Result<Started> {
+    match driver(at_once)?.start(network) {
+        Ok(outcome) => outcome.bridge.map(Started::On).ok_or_else(|| {
+            let name = &network.name;
+            Failed::Other(format!(
+                "the guests of network `{name}` use devices of the host: there is nothing of its own to try"
+            ))
+        }),
+        Err(Error::Refused { findings }) => Ok(Started::Refused(findings)),
+        Err(error) => Err(Failed::doing(format!("network `{}` does not start", network.name))(error)),
+    }
+}

@@ -1,0 +1,149 @@
+//! The imagined host: uplinks with someone outside, cables, and guests at their ends.
+
+mod names;
+mod station;
+mod uplink;
+
+use std::net::IpAddr;
+
+use vnet_lab::{Namespace, probe};
+use vnet_netlink::Netlink;
+use vnet_types::{Address, Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net, Link, Route, RouteProtocol};
+use vnet_xml::{Interface, Network};
+
+use crate::error::Result;
+use crate::promises::device;
+pub(crate) use station::Station;
+pub(crate) use uplink::{Uplink, taken};
+
+/// What a guest, and whoever else has one, calls its only interface.
+pub(crate) const DEVICE: &str = "eth0";
+/// Switches of every namespace. Nobody can have anybody's address here, and routers answer at once.
+pub(crate) const SWITCHES: [(&str, &str); 9] = [
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv6/conf/all/accept_dad", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/default/dad_transmits", "0"),
+    ("ipv6/conf/default/router_solicitation_delay", "0"),
+    ("ipv6/conf/default/disable_ipv6", "0"),
+    ("ipv4/ping_group_range", "0 0"),
+    ("ipv6/conf/default/use_tempaddr", "0"),
+];
+
+/// The imagined host and who is outside.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) host: Namespace,
+    pub(crate) outside: Namespace,
+    uplinks: Vec<Uplink>,
+    /// Where somebody answers to names.
+    name_servers: Vec<IpAddr>,
+}
+
+impl World {
+    /// Makes the host that these networks and guests of passt will run on, in the namespaces of this process.
+    pub(crate) fn new(networks: &[&Network], guests: &[&Interface]) -> Result<Self> {
+        let (host, outside) = (Namespace::current()?, Namespace::new()?);
+        host.set(&SWITCHES)?;
+        outside.set(&SWITCHES)?;
+        outside.set(&[("ipv4/ip_forward", "0")])?;
+        let uplinks = uplink::uplinks(networks, guests)?;
+        let world = Self { uplinks, host, outside, name_servers: Vec::new() };
+        for (at, uplink) in world.uplinks.iter().enumerate() {
+            world.connect(at, uplink)?;
+        }
+        probe::serve(&world.outside, probe::PORT)?;
+        Ok(world)
+    }
+
+    /// The way out of a network.
+    pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
+        self.uplink_by(device(network))
+    }
+
+    /// The way out by a device; the first where it is none of the uplinks.
+    pub(crate) fn uplink_by(&self, device: Option<&InterfaceName>) -> &Uplink {
+        let named = self.uplinks.iter().find(|uplink| Some(&uplink.name) == device);
+        named.unwrap_or(&self.uplinks[0])
+    }
+
+    /// Gives the host one more address, which the outside knows the way to by an uplink. It is on `lo`: on the uplink,
+    /// with the longest prefix of all, passt would take it for the guest's.
+    pub(crate) fn add_address(&self, uplink: &Uplink, ip: IpAddr) -> Result<()> {
+        let net = IpNet::from(ip);
+        let lo: InterfaceName = "lo".parse().expect("a name");
+        match self.host.netlink().add_address(&lo, &Address { net, broadcast: None }) {
+            Err(error) if !error.is_exists() => return Err(error.into()),
+            _ => {}
+        }
+        add_route(self.outside.netlink(), &uplink.name, net, uplink.host(Family::of(ip)))
+    }
+
+    /// Lets the outside know the way to the guests of a network, and to the addresses that they are translated to.
+    pub(crate) fn announce(&self, network: &Network) -> Result<()> {
+        let uplink = self.uplink(network);
+        let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref());
+        let translated =
+            nat.and_then(|nat| nat.addresses).into_iter().flat_map(|range| match (range.start(), range.end()) {
+                (IpAddr::V4(start), IpAddr::V4(end)) => {
+                    ipnet::Ipv4Subnets::new(start, end, 0).map(IpNet::V4).collect::<Vec<_>>()
+                }
+                _ => Vec::new(),
+            });
+        for destination in network.ips.iter().filter_map(|ip| ip.net()).map(|net| net.trunc()).chain(translated) {
+            let gateway = uplink.host(Family::of(destination.addr()));
+            add_route(self.outside.netlink(), &uplink.name, destination, gateway)?;
+        }
+        Ok(())
+    }
+
+    /// Lays a cable from the host, where its end has this name, to another namespace. Answers the index there.
+    pub(crate) fn lay(&self, near: &InterfaceName, to: &Namespace, name: &InterfaceName) -> Result<u32> {
+        let far: InterfaceName = "far".parse().expect("a name");
+        let netlink = self.host.netlink();
+        let index =
+            |of: &Netlink, name: &InterfaceName| of.link(name)?.ok_or_else(|| vnet_lab::Error::Gone(name.clone()));
+        netlink.add_veth(near, &far)?;
+        self.host.move_link(index(netlink, &far)?.index, to)?;
+        let found = index(to.netlink(), &far)?;
+        let wanted = Link { name: name.clone(), up: true, ..found.link.clone() };
+        to.netlink().set_link(found.index, &found.link, &wanted)?;
+        netlink.set_up(index(netlink, near)?.index, true)?;
+        Ok(found.index)
+    }
+
+    fn connect(&self, at: usize, uplink: &Uplink) -> Result<()> {
+        self.lay(&uplink.name, &self.outside, &uplink.name)?;
+        let netlink = self.host.netlink();
+        let add = |netlink: &Netlink, net: IpNet| netlink.add_address(&uplink.name, &Address { net, broadcast: None });
+        uplink.host.iter().try_for_each(|ours| add(netlink, *ours))?;
+        // The kernel speaks from the first of equal IPv4 addresses, and from the last of IPv6.
+        let ([v4, v6], [gateway4, gateway6]) = (uplink.outside, uplink.gateway);
+        [v4, gateway4, gateway6, v6].into_iter().try_for_each(|theirs| add(self.outside.netlink(), theirs))?;
+        for gateway in uplink.gateway.map(|gateway| gateway.addr()) {
+            let (destination, link) = (default_of(gateway), uplink.name.clone());
+            let metric = if gateway.is_ipv6() { 1024 } else { 0 } + u32::try_from(at).unwrap_or(u32::MAX);
+            let gateway = Some(gateway);
+            netlink.add_route(&Route { destination, gateway, link, metric, protocol: RouteProtocol::Boot })?;
+        }
+        Ok(())
+    }
+}
+
+/// A default route.
+fn default_of(like: IpAddr) -> IpNet {
+    match like {
+        IpAddr::V4(_) => Ipv4Net::default().into(),
+        IpAddr::V6(_) => Ipv6Net::default().into(),
+    }
+}
+
+fn add_route(netlink: &Netlink, link: &InterfaceName, destination: IpNet, gateway: IpAddr) -> Result<()> {
+    let link = link.clone();
+    let route = Route { destination, gateway: Some(gateway), link, metric: 0, protocol: RouteProtocol::Boot };
+    match netlink.add_route(&route) {
+        Err(error) if !error.is_exists() => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! Ways from the imagined host to the outside, where none of the definitions is in the way.
+
+use std::net::IpAddr;
+
+use vnet_types::{Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net};
+use vnet_xml::{Interface, Network};
+
+use crate::error::{Failed, Result};
+use crate::passt;
+use crate::promises::device;
+
+/// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others nobody routes.
+const IPV4: [&str; 7] = [
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "192.0.2.0/24",
+    "198.18.77.0/24",
+    "198.19.77.0/24",
+    "100.127.77.0/24",
+    "172.31.77.0/24",
+];
+/// The same for IPv6 (RFC 3849, RFC 9637, RFC 5180), then one that nobody has; each has room for many uplinks.
+const IPV6: [&str; 4] = ["2001:db8:766e::/48", "3fff:766e::/48", "2001:2:0::/48", "fd76:6e65:7500::/48"];
+
+/// A way from the host to the outside, by one name at both ends; addresses are IPv4, then IPv6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Uplink {
+    pub(crate) name: InterfaceName,
+    pub(super) host: [IpNet; 2],
+    /// Nobody speaks from the gateway's address, which passt takes for the host's.
+    pub(super) gateway: [IpNet; 2],
+    pub(super) outside: [IpNet; 2],
+}
+
+impl Uplink {
+    /// The host's address.
+    pub(crate) fn host(&self, family: Family) -> IpAddr {
+        self.host[usize::from(family == Family::Ipv6)].addr()
+    }
+
+    /// The length of its prefix.
+    pub(crate) fn prefix(&self, family: Family) -> u8 {
+        self.host[usize::from(family == Family::Ipv6)].prefix_len()
+    }
+
+    /// The address of who is outside.
+    pub(crate) fn outside(&self, family: Family) -> IpAddr {
+        self.outside[usize::from(family == Family::Ipv6)].addr()
+    }
+
+    /// The IPv4 address of the router there.
+    pub(crate) fn gateway(&self) -> IpAddr {
+        self.gateway[0].addr()
+    }
+
+    fn nth(name: InterfaceName, v4: Ipv4Net, v6: Ipv6Net) -> Self {
+        let v4 = |host: u32| IpNet::from(Ipv4Net::new_assert((v4.network().to_bits() + host).into(), v4.prefix_len()));
+        let v6 = |host: u128| IpNet::from(Ipv6Net::new_assert((v6.network().to_bits() + host).into(), v6.prefix_len()));
+        Self { name, host: [v4(2), v6(2)], gateway: [v4(1), v6(1)], outside: [v4(3), v6(3)] }
+    }
+}
+
+/// An uplink for each device that a definition names, or one. Where a guest behind passt names one, a further uplink is
+/// the last, so that it can be seen which one passt takes.
+pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
+    let mut names: Vec<InterfaceName> = Vec::new();
+    let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));
+    for name in networks.iter().filter_map(|network| device(network)).chain(of_guests) {
+        if !names.contains(name) && name.as_str() != "lo" {
+            names.push(name.clone());
+        }
+    }
+    if names.is_empty() || guests.iter().any(|guest| passt::upstream(guest).is_some()) {
+        names.push("uplink".parse().expect("a name"));
+    }
+    let of_guests = guests.iter().flat_map(|guest| passt::taken(guest));
+    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken(network)).chain(of_guests).collect();
+    let is_free = |net: IpNet| !taken.iter().any(|taken| taken.contains(&net) || net.contains(taken));
+    let mut v4 = IPV4.iter().filter_map(|net| net.parse::<Ipv4Net>().ok()).filter(|net| is_free((*net).into()));
+    let v6 = IPV6.iter().filter_map(|net| net.parse::<Ipv6Net>().ok());
+    let mut v6 = v6.filter_map(|net| net.subnets(64).ok()).flatten().filter(|net| is_free((*net).into()));
+    let uplink = |name| match v4.next().zip(v6.next()) {
+        Some((v4, v6)) => Ok(Uplink::nth(name, v4, v6)),
+        None => Err(Failed::Other("the definitions leave no address for an outside".to_owned())),
+    };
+    names.into_iter().map(uplink).collect()
+}
+
+/// Where a definition's own addresses are.
+pub(crate) fn taken(network: &Network) -> Vec<IpNet> {
+    let subnets = network.ips.iter().filter_map(|ip| ip.net());
+    let routes = network.routes.iter().filter_map(|route| route.net()).filter(|net| net.prefix_len() > 0);
+    let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref()).and_then(|nat| nat.addresses);
+    let nat = nat.into_iter().flat_map(|range| [range.start(), range.end()]).map(IpNet::from);
+    let dns = network.dns.iter().flat_map(|dns| &dns.forwarders).filter_map(|it| it.addr).map(IpNet::from);
+    subnets.chain(routes).chain(nat).chain(dns).map(|net| net.trunc()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vnet_xml::network::{Forward, ForwardMode, Ip};
+
+    fn network(subnet: &str, device: &str) -> Network {
+        let mut network = Network::new("n");
+        network.ips.push(Ip::new(subnet.parse().unwrap()));
+        let mut forward = Forward::new(ForwardMode::Nat);
+        forward.interfaces.push(device.parse::<InterfaceName>().unwrap().into());
+        network.forward = Some(forward);
+        network
+    }
+
+    #[test]
+    fn the_outside_keeps_clear_of_definitions() {
+        let (a, b) = (network("198.51.100.1/24", "wan0"), network("2001:db8:766e::1/56", "wan1"));
+        let uplinks = uplinks(&[&a, &b], &[]).unwrap();
+        let seen: Vec<_> = uplinks
+            .iter()
+            .map(|it| (it.name.as_str(), it.host(Family::Ipv4).to_string(), it.outside(Family::Ipv6).to_string()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("wan0", "203.0.113.2".to_owned(), "2001:db8:766e:100::3".to_owned()),
+                ("wan1", "192.0.2.2".to_owned(), "2001:db8:766e:101::3".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_device_there_is_one_uplink() {
+        let uplinks = uplinks(&[&Network::new("n")], &[]).unwrap();
+        assert_eq!(uplinks.len(), 1);
+        assert_eq!(uplinks[0].outside(Family::Ipv4).to_string(), "198.51.100.3");
+    }
+}
