@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-validate", &["vnet-types", "vnet-xml"]),
-    ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-xml"]),
+    ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-validate", "vnet-xml"]),
     ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-passt", "vnet-plan", "vnet-types"]),
     (
         "vnet-driver",

@@ -152,8 +152,12 @@ impl Checked {
             .map(|diagnostic| diagnostic.path.clone())
             .collect();
         let news = findings.into_iter().filter(|finding| !vnet_validate::follows_from(finding, &refused));
-        let found =
-            news.map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
+        let news: Vec<Finding> = news.collect();
+        // What vnet cannot do is a warning of the definition, and an error on a host.
+        self.diagnostics.retain(|known| !news.iter().any(|it| it.code == known.code && it.path == known.path));
+        let found = news
+            .into_iter()
+            .map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
     }

@@ -19,8 +19,8 @@ pub use kind::{
     VlanFiltering, Vlans, Zone,
 };
 pub use lower::{
-    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, Unsupported, UnsupportedPort,
-    asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
+    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, asks_features, attach,
+    bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
 pub use passage::{Intent, Passage};
 pub use state::HostState;

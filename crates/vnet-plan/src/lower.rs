@@ -16,12 +16,13 @@ use vnet_types::{
     Address, BridgeOptions, Family, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
+use vnet_validate::Finding;
 use vnet_xml::network::{self, Forward, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
-pub use attach::{AttachError, LoweredPort, PortChoices, UnsupportedPort, attach, fill_pool};
+pub use attach::{AttachError, LoweredPort, PortChoices, attach, fill_pool};
 pub use checksum::mends_checksums;
 pub(crate) use dnsmasq::config;
 pub use dnsmasq::{Files, dnsmasq};
@@ -63,9 +64,9 @@ pub enum LowerError {
     /// The name of the network is none.
     #[error("the network cannot have this name")]
     Name(#[source] NameError),
-    /// A part of the definition that this version does nothing with: the network would not be what it says.
-    #[error("a network with {0} cannot be started")]
-    Unsupported(Unsupported),
+    /// A part of the definition that vnet does nothing with: the network would not be what it says.
+    #[error("{}", .0.message)]
+    Unsupported(Box<Finding>),
     /// No name is free for the bridge.
     #[error("no interface name is free for the bridge template `{0}`")]
     NoFreeBridge(BridgeName),
@@ -116,22 +117,13 @@ pub enum LowerError {
     Dnsmasq(#[from] vnet_dnsmasq::Error),
 }
 
-/// A part of a definition that [`lower`] does nothing with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unsupported {
-    /// A domain that systemd-resolved is told of.
-    #[error("`<domain register='yes'>`")]
-    DomainRegister,
-}
-
 /// Decides what the host must have for the network to run.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
-    if let Some(part) = unsupported(network) {
-        return Err(LowerError::Unsupported(part));
+    if let Some(finding) = vnet_validate::unsupported_network(network).into_iter().next() {
+        return Err(LowerError::Unsupported(Box::new(finding)));
     }
     if network.forward_mode().has_own_bridge() {
         zone::check(network, inventory.firewalld.as_ref())?;
@@ -140,7 +132,7 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     preview(network, inventory, choices)
 }
 
-/// Decides as [`lower`] does, but passes over what is [`Unsupported`] and a zone that is not to be had: good for looking
+/// Decides as [`lower`] does, but passes over what is [`LowerError::Unsupported`] and a zone that does not exist: good for looking
 /// at, not for starting.
 ///
 /// # Errors
@@ -228,11 +220,6 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
 fn keeps_mac_table(network: &Network) -> bool {
     let bridge = network.bridge.as_ref();
     bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt))
-}
-
-fn unsupported(network: &Network) -> Option<Unsupported> {
-    let register = network.domain.as_ref().is_some_and(|domain| domain.register == Some(true));
-    register.then_some(Unsupported::DomainRegister)
 }
 
 /// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.

@@ -184,27 +184,37 @@ fn the_nearest_word_counts(
 }
 
 #[rstest]
-#[case::one("", "<virtualport type='openvswitch'/>", "", "`<virtualport type='openvswitch'>` needs a switch")]
+#[case::one(
+    "",
+    "<virtualport type='openvswitch'/>",
+    "",
+    "vnet does not tell a switch of type `openvswitch` of its ports"
+)]
 #[case::added(
     "<virtualport><parameters profileid='red'/></virtualport>",
     "<virtualport type='802.1Qbh'/>",
     "<virtualport><parameters profileid='red'/></virtualport>",
-    "`<virtualport type='802.1Qbh'>` needs a switch"
+    "vnet does not tell a switch of type `802.1Qbh` of its ports"
 )]
 #[case::another_type(
     "<virtualport type='openvswitch'/>",
     "<virtualport type='midonet'><parameters interfaceid='4d8f0a2e-3b57-4c61-9e7a-1f2b3c4d5e6f'/></virtualport>",
     "",
-    "contradict each other in `type` of `<virtualport>`"
+    "vnet does not tell a switch of type `openvswitch` of its ports"
 )]
 #[case::another_parameter(
     "<virtualport><parameters profileid='red'/></virtualport>",
     "",
     "<virtualport type='openvswitch'><parameters profileid='blue'/></virtualport>",
-    "contradict each other in `profileid` of `<virtualport>`"
+    "vnet does not tell a switch of type `openvswitch` of its ports"
 )]
-#[case::no_type("<virtualport><parameters profileid='red'/></virtualport>", "", "", "`<virtualport>` without a type")]
-fn what_a_switch_is_told_is_put_together(
+#[case::no_type(
+    "<virtualport><parameters profileid='red'/></virtualport>",
+    "",
+    "",
+    "vnet does not tell a switch of its ports"
+)]
+fn a_port_that_a_switch_is_told_of_is_refused(
     #[case] own: &str,
     #[case] network: &str,
     #[case] group: &str,
@@ -291,32 +301,32 @@ fn functions_are_given_to_one_guest_each(
 #[case::trunk(
     "<interface type='hostdev'><source><address type='pci' bus='3' slot='16' function='1'/></source>
     <vlan trunk='yes'><tag id='7'/><tag id='8'/></vlan></interface>",
-    "more than one VLAN on a virtual function"
+    "a virtual function can be in one VLAN, not in several"
 )]
 #[case::mtu(
     "<interface type='hostdev'><source><address type='pci' bus='3' slot='16' function='1'/></source>
     <mtu size='9000'/></interface>",
-    "`<mtu>` on a device that is the guest's alone"
+    "the MTU of a device that the guest has for itself cannot be set by the host"
 )]
 #[case::shared(
     "<interface type='direct'><source dev='eth2' mode='bridge'/><vlan><tag id='7'/></vlan></interface>",
-    "`<vlan>` on what is neither a port of a bridge nor a virtual function"
+    "what the guest is connected to cannot put it into a VLAN"
 )]
 #[case::no_function(
     "<interface type='direct'><source dev='eth1' mode='passthrough'/><vlan><tag id='7'/></vlan></interface>",
-    "`<vlan>` on what is neither a port of a bridge nor a virtual function"
+    "`eth1` is no virtual function of a card, which could put the guest into a VLAN"
 )]
 #[case::isolated(
     "<interface type='direct'><source dev='eth1'/><port isolated='yes'/></interface>",
-    "`<port isolated='yes'/>` on what is no port of a bridge"
+    "only ports of a bridge can be isolated, and the guest has none"
 )]
 #[case::coalesce(
     "<interface type='direct'><source dev='eth1'/><coalesce><rx><frames max='7'/></rx></coalesce></interface>",
-    "`<coalesce>` on what is no tap"
+    "only a tap can hold back interrupts, and the guest has none"
 )]
 #[case::peer(
     "<interface type='ethernet'><source><ip address='10.0.0.1' peer='10.0.0.2'/></source></interface>",
-    "`peer` of an `<ip>` in `<source>`"
+    "vnet does not set the other end of a point-to-point link"
 )]
 fn what_a_device_does_not_have_is_refused(#[case] interface: &str, #[case] why: &str) {
     let host = with_functions(vec![owner_of("hostdev0", "0000:03:10.0")]);

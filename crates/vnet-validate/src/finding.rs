@@ -44,6 +44,11 @@ impl Finding {
         self
     }
 
+    /// The same finding where it keeps the definition from being used.
+    pub(crate) fn into_error(self) -> Self {
+        Self { severity: Severity::Error, ..self }
+    }
+
     pub(crate) fn related(mut self, path: Path, message: impl Into<String>) -> Self {
         self.related.push(Related { path, message: message.into() });
         self

@@ -6,7 +6,30 @@ use vnet_types::Inventory;
 use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, Parsed, Path, Severity};
 
 use crate::finding::{self, Finding, follows_from};
-use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, route, rules};
+use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, route, rules, support};
+
+/// What is known of a host: an inventory, and the definitions of networks that run there.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Host<'h> {
+    /// What it has.
+    pub inventory: &'h Inventory,
+    /// The networks as they run, as far as somebody has read their definitions. Guests are judged by those too.
+    pub networks: &'h [Network],
+}
+
+impl<'h> Host<'h> {
+    /// A host with the definitions of networks that run there.
+    pub fn new(inventory: &'h Inventory, networks: &'h [Network]) -> Self {
+        Self { inventory, networks }
+    }
+}
+
+impl<'h> From<&'h Inventory> for Host<'h> {
+    fn from(inventory: &'h Inventory) -> Self {
+        Self::new(inventory, &[])
+    }
+}
 
 /// A kind of document, to be judged.
 pub trait Subject: sealed::Subject {}
@@ -14,7 +37,7 @@ pub trait Subject: sealed::Subject {}
 impl<S: sealed::Subject + ?Sized> Subject for S {}
 
 mod sealed {
-    use super::{Finding, Inventory};
+    use super::{Finding, Host};
 
     /// The rules of a kind of document.
     pub trait Subject {
@@ -22,7 +45,7 @@ mod sealed {
         fn alone(&self) -> Vec<Finding>;
 
         /// What a host lacks that it needs, or has in its way, in any order.
-        fn on_host(&self, inventory: &Inventory) -> Vec<Finding>;
+        fn on_host(&self, host: &Host<'_>) -> Vec<Finding>;
     }
 }
 
@@ -60,8 +83,10 @@ pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
 /// What belongs to a network itself, by its entry in [`Inventory::networks`], is not in its way; a port that has the
 /// name of the `<target dev>` of an interface is taken for its own. An inventory without any link is a host that nothing
 /// is known of.
-pub fn check_against<S: Subject + ?Sized>(definition: &S, inventory: &Inventory) -> Vec<Finding> {
-    finding::in_document_order(definition.on_host(inventory))
+///
+/// What vnet cannot do, a warning of [`check`], is an error here: `start` and `attach` refuse it.
+pub fn check_against<'h, S: Subject + ?Sized>(definition: &S, host: impl Into<Host<'h>>) -> Vec<Finding> {
+    finding::in_document_order(definition.on_host(&host.into()))
 }
 
 /// Finds what is wrong with a network after an update that was not wrong before. libvirt refuses an update for some of it.
@@ -94,11 +119,14 @@ impl sealed::Subject for Network {
             dhcp::check,
             route::check,
         ];
-        subjects.into_iter().flat_map(|check| check(self, &root)).collect()
+        let findings = subjects.into_iter().flat_map(|check| check(self, &root)).collect();
+        beside(findings, support::of_network(self, &root))
     }
 
-    fn on_host(&self, inventory: &Inventory) -> Vec<Finding> {
-        host::check(self, &Path::root("network"), inventory)
+    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+        let root = Path::root("network");
+        let findings = host::check(self, &root, host.inventory);
+        findings.into_iter().chain(support::of_network(self, &root).into_iter().map(Finding::into_error)).collect()
     }
 }
 
@@ -107,31 +135,38 @@ impl sealed::Subject for NetworkPort {
         network_port::check(self, &Path::root("networkport"))
     }
 
-    fn on_host(&self, inventory: &Inventory) -> Vec<Finding> {
-        Vec::from_iter(network_port::check_against(self, &Path::root("networkport"), inventory))
+    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+        Vec::from_iter(network_port::check_against(self, &Path::root("networkport"), host.inventory))
     }
 }
 
 impl sealed::Subject for Interface {
     fn alone(&self) -> Vec<Finding> {
-        interface::check(self, &Path::root("interface"))
+        let root = Path::root("interface");
+        beside(interface::check(self, &root), support::of_interface(self, None, &root))
     }
 
-    fn on_host(&self, inventory: &Inventory) -> Vec<Finding> {
-        interface::check_against(self, &Path::root("interface"), inventory)
+    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+        let root = Path::root("interface");
+        let nothing = support::without_end(self, &root).map(Finding::into_error);
+        interface::check_against(self, &root, host).into_iter().chain(nothing).collect()
     }
 }
 
 /// The interfaces of a guest, each by itself and beside the others.
 impl sealed::Subject for Domain {
     fn alone(&self) -> Vec<Finding> {
-        interface::check_domain(self, &Path::root("domain"))
-    }
-
-    fn on_host(&self, inventory: &Inventory) -> Vec<Finding> {
         let devices = Path::root("domain").element("devices");
         let interfaces = self.interfaces.iter().enumerate();
-        let on_host = |(index, it)| interface::check_against(it, &devices.nth("interface", index), inventory);
+        let unsupported =
+            interfaces.flat_map(|(index, it)| support::of_interface(it, None, &devices.nth("interface", index)));
+        beside(interface::check_domain(self, &Path::root("domain")), unsupported)
+    }
+
+    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+        let devices = Path::root("domain").element("devices");
+        let interfaces = self.interfaces.iter().enumerate();
+        let on_host = |(index, it)| interface::check_against(it, &devices.nth("interface", index), host);
         interfaces.flat_map(on_host).collect()
     }
 }
@@ -141,9 +176,19 @@ impl sealed::Subject for Definition {
         subject(self).map_or_else(Vec::new, |subject| subject.alone())
     }
 
-    fn on_host(&self, inventory: &Inventory) -> Vec<Finding> {
-        subject(self).map_or_else(Vec::new, |subject| subject.on_host(inventory))
+    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+        subject(self).map_or_else(Vec::new, |subject| subject.on_host(host))
     }
+}
+
+/// What is wrong, and beside it what vnet cannot do: one mistake is one finding.
+fn beside(mut findings: Vec<Finding>, unsupported: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    for finding in unsupported {
+        if !findings.iter().any(|it| it.severity == Severity::Error && it.path == finding.path) {
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 /// What is defined; `None` where that is of a kind without rules.

@@ -25,7 +25,7 @@
 //!
 //! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the hundred of their
 //! code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes, 5 forwarding, pools, portgroups and
-//! network ports, 6 the host, 7 guests' interfaces.
+//! network ports, 6 the host, 7 guests' interfaces, 8 what libvirt can do and vnet cannot.
 //!
 //! # Differences from libvirt
 //!
@@ -69,8 +69,10 @@ mod reservation;
 mod route;
 mod rules;
 mod subnets;
+mod support;
 mod words;
 
 pub use finding::{Finding, Related, follows_from};
-pub use judge::{Subject, check, check_against, check_parsed, check_update};
+pub use judge::{Host, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
+pub use support::{unsupported_interface, unsupported_network};

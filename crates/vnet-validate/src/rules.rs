@@ -245,9 +245,13 @@ rules! {
     616  Warning  Host    Nothing    Any         HOST_SOURCE_MISSING             "host-source-missing"
     617  Error    Host    Nothing    Any         HOST_HEARS_ROUTERS              "host-hears-routers"
     618  Error    Host    Nothing    Any         HOST_WITHOUT_POLICER            "host-without-policer"
+    619  Warning  Host    Nothing    Any         HOST_PORT_GROUP_MISSING         "host-portgroup-missing"
+    620  Error    Host    Nothing    Any         HOST_DEVICE_UNFIT               "host-device-unfit"
     621  Error    Host    Nothing    Any         HOST_WITHOUT_FIREWALLD          "host-without-firewalld"
     622  Error    Host    Nothing    Any         HOST_ZONE_MISSING               "host-zone-missing"
     623  Warning  Host    Nothing    Any         HOST_RULES_IN_THE_WAY           "host-rules-in-the-way"
+    624  Warning  Host    Nothing    Any         HOST_WITHOUT_VLAN_FILTERING     "host-without-vlan-filtering"
+    625  Error    Host    Nothing    Any         HOST_SOURCE_NOT_A_BRIDGE        "host-source-not-a-bridge"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"
@@ -308,4 +312,8 @@ rules! {
     764  Warning  Meaning Nothing    Any         PORT_AT_TWO_ADDRESSES           "port-at-two-addresses"
     765  Warning  Meaning Nothing    Any         PORT_BESIDE_ALL                 "port-beside-all"
     766  Warning  Meaning Nothing    Any         PORTS_ALL_PRIVILEGED            "ports-all-privileged"
+
+    // What libvirt can do and vnet cannot.
+    801  Warning  Meaning Nothing    Any         NETWORK_UNSUPPORTED             "network-unsupported"
+    802  Warning  Meaning Nothing    Any         INTERFACE_UNSUPPORTED           "interface-unsupported"
 }

@@ -15,7 +15,7 @@ mod settings;
 use std::path::PathBuf;
 
 use vnet_types::{Inventory, KnownPort, MacAddr, Uuid};
-use vnet_xml::interface::{DirectMode, Source};
+use vnet_xml::interface::Source;
 use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
@@ -24,7 +24,7 @@ use crate::{HostState, LinkCoalesce};
 use connection::{Connection, connection};
 use settings::Settings;
 
-pub use error::{AttachError, UnsupportedPort};
+pub use error::AttachError;
 pub use pool::fill_pool;
 
 /// What an interface leaves open, and who it is for.
@@ -76,10 +76,11 @@ pub fn attach(
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<LoweredPort, AttachError> {
-    let settings = Settings::of(interface, network)?;
-    refuse_unsupported(interface, &settings)?;
+    let settings = Settings::of(interface, network);
+    if let Some(finding) = vnet_validate::unsupported_interface(interface, network).into_iter().next() {
+        return Err(AttachError::Unsupported(Box::new(finding)));
+    }
     let connection = connection(interface, network, inventory, choices)?;
-    refuse_misfit(interface, &settings, &connection)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
     let is_passt = matches!(connection, Connection::Passt);
     let mut desired = HostState::new();
@@ -175,48 +176,4 @@ fn port(
 /// Is the device there already, to be used as it is?
 fn is_unmanaged(interface: &Interface) -> bool {
     interface.target.as_ref().and_then(|target| target.managed) == Some(false)
-}
-
-/// Has the host's end addresses or routes?
-fn has_host_end(interface: &Interface) -> bool {
-    matches!(&interface.source, Source::Ethernet(source) if !source.ips.is_empty() || !source.routes.is_empty())
-}
-
-fn refuse_unsupported(interface: &Interface, settings: &Settings<'_>) -> Result<(), AttachError> {
-    if let Some(kind) = settings.virtual_port.as_ref().and_then(|port| port.kind) {
-        return Err(AttachError::VirtualPort(kind));
-    }
-    let tun = interface.backend.as_ref().and_then(|backend| backend.tap.as_deref());
-    refuse(&[
-        (settings.virtual_port.is_some(), UnsupportedPort::VirtualPort),
-        (settings.bandwidth.is_some() && is_unmanaged(interface), UnsupportedPort::Bandwidth),
-        (has_host_end(interface) && is_unmanaged(interface), UnsupportedPort::HostAddresses),
-        (interface.filter.is_some(), UnsupportedPort::Filter),
-        (interface.script.is_some() || interface.downscript.is_some(), UnsupportedPort::Script),
-        (tun.is_some_and(|tun| tun != "/dev/net/tun"), UnsupportedPort::Backend),
-    ])
-}
-
-/// Refuses what the way in which the guest is attached does not have.
-fn refuse_misfit(interface: &Interface, settings: &Settings<'_>, connection: &Connection) -> Result<(), AttachError> {
-    let is_bridge = matches!(connection, Connection::Bridge(_));
-    let is_function = matches!(connection, Connection::Function(_));
-    let is_tap = is_bridge || matches!(connection, Connection::Alone);
-    let has_vlan = match connection {
-        Connection::Bridge(_) | Connection::Function(_) => true,
-        Connection::Direct { mode, .. } => *mode == DirectMode::Passthrough,
-        Connection::Alone | Connection::Passt => false,
-    };
-    refuse(&[
-        (settings.vlan.is_some() && !has_vlan, UnsupportedPort::Vlan),
-        (settings.vlan.is_some_and(|vlan| vlan.trunk) && !is_bridge, UnsupportedPort::Trunk),
-        (settings.isolated && !is_bridge, UnsupportedPort::Isolated),
-        (interface.coalesce_rx_frames.is_some() && !is_tap, UnsupportedPort::Coalesce),
-        (settings.bandwidth.is_some() && is_function, UnsupportedPort::BandwidthOfFunction),
-        (interface.mtu.is_some() && is_function, UnsupportedPort::MtuOfFunction),
-    ])
-}
-
-fn refuse(parts: &[(bool, UnsupportedPort)]) -> Result<(), AttachError> {
-    parts.iter().find(|(there, _)| *there).map_or(Ok(()), |(_, part)| Err(AttachError::Unsupported(*part)))
 }

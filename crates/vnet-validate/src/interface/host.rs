@@ -1,19 +1,39 @@
 //! What a host lacks that an interface needs, or has in its way.
 
-use vnet_types::{Inventory, KnownPort};
-use vnet_xml::interface::Source;
-use vnet_xml::{Interface, Path};
+use vnet_types::{Inventory, KnownPort, Link, LinkKind};
+use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
+use vnet_xml::network::MacTableManager;
+use vnet_xml::{Interface, Network, Path, did_you_mean};
 
 use crate::finding::Finding;
-use crate::rules;
+use crate::judge::Host;
+use crate::{rules, support};
 
-pub(crate) fn check(interface: &Interface, root: &Path, inventory: &Inventory) -> Vec<Finding> {
+/// What names begin with that vnet and libvirt choose.
+const CHOSEN: [&str; 5] = ["vnet", "macvtap", "macvlan", "hostdev", "passt"];
+
+pub(crate) fn check(interface: &Interface, root: &Path, host: &Host<'_>) -> Vec<Finding> {
+    let Host { inventory, networks } = *host;
+    let network = match &interface.source {
+        Source::Network(source) => networks.iter().find(|network| network.name == source.network),
+        _ => None,
+    };
     let mut findings = Vec::from_iter(twin(interface, root, inventory));
+    let unsupported = support::of_interface(interface, network, root);
+    findings.extend(unsupported.into_iter().map(Finding::into_error));
+    findings.extend(network.and_then(|network| port_group(interface, network, root)));
     // Every host has a link; without one nothing is known of it.
     if !inventory.links.is_empty() {
-        findings.extend(missing(interface, root, inventory));
+        findings.extend(missing(interface, root, inventory).or_else(|| unfit(interface, root, inventory)));
+        findings.extend(target(interface, root, inventory));
+        findings.extend(function(interface, root, inventory));
     }
     findings
+}
+
+/// The device of an interface on the host, where it has one already.
+fn own(interface: &Interface) -> Option<&str> {
+    interface.target.as_ref().and_then(|target| target.dev.as_deref())
 }
 
 /// Another guest with the same MAC address in the same place.
@@ -25,12 +45,33 @@ fn twin(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Fin
         Source::Direct(source) => port.lower.as_ref() == Some(&source.dev),
         _ => false,
     };
-    let own = interface.target.as_ref().and_then(|target| target.dev.as_deref());
-    let other = |port: &&KnownPort| port.mac == mac && Some(port.dev.as_str()) != own;
+    let other = |port: &&KnownPort| port.mac == mac && Some(port.dev.as_str()) != own(interface);
     let port = inventory.ports.iter().filter(beside).find(other)?;
     let message = format!("a guest with the MAC address {mac} is attached here already, by `{}`", port.dev);
     let finding = Finding::new(rules::HOST_MAC_ATTACHED, root.element("mac").attribute("address"), message);
     Some(finding.help(format!("`vnet detach {}` ends that one; two guests need two addresses", port.dev)))
+}
+
+fn port_group(interface: &Interface, network: &Network, root: &Path) -> Option<Finding> {
+    let Source::Network(source) = &interface.source else { return None };
+    let wanted = source.port_group.as_deref()?;
+    let names = || network.port_groups.iter().map(|group| group.name.as_str());
+    if names().any(|name| name == wanted) {
+        return None;
+    }
+    let message =
+        format!("the network `{}` has no portgroup `{wanted}`: the guest gets no group's settings", network.name);
+    let path = root.element("source").attribute("portgroup");
+    let help = match did_you_mean(wanted, names()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if names().next().is_none() => "leave `portgroup` out, or add the group to the network".to_owned(),
+        None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Some(Finding::new(rules::HOST_PORT_GROUP_MISSING, path, message).help(help))
+}
+
+fn link<'i>(inventory: &'i Inventory, name: &str) -> Option<&'i Link> {
+    inventory.links.iter().find(|link| link.name.as_str() == name)
 }
 
 fn missing(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
@@ -40,13 +81,104 @@ fn missing(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<
             let message = format!("the network `{}` does not run here", wanted.network);
             (rules::HOST_NETWORK_NOT_RUNNING, "network", message)
         }
-        Source::Bridge(wanted) if !inventory.links.iter().any(|link| link.name.as_str() == wanted.bridge) => {
+        Source::Bridge(wanted) if link(inventory, &wanted.bridge).is_none() => {
             (rules::HOST_SOURCE_MISSING, "bridge", format!("this host has no bridge `{}`", wanted.bridge))
         }
-        Source::Direct(wanted) if !inventory.links.iter().any(|link| link.name == wanted.dev) => {
+        Source::Direct(wanted) if link(inventory, wanted.dev.as_str()).is_none() => {
             (rules::HOST_SOURCE_MISSING, "dev", format!("this host has no interface `{}`", wanted.dev))
         }
         _ => return None,
     };
     Some(Finding::new(rule, source.attribute(place), message).help("the guest can be attached once it is there"))
+}
+
+/// What the guest is to be connected to is there, and has to be able to do what is asked.
+fn unfit(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let source = root.element("source");
+    let vlan = root.element("vlan");
+    match &interface.source {
+        Source::Bridge(wanted) => match &link(inventory, &wanted.bridge)?.kind {
+            LinkKind::Bridge(options) => {
+                let by_libvirt = wanted.mac_table_manager == Some(MacTableManager::Libvirt);
+                if !inventory.features.vlan_filtering && (interface.vlan.is_some() || by_libvirt) {
+                    let path = if by_libvirt { source.attribute("macTableManager") } else { vlan };
+                    let message = "this kernel cannot filter VLANs in bridges (CONFIG_BRIDGE_VLAN_FILTERING)";
+                    let finding = Finding::new(rules::HOST_WITHOUT_VLAN_FILTERING, path, message);
+                    return Some(finding.help("leave it out, or use a kernel that can"));
+                }
+                if interface.vlan.is_none() || options.vlan_filtering || by_libvirt {
+                    return None;
+                }
+                let message = format!("the bridge `{}` does not filter VLANs", wanted.bridge);
+                let finding = Finding::new(rules::HOST_WITHOUT_VLAN_FILTERING, vlan, message);
+                Some(finding.help(format!("run `ip link set {} type bridge vlan_filtering 1`", wanted.bridge)))
+            }
+            _ => {
+                let message = format!("`{}` is no bridge", wanted.bridge);
+                let finding = Finding::new(rules::HOST_SOURCE_NOT_A_BRIDGE, source.attribute("bridge"), message);
+                Some(finding.help(format!(
+                    "make a bridge and put `{0}` into it, or write `type='direct'` and `<source dev='{0}' mode='bridge'/>`",
+                    wanted.bridge
+                )))
+            }
+        },
+        Source::Direct(wanted) if wanted.mode == DirectMode::Passthrough => {
+            let is_function = inventory.functions.iter().any(|function| function.dev.as_ref() == Some(&wanted.dev));
+            interface.vlan.as_ref().filter(|_| !is_function)?;
+            let message =
+                format!("`{}` is no virtual function of a card, which could put the guest into a VLAN", wanted.dev);
+            let finding = Finding::new(rules::HOST_DEVICE_UNFIT, vlan, message);
+            Some(finding.help("leave `<vlan>` out, or use a device of that VLAN, such as `eth0.42`"))
+        }
+        _ => None,
+    }
+}
+
+/// The guest's device on the host is made, or is there already with `managed='no'`.
+fn target(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let dev = own(interface).filter(|dev| !dev.contains('%'))?;
+    let path = root.element("target").attribute("dev");
+    let found = link(inventory, dev);
+    if interface.target.as_ref().and_then(|target| target.managed) != Some(false) {
+        // A name that was chosen for another run of the guest is chosen anew.
+        if CHOSEN.iter().any(|prefix| dev.starts_with(prefix)) {
+            return None;
+        }
+        found.filter(|_| !inventory.ports.iter().any(|port| port.dev.as_str() == dev))?;
+        let finding = Finding::new(rules::HOST_DEVICE_UNFIT, path, format!("this host has a device `{dev}` already"));
+        return Some(finding.help("leave `dev` out for a name that is free; `managed='no'` uses a tap that is there"));
+    }
+    let queues = interface.driver.as_ref().and_then(|driver| driver.queues).unwrap_or(1);
+    let (message, help) = match found.map(|link| &link.kind) {
+        None => {
+            let finding = Finding::new(rules::HOST_DEVICE_UNFIT, path, format!("this host has no device `{dev}`"));
+            return Some(finding.help(format!("make it, `ip tuntap add {dev} mode tap`, or leave `managed` out")));
+        }
+        Some(LinkKind::Tap(tap)) if queues > 1 && !tap.multi_queue => {
+            (format!("the tap `{dev}` has one queue"), "make it with `multi_queue`, or leave `queues` out")
+        }
+        Some(LinkKind::Tap(_) | LinkKind::Macvtap(_)) => return None,
+        Some(LinkKind::Other(word)) if word == "macvtap" => return None,
+        Some(_) => (format!("the device `{dev}` is neither a tap nor a macvtap"), "write the name of a tap"),
+    };
+    Some(Finding::new(rules::HOST_DEVICE_UNFIT, path, message).help(help))
+}
+
+/// A device that a guest is to have for itself.
+fn function(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+    let Source::Hostdev(source) = &interface.source else { return None };
+    let HostdevAddress::Pci(address) = source.address else { return None };
+    let taken = |port: &&KnownPort| port.function == Some(address) && Some(port.dev.as_str()) != own(interface);
+    let (message, help) = match inventory.ports.iter().find(taken) {
+        Some(port) => {
+            (format!("the guest of `{}` has the device {address} for itself", port.dev), "write another device")
+        }
+        None if !inventory.functions.iter().any(|function| function.address == address) => (
+            format!("the device {address} is no virtual function of a network card of this host"),
+            "write one of those that `ls -d /sys/class/net/*/device/virtfn*` leads to",
+        ),
+        None => return None,
+    };
+    let path = root.element("source").element("address");
+    Some(Finding::new(rules::HOST_DEVICE_UNFIT, path, message).help(help))
 }

@@ -43,7 +43,7 @@ fn host(network: &mut Network, names: &[&str]) {
 #[case::domain_unicode(|n: &mut Network| domain(n, "bücher", None, None), &["VN0302 /network/domain/@name"])]
 #[case::register(|n: &mut Network| domain(n, "lab", None, Some(true)), &["VN0303 /network/domain/@register"])]
 #[case::register_no(|n: &mut Network| domain(n, "lab", Some(false), Some(true)), &["VN0303 /network/domain/@register"])]
-#[case::register_local(|n: &mut Network| domain(n, "lab", Some(true), Some(true)), &[])]
+#[case::register_local(|n: &mut Network| domain(n, "lab", Some(true), Some(true)), &["VN0801 /network/domain/@register"])]
 #[case::disabled(|n: &mut Network| { dns(n).enable = Some(false); forwarder(n, None, Some("9.9.9.9")) }, &["VN0304 /network/dns/@enable"])]
 #[case::disabled_empty(|n: &mut Network| dns(n).enable = Some(false), &[])]
 #[case::forwarder_empty(|n: &mut Network| forwarder(n, None, None), &["VN0305 /network/dns/forwarder[1]"])]

@@ -2,9 +2,10 @@
 
 use rstest::rstest;
 use vnet_types::{
-    Address, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route, RouteProtocol, Uuid,
+    Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route,
+    RouteProtocol, Uuid,
 };
-use vnet_validate::check_against;
+use vnet_validate::{Host, check, check_against};
 use vnet_xml::network::{Bridge, Nat};
 use vnet_xml::{Domain, Interface, Network, NetworkPort};
 
@@ -236,13 +237,28 @@ fn conflicts_are_shown_as_ip_shows_them() {
 #[case::bridge("bridge", "<source bridge='virbr7'/>", &[])]
 #[case::no_bridge("bridge", "<source bridge='br9'/>", &["VN0616 /interface/source/@bridge"])]
 #[case::twin("bridge", "<source bridge='virbr7'/><mac address='52:54:00:00:00:09'/>", &["VN0614 /interface/mac/@address"])]
-#[case::elsewhere("bridge", "<source bridge='eth0'/><mac address='52:54:00:00:00:09'/>", &[])]
+#[case::elsewhere("direct", "<source dev='eth0' mode='bridge'/><mac address='52:54:00:00:00:09'/>", &[])]
 #[case::direct("direct", "<source dev='eth0' mode='bridge'/>", &[])]
 #[case::no_device("direct", "<source dev='eth9' mode='bridge'/>", &["VN0616 /interface/source/@dev"])]
-#[case::alone("user", "<mac address='52:54:00:00:00:09'/>", &[])]
+#[case::alone("user", "<mac address='52:54:00:00:00:09'/>", &["VN0802 /interface/@type"])]
+#[case::passt("user", "<backend type='passt'/>", &[])]
+#[case::no_bridge_but_a_card("bridge", "<source bridge='eth0'/>", &["VN0625 /interface/source/@bridge"])]
+#[case::vlan("bridge", "<source bridge='virbr7'/><vlan><tag id='42'/></vlan>", &["VN0624 /interface/vlan"])]
+#[case::exists("network", "<source network='lab'/><target dev='eth0'/>", &["VN0620 /interface/target/@dev"])]
+#[case::chosen("network", "<source network='lab'/><target dev='vnet0'/>", &[])]
+#[case::unmanaged("ethernet", "<target dev='tap8' managed='no'/>", &["VN0620 /interface/target/@dev"])]
+#[case::no_tap("ethernet", "<target dev='eth0' managed='no'/>", &["VN0620 /interface/target/@dev"])]
+#[case::no_function("hostdev", "<source><address type='pci' domain='0' bus='3' slot='0x10' function='0'/></source>",
+    &["VN0620 /interface/source/address"])]
+#[case::passthrough_vlan("direct", "<source dev='eth0' mode='passthrough'/><vlan><tag id='42'/></vlan>", &["VN0620 /interface/vlan"])]
+#[case::filter("network", "<source network='lab'/><filterref filter='clean-traffic'/>", &["VN0802 /interface/filterref"])]
+#[case::open_vswitch("bridge", "<source bridge='virbr7'/><virtualport type='openvswitch'/>", &["VN0802 /interface/virtualport"])]
+#[case::script("ethernet", "<script path='/etc/qemu-ifup'/>", &["VN0802 /interface/script"])]
 fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str]) {
     let mut inventory = host();
     known(&mut inventory, "lab", "virbr7", None);
+    let bridge = inventory.links.iter_mut().find(|link| link.name == device("virbr7")).unwrap();
+    bridge.kind = LinkKind::Bridge(BridgeOptions::default());
     inventory.ports.push(KnownPort {
         dev: device("tap9"),
         managed: true,
@@ -285,4 +301,42 @@ fn a_domain_is_judged_by_its_interfaces() {
     let domain: Domain = domain.parse().unwrap();
     let findings = check_against(&domain, &host());
     assert_eq!(lines(&findings), ["VN0615 /domain/devices/interface[2]/source/@network"]);
+}
+
+/// What holds for a guest in a network is known where the network's definition is.
+#[rstest]
+#[case::group("<portgroup name='web'/>", "portgroup='web'", "", &[])]
+#[case::no_group("<portgroup name='web'/>", "portgroup='wbe'", "", &["VN0619 /interface/source/@portgroup"])]
+#[case::vlan("", "", "<vlan><tag id='42'/></vlan>", &["VN0802 /interface/vlan"])]
+#[case::isolated("", "", "<port isolated='yes'/>", &[])]
+#[case::isolated_of_macvtap("<forward mode='private'><interface dev='eth0'/></forward>", "", "<port isolated='yes'/>",
+    &["VN0802 /interface/port/@isolated"])]
+#[case::vlan_of_group("<forward mode='vepa'><interface dev='eth0'/></forward><portgroup name='web'><vlan><tag id='7'/></vlan></portgroup>",
+    "portgroup='web'", "", &["VN0802 /interface/source/@portgroup"])]
+#[case::trunk_of_function("<forward mode='hostdev'><pf dev='eth0'/></forward>", "", "<vlan trunk='yes'><tag id='7'/></vlan>",
+    &["VN0802 /interface/vlan"])]
+#[case::mtu_of_function("<forward mode='hostdev'><pf dev='eth0'/></forward>", "", "<mtu size='1400'/>",
+    &["VN0802 /interface/mtu/@size"])]
+fn guests_of_a_network(#[case] rest: &str, #[case] group: &str, #[case] inside: &str, #[case] expected: &[&str]) {
+    let mut inventory = host();
+    known(&mut inventory, "lab", "virbr7", None);
+    let network: Network = format!("<network><name>lab</name>{rest}</network>").parse().unwrap();
+    let interface = format!("<interface type='network'><source network='lab' {group}/>{inside}</interface>");
+    let interface: Interface = interface.parse().unwrap();
+    let networks = [network];
+    let findings = check_against(&interface, Host::new(&inventory, &networks));
+    assert_eq!(lines(&findings), expected, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
+}
+
+#[test]
+fn what_vnet_cannot_do_is_a_warning_and_on_a_host_an_error() {
+    let network = "<network><name>lab</name><domain name='lab.test' localOnly='yes' register='yes'/></network>";
+    let network: Network = network.parse().unwrap();
+    let severities = |findings: Vec<vnet_validate::Finding>| {
+        let line = |it: &vnet_validate::Finding| (it.code.to_string(), it.severity);
+        findings.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(severities(check(&network)), [("VN0801".to_owned(), vnet_xml::Severity::Warning)]);
+    assert_eq!(severities(check_against(&network, &host())), [("VN0801".to_owned(), vnet_xml::Severity::Error)]);
 }

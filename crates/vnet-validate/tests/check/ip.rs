@@ -78,7 +78,7 @@ fn local_ptr(network: &mut Network, text: &str) {
 #[case::ptr_without_dns(|n: &mut Network| { local_ptr(n, "10.1.2.1/25"); dns(n).enable = Some(false) }, &[])]
 #[case::ptr_ipv6(|n: &mut Network| n.ips[1].local_ptr = Some(true), &[])]
 #[case::ptr_ipv6_65(|n: &mut Network| { n.ips[1] = ip("fd00:100::1/65"); n.ips[1].local_ptr = Some(true) },
-    &["VN0210 /network/ip[2]/@localPtr", "VN0213 /network/ip[2]/@prefix"])]
+    &["VN0213 /network/ip[2]/@prefix", "VN0210 /network/ip[2]/@localPtr"])]
 fn findings(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
     assert_found(change, expected);
 }

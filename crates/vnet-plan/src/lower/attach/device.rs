@@ -7,7 +7,7 @@ use vnet_types::{
 use vnet_xml::interface::{DirectMode, LinkState};
 use vnet_xml::{Interface, Vlan};
 
-use super::{AttachError, PortChoices, UnsupportedPort};
+use super::{AttachError, PortChoices};
 use crate::{Borrowed, HostState, Key, Resource, Vf};
 
 /// Do frames come with the header of virtio-net? The network cards of these models know offloads.
@@ -63,7 +63,7 @@ pub(super) fn add_macvtap(
         let function = inventory.functions.iter().find(|function| function.dev.as_ref() == Some(lower));
         match (function, vlan) {
             (Some(function), vlan) => add_function(desired, port, function, vlan, choices),
-            (None, Some(_)) => return Err(AttachError::Unsupported(UnsupportedPort::Vlan)),
+            (None, Some(_)) => return Err(AttachError::VlanOfDevice(lower.clone())),
             (None, None) => {}
         }
         // In this mode the macvtap has whatever address the device has. What it had before it was lent, the receipt knows.

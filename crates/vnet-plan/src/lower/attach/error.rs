@@ -1,7 +1,7 @@
 //! Why an interface cannot be attached.
 
 use vnet_types::{InterfaceName, NetworkName, PciAddress};
-use vnet_xml::VirtualPortType;
+use vnet_validate::Finding;
 
 use crate::lower::bandwidth::FloorError;
 use crate::{LowerError, NotPasst};
@@ -13,12 +13,12 @@ pub enum AttachError {
     /// It is connected by something that has no end on the host which vnet makes.
     #[error("an interface of type `{0}` is not attached on the host")]
     Type(&'static str),
-    /// Something that this version does nothing with: the interface would not be what it says.
-    #[error("an interface with {0} cannot be attached")]
-    Unsupported(UnsupportedPort),
-    /// The port is for another switch.
-    #[error("`<virtualport type='{0}'>` needs a switch that vnet does not know")]
-    VirtualPort(VirtualPortType),
+    /// Something that vnet does nothing with: the interface would not be what it says.
+    #[error("{}", .0.message)]
+    Unsupported(Box<Finding>),
+    /// A card puts the guest of a virtual function into a VLAN, and the device below the macvtap is none.
+    #[error("`{0}` is no virtual function of a card, which could put the guest into a VLAN")]
+    VlanOfDevice(InterfaceName),
     /// passt cannot be told what it says.
     #[error(transparent)]
     Passt(#[from] NotPasst),
@@ -53,9 +53,6 @@ pub enum AttachError {
         /// Who has it.
         port: InterfaceName,
     },
-    /// The interface, its network and its port group do not speak of the same port.
-    #[error("the interface, its network and its port group contradict each other in `{0}` of `<virtualport>`")]
-    VirtualPorts(&'static str),
     /// The host's end of the interface cannot have an address or a route.
     #[error("the host's end cannot be what `<source>` says")]
     HostEnd(#[from] LowerError),
@@ -106,49 +103,4 @@ pub enum AttachError {
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,
-}
-
-/// A part of an interface that [`attach`](super::attach) does nothing with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnsupportedPort {
-    /// What a switch needs, without a word of which.
-    #[error("`<virtualport>` without a type")]
-    VirtualPort,
-    /// A VLAN where nothing can put frames into it.
-    #[error("`<vlan>` on what is neither a port of a bridge nor a virtual function")]
-    Vlan,
-    /// Many VLANs, of which a network card knows one.
-    #[error("more than one VLAN on a virtual function")]
-    Trunk,
-    /// Being kept apart, where there is no bridge that could do so.
-    #[error("`<port isolated='yes'/>` on what is no port of a bridge")]
-    Isolated,
-    /// Gathering packets, which taps do.
-    #[error("`<coalesce>` on what is no tap")]
-    Coalesce,
-    /// Limited bandwidth of a device that the host sees nothing of.
-    #[error("`<bandwidth>` on a device that is the guest's alone")]
-    BandwidthOfFunction,
-    /// An MTU of a device that the host sees nothing of.
-    #[error("`<mtu>` on a device that is the guest's alone")]
-    MtuOfFunction,
-    /// Limited bandwidth, of its own or of its port group, on a device that is used as it is.
-    #[error("`<bandwidth>` and `managed='no'`")]
-    Bandwidth,
-    /// Rules of libvirt's nwfilter.
-    #[error("`<filterref>`")]
-    Filter,
-    /// A program that is run when the device is made or taken away.
-    #[error("`<script>` or `<downscript>`")]
-    Script,
-    /// Addresses and routes of the host's end, on a device that is used as it is.
-    #[error("`<ip>` or `<route>` in `<source>`, and `managed='no'`")]
-    HostAddresses,
-    /// The other end of a point-to-point link.
-    #[error("`peer` of an `<ip>` in `<source>`")]
-    Peer,
-    /// Another device file than `/dev/net/tun`.
-    #[error("`<backend tap>`")]
-    Backend,
 }

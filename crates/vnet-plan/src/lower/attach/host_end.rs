@@ -5,16 +5,13 @@ use vnet_types::InterfaceName;
 use vnet_xml::Interface;
 use vnet_xml::interface::Source;
 
-use super::{AttachError, UnsupportedPort};
+use super::AttachError;
 use crate::lower::{address, route};
 use crate::{HostState, LinkAddress, LowerError};
 
 pub(super) fn add_to(desired: &mut HostState, dev: &InterfaceName, interface: &Interface) -> Result<(), AttachError> {
     let Source::Ethernet(source) = &interface.source else { return Ok(()) };
     for ip in &source.ips {
-        if ip.peer.is_some() {
-            return Err(AttachError::Unsupported(UnsupportedPort::Peer));
-        }
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
         desired.insert(LinkAddress { link: dev.clone(), address: address(net) });
     }

@@ -2,9 +2,7 @@
 
 use vnet_xml::interface::{NetworkSource, Source};
 use vnet_xml::network::PortGroup;
-use vnet_xml::{Bandwidth, Interface, Network, VirtualPort, Vlan};
-
-use super::AttachError;
+use vnet_xml::{Bandwidth, Interface, Network, Vlan};
 
 /// What holds for a port.
 pub(super) struct Settings<'a> {
@@ -15,19 +13,12 @@ pub(super) struct Settings<'a> {
     pub(super) bandwidth: Option<&'a Bandwidth>,
     pub(super) isolated: bool,
     pub(super) trust_guest_rx_filters: Option<bool>,
-    /// What a switch is told of the port.
-    pub(super) virtual_port: Option<VirtualPort>,
 }
 
 impl<'a> Settings<'a> {
-    pub(super) fn of(interface: &'a Interface, network: Option<&'a Network>) -> Result<Self, AttachError> {
+    pub(super) fn of(interface: &'a Interface, network: Option<&'a Network>) -> Self {
         let group = network.and_then(|network| port_group(interface, network));
-        let virtual_ports = [
-            interface.virtual_port.as_ref(),
-            network.and_then(|network| network.virtual_port.as_ref()),
-            group.and_then(|group| group.virtual_port.as_ref()),
-        ];
-        Ok(Self {
+        Self {
             group,
             vlan: (interface.vlan.as_ref())
                 .or(group.and_then(|group| group.vlan.as_ref()))
@@ -37,38 +28,8 @@ impl<'a> Settings<'a> {
             trust_guest_rx_filters: (interface.trust_guest_rx_filters)
                 .or(group.and_then(|group| group.trust_guest_rx_filters))
                 .or(network.and_then(|network| network.trust_guest_rx_filters)),
-            virtual_port: joined(virtual_ports)?,
-        })
-    }
-}
-
-/// What several say of one port: each may add to what is said before, none may contradict it.
-fn joined(all: [Option<&VirtualPort>; 3]) -> Result<Option<VirtualPort>, AttachError> {
-    fn join<T: Clone + PartialEq>(
-        to: &mut Option<T>,
-        from: Option<&T>,
-        parameter: &'static str,
-    ) -> Result<(), AttachError> {
-        match (to.as_ref(), from) {
-            (Some(said), Some(new)) if said != new => Err(AttachError::VirtualPorts(parameter)),
-            (None, Some(new)) => {
-                *to = Some(new.clone());
-                Ok(())
-            }
-            _ => Ok(()),
         }
     }
-    let mut whole = VirtualPort::default();
-    for port in all.into_iter().flatten() {
-        join(&mut whole.kind, port.kind.as_ref(), "type")?;
-        join(&mut whole.manager_id, port.manager_id.as_ref(), "managerid")?;
-        join(&mut whole.type_id, port.type_id.as_ref(), "typeid")?;
-        join(&mut whole.type_id_version, port.type_id_version.as_ref(), "typeidversion")?;
-        join(&mut whole.instance_id, port.instance_id.as_ref(), "instanceid")?;
-        join(&mut whole.interface_id, port.interface_id.as_ref(), "interfaceid")?;
-        join(&mut whole.profile_id, port.profile_id.as_ref(), "profileid")?;
-    }
-    Ok((whole != VirtualPort::default()).then_some(whole))
 }
 
 /// The port group that holds: the one that is named, or the default. One that does not exist is none, as for libvirt.
