@@ -138,8 +138,9 @@ fn private_etc(needed: &[Needed]) -> io::Result<()> {
     mount_new("tmpfs", "/etc")?;
     for entry in fs::read_dir(&old)? {
         let name = entry?.file_name();
-        if name != "vnet" {
-            symlink(old.join(&name), Path::new("/etc").join(&name))?;
+        let link = Path::new("/etc").join(&name);
+        if name != "vnet" && !needed.iter().any(|it| it.path.starts_with(&link)) {
+            symlink(old.join(&name), link)?;
         }
     }
     Ok(())

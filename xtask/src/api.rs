@@ -23,7 +23,39 @@ const RUST: &str = "1.95";
 
 /// Names that public types of several crates have, each with the reason. A name that is unique
 /// again has to go.
-const SHARED_NAMES: &[(&str, &str)] = &[];
+const SHARED_NAMES: &[(&str, &str)] = &[
+    ("Boot", "a program's input, in the words of the document"),
+    ("Client", "to be told apart"),
+    ("Dhcp", "a program's input, in the words of the document"),
+    ("DhcpHost", "a program's input, in the words of the document"),
+    ("DhcpRange", "a program's input, in the words of the document"),
+    ("Dns", "a program's input, in the words of the document"),
+    ("DnsHost", "a program's input, in the words of the document"),
+    ("Domain", "a program's input, in the words of the document"),
+    ("Driver", "to be told apart"),
+    ("Error", "each crate has one, by custom"),
+    ("Field", "to be told apart"),
+    ("Filter", "to be told apart"),
+    ("Forwarder", "a program's input, in the words of the document"),
+    ("Interface", "to be told apart"),
+    ("Key", "to be told apart"),
+    ("Lease", "to be told apart"),
+    ("Namespace", "to be told apart"),
+    ("Owner", "to be told apart"),
+    ("PortForward", "a program's input, in the words of the document"),
+    ("Problem", "to be told apart"),
+    ("Process", "to be told apart"),
+    ("Protocol", "a program's input, in the words of the document"),
+    ("Refused", "to be told apart"),
+    ("Route", "to be told apart"),
+    ("Rule", "to be told apart"),
+    ("Srv", "a program's input, in the words of the document"),
+    ("Subject", "to be told apart"),
+    ("Subnet", "to be told apart"),
+    ("Target", "a program's input, in the words of the document"),
+    ("Transport", "to be told apart"),
+    ("Txt", "a program's input, in the words of the document"),
+];
 
 /// Whether cargo runs this program as rustdoc.
 pub(crate) fn is_rustdoc() -> bool {
@@ -166,6 +198,7 @@ mod tests {
         let names = |other: &str| names_are_unique(&[one.clone(), ("b".to_owned(), lines(other))].into());
         let found = names("pub enum b::deep::Port").expect_err("the name is there twice").to_string();
         assert!(found.contains("`Port` is a type of a, b"), "{found}");
-        assert!(!names("pub use b::Port").is_err_and(|failed| failed.to_string().contains("Port")));
+        let unrelated = names("pub use b::Port").expect_err("the list of shared names does not fit").to_string();
+        assert!(!unrelated.contains("`Port`"), "{unrelated}");
     }
 }
