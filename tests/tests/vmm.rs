@@ -186,6 +186,15 @@ fn what_a_killed_monitor_leaves_is_taken_away_by_the_next() {
     driver().stop(&started.name).unwrap();
     assert_eq!((links(), rules()), before);
 
+    // The program, asked to, or as it lists.
+    kill_a_monitor("");
+    assert!(program(&["gc"]).ends_with("port vnet0 taken away\nnetwork vmm taken away\n"));
+    assert_eq!(program(&["gc"]), "nothing is left of programs that have ended\n");
+    assert_eq!((links(), rules()), before);
+    kill_a_monitor("");
+    assert!(!program(&["list"]).contains("vmm"));
+    assert_eq!((links(), rules()), before);
+
     // The next monitor takes the network over, and ends it.
     kill_a_monitor("");
     drop(guest());

@@ -1,9 +1,11 @@
 //! Lists of changes, in the words of ip(8) and nft(8).
 
+use anstyle::Style;
 use serde::Serialize;
-use vnet_plan::Change;
+use vnet_driver::Change;
 
 use crate::output::plain;
+use crate::style::{CREATED, DELETED, UPDATED};
 
 /// One change, for programs.
 #[derive(Debug, Serialize)]
@@ -56,12 +58,11 @@ pub(crate) fn brief(changes: &[Change]) -> String {
 }
 
 fn line(line: &str) -> String {
-    let colour = match line.trim_start().chars().next() {
-        Some('+') => "\x1b[32m",
-        Some('-') => "\x1b[31m",
-        Some('~') => "\x1b[33m",
-        _ => "",
+    let style = match line.trim_start().chars().next() {
+        Some('+') => CREATED,
+        Some('-') => DELETED,
+        Some('~') => UPDATED,
+        _ => Style::new(),
     };
-    let reset = if colour.is_empty() { "" } else { "\x1b[0m" };
-    format!("{colour}{}{reset}\n", plain(line))
+    format!("{style}{}{style:#}\n", plain(line))
 }

@@ -9,6 +9,7 @@ mod diff;
 mod dumpxml;
 mod explain;
 mod fmt;
+mod gc;
 mod leases;
 mod list;
 mod man;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Dumpxml(dumpxml::Args),
     #[command(visible_alias = "net-update")]
     Update(update::Args),
+    Gc(gc::Args),
     Render(render::Args),
     Passt(passt::Args),
     Try(try_network::Args),
@@ -80,6 +82,7 @@ impl Command {
             Self::Leases(args) => args.run(directories),
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
+            Self::Gc(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
             Self::Passt(args) => args.run(directories),
             Self::Try(args) => args.run(),

@@ -1,22 +1,17 @@
 //! What is to be said about a document, with its place: one value, three printers.
 
-mod human;
-mod json;
-mod sarif;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod sarif;
 
 use std::collections::HashSet;
 
-use vnet_types::Inventory;
+use vnet_driver::Obstacle;
 use vnet_validate::{Finding, OBSTACLE, Stage, rule};
 use vnet_xml::network::Section;
 use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Severity, SourceMap, Span};
 
 use crate::document::Document;
-use crate::obstacle::Obstacle;
-
-pub(crate) use human::human;
-pub(crate) use json::{DiagnosticJson, diagnostics};
-pub(crate) use sarif::Log;
 
 /// One thing about a document: a problem of the reader or a finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,10 +96,13 @@ impl Checked {
         checked
     }
 
-    /// Checks it against a host too.
-    pub(crate) fn against(&mut self, inventory: &Inventory) {
-        let findings = self.definition.as_ref().map(|definition| vnet_validate::check_against(definition, inventory));
-        self.extend(findings.unwrap_or_default());
+    /// Adds what the driver has found, but for what is known already.
+    pub(crate) fn hear(&mut self, findings: &[Finding]) {
+        let known = |diagnostic: &Diagnostic| (diagnostic.code, diagnostic.path.clone(), diagnostic.message.clone());
+        let known: HashSet<_> = self.diagnostics.iter().map(known).collect();
+        let is_new =
+            |finding: &&Finding| !known.contains(&(finding.code, finding.path.clone(), finding.message.clone()));
+        self.extend(findings.iter().filter(is_new).cloned().collect());
     }
 
     /// Makes errors of all warnings.
@@ -116,7 +114,7 @@ impl Checked {
     pub(crate) fn obstacle(&self, obstacle: &Obstacle, severity: Severity) -> Diagnostic {
         let path = Path::root("network");
         let (span, related) = (self.source.span(&path).unwrap_or(0..0), Vec::new());
-        let (message, help) = (obstacle.text(), obstacle.help());
+        let (message, help) = (obstacle.to_string(), obstacle.help());
         Diagnostic { code: OBSTACLE.code, severity, message, help, path, span, related }
     }
 

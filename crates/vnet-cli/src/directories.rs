@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use nix::unistd::Uid;
-use vnet_host::Store;
+use vnet_driver::Driver;
 use vnet_types::NetworkName;
 
 /// The options that say where state and definitions are kept.
@@ -48,9 +48,9 @@ impl Directories {
         std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
     }
 
-    /// What is kept there of networks and ports.
-    pub(crate) fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::new(self.state()?))
+    /// The driver for this state and these definitions.
+    pub(crate) fn driver(&self) -> anyhow::Result<Driver> {
+        Ok(Driver::open(self.state()?)?)
     }
 
     /// The file that defines a network of this name.

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io;
 
-use crate::output::{note, plain};
+use crate::output::{Answer, note, plain};
+use crate::style::{BOLD, ERROR};
 
 /// Prints an error with its causes on stderr.
 pub(crate) fn report(error: &anyhow::Error) {
@@ -12,34 +13,62 @@ pub(crate) fn report(error: &anyhow::Error) {
     let _ = note(text(error));
 }
 
+/// The answer no, with its reason.
+pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer> {
+    report(&reason.into());
+    Ok(Answer::No)
+}
+
+/// The answer no, where the driver says so of what is there or not, with the command that helps; else the error.
+pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
+    use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning};
+    let reason = match &error {
+        AlreadyRuns(name) => {
+            format!("network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it")
+        }
+        NotRunning(name) => format!("network `{name}` does not run; `vnet list` shows those that do"),
+        AlreadyAttached(dev) => {
+            format!("port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it")
+        }
+        NotAttached(dev) => format!("port `{dev}` is not attached; `vnet ports` shows those that are"),
+        NoPort => "the definition names no port that is attached in `<target dev>`; `vnet attach` makes one".to_owned(),
+        _ => return Err(error.into()),
+    };
+    refuse(anyhow::anyhow!(reason))
+}
+
+/// What can be told of several. People are told of the others, with the reason.
+pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> impl Iterator<Item = T> {
+    listed.into_iter().filter_map(|listed| listed.map_err(|unreadable| report(&unreadable.into())).ok())
+}
+
 fn text(error: &anyhow::Error) -> String {
-    let (bold, red, reset) = ("\x1b[1m", "\x1b[1;91m", "\x1b[0m");
-    let mut text = format!("{red}error{reset}{bold}: {}{reset}\n", plain(&error.to_string()));
-    let mut last = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !last.contains(&cause) {
+    // Which privilege is missing is what the help is about.
+    let causes = error.chain().filter(|cause| !is_denial(*cause)).map(ToString::to_string);
+    let mut text = String::new();
+    let mut last = String::new();
+    for (at, cause) in causes.enumerate() {
+        if at == 0 {
+            let _ = writeln!(text, "{ERROR}error{ERROR:#}{BOLD}: {}{BOLD:#}", plain(&cause));
+        } else if !last.contains(&cause) {
             let _ = writeln!(text, "  because {}", plain(&cause));
         }
         last = cause;
     }
     if let Some(help) = help(error) {
-        let _ = writeln!(text, "{bold}help{reset}: {help}");
+        let _ = writeln!(text, "{BOLD}help{BOLD:#}: {help}");
     }
     text
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    is_for_root(error).then_some(
+    error.chain().any(is_denied).then_some(
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
          `vnet try` needs no privilege",
     )
 }
 
-/// Is it that somebody else may do this?
-pub(crate) fn is_for_root(error: &anyhow::Error) -> bool {
-    error.chain().any(is_denied)
-}
-
+/// Whether a privilege is missing.
 fn is_denied(cause: &(dyn Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<io::Error>() {
         return error.kind() == io::ErrorKind::PermissionDenied;
@@ -47,10 +76,10 @@ fn is_denied(cause: &(dyn Error + 'static)) -> bool {
     if let Some(refused) = cause.downcast_ref::<vnet_netlink::Refused>() {
         return refused.is_permission_denied();
     }
-    // A step's cause is boxed, and a netlink error is shown as if it were the host's own.
-    let boxed = cause.downcast_ref::<Box<vnet_host::Error>>().map(AsRef::as_ref);
-    match boxed.or_else(|| cause.downcast_ref()) {
-        Some(vnet_host::Error::Netlink(error)) => error.is_permission_denied(),
-        _ => false,
-    }
+    is_denial(cause)
+}
+
+fn is_denial(cause: &(dyn Error + 'static)) -> bool {
+    let boxed = cause.downcast_ref::<Box<vnet_driver::Error>>().map(AsRef::as_ref);
+    matches!(boxed.or_else(|| cause.downcast_ref()), Some(vnet_driver::Error::Denied { .. }))
 }

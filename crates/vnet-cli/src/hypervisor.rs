@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
-use vnet_passt::run::Running;
+use vnet_driver::passt_process;
 use vnet_passt::{Connection, Passt, qemu};
 use vnet_types::MacAddr;
 
@@ -27,7 +27,7 @@ impl PasstJson {
     pub(crate) fn of(passt: &Passt, mac: Option<MacAddr>) -> Self {
         let (connection, socket) = (passt.connection, &passt.socket);
         Self {
-            pid: running(passt).map(|running| running.pid()),
+            pid: passt_process(passt).map(|running| running.pid()),
             socket: socket.clone(),
             qemu: qemu::arguments(connection, socket, mac, "net0", version()),
             qemu_memory: (connection == Connection::VhostUser).then_some(qemu::SHARED_MEMORY),
@@ -48,11 +48,6 @@ impl PasstJson {
             }
         }
     }
-}
-
-/// A guest's passt, where it runs.
-pub(crate) fn running(passt: &Passt) -> Option<Running> {
-    Running::find(passt.pid_file.as_deref()?, &passt.socket)
 }
 
 /// The version of this machine's QEMU, where there is one.

@@ -5,21 +5,26 @@
 
 mod args;
 mod changes;
+mod check;
 mod command;
+mod counted;
 mod definition;
 mod diagnostic;
 mod directories;
 mod document;
 mod failure;
-mod host;
+mod guest;
 mod hypervisor;
-mod obstacle;
+mod notes;
 mod output;
 mod port;
 mod report;
+mod status;
+mod style;
 mod table;
 mod time;
 mod try_network;
+mod whose;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,18 @@
 //! Tables as virsh lays them out.
 
+use vnet_driver::State;
+
 use crate::output::plain;
+
+/// How a network or a port is.
+pub(crate) fn words(state: State) -> &'static str {
+    match state {
+        State::InSync => "in sync",
+        State::Drifted => "drifted",
+        State::Interrupted => "interrupted",
+        State::Elsewhere => "elsewhere",
+    }
+}
 
 /// Rows under a header, every column as wide as its widest cell.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {

@@ -1,12 +1,5 @@
 //! Times of the calendar.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Seconds since 1970 began, in UTC.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs)
-}
-
 /// `2026-11-21 03:45:00Z`
 pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);

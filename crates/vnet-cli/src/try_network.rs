@@ -9,7 +9,8 @@ use anyhow::bail;
 use vnet_try::try_all;
 use vnet_xml::Definition;
 
-use crate::diagnostic::{Checked, human};
+use crate::diagnostic::Checked;
+use crate::diagnostic::human::human;
 use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print, print_json, progress};
 use report::ReportJson;

@@ -7,7 +7,8 @@ use vnet_host::{LinuxHost, Lock, Named, Store, Survey};
 use vnet_types::{Firewalld, InterfaceName, Inventory, NetworkName};
 use vnet_xml::Network;
 
-use crate::{Error, Imagined};
+use crate::error::Error;
+use crate::imagined::Imagined;
 
 /// libvirt's network driver without the daemon: what a definition becomes on this host.
 ///

@@ -3,7 +3,7 @@
 use vnet_netlink::Netlink;
 use vnet_types::Inventory;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Tries what the kernel can do; answers whether this process may.
 pub(crate) fn probe(inventory: &mut Inventory) -> Result<bool, Error> {

@@ -3,7 +3,7 @@
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Refuses what has an error.
 pub(crate) fn sound(findings: Vec<Finding>) -> Result<Vec<Finding>, Error> {

@@ -5,8 +5,8 @@ use vnet_plan::Change;
 use vnet_types::{InterfaceName, Inventory, NetworkName};
 use vnet_xml::Network;
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 /// What was taken away.
 #[derive(Debug, Default)]

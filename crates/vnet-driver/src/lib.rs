@@ -27,7 +27,7 @@ pub use error::Error;
 pub use gc::Collected;
 pub use imagined::Imagined;
 pub use network::{
-    Check, Checker, Counted, LeaseOfNetwork, NetworkOutcome, NetworkStatus, NetworkSummary, RunningNetwork,
+    Check, Checker, Counted, LeaseOfNetwork, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

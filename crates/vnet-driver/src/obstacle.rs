@@ -12,8 +12,8 @@ use vnet_host::{Facts, Host, LinuxHost};
 use vnet_plan::{HostState, Intent, Passage, Resource};
 use vnet_types::{InterfaceName, Inventory};
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 /// Something that a network promises and another program's firewall refuses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,16 +1,16 @@
 //! `vnet apply FILE|NAME`: changes or repairs a network that runs, or a port, starts a network that does not.
 
-use anyhow::anyhow;
-use vnet_host::Lock;
+use vnet_driver::{AttachOptions, Driver, Error};
 
 use crate::changes::{brief, human};
-use crate::definition::{prepare_document, refuse};
+use crate::definition::locate_any;
+use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::host::Here;
+use crate::guest::is_guest;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port::{self, For};
-use crate::report::Report;
+use crate::port;
+use crate::report::{Report, heard, refuse};
 
 /// Make this host as a definition says: change or repair a network in place, start one that does not run
 ///
@@ -30,55 +30,45 @@ pub(crate) struct Args {
 impl Args {
     /// Applies and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut here = Here::open(directories)?;
-        let lock = if self.dry_run { None } else { Some(here.lock()) };
-        let document = Document::read(&port::locate(&self.network, &here)?)?;
-        if port::is_interface(&document) {
-            return self.apply_port(document, here, lock.transpose()?);
+        let (driver, format) = (directories.driver()?, self.format.format);
+        let document = Document::read(&locate_any(&self.network, directories)?)?;
+        if is_guest(&document) {
+            return self.apply_port(document, &driver);
         }
-        let mut prepared = prepare_document(document, &here, self.format.format)?;
-        let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        let name = lowered.name.clone();
-        let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-        let changes = match lock {
-            None => here.plan(lowered)?,
-            Some(lock) => {
-                let lock = lock?;
-                let mut made = here.apply(&lock, lowered, prepared.uuid)?;
-                made.extend(port::follow(&mut here, &lock, &name)?);
-                prepared.look_again(&here, &made, self.format.format)?;
-                made
-            }
+        let mut checked = Checked::of_network(document);
+        let Some(network) = checked.sound_network() else {
+            return refuse(&checked, format).map(|()| Answer::No);
         };
-        match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
+        let applied = if self.dry_run { driver.plan(network) } else { driver.apply(network) };
+        let Some(applied) = heard(applied, &mut checked, format)? else { return Ok(Answer::No) };
+        let (name, changes) = (&applied.name, &applied.changes);
+        let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+        match format {
+            Format::Json => print_json(&Report::changed(&checked, &applied))?,
             Format::Human if changes.is_empty() => print(format!("network {name}: nothing to change\n"))?,
-            Format::Human if self.dry_run => print(human(&changes))?,
-            Format::Human => print(format!("{}network {name} is as defined{on}\n", brief(&changes)))?,
+            Format::Human if self.dry_run => print(human(changes))?,
+            Format::Human => print(format!("{}network {name} is as defined{on}\n", brief(changes)))?,
         }
         Ok(Answer::Yes)
     }
 
-    fn apply_port(&self, document: Document, mut here: Here, lock: Option<Lock>) -> anyhow::Result<Answer> {
-        let prepared = port::prepare(document, &here, &For::default(), self.format.format)?;
-        let Some(lowered) = &prepared.lowered else {
-            return port::Report::refuse(&prepared.checked, self.format.format);
+    fn apply_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {
+        let format = self.format.format;
+        let call: port::Call = match self.dry_run {
+            true => |driver, interface, options| {
+                let planned = driver.plan_port(interface, options)?;
+                if planned.was_attached { Ok(planned) } else { Err(Error::NoPort) }
+            },
+            false => Driver::apply_port,
         };
-        let dev = &lowered.port.dev;
-        if !prepared.is_attached {
-            return refuse(anyhow!(
-                "the definition names no port that is attached in `<target dev>`; `vnet attach` makes one"
-            ));
-        }
-        let changes = match lock {
-            None => here.plan_port(lowered)?,
-            Some(lock) => here.apply_port(&lock, lowered)?,
-        };
-        match self.format.format {
-            Format::Json => print_json(&port::Report::changed(&prepared.checked, lowered, &changes)?)?,
+        let heard = port::heard(document, driver, AttachOptions::default(), call, format)?;
+        let Some((checked, applied)) = heard else { return Ok(Answer::No) };
+        let (dev, changes) = (&applied.port.dev, &applied.changes);
+        match format {
+            Format::Json => print_json(&port::Report::changed(&checked, &applied))?,
             Format::Human if changes.is_empty() => print(format!("port {dev}: nothing to change\n"))?,
-            Format::Human if self.dry_run => print(human(&changes))?,
-            Format::Human => print(format!("{}port {dev} is as defined\n", brief(&changes)))?,
+            Format::Human if self.dry_run => print(human(changes))?,
+            Format::Human => print(format!("{}port {dev} is as defined\n", brief(changes)))?,
         }
         Ok(Answer::Yes)
     }

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use vnet_driver::Driver;
 
 use crate::changes::brief;
-use crate::definition::refuse;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::host::Here;
 use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port::{For, Report, passt, prepare};
+use crate::port::{Report, heard};
+use crate::whose::For;
 
 /// Attach a guest's interface: make its tap or macvtap and connect it, or start its passt
 ///
@@ -31,24 +30,16 @@ pub(crate) struct Args {
 impl Args {
     /// Attaches and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut here = Here::open(directories)?;
-        // What is wrong with the definition is told even where nothing can be locked.
-        let lock = here.lock();
-        let prepared = prepare(Document::read(&self.file)?, &here, &self.whose, self.format.format)?;
-        let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        let dev = &lowered.port.dev;
-        if prepared.is_attached {
-            return refuse(anyhow!(
-                "port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it"
-            ));
-        }
-        let changes = here.attach(&lock?, lowered)?;
-        match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared.checked, lowered, &changes)?)?,
+        let (driver, format) = (directories.driver()?, self.format.format);
+        let heard = heard(Document::read(&self.file)?, &driver, self.whose.options(), Driver::attach, format)?;
+        let Some((checked, attached)) = heard else { return Ok(Answer::No) };
+        match format {
+            Format::Json => print_json(&Report::changed(&checked, &attached))?,
             Format::Human => {
-                let passt = passt(&lowered.desired).map(|passt| PasstJson::of(passt, Some(lowered.port.mac)));
-                let connect = passt.map(|passt| passt.text()).unwrap_or_default();
-                print(format!("{}port {dev} attached: the guest is {}\n{connect}", brief(&changes), lowered.port.mac))?
+                let (dev, mac) = (&attached.port.dev, attached.port.mac);
+                let passt = attached.passt.as_ref().map(|passt| PasstJson::of(passt, Some(mac)).text());
+                let (changes, connect) = (brief(&attached.changes), passt.unwrap_or_default());
+                print(format!("{changes}port {dev} attached: the guest is {mac}\n{connect}"))?;
             }
         }
         Ok(Answer::Yes)

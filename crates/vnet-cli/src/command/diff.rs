@@ -1,12 +1,12 @@
 //! `vnet diff NAME`: what drifted, of a network or a port.
 
 use serde::Serialize;
-use vnet_plan::Change;
+use vnet_driver::{Change, Error};
 
 use crate::changes::{ChangeJson, changes, human};
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::host::Here;
+use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Print what of a running network and its ports, or of a port, is not as it was made, as the changes that would repair it
@@ -30,29 +30,27 @@ struct Report {
 impl Args {
     /// Compares and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
-        if let Some(port) = self
-            .network
-            .parse()
-            .ok()
-            .filter(|_| !matches!(network_name(&self.network).map(|name| here.running(&name)), Ok(Ok(Some(_)))))
-            && let Some(drift) = here.port_drift(&port)?
-        {
-            return self.tell("port", drift);
+        let driver = directories.driver()?;
+        let error = match network_name(&self.network).map(|name| driver.diff(&name)) {
+            Ok(Ok(drift)) => return self.tell("network", &drift),
+            Ok(Err(error @ Error::NotRunning(_))) => error.into(),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => error,
+        };
+        // Where no network of this name runs, it may be that of a port.
+        match self.network.parse().ok().map(|port| driver.diff_port(&port)) {
+            Some(Ok(drift)) => self.tell("port", &drift),
+            Some(Err(Error::NotAttached(_))) | None => error.downcast().map_or_else(Err, failure::answer),
+            Some(Err(error)) => Err(error.into()),
         }
-        let name = network_name(&self.network)?;
-        if here.running(&name)?.is_none() {
-            return Here::refuse_absent(&name);
-        }
-        self.tell("network", here.drift(&name)?)
     }
 
-    fn tell(&self, what: &str, drift: Vec<Change>) -> anyhow::Result<Answer> {
+    fn tell(&self, what: &str, drift: &[Change]) -> anyhow::Result<Answer> {
         let name = &self.network;
         match self.format.format {
-            Format::Json => print_json(&Report { network: name.clone(), changes: changes(&drift) })?,
+            Format::Json => print_json(&Report { network: name.clone(), changes: changes(drift) })?,
             Format::Human if drift.is_empty() => print(format!("{what} {name} is in sync\n"))?,
-            Format::Human => print(human(&drift))?,
+            Format::Human => print(human(drift))?,
         }
         Ok(Answer::when(drift.is_empty()))
     }

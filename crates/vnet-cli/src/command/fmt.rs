@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vnet_xml::{Libvirt, Style};
 
-use crate::diagnostic::{Checked, DiagnosticJson, diagnostics, human};
+use crate::diagnostic::Checked;
+use crate::diagnostic::human::human;
+use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::document::{Document, files};
 use crate::output::{Answer, Format, FormatOption, note, print, print_exact, print_json};
 

@@ -1,11 +1,12 @@
 //! `vnet list`: the networks that run.
 
 use serde::Serialize;
+use vnet_driver::State;
 
 use crate::directories::Directories;
-use crate::host::{Here, State};
+use crate::failure::readable;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::table::table;
+use crate::table::{table, words};
 
 /// List the networks that run
 #[derive(Debug, clap::Args)]
@@ -32,17 +33,13 @@ struct Network {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
         let mut networks = Vec::new();
-        for running in here.all()? {
-            // One that was stopped since does not run.
-            let Some((state, _)) = here.state(&running)? else { continue };
-            let connections = here.ports_of(&running.name)?.len();
+        for network in readable(directories.driver()?.networks()?) {
             networks.push(Network {
-                connections,
-                network: running.name.to_string(),
-                state,
-                bridge: running.bridge.map(|bridge| bridge.to_string()),
+                network: network.name.to_string(),
+                state: network.state,
+                bridge: network.bridge.map(|bridge| bridge.to_string()),
+                connections: network.guests,
             });
         }
         match self.format.format {
@@ -50,7 +47,7 @@ impl Args {
             Format::Human => {
                 let row = |network: &Network| {
                     let bridge = network.bridge.clone().unwrap_or_else(|| "-".to_owned());
-                    [network.network.clone(), network.state.words().to_owned(), bridge, network.connections.to_string()]
+                    [network.network.clone(), words(network.state).to_owned(), bridge, network.connections.to_string()]
                 };
                 print(table(["Name", "State", "Bridge", "Guests"], &networks.iter().map(row).collect::<Vec<_>>()))?;
             }

@@ -1,13 +1,17 @@
 //! `vnet plan FILE|NAME`: what start, attach or apply would change.
 
+use vnet_driver::Driver;
+
 use crate::changes::human;
-use crate::definition::prepare_document;
+use crate::definition::locate_any;
+use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::host::Here;
+use crate::guest::is_guest;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port::{self, For};
-use crate::report::Report;
+use crate::port;
+use crate::report::{Report, heard, refuse};
+use crate::whose::For;
 
 /// Print what start, or attach for a guest's interface, or apply where it is there, would change on this host
 ///
@@ -26,35 +30,43 @@ pub(crate) struct Args {
 impl Args {
     /// Plans and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
-        let document = Document::read(&port::locate(&self.network, &here)?)?;
-        if port::is_interface(&document) {
-            return self.plan_port(document, &here);
+        let (driver, format) = (directories.driver()?, self.format.format);
+        let document = Document::read(&locate_any(&self.network, directories)?)?;
+        if is_guest(&document) {
+            return self.plan_port(document, &driver);
         }
         if self.whose != For::default() {
-            anyhow::bail!("`{}` is no guest's interface, which alone is for somebody", document.name);
+            anyhow::bail!(
+                "--owner, --group, --guest and --guest-uuid need an <interface>, and `{}` defines none",
+                document.name
+            );
         }
-        let prepared = prepare_document(document, &here, self.format.format)?;
-        let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        let changes = here.plan(lowered)?;
-        match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
-            Format::Human if changes.is_empty() => print(format!("network {}: nothing to change\n", lowered.name))?,
-            Format::Human => print(human(&changes))?,
+        let mut checked = Checked::of_network(document);
+        let Some(network) = checked.sound_network() else {
+            return refuse(&checked, format).map(|()| Answer::No);
+        };
+        let planned = driver.plan(network);
+        let Some(planned) = heard(planned, &mut checked, format)? else { return Ok(Answer::No) };
+        match format {
+            Format::Json => print_json(&Report::changed(&checked, &planned))?,
+            Format::Human if planned.changes.is_empty() => {
+                print(format!("network {}: nothing to change\n", planned.name))?;
+            }
+            Format::Human => print(human(&planned.changes))?,
         }
         Ok(Answer::Yes)
     }
 
-    fn plan_port(&self, document: Document, here: &Here) -> anyhow::Result<Answer> {
-        let prepared = port::prepare(document, here, &self.whose, self.format.format)?;
-        let Some(lowered) = &prepared.lowered else {
-            return port::Report::refuse(&prepared.checked, self.format.format);
-        };
-        let changes = here.plan_port(lowered)?;
-        match self.format.format {
-            Format::Json => print_json(&port::Report::changed(&prepared.checked, lowered, &changes)?)?,
-            Format::Human if changes.is_empty() => print(format!("port {}: nothing to change\n", lowered.port.dev))?,
-            Format::Human => print(human(&changes))?,
+    fn plan_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {
+        let format = self.format.format;
+        let heard = port::heard(document, driver, self.whose.options(), Driver::plan_port, format)?;
+        let Some((checked, planned)) = heard else { return Ok(Answer::No) };
+        match format {
+            Format::Json => print_json(&port::Report::changed(&checked, &planned))?,
+            Format::Human if planned.changes.is_empty() => {
+                print(format!("port {}: nothing to change\n", planned.port.dev))?;
+            }
+            Format::Human => print(human(&planned.changes))?,
         }
         Ok(Answer::Yes)
     }

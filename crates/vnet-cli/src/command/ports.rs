@@ -1,12 +1,13 @@
 //! `vnet ports`: the guests' interfaces that are attached.
 
 use serde::Serialize;
+use vnet_driver::{PortStatus, State};
 
 use crate::directories::Directories;
-use crate::host::{Here, State};
+use crate::failure::readable;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::port::{PortJson, place};
-use crate::table::table;
+use crate::table::{table, words};
 
 /// List the guests' interfaces that are attached
 #[derive(Debug, clap::Args)]
@@ -32,22 +33,18 @@ struct Port {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
         let mut ports = Vec::new();
-        for receipt in here.ports()? {
-            // One that was detached since is left out.
-            let Some(state) = here.port_state(&receipt)? else { continue };
-            let (port, made) = (receipt.header.port, receipt.owned);
+        for PortStatus { port, state, device, passt, .. } in readable(directories.driver()?.ports()?) {
             let text = |name: Option<String>| name.unwrap_or_else(|| "-".to_owned());
             let row = [
                 port.dev.to_string(),
-                state.words().to_owned(),
+                words(state).to_owned(),
                 text(port.guest.clone()),
                 port.mac.to_string(),
                 text(port.network.as_ref().map(ToString::to_string)),
                 place(&port),
             ];
-            ports.push(Port { port: PortJson::of(&port, &made)?, state, row });
+            ports.push(Port { port: PortJson::of(&port, &device, passt.as_ref()), state, row });
         }
         match self.format.format {
             Format::Json => print_json(&Report { ports })?,

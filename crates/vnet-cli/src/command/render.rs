@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_firewall::Ruleset;
+use vnet_driver::Rendering;
 use vnet_firewall::json::Json;
-use vnet_plan::{Choices, Files, HostState, NetworkRules, Resource, dnsmasq, preview};
-use vnet_types::Inventory;
 
 use crate::command::passt;
-use crate::definition;
+use crate::diagnostic::Checked;
+use crate::diagnostic::human::human;
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::failure::refuse;
 use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
 
 /// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts files
@@ -59,30 +59,25 @@ impl Args {
         if self.what == What::Passt {
             return passt::args::Args::of(self.file.clone(), self.format).run(directories);
         }
-        let checked = definition::read(Document::read(&self.file)?, |_| Ok(None), Format::Human)?;
+        let checked = Checked::of_network(Document::read(&self.file)?);
+        note(human(&checked))?;
         let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
-        let nowhere = Inventory { ipv6: true, ..Inventory::default() };
-        let directory = directories.store()?.directory(&definition::network_name(&network.name)?);
-        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
-        let lowered = match preview(network, &nowhere, &choices) {
-            Ok(lowered) => lowered,
-            Err(error) => return definition::refuse(error),
+        let rendering = match directories.driver()?.render(network) {
+            Ok(rendering) => rendering,
+            Err(error) => return refuse(error),
         };
         if self.what == What::Nft && self.format.format == Format::Json {
-            let objects = rules(&lowered.desired).map(|ruleset| ruleset.json().objects).unwrap_or_default();
+            let objects = rendering.rules.map(|ruleset| ruleset.json().objects).unwrap_or_default();
             print_json(&Json { objects })?;
             return Ok(Answer::Yes);
         }
-        let mut files = self.rendered(&lowered.desired, &Files::new(&directory));
-        if let Some(bridge) = lowered.bridge.as_ref().filter(|_| files.is_empty() && self.what == What::Dnsmasq)
-            && !network.ips.is_empty()
-        {
-            note(format!("dnsmasq has nothing to do for network `{}` and is not started\n", plain(&network.name)))?;
-            let conf = dnsmasq(network, bridge, &directory)?.conf;
-            files.push(Rendered { path: Some(Files::new(&directory).conf), text: conf });
+        let name = plain(&network.name);
+        if self.what == What::Dnsmasq && rendering.is_idle {
+            note(format!("dnsmasq has nothing to do for network `{name}` and is not started\n"))?;
         }
+        let files = self.what.of(rendering);
         if files.is_empty() {
-            note(format!("nothing would be installed for network `{}`\n", plain(&network.name)))?;
+            note(format!("nothing would be installed for network `{name}`\n"))?;
         }
         match self.format.format {
             Format::Json => print_json(&Report { network: network.name.clone(), files })?,
@@ -92,44 +87,26 @@ impl Args {
     }
 }
 
-impl Args {
-    fn rendered(&self, desired: &HostState, files: &Files) -> Vec<Rendered> {
-        let wanted = match self.what {
-            What::Nft => vec![],
-            What::Dnsmasq => vec![&files.conf],
-            What::Hosts => vec![&files.hosts, &files.addn_hosts],
-            What::Passt => vec![],
+impl What {
+    fn of(self, Rendering { rules, dnsmasq, hosts, .. }: Rendering) -> Vec<Rendered> {
+        let rules = rules.map(|rules| Rendered { path: None, text: rules.to_string() });
+        let files = match self {
+            Self::Nft | Self::Passt => Vec::new(),
+            Self::Dnsmasq => dnsmasq.into_iter().collect(),
+            Self::Hosts => hosts,
         };
-        let found = desired.iter().filter_map(|resource| match resource {
-            Resource::File(file) if wanted.contains(&&file.path) => {
-                Some(Rendered { path: Some(file.path.clone()), text: file.contents.clone()? })
-            }
-            _ => None,
-        });
-        let rules = rules(desired).filter(|_| self.what == What::Nft);
-        let rules = rules.map(|ruleset| Rendered { path: None, text: ruleset.to_string() });
-        rules.into_iter().chain(found).filter(|rendered| !rendered.text.is_empty()).collect()
+        let files =
+            files.into_iter().map(|file| Rendered { path: Some(file.path), text: file.contents.unwrap_or_default() });
+        let all = rules.filter(|_| self == Self::Nft).into_iter().chain(files);
+        all.filter(|rendered| !rendered.text.is_empty()).collect()
     }
-}
-
-/// The network's rules; `None` for a network that has none of its own.
-fn rules(desired: &HostState) -> Option<&Ruleset> {
-    desired.iter().find_map(|resource| match resource {
-        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset),
-        _ => None,
-    })
 }
 
 /// One text of all; several have their paths as comments.
 fn text(files: &[Rendered]) -> String {
-    match files {
-        [one] => one.text.clone(),
-        several => several
-            .iter()
-            .map(|file| match &file.path {
-                Some(path) => format!("# {}\n{}", path.display(), file.text),
-                None => file.text.clone(),
-            })
-            .collect(),
-    }
+    let titled = |file: &Rendered| match &file.path {
+        Some(path) if files.len() > 1 => format!("# {}\n{}", path.display(), file.text),
+        _ => file.text.clone(),
+    };
+    files.iter().map(titled).collect()
 }

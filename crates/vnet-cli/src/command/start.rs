@@ -1,13 +1,12 @@
 //! `vnet start FILE|NAME`: brings a network up.
 
-use anyhow::anyhow;
-
 use crate::changes::brief;
-use crate::definition::{prepare, refuse};
+use crate::definition::locate;
+use crate::diagnostic::Checked;
 use crate::directories::Directories;
-use crate::host::Here;
+use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::report::Report;
+use crate::report::{Report, heard, refuse};
 
 /// Bring a network up on this host
 ///
@@ -25,24 +24,19 @@ pub(crate) struct Args {
 impl Args {
     /// Starts and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut here = Here::open(directories)?;
-        // What is wrong with the definition is told even where nothing can be locked.
-        let lock = here.lock();
-        let mut prepared = prepare(&self.network, &here, self.format.format)?;
-        let Some(lowered) = &prepared.lowered else { return Report::refuse(&prepared.checked, self.format.format) };
-        if prepared.running.as_ref().is_some_and(|running| !running.interrupted) {
-            let name = &lowered.name;
-            return refuse(anyhow!(
-                "network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it"
-            ));
-        }
-        let changes = here.start(&lock?, lowered, prepared.uuid)?;
-        let on = lowered.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-        let done = format!("{}network {} started{on}\n", brief(&changes), lowered.name);
-        prepared.look_again(&here, &changes, self.format.format)?;
-        match self.format.format {
-            Format::Json => print_json(&Report::changed(&prepared, &changes))?,
-            Format::Human => print(done)?,
+        let format = self.format.format;
+        let mut checked = Checked::of_network(Document::read(&locate(&self.network, directories)?)?);
+        let Some(network) = checked.sound_network() else {
+            return refuse(&checked, format).map(|()| Answer::No);
+        };
+        let started = directories.driver()?.start(network);
+        let Some(started) = heard(started, &mut checked, format)? else { return Ok(Answer::No) };
+        let on = started.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+        match format {
+            Format::Json => print_json(&Report::changed(&checked, &started))?,
+            Format::Human => {
+                print(format!("{}network {} started{on}\n", brief(&started.changes), started.name))?;
+            }
         }
         Ok(Answer::Yes)
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::changes::{ChangeJson, brief, changes};
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::host::Here;
+use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Take a network away: everything that start made, and nothing else
@@ -27,13 +27,11 @@ struct Report {
 impl Args {
     /// Stops and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
         let name = network_name(&self.network)?;
-        if here.running(&name)?.is_none() {
-            return Here::refuse_absent(&name);
-        }
-        let lock = here.lock()?;
-        let made = here.stop(&lock, &name)?;
+        let made = match directories.driver()?.stop(&name) {
+            Ok(made) => made,
+            Err(error) => return failure::answer(error),
+        };
         match self.format.format {
             Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) })?,
             Format::Human => print(format!("{}network {name} stopped\n", brief(&made)))?,

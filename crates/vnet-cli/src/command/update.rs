@@ -12,7 +12,9 @@ use vnet_xml::network::{Command, Section, UpdateError};
 use vnet_xml::{Network, Severity};
 
 use crate::definition;
-use crate::diagnostic::{Checked, Diagnostic, DiagnosticJson, diagnostics, human};
+use crate::diagnostic::human::human;
+use crate::diagnostic::json::{DiagnosticJson, diagnostics};
+use crate::diagnostic::{Checked, Diagnostic};
 use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
 

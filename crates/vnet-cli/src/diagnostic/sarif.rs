@@ -2,12 +2,12 @@
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use serde::Serialize;
+use vnet_driver::Obstacle;
 use vnet_validate::RULES;
 use vnet_xml::{Path, Severity, Span};
 
 use super::{Checked, Diagnostic, word};
 use crate::document::Document;
-use crate::obstacle::Obstacle;
 
 /// A SARIF log.
 #[derive(Debug, Serialize)]

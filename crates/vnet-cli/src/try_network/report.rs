@@ -3,7 +3,8 @@
 use serde::Serialize;
 use vnet_try::{Judgement, Report, Verdict};
 
-use crate::diagnostic::{Checked, DiagnosticJson, diagnostics};
+use crate::diagnostic::Checked;
+use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::output::plain;
 
 /// A trial, for programs.

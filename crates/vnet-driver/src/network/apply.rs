@@ -4,8 +4,8 @@ use vnet_host::{LinuxHost, Lock, Owner};
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 /// What came of an apply.
 pub(super) struct Applied {

@@ -6,8 +6,9 @@ use vnet_types::Inventory;
 use vnet_validate::Finding;
 use vnet_xml::{Definition, Network, Severity};
 
-use crate::Error;
 use crate::driver::{Driver, network_name};
+use crate::error::Error;
+use crate::features::probe;
 use crate::obstacle::Obstacle;
 
 /// The host at one time, for many definitions.
@@ -34,7 +35,8 @@ impl Driver {
     /// [`Error::Host`] where it cannot be read.
     pub fn checker(&self) -> Result<Checker<'_>, Error> {
         let host = self.host()?;
-        let (inventory, _) = self.survey(&host, None)?;
+        let (mut inventory, _) = self.survey(&host, None)?;
+        probe(&mut inventory)?;
         Ok(Checker { driver: self, host, inventory })
     }
 

@@ -7,8 +7,8 @@ use vnet_types::NetworkName;
 use vnet_xml::Network;
 
 use super::prepare::KEPT;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// The definition of a network that runs, with what it left open filled in and how many guests are attached.

@@ -8,8 +8,8 @@ use vnet_dnsmasq::{Lease, parse_leases};
 use vnet_plan::{Files, LinkAddress, Resource};
 use vnet_types::NetworkName;
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 /// A lease, and the subnet that its address is of.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// What [`start`](Self::start) would do, or [`apply`](Self::apply) where the network runs.

@@ -10,8 +10,8 @@ use vnet_validate::Finding;
 use vnet_xml::{BridgeName, Network};
 
 use super::outcome::NetworkOutcome;
-use crate::Error;
 use crate::driver::{Driver, network_name};
+use crate::error::Error;
 use crate::features::probe;
 use crate::findings::sound;
 use crate::note::Note;

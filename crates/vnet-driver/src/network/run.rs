@@ -7,8 +7,8 @@ use vnet_types::NetworkName;
 use vnet_xml::{Interface, Network};
 
 use super::outcome::NetworkOutcome;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 use crate::port::{AttachOptions, AttachedPort};
 
 /// A network that runs. Where this started it, it is stopped when this and all of its [`AttachedPort`]s are dropped.

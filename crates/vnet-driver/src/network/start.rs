@@ -3,8 +3,8 @@
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Brings a network up. What processes that have ended have left is taken away first.

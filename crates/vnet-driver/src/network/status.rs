@@ -7,8 +7,8 @@ use vnet_host::{LinuxHost, Listed, Receipt};
 use vnet_plan::{Change, Files, Intent, LinkAddress, NetworkRules, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 use crate::obstacle::Obstacle;
 use crate::port::Device;
 use crate::state::State;

@@ -4,8 +4,8 @@ use vnet_host::LinuxHost;
 use vnet_plan::Change;
 use vnet_types::NetworkName;
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Takes a network away, after its ports: everything that was made for them, and nothing else.

@@ -5,8 +5,8 @@ use vnet_xml::Interface;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
 use super::prepare::header;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Makes a port that is attached as the interface says, in place: changes it, repairs it.

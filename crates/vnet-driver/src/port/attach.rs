@@ -5,8 +5,8 @@ use vnet_xml::Interface;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
 use super::prepare::header;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Attaches a guest's interface: makes its tap or macvtap and connects it, or starts its passt. It stays until it is

@@ -12,8 +12,8 @@ use vnet_xml::Interface;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
 use super::prepare::header;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 /// A guest's interface that is attached and open. It is detached when this is dropped.
 ///

@@ -4,8 +4,8 @@ use vnet_host::LinuxHost;
 use vnet_plan::Change;
 use vnet_types::InterfaceName;
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Takes a port away: everything that was made for it, and nothing else.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use vnet_netlink::{Netlink, Tap};
 use vnet_types::{KnownPort, LinkKind};
 
-use crate::Error;
+use crate::error::Error;
 
 /// The device of a port, as the kernel has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

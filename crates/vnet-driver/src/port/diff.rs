@@ -4,8 +4,8 @@ use vnet_host::LinuxHost;
 use vnet_plan::Change;
 use vnet_types::InterfaceName;
 
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// What of a port is not as it was made: the changes that would repair it.

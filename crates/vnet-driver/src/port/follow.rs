@@ -6,8 +6,8 @@ use vnet_types::NetworkName;
 
 use super::options::AttachOptions;
 use super::prepare::header;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Brings the ports of a network in line with it, after it has changed.

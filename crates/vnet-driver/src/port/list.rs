@@ -7,8 +7,8 @@ use vnet_types::KnownPort;
 
 use super::device::Device;
 use super::prepare::passt;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 use crate::state::State;
 
 /// A port that is attached.

@@ -20,6 +20,8 @@ pub struct AttachOptions {
     /// The tap of an [`AttachedPort`](crate::AttachedPort) stays when its last file is closed. Without this it goes with
     /// them, so that a process that is killed leaves none.
     pub persistent: bool,
+    /// The definition was judged beside the others of its domain: only what this host says about it is asked.
+    pub is_judged: bool,
     /// How a guest's passt is run.
     pub passt: PasstOptions,
 }

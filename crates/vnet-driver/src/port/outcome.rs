@@ -17,6 +17,8 @@ pub struct PortOutcome {
     pub device: Device,
     /// What its passt is told. `None` where the guest is not behind passt.
     pub passt: Option<Passt>,
+    /// It was attached already.
+    pub was_attached: bool,
     /// What was done to the host, or would be.
     pub changes: Vec<Change>,
     /// What is to be said about the definition, alone and on this host: warnings.

@@ -6,8 +6,8 @@ use super::list::passt_process;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
 use super::prepare::{header, passt};
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Starts the passt of a guest's interface: attaches it, or starts the passt of a port anew that has ended.

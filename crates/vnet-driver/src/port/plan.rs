@@ -4,8 +4,8 @@ use vnet_xml::Interface;
 
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
-use crate::Error;
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// What [`attach`](Self::attach) would do, or [`apply_port`](Self::apply_port) where the port is attached.

@@ -15,8 +15,8 @@ use vnet_xml::{Interface, Network};
 use super::device::Device;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
-use crate::Error;
 use crate::driver::{Driver, device_name, network_name};
+use crate::error::Error;
 use crate::features::probe;
 use crate::findings::sound;
 
@@ -41,7 +41,7 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
-        let mut findings = sound(vnet_validate::check(interface))?;
+        let mut findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let inventory = self.inventory(host, lock, None)?;
         findings.extend(vnet_validate::check_against(interface, &inventory));
         let findings = sound(findings)?;
@@ -146,9 +146,10 @@ impl Driver {
 impl Prepared {
     /// What comes of it, or would.
     pub(super) fn outcome(self, changes: Vec<Change>) -> Result<PortOutcome, Error> {
-        let Self { lowered, findings, .. } = self;
-        let passt = passt(&lowered.desired).cloned();
-        Ok(PortOutcome { device: Device::of(&lowered.port)?, port: lowered.port, passt, changes, findings })
+        let Self { lowered, receipt, findings } = self;
+        let (passt, device) = (passt(&lowered.desired).cloned(), Device::of(&lowered.port)?);
+        let was_attached = receipt.is_some();
+        Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings })
     }
 }
 

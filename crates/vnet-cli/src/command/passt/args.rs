@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::diagnostic::{Checked, human};
+use crate::diagnostic::Checked;
+use crate::diagnostic::human::human;
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::guest::Guest;
 use crate::hypervisor::quoted;
 use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
-use crate::port;
 
 /// Print the arguments that passt is started with
 ///
@@ -37,9 +38,10 @@ impl Args {
             note(human(&checked))?;
         }
         let Some(definition) = checked.sound() else { return Ok(Answer::No) };
-        let (interface, domain) = port::interface(definition, &checked.document)?;
-        let guest = self.name.clone().unwrap_or_else(|| port::guest(domain, &checked.document));
-        let arguments = vnet_plan::passt(interface, &port::folder(&guest, directories)?)?.arguments()?;
+        let guest = Guest::of(definition, &checked.document)?;
+        let name = self.name.as_ref().unwrap_or(&guest.name);
+        let folder = directories.driver()?.passt_directory(name)?;
+        let arguments = vnet_plan::passt(&guest.interface, &folder)?.arguments()?;
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         match self.format.format {
             Format::Json => print_json(&arguments)?,

@@ -2,7 +2,7 @@
 
 use super::status::Status;
 use crate::directories::Directories;
-use crate::host::Here;
+use crate::failure::readable;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::table::table;
 
@@ -16,7 +16,8 @@ pub(crate) struct Args {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut guests: Vec<Status> = Here::open(directories)?.ports()?.iter().filter_map(Status::of).collect();
+        let mut guests: Vec<Status> =
+            readable(directories.driver()?.ports()?).filter_map(|port| Status::of(&port)).collect();
         guests.sort_by(|a, b| a.name.cmp(&b.name));
         match self.format.format {
             Format::Json => print_json(&guests)?,

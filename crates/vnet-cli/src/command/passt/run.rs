@@ -4,17 +4,17 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Serialize;
+use vnet_driver::{AttachOptions, Driver, PasstOptions, PortOutcome};
 use vnet_passt::run::Program;
 use vnet_passt::{Lifetime, Passt, Process};
 
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::host::Here;
-use crate::hypervisor::{PasstJson, running};
+use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port::{self, For};
+use crate::port::heard;
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
 ///
@@ -55,45 +55,27 @@ struct Report {
 impl Args {
     /// Starts it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let format = self.format.format;
-        let mut here = Here::open(directories)?;
-        let lock = here.lock();
-        let prepared = port::prepare(Document::read(&self.file)?, &here, &For::guest(self.name.clone()), format)?;
-        let Some(mut lowered) = prepared.lowered else {
-            return port::Report::refuse(&prepared.checked, format);
+        let (driver, format) = (directories.driver()?, self.format.format);
+        let passt = PasstOptions {
+            lifetime: self.stay.then_some(Lifetime::ManyGuests),
+            process: self.foreground.then_some(Process::Foreground),
+            ..PasstOptions::default()
         };
-        let Some(mut passt) = port::passt(&lowered.desired).cloned() else {
-            bail!("`{}` is not on passt: `vnet attach` makes its device", self.file.display());
-        };
-        let name = lowered.port.guest.clone().unwrap_or_default();
-        if let Some(running) = running(&passt) {
-            bail!("guest `{name}` has a passt already (process {}): stop it first", running.pid());
-        }
-        if self.stay {
-            passt.lifetime = Lifetime::ManyGuests;
-        }
-        if self.foreground {
-            passt.options.process = Process::Foreground;
-        }
-        lowered.desired.insert(passt.clone());
-        let (lock, program) = (lock?, Program::find()?);
-        match prepared.is_attached {
-            true => here.apply_port(&lock, &lowered)?,
-            false => here.attach(&lock, &lowered)?,
-        };
-        drop(lock);
+        let options = AttachOptions { guest: self.name.clone(), passt, ..AttachOptions::default() };
+        let heard = heard(Document::read(&self.file)?, &driver, options, Driver::run_passt, format)?;
+        let Some((_, PortOutcome { port, passt: Some(passt), .. })) = heard else { return Ok(Answer::No) };
+        let program = Program::find()?;
         if self.foreground {
             return Err(become_passt(&passt, &program));
         }
-        let arguments = passt.arguments()?;
         let report = Report {
-            name,
-            port: lowered.port.dev.to_string(),
+            name: port.guest.unwrap_or_default(),
+            port: port.dev.to_string(),
             pid_file: passt.pid_file.clone(),
             program: program.path().to_owned(),
             version: program.version().to_owned(),
-            arguments: arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-            passt: PasstJson::of(&passt, Some(lowered.port.mac)),
+            arguments: passt.arguments()?.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            passt: PasstJson::of(&passt, Some(port.mac)),
         };
         match format {
             Format::Json => print_json(&report)?,

@@ -1,15 +1,13 @@
-//! `vnet passt status NAME`: does a guest's passt run?
+//! `vnet passt status NAME`: whether a guest's passt runs.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_host::{PortHeader, Receipt};
+use vnet_driver::{PortStatus, passt_process};
 
 use crate::directories::Directories;
-use crate::host::Here;
-use crate::hypervisor::{PasstJson, running};
+use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
-use crate::port;
 
 /// Say whether a guest's passt runs; exit code 1 where it does not
 #[derive(Debug, clap::Args)]
@@ -35,12 +33,12 @@ pub(super) struct Status {
 
 impl Status {
     /// That of a port; `None` where it is not a passt.
-    pub(super) fn of(receipt: &Receipt<PortHeader>) -> Option<Self> {
-        let passt = port::passt(&receipt.owned)?;
-        let running = running(passt);
+    pub(super) fn of(port: &PortStatus) -> Option<Self> {
+        let passt = port.passt.as_ref()?;
+        let running = passt_process(passt);
         Some(Self {
-            name: receipt.header.port.guest.clone().unwrap_or_default(),
-            port: receipt.header.port.dev.to_string(),
+            name: port.port.guest.clone().unwrap_or_default(),
+            port: port.port.dev.to_string(),
             state: if running.is_some() { "running" } else { "ended" },
             pid: running.map(|running| running.pid()),
             socket: passt.socket.clone(),
@@ -60,17 +58,15 @@ struct Report {
 impl Args {
     /// Says it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let here = Here::open(directories)?;
-        let receipt = port::behind(&here, &self.guest)?;
-        let found =
-            receipt.as_ref().and_then(|receipt| Some((Status::of(receipt)?, port::passt(&receipt.owned)?, receipt)));
-        let Some((status, passt, receipt)) = found else {
+        let port = directories.driver()?.port_of_guest(&self.guest)?;
+        let found = port.as_ref().and_then(|port| Some((Status::of(port)?, port.passt.as_ref()?, port.port.mac)));
+        let Some((status, passt, mac)) = found else {
             note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
             return Ok(Answer::No);
         };
         match (self.format.format, status.pid) {
             (Format::Json, _) => {
-                let passt = PasstJson::of(passt, Some(receipt.header.port.mac));
+                let passt = PasstJson::of(passt, Some(mac));
                 print_json(&Report { name: status.name, port: status.port, state: status.state, passt })?;
             }
             (Format::Human, Some(pid)) => {

@@ -1,12 +1,10 @@
 //! `vnet passt stop NAME`: the end of a guest's passt.
 
 use serde::Serialize;
+use vnet_driver::passt_process;
 
 use crate::directories::Directories;
-use crate::host::Here;
-use crate::hypervisor::running;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
-use crate::port;
 
 /// End a guest's passt, and take its files away
 #[derive(Debug, clap::Args)]
@@ -28,14 +26,13 @@ struct Report {
 impl Args {
     /// Ends it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut here = Here::open(directories)?;
-        let Some(receipt) = port::behind(&here, &self.guest)? else {
+        let driver = directories.driver()?;
+        let Some(port) = driver.port_of_guest(&self.guest)? else {
             note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
             return Ok(Answer::No);
         };
-        let running = port::passt(&receipt.owned).and_then(running);
-        let lock = here.lock()?;
-        here.detach(&lock, &receipt.header.port.dev)?;
+        let running = port.passt.as_ref().and_then(passt_process);
+        driver.detach(&port.port.dev)?;
         let report = Report { name: self.guest.clone(), pid: running.map(|running| running.pid()) };
         let name = plain(&report.name);
         match (self.format.format, report.pid) {

@@ -1,0 +1,120 @@
+//! What `vnet check` has to tell of many documents, in each format.
+
+use serde::Serialize;
+use vnet_driver::{Checker, Obstacle};
+use vnet_xml::Severity;
+
+use crate::diagnostic::Checked;
+use crate::diagnostic::human::human;
+use crate::diagnostic::json::{DiagnosticJson, diagnostics};
+use crate::diagnostic::sarif::Log;
+use crate::notes;
+use crate::output::{note, print, print_json};
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people, on stderr, with a summary on stdout
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+}
+
+/// What was found so far.
+pub(crate) struct Summary {
+    format: Format,
+    /// What a rule of others that is in the way counts as.
+    worst: Severity,
+    read: usize,
+    log: Log,
+    report: Report,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    files: Vec<FileReport>,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Serialize)]
+struct FileReport {
+    file: String,
+    /// `None` where the document defines none.
+    network: Option<String>,
+    diagnostics: Vec<DiagnosticJson>,
+    /// Rules of others that are in its way.
+    obstacles: Vec<Obstacle>,
+}
+
+impl Summary {
+    /// Nothing found so far.
+    pub(crate) fn new(format: Format, strict: bool) -> Self {
+        let worst = if strict { Severity::Error } else { Severity::Warning };
+        Self { format, worst, read: 0, log: Log::new(), report: Report::default() }
+    }
+
+    /// Adds a document, judged on a host too where there is one.
+    pub(crate) fn add(&mut self, mut checked: Checked, host: Option<&Checker<'_>>) -> anyhow::Result<()> {
+        let mut obstacles = Vec::new();
+        if let (Some(host), Some(definition)) = (host, &checked.definition) {
+            let found = host.check(definition)?;
+            checked.hear(&found.findings);
+            obstacles = found.obstacles;
+        }
+        if self.worst == Severity::Error {
+            checked.be_strict();
+        }
+        if checked.sound().is_none() {
+            obstacles.clear();
+        }
+        let sure = obstacles.iter().filter(|obstacle| obstacle.is_sure()).count();
+        let (as_errors, as_warnings) = if self.worst == Severity::Error { (sure, 0) } else { (0, sure) };
+        self.report.errors += checked.count(Severity::Error) + as_errors;
+        self.report.warnings += checked.count(Severity::Warning) + as_warnings;
+        self.read += 1;
+        match self.format {
+            Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst))?,
+            Format::Json => self.report.files.push(FileReport::new(&checked, obstacles)),
+            Format::Sarif => self.log.add(&checked, &obstacles, self.worst),
+        }
+        Ok(())
+    }
+
+    /// Prints what is to be said of all.
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        match self.format {
+            Format::Human => Ok(print(format!("{}\n", self.line()))?),
+            Format::Json => print_json(&self.report),
+            Format::Sarif => print_json(&self.log),
+        }
+    }
+
+    /// Whether there is no error.
+    pub(crate) fn holds(&self) -> bool {
+        self.report.errors == 0
+    }
+
+    fn line(&self) -> String {
+        let count = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let checked = format!("{} checked", count(self.read, "file"));
+        match (self.report.errors, self.report.warnings) {
+            (0, 0) => format!("{checked}, nothing found"),
+            (errors, warnings) => format!("{checked}, {}, {}", count(errors, "error"), count(warnings, "warning")),
+        }
+    }
+}
+
+impl FileReport {
+    fn new(checked: &Checked, obstacles: Vec<Obstacle>) -> Self {
+        Self {
+            file: checked.document.name.clone(),
+            network: checked.network().map(|network| network.name.clone()),
+            diagnostics: diagnostics(checked),
+            obstacles,
+        }
+    }
+}

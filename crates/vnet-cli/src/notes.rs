@@ -1,0 +1,40 @@
+//! What is to be said of a host beside the findings: what it cannot do, and rules of other programs that are in the way.
+
+use std::fmt::Write;
+
+use vnet_driver::{Note, Obstacle};
+use vnet_xml::Severity;
+
+use crate::output::plain;
+use crate::style::{BOLD, ERROR, WARNING};
+
+/// What a host cannot do for a network.
+pub(crate) fn notes(notes: &[Note]) -> String {
+    notes.iter().map(|note| format!("{WARNING}note{WARNING:#}{BOLD}: {note}{BOLD:#}\n")).collect()
+}
+
+/// Rules of other programs that are in the way: as `worst` where that is sure, and otherwise as a note.
+pub(crate) fn obstacles(obstacles: &[Obstacle], worst: Severity) -> String {
+    let mut text = String::new();
+    for obstacle in obstacles {
+        let (word, style) = match (obstacle.is_sure(), worst) {
+            (false, _) => ("note", WARNING),
+            (true, Severity::Warning) => ("warning", WARNING),
+            (true, Severity::Error) => ("error", ERROR),
+        };
+        let _ = writeln!(text, "{style}{word}{style:#}{BOLD}: {}{BOLD:#}", plain(&obstacle.to_string()));
+    }
+    let mut commands: Vec<&String> = Vec::new();
+    for command in obstacles.iter().flat_map(Obstacle::commands) {
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    if !commands.is_empty() {
+        text.push_str("  vnet leaves the rules of others alone. This lets it pass, until they are made anew:\n");
+        text.extend(commands.into_iter().map(|command| format!("    {}\n", plain(command))));
+    } else if !obstacles.is_empty() {
+        text.push_str("  vnet leaves the rules of others alone: allow it where they are made\n");
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! What would be installed for a network, without a look at any host.
+
+use vnet_firewall::Ruleset;
+use vnet_plan::{Choices, File, Files, NetworkRules, Resource, dnsmasq, preview};
+use vnet_types::Inventory;
+use vnet_xml::Network;
+
+use crate::driver::{Driver, network_name};
+use crate::error::Error;
+
+/// What would be installed for a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rendering {
+    /// Its rules.
+    pub rules: Option<Ruleset>,
+    /// dnsmasq's configuration.
+    pub dnsmasq: Option<File>,
+    /// Whether dnsmasq has nothing to do for it, and is not started.
+    pub is_idle: bool,
+    /// The files that dnsmasq reads again: reservations, and names of addresses.
+    pub hosts: Vec<File>,
+}
+
+impl Driver {
+    /// What would be installed for a network. The host is not looked at: where the definition leaves the bridge's name open,
+    /// it is the first that its template gives.
+    ///
+    /// # Errors
+    /// [`Error::Lower`] for a definition with errors.
+    pub fn render(&self, network: &Network) -> Result<Rendering, Error> {
+        let nowhere = Inventory { ipv6: true, ..Inventory::default() };
+        let directory = self.directory(&network_name(&network.name)?);
+        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
+        let lowered = preview(network, &nowhere, &choices)?;
+        let files = Files::new(&directory);
+        let mut rendering = Rendering::default();
+        for resource in lowered.desired.iter() {
+            match resource {
+                Resource::Ruleset(NetworkRules { ruleset, .. }) => rendering.rules = Some(ruleset.clone()),
+                Resource::File(file) if file.path == files.conf => rendering.dnsmasq = Some(file.clone()),
+                Resource::File(file) if [&files.hosts, &files.addn_hosts].contains(&&file.path) => {
+                    rendering.hosts.push(file.clone());
+                }
+                _ => {}
+            }
+        }
+        if let (None, Some(bridge), false) = (&rendering.dnsmasq, &lowered.bridge, network.ips.is_empty()) {
+            rendering.is_idle = true;
+            let conf = dnsmasq(network, bridge, &directory).map_err(vnet_plan::LowerError::from)?.conf;
+            rendering.dnsmasq = Some(File { path: files.conf, contents: Some(conf), mode: 0o644 });
+        }
+        Ok(rendering)
+    }
+}
