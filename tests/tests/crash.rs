@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use rstest::rstest;
-use vnet_host::{Error, Header, LinuxHost, MemoryHost, Namespace, Store};
+use vnet_host::{Error, Header, LinuxHost, MemoryHost, Named, Namespace, Store};
 use vnet_plan::{Choices, HostState, Resource, Sysctl, SysctlSetting, lower};
 use vnet_tests::{run, vnet};
 use vnet_types::{Inventory, NetworkName};
@@ -94,10 +94,9 @@ fn a_full_disk_undoes_the_start_and_does_not_hinder_the_stop() {
 }
 
 #[rstest]
-#[case::nothing("")]
 #[case::half_a_header("{\"header\":{\"net")]
 #[case::half_a_letter("{\"header\":{\"network\":\"\u{fc}")]
-fn a_receipt_that_was_never_begun_in_full_is_none(#[case] text: &str) {
+fn a_receipt_of_the_old_format_that_was_never_begun_in_full_is_none(#[case] text: &str) {
     let folder = Folder::new(&text.len().to_string());
     let store = Store::new(&folder.0);
     fs::create_dir_all(store.directory(&lab())).expect("a folder");
@@ -108,6 +107,39 @@ fn a_receipt_that_was_never_begun_in_full_is_none(#[case] text: &str) {
     vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
     vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert_eq!(host, MemoryHost { asked: host.asked, ..forwarding(1) });
+}
+
+/// What a receipt says no more may be there all the same.
+#[rstest]
+#[case::empty(|_: &str| String::new())]
+#[case::cut_short(|text: &str| text[..text.len() / 2].to_owned())]
+#[case::newer(|text: &str| text.replace("{\"receipt\":2", "{\"receipt\":77"))]
+#[case::nonsense(|_: &str| "nonsense\n".to_owned())]
+fn a_receipt_that_cannot_be_read_stops_nobody_else(#[case] damage: fn(&str) -> String) {
+    let folder = Folder::new(&format!("damage-{}", damage("abc").len()));
+    let store = Store::new(&folder.0);
+    let mut host = forwarding(1);
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &desired("", &store)).expect("it starts");
+    let receipt = store.directory(&lab()).join("receipt");
+    let text = fs::read_to_string(&receipt).expect("a receipt");
+    fs::write(&receipt, damage(&text)).expect("a file");
+    let other = Header { network: "other".parse().expect("a name"), bridge: None, ..header() };
+    let nothing = HostState::new();
+    vnet_host::start(&mut host, &store.lock().expect("a lock"), other.clone(), &nothing).expect("another starts");
+    let listed = store.receipts().expect("a list");
+    let [Err(unreadable), Ok(readable)] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((&unreadable.of, &readable.header), (&Named::Network(lab()), &other));
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &other.network, HOME).expect("another stops");
+    for refused in [
+        vnet_host::start(&mut host, &store.lock().expect("a lock"), header(), &nothing),
+        vnet_host::apply(&mut host, &store.lock().expect("a lock"), header(), &nothing),
+        vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME),
+    ] {
+        let told = refused.expect_err("it may run").to_string();
+        assert!(told.contains("receipt"), "{told}");
+    }
+    fs::write(&receipt, &text).expect("a file");
+    vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
 }
 
 #[test]
@@ -131,7 +163,7 @@ fn a_network_of_another_namespace_is_not_started_here() {
     let before = host.clone();
     let receipt = store.directory(&lab()).join("receipt");
     let text = fs::read_to_string(&receipt).expect("a receipt");
-    for text in [text.clone(), text.replace("\"settled\"\n", "")] {
+    for text in [text.clone(), text.replace("\"settled\":true", "\"settled\":false")] {
         fs::write(&receipt, text).expect("a file");
         let here = Header { namespace: Namespace::new(0, 2), ..header() };
         let refused = vnet_host::start(&mut host, &store.lock().expect("a lock"), here, &desired("", &store));
@@ -157,8 +189,9 @@ fn a_process_of_another_namespace_is_left_alone() {
     other.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("it runs");
     let receipt = store.directory(&lab()).join("receipt");
     let text = fs::read_to_string(&receipt).expect("a receipt");
-    let told = text.rfind("{\"done\":{\"process\"").expect("a process");
-    fs::write(&receipt, &text[..told]).expect("a file");
+    let told = text.find(",\"fact\":{\"process\"").expect("a process");
+    let rest = text[told..].find('\n').expect("a line") + told;
+    fs::write(&receipt, format!("{}}}{}", &text[..told], &text[rest..])).expect("a file");
     vnet_host::stop(&mut host, &store.lock().expect("a lock"), &lab(), HOME).expect("it stops");
     assert!(!run("ss", &["-lnup"]).contains("dnsmasq"));
     assert!(other.try_wait().expect("a child").is_none(), "it was ended");

@@ -237,31 +237,6 @@ proptest! {
         vnet_host::stop(&mut running, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
         prop_assert!(running.state.iter().all(|left| left.key().is_shared()));
     }
-
-    /// The receipt of a process that was killed is the receipt of a whole start, cut off somewhere; what it had made
-    /// is what the receipt tells, and perhaps not the last of it.
-    #[test]
-    fn a_start_that_is_killed_anywhere_can_be_stopped(desired in desired(), at in any::<prop::sample::Index>(), made in any::<bool>()) {
-        let folder = Folder::new();
-        let mut started = host();
-        vnet_host::start(&mut started, &folder.store().lock().expect("a lock"), header(), &desired).expect("it starts");
-        let path = folder.store().directory(&header().network).join("receipt");
-        let receipt = std::fs::read(&path).expect("a receipt");
-        let header_end = receipt.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
-        let cut = header_end + at.index(receipt.len() - header_end);
-        std::fs::write(&path, &receipt[..cut]).expect("a receipt");
-        let killed = folder.store().receipt(&header().network).expect("readable").expect("there");
-        let known = folder.store().networks().expect("readable");
-        prop_assert_eq!(&known.iter().map(|known| &known.name).collect::<Vec<_>>(), &[&killed.header.network]);
-        let mut left = host();
-        let count = killed.owned.iter().len() - usize::from(!made && killed.owned.iter().len() > 0);
-        for resource in killed.owned.iter().take(count) {
-            left.state.insert(resource.clone());
-        }
-        vnet_host::stop(&mut left, &folder.store().lock().expect("a lock"), &header().network, HOME).expect("it stops");
-        prop_assert!(left.state.iter().all(|left| left.key().is_shared()), "{:?}", left.state);
-        prop_assert!(!folder.0.exists(), "the folder of receipts is gone");
-    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(crate) fn human(changes: &[Change]) -> String {
 pub(crate) fn brief(changes: &[Change]) -> String {
     let mark = |change: &Change| match change {
         Change::Create { .. } => '+',
-        Change::Update { .. } => '~',
+        Change::Update { .. } | Change::Rename { .. } => '~',
         Change::Delete { .. } => '-',
     };
     changes.iter().map(|change| line(&format!("{} {}", mark(change), change.key()))).collect()

@@ -317,6 +317,21 @@ impl Ruleset {
         Some(Rule { statements, comment: element.comment.clone() })
     }
 
+    /// What becomes of the rules when an interface that they match by index is called otherwise. What they match by name
+    /// stays.
+    pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
+        let parts = self.sets.iter_mut().flat_map(|set| &mut set.elements).flat_map(|element| &mut element.key.0);
+        let statements =
+            self.chains.iter_mut().flat_map(|chain| &mut chain.rules).flat_map(|rule| &mut rule.statements);
+        let in_keys = parts.filter_map(|part| if let Part::Interface(it) = part { Some(it) } else { None });
+        let in_rules = statements.filter_map(|it| if let Statement::Interface(_, it) = it { Some(it) } else { None });
+        for interface in in_keys.chain(in_rules) {
+            if matches!(interface, Interface::Named(name) if name == from) {
+                *interface = Interface::Named(to.clone());
+            }
+        }
+    }
+
     /// The chain of this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)

@@ -123,14 +123,45 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
-    /// A step failed; those before it were undone.
-    #[error("{step} failed; what was done before it is undone{}", unless_empty(rollback))]
+    /// A receipt ends before it says all.
+    #[error("the receipt `{}` is cut short", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A receipt that a later version has written.
+    #[error("the receipt `{}` has format {version}, that of a newer vnet; use that one", path.display())]
+    NewerReceipt {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+    },
+    /// A network whose last change was interrupted may let more pass than it should.
+    #[error(
+        "the last change of network `{0}` did not come to its end; `vnet apply {0}` brings it to its end, `vnet stop {0}` \
+         takes the network away"
+    )]
+    Unfinished(NetworkName),
+    /// Something is not as it was before a change that failed.
+    #[error("not as before: {}", list(.0))]
+    NotAsBefore(Vec<Key>),
+    /// Everything was made, and the receipt could not be written.
+    #[error("the receipt cannot be written; {}", how_undone(rollback))]
+    Unrecorded {
+        /// Why.
+        source: Box<Error>,
+        /// What could not be undone. Empty: the host was seen to be as before.
+        rollback: Vec<Error>,
+    },
+    /// A step failed.
+    #[error("{step} failed; {}", how_undone(rollback))]
     Step {
         /// What it was about.
         step: Key,
         /// Why.
         source: Box<Error>,
-        /// What could not be undone.
+        /// What could not be undone. Empty: the host was seen to be as before.
         rollback: Vec<Error>,
     },
     /// A network or a port is not gone in full.
@@ -160,12 +191,24 @@ impl Error {
             Self::Netlink(error) => error.missing_capability(),
             Self::Firewall(error) => of_firewall(error),
             Self::Rules { source, .. } => of_firewall(source),
-            Self::Step { source, .. } => source.missing_capability(),
+            Self::Step { source, .. } | Self::Unrecorded { source, .. } => source.missing_capability(),
             Self::Leftover { errors, .. } => errors.iter().find_map(Self::missing_capability),
             Self::File { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some(if path.starts_with("/proc/sys/net") { Capability::NetAdmin } else { Capability::File })
             }
             _ => None,
+        }
+    }
+
+    /// Whether the host is as it was before.
+    pub(crate) fn is_undone(&self) -> bool {
+        matches!(self, Self::Step { rollback, .. } | Self::Unrecorded { rollback, .. } if rollback.is_empty())
+    }
+
+    /// Adds why it is not.
+    pub(crate) fn not_undone(&mut self, error: Error) {
+        if let Self::Step { rollback, .. } | Self::Unrecorded { rollback, .. } = self {
+            rollback.push(error);
         }
     }
 
@@ -205,6 +248,9 @@ fn in_words(errors: &[Error]) -> String {
     errors.iter().map(chain).collect::<Vec<_>>().join("; ")
 }
 
-fn unless_empty(rollback: &[Error]) -> String {
-    if rollback.is_empty() { String::new() } else { format!(" but for: {}", in_words(rollback)) }
+fn how_undone(rollback: &[Error]) -> String {
+    match rollback {
+        [] => "what was done before it is undone".to_owned(),
+        errors => format!("not everything that was done before it could be undone: {}", in_words(errors)),
+    }
 }

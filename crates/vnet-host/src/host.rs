@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Key};
-use vnet_types::Inventory;
+use vnet_types::{InterfaceName, Inventory, Link};
 
-use crate::Error;
+use crate::{Error, Namespace};
 
 /// A host that changes can be made on.
 pub trait Host {
@@ -15,6 +15,19 @@ pub trait Host {
     /// # Errors
     /// [`Error`] where it cannot be read.
     fn inventory(&self) -> Result<Inventory, Error>;
+
+    /// The network namespace of the host.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    fn namespace(&self) -> Result<Namespace, Error>;
+
+    /// The name that a link of ours has now, and its fact. It is the one that the fact tells; without a fact, the one of
+    /// this kind and MAC address. `None` where it is gone, whatever else has its name.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error>;
 
     /// What is really there, for each key of `expected`. What `expected` leaves to the host compares equal: a MTU or
     /// MAC address that is `None`, a file that its program writes. A process is there when it is the one of `facts`.
@@ -53,6 +66,36 @@ impl Facts {
     /// The fact of a resource.
     pub fn get(&self, key: &Key) -> Option<Fact> {
         self.0.get(key).copied()
+    }
+
+    /// Takes note of what a change told. What was known of something that came anew, or went, is no longer so.
+    pub(crate) fn learn(&mut self, change: &Change, fact: Option<Fact>) {
+        match change {
+            Change::Create { to } => self.set(to.key(), fact),
+            Change::Update { to, .. } if fact.is_some() => self.set(to.key(), fact),
+            Change::Update { .. } => {}
+            Change::Delete { from } => self.set(from.key(), None),
+            Change::Rename { from, to } => self.rename_link(from, to),
+        }
+    }
+
+    /// A link that gets another name stays the same.
+    pub(crate) fn rename_link(&mut self, from: &InterfaceName, to: &InterfaceName) {
+        self.copy_link(from, to);
+        self.set(Key::Link(from.clone()), None);
+    }
+
+    /// A link that may have got another name is the same under both.
+    pub(crate) fn copy_link(&mut self, from: &InterfaceName, to: &InterfaceName) {
+        let fact = self.get(&Key::Link(from.clone()));
+        self.set(Key::Link(to.clone()), fact);
+    }
+
+    /// Those of what a state has.
+    pub(crate) fn of(&self, state: &HostState) -> Self {
+        Self(
+            self.0.iter().filter(|(key, _)| state.get(key).is_some()).map(|(key, fact)| (key.clone(), *fact)).collect(),
+        )
     }
 
     pub(crate) fn set(&mut self, key: Key, fact: Option<Fact>) {

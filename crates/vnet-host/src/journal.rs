@@ -1,245 +1,285 @@
-//! A receipt: what was made for a network or a port, written ahead.
+//! A receipt: what was made for a network or a port, and what is about to be done to it. `docs/journal.md` says what a
+//! reader may conclude.
 //!
-//! A file of JSON lines. Each change stands there, synced, before it is made; a line after it says how it went. So a
-//! process that was killed still knows what may be ours. A last line that is torn was not acted on. What was made once
-//! and changed since is history, and goes at the end of a change when it is most of the file.
+//! A file of JSON lines: a snapshot, whose first line has the header, then at most one act, which did not come to its
+//! end. The snapshot is only ever replaced as a whole; to an act, lines are added.
+
+mod old;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Resource};
 
-use crate::{Error, Fact, Facts, Header, Subject, trust};
+use crate::{Error, Fact, Facts, Header, Store, Subject, trust};
+
+/// The format of receipts.
+const VERSION: u32 = 2;
 
 /// A receipt, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt<S = Header> {
     /// What it is about.
     pub header: S,
     /// What may be there because of us.
     pub owned: HostState,
-    /// What only the acts told.
+    /// What only the changes told.
     pub facts: Facts,
-    /// Did the last start or change come to its end?
+    /// Whether the last start, stop or change came to its end.
     pub settled: bool,
+    /// What was begun and did not come to its end.
+    pub(crate) act: Option<Act>,
 }
 
-/// How a [`Line::Header`] begins.
-const HEADER: &[u8] = br#"{"header":"#;
+/// Changes that were begun and did not all come to their end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Act {
+    /// What was owned before.
+    pub(crate) owned: HostState,
+    /// In their order.
+    pub(crate) changes: Vec<Change>,
+}
 
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Top<S> {
+    /// The format.
+    receipt: u32,
+    settled: bool,
+    /// How many lines of [`Own`] follow.
+    owns: usize,
+    header: S,
+}
+
+/// The format, of whatever a first line is.
+#[derive(Deserialize)]
+struct Format {
+    receipt: Option<u32>,
+}
+
+/// A line of the snapshot.
+#[derive(Serialize, Deserialize)]
+struct Own {
+    own: Resource,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fact: Option<Fact>,
+}
+
+/// A line after the snapshot.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Line<S> {
-    Header(Box<S>),
-    /// A change that is about to be made.
-    Intent(Box<Change>),
-    /// It is made.
-    Done(Option<Fact>),
-    /// It was refused: nothing is made.
-    Refused,
-    /// All changes are made.
-    Settled,
+enum Line {
+    /// All changes of an act.
+    Begin(Vec<Change>),
+    /// What a change told.
+    Noted {
+        /// Its place in the act, from 0.
+        change: usize,
+        fact: Fact,
+    },
 }
 
-/// A receipt that is being written.
+impl<S: Subject> Receipt<S> {
+    /// A receipt of nothing, yet.
+    pub(crate) fn new(header: S) -> Self {
+        Self { header, owned: HostState::new(), facts: Facts::default(), settled: false, act: None }
+    }
+
+    fn text(&self) -> Vec<u8> {
+        let (settled, header) = (self.settled, &self.header);
+        let mut text = line(&Top { receipt: VERSION, settled, owns: self.owned.iter().len(), header });
+        for resource in self.owned.iter() {
+            text.extend(line(&Own { own: resource.clone(), fact: self.facts.get(&resource.key()) }));
+        }
+        text
+    }
+}
+
+/// An act that is under way.
 pub(crate) struct Journal<S> {
     path: PathBuf,
+    new_path: PathBuf,
     file: File,
-    /// The bytes of the lines that stand whole.
+    /// The bytes of the snapshot.
+    snapshot: u64,
+    /// The bytes of all lines that stand whole.
     len: u64,
-    /// Was it begun by another start or change than this one?
-    goes_on: bool,
-    pub(crate) receipt: Receipt<S>,
+    /// The snapshot that the act begins with.
+    pub(crate) before: Receipt<S>,
+    /// What the changes have told so far.
+    pub(crate) facts: Facts,
 }
 
 impl<S: Subject> Journal<S> {
-    /// Begins a receipt, in place of one that was never begun in full.
-    pub(crate) fn create(path: &Path, header: S) -> Result<Self, Error> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-        let file = file.map_err(Error::file("create", path))?;
-        file.set_len(0).map_err(Error::file("create", path))?;
-        let receipt =
-            Receipt { header: header.clone(), owned: HostState::new(), facts: Facts::default(), settled: false };
-        let mut journal = Self { path: path.to_owned(), file, len: 0, goes_on: false, receipt };
-        journal.write(&Line::Header(Box::new(header)))?;
-        Ok(journal)
+    /// Writes down what is about to be done, in place of the receipt. When this returns, it is on the disk.
+    pub(crate) fn begin(store: &Store, before: Receipt<S>, changes: &[Change]) -> Result<Self, Error> {
+        let name = before.header.name();
+        let (path, new_path) = (store.receipt_path::<S>(name), store.new_receipt_path());
+        let mut text = before.text();
+        let snapshot = text.len() as u64;
+        text.extend(line(&Line::Begin(changes.to_vec())));
+        let is_new = !path.exists();
+        store.make::<S>(name)?;
+        let written = replace(&path, &new_path, &text);
+        let file = written.inspect_err(|_| {
+            if is_new {
+                let _ = store.remove::<S>(name);
+            }
+        })?;
+        let facts = before.facts.clone();
+        Ok(Self { path, new_path, file, snapshot, len: text.len() as u64, before, facts })
     }
 
-    /// Goes on with a receipt.
-    pub(crate) fn open(path: &Path, receipt: Receipt<S>) -> Result<Self, Error> {
-        let text = fs::read(path).map_err(Error::file("read", path))?;
-        let file = OpenOptions::new().append(true).open(path).map_err(Error::file("open", path))?;
-        let len = whole_lines(&text).len() as u64;
-        file.set_len(len).map_err(Error::file("mend", path))?;
-        Ok(Self { path: path.to_owned(), file, len, goes_on: true, receipt: Receipt { settled: false, ..receipt } })
-    }
-
-    /// Notes that the network is about to be another one: with another bridge, say.
-    pub(crate) fn rehead(&mut self, header: S) -> Result<(), Error> {
-        if self.receipt.header == header {
-            return Ok(());
-        }
-        self.receipt.header = header.clone();
-        self.write(&Line::Header(Box::new(header)))
-    }
-
-    pub(crate) fn intent(&mut self, change: &Change) -> Result<(), Error> {
-        self.write(&Line::Intent(Box::new(change.clone())))
-    }
-
-    /// Notes that the change of the last intent is made.
-    pub(crate) fn done(&mut self, change: &Change, fact: Option<Fact>) -> Result<(), Error> {
-        change.apply_to(&mut self.receipt.owned);
-        if fact.is_some() || matches!(change, Change::Delete { .. }) {
-            self.receipt.facts.set(change.key(), fact);
-        }
-        self.write(&Line::Done(fact))
-    }
-
-    /// Notes that the change of the last intent is not made.
-    pub(crate) fn refused(&mut self) -> Result<(), Error> {
-        self.write(&Line::Refused)
-    }
-
-    /// Notes what the network relies on although it was as wanted before, so that it is missed when it changes.
-    pub(crate) fn rely_on(&mut self, resource: &Resource) -> Result<(), Error> {
-        let change = Change::Update { from: resource.clone(), to: resource.clone() };
-        self.intent(&change)?;
-        self.done(&change, None)
-    }
-
-    /// Notes that the network does not rely on it, or no longer.
-    pub(crate) fn forget(&mut self, resource: &Resource) -> Result<(), Error> {
-        let change = Change::Delete { from: resource.clone() };
-        self.intent(&change)?;
-        self.done(&change, None)
-    }
-
-    /// Notes that all changes are made, and lets go of what was before them once that is most of the file.
-    pub(crate) fn settled(&mut self) -> Result<(), Error> {
-        self.receipt.settled = true;
-        self.write(&Line::Settled)?;
-        if self.goes_on {
-            // A receipt that is longer than it needs to be is as good.
-            let _ = self.compact();
-        }
-        Ok(())
-    }
-
-    /// Writes the receipt anew, as if all that is owned were made at once: beside the old one, whose place it takes.
-    fn compact(&mut self) -> io::Result<()> {
-        let Receipt { header, owned, facts, .. } = &self.receipt;
-        let mut text = bytes(&Line::Header(Box::new(header.clone())));
-        for resource in owned.iter() {
-            text.extend(bytes::<S>(&Line::Intent(Box::new(Change::Create { to: resource.clone() }))));
-            text.extend(bytes::<S>(&Line::Done(facts.get(&resource.key()))));
-        }
-        text.extend(bytes::<S>(&Line::Settled));
-        if self.len < 2 * text.len() as u64 {
-            return Ok(());
-        }
-        let beside = beside(&self.path);
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&beside, &self.path)?;
-            OpenOptions::new().append(true).open(&self.path)
-        };
-        self.file = write().inspect_err(|_| drop(fs::remove_file(&beside)))?;
-        self.len = text.len() as u64;
-        Ok(())
-    }
-
-    fn write(&mut self, line: &Line<S>) -> Result<(), Error> {
-        let text = bytes(line);
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
-        match written {
+    /// Writes down what a change told. A process that is killed loses no line; without power, what the line is about is
+    /// gone too.
+    pub(crate) fn note(&mut self, change: usize, fact: Fact) -> Result<(), Error> {
+        let text = line(&Line::Noted { change, fact });
+        match self.file.write_all(&text) {
             Ok(()) => self.len += text.len() as u64,
-            // On a full disk a line may be torn, which the next would be appended to.
-            Err(_) => drop(self.file.set_len(self.len)),
+            Err(error) => {
+                // On a full disk a line may be torn, which the next would be appended to.
+                let _ = self.file.set_len(self.len);
+                return Err(Error::file("write", &self.path)(error));
+            }
         }
-        written.map_err(Error::file("write", &self.path))
+        Ok(())
+    }
+
+    /// Ends the act: the receipt becomes this one.
+    pub(crate) fn commit(&self, receipt: &Receipt<S>) -> Result<(), Error> {
+        replace(&self.path, &self.new_path, &receipt.text()).map(drop)
+    }
+
+    /// Ends the act, of which nothing is left: the receipt becomes what it was before.
+    pub(crate) fn abort(&self) -> Result<(), Error> {
+        let cut = self.file.set_len(self.snapshot).and_then(|()| self.file.sync_data());
+        cut.map_err(Error::file("write", &self.path))
     }
 }
 
-/// Where a receipt is written anew before it takes the place of the old one.
-pub(crate) fn beside(path: &Path) -> PathBuf {
-    path.with_extension("new")
+/// Writes a receipt without an act.
+pub(crate) fn write<S: Subject>(store: &Store, receipt: &Receipt<S>) -> Result<(), Error> {
+    let path = store.receipt_path::<S>(receipt.header.name());
+    store.make::<S>(receipt.header.name())?;
+    replace(&path, &store.new_receipt_path(), &receipt.text()).map(drop)
 }
 
-fn bytes<S: Subject>(line: &Line<S>) -> Vec<u8> {
-    let mut text = serde_json::to_vec(line).expect("lines are plain data");
+/// Replaces a file as a whole: it has the one text or the other at any time.
+fn replace(path: &Path, new_path: &Path, text: &[u8]) -> Result<File, Error> {
+    let write = || -> io::Result<File> {
+        match fs::remove_file(new_path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(new_path)?;
+        file.write_all(text)?;
+        file.sync_data()?;
+        fs::rename(new_path, path)?;
+        Ok(file)
+    };
+    write().map_err(|error| {
+        // What is left of it is worth nothing.
+        let _ = fs::remove_file(new_path);
+        Error::file("write", path)(error)
+    })
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec(value).expect("lines are plain data");
     text.push(b'\n');
     text
 }
 
-/// The text of a receipt. `None` where its network has just been stopped, or was never started.
-fn text(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+/// Reads what a receipt is about, and no more. `None` where there is no receipt.
+pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
+    let Some(file) = trust::open(path)? else { return Ok(None) };
+    let (mut file, mut first) = (BufReader::new(file), Vec::new());
+    file.read_until(b'\n', &mut first).map_err(Error::file("read", path))?;
+    if format(path, &first)? == VERSION {
+        return parse(path, 0, &first).map(|top: Top<S>| Some(top.header));
+    }
+    file.read_to_end(&mut first).map_err(Error::file("read", path))?;
+    Ok(old::read(path, &first)?.map(|receipt| receipt.header))
+}
+
+/// Reads a receipt. `None` where there is none.
+pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error> {
     let Some(mut file) = trust::open(path)? else { return Ok(None) };
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(Error::file("read", path))?;
-    Ok(Some(text))
+    let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if format(path, first)? != VERSION {
+        return old::read(path, &text);
+    }
+    let whole = whole_lines(&text);
+    let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate().skip(1);
+    let top: Top<S> = parse(path, 0, first)?;
+    let mut receipt = Receipt { settled: top.settled, ..Receipt::new(top.header) };
+    for _ in 0..top.owns {
+        let (number, text) = lines.next().ok_or_else(|| Error::CutShort { path: path.to_owned() })?;
+        let Own { own, fact } = parse(path, number, text)?;
+        receipt.facts.set(own.key(), fact);
+        receipt.owned.insert(own);
+    }
+    for (number, text) in lines {
+        match (parse(path, number, text)?, &receipt.act) {
+            (Line::Begin(changes), _) => receipt.begin(changes),
+            (Line::Noted { change, fact }, Some(act)) => {
+                if let Some(change) = act.changes.get(change) {
+                    receipt.facts.set(change.key(), Some(fact));
+                }
+            }
+            (Line::Noted { .. }, None) => {}
+        }
+    }
+    Ok(Some(receipt))
 }
 
-fn parse<S: Subject>(path: &Path, number: usize, line: &[u8]) -> Result<Line<S>, Error> {
+impl<S> Receipt<S> {
+    /// Adds an act that did not come to its end. What it makes may be there, and what it takes away too.
+    fn begin(&mut self, changes: Vec<Change>) {
+        self.settled = false;
+        let owned = self.owned.clone();
+        for change in &changes {
+            match change {
+                // What there was of that name was gone, and with it what was known of it.
+                Change::Create { to } => self.facts.set(to.key(), None),
+                Change::Rename { from, to } => self.facts.copy_link(from, to),
+                Change::Update { .. } | Change::Delete { .. } => {}
+            }
+            if !matches!(change, Change::Delete { .. }) {
+                change.apply_to(&mut self.owned);
+            }
+        }
+        self.act = Some(Act { owned, changes });
+    }
+}
+
+/// The format of a receipt: 1 where the first line does not tell.
+fn format(path: &Path, first: &[u8]) -> Result<u32, Error> {
+    if !first.ends_with(b"\n") {
+        // A receipt of the old format was begun empty, and nothing was made before the line was whole.
+        let is_old = first.len() > old::HEADER.len() && first.starts_with(old::HEADER);
+        return if is_old { Ok(1) } else { Err(Error::CutShort { path: path.to_owned() }) };
+    }
+    match parse::<Format>(path, 0, first)?.receipt.unwrap_or(1) {
+        version @ 1..=VERSION => Ok(version),
+        version => Err(Error::NewerReceipt { path: path.to_owned(), version }),
+    }
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, number: usize, line: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(line).map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })
 }
 
 /// Without a last line that is torn.
 fn whole_lines(text: &[u8]) -> &[u8] {
     &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
-}
-
-/// Reads what a receipt is about, and no more. `None` as [`read`] has it.
-pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    let lines = whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate();
-    let Some((number, line)) = lines.filter(|(_, line)| line.starts_with(HEADER)).last() else { return Ok(None) };
-    match parse(path, number, line)? {
-        Line::Header(header) => Ok(Some(*header)),
-        _ => Ok(None),
-    }
-}
-
-/// Reads a receipt. `None` where there is none, or where it does not say yet what it is about: then nothing was made.
-pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error> {
-    let Some(text) = text(path)? else { return Ok(None) };
-    let mut receipt: Option<Receipt<S>> = None;
-    let mut pending: Option<Change> = None;
-    for (number, line) in whole_lines(&text).split_inclusive(|byte| *byte == b'\n').enumerate() {
-        match (parse(path, number, line)?, &mut receipt) {
-            (Line::Header(header), None) => {
-                let header = *header;
-                let (owned, facts) = (HostState::new(), Facts::default());
-                receipt = Some(Receipt { header, owned, facts, settled: false });
-            }
-            (Line::Header(header), Some(receipt)) => receipt.header = *header,
-            (_, None) => {}
-            (Line::Intent(change), Some(receipt)) => {
-                receipt.settled = false;
-                pending = Some(*change);
-            }
-            (Line::Done(fact), Some(receipt)) => {
-                if let Some(change) = pending.take() {
-                    change.apply_to(&mut receipt.owned);
-                    if fact.is_some() || matches!(change, Change::Delete { .. }) {
-                        receipt.facts.set(change.key(), fact);
-                    }
-                }
-            }
-            (Line::Refused, Some(_)) => pending = None,
-            (Line::Settled, Some(receipt)) => receipt.settled = true,
-        }
-    }
-    // Killed in the middle of a change: it may be made. What was to go may be there still, and stays ours.
-    if let (Some(receipt), Some(change @ (Change::Create { .. } | Change::Update { .. }))) = (&mut receipt, pending) {
-        change.apply_to(&mut receipt.owned);
-    }
-    Ok(receipt)
 }
 
 #[cfg(test)]
@@ -249,42 +289,101 @@ mod tests {
     use vnet_plan::{Sysctl, SysctlSetting};
 
     use super::*;
+    use crate::Namespace;
 
     fn switch(value: u32) -> Resource {
-        Resource::Sysctl(SysctlSetting { switch: Sysctl::Ipv4Forward, value })
+        SysctlSetting { switch: Sysctl::Ipv4Forward, value }.into()
+    }
+
+    fn header() -> Header {
+        let namespace = Namespace::new(1, 2);
+        Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace, owner: None }
+    }
+
+    /// A folder of receipts that goes with the value.
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn store(name: &str) -> (Folder, Store) {
+        let folder = std::env::temp_dir().join(format!("vnet-journal-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        (Folder(folder.clone()), Store::new(folder))
     }
 
     #[test]
-    fn what_is_no_longer_so_goes_in_time() {
-        let folder = std::env::temp_dir().join(format!("vnet-journal-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("receipt");
-        let header = Header {
-            network: "lab".parse().unwrap(),
-            uuid: None,
-            bridge: None,
-            namespace: crate::Namespace::new(1, 2),
-            owner: None,
-        };
-        let mut journal = Journal::create(&path, header).unwrap();
-        let (fact, create) = (Some(Fact::Link(7)), Change::Create { to: switch(0) });
-        journal.intent(&create).unwrap();
-        journal.done(&create, fact).unwrap();
-        let mut longest = 0;
+    fn a_receipt_does_not_grow() {
+        let (_folder, store) = store("growth");
+        let path = store.receipt_path::<Header>(&header().network);
+        let mut receipt = Receipt::new(header());
+        let mut sizes = Vec::new();
         for value in 1..100 {
-            let mut journal = Journal::open(&path, read::<Header>(&path).unwrap().unwrap()).unwrap();
-            let change = Change::Update { from: switch(value - 1), to: switch(value) };
-            journal.intent(&change).unwrap();
-            journal.done(&change, fact).unwrap();
-            journal.settled().unwrap();
-            assert_eq!(read(&path).unwrap().as_ref(), Some(&journal.receipt));
-            longest = longest.max(fs::metadata(&path).unwrap().len());
+            let change = match value {
+                1 => Change::Create { to: switch(1) },
+                _ => Change::Update { from: switch(value - 1), to: switch(value) },
+            };
+            let mut journal = Journal::begin(&store, receipt.clone(), &[change]).unwrap();
+            let begun: Receipt = read(&path).unwrap().unwrap();
+            assert!(!begun.settled && begun.act.is_some());
+            assert_eq!(begun.owned.get(&switch(1).key()), Some(&switch(value)));
+            journal.note(0, Fact::Link(7)).unwrap();
+            assert_eq!(read::<Header>(&path).unwrap().unwrap().facts.get(&switch(1).key()), Some(Fact::Link(7)));
+            receipt.settled = true;
+            receipt.owned.insert(switch(value));
+            receipt.facts.set(switch(1).key(), Some(Fact::Link(7)));
+            journal.commit(&receipt).unwrap();
+            assert_eq!(read(&path).unwrap().as_ref(), Some(&receipt));
+            assert_eq!(super::header::<Header>(&path).unwrap(), Some(header()));
+            sizes.push(fs::metadata(&path).unwrap().len());
         }
-        let receipt = read::<Header>(&path).unwrap().unwrap();
-        assert_eq!(receipt.owned.iter().collect::<Vec<_>>(), [&switch(99)]);
-        assert_eq!(receipt.facts.get(&switch(99).key()), fact);
-        assert!(longest < 2000, "{longest}");
-        assert!(!beside(&path).exists());
-        fs::remove_dir_all(&folder).unwrap();
+        assert!(sizes.iter().all(|size| size - sizes[0] <= 1), "{sizes:?}");
+        assert!(!store.new_receipt_path().exists());
+    }
+
+    #[test]
+    fn an_act_that_is_given_up_leaves_what_was() {
+        let (_folder, store) = store("abort");
+        let path = store.receipt_path::<Header>(&header().network);
+        let before = Receipt { settled: true, owned: [switch(1)].into_iter().collect(), ..Receipt::new(header()) };
+        let change = Change::Update { from: switch(1), to: switch(2) };
+        let mut journal = Journal::begin(&store, before.clone(), &[change]).unwrap();
+        journal.note(0, Fact::Link(7)).unwrap();
+        journal.abort().unwrap();
+        assert_eq!(read(&path).unwrap(), Some(before));
+    }
+
+    /// Wherever a receipt is cut, it is the snapshot, or the snapshot with its act, or it is said to be cut short.
+    #[test]
+    fn a_receipt_that_is_cut_short_is_told() {
+        let (_folder, store) = store("cut");
+        let path = store.receipt_path::<Header>(&header().network);
+        let before = Receipt { owned: [switch(1)].into_iter().collect(), ..Receipt::new(header()) };
+        let change = Change::Delete { from: switch(1) };
+        let mut journal = Journal::begin(&store, before.clone(), &[change]).unwrap();
+        journal.note(0, Fact::Link(7)).unwrap();
+        let text = fs::read(&path).unwrap();
+        let snapshot = before.text().len();
+        for cut in 0..=text.len() {
+            fs::write(&path, &text[..cut]).unwrap();
+            match read::<Header>(&path) {
+                Err(Error::CutShort { .. }) => assert!(cut < snapshot, "{cut}"),
+                Ok(Some(receipt)) => assert!(cut >= snapshot && receipt.header == header(), "{cut}"),
+                other => panic!("{cut}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_receipt_is_told() {
+        let (_folder, store) = store("newer");
+        let path = store.receipt_path::<Header>(&header().network);
+        store.make::<Header>(&header().network).unwrap();
+        fs::write(&path, "{\"receipt\":3,\"anything\":0}\n").unwrap();
+        assert!(matches!(read::<Header>(&path), Err(Error::NewerReceipt { version: 3, .. })));
+        assert!(matches!(super::header::<Header>(&path), Err(Error::NewerReceipt { version: 3, .. })));
     }
 }

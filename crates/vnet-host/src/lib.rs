@@ -10,7 +10,7 @@
 struct Readme;
 
 mod error;
-mod execute;
+mod guests;
 mod host;
 mod journal;
 mod lifecycle;
@@ -19,14 +19,18 @@ mod lock;
 mod memory;
 mod namespace;
 mod owner;
+mod resolve;
 mod store;
 mod subject;
+mod survey;
+mod task;
 mod trust;
+mod view;
 
 pub use error::Error;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
-pub use lifecycle::{Survey, apply, detach, drift, inventory, plan, start, stop, survey};
+pub use lifecycle::{apply, detach, drift, plan, start, stop};
 pub use linux::LinuxHost;
 pub use lock::Lock;
 pub use memory::MemoryHost;
@@ -34,4 +38,5 @@ pub use namespace::Namespace;
 pub use owner::Owner;
 pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
+pub use survey::{Survey, inventory, survey};
 pub use vnet_netlink::Capability;

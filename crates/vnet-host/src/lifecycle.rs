@@ -1,51 +1,13 @@
 //! The life of a network, or a port, on a host: each function is a difference of two states, made.
 
-use vnet_plan::{Change, HostState, Key, Resource, Zone, diff};
-use vnet_types::{InterfaceName, Inventory, NetworkName};
+use vnet_plan::{Change, HostState, Resource, diff};
+use vnet_types::{InterfaceName, NetworkName};
 
-use crate::execute::{execute, execute_all};
-use crate::journal::{Journal, Receipt};
-use crate::store;
-use crate::{Error, Facts, Header, Host, Lock, Name, Named, Namespace, Owner, PortHeader, Store, Subject};
-
-/// What the host has, with the networks that vnet runs on it and the ports of guests.
-///
-/// # Errors
-/// [`Error`] where it cannot be read.
-pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
-    survey(host, store).map(|survey| survey.inventory)
-}
-
-/// What the host has, and the processes that networks and ports on it are for.
-#[derive(Clone, Debug)]
-pub struct Survey {
-    /// What the host has, with the networks that vnet runs on it and the ports of guests.
-    pub inventory: Inventory,
-    /// The networks and ports of this state folder that are for a process.
-    pub owners: Vec<(Named, Owner)>,
-}
-
-/// Reads the host and the receipts once.
-///
-/// # Errors
-/// [`Error`] where one of them cannot be read.
-pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
-    let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
-    let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
-    let networks = networks.into_iter().map(Header::into_known).collect();
-    let ports = ports.into_iter().map(|header| header.port).collect();
-    let mut inventory = Inventory { networks, ports, ..host.inventory()? };
-    if let Some(firewalld) = &mut inventory.firewalld {
-        for receipt in folder.receipts()?.into_iter().flatten() {
-            for resource in receipt.owned.iter() {
-                if let Resource::Zone(Zone { link, was, .. }) = resource {
-                    firewalld.put(link, was.as_deref());
-                }
-            }
-        }
-    }
-    Ok(Survey { inventory, owners })
-}
+use crate::journal::{self, Journal, Receipt};
+use crate::resolve::resolve;
+use crate::task::Task;
+use crate::view::View;
+use crate::{Error, Facts, Host, Lock, Name, Named, Namespace, Store, Subject, guests};
 
 /// What [`start`] or [`apply`] would do.
 ///
@@ -55,14 +17,14 @@ pub fn plan<N: Name>(host: &impl Host, store: &Store, name: &N, desired: &HostSt
     let receipt = store.read::<N::Header>(name)?;
     let nothing = (HostState::new(), Facts::default());
     let (owned, facts) = receipt.map_or(nothing, |receipt| (receipt.owned, receipt.facts));
-    changes(host, &owned, &facts, desired)
+    Ok(Task::new(host, &owned, &facts, desired)?.changes)
 }
 
 /// Brings a network up, or attaches a port. What a start that was killed has left is taken away first.
 ///
 /// # Errors
-/// [`Error::Running`]; [`Error::Conflict`], with nothing done, where something is in the way; [`Error::Step`], with
-/// everything undone, where a step fails.
+/// [`Error::Running`]; [`Error::Unfinished`]; [`Error::Conflict`], with nothing done, where something is in the way;
+/// [`Error::Step`] where a step fails, with everything undone where its `rollback` is empty.
 pub fn start<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -70,16 +32,17 @@ pub fn start<S: Subject>(
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
     if let Some(receipt) = lock.store().read::<S>(header.name())? {
-        at_home(&receipt, header.namespace())?;
+        let receipt = at_home(receipt, header.namespace())?;
         if receipt.settled {
             return Err(Error::Running(S::named(header.name())));
         }
-        take_away(host, lock, receipt)?;
+        take_away(host, lock, resolve(host, lock.store(), receipt)?)?;
     }
-    bring_up(host, lock, header, desired)
+    realise(host, lock, header, None, desired)
 }
 
-/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it.
+/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it. The guests of a network whose
+/// bridge is made anew, or gets another name, stay in it.
 ///
 /// # Errors
 /// Those of [`start`], but for [`Error::Running`].
@@ -89,22 +52,10 @@ pub fn apply<S: Subject>(
     header: S,
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
-    let Some(receipt) = lock.store().read::<S>(header.name())? else { return bring_up(host, lock, header, desired) };
-    at_home(&receipt, header.namespace())?;
-    let changes = changes(host, &receipt.owned, &receipt.facts, desired)?;
-    let before = receipt.clone();
-    let mut journal = Journal::open(&lock.store().receipt_path::<S>(header.name()), receipt)?;
-    journal.rehead(header)?;
-    let made = execute(host, &mut journal, &changes);
-    match &made {
-        Ok(()) => settle(&mut journal, desired)?,
-        Err(Error::Step { rollback, .. }) if rollback.is_empty() && before.settled => {
-            journal.rehead(before.header)?;
-            settle(&mut journal, &before.owned)?;
-        }
-        Err(_) => {}
-    }
-    made.map(|()| changes)
+    let receipt = lock.store().read::<S>(header.name())?;
+    let receipt = receipt.map(|receipt| at_home(receipt, header.namespace())).transpose()?;
+    let receipt = receipt.map(|receipt| resolve(host, lock.store(), receipt)).transpose()?;
+    realise(host, lock, header, receipt, desired)
 }
 
 /// Takes a network away, after the ports that guests are attached to it by: everything that was made for them and
@@ -119,16 +70,15 @@ pub fn stop(
     namespace: Namespace,
 ) -> Result<Vec<Change>, Error> {
     let absent = || Error::Absent(Named::Network(network.clone()));
-    let receipt = lock.store().receipt(network)?.ok_or_else(absent)?;
-    at_home(&receipt, namespace)?;
+    let receipt = at_home(lock.store().receipt(network)?.ok_or_else(absent)?, namespace)?;
+    let receipt = resolve(host, lock.store(), receipt)?;
     let mut changes = Vec::new();
     let mut errors = Vec::new();
-    for port in lock.store().port_receipts()?.into_iter().flatten() {
-        if port.header.port.network.as_ref() == Some(network) && at_home(&port, namespace).is_ok() {
-            match take_away(host, lock, port) {
-                Ok(gone) => changes.extend(gone),
-                Err(error) => errors.push(error),
-            }
+    for port in guests::receipts(lock.store(), network)? {
+        let Ok(port) = at_home(port, namespace) else { continue };
+        match resolve(host, lock.store(), port).and_then(|port| take_away(host, lock, port)) {
+            Ok(gone) => changes.extend(gone),
+            Err(error) => errors.push(error),
         }
     }
     match take_away(host, lock, receipt) {
@@ -150,9 +100,8 @@ pub fn detach(
     namespace: Namespace,
 ) -> Result<Vec<Change>, Error> {
     let absent = || Error::Absent(Named::Port(port.clone()));
-    let receipt = lock.store().port_receipt(port)?.ok_or_else(absent)?;
-    at_home(&receipt, namespace)?;
-    take_away(host, lock, receipt)
+    let receipt = at_home(lock.store().port_receipt(port)?.ok_or_else(absent)?, namespace)?;
+    take_away(host, lock, resolve(host, lock.store(), receipt)?)
 }
 
 /// What is not as it was made: the changes that would repair it.
@@ -161,86 +110,126 @@ pub fn detach(
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
 pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Namespace) -> Result<Vec<Change>, Error> {
     let receipt = store.read::<N::Header>(name)?.ok_or_else(|| Error::Absent(N::Header::named(name)))?;
-    at_home(&receipt, namespace)?;
-    let observed = host.observe(&receipt.owned, &receipt.facts)?;
+    let receipt = at_home(receipt, namespace)?;
+    let observed = View::new(host, &receipt.owned, &receipt.facts)?.observe(host)?;
     Ok(diff(&observed, &receipt.owned))
 }
 
-fn bring_up<S: Subject>(
+/// Makes a host as `desired`, of which `previous` is ours. Either all of it, or nothing.
+fn realise<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
     header: S,
+    previous: Option<Receipt<S>>,
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
-    let changes = changes(host, &HostState::new(), &Facts::default(), desired)?;
-    let (store, name) = (lock.store(), header.name().clone());
-    store.make::<S>(&name)?;
-    let journal = Journal::create(&store.receipt_path::<S>(&name), header);
-    let mut journal = journal.inspect_err(|_| drop(store.remove::<S>(&name)))?;
-    let made = execute(host, &mut journal, &changes);
-    match &made {
-        Ok(()) => settle(&mut journal, desired)?,
-        Err(Error::Step { rollback, .. }) if rollback.is_empty() => store.remove::<S>(&name)?,
-        Err(_) => {}
+    let store = lock.store();
+    is_finished(store, &header)?;
+    let before = previous.clone().unwrap_or_else(|| Receipt::new(header.clone()));
+    let mut task = Task::new(host, &before.owned, &before.facts, desired)?;
+    if task.moves_bridge() {
+        let now = guests::places(host, store, &before.header)?;
+        let mut then = now.clone();
+        if let (Some(from), Some(to)) = (before.header.bridge(), header.bridge()) {
+            then.rename(from, to);
+        }
+        task.add_guests(host, &now, then)?;
     }
-    made.map(|()| changes)
-}
-
-/// Ends a change: of the switches that everyone shares, the network relies on those of `desired`. What it no longer
-/// has, and was gone already, is not its own any more.
-fn settle(journal: &mut Journal<impl Subject>, desired: &HostState) -> Result<(), Error> {
-    for change in diff(&journal.receipt.owned, desired) {
-        match change {
-            Change::Create { to } | Change::Update { to, .. } if to.key().is_shared() => journal.rely_on(&to)?,
-            Change::Create { .. } | Change::Update { .. } => {}
-            Change::Delete { from } => journal.forget(&from)?,
+    let after = |facts: &Facts| Receipt {
+        header: header.clone(),
+        owned: desired.clone(),
+        facts: facts.of(desired),
+        settled: true,
+        act: None,
+    };
+    if task.changes.is_empty() {
+        let after = after(&task.facts);
+        if previous.as_ref() != Some(&after) {
+            journal::write(store, &after)?;
+        }
+        return Ok(Vec::new());
+    }
+    let snapshot = Receipt { owned: task.owned.clone(), facts: task.facts.clone(), ..before };
+    let mut journal = Journal::begin(store, snapshot, &task.changes)?;
+    let mut made = task.execute(host, &mut journal);
+    if made.is_ok() {
+        let follow = guests::follow(store, &journal.before.header, &header);
+        made = follow.and_then(|()| journal.commit(&after(&journal.facts))).map_err(|error| task.unrecorded(error));
+    }
+    match made {
+        Ok(()) => Ok(task.changes),
+        Err(failure) => {
+            let mut error = task.undo(host, &mut journal, failure);
+            let restored = guests::follow(store, &header, &journal.before.header);
+            // Where it is not as before, what was begun stays open: who comes next looks at what there is.
+            let restored =
+                restored.and_then(|()| if error.is_undone() { restore(store, &journal, previous) } else { Ok(()) });
+            if let Err(another) = restored {
+                error.not_undone(another);
+            }
+            Err(error)
         }
     }
-    journal.settled()
+}
+
+/// Makes the receipt what it was before an act that is undone.
+fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Receipt<S>>) -> Result<(), Error> {
+    match previous {
+        None => store.remove::<S>(journal.before.header.name()),
+        Some(previous) if previous.owned == journal.before.owned && journal.facts == previous.facts => journal.abort(),
+        Some(previous) => journal.commit(&Receipt { facts: journal.facts.of(&previous.owned), ..previous }),
+    }
+}
+
+/// Nobody is attached to a network that is not whole: it may let more pass than it should.
+fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
+    let Some(network) = header.network() else { return Ok(()) };
+    match store.receipt(network)? {
+        Some(receipt) if !receipt.settled => Err(Error::Unfinished(network.clone())),
+        _ => Ok(()),
+    }
 }
 
 fn take_away<S: Subject>(host: &mut impl Host, lock: &Lock, receipt: Receipt<S>) -> Result<Vec<Change>, Error> {
-    let name = receipt.header.name().clone();
-    let changes = diff(&without_shared(&receipt.owned), &HostState::new());
-    let mut journal = Journal::open(&lock.store().receipt_path::<S>(&name), receipt)?;
-    let errors = execute_all(host, &mut journal, &changes);
-    if !errors.is_empty() {
-        return Err(Error::Leftover { of: S::named(&name), errors });
+    let (store, name) = (lock.store(), receipt.header.name().clone());
+    let View { owned, mut facts } = View::new(host, &receipt.owned, &receipt.facts)?;
+    let changes = diff(&without_shared(&owned), &HostState::new());
+    let mut left = Receipt { owned, facts: facts.clone(), settled: false, ..receipt };
+    // A full disk is no reason to leave something: the receipt names it as it stands.
+    let journal = Journal::begin(store, left.clone(), &changes);
+    let mut errors = Vec::new();
+    for change in &changes {
+        match host.apply(change, &facts) {
+            Ok(_) => {
+                change.apply_to(&mut left.owned);
+                facts.learn(change, None);
+            }
+            Err(error) => errors.push(error),
+        }
     }
-    lock.store().remove::<S>(&name)?;
-    Ok(changes)
+    if errors.is_empty() {
+        store.remove::<S>(&name)?;
+        return Ok(changes);
+    }
+    left.facts = facts;
+    if let Ok(journal) = journal {
+        // Else it stays open, and who comes next looks at what there is.
+        let _ = journal.commit(&left);
+    }
+    Err(Error::Leftover { of: S::named(&name), errors })
 }
 
-/// From what is there to what is wanted. What is there, not ours and in the way is a conflict.
-fn changes(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostState) -> Result<Vec<Change>, Error> {
-    // Of what is ours it counts as what it was made: a process with its old configuration is not the wanted one.
-    let expected: HostState = desired.iter().chain(owned.iter()).cloned().collect();
-    let mut observed = host.observe(&expected, facts)?;
-    // The bridge gives every port its default VLAN: on a port of ours that is nobody's.
-    let is_default = |key: &Key| matches!(key, Key::Vlans(link) if owned.get(&Key::Port(link.clone())).is_some());
-    let in_the_way = |resource: &&Resource| {
-        let key = resource.key();
-        owned.get(&key).is_none() && !key.is_shared() && !is_default(&key)
-    };
-    // What a program writes is there or not as it likes; ours is only to remove it.
-    let written = |resource: &&Resource| matches!(resource, Resource::File(file) if file.contents.is_none());
-    let foreign = observed.iter().filter(in_the_way).filter(|resource| !written(resource));
-    let conflicts: Vec<Key> = foreign.map(Resource::key).collect();
-    if !conflicts.is_empty() {
-        return Err(Error::Conflict(conflicts));
+/// The receipt, where it is of this namespace. Of one of an earlier boot only files are left.
+fn at_home<S: Subject>(receipt: Receipt<S>, namespace: Namespace) -> Result<Receipt<S>, Error> {
+    let theirs = receipt.header.namespace();
+    if theirs.is(&namespace) {
+        return Ok(receipt);
     }
-    let unmade: Vec<Key> = observed.iter().filter(in_the_way).map(Resource::key).collect();
-    unmade.iter().for_each(|key| drop(observed.remove(key)));
-    let left: Vec<Key> = observed.iter().map(Resource::key).filter(Key::is_shared).collect();
-    left.iter().filter(|key| desired.get(key).is_none()).for_each(|key| drop(observed.remove(key)));
-    Ok(diff(&observed, desired))
-}
-
-fn at_home<S: Subject>(receipt: &Receipt<S>, namespace: Namespace) -> Result<(), Error> {
-    if receipt.header.namespace().is(&namespace) {
-        return Ok(());
+    if !theirs.is_of_an_earlier_boot(&namespace) {
+        return Err(Error::Elsewhere(S::named(receipt.header.name())));
     }
-    Err(Error::Elsewhere(S::named(receipt.header.name())))
+    let files = receipt.owned.iter().filter(|resource| matches!(resource, Resource::File(_))).cloned().collect();
+    Ok(Receipt { owned: files, ..Receipt::new(receipt.header) })
 }
 
 fn without_shared(state: &HostState) -> HostState {

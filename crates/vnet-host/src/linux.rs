@@ -28,7 +28,7 @@ use std::path::Path;
 use vnet_firewall::{Firewall, Judgement, Packet};
 use vnet_netlink::Netlink;
 use vnet_plan::{Change, HostState, Resource, Sysctl, for_kind};
-use vnet_types::{Features, InterfaceName, Inventory, RouteProtocol};
+use vnet_types::{Features, InterfaceName, Inventory, Link, RouteProtocol};
 
 use crate::{Error, Fact, Facts, Host, Namespace};
 
@@ -123,6 +123,14 @@ impl Host for LinuxHost {
         })
     }
 
+    fn namespace(&self) -> Result<Namespace, Error> {
+        Namespace::this()
+    }
+
+    fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error> {
+        Ok(link::locate(&self.netlink, link, fact)?.map(|known| (known.link.name, Fact::Link(known.index))))
+    }
+
     fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error> {
         expected.iter().filter_map(|resource| self.look(resource, facts).transpose()).collect()
     }
@@ -133,6 +141,7 @@ impl Host for LinuxHost {
             Change::Create { to } => for_kind!(to, it => it.create(self)),
             Change::Update { from, to } => self.update(from, to, fact),
             Change::Delete { from } => for_kind!(from, it => it.delete(self, fact)).map(|()| None),
+            Change::Rename { from, to } => link::rename(&self.netlink, from, to).map(|()| None),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A host that is only a value: for tests of anyone who plans.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 
 use vnet_plan::{Change, HostState, Key, Resource, Zone};
-use vnet_types::Inventory;
+use vnet_types::{InterfaceName, Inventory, Link};
 
-use crate::{Error, Fact, Facts, Host};
+use crate::{Error, Fact, Facts, Host, Namespace};
 
 /// Models what a host has, refuses as a kernel does, and fails when it is told to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct MemoryHost {
     pub faults: BTreeSet<usize>,
     /// Changes that were asked for so far.
     pub asked: usize,
+    /// The indexes of links that were made by changes.
+    pub indexes: BTreeMap<InterfaceName, u32>,
 }
 
 impl Host for MemoryHost {
@@ -25,12 +28,26 @@ impl Host for MemoryHost {
         Ok(self.inventory.clone())
     }
 
+    fn namespace(&self) -> Result<Namespace, Error> {
+        Ok(Namespace::new(0, 1))
+    }
+
+    fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error> {
+        let fact_of = |name: &InterfaceName| Fact::Link(self.indexes.get(name).copied().unwrap_or_default());
+        let same = |it: &&Link| discriminant(&it.kind) == discriminant(&link.kind);
+        let found = self.state.links().filter(same).find(|it| match fact {
+            Some(fact) => fact_of(&it.name) == fact,
+            None => it.name == link.name && it.mac == link.mac,
+        });
+        Ok(found.map(|it| (it.name.clone(), fact_of(&it.name))))
+    }
+
     fn observe(&self, expected: &HostState, _: &Facts) -> Result<HostState, Error> {
         let there = expected.iter().filter_map(|resource| self.state.get(&resource.key()));
         Ok(there.filter(|resource| self.has_zone_of(resource)).cloned().collect())
     }
 
-    fn apply(&mut self, change: &Change, _: &Facts) -> Result<Option<Fact>, Error> {
+    fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
         let number = self.asked;
         self.asked += 1;
         if self.faults.contains(&number) {
@@ -43,7 +60,20 @@ impl Host for MemoryHost {
                 return Err(Error::Unexpected(to.key()));
             }
             Change::Update { from, .. } if !there => return Err(Error::Unexpected(from.key())),
+            Change::Rename { from, to } => {
+                let is_taken = self.state.get(&Key::Link(to.clone())).is_some();
+                if !there || is_taken {
+                    return Err(Error::Unexpected(change.key()));
+                }
+                if let Some(index) = self.indexes.remove(from) {
+                    self.indexes.insert(to.clone(), index);
+                }
+            }
             Change::Delete { from: Resource::Link(link) } => {
+                if !self.locate(link, facts.get(&change.key()))?.is_some_and(|(name, _)| name == link.name) {
+                    return Ok(None);
+                }
+                self.indexes.remove(&link.name);
                 let gone: Vec<Key> =
                     self.state.iter().map(Resource::key).filter(|key| key.link() == Some(&link.name)).collect();
                 gone.iter().for_each(|key| drop(self.state.remove(key)));
@@ -51,7 +81,10 @@ impl Host for MemoryHost {
             Change::Create { .. } | Change::Update { .. } | Change::Delete { .. } => {}
         }
         change.apply_to(&mut self.state);
-        Ok(None)
+        let Change::Create { to: Resource::Link(link) } = change else { return Ok(None) };
+        let index = u32::try_from(self.asked).expect("a test makes few changes");
+        self.indexes.insert(link.name.clone(), index);
+        Ok(Some(Fact::Link(index)))
     }
 }
 

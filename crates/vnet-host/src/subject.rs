@@ -22,6 +22,15 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
     /// The process that it is for.
     fn owner(&self) -> Option<Owner>;
 
+    /// The bridge that is made for it.
+    fn bridge(&self) -> Option<&InterfaceName>;
+
+    /// The network that it is attached to.
+    fn network(&self) -> Option<&NetworkName>;
+
+    /// A link that it names is called otherwise.
+    fn rename_link(&mut self, from: &InterfaceName, to: &InterfaceName);
+
     /// The folder of all of its kind, below that of the store.
     const FOLDER: &'static str;
 
@@ -113,6 +122,20 @@ impl Subject for Header {
         self.owner
     }
 
+    fn bridge(&self) -> Option<&InterfaceName> {
+        self.bridge.as_ref()
+    }
+
+    fn network(&self) -> Option<&NetworkName> {
+        None
+    }
+
+    fn rename_link(&mut self, from: &InterfaceName, to: &InterfaceName) {
+        if self.bridge.as_ref() == Some(from) {
+            self.bridge = Some(to.clone());
+        }
+    }
+
     /// Names that begin with a dot or an `@` are those of folders and files of the store.
     fn folder(name: &NetworkName) -> String {
         let folder = name.file_name();
@@ -153,6 +176,17 @@ impl Subject for PortHeader {
     fn owner(&self) -> Option<Owner> {
         self.owner
     }
+
+    fn bridge(&self) -> Option<&InterfaceName> {
+        None
+    }
+
+    fn network(&self) -> Option<&NetworkName> {
+        self.port.network.as_ref()
+    }
+
+    /// It is known by the name that it was attached with.
+    fn rename_link(&mut self, _: &InterfaceName, _: &InterfaceName) {}
 
     fn folder(name: &InterfaceName) -> String {
         name.to_string()

@@ -104,8 +104,10 @@ impl Netlink {
     /// where the kernel has no such links; the errors of [`Tap::create`] for a tap.
     pub fn add_link(&self, link: &Link) -> Result<u32, Error> {
         if let LinkKind::Tap(options) = &link.kind {
+            // Until it is whole, it goes with its file.
             let tap = Tap::create(&(&link.name).into(), options, std::num::NonZeroU16::MIN)?;
-            tap.persist(true)?;
+            let index = self.create(link).map_err(Operation::Add.of(format_args!("link {}", link.name)))?;
+            return tap.persist(true).map(|()| index);
         }
         self.create(link).map_err(|refused| {
             let unknown = refused.errno == EOPNOTSUPP;

@@ -1,8 +1,9 @@
 //! The difference of two states, as steps that can be taken back.
 
 use serde::{Deserialize, Serialize};
+use vnet_types::InterfaceName;
 
-use crate::{HostState, Key, Resource};
+use crate::{HostState, Key, Resource, renames};
 
 /// One step from a state to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,13 @@ pub enum Change {
         /// It.
         from: Resource,
     },
+    /// A link gets another name. It stays the same link, with all that stands on it.
+    Rename {
+        /// Its name.
+        from: InterfaceName,
+        /// Its new name.
+        to: InterfaceName,
+    },
 }
 
 impl Change {
@@ -35,6 +43,7 @@ impl Change {
             Self::Create { to } => Self::Delete { from: to },
             Self::Update { from, to } => Self::Update { from: to, to: from },
             Self::Delete { from } => Self::Create { to: from },
+            Self::Rename { from, to } => Self::Rename { from: to, to: from },
         }
     }
 
@@ -44,6 +53,7 @@ impl Change {
             Self::Create { to: resource } | Self::Update { from: resource, .. } | Self::Delete { from: resource } => {
                 resource.key()
             }
+            Self::Rename { from, .. } => Key::Link(from.clone()),
         }
     }
 
@@ -54,13 +64,25 @@ impl Change {
             Self::Delete { from } => {
                 state.remove(&from.key());
             }
+            Self::Rename { from, to } => state.rename(from, to),
         }
     }
 }
 
-/// The steps from one state to another: first what goes, last made first; then what comes or changes, in the order in
-/// which things need each other.
+/// The steps from one state to another: first links that get another name; then what goes, last made first; then what
+/// comes or changes, in the order in which things need each other.
 pub fn diff(from: &HostState, to: &HostState) -> Vec<Change> {
+    let pairs = renames(from, to);
+    if pairs.is_empty() {
+        return steps(from, to).collect();
+    }
+    let renames: Vec<Change> = pairs.into_iter().map(|(from, to)| Change::Rename { from, to }).collect();
+    let mut renamed = from.clone();
+    renames.iter().for_each(|change| change.apply_to(&mut renamed));
+    renames.into_iter().chain(steps(&renamed, to)).collect()
+}
+
+fn steps<'a>(from: &'a HostState, to: &'a HostState) -> impl Iterator<Item = Change> + 'a {
     let gone = from.iter().rev().filter(|old| to.get(&old.key()).is_none());
     let deletes = gone.map(|old| Change::Delete { from: old.clone() });
     let rest = to.iter().filter_map(|new| match from.get(&new.key()) {
@@ -68,5 +90,5 @@ pub fn diff(from: &HostState, to: &HostState) -> Vec<Change> {
         Some(old) if old == new => None,
         Some(old) => Some(Change::Update { from: old.clone(), to: new.clone() }),
     });
-    deletes.chain(rest).collect()
+    deletes.chain(rest)
 }

@@ -10,6 +10,8 @@ mod kind;
 mod lower;
 mod passage;
 mod print;
+mod promise;
+mod rename;
 mod state;
 
 pub use change::{Change, diff};
@@ -23,6 +25,8 @@ pub use lower::{
     bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
 pub use passage::{Intent, Passage};
+pub use promise::{Promise, promises};
+pub use rename::renames;
 pub use state::HostState;
 
 /// The README's example, compiled and run.

@@ -12,6 +12,7 @@ impl fmt::Display for Change {
             Self::Create { to } => marked('+', &to.added()),
             Self::Delete { from } => marked('-', &from.deleted()),
             Self::Update { from, to } => from.changed(to),
+            Self::Rename { from, to } => format!("~ ip link set {from} name {to}"),
         })
     }
 }
@@ -23,6 +24,7 @@ impl Change {
             Self::Create { .. } => None,
             Self::Delete { from } => from.effect_of_delete(),
             Self::Update { from, to } => from.effect_of_change(to),
+            Self::Rename { .. } => Some("guests stay connected"),
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use vnet_netlink::KernelLink;
+use nix::libc::EBUSY;
+use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::Key;
-use vnet_types::{InterfaceName, Link, LinkKind, TapOptions};
+use vnet_types::{InterfaceName, Link, LinkKind, Route, RouteProtocol, TapOptions};
 
 use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
@@ -44,18 +45,12 @@ impl Kind for Link {
         Ok(fact)
     }
 
-    /// Deletes the link when it is the one that was made: by its index, or, where a crash lost that, by its kind and MAC
-    /// address. Another one of that name is not ours to delete.
+    /// Deletes the link when it is the one that was made. Another one of that name is not ours to delete.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
-        let Some(known) = host.netlink.link(&self.name)? else { return Ok(()) };
-        let ours = match fact {
-            Some(Fact::Link(index)) => known.index == index,
-            _ => {
-                let same_kind = std::mem::discriminant(&known.link.kind) == std::mem::discriminant(&self.kind);
-                same_kind && self.mac.is_some() && known.link.mac == self.mac
-            }
-        };
-        if ours { gone_is_fine(host.netlink.delete_link(known.index)) } else { Ok(()) }
+        match locate(&host.netlink, self, fact)? {
+            Some(known) => gone_is_fine(host.netlink.delete_link(known.index)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -64,4 +59,71 @@ impl Kind for Link {
 fn announcement(link: &InterfaceName) -> Vec<PathBuf> {
     let switch = |name| PathBuf::from(format!("/proc/sys/net/{name}").replace("LINK", link.as_str()));
     ["ipv4/conf/LINK/arp_notify", "ipv6/conf/LINK/ndisc_notify"].map(switch).into()
+}
+
+/// The link that was made: by its index, or, where a crash lost that, by its kind and MAC address. An index alone is not
+/// enough, since a namespace that came after the one of the receipt may have the same number.
+pub(super) fn locate(netlink: &Netlink, link: &Link, fact: Option<Fact>) -> Result<Option<KernelLink>, Error> {
+    let named = netlink.link(&link.name)?;
+    let Some(Fact::Link(index)) = fact else {
+        if let Some(known) = named.filter(|known| is_made(&known.link, link)) {
+            return Ok(Some(known));
+        }
+        let mut others = netlink.links()?.into_iter().filter(|known| link.mac.is_some() && is_made(&known.link, link));
+        return Ok(others.next().filter(|_| others.next().is_none()));
+    };
+    let known = match named.filter(|known| known.index == index) {
+        Some(known) => Some(known),
+        None => match netlink.link_name(index)? {
+            Some(name) => netlink.link(&name)?.filter(|known| known.index == index),
+            None => None,
+        },
+    };
+    let is_it = |known: &KernelLink| {
+        let same = known.link.name == link.name || link.mac.is_none() || known.link.mac == link.mac;
+        same && is_of_kind(&known.link.kind, &link.kind)
+    };
+    Ok(known.filter(is_it))
+}
+
+fn is_made(known: &Link, link: &Link) -> bool {
+    // Such a link is born with the address of the device below.
+    let is_born = known.name == link.name && known.kind == link.kind && matches!(link.kind, LinkKind::Macvtap(_));
+    is_born || (is_of_kind(&known.kind, &link.kind) && link.mac.is_some() && known.mac == link.mac)
+}
+
+fn is_of_kind(one: &LinkKind, other: &LinkKind) -> bool {
+    match (one, other) {
+        (LinkKind::Other(one), LinkKind::Other(other)) => one == other,
+        (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
+}
+
+/// Gives a link another name. A kernel before 6.2 takes that from a link that is down only: what it drops then is put
+/// back.
+pub(super) fn rename(netlink: &Netlink, from: &InterfaceName, to: &InterfaceName) -> Result<(), Error> {
+    let known = netlink.link(from)?.ok_or_else(|| Error::Unexpected(Key::Link(from.clone())))?;
+    let renamed = Link { name: to.clone(), ..known.link.clone() };
+    match netlink.set_link(known.index, &known.link, &renamed) {
+        Err(error) if error.refused.errno == EBUSY => {}
+        result => return Ok(result?),
+    }
+    let (addresses, routes) = (netlink.addresses_of(from)?, netlink.routes_of(from)?);
+    let down = Link { up: false, ..known.link.clone() };
+    netlink.set_link(known.index, &known.link, &down)?;
+    let named = netlink.set_link(known.index, &down, &Link { up: false, ..renamed.clone() });
+    let name = if named.is_ok() { to } else { from };
+    let up = Link { name: name.clone(), ..known.link.clone() };
+    netlink.set_link(known.index, &Link { up: false, ..up.clone() }, &up)?;
+    let there = netlink.addresses_of(name)?;
+    for address in addresses.iter().filter(|address| !there.contains(address)) {
+        netlink.add_address(name, address)?;
+    }
+    let there = netlink.routes_of(name)?;
+    for route in routes.into_iter().map(|route| Route { link: name.clone(), ..route }) {
+        if !there.contains(&route) && !matches!(route.protocol, RouteProtocol::Kernel) {
+            netlink.add_route(&route)?;
+        }
+    }
+    Ok(named?)
 }

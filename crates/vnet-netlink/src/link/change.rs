@@ -34,7 +34,15 @@ impl Netlink {
             }
             self.command(RouteNetlinkMessage::NewLink(message.build()), Intent::Create)?;
         }
-        let index = self.index(&link.name)?;
+        let index = match self.index(&link.name).or_else(|_| self.index(&link.name)) {
+            Ok(index) => index,
+            Err(refused) => {
+                // Without its index nobody could find it again.
+                let message = LinkUnspec::new_with_name(link.name.as_str()).build();
+                let _ = self.command(RouteNetlinkMessage::DelLink(message), Intent::Existing);
+                return Err(refused);
+            }
+        };
         let completed = self.change(index, &created, link);
         if completed.is_err() {
             // The first refusal is the one to report.

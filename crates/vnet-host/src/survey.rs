@@ -1,0 +1,65 @@
+//! What a host has, as anyone has to know it who decides something.
+
+use vnet_plan::{Key, Resource, Zone};
+use vnet_types::{InterfaceName, Inventory, KnownNetwork, LinkKind};
+
+use crate::{Error, Header, Host, Named, Owner, PortHeader, Store, store};
+
+/// What the host has, with the networks that vnet runs on it and the ports of guests.
+///
+/// # Errors
+/// [`Error`] where it cannot be read.
+pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
+    survey(host, store).map(|survey| survey.inventory)
+}
+
+/// What the host has, and the processes that networks and ports on it are for.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// What the host has, with the networks that vnet runs on it and the ports of guests.
+    pub inventory: Inventory,
+    /// The networks and ports of this state folder that are for a process.
+    pub owners: Vec<(Named, Owner)>,
+}
+
+/// Reads the host and the receipts once.
+///
+/// # Errors
+/// [`Error`] where one of them cannot be read.
+pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
+    let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
+    let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
+    // Those of another network namespace are in nobody's way here.
+    let here = host.namespace()?;
+    let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
+    let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
+    let mut inventory = Inventory { networks: networks.collect(), ports, ..host.inventory()? };
+    for network in &mut inventory.networks {
+        let is_there = |bridge: &InterfaceName| inventory.links.iter().any(|link| link.name == *bridge);
+        if network.bridge.as_ref().is_some_and(|bridge| !is_there(bridge)) {
+            network.bridge = renamed(host, folder, network)?;
+        }
+    }
+    if let Some(firewalld) = &mut inventory.firewalld {
+        for receipt in folder.receipts()?.into_iter().flatten() {
+            for resource in receipt.owned.iter() {
+                if let Resource::Zone(Zone { link, was, .. }) = resource {
+                    firewalld.put(link, was.as_deref());
+                }
+            }
+        }
+    }
+    Ok(Survey { inventory, owners })
+}
+
+/// The bridge of a network under the name of now: somebody has renamed it, or a change that was interrupted has.
+fn renamed(host: &impl Host, store: &Store, network: &KnownNetwork) -> Result<Option<InterfaceName>, Error> {
+    // One that cannot be read is called as it was.
+    let Ok(Some(receipt)) = store.receipt(&network.name) else { return Ok(network.bridge.clone()) };
+    for link in receipt.owned.links().filter(|link| matches!(link.kind, LinkKind::Bridge(_))) {
+        if let Some((name, _)) = host.locate(link, receipt.facts.get(&Key::Link(link.name.clone())))? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(network.bridge.clone())
+}

@@ -1,0 +1,49 @@
+//! What is ours, under the names that the host has for it now.
+
+use vnet_plan::{HostState, Key};
+use vnet_types::InterfaceName;
+
+use crate::{Error, Facts, Host};
+
+/// What a receipt owns, as far as its links are there: a link that somebody has renamed has its name of now, and what
+/// stood on a link that is gone is gone too.
+pub(crate) struct View {
+    pub(crate) owned: HostState,
+    pub(crate) facts: Facts,
+}
+
+impl View {
+    pub(crate) fn new(host: &impl Host, owned: &HostState, facts: &Facts) -> Result<Self, Error> {
+        let mut view = Self { owned: owned.clone(), facts: facts.clone() };
+        for link in owned.links() {
+            let key = Key::Link(link.name.clone());
+            match host.locate(link, facts.get(&key))? {
+                Some((name, fact)) => {
+                    view.facts.set(key, Some(fact));
+                    view.rename(&link.name, &name);
+                }
+                None => view.drop_link(&link.name),
+            }
+        }
+        Ok(view)
+    }
+
+    fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
+        if from != to {
+            self.owned.rename(from, to);
+            self.facts.rename_link(from, to);
+        }
+    }
+
+    fn drop_link(&mut self, name: &InterfaceName) {
+        let link = Key::Link(name.clone());
+        self.facts.set(link.clone(), None);
+        let stood = |key: &Key| *key == link || key.link() == Some(name);
+        self.owned = self.owned.iter().filter(|resource| !stood(&resource.key())).cloned().collect();
+    }
+
+    /// What is there of it.
+    pub(crate) fn observe(&self, host: &impl Host) -> Result<HostState, Error> {
+        host.observe(&self.owned, &self.facts)
+    }
+}

@@ -1,0 +1,247 @@
+//! A process that is killed at any step, and the next one too: whoever comes then brings everything to its end, or takes
+//! all of it away.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+
+use vnet_host::{Error, Fact, Facts, Header, Host, MemoryHost, Namespace, PortHeader, Store};
+use vnet_plan::{Change, Choices, HostState, LoweredPort, PortChoices, Resource, Sysctl, SysctlSetting, attach, lower};
+use vnet_types::{InterfaceName, Inventory, Link};
+use vnet_xml::{Interface, Network};
+
+const HOME: Namespace = Namespace::new(0, 1);
+
+/// A host on which a process dies before a change, or right after it.
+struct Mortal<'a> {
+    host: &'a mut MemoryHost,
+    /// How often it still comes past a place to die.
+    left: usize,
+}
+
+/// What a process that was killed leaves of itself.
+struct Killed;
+
+impl Mortal<'_> {
+    fn pass(&mut self) {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => resume_unwind(Box::new(Killed)),
+        }
+    }
+}
+
+impl Host for Mortal<'_> {
+    fn inventory(&self) -> Result<Inventory, Error> {
+        self.host.inventory()
+    }
+
+    fn namespace(&self) -> Result<Namespace, Error> {
+        self.host.namespace()
+    }
+
+    fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error> {
+        self.host.locate(link, fact)
+    }
+
+    fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error> {
+        self.host.observe(expected, facts)
+    }
+
+    fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
+        self.pass();
+        let made = self.host.apply(change, facts);
+        self.pass();
+        made
+    }
+}
+
+/// What a process is told to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Command {
+    Start(&'static str),
+    Apply(&'static str),
+    Stop,
+    Attach,
+    Detach,
+}
+
+const NAT: &str =
+    "<network><name>lab</name><forward mode='nat'/><bridge name='lab0'/><mac address='52:54:00:00:00:01'/>
+    <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.2' end='10.9.0.9'/></dhcp></ip></network>";
+const ROUTED: &str = "<network><name>lab</name><forward mode='route'/><bridge name='lab0'/>
+    <mac address='52:54:00:00:00:02'/><mtu size='1400'/><ip address='10.9.1.1' prefix='24'/>
+    <route address='10.77.0.0' prefix='16' gateway='10.9.1.9'/></network>";
+const RENAMED: &str = "<network><name>lab</name><forward mode='nat'/><bridge name='other0'/>
+    <mac address='52:54:00:00:00:01'/><bandwidth><outbound average='100'/></bandwidth>
+    <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.2' end='10.9.0.99'/></dhcp></ip></network>";
+const OPEN: &str = "<network><name>lab</name><forward mode='open'/><bridge name='other1'/>
+    <mac address='52:54:00:00:00:03'/><ip address='10.9.2.1' prefix='24'/></network>";
+
+fn desired(text: &str, store: &Store) -> (Header, HostState) {
+    let network: Network = text.parse().expect("a network");
+    let name = network.name.parse().expect("a name");
+    let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, mac: None };
+    let inventory = Inventory { ipv6: true, ..Inventory::default() };
+    let lowered = lower(&network, &inventory, &choices).expect("a sound network");
+    (Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None }, lowered.desired)
+}
+
+fn port(host: &MemoryHost, store: &Store) -> LoweredPort {
+    let known = store.networks().expect("receipts");
+    let links = host.state.links().cloned().collect();
+    let inventory = Inventory { links, networks: known.clone(), ..Inventory::default() };
+    let bridge =
+        known.first().and_then(|known| known.bridge.clone()).map_or("lab0".to_owned(), |name| name.to_string());
+    let text = "<interface type='network'><source network='lab'/><target dev='guest0'/>\
+                <mac address='52:54:00:00:00:77'/></interface>";
+    let interface: Interface = text.parse().expect("an interface");
+    let network: Network = NAT.replace("lab0", &bridge).parse().expect("a network");
+    attach(&interface, Some(&network), &inventory, &PortChoices::default()).expect("a sound interface")
+}
+
+fn run(command: Command, host: &mut impl Host, seen: &MemoryHost, store: &Store) -> Result<Vec<Change>, Error> {
+    let lock = store.lock()?;
+    match command {
+        Command::Start(text) => {
+            let (header, desired) = desired(text, store);
+            vnet_host::start(host, &lock, header, &desired)
+        }
+        Command::Apply(text) => {
+            let (header, desired) = desired(text, store);
+            vnet_host::apply(host, &lock, header, &desired)
+        }
+        Command::Stop => vnet_host::stop(host, &lock, &"lab".parse().expect("a name"), HOME),
+        Command::Attach => {
+            let LoweredPort { port, desired, .. } = port(seen, store);
+            vnet_host::start(host, &lock, PortHeader { port, namespace: HOME, owner: None }, &desired)
+        }
+        Command::Detach => vnet_host::detach(host, &lock, &"guest0".parse().expect("a name"), HOME),
+    }
+}
+
+/// Runs a command that dies at the given place. `None` where it came to its end before.
+fn run_killed(command: Command, host: &mut MemoryHost, store: &Store, place: usize) -> Option<()> {
+    let seen = host.clone();
+    let mut mortal = Mortal { host, left: place };
+    match catch_unwind(AssertUnwindSafe(|| run(command, &mut mortal, &seen, store))) {
+        Ok(_) => None,
+        Err(payload) => payload.downcast::<Killed>().map(drop).map_or_else(|panic| resume_unwind(panic), Some),
+    }
+}
+
+fn run_whole(command: Command, host: &mut MemoryHost, store: &Store) -> Result<Vec<Change>, Error> {
+    let seen = host.clone();
+    run(command, host, &seen, store)
+}
+
+fn copy(from: &PathBuf, to: &PathBuf) {
+    drop(fs::remove_dir_all(to));
+    let status = std::process::Command::new("cp").arg("-a").args([from, to]).status().expect("cp is of coreutils");
+    assert!(status.success());
+}
+
+fn sweep(before: &[Command], first: Command, second: Command) {
+    let name = format!("{before:?}{first:?}{second:?}")
+        .bytes()
+        .fold(7u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let folder = |part: &str| std::env::temp_dir().join(format!("vnet-kills-{}-{name:x}-{part}", std::process::id()));
+    let (root, kept) = (folder("run"), folder("kept"));
+    let store = Store::new(&root);
+    let off = |switch| Resource::from(SysctlSetting { switch, value: 0 });
+    let clean = MemoryHost {
+        state: [off(Sysctl::Ipv4Forward), off(Sysctl::Ipv6Forward)].into_iter().collect(),
+        ..MemoryHost::default()
+    };
+    let mut prepared = clean.clone();
+    for command in before {
+        run_whole(*command, &mut prepared, &store).expect("it is prepared");
+    }
+    // The folder is there, whatever is in it.
+    drop(fs::create_dir(&root));
+    let begin = folder("begin");
+    copy(&root, &begin);
+    let mut kills = 0;
+    for place in 0.. {
+        copy(&begin, &root);
+        let mut once = prepared.clone();
+        if run_killed(first, &mut once, &store, place).is_none() {
+            break;
+        }
+        drop(fs::create_dir(&root));
+        copy(&root, &kept);
+        for again in 0.. {
+            copy(&kept, &root);
+            let mut twice = once.clone();
+            let is_killed = run_killed(second, &mut twice, &store, again).is_some();
+            let told = format!("{first:?} killed at {place}, {second:?} at {again}");
+            converges(first, &mut twice, &store, &told);
+            if !is_killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 8, "{kills}");
+    for folder in [root, kept, begin] {
+        drop(fs::remove_dir_all(folder));
+    }
+}
+
+/// After one more run of the same command it is as wanted, and after a stop nothing is left.
+fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str) {
+    let finished = run_whole(command, host, store);
+    let is_fine = match (&command, &finished) {
+        (_, Ok(_)) | (Command::Start(_) | Command::Attach, Err(Error::Running(_))) => true,
+        (Command::Stop | Command::Detach, Err(Error::Absent(_))) => true,
+        // The second command may have taken the network away, or left it half-way.
+        (Command::Attach, Err(Error::Unexpected(_) | Error::Step { .. } | Error::Unfinished(_))) => true,
+        _ => false,
+    };
+    assert!(is_fine, "{told}: {finished:?}");
+    let lab = "lab".parse().expect("a name");
+    if let Command::Start(text) | Command::Apply(text) = command {
+        // One that ran already runs as it was: that is another definition where the second command was an apply.
+        if finished.is_ok() {
+            assert_eq!(vnet_host::drift(host, store, &lab, HOME).expect("it runs"), [], "{told}");
+            let (header, desired) = desired(text, store);
+            assert_eq!(store.networks().expect("receipts")[0].bridge, header.bridge, "{told}");
+            for resource in desired.iter() {
+                assert_eq!(host.state.get(&resource.key()), Some(resource), "{told}");
+            }
+        }
+    }
+    drop(run_whole(Command::Stop, host, store));
+    drop(run_whole(Command::Detach, host, store));
+    let left: Vec<_> = host.state.iter().filter(|left| !left.key().is_shared()).collect();
+    assert!(left.is_empty(), "{told}: {left:?}");
+    let folders = fs::read_dir(store.directory(&lab).parent().expect("a folder"));
+    let left: Vec<_> = folders.into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.is_empty(), "{told}: {left:?}");
+}
+
+#[rstest::rstest]
+#[case(&[], Command::Start(NAT), Command::Start(NAT))]
+#[case(&[], Command::Start(NAT), Command::Apply(ROUTED))]
+#[case(&[], Command::Start(NAT), Command::Stop)]
+#[case(&[Command::Start(NAT)], Command::Stop, Command::Stop)]
+#[case(&[Command::Start(NAT)], Command::Stop, Command::Apply(NAT))]
+#[case(&[Command::Start(NAT)], Command::Apply(ROUTED), Command::Apply(ROUTED))]
+#[case(&[Command::Start(NAT)], Command::Apply(ROUTED), Command::Apply(NAT))]
+#[case(&[Command::Start(NAT)], Command::Apply(RENAMED), Command::Apply(RENAMED))]
+#[case(&[Command::Start(NAT)], Command::Apply(RENAMED), Command::Apply(NAT))]
+#[case(&[Command::Start(NAT)], Command::Apply(RENAMED), Command::Stop)]
+#[case(&[Command::Start(RENAMED)], Command::Apply(OPEN), Command::Apply(NAT))]
+#[case(&[Command::Start(NAT), Command::Attach], Command::Apply(RENAMED), Command::Stop)]
+#[case(&[Command::Start(NAT), Command::Attach], Command::Apply(OPEN), Command::Apply(OPEN))]
+#[case(&[Command::Start(NAT), Command::Attach], Command::Stop, Command::Start(NAT))]
+#[case(&[Command::Start(NAT)], Command::Attach, Command::Attach)]
+#[case(&[Command::Start(NAT)], Command::Attach, Command::Stop)]
+#[case(&[Command::Start(NAT), Command::Attach], Command::Detach, Command::Attach)]
+fn two_processes_that_are_killed_leave_nothing_that_a_third_cannot_end(
+    #[case] before: &[Command],
+    #[case] first: Command,
+    #[case] second: Command,
+) {
+    sweep(before, first, second);
+}
