@@ -70,6 +70,14 @@ pub enum Error {
         /// What it said.
         stderr: String,
     },
+    /// A program did not go to the background.
+    #[error("`{command}` did not go to the background within {seconds} s, and was ended")]
+    Slow {
+        /// The command line.
+        command: String,
+        /// How long it had.
+        seconds: u64,
+    },
     /// A program started, and is not there.
     #[error("`{command}` started, but is not there: `{}` names no process of it", pid_file.display())]
     Vanished {
@@ -98,10 +106,25 @@ pub enum Error {
     Absent(Named),
     /// There is one of this name in another network namespace.
     #[error(
-        "{} {} in another network namespace; enter that one, or give this one a state folder of its own",
-        .0, .0.is_there()
+        "{} {} in another network namespace; enter that one, or give this one a state folder of its own; where that \
+         namespace is gone, `vnet forget {}` drops what is noted of it",
+        .0, .0.is_there(), .0.name()
     )]
     Elsewhere(Named),
+    /// The network namespace of a receipt is not gone.
+    #[error(
+        "{of} is in {} network namespace, which is there: process {user} is in it or holds it; {}",
+        if *here { "this" } else { "another" },
+        if *here { "stop or detach it" } else { "enter that one to stop or detach it" }
+    )]
+    Lives {
+        /// Which.
+        of: Named,
+        /// A process that keeps the namespace.
+        user: i32,
+        /// It is the namespace of this process.
+        here: bool,
+    },
     /// Somebody else may have written to a file or a folder of the state.
     #[error(
         "`{}` cannot be trusted: {why}; state is kept in a folder that only root and its user can write to",
@@ -114,7 +137,7 @@ pub enum Error {
         why: String,
     },
     /// A receipt cannot be understood.
-    #[error("the receipt `{}` cannot be read in line {line}", path.display())]
+    #[error("the receipt `{}` cannot be read in line {line}; `vnet forget` drops it", path.display())]
     Receipt {
         /// The file.
         path: PathBuf,
@@ -124,7 +147,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A receipt ends before it says all.
-    #[error("the receipt `{}` is cut short", path.display())]
+    #[error("the receipt `{}` is cut short; `vnet forget` drops it", path.display())]
     CutShort {
         /// The file.
         path: PathBuf,

@@ -12,6 +12,7 @@ mod passt;
 mod port;
 mod process;
 mod qdisc;
+mod remains;
 mod route;
 mod rules;
 mod sysctl;

@@ -60,6 +60,11 @@ impl Namespace {
         Ok(Self { device: metadata.dev(), inode: metadata.ino(), boot })
     }
 
+    /// What links to it in `/proc` say.
+    pub(crate) fn link(&self) -> String {
+        format!("net:[{}]", self.inode)
+    }
+
     /// Whether it ended with an earlier boot than that of `now`.
     pub fn is_of_an_earlier_boot(&self, now: &Self) -> bool {
         self.boot.zip(now.boot).is_some_and(|(one, other)| one != other)

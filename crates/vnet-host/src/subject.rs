@@ -202,6 +202,14 @@ impl Subject for PortHeader {
 }
 
 impl Named {
+    /// The name alone.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Network(name) => name.as_str(),
+            Self::Port(name) => name.as_str(),
+        }
+    }
+
     /// What it does while it is there.
     pub(crate) fn is_there(&self) -> &'static str {
         match self {

@@ -15,9 +15,10 @@ impl Driver {
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;
+        // Whoever has the lock takes away what a start that was killed early has left.
+        let lock = self.lock();
         self.store.receipt(network)?.ok_or_else(absent)?;
-        let lock = self.lock()?;
-        match vnet_host::stop(&mut host, &lock, network, LinuxHost::namespace()?) {
+        match vnet_host::stop(&mut host, &lock?, network, LinuxHost::namespace()?) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             stopped => Ok(stopped?),
         }

@@ -15,9 +15,10 @@ impl Driver {
     pub fn detach(&self, port: &InterfaceName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotAttached(port.clone());
         let mut host = self.host()?;
+        // Whoever has the lock takes away what an attach that was killed early has left.
+        let lock = self.lock();
         self.store.port_receipt(port)?.ok_or_else(absent)?;
-        let lock = self.lock()?;
-        match vnet_host::detach(&mut host, &lock, port, LinuxHost::namespace()?) {
+        match vnet_host::detach(&mut host, &lock?, port, LinuxHost::namespace()?) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             detached => Ok(detached?),
         }

@@ -167,6 +167,11 @@ impl Table {
         table
     }
 
+    /// The networks that have elements in it.
+    pub fn networks(&self) -> BTreeSet<String> {
+        self.sets.iter().flat_map(|set| &set.elements).filter_map(network_of).map(str::to_owned).collect()
+    }
+
     pub(super) fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
     }

@@ -1,20 +1,25 @@
 //! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed with passt.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use nix::unistd::{Uid, chown};
 use vnet_passt::run::{Program, Running};
-use vnet_passt::{Passt, Process};
+use vnet_passt::{Lifetime, Passt, Process};
 
-use super::{Kind, LinuxHost};
+use super::{Kind, LinuxHost, process};
 use crate::{Error, Fact};
 
 impl Kind for Passt {
-    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        Ok(running(self).map(|_| self.clone()))
+    /// One that was started with other arguments is another passt.
+    fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
+        let Some(pid) = running(self).map(|it| it.pid()).or_else(|| Some(lost(self, fact)?.0)) else { return Ok(None) };
+        let same = self.arguments().is_ok_and(|arguments| has_arguments(pid, &arguments));
+        Ok(Some(if same { self.clone() } else { another(self) }))
     }
 
     /// Starts it; for one in the foreground, makes everything ready for the process that becomes it.
@@ -40,9 +45,12 @@ impl Kind for Passt {
         to.create(host)
     }
 
-    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+    fn delete(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
         if let Some(running) = running(self) {
             running.stop()?;
+        }
+        while let Some((pid, started)) = lost(self, fact) {
+            process::end(pid, started)?;
         }
         remove(folder(self))
     }
@@ -50,6 +58,29 @@ impl Kind for Passt {
 
 fn running(passt: &Passt) -> Option<Running> {
     Running::find(passt.pid_file.as_deref()?, &passt.socket)
+}
+
+/// A passt that has not written its number yet, where a crash lost that.
+fn lost(passt: &Passt, fact: Option<Fact>) -> Option<(i32, u64)> {
+    let socket = passt.socket.as_os_str().as_bytes();
+    let is_it = |words: &[&[u8]]| words.windows(2).any(|pair| pair[0] == b"--socket" && pair[1] == socket);
+    if fact.is_some() { None } else { process::find(is_it) }
+}
+
+fn has_arguments(pid: i32, arguments: &[OsString]) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words = line.strip_suffix(b"\0").unwrap_or(&line).split(|byte| *byte == 0).skip(1);
+    words.eq(arguments.iter().map(|argument| argument.as_bytes()))
+}
+
+/// A passt with the socket of this one that nobody wants.
+fn another(passt: &Passt) -> Passt {
+    let mut another = passt.clone();
+    another.lifetime = match passt.lifetime {
+        Lifetime::OneGuest => Lifetime::ManyGuests,
+        Lifetime::ManyGuests => Lifetime::OneGuest,
+    };
+    another
 }
 
 fn folder(passt: &Passt) -> &Path {

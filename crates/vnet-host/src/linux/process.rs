@@ -1,13 +1,16 @@
 //! Processes that go to the background when they are ready, and write their number to a file.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vnet_plan::Process;
@@ -17,12 +20,19 @@ use crate::{Error, Fact};
 
 /// How long a process may take to write its number, or to end.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a program may take to go to the background.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How much of what a program says is kept, in bytes.
+const MOST_OUTPUT: u64 = 1 << 16;
 /// Where programs of administrators are, which are often not in `PATH`.
 const ADMINISTRATORS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 impl Kind for Process {
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
-        Ok(identify(self, fact).map(|_| self.clone()))
+        // Of one whose configuration is unknown, the number may not be written yet.
+        let is_lost = fact.is_none() && self.restart_on.is_empty();
+        let is_there = identify(self, fact).is_some() || (is_lost && find_running(self).is_some());
+        Ok(is_there.then(|| self.clone()))
     }
 
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
@@ -48,14 +58,16 @@ impl Kind for Process {
 }
 
 fn start(process: &Process) -> Result<Fact, Error> {
-    let program = find(&process.program)?;
+    let program = executable(&process.program)?;
     let command = format!("{} {}", process.program, process.args.join(" "));
-    let output = Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").output();
-    let output = output.map_err(Error::file("run", &program))?;
-    if !output.status.success() {
-        let said = if output.stderr.is_empty() { output.stdout } else { output.stderr };
-        let stderr = String::from_utf8_lossy(&said).trim().to_owned();
-        return Err(Error::Program { command, status: output.status.to_string(), stderr });
+    let run = run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C"));
+    match run.map_err(Error::file("run", &program))? {
+        (Some(status), _) if status.success() => {}
+        (Some(status), stderr) => return Err(Error::Program { command, status: status.to_string(), stderr }),
+        (None, _) => {
+            stop(process, None)?;
+            return Err(Error::Slow { command, seconds: LIMIT.as_secs() });
+        }
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -67,6 +79,32 @@ fn start(process: &Process) -> Result<Fact, Error> {
             None => thread::sleep(Duration::from_millis(2)),
         }
     }
+}
+
+/// Runs a program until it has gone to the background. What it says goes to a file in memory, of limited size: a pipe
+/// would be open for as long as the process in the background. `None` where it takes too long: then it is ended.
+fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
+    let mut said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+    said.set_len(MOST_OUTPUT)?;
+    fcntl(&said, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK))?;
+    let mut child = command.stdout(said.try_clone()?).stderr(said.try_clone()?).spawn()?;
+    let deadline = Instant::now() + LIMIT;
+    let status = loop {
+        match child.try_wait()? {
+            None if Instant::now() > deadline => {
+                child.kill()?;
+                child.wait()?;
+                break None;
+            }
+            None => thread::sleep(Duration::from_micros(500)),
+            ended => break ended,
+        }
+    };
+    let mut text = Vec::new();
+    said.rewind()?;
+    said.read_to_end(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    Ok((status, text.trim_end_matches('\0').trim().to_owned()))
 }
 
 /// Ends the process when it is the one that was started. Where a crash lost which one that was, every process with its
@@ -82,7 +120,7 @@ fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
 
 /// Asks a process to end, then makes it. A process that ends loses its command line before its sockets, so it is gone
 /// when its number is free or taken anew, not before.
-fn end(pid: i32, started: u64) -> Result<(), Error> {
+pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         match kill(Pid::from_raw(pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -116,19 +154,28 @@ fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
 
 fn has_command_line(process: &Process, pid: i32) -> bool {
     let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    is_command_line_of(process, &line.split(|byte| *byte == 0).collect::<Vec<_>>())
+}
+
+fn is_command_line_of(process: &Process, words: &[&[u8]]) -> bool {
     process.args.iter().all(|argument| words.contains(&argument.as_bytes()))
 }
 
-/// Any process with the command line in our network namespace: a container may have one with the same. A process that
-/// goes to the background may be missing from the list that is read at that moment, so the list is read twice.
 fn find_running(process: &Process) -> Option<(i32, u64)> {
+    find(|words| is_command_line_of(process, words))
+}
+
+/// Any process with a command line in our network namespace, with its start time: a container may have one with the
+/// same. A process that goes to the background may be missing from the list that is read at that moment, so the list is
+/// read twice.
+pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         numbers.find_map(|pid| {
-            let started = start_time(pid)?;
-            (has_command_line(process, pid) && is_here(pid)).then_some((pid, started))
+            let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let found = is_it(&line.split(|byte| *byte == 0).collect::<Vec<_>>()) && is_here(pid);
+            found.then(|| Some((pid, start_time(pid)?))).flatten()
         })
     };
     look().or_else(look)
@@ -141,7 +188,7 @@ fn is_here(pid: i32) -> bool {
 }
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even where nobody has waited for it.
-fn start_time(pid: i32) -> Option<u64> {
+pub(super) fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, field 2, is in parentheses and may have any character.
     let (_, fields) = stat.rsplit_once(')')?;
@@ -149,7 +196,7 @@ fn start_time(pid: i32) -> Option<u64> {
     if matches!(*fields.first()?, "Z" | "X") { None } else { fields.get(19)?.parse().ok() }
 }
 
-fn find(program: &str) -> Result<PathBuf, Error> {
+fn executable(program: &str) -> Result<PathBuf, Error> {
     let path = std::env::var("PATH").unwrap_or_default();
     let folders = path.split(':').filter(|folder| !folder.is_empty()).chain(ADMINISTRATORS);
     let found = folders.map(|folder| Path::new(folder).join(program)).find(|candidate| candidate.is_file());

@@ -67,6 +67,9 @@ pub enum Error {
         /// What it said; the last line is why it ended. Nothing in the foreground, where it has our standard error.
         stderr: String,
     },
+    /// passt did not go to the background.
+    #[error("passt did not go to the background within 5 s, and was ended")]
+    Slow,
     /// passt started and does not listen.
     #[error("passt does not listen on {}", .socket.display())]
     NotReady {

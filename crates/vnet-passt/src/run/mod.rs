@@ -147,7 +147,19 @@ fn is_initial_user_namespace() -> bool {
 fn background(mut command: Command, program: &Program) -> Result<(), Error> {
     let said = said().map_err(|error| Error::file(Path::new("/tmp"), error))?;
     let copy = said.try_clone().map_err(|error| Error::file(Path::new("/tmp"), error))?;
-    let status = command.stderr(copy).status().map_err(|error| Error::file(program.path(), error))?;
+    let failed = |error| Error::file(program.path(), error);
+    let mut child = command.stderr(copy).spawn().map_err(failed)?;
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().map_err(failed)? {
+            None if Instant::now() > deadline => {
+                child.kill().and_then(|()| child.wait()).map_err(failed)?;
+                return Err(Error::Slow);
+            }
+            None => thread::sleep(Duration::from_micros(500)),
+            Some(status) => break status,
+        }
+    };
     if status.success() {
         return Ok(());
     }
@@ -160,16 +172,20 @@ fn background(mut command: Command, program: &Program) -> Result<(), Error> {
 
 /// A file without a name.
 fn said() -> io::Result<fs::File> {
-    let memory = rustix::fs::memfd_create("passt", rustix::fs::MemfdFlags::CLOEXEC)?;
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let memory = memfd_create("passt", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    // More than this nobody reads.
+    ftruncate(&memory, 1 << 16)?;
+    fcntl_add_seals(&memory, SealFlags::GROW | SealFlags::SHRINK)?;
     Ok(memory.into())
 }
 
 fn read_back(mut file: fs::File) -> io::Result<String> {
     use std::io::{Read, Seek};
     file.rewind()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).trim_end_matches('\0').to_owned())
 }
 
 /// Is there a socket of this path that somebody listens on?

@@ -1,0 +1,121 @@
+//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no receipt names.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use vnet_plan::Resource;
+use vnet_types::NetworkName;
+
+use super::{Kind, LinuxHost, process};
+use crate::{Error, Fact, Header, Lock, Name, Named, Namespace, Receipt, Store, Subject, guests};
+
+impl LinuxHost {
+    /// Drops the receipt of a network or a port whose network namespace is gone, with its files, and a network's ports
+    /// with it. A namespace in which nothing but vnet's own programs is left counts as gone: they are ended. A receipt
+    /// that cannot be read is dropped too; what it named stays.
+    ///
+    /// # Errors
+    /// [`Error::Absent`]; [`Error::Lives`] where the namespace is there; [`Error::NewerReceipt`].
+    pub fn forget<N: Name>(&self, lock: &Lock, name: &N) -> Result<(), Error> {
+        let (store, named) = (lock.store(), N::Header::named(name));
+        let receipt = match store.read::<N::Header>(name) {
+            Ok(receipt) => receipt.ok_or_else(|| Error::Absent(named.clone()))?,
+            Err(Error::CutShort { .. } | Error::Receipt { .. }) => return store.remove::<N::Header>(name),
+            Err(error) => return Err(error),
+        };
+        let ports = match &named {
+            Named::Network(network) => guests::receipts(store, network)?,
+            Named::Port(_) => Vec::new(),
+        };
+        let namespace = receipt.header.namespace();
+        let ports: Vec<_> = ports.into_iter().filter(|port| port.header.namespace.is(&namespace)).collect();
+        let own: Vec<(i32, u64)> = programs(&receipt).chain(ports.iter().flat_map(programs)).collect();
+        let here = Self::namespace()?;
+        if !namespace.is_of_an_earlier_boot(&here) {
+            let is_own = |pid: i32| own.iter().any(|(own, _)| *own == pid);
+            if let Some(user) = namespace.users().into_iter().find(|user| !is_own(*user)) {
+                return Err(Error::Lives { of: named, user, here: namespace.is(&here) });
+            }
+            own.iter().try_for_each(|(pid, started)| process::end(*pid, *started))?;
+        }
+        for port in &ports {
+            self.drop_receipt(store, port)?;
+        }
+        self.drop_receipt(store, &receipt)
+    }
+
+    fn drop_receipt<S: Subject>(&self, store: &Store, receipt: &Receipt<S>) -> Result<(), Error> {
+        for resource in receipt.owned.iter() {
+            if let Resource::File(file) = resource {
+                file.delete(self, None)?;
+            }
+        }
+        store.remove::<S>(receipt.header.name())
+    }
+
+    /// The networks that have rules here, and no receipt: nothing else of them is known.
+    ///
+    /// # Errors
+    /// [`Error::Firewall`], [`Error::File`] where rules or receipts cannot be read.
+    pub fn orphans(&self, store: &Store) -> Result<Vec<NetworkName>, Error> {
+        let here = Self::namespace()?;
+        let named = |listed: crate::Listed<Receipt<Header>>| match listed {
+            Ok(receipt) => receipt.header.namespace.is(&here).then_some(receipt.header.network),
+            Err(unreadable) => match unreadable.of {
+                Named::Network(network) => Some(network),
+                Named::Port(_) => None,
+            },
+        };
+        let named: BTreeSet<NetworkName> = store.receipts()?.into_iter().filter_map(named).collect();
+        let table = self.firewall.read().map_err(Error::Firewall)?;
+        let networks = table.networks().into_iter().filter_map(|network| network.parse().ok());
+        Ok(networks.filter(|network| !named.contains(network)).collect())
+    }
+
+    /// Removes the rules of a network that is among the [`orphans`](Self::orphans).
+    ///
+    /// # Errors
+    /// [`Error::Running`] where a receipt names it by now; [`Error::Rules`].
+    pub fn remove_orphan(&self, lock: &Lock, network: &NetworkName) -> Result<(), Error> {
+        if !self.orphans(lock.store())?.contains(network) {
+            return Err(Error::Running(Named::Network(network.clone())));
+        }
+        self.firewall.remove(network.as_str()).map_err(Error::rules(network))
+    }
+}
+
+/// The programs of a receipt, by number and start time.
+fn programs<S>(receipt: &Receipt<S>) -> impl Iterator<Item = (i32, u64)> + '_ {
+    receipt.owned.iter().filter_map(|resource| match receipt.facts.get(&resource.key()) {
+        Some(Fact::Process { pid, start_time }) if process::start_time(pid) == Some(start_time) => {
+            Some((pid, start_time))
+        }
+        _ => None,
+    })
+}
+
+impl Namespace {
+    /// The processes that keep it there: they are in it, or hold it open, or see it mounted.
+    fn users(&self) -> Vec<i32> {
+        let link = self.link();
+        let numbers = entries(Path::new("/proc")).filter_map(|name| name.parse().ok());
+        numbers.filter(|pid| is_user(Path::new(&format!("/proc/{pid}")), &link)).collect()
+    }
+}
+
+/// Whether a process, by its folder in `/proc`, has something to do with what a link such as `net:[1]` names.
+fn is_user(process: &Path, link: &str) -> bool {
+    let leads_there = |path: &Path| fs::read_link(path).is_ok_and(|target| target == Path::new(link));
+    let threads = process.join("task");
+    let files = process.join("fd");
+    entries(&threads).any(|thread| leads_there(&threads.join(thread).join("ns/net")))
+        || entries(&files).any(|file| leads_there(&files.join(file)))
+        || fs::read_to_string(process.join("mountinfo"))
+            .is_ok_and(|mounts| mounts.lines().any(|mount| mount.split(' ').nth(3) == Some(link)))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
+}
