@@ -169,7 +169,7 @@ impl Table {
 
     /// The networks that have elements in it.
     pub fn networks(&self) -> BTreeSet<String> {
-        self.sets.iter().flat_map(|set| &set.elements).filter_map(network_of).map(str::to_owned).collect()
+        self.sets.iter().flat_map(|set| &set.elements).filter_map(super::own::network_of).map(str::to_owned).collect()
     }
 
     pub(super) fn chain(&self, name: &str) -> Option<&Chain> {
