@@ -15,10 +15,11 @@ use super::{Kind, LinuxHost, process};
 use crate::{Error, Fact};
 
 impl Kind for Passt {
-    /// One that was started with other arguments is another passt.
+    /// Where a crash lost which one was started, one with other arguments is another passt.
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
         let Some(pid) = running(self).map(|it| it.pid()).or_else(|| Some(lost(self, fact)?.0)) else { return Ok(None) };
-        let same = self.arguments().is_ok_and(|arguments| has_arguments(pid, &arguments));
+        let known = fact.is_some() || matches!(self.options.process, Process::Foreground);
+        let same = known || self.arguments().is_ok_and(|arguments| has_arguments(pid, &arguments));
         Ok(Some(if same { self.clone() } else { another(self) }))
     }
 
