@@ -1,5 +1,6 @@
 //! Bringing a network up.
 
+use vnet_host::{LinuxHost, Receipt};
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
@@ -17,7 +18,9 @@ impl Driver {
         // What is wrong with the definition is told even where nothing can be locked.
         let lock = self.lock();
         let prepared = self.prepare(network, &mut host, lock.as_ref().ok())?;
-        if prepared.receipt.as_ref().is_some_and(|receipt| receipt.settled) {
+        let here = LinuxHost::namespace()?;
+        let runs = |receipt: &Receipt| receipt.settled && receipt.header.namespace.is(&here);
+        if prepared.receipt.as_ref().is_some_and(runs) {
             return Err(Error::AlreadyRuns(prepared.lowered.name));
         }
         let made = vnet_host::start(&mut host, &lock?, prepared.header(None)?, &prepared.lowered.desired)?;

@@ -1,5 +1,7 @@
 //! The ports of a network that has changed.
 
+use std::io;
+
 use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
 use vnet_plan::Change;
 use vnet_types::NetworkName;
@@ -37,7 +39,14 @@ impl Driver {
         lock: &Lock,
         receipt: &Receipt<PortHeader>,
     ) -> Result<Vec<Change>, Error> {
-        let interface = self.kept_interface(&receipt.header.port.dev)?;
+        let dev = &receipt.header.port.dev;
+        let interface = match self.kept_interface(dev) {
+            // An attach that was interrupted before it kept the interface.
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
+                return Ok(vnet_host::detach(host, lock, dev, LinuxHost::namespace()?)?);
+            }
+            interface => interface?,
+        };
         let inventory = self.inventory(host, None, None)?;
         let lowered = self.lower_port(&interface, inventory, &AttachOptions::default(), Some(receipt))?;
         Ok(vnet_host::apply(host, lock, header(&lowered, receipt.header.owner)?, &lowered.desired)?)
