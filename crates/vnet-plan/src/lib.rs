@@ -10,7 +10,6 @@ mod kind;
 mod lower;
 mod passage;
 mod print;
-mod promise;
 mod rename;
 mod state;
 
@@ -25,7 +24,6 @@ pub use lower::{
     bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
 };
 pub use passage::{Intent, Passage};
-pub use promise::{Promise, promises};
 pub use rename::renames;
 pub use state::HostState;
 
