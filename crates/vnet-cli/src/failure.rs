@@ -62,7 +62,9 @@ fn text(error: &anyhow::Error) -> String {
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().any(is_denied).then_some(
+    // A trial says itself what it lacks, which is no privilege.
+    let is_trial = error.chain().any(|cause| cause.is::<vnet_try::Error>());
+    (error.chain().any(is_denied) && !is_trial).then_some(
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
          `vnet try` needs no privilege",
     )

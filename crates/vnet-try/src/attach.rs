@@ -60,11 +60,9 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName)
     namespace.set(&SWITCHES)?;
     let device: InterfaceName = DEVICE.parse().expect("a name");
     let has_taps = Path::new(TUN).exists();
-    if !has_taps {
-        // A pair of veth devices takes the place of the tap and the guest's card.
-        world.lay(dev, &namespace, &device)?;
-    }
-    attach_to(network, guest, dev, has_taps)?;
+    // A pair of veth devices takes the place of the tap and the guest's card.
+    let lay = || world.lay(dev, &namespace, &device);
+    attach_to(network, guest, dev, (!has_taps).then_some(lay))?;
     if has_taps {
         let outer = Tap::open(dev, NonZeroU16::MIN)?;
         let name = DEVICE.parse().map_err(|_| Failed::Other(format!("`{DEVICE}` is not a name")))?;
@@ -76,8 +74,14 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName)
     Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
 }
 
-/// Attaches the guest's interface. Where there is no tap, what else the driver would make for it is made.
-fn attach_to(network: &Network, guest: &Guest, dev: &InterfaceName, has_taps: bool) -> Result<()> {
+/// Attaches the guest's interface. Where `instead` lays something in place of the tap,
+/// what else the driver would make for it is made.
+fn attach_to(
+    network: &Network,
+    guest: &Guest,
+    dev: &InterfaceName,
+    instead: Option<impl FnOnce() -> Result<u32>>,
+) -> Result<()> {
     let text = format!(
         "<interface type='network'><source network='-'/><mac address='{}'/><target dev='{dev}'/></interface>",
         guest.mac
@@ -88,10 +92,10 @@ fn attach_to(network: &Network, guest: &Guest, dev: &InterfaceName, has_taps: bo
         source.port_group.clone_from(&guest.port_group);
     }
     let guest = Some(guest.name.clone());
-    if has_taps {
+    let Some(lay) = instead else {
         driver(true)?.attach(&interface, &AttachOptions { guest, persistent: true, ..AttachOptions::default() })?;
         return Ok(());
-    }
+    };
     let mut host = LinuxHost::open()?;
     let store = Store::new(STATE);
     let mut inventory = vnet_host::inventory(&host, &store)?;
@@ -102,10 +106,11 @@ fn attach_to(network: &Network, guest: &Guest, dev: &InterfaceName, has_taps: bo
     for tap in taps.collect::<Vec<_>>() {
         lowered.desired.remove(&tap);
     }
+    let index = lay()?;
     let lock = store.lock()?;
     let header = PortHeader { port: lowered.port, namespace: LinuxHost::namespace()?, owner: None };
     vnet_host::start(&mut host, &lock, header, &lowered.desired)?;
-    Ok(())
+    Ok(Netlink::open()?.set_up(index, true)?)
 }
 
 /// Gives the guest's card its MAC address and MTU, and sets it up. Answers its index.

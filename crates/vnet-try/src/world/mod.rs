@@ -98,7 +98,8 @@ impl World {
         Ok(())
     }
 
-    /// Lays a cable from the host, where its end has this name, to another namespace. Answers the index there.
+    /// Lays a cable from the host, where its end has this name, to another namespace. Answers the index here,
+    /// of an end that is not up yet.
     pub(crate) fn lay(&self, near: &InterfaceName, to: &Namespace, name: &InterfaceName) -> Result<u32> {
         let far: InterfaceName = "far".parse().expect("a name");
         let netlink = self.host.netlink();
@@ -109,13 +110,12 @@ impl World {
         let found = index(to.netlink(), &far)?;
         let wanted = Link { name: name.clone(), up: true, ..found.link.clone() };
         to.netlink().set_link(found.index, &found.link, &wanted)?;
-        netlink.set_up(index(netlink, near)?.index, true)?;
-        Ok(found.index)
+        Ok(index(netlink, near)?.index)
     }
 
     fn connect(&self, at: usize, uplink: &Uplink) -> Result<()> {
-        self.lay(&uplink.name, &self.outside, &uplink.name)?;
         let netlink = self.host.netlink();
+        netlink.set_up(self.lay(&uplink.name, &self.outside, &uplink.name)?, true)?;
         let add = |netlink: &Netlink, net: IpNet| netlink.add_address(&uplink.name, &Address { net, broadcast: None });
         uplink.host.iter().try_for_each(|ours| add(netlink, *ours))?;
         // The kernel speaks from the first of equal IPv4 addresses, and from the last of IPv6.
