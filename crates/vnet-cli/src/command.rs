@@ -64,8 +64,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Does it.
-    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+    /// Does it; `program` makes the whole command line, for those that print it.
+    pub(crate) fn run(&self, directories: &Directories, program: fn() -> clap::Command) -> anyhow::Result<Answer> {
         match self {
             Self::Check(args) => args.run(directories),
             Self::Fmt(args) => args.run(),
@@ -87,8 +87,8 @@ impl Command {
             Self::Passt(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::Explain(args) => args.run(),
-            Self::Completions(args) => args.run(),
-            Self::Man(args) => args.run(),
+            Self::Completions(args) => args.run(program()),
+            Self::Man(args) => args.run(program()),
         }
     }
 }

@@ -28,12 +28,12 @@ mod whose;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
     vnet_try::inside();
     let call = args::Call::parse();
-    match call.command.run(&call.directories) {
+    match call.command.run(&call.directories, args::Call::command) {
         Ok(answer) => answer.into(),
         Err(error) => {
             failure::report(&error);

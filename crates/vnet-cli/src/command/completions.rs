@@ -1,9 +1,7 @@
 //! `vnet completions SHELL`: what a shell needs to complete commands.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::args::Call;
 use crate::output::{Answer, print_exact};
 
 /// Print completions for a shell
@@ -14,10 +12,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Prints the script.
-    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
+    /// Prints the script for a program.
+    pub(crate) fn run(&self, mut program: clap::Command) -> anyhow::Result<Answer> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Call::command(), "vnet", &mut script);
+        clap_complete::generate(self.shell, &mut program, "vnet", &mut script);
         print_exact(&String::from_utf8(script)?)?;
         Ok(Answer::Yes)
     }

@@ -1,10 +1,8 @@
 //! `vnet man [COMMAND]`: manual pages, made from what `--help` says.
 
 use anyhow::Context;
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use crate::args::Call;
 use crate::output::{Answer, print_exact};
 
 /// Print the manual page, or a command's own, in roff
@@ -15,9 +13,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Prints the page.
-    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
-        let mut program = Call::command();
+    /// Prints the page of a program.
+    pub(crate) fn run(&self, mut program: clap::Command) -> anyhow::Result<Answer> {
         program.build();
         let page = match &self.command {
             None => program,
