@@ -98,10 +98,12 @@ impl Checked {
 
     /// Adds what the driver has found, but for what is known already.
     pub(crate) fn hear(&mut self, findings: &[Finding]) {
-        let known = |diagnostic: &Diagnostic| (diagnostic.code, diagnostic.path.clone(), diagnostic.message.clone());
+        // What is a warning alone may be an error on a host.
+        let known = |it: &Diagnostic| (it.code, it.severity == Severity::Error, it.path.clone(), it.message.clone());
         let known: HashSet<_> = self.diagnostics.iter().map(known).collect();
-        let is_new =
-            |finding: &&Finding| !known.contains(&(finding.code, finding.path.clone(), finding.message.clone()));
+        let is_new = |it: &&Finding| {
+            !known.contains(&(it.code, it.severity == Severity::Error, it.path.clone(), it.message.clone()))
+        };
         self.extend(findings.iter().filter(is_new).cloned().collect());
     }
 

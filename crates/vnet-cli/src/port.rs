@@ -63,7 +63,15 @@ pub(crate) fn heard(
 ) -> anyhow::Result<Option<(Checked, PortOutcome)>> {
     let mut checked = Checked::new(document);
     let Some(definition) = checked.sound() else { return refuse(&checked, format).map(|()| None) };
-    let guest = Guest::of(definition, &checked.document)?;
+    let guest = match Guest::of(definition, &checked.document) {
+        Ok(guest) => guest,
+        Err(error) => {
+            // What this host says about the whole document is worth more.
+            let found = driver.checker()?.check(definition)?;
+            checked.hear(&found.findings);
+            return if checked.sound().is_some() { Err(error) } else { refuse(&checked, format).map(|()| None) };
+        }
+    };
     match call(driver, &guest.interface, &guest.options(options)) {
         Ok(outcome) => {
             guest.hear(&mut checked, &outcome.findings);

@@ -162,8 +162,14 @@ fn guests_on_a_bridge_of_the_system_leave_it_as_it_was() {
 #[case::no_network(&in_lab(""), "network `lab` does not run")]
 #[case::no_bridge("<interface type='bridge'><source bridge='nowhere'/></interface>", "there is no bridge `nowhere`")]
 #[case::no_device("<interface type='direct'><source dev='nowhere'/></interface>", "there is no device `nowhere`")]
-#[case::taken("<interface type='ethernet'><target dev='other'/></interface>", "`managed='no'` in `<target>`")]
-#[case::missing("<interface type='ethernet'><target dev='gone' managed='no'/></interface>", "has to exist")]
+#[case::taken(
+    "<interface type='ethernet'><target dev='other'/></interface>",
+    "error[VN0620]: this host has a device `other` already"
+)]
+#[case::missing(
+    "<interface type='ethernet'><target dev='gone' managed='no'/></interface>",
+    "error[VN0620]: this host has no device `gone`"
+)]
 #[case::unnamed(
     "<interface type='ethernet'><target managed='no'/></interface>",
     "a device that is there already needs its name"
@@ -174,13 +180,13 @@ fn guests_on_a_bridge_of_the_system_leave_it_as_it_was() {
 )]
 #[case::queues(
     "<interface type='ethernet'><target dev='single' managed='no'/><model type='virtio'/><driver queues='2'/></interface>",
-    "made with multi_queue"
+    "error[VN0620]: the tap `single` has one queue"
 )]
 #[case::open_vswitch(
     "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>",
-    "`<virtualport type='openvswitch'>` needs a switch"
+    "error[VN0802]: vnet does not tell a switch of type `openvswitch` of its ports"
 )]
-#[case::user("<interface type='user'/>", "of type `user` is not attached")]
+#[case::user("<interface type='user'/>", "error[VN0802]: there is nothing to attach for an interface of type `user`")]
 fn what_cannot_be_is_refused_and_nothing_done(#[case] interface: &str, #[case] why: &str) {
     isolate!();
     run("ip", &["link", "add", "other", "type", "veth", "peer", "name", "peer"]);

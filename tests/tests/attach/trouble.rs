@@ -189,7 +189,7 @@ fn a_tap_with_fewer_queues_than_were_seen_is_told() {
         "cannot open tap mine: Invalid argument; the tap was made without multi_queue, for a single queue"
     );
     let told = refused(&["attach", "-"], interface);
-    let expected = "`<driver queues='2'>` needs a tap that was made with multi_queue, and `mine` was not";
+    let expected = "error[VN0620]: the tap `mine` has one queue";
     assert!(told.contains(expected), "{told}");
     nothing_is_left();
 }

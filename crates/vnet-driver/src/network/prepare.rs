@@ -13,7 +13,7 @@ use super::outcome::NetworkOutcome;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::features::probe;
-use crate::findings::sound;
+use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
 
@@ -39,11 +39,10 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
-        let mut findings = sound(vnet_validate::check(network))?;
+        let findings = sound(vnet_validate::check(network))?;
         let mut inventory = self.inventory(host, lock, Some(network))?;
         let notes = look_closer(network, &mut inventory)?;
-        findings.extend(vnet_validate::check_against(network, &inventory));
-        let findings = sound(findings)?;
+        let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
         let name = network_name(&network.name)?;
         let receipt = self.store.receipt(&name)?;
         let choices = self.choices(network, &name, receipt.as_ref());

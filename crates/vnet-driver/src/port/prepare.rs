@@ -18,7 +18,7 @@ use super::outcome::PortOutcome;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
 use crate::features::probe;
-use crate::findings::sound;
+use crate::findings::{on_host, sound};
 
 /// The file of the definition that a port was attached with, in its folder.
 const KEPT: &str = "interface.xml";
@@ -41,10 +41,9 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
-        let mut findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
+        let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let inventory = self.inventory(host, lock, None)?;
-        findings.extend(vnet_validate::check_against(interface, &inventory));
-        let findings = sound(findings)?;
+        let findings = on_host(findings, vnet_validate::check_against(interface, &inventory))?;
         let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
         let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;
         let mut options = options.clone();
