@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, MacAddr, Spelled};
 
-use crate::LeaseTime;
+use crate::option::split;
+use crate::{LeaseTime, Surroundings};
 
 /// What one dnsmasq does for one network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub struct Config {
     pub subnets: Vec<Subnet>,
     /// The MTU that guests are told, in bytes, at most 65535; they are told none where `None` or 0.
     pub mtu: Option<u32>,
-    /// Lines for the end of the configuration, as they are. They can say anything that dnsmasq understands.
+    /// Lines for the end of the configuration, as they are. They can say what dnsmasq understands, but for what
+    /// [`objection`](crate::objection) refuses.
     pub options: Vec<String>,
 }
 
@@ -222,8 +224,18 @@ impl Config {
 
     /// The values that the options at the end give a keyword of dnsmasq.
     fn values_of<'a>(&'a self, keyword: &'a str) -> impl Iterator<Item = &'a str> {
-        let parts = self.options.iter().map(|line| line.split_once('=').unwrap_or((line, "")));
-        parts.filter(move |(word, _)| word.trim() == keyword).map(|(_, value)| value.trim())
+        self.options.iter().map(|line| split(line)).filter(move |(word, _)| *word == keyword).map(|(_, value)| value)
+    }
+
+    /// What an option at the end may contradict.
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        let has_ranges = |subnet: &Subnet| subnet.active_dhcp().is_some_and(|dhcp| !dhcp.ranges.is_empty());
+        Surroundings {
+            interface: Some(self.interface.to_string()),
+            addresses: self.subnets.iter().map(|subnet| subnet.net.addr()).collect(),
+            has_names: self.dns.is_some(),
+            has_ranges: self.subnets.iter().any(has_ranges),
+        }
     }
 }
 

@@ -41,6 +41,14 @@ pub enum Error {
         /// The line's length in bytes.
         len: usize,
     },
+    /// An option that keeps the network from working.
+    #[error("the dnsmasq option `{keyword}` {because}")]
+    Option {
+        /// The option's keyword.
+        keyword: &'static str,
+        /// What it does.
+        because: &'static str,
+    },
     /// A path that is not UTF-8.
     #[error("the path {} is not UTF-8", .0.display())]
     Path(PathBuf),

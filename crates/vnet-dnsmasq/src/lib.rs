@@ -37,6 +37,7 @@ mod hosts;
 mod lease_time;
 mod leases;
 mod line;
+mod option;
 mod render;
 
 pub use command::command_line;
@@ -46,6 +47,7 @@ pub use config::{
 pub use error::{Error, Field};
 pub use lease_time::{LeaseTime, ParseLeaseTimeError};
 pub use leases::{Client, Lease, ParseLeaseError, ParseLeasesError, parse_leases};
+pub use option::{Objection, Surroundings, objection};
 pub use render::{Paths, Rendered};
 
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ use crate::dhcp::{ActiveDhcp, mtu, router_advertisements, tftp};
 use crate::dns::{domain, forwarders, reverse_zone, srv, txt};
 use crate::hosts::addn_hosts;
 use crate::line::{Lines, only, path, quoted};
+use crate::option::{Objection, Surroundings, objection};
 use crate::{Config, Dns, Error, Field, PlainNames, Reach};
 
 /// Where the files are that the configuration refers to.
@@ -77,7 +78,8 @@ impl Config {
         }
         self.mtu.filter(|size| *size != 0).iter().try_for_each(|size| mtu(&mut conf, *size))?;
         router_advertisements(&mut conf, &self.subnets, &dhcp)?;
-        self.options.iter().try_for_each(|line| option(&mut conf, line))?;
+        let surroundings = self.surroundings();
+        self.options.iter().try_for_each(|line| option(&mut conf, line, &surroundings))?;
         Ok(Rendered {
             conf: conf.text,
             hosts,
@@ -111,7 +113,10 @@ impl Config {
     }
 }
 
-fn option(conf: &mut Lines, line: &str) -> Result<(), Error> {
+fn option(conf: &mut Lines, line: &str, surroundings: &Surroundings) -> Result<(), Error> {
+    if let Some(Objection { keyword, because, is_refused: true, .. }) = objection(line, surroundings) {
+        return Err(Error::Option { keyword, because });
+    }
     let line = only(Field::Option, line, |c| c == '\t' || !c.is_control())?;
     conf.push(Field::Option, format_args!("{line}"))
 }

@@ -1,4 +1,6 @@
-//! `<domain>` and `<dns>`: the names that the network's DNS server knows.
+//! `<domain>` and `<dns>`: the names that the network's DNS server knows; and options for it.
+
+pub(crate) mod options;
 
 use vnet_xml::network::{Dns, DnsHost, Domain, Forwarder, Srv, Txt};
 use vnet_xml::{Network, Path};
@@ -12,10 +14,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     if let Some(found) = &network.domain {
         findings.extend(domain(found, &root.element("domain")));
     }
-    for (index, option) in network.dnsmasq_options.iter().enumerate() {
-        let path = root.nth("dnsmasq:options", 0).nth("dnsmasq:option", index).attribute("value");
-        findings.extend(words::line(path, option));
-    }
+    findings.extend(options::check(network, root));
     if let Some(dns) = &network.dns {
         let path = root.element("dns");
         findings.extend(disabled(dns, &path).or_else(|| unheard(network, dns, &path)));

@@ -72,6 +72,7 @@ mod subnets;
 mod support;
 mod words;
 
+pub use dns::options::refused_by_dnsmasq;
 pub use finding::{Finding, Related, follows_from};
 pub use judge::{Host, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};

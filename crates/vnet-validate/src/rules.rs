@@ -179,6 +179,9 @@ rules! {
     313  Error    Meaning Nothing    Any         DNSMASQ_LINE_TOO_LONG           "dnsmasq-line-too-long"
     314  Error    Meaning Nothing    Any         DNS_FORWARDER_PORT              "dns-forwarder-port"
     315  Warning  Meaning Nothing    Any         DNS_FORWARDER_ITSELF            "dns-forwarder-itself"
+    316  Error    Meaning Nothing    Any         DNSMASQ_OPTION_REFUSED          "dnsmasq-option-refused"
+    317  Warning  Meaning Nothing    Any         DNSMASQ_OPTION_DOUBTFUL         "dnsmasq-option-doubtful"
+    318  Error    Host    Nothing    Any         DNSMASQ_OPTION_UNKNOWN          "dnsmasq-option-unknown"
 
     // Static routes.
     401  Error    Parser  Nothing    Any         ROUTE_FAMILY                    "route-family"

@@ -1,6 +1,7 @@
 //! `<domain>` and `<dns>`.
 
 use rstest::rstest;
+use vnet_validate::refused_by_dnsmasq;
 use vnet_xml::Network;
 use vnet_xml::network::{DnsHost, Domain, Forwarder, Srv, Txt};
 
@@ -33,6 +34,14 @@ fn srv<'n>(network: &'n mut Network, service: &str, protocol: &str, target: Opti
 fn host(network: &mut Network, names: &[&str]) {
     let hostnames = names.iter().map(|name| (*name).to_owned()).collect();
     dns(network).hosts.push(DnsHost { ip: addr("192.168.100.5"), hostnames });
+}
+
+fn bridge(network: &mut Network) {
+    network.bridge.get_or_insert_default().name = Some("virbr5".parse().unwrap());
+}
+
+fn option(network: &mut Network, line: &str) {
+    network.dnsmasq_options.push(line.into());
 }
 
 #[rstest]
@@ -72,6 +81,28 @@ fn host(network: &mut Network, names: &[&str]) {
 #[case::txt_newline_name(|n: &mut Network| txt(n, "a\nb", "v"), &["VN0301 /network/dns/txt[1]/@name"])]
 #[case::txt_long(|n: &mut Network| txt(n, "a", &"v".repeat(1200)), &["VN0313 /network/dns/txt[1]/@value"])]
 #[case::without_ip(|n: &mut Network| { n.forward = None; n.ips.clear(); txt(n, "a", "v") }, &["VN0312 /network/dns"])]
+#[case::options(|n: &mut Network| { option(n, "log-queries"); option(n, "port=0"); option(n, "user=nobody") }, &[])]
+#[case::option_foreground(|n: &mut Network| { option(n, "log-queries"); option(n, " no-daemon") }, &["VN0316 /network/dnsmasq:options[1]/dnsmasq:option[2]/@value"])]
+#[case::option_pid_file(|n: &mut Network| option(n, "pid-file=/run/x.pid"), &["VN0316 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_lease_max(|n: &mut Network| option(n, "dhcp-lease-max=500"), &["VN0316 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_lease_max_alone(|n: &mut Network| { n.ips[0].dhcp = None; option(n, "dhcp-lease-max=500") }, &[])]
+#[case::option_port_twice(|n: &mut Network| { dns(n).enable = Some(false); option(n, "port=0") }, &["VN0316 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_own_bridge(|n: &mut Network| { bridge(n); option(n, "interface=virbr5"); option(n, "listen-address=192.168.100.1") }, &[])]
+#[case::option_not_bridge(|n: &mut Network| { bridge(n); option(n, "except-interface=virbr*") }, &["VN0316 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_other_interface(|n: &mut Network| option(n, "interface=eth0"), &["VN0317 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_other_address(|n: &mut Network| option(n, "listen-address=192.0.2.1"), &["VN0317 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_file(|n: &mut Network| option(n, "conf-file=/etc/x.conf"), &["VN0317 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
+#[case::option_without_dnsmasq(|n: &mut Network| { n.forward = None; n.ips.clear(); option(n, "no-daemon") }, &["VN0523 /network/dnsmasq:options[1]/dnsmasq:option[1]/@value"])]
 fn findings(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
     assert_found(change, expected);
+}
+
+#[test]
+fn what_dnsmasq_refuses_has_a_place() {
+    let mut network = Network::new("n");
+    network.dnsmasq_options = vec!["log-queries".into(), " dhcp-options=3".into()];
+    let found = refused_by_dnsmasq(&network, "dhcp-options=3", "bad option").unwrap();
+    assert_eq!(crate::lines(&[found.clone()]), ["VN0318 /network/dnsmasq:options[1]/dnsmasq:option[2]/@value"]);
+    assert_eq!(found.message, "dnsmasq refuses the option `dhcp-options=3`: bad option");
+    assert_eq!(refused_by_dnsmasq(&network, "strict-order", "bad option"), None);
 }
