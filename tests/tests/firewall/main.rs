@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod alone;
+mod fate;
 mod foreign;
 mod kernel;
 mod lab;

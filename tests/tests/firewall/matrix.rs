@@ -13,8 +13,9 @@ use vnet_tests::{isolate, run};
 use vnet_types::{Inventory, IpNet};
 use vnet_xml::Network;
 
+use crate::fate::Fate;
 use crate::lab::{Lab, UPLINK};
-use crate::probe::{Fate, Place, Probe, places, probes, round};
+use crate::probe::{Place, Probe, places, probes, round};
 use crate::wire::Kind;
 use crate::{commit, libvirt, load};
 

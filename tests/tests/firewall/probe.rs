@@ -2,8 +2,7 @@
 //!
 //! Packets are sent by hand and watched where they come in; nothing waits for anything but the last packet of a round.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -14,6 +13,7 @@ use nix::sys::socket::{
 };
 use vnet_tests::Netns;
 
+use crate::fate::{Answer, Arrival, Fate, Port};
 use crate::lab::{FOREIGN, FOREIGN6, Lab};
 use crate::wire::{self, Form, Kind, Seen};
 
@@ -45,42 +45,6 @@ pub(crate) struct Probe {
     pub(crate) destination: IpAddr,
     /// The device that it has to leave by, where the address does not tell.
     device: Option<&'static str>,
-}
-
-/// What became of it.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Fate {
-    arrived: BTreeSet<Arrival>,
-    answers: BTreeSet<Answer>,
-    sent_from: Option<IpAddr>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Arrival {
-    place: &'static str,
-    source: IpAddr,
-    port: Port,
-    form: Form,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Answer {
-    /// Who got it.
-    place: &'static str,
-    /// Who gave it.
-    from: IpAddr,
-    form: Form,
-}
-
-/// The source port that a packet arrives with: as sent, or which others are possible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Port {
-    None,
-    Kept,
-    Below500,
-    To1000,
-    To1023,
-    Above,
 }
 
 impl Place {
@@ -317,89 +281,9 @@ fn listen(places: &[Place], probes: &[Probe], round: &BTreeMap<u16, (usize, u16)
     }
 }
 
-impl Port {
-    fn of(seen: &Seen, sent: u16) -> Self {
-        match seen.ports {
-            None => Self::None,
-            Some((port, _)) if port == sent => Self::Kept,
-            Some((..500, _)) => Self::Below500,
-            Some((..=1000, _)) => Self::To1000,
-            Some((..1024, _)) => Self::To1023,
-            Some(_) => Self::Above,
-        }
-    }
-}
-
-impl Fate {
-    /// The source that it came to a place with.
-    pub(crate) fn arrived(&self, place: &str) -> Option<(IpAddr, Port)> {
-        self.arrived.iter().find(|arrival| arrival.place == place).map(|arrival| (arrival.source, arrival.port))
-    }
-
-    /// Has its sender got an answer, other than that nobody is to be reached?
-    pub(crate) fn is_answered(&self, sender: &str) -> bool {
-        self.answers.iter().any(|it| it.place == sender && !matches!(it.form, Form::Error { .. }))
-    }
-
-    /// Has somebody been told that the port is not to be reached?
-    pub(crate) fn is_rejected(&self) -> bool {
-        let forbidden = |answer: &Answer| {
-            matches!(answer.form, Form::Error { kind: 3, code: 3 } | Form::Error { kind: 1, code: 4 })
-        };
-        self.answers.iter().any(forbidden)
-    }
-}
-
 impl Probe {
     pub(crate) fn is_ipv6(&self) -> bool {
         self.destination.is_ipv6()
-    }
-}
-
-/// All of it.
-impl fmt::Debug for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        for Arrival { place, source, port, form } in &self.arrived {
-            write!(f, "; {place} got {form:?} from {source}, port {port:?}")?;
-        }
-        for Answer { place, from, form } in &self.answers {
-            write!(f, "; {from} answered {place} with {form:?}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What a reader wants to know of it.
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(first) = self.arrived.iter().max_by_key(|arrival| arrival.port) else {
-            let refused = self.answers.iter().find_map(|answer| match answer.form {
-                Form::Error { kind, code } => Some((kind, code)),
-                _ => None,
-            });
-            return match refused {
-                Some((3, 3) | (1, 4)) => f.write_str("rejected: port unreachable"),
-                Some((kind, code)) => write!(f, "rejected: ICMP {kind}/{code}"),
-                None if self.answers.is_empty() => f.write_str("dropped"),
-                None => f.write_str("answered on the way"),
-            };
-        };
-        f.write_str("passed")?;
-        if self.arrived.iter().all(|arrival| arrival.form == Form::LaterFragment) {
-            f.write_str(" but for its first fragment")?;
-        }
-        if Some(first.source) != self.sent_from {
-            write!(f, " as {}", first.source)?;
-        }
-        match first.port {
-            Port::None | Port::Kept => {}
-            Port::Below500 => f.write_str(", port below 500")?,
-            Port::To1000 => f.write_str(", port 500–1000")?,
-            Port::To1023 => f.write_str(", port 1001–1023")?,
-            Port::Above => f.write_str(", port above 1023")?,
-        }
-        if self.answers.is_empty() { Ok(()) } else { f.write_str(", answered") }
     }
 }
 

@@ -12,8 +12,9 @@ use vnet_tests::{isolate, run};
 use vnet_types::{InterfaceName, IpNet};
 
 use crate::commit;
+use crate::fate::{Fate, Port};
 use crate::lab::Lab;
-use crate::probe::{Fate, Place, Port, Probe, places, probes, round};
+use crate::probe::{Place, Probe, places, probes, round};
 use crate::walk::{self, Packet, Walk};
 use crate::wire::Kind;
 

@@ -1,0 +1,207 @@
+//! Links: made, changed, plugged in, deleted.
+
+use std::fs;
+
+use nix::errno::Errno;
+use rstest::rstest;
+use serde_json::{Value, json as value};
+use vnet_netlink::Netlink;
+use vnet_tests::{Netns, isolate, json, run};
+use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind};
+
+use crate::{MAC, address, bridge, errno, name, network, route};
+
+/// What `ip` shows of the bridge: as [`bridge`]'s arguments.
+fn shown() -> Value {
+    let link = &json("ip", &["-j", "-d", "link", "show", "virbr0"])[0];
+    let data = &link["linkinfo"]["info_data"];
+    let up = link["flags"].as_array().unwrap().contains(&value!("UP"));
+    value!([data["stp_state"], data["forward_delay"], link["address"], link["mtu"], up])
+}
+
+#[rstest]
+#[case::plain(bridge(false, 0, MAC, 1500, true), value!([0, 0, MAC, 1500, true]))]
+#[case::stp(bridge(true, 400, MAC, 1500, true), value!([1, 400, MAC, 1500, true]))]
+#[case::mtu(bridge(false, 1500, MAC, 9000, true), value!([0, 1500, MAC, 9000, true]))]
+#[case::down(bridge(false, 0, MAC, 1400, false), value!([0, 0, MAC, 1400, false]))]
+fn bridges_are_made_and_read(#[case] bridge: Link, #[case] expected: Value) {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let index = netlink.add_link(&bridge).unwrap();
+    assert_eq!(shown(), expected);
+    let read = netlink.link(&bridge.name).unwrap().unwrap();
+    assert_eq!((read.index, read.controller, &read.link), (index, None, &bridge));
+    assert!(netlink.links().unwrap().contains(&read));
+}
+
+#[test]
+fn what_is_left_open_is_chosen_by_the_kernel() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let bridge = Link { mac: None, mtu: None, ..bridge(true, 0, MAC, 0, true) };
+    netlink.add_link(&bridge).unwrap();
+    let read = netlink.link(&bridge.name).unwrap().unwrap().link;
+    assert!(read.mac.is_some_and(|mac| !mac.is_multicast()));
+    assert_eq!(read.mtu, Some(1500));
+    assert_eq!(read.kind, LinkKind::Bridge(BridgeOptions { stp: true, forward_delay: 200, vlan_filtering: false }));
+}
+
+#[test]
+fn other_kinds_go_by_their_word() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let ifb = Link { name: name("ifb9"), kind: LinkKind::Other("ifb".into()), mac: None, mtu: Some(1400), up: true };
+    netlink.add_link(&ifb).unwrap();
+    assert_eq!(json("ip", &["-j", "-d", "link", "show", "ifb9"])[0]["linkinfo"]["info_kind"], "ifb");
+    let read = netlink.link(&ifb.name).unwrap().unwrap().link;
+    assert_eq!(Link { mac: None, ..read }, ifb);
+    let lo = netlink.link(&name("lo")).unwrap().unwrap();
+    assert_eq!((lo.index, lo.link.kind), (1, LinkKind::Other(String::new())));
+}
+
+#[rstest]
+#[case::nothing(bridge(false, 0, MAC, 1500, true), bridge(false, 0, MAC, 1500, true))]
+#[case::mac_and_mtu(bridge(false, 0, MAC, 1500, true), bridge(false, 0, "52:54:00:00:00:01", 1400, true))]
+#[case::down(bridge(false, 0, MAC, 1500, true), bridge(false, 0, MAC, 1500, false))]
+#[case::up(bridge(false, 0, MAC, 1500, false), bridge(false, 0, MAC, 1500, true))]
+#[case::stp_on(bridge(false, 0, MAC, 1500, true), bridge(true, 200, MAC, 1500, true))]
+#[case::stp_off(bridge(true, 200, MAC, 1500, true), bridge(false, 0, MAC, 1500, true))]
+fn links_change_and_change_back(#[case] from: Link, #[case] to: Link) {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let index = netlink.add_link(&from).unwrap();
+    let before = shown();
+    netlink.set_link(index, &from, &to).unwrap();
+    assert_eq!(netlink.link(&to.name).unwrap().unwrap().link, to);
+    assert_eq!(shown() == before, from == to);
+    netlink.set_link(index, &to, &from).unwrap();
+    assert_eq!(shown(), before);
+}
+
+#[test]
+fn a_bridge_that_is_refused_in_part_is_not_made() {
+    isolate!();
+    let error = Netlink::open().unwrap().add_link(&bridge(false, 0, MAC, 70_000, true)).unwrap_err();
+    assert_eq!(errno(&error), Errno::EINVAL);
+    assert!(error.to_string().starts_with("cannot add link virbr0: Invalid argument"), "{error}");
+    assert!(!fs::exists("/sys/class/net/virbr0").unwrap());
+}
+
+#[test]
+fn a_change_that_is_refused_leaves_nothing() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let from = bridge(true, 400, MAC, 1500, true);
+    let index = netlink.add_link(&from).unwrap();
+    let before = shown();
+    let error = netlink.set_link(index, &from, &bridge(false, 0, "52:54:00:00:00:01", 70_000, true)).unwrap_err();
+    assert_eq!((errno(&error), error.object.as_str()), (Errno::EINVAL, "link virbr0"));
+    assert_eq!(shown(), before);
+}
+
+/// 1500 is what a bridge has by itself, and the largest MTU that a bridge can have.
+#[rstest]
+#[case::smaller(1400)]
+#[case::the_default(1500)]
+#[case::the_largest(65535)]
+fn a_bridge_keeps_its_mtu_when_a_port_joins(#[case] mtu: u32, #[values(1300, 9000)] of_port: u32) {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let index = netlink.add_link(&bridge(false, 0, MAC, mtu, true)).unwrap();
+    join(&netlink, index, of_port);
+    assert_eq!(shown()[3], mtu);
+}
+
+#[test]
+fn a_bridge_keeps_an_mtu_that_it_had_by_chance() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let wanted = bridge(false, 0, MAC, 1500, true);
+    let before = Link { mtu: None, ..wanted.clone() };
+    let index = netlink.add_link(&before).unwrap();
+    netlink.set_link(index, &before, &wanted).unwrap();
+    join(&netlink, index, 1300);
+    assert_eq!(shown()[3], 1500);
+}
+
+/// Makes a port of the bridge that has an MTU of its own.
+fn join(netlink: &Netlink, bridge: u32, mtu: u32) {
+    run("ip", &["link", "add", "vnet0", "mtu", &mtu.to_string(), "type", "veth", "peer", "name", "eth0"]);
+    let port = netlink.link(&name("vnet0")).unwrap().unwrap().index;
+    netlink.set_controller(port, Some(bridge)).unwrap();
+}
+
+/// The bridge has the default again, or less where a port has less of its own.
+#[rstest]
+#[case::alone(9000, None, 1500)]
+#[case::larger_port(1400, Some(9000), 1500)]
+#[case::smaller_port(9000, Some(1300), 1300)]
+#[case::port_that_follows(1300, Some(1300), 1500)]
+fn an_mtu_is_let_go(#[case] given: u32, #[case] port: Option<u32>, #[case] expected: u32) {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let from = bridge(false, 0, MAC, given, true);
+    let index = netlink.add_link(&from).unwrap();
+    if let Some(mtu) = port {
+        join(&netlink, index, mtu);
+    }
+    let to = Link { mtu: None, ..from.clone() };
+    netlink.set_link(index, &from, &to).unwrap();
+    assert_eq!(shown()[3], expected);
+    netlink.set_link(index, &to, &from).unwrap();
+    assert_eq!(shown()[3], given);
+}
+
+#[test]
+fn guests_are_plugged_in_and_out() {
+    isolate!();
+    let netlink = network();
+    let guest = Netns::new();
+    netlink.add_veth(&name("vnet0"), &name("eth0")).unwrap();
+    let index = |name: &InterfaceName| netlink.link(name).unwrap().unwrap().index;
+    let (bridge, port) = (index(&name("virbr0")), index(&name("vnet0")));
+    netlink.move_to_namespace(index(&name("eth0")), guest.file()).unwrap();
+    netlink.set_controller(port, Some(bridge)).unwrap();
+    netlink.set_up(port, true).unwrap();
+    assert_eq!(netlink.link(&name("eth0")).unwrap(), None);
+    assert_eq!(netlink.link(&name("vnet0")).unwrap().unwrap().controller, Some(bridge));
+    let shown = &json("ip", &["-j", "link", "show", "vnet0"])[0];
+    assert_eq!(shown["master"], "virbr0");
+    assert!(shown["flags"].as_array().unwrap().contains(&value!("UP")), "{shown}");
+
+    let inside = guest.run(|| Netlink::open().unwrap());
+    inside.set_up(inside.link(&name("eth0")).unwrap().unwrap().index, true).unwrap();
+    inside.add_address(&name("eth0"), &address("192.168.122.2/24", None)).unwrap();
+    guest.run(|| run("ping", &["-c1", "-W2", "192.168.122.1"]));
+
+    netlink.set_controller(port, None).unwrap();
+    netlink.set_up(port, false).unwrap();
+    let shown = &json("ip", &["-j", "link", "show", "vnet0"])[0];
+    assert_eq!((&shown["master"], &shown["operstate"]), (&Value::Null, &value!("DOWN")));
+}
+
+#[test]
+fn deleted_links_are_gone() {
+    isolate!();
+    let netlink = network();
+    let index = netlink.link(&name("virbr0")).unwrap().unwrap().index;
+    netlink.delete_link(index).unwrap();
+    assert!(!fs::exists("/sys/class/net/virbr0").unwrap());
+    assert!(netlink.delete_link(index).unwrap_err().is_not_found());
+    assert!(netlink.set_up(index, true).unwrap_err().is_not_found());
+    assert!(netlink.add_address(&name("virbr0"), &address("10.0.0.1/24", None)).unwrap_err().is_not_found());
+    assert!(netlink.add_route(&route("10.0.0.0/8", None, 0)).unwrap_err().is_not_found());
+    assert!(netlink.delete_route(&route("10.0.0.0/8", None, 7)).unwrap_err().is_not_found());
+}
+
+#[test]
+fn names_that_are_taken_are_refused() {
+    isolate!();
+    let netlink = network();
+    let error = netlink.add_link(&bridge(true, 400, MAC, 1400, false)).unwrap_err();
+    assert!(error.is_exists(), "{error}");
+    assert_eq!(error.to_string(), "cannot add link virbr0: File exists");
+    assert!(netlink.add_veth(&name("vnet0"), &name("virbr0")).unwrap_err().is_exists());
+    assert_eq!(netlink.link(&name("vnet0")).unwrap(), None);
+    assert_eq!(shown(), value!([0, 0, MAC, 1500, true]));
+}
