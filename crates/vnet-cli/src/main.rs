@@ -18,12 +18,14 @@ mod hypervisor;
 mod notes;
 mod output;
 mod port;
+mod rendered;
 mod report;
 mod status;
 mod style;
 mod table;
 mod time;
 mod try_network;
+mod updated;
 mod whose;
 
 use std::process::ExitCode;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_driver::Rendering;
 use vnet_firewall::json::Json;
 
 use crate::command::passt;
@@ -13,6 +12,7 @@ use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure::refuse;
 use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
+use crate::rendered::{Rendered, What, text};
 
 /// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts files
 ///
@@ -28,29 +28,10 @@ pub(crate) struct Args {
     format: FormatOption,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum What {
-    /// The rules, as `nft -f` loads them; with `--format json` as `nft -j -f` does
-    Nft,
-    /// dnsmasq's configuration
-    Dnsmasq,
-    /// The files that dnsmasq reads again: reservations, and names of addresses
-    Hosts,
-    /// The arguments of passt for a guest's interface, as `passt args`
-    Passt,
-}
-
 #[derive(Serialize)]
 struct Report {
     network: String,
     files: Vec<Rendered>,
-}
-
-#[derive(Serialize)]
-struct Rendered {
-    /// `None` for rules, which are in no file.
-    path: Option<PathBuf>,
-    text: String,
 }
 
 impl Args {
@@ -85,28 +66,4 @@ impl Args {
         }
         Ok(Answer::Yes)
     }
-}
-
-impl What {
-    fn of(self, Rendering { rules, dnsmasq, hosts, .. }: Rendering) -> Vec<Rendered> {
-        let rules = rules.map(|rules| Rendered { path: None, text: rules.to_string() });
-        let files = match self {
-            Self::Nft | Self::Passt => Vec::new(),
-            Self::Dnsmasq => dnsmasq.into_iter().collect(),
-            Self::Hosts => hosts,
-        };
-        let files =
-            files.into_iter().map(|file| Rendered { path: Some(file.path), text: file.contents.unwrap_or_default() });
-        let all = rules.filter(|_| self == Self::Nft).into_iter().chain(files);
-        all.filter(|rendered| !rendered.text.is_empty()).collect()
-    }
-}
-
-/// One text of all; several have their paths as comments.
-fn text(files: &[Rendered]) -> String {
-    let titled = |file: &Rendered| match &file.path {
-        Some(path) if files.len() > 1 => format!("# {}\n{}", path.display(), file.text),
-        _ => file.text.clone(),
-    };
-    files.iter().map(titled).collect()
 }

@@ -7,16 +7,16 @@ use std::str::FromStr;
 use anyhow::bail;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
-use vnet_validate::check_update;
-use vnet_xml::network::{Command, Section, UpdateError};
-use vnet_xml::{Network, Severity};
+use vnet_xml::Severity;
+use vnet_xml::network::{Command, Section};
 
 use crate::definition;
+use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
-use crate::diagnostic::{Checked, Diagnostic};
 use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
+use crate::updated::updated;
 
 /// Print the network that a definition becomes when an element is added to it, replaced or taken away
 ///
@@ -65,9 +65,9 @@ impl Args {
         };
         let element = Document::read(&self.xml)?;
         let index = usize::try_from(self.parent_index).ok();
-        let (updated, found) = update(network, self.section, self.command, index, &element);
+        let (network, found) = updated(network, self.section, self.command, index, &element);
         let told = Checked::of_element(element, found);
-        let updated = updated.filter(|_| told.count(Severity::Error) == 0).map(|network| network.to_string());
+        let updated = network.filter(|_| told.count(Severity::Error) == 0).map(|network| network.to_string());
         match self.format.format {
             Format::Json => print_json(&Report { diagnostics: diagnostics(&told), xml: updated.clone() })?,
             Format::Human => {
@@ -79,7 +79,7 @@ impl Args {
     }
 }
 
-/// Reads one of the words; the others are listed where it is none.
+/// Reads one of the words, and lists them where it is another.
 fn words<T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static>(
     words: &'static [(&'static str, T)],
 ) -> impl TypedValueParser<Value = T> {
@@ -88,39 +88,4 @@ fn words<T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static>(
         word => PossibleValue::new(word),
     });
     PossibleValuesParser::new(listed).try_map(|word| word.parse::<T>())
-}
-
-/// The updated network, and what is to be said about the element.
-fn update(
-    network: &Network,
-    section: Section,
-    command: Command,
-    index: Option<usize>,
-    element: &Document,
-) -> (Option<Network>, Vec<Diagnostic>) {
-    match network.update(section, command, index, &element.bytes) {
-        Ok(updated) => {
-            let within = |path: &vnet_xml::Path| path.moved(updated.path.as_ref()?, &updated.root);
-            let findings = check_update(network, &updated.network).into_iter().map(|mut finding| {
-                // What is wrong elsewhere because of the element is the element's fault too.
-                finding.path = within(&finding.path).unwrap_or_else(|| updated.root.clone());
-                finding.related.retain_mut(|related| match within(&related.path) {
-                    Some(path) => {
-                        related.path = path;
-                        true
-                    }
-                    None => false,
-                });
-                Diagnostic::from_finding(finding, |path| updated.source.span(path).unwrap_or(0..0))
-            });
-            let problems = updated.problems.iter().cloned().map(Diagnostic::from);
-            let all = problems.chain(findings).collect();
-            (Some(updated.network), all)
-        }
-        Err(UpdateError::Element(refused)) => (None, refused.problems.into_iter().map(Diagnostic::from).collect()),
-        Err(UpdateError::Refused { reason, span }) => {
-            (None, vec![Diagnostic::of_update(section, reason.to_string(), span.unwrap_or(0..0))])
-        }
-        Err(other) => (None, vec![Diagnostic::of_update(section, other.to_string(), 0..0)]),
-    }
 }

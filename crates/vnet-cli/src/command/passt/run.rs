@@ -1,5 +1,6 @@
 //! `vnet passt run FILE`: a passt for a guest.
 
+use std::convert::Infallible;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -66,7 +67,7 @@ impl Args {
         let Some((_, PortOutcome { port, passt: Some(passt), .. })) = heard else { return Ok(Answer::No) };
         let program = Program::find()?;
         if self.foreground {
-            return Err(become_passt(&passt, &program));
+            return become_passt(&passt, &program).map(|never| match never {});
         }
         let report = Report {
             name: port.guest.unwrap_or_default(),
@@ -88,13 +89,8 @@ impl Args {
     }
 }
 
-/// Replaces this process; returns only the reason why that failed.
-fn become_passt(passt: &Passt, program: &Program) -> anyhow::Error {
-    let arguments = match passt.arguments() {
-        Ok(arguments) => arguments,
-        Err(error) => return error.into(),
-    };
-    let failed: Result<(), _> = Err(Command::new(program.path()).args(arguments).exec());
-    let failed = failed.with_context(|| format!("`{}` did not start", program.path().display()));
-    failed.expect_err("it returns only where it failed")
+/// Replaces this process, and returns only where that failed.
+fn become_passt(passt: &Passt, program: &Program) -> anyhow::Result<Infallible> {
+    let failed = Command::new(program.path()).args(passt.arguments()?).exec();
+    Err(failed).with_context(|| format!("`{}` did not start", program.path().display()))
 }
