@@ -52,7 +52,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-dnsmasq",
             "vnet-driver",
             "vnet-firewall",
-            "vnet-host",
             "vnet-netlink",
             "vnet-passt",
             "vnet-plan",
