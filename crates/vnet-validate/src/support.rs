@@ -99,81 +99,73 @@ pub(crate) fn without_end(interface: &Interface, root: &Path) -> Option<Finding>
     })
 }
 
-/// Something that vnet does nothing with: whether it is there, where, and what to do.
+/// Something that vnet does nothing with: where it is, and what to do.
 struct Part {
-    there: bool,
     path: Path,
     message: String,
     help: &'static str,
 }
 
 pub(crate) fn of_interface(interface: &Interface, network: Option<&Network>, root: &Path) -> Vec<Finding> {
-    let parts = of_itself(interface, root).into_iter().chain(of_its_end(interface, network, root));
+    let parts = of_itself(interface, root).into_iter().flatten().chain(of_its_end(interface, network, root));
     let finding = |part: Part| Finding::new(rules::INTERFACE_UNSUPPORTED, part.path, part.message).help(part.help);
-    parts.filter(|part| part.there).map(finding).collect()
+    parts.map(finding).collect()
 }
 
 /// What depends on the interface alone.
-fn of_itself(interface: &Interface, root: &Path) -> Vec<Part> {
+fn of_itself(interface: &Interface, root: &Path) -> Vec<Option<Part>> {
     let is_unmanaged = interface.target.as_ref().and_then(|target| target.managed) == Some(false);
     let tun = interface.backend.as_ref().and_then(|backend| backend.tap.as_deref());
     let mut parts = vec![
-        Part {
-            there: interface.filter.is_some(),
+        interface.filter.is_some().then(|| Part {
             path: root.element("filterref"),
             message: "vnet has no network filters: nothing would hold back what the guest must not send".to_owned(),
             help: "leave `<filterref>` out, and filter at the guest's device with nftables",
-        },
-        Part {
-            there: tun.is_some_and(|tun| tun != "/dev/net/tun"),
+        }),
+        tun.filter(|tun| *tun != "/dev/net/tun").map(|tun| Part {
             path: root.element("backend").attribute("tap"),
-            message: format!("vnet makes taps by `/dev/net/tun`, not by `{}`", tun.unwrap_or_default()),
+            message: format!("vnet makes taps by `/dev/net/tun`, not by `{tun}`"),
             help: "leave `tap` out",
-        },
-        Part {
-            there: is_unmanaged && interface.bandwidth.is_some(),
+        }),
+        (is_unmanaged && interface.bandwidth.is_some()).then(|| Part {
             path: root.element("bandwidth"),
             message: "vnet limits the bandwidth of devices that it makes, not of one that is there already".to_owned(),
             help: "leave `<bandwidth>` or `managed='no'` out",
-        },
+        }),
     ];
     let Source::Ethernet(source) = &interface.source else { return parts };
     let script = if interface.script.is_some() { "script" } else { "downscript" };
     let first = if source.ips.is_empty() { "route" } else { "ip" };
     let peer = source.ips.iter().position(|ip| ip.peer.is_some());
     parts.extend([
-        Part {
-            there: interface.script.is_some() || interface.downscript.is_some(),
+        (interface.script.is_some() || interface.downscript.is_some()).then(|| Part {
             path: root.element(script),
             message: format!("vnet runs no `<{script}>` for the guest's device"),
             help: "leave it out; `<ip>` and `<route>` in `<source>` configure the device, or run it beside `vnet attach`",
-        },
-        Part {
-            there: is_unmanaged && (!source.ips.is_empty() || !source.routes.is_empty()),
+        }),
+        (is_unmanaged && (!source.ips.is_empty() || !source.routes.is_empty())).then(|| Part {
             path: root.element("source").nth(first, 0),
             message: "vnet configures devices that it makes, not one that is there already".to_owned(),
             help: "leave `<ip>`, `<route>` or `managed='no'` out",
-        },
-        Part {
-            there: peer.is_some(),
-            path: root.element("source").nth("ip", peer.unwrap_or_default()).attribute("peer"),
+        }),
+        peer.map(|peer| Part {
+            path: root.element("source").nth("ip", peer).attribute("peer"),
             message: "vnet does not set the other end of a point-to-point link".to_owned(),
             help: "leave `peer` out, and add a `<route>` to the guest's address",
-        },
+        }),
     ]);
     parts
 }
 
 /// What depends on how the guest is connected, and on what its network says for it.
-fn of_its_end(interface: &Interface, network: Option<&Network>, root: &Path) -> Vec<Part> {
+fn of_its_end(interface: &Interface, network: Option<&Network>, root: &Path) -> impl Iterator<Item = Part> {
     let end = end(interface, network);
     let group = network.and_then(|network| group(interface, network));
-    let source = root.element("source");
     // What the interface does not say itself stands where it names its network.
     let at = |own: bool, path: Path, grouped: bool| match (own, grouped) {
         (true, _) => path,
-        (false, true) => source.attribute("portgroup"),
-        (false, false) => source.attribute("network"),
+        (false, true) => root.element("source").attribute("portgroup"),
+        (false, false) => root.element("source").attribute("network"),
     };
     let own = interface.virtual_port.as_ref();
     let of_group = group.and_then(|group| group.virtual_port.as_ref());
@@ -183,62 +175,57 @@ fn of_its_end(interface: &Interface, network: Option<&Network>, root: &Path) -> 
     let vlan = interface.vlan.as_ref();
     let vlan_of_group = group.and_then(|group| group.vlan.as_ref());
     let vlan = vlan.or(vlan_of_group).or(network.and_then(|network| network.vlan.as_ref()));
-    let vlan_path = at(interface.vlan.is_some(), root.element("vlan"), vlan_of_group.is_some());
+    let vlan_path = || at(interface.vlan.is_some(), root.element("vlan"), vlan_of_group.is_some());
     let bandwidth_of_group = group.and_then(|group| group.bandwidth.as_ref());
     let isolated = interface.port_isolated.or(network.and_then(|network| network.port_isolated)) == Some(true);
     let has_port = matches!(end, End::Bridge | End::Unknown);
     let own_bridge = network.is_some_and(|network| network.forward_mode().has_own_bridge());
-    vec![
-        Part {
-            there: port.is_some() && end != End::Nothing,
+    let parts = [
+        (port.is_some() && end != End::Nothing).then(|| Part {
             path: at(own.is_some(), root.element("virtualport"), of_group.is_some()),
             message: match kind {
                 Some(kind) => format!("vnet does not tell a switch of type `{}` of its ports", kind.word()),
                 None => "vnet does not tell a switch of its ports".to_owned(),
             },
             help: "leave `<virtualport>` out, and use a bridge of Linux",
-        },
-        Part {
-            there: vlan.is_some() && matches!(end, End::Macvtap { alone: false } | End::Tap | End::Passt),
-            path: vlan_path.clone(),
+        }),
+        (vlan.is_some() && matches!(end, End::Macvtap { alone: false } | End::Tap | End::Passt)).then(|| Part {
+            path: vlan_path(),
             message: "what the guest is connected to cannot put it into a VLAN".to_owned(),
             help: "leave `<vlan>` out; for a macvtap use a device of that VLAN, such as `eth0.42`",
-        },
-        Part {
-            there: vlan.is_some() && own_bridge,
-            path: vlan_path.clone(),
+        }),
+        (vlan.is_some() && own_bridge).then(|| Part {
+            path: vlan_path(),
             message: "guests of this network cannot be in a VLAN: it has a bridge of its own".to_owned(),
             help: "leave `<vlan>` out, and make a network for each group of guests",
-        },
-        Part {
-            there: vlan.is_some_and(|vlan| vlan.trunk) && matches!(end, End::Macvtap { alone: true } | End::Function),
-            path: vlan_path,
-            message: "a virtual function can be in one VLAN, not in several".to_owned(),
-            help: "write one `<tag>`, without `trunk`",
-        },
-        Part {
-            there: isolated && !has_port,
+        }),
+        (vlan.is_some_and(|vlan| vlan.trunk) && matches!(end, End::Macvtap { alone: true } | End::Function)).then(
+            || Part {
+                path: vlan_path(),
+                message: "a virtual function can be in one VLAN, not in several".to_owned(),
+                help: "write one `<tag>`, without `trunk`",
+            },
+        ),
+        (isolated && !has_port).then(|| Part {
             path: at(interface.port_isolated == Some(true), root.element("port").attribute("isolated"), false),
             message: "only ports of a bridge can be isolated, and the guest has none".to_owned(),
             help: "leave `<port isolated='yes'/>` out",
-        },
-        Part {
-            there: interface.coalesce_rx_frames.is_some() && !has_port && end != End::Tap,
+        }),
+        (interface.coalesce_rx_frames.is_some() && !has_port && end != End::Tap).then(|| Part {
             path: root.element("coalesce"),
             message: "only a tap can hold back interrupts, and the guest has none".to_owned(),
             help: "leave `<coalesce>` out",
-        },
-        Part {
-            there: (interface.bandwidth.is_some() || bandwidth_of_group.is_some()) && end == End::Function,
+        }),
+        ((interface.bandwidth.is_some() || bandwidth_of_group.is_some()) && end == End::Function).then(|| Part {
             path: at(interface.bandwidth.is_some(), root.element("bandwidth"), true),
             message: "the bandwidth of a device that the guest has for itself cannot be limited by the host".to_owned(),
             help: "leave `<bandwidth>` out",
-        },
-        Part {
-            there: interface.mtu.is_some_and(|mtu| mtu > 0) && end == End::Function,
+        }),
+        (interface.mtu.is_some_and(|mtu| mtu > 0) && end == End::Function).then(|| Part {
             path: root.element("mtu").attribute("size"),
             message: "the MTU of a device that the guest has for itself cannot be set by the host".to_owned(),
             help: "leave `<mtu>` out, and set it in the guest",
-        },
-    ]
+        }),
+    ];
+    parts.into_iter().flatten()
 }

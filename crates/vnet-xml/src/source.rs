@@ -27,19 +27,27 @@ impl Path {
     /// A child that stands at most once.
     #[must_use]
     pub fn element(&self, name: &str) -> Self {
-        Self(format!("{}/{name}", self.0))
+        self.step(&["/", name])
     }
 
     /// A child that can be repeated; `index` counts from 0, as in the model.
     #[must_use]
     pub fn nth(&self, name: &str, index: usize) -> Self {
-        Self(format!("{}/{name}[{}]", self.0, index + 1))
+        self.step(&["/", name, "[", &(index + 1).to_string(), "]"])
     }
 
     /// An attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Self {
-        Self(format!("{}/@{name}", self.0))
+        self.step(&["/@", name])
+    }
+
+    /// A path with more at its end, in one allocation: many are made, most for what is right.
+    fn step(&self, more: &[&str]) -> Self {
+        let mut path = String::with_capacity(self.0.len() + more.iter().map(|it| it.len()).sum::<usize>());
+        path.push_str(&self.0);
+        more.iter().for_each(|it| path.push_str(it));
+        Self(path)
     }
 
     /// The name of the document's element.
