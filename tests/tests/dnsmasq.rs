@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
@@ -14,7 +15,7 @@ use vnet_dnsmasq::{
     Boot, Client, Config, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forwarder, LeaseTime, Paths, PlainNames, Reach,
     Srv, Subnet, Txt, command_line, parse_leases,
 };
-use vnet_tests::{Netns, isolate, run, wait_for};
+use vnet_tests::{Netns, isolate, run, vnet, wait_for};
 use vnet_types::MacAddr;
 
 const MAC: [u8; 6] = [0x52, 0x54, 0, 0, 0, 7];
@@ -318,4 +319,32 @@ fn discover_and_request(device: &str) -> Answer {
     request.extend([50, 4]);
     request.extend(offer.address.octets());
     exchange(&request, 5)
+}
+
+/// A start with an option that dnsmasq refuses shows the option where the definition has it, and leaves nothing.
+#[rstest]
+#[case::unknown("no-such-option", "bad option")]
+#[case::value("cache-size=many", "error")]
+#[case::twice("cache-size=5'/><dnsmasq:option value='cache-size=6", "illegal repeated keyword")]
+#[case::file("conf-file=/no-such.conf", "cannot read /no-such.conf: No such file or directory")]
+fn a_refused_option_is_named_by_its_place(#[case] option: &str, #[case] said: &str) {
+    isolate!();
+    let text = format!(
+        "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>n</name><bridge name='br0'/>
+         <ip address='192.168.122.1' prefix='24'><dhcp><range start='192.168.122.2' end='192.168.122.9'/></dhcp></ip>
+         <dnsmasq:options>
+         <dnsmasq:option value='log-queries'/>
+         <dnsmasq:option value='{option}'/>
+         </dnsmasq:options></network>"
+    );
+    fs::write("/tmp/n.xml", text).unwrap();
+    let output = Command::new(vnet()).args(["start", "/tmp/n.xml"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let last = option.rsplit('\'').next().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let message =
+        format!("error[VN0318]: dnsmasq refuses the option `{last}`: {said}; what was done before it is undone");
+    assert!(stderr.contains(&message), "{stderr}");
+    assert!(stderr.contains("--> /tmp/n.xml:5:"), "{stderr}");
+    assert!(!Path::new("/sys/class/net/br0").exists());
 }

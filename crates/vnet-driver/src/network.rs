@@ -8,6 +8,7 @@ mod leases;
 mod outcome;
 mod plan;
 mod prepare;
+mod refusal;
 mod render;
 mod run;
 mod start;

@@ -40,7 +40,8 @@ impl Driver {
         // Of a process that has ended, a network goes on for the next.
         let is_ours = known.is_none_or(|known| known.is_some_and(|known| known.is_gone()));
         let owner = if is_ours { owner } else { known.flatten() };
-        let mut made = vnet_host::apply(host, &lock, prepared.header(owner)?, &prepared.lowered.desired)?;
+        let made = vnet_host::apply(host, &lock, prepared.header(owner)?, &prepared.lowered.desired);
+        let mut made = made.map_err(|error| prepared.refusal(network, error))?;
         made.extend(self.follow(host, &lock, &prepared.lowered.name)?);
         Ok(Applied { outcome: prepared.outcome(self, host, made)?, is_ours })
     }

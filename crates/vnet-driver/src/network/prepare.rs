@@ -26,7 +26,7 @@ pub(super) struct Prepared {
     /// Its receipt, where it runs already.
     pub(super) receipt: Option<Receipt>,
     uuid: Option<Uuid>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
     notes: Vec<Note>,
     obstacles: Vec<Obstacle>,
 }
