@@ -1,13 +1,13 @@
 //! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed with passt.
 
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use nix::unistd::{Uid, chown};
+use nix::unistd::{Gid, Uid, chown};
 use vnet_passt::run::{Program, Running};
 use vnet_passt::{Lifetime, Passt, Process};
 
@@ -97,7 +97,12 @@ fn make(passt: &Passt) -> Result<(), Error> {
         DirBuilder::new().mode(0o755).recursive(true).create(folder.parent().unwrap_or(folder))?;
         DirBuilder::new().mode(0o700).create(folder)?;
         let user = Uid::from_raw(passt.user());
-        if user == Uid::effective() { Ok(()) } else { Ok(chown(folder, Some(user), None)?) }
+        if user == Uid::effective() {
+            return Ok(());
+        }
+        // Passt of 2023 makes its files as that user; of 2025 and later, as root without any capability.
+        chown(folder, Some(user), Some(Gid::from_raw(0)))?;
+        fs::set_permissions(folder, Permissions::from_mode(0o770))
     };
     make().map_err(Error::file("make the folder", folder))
 }

@@ -60,11 +60,11 @@ pub enum Error {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Host(Vec<Problem>),
     /// passt ended with an error, in its own words.
-    #[error("passt did not start ({status}): {}", .stderr.lines().next_back().unwrap_or("it said nothing"))]
+    #[error("passt did not start ({status}): {}", complaint(.stderr))]
     Refused {
         /// How it ended.
         status: String,
-        /// What it said; the last line is why it ended. Nothing in the foreground, where it has our standard error.
+        /// What it said. Nothing in the foreground, where it has our standard error.
         stderr: String,
     },
     /// passt did not go to the background.
@@ -90,6 +90,13 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+/// All that passt said, without the list of its options that follows one that it does not take.
+fn complaint(stderr: &str) -> String {
+    let lines = stderr.lines().map(str::trim_end).take_while(|line| !line.starts_with("Usage:"));
+    let lines = lines.collect::<Vec<_>>().join("; ");
+    if lines.is_empty() { "it said nothing".to_owned() } else { lines }
 }
 
 impl Error {

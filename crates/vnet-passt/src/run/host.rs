@@ -9,7 +9,7 @@ use std::path::Path;
 
 use vnet_types::{InterfaceName, Listener};
 
-use super::Error;
+use super::{Error, Program};
 use crate::{Passt, PortForward, Protocol};
 
 /// What on this host is in the way.
@@ -26,14 +26,16 @@ pub enum Problem {
         /// Who has it, where that can be seen.
         owner: Option<Owner>,
     },
-    /// An ordinary user cannot have the port.
-    #[error("{} port {port} is root's: write {} and more, or set net.ipv4.ip_unprivileged_port_start={port}", .protocol, .first)]
+    /// Only root can have the port, or not even root.
+    #[error(
+        "passt cannot have {protocol} port {port} here: write {first} and more, or set net.ipv4.ip_unprivileged_port_start={port}"
+    )]
     PortPrivileged {
         /// The protocol.
         protocol: Protocol,
         /// The port.
         port: u16,
-        /// The first port that ordinary users can have.
+        /// The first port that it can have.
         first: u16,
     },
     /// No device of this host has the address.
@@ -68,7 +70,7 @@ impl Passt {
     ///
     /// # Errors
     /// [`Error::File`] when `/proc` cannot be read.
-    pub fn problems(&self) -> Result<Vec<Problem>, Error> {
+    pub fn problems(&self, program: &Program) -> Result<Vec<Problem>, Error> {
         let mut problems = Vec::new();
         let devices = devices()?;
         let named = self.forwards.iter().filter_map(|forward| forward.ports.device.as_ref()).chain(&self.interface);
@@ -83,7 +85,7 @@ impl Passt {
                 problems.push(elsewhere);
             }
         }
-        let first = first_unprivileged()?;
+        let first = first_port(program)?;
         for protocol in [Protocol::Tcp, Protocol::Udp] {
             let forwards = self.forwards.iter().filter(|forward| forward.protocol == protocol);
             let bound = bound(protocol)?;
@@ -129,7 +131,7 @@ fn devices() -> Result<Vec<InterfaceName>, Error> {
     Ok(list.lines().filter_map(|line| line.split_once(':')?.0.trim().parse().ok()).collect())
 }
 
-/// Can a socket have the address?
+/// Whether a socket can have the address.
 fn is_here(address: IpAddr) -> Result<bool, Error> {
     match UdpSocket::bind((address, 0)) {
         Ok(_) => Ok(true),
@@ -140,13 +142,13 @@ fn is_here(address: IpAddr) -> Result<bool, Error> {
     }
 }
 
-/// The first port that this process may have; 0 with `CAP_NET_BIND_SERVICE`.
-fn first_unprivileged() -> Result<u16, Error> {
+/// The first port that passt may have; 0 with `CAP_NET_BIND_SERVICE`, where it uses it.
+fn first_port(program: &Program) -> Result<u16, Error> {
     const NET_BIND_SERVICE: u32 = 10;
     let status = read("/proc/thread-self/status")?;
     let capabilities =
         status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
-    if capabilities.is_some_and(|set| set >> NET_BIND_SERVICE & 1 == 1) {
+    if program.listens_as_root() && capabilities.is_some_and(|set| set >> NET_BIND_SERVICE & 1 == 1) {
         return Ok(0);
     }
     let first = read("/proc/sys/net/ipv4/ip_unprivileged_port_start")?;

@@ -21,6 +21,7 @@ mod error;
 mod host;
 mod process;
 mod program;
+mod terminal;
 
 use std::fs;
 use std::io;
@@ -101,7 +102,7 @@ impl Passt {
         if is_listening(&self.socket)? {
             return Err(Error::InUse { socket: self.socket.clone() });
         }
-        let problems = self.problems()?;
+        let problems = self.problems(program)?;
         if problems.is_empty() { Ok(()) } else { Err(Error::Host(problems)) }
     }
 
@@ -120,7 +121,9 @@ impl Passt {
         let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
         let not_private = |folder: &Path| Error::NotPrivate { folder: folder.to_owned(), user: self.user() };
         let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
-        if !about.is_dir() || about.uid() != self.user() || about.mode() & OTHERS_WRITE != 0 {
+        // The group root may: passt of 2025 makes its socket as root without any capability.
+        let others = if about.gid() == 0 { OTHERS_WRITE & 0o007 } else { OTHERS_WRITE };
+        if !about.is_dir() || about.uid() != self.user() || about.mode() & others != 0 {
             return Err(not_private(folder));
         }
         // Whoever can rename a folder above puts another in its place.

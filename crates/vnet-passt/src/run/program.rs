@@ -5,9 +5,9 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::Error;
+use super::{Error, terminal};
 
 /// The first releases that have an option; all others are as old as the passt of Debian 12, of March 2023.
 const SINCE: &[(&str, &str)] = &[
@@ -44,9 +44,10 @@ impl Program {
     /// [`Error::File`] when it does not run.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let version = ask(path, "--version")?;
-        let version = version.lines().next().unwrap_or_default().trim().to_owned();
+        let version = version.lines().next().unwrap_or_default().trim();
+        let version = if version.is_empty() { "passt of a release that it does not tell" } else { version };
         let help = ask(path, "--help")?;
-        Ok(Self { path: path.to_owned(), version, options: options(&help) })
+        Ok(Self { path: path.to_owned(), version: version.to_owned(), options: options(&help) })
     }
 
     /// The file.
@@ -59,7 +60,18 @@ impl Program {
         &self.version
     }
 
-    /// Does it know a long option, such as `--vhost-user`?
+    /// The year of its release: of `passt 2024_11_27.c0fbc7e`, or of Debian's `passt 0.0~git20241127.c0fbc7e-1`.
+    fn year(&self) -> Option<u16> {
+        let from = self.version.find("20")?;
+        self.version.get(from..from + 4)?.parse().ok()
+    }
+
+    /// Whether root has the ports of root: passt of 2026 gives up its capabilities before it listens.
+    pub(super) fn listens_as_root(&self) -> bool {
+        self.year().is_none_or(|year| year < 2026)
+    }
+
+    /// Whether it knows a long option, such as `--vhost-user`.
     pub fn has(&self, option: &str) -> bool {
         // What `--help` says nothing of cannot be told by it.
         self.options.is_empty() || self.options.contains(option)
@@ -85,10 +97,9 @@ impl Program {
 }
 
 fn ask(program: &Path, option: &str) -> Result<String, Error> {
-    let output = Command::new(program).arg(option).stdin(Stdio::null()).env("LC_ALL", "C").output();
-    let output = output.map_err(|error| Error::file(program, error))?;
-    let both = [output.stdout, output.stderr].concat();
-    Ok(String::from_utf8_lossy(&both).into_owned())
+    let mut command = Command::new(program);
+    command.arg(option).env("LC_ALL", "C");
+    terminal::output(command).map_err(|error| Error::file(program, error))
 }
 
 /// The options that begin the lines of a help text: `-p, --pcap FILE`.
@@ -125,6 +136,8 @@ fn install() -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -133,6 +146,16 @@ mod tests {
                     -s, --socket PATH\tUNIX domain\n    default: --none\n  --log-size BYTES\tsize\n";
         let expected = ["--debug", "--log-size", "--socket", "--trace"].map(str::to_owned);
         assert_eq!(options(help), BTreeSet::from(expected));
+    }
+
+    #[rstest]
+    #[case("passt 2024_11_27.c0fbc7e", Some(2024))]
+    #[case("passt 0.0~git20261002.cba3570-1", Some(2026))]
+    #[case("passt 0^20250512.g8ec1341-1.fc42", Some(2025))]
+    #[case("passt unknown version", None)]
+    fn the_year_of_a_release_is_in_its_version(#[case] version: &str, #[case] year: Option<u16>) {
+        let program = Program { path: "passt".into(), version: version.to_owned(), options: BTreeSet::new() };
+        assert_eq!(program.year(), year);
     }
 
     #[test]

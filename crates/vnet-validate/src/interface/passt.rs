@@ -213,7 +213,9 @@ fn privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let lowest = |it: &Forwarded<'_>| it.open.ports().next().filter(|port| *port < UNPRIVILEGED);
     let low = forwarded.iter().filter_map(|it| Some((it, it.to?, lowest(it)?)));
     let finding = |(it, to, port): (&Forwarded<'_>, u16, u16)| {
-        let message = format!("an ordinary user cannot listen at port {port}: those below {UNPRIVILEGED} are root's");
+        let message = format!(
+            "only root can listen at a port below {UNPRIVILEGED}, such as {port}, and only with passt before 2026"
+        );
         let finding = Finding::new(rules::PORT_PRIVILEGED, it.path.clone(), message);
         let (start, end) = (it.range.start(), it.range.end());
         let elsewhere = match (start.checked_add(8000), end.checked_add(8000)) {
