@@ -82,7 +82,7 @@ impl Guest {
         }
     }
 
-    /// Does a line of shell succeed in the guest?
+    /// Whether a line of shell succeeds in the guest.
     ///
     /// # Panics
     /// When it does not end.

@@ -53,7 +53,8 @@ fn a_kernel_that_cannot_is_told_of() {
     assert_eq!(report["notes"].as_array().unwrap().len(), usize::from(!can));
 }
 
-/// Is the checksum right of what the host sends to the port of DHCP clients, as a guest sees it?
+/// Whether the checksum of what the host sends to the port of DHCP clients is right, as a guest
+/// sees it.
 fn arrives_whole(guest: &Netns) -> bool {
     let link = guest.run(|| {
         let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), SockProtocol::EthAll).unwrap();

@@ -7,8 +7,8 @@ use vnet_types::MacAddr;
 
 use crate::Connection;
 
-/// A version of QEMU: what it can be told to do hangs on it. Read from what `qemu-system-x86_64 --version` says, or from
-/// the numbers alone.
+/// A version of QEMU, which decides what it can be told to do. It is parsed from what
+/// `qemu-system-x86_64 --version` says, or from the numbers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The first number.

@@ -90,7 +90,7 @@ fn link(name: &str) -> Value {
     vnet_tests::json("ip", &["-j", "-d", "link", "show", name])[0].clone()
 }
 
-/// Is there this file or folder of vnet's state?
+/// Whether vnet's state has this file or folder.
 fn is_there(path: &str) -> bool {
     Path::new("/run/vnet").join(path).exists()
 }

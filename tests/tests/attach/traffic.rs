@@ -52,7 +52,7 @@ fn a_guest_is_shaped_and_policed_and_keeps_its_floor() {
     let [class] = classes("vnet0").try_into().unwrap();
     assert!(class.starts_with("class htb 1:1 root"), "{class}");
     assert!(class.ends_with("rate 8Mbit ceil 16Mbit burst 64Kb cburst 1600b"), "{class}");
-    // What tc prints of policers as JSON is none.
+    // What tc prints of policers as JSON is not JSON.
     let ingress = run("tc", &["filter", "show", "dev", "vnet0", "ingress"]);
     if features.police {
         // tc filter add dev vnet0 parent ffff: protocol all u32 match u32 0 0 police rate 800kbps burst 32kb mtu 64kb drop

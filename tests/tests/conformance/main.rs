@@ -29,7 +29,7 @@ fn text(case: &Value, field: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Is the case one that has to be refused?
+/// Whether the case has to be refused.
 fn is_error(case: &Value) -> bool {
     match case["expect"].as_str() {
         Some("error") => true,

@@ -188,7 +188,7 @@ fn says_so_where_nobody_can_tell() {
     isolate!();
     bridge("virbr0");
     load(LIMIT);
-    let Judgement::Unsure(site) = judge(&packet(GUEST, OUTSIDE)) else { panic!("it hangs on how many there are") };
+    let Judgement::Unsure(site) = judge(&packet(GUEST, OUTSIDE)) else { panic!("it depends on how many there are") };
     assert_eq!((site.table.as_str(), site.chain.as_str()), ("ip mine", "forward"));
     assert_eq!(judge(&packet(GUEST6, OUTSIDE6)), Judgement::Passes);
 }

@@ -138,7 +138,7 @@ impl Lab {
     }
 }
 
-/// Is the address one of many receivers?
+/// Whether the address is that of many receivers.
 pub(crate) fn is_for_many(address: IpAddr) -> bool {
     address.is_multicast() || matches!(address, IpAddr::V4(it) if it.is_broadcast() || it.octets()[3] == 255)
 }

@@ -81,7 +81,7 @@ pub(crate) struct Seen {
     /// Source and destination, of TCP and UDP.
     pub(crate) ports: Option<(u16, u16)>,
     pub(crate) form: Form,
-    /// Has it all the data of [`Kind::UdpFragments`]?
+    /// Whether it has all the data of [`Kind::UdpFragments`].
     pub(crate) is_whole: bool,
 }
 

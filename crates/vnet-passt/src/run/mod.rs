@@ -191,7 +191,7 @@ fn read_back(mut file: fs::File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).trim_end_matches('\0').to_owned())
 }
 
-/// Is there a socket of this path that somebody listens on?
+/// Whether somebody listens on a socket of this path.
 pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
     let list = Path::new("/proc/net/unix");
     let text = fs::read(list).map_err(|error| Error::file(list, error))?;

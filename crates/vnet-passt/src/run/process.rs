@@ -45,7 +45,7 @@ impl Running {
         self.started
     }
 
-    /// Does it still run?
+    /// Whether it still runs.
     pub fn is_alive(&self) -> bool {
         start_time(self.pid) == Some(self.started)
     }
