@@ -5,9 +5,11 @@ use std::path::Path;
 use crate::line::path_text;
 use crate::{Error, Field};
 
-/// The arguments that make dnsmasq read a configuration and nothing else; it goes to the background when it is ready.
+/// The arguments that make dnsmasq read a configuration and nothing else; it goes to the background
+/// when it is ready.
 ///
-/// In a user namespace with a single user dnsmasq cannot change to another one; `single_user` keeps it from trying.
+/// In a user namespace with a single user dnsmasq cannot change to another one; `single_user` keeps
+/// it from trying.
 ///
 /// # Errors
 /// [`Error::Path`] or [`Error::Character`] for a path that dnsmasq does not take as it is.

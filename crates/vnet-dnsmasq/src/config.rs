@@ -23,17 +23,17 @@ pub struct Config {
     pub subnets: Vec<Subnet>,
     /// The MTU that guests are told, in bytes, at most 65535; they are told none where `None` or 0.
     pub mtu: Option<u32>,
-    /// Lines for the end of the configuration, as they are. They can say what dnsmasq understands, but for what
-    /// [`objection`](crate::objection) refuses.
+    /// Lines for the end of the configuration, as they are. They can say what dnsmasq understands,
+    /// but for what [`objection`](crate::objection) refuses.
     pub options: Vec<String>,
 }
 
 /// Whether guests have a way beyond the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
-    /// They have: the bridge is their gateway.
+    /// The bridge is their gateway.
     Routed,
-    /// They have not: they are told of no gateway, and no name leaves the host.
+    /// Guests are told of no gateway, and no query for a name leaves the host.
     Isolated,
 }
 
@@ -94,7 +94,7 @@ pub struct Srv {
     pub protocol: String,
     /// The domain; that of the network where `None`.
     pub domain: Option<String>,
-    /// The host that has the service; `None` or `.`: there is none.
+    /// The host that has the service; with `None` or `.` no host has it.
     pub target: Option<String>,
     /// Its port, 1 where `None`.
     pub port: Option<u16>,
@@ -157,13 +157,15 @@ pub struct DhcpRange {
     pub lease: Option<LeaseTime>,
 }
 
-/// An address for one guest, known by its MAC address (IPv4), its client id (IPv6) or the name that it gives itself.
+/// An address for one guest, known by its MAC address (IPv4), its client id (IPv6) or the name that
+/// it gives itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DhcpHost {
     /// Its MAC address, written as it was spelled; IPv4 only.
     pub mac: Option<Spelled<MacAddr>>,
-    /// Its DUID as hexadecimal groups, without `id:`; IPv6 only: libvirt does not say it for IPv4, nor does this crate.
+    /// Its DUID as hexadecimal groups, without `id:`; IPv6 only: libvirt does not say it for IPv4,
+    /// nor does this crate.
     pub id: Option<String>,
     /// Its name.
     pub name: Option<String>,
@@ -196,8 +198,8 @@ impl Config {
         }
     }
 
-    /// Whether there is anything for dnsmasq to do. It needs an address to listen on, and names, leases or files to give
-    /// out.
+    /// Whether there is anything for dnsmasq to do. It needs an address to listen on, and names,
+    /// leases or files to give out.
     pub fn is_needed(&self) -> bool {
         let gives = |subnet: &Subnet| subnet.active_dhcp().is_some() || subnet.tftp_root.is_some();
         !self.subnets.is_empty() && (self.dns.is_some() || self.subnets.iter().any(gives))
@@ -285,7 +287,7 @@ impl DhcpRange {
 }
 
 impl DhcpHost {
-    /// An address that nobody can get yet: it lacks what its guest is known by.
+    /// An address without a guest yet: set what the guest is known by.
     pub fn new(ip: IpAddr) -> Self {
         Self { mac: None, id: None, name: None, ip, lease: None }
     }

@@ -132,7 +132,8 @@ pub(crate) fn mtu(conf: &mut Lines, size: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// With DHCPv6, routers are announced for its ranges; without, every IPv6 subnet is one to make an address in (SLAAC).
+/// With DHCPv6, routers are announced for its ranges; without, every IPv6 subnet is one to make an
+/// address in (SLAAC).
 pub(crate) fn router_advertisements(conf: &mut Lines, subnets: &[Subnet], dhcp: &ActiveDhcp<'_>) -> Result<(), Error> {
     if dhcp.v6.is_some() {
         conf.plain("enable-ra");

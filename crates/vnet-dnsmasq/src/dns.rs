@@ -30,7 +30,8 @@ pub(crate) fn forwarders(conf: &mut Lines, forwarders: &[Forwarder]) -> Result<(
     Ok(())
 }
 
-/// Empty stands for names without a dot; a leading dot changes nothing, a leading star stands for any name that ends so.
+/// Empty stands for names without a dot; a leading dot changes nothing, a leading star stands for
+/// any name that ends so.
 fn forwarder_domain(domain: &str) -> Result<&str, Error> {
     let inner = domain.strip_prefix('*').unwrap_or(domain);
     let inner = inner.strip_prefix('.').unwrap_or(inner);

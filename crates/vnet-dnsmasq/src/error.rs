@@ -25,7 +25,8 @@ pub enum Error {
     /// Nothing where something is needed.
     #[error("the {0} is empty")]
     Empty(Field),
-    /// A name that DNS does not have: an empty label, one of more than 63 bytes, or more than 253 bytes in all.
+    /// A name that DNS does not have: an empty label, one of more than 63 bytes, or more than 253
+    /// bytes in all.
     #[error("the {field} {value:?} is not a name that DNS can have")]
     Name {
         /// Where.

@@ -1,4 +1,5 @@
-//! The two files of hosts: who gets which address (`--dhcp-hostsfile`), and the names of addresses (`--addn-hosts`).
+//! The two files of hosts: who gets which address (`--dhcp-hostsfile`), and the names of addresses
+//! (`--addn-hosts`).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,7 +23,8 @@ pub(crate) fn dhcp_host(lines: &mut Lines, host: &DhcpHost, net: IpNet) -> Resul
         return Err(Error::UnknownGuest(host.ip));
     }
     let lease = host.lease.map(lease_time).transpose()?;
-    // libvirt writes the name of an IPv4 host after its address where it has a MAC address, and before it elsewhere.
+    // libvirt writes the name of an IPv4 host after its address where it has a MAC address, and
+    // before it elsewhere.
     let fields = match (known_by, host.ip) {
         (Some(mac), IpAddr::V4(_)) => [Some(mac), Some(address), hostname, lease],
         (known_by, _) => [known_by, hostname, Some(address), lease],
@@ -58,7 +60,8 @@ fn client_id(id: &str) -> Result<String, Error> {
     only(Field::DhcpHostId, id, |c| c.is_ascii_hexdigit() || c == ':').map(|id| format!("id:{id}"))
 }
 
-/// A name where dnsmasq looks for words, times and addresses first: what reads as one of them is quoted.
+/// A name where dnsmasq looks for words, times and addresses first: what reads as one of them is
+/// quoted.
 fn dhcp_name(hostname: &str) -> Result<String, Error> {
     let hostname = name(Field::DhcpHostName, hostname)?;
     if let Some(first) = hostname.chars().next().filter(|first| !first.is_ascii_alphanumeric()) {

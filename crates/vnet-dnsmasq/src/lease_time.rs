@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// How long a lease lasts.
 ///
-/// Prints as dnsmasq reads it: `infinite`, `200s`, `10m`, `1h`. dnsmasq makes two minutes of anything shorter.
+/// Prints as dnsmasq reads it: `infinite`, `200s`, `10m`, `1h`. dnsmasq makes two minutes of
+/// anything shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseTime {
     /// For ever.

@@ -1,7 +1,7 @@
 //! What dnsmasq has handed out: its lease file (`lease_update_file` in dnsmasq's `lease.c`).
 //!
-//! One line for each lease: when it ends, who has it, the address, the name and the client id. IPv4 comes first, then
-//! a line with the server's DUID, then IPv6.
+//! One line for each lease: when it ends, who has it, the address, the name and the client id. IPv4
+//! comes first, then a line with the server's DUID, then IPv6.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -32,7 +32,8 @@ pub struct Lease {
 pub enum Client {
     /// IPv4: an Ethernet interface.
     Mac(MacAddr),
-    /// IPv4: an interface of another kind, as dnsmasq writes it: `06-` and the like in front of its address.
+    /// IPv4: an interface of another kind, as dnsmasq writes it: `06-` and the like in front of its
+    /// address.
     Hardware(String),
     /// IPv6: one of the interfaces of the guest with this client id.
     Iaid(u32),
@@ -81,8 +82,8 @@ pub struct ParseLeasesError {
 /// Reads dnsmasq's lease file. The line with the server's own DUID is left out.
 ///
 /// # Errors
-/// [`ParseLeasesError`] for the first line that is not a lease. dnsmasq rewrites the file in place: a reader can meet half
-/// a line, and finds a whole one when it looks again.
+/// [`ParseLeasesError`] for the first line that is not a lease. dnsmasq rewrites the file in place:
+/// a reader can meet half a line, and finds a whole one when it looks again.
 pub fn parse_leases(text: &str) -> Result<Vec<Lease>, ParseLeasesError> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with("duid "));
     numbered.map(|(index, line)| line.parse().map_err(|source| ParseLeasesError { line: index + 1, source })).collect()

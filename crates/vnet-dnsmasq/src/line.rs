@@ -1,9 +1,11 @@
-//! How a line is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's `option.c`).
+//! How a line is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's
+//! `option.c`).
 //!
-//! A configuration line is at most 1023 bytes. A `#` after white space begins a comment; white space around a value is
-//! dropped; commas separate. Between double quotes none of this holds, and backslash, double quote, tab, newline,
-//! backspace, return and escape can be written with a backslash. Other control characters have no notation: dnsmasq
-//! uses them itself, to remember which characters were quoted.
+//! A configuration line is at most 1023 bytes. A `#` after white space begins a comment; white
+//! space around a value is dropped; commas separate. Between double quotes none of this holds, and
+//! backslash, double quote, tab, newline, backspace, return and escape can be written with a
+//! backslash. Other control characters have no notation: dnsmasq uses them itself, to remember
+//! which characters were quoted.
 
 use std::borrow::Cow;
 use std::fmt;

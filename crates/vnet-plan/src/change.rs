@@ -69,8 +69,8 @@ impl Change {
     }
 }
 
-/// The steps from one state to another: first links that get another name; then what goes, last made first; then what
-/// comes or changes, in the order in which things need each other.
+/// The steps from one state to another: first links that get another name; then what goes, last
+/// made first; then what comes or changes, in the order in which things need each other.
 pub fn diff(from: &HostState, to: &HostState) -> Vec<Change> {
     let pairs = renames(from, to);
     if pairs.is_empty() {

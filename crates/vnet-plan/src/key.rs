@@ -1,4 +1,4 @@
-//! What makes a resource the same one.
+//! The identity of a resource.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use vnet_types::{InterfaceName, IpNet, MacAddr, NetworkName, TrafficHandle};
 
 use crate::Sysctl;
 
-/// What makes a resource the same one. The order is the order of creation; the reverse is that of removal.
+/// The identity of a resource. The order is the order of creation; the reverse is that of removal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// What a card gives one of its virtual functions, by number.
@@ -16,7 +16,7 @@ pub enum Key {
     Borrowed(InterfaceName),
     /// A link, by name.
     Link(InterfaceName),
-    /// That a bridge of the host filters VLANs: set, and never set back but by rollback.
+    /// That a bridge of the host filters VLANs: only rollback sets it back.
     VlanFiltering(InterfaceName),
     /// That a link is the port of a bridge.
     Port(InterfaceName),
@@ -26,7 +26,7 @@ pub enum Key {
     Fdb(InterfaceName, MacAddr, Option<u16>),
     /// How a link gathers packets.
     Coalesce(InterfaceName),
-    /// A kernel switch that lives and dies with a link.
+    /// A kernel switch of one link, which goes with the link.
     LinkSysctl(Sysctl),
     /// The zone of firewalld that a link is in. firewalld keeps it when the link is gone.
     Zone(InterfaceName),
@@ -34,7 +34,8 @@ pub enum Key {
     Ruleset(NetworkName),
     /// An address of a link.
     Address(InterfaceName, IpNet),
-    /// A route. The kernel has one for each destination and metric; the link that it leads to says whose it is.
+    /// A route. The kernel has one for each destination and metric; the link tells those of several
+    /// networks apart.
     Route(IpNet, u32, InterfaceName),
     /// What schedules all that leaves or enters a link, by its place there.
     Qdisc(InterfaceName, TrafficHandle),
@@ -44,7 +45,7 @@ pub enum Key {
     ClassQdisc(InterfaceName, TrafficHandle),
     /// A filter of a link, by its qdisc, priority and number.
     Filter(InterfaceName, TrafficHandle, u16, u32),
-    /// A kernel switch that everyone on the host shares: set, and never set back but by rollback.
+    /// A kernel switch that everyone on the host shares: only rollback sets it back.
     SharedSysctl(Sysctl),
     /// A file.
     File(PathBuf),
@@ -53,12 +54,12 @@ pub enum Key {
 }
 
 impl Key {
-    /// Does it belong to everyone on the host? Then it is set, and never set back but by rollback.
+    /// Whether it belongs to everyone on the host: it is set, and only rollback sets it back.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::SharedSysctl(_) | Self::VlanFiltering(_))
     }
 
-    /// The link that it lives on, and dies with.
+    /// The link that it is part of, and goes with.
     pub fn link(&self) -> Option<&InterfaceName> {
         match self {
             Self::Address(link, _) | Self::Route(_, _, link) => Some(link),

@@ -87,8 +87,8 @@ pub enum Resource {
     Passt(Box<Passt>),
 }
 
-/// Evaluates one expression for a resource of whatever kind: `for_kind!(resource, it => it.key())`, where `it` is a
-/// reference to the kind's own type.
+/// Evaluates one expression for a resource of whatever kind: `for_kind!(resource, it => it.key())`,
+/// where `it` is a reference to the kind's own type.
 #[macro_export]
 macro_rules! for_kind {
     ($resource:expr, $it:ident => $value:expr) => {
@@ -220,7 +220,8 @@ fn replaced(deleted: &str, added: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The lines that only one of two texts has, each on a line of its own, in their order: first those that go.
+/// The lines that only one of two texts has, each on a line of its own, in their order: first those
+/// that go.
 fn difference(from: &str, to: &str) -> String {
     let missing = |text: &str, elsewhere: &str, mark: char| {
         let mut counts = BTreeMap::<&str, usize>::new();

@@ -1,8 +1,8 @@
 //! Desired state of a host for a virtual network, and the changes that lead there.
 //!
-//! Pure: a definition and an [`Inventory`](vnet_types::Inventory) become a desired [`HostState`]; the difference of
-//! two states is a list of [`Change`]s, each of which has an inverse. Starting, stopping, changing, repairing and
-//! noticing drift are all this one difference.
+//! Pure: a definition and an [`Inventory`](vnet_types::Inventory) become a desired [`HostState`];
+//! the difference of two states is a list of [`Change`]s, each of which has an inverse. Starting,
+//! stopping, changing, repairing and noticing drift are all this one difference.
 
 mod change;
 mod key;

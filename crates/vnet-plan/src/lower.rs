@@ -36,7 +36,8 @@ pub struct Choices {
     pub directory: PathBuf,
     /// Random bytes for the bridge's MAC address, used where the definition names none.
     pub random: [u8; 3],
-    /// The bridge that the network has already, when it runs: it is kept, unless the definition names another one.
+    /// The bridge that the network has already, when it runs: it is kept, unless the definition
+    /// names another one.
     pub bridge: Option<InterfaceName>,
     /// The MAC address that the bridge has already, when the network runs: kept in the same way.
     pub mac: Option<MacAddr>,
@@ -48,8 +49,8 @@ pub struct Choices {
 pub struct Lowered {
     /// The network's name.
     pub name: NetworkName,
-    /// The bridge that is made for it. `None` in the modes whose guests are attached to what the host has already: these
-    /// ask nothing of the host.
+    /// The bridge that is made for it. `None` in the modes whose guests are attached to what the
+    /// host has already: these ask nothing of the host.
     pub bridge: Option<InterfaceName>,
     /// What it asks of the host.
     pub desired: HostState,
@@ -57,23 +58,24 @@ pub struct Lowered {
     pub intent: Option<Intent>,
 }
 
-/// Why a definition cannot become a state. `vnet-validate` finds all of these with their place beforehand.
+/// Why a definition cannot become a state. `vnet-validate` finds all of these with their place
+/// beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LowerError {
-    /// The name of the network is none.
+    /// The name of the network is invalid.
     #[error("the network cannot have this name")]
     Name(#[source] NameError),
-    /// A part of the definition that vnet does nothing with: the network would not be what it says.
+    /// A part of the definition that vnet does not do: the network would not be as defined.
     #[error("{}", .0.message)]
     Unsupported(Box<Finding>),
     /// No name is free for the bridge.
     #[error("no interface name is free for the bridge template `{0}`")]
     NoFreeBridge(BridgeName),
-    /// An `<ip>` has no prefix that holds.
+    /// An `<ip>` has no usable prefix.
     #[error("the address {0} has no usable netmask or prefix")]
     Prefix(IpAddr),
-    /// A `<route>` is none.
+    /// A `<route>` is invalid.
     #[error("the route to {0} has no usable netmask or prefix, or is not a network address")]
     Route(IpAddr),
     /// The delay of the bridge is beyond what the kernel takes, 30 seconds.
@@ -85,14 +87,15 @@ pub enum LowerError {
          `<bridge macTableManager='libvirt'>` needs"
     )]
     NoVlanFiltering,
-    /// Without a policer, the way round that limits what guests send would skip connection tracking.
+    /// Without a policer, the way round that limits what guests send would skip connection
+    /// tracking.
     #[error(
         "this kernel has no policer (act_police) for `<outbound>` of the network, and the other way to limit it is not \
          safe while `net.bridge.bridge-nf-call-iptables` or `bridge-nf-call-ip6tables` is on: guests would leave \
          untranslated; load act_police, set both to 0, or leave `<outbound>` out"
     )]
     NoPolicer,
-    /// A zone is asked for, and nobody is there who has zones.
+    /// A zone is asked for, and firewalld does not run.
     #[error("`<bridge zone='{zone}'>` needs firewalld, which does not run for this network namespace")]
     NoFirewalld {
         /// The zone.
@@ -104,13 +107,13 @@ pub enum LowerError {
         /// The zone.
         zone: String,
     },
-    /// The card has nothing that guests could be given.
+    /// The card has no virtual function for guests.
     #[error(
         "no virtual function of `{0}` can be used; `/sys/class/net/{0}/device/sriov_numvfs` says how many there are"
     )]
     NoFunctions(InterfaceName),
-    /// A `<range>` of `<dhcp>` is none.
-    #[error("the DHCP range is none")]
+    /// A `<range>` of `<dhcp>` is invalid.
+    #[error("the DHCP range is invalid")]
     Range(#[source] RangeError),
     /// dnsmasq cannot be told what the definition says.
     #[error("dnsmasq cannot be configured")]
@@ -132,8 +135,8 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     preview(network, inventory, choices)
 }
 
-/// Decides as [`lower`] does, but passes over what is [`LowerError::Unsupported`] and a zone that does not exist: good for looking
-/// at, not for starting.
+/// Decides as [`lower`] does, but passes over what is [`LowerError::Unsupported`] and a zone that
+/// does not exist: good for looking at, not for starting.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
@@ -216,13 +219,14 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
     Ok(desired)
 }
 
-/// Is the bridge told where guests are, in place of learning it?
+/// Whether the bridge is told where guests are, in place of learning it.
 fn keeps_mac_table(network: &Network) -> bool {
     let bridge = network.bridge.as_ref();
     bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt))
 }
 
-/// Does it depend on [`Features`](vnet_types::Features) what becomes of a network? Where not, nobody has to look.
+/// Whether what becomes of a network depends on [`Features`](vnet_types::Features). If not, they
+/// need not be probed.
 pub fn asks_features(network: &Network) -> bool {
     network.bandwidth.is_some() || keeps_mac_table(network)
 }
@@ -250,7 +254,8 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
     let stp = bridge.stp.unwrap_or(true);
     let delay = bridge.delay.unwrap_or(0);
     let hundredths = u32::try_from(delay).ok().filter(|delay| *delay <= 30).ok_or(LowerError::Delay(delay))? * 100;
-    // The kernel makes 2 seconds of anything less while STP is on; asking for it keeps what is there comparable.
+    // The kernel makes 2 seconds of anything less while STP is on; asking for it keeps what is
+    // there comparable.
     let forward_delay = if stp { hundredths.max(200) } else { hundredths };
     Ok(Link {
         name,
@@ -264,7 +269,7 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
 fn address(net: IpNet) -> Address {
     let broadcast = match net {
         IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
-        // With two addresses or one, there is none to spare: the other end would be taken for it.
+        // A subnet of two addresses or one has no broadcast address: it would be the other end's.
         IpNet::V4(_) | IpNet::V6(_) => None,
     };
     Address { net, broadcast }

@@ -51,7 +51,8 @@ impl Intent {
         Ok(Self { bridge: bridge.clone(), policy: policy(network, bridge)?, dnsmasq })
     }
 
-    /// The packets that have to pass: to the services of its dnsmasq, and what its policy lets through the host.
+    /// The packets that have to pass: to the services of its dnsmasq, and what its policy lets
+    /// through the host.
     pub fn passages(&self, inventory: &Inventory) -> Vec<Passage> {
         let mut passages = Vec::new();
         let mut add = |what: String, packet| passages.push(Passage { what, packet, bridge: self.bridge.clone() });

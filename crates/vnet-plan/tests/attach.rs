@@ -1,4 +1,5 @@
-//! What a guest's interface asks of a host, and whose word counts: the interface's, its port group's, its network's.
+//! What a guest's interface asks of a host, and whose word counts: the interface's, its port
+//! group's, its network's.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
@@ -150,8 +151,8 @@ fn pools_serve(#[case] mode: &str, #[case] guests: &[&str], #[case] served: Resu
     }
 }
 
-/// What counts, of what the interface, its port group and its network say: of the bandwidth, the word of the network is
-/// for all of its guests together.
+/// What counts, of what the interface, its port group and its network say: of the bandwidth, the
+/// word of the network is for all of its guests together.
 #[rstest]
 #[case::all("<bandwidth><inbound average='1'/></bandwidth>", "one", Some(1), Some(true), true)]
 #[case::group("", "one", Some(2), Some(true), false)]
@@ -229,7 +230,8 @@ fn a_port_that_a_switch_is_told_of_is_refused(
     assert!(error.to_string().contains(why), "{error}");
 }
 
-/// The virtual functions of a card on [`host`]: two of `eth0`, 0000:03:10.0 and 0000:03:10.1, of which the first is `eth2`.
+/// The virtual functions of a card on [`host`]: two of `eth0`, 0000:03:10.0 and 0000:03:10.1, of
+/// which the first is `eth2`.
 fn functions() -> Vec<VirtualFunction> {
     let function = |number: u32, dev: Option<&str>| VirtualFunction {
         card: "eth0".parse().unwrap(),
@@ -292,7 +294,7 @@ fn functions_are_given_to_one_guest_each(
 #[rstest]
 #[case::not_there(
     "<interface type='hostdev'><source><address type='pci' bus='9'/></source></interface>",
-    "the device 0000:09:00.0 is no virtual function of a network card of this host"
+    "the device 0000:09:00.0 is not a virtual function of a network card of this host"
 )]
 #[case::taken(
     "<interface type='hostdev'><source><address type='pci' bus='3' slot='16'/></source></interface>",
@@ -314,7 +316,7 @@ fn functions_are_given_to_one_guest_each(
 )]
 #[case::no_function(
     "<interface type='direct'><source dev='eth1' mode='passthrough'/><vlan><tag id='7'/></vlan></interface>",
-    "`eth1` is no virtual function of a card, which could put the guest into a VLAN"
+    "`eth1` is not a virtual function: only a card can put a guest on a macvtap into a VLAN"
 )]
 #[case::isolated(
     "<interface type='direct'><source dev='eth1'/><port isolated='yes'/></interface>",
@@ -334,7 +336,8 @@ fn what_a_device_does_not_have_is_refused(#[case] interface: &str, #[case] why: 
     assert!(error.to_string().contains(why), "{error}");
 }
 
-/// What a device had before it was lent is known from the receipt: what it has now, the guest gave it.
+/// What a device had before it was lent is known from the receipt: what it has now, the guest gave
+/// it.
 #[test]
 fn a_port_that_changes_gives_back_what_was_there_first() {
     let interface = "<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='eth2' mode='passthrough'/>

@@ -135,7 +135,8 @@ fn dhcp_clients_get_checksums(#[case] forward: &str, #[case] dhcp: &str, #[case]
     assert!(!traffic(Features::default()).contains(&fix.to_owned()), "nobody has said that the kernel can");
 }
 
-/// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is said beforehand.
+/// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is
+/// said beforehand.
 #[rstest]
 #[case::ours("<bridge name='virbr7' macTableManager='libvirt'/>", "vlan_filtering 1 address 52:54:00:01:02:03 up")]
 #[case::of_the_host(

@@ -1,4 +1,5 @@
-//! Receipts hold resources as JSON: what an earlier version wrote has to be understood by a later one.
+//! Receipts hold resources as JSON: what an earlier version wrote has to be understood by a later
+//! one.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use rstest::rstest;

@@ -22,36 +22,39 @@ pub struct Inventory {
     /// The guests' interfaces that vnet has attached on this host.
     #[cfg_attr(feature = "serde", serde(default))]
     pub ports: Vec<KnownPort>,
-    /// Has the kernel IPv6 at all?
+    /// Whether the kernel has IPv6.
     pub ipv6: bool,
-    /// The links that routes were learned on from router advertisements, which the kernel stops listening to when it
-    /// forwards IPv6: those whose `accept_ra` is 1 (`ip-sysctl.rst` of the kernel).
+    /// The links that routes were learned on from router advertisements, which the kernel stops
+    /// listening to when it forwards IPv6: those whose `accept_ra` is 1 (`ip-sysctl.rst` of the
+    /// kernel).
     #[cfg_attr(feature = "serde", serde(default))]
     pub hears_routers: Vec<InterfaceName>,
-    /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot change to another
-    /// user there.
+    /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot
+    /// change to another user there.
     pub single_user: bool,
     /// Who asks: the effective user, by the number that the user has here.
     #[cfg_attr(feature = "serde", serde(default))]
     pub user: u32,
-    /// Whether packets meet the rules of IP as they come into a bridge (br_netfilter, by the sysctls
-    /// `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`).
+    /// Whether packets meet the rules of IP as they come into a bridge (br_netfilter, by the
+    /// sysctls `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`).
     #[cfg_attr(feature = "serde", serde(default))]
     pub bridge_netfilter: bool,
-    /// What the kernel can do; [`Features::default`], where nobody has asked it.
+    /// What the kernel can do; [`Features::default`], where it was not asked.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,
-    /// firewalld, as it is but for the zones that vnet has put bridges into. `None` where none runs for this network
-    /// namespace.
+    /// firewalld, as it is but for the zones that vnet has put bridges into. `None` where none runs
+    /// for this network namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub firewalld: Option<Firewalld>,
 }
 
-/// firewalld, as it runs: what it makes of packets hangs on the zone that an interface is in (firewalld.zone(5)).
+/// firewalld, as it runs: what it does with packets depends on the zone of the interface
+/// (firewalld.zone(5)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Firewalld {
-    /// Its zones, by name, with the interfaces that were put into each; all others are in its default zone.
+    /// Its zones, by name, with the interfaces that were put into each; all others are in its
+    /// default zone.
     pub zones: BTreeMap<String, BTreeSet<String>>,
     /// Its policies, by name.
     pub policies: BTreeSet<String>,
@@ -76,8 +79,8 @@ impl Firewalld {
 }
 
 impl Inventory {
-    /// The same host without a network of this name, its bridge and what is on it: what that network must get along
-    /// with. Guests that are attached to it stay.
+    /// The same host without a network of this name, its bridge and what is on it: what that
+    /// network must get along with. Guests that are attached to it stay.
     #[must_use]
     pub fn beside(&self, network: &str) -> Self {
         let mut others = self.clone();
@@ -91,7 +94,8 @@ impl Inventory {
     }
 }
 
-/// A virtual function of a network card (SR-IOV): a card of its own, which a guest may have for itself.
+/// A virtual function of a network card (SR-IOV): a card of its own, which a guest may have for
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VirtualFunction {
@@ -113,7 +117,8 @@ pub struct KnownNetwork {
     pub name: NetworkName,
     /// What identifies it.
     pub uuid: Option<Uuid>,
-    /// The bridge that vnet made for it. `None` where its guests are attached to what the host has already.
+    /// The bridge that vnet made for it. `None` where its guests are attached to what the host has
+    /// already.
     pub bridge: Option<InterfaceName>,
 }
 

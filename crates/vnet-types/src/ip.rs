@@ -90,12 +90,12 @@ impl AddressRange {
         self.end
     }
 
-    /// Is the address one of them?
+    /// Whether the address is one of them.
     pub fn contains(self, address: IpAddr) -> bool {
         address.is_ipv4() == self.start.is_ipv4() && (self.start..=self.end).contains(&address)
     }
 
-    /// Have the two an address in common?
+    /// Whether the two have an address in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.contains(other.start) || other.contains(self.start)
     }
@@ -159,8 +159,9 @@ impl FromStr for PortRange {
     }
 }
 
-/// Reads an address as getaddrinfo(3) does with `AI_NUMERICHOST`: IPv4 also in the short, octal and hexadecimal
-/// forms of inet_aton(3) (`10.1` is 10.0.0.1). A scope (`fe80::1%eth0`) is refused: networks have no use for one.
+/// Reads an address as getaddrinfo(3) does with `AI_NUMERICHOST`: IPv4 also in the short, octal and
+/// hexadecimal forms of inet_aton(3) (`10.1` is 10.0.0.1). A scope (`fe80::1%eth0`) is refused:
+/// networks have no use for one.
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     if text.contains(':') { text.parse().ok() } else { inet_aton(text).map(IpAddr::V4) }
 }

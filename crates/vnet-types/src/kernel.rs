@@ -44,10 +44,11 @@ pub enum LinkKind {
 pub struct BridgeOptions {
     /// Spanning tree protocol.
     pub stp: bool,
-    /// Hundredths of a second that a new port listens and learns before it forwards. With `stp` the kernel raises
-    /// anything below 200 to 200.
+    /// Hundredths of a second that a new port listens and learns before it forwards. With `stp` the
+    /// kernel raises anything below 200 to 200.
     pub forward_delay: u32,
-    /// Frames pass between ports of the same VLAN only. Not every kernel can, see [`Features`](crate::Features).
+    /// Frames pass between ports of the same VLAN only. Not every kernel can, see
+    /// [`Features`](crate::Features).
     #[cfg_attr(feature = "serde", serde(default))]
     pub vlan_filtering: bool,
 }
@@ -72,7 +73,8 @@ pub struct Route {
     pub gateway: Option<IpAddr>,
     /// Through which link.
     pub link: InterfaceName,
-    /// The kernel prefers the smaller of two; 0 is the kernel's default for IPv4 (it makes 1024 of it for IPv6).
+    /// The kernel prefers the smaller of two; 0 is the kernel's default for IPv4 (it makes 1024 of
+    /// it for IPv6).
     pub metric: u32,
     /// Who made it.
     pub protocol: RouteProtocol,

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// A 48-bit Ethernet address.
 ///
-/// Reads six groups of one or two hexadecimal digits separated by `:`; prints lower case, two digits each.
+/// Reads six groups of one or two hexadecimal digits separated by `:`; prints lower case, two
+/// digits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MacAddr(pub [u8; 6]);
 
@@ -20,7 +21,8 @@ impl MacAddr {
         self.0[0] & 1 == 1
     }
 
-    /// Makes an address in the range of QEMU and libvirt, `52:54:00:xx:xx:xx`, from three random bytes.
+    /// Makes an address in the range of QEMU and libvirt, `52:54:00:xx:xx:xx`, from three random
+    /// bytes.
     pub fn from_random(random: [u8; 3]) -> Self {
         Self([0x52, 0x54, 0x00, random[0], random[1], random[2]])
     }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a network interface as the kernel accepts it: 1 to 15 bytes, no `/`, no `:`, no `%`, no white space,
-/// neither `.` nor `..` (`dev_valid_name` in the kernel; `%` would be a template there).
+/// The name of a network interface as the kernel accepts it: 1 to 15 bytes, no `/`, no `:`, no `%`,
+/// no white space, neither `.` nor `..` (`dev_valid_name` in the kernel; `%` would be a template
+/// there).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceName(String);
 
-/// The name of a network: what libvirt allows (not empty, no `/`, no newline) and a file name can be
-/// (no control character, neither `.` nor `..`, at most 80 bytes).
+/// The name of a network: what libvirt allows (not empty, no `/`, no newline) and a file name can
+/// be (no control character, neither `.` nor `..`, at most 80 bytes).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkName(String);
 
@@ -62,8 +63,8 @@ impl NetworkName {
         &self.0
     }
 
-    /// The name as a file name that means nothing else to any program that reads it: every byte but letters, digits,
-    /// `.`, `_` and `-` as `%` and two hexadecimal digits.
+    /// The name as a file name that means nothing else to any program that reads it: every byte but
+    /// letters, digits, `.`, `_` and `-` as `%` and two hexadecimal digits.
     pub fn file_name(&self) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         self.0

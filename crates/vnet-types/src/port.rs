@@ -1,5 +1,5 @@
-//! What a bridge knows of its ports: how each behaves, which MAC addresses are behind it, which VLANs it carries
-//! (bridge(8), `linux/if_bridge.h`, `linux/neighbour.h`).
+//! What a bridge knows of its ports: how each behaves, which MAC addresses are behind it, which
+//! VLANs it carries (bridge(8), `linux/if_bridge.h`, `linux/neighbour.h`).
 
 use std::fmt;
 
@@ -13,7 +13,8 @@ pub struct BridgePort {
     pub bridge: InterfaceName,
     /// The bridge notes from which port a MAC address comes. On in a new port.
     pub learning: bool,
-    /// Frames for a MAC address that the bridge does not know leave by this port too. On in a new port.
+    /// Frames for a MAC address that the bridge does not know leave by this port too. On in a new
+    /// port.
     pub unicast_flood: bool,
     /// Frames pass between this port and ports that are not isolated only. Off in a new port.
     pub isolated: bool,
@@ -29,7 +30,8 @@ pub struct Fdb {
     pub mac: MacAddr,
     /// The port it is behind.
     pub port: InterfaceName,
-    /// In which VLAN; `None` in a bridge that does not filter VLANs, and for every VLAN of the port at once.
+    /// In which VLAN; `None` in a bridge that does not filter VLANs, and for every VLAN of the port
+    /// at once.
     pub vlan: Option<u16>,
     /// How it came to be.
     pub origin: FdbOrigin,
@@ -80,7 +82,7 @@ impl BridgeVlan {
         Self { pvid: true, untagged: true, ..Self::tagged(id) }
     }
 
-    /// Are all its numbers ones that a bridge takes?
+    /// Whether a bridge takes all its numbers.
     pub fn is_valid(&self) -> bool {
         (1..=4094).contains(&self.first)
             && (self.first..=4094).contains(&self.last)

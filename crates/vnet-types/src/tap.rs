@@ -1,5 +1,5 @@
-//! The host's end of a guest's interface: a tap, or a macvtap (Documentation/networking/tuntap.rst, `linux/if_tun.h`,
-//! `linux/if_link.h`).
+//! The host's end of a guest's interface: a tap, or a macvtap (Documentation/networking/tuntap.rst,
+//! `linux/if_tun.h`, `linux/if_link.h`).
 
 use std::fmt;
 
@@ -10,9 +10,11 @@ use crate::InterfaceName;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct TapOptions {
-    /// The user that may open it without any capability; `None`: anybody whom the group does not keep out.
+    /// The user that may open it without any capability; `None`: anybody whom the group does not
+    /// keep out.
     pub owner: Option<u32>,
-    /// The group whose members may open it without any capability; `None`: anybody whom the owner does not keep out.
+    /// The group whose members may open it without any capability; `None`: anybody whom the owner
+    /// does not keep out.
     pub group: Option<u32>,
     /// It can be opened more than once, each time for a queue (`IFF_MULTI_QUEUE`).
     pub multi_queue: bool,
@@ -20,7 +22,8 @@ pub struct TapOptions {
     pub vnet_hdr: bool,
 }
 
-/// A macvtap: a second MAC address on a device of the host, and a character device for what comes and goes by it.
+/// A macvtap: a second MAC address on a device of the host, and a character device for what comes
+/// and goes by it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MacvtapOptions {

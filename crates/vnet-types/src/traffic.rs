@@ -1,5 +1,5 @@
-//! Traffic control: queueing disciplines, their classes, and the filters that sort packets into them (tc(8),
-//! tc-htb(8), `linux/pkt_sched.h`, `linux/pkt_cls.h`).
+//! Traffic control: queueing disciplines, their classes, and the filters that sort packets into
+//! them (tc(8), tc-htb(8), `linux/pkt_sched.h`, `linux/pkt_cls.h`).
 
 use std::fmt;
 
@@ -70,7 +70,8 @@ pub struct Class {
     pub burst: Option<u32>,
     /// What it is served in one turn when it borrows, in bytes.
     pub quantum: u32,
-    /// It has for sure what the other classes of its parent leave of the parent's ceiling; `rate` where there are none.
+    /// It has for sure what the other classes of its parent leave of the parent's ceiling; `rate`
+    /// where there are none.
     pub remainder: bool,
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A UUID. Reads 32 hexadecimal digits with `-` or spaces anywhere between pairs; prints `8-4-4-4-12`, lower case.
+/// A UUID. Reads 32 hexadecimal digits with `-` or spaces anywhere between pairs; prints
+/// `8-4-4-4-12`, lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid(pub [u8; 16]);
 
@@ -20,7 +21,7 @@ impl Uuid {
         Self(random)
     }
 
-    /// Is it one that can identify something? All bytes alike, zero among them, cannot.
+    /// Whether it can identify something. A UUID of equal bytes, such as zeros, cannot.
     pub fn is_valid_identity(self) -> bool {
         self.0.iter().any(|byte| *byte != self.0[0])
     }

@@ -1,4 +1,5 @@
-//! Networks of libvirt's own test suite (`networkxml2conftest`), and what libvirt 11.3 writes for them.
+//! Networks of libvirt's own test suite (`networkxml2conftest`), and what libvirt 11.3 writes for
+//! them.
 
 use vnet_dnsmasq::{Boot, Config, DhcpHost, Dns, DnsHost, Domain, Forwarder, LeaseTime, PlainNames, Reach, Srv, Txt};
 

@@ -101,7 +101,8 @@ fn values_of(conf: &str, option: &str) -> Vec<String> {
     values
 }
 
-/// Sets the one field and says which lines that adds, and what dnsmasq must find in the first of them.
+/// Sets the one field and says which lines that adds, and what dnsmasq must find in the first of
+/// them.
 type Set = fn(&mut Config, String) -> (&'static [&'static str], Vec<String>);
 
 const FIELDS: &[(&str, Set)] = &[

@@ -32,7 +32,7 @@ pub struct SysctlSetting {
 }
 
 impl Sysctl {
-    /// Does it belong to everyone on the host?
+    /// Whether it belongs to everyone on the host.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Ipv4Forward | Self::Ipv6Forward)
     }

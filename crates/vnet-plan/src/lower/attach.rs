@@ -1,4 +1,5 @@
-//! A guest's interface becomes what the host has for it: a tap or a macvtap, and a port of a bridge, or a passt
+//! A guest's interface becomes what the host has for it: a tap or a macvtap, and a port of a
+//! bridge, or a passt
 //! (<https://libvirt.org/formatdomain.html#network-interfaces>, <https://libvirt.org/formatnetworkport.html>).
 
 mod bandwidth;
@@ -30,10 +31,11 @@ pub use pool::fill_pool;
 /// What an interface leaves open, and who it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortChoices {
-    /// Random bytes for the guest's MAC address, where the definition has none, and for the port's UUID.
+    /// Random bytes for the guest's MAC address, where the definition has none, and for the port's
+    /// UUID.
     pub random: [u8; 16],
-    /// The user that may open the tap without any capability; where `group` is absent too, who asks: a tap of nobody is
-    /// one that anybody may open.
+    /// The user that may open the tap without any capability; where `group` is absent too, who
+    /// asks: a tap of nobody is one that anybody may open.
     pub owner: Option<u32>,
     /// The group whose members may open the tap without any capability.
     pub group: Option<u32>,
@@ -43,7 +45,8 @@ pub struct PortChoices {
     pub guest_uuid: Option<Uuid>,
     /// The folder of the guest's passt, where it has one: absolute, and nobody else's.
     pub folder: PathBuf,
-    /// The port that is there already, when it is to be changed: its device, MAC address and place in a pool are kept.
+    /// The port that is there already, when it is to be changed: its device, MAC address and place
+    /// in a pool are kept.
     pub kept: Option<KnownPort>,
     /// What was made for that one, as its receipt has it.
     pub owned: HostState,
@@ -63,8 +66,8 @@ pub struct LoweredPort {
     pub desired: HostState,
 }
 
-/// Decides what the host must have for a guest's interface. Of type `network`, `network` is the definition of its
-/// network as it runs.
+/// Decides what the host must have for a guest's interface. Of type `network`, `network` is the
+/// definition of its network as it runs.
 ///
 /// What an interface does not say, its port group says, then its network.
 ///
@@ -108,7 +111,7 @@ pub fn attach(
             desired.insert(LinkCoalesce { link: port.dev.clone(), rx_frames });
         }
     }
-    // Of a guest of passt nobody limits the bandwidth, nor does libvirt.
+    // Like libvirt, vnet does not limit the bandwidth of a guest of passt.
     if let Some(limits) = settings.bandwidth.filter(|_| !is_passt) {
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
@@ -173,7 +176,7 @@ fn port(
     })
 }
 
-/// Is the device there already, to be used as it is?
+/// Whether the device exists already and is used as it is.
 fn is_unmanaged(interface: &Interface) -> bool {
     interface.target.as_ref().and_then(|target| target.managed) == Some(false)
 }

@@ -1,8 +1,9 @@
 //! Bandwidth becomes traffic control (libvirt formatnetwork "Quality of service", tc-htb(8)).
 //!
-//! What goes to a guest leaves the host's end of its tap, and is shaped there; what comes from it arrives there, and can
-//! only be policed: dropped when it is too much. Where the kernel has no policer, it is led through an ifb, a device
-//! whose only use is that what passes can be shaped. A macvtap is the guest's own end: there it is the other way round.
+//! What goes to a guest leaves the host's end of its tap, and is shaped there; what comes from it
+//! arrives there, and can only be policed: dropped when it is too much. Where the kernel has no
+//! policer, it is led through an ifb, a device whose only use is that what passes can be shaped. A
+//! macvtap is the guest's own end: there it is the other way round.
 
 mod floor;
 
@@ -25,7 +26,7 @@ pub(super) const REST: TrafficHandle = TrafficHandle::new(1, 2);
 const INGRESS: TrafficHandle = TrafficHandle::qdisc(0xffff);
 /// How often sfq mixes the flows anew, in seconds.
 const PERTURB: u32 = 10;
-/// The number of the first u32 filter, and the priority that the kernel gives where nobody says.
+/// The number of the first u32 filter, and the priority that the kernel gives by default.
 pub(super) const FIRST: u32 = 0x8000_0800;
 const UNSAID: u16 = 0xc000;
 
@@ -40,9 +41,10 @@ pub enum End {
 
 /// Refuses a limit that would let guests out untranslated.
 ///
-/// With br_netfilter, a guest's packet meets connection tracking as it comes into the bridge. The action that leads it to
-/// the ifb forgets the connection, and where the packet comes back, br_netfilter skips the hook where it would be tracked
-/// again: nothing translates it then. A policer changes nothing about a packet that passes.
+/// With br_netfilter, a guest's packet meets connection tracking as it comes into the bridge. The
+/// action that leads it to the ifb forgets the connection, and where the packet comes back,
+/// br_netfilter skips the hook where it would be tracked again: nothing translates it then. A
+/// policer changes nothing about a packet that passes.
 ///
 /// # Errors
 /// [`LowerError::NoPolicer`].
@@ -149,14 +151,16 @@ fn class(
     Class { link: device.clone(), parent, handle, rate, ceil, burst: None, quantum, remainder: false }
 }
 
-/// Serves the flows of a class by turns, where the kernel can. The leaf of 1:1 has the number 2, like that of 1:2.
+/// Serves the flows of a class by turns, where the kernel can. The leaf of 1:1 has the number 2,
+/// like that of 1:2.
 fn leaf(device: &InterfaceName, class: TrafficHandle, features: &Features) -> Option<Resource> {
     let handle = TrafficHandle::qdisc(class.minor.max(2));
     let kind = QdiscKind::Sfq { perturb: PERTURB };
     features.sfq.then(|| Resource::Qdisc(Qdisc { link: device.clone(), parent: class, handle, kind }))
 }
 
-/// libvirt's filter for packets with mark 1, where the kernel can: others may have come to rely on it.
+/// libvirt's filter for packets with mark 1, where the kernel can: others may have come to rely on
+/// it.
 fn mark(device: &InterfaceName, features: &Features) -> Option<Resource> {
     let action = FilterAction::Class(TrafficHandle::new(0, 1));
     let (link, matches) = (device.clone(), FilterMatch::Mark);

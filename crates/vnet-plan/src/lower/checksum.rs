@@ -1,7 +1,8 @@
 //! Checksums of what the host answers DHCP clients with (libvirt `network_nftables.c`).
 //!
-//! The host leaves the checksum of a packet to the device that it leaves by, and a tap to the guest, which knows that it
-//! was never on a wire. DHCP clients that read packets raw do not, and drop it.
+//! The host leaves the checksum of a packet to the device that it leaves by, and a tap to the
+//! guest, which knows that it was never on a wire. DHCP clients that read packets raw do not, and
+//! drop it.
 
 use vnet_types::{Filter, FilterAction, FilterMatch, InterfaceName};
 use vnet_xml::Network;
@@ -13,7 +14,8 @@ use crate::Resource;
 /// Where DHCP clients listen (RFC 2131).
 const CLIENTS: u16 = 68;
 
-/// Are there answers whose checksums can be missing? Where not, nothing is done; libvirt does it for every network.
+/// Are there answers whose checksums can be missing? Where not, nothing is done; libvirt does it
+/// for every network.
 pub fn mends_checksums(network: &Network) -> bool {
     let mode = network.forward_mode();
     let offers = |dhcp: &Dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty();

@@ -8,7 +8,8 @@ use vnet_passt::{
 use vnet_xml::Interface;
 use vnet_xml::interface::{self, PortForwardRange, Source};
 
-/// Why an interface cannot be passt's. `vnet-validate` finds all of these with their place beforehand.
+/// Why an interface cannot be passt's. `vnet-validate` finds all of these with their place
+/// beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotPasst {
@@ -16,14 +17,15 @@ pub enum NotPasst {
     #[error("passt connects interfaces of type user and vhostuser with `<backend type='passt'/>` only")]
     Interface,
     /// A range of ports that ends before it starts, or beyond the last port.
-    #[error("a forwarded range of ports is none")]
+    #[error("a forwarded range of ports is invalid")]
     Ports(#[source] PortRangeError),
     /// A range of ports without a start.
     #[error("a forwarded range of ports lacks its start")]
     Start,
 }
 
-/// What passt does for an interface, with its socket and the file for its number in a folder of its own.
+/// What passt does for an interface, with its socket and the file for its number in a folder of its
+/// own.
 ///
 /// # Errors
 /// [`NotPasst`] for an interface that is not passt's.
@@ -51,7 +53,7 @@ fn forward(forward: &interface::PortForward) -> Result<PortForward, NotPasst> {
     let mut ports = Ports::default();
     ports.address = forward.address;
     ports.device = forward.dev.clone();
-    // A range that says nothing is none.
+    // A range without ports forwards nothing.
     let ranges = forward.ranges.iter().filter(|range| **range != PortForwardRange::default());
     ports.ranges = ranges.map(range).collect::<Result<_, _>>()?;
     let protocol = match forward.protocol {

@@ -1,5 +1,5 @@
-//! The zone of firewalld that a network's bridge is put into (libvirt firewall "firewalld and the virtual network
-//! driver").
+//! The zone of firewalld that a network's bridge is put into (libvirt firewall "firewalld and the
+//! virtual network driver").
 
 use vnet_types::{Firewalld, InterfaceName};
 use vnet_xml::Network;
@@ -10,7 +10,7 @@ use crate::{Resource, Zone};
 
 /// The zone that libvirt brings along for its networks.
 const LIBVIRT: &str = "libvirt";
-/// The one for networks of mode `route`, and the policy without which its guests reach nobody.
+/// The one for networks of mode `route`, and the policy that its guests need to reach anybody.
 const ROUTED: &str = "libvirt-routed";
 const ROUTED_OUT: &str = "libvirt-routed-out";
 
@@ -26,10 +26,11 @@ pub(super) fn check(network: &Network, firewalld: Option<&Firewalld>) -> Result<
     }
 }
 
-/// What is asked of firewalld. Nothing where none runs, and where the bridge is in the right zone already.
+/// What is asked of firewalld. Nothing where none runs, and where the bridge is in the right zone
+/// already.
 ///
-/// Where no zone is asked for, a bridge that an administrator has put into one stays there, and one for which firewalld
-/// has no zone of libvirt's goes into none: libvirt refuses such a network.
+/// Where no zone is asked for, a bridge that an administrator has put into one stays there, and one
+/// for which firewalld has no zone of libvirt's goes into none: libvirt refuses such a network.
 pub(super) fn zone(network: &Network, bridge: &InterfaceName, firewalld: Option<&Firewalld>) -> Option<Resource> {
     let firewalld = firewalld?;
     let was = firewalld.zone_of(bridge);

@@ -20,7 +20,8 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     network.dnsmasq_options.iter().enumerate().flat_map(judge).collect()
 }
 
-/// The finding that dnsmasq itself refused a line of its configuration, where the line is one of `<dnsmasq:options>`.
+/// The finding that dnsmasq itself refused a line of its configuration, where the line is one of
+/// `<dnsmasq:options>`.
 ///
 /// `said` is what dnsmasq said of it: "bad option".
 pub fn refused_by_dnsmasq(network: &Network, line: &str, said: &str) -> Option<Finding> {

@@ -125,8 +125,10 @@ fn unfit(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Fi
         Source::Direct(wanted) if wanted.mode == DirectMode::Passthrough => {
             let is_function = inventory.functions.iter().any(|function| function.dev.as_ref() == Some(&wanted.dev));
             interface.vlan.as_ref().filter(|_| !is_function)?;
-            let message =
-                format!("`{}` is no virtual function of a card, which could put the guest into a VLAN", wanted.dev);
+            let message = format!(
+                "`{}` is not a virtual function: only a card can put a guest on a macvtap into a VLAN",
+                wanted.dev
+            );
             let finding = Finding::new(rules::HOST_DEVICE_UNFIT, vlan, message);
             Some(finding.help("leave `<vlan>` out, or use a device of that VLAN, such as `eth0.42`"))
         }
@@ -174,7 +176,7 @@ fn function(interface: &Interface, root: &Path, inventory: &Inventory) -> Option
             (format!("the guest of `{}` has the device {address} for itself", port.dev), "write another device")
         }
         None if !inventory.functions.iter().any(|function| function.address == address) => (
-            format!("the device {address} is no virtual function of a network card of this host"),
+            format!("the device {address} is not a virtual function of a network card of this host"),
             "write one of those that `ls -d /sys/class/net/*/device/virtfn*` leads to",
         ),
         None => return None,

@@ -37,8 +37,8 @@ pub(super) fn add_to(
     Ok(())
 }
 
-/// Where nothing schedules what leaves a device, there is no queue at all, as libvirt has it: a tap is read as fast as
-/// the guest can, and a queue in front of it would only add delay.
+/// Where nothing schedules what leaves a device, there is no queue at all, as libvirt has it: a tap
+/// is read as fast as the guest can, and a queue in front of it would only add delay.
 pub(super) fn add_rest(desired: &mut HostState, dev: &InterfaceName) {
     let qdisc = Qdisc {
         link: dev.clone(),

@@ -1,5 +1,6 @@
-//! A guest's tap as a port of a bridge: whom it reaches, in which VLANs, and who tells the bridge where the guest is
-//! (<https://libvirt.org/formatnetwork.html>, `macTableManager`, "Setting VLAN tag", "Isolating ports").
+//! A guest's tap as a port of a bridge: whom it reaches, in which VLANs, and who tells the bridge
+//! where the guest is (<https://libvirt.org/formatnetwork.html>, `macTableManager`, "Setting VLAN
+//! tag", "Isolating ports").
 
 use vnet_types::{BridgePort, BridgeVlan, Fdb, FdbOrigin, Features, KnownPort};
 use vnet_xml::network::MacTableManager;
@@ -30,10 +31,12 @@ pub(super) fn add_to(
     desired.insert(Port { link: port.dev.clone(), port: joined });
     if by_us {
         if !bridge.own {
-            // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours is made so.
+            // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours
+            // is made so.
             desired.insert(VlanFiltering { bridge: bridge.name.clone(), on: true });
         }
-        // An entry is for the VLANs that the port has at the time: where those may change, each has its own.
+        // An entry is for the VLANs that the port has at the time: where those may change, each has
+        // its own.
         let vlans: Vec<Option<u16>> = match settings.vlan {
             Some(vlan) => vlan.tags.iter().map(|tag| Some(tag.id)).collect(),
             None => vec![None],
@@ -58,8 +61,8 @@ pub(super) fn add_to(
     Ok(())
 }
 
-/// The VLANs of a port: of an access port the one whose tag the guest does not see, of a trunk all that are listed, with
-/// the native one for frames without a tag.
+/// The VLANs of a port: of an access port the one whose tag the guest does not see, of a trunk all
+/// that are listed, with the native one for frames without a tag.
 fn vlans(vlan: &Vlan) -> Result<Vec<BridgeVlan>, AttachError> {
     let one = |tag: &VlanTag| {
         let vlan = if !vlan.trunk {

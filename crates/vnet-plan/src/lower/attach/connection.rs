@@ -1,4 +1,5 @@
-//! How a guest is attached: by what its interface says, or by a network, which may choose from a pool of devices.
+//! How a guest is attached: by what its interface says, or by a network, which may choose from a
+//! pool of devices.
 
 use vnet_types::{InterfaceName, Inventory, LinkKind, NetworkName, PciAddress, VirtualFunction};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
@@ -25,10 +26,10 @@ pub(super) enum Connection {
 pub(super) struct Bridge {
     pub(super) name: InterfaceName,
     pub(super) manager: Option<MacTableManager>,
-    /// Is it made for the network?
+    /// Whether it is made for the network.
     pub(super) own: bool,
     pub(super) mtu: Option<u32>,
-    /// Does it look at VLANs?
+    /// Whether it filters VLANs.
     pub(super) filters: bool,
 }
 

@@ -16,7 +16,8 @@ pub(super) fn has_vnet_hdr(interface: &Interface) -> bool {
     model.starts_with("virtio") || matches!(model, "e1000e" | "igb" | "vmxnet3")
 }
 
-/// The tap's own address: the guest's with another first byte, so that no bridge takes the guest's for its own.
+/// The tap's own address: the guest's with another first byte, so that no bridge takes the guest's
+/// for its own.
 fn tap_mac(guest: MacAddr) -> MacAddr {
     let MacAddr([first, rest @ ..]) = guest;
     let [a, b, c, d, e] = rest;
@@ -66,7 +67,8 @@ pub(super) fn add_macvtap(
             (None, Some(_)) => return Err(AttachError::VlanOfDevice(lower.clone())),
             (None, None) => {}
         }
-        // In this mode the macvtap has whatever address the device has. What it had before it was lent, the receipt knows.
+        // In this mode the macvtap has whatever address the device has. What it had before it was
+        // lent, the receipt knows.
         let before = match choices.owned.get(&Key::Borrowed(lower.clone())) {
             Some(Resource::Borrowed(Borrowed { was, .. })) => Some(*was),
             _ => below.mac,
@@ -91,7 +93,8 @@ pub(super) fn add_macvtap(
     Ok(())
 }
 
-/// Has the card give its virtual function the guest's address and VLAN, and afterwards what it had before.
+/// Has the card give its virtual function the guest's address and VLAN, and afterwards what it had
+/// before.
 pub(super) fn add_function(
     desired: &mut HostState,
     port: &KnownPort,

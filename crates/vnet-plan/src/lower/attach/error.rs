@@ -10,14 +10,15 @@ use crate::{LowerError, NotPasst};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// It is connected by something that has no end on the host which vnet makes.
-    #[error("an interface of type `{0}` is not attached on the host")]
+    /// vnet makes no device on the host for interfaces of this type.
+    #[error("vnet makes no device on the host for an interface of type `{0}`")]
     Type(&'static str),
-    /// Something that vnet does nothing with: the interface would not be what it says.
+    /// Something that vnet does not do: the interface would not be as defined.
     #[error("{}", .0.message)]
     Unsupported(Box<Finding>),
-    /// A card puts the guest of a virtual function into a VLAN, and the device below the macvtap is none.
-    #[error("`{0}` is no virtual function of a card, which could put the guest into a VLAN")]
+    /// Only a card puts the guest of a virtual function into a VLAN; the device below the macvtap
+    /// is not one.
+    #[error("`{0}` is not a virtual function: only a card can put a guest on a macvtap into a VLAN")]
     VlanOfDevice(InterfaceName),
     /// passt cannot be told what it says.
     #[error(transparent)]
@@ -42,8 +43,9 @@ pub enum AttachError {
         /// How many devices it has.
         count: usize,
     },
-    /// No virtual function, which alone can be handed to a guest: what else there is has no card that knows its address.
-    #[error("the device {0} is no virtual function of a network card of this host")]
+    /// Only virtual functions can be handed to a guest: of other devices no card knows the guest's
+    /// address.
+    #[error("the device {0} is not a virtual function of a network card of this host")]
     NoFunction(PciAddress),
     /// Another guest has it.
     #[error("the guest of port `{port}` has the device {address} for itself")]
@@ -54,9 +56,9 @@ pub enum AttachError {
         port: InterfaceName,
     },
     /// The host's end of the interface cannot have an address or a route.
-    #[error("the host's end cannot be what `<source>` says")]
+    #[error("the host's end cannot have the addresses or routes of `<source>`")]
     HostEnd(#[from] LowerError),
-    /// The name of the device is none.
+    /// The name of the device is invalid.
     #[error("`{0}` cannot be the name of a device, nor a template for one such as vnet%d")]
     Name(String),
     /// No name is free.
@@ -69,9 +71,9 @@ pub enum AttachError {
     #[error("with `managed='no'`, `<target>` has to name the device in `dev`")]
     Unnamed,
     /// An unmanaged device that is not there.
-    #[error("with `managed='no'` the device `{0}` has to exist, and there is none")]
+    #[error("with `managed='no'` the device `{0}` has to exist, and it does not")]
     Missing(InterfaceName),
-    /// An unmanaged device that is no tap.
+    /// An unmanaged device that is not a tap.
     #[error("the device `{0}` is neither a tap nor a macvtap")]
     NotATap(InterfaceName),
     /// An unmanaged tap with one queue only.
@@ -88,13 +90,13 @@ pub enum AttachError {
     /// The port cannot be in a VLAN.
     #[error("guests of network `{0}` cannot be in a VLAN: it is a network of its own")]
     VlanOfNetwork(NetworkName),
-    /// The bridge does not look at VLANs.
+    /// The bridge does not filter VLANs.
     #[error("bridge `{0}` does not filter VLANs; `ip link set {0} type bridge vlan_filtering 1` makes it")]
     NotFiltering(InterfaceName),
     /// The kernel cannot filter VLANs.
     #[error("this kernel cannot filter VLANs in bridges (CONFIG_BRIDGE_VLAN_FILTERING), which {0} needs")]
     NoVlanFiltering(&'static str),
-    /// The number of a VLAN is none.
+    /// The number of a VLAN is out of range.
     #[error("a VLAN has a number from 1 to 4094, not {0}")]
     VlanId(u16),
     /// No bandwidth can be kept for the guest.

@@ -1,5 +1,5 @@
-//! Addresses and routes of the host's end of an interface of type `ethernet`, which lead to the guest
-//! (<https://libvirt.org/formatdomain.html#generic-ethernet-connection>).
+//! Addresses and routes of the host's end of an interface of type `ethernet`, which lead to the
+//! guest (<https://libvirt.org/formatdomain.html#generic-ethernet-connection>).
 
 use vnet_types::InterfaceName;
 use vnet_xml::Interface;

@@ -1,4 +1,5 @@
-//! What the device of a guest on the host is called, and which device that is there already is meant.
+//! What the device of a guest on the host is called, and which device that is there already is
+//! meant.
 
 use vnet_types::{InterfaceName, Inventory, LinkKind};
 use vnet_xml::Interface;

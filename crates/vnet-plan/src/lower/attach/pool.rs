@@ -8,8 +8,9 @@ use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
 
 use super::{AttachError, PortChoices};
 
-/// Lists the virtual functions of `<pf dev>` in a definition that lists no device itself, as libvirt does when it starts
-/// a network: by their addresses in mode `hostdev`, else by the devices that they are on the host.
+/// Lists the virtual functions of `<pf dev>` in a definition that lists no device itself, as
+/// libvirt does when it starts a network: by their addresses in mode `hostdev`, else by the devices
+/// that they are on the host.
 pub fn fill_pool(network: &mut Network, inventory: &Inventory) {
     let mode = network.forward_mode();
     let Some(forward) = &mut network.forward else { return };
@@ -24,8 +25,8 @@ pub fn fill_pool(network: &mut Network, inventory: &Inventory) {
     }
 }
 
-/// The device that the fewest guests of the network are attached to, the first of several; with passthrough, one that
-/// nobody at all is attached to.
+/// The device that the fewest guests of the network are attached to, the first of several; with
+/// passthrough, one that nobody at all is attached to.
 pub(super) fn device(
     network: &Network,
     name: &NetworkName,

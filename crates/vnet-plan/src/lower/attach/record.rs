@@ -1,4 +1,5 @@
-//! `<networkport>`: how a port is attached to its network, written down (<https://libvirt.org/formatnetworkport.html>).
+//! `<networkport>`: how a port is attached to its network, written down
+//! (<https://libvirt.org/formatnetworkport.html>).
 
 use vnet_types::{KnownPort, Uuid};
 use vnet_xml::Interface;

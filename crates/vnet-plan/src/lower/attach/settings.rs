@@ -32,7 +32,8 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The port group that holds: the one that is named, or the default. One that does not exist is none, as for libvirt.
+/// The port group that applies: the one that is named, or the default. As with libvirt, a name that
+/// the network does not have gives none.
 fn port_group<'a>(interface: &Interface, network: &'a Network) -> Option<&'a PortGroup> {
     let Source::Network(NetworkSource { port_group, .. }) = &interface.source else { return None };
     network.port_groups.iter().find(|group| match port_group {

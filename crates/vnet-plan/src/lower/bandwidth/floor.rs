@@ -1,4 +1,5 @@
-//! What keeps a guest's floor: a class of its own, and a filter that leads to it what goes to the guest.
+//! What keeps a guest's floor: a class of its own, and a filter that leads to it what goes to the
+//! guest.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +52,8 @@ pub enum FloorError {
 
 /// What keeps a guest's floor on the bridge of its network; nothing where it has none.
 ///
-/// IPv4 only, as with libvirt. `others` are the floors of the network's other guests together, in kilobytes per second.
+/// IPv4 only, as with libvirt. `others` are the floors of the network's other guests together, in
+/// kilobytes per second.
 ///
 /// # Errors
 /// [`FloorError`]
@@ -84,8 +86,8 @@ pub fn free_class(taken: impl IntoIterator<Item = u16>) -> Option<u16> {
     (REST.minor + 1..).take_while(|class| node(*class).is_some()).find(|class| !taken.contains(class))
 }
 
-/// The number of a floor's filter. libvirt adds 800 and the class, and has the digits read as hexadecimal ones; classes
-/// beyond 199 have numbers behind those.
+/// The number of a floor's filter. libvirt adds 800 and the class, and has the digits read as
+/// hexadecimal ones; classes beyond 199 have numbers behind those.
 fn node(class: u16) -> Option<u32> {
     let number = match class {
         0..200 => u32::from_str_radix(&(800 + class).to_string(), 16).ok()?,
