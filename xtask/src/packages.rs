@@ -32,6 +32,7 @@ const TESTS: &[Program] = &[
     program("strip", "binutils", "binutils", "tests: programs that fit into a machine's memory"),
     program("/etc/protocols", "netbase", "setup", "tests: nft prints names of protocols"),
     program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
+    program("strace", "strace", "strace", "tests: a process is killed at a system call, or the call is refused"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
 ];
 

@@ -77,7 +77,7 @@ impl Summary {
         self.report.warnings += checked.count(Severity::Warning) + as_warnings;
         self.read += 1;
         match self.format {
-            Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst))?,
+            Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst)),
             Format::Json => self.report.files.push(FileReport::new(&checked, obstacles)),
             Format::Sarif => self.log.add(&checked, &obstacles, self.worst),
         }

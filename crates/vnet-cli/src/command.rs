@@ -9,6 +9,7 @@ mod diff;
 mod dumpxml;
 mod explain;
 mod fmt;
+mod forget;
 mod gc;
 mod leases;
 mod list;
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "net-update")]
     Update(update::Args),
     Gc(gc::Args),
+    Forget(forget::Args),
     Render(render::Args),
     Passt(passt::Args),
     Try(try_network::Args),
@@ -83,6 +85,7 @@ impl Command {
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
             Self::Gc(args) => args.run(directories),
+            Self::Forget(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
             Self::Passt(args) => args.run(directories),
             Self::Try(args) => args.run(),

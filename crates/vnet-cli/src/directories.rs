@@ -8,6 +8,8 @@ use nix::unistd::Uid;
 use vnet_driver::Driver;
 use vnet_types::NetworkName;
 
+use crate::failure;
+
 /// The options that say where state and definitions are kept.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Directories {
@@ -50,7 +52,7 @@ impl Directories {
 
     /// The driver for this state and these definitions.
     pub(crate) fn driver(&self) -> anyhow::Result<Driver> {
-        Ok(Driver::open(self.state()?)?)
+        Ok(Driver::open(self.state()?)?.with_waiting(failure::waiting))
     }
 
     /// The file that defines a network of this name.

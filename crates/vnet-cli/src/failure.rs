@@ -5,12 +5,17 @@ use std::fmt::Write;
 use std::io;
 
 use crate::output::{Answer, note, plain};
-use crate::style::{BOLD, ERROR};
+use crate::style::{BOLD, ERROR, WARNING};
 
 /// Prints an error with its causes on stderr.
 pub(crate) fn report(error: &anyhow::Error) {
-    // Nothing can be said where stderr cannot be written; the exit code still tells.
-    let _ = note(text(error));
+    note(text(error));
+}
+
+/// Says who has the lock that this process waits for.
+pub(crate) fn waiting(holder: Option<u32>) {
+    let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
+    note(format!("{WARNING}note{WARNING:#}{BOLD}: waiting for {holder}, which changes networks or ports{BOLD:#}\n"));
 }
 
 /// The answer no, with its reason.
@@ -21,7 +26,7 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
 
 /// The answer no, where the driver says so of what is there or not, with the command that helps; else the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
-    use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning};
+    use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning, Unknown};
     let reason = match &error {
         AlreadyRuns(name) => {
             format!("network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it")
@@ -31,6 +36,9 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
             format!("port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it")
         }
         NotAttached(dev) => format!("port `{dev}` is not attached; `vnet ports` shows those that are"),
+        Unknown(name) => {
+            format!("nothing is noted of a network or a port `{name}`; `vnet list` and `vnet ports` show all")
+        }
         NoPort => "the definition names no port that is attached in `<target dev>`; `vnet attach` makes one".to_owned(),
         _ => return Err(error.into()),
     };

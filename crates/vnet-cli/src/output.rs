@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::style::{BOLD, WARNING};
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -56,17 +58,25 @@ pub(crate) fn print(text: impl Display) -> io::Result<()> {
     written(write!(anstream::stdout().lock(), "{text}"))
 }
 
-/// Prints text for people on stderr.
-pub(crate) fn note(text: impl Display) -> io::Result<()> {
-    written(write!(anstream::stderr().lock(), "{text}"))
+/// Prints text for people on stderr. Where stderr cannot be written, the exit code still tells.
+pub(crate) fn note(text: impl Display) {
+    let _ = write!(anstream::stderr().lock(), "{text}");
+}
+
+/// The answer of a command that has changed the host. Where its result cannot be printed, the host stays as it is, and
+/// stderr says so.
+pub(crate) fn done(what: impl Display, print: impl FnOnce() -> anyhow::Result<()>) -> Answer {
+    if let Err(error) = print() {
+        note(format!("{WARNING}warning{WARNING:#}{BOLD}: {what}; the result cannot be printed: {error:#}{BOLD:#}\n"));
+    }
+    Answer::Yes
 }
 
 /// Says on a terminal what is being done; an empty step takes that away again.
-pub(crate) fn progress(step: &str) -> io::Result<()> {
-    if !io::stderr().is_terminal() {
-        return Ok(());
+pub(crate) fn progress(step: &str) {
+    if io::stderr().is_terminal() {
+        note(format!("\r\x1b[K{step}{}", if step.is_empty() { "" } else { " …" }));
     }
-    note(format!("\r\x1b[K{step}{}", if step.is_empty() { "" } else { " …" }))
 }
 
 /// Prints text for programs on stdout, byte for byte.

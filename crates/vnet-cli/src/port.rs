@@ -76,7 +76,7 @@ pub(crate) fn heard(
         Ok(outcome) => {
             guest.hear(&mut checked, &outcome.findings);
             if format == Format::Human {
-                note(human(&checked))?;
+                note(human(&checked));
             }
             Ok(Some((checked, outcome)))
         }
@@ -86,7 +86,7 @@ pub(crate) fn heard(
         }
         Err(error) => {
             if format == Format::Human {
-                note(human(&checked))?;
+                note(human(&checked));
             }
             failure::answer(error).map(|_| None)
         }
@@ -96,7 +96,10 @@ pub(crate) fn heard(
 /// Tells of a document that defines no interface that can be used.
 fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     match format {
-        Format::Human => Ok(note(human(checked))?),
+        Format::Human => {
+            note(human(checked));
+            Ok(())
+        }
         Format::Json => print_json(&Report { port: None, diagnostics: diagnostics(checked), changes: Vec::new() }),
     }
 }

@@ -28,7 +28,10 @@ pub(crate) struct Report<'a> {
 /// Tells of a document that defines no network that can be used.
 pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     match format {
-        Format::Human => Ok(note(human(checked))?),
+        Format::Human => {
+            note(human(checked));
+            Ok(())
+        }
         Format::Json => print_json(&Report::new(checked)),
     }
 }
@@ -44,7 +47,7 @@ pub(crate) fn heard(
             checked.hear(&outcome.findings);
             if format == Format::Human {
                 let host = notes::notes(&outcome.notes) + &notes::obstacles(&outcome.obstacles, Severity::Warning);
-                note(human(checked) + &host)?;
+                note(human(checked) + &host);
             }
             Ok(Some(outcome))
         }
@@ -54,7 +57,7 @@ pub(crate) fn heard(
         }
         Err(error) => {
             if format == Format::Human {
-                note(human(checked))?;
+                note(human(checked));
             }
             failure::answer(error).map(|_| None)
         }

@@ -37,7 +37,7 @@ impl Args {
         let checked = self.files.iter().map(|file| Ok(Checked::new(Document::read(file)?)));
         let mut checked = checked.collect::<anyhow::Result<Vec<_>>>()?;
         if format == Format::Human {
-            checked.iter().try_for_each(|checked| note(human(checked)))?;
+            checked.iter().for_each(|checked| note(human(checked)));
         }
         let sound: Option<Vec<Definition>> = checked.iter().map(|checked| checked.sound().cloned()).collect();
         let Some(definitions) = sound else {
@@ -47,8 +47,8 @@ impl Args {
             }
             return Ok(Answer::No);
         };
-        let tried = try_all(&definitions, |step| drop(progress(step)));
-        progress("")?;
+        let tried = try_all(&definitions, progress);
+        progress("");
         let report = match tried {
             Err(vnet_try::Error::Nothing { at, what }) => {
                 bail!("`{}` {what}: there is nothing of its own to try", checked[at].document.name)
@@ -70,7 +70,7 @@ impl Args {
             Format::Json => print_json(&report)?,
             Format::Human => {
                 let refused = networks.iter().filter(|checked| checked.sound().is_none());
-                refused.map(|checked| human(checked)).try_for_each(note)?;
+                refused.map(|checked| human(checked)).for_each(note);
                 print(report.human())?;
             }
         }

@@ -21,6 +21,7 @@ pub struct Driver {
     state: PathBuf,
     definitions: PathBuf,
     pub(crate) imagined: Option<Imagined>,
+    waiting: fn(Option<u32>),
 }
 
 /// The folder of kept definitions, unless told otherwise.
@@ -36,13 +37,20 @@ impl Driver {
         let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
         let state = std::path::absolute(state).map_err(failed)?;
         let store = Store::new(&state);
-        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None })
+        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None, waiting: |_| {} })
     }
 
     /// The same driver with another folder of kept definitions than `/etc/vnet`.
     #[must_use]
     pub fn with_definitions(self, folder: impl Into<PathBuf>) -> Self {
         Self { definitions: folder.into(), ..self }
+    }
+
+    /// The same driver that calls `waiting` where it has waited for its lock for a second, with the number of the process
+    /// that holds it, where that is known. Then it waits on.
+    #[must_use]
+    pub fn with_waiting(self, waiting: fn(Option<u32>)) -> Self {
+        Self { waiting, ..self }
     }
 
     /// The same driver for a host that is made for a trial.
@@ -83,7 +91,7 @@ impl Driver {
 
     /// Waits for the right to change networks and ports.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        Ok(self.store.lock()?)
+        Ok(self.store.lock_or_tell(self.waiting)?)
     }
 
     /// The networks and ports of processes that have ended.

@@ -34,6 +34,9 @@ pub enum Error {
     /// There is no such port.
     #[error("port `{0}` is not attached")]
     NotAttached(InterfaceName),
+    /// No network and no port of this name has a receipt.
+    #[error("nothing is noted of a network or a port `{0}`")]
+    Unknown(String),
     /// The interface names no port that is attached.
     #[error("the definition names no port that is attached in `<target dev>`: attach makes one")]
     NoPort,

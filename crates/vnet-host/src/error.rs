@@ -20,7 +20,7 @@ pub enum Error {
     #[error(transparent)]
     Firewall(vnet_firewall::Error),
     /// The rules of a network cannot be made, or read.
-    #[error("the rules of network `{network}` are not to be had")]
+    #[error("cannot read or change the rules of network `{network}`")]
     Rules {
         /// Whose.
         network: NetworkName,

@@ -59,7 +59,7 @@ impl LinuxHost {
     /// Bytes for what a definition leaves to chance.
     ///
     /// # Errors
-    /// [`Error::File`] where `/dev/urandom` is not to be had.
+    /// [`Error::File`] where `/dev/urandom` cannot be read.
     pub fn random() -> Result<[u8; 16], Error> {
         let (path, mut bytes) = (Path::new("/dev/urandom"), [0; 16]);
         let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));

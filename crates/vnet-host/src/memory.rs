@@ -70,7 +70,7 @@ impl Host for MemoryHost {
                 }
             }
             Change::Delete { from: Resource::Link(link) } => {
-                if !self.locate(link, facts.get(&change.key()))?.is_some_and(|(name, _)| name == link.name) {
+                if self.locate(link, facts.get(&change.key()))?.is_none_or(|(name, _)| name != link.name) {
                     return Ok(None);
                 }
                 self.indexes.remove(&link.name);
@@ -89,7 +89,7 @@ impl Host for MemoryHost {
 }
 
 impl MemoryHost {
-    /// Is it no zone of firewalld, or one that there is?
+    /// Whether it is no zone of firewalld, or one that is there.
     fn has_zone_of(&self, resource: &Resource) -> bool {
         let Resource::Zone(Zone { zone, .. }) = resource else { return true };
         self.inventory.firewalld.as_ref().is_some_and(|firewalld| firewalld.zones.contains_key(zone))

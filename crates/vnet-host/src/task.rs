@@ -29,7 +29,7 @@ pub(crate) struct Task {
 pub(crate) struct Failure {
     /// The step. `None` for the last line of the receipt.
     step: Option<Key>,
-    source: Error,
+    source: Box<Error>,
     /// How many changes are made, or may be.
     made: usize,
 }
@@ -94,7 +94,7 @@ impl Task {
     /// Makes the changes. What they tell is noted.
     pub(crate) fn execute(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
         for (number, change) in self.changes.iter().enumerate() {
-            let failed = |made| move |source| Failure { step: Some(change.key()), source, made };
+            let failed = |made| move |source| Failure { step: Some(change.key()), source: Box::new(source), made };
             // A program that did not start anew has ended.
             let made = number + usize::from(is_restart(change));
             let fact = host.apply(change, &journal.facts).map_err(failed(made))?;
@@ -107,7 +107,7 @@ impl Task {
             }
         }
         let made = self.changes.len();
-        let failed = |key| move |source| Failure { step: key, source, made };
+        let failed = |key| move |source| Failure { step: key, source: Box::new(source), made };
         let there = host.observe(&self.guests, &Facts::default()).map_err(failed(None))?;
         for change in diff(&there, &self.guests) {
             host.apply(&change, &Facts::default()).map_err(failed(Some(change.key())))?;
@@ -117,7 +117,7 @@ impl Task {
 
     /// A failure after the last change.
     pub(crate) fn unrecorded(&self, source: Error) -> Failure {
-        Failure { step: None, source, made: self.changes.len() }
+        Failure { step: None, source: Box::new(source), made: self.changes.len() }
     }
 
     /// Takes back what was made, looks whether everything is as before, and repairs what is not.
@@ -153,7 +153,7 @@ impl Task {
                 errors
             }
         };
-        let source = Box::new(failure.source);
+        let source = failure.source;
         match failure.step {
             Some(step) => Error::Step { step, source, rollback },
             None => Error::Unrecorded { source, rollback },

@@ -8,7 +8,7 @@ use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::guest::is_guest;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port;
 use crate::report::{Report, heard, refuse};
 
@@ -43,13 +43,12 @@ impl Args {
         let Some(applied) = heard(applied, &mut checked, format)? else { return Ok(Answer::No) };
         let (name, changes) = (&applied.name, &applied.changes);
         let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-        match format {
-            Format::Json => print_json(&Report::changed(&checked, &applied))?,
-            Format::Human if changes.is_empty() => print(format!("network {name}: nothing to change\n"))?,
-            Format::Human if self.dry_run => print(human(changes))?,
-            Format::Human => print(format!("{}network {name} is as defined{on}\n", brief(changes)))?,
-        }
-        Ok(Answer::Yes)
+        self.tell(format!("network `{name}` is as defined"), || match format {
+            Format::Json => print_json(&Report::changed(&checked, &applied)),
+            Format::Human if changes.is_empty() => Ok(print(format!("network {name}: nothing to change\n"))?),
+            Format::Human if self.dry_run => Ok(print(human(changes))?),
+            Format::Human => Ok(print(format!("{}network {name} is as defined{on}\n", brief(changes)))?),
+        })
     }
 
     fn apply_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {
@@ -64,12 +63,16 @@ impl Args {
         let heard = port::heard(document, driver, AttachOptions::default(), call, format)?;
         let Some((checked, applied)) = heard else { return Ok(Answer::No) };
         let (dev, changes) = (&applied.port.dev, &applied.changes);
-        match format {
-            Format::Json => print_json(&port::Report::changed(&checked, &applied))?,
-            Format::Human if changes.is_empty() => print(format!("port {dev}: nothing to change\n"))?,
-            Format::Human if self.dry_run => print(human(changes))?,
-            Format::Human => print(format!("{}port {dev} is as defined\n", brief(changes)))?,
-        }
-        Ok(Answer::Yes)
+        self.tell(format!("port `{dev}` is as defined"), || match format {
+            Format::Json => print_json(&port::Report::changed(&checked, &applied)),
+            Format::Human if changes.is_empty() => Ok(print(format!("port {dev}: nothing to change\n"))?),
+            Format::Human if self.dry_run => Ok(print(human(changes))?),
+            Format::Human => Ok(print(format!("{}port {dev} is as defined\n", brief(changes)))?),
+        })
+    }
+
+    /// Prints the result, without which a dry run has failed.
+    fn tell(&self, what: String, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Answer> {
+        if self.dry_run { print().map(|()| Answer::Yes) } else { Ok(done(what, print)) }
     }
 }

@@ -8,7 +8,7 @@ use crate::changes::brief;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::hypervisor::PasstJson;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port::{Report, heard};
 use crate::whose::For;
 
@@ -33,15 +33,14 @@ impl Args {
         let (driver, format) = (directories.driver()?, self.format.format);
         let heard = heard(Document::read(&self.file)?, &driver, self.whose.options(), Driver::attach, format)?;
         let Some((checked, attached)) = heard else { return Ok(Answer::No) };
-        match format {
-            Format::Json => print_json(&Report::changed(&checked, &attached))?,
+        let (dev, mac) = (&attached.port.dev, attached.port.mac);
+        Ok(done(format!("port `{dev}` is attached"), || match format {
+            Format::Json => print_json(&Report::changed(&checked, &attached)),
             Format::Human => {
-                let (dev, mac) = (&attached.port.dev, attached.port.mac);
                 let passt = attached.passt.as_ref().map(|passt| PasstJson::of(passt, Some(mac)).text());
                 let (changes, connect) = (brief(&attached.changes), passt.unwrap_or_default());
-                print(format!("{changes}port {dev} attached: the guest is {mac}\n{connect}"))?;
+                Ok(print(format!("{changes}port {dev} attached: the guest is {mac}\n{connect}"))?)
             }
-        }
-        Ok(Answer::Yes)
+        }))
     }
 }

@@ -45,11 +45,11 @@ impl Args {
         for (done, file) in files.iter().enumerate() {
             let takes_long = began.elapsed() > PATIENCE;
             if takes_long {
-                progress(&format!("{done} of {} files checked", files.len()))?;
+                progress(&format!("{done} of {} files checked", files.len()));
             }
             let checked = Document::read(file).map(Checked::new);
             if takes_long {
-                progress("")?;
+                progress("");
             }
             match checked {
                 Ok(checked) => summary.add(checked, checker.as_ref())?,

@@ -7,7 +7,7 @@ use vnet_types::InterfaceName;
 use crate::changes::{ChangeJson, brief, changes};
 use crate::directories::Directories;
 use crate::failure;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
 /// Take a guest's interface away: everything that attach made, and nothing else
 #[derive(Debug, clap::Args)]
@@ -34,10 +34,9 @@ impl Args {
             Ok(made) => made,
             Err(error) => return failure::answer(error),
         };
-        match self.format.format {
-            Format::Json => print_json(&Report { port: port.to_string(), changes: changes(&made) })?,
-            Format::Human => print(format!("{}port {port} detached\n", brief(&made)))?,
-        }
-        Ok(Answer::Yes)
+        Ok(done(format!("port `{port}` is detached"), || match self.format.format {
+            Format::Json => print_json(&Report { port: port.to_string(), changes: changes(&made) }),
+            Format::Human => Ok(print(format!("{}port {port} detached\n", brief(&made)))?),
+        }))
     }
 }

@@ -72,11 +72,11 @@ impl Args {
             match (self.format.format, &xml) {
                 (Format::Json, _) => {}
                 (Format::Human, Some(xml)) if !self.check => {
-                    note(human(&checked))?;
+                    note(human(&checked));
                     print_exact(xml)?;
                 }
                 (Format::Human, _) => {
-                    note(human(&checked))?;
+                    note(human(&checked));
                     if self.check && !formatted {
                         print(format!("{}\n", checked.document.name))?;
                     }

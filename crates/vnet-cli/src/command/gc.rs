@@ -5,15 +5,18 @@ use serde::Serialize;
 use crate::changes::{ChangeJson, brief, changes};
 use crate::directories::Directories;
 use crate::failure;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
 /// Take away the networks and ports of programs that were killed
 ///
 /// A virtual machine monitor that uses vnet as a library takes its networks and ports away as it ends. Where it was killed,
 /// this does; start, attach, list and ports do it too. A network that others have guests in stays. Exit code 1 when
-/// something could not be taken away.
+/// something could not be taken away. Networks that have rules and no receipt are named.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Also remove the rules of networks that have no receipt in this state folder: those of another one lose theirs
+    #[arg(long)]
+    rules: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -22,31 +25,40 @@ pub(crate) struct Args {
 struct Report {
     networks: Vec<String>,
     ports: Vec<String>,
+    /// Networks that have rules and no receipt. With `--rules` these are removed.
+    rules: Vec<String>,
     changes: Vec<ChangeJson>,
 }
 
 impl Args {
     /// Takes them away and tells.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let gone = directories.driver()?.gc()?;
+        let driver = directories.driver()?;
+        let gone = driver.gc()?;
+        // Who may not read the rules cannot remove them.
+        let rules = if self.rules { driver.remove_orphans()? } else { driver.orphans().unwrap_or_default() };
         let is_all = gone.errors.is_empty();
-        match self.format.format {
+        let printed = || match self.format.format {
             Format::Json => print_json(&Report {
+                rules: rules.iter().map(ToString::to_string).collect(),
                 networks: gone.networks.iter().map(ToString::to_string).collect(),
                 ports: gone.ports.iter().map(ToString::to_string).collect(),
                 changes: changes(&gone.changes),
-            })?,
-            Format::Human if gone.networks.is_empty() && gone.ports.is_empty() => {
-                if is_all {
-                    print("nothing is left of programs that have ended\n")?;
-                }
+            }),
+            Format::Human if gone.networks.is_empty() && gone.ports.is_empty() && rules.is_empty() => {
+                Ok(print(if is_all { "nothing is left of programs that have ended\n" } else { "" })?)
             }
             Format::Human => {
                 let ports = gone.ports.iter().map(|port| format!("port {port} taken away\n"));
                 let networks = gone.networks.iter().map(|network| format!("network {network} taken away\n"));
-                print(brief(&gone.changes) + &ports.chain(networks).collect::<String>())?;
+                let rules = rules.iter().map(|network| match self.rules {
+                    true => format!("rules of network {network} removed\n"),
+                    false => format!("network {network} has rules and no receipt: `vnet gc --rules` removes them\n"),
+                });
+                Ok(print(brief(&gone.changes) + &ports.chain(networks).chain(rules).collect::<String>())?)
             }
-        }
+        };
+        done("what programs that have ended have left is taken away", printed);
         gone.errors.into_iter().for_each(|error| failure::report(&error.into()));
         Ok(Answer::when(is_all))
     }

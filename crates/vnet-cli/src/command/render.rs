@@ -41,7 +41,7 @@ impl Args {
             return passt::args::Args::of(self.file.clone(), self.format).run(directories);
         }
         let checked = Checked::of_network(Document::read(&self.file)?);
-        note(human(&checked))?;
+        note(human(&checked));
         let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
         let rendering = match directories.driver()?.render(network) {
             Ok(rendering) => rendering,
@@ -54,11 +54,11 @@ impl Args {
         }
         let name = plain(&network.name);
         if self.what == What::Dnsmasq && rendering.is_idle {
-            note(format!("dnsmasq has nothing to do for network `{name}` and is not started\n"))?;
+            note(format!("dnsmasq has nothing to do for network `{name}` and is not started\n"));
         }
         let files = self.what.of(rendering);
         if files.is_empty() {
-            note(format!("nothing would be installed for network `{name}`\n"))?;
+            note(format!("nothing would be installed for network `{name}`\n"));
         }
         match self.format.format {
             Format::Json => print_json(&Report { network: network.name.clone(), files })?,

@@ -5,7 +5,7 @@ use crate::definition::locate;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::report::{Report, heard, refuse};
 
 /// Bring a network up on this host
@@ -32,12 +32,10 @@ impl Args {
         let started = directories.driver()?.start(network);
         let Some(started) = heard(started, &mut checked, format)? else { return Ok(Answer::No) };
         let on = started.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-        match format {
-            Format::Json => print_json(&Report::changed(&checked, &started))?,
-            Format::Human => {
-                print(format!("{}network {} started{on}\n", brief(&started.changes), started.name))?;
-            }
-        }
-        Ok(Answer::Yes)
+        let name = &started.name;
+        Ok(done(format!("network `{name}` runs"), || match format {
+            Format::Json => print_json(&Report::changed(&checked, &started)),
+            Format::Human => Ok(print(format!("{}network {name} started{on}\n", brief(&started.changes)))?),
+        }))
     }
 }

@@ -6,7 +6,7 @@ use crate::changes::{ChangeJson, brief, changes};
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
 /// Take a network away: everything that start made, and nothing else
 #[derive(Debug, clap::Args)]
@@ -32,10 +32,9 @@ impl Args {
             Ok(made) => made,
             Err(error) => return failure::answer(error),
         };
-        match self.format.format {
-            Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) })?,
-            Format::Human => print(format!("{}network {name} stopped\n", brief(&made)))?,
-        }
-        Ok(Answer::Yes)
+        Ok(done(format!("network `{name}` is stopped"), || match self.format.format {
+            Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) }),
+            Format::Human => Ok(print(format!("{}network {name} stopped\n", brief(&made)))?),
+        }))
     }
 }

@@ -60,7 +60,7 @@ impl Args {
         }
         let base = Checked::text_of_network(Document::read(&file)?);
         let Some(network) = base.sound_network() else {
-            note(human(&base))?;
+            note(human(&base));
             return Ok(Answer::No);
         };
         let element = Document::read(&self.xml)?;
@@ -71,7 +71,7 @@ impl Args {
         match self.format.format {
             Format::Json => print_json(&Report { diagnostics: diagnostics(&told), xml: updated.clone() })?,
             Format::Human => {
-                note(human(&told))?;
+                note(human(&told));
                 updated.as_deref().map(print_exact).transpose()?;
             }
         }

@@ -43,6 +43,6 @@ impl Driver {
         let made = vnet_host::apply(host, &lock, prepared.header(owner)?, &prepared.lowered.desired);
         let mut made = made.map_err(|error| prepared.refusal(network, error))?;
         made.extend(self.follow(host, &lock, &prepared.lowered.name)?);
-        Ok(Applied { outcome: prepared.outcome(self, host, made)?, is_ours })
+        Ok(Applied { outcome: prepared.outcome(self, host, made), is_ours })
     }
 }

@@ -83,13 +83,16 @@ impl Prepared {
     }
 
     /// What comes of it. What is in the way is looked for again where firewalld has another zone for the bridge now.
-    pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> Result<NetworkOutcome, Error> {
+    pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
         let Self { lowered, findings, notes, mut obstacles, .. } = self;
-        if made.iter().any(|change| matches!(change.key(), Key::Zone(_))) {
-            let (inventory, _) = driver.survey(host, None)?;
-            obstacles = driver.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
+        // The changes are made: where the host cannot be read once more, what was in the way before is told.
+        if made.iter().any(|change| matches!(change.key(), Key::Zone(_)))
+            && let Ok((inventory, _)) = driver.survey(host, None)
+            && let Ok(found) = driver.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)
+        {
+            obstacles = found;
         }
-        Ok(NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles })
+        NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles }
     }
 
     /// What would come of it.

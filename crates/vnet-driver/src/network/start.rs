@@ -26,6 +26,6 @@ impl Driver {
         }
         let made = vnet_host::start(&mut host, &lock?, prepared.header(None)?, &prepared.lowered.desired);
         let made = made.map_err(|error| prepared.refusal(network, error))?;
-        prepared.outcome(self, &host, made)
+        Ok(prepared.outcome(self, &host, made))
     }
 }

@@ -1,5 +1,6 @@
 //! Attaching a guest's interface.
 
+use vnet_host::LinuxHost;
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
@@ -24,7 +25,13 @@ impl Driver {
         if prepared.receipt.is_some() {
             return Err(Error::AlreadyAttached(lowered.port.dev.clone()));
         }
-        let made = vnet_host::start(&mut host, &lock?, header(lowered, None)?, &lowered.desired)?;
-        prepared.outcome(made)
+        let (lock, dev) = (lock?, lowered.port.dev.clone());
+        let made = vnet_host::start(&mut host, &lock, header(lowered, None)?, &lowered.desired)?;
+        let outcome = prepared.outcome(made);
+        if outcome.is_err() {
+            // A port whose device cannot be told is of no use.
+            vnet_host::detach(&mut host, &lock, &dev, LinuxHost::namespace()?)?;
+        }
+        outcome
     }
 }

@@ -21,7 +21,7 @@ use crate::{Error, Fact};
 /// How long a process may take to write its number, or to end.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long a program may take to go to the background.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 /// How much of what a program says is kept, in bytes.
 const MOST_OUTPUT: u64 = 1 << 16;
 /// Where programs of administrators are, which are often not in `PATH`.

@@ -35,7 +35,7 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let checked = Checked::new(Document::read(&self.file)?);
         if self.format.format == Format::Human || checked.sound().is_none() {
-            note(human(&checked))?;
+            note(human(&checked));
         }
         let Some(definition) = checked.sound() else { return Ok(Answer::No) };
         let guest = Guest::of(definition, &checked.document)?;

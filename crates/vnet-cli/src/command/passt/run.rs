@@ -14,7 +14,7 @@ use vnet_passt::{Lifetime, Passt, Process};
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::hypervisor::PasstJson;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port::heard;
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
@@ -78,14 +78,13 @@ impl Args {
             arguments: passt.arguments()?.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             passt: PasstJson::of(&passt, Some(port.mac)),
         };
-        match format {
-            Format::Json => print_json(&report)?,
+        Ok(done(format!("the passt of guest `{}` runs", report.name), || match format {
+            Format::Json => print_json(&report),
             Format::Human => {
                 let socket = report.passt.socket.display();
-                print(format!("passt for guest {} listens on {socket}\n{}", report.name, report.passt.text()))?;
+                Ok(print(format!("passt for guest {} listens on {socket}\n{}", report.name, report.passt.text()))?)
             }
-        }
-        Ok(Answer::Yes)
+        }))
     }
 }
 

@@ -61,7 +61,7 @@ impl Args {
         let port = directories.driver()?.port_of_guest(&self.guest)?;
         let found = port.as_ref().and_then(|port| Some((Status::of(port)?, port.passt.as_ref()?, port.port.mac)));
         let Some((status, passt, mac)) = found else {
-            note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
+            note(format!("guest `{}` has no passt\n", plain(&self.guest)));
             return Ok(Answer::No);
         };
         match (self.format.format, status.pid) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use vnet_driver::passt_process;
 
 use crate::directories::Directories;
-use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::output::{Answer, Format, FormatOption, done, note, plain, print, print_json};
 
 /// End a guest's passt, and take its files away
 #[derive(Debug, clap::Args)]
@@ -28,18 +28,17 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let Some(port) = driver.port_of_guest(&self.guest)? else {
-            note(format!("guest `{}` has no passt\n", plain(&self.guest)))?;
+            note(format!("guest `{}` has no passt\n", plain(&self.guest)));
             return Ok(Answer::No);
         };
         let running = port.passt.as_ref().and_then(passt_process);
         driver.detach(&port.port.dev)?;
         let report = Report { name: self.guest.clone(), pid: running.map(|running| running.pid()) };
         let name = plain(&report.name);
-        match (self.format.format, report.pid) {
-            (Format::Json, _) => print_json(&report)?,
-            (Format::Human, Some(_)) => print(format!("passt of guest {name} stopped\n"))?,
-            (Format::Human, None) => print(format!("passt of guest {name} had ended before\n"))?,
-        }
-        Ok(Answer::Yes)
+        Ok(done(format!("the passt of guest `{name}` is stopped"), || match (self.format.format, report.pid) {
+            (Format::Json, _) => print_json(&report),
+            (Format::Human, Some(_)) => Ok(print(format!("passt of guest {name} stopped\n"))?),
+            (Format::Human, None) => Ok(print(format!("passt of guest {name} had ended before\n"))?),
+        }))
     }
 }
