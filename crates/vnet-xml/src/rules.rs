@@ -129,7 +129,9 @@ pub const RULES: &[Rule] = &[
         name: "read-otherwise",
         explanation: "libvirt reads something else than what is written, or its releases do not agree. It knows one word for \
             some values and reads every other word as the opposite: so does vnet. The numbers of 802.1Qbg are decimal since \
-            libvirt 12.8; before, `0x10` was 16 and `010` was 8, as vnet reads them.\n\n    <bridge stp='Off'/>               STP is on\n    \
+            libvirt 12.8; before, `0x10` was 16 and `010` was 8, as vnet reads them. A running guest's interface in a \
+            network is printed with the type that it turned out to have, `bridge` or `direct`; read back, it is not in the \
+            network.\n\n    <bridge stp='Off'/>               STP is on\n    \
             <bridge stp='off'/>               STP is off\n    <portgroup default='true' …/>     not the default\n    \
             <portgroup default='yes' …/>      the default",
     },

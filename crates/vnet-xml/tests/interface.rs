@@ -145,6 +145,20 @@ fn prints_one_way(#[case] document: &str, #[case] kind: &str, #[case] children: 
     assert_eq!(interface.inactive().to_string(), format!("<interface type='{kind}'>\n{children}</interface>\n"));
 }
 
+/// A guest that libvirt prints with the type that its network turned out to have is told how to be in the network again.
+#[rstest]
+#[case("bridge='br0'", "bridge", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]
+#[case("dev='eth0' mode='bridge'", "direct", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]
+#[case("bridge='br0'", "bridge", "", false)]
+fn a_running_guest_of_a_network(#[case] end: &str, #[case] kind: &str, #[case] port: &str, #[case] is_told: bool) {
+    let document = format!("<interface type='{kind}'><source network='n' portgroup='g' {port} {end}/></interface>");
+    let problems = Interface::parse(document.as_bytes()).problems;
+    let told: Vec<_> = problems.iter().map(|it| (it.code.to_string(), it.path.to_string(), it.help.clone())).collect();
+    let help = "for a guest in the network write `type='network'` and `<source network='n' portgroup='g'/>`";
+    let expected = ("VN0027".to_owned(), "/interface/source/@network".to_owned(), Some(help.to_owned()));
+    assert_eq!(told, Vec::from_iter(is_told.then_some(expected)));
+}
+
 /// What cannot be: the code, and where.
 #[rstest]
 #[case::root("<network/>", "VN0007", "/interface")]

@@ -70,6 +70,22 @@ impl<'t> Element<'t> {
         self.report_value(rules::EXCLUSIVE, attribute, message, Some(format!("leave `{name}` out")));
     }
 
+    /// Reports that `<source>` is of the form in which libvirt prints a running guest that is in a network.
+    pub(crate) fn live_form_of_network(&self, kind: &str) {
+        let (Some(network), true) = (self.attribute("network"), self.has("portid")) else { return };
+        let name = shortened(&network.value);
+        let message = format!(
+            "this is how libvirt prints a running guest of the network `{name}`; read back, it is of type `{kind}`, \
+             without the network"
+        );
+        let mut source = format!("<source network='{name}'");
+        if let Some(group) = self.attribute("portgroup") {
+            source += &format!(" portgroup='{}'", shortened(&group.value));
+        }
+        let help = format!("for a guest in the network write `type='network'` and `{source}/>`");
+        self.report_value(rules::READ_OTHERWISE, network, message, Some(help));
+    }
+
     /// Reports text where it has no meaning.
     pub(super) fn stray_text(&self) {
         let (name, text) = (self.node.name(), shortened(self.node.text().trim()));

@@ -213,6 +213,7 @@ fn name(text: &str) -> Result<String, String> {
 fn bridge(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     let source = needed(interface, source)?;
     source.expect(&BRIDGE);
+    source.live_form_of_network("bridge");
     let mac_table_manager = source.filled("macTableManager", mac_table_manager);
     Some(Source::Bridge(BridgeSource { bridge: source.required("bridge", name)?, mac_table_manager }))
 }
@@ -226,6 +227,7 @@ fn internal(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Sou
 fn direct(interface: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     let source = needed(interface, source)?;
     source.expect(&DIRECT);
+    source.live_form_of_network("direct");
     let mode = source.filled("mode", direct_mode).unwrap_or_default();
     Some(Source::Direct(DirectSource { dev: source.required("dev", parsed)?, mode }))
 }
