@@ -13,10 +13,39 @@ pub(crate) fn sound(findings: Vec<Finding>) -> Result<Vec<Finding>, Error> {
     }
 }
 
-/// What is wrong with a definition on a host, beside what is wrong with it alone. A warning of the definition that is an
-/// error on the host is that error.
+/// Refuses what has an error, alone or on a host.
 pub(crate) fn on_host(alone: Vec<Finding>, on_host: Vec<Finding>) -> Result<Vec<Finding>, Error> {
-    let is_told = |alone: &Finding| on_host.iter().any(|it| it.code == alone.code && it.path == alone.path);
-    let alone: Vec<Finding> = alone.into_iter().filter(|finding| !is_told(finding)).collect();
-    sound(alone.into_iter().chain(on_host).collect())
+    sound(join(alone, on_host))
+}
+
+/// Puts together what is wrong with a definition alone and on a host. What vnet cannot do is a warning of the first and
+/// an error of the second; only the error is kept.
+pub(crate) fn join(mut alone: Vec<Finding>, on_host: Vec<Finding>) -> Vec<Finding> {
+    alone.retain(|finding| !on_host.iter().any(|it| it.code == finding.code && it.path == finding.path));
+    alone.extend(on_host);
+    alone
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test")]
+mod tests {
+    use rstest::rstest;
+    use vnet_types::Inventory;
+    use vnet_validate::{check, check_against};
+    use vnet_xml::Definition;
+
+    use super::*;
+
+    #[rstest]
+    #[case::network("<network><name>lab</name><domain name='lab.test' register='yes'/></network>", "VN0801")]
+    #[case::interface("<interface type='bridge'><source bridge='br0'/><filterref filter='f'/></interface>", "VN0802")]
+    fn what_vnet_cannot_do_is_said_once_as_an_error(#[case] text: &str, #[case] code: &str) {
+        let definition = Definition::parse(text.as_bytes()).value.unwrap();
+        let inventory = Inventory::default();
+        let findings = join(check(&definition), check_against(&definition, &inventory));
+        let of_code: Vec<_> = findings.iter().filter(|finding| finding.code.to_string() == code).collect();
+        let [finding] = of_code[..] else { panic!("one finding: {findings:#?}") };
+        assert_eq!(finding.severity, Severity::Error);
+        assert!(sound(findings).is_err());
+    }
 }

@@ -3,12 +3,13 @@
 use vnet_host::LinuxHost;
 use vnet_plan::preview;
 use vnet_types::Inventory;
-use vnet_validate::Finding;
+use vnet_validate::{Finding, Host};
 use vnet_xml::{Definition, Network, Severity};
 
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::features::probe;
+use crate::findings::join;
 use crate::obstacle::Obstacle;
 
 /// The host at one time, for many definitions.
@@ -16,6 +17,8 @@ pub struct Checker<'d> {
     driver: &'d Driver,
     host: LinuxHost,
     inventory: Inventory,
+    /// The definitions of the networks that run, as far as they can be read.
+    networks: Vec<Network>,
 }
 
 /// What is to be said about a definition on this host.
@@ -37,7 +40,9 @@ impl Driver {
         let host = self.host()?;
         let (mut inventory, _) = self.survey(&host, None)?;
         probe(&mut inventory)?;
-        Ok(Checker { driver: self, host, inventory })
+        let receipts = self.store.receipts()?.into_iter().flatten();
+        let networks = receipts.filter_map(|receipt| self.as_it_runs(&receipt.header.network).ok().flatten()).collect();
+        Ok(Checker { driver: self, host, inventory, networks })
     }
 
     /// Says what is wrong with a network, alone and on this host. Nothing is refused.
@@ -55,8 +60,8 @@ impl Checker<'_> {
     /// # Errors
     /// [`Error::Host`] where the host cannot be read; [`Error::Lower`].
     pub fn check(&self, definition: &Definition) -> Result<Check, Error> {
-        let mut findings = vnet_validate::check(definition);
-        findings.extend(vnet_validate::check_against(definition, &self.inventory));
+        let host = Host::new(&self.inventory, &self.networks);
+        let findings = join(vnet_validate::check(definition), vnet_validate::check_against(definition, host));
         let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
         let obstacles = match definition {
             Definition::Network(network) if is_sound => self.obstacles(network)?,

@@ -7,7 +7,7 @@ use vnet_host::{LinuxHost, Lock, Owner, PortHeader, Receipt};
 use vnet_passt::Passt;
 use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
-use vnet_validate::Finding;
+use vnet_validate::{Finding, Host};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network};
@@ -43,7 +43,9 @@ impl Driver {
     ) -> Result<Prepared, Error> {
         let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let inventory = self.inventory(host, lock, None)?;
-        let findings = on_host(findings, vnet_validate::check_against(interface, &inventory))?;
+        let networks = Vec::from_iter(self.network_of(interface)?);
+        let host = Host::new(&inventory, &networks);
+        let findings = on_host(findings, vnet_validate::check_against(interface, host))?;
         let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
         let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;
         let mut options = options.clone();
@@ -68,10 +70,7 @@ impl Driver {
         options: &AttachOptions,
         attached: Option<&Receipt<PortHeader>>,
     ) -> Result<LoweredPort, Error> {
-        let network = match &interface.source {
-            Source::Network(source) => self.as_it_runs(&network_name(&source.network)?)?,
-            _ => None,
-        };
+        let network = self.network_of(interface)?;
         if asks_features(interface, network.as_ref()) {
             probe(&mut inventory)?;
         }
@@ -109,6 +108,14 @@ impl Driver {
             keep("networkport.xml", record.to_string());
         }
         Ok(lowered)
+    }
+
+    /// The definition of the network that an interface is in. `None` where that does not run.
+    fn network_of(&self, interface: &Interface) -> Result<Option<Network>, Error> {
+        match &interface.source {
+            Source::Network(source) => self.as_it_runs(&network_name(&source.network)?),
+            _ => Ok(None),
+        }
     }
 
     /// The file of the definition that a port is attached with. `None` where it is not attached.
