@@ -62,13 +62,23 @@ impl Definition {
         })
     }
 
-    /// The definition in a form, as text; a network port has one form.
+    /// The definition in a form, as text; a network port has one form. Of a domain it is the interfaces, one below the
+    /// other: [`Self::print_into`] prints a document.
     pub fn to_text(&self, style: Style) -> String {
         match self {
             Self::Network(network) => network.display(style).to_string(),
             Self::NetworkPort(port) => port.to_string(),
             Self::Interface(interface) => interface.display(style).to_string(),
             Self::Domain(domain) => domain.interfaces.iter().map(|it| it.display(style).to_string()).collect(),
+        }
+    }
+
+    /// The document that the definition was read from, in a form. Of a domain, see [`Domain::print_into`], only the
+    /// interfaces are printed anew; other documents are printed whole.
+    pub fn print_into(&self, document: &[u8], style: Style) -> Option<String> {
+        match self {
+            Self::Domain(domain) => domain.print_into(document, style),
+            _ => Some(self.to_text(style)),
         }
     }
 }

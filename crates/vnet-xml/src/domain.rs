@@ -1,5 +1,7 @@
 //! `<domain>`, a guest, for its interfaces: <https://libvirt.org/formatdomain.html>.
 
+mod print;
+
 use std::str::FromStr;
 
 use vnet_types::Uuid;

@@ -52,7 +52,7 @@ pub(crate) fn decode(document: &[u8]) -> Result<Decoded<'_>, Malformed> {
 }
 
 /// The encoding that the XML declaration names, and where.
-fn declared(document: &[u8]) -> Option<(&str, Span)> {
+pub(crate) fn declared(document: &[u8]) -> Option<(&str, Span)> {
     let end = document.iter().position(|byte| *byte == b'>').filter(|_| document.starts_with(b"<?xml"))?;
     let head = str::from_utf8(&document[..end]).ok()?.trim_end_matches('?');
     let mut at = "<?xml".len();

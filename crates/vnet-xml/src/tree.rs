@@ -63,9 +63,14 @@ impl<'t> NodeRef<'t> {
         start as usize..end as usize
     }
 
+    /// Where the whole element stands.
+    pub(crate) fn whole_span(self) -> Span {
+        self.node().start_tag.0 as usize..self.node().end as usize
+    }
+
     /// The whole element as written.
     pub(crate) fn raw(self) -> &'t str {
-        &self.tree.source[self.node().start_tag.0 as usize..self.node().end as usize]
+        &self.tree.source[self.whole_span()]
     }
 
     /// Where the text directly within stands, without white space around it, up to the first element in it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use vnet_xml::{Libvirt, Style};
+use vnet_xml::{Definition, Libvirt, Style};
 
 use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
@@ -13,7 +13,8 @@ use crate::output::{Answer, Format, FormatOption, note, print, print_exact, prin
 
 /// Print definitions in libvirt's own form
 ///
-/// What vnet does not know is not printed; a warning says what and where.
+/// What vnet does not know is not printed; a warning says what and where. Of a domain only the
+/// interfaces are printed anew; everything else stays as it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
@@ -63,10 +64,12 @@ impl Args {
         let mut report = Report { files: Vec::new() };
         for file in files(&self.paths)? {
             let checked = Checked::grammar(Document::read(&file)?);
-            let xml = checked.sound().map(|definition| definition.to_text(self.style(self.libvirt())));
+            let printed =
+                |definition: &Definition, form| definition.print_into(&checked.document.bytes, self.style(form));
+            let xml = checked.sound().and_then(|definition| printed(definition, self.libvirt()));
             let formatted = checked.sound().is_some_and(|definition| {
                 let forms = self.libvirt.map_or(vec![Libvirt::V11, Libvirt::V12], |_| vec![self.libvirt()]);
-                let is_it = |form| definition.to_text(self.style(form)).as_bytes() == checked.document.bytes;
+                let is_it = |form| printed(definition, form).is_some_and(|it| it.as_bytes() == checked.document.bytes);
                 forms.into_iter().any(is_it)
             });
             match (self.format.format, &xml) {
