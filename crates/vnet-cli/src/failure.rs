@@ -72,10 +72,16 @@ fn text(error: &anyhow::Error) -> String {
 fn help(error: &anyhow::Error) -> Option<&'static str> {
     // A trial says itself what it lacks, which is no privilege.
     let is_trial = error.chain().any(|cause| cause.is::<vnet_try::Error>());
-    (error.chain().any(is_denied) && !is_trial).then_some(
+    if !error.chain().any(is_denied) || is_trial {
+        return None;
+    }
+    Some(if nix::unistd::geteuid().is_root() {
+        "root has not every privilege here; a container gets it by `--cap-add NET_ADMIN`, and a namespace of your own \
+         has it (`unshare --user --map-root-user --net --mount`)"
+    } else {
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
-         `vnet try` needs no privilege",
-    )
+         `vnet try` needs no privilege"
+    })
 }
 
 /// Whether a privilege is missing.

@@ -136,10 +136,14 @@ impl Isolation {
 }
 
 /// Switches that forbid namespaces, with the value that does, and what allows them.
-const SWITCHES: [(&str, &str, &str); 4] = [
+const SWITCHES: [(&str, &str, &str); 8] = [
     ("kernel.unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
     ("user.max_user_namespaces", "0", "user.max_user_namespaces=10000"),
     ("user.max_net_namespaces", "0", "user.max_net_namespaces=10000"),
+    ("user.max_mnt_namespaces", "0", "user.max_mnt_namespaces=10000"),
+    ("user.max_pid_namespaces", "0", "user.max_pid_namespaces=10000"),
+    ("user.max_ipc_namespaces", "0", "user.max_ipc_namespaces=10000"),
+    ("user.max_uts_namespaces", "0", "user.max_uts_namespaces=10000"),
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
 ];
 

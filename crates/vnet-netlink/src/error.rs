@@ -143,7 +143,7 @@ impl fmt::Display for Refused {
             write!(f, " (kernel: {message})")?;
         }
         if self.is(&[Errno::EPERM]) {
-            f.write_str("; this needs CAP_NET_ADMIN: run it as root, or in a user namespace as by `unshare -rn`")?;
+            f.write_str("; this needs CAP_NET_ADMIN, as root has it, or a user namespace as by `unshare -rn`")?;
         }
         if self.is_too_large() {
             f.write_str("; `net.core.wmem_max` limits what other users than root may send at once")?;
@@ -185,8 +185,8 @@ mod tests {
     )]
     #[case(
         refused(Errno::EPERM, None),
-        "cannot add link br0: Operation not permitted; this needs CAP_NET_ADMIN: run it as root, or in a user \
-         namespace as by `unshare -rn`"
+        "cannot add link br0: Operation not permitted; this needs CAP_NET_ADMIN, as root has it, or a user namespace \
+         as by `unshare -rn`"
     )]
     fn prints(#[case] refused: Refused, #[case] text: &str) {
         assert_eq!(Operation::Add.of("link br0")(refused).to_string(), text);

@@ -1,17 +1,16 @@
-//! Attaching a guest's interface on the imagined host, as on a real one: with its place in the bridge, VLANs, bandwidth
-//! and whatever else its network, its portgroup and the interface give it.
+//! Attaching a guest's interface on the imagined host, as on a real one: with its place in the
+//! bridge, VLANs, bandwidth and whatever else its network, its portgroup and the interface give it.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::path::Path;
 use std::thread;
 
 use vnet_driver::AttachOptions;
 use vnet_host::{LinuxHost, PortHeader, Store};
 use vnet_lab::Namespace;
 use vnet_netlink::{Netlink, Tap};
-use vnet_plan::{PortChoices, Resource, attach};
+use vnet_plan::{Key, PortChoices, attach};
 use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
 use vnet_xml::interface::Source;
 use vnet_xml::{BridgeName, Interface, Network};
@@ -21,15 +20,14 @@ use crate::guest::Guest;
 use crate::start::{STATE, driver};
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// Where taps are made. A container has it only when it is told to.
-const TUN: &str = "/dev/net/tun";
-/// Longer than any frame, be it one that the kernel has not cut into segments yet.
+/// Longer than any frame, even one that the kernel has not cut into segments yet.
 const ROOM: usize = 1 << 17;
 
 impl World {
-    /// Attaches guests to a network that runs on this bridge; `number` is its own among the networks.
+    /// Attaches guests to a network that runs on this bridge; `number` is that of the network.
     ///
-    /// With STP a port listens and learns for 4 s. Nothing here can be a loop: STP pauses from here on.
+    /// With STP a port listens and learns for 4 s. There can be no loop here: STP pauses from here
+    /// on.
     pub(crate) fn attach(
         &self,
         network: &Network,
@@ -46,20 +44,27 @@ impl World {
         // A definition may leave the name to whoever starts it.
         let mut network = network.clone();
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(bridge.clone()));
+        let has_taps = can_make_taps();
         let stations = guests.iter().enumerate().map(|(at, guest)| {
             let dev = format!("guest{number}x{at}").parse().map_err(|error| Failed::Other(format!("{error}")))?;
-            station(self, &network, guest, &dev)
+            station(self, &network, guest, &dev, has_taps)
                 .map_err(Failed::doing(format!("{} cannot be attached to network `{}`", guest.name, network.name)))
         });
         stations.collect()
     }
 }
 
-fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName) -> Result<Station> {
+/// Whether this process can make a tap. A container has `/dev/net/tun` only when it is told to, and
+/// may have one that nobody may open.
+fn can_make_taps() -> bool {
+    let name = "probe%d".parse().expect("a name");
+    Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN).is_ok()
+}
+
+fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName, has_taps: bool) -> Result<Station> {
     let namespace = Namespace::new()?;
     namespace.set(&SWITCHES)?;
     let device: InterfaceName = DEVICE.parse().expect("a name");
-    let has_taps = Path::new(TUN).exists();
     // A pair of veth devices takes the place of the tap and the guest's card.
     let lay = || world.lay(dev, &namespace, &device);
     attach_to(network, guest, dev, (!has_taps).then_some(lay))?;
@@ -74,8 +79,8 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName)
     Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
 }
 
-/// Attaches the guest's interface. Where `instead` lays something in place of the tap,
-/// what else the driver would make for it is made.
+/// Attaches the guest's interface. Where `instead` lays something in place of the tap, the rest of
+/// what the driver would make for the guest is made.
 fn attach_to(
     network: &Network,
     guest: &Guest,
@@ -102,10 +107,7 @@ fn attach_to(
     inventory.features = Netlink::features()?.unwrap_or(inventory.features);
     let choices = PortChoices { guest, ..PortChoices::default() };
     let mut lowered = attach(&interface, Some(network), &inventory, &choices)?;
-    let taps = lowered.desired.iter().filter(|it| matches!(it, Resource::Link(_))).map(Resource::key);
-    for tap in taps.collect::<Vec<_>>() {
-        lowered.desired.remove(&tap);
-    }
+    lowered.desired.remove(&Key::Link(dev.clone()));
     let index = lay()?;
     let lock = store.lock()?;
     let header = PortHeader { port: lowered.port, namespace: LinuxHost::namespace()?, owner: None };
@@ -113,7 +115,7 @@ fn attach_to(
     Ok(Netlink::open()?.set_up(index, true)?)
 }
 
-/// Gives the guest's card its MAC address and MTU, and sets it up. Answers its index.
+/// Gives the guest's card its MAC address and MTU, sets it up, and returns its index.
 fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAddr, mtu: Option<u32>) -> Result<u32> {
     let netlink = namespace.netlink();
     let found = netlink.link(device)?.ok_or_else(|| vnet_lab::Error::Gone(device.clone()))?;
@@ -133,7 +135,7 @@ fn join(outer: File, inner: File) -> Result<()> {
 fn carry(mut from: File, mut to: File) {
     let mut frame = vec![0; ROOM];
     while let Ok(length) = from.read(&mut frame) {
-        // A link that is down loses it.
+        // A link that is down loses the frame.
         let _ = to.write(&frame[..length]);
     }
 }

@@ -77,12 +77,18 @@ impl ReportJson {
         let mut text: String = self.networks.iter().map(network).chain(self.interfaces.iter().map(interface)).collect();
         let of_networks = self.networks.iter().flat_map(|network| &network.promises);
         let judged: Vec<_> = of_networks.chain(self.interfaces.iter().flat_map(|it| &it.promises)).collect();
-        let kept = judged.iter().filter(|it| it.verdict == Verdict::Kept).count();
+        let count = |verdict| judged.iter().filter(|it| it.verdict == verdict).count();
+        let others = [(Verdict::Broken, "broken"), (Verdict::Open, "open"), (Verdict::Unjudged, "not judged")];
+        let others = others.map(|(verdict, word)| (count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
+        let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
         let refused = self.networks.iter().filter(|network| network.bridge.is_none()).count();
         let colour = if self.holds { "\x1b[1;32m" } else { "\x1b[1;31m" };
         let seconds = format!("{}.{:02} s", self.milliseconds / 1000, self.milliseconds % 1000 / 10);
         text += &match refused {
-            0 => format!("{colour}{kept} of {} promises kept\x1b[0m in {seconds}\n", judged.len()),
+            0 => {
+                let (kept, all) = (count(Verdict::Kept), judged.len());
+                format!("{colour}{kept} of {all} promises kept{others}\x1b[0m in {seconds}\n")
+            }
             _ => format!("{colour}refused: {refused} of {} definitions\x1b[0m\n", self.networks.len()),
         };
         text
@@ -130,7 +136,8 @@ fn table(promises: &[Judgement], notes: &[String]) -> String {
         let (colour, mark) = match judgement.verdict {
             Verdict::Kept => ("\x1b[32m", "kept  "),
             Verdict::Broken => ("\x1b[1;31m", "BROKEN"),
-            _ => ("\x1b[33m", "open  "),
+            Verdict::Open => ("\x1b[33m", "open  "),
+            _ => ("\x1b[33m", "-     "),
         };
         text += &format!("  {colour}{mark}\x1b[0m  {promise:width$}  \x1b[2m{}\x1b[0m\n", plain(&judgement.seen));
     }
