@@ -98,8 +98,9 @@ impl World {
         Ok(())
     }
 
-    /// Lays a cable from the host, where its end has this name, to another namespace. Answers the index here,
-    /// of an end that is not up yet.
+    /// Lays a cable from the host, where its end has this name, to another namespace. Returns the
+    /// index of the near end. Neither end is up yet: an end that gets another MAC address must have
+    /// it before it makes its link-local address.
     pub(crate) fn lay(&self, near: &InterfaceName, to: &Namespace, name: &InterfaceName) -> Result<u32> {
         let far: InterfaceName = "far".parse().expect("a name");
         let netlink = self.host.netlink();
@@ -108,7 +109,7 @@ impl World {
         netlink.add_veth(near, &far)?;
         self.host.move_link(index(netlink, &far)?.index, to)?;
         let found = index(to.netlink(), &far)?;
-        let wanted = Link { name: name.clone(), up: true, ..found.link.clone() };
+        let wanted = Link { name: name.clone(), ..found.link.clone() };
         to.netlink().set_link(found.index, &found.link, &wanted)?;
         Ok(index(netlink, near)?.index)
     }
@@ -116,6 +117,9 @@ impl World {
     fn connect(&self, at: usize, uplink: &Uplink) -> Result<()> {
         let netlink = self.host.netlink();
         netlink.set_up(self.lay(&uplink.name, &self.outside, &uplink.name)?, true)?;
+        let far = self.outside.netlink().link(&uplink.name)?;
+        let far = far.ok_or_else(|| vnet_lab::Error::Gone(uplink.name.clone()))?;
+        self.outside.netlink().set_up(far.index, true)?;
         let add = |netlink: &Netlink, net: IpNet| netlink.add_address(&uplink.name, &Address { net, broadcast: None });
         uplink.host.iter().try_for_each(|ours| add(netlink, *ours))?;
         // The kernel speaks from the first of equal IPv4 addresses, and from the last of IPv6.
