@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # CNI's reference plugin bridge: DEL goes by the interface's name, whoever's it is.
 #
-# An ADD for a second attachment that names an interface which is there already fails, as it must. The DEL that a runtime
-# owes after a failed ADD succeeds, and takes away the interface of the first attachment; its address stays
-# reserved, since that goes by the id. Seen with 1.1.1 and 1.9.1. A plugin needs to know what it made.
+# An ADD for a second attachment that names an interface which is there already fails, as it must.
+# The DEL that a runtime owes after a failed ADD succeeds, and takes away the interface of the first
+# attachment; its address stays reserved, since that goes by the id. Seen with 1.1.1 and 1.9.1. A
+# plugin needs to know what it made.
 . "$(dirname "$0")/cni.sh"
 for release in 1.1.1 1.9.1; do
     output=$(inside $release "$CNI"'

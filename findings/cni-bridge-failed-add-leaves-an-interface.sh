@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# CNI's reference plugin bridge: an ADD that fails in its address plugin leaves the interface in the container.
+# CNI's reference plugin bridge: an ADD that fails in its address plugin leaves the interface in the
+# container.
 #
-# The specification lets the runtime call DEL after a failed ADD, and until then the container has a link to the
-# bridge without an address. Seen with 1.1.1 and 1.9.1 where the address asked for is taken. Who retries ADD in the same
-# container meets "already exists": DEL first.
+# The specification lets the runtime call DEL after a failed ADD, and until then the container has a
+# link to the bridge without an address. Seen with 1.1.1 and 1.9.1 where the address asked for is
+# taken. Who retries ADD in the same container meets "already exists": DEL first.
 . "$(dirname "$0")/cni.sh"
 for release in 1.1.1 1.9.1; do
     output=$(inside $release "$CNI"'

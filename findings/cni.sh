@@ -1,4 +1,5 @@
-# What the findings about CNI share: the reference plugins, containers' namespaces, and one call of the bridge plugin.
+# What the findings about CNI share: the reference plugins, containers' namespaces, and one call of
+# the bridge plugin.
 . "$(dirname "$0")/lib.sh"
 CNI='
     exec 2> /tmp/errors

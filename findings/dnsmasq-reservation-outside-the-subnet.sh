@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# dnsmasq gives a reservation outside every range, but passes over one outside the subnet: the guest gets any address.
+# dnsmasq gives a reservation outside every range, but passes over one outside the subnet: the guest
+# gets any address.
 #
-# dhcp-range reads like the list of what may be given. With 2.90 and 2.91 a dhcp-host outside the range and inside of the
-# interface's subnet is given all the same. One outside of the subnet is no error and not even logged: the client gets an
-# address of the range, and whoever wrote the reservation finds the guest elsewhere. The server's own address is passed over
-# with a line in the log.
+# dhcp-range reads like the list of what may be given. With 2.90 and 2.91 a dhcp-host outside the
+# range and inside of the interface's subnet is given all the same. One outside of the subnet is no
+# error and not even logged: the client gets an address of the range, and whoever wrote the
+# reservation finds the guest elsewhere. The server's own address is passed over with a line in the
+# log.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 2.90 dnsmasq-base=2.90-4~deb12u2 busybox-static
 unpack trixie 2.91 dnsmasq-base=2.91-1+deb13u2 busybox-static

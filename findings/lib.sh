@@ -1,11 +1,13 @@
-# What the findings share: programs of a distribution's release, unpacked and entered. Run as root, or by `unshare -r`.
-# Everything happens in a temporary folder and in namespaces; packages come through this machine's own apt.
+# What the findings share: programs of a distribution's release, unpacked and entered. Run as root,
+# or by `unshare -r`. Everything happens in a temporary folder and in namespaces; packages come
+# through this machine's own apt.
 set -eu
 here=$(mktemp -d)
 trap 'rm -rf --one-file-system "$here"' EXIT
 changed=0
 
-# unpack SUITE FOLDER PACKAGE=VERSION...: packages of Debian, with what they depend on, below $here/FOLDER
+# unpack SUITE FOLDER PACKAGE=VERSION...: packages of Debian, with what they depend on, below
+# $here/FOLDER
 unpack() {
     local suite=$1 root=$here/$2 apt=$here/apt-$1 deb
     shift 2

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# libvirt's `<network>`: of four places that are given `true` or `ON` for yes, one means on, one means no, two are refused.
+# libvirt's `<network>`: of four places that are given `true` or `ON` for yes, one means on, one
+# means no, two are refused.
 #
-# `<bridge stp>` is on unless it is the very word `off`; `<portgroup default>` is yes only for the very word `yes`, and
-# anything else is dropped without a word, so that the group is not the default; `<network ipv6>` and
-# `<port isolated>` refuse what is not `yes` or `no`. Seen with 11.3.0 and 12.8.0.
+# `<bridge stp>` is on unless it is the very word `off`; `<portgroup default>` is yes only for the
+# very word `yes`, and anything else is dropped without a word, so that the group is not the
+# default; `<network ipv6>` and `<port isolated>` refuse what is not `yes` or `no`. Seen with 11.3.0
+# and 12.8.0.
 . "$(dirname "$0")/libvirt.sh"
 for release in 11.3 12.8; do
     network() { echo "<network $1><name>n</name><forward mode='$2'/><bridge name='vb0' $3/>$4</network>"; }

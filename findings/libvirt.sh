@@ -1,5 +1,5 @@
-# What the findings about libvirt's XML share: two releases' virsh and the networks of the test driver, which parse and print as
-# the real driver does.
+# What the findings about libvirt's XML share: two releases' virsh and the networks of the test
+# driver, which parse and print as the real driver does.
 . "$(dirname "$0")/lib.sh"
 # printed RELEASE NAME XML ELEMENT: what virsh prints of an element after it has defined the network
 printed() {

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# netns-rs 0.2.0: a closure of NetNs::run that panics leaves the thread in the other network namespace.
+# netns-rs 0.2.0: a closure of NetNs::run that panics leaves the thread in the other network
+# namespace.
 #
-# The crate goes back after the closure has returned; when it panics, nothing does. A thread pool, or a test harness that
-# catches panics, goes on in the wrong namespace. Give it a thread of its own, or go back in a guard's Drop.
+# The crate goes back after the closure has returned; when it panics, nothing does. A thread pool,
+# or a test harness that catches panics, goes on in the wrong namespace. Give it a thread of its
+# own, or go back in a guard's Drop.
 . "$(dirname "$0")/crate.sh"
 program gap 'netns-rs = "=0.2.0"' <<'RUST'
 use std::os::unix::fs::MetadataExt;

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# `nft -j list ruleset | nft -j -f -` is not the ruleset it was: nft 1.0.6 loses parts, and refuses one of its own maps.
+# `nft -j list ruleset | nft -j -f -` is not the ruleset it was: nft 1.0.6 loses parts, and refuses
+# one of its own maps.
 #
-# The JSON of nft 1.0.6 (Debian 12) has no auto-merge of a set and no comment of a chain, so a ruleset that is saved and
-# restored by it lacks both; and a map whose values are concatenations is printed in a form that the same nft does not read
-# ("Invalid map type"). 1.1.3 (Debian 13) has all three right. Save rulesets as text, or by netlink.
+# The JSON of nft 1.0.6 (Debian 12) has no auto-merge of a set and no comment of a chain, so a
+# ruleset that is saved and restored by it lacks both; and a map whose values are concatenations is
+# printed in a form that the same nft does not read ("Invalid map type"). 1.1.3 (Debian 13) has all
+# three right. Save rulesets as text, or by netlink.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 1.0.6 nftables=1.0.6-2+deb12u2
 unpack trixie 1.1.3 nftables=1.1.3-1

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The crate nftables 0.6.3 cannot read a rule that asks a named verdict map, and writes an anonymous one otherwise than it
-# was.
+# The crate nftables 0.6.3 cannot read a rule that asks a named verdict map, and writes an anonymous
+# one otherwise than it was.
 #
-# Its schema has a verdict map's data as an anonymous set only: for `vmap @m` it finds no variant, and the whole ruleset
-# cannot be read. In an anonymous map it takes each verdict for a string: {"accept": null} comes out as "accept", which
-# nft 1.0.6 then refuses. A masquerade with flags is not read either: nft prints one flag bare, the crate wants a list.
+# Its schema has a verdict map's data as an anonymous set only: for `vmap @m` it finds no variant,
+# and the whole ruleset cannot be read. In an anonymous map it takes each verdict for a string:
+# {"accept": null} comes out as "accept", which nft 1.0.6 then refuses. A masquerade with flags is
+# not read either: nft prints one flag bare, the crate wants a list.
 . "$(dirname "$0")/crate.sh"
 program reader 'nftables = "=0.6.3"
 serde_json = "=1.0.145"' <<'RUST'

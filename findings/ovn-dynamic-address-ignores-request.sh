@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # OVN gives a port that asks for a certain dynamic address another one, or none, without an error.
 #
-# A port of a logical switch asks northd for an address by the word `dynamic`. With OVN 23.03.1 and 25.03.0:
-# - `dynamic ADDRESS` is honoured, but not where the switch's exclude_ips has the address: the port gets the lowest
+# A port of a logical switch asks northd for an address by the word `dynamic`. With OVN 23.03.1 and
+# 25.03.0:
+# - `dynamic ADDRESS` is honoured, but not where the switch's exclude_ips has the address: the port
+#   gets the lowest
 #   free address instead;
 # - `MAC dynamic ADDRESS` is accepted by ovn-nbctl and by northd, and the port gets no address;
-# - `MAC ADDRESS dynamic` gives the fixed address alone: the last word is passed over.
-# Who needs a certain address writes it without `dynamic`; who does not reads dynamic_addresses after asking.
+# - `MAC ADDRESS dynamic` gives the fixed address alone: the last word is passed over. Who needs a
+#   certain address writes it without `dynamic`; who does not reads dynamic_addresses after asking.
 . "$(dirname "$0")/ovn.sh"
 for release in 23.03 25.03; do
     output=$(inside $release "$OVN"'

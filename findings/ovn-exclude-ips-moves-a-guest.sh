@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# OVN takes the address of a running port away when it is added to exclude_ips, at once and without a word.
+# OVN takes the address of a running port away when it is added to exclude_ips, at once and without
+# a word.
 #
-# other_config:exclude_ips of a logical switch reads like a limit for addresses that are still to be given. With OVN
-# 23.03.1 and 25.03.0 a port with a dynamic address that is excluded afterwards gets the next free one in the same
-# pass of northd: the guest, which has leased the old one, is cut off. A reservation (`MAC ADDRESS`) stays.
+# other_config:exclude_ips of a logical switch reads like a limit for addresses that are still to be
+# given. With OVN 23.03.1 and 25.03.0 a port with a dynamic address that is excluded afterwards gets
+# the next free one in the same pass of northd: the guest, which has leased the old one, is cut off.
+# A reservation (`MAC ADDRESS`) stays.
 . "$(dirname "$0")/ovn.sh"
 for release in 23.03 25.03; do
     output=$(inside $release "$OVN"'

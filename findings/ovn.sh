@@ -1,4 +1,5 @@
-# What the findings about OVN share: both databases and northd, without any host; $OVN starts them inside.
+# What the findings about OVN share: both databases and northd, without any host; $OVN starts them
+# inside.
 . "$(dirname "$0")/lib.sh"
 OVN='
     cd /tmp; touch /etc/resolv.conf; exec 2> /tmp/errors

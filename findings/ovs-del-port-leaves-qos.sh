@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# `ovs-vsctl del-port` leaves the QoS and Queue rows that the port had: they stay in the database for ever.
+# `ovs-vsctl del-port` leaves the QoS and Queue rows that the port had: they stay in the database
+# for ever.
 #
-# Both are root tables, and nothing collects them. With Open vSwitch 3.1.0 and 3.5.0 a port that is made with a QoS
-# and removed a hundred times leaves a hundred of each. Rows need external_ids by which their owner finds them again.
+# Both are root tables, and nothing collects them. With Open vSwitch 3.1.0 and 3.5.0 a port that is
+# made with a QoS and removed a hundred times leaves a hundred of each. Rows need external_ids by
+# which their owner finds them again.
 . "$(dirname "$0")/ovs.sh"
 for release in 3.1 3.5; do
     output=$(inside $release "$OVS"'

@@ -1,4 +1,5 @@
-# What the findings about Open vSwitch share: a database and a switch with the userspace datapath; $OVS starts them inside.
+# What the findings about Open vSwitch share: a database and a switch with the userspace datapath;
+# $OVS starts them inside.
 . "$(dirname "$0")/lib.sh"
 OVS='
     cd /tmp; touch /etc/resolv.conf; exec 2> /tmp/errors

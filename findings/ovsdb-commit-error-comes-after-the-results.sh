@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# OVSDB reports an error at commit as one element more than there were operations, behind results that all look good.
+# OVSDB reports an error at commit as one element more than there were operations, behind results
+# that all look good.
 #
-# An operation that fails stands in its own place and has null after it. What is found at commit only (a reference to
-# a row that is not there, an index that is not unique) is found after every operation has its result: a client that
-# looks at the results of its operations, by their number, takes the transaction for done. Nothing is done.
+# An operation that fails stands in its own place and has null after it. What is found at commit
+# only (a reference to a row that is not there, an index that is not unique) is found after every
+# operation has its result: a client that looks at the results of its operations, by their number,
+# takes the transaction for done. Nothing is done.
 . "$(dirname "$0")/ovn.sh"
 for release in 23.03 25.03; do
     output=$(inside $release "$OVN"'

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# OVSDB's mutation `insert` on a map does not replace the value of a key that is there, and counts the row as changed.
+# OVSDB's mutation `insert` on a map does not replace the value of a key that is there, and counts
+# the row as changed.
 #
-# The answer is {"count":1} either way. RFC 7047 section 5.1 has it so (a key that exists is left alone); what looks
-# like an upsert of external_ids is none. To replace, one operation has two mutations: delete of the key, then insert.
+# The answer is {"count":1} either way. RFC 7047 section 5.1 has it so (a key that exists is left
+# alone); what looks like an upsert of external_ids is none. To replace, one operation has two
+# mutations: delete of the key, then insert.
 . "$(dirname "$0")/ovn.sh"
 for release in 23.03 25.03; do
     output=$(inside $release "$OVN"'

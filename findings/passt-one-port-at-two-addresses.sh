@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# One host port at two addresses, led to two ports of the guest: three releases of passt have three answers.
+# One host port at two addresses, led to two ports of the guest: three releases of passt have three
+# answers.
 #
-# `-t 127.0.0.1/2022:22 -t 192.0.2.2/2022:23` is refused by 2023-03 ("Overlapping port specifier"), accepted by
-# 2025-05 with a note that the mapping of that port is altered (it has one table of ports for all addresses), and accepted by 2026-10,
-# which keeps the two apart. So libvirt's two <portForward> elements with an address each depend on the release.
+# `-t 127.0.0.1/2022:22 -t 192.0.2.2/2022:23` is refused by 2023-03 ("Overlapping port specifier"),
+# accepted by 2025-05 with a note that the mapping of that port is altered (it has one table of
+# ports for all addresses), and accepted by 2026-10, which keeps the two apart. So libvirt's
+# two <portForward> elements with an address each depend on the release.
 . "$(dirname "$0")/passt.sh"
 both() {
     inside "$1" "$UPLINK"'

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# `passt --version` of 2025-05 prints nothing where its output is a file or a pipe, and `--help` stops at 4096 bytes.
+# `passt --version` of 2025-05 prints nothing where its output is a file or a pipe, and `--help`
+# stops at 4096 bytes.
 #
-# Both exit with 0. A program that asks passt which release it is gets an empty answer; on a terminal it is whole.
-# 2023-03 and 2026-10 answer in full.
+# Both exit with 0. A program that asks passt which release it is gets an empty answer; on a
+# terminal it is whole. 2023-03 and 2026-10 answer in full.
 . "$(dirname "$0")/passt.sh"
 for release in 2023-03 2025-05 2026-10; do
     output=$(inside $release "$UPLINK"'

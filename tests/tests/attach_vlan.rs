@@ -1,4 +1,5 @@
-//! Guests on bridges that filter VLANs: whose MAC table vnet manages, and in VLANs of their own. Frames show it.
+//! Guests on bridges that filter VLANs: whose MAC table vnet manages, and in VLANs of their own.
+//! Frames show it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs::File;
@@ -119,7 +120,8 @@ fn a_managed_mac_table_keeps_frames_from_whom_they_are_not_for() {
     a.send(STRANGER, a.mac, 2);
     b.gets_not(2);
     c.gets_not(2);
-    // Who takes another's address teaches the bridge nothing, nor does one with an address of nobody.
+    // Who takes another's address teaches the bridge nothing, nor does one with an address of
+    // nobody.
     a.send(b.mac, c.mac, 3);
     b.send(c.mac, b.mac, 4);
     c.gets(4);
@@ -376,7 +378,8 @@ fn guests_are_in_the_vlans_of_their_ports() {
     trunk.send([0xff; 6], trunk.mac, 3);
     native.gets(3);
     access.gets_not(3);
-    // What is native may have a tag all the same; and nothing without a tag comes from a trunk without a native VLAN.
+    // What is native may have a tag all the same; and nothing without a tag comes from a trunk
+    // without a native VLAN.
     let tagged = "<vlan trunk='yes'><tag id='10'/><tag id='30' nativeMode='tagged'/></vlan>";
     change(2, "vnet1", tagged);
     native.send([0xff; 6], native.mac, 4);

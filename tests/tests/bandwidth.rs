@@ -82,7 +82,8 @@ impl Lab {
     }
 }
 
-/// A guest with this number: its host's end is `vnetN`, its address 192.168.130.N, its MAC address 52:54:00:00:00:0N.
+/// A guest with this number: its host's end is `vnetN`, its address 192.168.130.N, its MAC address
+/// 52:54:00:00:00:0N.
 fn guest(number: u8) -> Netns {
     let guest = Netns::new();
     let (host_end, mac) = (format!("vnet{number}"), format!("52:54:00:00:00:0{number}"));
@@ -161,8 +162,9 @@ fn from_guest(guest: &Netns) -> f64 {
     })
 }
 
-/// The rates are low ones: what may leave at once is little more than a packet, so each time that the kernel is late it
-/// loses some, which is much of the time between two packets where that is short and the machine slow.
+/// The rates are low ones: what may leave at once is little more than a packet, so each time that
+/// the kernel is late it loses some, which is much of the time between two packets where that is
+/// short and the machine slow.
 fn within(rate: f64, declared: f64) {
     assert!((0.9 * declared..=1.1 * declared).contains(&rate), "{rate:.0} kB/s got through, {declared} are declared");
 }
@@ -249,13 +251,15 @@ fn what_somebody_changes_is_repaired() {
     assert!(lab.apply(limits).is_empty());
 }
 
-/// A burst that nobody has said is a packet's 1600 bytes, less what the grain of the clock makes of it.
+/// A burst that nobody has said is a packet's 1600 bytes, less what the grain of the clock makes of
+/// it.
 fn rounded(text: &str) -> String {
     let is_default = |word: &str| word.len() == 5 && word.starts_with("15") && word.ends_with('b');
     text.split(' ').map(|word| if is_default(word) { "1600b" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
-/// libvirt's own commands for an interface, a network and a floor (src/util/virnetdevbandwidth.c), on a device each.
+/// libvirt's own commands for an interface, a network and a floor (src/util/virnetdevbandwidth.c),
+/// on a device each.
 const LIBVIRT: [&str; 15] = [
     "qdisc add dev theirs root handle 1: htb default 1",
     "class add dev theirs parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 512kb quantum 85",

@@ -1,5 +1,6 @@
-//! A network that was changed again and again is the network that a fresh start of its last definition makes: links, rules,
-//! routes, traffic control, files and switches, as other programs see them.
+//! A network that was changed again and again is the network that a fresh start of its last
+//! definition makes: links, rules, routes, traffic control, files and switches, as other programs
+//! see them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -84,7 +85,8 @@ fn attach() {
     }
 }
 
-/// Removes what differs from one time to the next: numbers that the kernel gives, times, and counts.
+/// Removes what differs from one time to the next: numbers that the kernel gives, times, and
+/// counts.
 fn settle(value: &mut Value) {
     const CHANGES: [&str; 18] = [
         "ifindex",

@@ -1,5 +1,5 @@
-//! Ends that nobody planned: a disk that is full, a process that was killed at a bad moment, a program that does not
-//! start anew. What is there afterwards is as before, or can be stopped.
+//! Ends that nobody planned: a disk that is full, a process that was killed at a bad moment, a
+//! program that does not start anew. What is there afterwards is as before, or can be stopped.
 
 use std::fs;
 use std::io::Read;
@@ -66,8 +66,8 @@ fn vnet_with_little_space(bytes: usize, arguments: &str) -> Output {
     limited.args(arguments.split(' ')).output().expect("prlimit is of util-linux")
 }
 
-/// A disk may be full at any byte of the receipt: in the middle of a line, between a change and the note that it is
-/// made.
+/// A disk may be full at any byte of the receipt: in the middle of a line, between a change and the
+/// note that it is made.
 #[test]
 fn a_full_disk_undoes_the_start_and_does_not_hinder_the_stop() {
     vnet_tests::isolate!();
@@ -152,7 +152,8 @@ fn a_file_that_was_being_written_goes_too() {
     assert!(!Path::new(STATE).exists());
 }
 
-/// The remains of a start are taken away where they are: here, things of the same names belong to others.
+/// The remains of a start are taken away where they are: here, things of the same names belong to
+/// others.
 #[test]
 fn a_network_of_another_namespace_is_not_started_here() {
     let folder = Folder::new("elsewhere");
@@ -171,7 +172,8 @@ fn a_network_of_another_namespace_is_not_started_here() {
     }
 }
 
-/// Who lost the number of its process looks for the command line, and finds that of a container as well.
+/// Who lost the number of its process looks for the command line, and finds that of a container as
+/// well.
 #[test]
 fn a_process_of_another_namespace_is_left_alone() {
     vnet_tests::isolate!();

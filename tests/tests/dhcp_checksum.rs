@@ -1,4 +1,5 @@
-//! What reaches a guest's DHCP client has its checksum, where the kernel can fill it in; where not, that is said.
+//! What reaches a guest's DHCP client has its checksum, where the kernel can fill it in; where not,
+//! that is said.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::net::UdpSocket;

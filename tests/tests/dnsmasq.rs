@@ -211,7 +211,8 @@ const AAAA: u16 = 28;
 const SRV: u16 = 33;
 const NO_SUCH_NAME: u8 = 3;
 
-/// Asks for the records of a name (RFC 1035 §4): their data, with names in it as text; or the code of the refusal.
+/// Asks for the records of a name (RFC 1035 §4): their data, with names in it as text; or the code
+/// of the refusal.
 fn ask(name: &str, kind: u16) -> Result<Vec<Vec<u8>>, u8> {
     let mut query = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
@@ -291,7 +292,8 @@ impl Answer {
     }
 }
 
-/// Asks as a guest does: again and again, because frames are lost until the bridge has noticed its new port.
+/// Asks as a guest does: again and again, because frames are lost until the bridge has noticed its
+/// new port.
 fn discover_and_request(device: &str) -> Answer {
     let socket = UdpSocket::bind("0.0.0.0:68").unwrap();
     socket.set_broadcast(true).unwrap();
@@ -321,7 +323,8 @@ fn discover_and_request(device: &str) -> Answer {
     exchange(&request, 5)
 }
 
-/// A start with an option that dnsmasq refuses shows the option where the definition has it, and leaves nothing.
+/// A start with an option that dnsmasq refuses shows the option where the definition has it, and
+/// leaves nothing.
 #[rstest]
 #[case::unknown("no-such-option", "bad option")]
 #[case::value("cache-size=many", "error")]

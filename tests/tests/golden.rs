@@ -1,5 +1,5 @@
-//! What each definition in `testdata/network/valid` is printed as, plans, and tells dnsmasq, and what each in
-//! `testdata/interface/valid` is printed as and tells passt: in the files beside it.
+//! What each definition in `testdata/network/valid` is printed as, plans, and tells dnsmasq, and
+//! what each in `testdata/interface/valid` is printed as and tells passt: in the files beside it.
 //!
 //! `VNET_BLESS=1` writes them anew; read the difference before it is committed.
 

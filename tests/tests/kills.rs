@@ -1,5 +1,5 @@
-//! A process that is killed at any step, and the next one too: whoever comes then brings everything to its end, or takes
-//! all of it away.
+//! A process that is killed at any step, and the next one too: whoever comes then brings everything
+//! to its end, or takes all of it away.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -220,7 +220,8 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
     assert!(is_fine, "{told}: {finished:?}");
     let lab = "lab".parse().expect("a name");
     if let Command::Start(text) | Command::Apply(text) = command {
-        // One that ran already runs as it was: that is another definition where the second command was an apply.
+        // One that ran already runs as it was: that is another definition where the second command
+        // was an apply.
         if finished.is_ok() {
             assert_eq!(vnet_host::drift(host, store, &lab, HOME).expect("it runs"), [], "{told}");
             let (header, desired) = desired(text, store);

@@ -58,7 +58,8 @@ fn port() -> impl Strategy<Value = HostState> {
     })
 }
 
-/// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can become the other.
+/// What some network asks of a host. All are called `lab` and are on `virbr0`, so that one can
+/// become the other.
 fn network() -> impl Strategy<Value = HostState> {
     let subnets = prop::collection::btree_set(0u8..6, 0..4);
     let rate = || prop::option::of((1u64..9000).prop_map(Rate::average));

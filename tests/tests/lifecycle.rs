@@ -167,7 +167,8 @@ fn on_this_kernel(#[case] scenario: OnLinux) {
     assert!(!PathBuf::from("/run/vnet").exists(), "the folder of receipts is gone");
 }
 
-/// The kernel takes no route through a gateway that it cannot reach. The checks would have found it: they are not asked.
+/// The kernel takes no route through a gateway that it cannot reach. The checks would have found
+/// it: they are not asked.
 #[test]
 fn a_route_that_the_kernel_refuses_undoes_the_start() {
     vnet_tests::isolate!();

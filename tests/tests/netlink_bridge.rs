@@ -154,7 +154,8 @@ fn filtering_is_switched_on_and_off() {
     assert_eq!(shown(), 0);
 }
 
-/// Where the kernel can filter, everything works; where it cannot, the refusal says so and nothing is made.
+/// Where the kernel can filter, everything works; where it cannot, the refusal says so and nothing
+/// is made.
 #[test]
 fn a_kernel_without_vlans_says_so() {
     isolate!();

@@ -52,9 +52,9 @@ fn tc(what: &str, words: &impl ToString) {
     run("tc", &[&[what, "add"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
 }
 
-/// What `tc` shows of both links, the first being ours: words, without those that belong to one alone, and without
-/// bursts, which one `tc` rounds to microseconds and the next one does not. Text, because what `tc`
-/// prints of classes and policers as JSON is not JSON.
+/// What `tc` shows of both links, the first being ours: words, without those that belong to one
+/// alone, and without bursts, which one `tc` rounds to microseconds and the next one does not.
+/// Text, because what `tc` prints of classes and policers as JSON is not JSON.
 fn shown(what: &str, place: &[&str]) -> [Vec<String>; 2] {
     ["ours", "theirs"].map(|link| {
         let text = run("tc", &[&["-d", what, "show", "dev", link], place].concat());

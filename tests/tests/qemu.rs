@@ -89,7 +89,8 @@ fn bulk_passes_a_guest_behind_passt_both_ways() {
 
     let sent: Vec<u8> = (0..16 << 20).flat_map(u32::to_le_bytes).collect();
     fs::write("/tmp/sent", &sent).unwrap();
-    // Who has no more to say does not hang up yet: a passt of 2023 stalls behind a guest that closes its half at once.
+    // Who has no more to say does not hang up yet: a passt of 2023 stalls behind a guest that
+    // closes its half at once.
     guest.run("(sleep 600 | nc -l -p 80 | md5sum > /tmp/sum) & while ! netstat -ltn | grep -q :80; do sleep 1; done");
     let mut stream = TcpStream::connect("127.0.0.1:8080").unwrap();
     stream.set_write_timeout(Some(SOON)).unwrap();
@@ -139,7 +140,8 @@ fn a_passt_that_died_under_its_guest_is_brought_back() {
     run(program, &["apply", "/tmp/web.xml"]);
     assert_eq!(state(), "in-sync");
     if !arguments.iter().any(|argument| argument.contains("reconnect")) {
-        // A QEMU before 8.0 does not connect again: one that is started anew does, by the same words.
+        // A QEMU before 8.0 does not connect again: one that is started anew does, by the same
+        // words.
         drop(guest);
         guest = boot();
     }
@@ -151,7 +153,8 @@ fn a_passt_that_died_under_its_guest_is_brought_back() {
     assert!(page.contains("here is the guest"), "{page}");
 }
 
-/// The words for setpriv(1) that leave a program no capability at all, as an ordinary user has none.
+/// The words for setpriv(1) that leave a program no capability at all, as an ordinary user has
+/// none.
 const ORDINARY: [&str; 4] = ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"];
 
 const NAT: &str = "<network><name>lab</name><forward mode='nat'/><bridge name='lab0' stp='off'/><domain name='lab.test'/>
@@ -186,7 +189,8 @@ fn interface(number: u8, network: &str, more: &str) -> String {
     )
 }
 
-/// A host outside, with an address that the guests' host routes to. It answers at its port 80, and tells who asked.
+/// A host outside, with an address that the guests' host routes to. It answers at its port 80, and
+/// tells who asked.
 struct Outside {
     _netns: Netns,
     asked: Receiver<IpAddr>,
@@ -239,7 +243,8 @@ fn lease(guest: &mut Guest) -> String {
     guest.until("udhcpc -q -n -t 10 -T 1 -s /etc/lease -i eth0")
 }
 
-// By numbers: a static busybox looks up names of hosts and services in libraries that the guest does not have.
+// By numbers: a static busybox looks up names of hosts and services in libraries that the guest
+// does not have.
 const FETCH: &str = "echo GET / | nc -w 10 203.0.113.9 80";
 
 #[test]
@@ -264,7 +269,8 @@ fn guests_on_taps_of_their_own_have_a_network_and_are_kept_apart() {
     let leases = done(&["leases", "lab"], "");
     assert_eq!(leases["leases"].as_array().unwrap().len(), 2, "{leases}");
 
-    // They resolve, one the other and what the network knows; and they reach the outside, by the host's address.
+    // They resolve, one the other and what the network knows; and they reach the outside, by the
+    // host's address.
     for (name, address) in [("second.lab.test", "10.9.0.52"), ("outside.test", "203.0.113.9")] {
         assert!(first.until(&format!("nslookup -type=a {name}")).contains(address));
     }

@@ -40,8 +40,8 @@ fn refused(arguments: &str, code: i32) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// Starts the network and attaches the guest in a network namespace of their own, which is there until the shell has
-/// read a line.
+/// Starts the network and attaches the guest in a network namespace of their own, which is there
+/// until the shell has read a line.
 fn elsewhere() -> std::process::Child {
     let script =
         format!("ip link set lo up; {0} start {DEFINITION} && {0} attach {GUEST}; read line", vnet().display());

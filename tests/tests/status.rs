@@ -1,5 +1,5 @@
-//! What `vnet status` says of packets: how many, and how many bytes, by network and by what became of them. What `vnet diff` says
-//! where rules or elements are not as they were.
+//! What `vnet status` says of packets: how many, and how many bytes, by network and by what became
+//! of them. What `vnet diff` says where rules or elements are not as they were.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -53,7 +53,8 @@ fn packets_and_bytes_are_counted_by_network_and_verdict() {
     assert_eq!(run("nft", &["list", "ruleset"]), "");
 }
 
-/// The same rules in another order, and one more element: seen by `diff` and `status`, repaired by `apply`.
+/// The same rules in another order, and one more element: seen by `diff` and `status`, repaired by
+/// `apply`.
 #[test]
 fn what_was_changed_by_hand_is_shown_and_repaired() {
     isolate!();

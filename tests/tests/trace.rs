@@ -93,7 +93,8 @@ fn stop_leaves_what_was_before_start(#[files("../testdata/network/valid/*.xml")]
         return;
     }
     vnet_tests::isolate!();
-    // Forwarding is shared by everyone on a host, and left on: `forwarding_is_left_on` looks at that.
+    // Forwarding is shared by everyone on a host, and left on: `forwarding_is_left_on` looks at
+    // that.
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("a sysctl of this namespace");
     fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").expect("a sysctl of this namespace");
     let file = file.to_str().expect("a plain path");
@@ -138,7 +139,8 @@ fn forwarding_is_left_on() {
     let after = Host::look();
     let changed = changed_sysctls(&before, &after);
     assert!(changed.contains(&"/proc/sys/net/ipv4/ip_forward".to_owned()));
-    // The kernel sets the switches of each link, and what follows from them, along with the shared one.
+    // The kernel sets the switches of each link, and what follows from them, along with the shared
+    // one.
     assert!(changed.iter().all(|path| path.starts_with("/proc/sys/net/ipv4")), "{changed:?}");
     assert_same(&before, &Host { sysctls: before.sysctls.clone(), ..after });
 }
@@ -156,8 +158,8 @@ fn a_bridge_that_was_there_before_is_refused_and_stays() {
     assert_same(&before, &Host::look());
 }
 
-/// The receipt grows by a line before and after each step: whatever the line, killing there leaves nothing that `stop`
-/// does not find.
+/// The receipt grows by a line before and after each step: whatever the line, killing there leaves
+/// nothing that `stop` does not find.
 #[test]
 fn a_start_that_is_killed_is_taken_away_by_stop() {
     vnet_tests::isolate!();

@@ -124,7 +124,8 @@ fn option(line: &str) -> String {
     format!("<dnsmasq:options><dnsmasq:option value='{line}'/></dnsmasq:options>")
 }
 
-/// A guest does what a guest of libvirt does: it has the settings of its port, and the routes that it is told.
+/// A guest does what a guest of libvirt does: it has the settings of its port, and the routes that
+/// it is told.
 #[rstest]
 #[case::isolated("isolated", "<port isolated='yes'/>", 0, &[("guest-to-guest", "kept")])]
 #[case::no_router("routeless", &option("dhcp-option=3"), 0, &[("router", "kept"), ("out", "open")])]

@@ -230,7 +230,8 @@ fn program(arguments: &[&str]) -> String {
     run(vnet().to_str().unwrap(), &[&["--state-dir", STATE], arguments].concat())
 }
 
-/// What the program has started, the library brings up without loss; what the library has started, the program knows.
+/// What the program has started, the library brings up without loss; what the library has started,
+/// the program knows.
 #[test]
 fn the_library_and_the_program_know_the_same_networks() {
     isolate!();

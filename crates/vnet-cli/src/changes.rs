@@ -30,7 +30,8 @@ pub(crate) fn changes(changes: &[Change]) -> Vec<ChangeJson> {
     shown.collect()
 }
 
-/// Changes for people: `+` comes, `-` goes, `~` becomes different; then what it means for guests that run.
+/// Changes for people: `+` comes, `-` goes, `~` becomes different; then what it means for guests
+/// that run.
 pub(crate) fn human(changes: &[Change]) -> String {
     let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
     let mut text: String = texts.iter().flat_map(|text| text.lines()).map(line).collect();

@@ -7,8 +7,8 @@ use vnet_types::{InterfaceName, NetworkName};
 
 use crate::directories::Directories;
 
-/// The file that is meant: what has a `/`, ends in `.xml` or is `-` is one, anything else is the name of a network
-/// whose definition is kept.
+/// The file that is meant: what has a `/`, ends in `.xml` or is `-` is one, anything else is the
+/// name of a network whose definition is kept.
 pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
     if given == "-" || given.contains('/') || given.ends_with(".xml") {
         return Ok(PathBuf::from(given));

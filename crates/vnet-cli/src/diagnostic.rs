@@ -85,7 +85,8 @@ impl Checked {
         checked
     }
 
-    /// Reads a document of any kind and checks of what it defines what libvirt checks when it reads one.
+    /// Reads a document of any kind and checks of what it defines what libvirt checks when it reads
+    /// one.
     pub(crate) fn grammar(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);

@@ -1,4 +1,5 @@
-//! Documents that are read: files, the files of a folder, stdin. Nothing is read beyond the reader's limit.
+//! Documents that are read: files, the files of a folder, stdin. Nothing is read beyond the
+//! reader's limit.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
@@ -95,8 +96,8 @@ impl Document {
     }
 }
 
-/// What stands before a block of the document: what makes a position cheap anywhere, with ten million lines or one of
-/// ten million bytes.
+/// What stands before a block of the document: what makes a position cheap anywhere, with ten
+/// million lines or one of ten million bytes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     newlines: usize,
@@ -114,7 +115,8 @@ fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
-/// The documents that paths stand for: a folder for the `.xml` files in it, in the order of their names.
+/// The documents that paths stand for: a folder for the `.xml` files in it, in the order of their
+/// names.
 pub(crate) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {

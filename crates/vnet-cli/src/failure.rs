@@ -24,7 +24,8 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
     Ok(Answer::No)
 }
 
-/// The answer no, where the driver says so of what is there or not, with the command that helps; else the error.
+/// The answer no, where the driver says so of what is there or not, with the command that helps;
+/// else the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning, Unknown};
     let reason = match &error {

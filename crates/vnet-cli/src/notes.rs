@@ -1,4 +1,5 @@
-//! What is to be said of a host beside the findings: what it cannot do, and rules of other programs that are in the way.
+//! What is to be said of a host beside the findings: what it cannot do, and rules of other programs
+//! that are in the way.
 
 use std::fmt::Write;
 
@@ -13,7 +14,8 @@ pub(crate) fn notes(notes: &[Note]) -> String {
     notes.iter().map(|note| format!("{WARNING}note{WARNING:#}{BOLD}: {note}{BOLD:#}\n")).collect()
 }
 
-/// Rules of other programs that are in the way: as `worst` where that is sure, and otherwise as a note.
+/// Rules of other programs that are in the way: as `worst` where that is sure, and otherwise as a
+/// note.
 pub(crate) fn obstacles(obstacles: &[Obstacle], worst: Severity) -> String {
     let mut text = String::new();
     for obstacle in obstacles {

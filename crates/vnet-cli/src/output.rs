@@ -1,6 +1,7 @@
 //! Where results and diagnostics go.
 //!
-//! A reader that goes away (`vnet … | head`) is no failure: what is left is dropped and the answer stays.
+//! A reader that goes away (`vnet … | head`) is no failure: what is left is dropped and the answer
+//! stays.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -63,8 +64,8 @@ pub(crate) fn note(text: impl Display) {
     let _ = write!(anstream::stderr().lock(), "{text}");
 }
 
-/// The answer of a command that has changed the host. Where its result cannot be printed, the host stays as it is, and
-/// stderr says so.
+/// The answer of a command that has changed the host. Where its result cannot be printed, the host
+/// stays as it is, and stderr says so.
 pub(crate) fn done(what: impl Display, print: impl FnOnce() -> anyhow::Result<()>) -> Answer {
     if let Err(error) = print() {
         note(format!("{WARNING}warning{WARNING:#}{BOLD}: {what}; the result cannot be printed: {error:#}{BOLD:#}\n"));
@@ -87,7 +88,8 @@ pub(crate) fn print_exact(text: &str) -> io::Result<()> {
 
 /// Prints a value as JSON on stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    // What steers a terminal stands in strings only, but for the ends of lines. JSON escapes no more than ASCII's.
+    // What steers a terminal stands in strings only, but for the ends of lines. JSON escapes no
+    // more than ASCII's.
     let text = serde_json::to_string_pretty(value)?;
     let shown = text.chars().fold(String::with_capacity(text.len() + 1), |mut shown, c| {
         match c {
@@ -104,8 +106,9 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// Whether a character moves the cursor, changes colours, or turns the direction of what follows: the control characters
-/// of ASCII and of ISO 6429, and the marks of Unicode's bidirectional algorithm.
+/// Whether a character moves the cursor, changes colours, or turns the direction of what follows:
+/// the control characters of ASCII and of ISO 6429, and the marks of Unicode's bidirectional
+/// algorithm.
 pub(crate) fn steers(c: char) -> bool {
     let direction = matches!(c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

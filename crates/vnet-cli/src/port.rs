@@ -52,8 +52,8 @@ pub(crate) struct PortJson {
 /// What the driver does with an interface.
 pub(crate) type Call = fn(&Driver, &Interface, &AttachOptions) -> Result<PortOutcome, Error>;
 
-/// Checks the interface that a document defines, has the driver do something with it, and tells people what is to be said
-/// about it. `None` where it was refused, which is told too.
+/// Checks the interface that a document defines, has the driver do something with it, and tells
+/// people what is to be said about it. `None` where it was refused, which is told too.
 pub(crate) fn heard(
     document: Document,
     driver: &Driver,

@@ -36,7 +36,8 @@ pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     }
 }
 
-/// Tells people what is to be said of a definition and this host. `None` where the driver refused, which is told too.
+/// Tells people what is to be said of a definition and this host. `None` where the driver refused,
+/// which is told too.
 pub(crate) fn heard(
     result: Result<NetworkOutcome, Error>,
     checked: &mut Checked,

@@ -1,5 +1,5 @@
-//! `vnet try FILE…`: networks, and guests behind passt, for real, on an imagined host, to see whether they keep what they
-//! promise. All of it is `vnet-try`'s; here it is printed.
+//! `vnet try FILE…`: networks, and guests behind passt, for real, on an imagined host, to see
+//! whether they keep what they promise. All of it is `vnet-try`'s; here it is printed.
 
 mod report;
 
@@ -15,12 +15,13 @@ use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print, print_json, progress};
 use report::ReportJson;
 
-/// Bring networks or guests of passt up in a throwaway namespace, and see whether what they promise is so
+/// Bring networks or guests of passt up in a throwaway namespace, and see whether what they promise
+/// is so
 ///
-/// Takes no privilege and changes nothing here. The networks are started on an imagined host with an uplink and someone
-/// outside; guests ask for leases and names, reach each other, go out, and are reached for. A guest's `<interface>` with
-/// `<backend type='passt'/>` gets a passt of its own, and its ports are asked for. All share that host. Exit code 1 when a
-/// promise is broken.
+/// Takes no privilege and changes nothing here. The networks are started on an imagined host with
+/// an uplink and someone outside; guests ask for leases and names, reach each other, go out, and
+/// are reached for. A guest's `<interface>` with `<backend type='passt'/>` gets a passt of its own,
+/// and its ports are asked for. All share that host. Exit code 1 when a promise is broken.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions; `-` is stdin

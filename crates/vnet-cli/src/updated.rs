@@ -1,4 +1,5 @@
-//! A network with one element added, replaced or taken away, and what is to be said about the element.
+//! A network with one element added, replaced or taken away, and what is to be said about the
+//! element.
 
 use vnet_validate::check_update;
 use vnet_xml::Network;

@@ -6,7 +6,8 @@ use vnet_types::Uuid;
 /// Who an interface is for.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 pub(crate) struct For {
-    /// The user who may open the tap without any capability, by name or number; without --group too: you
+    /// The user who may open the tap without any capability, by name or number; without --group
+    /// too: you
     #[arg(long, value_name = "USER", value_parser = user)]
     owner: Option<u32>,
     /// The group whose members may open the tap without any capability, by name or number

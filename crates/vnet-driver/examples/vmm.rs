@@ -1,7 +1,9 @@
-//! A NAT network with DHCP and a tap in it, for a virtual machine monitor: gone when it ends. A second run at the same time
-//! finds the network as it wants it, and puts its guest beside the first.
+//! A NAT network with DHCP and a tap in it, for a virtual machine monitor: gone when it ends. A
+//! second run at the same time finds the network as it wants it, and puts its guest beside the
+//! first.
 //!
-//! As an ordinary user: `unshare --user --map-root-user --net --mount cargo run --package vnet-driver --example vmm`
+//! As an ordinary user: `unshare --user --map-root-user --net --mount cargo run --package
+//! vnet-driver --example vmm`
 
 #![allow(clippy::print_stdout, reason = "an example tells what it does")]
 

@@ -12,9 +12,9 @@ use crate::imagined::Imagined;
 
 /// libvirt's network driver without the daemon: what a definition becomes on this host.
 ///
-/// A value of folders. Each call opens the host in the network namespace of its thread, waits for the lock of the state
-/// folder where it changes something, and is done when it returns: a driver can be cloned, and used from many threads.
-/// Calls block, for milliseconds.
+/// A value of folders. Each call opens the host in the network namespace of its thread, waits for
+/// the lock of the state folder where it changes something, and is done when it returns: a driver
+/// can be cloned, and used from many threads. Calls block, for milliseconds.
 #[derive(Clone, Debug)]
 pub struct Driver {
     pub(crate) store: Store,
@@ -46,8 +46,8 @@ impl Driver {
         Self { definitions: folder.into(), ..self }
     }
 
-    /// The same driver that calls `waiting` where it has waited for its lock for a second, with the number of the process
-    /// that holds it, where that is known. Then it waits on.
+    /// The same driver that calls `waiting` where it has waited for its lock for a second, with the
+    /// number of the process that holds it, where that is known. Then it waits on.
     #[must_use]
     pub fn with_waiting(self, waiting: fn(Option<u32>)) -> Self {
         Self { waiting, ..self }

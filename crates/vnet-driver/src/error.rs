@@ -10,9 +10,11 @@ use vnet_types::{InterfaceName, NameError, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
-/// Why a call did not do what it was asked: then nothing has changed on the host, unless the error says so.
+/// Why a call did not do what it was asked: then nothing has changed on the host, unless the error
+/// says so.
 ///
-/// Its `Debug` form is its text with all causes, so that a `main` that returns it tells people what was wrong.
+/// Its `Debug` form is its text with all causes, so that a `main` that returns it tells people what
+/// was wrong.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -18,8 +18,8 @@ pub(crate) fn on_host(alone: Vec<Finding>, on_host: Vec<Finding>) -> Result<Vec<
     sound(join(alone, on_host))
 }
 
-/// Puts together what is wrong with a definition alone and on a host. What vnet cannot do is a warning of the first and
-/// an error of the second; only the error is kept.
+/// Puts together what is wrong with a definition alone and on a host. What vnet cannot do is a
+/// warning of the first and an error of the second; only the error is kept.
 pub(crate) fn join(mut alone: Vec<Finding>, on_host: Vec<Finding>) -> Vec<Finding> {
     alone.retain(|finding| !on_host.iter().any(|it| it.code == finding.code && it.path == finding.path));
     alone.extend(on_host);

@@ -23,8 +23,8 @@ pub struct Collected {
 }
 
 impl Driver {
-    /// Takes away the ports and networks of processes that have ended. A network that others have guests in stays until
-    /// these are detached.
+    /// Takes away the ports and networks of processes that have ended. A network that others have
+    /// guests in stays until these are detached.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
@@ -47,7 +47,8 @@ impl Driver {
         Ok(())
     }
 
-    /// What the host has, without what processes have left that have ended, where `lock` is at hand.
+    /// What the host has, without what processes have left that have ended, where `lock` is at
+    /// hand.
     pub(crate) fn inventory(
         &self,
         host: &mut LinuxHost,

@@ -1,10 +1,12 @@
-//! libvirt's network driver as a library: brings a network definition up on this host, and attaches guests to it.
+//! libvirt's network driver as a library: brings a network definition up on this host, and attaches
+//! guests to it.
 //!
-//! A [`Driver`] is opened on a folder of state. Its calls check a definition, alone and on this host, plan, start, change and
-//! stop networks, attach and detach the interfaces of guests, and say how all of them are. It makes every choice that a
-//! definition leaves open, and takes its lock itself. Results carry what is to be said about the definition
-//! ([`Finding`]), what the host cannot do for it ([`Note`]) and which rules of other firewalls are in the way
-//! ([`Obstacle`]); nothing is printed.
+//! A [`Driver`] is opened on a folder of state. Its calls check a definition, alone and on this
+//! host, plan, start, change and stop networks, attach and detach the interfaces of guests, and say
+//! how all of them are. It makes every choice that a definition leaves open, and takes its lock
+//! itself. Results carry what is to be said about the definition ([`Finding`]), what the host
+//! cannot do for it ([`Note`]) and which rules of other firewalls are in the way ([`Obstacle`]);
+//! nothing is printed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

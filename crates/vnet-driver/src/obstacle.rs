@@ -1,7 +1,8 @@
 //! Rules of other programs that are in a network's way. They are told and never touched.
 //!
-//! Nothing in a table of vnet's own can help: to accept a packet ends the rules of one base chain, and those of every
-//! other one at the same hook still see it. So people are told the command that lets it pass where it is refused.
+//! Nothing in a table of vnet's own can help: to accept a packet ends the rules of one base chain,
+//! and those of every other one at the same hook still see it. So people are told the command that
+//! lets it pass where it is refused.
 
 use std::fmt;
 use std::fs;
@@ -22,7 +23,8 @@ pub struct Obstacle {
     promise: String,
     /// Whether it is sure; otherwise it depends on something that cannot be known beforehand.
     sure: bool,
-    /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack of privilege.
+    /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack
+    /// of privilege.
     #[serde(flatten)]
     site: Option<Site>,
     /// Commands that let it pass, for who may decide that.
@@ -30,8 +32,8 @@ pub struct Obstacle {
 }
 
 impl Driver {
-    /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that is still to be put into
-    /// one of its zones.
+    /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that
+    /// is still to be put into one of its zones.
     pub(crate) fn obstacles(
         &self,
         host: &LinuxHost,
@@ -72,7 +74,8 @@ impl Driver {
 }
 
 impl Obstacle {
-    /// Whether it is sure that the promise does not hold. Otherwise that depends on what cannot be known beforehand.
+    /// Whether it is sure that the promise does not hold. Otherwise that depends on what cannot be
+    /// known beforehand.
     pub fn is_sure(&self) -> bool {
         self.sure
     }
@@ -111,8 +114,8 @@ fn is_to_be_put(host: &LinuxHost, desired: &HostState) -> Result<bool, Error> {
     Ok(!zones.is_empty() && host.observe(&zones, &Facts::default())? != zones)
 }
 
-/// What lets the packets of a promise pass where they are refused: a rule in front of the one that does, in the words of
-/// the program that the chain is of.
+/// What lets the packets of a promise pass where they are refused: a rule in front of the one that
+/// does, in the words of the program that the chain is of.
 fn leave(site: &Site, Passage { packet, bridge, .. }: &Passage) -> Vec<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
     if !site.table.chars().chain(site.chain.chars()).all(word) {

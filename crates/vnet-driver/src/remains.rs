@@ -1,4 +1,5 @@
-//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no receipt names.
+//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no
+//! receipt names.
 
 use vnet_host::{LinuxHost, Lock, Name, Named};
 use vnet_types::{InterfaceName, NetworkName};
@@ -7,11 +8,13 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Drops the receipt of a network whose network namespace is gone, with those of its ports, or else of a port. A
-    /// receipt that cannot be read is dropped too; what it named stays on the host.
+    /// Drops the receipt of a network whose network namespace is gone, with those of its ports, or
+    /// else of a port. A receipt that cannot be read is dropped too; what it named stays on the
+    /// host.
     ///
     /// # Errors
-    /// [`Error::Unknown`]; [`Error::Host`] where the namespace is there: then the network can be stopped in it.
+    /// [`Error::Unknown`]; [`Error::Host`] where the namespace is there: then the network can be
+    /// stopped in it.
     pub fn forget(&self, name: &str) -> Result<Named, Error> {
         let (host, lock) = (self.host()?, self.lock()?);
         if let Ok(network) = name.parse::<NetworkName>()
@@ -25,8 +28,8 @@ impl Driver {
         }
     }
 
-    /// The networks that have rules in vnet's table, and no receipt in this state folder. A network of another state
-    /// folder is among them.
+    /// The networks that have rules in vnet's table, and no receipt in this state folder. A network
+    /// of another state folder is among them.
     ///
     /// # Errors
     /// [`Error::Host`] where rules or receipts cannot be read.

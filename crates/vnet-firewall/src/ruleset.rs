@@ -317,8 +317,8 @@ impl Ruleset {
         Some(Rule { statements, comment: element.comment.clone() })
     }
 
-    /// What becomes of the rules when an interface that they match by index is called otherwise. What they match by name
-    /// stays.
+    /// What becomes of the rules when an interface that they match by index is called otherwise.
+    /// What they match by name stays.
     pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
         let parts = self.sets.iter_mut().flat_map(|set| &mut set.elements).flat_map(|element| &mut element.key.0);
         let statements =

@@ -207,8 +207,8 @@ impl From<vnet_netlink::Error> for Error {
 }
 
 impl Error {
-    /// Which privilege the host asked for, where it failed for the lack of one. For which call, the error says: a
-    /// [`Error::Step`] has its key, and the source of that the call.
+    /// Which privilege the host asked for, where it failed for the lack of one. For which call, the
+    /// error says: a [`Error::Step`] has its key, and the source of that the call.
     pub fn missing_capability(&self) -> Option<Capability> {
         match self {
             Self::Netlink(error) => error.missing_capability(),

@@ -34,8 +34,8 @@ pub(crate) fn places(host: &impl Host, store: &Store, header: &impl Subject) -> 
     Ok(places)
 }
 
-/// Has the receipts of guests name the bridge of a network as it is called now. One with an act of its own is left: who
-/// resolves that looks at what there is.
+/// Has the receipts of guests name the bridge of a network as it is called now. One with an act of
+/// its own is left: who resolves that looks at what there is.
 pub(crate) fn follow<S: Subject>(store: &Store, before: &S, after: &S) -> Result<(), Error> {
     let (Some(from), Some(to)) = (before.bridge(), after.bridge()) else { return Ok(()) };
     if from == to {

@@ -22,15 +22,17 @@ pub trait Host {
     /// [`Error`] where it cannot be read.
     fn namespace(&self) -> Result<Namespace, Error>;
 
-    /// The name that a link of ours has now, and its fact. It is the one that the fact tells; without a fact, the one of
-    /// this kind and MAC address. `None` where it is gone, whatever else has its name.
+    /// The name that a link of ours has now, and its fact. It is the one that the fact tells;
+    /// without a fact, the one of this kind and MAC address. `None` where it is gone, whatever else
+    /// has its name.
     ///
     /// # Errors
     /// [`Error`] where it cannot be read.
     fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error>;
 
-    /// What is really there, for each key of `expected`. What `expected` leaves to the host compares equal: a MTU or
-    /// MAC address that is `None`, a file that its program writes. A process is there when it is the one of `facts`.
+    /// What is really there, for each key of `expected`. What `expected` leaves to the host
+    /// compares equal: a MTU or MAC address that is `None`, a file that its program writes. A
+    /// process is there when it is the one of `facts`.
     ///
     /// # Errors
     /// [`Error`] where it cannot be read.
@@ -49,7 +51,8 @@ pub trait Host {
 pub enum Fact {
     /// The index of a link.
     Link(u32),
-    /// A process: its number, and its start in clock ticks after boot, which tells it from a later one of that number.
+    /// A process: its number, and its start in clock ticks after boot, which tells it from a later
+    /// one of that number.
     Process {
         /// Its number.
         pid: i32,
@@ -68,7 +71,8 @@ impl Facts {
         self.0.get(key).copied()
     }
 
-    /// Takes note of what a change told. What was known of something that came anew, or went, is no longer so.
+    /// Takes note of what a change told. What was known of something that came anew, or went, is no
+    /// longer so.
     pub(crate) fn learn(&mut self, change: &Change, fact: Option<Fact>) {
         match change {
             Change::Create { to } => self.set(to.key(), fact),

@@ -1,8 +1,9 @@
-//! A receipt: what was made for a network or a port, and what is about to be done to it. `docs/journal.md` says what a
-//! reader may conclude.
+//! A receipt: what was made for a network or a port, and what is about to be done to it.
+//! `docs/journal.md` says what a reader may conclude.
 //!
-//! A file of JSON lines: a snapshot, whose first line has the header, then at most one act, which did not come to its
-//! end. The snapshot is only ever replaced as a whole; to an act, lines are added.
+//! A file of JSON lines: a snapshot, whose first line has the header, then at most one act, which
+//! did not come to its end. The snapshot is only ever replaced as a whole; to an act, lines are
+//! added.
 
 mod old;
 
@@ -116,7 +117,8 @@ pub(crate) struct Journal<S> {
 }
 
 impl<S: Subject> Journal<S> {
-    /// Writes down what is about to be done, in place of the receipt. When this returns, it is on the disk.
+    /// Writes down what is about to be done, in place of the receipt. When this returns, it is on
+    /// the disk.
     pub(crate) fn begin(store: &Store, before: Receipt<S>, changes: &[Change]) -> Result<Self, Error> {
         let name = before.header.name();
         let (path, new_path) = (store.receipt_path::<S>(name), store.new_receipt_path());
@@ -135,8 +137,8 @@ impl<S: Subject> Journal<S> {
         Ok(Self { path, new_path, file, snapshot, len: text.len() as u64, before, facts })
     }
 
-    /// Writes down what a change told. A process that is killed loses no line; without power, what the line is about is
-    /// gone too.
+    /// Writes down what a change told. A process that is killed loses no line; without power, what
+    /// the line is about is gone too.
     pub(crate) fn note(&mut self, change: usize, fact: Fact) -> Result<(), Error> {
         let text = line(&Line::Noted { change, fact });
         match self.file.write_all(&text) {
@@ -241,7 +243,8 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
 }
 
 impl<S> Receipt<S> {
-    /// Adds an act that did not come to its end. What it makes may be there, and what it takes away too.
+    /// Adds an act that did not come to its end. What it makes may be there, and what it takes away
+    /// too.
     fn begin(&mut self, changes: Vec<Change>) {
         self.settled = false;
         let owned = self.owned.clone();
@@ -263,7 +266,8 @@ impl<S> Receipt<S> {
 /// The format of a receipt: 1 where the first line does not tell.
 fn format(path: &Path, first: &[u8]) -> Result<u32, Error> {
     if !first.ends_with(b"\n") {
-        // A receipt of the old format was begun empty, and nothing was made before the line was whole.
+        // A receipt of the old format was begun empty, and nothing was made before the line was
+        // whole.
         let is_old = first.len() > old::HEADER.len() && first.starts_with(old::HEADER);
         return if is_old { Ok(1) } else { Err(Error::CutShort { path: path.to_owned() }) };
     }
@@ -356,7 +360,8 @@ mod tests {
         assert_eq!(read(&path).unwrap(), Some(before));
     }
 
-    /// Wherever a receipt is cut, it is the snapshot, or the snapshot with its act, or it is said to be cut short.
+    /// Wherever a receipt is cut, it is the snapshot, or the snapshot with its act, or it is said
+    /// to be cut short.
     #[test]
     fn a_receipt_that_is_cut_short_is_told() {
         let (_folder, store) = store("cut");

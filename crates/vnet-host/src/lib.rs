@@ -1,9 +1,10 @@
 //! Effects: makes the changes of a plan on a host, keeps receipts, observes.
 //!
-//! [`start`], [`apply`], [`stop`] and [`drift`] are one difference of two states each, made by an executor that decides
-//! nothing. Each change is written to the network's receipt, and synced, before it is made; when one fails, those before
-//! it are taken back. Only what a receipt names is ever deleted. [`LinuxHost`] is the real thing, [`MemoryHost`] a value
-//! that passes the same scenarios.
+//! [`start`], [`apply`], [`stop`] and [`drift`] are one difference of two states each, made by an
+//! executor that decides nothing. Each change is written to the network's receipt, and synced,
+//! before it is made; when one fails, those before it are taken back. Only what a receipt names is
+//! ever deleted. [`LinuxHost`] is the real thing, [`MemoryHost`] a value that passes the same
+//! scenarios.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

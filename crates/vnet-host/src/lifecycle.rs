@@ -20,11 +20,13 @@ pub fn plan<N: Name>(host: &impl Host, store: &Store, name: &N, desired: &HostSt
     Ok(Task::new(host, &owned, &facts, desired)?.changes)
 }
 
-/// Brings a network up, or attaches a port. What a start that was killed has left is taken away first.
+/// Brings a network up, or attaches a port. What a start that was killed has left is taken away
+/// first.
 ///
 /// # Errors
-/// [`Error::Running`]; [`Error::Unfinished`]; [`Error::Conflict`], with nothing done, where something is in the way;
-/// [`Error::Step`] where a step fails, with everything undone where its `rollback` is empty.
+/// [`Error::Running`]; [`Error::Unfinished`]; [`Error::Conflict`], with nothing done, where
+/// something is in the way; [`Error::Step`] where a step fails, with everything undone where its
+/// `rollback` is empty.
 pub fn start<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -41,8 +43,8 @@ pub fn start<S: Subject>(
     realise(host, lock, header, None, desired)
 }
 
-/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it. The guests of a network whose
-/// bridge is made anew, or gets another name, stay in it.
+/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it. The guests
+/// of a network whose bridge is made anew, or gets another name, stay in it.
 ///
 /// # Errors
 /// Those of [`start`], but for [`Error::Running`].
@@ -58,8 +60,8 @@ pub fn apply<S: Subject>(
     realise(host, lock, header, receipt, desired)
 }
 
-/// Takes a network away, after the ports that guests are attached to it by: everything that was made for them and
-/// nothing else. Goes on past what fails.
+/// Takes a network away, after the ports that guests are attached to it by: everything that was
+/// made for them and nothing else. Goes on past what fails.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Leftover`] with what could not be taken away: it can be tried again.
@@ -161,7 +163,8 @@ fn realise<S: Subject>(
         Err(failure) => {
             let mut error = task.undo(host, &mut journal, failure);
             let restored = guests::follow(store, &header, &journal.before.header);
-            // Where it is not as before, what was begun stays open: who comes next looks at what there is.
+            // Where it is not as before, what was begun stays open: who comes next looks at what
+            // there is.
             let restored =
                 restored.and_then(|()| if error.is_undone() { restore(store, &journal, previous) } else { Ok(()) });
             if let Err(another) = restored {

@@ -1,4 +1,5 @@
-//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld: one file for each kind of resource.
+//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld: one file for
+//! each kind of resource.
 
 mod address;
 mod borrowed;
@@ -40,7 +41,8 @@ pub struct LinuxHost {
 }
 
 impl LinuxHost {
-    /// Opens sockets to the kernel. They stay open: closing one after rules were deleted takes some milliseconds.
+    /// Opens sockets to the kernel. They stay open: closing one after rules were deleted takes some
+    /// milliseconds.
     ///
     /// # Errors
     /// [`Error::Netlink`], [`Error::Firewall`] where the kernel has none for us.
@@ -87,7 +89,8 @@ impl LinuxHost {
     }
 }
 
-/// Whether packets meet the rules of IP in bridges. Where br_netfilter is not loaded, neither file exists.
+/// Whether packets meet the rules of IP in bridges. Where br_netfilter is not loaded, neither file
+/// exists.
 const BRIDGE_NETFILTER: [&str; 2] =
     ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
 
@@ -99,7 +102,8 @@ impl Host for LinuxHost {
         let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
         let mut hears_routers = Vec::new();
         for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
-            // Where it is 0, a program hears them in the kernel's place; 2 is meant for hosts that forward.
+            // Where it is 0, a program hears them in the kernel's place; 2 is meant for hosts that
+            // forward.
             if sysctl::read(&Sysctl::AcceptRa(link.clone()))? == Some(1) {
                 hears_routers.push(link.clone());
             }
@@ -149,7 +153,8 @@ impl Host for LinuxHost {
 
 /// What is done on this host with one kind of resource.
 trait Kind: Sized {
-    /// What is there under the same key. Where the value leaves something to the host, what is there compares equal.
+    /// What is there under the same key. Where the value leaves something to the host, what is
+    /// there compares equal.
     fn look(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error>;
     /// Makes it, all of it or nothing.
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error>;

@@ -16,8 +16,9 @@ use crate::{Error, Store, trust};
 
 /// The file that is locked, with the number of the process that holds it. Nobody else can open it.
 const FILE: &str = ".made-by-vnet";
-/// The mode of a folder that vnet has made and removes again. The sticky bit, without effect on a folder that only its
-/// owner writes to, tells it from one that was there: `mkdir` sets it in the same step.
+/// The mode of a folder that vnet has made and removes again. The sticky bit, without effect on a
+/// folder that only its owner writes to, tells it from one that was there: `mkdir` sets it in the
+/// same step.
 const MADE: u32 = 0o1755;
 /// Where a receipt is written before it takes its place.
 pub(crate) const NEW_RECEIPT: &str = ".receipt.new";
@@ -26,8 +27,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// How many folders that are in use are met before no more is looked for empty ones.
 const IN_USE: usize = 64;
 
-/// The right to change networks and ports, until it is dropped. Only one process has it at a time, so what was decided
-/// with it in hand, out of what the host and the receipts say, still holds when it is done.
+/// The right to change networks and ports, until it is dropped. Only one process has it at a time,
+/// so what was decided with it in hand, out of what the host and the receipts say, still holds when
+/// it is done.
 #[derive(Debug)]
 pub struct Lock {
     store: Store,
@@ -38,13 +40,14 @@ impl Store {
     /// Waits for the right to change networks and ports.
     ///
     /// # Errors
-    /// [`Error::Untrusted`] where others can write to the folder; [`Error::File`] where it cannot be made or locked.
+    /// [`Error::Untrusted`] where others can write to the folder; [`Error::File`] where it cannot
+    /// be made or locked.
     pub fn lock(&self) -> Result<Lock, Error> {
         self.lock_or_tell(|_| {})
     }
 
-    /// [`Store::lock`] that calls `tell` after a second of waiting, with the number of the process that has the lock,
-    /// where it is known. Then it waits on.
+    /// [`Store::lock`] that calls `tell` after a second of waiting, with the number of the process
+    /// that has the lock, where it is known. Then it waits on.
     ///
     /// # Errors
     /// Those of [`Store::lock`].
@@ -136,9 +139,9 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Takes away what a process that was killed has left before it noted anything: a receipt that was not whole, and
-    /// empty folders. When nothing else is left, the file goes, and the folder where vnet made it. Failing to do so
-    /// loses nothing.
+    /// Takes away what a process that was killed has left before it noted anything: a receipt that
+    /// was not whole, and empty folders. When nothing else is left, the file goes, and the folder
+    /// where vnet made it. Failing to do so loses nothing.
     fn drop(&mut self) {
         let root = self.store.root();
         let _ = fs::remove_file(root.join(NEW_RECEIPT));

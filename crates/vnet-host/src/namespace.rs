@@ -11,7 +11,8 @@ use crate::Error;
 
 /// A network namespace, told from all others that this host has or had.
 ///
-/// The first namespace has the same inode after each boot of the same kernel, so the boot belongs to it.
+/// The first namespace has the same inode after each boot of the same kernel, so the boot belongs
+/// to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Namespace {

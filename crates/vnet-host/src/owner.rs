@@ -1,4 +1,5 @@
-//! The process that a network or a port is for: what it leaves when it is killed can be taken away by anyone.
+//! The process that a network or a port is for: what it leaves when it is killed can be taken away
+//! by anyone.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -31,7 +32,8 @@ impl Owner {
         Ok(Self { pid, start_time, pid_namespace: pid_namespace()? })
     }
 
-    /// Whether it has ended. Of a process in another PID namespace nobody can tell, so it counts as alive.
+    /// Whether it has ended. Of a process in another PID namespace nobody can tell, so it counts as
+    /// alive.
     pub fn is_gone(&self) -> bool {
         if pid_namespace().ok() != Some(self.pid_namespace) {
             return false;

@@ -8,8 +8,9 @@ use crate::journal::Receipt;
 use crate::view::View;
 use crate::{Error, Host, Store, Subject, guests};
 
-/// Turns a receipt with an act into one that says what there is. What cannot be looked at, such as the configuration
-/// that a process has read, is unknown: it counts as ours, and as nothing that anyone wants.
+/// Turns a receipt with an act into one that says what there is. What cannot be looked at, such as
+/// the configuration that a process has read, is unknown: it counts as ours, and as nothing that
+/// anyone wants.
 ///
 /// It is not written down: the next act does so, and until then the old one says no less.
 pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Receipt<S>) -> Result<Receipt<S>, Error> {
@@ -50,7 +51,8 @@ pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Rece
         let is_touched = touched.contains(&key);
         let seen = there.get(&key);
         let made = match resource {
-            // A process on its way to the background is seen by its command line, not by its number.
+            // A process on its way to the background is seen by its command line, not by its
+            // number.
             Resource::Process(process) if is_touched => Some(unknown(process).into()),
             // What a program writes, or was being written, may be there.
             Resource::File(File { .. }) => Some(seen.unwrap_or(resource).clone()),

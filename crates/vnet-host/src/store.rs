@@ -65,7 +65,8 @@ impl Store {
         self.read(port)
     }
 
-    /// The receipts of all networks, in order of their folders' names. One that is stopped meanwhile is left out.
+    /// The receipts of all networks, in order of their folders' names. One that is stopped
+    /// meanwhile is left out.
     ///
     /// # Errors
     /// [`Error::File`] where the folder cannot be read. A receipt that cannot be read is an entry.
@@ -73,7 +74,8 @@ impl Store {
         self.all::<Header, _>(journal::read)
     }
 
-    /// The receipts of all ports, in order of their names. One that is detached meanwhile is left out.
+    /// The receipts of all ports, in order of their names. One that is detached meanwhile is left
+    /// out.
     ///
     /// # Errors
     /// Those of [`Store::receipts`].
@@ -158,7 +160,8 @@ impl Store {
         make(&outer, 0o755).and_then(|()| make(&directory, 0o755)).map_err(Error::file("make the folder", &directory))
     }
 
-    /// Removes the receipt of a network or a port and its folder, unless someone keeps something else there.
+    /// Removes the receipt of a network or a port and its folder, unless someone keeps something
+    /// else there.
     pub(crate) fn remove<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
         let (directory, receipt) = (self.folder::<S>(name), self.receipt_path::<S>(name));
         match fs::remove_file(&receipt) {

@@ -74,7 +74,8 @@ pub struct Header {
     pub network: NetworkName,
     /// What identifies it.
     pub uuid: Option<Uuid>,
-    /// The bridge that is made for it. `None` where its guests are attached to what the host has already.
+    /// The bridge that is made for it. `None` where its guests are attached to what the host has
+    /// already.
     pub bridge: Option<InterfaceName>,
     /// The network namespace that it is in.
     pub namespace: Namespace,

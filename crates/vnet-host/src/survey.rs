@@ -52,7 +52,8 @@ pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
     Ok(Survey { inventory, owners })
 }
 
-/// The bridge of a network under the name of now: somebody has renamed it, or a change that was interrupted has.
+/// The bridge of a network under the name of now: somebody has renamed it, or a change that was
+/// interrupted has.
 fn renamed(host: &impl Host, store: &Store, network: &KnownNetwork) -> Result<Option<InterfaceName>, Error> {
     // One that cannot be read is called as it was.
     let Ok(Some(receipt)) = store.receipt(&network.name) else { return Ok(network.bridge.clone()) };

@@ -1,4 +1,5 @@
-//! What is to be done to a host, and what there is before: made one after the other, and taken back when a step fails.
+//! What is to be done to a host, and what there is before: made one after the other, and taken back
+//! when a step fails.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +46,8 @@ impl Task {
             conflicts.extend(host.observe(&new, &Facts::default())?.iter().map(Resource::key));
             wanted.rename(&to, &from);
         }
-        // Of what is ours it counts as what it was made: a process with its old configuration is not the wanted one.
+        // Of what is ours it counts as what it was made: a process with its old configuration is
+        // not the wanted one.
         let expected: HostState = wanted.iter().chain(owned.iter()).cloned().collect();
         let mut before = host.observe(&expected, &facts)?;
         // The bridge gives every port its default VLAN: on a port of ours that is nobody's.
@@ -169,7 +171,8 @@ impl Task {
     }
 }
 
-/// A bridge that goes is down before its rules go: its guests, which may still be in it, reach nobody without them.
+/// A bridge that goes is down before its rules go: its guests, which may still be in it, reach
+/// nobody without them.
 fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
     let going = changes.iter_mut().find_map(|change| match change {
         Change::Delete { from: Resource::Link(link) } if matches!(link.kind, LinkKind::Bridge(_)) && link.up => {

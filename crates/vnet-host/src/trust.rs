@@ -1,5 +1,5 @@
-//! Whether a file or folder can be relied on: nobody but root and the user of this process may have written to it, and
-//! no link leads elsewhere.
+//! Whether a file or folder can be relied on: nobody but root and the user of this process may have
+//! written to it, and no link leads elsewhere.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -21,7 +21,8 @@ const OVERFLOW: u32 = 65_534;
 /// Opens a file for reading. `None` where there is no such file.
 ///
 /// # Errors
-/// [`Error::Untrusted`] where it is a link or another user's; [`Error::File`] where it cannot be opened.
+/// [`Error::Untrusted`] where it is a link or another user's; [`Error::File`] where it cannot be
+/// opened.
 pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
     // A pipe would block.
     let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
@@ -39,7 +40,8 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
     Ok(Some(file))
 }
 
-/// Looks at a folder and at all folders above it: whoever can rename one of them can put another in its place.
+/// Looks at a folder and at all folders above it: whoever can rename one of them can put another in
+/// its place.
 ///
 /// # Errors
 /// [`Error::Untrusted`] where somebody else can; [`Error::File`] where one cannot be looked at.

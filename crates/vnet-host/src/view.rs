@@ -5,8 +5,8 @@ use vnet_types::InterfaceName;
 
 use crate::{Error, Facts, Host};
 
-/// What a receipt owns, as far as its links are there: a link that somebody has renamed has its name of now, and what
-/// stood on a link that is gone is gone too.
+/// What a receipt owns, as far as its links are there: a link that somebody has renamed has its
+/// name of now, and what stood on a link that is gone is gone too.
 pub(crate) struct View {
     pub(crate) owned: HostState,
     pub(crate) facts: Facts,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 /// How long an answer on a veth may take before the question is asked again.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Asks again and again until something that arrives is an answer. `None` when the deadline passes first.
+/// Asks again and again until something that arrives is an answer. `None` when the deadline passes
+/// first.
 pub(crate) fn ask<T>(
     socket: &UdpSocket,
     deadline: Instant,

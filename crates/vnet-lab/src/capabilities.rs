@@ -10,7 +10,8 @@ use nix::libc;
 /// When the closure does.
 pub fn without_capabilities<T: Send>(inside: impl FnOnce() -> T + Send) -> T {
     let give_up = || {
-        // `struct __user_cap_header_struct` of version 3 for this thread, and three sets of 64 bits without any.
+        // `struct __user_cap_header_struct` of version 3 for this thread, and three sets of 64 bits
+        // without any.
         let (header, none) = ([0x2008_0522_u32, 0], [0_u32; 6]);
         // SAFETY: capset(2) reads the two, which are as large as it takes them to be.
         let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };

@@ -9,8 +9,8 @@ use vnet_types::{InterfaceName, Link, MacAddr};
 
 use crate::{Error, Namespace};
 
-/// Puts a card into a guest, and returns its index and its frames: a read is one from the guest, a write one for it. It is
-/// not up yet, so that nothing is lost before somebody carries them.
+/// Puts a card into a guest, and returns its index and its frames: a read is one from the guest, a
+/// write one for it. It is not up yet, so that nothing is lost before somebody carries them.
 ///
 /// # Errors
 /// [`Error`] when the kernel makes no card, or does not hand out its frames.
@@ -30,7 +30,8 @@ pub fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> Result
     Ok((found.index, frames))
 }
 
-/// All that passes by a device of this thread's namespace: frames, or with [`SockType::Datagram`] packets.
+/// All that passes by a device of this thread's namespace: frames, or with [`SockType::Datagram`]
+/// packets.
 pub(crate) fn open(device: &InterfaceName, kind: SockType) -> io::Result<OwnedFd> {
     let frames = socket(AddressFamily::Packet, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
     let mut known = getifaddrs()?.filter(|known| known.interface_name == device.as_str());

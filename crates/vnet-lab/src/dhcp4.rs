@@ -1,6 +1,7 @@
 //! A DHCP client (RFC 2131, RFC 2132): DISCOVER, OFFER, REQUEST, ACK.
 //!
-//! It asks for answers by broadcast, but passt sends them to the address that is offered: so they are read off the device.
+//! It asks for answers by broadcast, but passt sends them to the address that is offered: so they
+//! are read off the device.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -73,8 +74,8 @@ struct Reply {
 }
 
 impl Client {
-    /// Gets an address through a device. `None` when nobody offers one before the deadline, or the server takes its
-    /// offer back.
+    /// Gets an address through a device. `None` when nobody offers one before the deadline, or the
+    /// server takes its offer back.
     ///
     /// # Errors
     /// [`io::Error`] when the device cannot be asked through.

@@ -43,14 +43,15 @@ impl Client {
         Self { duid: [&[0, 3, 0, 1], &mac.0[..]].concat(), hostname }
     }
 
-    /// The same client with an identity as libvirt writes it: `0:3:0:1:52:54:0:1:2:3`. `None` when the text is
-    /// not a DUID.
+    /// The same client with an identity as libvirt writes it: `0:3:0:1:52:54:0:1:2:3`. `None` when
+    /// the text is not a DUID.
     pub fn with_duid(self, id: &str) -> Option<Self> {
         let duid = id.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
         Some(Self { duid, ..self })
     }
 
-    /// Gets an address through the link of this index. `None` when nobody has one for us before the deadline.
+    /// Gets an address through the link of this index. `None` when nobody has one for us before the
+    /// deadline.
     ///
     /// # Errors
     /// [`io::Error`] when the link cannot be asked through.

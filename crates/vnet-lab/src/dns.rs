@@ -1,4 +1,5 @@
-//! Questions to a name server, and its answers (RFC 1035, RFC 2782), as far as a network promises any.
+//! Questions to a name server, and its answers (RFC 1035, RFC 2782), as far as a network promises
+//! any.
 
 use std::fmt;
 use std::io;
@@ -68,7 +69,8 @@ impl Question {
         Self { name, kind: Kind::Ptr }
     }
 
-    /// Asks a server. `None` when it does not answer before the deadline; empty when it knows nothing.
+    /// Asks a server. `None` when it does not answer before the deadline; empty when it knows
+    /// nothing.
     ///
     /// # Errors
     /// [`io::Error`] when our own kernel cannot ask.
@@ -124,7 +126,8 @@ impl Question {
     }
 }
 
-/// Answers every question for an address with `own`, or with nothing when it asks for something else.
+/// Answers every question for an address with `own`, or with nothing when it asks for something
+/// else.
 pub fn answer(question: &[u8], own: IpAddr) -> Option<Vec<u8>> {
     let mut reader = Reader { message: question, at: HEADER };
     reader.name()?;

@@ -1,4 +1,5 @@
-//! The way into namespaces of one's own, for a program that is about to start (namespaces(7), user_namespaces(7)).
+//! The way into namespaces of one's own, for a program that is about to start (namespaces(7),
+//! user_namespaces(7)).
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -20,10 +21,12 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, pipe2, write};
 
-/// A command that starts in user, network, mount, PID, IPC and UTS namespaces of its own, as root of them.
+/// A command that starts in user, network, mount, PID, IPC and UTS namespaces of its own, as root
+/// of them.
 ///
-/// Its parent there is process 1, which reaps what the command leaves behind, as init does; it ends with the command, and
-/// the kernel kills whatever is left. The command ends with the thread that started it.
+/// Its parent there is process 1, which reaps what the command leaves behind, as init does; it ends
+/// with the command, and the kernel kills whatever is left. The command ends with the thread that
+/// started it.
 #[derive(Debug)]
 pub struct Isolation {
     /// Where the new process says which step failed: std hands back its errno alone.
@@ -107,8 +110,8 @@ impl Isolation {
                 errno.into()
             })
         };
-        // SAFETY: between fork and exec of a program with threads, only async-signal-safe functions may be called:
-        // `enter` makes system calls, and allocates and locks nothing.
+        // SAFETY: between fork and exec of a program with threads, only async-signal-safe functions
+        // may be called: `enter` makes system calls, and allocates and locks nothing.
         unsafe { command.pre_exec(enter) };
         Ok(Self { failed: failed.into() })
     }
@@ -176,8 +179,8 @@ fn enter(uid_map: &CStr, gid_map: &CStr) -> Result<(), (Step, Errno)> {
 /// Forks until this process is in the new PID namespace.
 fn settle() -> Result<(), Errno> {
     die_with_parent()?;
-    // The PID namespace begins with the next child. That one only reaps, as init does for daemons, so that a process
-    // that has ended is gone; when it ends, the kernel kills whatever is left.
+    // The PID namespace begins with the next child. That one only reaps, as init does for daemons,
+    // so that a process that has ended is gone; when it ends, the kernel kills whatever is left.
     wait_as_parent(|child| waitpid(child, None))?;
     wait_as_parent(|child| {
         loop {
@@ -201,8 +204,8 @@ fn wait_as_parent(wait: impl Fn(Pid) -> Result<WaitStatus, Errno>) -> Result<(),
         ForkResult::Child => return die_with_parent(),
         ForkResult::Parent { child } => child,
     };
-    // std waits until every copy of a pipe is closed, by exec or here. Standard input and output stay.
-    // SAFETY: nothing is done with a file descriptor from here on.
+    // std waits until every copy of a pipe is closed, by exec or here. Standard input and output
+    // stay. SAFETY: nothing is done with a file descriptor from here on.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     let code = loop {
         match wait(child) {

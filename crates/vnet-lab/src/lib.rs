@@ -1,12 +1,12 @@
 //! Throwaway namespaces, and what guests and servers in them say to each other.
 //!
-//! [`Isolation`] starts a program in namespaces of its own, as root of them, without any privilege; [`mounts`] makes
-//! them a host that programs can live on; a [`Namespace`] is one more network beside it. The rest are guests and
-//! servers: clients of [`dhcp4`], [`dhcp6`] and [`dns`], an [echo](ping()), and servers that tell each client which
-//! address they [see](probe) it at.
+//! [`Isolation`] starts a program in namespaces of its own, as root of them, without any privilege;
+//! [`mounts`] makes them a host that programs can live on; a [`Namespace`] is one more network
+//! beside it. The rest are guests and servers: clients of [`dhcp4`], [`dhcp6`] and [`dns`], an
+//! [echo](ping()), and servers that tell each client which address they [see](probe) it at.
 //!
-//! Nothing here knows of networks as libvirt defines them. Every wait has a deadline, and what arrives from a wire is
-//! read without trust.
+//! Nothing here knows of networks as libvirt defines them. Every wait has a deadline, and what
+//! arrives from a wire is read without trust.
 
 /// The README's example, compiled.
 #[cfg(doctest)]

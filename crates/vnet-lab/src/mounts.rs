@@ -1,4 +1,5 @@
-//! Mounts that make fresh namespaces a host that programs can live on. Nothing of it is seen outside.
+//! Mounts that make fresh namespaces a host that programs can live on. Nothing of it is seen
+//! outside.
 
 use std::fs;
 use std::io;
@@ -38,8 +39,8 @@ pub fn empty(folders: &[&str]) -> Result<(), Error> {
     })
 }
 
-/// Where a name server is configured, with links followed; `None` where there is no such file. To be asked before
-/// [`empty`] takes away what a link leads to.
+/// Where a name server is configured, with links followed; `None` where there is no such file. To
+/// be asked before [`empty`] takes away what a link leads to.
 pub fn resolv_conf() -> Option<PathBuf> {
     fs::canonicalize(RESOLV_CONF).ok()
 }

@@ -1,4 +1,5 @@
-//! Network namespaces (network_namespaces(7)), each with its own links, addresses, routes and rules.
+//! Network namespaces (network_namespaces(7)), each with its own links, addresses, routes and
+//! rules.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,7 +11,8 @@ use vnet_netlink::Netlink;
 
 use crate::{Error, mounts};
 
-/// A network namespace, with `lo` up. It ends when the value is dropped and no thread, process or socket is left in it.
+/// A network namespace, with `lo` up. It ends when the value is dropped and no thread, process or
+/// socket is left in it.
 #[derive(Debug)]
 pub struct Namespace {
     network: File,
@@ -75,8 +77,8 @@ impl Namespace {
         Ok(self.netlink.move_to_namespace(index, to.file())?)
     }
 
-    /// Runs a closure, and whatever it starts, inside. The sockets that it makes stay inside, whoever uses them. A panic
-    /// passes through; this thread never leaves its namespace.
+    /// Runs a closure, and whatever it starts, inside. The sockets that it makes stay inside,
+    /// whoever uses them. A panic passes through; this thread never leaves its namespace.
     ///
     /// # Errors
     /// [`Error`] when the namespace cannot be entered, else the closure's.
@@ -110,7 +112,8 @@ impl Namespace {
         }))
     }
 
-    /// Sets kernel switches, by their paths under `/proc/sys/net`. Those that this kernel lacks are passed over.
+    /// Sets kernel switches, by their paths under `/proc/sys/net`. Those that this kernel lacks are
+    /// passed over.
     ///
     /// # Errors
     /// [`Error::System`] when one cannot be written.

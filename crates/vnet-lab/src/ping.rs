@@ -1,4 +1,5 @@
-//! Echo requests (RFC 792, RFC 4443) over the kernel's ping sockets (icmp(7), `net.ipv4.ping_group_range`).
+//! Echo requests (RFC 792, RFC 4443) over the kernel's ping sockets (icmp(7),
+//! `net.ipv4.ping_group_range`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -73,7 +73,8 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Starts servers at a port of both protocols, on every address that a namespace has or gets. They end with the process.
+/// Starts servers at a port of both protocols, on every address that a namespace has or gets. They
+/// end with the process.
 ///
 /// # Errors
 /// [`Error`] when the port is taken.
@@ -86,8 +87,8 @@ pub fn serve(namespace: &Namespace, port: u16) -> Result<(), Error> {
     })?;
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // A client that has gone needs no answer. What is written and closed before anything was read, passt of 2023
-            // does not carry.
+            // A client that has gone needs no answer. What is written and closed before anything
+            // was read, passt of 2023 does not carry.
             let _ = answer(&mut stream, port);
         }
     });

@@ -1,8 +1,9 @@
 //! The passt argument list for a guest interface.
 //!
-//! passt(1) connects a guest to the network of an ordinary user: no bridge, no privilege. A [`Passt`] says what one is
-//! to do for one guest; [`Passt::arguments`] is the command line, with libvirt's arguments in libvirt's order. Nothing
-//! here starts a process: give the list to [`std::process::Command`], each argument as it is, without a shell.
+//! passt(1) connects a guest to the network of an ordinary user: no bridge, no privilege. A
+//! [`Passt`] says what one is to do for one guest; [`Passt::arguments`] is the command line, with
+//! libvirt's arguments in libvirt's order. Nothing here starts a process: give the list to
+//! [`std::process::Command`], each argument as it is, without a shell.
 //!
 //! ```
 //! use vnet_passt::{Passt, PortForward, Protocol};
@@ -14,9 +15,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Not every passt knows every option: what it does not know it names, and exits. `--vhost-user`, `--hostname`, `--fqdn`,
-//! `--map-host-loopback`, `--map-guest-addr` and `--dns-host` are younger than 2023. Those of 2023 take neither a device
-//! without an address, nor `all` with an address, nor one port on two addresses.
+//! Not every passt knows every option: what it does not know it names, and exits. `--vhost-user`,
+//! `--hostname`, `--fqdn`, `--map-host-loopback`, `--map-guest-addr` and `--dns-host` are younger
+//! than 2023. Those of 2023 take neither a device without an address, nor `all` with an address,
+//! nor one port on two addresses.
 
 mod arguments;
 mod error;
@@ -48,9 +50,11 @@ pub struct Passt {
     pub socket: PathBuf,
     /// Where it writes its process id.
     pub pid_file: Option<PathBuf>,
-    /// The MTU that the guest is told, 68 to 65535 bytes; 0: it is told none. passt's default where `None`.
+    /// The MTU that the guest is told, 68 to 65535 bytes; 0: it is told none. passt's default where
+    /// `None`.
     pub mtu: Option<u32>,
-    /// The interface of the host whose addresses and routes the guest gets; that of the default route where `None`.
+    /// The interface of the host whose addresses and routes the guest gets; that of the default
+    /// route where `None`.
     pub interface: Option<InterfaceName>,
     /// Where it logs; the system log where `None`.
     pub log_file: Option<PathBuf>,
@@ -94,7 +98,8 @@ pub enum Lifetime {
 pub struct GuestAddress {
     /// The address.
     pub ip: IpAddr,
-    /// The length of its prefix. passt chooses that of an IPv4 address where `None`; that of IPv6 is always 64.
+    /// The length of its prefix. passt chooses that of an IPv4 address where `None`; that of IPv6
+    /// is always 64.
     pub prefix: Option<u8>,
 }
 

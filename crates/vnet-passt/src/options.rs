@@ -33,7 +33,8 @@ pub struct Options {
     pub outbound_ipv6: Option<InterfaceName>,
     /// `--dns`: the servers that the guest is told.
     pub dns: Resolvers<IpAddr>,
-    /// `--dns-forward`: addresses where the guest reaches the host's own server, at most one of each family.
+    /// `--dns-forward`: addresses where the guest reaches the host's own server, at most one of
+    /// each family.
     pub dns_forward: Vec<IpAddr>,
     /// `--dns-host`: the server behind `dns_forward`, at most one of each family.
     pub dns_host: Vec<IpAddr>,

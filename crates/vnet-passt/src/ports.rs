@@ -117,7 +117,8 @@ pub enum ParsePortsError {
         /// Why.
         source: PortRangeError,
     },
-    /// A part that does not belong there: a second target range of another length, or the target of excluded ports.
+    /// A part that does not belong there: a second target range of another length, or the target of
+    /// excluded ports.
     #[error("{0:?} does not fit the ports before it")]
     Target(String),
 }
@@ -135,12 +136,14 @@ impl Ports {
         Listener { address: self.address, device: self.device.as_ref() }
     }
 
-    /// Whether no range names ports to forward: passt then takes what it can have of the ports that are not excluded.
+    /// Whether no range names ports to forward: passt then takes what it can have of the ports that
+    /// are not excluded.
     pub fn takes_what_is_free(&self) -> bool {
         self.forwarded().next().is_none()
     }
 
-    /// The ports of the host that lead to the guest: where no range names any, all that are not excluded.
+    /// The ports of the host that lead to the guest: where no range names any, all that are not
+    /// excluded.
     pub fn open(&self) -> PortSet {
         let named: PortSet = match self.takes_what_is_free() {
             true => PortRange::new(1, u16::MAX).expect("the ends are in order").into(),

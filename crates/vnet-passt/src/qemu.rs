@@ -34,8 +34,8 @@ impl FromStr for Version {
     }
 }
 
-/// How this QEMU is told to connect again, every 5 s as libvirt has it: since 8.0, in other words since 9.2. Sockets of
-/// vhost-user could before.
+/// How this QEMU is told to connect again, every 5 s as libvirt has it: since 8.0, in other words
+/// since 9.2. Sockets of vhost-user could before.
 fn reconnect(connection: Connection, version: Option<Version>) -> &'static str {
     match version.map(|version| (version.major, version.minor)) {
         Some(version) if version >= (9, 2) => ",reconnect-ms=5000",
@@ -44,11 +44,12 @@ fn reconnect(connection: Connection, version: Option<Version>) -> &'static str {
     }
 }
 
-/// The arguments for QEMU that give a guest its network card: `-netdev` or `-chardev`, and `-device`.
+/// The arguments for QEMU that give a guest its network card: `-netdev` or `-chardev`, and
+/// `-device`.
 ///
-/// With [`Connection::VhostUser`] the guest's memory has to be shared besides: [`SHARED_MEMORY`] with its size. `id` tells
-/// several cards of a guest apart. A QEMU of a version that is known and can do so connects again where another passt
-/// takes the place of one that died.
+/// With [`Connection::VhostUser`] the guest's memory has to be shared besides: [`SHARED_MEMORY`]
+/// with its size. `id` tells several cards of a guest apart. A QEMU of a version that is known and
+/// can do so connects again where another passt takes the place of one that died.
 ///
 /// ```
 /// use vnet_passt::{Connection, qemu};
@@ -94,7 +95,8 @@ pub fn arguments(
 pub const SHARED_MEMORY: [&str; 4] =
     ["-object", "memory-backend-memfd,id=mem,size=1G,share=on", "-numa", "node,memdev=mem"];
 
-/// What cloud-hypervisor is told to connect a guest; with [`Connection::Stream`] it cannot, it has no such device.
+/// What cloud-hypervisor is told to connect a guest; with [`Connection::Stream`] it cannot, it has
+/// no such device.
 pub fn cloud_hypervisor(connection: Connection, socket: &Path, mac: Option<MacAddr>) -> Option<String> {
     let mac = mac.map(|mac| format!(",mac={mac}")).unwrap_or_default();
     match connection {

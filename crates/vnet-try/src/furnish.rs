@@ -15,8 +15,8 @@ const SWITCH: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// Mounts what belongs to the new namespaces, and empty folders for all that programs write.
 ///
-/// A container may refuse a new `/proc`, because its own is covered in part. Then that one serves, where its switches
-/// can be written. Nothing here needs a `/sys`.
+/// A container may refuse a new `/proc`, because its own is covered in part. Then that one serves,
+/// where its switches can be written. Nothing here needs a `/sys`.
 pub(crate) fn furnish() -> Result<()> {
     let _ = mounts::mount_new("proc", "/proc");
     match OpenOptions::new().write(true).open(SWITCH) {
@@ -27,8 +27,8 @@ pub(crate) fn furnish() -> Result<()> {
     Ok(())
 }
 
-/// Empties the folders that programs write to, and has them ask `name_server`. Answers whether they will, which takes a
-/// resolv.conf to be there already.
+/// Empties the folders that programs write to, and has them ask `name_server`. Answers whether they
+/// will, which takes a resolv.conf to be there already.
 pub(crate) fn empty(name_server: IpAddr) -> Result<bool> {
     let resolv_conf = mounts::resolv_conf();
     mounts::empty(&EMPTY)?;

@@ -69,8 +69,8 @@ impl Guest {
     }
 }
 
-/// The guests that a definition takes: two of the ordinary kind, one for each reservation, portgroup and gateway. Where
-/// its ranges have room for one alone, there is one.
+/// The guests that a definition takes: two of the ordinary kind, one for each reservation,
+/// portgroup and gateway. Where its ranges have room for one alone, there is one.
 pub(crate) fn guests(network: &Network) -> Vec<Guest> {
     let mut guests: Vec<Guest> = Vec::new();
     for (at, name) in ["guest1", "guest2"].into_iter().enumerate() {
@@ -124,7 +124,8 @@ pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
     configured.into_iter().any(|address| ranges.iter().any(|range| range.contains(address)))
 }
 
-/// The portgroups with settings other than an ordinary guest's. In a VLAN of its own a guest would meet nobody.
+/// The portgroups with settings other than an ordinary guest's. In a VLAN of its own a guest would
+/// meet nobody.
 fn tried_groups(network: &Network) -> impl Iterator<Item = &vnet_xml::network::PortGroup> {
     network.port_groups.iter().filter(|group| !group.default && group.vlan.is_none())
 }
@@ -150,8 +151,8 @@ fn free_mac(network: &Network, at: usize) -> MacAddr {
         .unwrap_or(MacAddr([0x52, 0x54, 0x01, 0x76, 0x6e, 0x74]))
 }
 
-/// How the guest with this number, of those that are no reservation's, gets an address in a subnet. `None` where the
-/// subnet has no room for it.
+/// How the guest with this number, of those that are no reservation's, gets an address in a subnet.
+/// `None` where the subnet has no room for it.
 fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing> {
     let net = ip.net()?;
     let ranges: Vec<_> = ip.dhcp.iter().flat_map(ranges).collect();

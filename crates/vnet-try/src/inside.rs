@@ -1,4 +1,5 @@
-//! Inside: the networks are started, guests attached, to passt too, and it is seen what comes of it.
+//! Inside: the networks are started, guests attached, to passt too, and it is seen what comes of
+//! it.
 
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -19,8 +20,9 @@ use crate::start::{Started, start};
 use crate::world::World;
 use crate::{furnish, notes};
 
-/// Takes over where this program was started by [`try_all`](crate::try_all), and does not return then. To be called first
-/// thing in `main`, before anything is read from standard input, or any thread is started.
+/// Takes over where this program was started by [`try_all`](crate::try_all), and does not return
+/// then. To be called first thing in `main`, before anything is read from standard input, or any
+/// thread is started.
 pub fn inside() {
     if !is_inside() {
         return;
@@ -101,8 +103,8 @@ fn inhabit<'a>(
     side_by_side(plugged, |(network, guests, stations)| Party::of_network(world, network, guests, stations))
 }
 
-/// Judges all promises of the first networks, the definitions; the one beside them is only there. What is kept from
-/// guests comes last, when they have looked for a way of their own.
+/// Judges all promises of the first networks, the definitions; the one beside them is only there.
+/// What is kept from guests comes last, when they have looked for a way of their own.
 fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<Vec<Vec<Judgement>>> {
     let promises = parties.iter().take(definitions).map(|party| {
         let mut promises = party.network.map(|it| of_network(it, &party.guests)).unwrap_or_default();

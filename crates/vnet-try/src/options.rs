@@ -1,4 +1,5 @@
-//! Lines of the definition for dnsmasq's own configuration, which may say otherwise than its elements.
+//! Lines of the definition for dnsmasq's own configuration, which may say otherwise than its
+//! elements.
 
 use std::net::Ipv4Addr;
 
@@ -38,7 +39,7 @@ pub(crate) fn is_without_names(network: &Network) -> bool {
 
 /// What guests are told of their router, where a line says so that is understood: for everybody.
 pub(crate) fn router(network: &Network) -> Option<Router> {
-    let told = network.dnsmasq_options.iter().filter_map(|line| {
+    let mut told = network.dnsmasq_options.iter().filter_map(|line| {
         let (key, value) = split(line);
         let mut parts = value.split(',').map(str::trim);
         let is_router = matches!(key, "dhcp-option" | "dhcp-option-force")
@@ -49,7 +50,7 @@ pub(crate) fn router(network: &Network) -> Option<Router> {
             (false, _) => None,
         }
     });
-    told.last()
+    told.next_back()
 }
 
 /// The line that may keep a promise from being as it stands in the definition.

@@ -32,14 +32,15 @@ pub(crate) enum Answer {
     Failure(Failure),
 }
 
-/// Tries networks, and guests of domains or of their own that passt connects, on one imagined host. `progress` is told
-/// what is being done.
+/// Tries networks, and guests of domains or of their own that passt connects, on one imagined host.
+/// `progress` is told what is being done.
 ///
-/// The definitions are sound: nothing is wrong with them alone. This program is started again inside, so its `main` has
-/// to begin with [`inside`](crate::inside).
+/// The definitions are sound: nothing is wrong with them alone. This program is started again
+/// inside, so its `main` has to begin with [`inside`](crate::inside).
 ///
 /// # Errors
-/// [`Error`] where there is nothing to try, or it cannot be tried here. Broken promises are no error.
+/// [`Error`] where there is nothing to try, or it cannot be tried here. Broken promises are no
+/// error.
 pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Result<Report, Error> {
     if is_inside() {
         // Else it would start itself without end.

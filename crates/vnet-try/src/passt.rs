@@ -1,4 +1,5 @@
-//! Guests behind passt: each with a passt of its own on the imagined host, and a card whose frames go there.
+//! Guests behind passt: each with a passt of its own on the imagined host, and a card whose frames
+//! go there.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;

@@ -16,7 +16,8 @@ use crate::report::Subject;
 pub(crate) enum Promise {
     /// A guest gets its address: the guest, and which of its addresses.
     Address { guest: usize, address: usize },
-    /// The first guest is told this router, or none. Where it gets its routes from a device of the host: which.
+    /// The first guest is told this router, or none. Where it gets its routes from a device of the
+    /// host: which.
     Router { router: Option<IpAddr>, of: Option<InterfaceName> },
     /// A guest's gateway echoes.
     Gateway { guest: usize, ip: IpAddr },
@@ -117,7 +118,8 @@ impl Promise {
         }
     }
 
-    /// Whether it is seen only by somebody who looks for a way himself, and does not take what he is told.
+    /// Whether it is seen only by somebody who looks for a way himself, and does not take what he
+    /// is told.
     pub(crate) fn takes_own_way(&self) -> bool {
         matches!(self, Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_))
     }

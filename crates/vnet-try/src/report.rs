@@ -23,7 +23,8 @@ pub struct Report {
 pub struct NetworkReport {
     /// Its name.
     pub network: String,
-    /// The bridge that it ran on. `None` where it was refused, or nothing was tried because another one was.
+    /// The bridge that it ran on. `None` where it was refused, or nothing was tried because another
+    /// one was.
     pub bridge: Option<String>,
     /// What is to be said about the definition on the imagined host.
     pub findings: Vec<Finding>,
@@ -71,7 +72,8 @@ pub enum Verdict {
     Broken,
     /// Another one is broken that this one builds on.
     Unjudged,
-    /// It was not seen, and the definition may say otherwise in a way that only its programs understand.
+    /// It was not seen, and the definition may say otherwise in a way that only its programs
+    /// understand.
     Open,
 }
 

@@ -18,8 +18,9 @@ pub(crate) enum Started {
 /// The folder of state inside.
 pub(crate) const STATE: &str = "/run/vnet";
 
-/// The driver of the host inside, which has every zone of firewalld, and refuses nothing in it. dnsmasq pings an address
-/// for 3 s before it offers it, one guest after the other: not where `at_once` says that nobody can have it.
+/// The driver of the host inside, which has every zone of firewalld, and refuses nothing in it.
+/// dnsmasq pings an address for 3 s before it offers it, one guest after the other: not where
+/// `at_once` says that nobody can have it.
 pub(crate) fn driver(at_once: bool) -> Result<Driver> {
     Ok(Driver::open(STATE)?.imagined(Imagined { zones: true, offers_at_once: at_once, seed: Some([0x76; 16]) }))
 }

@@ -49,7 +49,8 @@ impl fmt::Display for Taken<'_> {
     }
 }
 
-/// Default routes are there for everything else, and every link has link-local and multicast addresses.
+/// Default routes are there for everything else, and every link has link-local and multicast
+/// addresses.
 fn counts(net: IpNet) -> bool {
     let shared = match net {
         IpNet::V4(v4) => v4.addr().is_link_local() || v4.addr().is_multicast() || v4.addr().is_loopback(),
@@ -62,8 +63,8 @@ fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> 
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
-        // Of several, the one that is most alike is the plainest.
-        // A way to somewhere else, such as that of a VPN to all of 10.0.0.0/8: of two the smaller network is reached.
+        // Of several, the one that is most alike is the plainest. A way to somewhere else, such as
+        // that of a VPN to all of 10.0.0.0/8: of two the smaller network is reached.
         let is_way =
             |taken: &Taken<'_>| matches!(taken, Taken::Route(it) if it.gateway.is_some()) && taken.net() != net;
         let closeness = |taken: &&Taken<'_>| (is_way(taken), taken.net().prefix_len().abs_diff(net.prefix_len()));

@@ -106,7 +106,8 @@ fn range_itself(ip: &Ip, range: &DhcpRange, path: &Path) -> Option<Finding> {
     None
 }
 
-/// The last address of the largest range from `start`. libvirt wants all but the last group of IPv6 ends equal.
+/// The last address of the largest range from `start`. libvirt wants all but the last group of IPv6
+/// ends equal.
 fn last_of_largest(start: IpAddr) -> Option<IpAddr> {
     match start {
         IpAddr::V4(v4) => Some(IpAddr::V4(v4.to_bits().checked_add(LARGEST_RANGE - 1)?.into())),

@@ -1,4 +1,5 @@
-//! What guests are given of a network: VLANs, bandwidth, virtual ports, and the port groups that bundle them.
+//! What guests are given of a network: VLANs, bandwidth, virtual ports, and the port groups that
+//! bundle them.
 
 use std::collections::HashMap;
 
@@ -59,8 +60,8 @@ fn names(network: &Network, root: &Path) -> Vec<Finding> {
     findings
 }
 
-/// Can what guests are attached to put them into VLANs? Where there is a default portgroup, no guest goes without one, and
-/// the network's VLAN is that of the portgroups that have none.
+/// Can what guests are attached to put them into VLANs? Where there is a default portgroup, no
+/// guest goes without one, and the network's VLAN is that of the portgroups that have none.
 fn vlan_here(network: &Network, root: &Path) -> Vec<Finding> {
     let network_allows = allows_vlan(network, network.virtual_port.as_ref());
     let has_default = network.port_groups.iter().any(|group| group.default);
@@ -139,7 +140,8 @@ fn shaped(network: &Network, bandwidth: &Bandwidth, path: &Path, root: &Path) ->
     findings
 }
 
-/// A network whose guests have a port that its mode has no switch for can be started, and no guest can be attached.
+/// A network whose guests have a port that its mode has no switch for can be started, and no guest
+/// can be attached.
 fn switched(network: &Network, port: &VirtualPort, path: &Path, root: &Path) -> Option<Finding> {
     let kind = port.kind.or_else(|| network.virtual_port.as_ref()?.kind);
     let mode = network.forward_mode();

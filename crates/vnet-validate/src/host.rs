@@ -1,4 +1,5 @@
-//! What a host has in the way of a network: names, devices. See `collision` for addresses and routes.
+//! What a host has in the way of a network: names, devices. See `collision` for addresses and
+//! routes.
 
 use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
 use vnet_xml::network::ForwardInterface;
@@ -26,7 +27,8 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
     findings
 }
 
-/// What guests send is limited by a policer, or on a way round that skips connection tracking where br_netfilter is on.
+/// What guests send is limited by a policer, or on a way round that skips connection tracking where
+/// br_netfilter is on.
 fn policer(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
     let limited =
         network.bandwidth.as_ref().and_then(|bandwidth| bandwidth.outbound?.average).is_some_and(|it| it != 0);

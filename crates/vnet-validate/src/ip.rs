@@ -54,7 +54,7 @@ fn family(ip: &Ip, path: &Path) -> Option<Finding> {
     Some(Finding::new(rules::IP_FAMILY, path, message).help(format!("write `family='{actual}'`")))
 }
 
-/// Has the subnet a size, and does the definition say it?
+/// What is wrong with how the definition gives the size of the subnet.
 fn size(ip: &Ip, path: &Path) -> Option<Finding> {
     let at = mask_path(path, ip.mask);
     let bits = Family::of(ip.address).bits();
@@ -110,7 +110,7 @@ pub(crate) fn no_holes(netmask: std::net::Ipv4Addr) -> String {
     format!("the one bits of a netmask stand together on the left: `{instead}` is prefix {ones}")
 }
 
-/// Can a bridge have the address?
+/// What keeps a bridge from having the address.
 fn address(ip: &Ip, path: &Path) -> Option<Finding> {
     let net = ip.net()?;
     let address = ip.address;
@@ -153,7 +153,8 @@ fn anycast(net: IpNet, at: Path) -> Option<Finding> {
     Some(Finding::new(rules::IP_ADDRESS_ANYCAST, at, message).help(help))
 }
 
-/// Where DHCPv6 gives no addresses, guests make their own, and they can do that in a /64 only (RFC 4862, RFC 7421).
+/// Where DHCPv6 gives no addresses, guests make their own, and they can do that in a /64 only (RFC
+/// 4862, RFC 7421).
 fn autoconfiguration(network: &Network, ip: &Ip, path: &Path) -> Option<Finding> {
     let gives = ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
     let net = ip.net().filter(|net| net.addr().is_ipv6() && net.prefix_len() != 64)?;
@@ -199,7 +200,8 @@ fn ptr_zone(ip: &Ip, path: &Path) -> Option<Finding> {
 
 fn overlaps(network: &Network, root: &Path) -> Vec<Finding> {
     let span = |ip: &Ip| {
-        // The class of an address decides for want of something better: what it overlaps is another question.
+        // The class of an address decides for want of something better: what it overlaps is another
+        // question.
         let net = ip.net().filter(|net| net.prefix_len() > 0)?;
         Some((net.network(), net.broadcast()))
     };

@@ -1,4 +1,5 @@
-//! Judging: a definition alone, as it was read, and on a host. What there is to judge is a document of any kind.
+//! Judging: a definition alone, as it was read, and on a host. What there is to judge is a document
+//! of any kind.
 
 use std::collections::HashSet;
 
@@ -14,7 +15,8 @@ use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, netw
 pub struct Host<'h> {
     /// What it has.
     pub inventory: &'h Inventory,
-    /// The networks as they run, as far as somebody has read their definitions. Guests are judged by those too.
+    /// The networks as they run, as far as somebody has read their definitions. Guests are judged
+    /// by those too.
     pub networks: &'h [Network],
 }
 
@@ -64,11 +66,11 @@ pub fn check<S: Subject + ?Sized>(definition: &S) -> Vec<Finding> {
     finding::in_document_order(definition.alone())
 }
 
-/// Finds everything that is wrong with a definition that was read, beyond what its reader has found, in the order of
-/// the document. [`Parsed::source`] knows the place of each.
+/// Finds everything that is wrong with a definition that was read, beyond what its reader has
+/// found, in the order of the document. [`Parsed::source`] knows the place of each.
 ///
-/// A text with errors makes a definition that lacks what could not be understood. What is missing because of that is no
-/// second mistake.
+/// A text with errors makes a definition that lacks what could not be understood. What is missing
+/// because of that is no second mistake.
 pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
     let Some(definition) = &parsed.value else { return Vec::new() };
     let errors = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error);
@@ -78,21 +80,23 @@ pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
     findings
 }
 
-/// Finds everything that a host lacks or has in the way of a definition, in the order of the document.
+/// Finds everything that a host lacks or has in the way of a definition, in the order of the
+/// document.
 ///
-/// What belongs to a network itself, by its entry in [`Inventory::networks`], is not in its way; a port that has the
-/// name of the `<target dev>` of an interface is taken for its own. An inventory without any link is a host that nothing
-/// is known of.
+/// What belongs to a network itself, by its entry in [`Inventory::networks`], is not in its way; a
+/// port that has the name of the `<target dev>` of an interface is taken for its own. An inventory
+/// without any link is a host that nothing is known of.
 ///
 /// What vnet cannot do, a warning of [`check`], is an error here: `start` and `attach` refuse it.
 pub fn check_against<'h, S: Subject + ?Sized>(definition: &S, host: impl Into<Host<'h>>) -> Vec<Finding> {
     finding::in_document_order(definition.on_host(&host.into()))
 }
 
-/// Finds what is wrong with a network after an update that was not wrong before. libvirt refuses an update for some of it.
+/// Finds what is wrong with a network after an update that was not wrong before. libvirt refuses an
+/// update for some of it.
 ///
-/// A second `<interface>` of a `<forward>` in the modes `nat` and `route` is a warning here: one is added before the other
-/// is deleted.
+/// A second `<interface>` of a `<forward>` in the modes `nat` and `route` is a warning here: one is
+/// added before the other is deleted.
 pub fn check_update(before: &Network, after: &Network) -> Vec<Finding> {
     // Their paths can be others now.
     let old: HashSet<_> = check(before).into_iter().map(|finding| (finding.code, finding.message)).collect();

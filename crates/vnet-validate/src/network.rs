@@ -6,8 +6,8 @@ use vnet_xml::{Network, Path};
 use crate::finding::Finding;
 use crate::rules;
 
-/// The kernel's limits for the forward delay of a bridge with STP, in seconds (`BR_MIN_FORWARD_DELAY`,
-/// `BR_MAX_FORWARD_DELAY`).
+/// The kernel's limits for the forward delay of a bridge with STP, in seconds
+/// (`BR_MIN_FORWARD_DELAY`, `BR_MAX_FORWARD_DELAY`).
 const FORWARD_DELAY: std::ops::RangeInclusive<u64> = 2..=30;
 
 /// The kernel's limits for the MTU of a bridge (`ETH_MIN_MTU`, `ETH_MAX_MTU`).

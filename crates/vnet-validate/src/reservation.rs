@@ -88,7 +88,8 @@ fn no_duid(id: &str) -> Option<&'static str> {
         return Some("its octets are not one or two digits each, with `:` between them");
     };
     let (least, most) = match octets[..] {
-        // By time and link layer, by enterprise, by link layer, by UUID; the type is in the first two.
+        // By time and link layer, by enterprise, by link layer, by UUID; the type is in the first
+        // two.
         [0, 1, ..] => (9, 130),
         [0, 2, ..] => (7, 130),
         [0, 3, ..] => (5, 130),
@@ -98,7 +99,8 @@ fn no_duid(id: &str) -> Option<&'static str> {
     (!(least..=most).contains(&octets.len())).then_some("it is too short or too long for its type")
 }
 
-/// The MAC address that an id is: by itself, or as clients of DHCP for IPv4 send it, with the type in front.
+/// The MAC address that an id is: by itself, or as clients of DHCP for IPv4 send it, with the type
+/// in front.
 fn mac_of(id: &str) -> Option<MacAddr> {
     id.parse().ok().or_else(|| id.strip_prefix("01:").or_else(|| id.strip_prefix("1:"))?.parse().ok())
 }
@@ -180,7 +182,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// Hosts that have something in common with one before them. A host that is there twice is one mistake.
+/// Hosts that have something in common with one before them. A host that is there twice is one
+/// mistake.
 fn clashes(dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
     let mut first: HashMap<Key, usize> = HashMap::new();
     let mut findings = Vec::new();

@@ -65,7 +65,7 @@ fn family(route: &Route, path: &Path) -> Option<Finding> {
     }))
 }
 
-/// Is it the address of a network?
+/// What keeps the destination from being the address of a network.
 fn destination(route: &Route, path: &Path) -> Option<Finding> {
     // The reader has found what a route without an address cannot have.
     let address = route.address?;
@@ -111,7 +111,7 @@ fn likely_prefix(address: IpAddr) -> u8 {
     usual.iter().find(fits).copied().unwrap_or_else(|| Family::of(address).bits())
 }
 
-/// Can a guest be the gateway?
+/// What keeps a guest from being the gateway.
 fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
     let at = path.attribute("gateway");
     let gateway = route.gateway;
@@ -142,7 +142,7 @@ fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, roo
     Some(finding.help(format!("write the address of a guest, from `{first}` to `{last}`")))
 }
 
-/// Does the route say something about guests that are on the bridge itself?
+/// What the route says about guests that are on the bridge itself.
 fn own_subnet(subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
     let (subnet, index) = subnets.around(net.addr()).filter(|(subnet, _)| subnet.contains(&net))?;

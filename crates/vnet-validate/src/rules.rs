@@ -2,7 +2,8 @@
 
 use vnet_xml::{Code, Severity};
 
-/// A rule that a definition can break. vnet-xml finds some of them in the text, this crate the others.
+/// A rule that a definition can break. vnet-xml finds some of them in the text, this crate the
+/// others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
@@ -30,13 +31,15 @@ pub enum Stage {
     Text,
     /// The definition, and libvirt refuses it while it reads.
     Parser,
-    /// The definition. libvirt refuses it when the network or the guest is defined or started, or not at all.
+    /// The definition. libvirt refuses it when the network or the guest is defined or started, or
+    /// not at all.
     Meaning,
     /// The definition and the host.
     Host,
 }
 
-/// What the reader may have refused so that a rule seems broken: the finding is then no second mistake.
+/// What the reader may have refused so that a rule seems broken: the finding is then no second
+/// mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follows {
     /// The value itself.
@@ -107,8 +110,8 @@ macro_rules! rules {
     };
 }
 
-/// Rules of another program's firewall refuse what a network promises its guests. Nothing in this crate finds that: it
-/// is for whoever reads the rules of a host to report.
+/// Rules of another program's firewall refuse what a network promises its guests. Nothing in this
+/// crate finds that: it is for whoever reads the rules of a host to report.
 pub const OBSTACLE: Rule = HOST_RULES_IN_THE_WAY;
 
 rules! {

@@ -11,7 +11,7 @@ use vnet_xml::{Network, Path};
 pub(crate) struct Subnets {
     by_net: BTreeMap<IpNet, usize>,
     prefixes: BTreeSet<u8>,
-    /// Has a family an `<ip>` of unknown size?
+    /// The families that have an `<ip>` of unknown size.
     unknown: BTreeSet<Family>,
 }
 
@@ -40,18 +40,19 @@ impl Subnets {
         self.by_net.keys().copied().filter(move |net| Family::of(net.addr()) == family)
     }
 
-    /// Are all subnets of the family here?
+    /// Whether all subnets of the family are here.
     pub(crate) fn are_known(&self, family: Family) -> bool {
         !self.unknown.contains(&family)
     }
 }
 
-/// Have the two an address in common?
+/// Whether the two have an address in common.
 pub(crate) fn overlap(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
 }
 
-/// Each item that has something in common with one before it in the list, with that one. Items are `(first, last)`.
+/// Each item that has something in common with one before it in the list, with that one. Items are
+/// `(first, last)`.
 pub(crate) fn overlapping<T: Ord + Copy>(items: &[Option<(T, T)>]) -> Vec<(usize, usize)> {
     let mut sorted: Vec<(T, T, usize)> =
         items.iter().enumerate().filter_map(|(index, item)| item.map(|(first, last)| (first, last, index))).collect();
@@ -73,8 +74,8 @@ pub(crate) fn overlapping<T: Ord + Copy>(items: &[Option<(T, T)>]) -> Vec<(usize
     pairs
 }
 
-/// What an address of a subnet is for, where no host can have it. The subnets of two and of one address have no such
-/// addresses (RFC 3021), nor has IPv6.
+/// What an address of a subnet is for, where no host can have it. The subnets of two and of one
+/// address have no such addresses (RFC 3021), nor has IPv6.
 pub(crate) fn reserved(net: IpNet, address: IpAddr) -> Option<&'static str> {
     match net {
         IpNet::V4(v4) if v4.prefix_len() <= 30 => match address {

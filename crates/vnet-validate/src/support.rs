@@ -1,5 +1,5 @@
-//! What vnet does nothing with, although libvirt takes it: the one list of what `start` and `attach` refuse of a sound
-//! definition. It is a warning of a definition, and an error on a host.
+//! What vnet does nothing with, although libvirt takes it: the one list of what `start` and
+//! `attach` refuse of a sound definition. It is a warning of a definition, and an error on a host.
 
 use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network::{ForwardMode, PortGroup};
@@ -13,7 +13,8 @@ pub fn unsupported_network(network: &Network) -> Vec<Finding> {
     of_network(network, &Path::root("network"))
 }
 
-/// Finds what no interface is attached with. What its network says holds for it too, where `network` is known.
+/// Finds what no interface is attached with. What its network says holds for it too, where
+/// `network` is known.
 pub fn unsupported_interface(interface: &Interface, network: Option<&Network>) -> Vec<Finding> {
     of_interface(interface, network, &Path::root("interface"))
 }

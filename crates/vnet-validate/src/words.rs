@@ -9,7 +9,8 @@ use crate::rules::{DNSMASQ_LINE_TOO_LONG, DNSMASQ_SYNTAX, NOT_A_DNS_NAME};
 pub(crate) const LONGEST_NAME: usize = 253;
 pub(crate) const LONGEST_LABEL: usize = 63;
 
-/// The longest value that has room in a line of dnsmasq's configuration, which is read up to 1023 bytes.
+/// The longest value that has room in a line of dnsmasq's configuration, which is read up to 1023
+/// bytes.
 const LONGEST_TEXT: usize = 1000;
 
 /// Judges a value that becomes a DNS name.
@@ -18,7 +19,8 @@ pub(crate) fn name(path: Path, what: &str, value: &str) -> Option<Finding> {
         let finding = Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty"));
         return Some(finding.help("write a name, or leave it out"));
     }
-    // Fields end at `,`, domains at `/`, values at white space and `#` in one file or the other; `"` and `\` quote.
+    // Fields end at `,`, domains at `/`, values at white space and `#` in one file or the other;
+    // `"` and `\` quote.
     let special = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ',' | '/' | '#' | '"' | '\\');
     breaks_syntax(&path, what, value, special).or_else(|| {
         let odd = value.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));

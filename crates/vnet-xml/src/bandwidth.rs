@@ -88,8 +88,8 @@ fn rate(element: &Element<'_>, floor_allowed: bool) -> Rate {
 
 impl Bandwidth {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        // A rate that promises nothing is not printed; without any, libvirt leaves an empty element that it would not
-        // print a second time.
+        // A rate that promises nothing is not printed; without any, libvirt leaves an empty element
+        // that it would not print a second time.
         let promises = |rate: Option<Rate>| rate.filter(|rate| rate.average.is_some() || rate.floor.is_some());
         let (inbound, outbound) = (promises(self.inbound), promises(self.outbound));
         if inbound.is_none() && outbound.is_none() {

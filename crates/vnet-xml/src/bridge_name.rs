@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use vnet_types::{InterfaceName, NameError};
 
-/// `<bridge name>`: a name, or a template such as `virbr%d` whose `%d` becomes the first free number.
+/// `<bridge name>`: a name, or a template such as `virbr%d` whose `%d` becomes the first free
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BridgeName {
     /// A name.

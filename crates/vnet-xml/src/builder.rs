@@ -1,6 +1,7 @@
 //! Builds the tree out of quick-xml's events.
 //!
-//! quick-xml is lenient; what XML 1.0 demands beyond it is checked here. There is no DTD and no entity but the five.
+//! quick-xml is lenient; what XML 1.0 demands beyond it is checked here. There is no DTD and no
+//! entity but the five.
 
 use std::borrow::Cow;
 
@@ -33,7 +34,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What documents are read with: room for some hundred thousand DHCP hosts. The tree stays within 64 MiB.
+    /// What documents are read with: room for some hundred thousand DHCP hosts. The tree stays
+    /// within 64 MiB.
     pub const DEFAULT: Self = Self {
         bytes: 10 << 20,
         depth: 64,

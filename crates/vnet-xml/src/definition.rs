@@ -34,9 +34,11 @@ const KINDS: &[(&str, Read)] = &[
 ];
 
 impl Definition {
-    /// Reads a document of the kind that its root element says, and finds everything that is wrong with its text.
+    /// Reads a document of the kind that its root element says, and finds everything that is wrong
+    /// with its text.
     ///
-    /// What is none of them is read as the kind that it was probably meant to be, else as a network.
+    /// What is none of them is read as the kind that it was probably meant to be, else as a
+    /// network.
     ///
     /// ```
     /// use vnet_xml::Definition;
@@ -62,8 +64,8 @@ impl Definition {
         })
     }
 
-    /// The definition in a form, as text; a network port has one form. Of a domain it is the interfaces, one below the
-    /// other: [`Self::print_into`] prints a document.
+    /// The definition in a form, as text; a network port has one form. Of a domain it is the
+    /// interfaces, one below the other: [`Self::print_into`] prints a document.
     pub fn to_text(&self, style: Style) -> String {
         match self {
             Self::Network(network) => network.display(style).to_string(),
@@ -73,8 +75,9 @@ impl Definition {
         }
     }
 
-    /// The document that the definition was read from, in a form. Of a domain, see [`Domain::print_into`], only the
-    /// interfaces are printed anew; other documents are printed whole.
+    /// The document that the definition was read from, in a form. Of a domain, see
+    /// [`Domain::print_into`], only the interfaces are printed anew; other documents are printed
+    /// whole.
     pub fn print_into(&self, document: &[u8], style: Style) -> Option<String> {
         match self {
             Self::Domain(domain) => domain.print_into(document, style),

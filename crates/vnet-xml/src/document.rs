@@ -11,8 +11,9 @@ use crate::{Code, Path, Problem, Severity, SourceMap, Span, did_you_mean, rules}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parsed<T> {
-    /// The value. `None` where the text is not well-formed, something else altogether, or lacks what there has to be.
-    /// Where `problems` has an error, it lacks what could not be understood: good for finding more, not for use.
+    /// The value. `None` where the text is not well-formed, something else altogether, or lacks
+    /// what there has to be. Where `problems` has an error, it lacks what could not be understood:
+    /// good for finding more, not for use.
     pub value: Option<T>,
     /// Everything that reading found, in the order of the text.
     pub problems: Vec<Problem>,
@@ -28,7 +29,7 @@ pub struct Refused {
 }
 
 impl<T> Parsed<T> {
-    /// Is anything wrong that keeps the value from being used?
+    /// Whether anything is wrong that keeps the value from being used.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
@@ -60,7 +61,8 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Reads a document whose root element has this name. A byte order mark before it has no meaning but its length.
+/// Reads a document whose root element has this name. A byte order mark before it has no meaning
+/// but its length.
 pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
     let Some(rest) = document.strip_prefix(BYTE_ORDER_MARK) else { return parse_plain(document, root, read) };
     let parsed = parse_plain(rest, root, read);

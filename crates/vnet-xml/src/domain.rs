@@ -22,8 +22,8 @@ pub struct Domain {
     pub name: String,
     /// `<uuid>`
     pub uuid: Option<Uuid>,
-    /// `<memoryBacking>`, or the cells of `<numa>`: others than the hypervisor can see the guest's memory, as a switch does
-    /// that an interface of type vhostuser is connected to.
+    /// `<memoryBacking>`, or the cells of `<numa>`: others than the hypervisor can see the guest's
+    /// memory, as a switch does that an interface of type vhostuser is connected to.
     pub shared_memory: bool,
     /// `<interface>` of `<devices>`.
     pub interfaces: Vec<Interface>,
@@ -45,8 +45,8 @@ impl Domain {
         crate::document::parse(document, "domain", domain)
     }
 
-    /// Does QEMU run the guest? Other hypervisors, such as LXC and Xen, know other things of interfaces. Yes where it is not
-    /// said.
+    /// Does QEMU run the guest? Other hypervisors, such as LXC and Xen, know other things of
+    /// interfaces. Yes where it is not said.
     pub fn is_qemu(&self) -> bool {
         self.hypervisor.as_deref().is_none_or(|hypervisor| matches!(hypervisor, "qemu" | "kvm" | "hvf"))
     }

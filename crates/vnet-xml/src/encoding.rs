@@ -1,7 +1,7 @@
 //! Documents in other encodings than UTF-8.
 //!
-//! libvirt reads every encoding that libxml2 knows. Of those, ISO-8859-1 is read here: its bytes are the first characters of
-//! Unicode, so that it needs no table.
+//! libvirt reads every encoding that libxml2 knows. Of those, ISO-8859-1 is read here: its bytes
+//! are the first characters of Unicode, so that it needs no table.
 
 use std::borrow::Cow;
 

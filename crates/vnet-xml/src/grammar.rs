@@ -1,6 +1,8 @@
-//! What may stand where in a document: one table, made of the grammars that stand beside their readers.
+//! What may stand where in a document: one table, made of the grammars that stand beside their
+//! readers.
 //!
-//! Readers report everything else; findings are sorted by it; messages take from it where a name belongs.
+//! Readers report everything else; findings are sorted by it; messages take from it where a name
+//! belongs.
 
 use crate::{Path, domain, interface, network, network_port};
 

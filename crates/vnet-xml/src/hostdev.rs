@@ -64,7 +64,8 @@ pub(crate) fn write_driver(writer: &mut Writer<'_>, driver: &HostdevDriver) -> f
     tag.optional("model", driver.model.as_ref())?.empty()
 }
 
-/// Reads the `domain`, `bus`, `slot` and `function` of an `<address>` of PCI; those that are absent are 0.
+/// Reads the `domain`, `bus`, `slot` and `function` of an `<address>` of PCI; those that are absent
+/// are 0.
 pub(crate) fn pci_address(element: &Element<'_>) -> Option<PciAddress> {
     fn part<T: From<u8>>(element: &Element<'_>, name: &str, read: Value<T>) -> Option<T> {
         if element.has(name) { element.value(name, read) } else { Some(0.into()) }

@@ -1,8 +1,9 @@
 //! libvirt network XML: read with places, printed as libvirt prints it.
 //!
-//! [`Network::parse`] reads a definition and finds everything that is wrong with its text: each [`Problem`] has a code, a
-//! place and, where it can, help. `Display` prints a definition as libvirt does, byte for byte. The model in [`network`] is
-//! plain data; whether it makes sense is for `vnet-validate` to say.
+//! [`Network::parse`] reads a definition and finds everything that is wrong with its text: each
+//! [`Problem`] has a code, a place and, where it can, help. `Display` prints a definition as
+//! libvirt does, byte for byte. The model in [`network`] is plain data; whether it makes sense is
+//! for `vnet-validate` to say.
 //!
 //! ```
 //! use vnet_xml::Network;
@@ -27,19 +28,23 @@
 //!
 //! # Differences from libvirt
 //!
-//! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says nothing.
+//! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says
+//!   nothing.
 //! - `mtu` and `delay` are not negative; libvirt wraps around.
 //! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
-//! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets some.
+//! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets
+//!   some.
 //! - An IPv6 address has no scope (`%eth0`).
 //! - `connections` is read and printed in the live form; libvirt counts anew and reads none.
 //! - `<forward>` with nothing but `<driver model>` in it is well-formed; libvirt's is not.
-//! - A nat network that runs is printed with the ports of its definition; libvirt prints 1024 to 65535 into it.
-//! - Prefixes that `<metadata>` uses and an element around it declares are declared on `<metadata>`.
-//! - `stp`, `managed` and `default` of a portgroup are read as libvirt reads them, with a warning where it knows another
-//!   word than the one that is written.
-//! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are all kept; libvirt drops
-//!   some without a word.
+//! - A nat network that runs is printed with the ports of its definition; libvirt prints 1024 to
+//!   65535 into it.
+//! - Prefixes that `<metadata>` uses and an element around it declares are declared on
+//!   `<metadata>`.
+//! - `stp`, `managed` and `default` of a portgroup are read as libvirt reads them, with a warning
+//!   where it knows another word than the one that is written.
+//! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are
+//!   all kept; libvirt drops some without a word.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

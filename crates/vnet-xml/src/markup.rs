@@ -33,7 +33,8 @@ pub(crate) fn attribute(source: &str, within: Span) -> Result<Option<(Span, Span
     Ok(Some((name_span, value_at..value_at + raw.len())))
 }
 
-/// Checks `<?xml version='1.0' encoding='UTF-8' standalone='yes'?>`: the version is there, the order is this one.
+/// Checks `<?xml version='1.0' encoding='UTF-8' standalone='yes'?>`: the version is there, the
+/// order is this one.
 pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
     let (mut at, end) = (span.start + "<?xml".len(), span.end - "?>".len());
     let mut known = ["version", "encoding", "standalone"].as_slice();

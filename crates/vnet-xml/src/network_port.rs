@@ -1,4 +1,5 @@
-//! `<networkport>`: how one guest's interface is attached to a network, <https://libvirt.org/formatnetworkport.html>.
+//! `<networkport>`: how one guest's interface is attached to a
+//! network, <https://libvirt.org/formatnetworkport.html>.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -49,7 +50,8 @@ pub struct NetworkPort {
     pub vlan: Option<Vlan>,
     /// `<port isolated>`: the guest cannot reach other isolated ones; no where absent.
     pub isolated: Option<bool>,
-    /// `<rxfilters trustGuest>`: the guest may change its MAC address and what it receives; no where absent.
+    /// `<rxfilters trustGuest>`: the guest may change its MAC address and what it receives; no
+    /// where absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<plug>`: what it is attached to; absent until that is decided.
     pub plug: Option<Plug>,

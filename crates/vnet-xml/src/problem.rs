@@ -8,7 +8,7 @@ use crate::{Path, Span};
 pub struct Problem {
     /// What kind of problem it is.
     pub code: Code,
-    /// Does it keep the document from being used?
+    /// Whether it keeps the document from being used.
     pub severity: Severity,
     /// What is wrong, in a sentence without a full stop.
     pub message: String,

@@ -12,8 +12,8 @@ pub type Span = Range<usize>;
 
 /// Where a value stands in a document: `/network/ip[2]/dhcp/range[1]/@start`.
 ///
-/// Elements that can be repeated have their number among those that were understood, from 1: the same as the
-/// position in the model plus one.
+/// Elements that can be repeated have their number among those that were understood, from 1: the
+/// same as the position in the model plus one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Path(String);
@@ -67,8 +67,8 @@ impl Path {
         Some(Self(format!("{}{rest}", to.0)))
     }
 
-    /// A key that sorts paths as documents are printed: attributes stand before children, both in the order of the
-    /// grammar, and elements of one name by their number.
+    /// A key that sorts paths as documents are printed: attributes stand before children, both in
+    /// the order of the grammar, and elements of one name by their number.
     ///
     /// ```
     /// use vnet_xml::Path;
@@ -132,8 +132,8 @@ enum Kind {
 }
 
 impl SourceMap {
-    /// The place of a value, or else of the nearest element around it that has one. For an attribute it is the value
-    /// without its quotes, for an element the start tag.
+    /// The place of a value, or else of the nearest element around it that has one. For an
+    /// attribute it is the value without its quotes, for an element the start tag.
     pub fn span(&self, path: &Path) -> Option<Span> {
         let mut steps = path.0.split('/').skip(1);
         let mut place = self.inside(OUTSIDE, steps.next()?)?;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The form in which a definition is printed. By default that is what libvirt 11 prints of what runs.
+/// The form in which a definition is printed. By default that is what libvirt 11 prints of what
+/// runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// As libvirt keeps it on disk: without what only a running network or guest has.
@@ -11,14 +12,17 @@ pub struct Style {
     pub libvirt: Libvirt,
 }
 
-/// A release of libvirt. Each reads what the others print, but for a route without a destination, which only 12 knows.
+/// A release of libvirt. Each reads what the others print, but for a route without a destination,
+/// which only 12 knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Libvirt {
-    /// 11: `<ip …>` and `</ip>` where nothing is in between; a default route has the destination `0.0.0.0`.
+    /// 11: `<ip …>` and `</ip>` where nothing is in between; a default route has the destination
+    /// `0.0.0.0`.
     #[default]
     V11,
-    /// 12.8: `<ip …/>` where nothing is in it; a default route has no destination where none was written.
+    /// 12.8: `<ip …/>` where nothing is in it; a default route has no destination where none was
+    /// written.
     V12,
 }
 

@@ -46,7 +46,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("0", "no"),
 ];
 
-/// The candidate that a word was probably meant to be: the nearest one, when no more than a third of the word differs.
+/// The candidate that a word was probably meant to be: the nearest one, when no more than a third
+/// of the word differs.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let meant = SYNONYMS.iter().filter(|(other, _)| other.eq_ignore_ascii_case(word));

@@ -73,7 +73,8 @@ impl<'t> NodeRef<'t> {
         &self.tree.source[self.whole_span()]
     }
 
-    /// Where the text directly within stands, without white space around it, up to the first element in it.
+    /// Where the text directly within stands, without white space around it, up to the first
+    /// element in it.
     pub(crate) fn text_span(self) -> Option<Span> {
         let (start, end) = self.node().text_at;
         self.node().text.as_ref().map(|_| start as usize..end as usize)

@@ -1,4 +1,5 @@
-//! `<virtualport>`: what a switch is told of a port, in networks, portgroups, network ports and guests' interfaces.
+//! `<virtualport>`: what a switch is told of a port, in networks, portgroups, network ports and
+//! guests' interfaces.
 
 use std::fmt::{self, Display};
 
@@ -49,7 +50,7 @@ pub enum VirtualPortType {
     Midonet,
 }
 
-/// Must a `<virtualport>` say its type?
+/// Whether a `<virtualport>` must say its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TypeIs {
     Required,
@@ -84,7 +85,8 @@ impl VirtualPortType {
         }
     }
 
-    /// The parameters that libvirt refuses beside the type. It passes over the others that mean nothing.
+    /// The parameters that libvirt refuses beside the type. It passes over the others that mean
+    /// nothing.
     fn refused(self) -> &'static [&'static str] {
         match self {
             Self::Qbg => &["profileid", "interfaceid"],

@@ -9,7 +9,8 @@ use crate::write::Writer;
 
 /// `<vlan>`: the VLANs that a port belongs to.
 ///
-/// One tag alone: the guest's packets carry no tag and belong to that VLAN. A trunk: they carry the tags that are listed.
+/// One tag alone: the guest's packets carry no tag and belong to that VLAN. A trunk: they carry the
+/// tags that are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]

@@ -87,8 +87,8 @@ impl<'w> Tag<'_, 'w> {
 
 /// Text as it stands in XML. Control characters cannot, and are left out, as in libvirt.
 ///
-/// Readers make a blank of white space in a value and a newline of each carriage return, unless it is escaped; libvirt
-/// does not, and reads back something else.
+/// Readers make a blank of white space in a value and a newline of each carriage return, unless it
+/// is escaped; libvirt does not, and reads back something else.
 struct Escaped<'a> {
     text: &'a str,
     spaces: &'static [char],

@@ -1,4 +1,5 @@
-//! A domain is printed as the document that it was read from, with its interfaces in libvirt's form.
+//! A domain is printed as the document that it was read from, with its interfaces in libvirt's
+//! form.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use vnet_xml::{Definition, Style};

@@ -145,7 +145,8 @@ fn prints_one_way(#[case] document: &str, #[case] kind: &str, #[case] children: 
     assert_eq!(interface.inactive().to_string(), format!("<interface type='{kind}'>\n{children}</interface>\n"));
 }
 
-/// A guest that libvirt prints with the type that its network turned out to have is told how to be in the network again.
+/// A guest that libvirt prints with the type that its network turned out to have is told how to be
+/// in the network again.
 #[rstest]
 #[case("bridge='br0'", "bridge", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]
 #[case("dev='eth0' mode='bridge'", "direct", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]

@@ -135,7 +135,8 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
     assert_eq!(printed.parse::<Network>().unwrap().to_string(), printed);
 }
 
-/// What follows the name of a network, then every problem as code, place in the text, and message with help.
+/// What follows the name of a network, then every problem as code, place in the text, and message
+/// with help.
 #[rstest]
 #[case("<brige name='b'/>", &["VN0020 brige: `<network>` has no element `<brige>`: it has no effect; did you mean `bridge`?"])]
 #[case("<bridge nmae='b'/>", &["VN0021 nmae: `<bridge>` has no attribute `nmae`: it has no effect; did you mean `name`?"])]

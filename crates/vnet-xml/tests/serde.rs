@@ -33,7 +33,8 @@ fn definitions_survive(#[files("../../testdata/*/valid/*.xml")] file: PathBuf) {
     }
 }
 
-/// The shape: names as in Rust, words, addresses and names as in the document; what is absent may be left out.
+/// The shape: names as in Rust, words, addresses and names as in the document; what is absent may
+/// be left out.
 #[test]
 fn a_little_is_enough() {
     let network: Network = serde_json::from_value(json!({

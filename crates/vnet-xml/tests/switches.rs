@@ -73,7 +73,8 @@ proptest! {
             });
             for ((name, value), choice) in switches.zip(choices.iter().cycle()) {
                 let other = if value == "='no'" { "='yes'" } else { "='on'" };
-                // A source that is connected again needs a time, a ROM that is disabled has nothing else to say.
+                // A source that is connected again needs a time, a ROM that is disabled has nothing
+                // else to say.
                 let fixed = name == " enabled" || name == " stp";
                 match choice {
                     0 if !fixed => text = text.replacen(&format!("{name}{value}"), &format!("{name}{other}"), 1),

@@ -1,4 +1,5 @@
-//! Updates of a network: what changes, line by line, and what is refused, with the place in the element.
+//! Updates of a network: what changes, line by line, and what is refused, with the place in the
+//! element.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
@@ -46,7 +47,8 @@ const NETWORK: &str = "<network>
 </network>
 ";
 
-/// Section, command, index of the parent or none, element, and the lines that come and go, or the refusal.
+/// Section, command, index of the parent or none, element, and the lines that come and go, or the
+/// refusal.
 #[rstest]
 #[case(
     "ip-dhcp-host add -",

@@ -1,5 +1,6 @@
 //! Every interface of `testdata`, and of libvirt's own tests where a copy of them lies beside this
-//! repository: attached and detached without a trace, or refused with the reason and nothing done. `outcomes.txt` has what becomes of each.
+//! repository: attached and detached without a trace, or refused with the reason and nothing done.
+//! `outcomes.txt` has what becomes of each.
 
 use std::fmt::Write;
 use std::fs;

@@ -216,7 +216,8 @@ fn an_unmanaged_tap_is_used_as_it_is() {
     assert_eq!(everything(), before);
 }
 
-/// A process with no capability at all, as that of an ordinary user: it may do what the owner of a tap may.
+/// A process with no capability at all, as that of an ordinary user: it may do what the owner of a
+/// tap may.
 #[test]
 fn an_ordinary_user_uses_a_tap_that_is_theirs() {
     isolate!();

@@ -1,4 +1,5 @@
-//! Guests' interfaces on this kernel: `vnet attach`, `detach` and `ports`, and what else happens at the same time.
+//! Guests' interfaces on this kernel: `vnet attach`, `detach` and `ports`, and what else happens at
+//! the same time.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod files;

@@ -74,7 +74,8 @@ fn a_guest_keeps_a_device_of_its_own_while_its_network_changes() {
     nothing_is_left();
 }
 
-/// A card with virtual functions, as sysfs shows one: this kernel has none that could be told anything.
+/// A card with virtual functions, as sysfs shows one: this kernel has none that could be told
+/// anything.
 #[test]
 fn virtual_functions_are_found_and_given_out_in_order() {
     isolate!();

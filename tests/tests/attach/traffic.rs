@@ -42,20 +42,23 @@ fn a_guest_is_shaped_and_policed_and_keeps_its_floor() {
                  <outbound average='800' burst='32'/></bandwidth>";
     done(&["attach", "-"], &in_lab(rates));
     let features = Netlink::features().unwrap().unwrap();
-    // tc qdisc add dev vnet0 root handle 1: htb default 1; … parent 1:1 handle 2: sfq perturb 10; … ingress
+    // tc qdisc add dev vnet0 root handle 1: htb default 1; … parent 1:1 handle 2: sfq perturb 10; …
+    // ingress
     let mut expected = vec![["htb", "1:", "root"], ["ingress", "ffff:", "ffff:fff1"]];
     if features.sfq {
         expected.insert(1, ["sfq", "2:", "1:1"]);
     }
     assert_eq!(qdiscs("vnet0"), expected);
-    // tc class add dev vnet0 parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 64kb quantum 85
+    // tc class add dev vnet0 parent 1: classid 1:1 htb rate 1000kbps ceil 2000kbps burst 64kb
+    // quantum 85
     let [class] = classes("vnet0").try_into().unwrap();
     assert!(class.starts_with("class htb 1:1 root"), "{class}");
     assert!(class.ends_with("rate 8Mbit ceil 16Mbit burst 64Kb cburst 1600b"), "{class}");
     // What tc prints of policers as JSON is not JSON.
     let ingress = run("tc", &["filter", "show", "dev", "vnet0", "ingress"]);
     if features.police {
-        // tc filter add dev vnet0 parent ffff: protocol all u32 match u32 0 0 police rate 800kbps burst 32kb mtu 64kb drop
+        // tc filter add dev vnet0 parent ffff: protocol all u32 match u32 0 0 police rate 800kbps
+        // burst 32kb mtu 64kb drop
         let rate = ingress.split("rate ").nth(1).unwrap_or_default();
         assert!(ingress.contains("police") && rate.starts_with("6400Kbit burst 32Kb"), "{ingress}");
     } else {
@@ -63,7 +66,8 @@ fn a_guest_is_shaped_and_policed_and_keeps_its_floor() {
         let [class] = classes("ifb-vnet0").try_into().unwrap();
         assert!(class.contains("rate 6400Kbit ceil 6400Kbit burst 32Kb"), "{class}");
     }
-    // The floor: tc class add dev lab0 parent 1:1 classid 1:3 htb rate 500kbps ceil 8000kbps, and so much less for the rest.
+    // The floor: tc class add dev lab0 parent 1:1 classid 1:3 htb rate 500kbps ceil 8000kbps, and
+    // so much less for the rest.
     let on_bridge = classes("lab0");
     let of =
         |class: &str| on_bridge.iter().find(|it| it.starts_with(&format!("class htb {class} parent 1:1"))).unwrap();

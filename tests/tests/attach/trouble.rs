@@ -1,4 +1,5 @@
-//! What goes wrong while guests are attached: it is said in so many words, and nothing is left of it.
+//! What goes wrong while guests are attached: it is said in so many words, and nothing is left of
+//! it.
 
 use std::fs;
 use std::process::{Child, Command, Output, Stdio};

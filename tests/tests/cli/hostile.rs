@@ -7,7 +7,8 @@ use rstest::rstest;
 
 use crate::{run, scratch, shown, text, vnet, vnet_with};
 
-/// Control characters of ISO 6429 and marks of direction in a document do not steer the reader's terminal.
+/// Control characters of ISO 6429 and marks of direction in a document do not steer the reader's
+/// terminal.
 #[rstest]
 #[case::human(&["check", "-"])]
 #[case::json(&["check", "--format", "json", "-"])]
@@ -68,7 +69,8 @@ fn what_is_no_file_is_said_so() {
     assert_eq!(output.status.code(), Some(1), "an endless file is read to the limit: {}", shown(&output));
 }
 
-/// A call that may have 64 MiB of memory and 10 seconds of a processor: an unoptimised build is 20 times slower.
+/// A call that may have 64 MiB of memory and 10 seconds of a processor: an unoptimised build is 20
+/// times slower.
 fn limited(args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", r#"ulimit -d 65536 && ulimit -t 10 && exec "$0" "$@""#]).arg(vnet()).args(args);

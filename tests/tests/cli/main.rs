@@ -1,4 +1,5 @@
-//! The program `vnet` as people and scripts meet it: exit codes, the two streams, formats, hostile input.
+//! The program `vnet` as people and scripts meet it: exit codes, the two streams, formats, hostile
+//! input.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -104,7 +105,8 @@ fn run(command: &mut Command, stdin: &[u8]) -> Output {
     let mut child = command.spawn().expect("the program runs");
     let mut pipe = child.stdin.take().expect("a pipe");
     std::thread::scope(|scope| {
-        // A program that has read enough closes its end: what cannot be written then does not matter.
+        // A program that has read enough closes its end: what cannot be written then does not
+        // matter.
         scope.spawn(move || drop(pipe.write_all(stdin)));
         child.wait_with_output().expect("the program ends")
     })

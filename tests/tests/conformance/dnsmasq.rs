@@ -29,7 +29,8 @@ fn dnsmasq() {
     });
 }
 
-/// The lines that say something to dnsmasq; the paths are each one's own choice, and libvirt's tests have no more files.
+/// The lines that say something to dnsmasq; the paths are each one's own choice, and libvirt's
+/// tests have no more files.
 fn options(conf: &str) -> String {
     let lines = conf.lines().filter(|line| !line.starts_with('#') && !line.starts_with("pid-file="));
     let lines = lines.filter(|line| !line.starts_with("dhcp-leasefile="));

@@ -1,6 +1,7 @@
 //! libvirt's own test data. It is not part of this project: `VNET_LIBVIRT_CORPUS` names its folder.
 //!
-//! What does not pass is listed with its reason, and has to fail: a listed case that passes fails the test.
+//! What does not pass is listed with its reason, and has to fail: a listed case that passes fails
+//! the test.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -178,7 +178,8 @@ fn an_outdated_transaction_is_refused() {
     assert!(!tables().contains("vnet"));
 }
 
-/// Networks come and go from several threads, while another program changes the host's rules all the time.
+/// Networks come and go from several threads, while another program changes the host's rules all
+/// the time.
 #[test]
 fn everybody_at_the_same_time() {
     isolate!();
@@ -218,7 +219,8 @@ fn everybody_at_the_same_time() {
     assert_eq!(tables(), "");
 }
 
-/// A transaction has to fit the send buffer, which nobody in a user namespace can force: as kernels come, 416 KiB.
+/// A transaction has to fit the send buffer, which nobody in a user namespace can force: as kernels
+/// come, 416 KiB.
 #[test]
 fn a_network_as_large_as_they_get_is_one_transaction() {
     isolate!();

@@ -12,7 +12,8 @@ use crate::*;
 
 const DOCKER: &str = include_str!("foreign/docker.nft");
 const FIREWALLD: &str = include_str!("foreign/firewalld.nft");
-/// As these programs make them, with matches of iptables inside. Real ones: what programs made, listed.
+/// As these programs make them, with matches of iptables inside. Real ones: what programs made,
+/// listed.
 const DOCKER_OF_IPTABLES: &[(&str, &str)] = &[("iptables", include_str!("foreign/docker.iptables"))];
 const UFW: &[(&str, &str)] =
     &[("iptables", include_str!("foreign/ufw.iptables")), ("ip6tables", include_str!("foreign/ufw.ip6tables"))];
@@ -111,7 +112,8 @@ fn foretold(ipv4: &str, ipv6: &str, make: impl FnOnce()) {
     }
 }
 
-/// The same for rules that iptables makes, as its matches: with what these programs' own users allow, they let pass.
+/// The same for rules that iptables makes, as its matches: with what these programs' own users
+/// allow, they let pass.
 #[rstest]
 #[case::docker(DOCKER_OF_IPTABLES, &[], "policy of chain `FORWARD` in table `ip filter`", "passes")]
 #[case::docker_with_leave(

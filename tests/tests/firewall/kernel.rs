@@ -231,7 +231,8 @@ fn drift(policy: &Policy, change: &str) {
     assert_eq!(listed(), before);
 }
 
-/// The same rules in another order are not the same: the rule at a place moves to the front of its chain.
+/// The same rules in another order are not the same: the rule at a place moves to the front of its
+/// chain.
 #[rstest]
 #[case::base_chain(default_policy(), "forward", 2)]
 #[case::refusal_before_what_is_allowed(default_policy(), "to_guests", 5)]

@@ -42,7 +42,8 @@ pub(crate) struct Lab {
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It arrived from this address, and the answer came back; the port is another than the sender's.
+    /// It arrived from this address, and the answer came back; the port is another than the
+    /// sender's.
     Answered { peer: SocketAddr, moved: bool },
     /// Someone said that the port cannot be reached.
     Rejected,
@@ -102,7 +103,8 @@ impl Lab {
         uplink(name, &self.outside, ["203.0.113.0/24", "2001:db8:ffff::/64"]);
     }
 
-    /// Gives the guest an address in a further subnet of its bridge, of which the host has an address: the guest's.
+    /// Gives the guest an address in a further subnet of its bridge, of which the host has an
+    /// address: the guest's.
     pub(crate) fn extend(&self, host: IpNet) -> Option<IpAddr> {
         if [NET, NET6].iter().any(|net| net.parse::<IpNet>().expect("a subnet").contains(&host.addr())) {
             return None;
@@ -117,8 +119,8 @@ impl Lab {
         Some(address)
     }
 
-    /// Sends a datagram and waits for the answer. What is lost on the way, on a busy machine or before a device has its carrier, is
-    /// sent again.
+    /// Sends a datagram and waits for the answer. What is lost on the way, on a busy machine or
+    /// before a device has its carrier, is sent again.
     pub(crate) fn ask(&self, from: &Netns, to: &Netns, address: &str) -> Fate {
         let mut fates = (0..5).map(|_| self.ask_once(from, to, address));
         fates.by_ref().find(|fate| matches!(fate, Fate::Answered { .. } | Fate::Rejected)).unwrap_or(Fate::Lost)

@@ -1,5 +1,5 @@
-//! The commands that libvirt 11.3 gives to nft(8) for a network, restated from its definition: each rule is inserted
-//! before those that are there.
+//! The commands that libvirt 11.3 gives to nft(8) for a network, restated from its definition: each
+//! rule is inserted before those that are there.
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
-//! Two networks in a host, and everyone sends everything to everyone: under libvirt's rules and under ours the same
-//! becomes of it. What becomes of it is written down in `crates/vnet-firewall/docs/matrix.md`; `VNET_BLESS=1` writes it
-//! anew.
+//! Two networks in a host, and everyone sends everything to everyone: under libvirt's rules and
+//! under ours the same becomes of it. What becomes of it is written down in
+//! `crates/vnet-firewall/docs/matrix.md`; `VNET_BLESS=1` writes it anew.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -81,7 +81,8 @@ const CASES: &[Case] = &[
     ("open, and isolated", [("", "<forward mode='open'/>", &[V4, V6]), ("", "", &[OTHER_V4, OTHER_V6])]),
 ];
 
-/// Where we decide otherwise than libvirt on purpose, in which cases, and why. What is listed has to differ.
+/// Where we decide otherwise than libvirt on purpose, in which cases, and why. What is listed has
+/// to differ.
 const DELIBERATE: &[(Kind, [&str; 2], &str)] = &[(
     Kind::UdpFragments,
     ["isolated with IPv6, and nat", "nat through eth0, and route through eth1"],
@@ -187,7 +188,8 @@ impl Bench {
         Self { places: places(lab), probes: probes(further), sent: 0 }
     }
 
-    /// What becomes of everything under our rules, and what becomes of what under libvirt's is another.
+    /// What becomes of everything under our rules, and what becomes of what under libvirt's is
+    /// another.
     fn compare(&mut self, theirs: &dyn Fn(), networks: &[&Network]) -> (Vec<Fate>, Vec<Different>) {
         let (mut ours, mut differ) = self.ask(theirs, networks);
         for _ in 0..3 {

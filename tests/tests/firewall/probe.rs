@@ -1,6 +1,7 @@
 //! Everything worth sending between the places of the laboratory, and what becomes of it.
 //!
-//! Packets are sent by hand and watched where they come in; nothing waits for anything but the last packet of a round.
+//! Packets are sent by hand and watched where they come in; nothing waits for anything but the last
+//! packet of a round.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddrV4, SocketAddrV6, TcpListener, UdpSocket};
@@ -129,7 +130,8 @@ const HOST: [(&str, [&str; 2]); 5] = [
     ("elsewhere", ["198.51.100.1", "2001:db8:eeee::1"]),
 ];
 
-/// Everything that anyone sends to anyone. `further` are addresses that the guest has beside those that it always has.
+/// Everything that anyone sends to anyone. `further` are addresses that the guest has beside those
+/// that it always has.
 pub(crate) fn probes(further: &[IpAddr]) -> Vec<Probe> {
     let mut probes = Vec::new();
     let mut add = |way: String, kinds: &[Kind], sender, source: IpAddr, destination: IpAddr, device| {
@@ -213,7 +215,8 @@ pub(crate) fn probes(further: &[IpAddr]) -> Vec<Probe> {
     probes
 }
 
-/// Sends all of it and says what became of each. `sent` counts what has been sent before: no port is used twice.
+/// Sends all of it and says what became of each. `sent` counts what has been sent before: no port
+/// is used twice.
 pub(crate) fn round(places: &[Place], probes: &[Probe], sent: &mut usize) -> Vec<Fate> {
     let place = |name| places.iter().find(|place| place.name == name).expect("one of them");
     let mut round = BTreeMap::new();
@@ -232,7 +235,8 @@ pub(crate) fn round(places: &[Place], probes: &[Probe], sent: &mut usize) -> Vec
         };
         round.insert(number, (at, port));
         for packet in wire::probe(probe.kind, number, probe.source, probe.destination, (port, to_port)) {
-            // The kernel refuses what its own rules reject on the way out, and what it has no neighbour for.
+            // The kernel refuses what its own rules reject on the way out, and what it has no
+            // neighbour for.
             let _ = place(probe.sender).send(&packet, probe.destination, probe.device);
         }
         listen(places, probes, &round, &mut fates);
@@ -264,7 +268,8 @@ fn listen(places: &[Place], probes: &[Probe], round: &BTreeMap<u16, (usize, u16)
             if matches!(seen.form, Form::Error { .. }) && probe.kind != Kind::StrayError {
                 continue;
             }
-            // The kernel puts fragments together where it tracks connections, and may leave them so.
+            // The kernel puts fragments together where it tracks connections, and may leave them
+            // so.
             if seen.is_whole {
                 let form = Form::LaterFragment;
                 fate.arrived.insert(Arrival { place: place.name, source: seen.source, port: Port::None, form });

@@ -1,5 +1,6 @@
-//! Random networks: what the interpreter of rules says becomes of a packet is what the kernel does with it. That the
-//! interpreter says what policies plainly mean is tested with many more, beside it.
+//! Random networks: what the interpreter of rules says becomes of a packet is what the kernel does
+//! with it. That the interpreter says what policies plainly mean is tested with many more, beside
+//! it.
 
 use std::net::IpAddr;
 
@@ -113,7 +114,8 @@ fn difference(rulesets: &[Ruleset], (probe, packet, receiver): &(Probe, Packet, 
             (if addresses.is_some() { from_range } else { is_own }) && right_port
         }),
     };
-    // The answer, after the source is as it was; nobody finds the way back to who gave another's address.
+    // The answer, after the source is as it was; nobody finds the way back to who gave another's
+    // address.
     let back = Packet {
         source: packet.destination,
         destination: packet.source,
@@ -136,7 +138,8 @@ fn is_kept(port: Port) -> bool {
     matches!(port, Port::None | Port::Kept)
 }
 
-/// What the interpreter knows of: the first packets of connections that are forwarded, with who receives them.
+/// What the interpreter knows of: the first packets of connections that are forwarded, with who
+/// receives them.
 fn modelled(probe: Probe) -> Option<(Probe, Packet, &'static str)> {
     let transport = match probe.kind {
         Kind::Tcp => Some(Transport::Tcp),

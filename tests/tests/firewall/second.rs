@@ -1,4 +1,5 @@
-//! A second opinion: nft(8) lists the table as JSON (libnftables-json(5)), and that is the same value as what we read.
+//! A second opinion: nft(8) lists the table as JSON (libnftables-json(5)), and that is the same
+//! value as what we read.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Packets made by hand, each with a number inside, and recognised by it wherever they or an answer to them appear
-//! (RFC 791, 8200, 768, 9293, 792, 4443).
+//! Packets made by hand, each with a number inside, and recognised by it wherever they or an answer
+//! to them appear (RFC 791, 8200, 768, 9293, 792, 4443).
 //!
 //! The number is even. An answer carries the next one where it does not quote what it answers.
 
@@ -189,8 +189,8 @@ fn icmp_of(to: IpAddr) -> u8 {
     if to.is_ipv4() { 1 } else { 58 }
 }
 
-/// A packet; the kernel adds the checksum of an IPv4 header. A fragment has a number, an offset in eights of bytes, and whether
-/// more follow.
+/// A packet; the kernel adds the checksum of an IPv4 header. A fragment has a number, an offset in
+/// eights of bytes, and whether more follow.
 fn packet(source: IpAddr, to: IpAddr, protocol: u8, fragment: Option<(u16, u16, bool)>, payload: &[u8]) -> Vec<u8> {
     let be = |number: usize| u16::try_from(number).expect("a short packet").to_be_bytes();
     let mut bytes = Vec::new();

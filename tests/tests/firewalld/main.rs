@@ -1,4 +1,5 @@
-//! The real firewalld, on a bus of its own: which zone a network's bridge is put into, and that it is let go.
+//! The real firewalld, on a bus of its own: which zone a network's bridge is put into, and that it
+//! is let go.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -124,8 +124,8 @@ fn drop_capabilities() {
     assert_eq!(result, 0);
 }
 
-/// The kernel says when a list changed while it was read (`NLM_F_DUMP_INTR`): then what is there for sure may be missing
-/// in it, or be in it twice.
+/// The kernel says when a list changed while it was read (`NLM_F_DUMP_INTR`): then what is there
+/// for sure may be missing in it, or be in it twice.
 #[test]
 fn lists_are_whole_though_what_is_listed_changes() {
     const ROUNDS: usize = 60;

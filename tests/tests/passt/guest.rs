@@ -1,4 +1,5 @@
-//! A guest: a network namespace on a cable, with DHCP clients and servers that say which port they have.
+//! A guest: a network namespace on a cable, with DHCP clients and servers that say which port they
+//! have.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -22,7 +22,8 @@ pub(crate) const SECOND: &str = "10.77.0.3";
 pub(crate) const HOST6: &str = "2001:db8:77::2";
 pub(crate) const GATEWAY: &str = "10.77.0.1";
 pub(crate) const GATEWAY6: &str = "2001:db8:77::1";
-/// Somebody behind the gateway's device. What comes from the gateway's own address passt takes for the host's.
+/// Somebody behind the gateway's device. What comes from the gateway's own address passt takes for
+/// the host's.
 pub(crate) const OUTSIDE: &str = "10.77.0.9";
 const OUTSIDE6: &str = "2001:db8:77::9";
 
@@ -111,7 +112,8 @@ fn ask_tcp(to: SocketAddr) -> std::io::Result<String> {
 }
 
 fn ask_udp(to: SocketAddr) -> std::io::Result<String> {
-    /// A datagram to a port that nobody has is refused at once; one that is forwarded into the void is not answered.
+    /// A datagram to a port that nobody has is refused at once; one that is forwarded into the void
+    /// is not answered.
     const GLANCE: Duration = Duration::from_millis(1500);
     let any: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
     let socket = UdpSocket::bind((any, 0))?;

@@ -1,4 +1,5 @@
-//! A guest's end of a cable to passt. The guest is a network namespace, so its stack is a real one; its card is a tap.
+//! A guest's end of a cable to passt. The guest is a network namespace, so its stack is a real one;
+//! its card is a tap.
 
 use std::io;
 use std::num::NonZeroU16;
@@ -18,8 +19,8 @@ impl Jack {
     pub(crate) fn new(guest: &Netns, mac: &str) -> Self {
         guest.run(|| {
             let tap = Tap::create(&"eth0".parse().unwrap(), &TapOptions::default(), NonZeroU16::MIN).unwrap();
-            // A card stops a guest that sends more than it takes, a tap loses it, and passt of 2023 is slow to notice: so
-            // there is room for all that the guest has unacknowledged.
+            // A card stops a guest that sends more than it takes, a tap loses it, and passt of 2023
+            // is slow to notice: so there is room for all that the guest has unacknowledged.
             run("ip", &["link", "set", "eth0", "txqueuelen", "10000", "address", mac, "up"]);
             Self(tap.into_queues().remove(0))
         })

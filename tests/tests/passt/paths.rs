@@ -59,10 +59,12 @@ fn a_folder_that_is_not_ours_alone_is_refused() {
     folder("below/ours");
     mode("/run/below", 0o775);
     refused("/run/below/ours");
-    // A folder that everybody may write to is fine above, where nobody can rename what is not theirs.
+    // A folder that everybody may write to is fine above, where nobody can rename what is not
+    // theirs.
     mode("/run/below", 0o1777);
     start(&passt_in(Path::new("/run/below/ours")));
-    // The group root may write to it: some releases of passt make their files as root of no capabilities.
+    // The group root may write to it: some releases of passt make their files as root of no
+    // capabilities.
     folder("group");
     mode("/run/group", 0o770);
     start(&passt_in(Path::new("/run/group")));

@@ -1,5 +1,5 @@
-//! What gets through of the declared bandwidth, as iperf3 has it. An emulated machine has not the speed for that: there,
-//! a flood of datagrams measures the same.
+//! What gets through of the declared bandwidth, as iperf3 has it. An emulated machine has not the
+//! speed for that: there, a flood of datagrams measures the same.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -53,12 +53,14 @@ fn listen(netns: &Netns) {
     netns.run(|| wait_for(SOON, "iperf3", || run("ss", &["-Htln"]).contains(":5201").then_some(())));
 }
 
-/// The words of a client. With a window of this size no pause of the machine shows, and sfq has room for all of it.
+/// The words of a client. With a window of this size no pause of the machine shows, and sfq has
+/// room for all of it.
 fn stream<'a>(server: &'a str, seconds: &'a str) -> [&'a str; 9] {
     ["60", "iperf3", "-J", "-w", "128K", "-c", server, "-t", seconds]
 }
 
-/// What a stream comes to in three seconds, once it flows. A segment carries 1448 bytes in a frame of 1514.
+/// What a stream comes to in three seconds, once it flows. A segment carries 1448 bytes in a frame
+/// of 1514.
 fn iperf(server: &str, more: &[&str]) -> f64 {
     // A server that is not yet done with the last client lets the next one measure nothing.
     let rate = wait_for(2 * SOON, "what iperf3 measures", || {
@@ -131,8 +133,8 @@ fn a_network_gets_its_declared_rates_and_the_other_can_be_cleared() {
     within(guest.outbound(), 200.0);
 }
 
-/// A macvtap is the guest's own end: what leaves it is the guest's outbound. While nobody has it open, the host's stack
-/// is behind it as the guest's would be.
+/// A macvtap is the guest's own end: what leaves it is the guest's outbound. While nobody has it
+/// open, the host's stack is behind it as the guest's would be.
 #[test]
 fn a_guest_on_a_macvtap_gets_its_declared_rates() {
     isolate!();

@@ -1,5 +1,5 @@
-//! A guest: its stack is a namespace's, its card a tap there, and frames are carried to and from the host's tap as a
-//! hypervisor carries them.
+//! A guest: its stack is a namespace's, its card a tap there, and frames are carried to and from
+//! the host's tap as a hypervisor carries them.
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! A guest on a bridge whose MAC table vnet manages: what learns of nobody by looking has to find everyone all the same.
+//! A guest on a bridge whose MAC table vnet manages: what learns of nobody by looking has to find
+//! everyone all the same.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
-//! `vnet apply FILE|NAME`: changes or repairs a network that runs, or a port, starts a network that does not.
+//! `vnet apply FILE|NAME`: changes or repairs a network that runs, or a port, starts a network that
+//! does not.
 
 use vnet_driver::{AttachOptions, Driver, Error};
 
@@ -12,7 +13,8 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port;
 use crate::report::{Report, heard, refuse};
 
-/// Make this host as a definition says: change or repair a network in place, start one that does not run
+/// Make this host as a definition says: change or repair a network in place, start one that does
+/// not run
 ///
 /// Guests stay connected. When a step fails, those before it are undone.
 #[derive(Debug, clap::Args)]

@@ -14,8 +14,8 @@ use crate::whose::For;
 
 /// Attach a guest's interface: make its tap or macvtap and connect it, or start its passt
 ///
-/// The tap stays until `vnet detach`, whoever opens and closes it. With --owner or --group a hypervisor needs no
-/// capability. When a step fails, those before it are undone.
+/// The tap stays until `vnet detach`, whoever opens and closes it. With --owner or --group a
+/// hypervisor needs no capability. When a step fails, those before it are undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The `<interface>`: a file, or `-` for stdin

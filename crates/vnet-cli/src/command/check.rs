@@ -15,8 +15,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Say everything that is wrong with definitions, and where
 ///
-/// Looks at the definitions alone; with --against-host at what this host has too: routes, addresses, interfaces and
-/// other programs' firewall rules that would be in the way. Exit code 1 when there is an error.
+/// Looks at the definitions alone; with --against-host at what this host has too: routes,
+/// addresses, interfaces and other programs' firewall rules that would be in the way. Exit code 1
+/// when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin

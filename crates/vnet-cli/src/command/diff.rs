@@ -9,7 +9,8 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
-/// Print what of a running network and its ports, or of a port, is not as it was made, as the changes that would repair it
+/// Print what of a running network and its ports, or of a port, is not as it was made, as the
+/// changes that would repair it
 ///
 /// Exit code 1 when there is any. `vnet apply` repairs.
 #[derive(Debug, clap::Args)]

@@ -20,7 +20,8 @@ pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
-    /// Print the names of files that are in another form, and nothing else; exit code 1 when there are any
+    /// Print the names of files that are in another form, and nothing else; exit code 1 when there
+    /// are any
     #[arg(long)]
     check: bool,
     /// Leave out what only a running network has, such as the number of its connections

@@ -9,9 +9,9 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
 /// Drop what is noted of a network or a port whose network namespace is gone
 ///
-/// Its files go, and the ports of a network with it. Refused while a process is in that namespace or holds it: then `vnet
-/// stop` and `vnet detach`, called in the namespace, take it away. A receipt that cannot be read is dropped as well: what it
-/// named stays on the host.
+/// Its files go, and the ports of a network with it. Refused while a process is in that namespace
+/// or holds it: then `vnet stop` and `vnet detach`, called in the namespace, take it away. A
+/// receipt that cannot be read is dropped as well: what it named stays on the host.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of the network, or the device of the port

@@ -9,12 +9,14 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
 /// Take away the networks and ports of programs that were killed
 ///
-/// A virtual machine monitor that uses vnet as a library takes its networks and ports away as it ends. Where it was killed,
-/// this does; start, attach, list and ports do it too. A network that others have guests in stays. Exit code 1 when
-/// something could not be taken away. Networks that have rules and no receipt are named.
+/// A virtual machine monitor that uses vnet as a library takes its networks and ports away as it
+/// ends. Where it was killed, this does; start, attach, list and ports do it too. A network that
+/// others have guests in stays. Exit code 1 when something could not be taken away. Networks that
+/// have rules and no receipt are named.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Also remove the rules of networks that have no receipt in this state folder: those of another one lose theirs
+    /// Also remove the rules of networks that have no receipt in this state folder: those of
+    /// another one lose theirs
     #[arg(long)]
     rules: bool,
     #[command(flatten)]

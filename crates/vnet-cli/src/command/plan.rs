@@ -13,7 +13,8 @@ use crate::port;
 use crate::report::{Report, heard, refuse};
 use crate::whose::For;
 
-/// Print what start, or attach for a guest's interface, or apply where it is there, would change on this host
+/// Print what start, or attach for a guest's interface, or apply where it is there, would change on
+/// this host
 ///
 /// In the words of ip and nft: + comes, - goes, ~ becomes different. Nothing is done.
 #[derive(Debug, clap::Args)]

@@ -14,10 +14,11 @@ use crate::failure::refuse;
 use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
 use crate::rendered::{Rendered, What, text};
 
-/// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts files
+/// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts
+/// files
 ///
-/// The host is not looked at: where the definition leaves the bridge's name open, it is the first that its template
-/// gives.
+/// The host is not looked at: where the definition leaves the bridge's name open, it is the first
+/// that its template gives.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to print

@@ -10,8 +10,8 @@ use crate::report::{Report, heard, refuse};
 
 /// Bring a network up on this host
 ///
-/// Refused with everything that is wrong when the definition, or the definition on this host, has an error; then
-/// nothing is done. When a step fails, those before it are undone.
+/// Refused with everything that is wrong when the definition, or the definition on this host, has
+/// an error; then nothing is done. When a step fails, those before it are undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept

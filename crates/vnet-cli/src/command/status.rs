@@ -9,8 +9,8 @@ use crate::failure::{self, readable};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Status, human};
 
-/// Show how a network is, or all that run: in sync or drifted, its bridge, addresses, dnsmasq, leases, what its rules
-/// have counted
+/// Show how a network is, or all that run: in sync or drifted, its bridge, addresses, dnsmasq,
+/// leases, what its rules have counted
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name

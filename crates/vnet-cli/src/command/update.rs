@@ -18,10 +18,11 @@ use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
 use crate::updated::updated;
 
-/// Print the network that a definition becomes when an element is added to it, replaced or taken away
+/// Print the network that a definition becomes when an element is added to it, replaced or taken
+/// away
 ///
-/// The rules are those of `virsh net-update`, for more sections than libvirt has. Nothing on this host changes: `vnet apply`
-/// does what the result says. Exit code 1 when the update is refused.
+/// The rules are those of `virsh net-update`, for more sections than libvirt has. Nothing on this
+/// host changes: `vnet apply` does what the result says. Exit code 1 when the update is refused.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept

@@ -1,4 +1,5 @@
-//! Diagnostics for people, as rustc prints them: the line, a caret under what it is about, other places, help.
+//! Diagnostics for people, as rustc prints them: the line, a caret under what it is about, other
+//! places, help.
 //!
 //! However long the document and its lines are, what is shown is short.
 
@@ -119,8 +120,8 @@ fn window(line: &Span, focus: usize) -> Span {
     start..line.end.min(start + LONGEST_LINE)
 }
 
-/// Adds bytes as text of the same length, so that places stay where they are: a byte that is not UTF-8, and each byte of
-/// what would steer the terminal, is a `?`.
+/// Adds bytes as text of the same length, so that places stay where they are: a byte that is not
+/// UTF-8, and each byte of what would steer the terminal, is a `?`.
 fn push_lossy(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

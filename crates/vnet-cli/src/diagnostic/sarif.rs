@@ -136,8 +136,8 @@ impl Log {
         }
     }
 
-    /// Adds the diagnostics of a definition, and what is in its way on this host: as `worst` where that is sure, and
-    /// otherwise as a note.
+    /// Adds the diagnostics of a definition, and what is in its way on this host: as `worst` where
+    /// that is sure, and otherwise as a note.
     pub(crate) fn add(&mut self, checked: &Checked, obstacles: &[Obstacle], worst: Severity) {
         let [run] = &mut self.runs;
         let rules = &run.tool.driver.rules;

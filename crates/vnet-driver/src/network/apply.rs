@@ -15,11 +15,12 @@ pub(super) struct Applied {
 }
 
 impl Driver {
-    /// Makes a network as it is defined, in place, and its ports with it: starts it, changes it, repairs it.
+    /// Makes a network as it is defined, in place, and its ports with it: starts it, changes it,
+    /// repairs it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::PortStays`], where the network has changed; [`Error::Host`] where something is in the way, or a
-    /// step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::PortStays`], where the network has changed; [`Error::Host`]
+    /// where something is in the way, or a step fails: then the steps before it are undone.
     pub fn apply(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         let lock = self.lock();

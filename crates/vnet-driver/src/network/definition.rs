@@ -11,10 +11,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// The definition of a network that runs, with what it left open filled in and how many guests are attached.
+    /// The definition of a network that runs, with what it left open filled in and how many guests
+    /// are attached.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where its file is gone or changed; [`Error::Host`].
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where its file is gone or changed;
+    /// [`Error::Host`].
     pub fn definition(&self, name: &NetworkName) -> Result<Network, Error> {
         let mut network = self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
         let ports = self.ports_of(name)?;

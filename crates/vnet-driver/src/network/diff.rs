@@ -11,7 +11,8 @@ impl Driver {
     /// What of a network and its ports is not as it was made: the changes that would repair it.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] where it is in another network namespace, or the host cannot be read.
+    /// [`Error::NotRunning`]; [`Error::Host`] where it is in another network namespace, or the host
+    /// cannot be read.
     pub fn diff(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         self.drift(&self.host()?, network)
     }

@@ -43,7 +43,8 @@ impl Driver {
         Ok(self.current_leases(network)?.into_iter().map(of_network).collect())
     }
 
-    /// The leases that have not ended. dnsmasq rewrites the file in place; what is read in the middle of that is read again.
+    /// The leases that have not ended. dnsmasq rewrites the file in place; what is read in the
+    /// middle of that is read again.
     pub(super) fn current_leases(&self, network: &NetworkName) -> Result<Vec<Lease>, Error> {
         let path = Files::new(&self.store.directory(network)).leases;
         let read = || match fs::read_to_string(&path) {

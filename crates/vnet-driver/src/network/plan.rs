@@ -10,7 +10,8 @@ impl Driver {
     /// What [`start`](Self::start) would do, or [`apply`](Self::apply) where the network runs.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Host`] where something is in the way or the host cannot be read.
+    /// [`Error::Refused`]; [`Error::Host`] where something is in the way or the host cannot be
+    /// read.
     pub fn plan(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         let prepared = self.prepare(network, &mut host, None)?;

@@ -82,10 +82,12 @@ impl Prepared {
         Ok(Header { network, uuid: self.uuid, bridge, namespace, owner })
     }
 
-    /// What comes of it. What is in the way is looked for again where firewalld has another zone for the bridge now.
+    /// What comes of it. What is in the way is looked for again where firewalld has another zone
+    /// for the bridge now.
     pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
         let Self { lowered, findings, notes, mut obstacles, .. } = self;
-        // The changes are made: where the host cannot be read once more, what was in the way before is told.
+        // The changes are made: where the host cannot be read once more, what was in the way before
+        // is told.
         if made.iter().any(|change| matches!(change.key(), Key::Zone(_)))
             && let Ok((inventory, _)) = driver.survey(host, None)
             && let Ok(found) = driver.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)
@@ -113,7 +115,8 @@ fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>
     Ok(if lacks { vec![Note::NoChecksums] } else { Vec::new() })
 }
 
-/// dnsmasq asks for three seconds whether somebody has an address before it offers it, one guest after the other.
+/// dnsmasq asks for three seconds whether somebody has an address before it offers it, one guest
+/// after the other.
 fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
     let conf = Key::File(Files::new(directory).conf);
     if let Some(Resource::File(mut conf)) = lowered.desired.remove(&conf) {
@@ -137,8 +140,8 @@ fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
-/// Bytes for what a definition leaves to chance. They follow from the network's name and UUID, so that a plan shows what
-/// start does, and guests find the same bridge after a restart.
+/// Bytes for what a definition leaves to chance. They follow from the network's name and UUID, so
+/// that a plan shows what start does, and guests find the same bridge after a restart.
 fn random(network: &Network) -> [u8; 3] {
     let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
     let [first, second, third, ..] = fnv1a(identity.bytes()).to_be_bytes();

@@ -10,8 +10,8 @@ use super::prepare::Prepared;
 use crate::error::Error;
 
 impl Prepared {
-    /// The error of a start or a change; [`Error::Refused`] where dnsmasq refused an option of the definition, and all
-    /// is undone.
+    /// The error of a start or a change; [`Error::Refused`] where dnsmasq refused an option of the
+    /// definition, and all is undone.
     pub(super) fn refusal(&self, network: &Network, error: vnet_host::Error) -> Error {
         match self.refused_option(network, &error) {
             Some(finding) => {

@@ -23,8 +23,8 @@ pub struct Rendering {
 }
 
 impl Driver {
-    /// What would be installed for a network. The host is not looked at: where the definition leaves the bridge's name open,
-    /// it is the first that its template gives.
+    /// What would be installed for a network. The host is not looked at: where the definition
+    /// leaves the bridge's name open, it is the first that its template gives.
     ///
     /// # Errors
     /// [`Error::Lower`] for a definition with errors.
@@ -47,7 +47,7 @@ impl Driver {
         }
         if let (None, Some(bridge), false) = (&rendering.dnsmasq, &lowered.bridge, network.ips.is_empty()) {
             rendering.is_idle = true;
-            let conf = dnsmasq(network, bridge, &directory).map_err(vnet_plan::LowerError::from)?.conf;
+            let conf = dnsmasq(network, bridge, &directory)?.conf;
             rendering.dnsmasq = Some(File { path: files.conf, contents: Some(conf), mode: 0o644 });
         }
         Ok(rendering)

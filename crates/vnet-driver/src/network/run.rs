@@ -1,4 +1,5 @@
-//! A network for a virtual machine monitor that is a Rust program: it runs for as long as a value lives.
+//! A network for a virtual machine monitor that is a Rust program: it runs for as long as a value
+//! lives.
 
 use std::sync::Arc;
 
@@ -11,13 +12,15 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::port::{AttachOptions, AttachedPort};
 
-/// A network that runs. Where this started it, it is stopped when this and all of its [`AttachedPort`]s are dropped.
+/// A network that runs. Where this started it, it is stopped when this and all of its
+/// [`AttachedPort`]s are dropped.
 ///
-/// One that ran already is brought in line with the definition, and goes on running. So does one that guests of others
-/// are attached to by then. Where this process is killed, the network is taken away by whoever uses the state folder next.
+/// One that ran already is brought in line with the definition, and goes on running. So does one
+/// that guests of others are attached to by then. Where this process is killed, the network is
+/// taken away by whoever uses the state folder next.
 ///
-/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in the network namespace
-/// of the host that they are about.
+/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in
+/// the network namespace of the host that they are about.
 #[derive(Debug)]
 pub struct RunningNetwork {
     outcome: NetworkOutcome,
@@ -49,7 +52,8 @@ impl Driver {
 }
 
 impl RunningNetwork {
-    /// What came of starting it: what was done to the host, which is nothing where the network ran as it is wanted.
+    /// What came of starting it: what was done to the host, which is nothing where the network ran
+    /// as it is wanted.
     pub fn outcome(&self) -> &NetworkOutcome {
         &self.outcome
     }
@@ -71,7 +75,8 @@ impl RunningNetwork {
         Ok(port.keeping(self.guard.clone()))
     }
 
-    /// Stops it as a drop does, and says where that fails. It goes on running while one of its ports is there.
+    /// Stops it as a drop does, and says where that fails. It goes on running while one of its
+    /// ports is there.
     ///
     /// # Errors
     /// Those of [`Driver::stop`], but for a network that is gone.

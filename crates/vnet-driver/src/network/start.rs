@@ -12,8 +12,8 @@ impl Driver {
     ///
     /// # Errors
     /// [`Error::Refused`], also where nothing could be locked, and where dnsmasq refuses an option;
-    /// [`Error::AlreadyRuns`]; [`Error::Host`] where something is in the way, or a step fails: then the steps before it
-    /// are undone.
+    /// [`Error::AlreadyRuns`]; [`Error::Host`] where something is in the way, or a step fails: then
+    /// the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         // What is wrong with the definition is told even where nothing can be locked.

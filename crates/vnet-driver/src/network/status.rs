@@ -70,7 +70,8 @@ impl Driver {
     /// The networks that run. What processes that have ended have left is taken away first.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot be read is an entry.
+    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot
+    /// be read is an entry.
     pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
         let mut host = self.host()?;
         self.tidy(&mut host)?;
@@ -97,7 +98,8 @@ impl Driver {
     /// How all networks are that run.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot be read is an entry.
+    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot
+    /// be read is an entry.
     pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
         let mut host = self.host()?;
         self.tidy(&mut host)?;
@@ -141,8 +143,8 @@ impl Driver {
         Ok(Some(status))
     }
 
-    /// What a network does for its guests, from the definition that it runs with. `None` where that cannot be read: the
-    /// drift says so.
+    /// What a network does for its guests, from the definition that it runs with. `None` where that
+    /// cannot be read: the drift says so.
     fn intent_of(&self, receipt: &Receipt) -> Result<Option<Intent>, Error> {
         let network = match self.as_it_runs(&receipt.header.network) {
             Err(Error::Read { .. } | Error::Kept { .. }) => None,
@@ -188,7 +190,8 @@ impl Driver {
     }
 }
 
-/// What is to be said of each network whose receipt can be read, without those that were stopped meanwhile.
+/// What is to be said of each network whose receipt can be read, without those that were stopped
+/// meanwhile.
 fn each<T>(
     receipts: Vec<Listed<Receipt>>,
     mut look: impl FnMut(Receipt) -> Result<Option<T>, Error>,

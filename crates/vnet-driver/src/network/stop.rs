@@ -11,7 +11,8 @@ impl Driver {
     /// Takes a network away, after its ports: everything that was made for them, and nothing else.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be taken away: it can be tried again.
+    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be taken away: it can be tried
+    /// again.
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;

@@ -12,8 +12,9 @@ impl Driver {
     /// Makes a port that is attached as the interface says, in place: changes it, repairs it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::NoPort`] where it is not attached; [`Error::Attach`]; [`Error::Host`] where something is in
-    /// the way, or a step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::NoPort`] where it is not attached; [`Error::Attach`];
+    /// [`Error::Host`] where something is in the way, or a step fails: then the steps before it are
+    /// undone.
     pub fn apply_port(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         let lock = self.lock();

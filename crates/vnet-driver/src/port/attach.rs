@@ -10,12 +10,13 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Attaches a guest's interface: makes its tap or macvtap and connects it, or starts its passt. It stays until it is
-    /// detached, whoever opens and closes the tap.
+    /// Attaches a guest's interface: makes its tap or macvtap and connects it, or starts its passt.
+    /// It stays until it is detached, whoever opens and closes the tap.
     ///
     /// # Errors
-    /// [`Error::Refused`], also where nothing could be locked; [`Error::AlreadyAttached`]; [`Error::Attach`];
-    /// [`Error::Host`] where something is in the way, or a step fails: then the steps before it are undone.
+    /// [`Error::Refused`], also where nothing could be locked; [`Error::AlreadyAttached`];
+    /// [`Error::Attach`]; [`Error::Host`] where something is in the way, or a step fails: then the
+    /// steps before it are undone.
     pub fn attach(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         // What is wrong with the definition is told even where nothing can be locked.

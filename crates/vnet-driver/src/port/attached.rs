@@ -1,4 +1,5 @@
-//! A port for a virtual machine monitor that is a Rust program: the files of its tap, for as long as a value lives.
+//! A port for a virtual machine monitor that is a Rust program: the files of its tap, for as long
+//! as a value lives.
 
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
@@ -17,11 +18,11 @@ use crate::error::Error;
 
 /// A guest's interface that is attached and open. It is detached when this is dropped.
 ///
-/// Where this process is killed, its tap goes with its files, unless [`AttachOptions::persistent`] is set. The rest is taken
-/// away by whoever uses the state folder next.
+/// Where this process is killed, its tap goes with its files, unless [`AttachOptions::persistent`]
+/// is set. The rest is taken away by whoever uses the state folder next.
 ///
-/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in the network namespace
-/// of the host that they are about.
+/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in
+/// the network namespace of the host that they are about.
 #[derive(Debug)]
 pub struct AttachedPort {
     driver: Driver,
@@ -36,8 +37,9 @@ impl Driver {
     /// Attaches an interface, or takes over the port that is there already, and opens it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Denied`], [`Error::Host`] where the device cannot be opened: then it
-    /// is detached again; [`Error::Host`] where something is in the way, or a step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Denied`], [`Error::Host`] where the device
+    /// cannot be opened: then it is detached again; [`Error::Host`] where something is in the way,
+    /// or a step fails: then the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
         let mut host = self.host()?;
         let lock = self.lock();
@@ -69,8 +71,8 @@ impl AttachedPort {
         &self.outcome
     }
 
-    /// Its files, one for each queue: a read is a frame from the network, a write is one from the guest. There is none where
-    /// the guest has a device for itself, or is behind passt.
+    /// Its files, one for each queue: a read is a frame from the network, a write is one from the
+    /// guest. There is none where the guest has a device for itself, or is behind passt.
     pub fn queues(&self) -> &[OwnedFd] {
         &self.queues
     }

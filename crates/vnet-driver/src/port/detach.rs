@@ -11,7 +11,8 @@ impl Driver {
     /// Takes a port away: everything that was made for it, and nothing else.
     ///
     /// # Errors
-    /// [`Error::NotAttached`]; [`Error::Host`] with what could not be taken away: it can be tried again.
+    /// [`Error::NotAttached`]; [`Error::Host`] with what could not be taken away: it can be tried
+    /// again.
     pub fn detach(&self, port: &InterfaceName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotAttached(port.clone());
         let mut host = self.host()?;

@@ -11,7 +11,8 @@ impl Driver {
     /// What of a port is not as it was made: the changes that would repair it.
     ///
     /// # Errors
-    /// [`Error::NotAttached`]; [`Error::Host`] where it is in another network namespace, or the host cannot be read.
+    /// [`Error::NotAttached`]; [`Error::Host`] where it is in another network namespace, or the
+    /// host cannot be read.
     pub fn diff_port(&self, port: &InterfaceName) -> Result<Vec<Change>, Error> {
         self.port_drift(&self.host()?, port)?.ok_or_else(|| Error::NotAttached(port.clone()))
     }

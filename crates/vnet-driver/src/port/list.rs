@@ -26,10 +26,12 @@ pub struct PortStatus {
 }
 
 impl Driver {
-    /// The ports that are attached, in the order of their names. What processes that have ended have left is taken away first.
+    /// The ports that are attached, in the order of their names. What processes that have ended
+    /// have left is taken away first.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A port whose receipt cannot be read is an entry.
+    /// [`Error::Host`] where the folder or the host cannot be read. A port whose receipt cannot be
+    /// read is an entry.
     pub fn ports(&self) -> Result<Vec<Listed<PortStatus>>, Error> {
         let mut host = self.host()?;
         self.tidy(&mut host)?;

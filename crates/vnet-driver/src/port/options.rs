@@ -14,13 +14,14 @@ pub struct AttachOptions {
     pub guest: Option<String>,
     /// The guest's UUID.
     pub guest_uuid: Option<Uuid>,
-    /// The name of a guest behind passt that has none and is not attached yet. Such a guest has no device: it is known by its
-    /// name.
+    /// The name of a guest behind passt that has none and is not attached yet. Such a guest has no
+    /// device: it is known by its name.
     pub guest_by_default: Option<String>,
-    /// The tap of an [`AttachedPort`](crate::AttachedPort) stays when its last file is closed. Without this it goes with
-    /// them, so that a process that is killed leaves none.
+    /// The tap of an [`AttachedPort`](crate::AttachedPort) stays when its last file is closed.
+    /// Without this it goes with them, so that a process that is killed leaves none.
     pub persistent: bool,
-    /// The definition was judged beside the others of its domain: only what this host says about it is asked.
+    /// The definition was judged beside the others of its domain: only what this host says about it
+    /// is asked.
     pub is_judged: bool,
     /// How a guest's passt is run.
     pub passt: PasstOptions,

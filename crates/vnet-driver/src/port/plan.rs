@@ -8,10 +8,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// What [`attach`](Self::attach) would do, or [`apply_port`](Self::apply_port) where the port is attached.
+    /// What [`attach`](Self::attach) would do, or [`apply_port`](Self::apply_port) where the port
+    /// is attached.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Host`] where something is in the way or the host cannot be read.
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Host`] where something is in the way or the
+    /// host cannot be read.
     pub fn plan_port(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         let prepared = self.prepare_port(interface, options, &mut host, None)?;

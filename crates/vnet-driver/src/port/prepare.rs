@@ -32,8 +32,8 @@ pub(super) struct Prepared {
 }
 
 impl Driver {
-    /// Checks an interface, alone and on this host, and decides what it leaves open. One whose device is named and attached
-    /// already is that port.
+    /// Checks an interface, alone and on this host, and decides what it leaves open. One whose
+    /// device is named and attached already is that port.
     pub(super) fn prepare_port(
         &self,
         interface: &Interface,

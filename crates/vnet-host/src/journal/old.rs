@@ -1,4 +1,5 @@
-//! Receipts of format 1: a header, and for each change a line before it and a line after it. They are only read.
+//! Receipts of format 1: a header, and for each change a line before it and a line after it. They
+//! are only read.
 
 use std::path::Path;
 
@@ -25,8 +26,8 @@ enum Line<S> {
     Settled,
 }
 
-/// Reads a receipt. `None` where it does not say yet what it is about: then nothing was made. A change that may have
-/// been made is an act that did not come to its end.
+/// Reads a receipt. `None` where it does not say yet what it is about: then nothing was made. A
+/// change that may have been made is an act that did not come to its end.
 pub(super) fn read<S: Subject>(path: &Path, text: &[u8]) -> Result<Option<Receipt<S>>, Error> {
     let mut receipt: Option<Receipt<S>> = None;
     let mut pending: Option<Change> = None;

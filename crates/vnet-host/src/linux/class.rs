@@ -1,7 +1,7 @@
 //! Classes of queueing disciplines.
 //!
-//! One class of a bridge has for sure what the others leave of the ceiling. It is settled anew whenever one of them
-//! comes, changes or goes.
+//! One class of a bridge has for sure what the others leave of the ceiling. It is settled anew
+//! whenever one of them comes, changes or goes.
 
 use vnet_netlink::Netlink;
 use vnet_types::{Class, QdiscKind, TrafficHandle};
@@ -10,7 +10,8 @@ use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
 impl Kind for Class {
-    /// The class of the same number. The one that has what others leave is as expected when that is what it has.
+    /// The class of the same number. The one that has what others leave is as expected when that is
+    /// what it has.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let netlink = &host.netlink;
         let rate = if self.remainder { remainder(netlink, self)? } else { None };
@@ -49,7 +50,8 @@ impl Kind for Class {
     }
 }
 
-/// After a class has come, changed or gone: gives the class of what no filter sorts what the others leave.
+/// After a class has come, changed or gone: gives the class of what no filter sorts what the others
+/// leave.
 fn settle(netlink: &Netlink, changed: &Class) -> Result<(), Error> {
     if changed.parent.minor == 0 {
         return Ok(());
@@ -70,8 +72,8 @@ fn settle(netlink: &Netlink, changed: &Class) -> Result<(), Error> {
     }
 }
 
-/// What the other classes of its parent leave of the ceiling; the parent's own rate where there are no others. `None`
-/// where the parent is gone.
+/// What the other classes of its parent leave of the ceiling; the parent's own rate where there are
+/// no others. `None` where the parent is gone.
 fn remainder(netlink: &Netlink, class: &Class) -> Result<Option<u64>, Error> {
     let all = match netlink.classes(&class.link) {
         Err(error) if error.is_not_found() => return Ok(None),

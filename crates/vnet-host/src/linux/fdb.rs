@@ -22,7 +22,8 @@ impl Kind for Fdb {
         Ok(is_there.then(|| self.clone()))
     }
 
-    /// Adds an entry in place of what the bridge has learned of the address, and of what is left of the entry itself.
+    /// Adds an entry in place of what the bridge has learned of the address, and of what is left of
+    /// the entry itself.
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         match host.netlink.add_fdb(self) {
             Err(error) if error.is_exists() => {

@@ -30,8 +30,8 @@ impl Kind for Link {
         Ok(Some(Fact::Link(host.netlink.add_link(self)?)))
     }
 
-    /// A bridge announces a new MAC address to its guests, which would otherwise send to the old one until their neighbour
-    /// entries expire.
+    /// A bridge announces a new MAC address to its guests, which would otherwise send to the old
+    /// one until their neighbour entries expire.
     fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         let known = host.netlink.link(&to.name)?.ok_or_else(|| Error::Unexpected(Key::Link(to.name.clone())))?;
         let announces = matches!(to.kind, LinkKind::Bridge(_)) && self.mac != to.mac;
@@ -45,7 +45,8 @@ impl Kind for Link {
         Ok(fact)
     }
 
-    /// Deletes the link when it is the one that was made. Another one of that name is not ours to delete.
+    /// Deletes the link when it is the one that was made. Another one of that name is not ours to
+    /// delete.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
         match locate(&host.netlink, self, fact)? {
             Some(known) => gone_is_fine(host.netlink.delete_link(known.index)),
@@ -54,15 +55,17 @@ impl Kind for Link {
     }
 }
 
-/// The switches that make the kernel announce a change of a link's MAC address: by a gratuitous ARP request for each IPv4
-/// address, and by an unsolicited neighbour advertisement for each IPv6 address (`ip-sysctl.rst` of the kernel).
+/// The switches that make the kernel announce a change of a link's MAC address: by a gratuitous ARP
+/// request for each IPv4 address, and by an unsolicited neighbour advertisement for each IPv6
+/// address (`ip-sysctl.rst` of the kernel).
 fn announcement(link: &InterfaceName) -> Vec<PathBuf> {
     let switch = |name| PathBuf::from(format!("/proc/sys/net/{name}").replace("LINK", link.as_str()));
     ["ipv4/conf/LINK/arp_notify", "ipv6/conf/LINK/ndisc_notify"].map(switch).into()
 }
 
-/// The link that was made: by its index, or, where a crash lost that, by its kind and MAC address. An index alone is not
-/// enough, since a namespace that came after the one of the receipt may have the same number.
+/// The link that was made: by its index, or, where a crash lost that, by its kind and MAC address.
+/// An index alone is not enough, since a namespace that came after the one of the receipt may have
+/// the same number.
 pub(super) fn locate(netlink: &Netlink, link: &Link, fact: Option<Fact>) -> Result<Option<KernelLink>, Error> {
     let named = netlink.link(&link.name)?;
     let Some(Fact::Link(index)) = fact else {
@@ -99,8 +102,8 @@ fn is_of_kind(one: &LinkKind, other: &LinkKind) -> bool {
     }
 }
 
-/// Gives a link another name. A kernel before 6.2 takes that from a link that is down only: what it drops then is put
-/// back.
+/// Gives a link another name. A kernel before 6.2 takes that from a link that is down only: what it
+/// drops then is put back.
 pub(super) fn rename(netlink: &Netlink, from: &InterfaceName, to: &InterfaceName) -> Result<(), Error> {
     let known = netlink.link(from)?.ok_or_else(|| Error::Unexpected(Key::Link(from.clone())))?;
     let renamed = Link { name: to.clone(), ..known.link.clone() };

@@ -1,4 +1,5 @@
-//! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed with passt.
+//! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed
+//! with passt.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
@@ -23,7 +24,8 @@ impl Kind for Passt {
         Ok(Some(if same { self.clone() } else { another(self) }))
     }
 
-    /// Starts it; for one in the foreground, makes everything ready for the process that becomes it.
+    /// Starts it; for one in the foreground, makes everything ready for the process that becomes
+    /// it.
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
         let program = Program::find()?;
         make(self)?;
@@ -88,8 +90,8 @@ fn folder(passt: &Passt) -> &Path {
     passt.socket.parent().unwrap_or(&passt.socket)
 }
 
-/// Makes the folder anew: one that an earlier passt has left may belong to another user, who could put symbolic links
-/// there.
+/// Makes the folder anew: one that an earlier passt has left may belong to another user, who could
+/// put symbolic links there.
 fn make(passt: &Passt) -> Result<(), Error> {
     let folder = folder(passt);
     remove(folder)?;
@@ -100,7 +102,8 @@ fn make(passt: &Passt) -> Result<(), Error> {
         if user == Uid::effective() {
             return Ok(());
         }
-        // Passt of 2023 makes its files as that user; of 2025 and later, as root without any capability.
+        // Passt of 2023 makes its files as that user; of 2025 and later, as root without any
+        // capability.
         chown(folder, Some(user), Some(Gid::from_raw(0)))?;
         fs::set_permissions(folder, Permissions::from_mode(0o770))
     };

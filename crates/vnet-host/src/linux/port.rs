@@ -19,7 +19,8 @@ impl Kind for Port {
         to.create(host)
     }
 
-    /// Takes the link out of the bridge that it was put into; in another bridge it is somebody else's port.
+    /// Takes the link out of the bridge that it was put into; in another bridge it is somebody
+    /// else's port.
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         match host.netlink.port(&self.link)? {
             Some(there) if there.bridge == self.port.bridge => gone_is_fine(host.netlink.remove_port(&self.link)),

@@ -81,8 +81,9 @@ fn start(process: &Process) -> Result<Fact, Error> {
     }
 }
 
-/// Runs a program until it has gone to the background. What it says goes to a file in memory, of limited size: a pipe
-/// would be open for as long as the process in the background. `None` where it takes too long: then it is ended.
+/// Runs a program until it has gone to the background. What it says goes to a file in memory, of
+/// limited size: a pipe would be open for as long as the process in the background. `None` where it
+/// takes too long: then it is ended.
 fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
     let mut said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
     said.set_len(MOST_OUTPUT)?;
@@ -107,8 +108,8 @@ fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
     Ok((status, text.trim_end_matches('\0').trim().to_owned()))
 }
 
-/// Ends the process when it is the one that was started. Where a crash lost which one that was, every process with its
-/// command line is ended: that names files of ours.
+/// Ends the process when it is the one that was started. Where a crash lost which one that was,
+/// every process with its command line is ended: that names files of ours.
 fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
     match fact {
         Some(Fact::Process { pid, start_time: started }) if start_time(pid) == Some(started) => end(pid, started),
@@ -118,8 +119,8 @@ fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
     }
 }
 
-/// Asks a process to end, then makes it. A process that ends loses its command line before its sockets, so it is gone
-/// when its number is free or taken anew, not before.
+/// Asks a process to end, then makes it. A process that ends loses its command line before its
+/// sockets, so it is gone when its number is free or taken anew, not before.
 pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         match kill(Pid::from_raw(pid), signal) {
@@ -137,8 +138,9 @@ pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     Err(Error::Immortal { pid })
 }
 
-/// The process, when it runs: the one that was started, by number and start time; where these are lost, the one whose
-/// number is in its pid file, if it has the command line, since numbers are used again.
+/// The process, when it runs: the one that was started, by number and start time; where these are
+/// lost, the one whose number is in its pid file, if it has the command line, since numbers are
+/// used again.
 fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
     let (pid, started) = match fact {
         Some(Fact::Process { pid, start_time: started }) => {
@@ -165,9 +167,9 @@ fn find_running(process: &Process) -> Option<(i32, u64)> {
     find(|words| is_command_line_of(process, words))
 }
 
-/// Any process with a command line in our network namespace, with its start time: a container may have one with the
-/// same. A process that goes to the background may be missing from the list that is read at that moment, so the list is
-/// read twice.
+/// Any process with a command line in our network namespace, with its start time: a container may
+/// have one with the same. A process that goes to the background may be missing from the list that
+/// is read at that moment, so the list is read twice.
 pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -187,7 +189,8 @@ fn is_here(pid: i32) -> bool {
     theirs.is_some() && theirs == namespace("thread-self".to_owned())
 }
 
-/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even where nobody has waited for it.
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even where nobody
+/// has waited for it.
 pub(super) fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, field 2, is in parentheses and may have any character.

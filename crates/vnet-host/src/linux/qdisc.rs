@@ -6,8 +6,9 @@ use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
 impl Kind for Qdisc {
-    /// The qdisc of the same place. One that the kernel has put there itself has no number and does not count. Where no
-    /// queue is wanted, any number is as good as another: the kernel chooses it.
+    /// The qdisc of the same place. One that the kernel has put there itself has no number and does
+    /// not count. Where no queue is wanted, any number is as good as another: the kernel chooses
+    /// it.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let all = match host.netlink.qdiscs(&self.link) {
             Err(error) if error.is_not_found() => return Ok(None),

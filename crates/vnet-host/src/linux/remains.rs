@@ -1,4 +1,5 @@
-//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no receipt names.
+//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no
+//! receipt names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +12,10 @@ use super::{Kind, LinuxHost, process};
 use crate::{Error, Fact, Header, Lock, Name, Named, Namespace, Receipt, Store, Subject, guests};
 
 impl LinuxHost {
-    /// Drops the receipt of a network or a port whose network namespace is gone, with its files, and a network's ports
-    /// with it. A namespace in which nothing but vnet's own programs is left counts as gone: they are ended. A receipt
-    /// that cannot be read is dropped too; what it named stays.
+    /// Drops the receipt of a network or a port whose network namespace is gone, with its files,
+    /// and a network's ports with it. A namespace in which nothing but vnet's own programs is left
+    /// counts as gone: they are ended. A receipt that cannot be read is dropped too; what it named
+    /// stays.
     ///
     /// # Errors
     /// [`Error::Absent`]; [`Error::Lives`] where the namespace is there; [`Error::NewerReceipt`].
@@ -104,7 +106,8 @@ impl Namespace {
     }
 }
 
-/// Whether a process, by its folder in `/proc`, has something to do with what a link such as `net:[1]` names.
+/// Whether a process, by its folder in `/proc`, has something to do with what a link such as
+/// `net:[1]` names.
 fn is_user(process: &Path, link: &str) -> bool {
     let leads_there = |path: &Path| fs::read_link(path).is_ok_and(|target| target == Path::new(link));
     let threads = process.join("task");

@@ -1,4 +1,5 @@
-//! nf_tables rules of networks: read back into the value they were made of, replaced in one transaction.
+//! nf_tables rules of networks: read back into the value they were made of, replaced in one
+//! transaction.
 
 use vnet_plan::NetworkRules;
 

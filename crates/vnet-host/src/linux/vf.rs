@@ -1,5 +1,5 @@
-//! Virtual functions of network cards: which there are, as sysfs lists them (Documentation/PCI/pci-iov-howto.rst), and
-//! what their cards give them.
+//! Virtual functions of network cards: which there are, as sysfs lists them
+//! (Documentation/PCI/pci-iov-howto.rst), and what their cards give them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,11 @@ use crate::{Error, Fact};
 /// Where sysfs lists links.
 pub(super) const CLASS: &str = "/sys/class/net";
 
-/// The virtual functions of these links, by card and number. `CARD/device/virtfnN` in `class` leads to one; its folder
-/// `net` has the device that it is on the host.
+/// The virtual functions of these links, by card and number. `CARD/device/virtfnN` in `class` leads
+/// to one; its folder `net` has the device that it is on the host.
 ///
-/// What is mounted at `/sys` may tell of another network namespace: cards that are not the same there have none.
+/// What is mounted at `/sys` may tell of another network namespace: cards that are not the same
+/// there have none.
 pub(super) fn all(
     class: &Path,
     links: &[KernelLink],
@@ -77,7 +78,8 @@ impl Kind for Vf {
         to.create(host)
     }
 
-    /// Gives the function back what it had, where that is known, unless somebody has given it something else since.
+    /// Gives the function back what it had, where that is known, unless somebody has given it
+    /// something else since.
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         let is_known = self.was.mac.is_some() || self.was.vlan.is_some();
         if is_known && has(&host.netlink, &self.card, &self.settings)? {
@@ -124,7 +126,8 @@ mod tests {
             self.0.join("class")
         }
 
-        /// A card with so many functions, from this slot on, of which the first so many are devices.
+        /// A card with so many functions, from this slot on, of which the first so many are
+        /// devices.
         fn card(&self, card: &KernelLink, index: u32, slot: u8, functions: u8, devices: u8) {
             let folder = self.class().join(card.link.name.as_str());
             fs::create_dir_all(folder.join("device")).unwrap();

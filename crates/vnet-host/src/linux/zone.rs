@@ -1,7 +1,8 @@
 //! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
 //!
-//! The bus belongs to the whole machine, firewalld's rules to one network namespace: a firewalld in another namespace
-//! does not count. Each question is a connection of its own, and no thread outlives it.
+//! The bus belongs to the whole machine, firewalld's rules to one network namespace: a firewalld in
+//! another namespace does not count. Each question is a connection of its own, and no thread
+//! outlives it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -49,8 +50,8 @@ pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
 }
 
 impl Kind for Zone {
-    /// As with a MAC address that is lent: a link that is in the zone that it had before, or in none, was not put into
-    /// ours.
+    /// As with a MAC address that is lent: a link that is in the zone that it had before, or in
+    /// none, was not put into ours.
     fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let zone = zone_of(&self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
         Ok(zone.map(|zone| Self { zone, ..self.clone() }))
@@ -144,9 +145,9 @@ fn is_absent(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied)
 }
 
-/// Whether this process is a firewalld in our network namespace. The number is that of the bus: in another process
-/// namespace, somebody else may have it. An ordinary user may not look; such a user is in our namespace, since the bus
-/// lets nobody in from a user namespace.
+/// Whether this process is a firewalld in our network namespace. The number is that of the bus: in
+/// another process namespace, somebody else may have it. An ordinary user may not look; such a user
+/// is in our namespace, since the bus lets nobody in from a user namespace.
 fn is_here(pid: u32) -> bool {
     let folder = Path::new("/proc").join(pid.to_string());
     let is_firewalld = fs::read(folder.join("cmdline"))

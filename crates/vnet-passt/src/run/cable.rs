@@ -1,5 +1,5 @@
-//! A cable from a device to passt: frames, each after its length (4 bytes, big endian), in a stream, as QEMU's
-//! `-netdev stream` sends them.
+//! A cable from a device to passt: frames, each after its length (4 bytes, big endian), in a
+//! stream, as QEMU's `-netdev stream` sends them.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -28,8 +28,9 @@ const ROOM: usize = 1 << 17;
 pub struct Cable(Arc<UnixStream>);
 
 impl Cable {
-    /// Connects a guest to the passt of a socket. Of `frames`, each read is a frame of the guest, each write is one for
-    /// it: a tap without `IFF_VNET_HDR`, or a packet socket that is bound to a device.
+    /// Connects a guest to the passt of a socket. Of `frames`, each read is a frame of the guest,
+    /// each write is one for it: a tap without `IFF_VNET_HDR`, or a packet socket that is bound to
+    /// a device.
     ///
     /// # Errors
     /// [`io::Error`] when nobody listens on the socket.

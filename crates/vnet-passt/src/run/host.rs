@@ -66,7 +66,8 @@ fn owned(owner: Option<&Owner>) -> String {
 }
 
 impl Passt {
-    /// What on this host is in the way: ports that are taken or root's, addresses and devices that are not there.
+    /// What on this host is in the way: ports that are taken or root's, addresses and devices that
+    /// are not there.
     ///
     /// # Errors
     /// [`Error::File`] when `/proc` cannot be read.
@@ -116,7 +117,8 @@ fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem
     Ok(problems)
 }
 
-/// Who has a port at this address: an unspecified IPv6 address is often IPv4's too, and `/proc` tells no device.
+/// Who has a port at this address: an unspecified IPv6 address is often IPv4's too, and `/proc`
+/// tells no device.
 fn taken(address: IpAddr) -> Listener<'static> {
     Listener { address: Some(address).filter(|address| *address != Ipv6Addr::UNSPECIFIED), device: None }
 }
@@ -155,7 +157,8 @@ fn first_port(program: &Program) -> Result<u16, Error> {
     Ok(first.trim().parse().unwrap_or(1024))
 }
 
-/// The sockets that have a port of this network namespace: listening ones for TCP, all for UDP (proc_pid_net(5)).
+/// The sockets that have a port of this network namespace: listening ones for TCP, all for UDP
+/// (proc_pid_net(5)).
 fn bound(protocol: Protocol) -> Result<Bound, Error> {
     const LISTEN: &str = "0A";
     let mut bound = Bound::new();

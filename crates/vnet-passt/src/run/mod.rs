@@ -1,4 +1,5 @@
-//! Runs passt: finds the program and what it can do, starts it for a guest, knows it again, and ends it.
+//! Runs passt: finds the program and what it can do, starts it for a guest, knows it again, and
+//! ends it.
 //!
 //! ```no_run
 //! use vnet_passt::Passt;
@@ -12,8 +13,8 @@
 //! # Ok::<(), vnet_passt::run::Error>(())
 //! ```
 //!
-//! passt is ready when it accepts a guest. Whether it does is read in `/proc/net/unix`: a connection to find out would
-//! be taken for the one guest that it serves.
+//! passt is ready when it accepts a guest. Whether it does is read in `/proc/net/unix`: a
+//! connection to find out would be taken for the one guest that it serves.
 #![allow(clippy::disallowed_methods, reason = "this is the half of the crate that has effects")]
 
 mod cable;
@@ -49,8 +50,9 @@ impl Passt {
     /// In the background by default; with [`Process::Foreground`] as a child that nobody waits for.
     ///
     /// # Errors
-    /// [`Error`], before anything is started where that can be known: an option that this passt lacks, a socket that
-    /// another one listens on, a folder or a log file that somebody else could have prepared, a port that is taken.
+    /// [`Error`], before anything is started where that can be known: an option that this passt
+    /// lacks, a socket that another one listens on, a folder or a log file that somebody else could
+    /// have prepared, a port that is taken.
     pub fn start(&self, program: &Program) -> Result<Running, Error> {
         self.check(program)?;
         let arguments = self.arguments()?;
@@ -88,7 +90,8 @@ impl Passt {
         }
     }
 
-    /// Looks whether it can be started, and starts nothing: for those who start it themselves, in the foreground.
+    /// Looks whether it can be started, and starts nothing: for those who start it themselves, in
+    /// the foreground.
     ///
     /// # Errors
     /// Those of [`Passt::start`] that are known beforehand.
@@ -106,7 +109,8 @@ impl Passt {
         if problems.is_empty() { Ok(()) } else { Err(Error::Host(problems)) }
     }
 
-    /// Whose files passt writes: its own user's, or, started by the root of the host, those of whom it becomes.
+    /// Whose files passt writes: its own user's, or, started by the root of the host, those of whom
+    /// it becomes.
     pub fn user(&self) -> u32 {
         const NOBODY: u32 = 65_534;
         let own = rustix::process::geteuid().as_raw();
@@ -139,14 +143,15 @@ impl Passt {
     }
 }
 
-/// Is every user of the host a user here (user_namespaces(7))? There, and only there, passt does not stay root.
+/// Is every user of the host a user here (user_namespaces(7))? There, and only there, passt does
+/// not stay root.
 fn is_initial_user_namespace() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// Runs passt until it has gone to the background. What it says goes to a file and not to a pipe, which the process in
-/// the background would keep open.
+/// Runs passt until it has gone to the background. What it says goes to a file and not to a pipe,
+/// which the process in the background would keep open.
 fn background(mut command: Command, program: &Program) -> Result<(), Error> {
     let said = said().map_err(|error| Error::file(Path::new("/tmp"), error))?;
     let copy = said.try_clone().map_err(|error| Error::file(Path::new("/tmp"), error))?;
@@ -198,9 +203,10 @@ pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
     Ok(listens(&text, socket.as_os_str().as_encoded_bytes()))
 }
 
-/// Does the kernel's list have a socket of this path that accepts connections? The path ends its line, as it is: with
-/// line breaks, where it has some. So a line is found by its end, and what stands before the path has to be the seven
-/// fields of one: number, references, protocol, flags, type, state, inode.
+/// Does the kernel's list have a socket of this path that accepts connections? The path ends its
+/// line, as it is: with line breaks, where it has some. So a line is found by its end, and what
+/// stands before the path has to be the seven fields of one: number, references, protocol, flags,
+/// type, state, inode.
 fn listens(list: &[u8], path: &[u8]) -> bool {
     /// `__SO_ACCEPTCON` of linux/net.h.
     const ACCEPTS: u32 = 0x0001_0000;
@@ -220,7 +226,8 @@ const OTHERS_WRITE: u32 = 0o022;
 /// Only its owner renames and removes what is in such a folder.
 const STICKY: u32 = 0o1000;
 
-/// Who is not known in a user namespace, such as the host's root, seems to be this user (user_namespaces(7)).
+/// Who is not known in a user namespace, such as the host's root, seems to be this user
+/// (user_namespaces(7)).
 const UNMAPPED: u32 = 65534;
 
 /// What passt writes is a file, or nothing yet: a link would lead it to another.

@@ -23,8 +23,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// The passt of a socket whose number is in a file. `None` where it has ended, or where another process has its
-    /// number by now: the socket is on passt's command line.
+    /// The passt of a socket whose number is in a file. `None` where it has ended, or where another
+    /// process has its number by now: the socket is on passt's command line.
     pub fn find(pid_file: &Path, socket: &Path) -> Option<Self> {
         let pid = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -84,7 +84,8 @@ impl Running {
         Ok(())
     }
 
-    /// Signals the process and no other: a pidfd stays with its process, and it is looked at once it is held.
+    /// Signals the process and no other: a pidfd stays with its process, and it is looked at once
+    /// it is held.
     fn signal(&self, signal: Signal) -> Result<(), Error> {
         let path = PathBuf::from(format!("/proc/{}", self.pid));
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
@@ -103,7 +104,8 @@ impl Running {
     }
 }
 
-/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody has noticed.
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody
+/// has noticed.
 fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, field 2, is in parentheses and may have any character.

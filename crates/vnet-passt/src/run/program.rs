@@ -9,7 +9,8 @@ use std::process::Command;
 
 use super::{Error, terminal};
 
-/// The first releases that have an option; all others are as old as the passt of Debian 12, of March 2023.
+/// The first releases that have an option; all others are as old as the passt of Debian 12, of
+/// March 2023.
 const SINCE: &[(&str, &str)] = &[
     ("--dns-host", "passt 2024_08_21"),
     ("--map-host-loopback", "passt 2024_08_21"),
@@ -31,7 +32,8 @@ impl Program {
     /// The first passt in `PATH`.
     ///
     /// # Errors
-    /// [`Error::NotInstalled`], with what to do on this system; [`Error::File`] when it does not run.
+    /// [`Error::NotInstalled`], with what to do on this system; [`Error::File`] when it does not
+    /// run.
     pub fn find() -> Result<Self, Error> {
         let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         let found = env::split_paths(&path).map(|folder| folder.join("passt")).find(|file| file.is_file());
@@ -60,13 +62,15 @@ impl Program {
         &self.version
     }
 
-    /// The year of its release: of `passt 2024_11_27.c0fbc7e`, or of Debian's `passt 0.0~git20241127.c0fbc7e-1`.
+    /// The year of its release: of `passt 2024_11_27.c0fbc7e`, or of Debian's `passt
+    /// 0.0~git20241127.c0fbc7e-1`.
     fn year(&self) -> Option<u16> {
         let from = self.version.find("20")?;
         self.version.get(from..from + 4)?.parse().ok()
     }
 
-    /// Whether root has the ports of root: passt of 2026 gives up its capabilities before it listens.
+    /// Whether root has the ports of root: passt of 2026 gives up its capabilities before it
+    /// listens.
     pub(super) fn listens_as_root(&self) -> bool {
         self.year().is_none_or(|year| year < 2026)
     }

@@ -1,5 +1,5 @@
-//! What a program says on a terminal. passt of 2025 leaves what it has not written yet when it ends, so that a pipe gets
-//! nothing, or the first 4096 bytes.
+//! What a program says on a terminal. passt of 2025 leaves what it has not written yet when it
+//! ends, so that a pipe gets nothing, or the first 4096 bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// More than this nobody reads.
 const LONGEST: usize = 1 << 16;
 
-/// Runs a program until it ends; what it writes to both outputs. Without terminals on this host, it gets a pipe.
+/// Runs a program until it ends; what it writes to both outputs. Without terminals on this host, it
+/// gets a pipe.
 ///
 /// # Errors
 /// [`io::Error`] when it does not run, or does not end in time.
@@ -28,7 +29,8 @@ pub(super) fn output(mut command: Command) -> io::Result<String> {
         }
     };
     let mut child = command.stdin(Stdio::null()).stdout(its.try_clone()?).stderr(its).spawn()?;
-    // Its ends of the terminal are closed with it: else this would not see that the program has ended.
+    // Its ends of the terminal are closed with it: else this would not see that the program has
+    // ended.
     drop(command);
     let said = read(ours);
     if said.is_err() {

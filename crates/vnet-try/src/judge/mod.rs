@@ -23,7 +23,8 @@ use settle::{Told, settle};
 
 /// How long something that should happen may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
-/// How long something that should not happen is given. What the firewall rejects is refused at once.
+/// How long something that should not happen is given. What the firewall rejects is refused at
+/// once.
 pub(crate) const SUSPICION: Duration = Duration::from_millis(600);
 /// A DHCP server that looks whether an address is in use takes this long for each guest.
 const PING_CHECK: Duration = Duration::from_secs(4);
@@ -123,8 +124,8 @@ impl<'a> Party<'a> {
         Judgement { subject, promise: text, verdict, seen }
     }
 
-    /// The guests look for a way themselves, where they were told none: so it is the network that keeps them from
-    /// somewhere, and not that they do not know the way.
+    /// The guests look for a way themselves, where they were told none: so it is the network that
+    /// keeps them from somewhere, and not that they do not know the way.
     pub(crate) fn find_ways(&self) -> Result<()> {
         self.stations.iter().try_for_each(|station| {
             self.subnets.iter().try_for_each(|own| match station.can_reach(*own)? {
@@ -134,7 +135,8 @@ impl<'a> Party<'a> {
         })
     }
 
-    /// Whether guests of this network may reach those of another one: in which family, and from and to which addresses.
+    /// Whether guests of this network may reach those of another one: in which family, and from and
+    /// to which addresses.
     pub(crate) fn crossing(&self, to: &Self) -> Option<Crossing<'a>> {
         let (from_network, to_network) = (self.network?, to.network?);
         let theirs = families(to_network);

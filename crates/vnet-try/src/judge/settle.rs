@@ -18,8 +18,8 @@ pub(super) struct Told {
     pub(super) addresses: Vec<Option<IpAddr>>,
 }
 
-/// A guest gets its addresses. It has the routes that it is told by DHCP or by router advertisements; where it is
-/// configured, its administrator has told it the network's own address.
+/// A guest gets its addresses. It has the routes that it is told by DHCP or by router
+/// advertisements; where it is configured, its administrator has told it the network's own address.
 pub(super) fn settle(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant) -> Result<Told> {
     guest.behind.iter().try_for_each(|address| station.own(*address))?;
     let mut told = Told::default();
@@ -61,7 +61,8 @@ fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<
     station.add_address(net.into())?;
     if let Some(router) = lease.router {
         if !net.contains(&router) {
-            // A router beyond the subnet is on the link, as passt tells by a route of its own (RFC 3442).
+            // A router beyond the subnet is on the link, as passt tells by a route of its own (RFC
+            // 3442).
             station.on_link(router.into())?;
         }
         station.default_route(router.into())?;
@@ -78,14 +79,16 @@ fn lease6(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant
     let Some(address) = lease.map_err(Failed::doing("cannot ask for DHCPv6"))?.map(IpAddr::V6) else {
         return Ok(None);
     };
-    // DHCPv6 has no word of the subnet: the router advertises it, at a time of its own. The definition has it now.
+    // DHCPv6 has no word of the subnet: the router advertises it, at a time of its own. The
+    // definition has it now.
     let subnet = subnets.iter().find(|net| net.contains(&address));
     let prefix = subnet.map_or(128, IpNet::prefix_len);
     station.add_address(IpNet::new(address, prefix).expect("the prefix of a subnet"))?;
     Ok(Some(address))
 }
 
-/// Whether a text, as libvirt writes it, is an identity that clients have (RFC 8415, section 11; RFC 6355).
+/// Whether a text, as libvirt writes it, is an identity that clients have (RFC 8415, section 11;
+/// RFC 6355).
 pub(super) fn is_duid(text: &str) -> bool {
     let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
     let Some([0, kind, rest @ ..]) = bytes.as_deref() else { return false };

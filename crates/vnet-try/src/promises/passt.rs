@@ -1,4 +1,5 @@
-//! What a guest's interface on passt promises (<https://libvirt.org/formatdomain.html#userspace-connection-using-passt>).
+//! What a guest's interface on passt promises
+//! (<https://libvirt.org/formatdomain.html#userspace-connection-using-passt>).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};

@@ -9,10 +9,12 @@ use vnet_types::{Family, InterfaceName};
 use crate::promise::{Place, Promise};
 use crate::world::World;
 
-/// From here on the kernel gives ports to those who ask for any, and passt leaves them out where all are meant.
+/// From here on the kernel gives ports to those who ask for any, and passt leaves them out where
+/// all are meant.
 const EPHEMERAL: u16 = 32768;
 
-/// The ports of the guest that somebody has to be at, for what is forwarded and for what is not to be.
+/// The ports of the guest that somebody has to be at, for what is forwarded and for what is not to
+/// be.
 pub(crate) fn guest_ports(passt: &Passt, promises: &[Promise]) -> BTreeSet<u16> {
     let asked = promises.iter().filter_map(|promise| match promise {
         Promise::Port { port, to, .. } => Some((*port, *to)),
@@ -66,7 +68,8 @@ pub(super) fn of_port(passt: &Passt, world: &World, protocol: Protocol, port: u1
             family && ip.is_none_or(|ip| ip == place.ip()) && own.is_none_or(|own| *own == device)
         });
         let lead = leads.find_map(|forward| Some((forward, target(forward, port)?)));
-        // By UDP, a passt of 2023 answers from the host's first address where it is not bound to another.
+        // By UDP, a passt of 2023 answers from the host's first address where it is not bound to
+        // another.
         if protocol == Protocol::Udp && lead.is_some_and(|(forward, _)| forward.ports.address.is_none()) && named(place)
         {
             continue;
@@ -80,7 +83,8 @@ pub(super) fn of_port(passt: &Passt, world: &World, protocol: Protocol, port: u1
     by_target.into_iter().map(|(to, at)| Promise::Port { protocol, port, at, to }).collect()
 }
 
-/// The addresses at which ports are asked, each with its device: loopback, those of the uplinks, those that are named.
+/// The addresses at which ports are asked, each with its device: loopback, those of the uplinks,
+/// those that are named.
 fn places(passt: &Passt, world: &World) -> Vec<(Place, InterfaceName)> {
     let lo = || "lo".parse::<InterfaceName>().expect("a name");
     let mut places = vec![(Place::Host(Ipv4Addr::LOCALHOST.into()), lo())];

@@ -19,8 +19,8 @@ pub(crate) fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
     network.ips.iter().filter_map(Ip::net).find(|net| net.contains(&address))
 }
 
-/// An address that the host reaches by a route and by no other one. `None` where it has a better one to all of them:
-/// the default route of the imagined host is its own.
+/// An address that the host reaches by a route and by no other one. `None` where it has a better
+/// one to all of them: the default route of the imagined host is its own.
 pub(crate) fn behind(network: &Network, route: &Route) -> Option<IpAddr> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
     let metric = |route: &Route| route.effective_metric();

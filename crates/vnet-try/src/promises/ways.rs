@@ -6,7 +6,8 @@ use vnet_xml::network::{Forward, ForwardMode};
 
 use crate::promise::Source;
 
-/// Whether guests of one network may connect to guests of another, on the same host, in this family.
+/// Whether guests of one network may connect to guests of another, on the same host, in this
+/// family.
 ///
 /// libvirt asks the network that is entered first; what it lets in has passed.
 pub(crate) fn may_cross(from: &Network, to: &Network, family: Family) -> bool {

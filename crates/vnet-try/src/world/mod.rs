@@ -42,7 +42,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Makes the host that these networks and guests of passt will run on, in the namespaces of this process.
+    /// Makes the host that these networks and guests of passt will run on, in the namespaces of
+    /// this process.
     pub(crate) fn new(networks: &[&Network], guests: &[&Interface]) -> Result<Self> {
         let (host, outside) = (Namespace::current()?, Namespace::new()?);
         host.set(&SWITCHES)?;
@@ -68,8 +69,8 @@ impl World {
         named.unwrap_or(&self.uplinks[0])
     }
 
-    /// Gives the host one more address, which the outside knows the way to by an uplink. It is on `lo`: on the uplink,
-    /// with the longest prefix of all, passt would take it for the guest's.
+    /// Gives the host one more address, which the outside knows the way to by an uplink. It is on
+    /// `lo`: on the uplink, with the longest prefix of all, passt would take it for the guest's.
     pub(crate) fn add_address(&self, uplink: &Uplink, ip: IpAddr) -> Result<()> {
         let net = IpNet::from(ip);
         let lo: InterfaceName = "lo".parse().expect("a name");
@@ -80,7 +81,8 @@ impl World {
         add_route(self.outside.netlink(), &uplink.name, net, uplink.host(Family::of(ip)))
     }
 
-    /// Lets the outside know the way to the guests of a network, and to the addresses that they are translated to.
+    /// Lets the outside know the way to the guests of a network, and to the addresses that they are
+    /// translated to.
     pub(crate) fn announce(&self, network: &Network) -> Result<()> {
         let uplink = self.uplink(network);
         let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref());

@@ -12,9 +12,9 @@ use super::World;
 use crate::error::Result;
 
 impl World {
-    /// Answers questions of DNS where the networks forward theirs to, and where the host asks: outside, or on the host
-    /// where a server is its own. Whoever asks for an address is told the one that was asked. A server in a network that
-    /// is tried would be a guest, and there is none.
+    /// Answers questions of DNS where the networks forward theirs to, and where the host asks:
+    /// outside, or on the host where a server is its own. Whoever asks for an address is told the
+    /// one that was asked. A server in a network that is tried would be a guest, and there is none.
     pub(crate) fn serve_names(&mut self, networks: &[Network]) -> Result<()> {
         let lo: InterfaceName = "lo".parse().expect("a name");
         let subnets: Vec<IpNet> = networks.iter().flat_map(|it| &it.ips).filter_map(|ip| ip.net()).collect();

@@ -89,7 +89,8 @@ impl Station {
         }
     }
 
-    /// Waits until an address can be used: those of IPv6 are tentative at first, and others are sent from.
+    /// Waits until an address can be used: those of IPv6 are tentative at first, and others are
+    /// sent from.
     pub(crate) fn wait_usable(&self, address: IpAddr, deadline: Instant) -> Result<()> {
         self.namespace.run(|| {
             loop {

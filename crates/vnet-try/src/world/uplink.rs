@@ -9,7 +9,8 @@ use crate::error::{Failed, Result};
 use crate::passt;
 use crate::promises::device;
 
-/// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others nobody routes.
+/// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others
+/// nobody routes.
 const IPV4: [&str; 7] = [
     "198.51.100.0/24",
     "203.0.113.0/24",
@@ -19,7 +20,8 @@ const IPV4: [&str; 7] = [
     "100.127.77.0/24",
     "172.31.77.0/24",
 ];
-/// The same for IPv6 (RFC 3849, RFC 9637, RFC 5180), then one that nobody has; each has room for many uplinks.
+/// The same for IPv6 (RFC 3849, RFC 9637, RFC 5180), then one that nobody has; each has room for
+/// many uplinks.
 const IPV6: [&str; 4] = ["2001:db8:766e::/48", "3fff:766e::/48", "2001:2:0::/48", "fd76:6e65:7500::/48"];
 
 /// A way from the host to the outside, by one name at both ends; addresses are IPv4, then IPv6.
@@ -60,8 +62,8 @@ impl Uplink {
     }
 }
 
-/// An uplink for each device that a definition names, or one. Where a guest behind passt names one, a further uplink is
-/// the last, so that it can be seen which one passt takes.
+/// An uplink for each device that a definition names, or one. Where a guest behind passt names one,
+/// a further uplink is the last, so that it can be seen which one passt takes.
 pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
     let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));

@@ -165,7 +165,8 @@ fn filtered(interface: &Interface, path: &Path) -> Option<Finding> {
     Some(finding.help("leave `<filterref>` out, and filter at the switch"))
 }
 
-/// What is not in a network has to say everything; libvirt generates the identity of the port itself.
+/// What is not in a network has to say everything; libvirt generates the identity of the port
+/// itself.
 fn complete(interface: &Interface, port: &VirtualPort, path: &Path) -> Vec<Finding> {
     let Some(kind) = port.kind.filter(|_| !matches!(interface.source, Source::Network(_))) else { return Vec::new() };
     let needed: &[(&str, bool)] = match kind {

@@ -62,7 +62,8 @@ const MODELS: &[&str] = &[
     "82543GC",
 ];
 
-/// The least MTU of IPv4 (RFC 791) and of IPv6 (RFC 8200), and the most that a packet's length can say.
+/// The least MTU of IPv4 (RFC 791) and of IPv6 (RFC 8200), and the most that a packet's length can
+/// say.
 const MTU_IPV4: u32 = 68;
 const MTU_IPV6: u32 = 1280;
 const MTU_MOST: u32 = 65_535;
@@ -158,7 +159,8 @@ fn model(interface: &Interface, path: &Path) -> Option<Finding> {
         let message = format!("an interface of type {} is a virtio device, not `{model}`", interface.source.word());
         return Some(Finding::new(rules::VIRTIO_NEEDED, path.clone(), message).help("write `<model type='virtio'/>`"));
     }
-    // Hypervisors have more models than anyone lists: one is wrong only where it is nearly one of these.
+    // Hypervisors have more models than anyone lists: one is wrong only where it is nearly one of
+    // these.
     if MODELS.contains(&model) {
         return None;
     }
@@ -201,7 +203,7 @@ fn virtio(interface: &Interface, driver: &Driver, path: &Path) -> Vec<Finding> {
     vec![Finding::new(rules::DRIVER_WITHOUT_EFFECT, path.clone(), message).help("write `<model type='virtio'/>`")]
 }
 
-/// Is it a virtio device, or becomes one where the model is not said?
+/// Whether it is a virtio device, or becomes one because no model is given.
 fn may_be_virtio(interface: &Interface) -> bool {
     interface.is_virtio() || interface.model.is_none() && VIRTIO_ONLY.has(&interface.source)
 }

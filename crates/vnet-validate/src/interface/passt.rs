@@ -20,7 +20,8 @@ pub(super) struct Forwarded<'i> {
     range: PortRange,
     /// Those of the range that are not excluded.
     open: PortSet,
-    /// Where the first of the range leads; `None` for all ports, each of which leads to the same one.
+    /// Where the first of the range leads; `None` for all ports, each of which leads to the same
+    /// one.
     to: Option<u16>,
     path: Path,
 }
@@ -196,7 +197,8 @@ fn clash(one: &Forwarded<'_>, other: &Forwarded<'_>) -> Option<Finding> {
     Some(finding.related(other.path.clone(), "here"))
 }
 
-/// Where all ports are forwarded, passt of 2026 does not start if it can have none of those between two that are excluded.
+/// Where all ports are forwarded, passt of 2026 does not start if it can have none of those between
+/// two that are excluded.
 fn all_privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let finding = |it: &Forwarded<'_>| {
         let low = it.open.ranges().next().filter(|range| it.to.is_none() && range.end() < UNPRIVILEGED)?;

@@ -102,7 +102,10 @@ fn what_dnsmasq_refuses_has_a_place() {
     let mut network = Network::new("n");
     network.dnsmasq_options = vec!["log-queries".into(), " dhcp-options=3".into()];
     let found = refused_by_dnsmasq(&network, "dhcp-options=3", "bad option").unwrap();
-    assert_eq!(crate::lines(&[found.clone()]), ["VN0318 /network/dnsmasq:options[1]/dnsmasq:option[2]/@value"]);
+    assert_eq!(
+        crate::lines(std::slice::from_ref(&found)),
+        ["VN0318 /network/dnsmasq:options[1]/dnsmasq:option[2]/@value"]
+    );
     assert_eq!(found.message, "dnsmasq refuses the option `dhcp-options=3`: bad option");
     assert_eq!(refused_by_dnsmasq(&network, "strict-order", "bad option"), None);
 }

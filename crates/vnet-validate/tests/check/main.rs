@@ -20,7 +20,8 @@ use vnet_validate::{Finding, check};
 use vnet_xml::Network;
 use vnet_xml::network::{Dhcp, DhcpRange, Dns, Forward, ForwardMode, Ip, Mask, Route};
 
-/// A network that nothing is wrong with: 192.168.100.1/24 and fd00:100::1/64 behind NAT, with DHCP for IPv4.
+/// A network that nothing is wrong with: 192.168.100.1/24 and fd00:100::1/64 behind NAT, with DHCP
+/// for IPv4.
 fn nat() -> Network {
     let mut network = Network::new("lab");
     network.forward = Some(Forward::new(ForwardMode::Nat));

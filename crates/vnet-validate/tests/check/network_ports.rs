@@ -1,4 +1,5 @@
-//! Documents in `testdata/network-port`, by name: each refused for what its name says, at its place.
+//! Documents in `testdata/network-port`, by name: each refused for what its name says, at its
+//! place.
 
 // Documents are read from files here; nothing in the crate does.
 #![allow(clippy::disallowed_methods)]

@@ -9,11 +9,11 @@ use crate::tree::Tree;
 use crate::{Interface, Style};
 
 impl Domain {
-    /// The document that this domain was read from, with its interfaces in a form. Everything else stays as it stands
-    /// there; only an `encoding` that cannot say what is printed becomes UTF-8.
+    /// The document that this domain was read from, with its interfaces in a form. Everything else
+    /// stays as it stands there; only an `encoding` that cannot say what is printed becomes UTF-8.
     ///
-    /// `None` where the domain was not read from this document: where that is not well-formed, or has another number of
-    /// interfaces.
+    /// `None` where the domain was not read from this document: where that is not well-formed, or
+    /// has another number of interfaces.
     ///
     /// ```
     /// use vnet_xml::{Domain, Style};
@@ -69,7 +69,8 @@ fn indentation(text: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// An interface, whose first line is indented already. No value in it spans lines: newlines in attributes are escaped.
+/// An interface, whose first line is indented already. No value in it spans lines: newlines in
+/// attributes are escaped.
 fn indented(interface: &Interface, style: Style, indentation: &str) -> String {
     let text = interface.display(style).to_string();
     text.trim_end().replace('\n', &format!("\n{indentation}"))

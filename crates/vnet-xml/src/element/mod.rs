@@ -1,4 +1,5 @@
-//! A cursor over the tree: asks for what a document should have, notes where it is and what is wrong.
+//! A cursor over the tree: asks for what a document should have, notes where it is and what is
+//! wrong.
 
 mod notes;
 mod report;
@@ -108,7 +109,8 @@ impl<'t> Element<'t> {
         child
     }
 
-    /// The children of this name that can be understood. Their number in a path is their place in the result.
+    /// The children of this name that can be understood. Their number in a path is their place in
+    /// the result.
     pub(crate) fn children<T>(&self, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
         let mut list = Vec::new();
         for node in self.node.children().filter(|child| child.name() == name) {
@@ -178,7 +180,8 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// An attribute's value where libvirt knows one word and takes all others for the opposite: whether it is that word.
+    /// An attribute's value where libvirt knows one word and takes all others for the opposite:
+    /// whether it is that word.
     pub(crate) fn is_word(&self, name: &str, switch: &Switch) -> Option<bool> {
         let attribute = self.attribute(name).filter(|attribute| !attribute.value.is_empty())?;
         self.notes.source.borrow_mut().attribute(self.place, attribute.name, attribute.value_span());

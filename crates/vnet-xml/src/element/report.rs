@@ -63,14 +63,16 @@ impl<'t> Element<'t> {
         self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
     }
 
-    /// Reports that an attribute says something else than another place does, for which it is another word.
+    /// Reports that an attribute says something else than another place does, for which it is
+    /// another word.
     pub(crate) fn contradicts(&self, name: &str, other: &str) {
         let Some(attribute) = self.attribute(name) else { return };
         let message = format!("`{name}='{}'` contradicts {other}", shortened(&attribute.value));
         self.report_value(rules::EXCLUSIVE, attribute, message, Some(format!("leave `{name}` out")));
     }
 
-    /// Reports that `<source>` is of the form in which libvirt prints a running guest that is in a network.
+    /// Reports that `<source>` is of the form in which libvirt prints a running guest that is in a
+    /// network.
     pub(crate) fn live_form_of_network(&self, kind: &str) {
         let (Some(network), true) = (self.attribute("network"), self.has("portid")) else { return };
         let name = shortened(&network.value);
@@ -154,7 +156,8 @@ impl<'t> Element<'t> {
         self.report_value(rules::READ_OTHERWISE, attribute, message, help);
     }
 
-    /// Reports that releases of libvirt read a number in different ways, if it is not plainly decimal.
+    /// Reports that releases of libvirt read a number in different ways, if it is not plainly
+    /// decimal.
     pub(crate) fn is_decimal(&self, name: &str) {
         let Some(attribute) = self.attribute(name) else { return };
         let digits = attribute.value.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}', '+']);
@@ -219,7 +222,8 @@ fn foreign(parent: &str, name: &str) -> Option<String> {
     })
 }
 
-/// The elements at the end of these ways, in words; `None` where there are none or too many to be of help.
+/// The elements at the end of these ways, in words; `None` where there are none or too many to be
+/// of help.
 fn places(ways: &[Vec<&'static str>]) -> Option<String> {
     const MOST: usize = 3;
     let words = |way: &Vec<&str>| match &way[..] {

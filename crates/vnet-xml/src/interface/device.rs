@@ -1,4 +1,5 @@
-//! The small children of `<interface>`: what the device is called, where it boots, who stands in for it.
+//! The small children of `<interface>`: what the device is called, where it boots, who stands in
+//! for it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +45,8 @@ pub enum MacType {
 pub struct Target {
     /// `dev`: its name, in which `%d` stands for a number that is free.
     pub dev: Option<String>,
-    /// `managed`: `no` means that the device is there already and is used as it is; libvirt 5.7, yes where absent.
+    /// `managed`: `no` means that the device is there already and is used as it is; libvirt 5.7,
+    /// yes where absent.
     pub managed: Option<bool>,
 }
 

@@ -1,7 +1,7 @@
 //! `<interface>` of a guest: <https://libvirt.org/formatdomain.html#network-interfaces>.
 //!
-//! The model is plain data without places, as [`network`](crate::network) is. What is absent in the document is `None`
-//! here. What only another hypervisor than QEMU knows is read and printed too.
+//! The model is plain data without places, as [`network`](crate::network) is. What is absent in the
+//! document is `None` here. What only another hypervisor than QEMU knows is read and printed too.
 //!
 #![doc = include_str!("elements.md")]
 
@@ -37,7 +37,8 @@ pub use source::{
 
 /// A guest's network interface.
 ///
-/// `Display` prints what libvirt prints of a running guest, [`Interface::inactive`] what it keeps on disk.
+/// `Display` prints what libvirt prints of a running guest, [`Interface::inactive`] what it keeps
+/// on disk.
 ///
 /// ```
 /// use vnet_xml::Interface;
@@ -60,7 +61,8 @@ pub use source::{
 pub struct Interface {
     /// `type`, with `<source>`: what the guest is connected to.
     pub source: Source,
-    /// `trustGuestRxFilters`: the guest may change its MAC address and what it receives; no where absent.
+    /// `trustGuestRxFilters`: the guest may change its MAC address and what it receives; no where
+    /// absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<mac>`; one is generated where absent.
     pub mac: Option<Mac>,
@@ -70,7 +72,8 @@ pub struct Interface {
     pub virtual_port: Option<VirtualPort>,
     /// `<bandwidth>`
     pub bandwidth: Option<Bandwidth>,
-    /// `<port isolated>`: the guest cannot reach other isolated ports of its bridge; no where absent.
+    /// `<port isolated>`: the guest cannot reach other isolated ports of its bridge; no where
+    /// absent.
     pub port_isolated: Option<bool>,
     /// `<ip>`: addresses of the guest.
     #[cfg_attr(feature = "serde", serde(default))]
@@ -193,13 +196,13 @@ impl Interface {
         self.model.as_deref().is_some_and(|model| models.contains(&model))
     }
 
-    /// Does passt connect the guest?
+    /// Whether passt connects the guest.
     pub fn is_passt(&self) -> bool {
         self.backend.as_ref().is_some_and(|backend| backend.kind == Some(BackendType::Passt))
     }
 
-    /// The form that libvirt keeps on disk, to be printed: without what only a running guest has, such as the name of its
-    /// device on the host where that was chosen.
+    /// The form that libvirt keeps on disk, to be printed: without what only a running guest has,
+    /// such as the name of its device on the host where that was chosen.
     pub fn inactive(&self) -> Printed<'_, Self> {
         self.display(Style { inactive: true, ..Style::default() })
     }

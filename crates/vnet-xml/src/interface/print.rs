@@ -1,4 +1,5 @@
-//! Prints `<interface>` as libvirt does, byte for byte: `virDomainNetDefFormat`'s order, and what it leaves out.
+//! Prints `<interface>` as libvirt does, byte for byte: `virDomainNetDefFormat`'s order, and what
+//! it leaves out.
 
 use std::fmt;
 

@@ -77,8 +77,8 @@ pub(super) fn bridge(element: &Element<'_>) -> Bridge {
 }
 
 impl Bridge {
-    /// In the modes with a bridge of their own it is always written, with all that is decided; in the others where it
-    /// says something.
+    /// In the modes with a bridge of their own it is always written, with all that is decided; in
+    /// the others where it says something.
     pub(super) fn write(&self, writer: &mut Writer<'_>, mode: ForwardMode) -> fmt::Result {
         let own = mode.has_own_bridge();
         if !own && self.name.is_none() && self.mac_table_manager.is_none() {

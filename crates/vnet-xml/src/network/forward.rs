@@ -24,7 +24,8 @@ use crate::write::Writer;
 pub struct Forward {
     /// `mode`; `nat` where the attribute is absent.
     pub mode: ForwardMode,
-    /// `managed='yes'`: take the device from the host's driver and give it back; mode `hostdev` only.
+    /// `managed='yes'`: take the device from the host's driver and give it back; mode `hostdev`
+    /// only.
     pub managed: bool,
     /// `<driver>`: who hands a device to the guest; mode `hostdev` only.
     pub driver: Option<HostdevDriver>,
@@ -32,8 +33,9 @@ pub struct Forward {
     pub nat: Option<Nat>,
     /// `<pf dev>`: the SR-IOV physical function whose virtual functions are the pool.
     pub pf: Option<InterfaceName>,
-    /// `<interface>`, and the `dev` attribute, which is the first of them. In the modes `nat` and `route` the device that
-    /// traffic is kept to, in the others the pool that guests are attached to.
+    /// `<interface>`, and the `dev` attribute, which is the first of them. In the modes `nat` and
+    /// `route` the device that traffic is kept to, in the others the pool that guests are attached
+    /// to.
     pub interfaces: Vec<ForwardInterface>,
     /// `<address type='pci'>`: the pool of devices that are handed to guests; mode `hostdev` only.
     pub addresses: Vec<PciAddress>,
@@ -46,7 +48,8 @@ pub struct Forward {
 pub struct ForwardInterface {
     /// `dev`
     pub dev: InterfaceName,
-    /// `connections`: how many guests use it. Only a running network has it; it is not part of the inactive form.
+    /// `connections`: how many guests use it. Only a running network has it; it is not part of the
+    /// inactive form.
     #[cfg_attr(feature = "serde", serde(default))]
     pub connections: u32,
 }
@@ -142,8 +145,8 @@ impl ForwardMode {
         }
     }
 
-    /// Is a bridge made for the network, with the host as its router? In the other modes guests are attached to what
-    /// the host has already.
+    /// Is a bridge made for the network, with the host as its router? In the other modes guests are
+    /// attached to what the host has already.
     pub fn has_own_bridge(self) -> bool {
         match self {
             Self::None | Self::Nat | Self::Route | Self::Open => true,

@@ -144,9 +144,9 @@ impl Ip {
         }
     }
 
-    /// The address with the prefix that holds: the written one, else libvirt's default (the class of an IPv4
-    /// address, 64 for IPv6). `None` where there is none: a netmask with holes, a prefix that is too long, no
-    /// default for the class.
+    /// The address with the prefix that holds: the written one, else libvirt's default (the class
+    /// of an IPv4 address, 64 for IPv6). `None` where there is none: a netmask with holes, a prefix
+    /// that is too long, no default for the class.
     pub fn net(&self) -> Option<IpNet> {
         net(self.address, self.mask)
     }

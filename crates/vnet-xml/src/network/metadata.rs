@@ -1,4 +1,5 @@
-//! `<metadata>`: what other programs keep in a definition, printed as libxml2 prints it for libvirt.
+//! `<metadata>`: what other programs keep in a definition, printed as libxml2 prints it for
+//! libvirt.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -213,7 +214,8 @@ impl<'a> Node<'a> {
         bound.truncate(outer);
     }
 
-    /// Prints as `xmlNodeDump` does: declarations first, double quotes; laid out where no text is among the children.
+    /// Prints as `xmlNodeDump` does: declarations first, double quotes; laid out where no text is
+    /// among the children.
     fn print(&self, out: &mut String, level: usize, layout: bool) -> fmt::Result {
         write!(out, "<{}", self.name)?;
         let (declarations, others): (Vec<_>, Vec<_>) =
@@ -242,7 +244,8 @@ impl<'a> Node<'a> {
             match child {
                 Content::Element(child) => child.print(out, level + 1, layout)?,
                 Content::Text(text) => {
-                    // Blanks that would read back as layout need a mark. libxml2 has none, and loses them.
+                    // Blanks that would read back as layout need a mark. libxml2 has none, and
+                    // loses them.
                     let before = [self.children.first(), index.checked_sub(1).and_then(|it| self.children.get(it))];
                     let within = index > 0 && before.iter().any(|child| matches!(child, Some(Content::Text(_))));
                     let is_layout =

@@ -1,8 +1,8 @@
 //! `<network>`: <https://libvirt.org/formatnetwork.html>.
 //!
-//! The model is plain data without places; a place is looked up by path in a [`SourceMap`](crate::SourceMap).
-//! What is absent in the document is `None` here. Numbers and masks are kept as written; whether they make sense is
-//! for `vnet-validate` to say.
+//! The model is plain data without places; a place is looked up by path in a
+//! [`SourceMap`](crate::SourceMap). What is absent in the document is `None` here. Numbers and
+//! masks are kept as written; whether they make sense is for `vnet-validate` to say.
 //!
 #![doc = include_str!("elements.md")]
 
@@ -42,17 +42,20 @@ pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/
 
 /// A virtual network.
 ///
-/// `Display` prints what libvirt prints of a running network, [`Network::inactive`] what it keeps on disk.
+/// `Display` prints what libvirt prints of a running network, [`Network::inactive`] what it keeps
+/// on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Network {
-    /// `connections`: how many guests are attached. Only a running network has it; it is not part of the inactive form.
+    /// `connections`: how many guests are attached. Only a running network has it; it is not part
+    /// of the inactive form.
     pub connections: u32,
     /// `ipv6='yes'`: guests may talk IPv6 with each other although the network has no IPv6 address.
     pub ipv6: bool,
-    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; no where absent.
+    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; no where
+    /// absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<name>`
     pub name: String,
@@ -90,7 +93,8 @@ pub struct Network {
     pub virtual_port: Option<VirtualPort>,
     /// `<portgroup>`, any number.
     pub port_groups: Vec<PortGroup>,
-    /// `<dnsmasq:option value>` of `<dnsmasq:options>`: lines for dnsmasq's configuration, as they are.
+    /// `<dnsmasq:option value>` of `<dnsmasq:options>`: lines for dnsmasq's configuration, as they
+    /// are.
     pub dnsmasq_options: Vec<String>,
 }
 
@@ -132,8 +136,8 @@ impl Network {
         self.forward.as_ref().map_or(ForwardMode::None, |forward| forward.mode)
     }
 
-    /// The form that libvirt keeps on disk, to be printed: without what only a running network has, such as the number
-    /// of its connections and the devices that were found below a `<pf>`.
+    /// The form that libvirt keeps on disk, to be printed: without what only a running network has,
+    /// such as the number of its connections and the devices that were found below a `<pf>`.
     pub fn inactive(&self) -> Printed<'_, Self> {
         self.display(Style { inactive: true, ..Style::default() })
     }

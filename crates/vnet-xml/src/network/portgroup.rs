@@ -11,8 +11,8 @@ use crate::vlan::{self, vlan};
 use crate::write::Writer;
 use crate::{Bandwidth, VirtualPort, Vlan};
 
-/// `<portgroup>`: what those guests are given that ask for it by name. What an interface says of itself goes before, what
-/// the network says comes after.
+/// `<portgroup>`: what those guests are given that ask for it by name. What an interface says of
+/// itself goes before, what the network says comes after.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -22,7 +22,8 @@ pub struct PortGroup {
     pub name: String,
     /// `default='yes'`: for guests that ask for none.
     pub default: bool,
-    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; as the network where absent.
+    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; as the
+    /// network where absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<vlan>`
     pub vlan: Option<Vlan>,

@@ -1,4 +1,5 @@
-//! Prints `<network>` as libvirt does, byte for byte: `virNetworkDefFormat`'s order, and what it leaves out.
+//! Prints `<network>` as libvirt does, byte for byte: `virNetworkDefFormat`'s order, and what it
+//! leaves out.
 
 use std::fmt;
 

@@ -29,7 +29,8 @@ impl Network {
         self.ips.iter().any(|ip| Family::of(ip.address) == family)
     }
 
-    /// How guests of a family reach beyond the host; `None` where they do not, and where the host is not their router.
+    /// How guests of a family reach beyond the host; `None` where they do not, and where the host
+    /// is not their router.
     pub fn way_out(&self, family: Family) -> Option<WayOut> {
         match self.forward_mode() {
             ForwardMode::Nat if self.translates(family) => {
@@ -62,7 +63,8 @@ impl Network {
         forward.dev()
     }
 
-    /// Whether guests can ask the host for names, provided that the network has an address to ask at.
+    /// Whether guests can ask the host for names, provided that the network has an address to ask
+    /// at.
     pub fn answers_names(&self) -> bool {
         self.dns.as_ref().is_none_or(|dns| dns.enable != Some(false))
     }
@@ -72,7 +74,8 @@ impl Network {
         self.ips.iter().any(|ip| Family::of(ip.address) == family && ip.has_dhcp())
     }
 
-    /// Whether a dnsmasq runs for the network: it has an address to listen on, and names, addresses or files to give out.
+    /// Whether a dnsmasq runs for the network: it has an address to listen on, and names, addresses
+    /// or files to give out.
     pub fn has_dnsmasq(&self) -> bool {
         let gives = |ip: &Ip| ip.has_dhcp() || ip.tftp_root.is_some();
         self.forward_mode().has_own_bridge()

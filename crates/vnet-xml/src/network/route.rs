@@ -46,13 +46,14 @@ impl Route {
         self.metric.unwrap_or(1)
     }
 
-    /// The network that is reached. `None` where [`Route::net`] has none, or has a host's address instead of a network's.
+    /// The network that is reached. `None` where [`Route::net`] has none, or has a host's address
+    /// instead of a network's.
     pub fn destination(&self) -> Option<IpNet> {
         self.net().filter(|net| net.trunc() == *net)
     }
 
-    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but for an explicit
-    /// `prefix='0'`. Without an address it is everything.
+    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but
+    /// for an explicit `prefix='0'`. Without an address it is everything.
     pub fn net(&self) -> Option<IpNet> {
         match (self.address, self.mask) {
             (None, _) => IpNet::new(self.anything(), 0).ok(),

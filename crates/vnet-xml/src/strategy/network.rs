@@ -9,7 +9,8 @@ use crate::network::{
     Ip, Lease, LeaseUnit, Mask, Nat, Network, PortGroup, Route, Srv, Txt,
 };
 
-/// Networks of every mode, with anything that has a place in them. Many make no sense; each prints and reads back.
+/// Networks of every mode, with anything that has a place in them. Many make no sense; each prints
+/// and reads back.
 pub fn network() -> impl Strategy<Value = Network> {
     // On the heap: as one value they are larger than the stack of a test.
     prop_oneof![3 => with_subnets().boxed(), 1 => external().boxed()]

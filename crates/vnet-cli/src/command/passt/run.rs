@@ -19,8 +19,8 @@ use crate::port::heard;
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
 ///
-/// It ends with its guest. Its socket is in a folder of this user's alone. The guest's interface is a port from then on:
-/// `vnet diff` tells whether passt has ended, `vnet apply` starts it again.
+/// It ends with its guest. Its socket is in a folder of this user's alone. The guest's interface is
+/// a port from then on: `vnet diff` tells whether passt has ended, `vnet apply` starts it again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's `<interface>`, or a `<domain>` with one on passt; `-` is stdin

@@ -61,7 +61,8 @@ pub enum Source {
     Vds(VdsSource),
 }
 
-/// What an interface of type `ethernet` is connected to: the addresses and routes of the host's end.
+/// What an interface of type `ethernet` is connected to: the addresses and routes of the host's
+/// end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -73,7 +74,8 @@ pub struct EthernetSource {
     pub routes: Vec<Route>,
 }
 
-/// What an interface of type `vhostuser` is connected to. With the backend `passt`, only `dev` counts.
+/// What an interface of type `vhostuser` is connected to. With the backend `passt`, only `dev`
+/// counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]

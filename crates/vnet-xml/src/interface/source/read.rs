@@ -54,8 +54,8 @@ static UDP: Grammar =
     Grammar::new(&["address", "port"], &[("ip", &ip::GRAMMAR), ("route", &route::GRAMMAR), ("local", &LOCAL)]);
 static LOCAL: Grammar = Grammar::new(&["address", "port"], &[]);
 static NETWORK: Grammar = Grammar::new(&["network", "portgroup", "portid", "bridge", "macTableManager"], OF_HOST);
-// What libvirt adds to the source of a running guest that is in a network, whatever kind it turned out to be: `network`,
-// `portgroup` and `portid`.
+// What libvirt adds to the source of a running guest that is in a network, whatever kind it turned
+// out to be: `network`, `portgroup` and `portid`.
 static BRIDGE: Grammar = Grammar::new(&["bridge", "macTableManager", "network", "portgroup", "portid"], OF_HOST);
 static DIRECT: Grammar = Grammar::new(&["dev", "mode", "network", "portgroup", "portid"], &[]);
 static HOSTDEV: Grammar = Grammar::new(

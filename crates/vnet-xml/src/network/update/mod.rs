@@ -1,6 +1,7 @@
 //! `virsh net-update`: one element of a network is added, replaced or taken away.
 //!
-//! The sections of libvirt follow libvirt's rules. libvirt refuses to update the others; here they follow these:
+//! The sections of libvirt follow libvirt's rules. libvirt refuses to update the others; here they
+//! follow these:
 //!
 //! | section | there are | the one that is meant |
 //! |---|---|---|
@@ -12,18 +13,18 @@
 
 mod dhcp;
 mod dns;
+mod error;
 mod forward;
 mod single;
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
-
-use vnet_types::{Family, InterfaceName};
 
 use super::Network;
 use crate::element::Element;
-use crate::{Parsed, Path, Problem, Refused, SourceMap, Span};
+use crate::{Parsed, Path, Problem, Refused, SourceMap};
+
+pub use error::{UpdateError, UpdateRefusal};
 
 /// The part of a network that an update is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,82 +94,6 @@ pub struct Updated {
     pub problems: Vec<Problem>,
     /// The places in the element's text.
     pub source: SourceMap,
-}
-
-/// Why a network is not updated. Nothing has changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpdateError {
-    /// The element cannot be understood, or is not the section's.
-    #[error("the element cannot be understood")]
-    Element(#[source] Refused),
-    /// It can, but not be applied to this network.
-    #[error("{reason}")]
-    Refused {
-        /// Why.
-        reason: UpdateRefusal,
-        /// Where in the element's text.
-        span: Option<Span>,
-    },
-}
-
-/// Why an element cannot be applied to a network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpdateRefusal {
-    /// The section has no such command.
-    #[error("a `{0}` cannot be modified: delete it and add another one")]
-    NotModified(Section),
-    /// No `<ip>` has this number.
-    #[error("the network has no `<ip>` with the index {0}: they count from 0")]
-    NoIp(usize),
-    /// The network lacks the element around.
-    #[error("the network has no `{0}` that could have this")]
-    NoParent(&'static str),
-    /// There is one already.
-    #[error("the network has {0} already")]
-    Exists(String),
-    /// There is none.
-    #[error("the network has no {0}")]
-    Absent(String),
-    /// More than one could be meant.
-    #[error("{count} of the network's elements could be meant by {what}: say more of the one")]
-    Ambiguous {
-        /// What was looked for.
-        what: String,
-        /// How many were found.
-        count: usize,
-    },
-    /// The element says nothing to look for.
-    #[error("the element says nothing by which one could be found")]
-    Nothing,
-    /// An address of another family than its `<ip>`.
-    #[error("`{address}` is not {family} as the `<ip>` is that it belongs to")]
-    Family {
-        /// The address.
-        address: IpAddr,
-        /// That of the `<ip>`.
-        family: Family,
-    },
-    /// DHCP is for one subnet of each family.
-    #[error("the {family} subnet of `{address}` has DHCP already, and only one of each family can")]
-    SecondDhcp {
-        /// The family.
-        family: Family,
-        /// The address of the other `<ip>`.
-        address: IpAddr,
-    },
-    /// Another port group is the default one.
-    #[error("the portgroup `{0}` is the default one already")]
-    SecondDefault(String),
-    /// Guests use the device.
-    #[error("the interface `{dev}` is in use by {connections} guests")]
-    InUse {
-        /// The device.
-        dev: InterfaceName,
-        /// How many.
-        connections: u32,
-    },
 }
 
 impl Section {
@@ -273,8 +198,9 @@ impl fmt::Display for Command {
 impl Network {
     /// Makes the network that this one becomes when an element is added, replaced or taken away.
     ///
-    /// `parent_index` is the number of the `<ip>`, from 0, that an element of DHCP belongs to. Without it, that is the first
-    /// one that has DHCP, else the first of IPv4, else the first. The other sections need none.
+    /// `parent_index` is the number of the `<ip>`, from 0, that an element of DHCP belongs to.
+    /// Without it, that is the first one that has DHCP, else the first of IPv4, else the first. The
+    /// other sections need none.
     ///
     /// ```
     /// use vnet_xml::Network;

@@ -1,0 +1,84 @@
+//! Why an update is refused.
+
+use std::net::IpAddr;
+
+use vnet_types::{Family, InterfaceName};
+
+use super::Section;
+use crate::{Refused, Span};
+
+/// Why a network is not updated. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The element cannot be understood, or is not the section's.
+    #[error("the element cannot be understood")]
+    Element(#[source] Refused),
+    /// It can, but not be applied to this network.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: UpdateRefusal,
+        /// Where in the element's text.
+        span: Option<Span>,
+    },
+}
+
+/// Why an element cannot be applied to a network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateRefusal {
+    /// The section has no such command.
+    #[error("a `{0}` cannot be modified: delete it and add another one")]
+    NotModified(Section),
+    /// No `<ip>` has this number.
+    #[error("the network has no `<ip>` with the index {0}: they count from 0")]
+    NoIp(usize),
+    /// The network lacks the element around.
+    #[error("the network has no `{0}` that could have this")]
+    NoParent(&'static str),
+    /// There is one already.
+    #[error("the network has {0} already")]
+    Exists(String),
+    /// There is none.
+    #[error("the network has no {0}")]
+    Absent(String),
+    /// More than one could be meant.
+    #[error("{count} of the network's elements could be meant by {what}: say more of the one")]
+    Ambiguous {
+        /// What was looked for.
+        what: String,
+        /// How many were found.
+        count: usize,
+    },
+    /// The element says nothing to look for.
+    #[error("the element says nothing by which one could be found")]
+    Nothing,
+    /// An address of another family than its `<ip>`.
+    #[error("`{address}` is not {family} as the `<ip>` is that it belongs to")]
+    Family {
+        /// The address.
+        address: IpAddr,
+        /// That of the `<ip>`.
+        family: Family,
+    },
+    /// DHCP is for one subnet of each family.
+    #[error("the {family} subnet of `{address}` has DHCP already, and only one of each family can")]
+    SecondDhcp {
+        /// The family.
+        family: Family,
+        /// The address of the other `<ip>`.
+        address: IpAddr,
+    },
+    /// Another port group is the default one.
+    #[error("the portgroup `{0}` is the default one already")]
+    SecondDefault(String),
+    /// Guests use the device.
+    #[error("the interface `{dev}` is in use by {connections} guests")]
+    InUse {
+        /// The device.
+        dev: InterfaceName,
+        /// How many.
+        connections: u32,
+    },
+}
