@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use vnet_driver::Obstacle;
 use vnet_validate::{Finding, OBSTACLE, Stage, rule};
 use vnet_xml::network::Section;
-use vnet_xml::{Code, Definition, Network, Parsed, Path, Problem, Severity, SourceMap, Span};
+use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Severity, SourceMap, Span};
 
 use crate::document::Document;
 
@@ -20,7 +20,7 @@ pub(crate) struct Diagnostic {
     pub(crate) severity: Severity,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
-    pub(crate) path: Path,
+    pub(crate) path: NodePath,
     /// The bytes it is about.
     pub(crate) span: Span,
     pub(crate) related: Vec<Related>,
@@ -30,7 +30,7 @@ pub(crate) struct Diagnostic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Related {
     pub(crate) message: String,
-    pub(crate) path: Path,
+    pub(crate) path: NodePath,
     pub(crate) span: Span,
 }
 
@@ -115,7 +115,7 @@ impl Checked {
 
     /// What is in the network's way on this host, as a diagnostic.
     pub(crate) fn obstacle(&self, obstacle: &Obstacle, severity: Severity) -> Diagnostic {
-        let path = Path::root("network");
+        let path = NodePath::root("network");
         let (span, related) = (self.source.span(&path).unwrap_or(0..0), Vec::new());
         let (message, help) = (obstacle.to_string(), obstacle.help());
         Diagnostic { code: OBSTACLE.code, severity, message, help, path, span, related }
@@ -146,7 +146,7 @@ impl Checked {
 
     /// Adds findings, but for those about what could not even be read, and what follows from that.
     pub(crate) fn extend(&mut self, findings: Vec<Finding>) {
-        let refused: HashSet<Path> = self
+        let refused: HashSet<NodePath> = self
             .diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error)
@@ -182,10 +182,10 @@ impl Diagnostic {
     /// What `Network::update` refuses.
     pub(crate) fn of_update(section: Section, message: String, span: Span) -> Self {
         let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
-        Self { code, severity, message, help: None, path: Path::root(section.element()), span, related: Vec::new() }
+        Self { code, severity, message, help: None, path: NodePath::root(section.element()), span, related: Vec::new() }
     }
 
-    pub(crate) fn from_finding(finding: Finding, place: impl Fn(&Path) -> Span) -> Self {
+    pub(crate) fn from_finding(finding: Finding, place: impl Fn(&NodePath) -> Span) -> Self {
         let related = finding.related.into_iter().map(|related| Related {
             span: place(&related.path),
             message: related.message,

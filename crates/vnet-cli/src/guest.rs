@@ -1,10 +1,10 @@
 //! The guest's interface that a document defines, alone or in a domain.
 
-use std::path::Path as FilePath;
+use std::path::Path;
 
 use anyhow::bail;
 use vnet_driver::AttachOptions;
-use vnet_xml::{Definition, Interface, Path};
+use vnet_xml::{Definition, Interface, NodePath};
 
 use crate::diagnostic::Checked;
 use crate::document::Document;
@@ -13,7 +13,7 @@ use crate::document::Document;
 pub(crate) struct Guest {
     pub(crate) interface: Interface,
     /// The path of the interface in the document.
-    pub(crate) path: Path,
+    pub(crate) path: NodePath,
     /// The name of a guest that nobody has named: its domain's, else the file's.
     pub(crate) name: String,
     is_of_domain: bool,
@@ -33,12 +33,12 @@ impl Guest {
     pub(crate) fn of(definition: &Definition, document: &Document) -> anyhow::Result<Self> {
         let file = &document.name;
         let (interface, domain, path) = match definition {
-            Definition::Interface(interface) => (&**interface, None, Path::root("interface")),
+            Definition::Interface(interface) => (&**interface, None, NodePath::root("interface")),
             Definition::Domain(domain) => {
                 let mut found = domain.interfaces.iter().enumerate().filter(|(_, interface)| interface.is_passt());
                 match (found.next(), found.next()) {
                     (Some((at, one)), None) => {
-                        let path = Path::root("domain").element("devices").nth("interface", at);
+                        let path = NodePath::root("domain").element("devices").nth("interface", at);
                         (one, Some(&domain.name), path)
                     }
                     (None, _) => bail!("`{file}` has no interface with `<backend type='passt'/>`"),
@@ -47,7 +47,7 @@ impl Guest {
             }
             _ => bail!("`{file}` does not define a guest's interface"),
         };
-        let stem = FilePath::new(file).file_stem().filter(|_| file != "<stdin>");
+        let stem = Path::new(file).file_stem().filter(|_| file != "<stdin>");
         let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
         let name = domain.cloned().or(stem).unwrap_or_else(|| "guest".to_owned());
         Ok(Self { interface: interface.clone(), path, name, is_of_domain: domain.is_some() })
@@ -61,7 +61,7 @@ impl Guest {
 
     /// Adds what the driver has found to what is to be said about the document.
     pub(crate) fn hear(&self, checked: &mut Checked, findings: &[vnet_driver::Finding]) {
-        let root = Path::root("interface");
+        let root = NodePath::root("interface");
         let moved = findings.iter().cloned().map(|mut finding| {
             finding.path = finding.path.moved(&root, &self.path).unwrap_or(finding.path);
             for related in &mut finding.related {

@@ -18,7 +18,7 @@ pub(crate) fn updated(
 ) -> (Option<Network>, Vec<Diagnostic>) {
     match network.update(section, command, index, &element.bytes) {
         Ok(updated) => {
-            let within = |path: &vnet_xml::Path| path.moved(updated.path.as_ref()?, &updated.root);
+            let within = |path: &vnet_xml::NodePath| path.moved(updated.path.as_ref()?, &updated.root);
             let findings = check_update(network, &updated.network).into_iter().map(|mut finding| {
                 // What is wrong elsewhere because of the element is the element's fault too.
                 finding.path = within(&finding.path).unwrap_or_else(|| updated.root.clone());

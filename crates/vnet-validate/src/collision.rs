@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use vnet_types::{Address, InterfaceName, Inventory, IpNet, Ipv4Net, Ipv6Net, Route};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -17,7 +17,7 @@ enum Taken<'h> {
     Route(&'h Route),
 }
 
-pub(crate) fn check(network: &Network, root: &Path, others: &Inventory) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath, others: &Inventory) -> Vec<Finding> {
     let addresses = others.addresses.iter().map(|(link, address)| Taken::Address(link, address));
     // An address says more than the kernel's route for its subnet: it comes first.
     let taken: Vec<_> =
@@ -59,7 +59,7 @@ fn counts(net: IpNet) -> bool {
     net.prefix_len() > 0 && !shared
 }
 
-fn subnets(network: &Network, root: &Path, taken: &[Taken<'_>]) -> Vec<Finding> {
+fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
@@ -116,7 +116,7 @@ fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
     blocks.iter().flat_map(candidates).find(is_free)
 }
 
-fn static_routes(network: &Network, root: &Path, existing: &[Route]) -> Vec<Finding> {
+fn static_routes(network: &Network, root: &NodePath, existing: &[Route]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
         let Some(net) = route.destination() else { continue };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use vnet_types::{Family, IpNet};
 use vnet_xml::network::{Bootp, Dhcp, DhcpRange, Ip};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::subnets::{hosts, ips, overlapping, reserved};
@@ -13,7 +13,7 @@ use crate::{lease, reservation, rules, words};
 /// The most addresses of one range.
 const LARGEST_RANGE: u32 = 65_536;
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = two_subnets(network, root);
     for (path, ip) in ips(network, root) {
         let Some(dhcp) = &ip.dhcp else { continue };
@@ -26,7 +26,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// dnsmasq serves one subnet of each family of a network.
-fn two_subnets(network: &Network, root: &Path) -> Vec<Finding> {
+fn two_subnets(network: &Network, root: &NodePath) -> Vec<Finding> {
     let serves = |ip: &Ip| ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
     let mut findings = Vec::new();
     for family in [Family::Ipv4, Family::Ipv6] {
@@ -42,7 +42,7 @@ fn two_subnets(network: &Network, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn ranges(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+fn ranges(ip: &Ip, dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut sound = Vec::new();
     for (index, range) in dhcp.ranges.iter().enumerate() {
@@ -66,7 +66,7 @@ fn ranges(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn range_itself(ip: &Ip, range: &DhcpRange, path: &Path) -> Option<Finding> {
+fn range_itself(ip: &Ip, range: &DhcpRange, path: &NodePath) -> Option<Finding> {
     let DhcpRange { start, end, .. } = *range;
     let family = Family::of(ip.address);
     let ends = [("start", start), ("end", end)];
@@ -115,7 +115,7 @@ fn last_of_largest(start: IpAddr) -> Option<IpAddr> {
     }
 }
 
-fn contains_bridge(ip: &Ip, dhcp: &Dhcp, path: &Path, sound: &[Option<(IpAddr, IpAddr)>]) -> Option<Finding> {
+fn contains_bridge(ip: &Ip, dhcp: &Dhcp, path: &NodePath, sound: &[Option<(IpAddr, IpAddr)>]) -> Option<Finding> {
     let net = ip.net()?;
     let contains = |range: &Option<(IpAddr, IpAddr)>| range.is_some_and(|(a, b)| a <= ip.address && ip.address <= b);
     let index = sound.iter().position(contains).filter(|_| reserved(net, ip.address).is_none())?;
@@ -144,7 +144,7 @@ fn without(address: IpAddr, net: IpNet, range: &DhcpRange) -> String {
     }
 }
 
-fn bootp(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+fn bootp(ip: &Ip, dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
     let Some(Bootp { file, server }) = &dhcp.bootp else { return Vec::new() };
     let path = path.element("bootp");
     if ip.address.is_ipv6() {

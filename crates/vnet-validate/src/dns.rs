@@ -3,13 +3,13 @@
 pub(crate) mod options;
 
 use vnet_xml::network::{Dns, DnsHost, Domain, Forwarder, Srv, Txt};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
 use crate::words::{self, LONGEST_LABEL};
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(found) = &network.domain {
         findings.extend(domain(found, &root.element("domain")));
@@ -25,7 +25,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// dnsmasq passes over a server that has an address of its own host's network.
-fn itself(network: &Network, dns: &Dns, path: &Path) -> Vec<Finding> {
+fn itself(network: &Network, dns: &Dns, path: &NodePath) -> Vec<Finding> {
     let own = |forwarder: &Forwarder| {
         let addr = forwarder.addr.filter(|_| forwarder.port.is_none_or(|port| port == 53))?;
         Some((addr, network.ips.iter().position(|ip| ip.address == addr)?))
@@ -45,7 +45,7 @@ fn itself(network: &Network, dns: &Dns, path: &Path) -> Vec<Finding> {
     forwarders.map(finding).collect()
 }
 
-fn domain(domain: &Domain, path: &Path) -> Vec<Finding> {
+fn domain(domain: &Domain, path: &NodePath) -> Vec<Finding> {
     let name = words::name(path.attribute("name"), "the domain", &domain.name);
     let register = (domain.register == Some(true) && domain.local_only != Some(true)).then(|| {
         let message = "only a domain that is answered here alone can be registered with the host's resolver";
@@ -56,7 +56,7 @@ fn domain(domain: &Domain, path: &Path) -> Vec<Finding> {
 }
 
 /// The first of the elements in `<dns>`, which do nothing when nobody answers.
-fn first_record(dns: &Dns, path: &Path) -> Option<Path> {
+fn first_record(dns: &Dns, path: &NodePath) -> Option<NodePath> {
     let counts = [
         ("forwarder", dns.forwarders.len()),
         ("txt", dns.txts.len()),
@@ -67,21 +67,21 @@ fn first_record(dns: &Dns, path: &Path) -> Option<Path> {
     Some(path.nth(name, 0))
 }
 
-fn disabled(dns: &Dns, path: &Path) -> Option<Finding> {
+fn disabled(dns: &Dns, path: &NodePath) -> Option<Finding> {
     let record = first_record(dns, path).filter(|_| dns.enable == Some(false))?;
     let message = "DNS is disabled, yet there are records or forwarders for it";
     let finding = Finding::new(rules::DNS_DISABLED_WITH_RECORDS, path.attribute("enable"), message);
     Some(finding.related(record, "the first is here").help("write `enable='yes'`, or leave `<dns>` without children"))
 }
 
-fn unheard(network: &Network, dns: &Dns, path: &Path) -> Option<Finding> {
+fn unheard(network: &Network, dns: &Dns, path: &NodePath) -> Option<Finding> {
     first_record(dns, path).filter(|_| network.ips.is_empty() && network.forward_mode().has_own_bridge())?;
     let message = "nobody answers DNS queries in a network without an `<ip>`";
     let finding = Finding::new(rules::DNS_WITHOUT_IP, path.clone(), message);
     Some(finding.help("add an `<ip>` for the bridge, or leave `<dns>` out"))
 }
 
-fn records(dns: &Dns, path: &Path) -> Vec<Finding> {
+fn records(dns: &Dns, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, record) in dns.forwarders.iter().enumerate() {
         findings.extend(forwarder(record, &path.nth("forwarder", index)));
@@ -98,7 +98,7 @@ fn records(dns: &Dns, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn forwarder(forwarder: &Forwarder, path: &Path) -> Option<Finding> {
+fn forwarder(forwarder: &Forwarder, path: &NodePath) -> Option<Finding> {
     let port = |message| Some(Finding::new(rules::DNS_FORWARDER_PORT, path.attribute("port"), message));
     match forwarder {
         Forwarder { port: Some(0), .. } => port("no server has the port 0")?.help("write 1 to 65535").into(),
@@ -117,13 +117,13 @@ fn forwarder(forwarder: &Forwarder, path: &Path) -> Option<Finding> {
 }
 
 /// Nothing stands for names without a dot, a star for all names that end so.
-fn forwarder_domain(domain: &str, path: Path) -> Option<Finding> {
+fn forwarder_domain(domain: &str, path: NodePath) -> Option<Finding> {
     let inner = domain.strip_prefix('*').unwrap_or(domain);
     let inner = inner.strip_prefix('.').unwrap_or(inner);
     if domain.is_empty() { None } else { words::name(path, "the domain", inner) }
 }
 
-fn txt(txt: &Txt, path: &Path) -> Vec<Finding> {
+fn txt(txt: &Txt, path: &NodePath) -> Vec<Finding> {
     let name = match txt.name.chars().find(|c| matches!(c, ' ' | ',')) {
         Some(character) => {
             let message = format!("the name {:?} of a TXT record has the character {character:?}", txt.name);
@@ -138,12 +138,12 @@ fn txt(txt: &Txt, path: &Path) -> Vec<Finding> {
 }
 
 /// The name may have characters that host names have not.
-fn txt_name(name: &str, path: Path) -> Option<Finding> {
+fn txt_name(name: &str, path: NodePath) -> Option<Finding> {
     let odd = words::breaks_syntax(&path, "the record's name", name, |c| !c.is_ascii_graphic());
     odd.or_else(|| words::labels(path, "the record's name", name))
 }
 
-fn srv(srv: &Srv, path: &Path) -> Vec<Finding> {
+fn srv(srv: &Srv, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(srv_word(srv, path));
     // `.` says that there is no such service.
@@ -167,7 +167,7 @@ fn srv(srv: &Srv, path: &Path) -> Vec<Finding> {
 }
 
 /// The service and the protocol become labels of the record's name, behind a `_`.
-fn srv_word(srv: &Srv, path: &Path) -> Vec<Finding> {
+fn srv_word(srv: &Srv, path: &NodePath) -> Vec<Finding> {
     let words = [
         (rules::DNS_SRV_SERVICE, "service", &srv.service, "_-+/*", "ldap"),
         (rules::DNS_SRV_PROTOCOL, "protocol", &srv.protocol, "-+/", "tcp"),
@@ -193,7 +193,7 @@ fn srv_word(srv: &Srv, path: &Path) -> Vec<Finding> {
     words.into_iter().filter_map(check).collect()
 }
 
-fn host(host: &DnsHost, path: &Path) -> Vec<Finding> {
+fn host(host: &DnsHost, path: &NodePath) -> Vec<Finding> {
     if host.hostnames.is_empty() {
         let message = format!("the address `{}` is given no name", host.ip);
         let finding = Finding::new(rules::DNS_HOST_WITHOUT_NAME, path.clone(), message);

@@ -1,6 +1,6 @@
 //! What is wrong with a value, and where.
 
-use vnet_xml::{Code, Path, Severity};
+use vnet_xml::{Code, NodePath, Severity};
 
 use crate::rules::{Follows, Rule, rule};
 
@@ -18,7 +18,7 @@ pub struct Finding {
     /// What to write instead.
     pub help: Option<String>,
     /// The value that is wrong.
-    pub path: Path,
+    pub path: NodePath,
     /// Other places that matter.
     pub related: Vec<Related>,
 }
@@ -28,13 +28,13 @@ pub struct Finding {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Related {
     /// The place.
-    pub path: Path,
+    pub path: NodePath,
     /// What is there.
     pub message: String,
 }
 
 impl Finding {
-    pub(crate) fn new(rule: Rule, path: Path, message: impl Into<String>) -> Self {
+    pub(crate) fn new(rule: Rule, path: NodePath, message: impl Into<String>) -> Self {
         let Rule { code, severity, .. } = rule;
         Self { code, severity, message: message.into(), help: None, path, related: Vec::new() }
     }
@@ -49,7 +49,7 @@ impl Finding {
         Self { severity: Severity::Error, ..self }
     }
 
-    pub(crate) fn related(mut self, path: Path, message: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, path: NodePath, message: impl Into<String>) -> Self {
         self.related.push(Related { path, message: message.into() });
         self
     }
@@ -62,11 +62,11 @@ pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Whether a finding may be there only because what is at one of these paths was refused.
-pub fn follows_from<'p>(finding: &Finding, refused: impl IntoIterator<Item = &'p Path>) -> bool {
+pub fn follows_from<'p>(finding: &Finding, refused: impl IntoIterator<Item = &'p NodePath>) -> bool {
     let follows = rule(finding.code).map_or(Follows::Nothing, |rule| rule.follows);
     let path = finding.path.as_str();
     let around = finding.path.parent();
-    refused.into_iter().map(Path::as_str).any(|refused| {
+    refused.into_iter().map(NodePath::as_str).any(|refused| {
         // An attribute of a child of the interface that the finding is about.
         let of_interface = |ending| refused.strip_suffix(ending).is_some_and(|interface| path.starts_with(interface));
         path == refused
@@ -89,8 +89,8 @@ mod tests {
     use super::*;
     use crate::rules;
 
-    fn path(text: &str) -> Path {
-        text.split('/').skip(2).fold(Path::root("network"), |path, name| path.element(name))
+    fn path(text: &str) -> NodePath {
+        text.split('/').skip(2).fold(NodePath::root("network"), |path, name| path.element(name))
     }
 
     #[rstest]

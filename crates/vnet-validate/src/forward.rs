@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_types::AddressRange;
 use vnet_xml::network::{Forward, ForwardInterface, ForwardMode, Nat};
-use vnet_xml::{BridgeName, Network, Path};
+use vnet_xml::{BridgeName, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -13,7 +13,7 @@ use crate::rules;
 /// The most addresses to translate to.
 const LARGEST_NAT_RANGE: u128 = 65_536;
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let Some(forward) = &network.forward else { return Vec::new() };
     let path = root.element("forward");
     let mut findings = Vec::new();
@@ -30,14 +30,14 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// The element that names a forward interface. The first one may be the attribute of `<forward>`.
-pub(crate) fn interface_path(forward: &Path, index: usize) -> Path {
+pub(crate) fn interface_path(forward: &NodePath, index: usize) -> NodePath {
     match index {
         0 => forward.attribute("dev"),
         _ => forward.nth("interface", index).attribute("dev"),
     }
 }
 
-fn without_ip(network: &Network, forward: &Forward, path: &Path) -> Option<Finding> {
+fn without_ip(network: &Network, forward: &Forward, path: &NodePath) -> Option<Finding> {
     let mode = forward.mode;
     if !matches!(mode, ForwardMode::Nat | ForwardMode::Route) || !network.ips.is_empty() {
         return None;
@@ -47,7 +47,7 @@ fn without_ip(network: &Network, forward: &Forward, path: &Path) -> Option<Findi
     Some(finding.help("add `<ip address='192.168.100.1' prefix='24'/>`, or leave `<forward>` out"))
 }
 
-fn mode_none(forward: &Forward, path: &Path) -> Option<Finding> {
+fn mode_none(forward: &Forward, path: &NodePath) -> Option<Finding> {
     if forward.mode != ForwardMode::None {
         return None;
     }
@@ -56,7 +56,7 @@ fn mode_none(forward: &Forward, path: &Path) -> Option<Finding> {
     Some(finding.help("leave `<forward>` out for an isolated network"))
 }
 
-fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
+fn listed_twice(forward: &Forward, path: &NodePath) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();
     for (index, ForwardInterface { dev: interface, .. }) in forward.interfaces.iter().enumerate() {
@@ -71,7 +71,7 @@ fn listed_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn address_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
+fn address_twice(forward: &Forward, path: &NodePath) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();
     for (index, address) in forward.addresses.iter().enumerate() {
@@ -86,7 +86,7 @@ fn address_twice(forward: &Forward, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn too_many(forward: &Forward, path: &Path) -> Option<Finding> {
+fn too_many(forward: &Forward, path: &NodePath) -> Option<Finding> {
     let first = forward.dev()?;
     match forward.mode {
         ForwardMode::Nat | ForwardMode::Route => {
@@ -106,7 +106,7 @@ fn too_many(forward: &Forward, path: &Path) -> Option<Finding> {
     }
 }
 
-fn own_bridge(network: &Network, forward: &Forward, path: &Path, root: &Path) -> Option<Finding> {
+fn own_bridge(network: &Network, forward: &Forward, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let Some(BridgeName::Fixed(own)) = network.bridge.as_ref()?.name.as_ref() else { return None };
     let index = forward.interfaces.iter().position(|interface| interface.dev == *own)?;
     let message = format!("traffic cannot leave through `{own}`: it is the network's own bridge");
@@ -115,7 +115,7 @@ fn own_bridge(network: &Network, forward: &Forward, path: &Path, root: &Path) ->
     Some(finding.help("write the interface that leads outside, or name none to allow any"))
 }
 
-fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &Path) -> Vec<Finding> {
+fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &NodePath) -> Vec<Finding> {
     if forward.mode != ForwardMode::Nat {
         let finding = Finding::new(rules::NAT_OUTSIDE_MODE_NAT, path.clone(), "`<nat>` is for mode `nat` only");
         return vec![finding.help("write `mode='nat'`, or leave `<nat>` out")];
@@ -133,7 +133,7 @@ fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &Path) -> Vec<Find
     findings
 }
 
-fn nat_addresses(range: AddressRange, path: &Path) -> Option<Finding> {
+fn nat_addresses(range: AddressRange, path: &NodePath) -> Option<Finding> {
     let (start, end) = match (range.start(), range.end()) {
         (IpAddr::V4(start), IpAddr::V4(end)) => (start, end),
         (start, _) => {
@@ -154,7 +154,7 @@ fn nat_addresses(range: AddressRange, path: &Path) -> Option<Finding> {
     Some(finding.help(format!("write `end='{last}'` or less")))
 }
 
-fn nat_ports(nat: &Nat, path: &Path) -> Option<Finding> {
+fn nat_ports(nat: &Nat, path: &NodePath) -> Option<Finding> {
     let ports = nat.ports?;
     if ports.start() == 0 {
         let finding = Finding::new(rules::NAT_PORT_ZERO, path.attribute("start"), "no connection can have the port 0");

@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 
 use vnet_xml::network::{ForwardMode, PortGroup};
-use vnet_xml::{Bandwidth, Network, Path, VirtualPort, VirtualPortType};
+use vnet_xml::{Bandwidth, Network, NodePath, VirtualPort, VirtualPortType};
 
 use crate::finding::Finding;
 use crate::interface::{too_fast, vlan_ids};
 use crate::mode::mode_path;
 use crate::rules;
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = names(network, root);
     if let Some(vlan) = &network.vlan {
         findings.extend(vlan_ids(vlan, &root.element("vlan")));
@@ -34,7 +34,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// A guest asks for a group by its name, or gets the default one.
-fn names(network: &Network, root: &Path) -> Vec<Finding> {
+fn names(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut first = HashMap::new();
     for (index, PortGroup { name, .. }) in network.port_groups.iter().enumerate() {
@@ -62,7 +62,7 @@ fn names(network: &Network, root: &Path) -> Vec<Finding> {
 
 /// Can what guests are attached to put them into VLANs? Where there is a default portgroup, no
 /// guest goes without one, and the network's VLAN is that of the portgroups that have none.
-fn vlan_here(network: &Network, root: &Path) -> Vec<Finding> {
+fn vlan_here(network: &Network, root: &NodePath) -> Vec<Finding> {
     let network_allows = allows_vlan(network, network.virtual_port.as_ref());
     let has_default = network.port_groups.iter().any(|group| group.default);
     let mut findings = Vec::new();
@@ -105,7 +105,7 @@ fn allows_vlan(network: &Network, port: Option<&VirtualPort>) -> bool {
     }
 }
 
-fn no_vlan(network: &Network, path: Path, root: &Path) -> Finding {
+fn no_vlan(network: &Network, path: NodePath, root: &NodePath) -> Finding {
     let mode = network.forward_mode();
     let message = match mode {
         ForwardMode::Bridge => "of virtual ports, only those of Open vSwitch can be put into a VLAN".to_owned(),
@@ -117,7 +117,7 @@ fn no_vlan(network: &Network, path: Path, root: &Path) -> Finding {
 }
 
 /// Bandwidth is limited at bridges.
-fn shaped(network: &Network, bandwidth: &Bandwidth, path: &Path, root: &Path) -> Vec<Finding> {
+fn shaped(network: &Network, bandwidth: &Bandwidth, path: &NodePath, root: &NodePath) -> Vec<Finding> {
     let mode = network.forward_mode();
     let named = network.bridge.as_ref().is_some_and(|bridge| bridge.name.is_some());
     if !(mode.has_own_bridge() || mode == ForwardMode::Bridge && named) {
@@ -142,7 +142,7 @@ fn shaped(network: &Network, bandwidth: &Bandwidth, path: &Path, root: &Path) ->
 
 /// A network whose guests have a port that its mode has no switch for can be started, and no guest
 /// can be attached.
-fn switched(network: &Network, port: &VirtualPort, path: &Path, root: &Path) -> Option<Finding> {
+fn switched(network: &Network, port: &VirtualPort, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let kind = port.kind.or_else(|| network.virtual_port.as_ref()?.kind);
     let mode = network.forward_mode();
     let named = network.bridge.as_ref().is_some_and(|bridge| bridge.name.is_some());

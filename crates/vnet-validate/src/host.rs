@@ -3,13 +3,13 @@
 
 use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
 use vnet_xml::network::ForwardInterface;
-use vnet_xml::{BridgeName, BridgeTemplate, Network, Path, did_you_mean};
+use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
 use crate::forward::interface_path;
 use crate::{collision, rules};
 
-pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
     let others = inventory.beside(&network.name);
     let mut findings = collision::check(network, root, &others);
@@ -29,7 +29,7 @@ pub(crate) fn check(network: &Network, root: &Path, inventory: &Inventory) -> Ve
 
 /// What guests send is limited by a policer, or on a way round that skips connection tracking where
 /// br_netfilter is on.
-fn policer(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn policer(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let limited =
         network.bandwidth.as_ref().and_then(|bandwidth| bandwidth.outbound?.average).is_some_and(|it| it != 0);
     if !limited || !network.forward_mode().has_own_bridge() || inventory.features.police || !inventory.bridge_netfilter
@@ -44,7 +44,7 @@ fn policer(network: &Network, root: &Path, inventory: &Inventory) -> Option<Find
     Some(Finding::new(rules::HOST_WITHOUT_POLICER, path, message).help(help))
 }
 
-fn identity(network: &Network, root: &Path, others: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {
+fn identity(network: &Network, root: &NodePath, others: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {
     let uuid = network.uuid?;
     let path = root.element("uuid");
     if let Some(known) = own.and_then(|known| known.uuid).filter(|known| *known != uuid) {
@@ -60,7 +60,7 @@ fn identity(network: &Network, root: &Path, others: &Inventory, own: Option<&Kno
     Some(finding.help("leave `<uuid>` out; to rename a network, stop it first"))
 }
 
-fn bridge_name(network: &Network, root: &Path, others: &Inventory) -> Option<Finding> {
+fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option<Finding> {
     let path = root.element("bridge").attribute("name");
     if !network.forward_mode().has_own_bridge() {
         return bridge_of_the_host(network, path, others);
@@ -99,7 +99,7 @@ fn bridge_name(network: &Network, root: &Path, others: &Inventory) -> Option<Fin
 }
 
 /// Guests are to be its ports, so it has to be there, if not yet.
-fn bridge_of_the_host(network: &Network, path: Path, inventory: &Inventory) -> Option<Finding> {
+fn bridge_of_the_host(network: &Network, path: NodePath, inventory: &Inventory) -> Option<Finding> {
     let Some(BridgeName::Fixed(name)) = network.bridge.as_ref()?.name.as_ref() else { return None };
     if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
         return None;
@@ -110,7 +110,7 @@ fn bridge_of_the_host(network: &Network, path: Path, inventory: &Inventory) -> O
 }
 
 /// A zone that is asked for has to be there before the network is.
-fn zone(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn zone(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let zone = network.bridge.as_ref()?.zone.as_ref().filter(|_| network.forward_mode().has_own_bridge())?;
     let path = root.element("bridge").attribute("zone");
     let Some(firewalld) = &inventory.firewalld else {
@@ -130,7 +130,7 @@ fn zone(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding
     Some(Finding::new(rules::HOST_ZONE_MISSING, path, message).help(help))
 }
 
-fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn ipv6(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let index = network.ips.iter().position(|ip| ip.address.is_ipv6()).filter(|_| !inventory.ipv6)?;
     let path = root.nth("ip", index).attribute("address");
     let message = format!("this host's kernel has no IPv6, so no bridge can have `{}`", network.ips[index].address);
@@ -139,7 +139,7 @@ fn ipv6(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding
 }
 
 /// A host that forwards IPv6 does not listen to other routers.
-fn hears_routers(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn hears_routers(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     network.way_out(Family::Ipv6)?;
     let index = network.ips.iter().position(|ip| ip.address.is_ipv6())?;
     let link = inventory.hears_routers.first()?;
@@ -149,7 +149,7 @@ fn hears_routers(network: &Network, root: &Path, inventory: &Inventory) -> Optio
     Some(finding.help(format!("`sysctl -w net.ipv6.conf.{link}.accept_ra=2` keeps them")))
 }
 
-fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> Vec<Finding> {
+fn forward_interfaces(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
     let Some(forward) = &network.forward else { return Vec::new() };
     let element = root.element("forward");
     let mut findings = Vec::new();
@@ -182,7 +182,7 @@ fn forward_interfaces(network: &Network, root: &Path, inventory: &Inventory) -> 
 }
 
 /// Translated traffic goes where the host's own goes.
-fn default_route(network: &Network, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn default_route(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let leads_out = |family: Family| {
         let mut routes = inventory.routes.iter().map(|route| route.destination);
         routes.any(|destination| destination.prefix_len() == 0 && Family::of(destination.addr()) == family)

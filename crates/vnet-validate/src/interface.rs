@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use vnet_xml::interface::{DeviceAddress, HostdevAddress, HostdevSource, Source, Teaming};
-use vnet_xml::{Domain, Interface, Path};
+use vnet_xml::{Domain, Interface, NodePath};
 
 use crate::finding::Finding;
 use crate::rules::{self, Hypervisor, Rule, rule};
@@ -35,13 +35,13 @@ impl Types {
     }
 }
 
-pub(crate) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let subjects = [connection::check, device::check, guest::check, passt::check];
     subjects.into_iter().flat_map(|check| check(interface, root)).collect()
 }
 
 /// The interfaces of a guest, each by itself and beside the others.
-pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
+pub(crate) fn check_domain(domain: &Domain, root: &NodePath) -> Vec<Finding> {
     let place = |index| root.element("devices").nth("interface", index);
     let interfaces = || domain.interfaces.iter().enumerate();
     let mut findings: Vec<_> = interfaces().flat_map(|(index, it)| check(it, &place(index))).collect();
@@ -98,11 +98,11 @@ pub(crate) fn check_domain(domain: &Domain, root: &Path) -> Vec<Finding> {
 }
 
 /// What only one interface of a guest can have.
-fn twice<T>(rule: Rule, values: impl Iterator<Item = (T, Path)>, what: &str) -> Vec<Finding>
+fn twice<T>(rule: Rule, values: impl Iterator<Item = (T, NodePath)>, what: &str) -> Vec<Finding>
 where
     T: Eq + Hash + std::fmt::Display,
 {
-    let mut first: HashMap<T, Path> = HashMap::new();
+    let mut first: HashMap<T, NodePath> = HashMap::new();
     let mut findings = Vec::new();
     for (value, path) in values {
         match first.get(&value) {

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
 use vnet_xml::network::{Ip, Mask};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::subnets::{hosts, ips, mask_path, overlapping, reserved};
 use crate::{rules, words};
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let has_dns = network.dns.as_ref().and_then(|dns| dns.enable) != Some(false);
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
@@ -26,7 +26,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn twice(network: &Network, root: &Path) -> Vec<Finding> {
+fn twice(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();
     for (index, ip) in network.ips.iter().enumerate() {
@@ -41,7 +41,7 @@ fn twice(network: &Network, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn family(ip: &Ip, path: &Path) -> Option<Finding> {
+fn family(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let actual = Family::of(ip.address);
     if ip.family.unwrap_or(Family::Ipv4) == actual {
         return None;
@@ -55,7 +55,7 @@ fn family(ip: &Ip, path: &Path) -> Option<Finding> {
 }
 
 /// What is wrong with how the definition gives the size of the subnet.
-fn size(ip: &Ip, path: &Path) -> Option<Finding> {
+fn size(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let at = mask_path(path, ip.mask);
     let bits = Family::of(ip.address).bits();
     match ip.mask {
@@ -81,7 +81,7 @@ fn size(ip: &Ip, path: &Path) -> Option<Finding> {
     }
 }
 
-fn by_class(ip: &Ip, at: Path) -> Option<Finding> {
+fn by_class(ip: &Ip, at: NodePath) -> Option<Finding> {
     let IpAddr::V4(address) = ip.address else { return None };
     // Not an address that anything can have: that is what is wrong then.
     if address.is_unspecified() {
@@ -111,7 +111,7 @@ pub(crate) fn no_holes(netmask: std::net::Ipv4Addr) -> String {
 }
 
 /// What keeps a bridge from having the address.
-fn address(ip: &Ip, path: &Path) -> Option<Finding> {
+fn address(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let net = ip.net()?;
     let address = ip.address;
     let at = path.attribute("address");
@@ -144,7 +144,7 @@ fn address(ip: &Ip, path: &Path) -> Option<Finding> {
     Some(Finding::new(rules::IP_ADDRESS_NOT_A_HOST, at, message).help(help))
 }
 
-fn anycast(net: IpNet, at: Path) -> Option<Finding> {
+fn anycast(net: IpNet, at: NodePath) -> Option<Finding> {
     if net.addr().is_ipv4() || net.prefix_len() >= 127 || net.trunc() != net {
         return None;
     }
@@ -155,7 +155,7 @@ fn anycast(net: IpNet, at: Path) -> Option<Finding> {
 
 /// Where DHCPv6 gives no addresses, guests make their own, and they can do that in a /64 only (RFC
 /// 4862, RFC 7421).
-fn autoconfiguration(network: &Network, ip: &Ip, path: &Path) -> Option<Finding> {
+fn autoconfiguration(network: &Network, ip: &Ip, path: &NodePath) -> Option<Finding> {
     let gives = ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
     let net = ip.net().filter(|net| net.addr().is_ipv6() && net.prefix_len() != 64)?;
     if gives || !network.forward_mode().has_own_bridge() {
@@ -170,7 +170,7 @@ fn private(like: IpAddr) -> &'static str {
     if like.is_ipv4() { "192.168.100.1" } else { "fd00:100::1" }
 }
 
-fn tftp(ip: &Ip, path: &Path) -> Option<Finding> {
+fn tftp(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let root = ip.tftp_root.as_ref()?;
     let element = path.element("tftp");
     if ip.address.is_ipv6() {
@@ -181,7 +181,7 @@ fn tftp(ip: &Ip, path: &Path) -> Option<Finding> {
 }
 
 /// Reverse zones are cut at whole octets and nibbles of an address.
-fn ptr_zone(ip: &Ip, path: &Path) -> Option<Finding> {
+fn ptr_zone(ip: &Ip, path: &NodePath) -> Option<Finding> {
     if ip.local_ptr != Some(true) {
         return None;
     }
@@ -198,7 +198,7 @@ fn ptr_zone(ip: &Ip, path: &Path) -> Option<Finding> {
     Some(finding.help(help))
 }
 
-fn overlaps(network: &Network, root: &Path) -> Vec<Finding> {
+fn overlaps(network: &Network, root: &NodePath) -> Vec<Finding> {
     let span = |ip: &Ip| {
         // The class of an address decides for want of something better: what it overlaps is another
         // question.

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use vnet_types::Inventory;
-use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, Parsed, Path, Severity};
+use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, NodePath, Parsed, Severity};
 
 use crate::finding::{self, Finding, follows_from};
 use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, route, rules, support};
@@ -12,7 +12,7 @@ use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, netw
 /// What is known of a host: an inventory, and the definitions of networks that run there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Host<'h> {
+pub struct KnownHost<'h> {
     /// What it has.
     pub inventory: &'h Inventory,
     /// The networks as they run, as far as somebody has read their definitions. Guests are judged
@@ -20,14 +20,14 @@ pub struct Host<'h> {
     pub networks: &'h [Network],
 }
 
-impl<'h> Host<'h> {
+impl<'h> KnownHost<'h> {
     /// A host with the definitions of networks that run there.
     pub fn new(inventory: &'h Inventory, networks: &'h [Network]) -> Self {
         Self { inventory, networks }
     }
 }
 
-impl<'h> From<&'h Inventory> for Host<'h> {
+impl<'h> From<&'h Inventory> for KnownHost<'h> {
     fn from(inventory: &'h Inventory) -> Self {
         Self::new(inventory, &[])
     }
@@ -39,7 +39,7 @@ pub trait Subject: sealed::Subject {}
 impl<S: sealed::Subject + ?Sized> Subject for S {}
 
 mod sealed {
-    use super::{Finding, Host};
+    use super::{Finding, KnownHost};
 
     /// The rules of a kind of document.
     pub trait Subject {
@@ -47,7 +47,7 @@ mod sealed {
         fn alone(&self) -> Vec<Finding>;
 
         /// What a host lacks that it needs, or has in its way, in any order.
-        fn on_host(&self, host: &Host<'_>) -> Vec<Finding>;
+        fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding>;
     }
 }
 
@@ -74,7 +74,7 @@ pub fn check<S: Subject + ?Sized>(definition: &S) -> Vec<Finding> {
 pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
     let Some(definition) = &parsed.value else { return Vec::new() };
     let errors = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error);
-    let refused: HashSet<&Path> = errors.map(|problem| &problem.path).collect();
+    let refused: HashSet<&NodePath> = errors.map(|problem| &problem.path).collect();
     let mut findings = check(definition);
     findings.retain(|finding| !follows_from(finding, refused.iter().copied()));
     findings
@@ -88,7 +88,7 @@ pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
 /// without any link is a host that nothing is known of.
 ///
 /// What vnet cannot do, a warning of [`check`], is an error here: `start` and `attach` refuse it.
-pub fn check_against<'h, S: Subject + ?Sized>(definition: &S, host: impl Into<Host<'h>>) -> Vec<Finding> {
+pub fn check_against<'h, S: Subject + ?Sized>(definition: &S, host: impl Into<KnownHost<'h>>) -> Vec<Finding> {
     finding::in_document_order(definition.on_host(&host.into()))
 }
 
@@ -112,7 +112,7 @@ pub fn check_update(before: &Network, after: &Network) -> Vec<Finding> {
 
 impl sealed::Subject for Network {
     fn alone(&self) -> Vec<Finding> {
-        let root = Path::root("network");
+        let root = NodePath::root("network");
         let subjects = [
             network::check,
             forward::check,
@@ -127,8 +127,8 @@ impl sealed::Subject for Network {
         beside(findings, support::of_network(self, &root))
     }
 
-    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
-        let root = Path::root("network");
+    fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
+        let root = NodePath::root("network");
         let findings = host::check(self, &root, host.inventory);
         findings.into_iter().chain(support::of_network(self, &root).into_iter().map(Finding::into_error)).collect()
     }
@@ -136,22 +136,22 @@ impl sealed::Subject for Network {
 
 impl sealed::Subject for NetworkPort {
     fn alone(&self) -> Vec<Finding> {
-        network_port::check(self, &Path::root("networkport"))
+        network_port::check(self, &NodePath::root("networkport"))
     }
 
-    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
-        Vec::from_iter(network_port::check_against(self, &Path::root("networkport"), host.inventory))
+    fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
+        Vec::from_iter(network_port::check_against(self, &NodePath::root("networkport"), host.inventory))
     }
 }
 
 impl sealed::Subject for Interface {
     fn alone(&self) -> Vec<Finding> {
-        let root = Path::root("interface");
+        let root = NodePath::root("interface");
         beside(interface::check(self, &root), support::of_interface(self, None, &root))
     }
 
-    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
-        let root = Path::root("interface");
+    fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
+        let root = NodePath::root("interface");
         let nothing = support::without_end(self, &root).map(Finding::into_error);
         interface::check_against(self, &root, host).into_iter().chain(nothing).collect()
     }
@@ -160,15 +160,15 @@ impl sealed::Subject for Interface {
 /// The interfaces of a guest, each by itself and beside the others.
 impl sealed::Subject for Domain {
     fn alone(&self) -> Vec<Finding> {
-        let devices = Path::root("domain").element("devices");
+        let devices = NodePath::root("domain").element("devices");
         let interfaces = self.interfaces.iter().enumerate();
         let unsupported =
             interfaces.flat_map(|(index, it)| support::of_interface(it, None, &devices.nth("interface", index)));
-        beside(interface::check_domain(self, &Path::root("domain")), unsupported)
+        beside(interface::check_domain(self, &NodePath::root("domain")), unsupported)
     }
 
-    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
-        let devices = Path::root("domain").element("devices");
+    fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
+        let devices = NodePath::root("domain").element("devices");
         let interfaces = self.interfaces.iter().enumerate();
         let on_host = |(index, it)| interface::check_against(it, &devices.nth("interface", index), host);
         interfaces.flat_map(on_host).collect()
@@ -180,7 +180,7 @@ impl sealed::Subject for Definition {
         subject(self).map_or_else(Vec::new, |subject| subject.alone())
     }
 
-    fn on_host(&self, host: &Host<'_>) -> Vec<Finding> {
+    fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
         subject(self).map_or_else(Vec::new, |subject| subject.on_host(host))
     }
 }

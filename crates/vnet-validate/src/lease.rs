@@ -1,6 +1,6 @@
 //! `<lease>`: for how long a guest has an address.
 
-use vnet_xml::Path;
+use vnet_xml::NodePath;
 use vnet_xml::network::{Lease, LeaseUnit};
 
 use crate::finding::Finding;
@@ -13,7 +13,7 @@ const SHORTEST: u64 = 120;
 const LONGEST: u64 = i32::MAX as u64;
 
 /// Judges the lease of the range or host at `path`.
-pub(crate) fn check(lease: Lease, path: &Path) -> Option<Finding> {
+pub(crate) fn check(lease: Lease, path: &NodePath) -> Option<Finding> {
     let (unit, seconds) = match lease.unit {
         LeaseUnit::Seconds => ("seconds", 1),
         LeaseUnit::Minutes => ("minutes", 60),

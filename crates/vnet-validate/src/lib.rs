@@ -4,7 +4,7 @@
 //! started, and what it should refuse. [`check_parsed`] judges one that was read, with the problems
 //! of its text in mind. [`check_against`] judges it on a host. All three take any kind of document:
 //! a network, a network port, an interface, a domain. They take the model of [`vnet_xml`], whether
-//! it was read or built in code, and never see text: a finding has the [`Path`](vnet_xml::Path) of
+//! it was read or built in code, and never see text: a finding has the [`NodePath`](vnet_xml::NodePath) of
 //! the value that is wrong. [`RULES`] has every rule, those of the text too.
 //!
 //! ```
@@ -80,6 +80,6 @@ mod words;
 
 pub use dns::options::refused_by_dnsmasq;
 pub use finding::{Finding, Related, follows_from};
-pub use judge::{Host, Subject, check, check_against, check_parsed, check_update};
+pub use judge::{KnownHost, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
 pub use support::{unsupported_interface, unsupported_network};

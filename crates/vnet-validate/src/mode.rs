@@ -3,12 +3,12 @@
 use std::fmt::Display;
 
 use vnet_xml::network::{Forward, ForwardMode};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mode = network.forward_mode();
     let mut findings = Vec::new();
     if !mode.has_own_bridge() {
@@ -33,7 +33,7 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// The bridge of the host is not the network's to configure, and other modes have none.
-fn bridge(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
+fn bridge(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let path = root.element("bridge");
     let mut places = Vec::new();
     if let Some(bridge) = &network.bridge {
@@ -50,7 +50,7 @@ fn bridge(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
     if network.mtu.is_some() {
         places.push((root.element("mtu").attribute("size"), "MTU"));
     }
-    let finding = |(path, what): (Path, &str)| {
+    let finding = |(path, what): (NodePath, &str)| {
         let message = match mode {
             ForwardMode::Bridge => {
                 format!("the {what} of a bridge that the host has already is not for the network to say")
@@ -64,7 +64,7 @@ fn bridge(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
 }
 
 /// Guests are not the host's to address.
-fn router(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
+fn router(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let dns = network.dns.as_ref();
     let places = [
         ("mac", network.mac.map(|_| root.element("mac"))),
@@ -74,7 +74,7 @@ fn router(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
         ("srv", dns.and_then(|dns| dns.srvs.first()).map(|_| root.element("dns").nth("srv", 0))),
         ("host", dns.and_then(|dns| dns.hosts.first()).map(|_| root.element("dns").nth("host", 0))),
     ];
-    let finding = |(name, path): (&str, Path)| {
+    let finding = |(name, path): (&str, NodePath)| {
         let message = format!("mode `{mode}` has no `<{name}>`: the guests are part of a network outside of this host");
         let finding = Finding::new(rules::NOT_IN_MODE, path, message).related(mode_path(root), "the mode is here");
         finding.help("leave it out: what is outside gives guests their addresses and names")
@@ -83,7 +83,7 @@ fn router(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
 }
 
 /// libvirt takes these, and does nothing with them.
-fn unrouted(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
+fn unrouted(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let path = root.element("dns");
     let dns = network.dns.as_ref();
     let places = [
@@ -97,7 +97,7 @@ fn unrouted(network: &Network, mode: ForwardMode, root: &Path) -> Vec<Finding> {
 }
 
 /// Ports are kept apart on Linux bridges only.
-fn isolated(network: &Network, mode: ForwardMode, root: &Path) -> Option<Finding> {
+fn isolated(network: &Network, mode: ForwardMode, root: &NodePath) -> Option<Finding> {
     let named = network.bridge.as_ref().is_some_and(|bridge| bridge.name.is_some());
     let bridged = mode.has_own_bridge() || mode == ForwardMode::Bridge && named;
     let set = network.port_isolated == Some(true) && !bridged;
@@ -105,19 +105,19 @@ fn isolated(network: &Network, mode: ForwardMode, root: &Path) -> Option<Finding
     set.then(|| useless(path, "isolated", "where guests are no ports of a Linux bridge"))
 }
 
-fn options(network: &Network, root: &Path) -> Option<Finding> {
+fn options(network: &Network, root: &NodePath) -> Option<Finding> {
     let path = root.nth("dnsmasq:options", 0).nth("dnsmasq:option", 0).attribute("value");
     let set = !network.dnsmasq_options.is_empty() && !network.has_dnsmasq();
     set.then(|| useless(path, "dnsmasq:options", "in a network for which no dnsmasq is started"))
 }
 
-fn useless(path: Path, name: impl Display, why: &str) -> Finding {
+fn useless(path: NodePath, name: impl Display, why: &str) -> Finding {
     let message = format!("`{name}` has no effect {why}");
     Finding::new(rules::WITHOUT_EFFECT_IN_MODE, path, message).help("leave it out")
 }
 
 /// The devices that guests are given.
-fn pool(network: &Network, forward: &Forward, root: &Path) -> Vec<Finding> {
+fn pool(network: &Network, forward: &Forward, root: &NodePath) -> Vec<Finding> {
     let path = root.element("forward");
     let mode = forward.mode;
     let mut findings = Vec::new();
@@ -159,17 +159,17 @@ fn pool(network: &Network, forward: &Forward, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn for_hostdev(forward: &Forward, path: &Path) -> Vec<Finding> {
+fn for_hostdev(forward: &Forward, path: &NodePath) -> Vec<Finding> {
     let mode = forward.mode;
     let given = [
         ("managed", forward.managed && mode != ForwardMode::Hostdev, path.attribute("managed")),
         ("driver", forward.driver.is_some() && mode != ForwardMode::Hostdev, path.element("driver")),
         ("pf", forward.pf.is_some() && mode.has_own_bridge(), path.element("pf")),
     ];
-    let useless = |(name, _, path): (&str, bool, Path)| useless(path, name, &format!("in mode `{mode}`"));
+    let useless = |(name, _, path): (&str, bool, NodePath)| useless(path, name, &format!("in mode `{mode}`"));
     given.into_iter().filter(|(_, given, _)| *given).map(useless).collect()
 }
 
-pub(crate) fn mode_path(root: &Path) -> Path {
+pub(crate) fn mode_path(root: &NodePath) -> NodePath {
     root.element("forward").attribute("mode")
 }

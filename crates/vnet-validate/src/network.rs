@@ -1,7 +1,7 @@
 //! The network itself and its bridge: `<name>`, `<uuid>`, `<title>`, `<bridge>`, `<mtu>`, `<mac>`.
 
 use vnet_types::{NameError, NetworkName};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -16,11 +16,11 @@ const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 /// The least MTU that IPv6 works with (RFC 8200, section 5).
 const IPV6_MIN_MTU: u32 = 1280;
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     [name, title, uuid, delay, mtu, mac].into_iter().filter_map(|rule| rule(network, root)).collect()
 }
 
-fn name(network: &Network, root: &Path) -> Option<Finding> {
+fn name(network: &Network, root: &NodePath) -> Option<Finding> {
     let error = network.name.parse::<NetworkName>().err()?;
     let help = match &error {
         NameError::Character { character, .. } => {
@@ -33,21 +33,21 @@ fn name(network: &Network, root: &Path) -> Option<Finding> {
     Some(Finding::new(rules::NETWORK_NAME, root.element("name"), error.to_string()).help(help))
 }
 
-fn title(network: &Network, root: &Path) -> Option<Finding> {
+fn title(network: &Network, root: &NodePath) -> Option<Finding> {
     let title = network.title.as_ref().filter(|title| title.contains('\n'))?;
     let one_line = title.split_whitespace().collect::<Vec<_>>().join(" ");
     let finding = Finding::new(rules::TITLE_NEWLINE, root.element("title"), "the title has more than one line");
     Some(finding.help(format!("write `<title>{one_line}</title>`, and longer text as `<description>`")))
 }
 
-fn uuid(network: &Network, root: &Path) -> Option<Finding> {
+fn uuid(network: &Network, root: &NodePath) -> Option<Finding> {
     let uuid = network.uuid.filter(|uuid| !uuid.is_valid_identity())?;
     let message = format!("the UUID `{uuid}` identifies nothing: all its bytes are alike");
     let finding = Finding::new(rules::UUID_UNFIT, root.element("uuid"), message);
     Some(finding.help("leave `<uuid>` out, or write one made by uuidgen(1)"))
 }
 
-fn delay(network: &Network, root: &Path) -> Option<Finding> {
+fn delay(network: &Network, root: &NodePath) -> Option<Finding> {
     let bridge = network.bridge.as_ref()?;
     let stp = bridge.stp.unwrap_or(true);
     let delay = bridge.delay?;
@@ -65,7 +65,7 @@ fn delay(network: &Network, root: &Path) -> Option<Finding> {
     None
 }
 
-fn mtu(network: &Network, root: &Path) -> Option<Finding> {
+fn mtu(network: &Network, root: &NodePath) -> Option<Finding> {
     let mtu = network.mtu.filter(|mtu| *mtu != 0)?;
     let path = root.element("mtu").attribute("size");
     if !MTU.contains(&mtu) {
@@ -83,7 +83,7 @@ fn mtu(network: &Network, root: &Path) -> Option<Finding> {
     Some(finding.related(root.nth("ip", ipv6).attribute("address"), "the network has an IPv6 address"))
 }
 
-fn mac(network: &Network, root: &Path) -> Option<Finding> {
+fn mac(network: &Network, root: &NodePath) -> Option<Finding> {
     let mac = network.mac?;
     let what = if mac.is_multicast() {
         "a multicast address"

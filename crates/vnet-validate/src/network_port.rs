@@ -2,13 +2,13 @@
 
 use vnet_types::{Inventory, Uuid};
 use vnet_xml::network_port::{NetworkPort, Plug};
-use vnet_xml::{Path, VirtualPortType};
+use vnet_xml::{NodePath, VirtualPortType};
 
 use crate::finding::Finding;
 use crate::interface::{too_fast, vlan_ids};
 use crate::rules;
 
-pub(crate) fn check(port: &NetworkPort, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(port: &NetworkPort, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(identity(port.uuid, root.element("uuid")));
     findings.extend(identity(port.owner.uuid, root.element("owner").element("uuid")));
@@ -30,7 +30,7 @@ pub(crate) fn check(port: &NetworkPort, root: &Path) -> Vec<Finding> {
 }
 
 /// What a port is to be attached to has to be there.
-pub(crate) fn check_against(port: &NetworkPort, root: &Path, inventory: &Inventory) -> Option<Finding> {
+pub(crate) fn check_against(port: &NetworkPort, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let (what, name, attribute) = match port.plug.as_ref()? {
         Plug::Network { bridge, .. } | Plug::Bridge { bridge, .. } => ("bridge", bridge, "bridge"),
         Plug::Direct { dev, .. } => ("interface", dev, "dev"),
@@ -45,14 +45,14 @@ pub(crate) fn check_against(port: &NetworkPort, root: &Path, inventory: &Invento
     Some(finding.help("the guest can be attached once it is there"))
 }
 
-fn identity(uuid: Uuid, path: Path) -> Option<Finding> {
+fn identity(uuid: Uuid, path: NodePath) -> Option<Finding> {
     let message = format!("the UUID `{uuid}` identifies nothing: all its bytes are alike");
     let finding = Finding::new(rules::PORT_UUID, path, message);
     (!uuid.is_valid_identity()).then(|| finding.help("write one made by uuidgen(1)"))
 }
 
 /// What a port is attached to has to have what the port asks for.
-fn plugged(port: &NetworkPort, root: &Path) -> Vec<Finding> {
+fn plugged(port: &NetworkPort, root: &NodePath) -> Vec<Finding> {
     let Some(plug) = &port.plug else { return Vec::new() };
     let is_bridge = matches!(plug, Plug::Network { .. } | Plug::Bridge { .. });
     let kind = port.virtual_port.as_ref().and_then(|port| port.kind);
@@ -65,7 +65,7 @@ fn plugged(port: &NetworkPort, root: &Path) -> Vec<Finding> {
         ("virtualport", kind.is_some_and(|kind| !fits(kind)), root.element("virtualport").attribute("type")),
         ("isolated", port.isolated == Some(true) && !is_bridge, root.element("port").attribute("isolated")),
     ];
-    let finding = |(what, _, path): (&str, bool, Path)| {
+    let finding = |(what, _, path): (&str, bool, NodePath)| {
         let message = format!("a port of type `{}` has nothing that could have this `{what}`", plug.word());
         let finding = Finding::new(rules::PORT_PLUG, path, message);
         finding.related(root.element("plug").attribute("type"), "the type is here").help("leave it out")

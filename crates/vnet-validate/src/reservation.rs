@@ -5,14 +5,14 @@ use std::fmt;
 use std::net::IpAddr;
 
 use vnet_types::{Family, MacAddr};
-use vnet_xml::Path;
+use vnet_xml::NodePath;
 use vnet_xml::network::{Dhcp, DhcpHost, Ip};
 
 use crate::finding::Finding;
 use crate::subnets::{hosts, reserved};
 use crate::{lease, rules, words};
 
-pub(crate) fn check(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+pub(crate) fn check(ip: &Ip, dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, host) in dhcp.hosts.iter().enumerate() {
         let path = path.nth("host", index);
@@ -26,7 +26,7 @@ pub(crate) fn check(ip: &Ip, dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
 }
 
 /// How dnsmasq recognises the guest: by MAC address or name over DHCP, by DUID or name over DHCPv6.
-fn identity(ip: &Ip, host: &DhcpHost, path: &Path) -> Vec<Finding> {
+fn identity(ip: &Ip, host: &DhcpHost, path: &NodePath) -> Vec<Finding> {
     let ipv6 = ip.address.is_ipv6();
     let nobody = |others: &str| {
         let message = format!("the address `{}` is kept for nobody: neither {others} says for whom", host.ip);
@@ -105,7 +105,7 @@ fn mac_of(id: &str) -> Option<MacAddr> {
     id.parse().ok().or_else(|| id.strip_prefix("01:").or_else(|| id.strip_prefix("1:"))?.parse().ok())
 }
 
-fn name(host: &DhcpHost, path: &Path) -> Option<Finding> {
+fn name(host: &DhcpHost, path: &NodePath) -> Option<Finding> {
     let name = host.name.as_ref()?;
     let path = path.attribute("name");
     if name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
@@ -115,7 +115,7 @@ fn name(host: &DhcpHost, path: &Path) -> Option<Finding> {
     Some(Finding::new(rules::DHCP_HOST_NAME, path, message).help("write the name that the guest sends, such as `web1`"))
 }
 
-fn address(ip: &Ip, host: &DhcpHost, path: &Path) -> Option<Finding> {
+fn address(ip: &Ip, host: &DhcpHost, path: &NodePath) -> Option<Finding> {
     let family = Family::of(ip.address);
     let at = path.attribute("ip");
     if Family::of(host.ip) != family {
@@ -184,7 +184,7 @@ impl fmt::Display for Key {
 
 /// Hosts that have something in common with one before them. A host that is there twice is one
 /// mistake.
-fn clashes(dhcp: &Dhcp, path: &Path) -> Vec<Finding> {
+fn clashes(dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
     let mut first: HashMap<Key, usize> = HashMap::new();
     let mut findings = Vec::new();
     for (index, host) in dhcp.hosts.iter().enumerate() {

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
 use vnet_xml::network::{Mask, Route};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::ip::no_holes;
 use crate::rules;
 use crate::subnets::{Subnets, hosts, mask_path, reserved};
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let subnets = Subnets::of(network);
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {
@@ -31,12 +31,12 @@ pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
 }
 
 /// A route by itself, wherever it is from.
-pub(crate) fn alone(route: &Route, path: &Path) -> Vec<Finding> {
+pub(crate) fn alone(route: &Route, path: &NodePath) -> Vec<Finding> {
     let wrong = family(route, path).or_else(|| destination(route, path));
     metric(route, path).into_iter().chain(wrong).collect()
 }
 
-fn family(route: &Route, path: &Path) -> Option<Finding> {
+fn family(route: &Route, path: &NodePath) -> Option<Finding> {
     let wanted = route.family.unwrap_or(Family::Ipv4);
     let says = match route.family {
         Some(family) => format!("the family is {family}"),
@@ -66,7 +66,7 @@ fn family(route: &Route, path: &Path) -> Option<Finding> {
 }
 
 /// What keeps the destination from being the address of a network.
-fn destination(route: &Route, path: &Path) -> Option<Finding> {
+fn destination(route: &Route, path: &NodePath) -> Option<Finding> {
     // The reader has found what a route without an address cannot have.
     let address = route.address?;
     let at = mask_path(path, route.mask);
@@ -112,7 +112,7 @@ fn likely_prefix(address: IpAddr) -> u8 {
 }
 
 /// What keeps a guest from being the gateway.
-fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
+fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let at = path.attribute("gateway");
     let gateway = route.gateway;
     let family = Family::of(gateway);
@@ -143,7 +143,7 @@ fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &Path, roo
 }
 
 /// What the route says about guests that are on the bridge itself.
-fn own_subnet(subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Option<Finding> {
+fn own_subnet(subnets: &Subnets, route: &Route, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
     let (subnet, index) = subnets.around(net.addr()).filter(|(subnet, _)| subnet.contains(&net))?;
     let (at, own) = (path.attribute("address"), root.nth("ip", index).attribute("address"));
@@ -157,14 +157,14 @@ fn own_subnet(subnets: &Subnets, route: &Route, path: &Path, root: &Path) -> Opt
     Some(finding.help("write the network behind the gateway, or make the subnet smaller"))
 }
 
-fn metric(route: &Route, path: &Path) -> Option<Finding> {
+fn metric(route: &Route, path: &NodePath) -> Option<Finding> {
     let zero = route.metric.filter(|metric| *metric == 0)?;
     let message = format!("the metric of a route cannot be {zero}");
     let finding = Finding::new(rules::ROUTE_METRIC_ZERO, path.attribute("metric"), message);
     Some(finding.help("write 1 or more, or leave it out: then it is 1"))
 }
 
-fn default_route(route: &Route, path: &Path) -> Option<Finding> {
+fn default_route(route: &Route, path: &NodePath) -> Option<Finding> {
     route.net().filter(|net| net.prefix_len() == 0 && net.addr().is_unspecified())?;
     let metric = route.effective_metric();
     let message = format!(
@@ -178,7 +178,7 @@ fn default_route(route: &Route, path: &Path) -> Option<Finding> {
 }
 
 /// The kernel has one route of a destination and metric.
-fn duplicates(network: &Network, root: &Path) -> Vec<Finding> {
+fn duplicates(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();
     for (index, route) in network.routes.iter().enumerate() {

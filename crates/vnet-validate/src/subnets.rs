@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet};
 use vnet_xml::network::{Ip, Mask};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 /// The `<ip>` elements of a network that make a subnet, found by an address in it.
 pub(crate) struct Subnets {
@@ -104,7 +104,7 @@ pub(crate) fn hosts(net: IpNet) -> (IpAddr, IpAddr) {
 }
 
 /// The attribute that gives a subnet its size.
-pub(crate) fn mask_path(element: &Path, mask: Option<Mask>) -> Path {
+pub(crate) fn mask_path(element: &NodePath, mask: Option<Mask>) -> NodePath {
     element.attribute(match mask {
         Some(Mask::Netmask(_)) => "netmask",
         Some(Mask::Prefix(1..)) => "prefix",
@@ -113,7 +113,7 @@ pub(crate) fn mask_path(element: &Path, mask: Option<Mask>) -> Path {
 }
 
 /// Each `<ip>` with its path.
-pub(crate) fn ips<'n>(network: &'n Network, root: &'n Path) -> impl Iterator<Item = (Path, &'n Ip)> {
+pub(crate) fn ips<'n>(network: &'n Network, root: &'n NodePath) -> impl Iterator<Item = (NodePath, &'n Ip)> {
     network.ips.iter().enumerate().map(|(index, ip)| (root.nth("ip", index), ip))
 }
 

@@ -3,23 +3,23 @@
 
 use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network::{ForwardMode, PortGroup};
-use vnet_xml::{BridgeName, Interface, Network, Path};
+use vnet_xml::{BridgeName, Interface, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
 
 /// Finds what no network is started with.
 pub fn unsupported_network(network: &Network) -> Vec<Finding> {
-    of_network(network, &Path::root("network"))
+    of_network(network, &NodePath::root("network"))
 }
 
 /// Finds what no interface is attached with. What its network says holds for it too, where
 /// `network` is known.
 pub fn unsupported_interface(interface: &Interface, network: Option<&Network>) -> Vec<Finding> {
-    of_interface(interface, network, &Path::root("interface"))
+    of_interface(interface, network, &NodePath::root("interface"))
 }
 
-pub(crate) fn of_network(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn of_network(network: &Network, root: &NodePath) -> Vec<Finding> {
     let Some(domain) = network.domain.as_ref().filter(|domain| domain.register == Some(true)) else {
         return Vec::new();
     };
@@ -86,7 +86,7 @@ fn group<'n>(interface: &Interface, network: &'n Network) -> Option<&'n PortGrou
 }
 
 /// What is connected by QEMU alone, or not to this host, is not attached.
-pub(crate) fn without_end(interface: &Interface, root: &Path) -> Option<Finding> {
+pub(crate) fn without_end(interface: &Interface, root: &NodePath) -> Option<Finding> {
     (end(interface, None) == End::Nothing).then(|| {
         let word = interface.source.word();
         let message = format!("there is nothing to attach for an interface of type `{word}`");
@@ -102,19 +102,19 @@ pub(crate) fn without_end(interface: &Interface, root: &Path) -> Option<Finding>
 
 /// Something that vnet does nothing with: where it is, and what to do.
 struct Part {
-    path: Path,
+    path: NodePath,
     message: String,
     help: &'static str,
 }
 
-pub(crate) fn of_interface(interface: &Interface, network: Option<&Network>, root: &Path) -> Vec<Finding> {
+pub(crate) fn of_interface(interface: &Interface, network: Option<&Network>, root: &NodePath) -> Vec<Finding> {
     let parts = of_itself(interface, root).into_iter().flatten().chain(of_its_end(interface, network, root));
     let finding = |part: Part| Finding::new(rules::INTERFACE_UNSUPPORTED, part.path, part.message).help(part.help);
     parts.map(finding).collect()
 }
 
 /// What depends on the interface alone.
-fn of_itself(interface: &Interface, root: &Path) -> Vec<Option<Part>> {
+fn of_itself(interface: &Interface, root: &NodePath) -> Vec<Option<Part>> {
     let is_unmanaged = interface.target.as_ref().and_then(|target| target.managed) == Some(false);
     let tun = interface.backend.as_ref().and_then(|backend| backend.tap.as_deref());
     let mut parts = vec![
@@ -159,11 +159,11 @@ fn of_itself(interface: &Interface, root: &Path) -> Vec<Option<Part>> {
 }
 
 /// What depends on how the guest is connected, and on what its network says for it.
-fn of_its_end(interface: &Interface, network: Option<&Network>, root: &Path) -> impl Iterator<Item = Part> {
+fn of_its_end(interface: &Interface, network: Option<&Network>, root: &NodePath) -> impl Iterator<Item = Part> {
     let end = end(interface, network);
     let group = network.and_then(|network| group(interface, network));
     // What the interface does not say itself stands where it names its network.
-    let at = |own: bool, path: Path, grouped: bool| match (own, grouped) {
+    let at = |own: bool, path: NodePath, grouped: bool| match (own, grouped) {
         (true, _) => path,
         (false, true) => root.element("source").attribute("portgroup"),
         (false, false) => root.element("source").attribute("network"),

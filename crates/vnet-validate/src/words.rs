@@ -1,6 +1,6 @@
 //! Names and texts, as DNS and the configuration of dnsmasq(8) can carry them.
 
-use vnet_xml::Path;
+use vnet_xml::NodePath;
 
 use crate::finding::Finding;
 use crate::rules::{DNSMASQ_LINE_TOO_LONG, DNSMASQ_SYNTAX, NOT_A_DNS_NAME};
@@ -14,7 +14,7 @@ pub(crate) const LONGEST_LABEL: usize = 63;
 const LONGEST_TEXT: usize = 1000;
 
 /// Judges a value that becomes a DNS name.
-pub(crate) fn name(path: Path, what: &str, value: &str) -> Option<Finding> {
+pub(crate) fn name(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
         let finding = Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty"));
         return Some(finding.help("write a name, or leave it out"));
@@ -32,7 +32,7 @@ pub(crate) fn name(path: Path, what: &str, value: &str) -> Option<Finding> {
 }
 
 /// Judges the labels of a name, whatever characters they are of.
-pub(crate) fn labels(path: Path, what: &str, value: &str) -> Option<Finding> {
+pub(crate) fn labels(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     let name = value.strip_suffix('.').unwrap_or(value);
     let reason = if name.len() > LONGEST_NAME {
         format!("it is {} bytes long, the limit is {LONGEST_NAME}", name.len())
@@ -47,7 +47,7 @@ pub(crate) fn labels(path: Path, what: &str, value: &str) -> Option<Finding> {
 }
 
 /// Judges a value that is written between quotes where it has to be.
-pub(crate) fn text(path: Path, what: &str, value: &str) -> Option<Finding> {
+pub(crate) fn text(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     // Between quotes there is a notation for these.
     let escaped = |c: char| matches!(c, '\\' | '"' | '\t' | '\n' | '\r' | '\u{8}' | '\u{1b}');
     let len = value.len() + value.chars().filter(|c| escaped(*c)).count();
@@ -60,7 +60,7 @@ pub(crate) fn text(path: Path, what: &str, value: &str) -> Option<Finding> {
 }
 
 /// Judges a line that dnsmasq is given as it is.
-pub(crate) fn line(path: Path, value: &str) -> Option<Finding> {
+pub(crate) fn line(path: NodePath, value: &str) -> Option<Finding> {
     if value.len() > LONGEST_TEXT {
         let message =
             format!("the option is {} bytes long, and dnsmasq reads {LONGEST_TEXT} of it at most", value.len());
@@ -70,20 +70,25 @@ pub(crate) fn line(path: Path, value: &str) -> Option<Finding> {
 }
 
 /// Judges a text that must not be empty.
-pub(crate) fn some_text(path: Path, what: &str, value: &str) -> Option<Finding> {
+pub(crate) fn some_text(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
         return Some(Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty")).help("write it, or leave it out"));
     }
     text(path, what, value)
 }
 
-pub(crate) fn breaks_syntax(path: &Path, what: &str, value: &str, special: impl Fn(char) -> bool) -> Option<Finding> {
+pub(crate) fn breaks_syntax(
+    path: &NodePath,
+    what: &str,
+    value: &str,
+    special: impl Fn(char) -> bool,
+) -> Option<Finding> {
     let character = value.chars().find(|c| special(*c))?;
     let message = format!("{what} {value:?} has the character {character:?}, which means something else to dnsmasq");
     Some(Finding::new(DNSMASQ_SYNTAX, path.clone(), message).help("write it without that character"))
 }
 
-fn no_dns_name(path: Path, what: &str, value: &str, reason: &str) -> Finding {
+fn no_dns_name(path: NodePath, what: &str, value: &str, reason: &str) -> Finding {
     let message = format!("{what} `{value}` is no DNS name: {reason}");
     let help = format!("use letters, digits and `-` in labels of 1 to {LONGEST_LABEL}, with `.` between them");
     Finding::new(NOT_A_DNS_NAME, path, message).help(help)
@@ -112,7 +117,7 @@ mod tests {
     #[case(&"a.".repeat(127), None)]
     #[case(&"a.".repeat(128), Some(302))]
     fn names(#[case] value: &str, #[case] code: Option<u16>) {
-        let finding = name(Path::root("network"), "the name", value);
+        let finding = name(NodePath::root("network"), "the name", value);
         assert_eq!(finding.map(|finding| finding.code.0), code);
     }
 
@@ -123,7 +128,7 @@ mod tests {
     #[case(&"a".repeat(1000), None)]
     #[case(&"\"".repeat(600), Some(313))]
     fn texts(#[case] value: &str, #[case] code: Option<u16>) {
-        let finding = text(Path::root("network"), "the text", value);
+        let finding = text(NodePath::root("network"), "the text", value);
         assert_eq!(finding.map(|finding| finding.code.0), code);
     }
 }

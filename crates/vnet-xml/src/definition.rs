@@ -6,7 +6,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use crate::encoding::decode;
-use crate::{Domain, Interface, Network, NetworkPort, Parsed, Path, Style, did_you_mean};
+use crate::{Domain, Interface, Network, NetworkPort, NodePath, Parsed, Style, did_you_mean};
 
 /// A document of one of the kinds that this crate reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Definition {
     }
 
     /// The path of the root element.
-    pub fn root(&self) -> Path {
-        Path::root(match self {
+    pub fn root(&self) -> NodePath {
+        NodePath::root(match self {
             Self::Network(_) => "network",
             Self::NetworkPort(_) => "networkport",
             Self::Interface(_) => "interface",

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::builder::{self, Limits, Malformed};
 use crate::element::{Element, Notes};
 use crate::encoding::decode;
-use crate::{Code, Path, Problem, Severity, SourceMap, Span, did_you_mean, rules};
+use crate::{Code, NodePath, Problem, Severity, SourceMap, Span, did_you_mean, rules};
 
 /// What a text holds, as far as it could be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ fn moved<T>(parsed: Parsed<T>, place: impl Fn(Span) -> Span) -> Parsed<T> {
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
-    let path = Path::root(root);
+    let path = NodePath::root(root);
     if document.len() > Limits::DEFAULT.bytes {
         let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
         return nothing(&path, Malformed { code: rules::TOO_LARGE, message, help: None, span: 0..0 });
@@ -96,7 +96,7 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
 }
 
 fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
-    let path = Path::root(root);
+    let path = NodePath::root(root);
     let tree = match builder::parse(text, &Limits::DEFAULT) {
         Ok(tree) => tree,
         Err(malformed) => return nothing(&path, malformed),
@@ -114,12 +114,12 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
     Parsed { value, problems, source }
 }
 
-fn nothing<T>(root: &Path, malformed: Malformed) -> Parsed<T> {
+fn nothing<T>(root: &NodePath, malformed: Malformed) -> Parsed<T> {
     let Malformed { code, message, help, span } = malformed;
     let problem = Problem { help, ..problem(code, message, root, span) };
     Parsed { value: None, problems: vec![problem], source: SourceMap::default() }
 }
 
-fn problem(code: Code, message: String, path: &Path, span: Span) -> Problem {
+fn problem(code: Code, message: String, path: &NodePath, span: Span) -> Problem {
     Problem { code, severity: rules::severity(code), message, help: None, path: path.clone(), span }
 }

@@ -4,7 +4,7 @@
 //! Readers report everything else; findings are sorted by it; messages take from it where a name
 //! belongs.
 
-use crate::{Path, domain, interface, network, network_port};
+use crate::{NodePath, domain, interface, network, network_port};
 
 /// What may stand in an element, in the order in which libvirt prints it.
 pub(crate) struct Grammar {
@@ -41,8 +41,8 @@ impl Grammar {
     }
 }
 
-/// The key of [`Path::position`]: of each step its place in the grammar, and its number.
-pub(crate) fn position(path: &Path) -> Vec<(usize, usize)> {
+/// The key of [`NodePath::position`]: of each step its place in the grammar, and its number.
+pub(crate) fn position(path: &NodePath) -> Vec<(usize, usize)> {
     let mut here = Some(&Grammar { attributes: &[], children: DOCUMENTS });
     let steps = path.as_str().split('/').skip(1).map(|step| {
         let (name, number) = step.strip_suffix(']').and_then(|rest| rest.split_once('[')).unwrap_or((step, "0"));
@@ -115,7 +115,7 @@ mod tests {
         ];
         let path = |text: &&str| {
             let steps = text.split('/').skip(2);
-            steps.fold(Path::root("network"), |path, step| path.element(step)).position()
+            steps.fold(NodePath::root("network"), |path, step| path.element(step)).position()
         };
         let mut shuffled = sorted;
         shuffled.reverse();

@@ -92,7 +92,7 @@ pub use network::Network;
 pub use network_port::NetworkPort;
 pub use problem::{Code, Problem, Rule, Severity};
 pub use rules::{RULES, UPDATE_REFUSED};
-pub use source::{Path, SourceMap, Span};
+pub use source::{NodePath, SourceMap, Span};
 pub use style::{Libvirt, Printed, Style};
 pub use suggest::did_you_mean;
 pub use virtual_port::{VirtualPort, VirtualPortType};

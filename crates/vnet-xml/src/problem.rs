@@ -1,6 +1,6 @@
 //! What is wrong with a text, found while it is read.
 
-use crate::{Path, Span};
+use crate::{NodePath, Span};
 
 /// One thing that reading found, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Problem {
     /// What to write instead.
     pub help: Option<String>,
     /// Where in the tree.
-    pub path: Path,
+    pub path: NodePath,
     /// Where in the text.
     pub span: Span,
 }

@@ -16,9 +16,9 @@ pub type Span = Range<usize>;
 /// same as the position in the model plus one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Path(String);
+pub struct NodePath(String);
 
-impl Path {
+impl NodePath {
     /// The document's element.
     pub fn root(name: &str) -> Self {
         Self(format!("/{name}"))
@@ -71,9 +71,9 @@ impl Path {
     /// the order of the grammar, and elements of one name by their number.
     ///
     /// ```
-    /// use vnet_xml::Path;
+    /// use vnet_xml::NodePath;
     ///
-    /// let root = Path::root("network");
+    /// let root = NodePath::root("network");
     /// assert!(root.element("forward").position() < root.nth("ip", 1).position());
     /// assert!(root.nth("ip", 1).position() < root.nth("ip", 9).position());
     /// ```
@@ -87,7 +87,7 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for NodePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -134,7 +134,7 @@ enum Kind {
 impl SourceMap {
     /// The place of a value, or else of the nearest element around it that has one. For an
     /// attribute it is the value without its quotes, for an element the start tag.
-    pub fn span(&self, path: &Path) -> Option<Span> {
+    pub fn span(&self, path: &NodePath) -> Option<Span> {
         let mut steps = path.0.split('/').skip(1);
         let mut place = self.inside(OUTSIDE, steps.next()?)?;
         for step in steps {
@@ -208,11 +208,11 @@ impl SourceMap {
     }
 
     /// The path that leads to a place.
-    pub(crate) fn path(&self, place: PlaceId) -> Path {
+    pub(crate) fn path(&self, place: PlaceId) -> NodePath {
         let Place { around, step, .. } = self.places[place as usize];
         let name = &self.names[usize::from(step.name)];
         if around == OUTSIDE {
-            return Path::root(name);
+            return NodePath::root(name);
         }
         let around = self.path(around);
         match step.kind {

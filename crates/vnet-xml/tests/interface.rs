@@ -254,7 +254,7 @@ fn upstream(#[case] given: &str, #[case] problems: &[&str]) {
             format!("<interface type='{kind}'>\n  <source dev='eth0'/>\n  <backend type='passt'/>\n</interface>\n");
         assert_eq!(printed, expected);
         // A finding about the device points at what says it.
-        let dev = vnet_xml::Path::root("interface").element("source").attribute("dev");
+        let dev = vnet_xml::NodePath::root("interface").element("source").attribute("dev");
         assert_eq!(&document[parsed.source.span(&dev).unwrap()], "eth0");
     }
 }

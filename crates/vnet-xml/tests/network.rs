@@ -268,7 +268,7 @@ fn places_are_those_of_the_model() {
     let text = "<network><name>n</name><ip/><ip address='10.0.0.1'/><ip address='10.0.1.1' prefix='24'/></network>";
     let parsed = Network::parse(text.as_bytes());
     assert_eq!(parsed.value.unwrap().ips.len(), 2);
-    let second = vnet_xml::Path::root("network").nth("ip", 1);
+    let second = vnet_xml::NodePath::root("network").nth("ip", 1);
     let span = parsed.source.span(&second.attribute("prefix")).unwrap();
     assert_eq!(&text[span], "24");
     let no_such = parsed.source.span(&second.attribute("netmask")).unwrap();
@@ -280,7 +280,7 @@ fn a_byte_order_mark_shifts_places() {
     let text = "\u{feff}<?xml version='1.0'?><network><name>n</name><mtu size='x'/></network>";
     let parsed = Network::parse(text.as_bytes());
     assert_eq!(&text[parsed.problems[0].span.clone()], "x");
-    let mtu = vnet_xml::Path::root("network").element("mtu");
+    let mtu = vnet_xml::NodePath::root("network").element("mtu");
     assert_eq!(&text[parsed.source.span(&mtu).unwrap()], "<mtu size='x'/>");
 }
 
@@ -370,7 +370,7 @@ fn latin1_is_read_and_its_places_are_bytes() {
     for parsed in [Network::parse(&document), Definition::parse(&document).map(network)] {
         assert_eq!(parsed.value.unwrap().title.as_deref(), Some("caf\u{e9}\u{80}"));
         assert_eq!(&document[parsed.problems[0].span.clone()], b"x\xe9");
-        let mtu = vnet_xml::Path::root("network").element("mtu");
+        let mtu = vnet_xml::NodePath::root("network").element("mtu");
         assert_eq!(&document[parsed.source.span(&mtu).unwrap()], b"<mtu size='x\xe9'/>");
     }
 }

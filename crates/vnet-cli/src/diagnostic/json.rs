@@ -35,7 +35,7 @@ struct PlaceJson {
 
 /// The diagnostics of a definition.
 pub(crate) fn diagnostics(checked: &Checked) -> Vec<DiagnosticJson> {
-    let place = |path: &vnet_xml::Path, span| PlaceJson::new(&checked.document, path, span);
+    let place = |path: &vnet_xml::NodePath, span| PlaceJson::new(&checked.document, path, span);
     let shown = checked.diagnostics.iter().map(|diagnostic| DiagnosticJson {
         code: diagnostic.code.to_string(),
         severity: word(diagnostic.severity),
@@ -52,7 +52,7 @@ pub(crate) fn diagnostics(checked: &Checked) -> Vec<DiagnosticJson> {
 }
 
 impl PlaceJson {
-    fn new(document: &Document, path: &vnet_xml::Path, span: &Span) -> Self {
+    fn new(document: &Document, path: &vnet_xml::NodePath, span: &Span) -> Self {
         Self {
             path: path.to_string(),
             start: document.position(span.start),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use vnet_driver::Obstacle;
 use vnet_validate::RULES;
-use vnet_xml::{Path, Severity, Span};
+use vnet_xml::{NodePath, Severity, Span};
 
 use super::{Checked, Diagnostic, word};
 use crate::document::Document;
@@ -172,7 +172,7 @@ impl Finding {
 }
 
 impl Location {
-    fn new(document: &Document, path: &Path, span: &Span) -> Self {
+    fn new(document: &Document, path: &NodePath, span: &Span) -> Self {
         let (start, end) = (document.position(span.start), document.position(span.end));
         Self {
             id: None,

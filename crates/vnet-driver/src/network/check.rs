@@ -3,7 +3,7 @@
 use vnet_host::LinuxHost;
 use vnet_plan::preview;
 use vnet_types::Inventory;
-use vnet_validate::{Finding, Host};
+use vnet_validate::{Finding, KnownHost};
 use vnet_xml::{Definition, Network, Severity};
 
 use crate::driver::{Driver, network_name};
@@ -60,7 +60,7 @@ impl Checker<'_> {
     /// # Errors
     /// [`Error::Host`] where the host cannot be read; [`Error::Lower`].
     pub fn check(&self, definition: &Definition) -> Result<Check, Error> {
-        let host = Host::new(&self.inventory, &self.networks);
+        let host = KnownHost::new(&self.inventory, &self.networks);
         let findings = join(vnet_validate::check(definition), vnet_validate::check_against(definition, host));
         let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
         let obstacles = match definition {

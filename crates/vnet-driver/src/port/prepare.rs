@@ -7,7 +7,7 @@ use vnet_host::{LinuxHost, Lock, Owner, PortHeader, Receipt};
 use vnet_passt::Passt;
 use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
-use vnet_validate::{Finding, Host};
+use vnet_validate::{Finding, KnownHost};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network};
@@ -44,7 +44,7 @@ impl Driver {
         let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let inventory = self.inventory(host, lock, None)?;
         let networks = Vec::from_iter(self.network_of(interface)?);
-        let host = Host::new(&inventory, &networks);
+        let host = KnownHost::new(&inventory, &networks);
         let findings = on_host(findings, vnet_validate::check_against(interface, host))?;
         let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
         let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;

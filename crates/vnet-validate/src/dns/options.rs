@@ -1,12 +1,12 @@
 //! `<dnsmasq:options>`: lines for dnsmasq's own configuration.
 
 use vnet_dnsmasq::{Surroundings, objection};
-use vnet_xml::{Network, Path};
+use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::{rules, words};
 
-pub(crate) fn check(network: &Network, root: &Path) -> Vec<Finding> {
+pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let surroundings = surroundings(network);
     let judge = |(index, line): (usize, &String)| {
         let path = place(root, index);
@@ -28,10 +28,10 @@ pub fn refused_by_dnsmasq(network: &Network, line: &str, said: &str) -> Option<F
     let index = network.dnsmasq_options.iter().position(|option| option.trim() == line.trim())?;
     let message = format!("dnsmasq refuses the option `{}`: {said}", line.trim());
     let help = "write an option as dnsmasq(8) of this host has it, without the dashes, or leave it out";
-    Some(Finding::new(rules::DNSMASQ_OPTION_UNKNOWN, place(&Path::root("network"), index), message).help(help))
+    Some(Finding::new(rules::DNSMASQ_OPTION_UNKNOWN, place(&NodePath::root("network"), index), message).help(help))
 }
 
-fn place(root: &Path, index: usize) -> Path {
+fn place(root: &NodePath, index: usize) -> NodePath {
     root.nth("dnsmasq:options", 0).nth("dnsmasq:option", index).attribute("value")
 }
 

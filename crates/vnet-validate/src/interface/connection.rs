@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use vnet_xml::interface::{DirectMode, HostdevAddress, Reconnect, Socket, Source, VhostuserMode};
-use vnet_xml::{Bandwidth, Interface, Path, Rate, VirtualPort, VirtualPortType, Vlan};
+use vnet_xml::{Bandwidth, Interface, NodePath, Rate, VirtualPort, VirtualPortType, Vlan};
 
 use super::Types;
 use crate::finding::Finding;
@@ -19,7 +19,7 @@ const BANDWIDTH: Types = Types(&["network", "bridge", "direct", "ethernet"]);
 /// The largest VLAN of a Linux bridge.
 const LARGEST_VLAN: u16 = 4094;
 
-pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(source(interface, &root.element("source")));
     if let Some(vlan) = &interface.vlan {
@@ -39,7 +39,7 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
+fn source(interface: &Interface, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     match &interface.source {
         Source::Vhostuser(source) if !interface.is_passt() => {
@@ -105,7 +105,7 @@ fn source(interface: &Interface, path: &Path) -> Vec<Finding> {
 }
 
 /// What reads the guest's memory has to see it.
-pub(super) fn unseen(interface: &Interface, root: &Path) -> Option<Finding> {
+pub(super) fn unseen(interface: &Interface, root: &NodePath) -> Option<Finding> {
     let Source::Vhostuser(_) = interface.source else { return None };
     let message = "an interface of type vhostuser needs memory that the program at its other end can see";
     let finding = Finding::new(rules::VHOSTUSER_MEMORY, root.attribute("type"), message);
@@ -113,7 +113,7 @@ pub(super) fn unseen(interface: &Interface, root: &Path) -> Option<Finding> {
 }
 
 /// Linux bridges have VLANs 1 to 4094; what else there is may have 0 and 4095.
-pub(crate) fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
+pub(crate) fn vlan_ids(vlan: &Vlan, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen = HashMap::new();
     for (index, tag) in vlan.tags.iter().enumerate() {
@@ -132,7 +132,7 @@ pub(crate) fn vlan_ids(vlan: &Vlan, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn vlan_here(interface: &Interface, path: &Path) -> Option<Finding> {
+fn vlan_here(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let why = match &interface.source {
         source if !VLAN.has(source) => {
             format!("an interface of type {} has no switch that could put it into a VLAN", source.word())
@@ -146,7 +146,7 @@ fn vlan_here(interface: &Interface, path: &Path) -> Option<Finding> {
     Some(finding.help("leave `<vlan>` out, or use an interface of type bridge, or of type direct in mode passthrough"))
 }
 
-fn isolated(interface: &Interface, path: &Path) -> Option<Finding> {
+fn isolated(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let why = if !ISOLATED.has(&interface.source) {
         format!("only interfaces of type {} have ports that can be kept apart", ISOLATED.list())
     } else {
@@ -157,7 +157,7 @@ fn isolated(interface: &Interface, path: &Path) -> Option<Finding> {
 }
 
 /// libvirt's filters are rules of the host's bridges and taps.
-fn filtered(interface: &Interface, path: &Path) -> Option<Finding> {
+fn filtered(interface: &Interface, path: &NodePath) -> Option<Finding> {
     interface.filter.as_ref()?;
     let kind = interface.virtual_port.as_ref()?.kind?;
     let message = format!("what passes a port of `{}` cannot be filtered by the host", kind.word());
@@ -167,7 +167,7 @@ fn filtered(interface: &Interface, path: &Path) -> Option<Finding> {
 
 /// What is not in a network has to say everything; libvirt generates the identity of the port
 /// itself.
-fn complete(interface: &Interface, port: &VirtualPort, path: &Path) -> Vec<Finding> {
+fn complete(interface: &Interface, port: &VirtualPort, path: &NodePath) -> Vec<Finding> {
     let Some(kind) = port.kind.filter(|_| !matches!(interface.source, Source::Network(_))) else { return Vec::new() };
     let needed: &[(&str, bool)] = match kind {
         VirtualPortType::Qbg => &[
@@ -188,7 +188,7 @@ fn complete(interface: &Interface, port: &VirtualPort, path: &Path) -> Vec<Findi
     missing.map(finding).collect()
 }
 
-fn shaped(interface: &Interface, bandwidth: &Bandwidth, path: &Path) -> Vec<Finding> {
+fn shaped(interface: &Interface, bandwidth: &Bandwidth, path: &NodePath) -> Vec<Finding> {
     let word = interface.source.word();
     if let Source::Hostdev(_) = interface.source {
         let message = "the bandwidth of a device that is the guest's alone cannot be limited by the host";
@@ -208,7 +208,7 @@ fn shaped(interface: &Interface, bandwidth: &Bandwidth, path: &Path) -> Vec<Find
 }
 
 /// libvirt's limits: what tc(8) can be told.
-pub(crate) fn too_fast(rate: Rate, path: &Path) -> Option<Finding> {
+pub(crate) fn too_fast(rate: Rate, path: &NodePath) -> Option<Finding> {
     const RATE: u64 = 1 << 54;
     const BURST: u64 = (u32::MAX >> 10) as u64;
     let values = [

@@ -2,7 +2,7 @@
 
 use vnet_types::InterfaceName;
 use vnet_xml::interface::{DeviceAddress, Driver, Source, Teaming};
-use vnet_xml::{Interface, Path, did_you_mean};
+use vnet_xml::{Interface, NodePath, did_you_mean};
 
 use super::Types;
 use crate::finding::Finding;
@@ -68,7 +68,7 @@ const MTU_IPV4: u32 = 68;
 const MTU_IPV6: u32 = 1280;
 const MTU_MOST: u32 = 65_535;
 
-pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(target(interface, &root.element("target")));
     findings.extend(script(interface, root));
@@ -94,7 +94,7 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn target(interface: &Interface, path: &Path) -> Vec<Finding> {
+fn target(interface: &Interface, path: &NodePath) -> Vec<Finding> {
     let Some(target) = &interface.target else { return Vec::new() };
     let mut findings = Vec::new();
     let is_ethernet = matches!(interface.source, Source::Ethernet(_));
@@ -114,7 +114,7 @@ fn target(interface: &Interface, path: &Path) -> Vec<Finding> {
 }
 
 /// A name that the kernel takes, in which one `%d` may stand for a number.
-fn device_name(dev: &str, exists: bool, path: &Path) -> Option<Finding> {
+fn device_name(dev: &str, exists: bool, path: &NodePath) -> Option<Finding> {
     let finding =
         |message: String, help: &str| Some(Finding::new(rules::TARGET_NAME, path.clone(), message).help(help));
     let template = dev.matches('%').count() == 1 && dev.contains("%d");
@@ -134,7 +134,7 @@ fn device_name(dev: &str, exists: bool, path: &Path) -> Option<Finding> {
     }
 }
 
-fn script(interface: &Interface, root: &Path) -> Vec<Finding> {
+fn script(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     if matches!(interface.source, Source::Ethernet(_)) {
         return Vec::new();
     }
@@ -153,7 +153,7 @@ fn script(interface: &Interface, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn model(interface: &Interface, path: &Path) -> Option<Finding> {
+fn model(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let model = interface.model.as_deref()?;
     if VIRTIO_ONLY.has(&interface.source) && !interface.is_virtio() {
         let message = format!("an interface of type {} is a virtio device, not `{model}`", interface.source.word());
@@ -170,7 +170,7 @@ fn model(interface: &Interface, path: &Path) -> Option<Finding> {
 }
 
 /// Indices and ROMs are of PCI devices; where there is no address yet, it can become one.
-fn on_pci(interface: &Interface, root: &Path) -> Option<Finding> {
+fn on_pci(interface: &Interface, root: &NodePath) -> Option<Finding> {
     if matches!(interface.address, None | Some(DeviceAddress::Pci { .. } | DeviceAddress::Unassigned)) {
         return None;
     }
@@ -183,7 +183,7 @@ fn on_pci(interface: &Interface, root: &Path) -> Option<Finding> {
     Some(finding.help("leave it out, or write `<address type='pci'/>`"))
 }
 
-fn virtio(interface: &Interface, driver: &Driver, path: &Path) -> Vec<Finding> {
+fn virtio(interface: &Interface, driver: &Driver, path: &NodePath) -> Vec<Finding> {
     if may_be_virtio(interface) {
         return Vec::new();
     }
@@ -208,7 +208,7 @@ fn may_be_virtio(interface: &Interface) -> bool {
     interface.is_virtio() || interface.model.is_none() && VIRTIO_ONLY.has(&interface.source)
 }
 
-fn queues(interface: &Interface, driver: &Driver, path: &Path) -> Vec<Finding> {
+fn queues(interface: &Interface, driver: &Driver, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     if driver.queues.is_some() && !QUEUES.has(&interface.source) {
         let message = format!("an interface of type {} has one queue", interface.source.word());
@@ -228,14 +228,14 @@ fn queues(interface: &Interface, driver: &Driver, path: &Path) -> Vec<Finding> {
     findings
 }
 
-fn backend(interface: &Interface, path: &Path) -> Option<Finding> {
+fn backend(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let tap = interface.backend.as_ref()?.tap.as_ref().filter(|_| !TAP.has(&interface.source))?;
     let message = format!("an interface of type {} has no tap that `{tap}` could make", interface.source.word());
     let finding = Finding::new(rules::BACKEND_TAP_UNSUPPORTED, path.attribute("tap"), message);
     Some(finding.help(format!("leave `tap` out: it is for interfaces of type {}", TAP.list())))
 }
 
-fn teaming(interface: &Interface, path: &Path) -> Option<Finding> {
+fn teaming(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let (message, help) = match interface.teaming.as_ref()? {
         Teaming::Persistent if !may_be_virtio(interface) => {
             ("the device that stays has to be virtio: it holds the pair together", "write `<model type='virtio'/>`")
@@ -249,7 +249,7 @@ fn teaming(interface: &Interface, path: &Path) -> Option<Finding> {
     Some(Finding::new(rules::TEAMING, path.clone(), message).help(help))
 }
 
-fn mtu(interface: &Interface, path: &Path) -> Option<Finding> {
+fn mtu(interface: &Interface, path: &NodePath) -> Option<Finding> {
     let size = interface.mtu?;
     let is_user = matches!(interface.source, Source::User { .. });
     if !(MTU.has(&interface.source) || is_user && interface.is_passt()) {

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use vnet_xml::interface::{InterfaceIp, Source};
-use vnet_xml::{Interface, Path};
+use vnet_xml::{Interface, NodePath};
 
 use crate::finding::Finding;
 use crate::{route, rules};
 
-pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !interface.routes.is_empty() {
         let message = "QEMU cannot give a guest a route";
@@ -46,7 +46,7 @@ fn family(ip: &InterfaceIp) -> &'static str {
     if ip.address.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
-fn address(ip: &InterfaceIp, path: &Path) -> Vec<Finding> {
+fn address(ip: &InterfaceIp, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     if ip.peer.is_some() {
         let message = "the guest has no other end that could have an address";

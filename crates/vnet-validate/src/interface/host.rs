@@ -3,17 +3,17 @@
 use vnet_types::{Inventory, KnownPort, Link, LinkKind};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::MacTableManager;
-use vnet_xml::{Interface, Network, Path, did_you_mean};
+use vnet_xml::{Interface, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
-use crate::judge::Host;
+use crate::judge::KnownHost;
 use crate::{rules, support};
 
 /// What names begin with that vnet and libvirt choose.
 const CHOSEN: [&str; 5] = ["vnet", "macvtap", "macvlan", "hostdev", "passt"];
 
-pub(crate) fn check(interface: &Interface, root: &Path, host: &Host<'_>) -> Vec<Finding> {
-    let Host { inventory, networks } = *host;
+pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>) -> Vec<Finding> {
+    let KnownHost { inventory, networks } = *host;
     let network = match &interface.source {
         Source::Network(source) => networks.iter().find(|network| network.name == source.network),
         _ => None,
@@ -37,7 +37,7 @@ fn own(interface: &Interface) -> Option<&str> {
 }
 
 /// Another guest with the same MAC address in the same place.
-fn twin(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn twin(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let mac = interface.mac_address()?;
     let beside = |port: &&KnownPort| match &interface.source {
         Source::Network(source) => port.network.as_ref().is_some_and(|network| network.as_str() == source.network),
@@ -52,7 +52,7 @@ fn twin(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Fin
     Some(finding.help(format!("`vnet detach {}` ends that one; two guests need two addresses", port.dev)))
 }
 
-fn port_group(interface: &Interface, network: &Network, root: &Path) -> Option<Finding> {
+fn port_group(interface: &Interface, network: &Network, root: &NodePath) -> Option<Finding> {
     let Source::Network(source) = &interface.source else { return None };
     let wanted = source.port_group.as_deref()?;
     let names = || network.port_groups.iter().map(|group| group.name.as_str());
@@ -74,7 +74,7 @@ fn link<'i>(inventory: &'i Inventory, name: &str) -> Option<&'i Link> {
     inventory.links.iter().find(|link| link.name.as_str() == name)
 }
 
-fn missing(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let source = root.element("source");
     let (rule, place, message) = match &interface.source {
         Source::Network(wanted) if !inventory.networks.iter().any(|known| known.name.as_str() == wanted.network) => {
@@ -93,7 +93,7 @@ fn missing(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<
 }
 
 /// What the guest is to be connected to is there, and has to be able to do what is asked.
-fn unfit(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn unfit(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let source = root.element("source");
     let vlan = root.element("vlan");
     match &interface.source {
@@ -137,7 +137,7 @@ fn unfit(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Fi
 }
 
 /// The guest's device on the host is made, or is there already with `managed='no'`.
-fn target(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn target(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let dev = own(interface).filter(|dev| !dev.contains('%'))?;
     let path = root.element("target").attribute("dev");
     let found = link(inventory, dev);
@@ -167,7 +167,7 @@ fn target(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<F
 }
 
 /// A device that a guest is to have for itself.
-fn function(interface: &Interface, root: &Path, inventory: &Inventory) -> Option<Finding> {
+fn function(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let Source::Hostdev(source) = &interface.source else { return None };
     let HostdevAddress::Pci(address) = source.address else { return None };
     let taken = |port: &&KnownPort| port.function == Some(address) && Some(port.dev.as_str()) != own(interface);

@@ -2,7 +2,7 @@
 
 use vnet_types::{Listener, PortRange, PortSet};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol, Source};
-use vnet_xml::{Interface, Path};
+use vnet_xml::{Interface, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -23,7 +23,7 @@ pub(super) struct Forwarded<'i> {
     /// Where the first of the range leads; `None` for all ports, each of which leads to the same
     /// one.
     to: Option<u16>,
-    path: Path,
+    path: NodePath,
 }
 
 impl Forwarded<'_> {
@@ -33,7 +33,7 @@ impl Forwarded<'_> {
     }
 }
 
-pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
+pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let mut findings = backend(interface, root);
     let may_forward = interface.is_passt() && matches!(interface.source, Source::User { .. } | Source::Vhostuser(_));
     if !may_forward {
@@ -58,7 +58,7 @@ pub(super) fn check(interface: &Interface, root: &Path) -> Vec<Finding> {
     findings
 }
 
-fn backend(interface: &Interface, root: &Path) -> Vec<Finding> {
+fn backend(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     let Some(backend) = &interface.backend else { return Vec::new() };
     let path = root.element("backend");
     if interface.is_passt() {
@@ -79,7 +79,7 @@ fn backend(interface: &Interface, root: &Path) -> Vec<Finding> {
     given.map(finding).collect()
 }
 
-fn range_check(range: &PortForwardRange, path: &Path) -> Option<Finding> {
+fn range_check(range: &PortForwardRange, path: &NodePath) -> Option<Finding> {
     let Some(start) = range.start else {
         let given = [("end", range.end.is_some()), ("to", range.to.is_some()), ("exclude", range.exclude.is_some())];
         let (name, _) = given.into_iter().find(|(_, given)| *given)?;
@@ -117,7 +117,7 @@ fn all_ports(forward: &PortForward, exclude: bool) -> PortSet {
 }
 
 /// A range that is excluded has to be in one that is not, or in all ports.
-fn excludes(forward: &PortForward, path: &Path) -> Vec<Finding> {
+fn excludes(forward: &PortForward, path: &NodePath) -> Vec<Finding> {
     let included = all_ports(forward, false);
     let excluded = forward.ranges.iter().enumerate().filter(|(_, it)| it.exclude == Some(true));
     let useless = excluded.filter(|(_, range)| {
@@ -133,7 +133,7 @@ fn excludes(forward: &PortForward, path: &Path) -> Vec<Finding> {
 }
 
 /// What leads into a guest: the ranges that name ports, and each forward of all ports.
-pub(super) fn forwarded<'i>(interface: &'i Interface, root: &Path) -> impl Iterator<Item = Forwarded<'i>> {
+pub(super) fn forwarded<'i>(interface: &'i Interface, root: &NodePath) -> impl Iterator<Item = Forwarded<'i>> {
     let forwards = interface.port_forwards.iter().enumerate();
     let forwarded = forwards.flat_map(move |(index, forward)| {
         let path = root.nth("portForward", index);

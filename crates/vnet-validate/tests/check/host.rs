@@ -5,7 +5,7 @@ use vnet_types::{
     Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route,
     RouteProtocol, Uuid,
 };
-use vnet_validate::{Host, check, check_against};
+use vnet_validate::{KnownHost, check, check_against};
 use vnet_xml::network::{Bridge, Nat};
 use vnet_xml::{Domain, Interface, Network, NetworkPort};
 
@@ -324,7 +324,7 @@ fn guests_of_a_network(#[case] rest: &str, #[case] group: &str, #[case] inside: 
     let interface = format!("<interface type='network'><source network='lab' {group}/>{inside}</interface>");
     let interface: Interface = interface.parse().unwrap();
     let networks = [network];
-    let findings = check_against(&interface, Host::new(&inventory, &networks));
+    let findings = check_against(&interface, KnownHost::new(&inventory, &networks));
     assert_eq!(lines(&findings), expected, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
 }

@@ -7,7 +7,7 @@ mod report;
 use crate::grammar::{Grammar, TEXT};
 use crate::source::{OUTSIDE, PlaceId};
 use crate::tree::{Attribute, NodeRef};
-use crate::{Path, rules};
+use crate::{NodePath, rules};
 
 pub(crate) use notes::Notes;
 use report::{name_span, shortened};
@@ -39,7 +39,7 @@ impl<'t> Element<'t> {
         Self { node, place, notes }
     }
 
-    fn path(&self) -> Path {
+    fn path(&self) -> NodePath {
         self.notes.source.borrow().path(self.place)
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::{Path, Problem, SourceMap, rules};
+use crate::{NodePath, Problem, SourceMap, rules};
 
 /// Beyond so many problems nobody reads on, and memory would grow with the document.
 const MAX_PROBLEMS: usize = 1000;
@@ -33,7 +33,7 @@ impl Notes {
     }
 
     /// Everything found, in the order of the text.
-    pub(crate) fn finish(self, root: &Path) -> (Vec<Problem>, SourceMap) {
+    pub(crate) fn finish(self, root: &NodePath) -> (Vec<Problem>, SourceMap) {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         if let (withheld @ 1.., Some(last)) = (self.withheld.get(), problems.last()) {

@@ -6,7 +6,7 @@ use crate::network::DNSMASQ_NAMESPACE;
 use crate::suggest::did_you_mean;
 use crate::tree::{Attribute, NodeRef};
 use crate::value::number_of_any_base;
-use crate::{Code, Path, Problem, Span, rules};
+use crate::{Code, NodePath, Problem, Span, rules};
 
 impl<'t> Element<'t> {
     /// Reports that an attribute is missing.
@@ -204,7 +204,7 @@ impl<'t> Element<'t> {
         self.report(code, message, help, self.path().attribute(attribute.name), attribute.value_span());
     }
 
-    pub(super) fn report(&self, code: Code, message: String, help: Option<String>, path: Path, span: Span) {
+    pub(super) fn report(&self, code: Code, message: String, help: Option<String>, path: NodePath, span: Span) {
         self.notes.add(Problem { code, severity: rules::severity(code), message, help, path, span });
     }
 }

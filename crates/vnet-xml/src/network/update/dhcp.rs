@@ -9,7 +9,7 @@ use crate::element::Element;
 use crate::network::ip::{HOST, host, lease, range};
 use crate::network::{Dhcp, DhcpHost, Ip, Network};
 use crate::value::{ip, parsed, text};
-use crate::{Path, Spelled};
+use crate::{NodePath, Spelled};
 
 /// What a deletion says of a host.
 struct Wanted {
@@ -191,6 +191,6 @@ fn tidy(ip: &mut Ip) {
     ip.dhcp.take_if(|dhcp| *dhcp == Dhcp::default());
 }
 
-fn path(ip: usize) -> Path {
-    Path::root("network").nth("ip", ip).element("dhcp")
+fn path(ip: usize) -> NodePath {
+    NodePath::root("network").nth("ip", ip).element("dhcp")
 }

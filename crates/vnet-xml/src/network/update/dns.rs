@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated, only, places};
-use crate::Path;
+use crate::NodePath;
 use crate::element::Element;
 use crate::network::dns::{HOST, SRV, TXT, dns_host, srv, txt};
 use crate::network::{Dns, DnsHost, Network, Srv, Txt};
@@ -138,6 +138,6 @@ fn tidy(network: &mut Network) {
     network.dns.take_if(|dns| *dns == Dns::default());
 }
 
-fn path() -> Path {
-    Path::root("network").element("dns")
+fn path() -> NodePath {
+    NodePath::root("network").element("dns")
 }

@@ -1,7 +1,7 @@
 //! Updates of the devices of `<forward>`, and of the port groups.
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated};
-use crate::Path;
+use crate::NodePath;
 use crate::network::forward::interface;
 use crate::network::portgroup::port_group;
 use crate::network::{Forward, ForwardMode, Network};
@@ -31,7 +31,7 @@ pub(super) fn interfaces(mut network: Network, command: Command, document: &[u8]
     }
     // Nobody uses a device that comes new.
     let at = Put::new(command).into(interfaces, dev.clone().into());
-    Ok(given.done(network, Some(Path::root("network").element("forward").nth("interface", at))))
+    Ok(given.done(network, Some(NodePath::root("network").element("forward").nth("interface", at))))
 }
 
 pub(super) fn port_groups(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -60,5 +60,5 @@ pub(super) fn port_groups(mut network: Network, command: Command, document: &[u8
         return Err(given.refuse("default", UpdateRefusal::SecondDefault(other.name.clone())));
     }
     let at = put.into(groups, given.value.clone());
-    Ok(given.done(network, Some(Path::root("network").nth("portgroup", at))))
+    Ok(given.done(network, Some(NodePath::root("network").nth("portgroup", at))))
 }

@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use super::Network;
 use crate::element::Element;
-use crate::{Parsed, Path, Problem, Refused, SourceMap};
+use crate::{NodePath, Parsed, Problem, Refused, SourceMap};
 
 pub use error::{UpdateError, UpdateRefusal};
 
@@ -87,9 +87,9 @@ pub struct Updated {
     /// The network. Whether it makes sense is for `vnet-validate` to say.
     pub network: Network,
     /// Where the element stands in it now; `None` where it was deleted.
-    pub path: Option<Path>,
+    pub path: Option<NodePath>,
     /// The path of the element in its own text.
-    pub root: Path,
+    pub root: NodePath,
     /// Warnings about the element's text.
     pub problems: Vec<Problem>,
     /// The places in the element's text.
@@ -252,7 +252,7 @@ impl Network {
 /// An element that was read for an update.
 struct Given<T> {
     value: T,
-    root: Path,
+    root: NodePath,
     problems: Vec<Problem>,
     source: SourceMap,
 }
@@ -266,7 +266,7 @@ impl<T> Given<T> {
         let Parsed { value, problems, source } = crate::document::parse(document, root, read);
         let has_errors = problems.iter().any(|problem| problem.severity == crate::Severity::Error);
         match value.filter(|_| !has_errors) {
-            Some(value) => Ok(Self { value, root: Path::root(root), problems, source }),
+            Some(value) => Ok(Self { value, root: NodePath::root(root), problems, source }),
             None => Err(UpdateError::Element(Refused { problems })),
         }
     }
@@ -277,7 +277,7 @@ impl<T> Given<T> {
         UpdateError::Refused { reason, span: self.source.span(&path) }
     }
 
-    fn done(self, network: Network, path: Option<Path>) -> Updated {
+    fn done(self, network: Network, path: Option<NodePath>) -> Updated {
         Updated { network, path, root: self.root, problems: self.problems, source: self.source }
     }
 }

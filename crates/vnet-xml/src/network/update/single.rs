@@ -1,7 +1,7 @@
 //! Updates of the sections that libvirt has no rules for.
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated, only, places};
-use crate::Path;
+use crate::NodePath;
 use crate::bandwidth::{BandwidthOf, bandwidth};
 use crate::element::Element;
 use crate::network::{Forward, ForwardMode, Network, bridge, forward, ip, read, route};
@@ -14,7 +14,7 @@ pub(super) fn update(
     command: Command,
     document: &[u8],
 ) -> Result<Updated, UpdateError> {
-    let root = || Path::root("network");
+    let root = || NodePath::root("network");
     match section {
         Section::Bridge => one(network, command, document, root(), "bridge", bridge::bridge, |it| Ok(&mut it.bridge)),
         Section::Forward => {
@@ -56,7 +56,7 @@ fn one<T: PartialEq + Default>(
     network: Network,
     command: Command,
     document: &[u8],
-    parent: Path,
+    parent: NodePath,
     name: &'static str,
     read: impl Fn(&Element<'_>) -> T,
     slot: Slot<T>,
@@ -71,7 +71,7 @@ fn some<T: PartialEq>(
     network: Network,
     command: Command,
     document: &[u8],
-    parent: Path,
+    parent: NodePath,
     name: &'static str,
     read: impl Fn(&Element<'_>) -> Option<T>,
     slot: Slot<T>,
@@ -91,7 +91,7 @@ fn apply<T: PartialEq>(
     command: Command,
     mut given: Given<Option<T>>,
     is_anything: bool,
-    path: Path,
+    path: NodePath,
     name: &'static str,
     slot: Slot<T>,
 ) -> Result<Updated, UpdateError> {
@@ -135,7 +135,7 @@ pub(super) fn ips(mut network: Network, command: Command, document: &[u8]) -> Re
         return Ok(given.done(network, None));
     }
     let at = put.into(&mut network.ips, given.value.clone());
-    Ok(given.done(network, Some(Path::root("network").nth("ip", at))))
+    Ok(given.done(network, Some(NodePath::root("network").nth("ip", at))))
 }
 
 pub(super) fn routes(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -161,5 +161,5 @@ pub(super) fn routes(mut network: Network, command: Command, document: &[u8]) ->
         return Ok(given.done(network, None));
     }
     let at = put.into(&mut network.routes, given.value.clone());
-    Ok(given.done(network, Some(Path::root("network").nth("route", at))))
+    Ok(given.done(network, Some(NodePath::root("network").nth("route", at))))
 }
