@@ -4,8 +4,9 @@
 //! started, and what it should refuse. [`check_parsed`] judges one that was read, with the problems
 //! of its text in mind. [`check_against`] judges it on a host. All three take any kind of document:
 //! a network, a network port, an interface, a domain. They take the model of [`vnet_xml`], whether
-//! it was read or built in code, and never see text: a finding has the [`NodePath`](vnet_xml::NodePath) of
-//! the value that is wrong. [`RULES`] has every rule, those of the text too.
+//! it was read or built in code, and never see text: a finding has the
+//! [`NodePath`](vnet_xml::NodePath) of the value that is wrong. [`RULES`] has every rule, those of
+//! the text too.
 //!
 //! ```
 //! use vnet_xml::Network;
