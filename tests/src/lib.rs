@@ -12,11 +12,13 @@
 mod furnish;
 mod guest;
 mod isolate;
+mod named;
 mod netns;
 mod program;
 
 pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
+pub use named::NamedNetns;
 pub use netns::Netns;
 pub use program::{json, run, vnet, wait_for};
 pub use vnet_lab::without_capabilities;

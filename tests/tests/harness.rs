@@ -5,12 +5,14 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use netns_rs::NetNs;
 use rstest::rstest;
-use vnet_tests::{Netns, isolate, json, run, wait_for};
+use vnet_tests::{NamedNetns, Netns, isolate, json, run, wait_for};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -147,6 +149,38 @@ fn namespaces_within() {
     assert!(!fs::exists("/sys/class/net/inside").unwrap());
     let server = guest.spawn(|| UdpSocket::bind("127.0.0.1:53").unwrap().local_addr().unwrap().port());
     assert_eq!(server.join().unwrap(), 53);
+}
+
+#[test]
+fn named_namespaces() {
+    isolate!();
+    let guest = NamedNetns::new("guest");
+    assert_eq!(run("ip", &["netns", "list"]), "guest\n");
+    run("ip", &["link", "add", "outside", "type", "veth", "peer", "name", "inside", "netns", "guest"]);
+    let links = guest.run(|| json("ip", &["-j", "link", "show", "type", "veth"]));
+    assert_eq!(links[0]["ifname"], "inside");
+    drop(guest);
+    assert_eq!(run("ip", &["netns", "list"]), "");
+    assert!(!fs::exists("/run/netns/guest").unwrap());
+}
+
+/// A panic within leads back, unlike that of netns-rs itself.
+#[test]
+fn a_panic_leaves_a_named_namespace() {
+    isolate!();
+    let here = || fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let (guest, home) = (NamedNetns::new("guest"), here());
+    assert_ne!(guest.run(here), home);
+    let panic = catch_unwind(AssertUnwindSafe(|| guest.run(|| panic!("in these words")))).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"in these words"));
+    assert_eq!(here(), home);
+
+    let unguarded = || {
+        catch_unwind(|| NetNs::run_in("guest", |_| panic!("on a thread of ours"))).unwrap_err();
+        here()
+    };
+    let left = std::thread::scope(|scope| scope.spawn(unguarded).join()).unwrap();
+    assert_eq!(left, guest.run(here), "netns-rs goes back by itself: the guard can go");
 }
 
 #[test]

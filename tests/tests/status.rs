@@ -5,12 +5,11 @@
 
 use std::io::ErrorKind;
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vnet_tests::{Netns, isolate, run, vnet};
+use vnet_tests::{NamedNetns, isolate, run, vnet};
 
 const OUTSIDE: &str = "203.0.113.2";
 /// Bytes of a datagram, and of the packet that it is in.
@@ -123,7 +122,7 @@ fn counted(network: &str) -> Value {
 }
 
 /// So many datagrams get there.
-fn arrive(from: &Netns, to: &Netns, address: &str, count: usize) {
+fn arrive(from: &NamedNetns, to: &NamedNetns, address: &str, count: usize) {
     let server = to.run(|| UdpSocket::bind((address, 0)).unwrap());
     server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let client = from.run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
@@ -135,7 +134,7 @@ fn arrive(from: &Netns, to: &Netns, address: &str, count: usize) {
 }
 
 /// So many datagrams are refused, as their sender is told.
-fn refused(from: &Netns, address: &str, count: usize) {
+fn refused(from: &NamedNetns, address: &str, count: usize) {
     let client = from.run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
     client.connect((address, 4711)).unwrap();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -146,10 +145,9 @@ fn refused(from: &Netns, address: &str, count: usize) {
 }
 
 /// Someone behind a device of this host, on a bridge or beside.
-fn plug(name: &str, bridge: Option<&str>, address: &str, gateway: &str) -> Netns {
-    let netns = Netns::new();
-    let file = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
-    run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &file]);
+fn plug(name: &str, bridge: Option<&str>, address: &str, gateway: &str) -> NamedNetns {
+    let netns = NamedNetns::new(name);
+    run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name]);
     if let Some(bridge) = bridge {
         run("ip", &["link", "set", name, "master", bridge]);
     }
