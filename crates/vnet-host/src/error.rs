@@ -9,43 +9,43 @@ use vnet_types::NetworkName;
 
 use crate::Named;
 
-/// A host that did not do what was asked.
+/// A host could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The kernel refused something about links, addresses or routes.
     #[error(transparent)]
     Netlink(Box<vnet_netlink::Error>),
-    /// There is no way to the kernel's packet filter.
+    /// The kernel's packet filter cannot be reached.
     #[error(transparent)]
     Firewall(vnet_firewall::Error),
-    /// The rules of a network cannot be made, or read.
+    /// The rules of a network cannot be read or changed.
     #[error("cannot read or change the rules of network `{network}`")]
     Rules {
-        /// Whose.
+        /// The network.
         network: NetworkName,
-        /// Why.
+        /// The cause.
         source: Box<vnet_firewall::Error>,
     },
     /// firewalld refused something.
     #[error("firewalld does not {action}")]
     Firewalld {
-        /// What it was asked: "put virbr0 into its zone libvirt".
+        /// The request: "put virbr0 into its zone libvirt".
         action: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A guest's passt does not run, or does not end.
+    /// A guest's passt does not start, or does not end.
     #[error(transparent)]
     Passt(#[from] vnet_passt::run::Error),
     /// A file could not be used.
     #[error("cannot {action} `{}`", path.display())]
     File {
-        /// What was tried: "write".
+        /// The action that was tried: "write".
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A program is not installed.
@@ -55,9 +55,9 @@ pub enum Error {
     NoProgram {
         /// Its name.
         program: String,
-        /// Its package there.
+        /// Its package on Debian and Ubuntu.
         debian: String,
-        /// Its package there.
+        /// Its package on Fedora.
         fedora: String,
     },
     /// A program did not start.
@@ -65,9 +65,9 @@ pub enum Error {
     Program {
         /// The command line.
         command: String,
-        /// How it ended.
+        /// Its exit status or signal.
         status: String,
-        /// What it said.
+        /// Its standard error.
         stderr: String,
     },
     /// A program did not go to the background.
@@ -75,57 +75,57 @@ pub enum Error {
     Slow {
         /// The command line.
         command: String,
-        /// How long it had.
+        /// The time it was given.
         seconds: u64,
     },
-    /// A program started, and is not there.
+    /// A program reported that it started, but no such process runs.
     #[error("`{command}` started, but is not there: `{}` names no process of it", pid_file.display())]
     Vanished {
         /// The command line.
         command: String,
-        /// Where its number should be.
+        /// The file that should have its process number.
         pid_file: PathBuf,
     },
     /// A process does not end.
     #[error("process {pid} does not end, not even killed")]
     Immortal {
-        /// Its number.
+        /// Its process number.
         pid: i32,
     },
-    /// Something is there already that is not ours.
+    /// Something that vnet did not make is in the way.
     #[error("there is already: {}; vnet did not make it, and it stays as it is", list(.0))]
     Conflict(Vec<Key>),
-    /// What should be created is there, or what should be changed is not.
+    /// A change expects something that is not on the host, or something is there that it creates.
     #[error("{0} is not as the change expects it")]
     Unexpected(Key),
-    /// There is one of this name.
+    /// A network or port of this name runs already.
     #[error("{} {} already", .0, .0.is_there())]
     Running(Named),
-    /// There is none of this name.
+    /// No network or port has this name.
     #[error("{} {}", .0, .0.is_not_there())]
     Absent(Named),
-    /// There is one of this name in another network namespace.
+    /// A network or port of this name is in another network namespace.
     #[error(
         "{} {} in another network namespace; enter that one, or give this one a state folder of its own; where that \
          namespace is gone, `vnet forget {}` drops what is noted of it",
         .0, .0.is_there(), .0.name()
     )]
     Elsewhere(Named),
-    /// The network namespace of a receipt is not gone.
+    /// The network namespace of a receipt still exists.
     #[error(
         "{of} is in {} network namespace, which is there: process {user} is in it or holds it; {}",
         if *here { "this" } else { "another" },
         if *here { "stop or detach it" } else { "enter that one to stop or detach it" }
     )]
     Lives {
-        /// Which.
+        /// The network or port.
         of: Named,
-        /// A process that keeps the namespace.
+        /// A process that keeps the namespace alive.
         user: i32,
-        /// It is the namespace of this process.
+        /// Whether it is the namespace of this process.
         here: bool,
     },
-    /// Somebody else may have written to a file or a folder of the state.
+    /// Others could have written to a file or a folder of the state.
     #[error(
         "`{}` cannot be trusted: {why}; state is kept in a folder that only root and its user can write to",
         path.display()
@@ -133,7 +133,7 @@ pub enum Error {
     Untrusted {
         /// The file or folder.
         path: PathBuf,
-        /// What lets others write to it: "it belongs to user 65534".
+        /// The reason: "it belongs to user 65534".
         why: String,
     },
     /// A receipt cannot be understood.
@@ -143,16 +143,16 @@ pub enum Error {
         path: PathBuf,
         /// The line.
         line: usize,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// A receipt ends before it says all.
+    /// A receipt is cut short.
     #[error("the receipt `{}` is cut short; `vnet forget` drops it", path.display())]
     CutShort {
         /// The file.
         path: PathBuf,
     },
-    /// A receipt that a later version has written.
+    /// A later version of vnet wrote the receipt.
     #[error("the receipt `{}` has format {version}, that of a newer vnet; use that one", path.display())]
     NewerReceipt {
         /// The file.
@@ -160,42 +160,42 @@ pub enum Error {
         /// Its format.
         version: u32,
     },
-    /// A network whose last change was interrupted may let more pass than it should.
+    /// The last change of a network was interrupted. Its rules may allow more than they should.
     #[error(
         "the last change of network `{0}` did not come to its end; `vnet apply {0}` brings it to its end, `vnet stop {0}` \
          takes the network away"
     )]
     Unfinished(NetworkName),
-    /// Something is not as it was before a change that failed.
+    /// The host is not as it was before a failed change.
     #[error("not as before: {}", list(.0))]
     NotAsBefore(Vec<Key>),
-    /// Everything was made, and the receipt could not be written.
+    /// Every change was made, but the receipt could not be written.
     #[error("the receipt cannot be written; {}", how_undone(rollback))]
     Unrecorded {
-        /// Why.
+        /// The cause.
         source: Box<Error>,
-        /// What could not be undone. Empty: the host was seen to be as before.
+        /// What could not be undone. When empty, the host was checked and is as before.
         rollback: Vec<Error>,
     },
     /// A step failed.
     #[error("{step} failed; {}", how_undone(rollback))]
     Step {
-        /// What it was about.
+        /// The resource.
         step: Key,
-        /// Why.
+        /// The cause.
         source: Box<Error>,
-        /// What could not be undone. Empty: the host was seen to be as before.
+        /// What could not be undone. When empty, the host was checked and is as before.
         rollback: Vec<Error>,
     },
-    /// A network or a port is not gone in full.
+    /// Parts of a network or a port could not be removed.
     #[error("{of} is not gone in full: {}", in_words(.errors))]
     Leftover {
-        /// Which.
+        /// The network or port.
         of: Named,
-        /// What could not be taken away, and why.
+        /// The error for each part.
         errors: Vec<Error>,
     },
-    /// A fault that was asked for, see [`MemoryHost`](crate::MemoryHost).
+    /// A fault that a test asked for, see [`MemoryHost`](crate::MemoryHost).
     #[error("an injected fault")]
     Injected,
 }
@@ -207,8 +207,8 @@ impl From<vnet_netlink::Error> for Error {
 }
 
 impl Error {
-    /// Which privilege the host asked for, where it failed for the lack of one. For which call, the
-    /// error says: a [`Error::Step`] has its key, and the source of that the call.
+    /// The privilege that was missing, where that is why it failed. The key of [`Error::Step`] and
+    /// its source name the call that needed it.
     pub fn missing_capability(&self) -> Option<Capability> {
         match self {
             Self::Netlink(error) => error.missing_capability(),
@@ -223,12 +223,12 @@ impl Error {
         }
     }
 
-    /// Whether the host is as it was before.
+    /// Whether the host is as it was before the call.
     pub(crate) fn is_undone(&self) -> bool {
         matches!(self, Self::Step { rollback, .. } | Self::Unrecorded { rollback, .. } if rollback.is_empty())
     }
 
-    /// Adds why it is not.
+    /// Adds the errors of undoing it.
     pub(crate) fn not_undone(&mut self, error: Error) {
         if let Self::Step { rollback, .. } | Self::Unrecorded { rollback, .. } = self {
             rollback.push(error);
@@ -262,7 +262,7 @@ fn list(keys: &[Key]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Errors with their causes, in one line.
+/// Joins errors with their causes in one line.
 fn in_words(errors: &[Error]) -> String {
     let chain = |error: &Error| {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());

@@ -1,4 +1,4 @@
-//! The guests of a network: their receipts name its bridge.
+//! The guests of a network. Their receipts name its bridge.
 
 use vnet_plan::{HostState, Port, Resource};
 use vnet_types::{InterfaceName, NetworkName};
@@ -7,14 +7,14 @@ use crate::journal::{self, Receipt};
 use crate::view::View;
 use crate::{Error, Host, Named, PortHeader, Store, Subject};
 
-/// The receipts of the ports of a network, as far as they can be read.
+/// The receipts of a network's ports, as far as they can be read.
 pub(crate) fn receipts(store: &Store, network: &NetworkName) -> Result<Vec<Receipt<PortHeader>>, Error> {
     let mut receipts: Vec<_> = store.port_receipts()?.into_iter().flatten().collect();
     receipts.retain(|receipt| receipt.header.port.network.as_ref() == Some(network));
     Ok(receipts)
 }
 
-/// The places of guests in the bridge of a network, as their receipts have them.
+/// The bridge ports of a network's guests, as their receipts name them.
 pub(crate) fn places(host: &impl Host, store: &Store, header: &impl Subject) -> Result<HostState, Error> {
     let mut places = HostState::new();
     for receipt in of(store, header)? {
@@ -34,8 +34,8 @@ pub(crate) fn places(host: &impl Host, store: &Store, header: &impl Subject) -> 
     Ok(places)
 }
 
-/// Has the receipts of guests name the bridge of a network as it is called now. One with an act of
-/// its own is left: who resolves that looks at what there is.
+/// Writes the current name of a network's bridge into the receipts of its guests. Receipts with an
+/// open act are skipped: whoever resolves the act looks at the host.
 pub(crate) fn follow<S: Subject>(store: &Store, before: &S, after: &S) -> Result<(), Error> {
     let (Some(from), Some(to)) = (before.bridge(), after.bridge()) else { return Ok(()) };
     if from == to {

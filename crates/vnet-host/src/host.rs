@@ -1,4 +1,4 @@
-//! What the executor needs of a host, and what only the act tells.
+//! The interface between the executor and a host, and the facts that only a change tells.
 
 use std::collections::BTreeMap;
 
@@ -22,37 +22,38 @@ pub trait Host {
     /// [`Error`] where it cannot be read.
     fn namespace(&self) -> Result<Namespace, Error>;
 
-    /// The name that a link of ours has now, and its fact. It is the one that the fact tells;
-    /// without a fact, the one of this kind and MAC address. `None` where it is gone, whatever else
+    /// The current name of one of our links, and its fact. The link is found by its fact, or
+    /// without one by its kind and MAC address. `None` when the link is gone, whatever else has its
+    /// name.
     /// has its name.
     ///
     /// # Errors
     /// [`Error`] where it cannot be read.
     fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error>;
 
-    /// What is really there, for each key of `expected`. What `expected` leaves to the host
-    /// compares equal: a MTU or MAC address that is `None`, a file that its program writes. A
-    /// process is there when it is the one of `facts`.
+    /// What is on the host for each key of `expected`. Values that `expected` leaves open compare
+    /// equal: an MTU or MAC address of `None`, a file that its program writes. A process counts
+    /// when it is the one in `facts`.
     ///
     /// # Errors
     /// [`Error`] where it cannot be read.
     fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error>;
 
-    /// Makes one change: all of it or nothing. Deleting what is gone is success.
+    /// Makes one change completely or not at all. Deleting something that is gone is success.
     ///
     /// # Errors
     /// [`Error`] where the host refuses.
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error>;
 }
 
-/// What a change has made, beyond what was asked for.
+/// What a change tells beyond what was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
     /// The index of a link.
     Link(u32),
-    /// A process: its number, and its start in clock ticks after boot, which tells it from a later
-    /// one of that number.
+    /// A process: its number, and its start in clock ticks after boot. The start distinguishes it
+    /// from a later process with the same number.
     Process {
         /// Its number.
         pid: i32,
@@ -61,7 +62,7 @@ pub enum Fact {
     },
 }
 
-/// Facts of resources.
+/// Facts of resources, by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts(BTreeMap<Key, Fact>);
 
@@ -71,8 +72,8 @@ impl Facts {
         self.0.get(key).copied()
     }
 
-    /// Takes note of what a change told. What was known of something that came anew, or went, is no
-    /// longer so.
+    /// Records what a change told. Facts of resources that were created anew or deleted are
+    /// dropped.
     pub(crate) fn learn(&mut self, change: &Change, fact: Option<Fact>) {
         match change {
             Change::Create { to } => self.set(to.key(), fact),
@@ -83,19 +84,19 @@ impl Facts {
         }
     }
 
-    /// A link that gets another name stays the same.
+    /// A renamed link keeps its fact.
     pub(crate) fn rename_link(&mut self, from: &InterfaceName, to: &InterfaceName) {
         self.copy_link(from, to);
         self.set(Key::Link(from.clone()), None);
     }
 
-    /// A link that may have got another name is the same under both.
+    /// A link that may have been renamed has its fact under both names.
     pub(crate) fn copy_link(&mut self, from: &InterfaceName, to: &InterfaceName) {
         let fact = self.get(&Key::Link(from.clone()));
         self.set(Key::Link(to.clone()), fact);
     }
 
-    /// Those of what a state has.
+    /// The facts of a state's resources.
     pub(crate) fn of(&self, state: &HostState) -> Self {
         Self(
             self.0.iter().filter(|(key, _)| state.get(key).is_some()).map(|(key, fact)| (key.clone(), *fact)).collect(),

@@ -1,9 +1,8 @@
-//! A receipt: what was made for a network or a port, and what is about to be done to it.
+//! A receipt: what was made for a network or a port, and which changes are about to be made.
 //! `docs/journal.md` says what a reader may conclude.
 //!
-//! A file of JSON lines: a snapshot, whose first line has the header, then at most one act, which
-//! did not come to its end. The snapshot is only ever replaced as a whole; to an act, lines are
-//! added.
+//! It is a file of JSON lines: a snapshot, whose first line has the header, then at most one
+//! unfinished act. The snapshot is only replaced as a whole. Lines are appended to an act.
 
 mod old;
 
@@ -18,46 +17,46 @@ use vnet_plan::{Change, HostState, Resource};
 
 use crate::{Error, Fact, Facts, Header, Store, Subject, trust};
 
-/// The format of receipts.
+/// The version of the format.
 const VERSION: u32 = 2;
 
-/// A receipt, as it stands.
+/// A receipt as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt<S = Header> {
-    /// What it is about.
+    /// The network or port.
     pub header: S,
-    /// What may be there because of us.
+    /// What we may have made on the host.
     pub owned: HostState,
-    /// What only the changes told.
+    /// Facts that only the changes told.
     pub facts: Facts,
-    /// Whether the last start, stop or change came to its end.
+    /// Whether the last start, stop or change was finished.
     pub settled: bool,
-    /// What was begun and did not come to its end.
+    /// The act that was begun and not finished.
     pub(crate) act: Option<Act>,
 }
 
-/// Changes that were begun and did not all come to their end.
+/// Changes of which some may be made and some not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Act {
     /// What was owned before.
     pub(crate) owned: HostState,
-    /// In their order.
+    /// The changes in order.
     pub(crate) changes: Vec<Change>,
 }
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
 struct Top<S> {
-    /// The format.
+    /// The version of the format.
     receipt: u32,
     settled: bool,
-    /// How many lines of [`Own`] follow.
+    /// The number of [`Own`] lines that follow.
     owns: usize,
     header: S,
 }
 
-/// The format, of whatever a first line is.
+/// The format alone, read from any first line.
 #[derive(Deserialize)]
 struct Format {
     receipt: Option<u32>,
@@ -77,16 +76,16 @@ struct Own {
 enum Line {
     /// All changes of an act.
     Begin(Vec<Change>),
-    /// What a change told.
+    /// The fact that a change told.
     Noted {
-        /// Its place in the act, from 0.
+        /// The index of the change in the act.
         change: usize,
         fact: Fact,
     },
 }
 
 impl<S: Subject> Receipt<S> {
-    /// A receipt of nothing, yet.
+    /// A new receipt that owns nothing.
     pub(crate) fn new(header: S) -> Self {
         Self { header, owned: HostState::new(), facts: Facts::default(), settled: false, act: None }
     }
@@ -106,19 +105,18 @@ pub(crate) struct Journal<S> {
     path: PathBuf,
     new_path: PathBuf,
     file: File,
-    /// The bytes of the snapshot.
+    /// The length of the snapshot in bytes.
     snapshot: u64,
-    /// The bytes of all lines that stand whole.
+    /// The length of all complete lines in bytes.
     len: u64,
-    /// The snapshot that the act begins with.
+    /// The snapshot before the act.
     pub(crate) before: Receipt<S>,
-    /// What the changes have told so far.
+    /// The facts that the changes have told so far.
     pub(crate) facts: Facts,
 }
 
 impl<S: Subject> Journal<S> {
-    /// Writes down what is about to be done, in place of the receipt. When this returns, it is on
-    /// the disk.
+    /// Replaces the receipt by one with the planned changes. It is on the disk when this returns.
     pub(crate) fn begin(store: &Store, before: Receipt<S>, changes: &[Change]) -> Result<Self, Error> {
         let name = before.header.name();
         let (path, new_path) = (store.receipt_path::<S>(name), store.new_receipt_path());
@@ -137,14 +135,14 @@ impl<S: Subject> Journal<S> {
         Ok(Self { path, new_path, file, snapshot, len: text.len() as u64, before, facts })
     }
 
-    /// Writes down what a change told. A process that is killed loses no line; without power, what
-    /// the line is about is gone too.
+    /// Writes down the fact that a change told. A killed process loses no line. A power failure may
+    /// lose the line, but then it has also taken what the line is about.
     pub(crate) fn note(&mut self, change: usize, fact: Fact) -> Result<(), Error> {
         let text = line(&Line::Noted { change, fact });
         match self.file.write_all(&text) {
             Ok(()) => self.len += text.len() as u64,
             Err(error) => {
-                // On a full disk a line may be torn, which the next would be appended to.
+                // A full disk may leave half a line. The next line must not be appended to that.
                 let _ = self.file.set_len(self.len);
                 return Err(Error::file("write", &self.path)(error));
             }
@@ -152,12 +150,12 @@ impl<S: Subject> Journal<S> {
         Ok(())
     }
 
-    /// Ends the act: the receipt becomes this one.
+    /// Ends the act and replaces the receipt by this one.
     pub(crate) fn commit(&self, receipt: &Receipt<S>) -> Result<(), Error> {
         replace(&self.path, &self.new_path, &receipt.text()).map(drop)
     }
 
-    /// Ends the act, of which nothing is left: the receipt becomes what it was before.
+    /// Ends an act that was undone: the receipt is as it was before.
     pub(crate) fn abort(&self) -> Result<(), Error> {
         let cut = self.file.set_len(self.snapshot).and_then(|()| self.file.sync_data());
         cut.map_err(Error::file("write", &self.path))
@@ -171,7 +169,7 @@ pub(crate) fn write<S: Subject>(store: &Store, receipt: &Receipt<S>) -> Result<(
     replace(&path, &store.new_receipt_path(), &receipt.text()).map(drop)
 }
 
-/// Replaces a file as a whole: it has the one text or the other at any time.
+/// Replaces a file as a whole: readers see either the old text or the new one.
 fn replace(path: &Path, new_path: &Path, text: &[u8]) -> Result<File, Error> {
     let write = || -> io::Result<File> {
         match fs::remove_file(new_path) {
@@ -185,7 +183,7 @@ fn replace(path: &Path, new_path: &Path, text: &[u8]) -> Result<File, Error> {
         Ok(file)
     };
     write().map_err(|error| {
-        // What is left of it is worth nothing.
+        // A half-written file is of no use.
         let _ = fs::remove_file(new_path);
         Error::file("write", path)(error)
     })
@@ -197,7 +195,7 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// Reads what a receipt is about, and no more. `None` where there is no receipt.
+/// Reads only the header of a receipt. `None` when there is no receipt.
 pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
     let Some(file) = trust::open(path)? else { return Ok(None) };
     let (mut file, mut first) = (BufReader::new(file), Vec::new());
@@ -209,7 +207,7 @@ pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
     Ok(old::read(path, &first)?.map(|receipt| receipt.header))
 }
 
-/// Reads a receipt. `None` where there is none.
+/// Reads a receipt. `None` when there is no receipt.
 pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error> {
     let Some(mut file) = trust::open(path)? else { return Ok(None) };
     let mut text = Vec::new();
@@ -243,14 +241,13 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
 }
 
 impl<S> Receipt<S> {
-    /// Adds an act that did not come to its end. What it makes may be there, and what it takes away
-    /// too.
+    /// Adds an unfinished act: what it creates and what it deletes may both be there.
     fn begin(&mut self, changes: Vec<Change>) {
         self.settled = false;
         let owned = self.owned.clone();
         for change in &changes {
             match change {
-                // What there was of that name was gone, and with it what was known of it.
+                // The earlier resource of that name is gone, so its fact is dropped.
                 Change::Create { to } => self.facts.set(to.key(), None),
                 Change::Rename { from, to } => self.facts.copy_link(from, to),
                 Change::Update { .. } | Change::Delete { .. } => {}
@@ -263,11 +260,11 @@ impl<S> Receipt<S> {
     }
 }
 
-/// The format of a receipt: 1 where the first line does not tell.
+/// The format of a receipt; 1 when the first line does not name one.
 fn format(path: &Path, first: &[u8]) -> Result<u32, Error> {
     if !first.ends_with(b"\n") {
-        // A receipt of the old format was begun empty, and nothing was made before the line was
-        // whole.
+        // A receipt of the old format starts as an empty file. Nothing was made before its first
+        // line was complete.
         let is_old = first.len() > old::HEADER.len() && first.starts_with(old::HEADER);
         return if is_old { Ok(1) } else { Err(Error::CutShort { path: path.to_owned() }) };
     }
@@ -281,7 +278,7 @@ fn parse<T: DeserializeOwned>(path: &Path, number: usize, line: &[u8]) -> Result
     serde_json::from_slice(line).map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })
 }
 
-/// Without a last line that is torn.
+/// Drops a torn last line.
 fn whole_lines(text: &[u8]) -> &[u8] {
     &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
@@ -304,7 +301,7 @@ mod tests {
         Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace, owner: None }
     }
 
-    /// A folder of receipts that goes with the value.
+    /// A temporary folder of receipts, removed on drop.
     struct Folder(PathBuf);
 
     impl Drop for Folder {
@@ -360,8 +357,8 @@ mod tests {
         assert_eq!(read(&path).unwrap(), Some(before));
     }
 
-    /// Wherever a receipt is cut, it is the snapshot, or the snapshot with its act, or it is said
-    /// to be cut short.
+    /// A receipt that is cut anywhere reads as the snapshot, as the snapshot with its act, or as
+    /// cut short.
     #[test]
     fn a_receipt_that_is_cut_short_is_told() {
         let (_folder, store) = store("cut");

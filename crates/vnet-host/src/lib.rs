@@ -1,10 +1,9 @@
-//! Effects: makes the changes of a plan on a host, keeps receipts, observes.
+//! Makes the changes of a plan on a host, keeps receipts, and reads the host's state.
 //!
-//! [`start`], [`apply`], [`stop`] and [`drift`] are one difference of two states each, made by an
-//! executor that decides nothing. Each change is written to the network's receipt, and synced,
-//! before it is made; when one fails, those before it are taken back. Only what a receipt names is
-//! ever deleted. [`LinuxHost`] is the real thing, [`MemoryHost`] a value that passes the same
-//! scenarios.
+//! [`start`], [`apply`], [`stop`] and [`drift`] each compare two states, and one executor makes the
+//! difference. Each change is written to the network's receipt, and synced, before it is made. When
+//! one fails, the ones before it are undone. Only what a receipt names is ever deleted.
+//! [`LinuxHost`] is a real host, [`MemoryHost`] a host in memory that passes the same tests.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,5 @@
-//! The life of a network, or a port, on a host: each function is a difference of two states, made.
+//! Starting, changing and stopping networks and ports: each function makes the difference of two
+//! states.
 
 use vnet_plan::{Change, HostState, Resource, diff};
 use vnet_types::{InterfaceName, NetworkName};
@@ -20,13 +21,11 @@ pub fn plan<N: Name>(host: &impl Host, store: &Store, name: &N, desired: &HostSt
     Ok(Task::new(host, &owned, &facts, desired)?.changes)
 }
 
-/// Brings a network up, or attaches a port. What a start that was killed has left is taken away
-/// first.
+/// Starts a network, or attaches a port. Leftovers of a start that was killed are removed first.
 ///
-/// # Errors
-/// [`Error::Running`]; [`Error::Unfinished`]; [`Error::Conflict`], with nothing done, where
-/// something is in the way; [`Error::Step`] where a step fails, with everything undone where its
-/// `rollback` is empty.
+/// [`Error::Running`]; [`Error::Unfinished`]; [`Error::Conflict`] when something is in the way,
+/// with nothing done; [`Error::Step`] when a step fails. An empty `rollback` means that everything
+/// was undone.
 pub fn start<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -43,11 +42,11 @@ pub fn start<S: Subject>(
     realise(host, lock, header, None, desired)
 }
 
-/// Makes a network or a port as `desired`, in place: starts it, changes it, repairs it. The guests
-/// of a network whose bridge is made anew, or gets another name, stay in it.
+/// Brings a network or a port to the state `desired`, in place: starts it, changes it, repairs it.
+/// Guests stay connected when the network's bridge is recreated or renamed.
 ///
 /// # Errors
-/// Those of [`start`], but for [`Error::Running`].
+/// Those of [`start`], except [`Error::Running`].
 pub fn apply<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -60,11 +59,11 @@ pub fn apply<S: Subject>(
     realise(host, lock, header, receipt, desired)
 }
 
-/// Takes a network away, after the ports that guests are attached to it by: everything that was
-/// made for them and nothing else. Goes on past what fails.
+/// Stops a network and detaches its ports. Removes everything that was made for them and nothing
+/// else. Continues when one part fails.
 ///
 /// # Errors
-/// [`Error::Absent`]; [`Error::Leftover`] with what could not be taken away: it can be tried again.
+/// [`Error::Absent`]; [`Error::Leftover`] with what could not be removed. The call can be repeated.
 pub fn stop(
     host: &mut impl Host,
     lock: &Lock,
@@ -91,7 +90,8 @@ pub fn stop(
     if errors.is_empty() { Ok(changes) } else { Err(Error::Leftover { of: Named::Network(network.clone()), errors }) }
 }
 
-/// Takes a port away: everything that was made for it and nothing else. Goes on past what fails.
+/// Detaches a port. Removes everything that was made for it and nothing else. Continues when one
+/// part fails.
 ///
 /// # Errors
 /// Those of [`stop`].
@@ -106,7 +106,7 @@ pub fn detach(
     take_away(host, lock, resolve(host, lock.store(), receipt)?)
 }
 
-/// What is not as it was made: the changes that would repair it.
+/// The changes that would bring the host back to what was made: its drift.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
@@ -117,7 +117,7 @@ pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Name
     Ok(diff(&observed, &receipt.owned))
 }
 
-/// Makes a host as `desired`, of which `previous` is ours. Either all of it, or nothing.
+/// Brings a host from `previous`, which we own, to `desired`, completely or not at all.
 fn realise<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -163,8 +163,7 @@ fn realise<S: Subject>(
         Err(failure) => {
             let mut error = task.undo(host, &mut journal, failure);
             let restored = guests::follow(store, &header, &journal.before.header);
-            // Where it is not as before, what was begun stays open: who comes next looks at what
-            // there is.
+            // The host is not as before, so the act stays open. The next call looks at the host.
             let restored =
                 restored.and_then(|()| if error.is_undone() { restore(store, &journal, previous) } else { Ok(()) });
             if let Err(another) = restored {
@@ -175,7 +174,7 @@ fn realise<S: Subject>(
     }
 }
 
-/// Makes the receipt what it was before an act that is undone.
+/// Restores the receipt of before an undone act.
 fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Receipt<S>>) -> Result<(), Error> {
     match previous {
         None => store.remove::<S>(journal.before.header.name()),
@@ -184,7 +183,7 @@ fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Rec
     }
 }
 
-/// Nobody is attached to a network that is not whole: it may let more pass than it should.
+/// Refuses to attach to a network that is incomplete: its rules may allow more than they should.
 fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
     let Some(network) = header.network() else { return Ok(()) };
     match store.receipt(network)? {
@@ -198,7 +197,7 @@ fn take_away<S: Subject>(host: &mut impl Host, lock: &Lock, receipt: Receipt<S>)
     let View { owned, mut facts } = View::new(host, &receipt.owned, &receipt.facts)?;
     let changes = diff(&without_shared(&owned), &HostState::new());
     let mut left = Receipt { owned, facts: facts.clone(), settled: false, ..receipt };
-    // A full disk is no reason to leave something: the receipt names it as it stands.
+    // Removal continues when the disk is full: the receipt on disk already names everything.
     let journal = Journal::begin(store, left.clone(), &changes);
     let mut errors = Vec::new();
     for change in &changes {
@@ -216,13 +215,13 @@ fn take_away<S: Subject>(host: &mut impl Host, lock: &Lock, receipt: Receipt<S>)
     }
     left.facts = facts;
     if let Ok(journal) = journal {
-        // Else it stays open, and who comes next looks at what there is.
+        // Otherwise the act stays open, and the next call looks at the host.
         let _ = journal.commit(&left);
     }
     Err(Error::Leftover { of: S::named(&name), errors })
 }
 
-/// The receipt, where it is of this namespace. Of one of an earlier boot only files are left.
+/// The receipt, if it is of this namespace. A receipt of an earlier boot keeps only its files.
 fn at_home<S: Subject>(receipt: Receipt<S>, namespace: Namespace) -> Result<Receipt<S>, Error> {
     let theirs = receipt.header.namespace();
     if theirs.is(&namespace) {

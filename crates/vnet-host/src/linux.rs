@@ -1,5 +1,5 @@
-//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld: one file for
-//! each kind of resource.
+//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld. Each kind of
+//! resource has a file.
 
 mod address;
 mod borrowed;
@@ -34,18 +34,18 @@ use vnet_types::{Features, InterfaceName, Inventory, Link, RouteProtocol};
 
 use crate::{Error, Fact, Facts, Host, Namespace};
 
-/// This host, in the network namespace of the thread that opened it; use it from that thread.
+/// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
     netlink: Netlink,
     firewall: Firewall,
 }
 
 impl LinuxHost {
-    /// Opens sockets to the kernel. They stay open: closing one after rules were deleted takes some
-    /// milliseconds.
+    /// Opens sockets to the kernel. They stay open, because closing one after rules were deleted
+    /// takes some milliseconds.
     ///
     /// # Errors
-    /// [`Error::Netlink`], [`Error::Firewall`] where the kernel has none for us.
+    /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { netlink: Netlink::open()?, firewall: Firewall::open().map_err(Error::Firewall)? })
     }
@@ -58,7 +58,7 @@ impl LinuxHost {
         Namespace::this()
     }
 
-    /// Bytes for what a definition leaves to chance.
+    /// Random bytes for what a definition leaves open.
     ///
     /// # Errors
     /// [`Error::File`] where `/dev/urandom` cannot be read.
@@ -68,7 +68,7 @@ impl LinuxHost {
         read.map(|()| bytes).map_err(Error::file("read", path))
     }
 
-    /// What becomes of packets under the rules of others than vnet.
+    /// What the firewall rules of other programs do with packets.
     ///
     /// # Errors
     /// [`Error::Firewall`] where the rules cannot be read.
@@ -89,8 +89,8 @@ impl LinuxHost {
     }
 }
 
-/// Whether packets meet the rules of IP in bridges. Where br_netfilter is not loaded, neither file
-/// exists.
+/// Whether bridged packets pass through the IP rules. Neither file exists when br_netfilter is not
+/// loaded.
 const BRIDGE_NETFILTER: [&str; 2] =
     ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
 
@@ -102,8 +102,8 @@ impl Host for LinuxHost {
         let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
         let mut hears_routers = Vec::new();
         for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
-            // Where it is 0, a program hears them in the kernel's place; 2 is meant for hosts that
-            // forward.
+            // At 0, a program handles router advertisements in the kernel's place. 2 is meant for
+            // hosts that forward.
             if sysctl::read(&Sysctl::AcceptRa(link.clone()))? == Some(1) {
                 hears_routers.push(link.clone());
             }
@@ -151,16 +151,15 @@ impl Host for LinuxHost {
     }
 }
 
-/// What is done on this host with one kind of resource.
+/// The operations on one kind of resource.
 trait Kind: Sized {
-    /// What is there under the same key. Where the value leaves something to the host, what is
-    /// there compares equal.
+    /// What the host has under the same key. Values that the resource leaves open compare equal.
     fn look(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error>;
-    /// Makes it, all of it or nothing.
+    /// Creates it completely or not at all.
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error>;
-    /// Makes `to` of it, or leaves it as it was.
+    /// Changes it into `to`, or leaves it as it was.
     fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error>;
-    /// Takes it away, where it is there and vnet made it.
+    /// Deletes it, if it exists and vnet made it.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error>;
 }
 

@@ -1,4 +1,4 @@
-//! The lock on a state folder, and the end of the folder.
+//! The lock on a state folder, and the removal of the folder.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
@@ -14,22 +14,20 @@ use nix::libc::O_NOFOLLOW;
 use crate::subject::PORTS;
 use crate::{Error, Store, trust};
 
-/// The file that is locked, with the number of the process that holds it. Nobody else can open it.
+/// The locked file, with the process number of its holder. Only the owner can open it.
 const FILE: &str = ".made-by-vnet";
-/// The mode of a folder that vnet has made and removes again. The sticky bit, without effect on a
-/// folder that only its owner writes to, tells it from one that was there: `mkdir` sets it in the
-/// same step.
+/// The mode of a folder that vnet made and removes again. The sticky bit marks it as ours: it has
+/// no effect on a folder that only its owner writes to, and `mkdir` sets it in the same step.
 const MADE: u32 = 0o1755;
-/// Where a receipt is written before it takes its place.
+/// The temporary file that becomes the receipt.
 pub(crate) const NEW_RECEIPT: &str = ".receipt.new";
-/// How long to wait before the caller is told who has the lock.
+/// How long to wait until the caller is told who has the lock.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How many folders that are in use are met before no more is looked for empty ones.
+/// The search for empty folders stops after this many folders that are in use.
 const IN_USE: usize = 64;
 
-/// The right to change networks and ports, until it is dropped. Only one process has it at a time,
-/// so what was decided with it in hand, out of what the host and the receipts say, still holds when
-/// it is done.
+/// The lock on networks and ports, held until it is dropped. Only one process holds it at a time,
+/// so decisions made under it stay valid.
 #[derive(Debug)]
 pub struct Lock {
     store: Store,
@@ -37,17 +35,17 @@ pub struct Lock {
 }
 
 impl Store {
-    /// Waits for the right to change networks and ports.
+    /// Waits for the lock on networks and ports.
     ///
     /// # Errors
-    /// [`Error::Untrusted`] where others can write to the folder; [`Error::File`] where it cannot
-    /// be made or locked.
+    /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when it cannot be
+    /// created or locked.
     pub fn lock(&self) -> Result<Lock, Error> {
         self.lock_or_tell(|_| {})
     }
 
-    /// [`Store::lock`] that calls `tell` after a second of waiting, with the number of the process
-    /// that has the lock, where it is known. Then it waits on.
+    /// Like [`Store::lock`], but calls `tell` after one second of waiting with the process number
+    /// of the holder, if known, and goes on waiting.
     ///
     /// # Errors
     /// Those of [`Store::lock`].
@@ -61,25 +59,25 @@ impl Store {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
             let file = match options.open(&path) {
-                // It has just gone.
+                // The folder was just removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file.map_err(failed)?,
             };
             file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
             let mut file = wait(file, &mut tell).map_err(failed)?;
-            // The folder may have gone, and come anew, while we waited.
+            // The folder may have been removed and created anew meanwhile.
             let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
             if fs::metadata(&path).map(identity).ok() != file.metadata().map(identity).ok() {
                 continue;
             }
-            // Who holds it is good to know, no more.
+            // The holder's number is only informative.
             let _ = name_holder(&mut file);
             return Ok(Lock { store: self.clone(), _file: file });
         }
     }
 }
 
-/// Waits for a lock. The caller is told once.
+/// Waits for a lock. Tells the caller once.
 fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>)>) -> io::Result<Flock<File>> {
     let patience = Instant::now() + SILENCE;
     while tell.is_some() {
@@ -112,7 +110,7 @@ fn name_holder(file: &mut File) -> io::Result<()> {
     file.set_len(text.len() as u64)
 }
 
-/// Makes a folder and those above it, unless it is there.
+/// Creates a folder and its parents, if they are missing.
 fn make_all(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -123,7 +121,7 @@ fn make_all(folder: &Path) -> io::Result<()> {
     make(folder, MADE)
 }
 
-/// Makes a folder, unless it is there.
+/// Creates a folder, if it is missing.
 pub(crate) fn make(folder: &Path, mode: u32) -> io::Result<()> {
     match DirBuilder::new().mode(mode).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -132,16 +130,16 @@ pub(crate) fn make(folder: &Path, mode: u32) -> io::Result<()> {
 }
 
 impl Lock {
-    /// What it locks.
+    /// The locked folder.
     pub fn store(&self) -> &Store {
         &self.store
     }
 }
 
 impl Drop for Lock {
-    /// Takes away what a process that was killed has left before it noted anything: a receipt that
-    /// was not whole, and empty folders. When nothing else is left, the file goes, and the folder
-    /// where vnet made it. Failing to do so loses nothing.
+    /// Removes what a process left that was killed before it wrote anything: an incomplete receipt
+    /// and empty folders. When nothing else is left, removes the lock file, and the folder if vnet
+    /// made it. A failure here loses nothing.
     fn drop(&mut self) {
         let root = self.store.root();
         let _ = fs::remove_file(root.join(NEW_RECEIPT));
@@ -158,7 +156,7 @@ impl Drop for Lock {
     }
 }
 
-/// Removes the empty folders of a folder, and counts what else is in it, up to a limit.
+/// Removes the empty folders in a folder, and counts what else is in it, up to a limit.
 fn take_empty(folder: &Path, but: &[&str]) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let others = entries.filter(|entry| !but.iter().any(|name| entry.file_name() == *name));

@@ -1,4 +1,4 @@
-//! A host that is only a value: for tests of anyone who plans.
+//! A host in memory, for tests of code that plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
@@ -8,18 +8,18 @@ use vnet_types::{InterfaceName, Inventory, Link};
 
 use crate::{Error, Fact, Facts, Host, Namespace};
 
-/// Models what a host has, refuses as a kernel does, and fails when it is told to.
+/// Stores what a host has, refuses as a kernel does, and fails on request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryHost {
-    /// What there is.
+    /// The resources.
     pub state: HostState,
-    /// What the inventory says of everything else.
+    /// The inventory of everything else.
     pub inventory: Inventory,
     /// The changes that fail, counted from 0 over the host's life.
     pub faults: BTreeSet<usize>,
-    /// Changes that were asked for so far.
+    /// The number of changes that were asked for so far.
     pub asked: usize,
-    /// The indexes of links that were made by changes.
+    /// The indexes of links that changes have made.
     pub indexes: BTreeMap<InterfaceName, u32>,
 }
 
@@ -89,7 +89,7 @@ impl Host for MemoryHost {
 }
 
 impl MemoryHost {
-    /// Whether it is no zone of firewalld, or one that is there.
+    /// Whether this is not a zone of firewalld, or one that exists.
     fn has_zone_of(&self, resource: &Resource) -> bool {
         let Resource::Zone(Zone { zone, .. }) = resource else { return true };
         self.inventory.firewalld.as_ref().is_some_and(|firewalld| firewalld.zones.contains_key(zone))

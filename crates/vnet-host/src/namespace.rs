@@ -1,4 +1,4 @@
-//! The network namespace that a network or a port is in.
+//! The network namespace of a network or a port.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,20 +9,20 @@ use vnet_types::Uuid;
 
 use crate::Error;
 
-/// A network namespace, told from all others that this host has or had.
+/// A network namespace, distinguished from all others of this host.
 ///
-/// The first namespace has the same inode after each boot of the same kernel, so the boot belongs
-/// to it.
+/// The first namespace has the same inode after each boot of the same kernel, so the boot is part
+/// of the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Namespace {
     device: u64,
     inode: u64,
-    /// `/proc/sys/kernel/random/boot_id`. `None` in receipts of before it was noted.
+    /// `/proc/sys/kernel/random/boot_id`. `None` in old receipts that did not note it.
     boot: Option<Uuid>,
 }
 
-/// A namespace as receipts have it, of before the boot was noted too.
+/// A namespace as receipts store it, including old ones without the boot.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -40,7 +40,7 @@ impl From<Written> for Namespace {
 }
 
 impl Namespace {
-    /// A namespace of some boot: for hosts that are only values.
+    /// A namespace with a made-up boot, for hosts in memory.
     pub const fn new(device: u64, inode: u64) -> Self {
         Self { device, inode, boot: None }
     }
@@ -61,17 +61,17 @@ impl Namespace {
         Ok(Self { device: metadata.dev(), inode: metadata.ino(), boot })
     }
 
-    /// What links to it in `/proc` say.
+    /// The identity from the target of a link in `/proc`.
     pub(crate) fn link(&self) -> String {
         format!("net:[{}]", self.inode)
     }
 
-    /// Whether it ended with an earlier boot than that of `now`.
+    /// Whether it belongs to an earlier boot than `now` does.
     pub fn is_of_an_earlier_boot(&self, now: &Self) -> bool {
         self.boot.zip(now.boot).is_some_and(|(one, other)| one != other)
     }
 
-    /// Whether both are the same. One whose boot was not noted is taken for one of this boot.
+    /// Whether both are the same. A namespace without a noted boot counts as one of this boot.
     pub fn is(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode) && !self.is_of_an_earlier_boot(other)
     }

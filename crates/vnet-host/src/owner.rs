@@ -1,5 +1,4 @@
-//! The process that a network or a port is for: what it leaves when it is killed can be taken away
-//! by anyone.
+//! The process that owns a network or a port. When it was killed, anyone can remove what it left.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// A process, told from a later one that has its number.
+/// A process, distinguished from a later one with its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Its number.
+    /// Its process number.
     pid: u32,
     /// When it started, in clock ticks after boot (proc_pid_stat(5), field 22).
     start_time: u64,
-    /// The namespace that its number is of: the inode of `/proc/self/ns/pid`.
+    /// The PID namespace of that number: the inode of `/proc/self/ns/pid`.
     pid_namespace: u64,
 }
 
@@ -32,7 +31,7 @@ impl Owner {
         Ok(Self { pid, start_time, pid_namespace: pid_namespace()? })
     }
 
-    /// Whether it has ended. Of a process in another PID namespace nobody can tell, so it counts as
+    /// Whether it has ended. A process in another PID namespace cannot be seen, so it counts as
     /// alive.
     pub fn is_gone(&self) -> bool {
         if pid_namespace().ok() != Some(self.pid_namespace) {
@@ -45,7 +44,7 @@ impl Owner {
         }
     }
 
-    /// Its number.
+    /// Its process number.
     pub fn pid(&self) -> u32 {
         self.pid
     }
@@ -56,9 +55,9 @@ fn pid_namespace() -> Result<u64, Error> {
     fs::metadata(path).map(|metadata| metadata.ino()).map_err(Error::file("look at", path))
 }
 
-/// When a process started. `None` where it has ended, though its parent has not asked how.
+/// When a process started. `None` when it has ended, even if its parent has not reaped it.
 fn started(stat: &str) -> Option<u64> {
-    // The name, field 2, is in parentheses and may have any character.
+    // The name, field 2, is in parentheses and may contain any character.
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     if matches!(*fields.first()?, "Z" | "X") { None } else { fields.get(19)?.parse().ok() }

@@ -1,4 +1,4 @@
-//! What an act that did not come to its end has left, looked at on the host.
+//! Resolves an unfinished act by looking at the host.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,12 @@ use crate::journal::Receipt;
 use crate::view::View;
 use crate::{Error, Host, Store, Subject, guests};
 
-/// Turns a receipt with an act into one that says what there is. What cannot be looked at, such as
-/// the configuration that a process has read, is unknown: it counts as ours, and as nothing that
-/// anyone wants.
+/// Turns a receipt with an act into one that says what is on the host. What cannot be read, such as
+/// the configuration of a running process, is unknown: it counts as ours and matches no wanted
+/// state.
 ///
-/// It is not written down: the next act does so, and until then the old one says no less.
+/// The result is not written: the next act writes it, and until then the old receipt still names
+/// everything.
 pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Receipt<S>) -> Result<Receipt<S>, Error> {
     let Some(act) = &receipt.act else { return Ok(receipt) };
     let (mut older, mut newer, mut facts) = (act.owned.clone(), receipt.owned.clone(), receipt.facts.clone());
@@ -51,10 +52,10 @@ pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Rece
         let is_touched = touched.contains(&key);
         let seen = there.get(&key);
         let made = match resource {
-            // A process on its way to the background is seen by its command line, not by its
-            // number.
+            // A process on its way to the background is found by its command line, because it has
+            // not written its number.
             Resource::Process(process) if is_touched => Some(unknown(process).into()),
-            // What a program writes, or was being written, may be there.
+            // Files that a program writes may be there, whole or in part.
             Resource::File(File { .. }) => Some(seen.unwrap_or(resource).clone()),
             Resource::Process(_) | Resource::Passt(_) => Some(resource.clone()),
             _ if key.is_shared() && is_touched && seen != Some(resource) => older.get(&key).cloned(),
@@ -70,7 +71,7 @@ pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Rece
     Ok(Receipt { header, owned, facts, settled: false, act: None })
 }
 
-/// A process that has read nobody knows what.
+/// A process with an unknown configuration.
 fn unknown(process: &Process) -> Process {
     Process { restart_on: String::new(), reload_on: String::new(), ..process.clone() }
 }

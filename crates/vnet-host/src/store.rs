@@ -12,29 +12,29 @@ use crate::{Error, Header, Named, Owner, PortHeader, Subject};
 
 const RECEIPT: &str = "receipt";
 
-/// Where receipts are kept: a folder for each network and each port.
+/// The folder of receipts, with one folder for each network and each port.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
 }
 
-/// A receipt that cannot be read. What it is about may be there all the same.
+/// A receipt that cannot be read. Its network or port may still be on the host.
 #[derive(Debug, thiserror::Error)]
 #[error("{of} cannot be told")]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// What the receipt is about, by the name of its folder.
+    /// The network or port, by the name of the folder.
     pub of: Named,
-    /// Why it cannot be read.
+    /// The cause.
     #[source]
     pub error: Error,
 }
 
-/// What one receipt of several says, or why it cannot be read.
+/// A receipt, or the reason why it cannot be read.
 pub type Listed<T> = Result<T, Unreadable>;
 
 impl Store {
-    /// A store in a folder, which is made when it is needed.
+    /// A store in a folder, which is created when it is needed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -49,15 +49,15 @@ impl Store {
         self.folder::<PortHeader>(port)
     }
 
-    /// The receipt of a network, where it has one.
+    /// The receipt of a network, if there is one.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Receipt`], [`Error::Untrusted`] where it cannot be read.
+    /// [`Error::File`], [`Error::Receipt`], [`Error::Untrusted`] when it cannot be read.
     pub fn receipt(&self, network: &NetworkName) -> Result<Option<Receipt>, Error> {
         self.read(network)
     }
 
-    /// The receipt of a port, where it has one.
+    /// The receipt of a port, if there is one.
     ///
     /// # Errors
     /// Those of [`Store::receipt`].
@@ -65,17 +65,16 @@ impl Store {
         self.read(port)
     }
 
-    /// The receipts of all networks, in order of their folders' names. One that is stopped
-    /// meanwhile is left out.
+    /// The receipts of all networks, ordered by the names of their folders. Networks that are
+    /// stopped meanwhile are left out.
     ///
     /// # Errors
-    /// [`Error::File`] where the folder cannot be read. A receipt that cannot be read is an entry.
+    /// [`Error::File`] when the folder cannot be read. A receipt that cannot be read is an entry.
     pub fn receipts(&self) -> Result<Vec<Listed<Receipt>>, Error> {
         self.all::<Header, _>(journal::read)
     }
 
-    /// The receipts of all ports, in order of their names. One that is detached meanwhile is left
-    /// out.
+    /// The receipts of all ports, ordered by name. Ports that are detached meanwhile are left out.
     ///
     /// # Errors
     /// Those of [`Store::receipts`].
@@ -99,7 +98,7 @@ impl Store {
         Ok(self.headers::<PortHeader>()?.into_iter().map(|header| header.port).collect())
     }
 
-    /// The networks and ports that are for a process, as far as their receipts can be read.
+    /// The networks and ports that a process owns, as far as their receipts can be read.
     ///
     /// # Errors
     /// Those of [`Store::receipts`].
@@ -108,7 +107,7 @@ impl Store {
         Ok(owners(&networks).chain(owners(&ports)).collect())
     }
 
-    /// What the receipts of one kind are about, as far as they can be read.
+    /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
         Ok(self.all::<S, _>(journal::header)?.into_iter().flatten().collect())
     }
@@ -123,7 +122,7 @@ impl Store {
         };
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort();
-        // A folder of another kind has no name of this one.
+        // Folders of the other kind do not have a name of this kind.
         let named = names.iter().filter_map(|name| Some((S::parse_folder(name.to_str()?)?, root.join(name))));
         let read = named.filter_map(|(name, folder)| {
             let read = read(&folder.join(RECEIPT)).transpose()?;
@@ -144,7 +143,7 @@ impl Store {
         self.folder::<S>(name).join(RECEIPT)
     }
 
-    /// Where a receipt is written before it takes its place.
+    /// The temporary file that becomes the receipt.
     pub(crate) fn new_receipt_path(&self) -> PathBuf {
         self.root.join(NEW_RECEIPT)
     }
@@ -153,15 +152,15 @@ impl Store {
         self.root.join(S::FOLDER).join(S::folder(name))
     }
 
-    /// Makes the folder of a network or a port.
+    /// Creates the folder of a network or a port.
     pub(crate) fn make<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
         let directory = self.folder::<S>(name);
         let outer = self.root.join(S::FOLDER);
         make(&outer, 0o755).and_then(|()| make(&directory, 0o755)).map_err(Error::file("make the folder", &directory))
     }
 
-    /// Removes the receipt of a network or a port and its folder, unless someone keeps something
-    /// else there.
+    /// Removes the receipt of a network or a port and its folder, unless the folder has other
+    /// files.
     pub(crate) fn remove<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
         let (directory, receipt) = (self.folder::<S>(name), self.receipt_path::<S>(name));
         match fs::remove_file(&receipt) {
@@ -177,7 +176,7 @@ impl Store {
     }
 }
 
-/// The processes that networks or ports are for.
+/// The processes that own networks or ports.
 pub(crate) fn owners<S: Subject>(headers: &[S]) -> impl Iterator<Item = (Named, Owner)> {
     headers.iter().filter_map(|header| Some((S::named(header.name()), header.owner()?)))
 }

@@ -1,4 +1,4 @@
-//! What receipts are about: networks, and the ports that guests are attached by.
+//! What receipts are about: networks, and the ports of guests.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
 
 use crate::{Namespace, Owner};
 
-/// What a receipt is about. Both kinds live the same life.
+/// A network or a port. Both are started, changed and stopped in the same way.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
-    /// What it is known by.
+    /// The type of its name.
     type Name: Name<Header = Self>;
 
-    /// What it is known by.
+    /// Its name.
     fn name(&self) -> &Self::Name;
 
-    /// The network namespace that it is in.
+    /// Its network namespace.
     fn namespace(&self) -> Namespace;
 
-    /// The process that it is for.
+    /// The process that owns it.
     fn owner(&self) -> Option<Owner>;
 
     /// The bridge that is made for it.
@@ -28,25 +28,25 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
     /// The network that it is attached to.
     fn network(&self) -> Option<&NetworkName>;
 
-    /// A link that it names is called otherwise.
+    /// Applies the new name of a link that it refers to.
     fn rename_link(&mut self, from: &InterfaceName, to: &InterfaceName);
 
-    /// The folder of all of its kind, below that of the store.
+    /// The folder of all subjects of this kind, below the store's folder.
     const FOLDER: &'static str;
 
-    /// Its own folder, below that of its kind.
+    /// Its own folder, below the folder of its kind.
     fn folder(name: &Self::Name) -> String;
 
-    /// Whose folder has this name. `None` where nobody's has.
+    /// The subject with this folder name. `None` when it is not the folder of a subject.
     fn parse_folder(folder: &str) -> Option<Self::Name>;
 
-    /// For errors.
+    /// The subject, for errors.
     fn named(name: &Self::Name) -> Named;
 }
 
-/// What a network or a port is known by.
+/// Identifies a network or a port.
 pub trait Name: Clone {
-    /// What its receipt begins with.
+    /// The header of its receipt.
     type Header: Subject<Name = Self>;
 }
 
@@ -58,7 +58,7 @@ impl Name for InterfaceName {
     type Header = PortHeader;
 }
 
-/// A network or a port, by its name.
+/// The name of a network or a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     /// A network.
@@ -67,43 +67,43 @@ pub enum Named {
     Port(InterfaceName),
 }
 
-/// What the receipt of a network begins with.
+/// The header of a network's receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The network.
     pub network: NetworkName,
     /// What identifies it.
     pub uuid: Option<Uuid>,
-    /// The bridge that is made for it. `None` where its guests are attached to what the host has
-    /// already.
+    /// The bridge that is made for it. `None` when its guests are attached to an existing device of
+    /// the host.
     pub bridge: Option<InterfaceName>,
-    /// The network namespace that it is in.
+    /// Its network namespace.
     pub namespace: Namespace,
-    /// The process that it is for. `None` where it stays until somebody takes it away.
+    /// The process that owns it. `None` when it stays until somebody stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
 }
 
-/// What the receipt of a port begins with.
+/// The header of a port's receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortHeader {
     /// The port.
     pub port: KnownPort,
-    /// The network namespace that it is in.
+    /// Its network namespace.
     pub namespace: Namespace,
-    /// The process that it is for. `None` where it stays until somebody takes it away.
+    /// The process that owns it. `None` when it stays until somebody detaches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
 }
 
 impl Header {
-    /// The network, as others have to respect it.
+    /// The network as the inventory lists it.
     pub(crate) fn into_known(self) -> KnownNetwork {
         KnownNetwork { name: self.network, uuid: self.uuid, bridge: self.bridge }
     }
 }
 
-/// The folder of ports. No network's folder has this character in its name.
+/// The folder of ports. No network folder has this character in its name.
 pub(crate) const PORTS: &str = "@ports";
 
 impl Subject for Header {
@@ -137,7 +137,7 @@ impl Subject for Header {
         }
     }
 
-    /// Names that begin with a dot or an `@` are those of folders and files of the store.
+    /// Names that begin with a dot or an `@` are reserved for the store's own folders and files.
     fn folder(name: &NetworkName) -> String {
         let folder = name.file_name();
         folder.strip_prefix('.').map_or(folder.clone(), |rest| format!("%2e{rest}"))
@@ -186,7 +186,7 @@ impl Subject for PortHeader {
         self.port.network.as_ref()
     }
 
-    /// It is known by the name that it was attached with.
+    /// A port keeps the name that it was attached with.
     fn rename_link(&mut self, _: &InterfaceName, _: &InterfaceName) {}
 
     fn folder(name: &InterfaceName) -> String {
@@ -211,7 +211,7 @@ impl Named {
         }
     }
 
-    /// What it does while it is there.
+    /// The verb for one that exists.
     pub(crate) fn is_there(&self) -> &'static str {
         match self {
             Self::Network(_) => "runs",
@@ -219,7 +219,7 @@ impl Named {
         }
     }
 
-    /// What it does not while it is not there.
+    /// The verb for one that does not exist.
     pub(crate) fn is_not_there(&self) -> &'static str {
         match self {
             Self::Network(_) => "does not run",

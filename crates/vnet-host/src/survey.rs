@@ -1,4 +1,4 @@
-//! What a host has, as anyone has to know it who decides something.
+//! The state of a host that every decision needs.
 
 use vnet_plan::{Key, Resource, Zone};
 use vnet_types::{InterfaceName, Inventory, KnownNetwork, LinkKind};
@@ -13,12 +13,12 @@ pub fn inventory(host: &impl Host, store: &Store) -> Result<Inventory, Error> {
     survey(host, store).map(|survey| survey.inventory)
 }
 
-/// What the host has, and the processes that networks and ports on it are for.
+/// The state of the host, and the owners of networks and ports on it.
 #[derive(Clone, Debug)]
 pub struct Survey {
     /// What the host has, with the networks that vnet runs on it and the ports of guests.
     pub inventory: Inventory,
-    /// The networks and ports of this state folder that are for a process.
+    /// The networks and ports of this state folder that a process owns.
     pub owners: Vec<(Named, Owner)>,
 }
 
@@ -29,7 +29,7 @@ pub struct Survey {
 pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
     let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
     let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
-    // Those of another network namespace are in nobody's way here.
+    // Networks in another network namespace do not conflict.
     let here = host.namespace()?;
     let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
     let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
@@ -52,10 +52,9 @@ pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
     Ok(Survey { inventory, owners })
 }
 
-/// The bridge of a network under the name of now: somebody has renamed it, or a change that was
-/// interrupted has.
+/// The current name of a network's bridge: somebody, or an interrupted change, may have renamed it.
 fn renamed(host: &impl Host, store: &Store, network: &KnownNetwork) -> Result<Option<InterfaceName>, Error> {
-    // One that cannot be read is called as it was.
+    // A bridge that cannot be read keeps its old name.
     let Ok(Some(receipt)) = store.receipt(&network.name) else { return Ok(network.bridge.clone()) };
     for link in receipt.owned.links().filter(|link| matches!(link.kind, LinkKind::Bridge(_))) {
         if let Some((name, _)) = host.locate(link, receipt.facts.get(&Key::Link(link.name.clone())))? {

@@ -1,5 +1,5 @@
-//! What is to be done to a host, and what there is before: made one after the other, and taken back
-//! when a step fails.
+//! The changes to make on a host and its state before them. They are made in order, and undone when
+//! a step fails.
 
 use std::collections::BTreeSet;
 
@@ -10,25 +10,25 @@ use crate::journal::Journal;
 use crate::view::View;
 use crate::{Error, Facts, Host, Subject};
 
-/// The changes that lead from what a host has to what is wanted.
+/// The changes from the state of the host to the wanted state.
 pub(crate) struct Task {
-    /// What is ours before, under the names of now.
+    /// What we owned before, under current names.
     pub(crate) owned: HostState,
     pub(crate) facts: Facts,
     pub(crate) changes: Vec<Change>,
-    /// All that may be touched, under the names of now.
+    /// Everything that may be touched, under current names.
     expected: HostState,
-    /// What is there of that.
+    /// What the host has of that.
     before: HostState,
-    /// What is there of that and is not looked at: it is nobody's, or everybody's.
+    /// What the host has of that and that is not checked: it is nobody's or shared.
     ignored: BTreeSet<Key>,
-    /// The places of guests in a bridge that is made anew, which their own receipts have.
+    /// The guests' ports in a bridge that is recreated. Their own receipts name them.
     guests: HostState,
 }
 
-/// Why a task did not come to its end.
+/// Why a task was not finished.
 pub(crate) struct Failure {
-    /// The step. `None` for the last line of the receipt.
+    /// The step. `None` for the final write of the receipt.
     step: Option<Key>,
     source: Box<Error>,
     /// How many changes are made, or may be.
@@ -36,7 +36,8 @@ pub(crate) struct Failure {
 }
 
 impl Task {
-    /// From what is there to what is wanted. What is there, not ours and in the way is a conflict.
+    /// The changes from the observed state to the wanted one. A resource that exists, is not ours
+    /// and is wanted is a conflict.
     pub(crate) fn new(host: &impl Host, owned: &HostState, facts: &Facts, desired: &HostState) -> Result<Self, Error> {
         let View { owned, facts } = View::new(host, owned, facts)?;
         let mut wanted = desired.clone();
@@ -46,19 +47,19 @@ impl Task {
             conflicts.extend(host.observe(&new, &Facts::default())?.iter().map(Resource::key));
             wanted.rename(&to, &from);
         }
-        // Of what is ours it counts as what it was made: a process with its old configuration is
-        // not the wanted one.
+        // Our own resources compare as they were made: a process with an old configuration is not
+        // the wanted one.
         let expected: HostState = wanted.iter().chain(owned.iter()).cloned().collect();
         let mut before = host.observe(&expected, &facts)?;
-        // The bridge gives every port its default VLAN: on a port of ours that is nobody's.
+        // The bridge gives every port its default VLAN. On our own port, that VLAN is nobody's.
         let is_default = |key: &Key| matches!(key, Key::Vlans(link) if owned.get(&Key::Port(link.clone())).is_some());
         let not_ours = |resource: &&Resource| {
             let key = resource.key();
-            // A link has its switches from birth.
+            // A link has its switches from the moment it is created.
             let is_born = is_default(&key) || matches!(key, Key::LinkSysctl(_));
             owned.get(&key).is_none() && !key.is_shared() && !is_born
         };
-        // What a program writes is there or not as it likes; ours is only to remove it.
+        // A program writes this file when it likes. We only remove it.
         let written = |resource: &&Resource| matches!(resource, Resource::File(file) if file.contents.is_none());
         let foreign = before.iter().filter(not_ours).filter(|resource| !written(resource));
         conflicts.extend(foreign.map(Resource::key));
@@ -73,7 +74,7 @@ impl Task {
         Ok(Self { owned, facts, changes, expected, before, ignored, guests: HostState::new() })
     }
 
-    /// Whether the bridge comes or goes: what stands in it has to be looked after.
+    /// Whether the bridge is created or deleted: then its ports need attention.
     pub(crate) fn moves_bridge(&self) -> bool {
         let is_bridge =
             |resource: &Resource| matches!(resource, Resource::Link(Link { kind: LinkKind::Bridge(_), .. }));
@@ -83,7 +84,7 @@ impl Task {
         })
     }
 
-    /// Adds the places of guests in the bridge, as they are now and as they are to be.
+    /// Adds the guests' bridge ports, before and after the change.
     pub(crate) fn add_guests(&mut self, host: &impl Host, now: &HostState, then: HostState) -> Result<(), Error> {
         self.before.extend(host.observe(now, &Facts::default())?.iter().cloned());
         self.expected.extend(now.iter().cloned());
@@ -93,11 +94,11 @@ impl Task {
         Ok(())
     }
 
-    /// Makes the changes. What they tell is noted.
+    /// Makes the changes and notes the facts that they tell.
     pub(crate) fn execute(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
         for (number, change) in self.changes.iter().enumerate() {
             let failed = |made| move |source| Failure { step: Some(change.key()), source: Box::new(source), made };
-            // A program that did not start anew has ended.
+            // A program that failed to restart has ended.
             let made = number + usize::from(is_restart(change));
             let fact = host.apply(change, &journal.facts).map_err(failed(made))?;
             let known = journal.facts.get(&change.key());
@@ -122,7 +123,7 @@ impl Task {
         Failure { step: None, source: Box::new(source), made: self.changes.len() }
     }
 
-    /// Takes back what was made, looks whether everything is as before, and repairs what is not.
+    /// Undoes what was made, checks that everything is as before, and repairs what is not.
     pub(crate) fn undo(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>, failure: Failure) -> Error {
         let mut errors = Vec::new();
         let mut step_back =
@@ -131,7 +132,7 @@ impl Task {
                 Err(error) => errors.push(error),
             };
         let done = &self.changes[..failure.made];
-        // A program starts as it was once its files are as they were.
+        // A program can be started as before once its files are restored.
         let (late, early): (Vec<&Change>, Vec<&Change>) = done.iter().partition(|change| starts_again(change));
         for change in early.into_iter().rev().chain(late) {
             step_back(host, journal, &change.inverse());
@@ -162,7 +163,7 @@ impl Task {
         }
     }
 
-    /// What would make everything as before.
+    /// The changes that would restore the earlier state.
     fn difference(&self, host: &impl Host, facts: &Facts) -> Result<Vec<Change>, Error> {
         let view = View::new(host, &self.expected, facts)?;
         let mut there = view.observe(host)?;
@@ -171,8 +172,7 @@ impl Task {
     }
 }
 
-/// A bridge that goes is down before its rules go: its guests, which may still be in it, reach
-/// nobody without them.
+/// A bridge is set down before its rules are deleted, because guests may still be in it.
 fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
     let going = changes.iter_mut().find_map(|change| match change {
         Change::Delete { from: Resource::Link(link) } if matches!(link.kind, LinkKind::Bridge(_)) && link.up => {
@@ -193,7 +193,7 @@ fn is_restart(change: &Change) -> bool {
     matches!(change, Change::Update { from: Resource::Process(_) | Resource::Passt(_), .. })
 }
 
-/// Whether taking it back starts a program.
+/// Whether undoing the change starts a program.
 fn starts_again(change: &Change) -> bool {
     is_restart(change) || matches!(change, Change::Delete { from: Resource::Process(_) | Resource::Passt(_) })
 }

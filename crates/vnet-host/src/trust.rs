@@ -1,5 +1,5 @@
-//! Whether a file or folder can be relied on: nobody but root and the user of this process may have
-//! written to it, and no link leads elsewhere.
+//! Whether a file or folder can be trusted: only root and the user of this process could have
+//! written to it, and no symbolic link leads elsewhere.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -11,20 +11,19 @@ use nix::unistd::geteuid;
 
 use crate::Error;
 
-/// Write permission of a group and of others (inode(7)).
+/// The write permissions of the group and of others (inode(7)).
 const OTHERS_WRITE: u32 = 0o022;
-/// Only its owner renames and removes what is in such a folder.
+/// The sticky bit: only the owner of a file in such a folder can rename or remove it.
 const STICKY: u32 = 0o1000;
-/// Who has no number in this user namespace, such as the root of the host, seems to be this user.
+/// The user that stands for users without a number in this user namespace, such as the host's root.
 const OVERFLOW: u32 = 65_534;
 
-/// Opens a file for reading. `None` where there is no such file.
+/// Opens a file for reading. `None` when there is no such file.
 ///
-/// # Errors
-/// [`Error::Untrusted`] where it is a link or another user's; [`Error::File`] where it cannot be
-/// opened.
+/// [`Error::Untrusted`] when it is a symbolic link or belongs to another user; [`Error::File`] when
+/// it cannot be opened.
 pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
-    // A pipe would block.
+    // Opening a pipe would block.
     let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);
@@ -40,15 +39,14 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
     Ok(Some(file))
 }
 
-/// Looks at a folder and at all folders above it: whoever can rename one of them can put another in
-/// its place.
+/// Checks a folder and all folders above it: whoever can rename one of them can replace it.
 ///
 /// # Errors
-/// [`Error::Untrusted`] where somebody else can; [`Error::File`] where one cannot be looked at.
+/// [`Error::Untrusted`] when somebody else can; [`Error::File`] when a folder cannot be read.
 pub(crate) fn folder(path: &Path) -> Result<(), Error> {
     let failed = Error::file("look at", path);
     let real = path.canonicalize().map_err(failed)?;
-    // Each link on the way is another folder that counts.
+    // The target of each symbolic link on the way is checked too.
     for folder in path.ancestors().skip(1).chain(real.ancestors().skip(1)) {
         if folder.as_os_str().is_empty() {
             continue;
@@ -71,7 +69,7 @@ pub(crate) fn folder(path: &Path) -> Result<(), Error> {
 
 fn check(path: &Path, about: &Metadata) -> Result<(), Error> {
     check_owner(path, about)?;
-    // Everybody may write to a link, which means nothing.
+    // A symbolic link is always writable for everybody, which means nothing.
     if !about.is_symlink() && about.mode() & OTHERS_WRITE != 0 {
         return Err(untrusted(path, format!("its mode {:04o} lets others write to it", about.mode() & 0o7777)));
     }

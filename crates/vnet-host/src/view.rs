@@ -1,12 +1,12 @@
-//! What is ours, under the names that the host has for it now.
+//! Our resources under the current names of the host's links.
 
 use vnet_plan::{HostState, Key};
 use vnet_types::InterfaceName;
 
 use crate::{Error, Facts, Host};
 
-/// What a receipt owns, as far as its links are there: a link that somebody has renamed has its
-/// name of now, and what stood on a link that is gone is gone too.
+/// What a receipt owns, as far as its links exist: a renamed link has its current name, and
+/// resources on a deleted link are gone too.
 pub(crate) struct View {
     pub(crate) owned: HostState,
     pub(crate) facts: Facts,
@@ -42,7 +42,7 @@ impl View {
         self.owned = self.owned.iter().filter(|resource| !stood(&resource.key())).cloned().collect();
     }
 
-    /// What is there of it.
+    /// What the host has of these resources.
     pub(crate) fn observe(&self, host: &impl Host) -> Result<HostState, Error> {
         host.observe(&self.owned, &self.facts)
     }

@@ -1,5 +1,5 @@
-//! Receipts of format 1: a header, and for each change a line before it and a line after it. They
-//! are only read.
+//! Receipts of format 1: a header, and one line before and one line after each change. They are
+//! only read, never written.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use vnet_plan::Change;
 use super::{Receipt, parse, whole_lines};
 use crate::{Error, Fact, Subject};
 
-/// How a receipt of this format begins.
+/// The first line of a receipt of this format.
 pub(super) const HEADER: &[u8] = br#"{"header":"#;
 
 #[derive(Deserialize)]
@@ -18,16 +18,16 @@ enum Line<S> {
     Header(Box<S>),
     /// A change that is about to be made.
     Intent(Box<Change>),
-    /// It is made.
+    /// The change was made.
     Done(Option<Fact>),
-    /// It was refused: nothing is made.
+    /// The change was refused, and nothing was made.
     Refused,
-    /// All changes are made.
+    /// All changes were made.
     Settled,
 }
 
-/// Reads a receipt. `None` where it does not say yet what it is about: then nothing was made. A
-/// change that may have been made is an act that did not come to its end.
+/// Reads a receipt. `None` when it has no complete header: then nothing was made. A change that may
+/// have been made becomes an unfinished act.
 pub(super) fn read<S: Subject>(path: &Path, text: &[u8]) -> Result<Option<Receipt<S>>, Error> {
     let mut receipt: Option<Receipt<S>> = None;
     let mut pending: Option<Change> = None;

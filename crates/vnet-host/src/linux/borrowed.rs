@@ -1,4 +1,4 @@
-//! MAC addresses of devices of the host that guests have for themselves.
+//! MAC addresses of host devices that a guest has for itself.
 
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Borrowed, Key};
@@ -8,7 +8,7 @@ use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
 impl Kind for Borrowed {
-    /// The device is lent while it has the guest's MAC address, and with no other.
+    /// The device is lent while it has the guest's MAC address.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let lent = host.netlink.link(&self.link)?.is_some_and(|known| known.link.mac == Some(self.mac));
         Ok(lent.then(|| self.clone()))
@@ -22,7 +22,7 @@ impl Kind for Borrowed {
         lend(&host.netlink, to, self.mac).map(|()| None)
     }
 
-    /// Gives the device its MAC address back, unless somebody has given it another since.
+    /// Restores the device's MAC address, unless somebody else has changed it since.
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         match host.netlink.link(&self.link)? {
             Some(known) if known.link.mac == Some(self.mac) => set_mac(&host.netlink, &known, self.mac, self.was),

@@ -1,7 +1,7 @@
 //! Classes of queueing disciplines.
 //!
-//! One class of a bridge has for sure what the others leave of the ceiling. It is settled anew
-//! whenever one of them comes, changes or goes.
+//! One class of a bridge is guaranteed the rate that the other classes leave of the ceiling. Its
+//! rate is set again whenever another class is added, changed or removed.
 
 use vnet_netlink::Netlink;
 use vnet_types::{Class, QdiscKind, TrafficHandle};
@@ -10,8 +10,8 @@ use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
 impl Kind for Class {
-    /// The class of the same number. The one that has what others leave is as expected when that is
-    /// what it has.
+    /// The class with the same number. The class for the remaining rate is as expected when it has
+    /// that rate.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let netlink = &host.netlink;
         let rate = if self.remainder { remainder(netlink, self)? } else { None };
@@ -22,7 +22,7 @@ impl Kind for Class {
             wanted.abs_diff(found) <= wanted / 100
         };
         let found = netlink.class(&wanted)?;
-        // The burst is kept as a time: at another rate it is another one, up to rounding.
+        // The kernel keeps the burst as a time, so it changes with the rate, up to rounding.
         Ok(found.map(|found| {
             let same = Self { burst: wanted.burst, ..found.clone() } == wanted && near(found.burst);
             if same { self.clone() } else { found }
@@ -50,7 +50,7 @@ impl Kind for Class {
     }
 }
 
-/// After a class has come, changed or gone: gives the class of what no filter sorts what the others
+/// After a class was added, changed or removed: gives the default class the rate that the others
 /// leave.
 fn settle(netlink: &Netlink, changed: &Class) -> Result<(), Error> {
     if changed.parent.minor == 0 {
@@ -72,8 +72,8 @@ fn settle(netlink: &Netlink, changed: &Class) -> Result<(), Error> {
     }
 }
 
-/// What the other classes of its parent leave of the ceiling; the parent's own rate where there are
-/// no others. `None` where the parent is gone.
+/// The rate that the other classes of its parent leave of the ceiling, or the parent's own rate
+/// when there are no others. `None` when the parent is gone.
 fn remainder(netlink: &Netlink, class: &Class) -> Result<Option<u64>, Error> {
     let all = match netlink.classes(&class.link) {
         Err(error) if error.is_not_found() => return Ok(None),
@@ -84,7 +84,7 @@ fn remainder(netlink: &Netlink, class: &Class) -> Result<Option<u64>, Error> {
     let rates: Vec<u64> = others.map(|other| other.rate).collect();
     Ok(Some(match rates.is_empty() {
         true => parent.rate,
-        // The kernel takes no class without a rate.
+        // The kernel refuses a class without a rate.
         false => parent.ceil.saturating_sub(rates.iter().sum()).max(1000),
     }))
 }

@@ -1,11 +1,11 @@
-//! How links gather packets.
+//! Coalescing of packets on links.
 
 use vnet_plan::LinkCoalesce;
 
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
-/// The most frames that a tap gathers, whatever it is told (`NAPI_POLL_WEIGHT`).
+/// The kernel's limit for a tap (`NAPI_POLL_WEIGHT`), whatever is asked for.
 const MOST_FRAMES: u32 = 64;
 
 impl Kind for LinkCoalesce {

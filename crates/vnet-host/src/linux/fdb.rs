@@ -1,4 +1,4 @@
-//! Ways to MAC addresses.
+//! Forwarding entries for MAC addresses.
 
 use vnet_types::{Fdb, FdbOrigin};
 
@@ -6,7 +6,7 @@ use super::{Kind, LinuxHost, gone_is_fine, vlans};
 use crate::{Error, Fact};
 
 impl Kind for Fdb {
-    /// An entry that nobody learned. One for all VLANs of the port has to be there in each of them.
+    /// A static entry. An entry for all VLANs of the port must be there in each of them.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let all = host.netlink.fdb()?;
         let same = all.iter().filter(|it| it.mac == self.mac && it.port == self.port && it.origin == self.origin);
@@ -22,8 +22,7 @@ impl Kind for Fdb {
         Ok(is_there.then(|| self.clone()))
     }
 
-    /// Adds an entry in place of what the bridge has learned of the address, and of what is left of
-    /// the entry itself.
+    /// Adds an entry in place of a learned one and of leftovers of the entry itself.
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         match host.netlink.add_fdb(self) {
             Err(error) if error.is_exists() => {

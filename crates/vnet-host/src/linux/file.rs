@@ -1,4 +1,4 @@
-//! Files, written whole or not at all.
+//! Files, written completely or not at all.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
 impl Kind for File {
-    /// A file that a program writes counts as it is expected: the program writes it when it likes.
+    /// A file that its program writes always compares equal: the program writes it when it likes.
     fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         if self.contents.is_none() {
             return Ok(Some(self.clone()));
@@ -31,7 +31,7 @@ impl Kind for File {
         let beside = beside(&self.path);
         let written = write_new(&beside, contents, self.mode).and_then(|()| fs::rename(&beside, &self.path));
         written.map_err(|error| {
-            // What is left of it is worth nothing; the error that matters is the first.
+            // A half-written file is of no use. The first error is the one to report.
             let _ = fs::remove_file(&beside);
             Error::file("write", &self.path)(error)
         })?;
@@ -42,7 +42,7 @@ impl Kind for File {
         to.create(host)
     }
 
-    /// Removes the file, and what a writer that was killed has left beside it.
+    /// Removes the file, and the temporary file that a killed writer has left beside it.
     fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         [self.path.clone(), beside(&self.path)].iter().try_for_each(|path| match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -53,13 +53,13 @@ impl Kind for File {
 
 fn write_new(path: &PathBuf, contents: &str, mode: u32) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
-    // The umask may have taken bits away.
+    // The umask may have cleared some bits.
     new.set_permissions(Permissions::from_mode(mode))?;
     new.write_all(contents.as_bytes())?;
     new.sync_all()
 }
 
-/// Where a file is written before it takes its place.
+/// The temporary path that is renamed to the final one.
 fn beside(path: &Path) -> PathBuf {
     let mut beside = path.to_owned().into_os_string();
     beside.push(".new");

@@ -12,12 +12,12 @@ use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
 impl Kind for Link {
-    /// The link of this name. What is left open stays open.
+    /// The link of this name. Values that the resource leaves open stay open.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let Some(KernelLink { link, .. }) = host.netlink.link(&self.name)? else { return Ok(None) };
         let (mac, mtu) = (link.mac.filter(|_| self.mac.is_some()), link.mtu.filter(|_| self.mtu.is_some()));
         let kind = match (link.kind, &self.kind) {
-            // Who opens a tap says whether there is a header in front of frames.
+            // Whoever opens a tap decides whether frames have a header.
             (LinkKind::Tap(tap), LinkKind::Tap(wanted)) => {
                 LinkKind::Tap(TapOptions { vnet_hdr: wanted.vnet_hdr, ..tap })
             }
@@ -30,13 +30,13 @@ impl Kind for Link {
         Ok(Some(Fact::Link(host.netlink.add_link(self)?)))
     }
 
-    /// A bridge announces a new MAC address to its guests, which would otherwise send to the old
-    /// one until their neighbour entries expire.
+    /// A bridge announces its new MAC address to guests. Without that they send to the old one
+    /// until their neighbour entries expire.
     fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         let known = host.netlink.link(&to.name)?.ok_or_else(|| Error::Unexpected(Key::Link(to.name.clone())))?;
         let announces = matches!(to.kind, LinkKind::Bridge(_)) && self.mac != to.mac;
         let switches = if announces { announcement(&to.name) } else { Vec::new() };
-        // Where /proc/sys cannot be written, guests find the new address later.
+        // Without writable /proc/sys, guests learn the new address later.
         let before: Vec<_> = switches.into_iter().filter_map(|file| Some((fs::read(&file).ok()?, file))).collect();
         before.iter().for_each(|(_, file)| drop(fs::write(file, "1\n")));
         let changed = host.netlink.set_link(known.index, self, to);
@@ -45,8 +45,7 @@ impl Kind for Link {
         Ok(fact)
     }
 
-    /// Deletes the link when it is the one that was made. Another one of that name is not ours to
-    /// delete.
+    /// Deletes the link if it is the one that was made. Another link of that name is not ours.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
         match locate(&host.netlink, self, fact)? {
             Some(known) => gone_is_fine(host.netlink.delete_link(known.index)),
@@ -63,9 +62,8 @@ fn announcement(link: &InterfaceName) -> Vec<PathBuf> {
     ["ipv4/conf/LINK/arp_notify", "ipv6/conf/LINK/ndisc_notify"].map(switch).into()
 }
 
-/// The link that was made: by its index, or, where a crash lost that, by its kind and MAC address.
-/// An index alone is not enough, since a namespace that came after the one of the receipt may have
-/// the same number.
+/// Finds the link that was made: by its index, or by its kind and MAC address when a crash lost the
+/// index. The index alone is not enough, because another namespace may use the same number.
 pub(super) fn locate(netlink: &Netlink, link: &Link, fact: Option<Fact>) -> Result<Option<KernelLink>, Error> {
     let named = netlink.link(&link.name)?;
     let Some(Fact::Link(index)) = fact else {
@@ -90,7 +88,7 @@ pub(super) fn locate(netlink: &Netlink, link: &Link, fact: Option<Fact>) -> Resu
 }
 
 fn is_made(known: &Link, link: &Link) -> bool {
-    // Such a link is born with the address of the device below.
+    // Such a link starts with the MAC address of the device below.
     let is_born = known.name == link.name && known.kind == link.kind && matches!(link.kind, LinkKind::Macvtap(_));
     is_born || (is_of_kind(&known.kind, &link.kind) && link.mac.is_some() && known.mac == link.mac)
 }
@@ -102,8 +100,8 @@ fn is_of_kind(one: &LinkKind, other: &LinkKind) -> bool {
     }
 }
 
-/// Gives a link another name. A kernel before 6.2 takes that from a link that is down only: what it
-/// drops then is put back.
+/// Renames a link. A kernel before 6.2 renames only a link that is down; what the kernel drops when
+/// the link goes down is restored.
 pub(super) fn rename(netlink: &Netlink, from: &InterfaceName, to: &InterfaceName) -> Result<(), Error> {
     let known = netlink.link(from)?.ok_or_else(|| Error::Unexpected(Key::Link(from.clone())))?;
     let renamed = Link { name: to.clone(), ..known.link.clone() };

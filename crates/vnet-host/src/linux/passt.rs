@@ -1,5 +1,5 @@
-//! A guest's passt, with the folder of its socket, which is made for passt's user alone and removed
-//! with passt.
+//! A guest's passt and the folder of its socket. The folder belongs to passt's user alone and is
+//! removed with passt.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
@@ -16,7 +16,7 @@ use super::{Kind, LinuxHost, process};
 use crate::{Error, Fact};
 
 impl Kind for Passt {
-    /// Where a crash lost which one was started, one with other arguments is another passt.
+    /// When a crash lost the process number, a passt with other arguments is another passt.
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
         let Some(pid) = running(self).map(|it| it.pid()).or_else(|| Some(lost(self, fact)?.0)) else { return Ok(None) };
         let known = fact.is_some() || matches!(self.options.process, Process::Foreground);
@@ -24,8 +24,8 @@ impl Kind for Passt {
         Ok(Some(if same { self.clone() } else { another(self) }))
     }
 
-    /// Starts it; for one in the foreground, makes everything ready for the process that becomes
-    /// it.
+    /// Starts passt. When it runs in the foreground, only prepares everything for the process that
+    /// becomes passt.
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
         let program = Program::find()?;
         make(self)?;
@@ -36,7 +36,7 @@ impl Kind for Passt {
         match started {
             Ok(running) => Ok(running.map(|it| Fact::Process { pid: it.pid(), start_time: it.started() })),
             Err(error) => {
-                // The error that matters is the first.
+                // The first error is the one to report.
                 let _ = remove(folder(self));
                 Err(error.into())
             }
@@ -63,7 +63,7 @@ fn running(passt: &Passt) -> Option<Running> {
     Running::find(passt.pid_file.as_deref()?, &passt.socket)
 }
 
-/// A passt that has not written its number yet, where a crash lost that.
+/// When a crash lost the process number: a passt that has not written its number yet.
 fn lost(passt: &Passt, fact: Option<Fact>) -> Option<(i32, u64)> {
     let socket = passt.socket.as_os_str().as_bytes();
     let is_it = |words: &[&[u8]]| words.windows(2).any(|pair| pair[0] == b"--socket" && pair[1] == socket);
@@ -76,7 +76,7 @@ fn has_arguments(pid: i32, arguments: &[OsString]) -> bool {
     words.eq(arguments.iter().map(|argument| argument.as_bytes()))
 }
 
-/// A passt with the socket of this one that nobody wants.
+/// A passt that uses the same socket and is no longer wanted.
 fn another(passt: &Passt) -> Passt {
     let mut another = passt.clone();
     another.lifetime = match passt.lifetime {
@@ -90,7 +90,7 @@ fn folder(passt: &Passt) -> &Path {
     passt.socket.parent().unwrap_or(&passt.socket)
 }
 
-/// Makes the folder anew: one that an earlier passt has left may belong to another user, who could
+/// Creates the folder anew. The folder of an earlier passt may belong to another user, who could
 /// put symbolic links there.
 fn make(passt: &Passt) -> Result<(), Error> {
     let folder = folder(passt);
@@ -102,8 +102,8 @@ fn make(passt: &Passt) -> Result<(), Error> {
         if user == Uid::effective() {
             return Ok(());
         }
-        // Passt of 2023 makes its files as that user; of 2025 and later, as root without any
-        // capability.
+        // passt of 2023 creates its files as that user. Since 2025 it creates them as root without
+        // any capability.
         chown(folder, Some(user), Some(Gid::from_raw(0)))?;
         fs::set_permissions(folder, Permissions::from_mode(0o770))
     };

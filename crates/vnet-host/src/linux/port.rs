@@ -19,7 +19,7 @@ impl Kind for Port {
         to.create(host)
     }
 
-    /// Takes the link out of the bridge that it was put into; in another bridge it is somebody
+    /// Removes the link from the bridge that we put it into. In another bridge it is somebody
     /// else's port.
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         match host.netlink.port(&self.link)? {

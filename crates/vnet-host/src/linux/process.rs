@@ -1,4 +1,5 @@
-//! Processes that go to the background when they are ready, and write their number to a file.
+//! Processes that go to the background when they are ready, and write their process number to a
+//! file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -20,16 +21,16 @@ use crate::{Error, Fact};
 
 /// How long a process may take to write its number, or to end.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How long a program may take to go to the background.
+/// How long a program may take until it is in the background.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How much of what a program says is kept, in bytes.
+/// How many bytes of a program's output are kept.
 const MOST_OUTPUT: u64 = 1 << 16;
-/// Where programs of administrators are, which are often not in `PATH`.
+/// Folders of administrators' programs, which are often not in `PATH`.
 const ADMINISTRATORS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
 impl Kind for Process {
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
-        // Of one whose configuration is unknown, the number may not be written yet.
+        // When the configuration is unknown, the process number may not be written yet.
         let is_lost = fact.is_none() && self.restart_on.is_empty();
         let is_there = identify(self, fact).is_some() || (is_lost && find_running(self).is_some());
         Ok(is_there.then(|| self.clone()))
@@ -39,7 +40,7 @@ impl Kind for Process {
         start(self).map(Some)
     }
 
-    /// Tells the process to read its files again where that is enough, else starts it anew.
+    /// Tells the process to reload its files when that is enough, otherwise restarts it.
     fn update(&self, to: &Self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         if self.args == to.args
             && self.restart_on == to.restart_on
@@ -81,9 +82,9 @@ fn start(process: &Process) -> Result<Fact, Error> {
     }
 }
 
-/// Runs a program until it has gone to the background. What it says goes to a file in memory, of
-/// limited size: a pipe would be open for as long as the process in the background. `None` where it
-/// takes too long: then it is ended.
+/// Runs a program until it has gone to the background. Its output goes to a file in memory of
+/// limited size, because a pipe would stay open as long as the background process. `None` when it
+/// takes too long; then it is ended.
 fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
     let mut said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
     said.set_len(MOST_OUTPUT)?;
@@ -108,19 +109,19 @@ fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
     Ok((status, text.trim_end_matches('\0').trim().to_owned()))
 }
 
-/// Ends the process when it is the one that was started. Where a crash lost which one that was,
-/// every process with its command line is ended: that names files of ours.
+/// Ends the process if it is the one that was started. When a crash lost its number, ends every
+/// process with its command line, which names our files.
 fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
     match fact {
         Some(Fact::Process { pid, start_time: started }) if start_time(pid) == Some(started) => end(pid, started),
         Some(Fact::Process { .. }) => Ok(()),
-        // One may be on its way to the background, as another.
+        // Another process of it may be on its way to the background.
         _ => std::iter::from_fn(|| find_running(process)).try_for_each(|(pid, start_time)| end(pid, start_time)),
     }
 }
 
-/// Asks a process to end, then makes it. A process that ends loses its command line before its
-/// sockets, so it is gone when its number is free or taken anew, not before.
+/// Sends SIGTERM, then SIGKILL. A process that ends loses its command line before its sockets, so
+/// it counts as gone only when its number is free or reused.
 pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         match kill(Pid::from_raw(pid), signal) {
@@ -138,9 +139,9 @@ pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     Err(Error::Immortal { pid })
 }
 
-/// The process, when it runs: the one that was started, by number and start time; where these are
-/// lost, the one whose number is in its pid file, if it has the command line, since numbers are
-/// used again.
+/// The process, if it runs: by the number and start time of the one that was started. When these
+/// are lost, by the number in its pid file if it has the right command line, because numbers are
+/// reused.
 fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
     let (pid, started) = match fact {
         Some(Fact::Process { pid, start_time: started }) => {
@@ -167,9 +168,9 @@ fn find_running(process: &Process) -> Option<(i32, u64)> {
     find(|words| is_command_line_of(process, words))
 }
 
-/// Any process with a command line in our network namespace, with its start time: a container may
-/// have one with the same. A process that goes to the background may be missing from the list that
-/// is read at that moment, so the list is read twice.
+/// Any process with a command line in our network namespace, with its start time. A container may
+/// run another process with the same command line. The list is read twice, because it may miss a
+/// process that goes to the background at that moment.
 pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -189,11 +190,11 @@ fn is_here(pid: i32) -> bool {
     theirs.is_some() && theirs == namespace("thread-self".to_owned())
 }
 
-/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even where nobody
-/// has waited for it.
+/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even if its
+/// parent has not reaped it.
 pub(super) fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, field 2, is in parentheses and may have any character.
+    // The name, field 2, is in parentheses and may contain any character.
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     if matches!(*fields.first()?, "Z" | "X") { None } else { fields.get(19)?.parse().ok() }

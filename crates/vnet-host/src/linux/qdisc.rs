@@ -6,9 +6,8 @@ use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
 impl Kind for Qdisc {
-    /// The qdisc of the same place. One that the kernel has put there itself has no number and does
-    /// not count. Where no queue is wanted, any number is as good as another: the kernel chooses
-    /// it.
+    /// The qdisc at the same place. The kernel's default qdisc has no number and does not count.
+    /// When no queue is wanted, any number compares equal, because the kernel chooses it.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let all = match host.netlink.qdiscs(&self.link) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -35,7 +34,7 @@ impl Kind for Qdisc {
         Ok(None)
     }
 
-    /// Another one in its place is somebody else's.
+    /// Another qdisc in its place is somebody else's.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
         match self.look(host, fact)? {
             Some(found) if found.handle == self.handle => gone_is_fine(host.netlink.delete_qdisc(self)),

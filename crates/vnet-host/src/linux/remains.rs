@@ -1,5 +1,5 @@
-//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no
-//! receipt names.
+//! Leftovers that `stop` cannot reach: receipts of network namespaces that are gone, and rules that
+//! no receipt names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,13 +12,13 @@ use super::{Kind, LinuxHost, process};
 use crate::{Error, Fact, Header, Lock, Name, Named, Namespace, Receipt, Store, Subject, guests};
 
 impl LinuxHost {
-    /// Drops the receipt of a network or a port whose network namespace is gone, with its files,
-    /// and a network's ports with it. A namespace in which nothing but vnet's own programs is left
-    /// counts as gone: they are ended. A receipt that cannot be read is dropped too; what it named
-    /// stays.
+    /// Drops the receipt of a network or a port whose network namespace is gone, with its files.
+    /// The ports of a network go with it. A namespace that only vnet's own programs keep alive
+    /// counts as gone, and they are ended. A receipt that cannot be read is dropped too; what it
+    /// named stays on the host.
     ///
     /// # Errors
-    /// [`Error::Absent`]; [`Error::Lives`] where the namespace is there; [`Error::NewerReceipt`].
+    /// [`Error::Absent`]; [`Error::Lives`] when the namespace exists; [`Error::NewerReceipt`].
     pub fn forget<N: Name>(&self, lock: &Lock, name: &N) -> Result<(), Error> {
         let (store, named) = (lock.store(), N::Header::named(name));
         let receipt = match store.read::<N::Header>(name) {
@@ -56,10 +56,10 @@ impl LinuxHost {
         store.remove::<S>(receipt.header.name())
     }
 
-    /// The networks that have rules here, and no receipt: nothing else of them is known.
+    /// The networks that have rules here and no receipt.
     ///
     /// # Errors
-    /// [`Error::Firewall`], [`Error::File`] where rules or receipts cannot be read.
+    /// [`Error::Firewall`], [`Error::File`] when rules or receipts cannot be read.
     pub fn orphans(&self, store: &Store) -> Result<Vec<NetworkName>, Error> {
         let here = Self::namespace()?;
         let named = |listed: crate::Listed<Receipt<Header>>| match listed {
@@ -78,7 +78,7 @@ impl LinuxHost {
     /// Removes the rules of a network that is among the [`orphans`](Self::orphans).
     ///
     /// # Errors
-    /// [`Error::Running`] where a receipt names it by now; [`Error::Rules`].
+    /// [`Error::Running`] when a receipt names it by now; [`Error::Rules`].
     pub fn remove_orphan(&self, lock: &Lock, network: &NetworkName) -> Result<(), Error> {
         if !self.orphans(lock.store())?.contains(network) {
             return Err(Error::Running(Named::Network(network.clone())));
@@ -87,7 +87,7 @@ impl LinuxHost {
     }
 }
 
-/// The programs of a receipt, by number and start time.
+/// The processes of a receipt, by number and start time.
 fn programs<S>(receipt: &Receipt<S>) -> impl Iterator<Item = (i32, u64)> + '_ {
     receipt.owned.iter().filter_map(|resource| match receipt.facts.get(&resource.key()) {
         Some(Fact::Process { pid, start_time }) if process::start_time(pid) == Some(start_time) => {
@@ -98,7 +98,7 @@ fn programs<S>(receipt: &Receipt<S>) -> impl Iterator<Item = (i32, u64)> + '_ {
 }
 
 impl Namespace {
-    /// The processes that keep it there: they are in it, or hold it open, or see it mounted.
+    /// The processes that keep the namespace: they are in it, hold it open, or have it mounted.
     fn users(&self) -> Vec<i32> {
         let link = self.link();
         let numbers = entries(Path::new("/proc")).filter_map(|name| name.parse().ok());
@@ -106,8 +106,8 @@ impl Namespace {
     }
 }
 
-/// Whether a process, by its folder in `/proc`, has something to do with what a link such as
-/// `net:[1]` names.
+/// Whether a process, by its folder in `/proc`, is in the namespace that `link` names, such as
+/// `net:[1]`, holds it open, or has it mounted.
 fn is_user(process: &Path, link: &str) -> bool {
     let leads_there = |path: &Path| fs::read_link(path).is_ok_and(|target| target == Path::new(link));
     let threads = process.join("task");

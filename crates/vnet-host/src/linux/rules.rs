@@ -1,4 +1,4 @@
-//! nf_tables rules of networks: read back into the value they were made of, replaced in one
+//! nf_tables rules of networks: read back into the value that they were made from, replaced in one
 //! transaction.
 
 use vnet_plan::NetworkRules;

@@ -1,4 +1,4 @@
-//! Kernel switches under `/proc/sys`, those of the thread's network namespace.
+//! Kernel switches under `/proc/sys`, in the thread's network namespace.
 
 use std::fs;
 use std::io;
@@ -24,13 +24,13 @@ impl Kind for SysctlSetting {
         to.create(host)
     }
 
-    /// A switch of a link goes with the link, and a shared one stays.
+    /// The switch of a link disappears with the link. A shared switch keeps its value.
     fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// The value of a switch; `None` where the kernel does not have the switch.
+/// The value of a switch; `None` when the kernel does not have it.
 pub(super) fn read(switch: &Sysctl) -> Result<Option<u32>, Error> {
     let path = path(switch);
     match fs::read_to_string(&path) {

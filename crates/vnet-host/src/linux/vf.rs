@@ -1,5 +1,5 @@
-//! Virtual functions of network cards: which there are, as sysfs lists them
-//! (Documentation/PCI/pci-iov-howto.rst), and what their cards give them.
+//! Virtual functions of network cards: found in sysfs (Documentation/PCI/pci-iov-howto.rst), with
+//! the settings that their cards give them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,13 @@ use vnet_types::{InterfaceName, VfSettings, VirtualFunction};
 use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
 
-/// Where sysfs lists links.
+/// The sysfs folder of links.
 pub(super) const CLASS: &str = "/sys/class/net";
 
 /// The virtual functions of these links, by card and number. `CARD/device/virtfnN` in `class` leads
-/// to one; its folder `net` has the device that it is on the host.
+/// to a function; the function's folder `net` has its device on the host.
 ///
-/// What is mounted at `/sys` may tell of another network namespace: cards that are not the same
-/// there have none.
+/// `/sys` may be mounted for another network namespace. Cards that differ there have no functions.
 pub(super) fn all(
     class: &Path,
     links: &[KernelLink],
@@ -64,7 +63,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 impl Kind for Vf {
-    /// The function is lent while it has what the guest needs, and with anything else it is not.
+    /// The function is lent while it has exactly the settings that the guest needs.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         Ok(has(&host.netlink, &self.card, &self.settings)?.then(|| self.clone()))
     }
@@ -78,8 +77,8 @@ impl Kind for Vf {
         to.create(host)
     }
 
-    /// Gives the function back what it had, where that is known, unless somebody has given it
-    /// something else since.
+    /// Restores the function's earlier settings where they are known, unless somebody else has
+    /// changed them since.
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         let is_known = self.was.mac.is_some() || self.was.vlan.is_some();
         if is_known && has(&host.netlink, &self.card, &self.settings)? {
@@ -112,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    /// A sysfs in a folder that ends with the value.
+    /// A sysfs in a temporary folder, removed on drop.
     struct Sysfs(PathBuf);
 
     impl Sysfs {
@@ -126,8 +125,8 @@ mod tests {
             self.0.join("class")
         }
 
-        /// A card with so many functions, from this slot on, of which the first so many are
-        /// devices.
+        /// Adds a card with so many functions, the first in `slot`. The first `devices` of them
+        /// have a device.
         fn card(&self, card: &KernelLink, index: u32, slot: u8, functions: u8, devices: u8) {
             let folder = self.class().join(card.link.name.as_str());
             fs::create_dir_all(folder.join("device")).unwrap();

@@ -27,7 +27,7 @@ impl Kind for VlanFiltering {
         to.create(host)
     }
 
-    /// It is shared: others may rely on it by now.
+    /// The setting is shared and stays: others may rely on it by now.
     fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         Ok(())
     }

@@ -7,7 +7,7 @@ use vnet_types::{BridgeVlan, InterfaceName};
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
-/// The VLAN that the kernel gives a new port.
+/// The VLAN that the kernel gives to a new port.
 const DEFAULT: u16 = 1;
 
 impl Kind for Vlans {
@@ -33,7 +33,7 @@ impl Kind for Vlans {
     }
 }
 
-/// The VLANs of a port; without a port there are no VLANs.
+/// The VLANs of a port; empty when there is no port.
 pub(super) fn of_port(netlink: &Netlink, link: &InterfaceName) -> Result<Vec<BridgeVlan>, Error> {
     match netlink.vlans(link) {
         Err(error) if error.is_not_found() => Ok(Vec::new()),
@@ -41,7 +41,7 @@ pub(super) fn of_port(netlink: &Netlink, link: &InterfaceName) -> Result<Vec<Bri
     }
 }
 
-/// Makes these the VLANs of a port, and no others.
+/// Sets exactly these VLANs on a port.
 fn set(netlink: &Netlink, link: &InterfaceName, vlans: &[BridgeVlan]) -> Result<(), Error> {
     let there = netlink.vlans(link)?;
     for vlan in there.iter().filter(|vlan| !vlans.contains(vlan)) {

@@ -1,8 +1,8 @@
 //! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
 //!
-//! The bus belongs to the whole machine, firewalld's rules to one network namespace: a firewalld in
-//! another namespace does not count. Each question is a connection of its own, and no thread
-//! outlives it.
+//! The bus belongs to the whole machine, but firewalld's rules belong to one network namespace: a
+//! firewalld in another namespace does not count. Each query opens its own connection, and no
+//! thread outlives it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -25,10 +25,10 @@ const FIREWALLD: &str = "org.fedoraproject.FirewallD1";
 const FIREWALLD_PATH: &str = "/org/fedoraproject/FirewallD1";
 const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
 const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
-/// firewalld loads all its rules anew within one call.
+/// firewalld reloads all its rules within one call.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What firewalld has. `None` where none runs for this network namespace.
+/// What firewalld has. `None` when no firewalld runs for this network namespace.
 pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
     ask("tell its zones", async |bus| {
         let zones: Vec<String> = bus.call(ZONE, "getZones", &()).await?.deserialize()?;
@@ -38,7 +38,7 @@ pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
             let interfaces = active.get(zone).and_then(|kinds| kinds.get("interfaces"));
             interfaces.into_iter().flatten().cloned().collect::<BTreeSet<String>>()
         };
-        // Before 0.9 it had no policies.
+        // firewalld before 0.9 has no policies.
         let policies = match bus.call(POLICY, "getPolicies", &()).await {
             Ok(policies) => policies.deserialize::<BTreeSet<String>>()?,
             Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => BTreeSet::new(),
@@ -50,8 +50,7 @@ pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
 }
 
 impl Kind for Zone {
-    /// As with a MAC address that is lent: a link that is in the zone that it had before, or in
-    /// none, was not put into ours.
+    /// A link that is in its earlier zone, or in no zone, was not put into ours.
     fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let zone = zone_of(&self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
         Ok(zone.map(|zone| Self { zone, ..self.clone() }))
@@ -65,7 +64,7 @@ impl Kind for Zone {
         to.create(host)
     }
 
-    /// Takes the link out of its zone, unless somebody has put it into another since.
+    /// Removes the link from its zone, unless somebody has put it into another zone since.
     fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         let Self { link, zone, was } = self;
         if zone_of(link)?.flatten().as_ref() != Some(zone) {
@@ -86,7 +85,7 @@ fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
     done.ok_or_else(|| Error::Unexpected(Key::Zone(link.clone())))
 }
 
-/// The zone that a link was put into, where there is a firewalld.
+/// The zone that a link is in, if firewalld runs.
 fn zone_of(link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
     let zone = ask(&format!("tell the zone of {link}"), async |bus| {
         let zone = bus.call(ZONE, "getZoneOfInterface", &link.as_str()).await?;
@@ -95,7 +94,7 @@ fn zone_of(link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
     Ok(zone.map(|zone| Some(zone).filter(|zone| !zone.is_empty())))
 }
 
-/// A firewalld that is there.
+/// A connection to a running firewalld.
 struct Bus {
     connection: Connection,
     owner: OwnedUniqueName,
@@ -112,7 +111,7 @@ impl Bus {
     }
 }
 
-/// Asks firewalld, where one runs for this network namespace.
+/// Queries firewalld, if one runs for this network namespace.
 fn ask<T>(action: &str, question: impl AsyncFnOnce(&Bus) -> zbus::Result<T>) -> Result<Option<T>, Error> {
     let answer = block_on(async {
         match bus().await? {
@@ -126,11 +125,11 @@ fn ask<T>(action: &str, question: impl AsyncFnOnce(&Bus) -> zbus::Result<T>) -> 
 async fn bus() -> zbus::Result<Option<Bus>> {
     let connection = match connection::Builder::system().method_timeout(PATIENCE).build().await {
         Err(zbus::Error::Connection(error, _)) if is_absent(error.kind()) => return Ok(None),
-        // The bus of a host, seen from a user namespace: it knows us as somebody else.
+        // In a user namespace, the host's bus sees us as a different user.
         Err(zbus::Error::Handshake(_)) => return Ok(None),
         connection => connection?,
     };
-    // By its well-known name, the bus would start a firewalld that does not run.
+    // Calling it by its well-known name would start a firewalld that does not run.
     let owner = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &FIREWALLD).await;
     let owner: OwnedUniqueName = match owner {
         Err(zbus::Error::FDO(_)) => return Ok(None),
@@ -145,9 +144,9 @@ fn is_absent(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied)
 }
 
-/// Whether this process is a firewalld in our network namespace. The number is that of the bus: in
-/// another process namespace, somebody else may have it. An ordinary user may not look; such a user
-/// is in our namespace, since the bus lets nobody in from a user namespace.
+/// Whether this process is a firewalld in our network namespace. The process number comes from the
+/// bus; in another PID namespace it may be somebody else's. An ordinary user cannot look, but is in
+/// our namespace, because the bus refuses users from a user namespace.
 fn is_here(pid: u32) -> bool {
     let folder = Path::new("/proc").join(pid.to_string());
     let is_firewalld = fs::read(folder.join("cmdline"))
