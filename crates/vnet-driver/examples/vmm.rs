@@ -1,6 +1,5 @@
-//! A NAT network with DHCP and a tap in it, for a virtual machine monitor: gone when it ends. A
-//! second run at the same time finds the network as it wants it, and puts its guest beside the
-//! first.
+//! A NAT network with DHCP and a tap in it, for a virtual machine monitor. Both are removed when it
+//! ends. A second run at the same time uses the same network and adds its guest beside the first.
 //!
 //! As an ordinary user: `unshare --user --map-root-user --net --mount cargo run --package
 //! vnet-driver --example vmm`
@@ -26,14 +25,14 @@ const NETWORK: &str = "\
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let driver = Driver::open(std::env::temp_dir().join("vnet-example"))?;
     let (guest, network) = guest(&driver, &NETWORK.parse()?)?;
-    // A read of this file is a frame for the guest, a write is one from it.
+    // A read returns a frame for the guest, a write sends one from it.
     let (port, queue) = (guest.port(), guest.queues()[0].as_raw_fd());
     let changes = network.outcome().changes.len();
     println!("{changes} changes; the frames of {} pass by {}, file {queue}", port.mac, port.dev);
     Ok(())
 }
 
-/// A guest in its network. When both are dropped, both are gone.
+/// A guest in its network. Dropping it removes both.
 pub(crate) fn guest(driver: &Driver, network: &Network) -> Result<(AttachedPort, RunningNetwork), Error> {
     let network = driver.run(network)?;
     Ok((network.attach(&Interface::network("vmm"))?, network))

@@ -1,4 +1,4 @@
-//! The driver: the folders that it works in, and what every call of it begins with.
+//! The driver: its folders, and what every call begins with.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use vnet_xml::Network;
 use crate::error::Error;
 use crate::imagined::Imagined;
 
-/// libvirt's network driver without the daemon: what a definition becomes on this host.
+/// libvirt's network driver without the daemon: brings definitions up on this host.
 ///
-/// A value of folders. Each call opens the host in the network namespace of its thread, waits for
-/// the lock of the state folder where it changes something, and is done when it returns: a driver
-/// can be cloned, and used from many threads. Calls block, for milliseconds.
+/// A driver holds folders and no connections. Each call opens the host in the network namespace of
+/// its thread, and takes the lock of the state folder when it changes something. A driver can be
+/// cloned and used from many threads. Calls block for milliseconds.
 #[derive(Clone, Debug)]
 pub struct Driver {
     pub(crate) store: Store,
@@ -24,14 +24,14 @@ pub struct Driver {
     waiting: fn(Option<u32>),
 }
 
-/// The folder of kept definitions, unless told otherwise.
+/// The default folder of kept definitions.
 const DEFINITIONS: &str = "/etc/vnet";
 
 impl Driver {
-    /// A driver whose state is in a folder, which is made when it is needed.
+    /// A driver that keeps its state in a folder, which is created when it is needed.
     ///
     /// # Errors
-    /// [`Error::Folder`] for a relative path where the current folder is gone.
+    /// [`Error::Folder`] for a relative path when the current folder is gone.
     pub fn open(state: impl AsRef<Path>) -> Result<Self, Error> {
         let state = state.as_ref();
         let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
@@ -40,20 +40,20 @@ impl Driver {
         Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None, waiting: |_| {} })
     }
 
-    /// The same driver with another folder of kept definitions than `/etc/vnet`.
+    /// Changes the folder of kept definitions, which is `/etc/vnet` by default.
     #[must_use]
     pub fn with_definitions(self, folder: impl Into<PathBuf>) -> Self {
         Self { definitions: folder.into(), ..self }
     }
 
-    /// The same driver that calls `waiting` where it has waited for its lock for a second, with the
-    /// number of the process that holds it, where that is known. Then it waits on.
+    /// Calls `waiting` after one second of waiting for the lock, with the process number of the
+    /// holder, if known. The driver goes on waiting.
     #[must_use]
     pub fn with_waiting(self, waiting: fn(Option<u32>)) -> Self {
         Self { waiting, ..self }
     }
 
-    /// The same driver for a host that is made for a trial.
+    /// Makes it the driver of a host that was created for a trial.
     #[must_use]
     pub fn imagined(self, imagined: Imagined) -> Self {
         Self { imagined: Some(imagined), ..self }
@@ -74,33 +74,33 @@ impl Driver {
         self.store.directory(network)
     }
 
-    /// The folder of a guest's passt, with its socket.
+    /// The folder of a guest's passt and its socket.
     ///
     /// # Errors
     /// [`Error::GuestName`].
     pub fn passt_directory(&self, guest: &str) -> Result<PathBuf, Error> {
         let name: NetworkName = guest.parse().map_err(|source| Error::GuestName { text: guest.to_owned(), source })?;
-        // No folder of a network begins with this character.
+        // No network folder begins with this character.
         Ok(self.state.join("@passt").join(name.file_name()))
     }
 
-    /// The host of this thread.
+    /// The host, in the network namespace of this thread.
     pub(crate) fn host(&self) -> Result<LinuxHost, Error> {
         Ok(LinuxHost::open()?)
     }
 
-    /// Waits for the right to change networks and ports.
+    /// Waits for the lock on networks and ports.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
         Ok(self.store.lock_or_tell(self.waiting)?)
     }
 
-    /// The networks and ports of processes that have ended.
+    /// The networks and ports whose owners have ended.
     pub(crate) fn dead(&self) -> Result<Vec<Named>, Error> {
         let dead = self.store.owners()?.into_iter().filter(|(_, owner)| owner.is_gone());
         Ok(dead.map(|(named, _)| named).collect())
     }
 
-    /// What the host has, and what of it is for processes that have ended.
+    /// The state of the host, and which of it belongs to owners that have ended.
     pub(crate) fn survey(&self, host: &LinuxHost, network: Option<&Network>) -> Result<(Inventory, Vec<Named>), Error> {
         let Survey { mut inventory, owners } = vnet_host::survey(host, &self.store)?;
         if let Some(imagined) = &self.imagined
@@ -118,12 +118,12 @@ fn zone(network: Option<&Network>) -> Option<String> {
     network?.bridge.as_ref()?.zone.clone()
 }
 
-/// The name of a network, read.
+/// Parses the name of a network.
 pub(crate) fn network_name(text: &str) -> Result<NetworkName, Error> {
     text.parse().map_err(|source| Error::NetworkName { text: text.to_owned(), source })
 }
 
-/// The name of a device, read.
+/// Parses the name of a device.
 pub(crate) fn device_name(text: &str) -> Option<InterfaceName> {
     text.parse().ok()
 }

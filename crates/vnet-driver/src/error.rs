@@ -1,4 +1,4 @@
-//! Why a call did not do what it was asked.
+//! Errors of the driver.
 
 use std::fmt;
 use std::io;
@@ -10,36 +10,34 @@ use vnet_types::{InterfaceName, NameError, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
-/// Why a call did not do what it was asked: then nothing has changed on the host, unless the error
-/// says so.
+/// Why a call failed. Nothing has changed on the host then, unless the error says so.
 ///
-/// Its `Debug` form is its text with all causes, so that a `main` that returns it tells people what
-/// was wrong.
+/// `Debug` prints the text with all causes, so a `main` that returns it prints a readable message.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something is wrong with the definition, alone or on this host.
+    /// The definition has an error, alone or on this host.
     #[error("the definition is refused: {}", in_words(.findings))]
     Refused {
-        /// All that is to be said about it, warnings too.
+        /// All findings, including warnings.
         findings: Vec<Finding>,
     },
     /// The network runs already.
     #[error("network `{0}` runs already: apply changes it, stop ends it")]
     AlreadyRuns(NetworkName),
-    /// There is no such network.
+    /// No network of this name runs.
     #[error("network `{0}` does not run")]
     NotRunning(NetworkName),
     /// The port is attached already.
     #[error("port `{0}` is attached already: apply changes it, detach ends it")]
     AlreadyAttached(InterfaceName),
-    /// There is no such port.
+    /// No port of this name is attached.
     #[error("port `{0}` is not attached")]
     NotAttached(InterfaceName),
     /// No network and no port of this name has a receipt.
     #[error("nothing is noted of a network or a port `{0}`")]
     Unknown(String),
-    /// The interface names no port that is attached.
+    /// The interface does not name an attached port.
     #[error("the definition names no port that is attached in `<target dev>`: attach makes one")]
     NoPort,
     /// The guest's passt runs already.
@@ -47,50 +45,50 @@ pub enum Error {
     PasstRuns {
         /// The guest's name.
         guest: String,
-        /// The number of the process.
+        /// The process number.
         pid: i32,
     },
-    /// The interface is not on passt.
+    /// The interface has no passt backend.
     #[error("the interface is not on passt: attach makes its device")]
     NotPasst,
     /// A privilege is missing.
     #[error("{capability} is missing")]
     Denied {
-        /// Which.
+        /// The privilege.
         capability: Capability,
-        /// For what.
+        /// The action that needs it.
         source: Box<vnet_host::Error>,
     },
-    /// A text that no network can be called.
+    /// The text is not a valid network name.
     #[error("`{text}` cannot be the name of a network")]
     NetworkName {
         /// The text.
         text: String,
-        /// Why.
+        /// The cause.
         source: NameError,
     },
-    /// A text that no guest behind passt can be called.
+    /// The text is not a valid name of a guest behind passt.
     #[error("`{text}` cannot be the name of a guest")]
     GuestName {
         /// The text.
         text: String,
-        /// Why.
+        /// The cause.
         source: NameError,
     },
-    /// What the network asks of a host cannot be decided.
+    /// The desired state of the network cannot be computed.
     #[error(transparent)]
     Lower(#[from] LowerError),
-    /// What the interface asks of a host cannot be decided.
+    /// The desired state of the interface cannot be computed.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// The network has changed, and a port of it has not.
+    /// The network was changed, but one of its ports could not be.
     #[error("port `{dev}` of network `{network}` stays as it was")]
     PortStays {
         /// The port.
         dev: InterfaceName,
         /// Its network.
         network: NetworkName,
-        /// Why.
+        /// The cause.
         source: Box<Error>,
     },
     /// A folder cannot be used.
@@ -98,7 +96,7 @@ pub enum Error {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file in the state folder cannot be read.
@@ -106,29 +104,29 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A file in the state folder has something else in it.
+    /// A file in the state folder has unexpected content.
     #[error("`{}` is not {what}", path.display())]
     Kept {
         /// The file.
         path: PathBuf,
-        /// What it should be: "a network".
+        /// The expected content: "a network".
         what: &'static str,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The rules cannot be read.
     #[error(transparent)]
     Firewall(#[from] vnet_firewall::Error),
-    /// The host did not do what was asked.
+    /// The host could not do what was asked.
     #[error(transparent)]
     Host(Box<vnet_host::Error>),
 }
 
 impl Error {
-    /// Which privilege was missing, where it failed for the lack of one.
+    /// The privilege that was missing, if that is why it failed.
     pub fn missing_capability(&self) -> Option<Capability> {
         match self {
             Self::Denied { capability, .. } => Some(*capability),

@@ -1,11 +1,11 @@
-//! What the kernel can do, asked only where something depends on it.
+//! Kernel features, probed only when something depends on them.
 
 use vnet_netlink::Netlink;
 use vnet_types::Inventory;
 
 use crate::error::Error;
 
-/// Tries what the kernel can do; answers whether this process may.
+/// Probes the kernel's features. Returns whether this process may do so.
 pub(crate) fn probe(inventory: &mut Inventory) -> Result<bool, Error> {
     let features = Netlink::features()?;
     inventory.features = features.unwrap_or(inventory.features);

@@ -1,11 +1,11 @@
-//! What is wrong with a definition, and whether that keeps it from being used.
+//! Findings about a definition, and whether they prevent its use.
 
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
 use crate::error::Error;
 
-/// Refuses what has an error.
+/// Refuses a definition with an error.
 pub(crate) fn sound(findings: Vec<Finding>) -> Result<Vec<Finding>, Error> {
     match findings.iter().any(|finding| finding.severity == Severity::Error) {
         true => Err(Error::Refused { findings }),
@@ -13,13 +13,13 @@ pub(crate) fn sound(findings: Vec<Finding>) -> Result<Vec<Finding>, Error> {
     }
 }
 
-/// Refuses what has an error, alone or on a host.
+/// Refuses a definition that has an error, alone or on a host.
 pub(crate) fn on_host(alone: Vec<Finding>, on_host: Vec<Finding>) -> Result<Vec<Finding>, Error> {
     sound(join(alone, on_host))
 }
 
-/// Puts together what is wrong with a definition alone and on a host. What vnet cannot do is a
-/// warning of the first and an error of the second; only the error is kept.
+/// Merges the findings about a definition alone and on a host. Something that vnet does not support
+/// is a warning in the first and an error in the second; only the error is kept.
 pub(crate) fn join(mut alone: Vec<Finding>, on_host: Vec<Finding>) -> Vec<Finding> {
     alone.retain(|finding| !on_host.iter().any(|it| it.code == finding.code && it.path == finding.path));
     alone.extend(on_host);

@@ -1,4 +1,4 @@
-//! What processes that have ended have left.
+//! Removes what processes that have ended have left.
 
 use vnet_host::{LinuxHost, Lock, Named};
 use vnet_plan::Change;
@@ -8,23 +8,23 @@ use vnet_xml::Network;
 use crate::driver::Driver;
 use crate::error::Error;
 
-/// What was taken away.
+/// What was removed.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Collected {
-    /// Networks whose process has ended.
+    /// Networks whose owner has ended.
     pub networks: Vec<NetworkName>,
-    /// Ports whose process has ended.
+    /// Ports whose owner has ended.
     pub ports: Vec<InterfaceName>,
-    /// What was done to the host.
+    /// The changes on the host.
     pub changes: Vec<Change>,
-    /// What could not be taken away, and why: it can be tried again.
+    /// What could not be removed, and why. The call can be repeated.
     pub errors: Vec<Error>,
 }
 
 impl Driver {
-    /// Takes away the ports and networks of processes that have ended. A network that others have
-    /// guests in stays until these are detached.
+    /// Removes the ports and networks of processes that have ended. A network with guests of others
+    /// stays until they are detached.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
@@ -37,7 +37,7 @@ impl Driver {
         self.bury(&mut host, &lock)
     }
 
-    /// The same for who only looks: what cannot be taken away is left for others.
+    /// Like [`gc`](Self::gc) for calls that only read: what cannot be removed is left for others.
     pub(crate) fn tidy(&self, host: &mut LinuxHost) -> Result<(), Error> {
         if !self.dead()?.is_empty()
             && let Ok(lock) = self.lock()
@@ -47,8 +47,7 @@ impl Driver {
         Ok(())
     }
 
-    /// What the host has, without what processes have left that have ended, where `lock` is at
-    /// hand.
+    /// The inventory of the host. Removes what ended processes have left first, if `lock` is held.
     pub(crate) fn inventory(
         &self,
         host: &mut LinuxHost,
@@ -58,7 +57,7 @@ impl Driver {
         let (inventory, dead) = self.survey(host, network)?;
         match lock {
             Some(lock) if !dead.is_empty() => {
-                // What cannot be taken away is in the way, and told then.
+                // What cannot be removed conflicts later, and is reported then.
                 let _ = self.take_away(host, lock, &dead);
                 Ok(self.survey(host, network)?.0)
             }
@@ -66,7 +65,7 @@ impl Driver {
         }
     }
 
-    /// The same for who has the lock.
+    /// The same, with the lock held.
     pub(crate) fn bury(&self, host: &mut LinuxHost, lock: &Lock) -> Result<Collected, Error> {
         let dead = self.dead()?;
         self.take_away(host, lock, &dead)
@@ -94,14 +93,14 @@ impl Driver {
 }
 
 impl Collected {
-    /// Notes what came of one; answers whether it is gone.
+    /// Records the result for one network or port. Returns whether it is gone.
     fn add(&mut self, gone: Result<Vec<Change>, vnet_host::Error>) -> bool {
         match gone {
             Ok(changes) => {
                 self.changes.extend(changes);
                 true
             }
-            // It is gone already, or in a network namespace that only those in it can reach.
+            // It is gone already, or in a network namespace that cannot be reached from here.
             Err(vnet_host::Error::Absent(_) | vnet_host::Error::Elsewhere(_)) => false,
             Err(error) => {
                 self.errors.push(error.into());

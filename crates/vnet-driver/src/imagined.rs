@@ -1,12 +1,12 @@
-//! What differs on a host that is made for a trial.
+//! Differences on a host that is created for a trial.
 
-/// A host that lives as long as a trial of a definition: nobody but the trial is on it.
+/// A host that exists only for the trial of a definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imagined {
-    /// firewalld has the zone that a network asks for, refuses nothing in it, and is told nothing.
+    /// firewalld has every zone that a network asks for, blocks nothing in it, and is never called.
     pub zones: bool,
-    /// dnsmasq offers an address without asking for three seconds whether somebody has it.
+    /// dnsmasq offers an address at once, without pinging it for three seconds.
     pub offers_at_once: bool,
-    /// Takes the place of random bytes for the MAC addresses and UUIDs of ports.
+    /// Replaces the random bytes in the MAC addresses and UUIDs of ports.
     pub seed: Option<[u8; 16]>,
 }

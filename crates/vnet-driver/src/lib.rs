@@ -2,11 +2,10 @@
 //! guests to it.
 //!
 //! A [`Driver`] is opened on a folder of state. Its calls check a definition, alone and on this
-//! host, plan, start, change and stop networks, attach and detach the interfaces of guests, and say
-//! how all of them are. It makes every choice that a definition leaves open, and takes its lock
-//! itself. Results carry what is to be said about the definition ([`Finding`]), what the host
-//! cannot do for it ([`Note`]) and which rules of other firewalls are in the way ([`Obstacle`]);
-//! nothing is printed.
+//! host; plan, start, change and stop networks; attach and detach guests' interfaces; and report
+//! their state. It makes every choice that a definition leaves open, and takes its own lock.
+//! Results carry findings about the definition ([`Finding`]), what the host cannot do for it
+//! ([`Note`]) and rules of other firewalls that block it ([`Obstacle`]). Nothing is printed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

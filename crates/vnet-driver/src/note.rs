@@ -1,8 +1,8 @@
-//! What a host cannot do for a network that runs all the same.
+//! What a host cannot do for a network that runs nevertheless.
 
 use std::fmt;
 
-/// Something that a host cannot do for a network, and what comes of it.
+/// Something that a host cannot do for a network, and its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {

@@ -1,8 +1,8 @@
-//! Rules of other programs that are in a network's way. They are told and never touched.
+//! Rules of other programs that block a network. They are reported and never changed.
 //!
-//! Nothing in a table of vnet's own can help: to accept a packet ends the rules of one base chain,
-//! and those of every other one at the same hook still see it. So people are told the command that
-//! lets it pass where it is refused.
+//! vnet's own table cannot help: an accept ends only the rules of its own base chain, and the other
+//! base chains of the hook still see the packet. So the user gets the command that lets it pass in
+//! the chain that drops it.
 
 use std::fmt;
 use std::fs;
@@ -16,24 +16,25 @@ use vnet_types::{InterfaceName, Inventory};
 use crate::driver::Driver;
 use crate::error::Error;
 
-/// Something that a network promises and another program's firewall refuses.
+/// Something that a network promises and the firewall of another program drops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Obstacle {
-    /// What is promised.
+    /// The promise.
     promise: String,
-    /// Whether it is sure; otherwise it depends on something that cannot be known beforehand.
+    /// Whether it certainly fails. Otherwise it depends on something that cannot be known
+    /// beforehand.
     sure: bool,
-    /// Where it is refused. `None`: by rules that cannot be read, of iptables' old kind or for lack
-    /// of privilege.
+    /// The chain that drops it. `None` for rules that cannot be read: those of iptables-legacy, or
+    /// any without privilege.
     #[serde(flatten)]
     site: Option<Site>,
-    /// Commands that let it pass, for who may decide that.
+    /// Commands that let it pass, for an administrator to decide on.
     leave: Vec<String>,
 }
 
 impl Driver {
-    /// What is in the way of a state, on this host. firewalld's rules say nothing of a bridge that
-    /// is still to be put into one of its zones.
+    /// The obstacles of a state on this host. firewalld's rules are ignored for a bridge that is
+    /// not yet in its zone.
     pub(crate) fn obstacles(
         &self,
         host: &LinuxHost,
@@ -64,7 +65,7 @@ impl Driver {
                 obstacles.push(Obstacle { promise: passage.what.clone(), sure, site: Some(site), leave });
             }
         }
-        // The old kind of iptables has tables of its own in the kernel.
+        // iptables-legacy has its own tables in the kernel.
         let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
         if tables.iter().flatten().any(|names| names.lines().any(|name| name == "filter")) {
             obstacles.push(unread);
@@ -74,18 +75,18 @@ impl Driver {
 }
 
 impl Obstacle {
-    /// Whether it is sure that the promise does not hold. Otherwise that depends on what cannot be
-    /// known beforehand.
+    /// Whether the promise certainly fails. Otherwise it depends on something that cannot be known
+    /// beforehand.
     pub fn is_sure(&self) -> bool {
         self.sure
     }
 
-    /// Commands that let it pass, for who may decide that.
+    /// Commands that let it pass, for an administrator to decide on.
     pub fn commands(&self) -> &[String] {
         &self.leave
     }
 
-    /// What can be done about it.
+    /// What the user can do about it.
     pub fn help(&self) -> Option<String> {
         let commands: Vec<String> = self.leave.iter().map(|command| format!("`{command}`")).collect();
         (!commands.is_empty()).then(|| format!("{} lets it pass", commands.join(" and ")))
@@ -107,19 +108,19 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Whether a bridge is still to be put into the zone of firewalld that a state has for it.
+/// Whether a bridge is not yet in its wanted firewalld zone.
 fn is_to_be_put(host: &LinuxHost, desired: &HostState) -> Result<bool, Error> {
     let is_zone = |resource: &&Resource| matches!(resource, Resource::Zone(_));
     let zones: HostState = desired.iter().filter(is_zone).cloned().collect();
     Ok(!zones.is_empty() && host.observe(&zones, &Facts::default())? != zones)
 }
 
-/// What lets the packets of a promise pass where they are refused: a rule in front of the one that
-/// does, in the words of the program that the chain is of.
+/// The command that lets the packets of a promise pass: a rule in front of the one that drops them,
+/// for the program that owns the chain.
 fn leave(site: &Site, Passage { packet, bridge, .. }: &Passage) -> Vec<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || " -_.".contains(c);
     if !site.table.chars().chain(site.chain.chars()).all(word) {
-        // Nothing to be pasted into a shell.
+        // The name must not be pasted into a shell.
         return Vec::new();
     }
     if is_of_firewalld(site) {

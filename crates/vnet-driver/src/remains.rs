@@ -1,5 +1,5 @@
-//! What nobody can stop any more: receipts of network namespaces that are gone, and rules that no
-//! receipt names.
+//! Leftovers that `stop` cannot reach: receipts of network namespaces that are gone, and rules that
+//! no receipt names.
 
 use vnet_host::{LinuxHost, Lock, Name, Named};
 use vnet_types::{InterfaceName, NetworkName};
@@ -8,12 +8,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Drops the receipt of a network whose network namespace is gone, with those of its ports, or
-    /// else of a port. A receipt that cannot be read is dropped too; what it named stays on the
-    /// host.
+    /// Drops the receipt of a network whose network namespace is gone, with those of its ports. If
+    /// there is no such network, drops that of a port. A receipt that cannot be read is dropped
+    /// too; what it named stays on the host.
     ///
     /// # Errors
-    /// [`Error::Unknown`]; [`Error::Host`] where the namespace is there: then the network can be
+    /// [`Error::Unknown`]; [`Error::Host`] when the namespace still exists: then the network can be
     /// stopped in it.
     pub fn forget(&self, name: &str) -> Result<Named, Error> {
         let (host, lock) = (self.host()?, self.lock()?);
@@ -28,11 +28,11 @@ impl Driver {
         }
     }
 
-    /// The networks that have rules in vnet's table, and no receipt in this state folder. A network
-    /// of another state folder is among them.
+    /// The networks that have rules in vnet's table, but no receipt in this state folder. The
+    /// networks of another state folder are listed too.
     ///
     /// # Errors
-    /// [`Error::Host`] where rules or receipts cannot be read.
+    /// [`Error::Host`] when rules or receipts cannot be read.
     pub fn orphans(&self) -> Result<Vec<NetworkName>, Error> {
         Ok(self.host()?.orphans(&self.store)?)
     }
@@ -40,7 +40,7 @@ impl Driver {
     /// Removes the rules of the [`orphans`](Self::orphans).
     ///
     /// # Errors
-    /// Those of [`orphans`](Self::orphans), and where the kernel refuses.
+    /// Those of [`orphans`](Self::orphans), and when the kernel refuses.
     pub fn remove_orphans(&self) -> Result<Vec<NetworkName>, Error> {
         let (host, lock) = (self.host()?, self.lock()?);
         let orphans = host.orphans(&self.store)?;

@@ -1,18 +1,18 @@
-//! How a network or a port is.
+//! The state of a network or a port.
 
 use serde::Serialize;
 
-/// How a network or a port is.
+/// The state of a network or a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// As it was made.
+    /// It is as it was made.
     InSync,
     /// Something is not as it was made.
     Drifted,
-    /// A start, stop or change did not come to its end.
+    /// A start, stop or change was interrupted.
     Interrupted,
-    /// It is in another network namespace, which cannot be seen from here.
+    /// It is in another network namespace, which cannot be read from here.
     Elsewhere,
 }
 

@@ -1,4 +1,4 @@
-//! Definitions on this host, only looked at.
+//! Checks definitions on this host without changing it.
 
 use vnet_host::LinuxHost;
 use vnet_plan::preview;
@@ -12,7 +12,7 @@ use crate::features::probe;
 use crate::findings::join;
 use crate::obstacle::Obstacle;
 
-/// The host at one time, for many definitions.
+/// The state of the host at one time, to check many definitions against.
 pub struct Checker<'d> {
     driver: &'d Driver,
     host: LinuxHost,
@@ -21,21 +21,21 @@ pub struct Checker<'d> {
     networks: Vec<Network>,
 }
 
-/// What is to be said about a definition on this host.
+/// The result of checking a definition on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// What is wrong with it, alone and on this host.
+    /// Findings about it, alone and on this host.
     pub findings: Vec<Finding>,
-    /// Rules of other programs that are in the way of a network without errors.
+    /// Rules of other programs that block a network without errors.
     pub obstacles: Vec<Obstacle>,
 }
 
 impl Driver {
-    /// Reads the host once, to check definitions on it.
+    /// Reads the host once, to check definitions against it.
     ///
     /// # Errors
-    /// [`Error::Host`] where it cannot be read.
+    /// [`Error::Host`] when it cannot be read.
     pub fn checker(&self) -> Result<Checker<'_>, Error> {
         let host = self.host()?;
         let (mut inventory, _) = self.survey(&host, None)?;
@@ -45,20 +45,20 @@ impl Driver {
         Ok(Checker { driver: self, host, inventory, networks })
     }
 
-    /// Says what is wrong with a network, alone and on this host. Nothing is refused.
+    /// Checks a network, alone and on this host. Nothing is refused.
     ///
     /// # Errors
-    /// [`Error::Host`] where the host cannot be read.
+    /// [`Error::Host`] when the host cannot be read.
     pub fn check(&self, network: &Network) -> Result<Check, Error> {
         self.checker()?.check(&Definition::Network(Box::new(network.clone())))
     }
 }
 
 impl Checker<'_> {
-    /// Says what is wrong with a definition, alone and on this host.
+    /// Checks a definition, alone and on this host.
     ///
     /// # Errors
-    /// [`Error::Host`] where the host cannot be read; [`Error::Lower`].
+    /// [`Error::Host`] when the host cannot be read; [`Error::Lower`].
     pub fn check(&self, definition: &Definition) -> Result<Check, Error> {
         let host = KnownHost::new(&self.inventory, &self.networks);
         let findings = join(vnet_validate::check(definition), vnet_validate::check_against(definition, host));

@@ -11,11 +11,11 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// The definition of a network that runs, with what it left open filled in and how many guests
-    /// are attached.
+    /// The definition of a network that runs, with open choices filled in and the number of
+    /// attached guests.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where its file is gone or changed;
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] when its file is missing or damaged;
     /// [`Error::Host`].
     pub fn definition(&self, name: &NetworkName) -> Result<Network, Error> {
         let mut network = self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
@@ -30,7 +30,7 @@ impl Driver {
         Ok(network)
     }
 
-    /// The definition that a network runs with. `None` where it does not run.
+    /// The definition that a network runs with. `None` when it does not run.
     pub(crate) fn as_it_runs(&self, name: &NetworkName) -> Result<Option<Network>, Error> {
         if self.store.receipt(name)?.is_none() {
             return Ok(None);

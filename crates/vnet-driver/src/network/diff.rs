@@ -1,4 +1,4 @@
-//! What of a network is not as it was made.
+//! The drift of a network.
 
 use vnet_host::LinuxHost;
 use vnet_plan::Change;
@@ -8,10 +8,11 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// What of a network and its ports is not as it was made: the changes that would repair it.
+    /// The changes that would repair a network and its ports. Empty when they are as they were
+    /// made.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] where it is in another network namespace, or the host
+    /// [`Error::NotRunning`]; [`Error::Host`] when it is in another network namespace, or the host
     /// cannot be read.
     pub fn diff(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         self.drift(&self.host()?, network)

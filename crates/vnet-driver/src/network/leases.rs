@@ -1,4 +1,4 @@
-//! The addresses that guests have from DHCP.
+//! The addresses that guests got by DHCP.
 
 use std::fs;
 use std::io;
@@ -11,24 +11,24 @@ use vnet_types::NetworkName;
 use crate::driver::Driver;
 use crate::error::Error;
 
-/// A lease, and the subnet that its address is of.
+/// A lease, with the prefix of its subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeaseOfNetwork {
     /// The lease.
     pub lease: Lease,
-    /// The prefix of the network's subnet that has the address.
+    /// The prefix length of the network's subnet that contains the address.
     pub prefix: Option<u8>,
 }
 
-/// How often a file is read that dnsmasq is writing at that time.
+/// How often the file is read again while dnsmasq writes it.
 const ATTEMPTS: usize = 5;
 
 impl Driver {
-    /// The leases of a network that have not ended, by client.
+    /// The valid leases of a network, by client.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] where dnsmasq's file cannot be read.
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] when dnsmasq's file cannot be read.
     pub fn leases(&self, network: &NetworkName) -> Result<Vec<LeaseOfNetwork>, Error> {
         let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
         let of_network = |lease: Lease| {
@@ -43,8 +43,7 @@ impl Driver {
         Ok(self.current_leases(network)?.into_iter().map(of_network).collect())
     }
 
-    /// The leases that have not ended. dnsmasq rewrites the file in place; what is read in the
-    /// middle of that is read again.
+    /// The valid leases. dnsmasq rewrites the file in place, so an incomplete file is read again.
     pub(super) fn current_leases(&self, network: &NetworkName) -> Result<Vec<Lease>, Error> {
         let path = Files::new(&self.store.directory(network)).leases;
         let read = || match fs::read_to_string(&path) {

@@ -1,4 +1,4 @@
-//! What starting a network, or applying it where it runs, would change.
+//! The changes that starting or applying a network would make.
 
 use vnet_xml::Network;
 
@@ -7,11 +7,10 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// What [`start`](Self::start) would do, or [`apply`](Self::apply) where the network runs.
+    /// The changes of [`start`](Self::start), or of [`apply`](Self::apply) when the network runs.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Host`] where something is in the way or the host cannot be
-    /// read.
+    /// [`Error::Refused`]; [`Error::Host`] when something is in the way or the host cannot be read.
     pub fn plan(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         let prepared = self.prepare(network, &mut host, None)?;

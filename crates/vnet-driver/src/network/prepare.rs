@@ -1,4 +1,4 @@
-//! A definition, checked, and decided where it leaves something open.
+//! Checks a definition and makes the choices that it leaves open.
 
 use std::path::Path;
 
@@ -17,13 +17,13 @@ use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
 
-/// The file of the definition of a network that runs, in its folder.
+/// The file in a network's folder that keeps the definition it runs with.
 pub(super) const KEPT: &str = "network.xml";
 
-/// A definition that is sound, and what it asks of this host.
+/// A valid definition, with its desired state on this host.
 pub(super) struct Prepared {
     pub(super) lowered: Lowered,
-    /// Its receipt, where it runs already.
+    /// Its receipt, if it runs.
     pub(super) receipt: Option<Receipt>,
     uuid: Option<Uuid>,
     pub(super) findings: Vec<Finding>,
@@ -32,7 +32,7 @@ pub(super) struct Prepared {
 }
 
 impl Driver {
-    /// Checks a definition, alone and on this host, and decides what it leaves open.
+    /// Checks a definition, alone and on this host, and makes the choices that it leaves open.
     pub(super) fn prepare(
         &self,
         network: &Network,
@@ -61,7 +61,7 @@ impl Driver {
         Ok(Prepared { lowered, receipt, uuid: network.uuid, findings, notes, obstacles })
     }
 
-    /// What is decided where a definition leaves it open.
+    /// The choices that a definition leaves open.
     pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
         let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
         let mac = receipt.and_then(|receipt| {
@@ -75,19 +75,19 @@ impl Driver {
 }
 
 impl Prepared {
-    /// What its receipt begins with, for an owner.
+    /// The header of its receipt, with an owner.
     pub(super) fn header(&self, owner: Option<Owner>) -> Result<Header, Error> {
         let Lowered { name, bridge, .. } = &self.lowered;
         let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
         Ok(Header { network, uuid: self.uuid, bridge, namespace, owner })
     }
 
-    /// What comes of it. What is in the way is looked for again where firewalld has another zone
-    /// for the bridge now.
+    /// The result of the changes. Obstacles are looked up again when the bridge has changed its
+    /// firewalld zone.
     pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
         let Self { lowered, findings, notes, mut obstacles, .. } = self;
-        // The changes are made: where the host cannot be read once more, what was in the way before
-        // is told.
+        // The changes are made. If the host cannot be read again, the obstacles from before are
+        // reported.
         if made.iter().any(|change| matches!(change.key(), Key::Zone(_)))
             && let Ok((inventory, _)) = driver.survey(host, None)
             && let Ok(found) = driver.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)
@@ -97,14 +97,14 @@ impl Prepared {
         NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles }
     }
 
-    /// What would come of it.
+    /// The result of a plan.
     pub(super) fn planned(self, changes: Vec<Change>) -> NetworkOutcome {
         let Self { lowered, findings, notes, obstacles, .. } = self;
         NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes, findings, notes, obstacles }
     }
 }
 
-/// Asks the kernel what it can do, where something depends on it.
+/// Probes the kernel's features when something depends on them.
 fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>, Error> {
     let mends = mends_checksums(network);
     let mut is_known = !mends || Netlink::open()?.fills_checksums().is_some();
@@ -115,8 +115,7 @@ fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>
     Ok(if lacks { vec![Note::NoChecksums] } else { Vec::new() })
 }
 
-/// dnsmasq asks for three seconds whether somebody has an address before it offers it, one guest
-/// after the other.
+/// dnsmasq pings an address for three seconds before it offers it, one guest after the other.
 fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
     let conf = Key::File(Files::new(directory).conf);
     if let Some(Resource::File(mut conf)) = lowered.desired.remove(&conf) {
@@ -125,7 +124,7 @@ fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
     }
 }
 
-/// The definition with what it left open filled in, as a file of the network's.
+/// The definition with open choices filled in, as a file in the network's folder.
 fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     let mut network = network.clone();
     if let Some(name) = &lowered.bridge {
@@ -140,8 +139,8 @@ fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
-/// Bytes for what a definition leaves to chance. They follow from the network's name and UUID, so
-/// that a plan shows what start does, and guests find the same bridge after a restart.
+/// Bytes for choices that are random in libvirt. They are derived from the network's name and UUID,
+/// so a plan shows what start does, and guests find the same bridge after a restart.
 fn random(network: &Network) -> [u8; 3] {
     let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
     let [first, second, third, ..] = fnv1a(identity.bytes()).to_be_bytes();

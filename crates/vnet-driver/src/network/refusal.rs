@@ -1,4 +1,4 @@
-//! An option that dnsmasq refuses has a place in the definition.
+//! Finds the place in the definition of an option that dnsmasq refused.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use super::prepare::Prepared;
 use crate::error::Error;
 
 impl Prepared {
-    /// The error of a start or a change; [`Error::Refused`] where dnsmasq refused an option of the
-    /// definition, and all is undone.
+    /// The error of a start or a change. [`Error::Refused`] when dnsmasq refused an option of the
+    /// definition; then everything is undone.
     pub(super) fn refusal(&self, network: &Network, error: vnet_host::Error) -> Error {
         match self.refused_option(network, &error) {
             Some(finding) => {
@@ -31,7 +31,8 @@ impl Prepared {
     }
 }
 
-/// The option that dnsmasq complains of, and its complaint without the line of a file that is gone.
+/// The option that dnsmasq complains about, and its complaint without the line number of a file
+/// that is gone.
 fn option<'a>(network: &'a Network, desired: &'a HostState, said: &'a str) -> Option<(&'a str, &'a str)> {
     if let Some((complaint, place)) = said.rsplit_once(" at line ")
         && let Some((number, file)) = place.split_once(" of ")
@@ -41,7 +42,7 @@ fn option<'a>(network: &'a Network, desired: &'a HostState, said: &'a str) -> Op
         let index = number.parse::<usize>().ok()?.checked_sub(1)?;
         return Some((text.lines().nth(index)?, complaint));
     }
-    // No line of ours: of a user or a file that is not there dnsmasq says the name.
+    // The complaint has no line number: dnsmasq names a missing user or file instead.
     let names = |line: &&String| line.split_once('=').is_some_and(|(_, it)| it.len() > 2 && said.contains(it.trim()));
     Some((network.dnsmasq_options.iter().find(names)?, said))
 }

@@ -1,4 +1,4 @@
-//! What would be installed for a network, without a look at any host.
+//! Renders what would be installed for a network, without reading a host.
 
 use vnet_firewall::Ruleset;
 use vnet_plan::{Choices, File, Files, NetworkRules, Resource, dnsmasq, preview};
@@ -8,7 +8,7 @@ use vnet_xml::Network;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 
-/// What would be installed for a network.
+/// The rules and files of a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rendering {
@@ -16,15 +16,15 @@ pub struct Rendering {
     pub rules: Option<Ruleset>,
     /// dnsmasq's configuration.
     pub dnsmasq: Option<File>,
-    /// Whether dnsmasq has nothing to do for it, and is not started.
+    /// Whether dnsmasq has nothing to do, and is not started.
     pub is_idle: bool,
-    /// The files that dnsmasq reads again: reservations, and names of addresses.
+    /// The files that dnsmasq reloads: reservations, and names of addresses.
     pub hosts: Vec<File>,
 }
 
 impl Driver {
-    /// What would be installed for a network. The host is not looked at: where the definition
-    /// leaves the bridge's name open, it is the first that its template gives.
+    /// Renders what would be installed for a network. The host is not read: when the definition
+    /// leaves the bridge's name open, the first name of its template is used.
     ///
     /// # Errors
     /// [`Error::Lower`] for a definition with errors.

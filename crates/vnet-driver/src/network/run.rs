@@ -1,5 +1,4 @@
-//! A network for a virtual machine monitor that is a Rust program: it runs for as long as a value
-//! lives.
+//! A network for a virtual machine monitor in Rust: it runs as long as a value lives.
 
 use std::sync::Arc;
 
@@ -12,32 +11,32 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::port::{AttachOptions, AttachedPort};
 
-/// A network that runs. Where this started it, it is stopped when this and all of its
+/// A network that runs. If this value started it, it is stopped when this value and all its
 /// [`AttachedPort`]s are dropped.
 ///
-/// One that ran already is brought in line with the definition, and goes on running. So does one
-/// that guests of others are attached to by then. Where this process is killed, the network is
-/// taken away by whoever uses the state folder next.
+/// A network that ran already is brought in line with the definition and keeps running. So does a
+/// network that has guests of others. If this process is killed, the next user of the state folder
+/// removes the network.
 ///
-/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in
-/// the network namespace of the host that they are about.
+/// Calls block for milliseconds. Make them, and drop the value, in a thread in the host's network
+/// namespace.
 #[derive(Debug)]
 pub struct RunningNetwork {
     outcome: NetworkOutcome,
     guard: Arc<Guard>,
 }
 
-/// Stops a network when it is dropped.
+/// Stops a network on drop.
 #[derive(Debug)]
 struct Guard {
     driver: Driver,
     network: NetworkName,
-    /// Nobody else had started it.
+    /// Whether this value started the network.
     is_ours: bool,
 }
 
 impl Driver {
-    /// Starts a network, or brings the one of this name that runs in line with the definition.
+    /// Starts a network, or brings the running network of this name in line with the definition.
     ///
     /// # Errors
     /// Those of [`apply`](Self::apply).
@@ -52,13 +51,12 @@ impl Driver {
 }
 
 impl RunningNetwork {
-    /// What came of starting it: what was done to the host, which is nothing where the network ran
-    /// as it is wanted.
+    /// The result of starting it. There are no changes when the network already ran as defined.
     pub fn outcome(&self) -> &NetworkOutcome {
         &self.outcome
     }
 
-    /// Attaches a guest's interface, and opens it. The network is there for as long as the port is.
+    /// Attaches a guest's interface and opens it. The network runs as long as the port is attached.
     ///
     /// # Errors
     /// Those of [`Driver::attach_open`].
@@ -66,7 +64,7 @@ impl RunningNetwork {
         self.attach_with(interface, &AttachOptions::default())
     }
 
-    /// The same, for somebody.
+    /// The same, with options.
     ///
     /// # Errors
     /// Those of [`Driver::attach_open`].
@@ -75,11 +73,11 @@ impl RunningNetwork {
         Ok(port.keeping(self.guard.clone()))
     }
 
-    /// Stops it as a drop does, and says where that fails. It goes on running while one of its
-    /// ports is there.
+    /// Stops it as a drop does, and returns the error. The network runs on while one of its ports
+    /// is attached.
     ///
     /// # Errors
-    /// Those of [`Driver::stop`], but for a network that is gone.
+    /// Those of [`Driver::stop`], except that a network that is gone is no error.
     pub fn stop(self) -> Result<(), Error> {
         Arc::into_inner(self.guard).map_or(Ok(()), |mut guard| guard.take_away())
     }
@@ -97,7 +95,7 @@ impl Guard {
             return Ok(());
         }
         match vnet_host::stop(&mut host, &lock, &self.network, LinuxHost::namespace()?) {
-            // Somebody has stopped it.
+            // Somebody else has stopped it.
             Err(vnet_host::Error::Absent(_)) => Ok(()),
             result => Ok(result.map(drop)?),
         }
@@ -105,7 +103,7 @@ impl Guard {
 }
 
 impl Drop for Guard {
-    /// What cannot be taken away stays in the receipt, for `vnet stop`.
+    /// What cannot be removed stays in the receipt, for `vnet stop`.
     fn drop(&mut self) {
         let _ = self.take_away();
     }

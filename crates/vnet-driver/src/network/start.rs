@@ -1,4 +1,4 @@
-//! Bringing a network up.
+//! Starts a network.
 
 use vnet_host::{LinuxHost, Receipt};
 use vnet_xml::Network;
@@ -8,15 +8,15 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Brings a network up. What processes that have ended have left is taken away first.
+    /// Starts a network. Leftovers of processes that have ended are removed first.
     ///
     /// # Errors
-    /// [`Error::Refused`], also where nothing could be locked, and where dnsmasq refuses an option;
-    /// [`Error::AlreadyRuns`]; [`Error::Host`] where something is in the way, or a step fails: then
-    /// the steps before it are undone.
+    /// [`Error::Refused`], even when the lock cannot be taken, and when dnsmasq refuses an option;
+    /// [`Error::AlreadyRuns`]; [`Error::Host`] when something is in the way, or when a step fails:
+    /// then the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
-        // What is wrong with the definition is told even where nothing can be locked.
+        // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();
         let prepared = self.prepare(network, &mut host, lock.as_ref().ok())?;
         let here = LinuxHost::namespace()?;

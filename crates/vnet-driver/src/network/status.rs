@@ -1,4 +1,4 @@
-//! How the networks are that run.
+//! The state of the networks that run.
 
 use std::fs;
 
@@ -13,17 +13,17 @@ use crate::obstacle::Obstacle;
 use crate::port::Device;
 use crate::state::State;
 
-/// A network that runs, in short.
+/// A network that runs, as a row of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NetworkSummary {
     /// Its name.
     pub name: NetworkName,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// Its bridge. `None` where its guests are attached to what the host has already.
+    /// Its bridge. `None` when its guests are attached to an existing device of the host.
     pub bridge: Option<InterfaceName>,
-    /// How many guests are attached.
+    /// The number of attached guests.
     pub guests: usize,
 }
 
@@ -33,44 +33,44 @@ pub struct NetworkSummary {
 pub struct NetworkStatus {
     /// Its name.
     pub name: NetworkName,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// Its bridge. `None` where its guests are attached to what the host has already.
+    /// Its bridge. `None` when its guests are attached to an existing device of the host.
     pub bridge: Option<InterfaceName>,
     /// The host's addresses in it.
     pub addresses: Vec<IpNet>,
     /// Its routes.
     pub routes: Vec<Route>,
-    /// dnsmasq's process number, where it runs.
+    /// The process number of its dnsmasq, if it runs.
     pub dnsmasq: Option<i32>,
-    /// How many leases there are. `None` where dnsmasq is not wanted.
+    /// The number of leases. `None` when the network needs no dnsmasq.
     pub leases: Option<usize>,
-    /// The guests that are attached.
+    /// The attached guests.
     pub ports: Vec<(KnownPort, Device)>,
-    /// What its rules have counted.
+    /// The counters of its rules.
     pub rules: Vec<Counted>,
-    /// What would repair it.
+    /// The changes that would repair it.
     pub drift: Vec<Change>,
-    /// Rules of other programs that are in its way.
+    /// Rules of other programs that block it.
     pub obstacles: Vec<Obstacle>,
 }
 
-/// A rule, and what it has counted.
+/// A rule and its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// The chain that it is in, or the set that stands for it.
+    /// Its chain, or the set whose element stands for it.
     pub chain: String,
     /// The rule.
     pub rule: Rule,
-    /// What it has counted.
+    /// Its counters.
     pub counts: Counts,
 }
 
 impl Driver {
-    /// The networks that run. What processes that have ended have left is taken away first.
+    /// Lists the networks that run. Leftovers of processes that have ended are removed first.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot
+    /// [`Error::Host`] when the folder or the host cannot be read. A network whose receipt cannot
     /// be read is an entry.
     pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
         let mut host = self.host()?;
@@ -83,10 +83,10 @@ impl Driver {
         each(self.store.receipts()?, summary)
     }
 
-    /// How a network is.
+    /// The state of a network.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] where the host cannot be read.
+    /// [`Error::NotRunning`]; [`Error::Host`] when the host cannot be read.
     pub fn status(&self, network: &NetworkName) -> Result<NetworkStatus, Error> {
         let absent = || Error::NotRunning(network.clone());
         let host = self.host()?;
@@ -95,10 +95,10 @@ impl Driver {
         self.look(&host, &inventory, receipt)?.ok_or_else(absent)
     }
 
-    /// How all networks are that run.
+    /// The state of all networks that run.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A network whose receipt cannot
+    /// [`Error::Host`] when the folder or the host cannot be read. A network whose receipt cannot
     /// be read is an entry.
     pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
         let mut host = self.host()?;
@@ -107,7 +107,7 @@ impl Driver {
         each(receipts, |receipt| self.look(&host, &inventory, receipt))
     }
 
-    /// `None` where it was stopped meanwhile.
+    /// `None` when it was stopped meanwhile.
     fn look(&self, host: &LinuxHost, inventory: &Inventory, receipt: Receipt) -> Result<Option<NetworkStatus>, Error> {
         let Some((state, drift)) = self.state_of(host, &receipt)? else { return Ok(None) };
         let name = receipt.header.network.clone();
@@ -143,8 +143,8 @@ impl Driver {
         Ok(Some(status))
     }
 
-    /// What a network does for its guests, from the definition that it runs with. `None` where that
-    /// cannot be read: the drift says so.
+    /// What a network promises its guests, from the definition that it runs with. `None` when that
+    /// cannot be read; the drift reports that.
     fn intent_of(&self, receipt: &Receipt) -> Result<Option<Intent>, Error> {
         let network = match self.as_it_runs(&receipt.header.network) {
             Err(Error::Read { .. } | Error::Kept { .. }) => None,
@@ -154,7 +154,7 @@ impl Driver {
         Ok(both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?)
     }
 
-    /// The number of its dnsmasq, where that runs.
+    /// The process number of its dnsmasq, if it runs.
     fn dnsmasq(&self, status: &NetworkStatus) -> Option<i32> {
         let is_down = |change: &Change| matches!(change, Change::Create { to: Resource::Process(_) });
         if status.drift.iter().any(is_down) {
@@ -164,7 +164,8 @@ impl Driver {
         fs::read_to_string(file).ok()?.trim().parse().ok()
     }
 
-    /// How a network is, and what would repair it. `None` where it was stopped meanwhile.
+    /// The state of a network, and the changes that would repair it. `None` when it was stopped
+    /// meanwhile.
     fn state_of(&self, host: &LinuxHost, receipt: &Receipt) -> Result<Option<(State, Vec<Change>)>, Error> {
         match self.drift(host, &receipt.header.network) {
             Err(Error::NotRunning(_)) => Ok(None),
@@ -190,7 +191,7 @@ impl Driver {
     }
 }
 
-/// What is to be said of each network whose receipt can be read, without those that were stopped
+/// The results for all networks whose receipts can be read, without those that were stopped
 /// meanwhile.
 fn each<T>(
     receipts: Vec<Listed<Receipt>>,

@@ -1,4 +1,4 @@
-//! Taking a network away.
+//! Stops a network.
 
 use vnet_host::LinuxHost;
 use vnet_plan::Change;
@@ -8,15 +8,16 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Takes a network away, after its ports: everything that was made for them, and nothing else.
+    /// Stops a network and detaches its ports. Removes everything that was made for them, and
+    /// nothing else.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be taken away: it can be tried
-    /// again.
+    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be removed: the call can be
+    /// repeated.
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;
-        // Whoever has the lock takes away what a start that was killed early has left.
+        // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();
         self.store.receipt(network)?.ok_or_else(absent)?;
         match vnet_host::stop(&mut host, &lock?, network, LinuxHost::namespace()?) {

@@ -9,12 +9,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Makes a port that is attached as the interface says, in place: changes it, repairs it.
+    /// Brings an attached port to the interface's definition, in place: changes it, repairs it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::NoPort`] where it is not attached; [`Error::Attach`];
-    /// [`Error::Host`] where something is in the way, or a step fails: then the steps before it are
-    /// undone.
+    /// [`Error::Refused`]; [`Error::NoPort`] when it is not attached; [`Error::Attach`];
+    /// [`Error::Host`] when something is in the way, or when a step fails: then the steps before it
+    /// are undone.
     pub fn apply_port(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         let lock = self.lock();

@@ -10,16 +10,16 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Attaches a guest's interface: makes its tap or macvtap and connects it, or starts its passt.
-    /// It stays until it is detached, whoever opens and closes the tap.
+    /// Attaches a guest's interface: creates its tap or macvtap and connects it, or starts its
+    /// passt. It stays attached until it is detached, whoever opens and closes the tap.
     ///
     /// # Errors
-    /// [`Error::Refused`], also where nothing could be locked; [`Error::AlreadyAttached`];
-    /// [`Error::Attach`]; [`Error::Host`] where something is in the way, or a step fails: then the
-    /// steps before it are undone.
+    /// [`Error::Refused`], even when the lock cannot be taken; [`Error::AlreadyAttached`];
+    /// [`Error::Attach`]; [`Error::Host`] when something is in the way, or when a step fails: then
+    /// the steps before it are undone.
     pub fn attach(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
-        // What is wrong with the definition is told even where nothing can be locked.
+        // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();
         let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
         let lowered = &prepared.lowered;
@@ -30,7 +30,7 @@ impl Driver {
         let made = vnet_host::start(&mut host, &lock, header(lowered, None)?, &lowered.desired)?;
         let outcome = prepared.outcome(made);
         if outcome.is_err() {
-            // A port whose device cannot be told is of no use.
+            // A port without a known device is of no use.
             vnet_host::detach(&mut host, &lock, &dev, LinuxHost::namespace()?)?;
         }
         outcome

@@ -1,5 +1,5 @@
-//! A port for a virtual machine monitor that is a Rust program: the files of its tap, for as long
-//! as a value lives.
+//! A port for a virtual machine monitor in Rust: the open files of its tap, as long as a value
+//! lives.
 
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
@@ -16,30 +16,30 @@ use super::prepare::header;
 use crate::driver::Driver;
 use crate::error::Error;
 
-/// A guest's interface that is attached and open. It is detached when this is dropped.
+/// A guest's interface that is attached and open. Dropping it detaches it.
 ///
-/// Where this process is killed, its tap goes with its files, unless [`AttachOptions::persistent`]
-/// is set. The rest is taken away by whoever uses the state folder next.
+/// If this process is killed, the kernel removes the tap with its files, unless
+/// [`AttachOptions::persistent`] is set. The next user of the state folder removes the rest.
 ///
-/// Calls block, for milliseconds. They are made, and the value is dropped, in a thread that is in
-/// the network namespace of the host that they are about.
+/// Calls block for milliseconds. Make them, and drop the value, in a thread in the host's network
+/// namespace.
 #[derive(Debug)]
 pub struct AttachedPort {
     driver: Driver,
     outcome: PortOutcome,
     queues: Vec<OwnedFd>,
     is_attached: bool,
-    /// Keeps its network up until it is detached.
+    /// Keeps its network running until it is detached.
     _network: Option<Arc<dyn Send + Sync + std::fmt::Debug>>,
 }
 
 impl Driver {
-    /// Attaches an interface, or takes over the port that is there already, and opens it.
+    /// Attaches an interface, or takes over a port that is attached already, and opens it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Denied`], [`Error::Host`] where the device
-    /// cannot be opened: then it is detached again; [`Error::Host`] where something is in the way,
-    /// or a step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Denied`], [`Error::Host`] when the device
+    /// cannot be opened: then it is detached again; [`Error::Host`] when something is in the way,
+    /// or when a step fails: then the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
         let mut host = self.host()?;
         let lock = self.lock();
@@ -52,7 +52,7 @@ impl Driver {
         let opened = open(&prepared.lowered.port, options.persistent).map_err(Error::from);
         let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(made)?)));
         if opened.is_err() && !was_there {
-            // Why it cannot be opened is the news.
+            // The first error is the one to report.
             let _ = vnet_host::detach(&mut host, &lock, &dev, LinuxHost::namespace()?);
         }
         let (queues, outcome) = opened?;
@@ -61,31 +61,31 @@ impl Driver {
 }
 
 impl AttachedPort {
-    /// What it is: its device on the host, and the guest's MAC address.
+    /// The port: its device on the host, and the guest's MAC address.
     pub fn port(&self) -> &KnownPort {
         &self.outcome.port
     }
 
-    /// What came of attaching it.
+    /// The result of attaching it.
     pub fn outcome(&self) -> &PortOutcome {
         &self.outcome
     }
 
-    /// Its files, one for each queue: a read is a frame from the network, a write is one from the
-    /// guest. There is none where the guest has a device for itself, or is behind passt.
+    /// Its files, one for each queue: a read returns a frame from the network, a write sends one
+    /// from the guest. Empty when the guest has a device for itself, or is behind passt.
     pub fn queues(&self) -> &[OwnedFd] {
         &self.queues
     }
 
-    /// Detaches it, and says where that fails.
+    /// Detaches it, and returns the error.
     ///
     /// # Errors
-    /// Those of [`Driver::detach`], but for a port that is gone.
+    /// Those of [`Driver::detach`], except that a port that is gone is no error.
     pub fn detach(mut self) -> Result<(), Error> {
         self.take_away()
     }
 
-    /// The same port, which keeps its network up.
+    /// The same port, which keeps its network running.
     pub(crate) fn keeping(self, network: Arc<dyn Send + Sync + std::fmt::Debug>) -> Self {
         let mut this = self;
         this._network = Some(network);
@@ -98,7 +98,7 @@ impl AttachedPort {
         }
         self.queues.clear();
         match self.driver.detach(&self.outcome.port.dev) {
-            // Its network was stopped meanwhile, or somebody has detached it.
+            // Its network was stopped meanwhile, or somebody else has detached it.
             Err(Error::NotAttached(_)) => Ok(()),
             result => result.map(drop),
         }
@@ -106,7 +106,7 @@ impl AttachedPort {
 }
 
 impl Drop for AttachedPort {
-    /// What cannot be taken away stays in the receipt, for `vnet detach`.
+    /// What cannot be removed stays in the receipt, for `vnet detach`.
     fn drop(&mut self) {
         let _ = self.take_away();
     }

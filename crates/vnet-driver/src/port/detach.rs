@@ -1,4 +1,4 @@
-//! Taking a guest's interface away.
+//! Detaches a guest's interface.
 
 use vnet_host::LinuxHost;
 use vnet_plan::Change;
@@ -8,15 +8,15 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Takes a port away: everything that was made for it, and nothing else.
+    /// Detaches a port: removes everything that was made for it, and nothing else.
     ///
     /// # Errors
-    /// [`Error::NotAttached`]; [`Error::Host`] with what could not be taken away: it can be tried
-    /// again.
+    /// [`Error::NotAttached`]; [`Error::Host`] with what could not be removed: the call can be
+    /// repeated.
     pub fn detach(&self, port: &InterfaceName) -> Result<Vec<Change>, Error> {
         let absent = || Error::NotAttached(port.clone());
         let mut host = self.host()?;
-        // Whoever has the lock takes away what an attach that was killed early has left.
+        // Whoever releases the lock removes the leftovers of an attach that was killed early.
         let lock = self.lock();
         self.store.port_receipt(port)?.ok_or_else(absent)?;
         match vnet_host::detach(&mut host, &lock?, port, LinuxHost::namespace()?) {

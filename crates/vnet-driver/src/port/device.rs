@@ -1,4 +1,4 @@
-//! The device of a port, as the kernel has it.
+//! The device of a port, as the kernel reports it.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use vnet_types::{KnownPort, LinkKind};
 
 use crate::error::Error;
 
-/// The device of a port, as the kernel has it.
+/// The device of a port, as the kernel reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Device {
-    /// Its index. `None` while it is not there.
+    /// Its index. `None` while it does not exist.
     pub index: Option<u32>,
-    /// Its MTU. `None` while it is not there.
+    /// Its MTU. `None` while it does not exist.
     pub mtu: Option<u32>,
-    /// The file of a macvtap; a tap's is `/dev/net/tun`.
+    /// The file of a macvtap; a tap uses `/dev/net/tun`.
     pub node: Option<PathBuf>,
 }
 
 impl Device {
-    /// The device of a port.
+    /// Reads the device of a port.
     pub(crate) fn of(port: &KnownPort) -> Result<Self, Error> {
         let Some(known) = Netlink::open()?.link(&port.dev)? else { return Ok(Self::default()) };
         let is_macvtap = match &known.link.kind {

@@ -1,4 +1,4 @@
-//! The ports of a network that has changed.
+//! Updates the ports of a network that has changed.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Brings the ports of a network in line with it, after it has changed.
+    /// Brings the ports of a network in line with its new definition.
     pub(crate) fn follow(
         &self,
         host: &mut LinuxHost,
@@ -41,7 +41,7 @@ impl Driver {
     ) -> Result<Vec<Change>, Error> {
         let dev = &receipt.header.port.dev;
         let interface = match self.kept_interface(dev) {
-            // An attach that was interrupted before it kept the interface.
+            // The attach was interrupted before it kept the interface.
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
                 return Ok(vnet_host::detach(host, lock, dev, LinuxHost::namespace()?)?);
             }

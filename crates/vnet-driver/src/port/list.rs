@@ -17,20 +17,19 @@ use crate::state::State;
 pub struct PortStatus {
     /// The port.
     pub port: KnownPort,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// What the kernel says of its device.
+    /// Its device, as the kernel reports it.
     pub device: Device,
-    /// What its passt is told. `None` where the guest is not behind passt.
+    /// The arguments of its passt. `None` when the guest is not behind passt.
     pub passt: Option<Passt>,
 }
 
 impl Driver {
-    /// The ports that are attached, in the order of their names. What processes that have ended
-    /// have left is taken away first.
+    /// Lists the attached ports by name. Leftovers of processes that have ended are removed first.
     ///
     /// # Errors
-    /// [`Error::Host`] where the folder or the host cannot be read. A port whose receipt cannot be
+    /// [`Error::Host`] when the folder or the host cannot be read. A port whose receipt cannot be
     /// read is an entry.
     pub fn ports(&self) -> Result<Vec<Listed<PortStatus>>, Error> {
         let mut host = self.host()?;
@@ -48,13 +47,13 @@ impl Driver {
     /// The port of a guest behind passt, by the guest's name.
     ///
     /// # Errors
-    /// [`Error::Host`] where the receipts or the host cannot be read.
+    /// [`Error::Host`] when the receipts or the host cannot be read.
     pub fn port_of_guest(&self, guest: &str) -> Result<Option<PortStatus>, Error> {
         let host = self.host()?;
         self.behind(guest)?.map_or(Ok(None), |receipt| self.port_status(&host, receipt))
     }
 
-    /// `None` where it was detached meanwhile.
+    /// `None` when it was detached meanwhile.
     fn port_status(&self, host: &LinuxHost, receipt: Receipt<PortHeader>) -> Result<Option<PortStatus>, Error> {
         let port = receipt.header.port;
         let state = match vnet_host::drift(host, &self.store, &port.dev, LinuxHost::namespace()?) {
@@ -67,7 +66,7 @@ impl Driver {
     }
 }
 
-/// The process of a guest's passt, where it runs.
+/// The process of a guest's passt, if it runs.
 pub fn passt_process(passt: &Passt) -> Option<Running> {
     Running::find(passt.pid_file.as_deref()?, &passt.socket)
 }

@@ -1,12 +1,13 @@
-//! Who an interface is for, and how its passt is run.
+//! The guest and owner of an interface, and how its passt runs.
 
 use vnet_passt::{Connection, Lifetime, Process};
 use vnet_types::Uuid;
 
-/// Who an interface is for. What is absent is kept as it is where the port is attached already.
+/// The guest and owner of an interface. A field that is `None` keeps the value of an attached port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttachOptions {
-    /// The user who may open the tap without any capability; without `group` too: this process's.
+    /// The user who may open the tap without any capability. The default is the user of this
+    /// process if `group` is not set either.
     pub owner: Option<u32>,
     /// The group whose members may open the tap without any capability.
     pub group: Option<u32>,
@@ -14,26 +15,26 @@ pub struct AttachOptions {
     pub guest: Option<String>,
     /// The guest's UUID.
     pub guest_uuid: Option<Uuid>,
-    /// The name of a guest behind passt that has none and is not attached yet. Such a guest has no
-    /// device: it is known by its name.
+    /// The name of a guest behind passt that has no other name and is not attached yet. Such a
+    /// guest has no device, so its name identifies it.
     pub guest_by_default: Option<String>,
-    /// The tap of an [`AttachedPort`](crate::AttachedPort) stays when its last file is closed.
-    /// Without this it goes with them, so that a process that is killed leaves none.
+    /// Keeps the tap of an [`AttachedPort`](crate::AttachedPort) when its last file is closed.
+    /// Without this, the tap is removed with its files, so a killed process leaves none.
     pub persistent: bool,
-    /// The definition was judged beside the others of its domain: only what this host says about it
-    /// is asked.
+    /// The definition was already checked with the rest of its domain: only its findings on this
+    /// host are added.
     pub is_judged: bool,
-    /// How a guest's passt is run.
+    /// How a guest's passt runs.
     pub passt: PasstOptions,
 }
 
-/// How a guest's passt is run. What is absent is as the interface says, or as libvirt does it.
+/// How a guest's passt runs. A field that is `None` follows the interface, or libvirt's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PasstOptions {
-    /// How long it runs.
+    /// When it ends.
     pub lifetime: Option<Lifetime>,
-    /// Who runs it. One in the foreground is made ready, and started by the caller.
+    /// Who starts it. For the foreground, everything is prepared and the caller starts it.
     pub process: Option<Process>,
-    /// How the guest is connected to it.
+    /// How the guest connects to it.
     pub connection: Option<Connection>,
 }

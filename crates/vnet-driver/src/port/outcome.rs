@@ -1,4 +1,4 @@
-//! What comes of a call about a port.
+//! The result of a call about a port.
 
 use vnet_passt::Passt;
 use vnet_plan::Change;
@@ -7,20 +7,20 @@ use vnet_validate::Finding;
 
 use super::device::Device;
 
-/// What comes of a plan, an attach or a change of a port.
+/// The result of planning, attaching or changing a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PortOutcome {
     /// The port.
     pub port: KnownPort,
-    /// What the kernel says of its device.
+    /// Its device, as the kernel reports it.
     pub device: Device,
-    /// What its passt is told. `None` where the guest is not behind passt.
+    /// The arguments of its passt. `None` when the guest is not behind passt.
     pub passt: Option<Passt>,
-    /// It was attached already.
+    /// Whether it was attached already.
     pub was_attached: bool,
-    /// What was done to the host, or would be.
+    /// The changes that were made, or would be.
     pub changes: Vec<Change>,
-    /// What is to be said about the definition, alone and on this host: warnings.
+    /// Warnings about the definition, alone and on this host.
     pub findings: Vec<Finding>,
 }

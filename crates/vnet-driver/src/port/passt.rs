@@ -1,4 +1,4 @@
-//! Starting a guest's passt.
+//! Starts a guest's passt.
 
 use vnet_xml::Interface;
 
@@ -10,12 +10,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// Starts the passt of a guest's interface: attaches it, or starts the passt of a port anew
-    /// that has ended.
+    /// Starts the passt of a guest's interface: attaches it, or restarts the passt of an attached
+    /// port that has ended.
     ///
     /// # Errors
-    /// [`Error::Refused`], also where nothing could be locked; [`Error::NotPasst`];
-    /// [`Error::PasstRuns`]; [`Error::Host`] where it does not start.
+    /// [`Error::Refused`], even when the lock cannot be taken; [`Error::NotPasst`];
+    /// [`Error::PasstRuns`]; [`Error::Host`] when it does not start.
     pub fn run_passt(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         let lock = self.lock();

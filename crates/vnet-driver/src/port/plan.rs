@@ -1,4 +1,4 @@
-//! What attaching an interface, or applying it where it is attached, would change.
+//! The changes that attaching or applying an interface would make.
 
 use vnet_xml::Interface;
 
@@ -8,11 +8,11 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// What [`attach`](Self::attach) would do, or [`apply_port`](Self::apply_port) where the port
-    /// is attached.
+    /// The changes of [`attach`](Self::attach), or of [`apply_port`](Self::apply_port) when the
+    /// port is attached.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Host`] where something is in the way or the
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Host`] when something is in the way or the
     /// host cannot be read.
     pub fn plan_port(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;

@@ -1,4 +1,4 @@
-//! An interface, checked, and decided where it leaves something open.
+//! Checks an interface and makes the choices that it leaves open.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,20 +20,20 @@ use crate::error::Error;
 use crate::features::probe;
 use crate::findings::{on_host, sound};
 
-/// The file of the definition that a port was attached with, in its folder.
+/// The file in a port's folder that keeps the definition it was attached with.
 const KEPT: &str = "interface.xml";
 
-/// An interface that is sound, and what it asks of this host.
+/// A valid interface, with its desired state on this host.
 pub(super) struct Prepared {
     pub(super) lowered: LoweredPort,
-    /// Its receipt, where it is attached already.
+    /// Its receipt, if it is attached.
     pub(super) receipt: Option<Receipt<PortHeader>>,
     findings: Vec<Finding>,
 }
 
 impl Driver {
-    /// Checks an interface, alone and on this host, and decides what it leaves open. One whose
-    /// device is named and attached already is that port.
+    /// Checks an interface, alone and on this host, and makes the choices that it leaves open. If
+    /// the device that it names is attached, it is that port.
     pub(super) fn prepare_port(
         &self,
         interface: &Interface,
@@ -50,7 +50,7 @@ impl Driver {
         let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;
         let mut options = options.clone();
         if interface.is_passt() {
-            // Such a guest has no device that its definition could name: it is known by its name.
+            // Such a guest has no device that its definition could name: its name identifies it.
             receipt = receipt.filter(|receipt| passt(&receipt.owned).is_some());
             if receipt.is_none() {
                 let guest = options.guest.or(options.guest_by_default.take()).unwrap_or_else(|| "guest".to_owned());
@@ -62,7 +62,7 @@ impl Driver {
         Ok(Prepared { lowered, receipt, findings })
     }
 
-    /// Decides what an interface asks of this host, with the files that tell of it.
+    /// Computes the desired state of an interface on this host, with the files that describe it.
     pub(super) fn lower_port(
         &self,
         interface: &Interface,
@@ -110,7 +110,7 @@ impl Driver {
         Ok(lowered)
     }
 
-    /// The definition of the network that an interface is in. `None` where that does not run.
+    /// The definition of the interface's network. `None` when it does not run.
     fn network_of(&self, interface: &Interface) -> Result<Option<Network>, Error> {
         match &interface.source {
             Source::Network(source) => self.as_it_runs(&network_name(&source.network)?),
@@ -118,10 +118,10 @@ impl Driver {
         }
     }
 
-    /// The file of the definition that a port is attached with. `None` where it is not attached.
+    /// The file of the definition that a port is attached with. `None` when it is not attached.
     ///
     /// # Errors
-    /// [`Error::Host`] where its receipt cannot be read.
+    /// [`Error::Host`] when its receipt cannot be read.
     pub fn port_file(&self, port: &InterfaceName) -> Result<Option<PathBuf>, Error> {
         let receipt = self.store.port_receipt(port)?;
         Ok(receipt.map(|_| self.store.port_directory(port).join(KEPT)))
@@ -150,7 +150,7 @@ impl Driver {
 }
 
 impl Prepared {
-    /// What comes of it, or would.
+    /// The result of the changes, or of a plan.
     pub(super) fn outcome(self, changes: Vec<Change>) -> Result<PortOutcome, Error> {
         let Self { lowered, receipt, findings } = self;
         let (passt, device) = (passt(&lowered.desired).cloned(), Device::of(&lowered.port)?);
@@ -159,12 +159,12 @@ impl Prepared {
     }
 }
 
-/// What the receipt of a port begins with, for an owner.
+/// The header of a port's receipt, with an owner.
 pub(super) fn header(lowered: &LoweredPort, owner: Option<Owner>) -> Result<PortHeader, Error> {
     Ok(PortHeader { port: lowered.port.clone(), namespace: LinuxHost::namespace()?, owner })
 }
 
-/// What a port's passt is told, where it has one.
+/// The arguments of a port's passt, if it has one.
 pub(super) fn passt(state: &HostState) -> Option<&Passt> {
     state.iter().find_map(|resource| match resource {
         Resource::Passt(passt) => Some(&**passt),
