@@ -1,4 +1,4 @@
-//! Addresses and routes of a host that a network's subnets and static routes run into.
+//! Conflicts of a network's subnets and static routes with the addresses and routes of a host.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use crate::finding::Finding;
 use crate::rules;
 use crate::subnets::{ips, overlap};
 
-/// Something of the host that has a part of the address space.
+/// An address or route of the host that occupies a part of the address space.
 #[derive(Clone, Copy)]
 enum Taken<'h> {
     Address(&'h InterfaceName, &'h Address),
@@ -19,7 +19,7 @@ enum Taken<'h> {
 
 pub(crate) fn check(network: &Network, root: &NodePath, others: &Inventory) -> Vec<Finding> {
     let addresses = others.addresses.iter().map(|(link, address)| Taken::Address(link, address));
-    // An address says more than the kernel's route for its subnet: it comes first.
+    // Addresses come first, because they say more than the kernel's routes for their subnets.
     let taken: Vec<_> =
         addresses.chain(others.routes.iter().map(Taken::Route)).filter(|taken| counts(taken.net())).collect();
     let mut findings = subnets(network, root, &taken);
@@ -36,7 +36,7 @@ impl Taken<'_> {
     }
 }
 
-/// In the words of ip(8).
+/// As ip(8) writes it.
 impl fmt::Display for Taken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -49,8 +49,8 @@ impl fmt::Display for Taken<'_> {
     }
 }
 
-/// Default routes are there for everything else, and every link has link-local and multicast
-/// addresses.
+/// Whether this can be a conflict. Default routes overlap every subnet, and every link has
+/// link-local and multicast addresses.
 fn counts(net: IpNet) -> bool {
     let shared = match net {
         IpNet::V4(v4) => v4.addr().is_link_local() || v4.addr().is_multicast() || v4.addr().is_loopback(),
@@ -63,8 +63,9 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Findi
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
-        // Of several, the one that is most alike is the plainest. A way to somewhere else, such as
-        // that of a VPN to all of 10.0.0.0/8: of two the smaller network is reached.
+        // Of several conflicts, report the one closest in size to the subnet. Another network
+        // behind a gateway, such as a VPN to all of 10.0.0.0/8, comes last: the kernel uses the
+        // more specific route.
         let is_way =
             |taken: &Taken<'_>| matches!(taken, Taken::Route(it) if it.gateway.is_some()) && taken.net() != net;
         let closeness = |taken: &&Taken<'_>| (is_way(taken), taken.net().prefix_len().abs_diff(net.prefix_len()));
@@ -85,7 +86,7 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Findi
             continue;
         }
         let finding = Finding::new(rules::HOST_SUBNET_IN_USE, path.attribute("address"), message);
-        // Two subnets would be told of the same free one.
+        // Avoids suggesting the same free subnet for two subnets.
         let free = if findings.is_empty() { free(net, network, taken) } else { None };
         findings.push(finding.help(match free {
             Some(free) => format!("choose a subnet that is free, such as {free}"),
@@ -95,7 +96,7 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Findi
     findings
 }
 
-/// A private subnet of the same size (RFC 1918, RFC 4193) that nothing has a part of.
+/// A free private subnet of the same size (RFC 1918, RFC 4193).
 fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
     let is_free = |candidate: &IpNet| {
         !taken.iter().any(|taken| overlap(taken.net(), *candidate))
@@ -110,7 +111,7 @@ fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
         ],
         IpNet::V6(_) => &[IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0), 16))],
     };
-    // The first hundred are where other software looks as well.
+    // Other software chooses from the first hundred as well.
     let candidates =
         |block: &IpNet| block.subnets(prefix).into_iter().flat_map(|nets| nets.skip(1).step_by(10).take(256));
     blocks.iter().flat_map(candidates).find(is_free)

@@ -1,4 +1,5 @@
-//! `<dhcp>`: the addresses that guests are given. See `reservation` for those kept for one guest.
+//! `<dhcp>`: the addresses that guests get. `reservation` checks those that are reserved for one
+//! guest.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,7 +11,7 @@ use crate::finding::Finding;
 use crate::subnets::{hosts, ips, overlapping, reserved};
 use crate::{lease, reservation, rules, words};
 
-/// The most addresses of one range.
+/// The maximum number of addresses in a range.
 const LARGEST_RANGE: u32 = 65_536;
 
 pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
@@ -106,8 +107,8 @@ fn range_itself(ip: &Ip, range: &DhcpRange, path: &NodePath) -> Option<Finding> 
     None
 }
 
-/// The last address of the largest range from `start`. libvirt wants all but the last group of IPv6
-/// ends equal.
+/// The last address of the largest range from `start`. libvirt requires the ends of an IPv6 range
+/// to be equal except for the last group.
 fn last_of_largest(start: IpAddr) -> Option<IpAddr> {
     match start {
         IpAddr::V4(v4) => Some(IpAddr::V4(v4.to_bits().checked_add(LARGEST_RANGE - 1)?.into())),
@@ -127,7 +128,7 @@ fn contains_bridge(ip: &Ip, dhcp: &Dhcp, path: &NodePath, sound: &[Option<(IpAdd
     Some(finding.help(without(ip.address, net, range)))
 }
 
-/// How a range reads without one of its addresses.
+/// The help for a range that has to leave out one of its addresses.
 fn without(address: IpAddr, net: IpNet, range: &DhcpRange) -> String {
     let next = |step: i8| match address {
         IpAddr::V4(v4) => IpAddr::V4(v4.to_bits().saturating_add_signed(step.into()).into()),

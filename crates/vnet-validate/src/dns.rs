@@ -1,4 +1,4 @@
-//! `<domain>` and `<dns>`: the names that the network's DNS server knows; and options for it.
+//! `<domain>` and `<dns>`: the names that the network's DNS server knows, and its options.
 
 pub(crate) mod options;
 
@@ -24,7 +24,7 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// dnsmasq passes over a server that has an address of its own host's network.
+/// dnsmasq ignores a forwarder that has one of its own addresses.
 fn itself(network: &Network, dns: &Dns, path: &NodePath) -> Vec<Finding> {
     let own = |forwarder: &Forwarder| {
         let addr = forwarder.addr.filter(|_| forwarder.port.is_none_or(|port| port == 53))?;
@@ -55,7 +55,7 @@ fn domain(domain: &Domain, path: &NodePath) -> Vec<Finding> {
     name.into_iter().chain(register).collect()
 }
 
-/// The first of the elements in `<dns>`, which do nothing when nobody answers.
+/// The first element in `<dns>`. These elements have no effect when no server answers.
 fn first_record(dns: &Dns, path: &NodePath) -> Option<NodePath> {
     let counts = [
         ("forwarder", dns.forwarders.len()),
@@ -116,7 +116,7 @@ fn forwarder(forwarder: &Forwarder, path: &NodePath) -> Option<Finding> {
     }
 }
 
-/// Nothing stands for names without a dot, a star for all names that end so.
+/// The empty domain means names without a dot; a leading `*` means all names with that ending.
 fn forwarder_domain(domain: &str, path: NodePath) -> Option<Finding> {
     let inner = domain.strip_prefix('*').unwrap_or(domain);
     let inner = inner.strip_prefix('.').unwrap_or(inner);
@@ -137,7 +137,7 @@ fn txt(txt: &Txt, path: &NodePath) -> Vec<Finding> {
     name.into_iter().chain(value).collect()
 }
 
-/// The name may have characters that host names have not.
+/// The name may have characters that host names do not allow.
 fn txt_name(name: &str, path: NodePath) -> Option<Finding> {
     let odd = words::breaks_syntax(&path, "the record's name", name, |c| !c.is_ascii_graphic());
     odd.or_else(|| words::labels(path, "the record's name", name))
@@ -146,7 +146,7 @@ fn txt_name(name: &str, path: NodePath) -> Option<Finding> {
 fn srv(srv: &Srv, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(srv_word(srv, path));
-    // `.` says that there is no such service.
+    // `.` means that the service does not exist.
     let target = srv.target.as_ref().filter(|target| *target != ".");
     let names = [("domain", srv.domain.as_ref()), ("target", target)];
     for (attribute, value) in names {

@@ -1,4 +1,4 @@
-//! What is wrong with a value, and where.
+//! Findings: what is wrong, and where.
 
 use vnet_xml::{Code, NodePath, Severity};
 
@@ -9,9 +9,9 @@ use crate::rules::{Follows, Rule, rule};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Finding {
-    /// The rule that is broken; see [`rule`](crate::rule).
+    /// The rule that the definition breaks; see [`rule`](crate::rule).
     pub code: Code,
-    /// Whether it keeps the definition from being used.
+    /// Whether the definition can still be used.
     pub severity: Severity,
     /// What is wrong, in a sentence without a full stop.
     pub message: String,
@@ -19,11 +19,11 @@ pub struct Finding {
     pub help: Option<String>,
     /// The value that is wrong.
     pub path: NodePath,
-    /// Other places that matter.
+    /// Other places that explain the finding.
     pub related: Vec<Related>,
 }
 
-/// Another place that a finding is about.
+/// Another place that explains a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Related {
@@ -44,7 +44,7 @@ impl Finding {
         self
     }
 
-    /// The same finding where it keeps the definition from being used.
+    /// The same finding as an error.
     pub(crate) fn into_error(self) -> Self {
         Self { severity: Severity::Error, ..self }
     }
@@ -55,13 +55,14 @@ impl Finding {
     }
 }
 
-/// Sorts as documents are printed. Findings of one place keep their order.
+/// Sorts findings in the order in which documents are printed. Findings at one place keep their
+/// order.
 pub(crate) fn in_document_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_cached_key(|finding| finding.path.position());
     findings
 }
 
-/// Whether a finding may be there only because what is at one of these paths was refused.
+/// Whether a finding may only follow from the refusal of a value at one of these paths.
 pub fn follows_from<'p>(finding: &Finding, refused: impl IntoIterator<Item = &'p NodePath>) -> bool {
     let follows = rule(finding.code).map_or(Follows::Nothing, |rule| rule.follows);
     let path = finding.path.as_str();

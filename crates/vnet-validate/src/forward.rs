@@ -10,7 +10,7 @@ use vnet_xml::{BridgeName, Network, NodePath};
 use crate::finding::Finding;
 use crate::rules;
 
-/// The most addresses to translate to.
+/// The maximum number of addresses to translate to.
 const LARGEST_NAT_RANGE: u128 = 65_536;
 
 pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
@@ -29,7 +29,8 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// The element that names a forward interface. The first one may be the attribute of `<forward>`.
+/// The place that names a forward interface. The first interface may be an attribute of
+/// `<forward>`.
 pub(crate) fn interface_path(forward: &NodePath, index: usize) -> NodePath {
     match index {
         0 => forward.attribute("dev"),
@@ -90,7 +91,7 @@ fn too_many(forward: &Forward, path: &NodePath) -> Option<Finding> {
     let first = forward.dev()?;
     match forward.mode {
         ForwardMode::Nat | ForwardMode::Route => {
-            // One that is listed twice is another mistake.
+            // An interface that is listed twice is another mistake.
             let index = forward.interfaces.iter().position(|interface| interface.dev != *first)?;
             let message = format!("traffic is kept to `{first}` already: one interface is all there can be");
             let finding = Finding::new(rules::FORWARD_TOO_MANY_INTERFACES, interface_path(path, index), message);
@@ -123,7 +124,7 @@ fn nat(network: &Network, forward: &Forward, nat: &Nat, path: &NodePath) -> Vec<
     let mut findings = Vec::new();
     findings.extend(nat.addresses.and_then(|range| nat_addresses(range, &path.element("address"))));
     findings.extend(nat_ports(nat, &path.element("port")));
-    // Without any subnet something else is wrong.
+    // A network without any subnet breaks another rule.
     let has_ipv6 = network.ips.iter().any(|ip| ip.address.is_ipv6());
     if nat.ipv6 == Some(true) && !has_ipv6 && !network.ips.is_empty() {
         let message = "IPv6 is to be translated, but the network has no IPv6 subnet";

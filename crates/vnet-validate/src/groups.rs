@@ -1,4 +1,4 @@
-//! What guests are given of a network: VLANs, bandwidth, virtual ports, and the port groups that
+//! What a network sets for its guests: VLANs, bandwidth, virtual ports, and the portgroups that
 //! bundle them.
 
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// A guest asks for a group by its name, or gets the default one.
+/// A guest selects a portgroup by its name, or gets the default one.
 fn names(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut first = HashMap::new();
@@ -60,8 +60,8 @@ fn names(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// Can what guests are attached to put them into VLANs? Where there is a default portgroup, no
-/// guest goes without one, and the network's VLAN is that of the portgroups that have none.
+/// Whether this mode can put guests into VLANs. With a default portgroup every guest has a
+/// portgroup, so the network's own VLAN applies only to portgroups without a VLAN.
 fn vlan_here(network: &Network, root: &NodePath) -> Vec<Finding> {
     let network_allows = allows_vlan(network, network.virtual_port.as_ref());
     let has_default = network.port_groups.iter().any(|group| group.default);
@@ -87,7 +87,7 @@ fn vlan_here(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// A portgroup's virtual port takes its type from the network where it has none.
+/// A portgroup's virtual port without a type takes the type from the network.
 fn is_open_vswitch_or(port: &VirtualPort, network: &Network) -> bool {
     let kind = port.kind.or_else(|| network.virtual_port.as_ref()?.kind);
     kind == Some(VirtualPortType::OpenVSwitch)
@@ -116,7 +116,7 @@ fn no_vlan(network: &Network, path: NodePath, root: &NodePath) -> Finding {
     finding.help("leave `<vlan>` out, or use mode `bridge` with a bridge, `passthrough` or `hostdev`")
 }
 
-/// Bandwidth is limited at bridges.
+/// Bandwidth can be limited only at a bridge.
 fn shaped(network: &Network, bandwidth: &Bandwidth, path: &NodePath, root: &NodePath) -> Vec<Finding> {
     let mode = network.forward_mode();
     let named = network.bridge.as_ref().is_some_and(|bridge| bridge.name.is_some());
@@ -140,8 +140,8 @@ fn shaped(network: &Network, bandwidth: &Bandwidth, path: &NodePath, root: &Node
     findings
 }
 
-/// A network whose guests have a port that its mode has no switch for can be started, and no guest
-/// can be attached.
+/// Virtual ports that the mode has no switch for: the network can be started, but no guest can be
+/// attached.
 fn switched(network: &Network, port: &VirtualPort, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let kind = port.kind.or_else(|| network.virtual_port.as_ref()?.kind);
     let mode = network.forward_mode();

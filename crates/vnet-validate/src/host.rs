@@ -1,5 +1,4 @@
-//! What a host has in the way of a network: names, devices. See `collision` for addresses and
-//! routes.
+//! Conflicts of a network with a host: names and devices. `collision` checks addresses and routes.
 
 use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
 use vnet_xml::network::ForwardInterface;
@@ -15,7 +14,7 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
     let mut findings = collision::check(network, root, &others);
     findings.extend(identity(network, root, &others, own));
     findings.extend(bridge_name(network, root, &others));
-    // Every host has a link; without one nothing is known of it.
+    // Every host has a link: an inventory without one means an unknown host.
     if !inventory.links.is_empty() {
         findings.extend(zone(network, root, inventory));
         findings.extend(ipv6(network, root, inventory));
@@ -27,8 +26,8 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
     findings
 }
 
-/// What guests send is limited by a policer, or on a way round that skips connection tracking where
-/// br_netfilter is on.
+/// A policer limits what guests send. Without it the packets take a way that skips connection
+/// tracking while br_netfilter is on.
 fn policer(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let limited =
         network.bandwidth.as_ref().and_then(|bandwidth| bandwidth.outbound?.average).is_some_and(|it| it != 0);
@@ -98,7 +97,7 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
     Some(Finding::new(rules::HOST_NO_FREE_BRIDGE_NAME, path, message).help("write another template, or a name"))
 }
 
-/// Guests are to be its ports, so it has to be there, if not yet.
+/// The bridge that guests become ports of. It may be created later, so this is a warning.
 fn bridge_of_the_host(network: &Network, path: NodePath, inventory: &Inventory) -> Option<Finding> {
     let Some(BridgeName::Fixed(name)) = network.bridge.as_ref()?.name.as_ref() else { return None };
     if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
@@ -109,7 +108,7 @@ fn bridge_of_the_host(network: &Network, path: NodePath, inventory: &Inventory) 
     Some(finding.help("the network starts without it; guests can be attached once it is there"))
 }
 
-/// A zone that is asked for has to be there before the network is.
+/// The zone must exist before the network starts.
 fn zone(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let zone = network.bridge.as_ref()?.zone.as_ref().filter(|_| network.forward_mode().has_own_bridge())?;
     let path = root.element("bridge").attribute("zone");
@@ -138,7 +137,7 @@ fn ipv6(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Fin
     Some(finding.help("leave the IPv6 `<ip>` out, or start the kernel without `ipv6.disable=1`"))
 }
 
-/// A host that forwards IPv6 does not listen to other routers.
+/// A host that forwards IPv6 ignores router advertisements.
 fn hears_routers(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     network.way_out(Family::Ipv6)?;
     let index = network.ips.iter().position(|ip| ip.address.is_ipv6())?;
@@ -181,7 +180,7 @@ fn forward_interfaces(network: &Network, root: &NodePath, inventory: &Inventory)
     findings
 }
 
-/// Translated traffic goes where the host's own goes.
+/// Translated traffic follows the host's own routes.
 fn default_route(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let leads_out = |family: Family| {
         let mut routes = inventory.routes.iter().map(|route| route.destination);

@@ -18,7 +18,7 @@ use crate::rules::{self, Hypervisor, Rule, rule};
 pub(crate) use connection::{too_fast, vlan_ids};
 pub(crate) use host::check as check_against;
 
-/// The types of interfaces, as a set of words to compare with and to list.
+/// A set of interface types, to compare with and to list.
 struct Types(&'static [&'static str]);
 
 impl Types {
@@ -40,7 +40,7 @@ pub(crate) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     subjects.into_iter().flat_map(|check| check(interface, root)).collect()
 }
 
-/// The interfaces of a guest, each by itself and beside the others.
+/// Checks the interfaces of a guest, each alone and together with the others.
 pub(crate) fn check_domain(domain: &Domain, root: &NodePath) -> Vec<Finding> {
     let place = |index| root.element("devices").nth("interface", index);
     let interfaces = || domain.interfaces.iter().enumerate();
@@ -48,7 +48,7 @@ pub(crate) fn check_domain(domain: &Domain, root: &NodePath) -> Vec<Finding> {
     if !domain.shared_memory {
         findings.extend(interfaces().filter_map(|(index, it)| connection::unseen(it, &place(index))));
     }
-    // A pair of devices that stand in for each other has one address.
+    // The two devices of a `<teaming>` share one MAC address.
     let alone = interfaces().filter(|(_, it)| !matches!(it.teaming, Some(Teaming::Transient { .. })));
     let macs =
         alone.filter_map(|(index, it)| Some((it.mac_address()?, place(index).element("mac").attribute("address"))));
@@ -97,7 +97,7 @@ pub(crate) fn check_domain(domain: &Domain, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// What only one interface of a guest can have.
+/// What two interfaces of a guest cannot share.
 fn twice<T>(rule: Rule, values: impl Iterator<Item = (T, NodePath)>, what: &str) -> Vec<Finding>
 where
     T: Eq + Hash + std::fmt::Display,

@@ -54,7 +54,7 @@ fn family(ip: &Ip, path: &NodePath) -> Option<Finding> {
     Some(Finding::new(rules::IP_FAMILY, path, message).help(format!("write `family='{actual}'`")))
 }
 
-/// What is wrong with how the definition gives the size of the subnet.
+/// Checks the netmask or prefix that gives the size of the subnet.
 fn size(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let at = mask_path(path, ip.mask);
     let bits = Family::of(ip.address).bits();
@@ -83,7 +83,7 @@ fn size(ip: &Ip, path: &NodePath) -> Option<Finding> {
 
 fn by_class(ip: &Ip, at: NodePath) -> Option<Finding> {
     let IpAddr::V4(address) = ip.address else { return None };
-    // Not an address that anything can have: that is what is wrong then.
+    // No host can have this address; that is the mistake to report.
     if address.is_unspecified() {
         return None;
     }
@@ -103,14 +103,14 @@ fn by_class(ip: &Ip, at: NodePath) -> Option<Finding> {
     }
 }
 
-/// The contiguous netmask that a netmask with holes was probably meant to be.
+/// The contiguous netmask that was probably intended by a netmask with holes.
 pub(crate) fn no_holes(netmask: std::net::Ipv4Addr) -> String {
     let ones = netmask.to_bits().leading_ones().max(1);
     let instead = std::net::Ipv4Addr::from(u32::MAX << (32 - ones));
     format!("the one bits of a netmask stand together on the left: `{instead}` is prefix {ones}")
 }
 
-/// What keeps a bridge from having the address.
+/// Why a bridge cannot have the address.
 fn address(ip: &Ip, path: &NodePath) -> Option<Finding> {
     let net = ip.net()?;
     let address = ip.address;
@@ -125,7 +125,7 @@ fn address(ip: &Ip, path: &NodePath) -> Option<Finding> {
         let (first, _) = hosts(net);
         let help = format!("write an address of a host in the subnet, such as `{first}`");
         let (rule, message) = match address == net.network() {
-            // Linux lets a host have it since 5.14.
+            // Linux lets a host use it since 5.14.
             true => (
                 rules::IP_FIRST_ADDRESS,
                 format!("`{address}` names the subnet {}: some systems do not send to it", net.trunc()),
@@ -153,8 +153,8 @@ fn anycast(net: IpNet, at: NodePath) -> Option<Finding> {
     Some(Finding::new(rules::IP_ADDRESS_ANYCAST, at, message).help(help))
 }
 
-/// Where DHCPv6 gives no addresses, guests make their own, and they can do that in a /64 only (RFC
-/// 4862, RFC 7421).
+/// Without DHCPv6, guests choose their own addresses, which works in a /64 only (RFC 4862, RFC
+/// 7421).
 fn autoconfiguration(network: &Network, ip: &Ip, path: &NodePath) -> Option<Finding> {
     let gives = ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
     let net = ip.net().filter(|net| net.addr().is_ipv6() && net.prefix_len() != 64)?;
@@ -180,7 +180,7 @@ fn tftp(ip: &Ip, path: &NodePath) -> Option<Finding> {
     words::some_text(element.attribute("root"), "the TFTP root", root)
 }
 
-/// Reverse zones are cut at whole octets and nibbles of an address.
+/// A reverse zone ends at a whole octet or nibble of an address.
 fn ptr_zone(ip: &Ip, path: &NodePath) -> Option<Finding> {
     if ip.local_ptr != Some(true) {
         return None;
@@ -200,8 +200,7 @@ fn ptr_zone(ip: &Ip, path: &NodePath) -> Option<Finding> {
 
 fn overlaps(network: &Network, root: &NodePath) -> Vec<Finding> {
     let span = |ip: &Ip| {
-        // The class of an address decides for want of something better: what it overlaps is another
-        // question.
+        // A subnet of prefix 0 would overlap every other one.
         let net = ip.net().filter(|net| net.prefix_len() > 0)?;
         Some((net.network(), net.broadcast()))
     };
@@ -209,7 +208,7 @@ fn overlaps(network: &Network, root: &NodePath) -> Vec<Finding> {
     let finding = |(index, other): (usize, usize)| {
         let net = |index: usize| network.ips[index].net().map(|net| net.trunc());
         let (net, other_net) = (net(index)?, net(other)?);
-        // Two addresses of one bridge can be in one subnet.
+        // A bridge may have two addresses in one subnet.
         if network.ips[index].address == network.ips[other].address {
             return None;
         }

@@ -1,5 +1,4 @@
-//! Judging: a definition alone, as it was read, and on a host. What there is to judge is a document
-//! of any kind.
+//! Checks documents of any kind: alone, as they were read, and on a host.
 
 use std::collections::HashSet;
 
@@ -9,19 +8,19 @@ use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, NodePath, Pa
 use crate::finding::{self, Finding, follows_from};
 use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, route, rules, support};
 
-/// What is known of a host: an inventory, and the definitions of networks that run there.
+/// What is known about a host: its inventory, and the definitions of networks that run there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct KnownHost<'h> {
-    /// What it has.
+    /// Its addresses, routes, links and networks.
     pub inventory: &'h Inventory,
-    /// The networks as they run, as far as somebody has read their definitions. Guests are judged
-    /// by those too.
+    /// The definitions of running networks, as far as they are known. Guests are checked against
+    /// them.
     pub networks: &'h [Network],
 }
 
 impl<'h> KnownHost<'h> {
-    /// A host with the definitions of networks that run there.
+    /// A host with the definitions of its running networks.
     pub fn new(inventory: &'h Inventory, networks: &'h [Network]) -> Self {
         Self { inventory, networks }
     }
@@ -33,7 +32,7 @@ impl<'h> From<&'h Inventory> for KnownHost<'h> {
     }
 }
 
-/// A kind of document, to be judged.
+/// A kind of document that can be checked.
 pub trait Subject: sealed::Subject {}
 
 impl<S: sealed::Subject + ?Sized> Subject for S {}
@@ -41,17 +40,17 @@ impl<S: sealed::Subject + ?Sized> Subject for S {}
 mod sealed {
     use super::{Finding, KnownHost};
 
-    /// The rules of a kind of document.
+    /// The checks of a kind of document.
     pub trait Subject {
-        /// What is wrong with it by itself, in any order.
+        /// The findings of the document alone, in any order.
         fn alone(&self) -> Vec<Finding>;
 
-        /// What a host lacks that it needs, or has in its way, in any order.
+        /// The findings of the document on a host, in any order.
         fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding>;
     }
 }
 
-/// Finds everything that is wrong with a definition by itself, in the order of the document.
+/// Finds every mistake in a definition alone, in the order of the document.
 ///
 /// ```
 /// use vnet_xml::Interface;
@@ -66,11 +65,11 @@ pub fn check<S: Subject + ?Sized>(definition: &S) -> Vec<Finding> {
     finding::in_document_order(definition.alone())
 }
 
-/// Finds everything that is wrong with a definition that was read, beyond what its reader has
-/// found, in the order of the document. [`Parsed::source`] knows the place of each.
+/// Finds every mistake in a definition that was read, except those that the reader has reported, in
+/// the order of the document. [`Parsed::source`] knows the place of each.
 ///
-/// A text with errors makes a definition that lacks what could not be understood. What is missing
-/// because of that is no second mistake.
+/// A text with errors gives a definition without the values that could not be read. Findings that
+/// only follow from such a missing value are left out.
 pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
     let Some(definition) = &parsed.value else { return Vec::new() };
     let errors = parsed.problems.iter().filter(|problem| problem.severity == Severity::Error);
@@ -80,25 +79,25 @@ pub fn check_parsed<S: Subject>(parsed: &Parsed<S>) -> Vec<Finding> {
     findings
 }
 
-/// Finds everything that a host lacks or has in the way of a definition, in the order of the
+/// Finds what the host lacks for a definition and what conflicts with it there, in the order of the
 /// document.
 ///
-/// What belongs to a network itself, by its entry in [`Inventory::networks`], is not in its way; a
-/// port that has the name of the `<target dev>` of an interface is taken for its own. An inventory
-/// without any link is a host that nothing is known of.
+/// A network does not conflict with what belongs to itself by its entry in [`Inventory::networks`],
+/// and an interface not with a port that has the name of its `<target dev>`. An inventory without
+/// any link means an unknown host.
 ///
-/// What vnet cannot do, a warning of [`check`], is an error here: `start` and `attach` refuse it.
+/// What vnet does not support is a warning of [`check`] and an error here: `start` and `attach`
+/// refuse it.
 pub fn check_against<'h, S: Subject + ?Sized>(definition: &S, host: impl Into<KnownHost<'h>>) -> Vec<Finding> {
     finding::in_document_order(definition.on_host(&host.into()))
 }
 
-/// Finds what is wrong with a network after an update that was not wrong before. libvirt refuses an
-/// update for some of it.
+/// Finds the mistakes that an update adds to a network. libvirt refuses an update for some of them.
 ///
-/// A second `<interface>` of a `<forward>` in the modes `nat` and `route` is a warning here: one is
-/// added before the other is deleted.
+/// A second `<interface>` of a `<forward>` in the modes `nat` and `route` is a warning here,
+/// because a user adds the new one before deleting the old one.
 pub fn check_update(before: &Network, after: &Network) -> Vec<Finding> {
-    // Their paths can be others now.
+    // An update can change their paths.
     let old: HashSet<_> = check(before).into_iter().map(|finding| (finding.code, finding.message)).collect();
     let mut findings = check(after);
     findings.retain(|finding| !old.contains(&(finding.code, finding.message.clone())));
@@ -157,7 +156,7 @@ impl sealed::Subject for Interface {
     }
 }
 
-/// The interfaces of a guest, each by itself and beside the others.
+/// Checks the interfaces of a guest, each alone and together with the others.
 impl sealed::Subject for Domain {
     fn alone(&self) -> Vec<Finding> {
         let devices = NodePath::root("domain").element("devices");
@@ -185,7 +184,7 @@ impl sealed::Subject for Definition {
     }
 }
 
-/// What is wrong, and beside it what vnet cannot do: one mistake is one finding.
+/// Adds what vnet does not support, except at places that have an error already.
 fn beside(mut findings: Vec<Finding>, unsupported: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
     for finding in unsupported {
         if !findings.iter().any(|it| it.severity == Severity::Error && it.path == finding.path) {
@@ -195,7 +194,7 @@ fn beside(mut findings: Vec<Finding>, unsupported: impl IntoIterator<Item = Find
     findings
 }
 
-/// What is defined; `None` where that is of a kind without rules.
+/// The document to check; `None` for a kind without rules.
 fn subject(definition: &Definition) -> Option<&dyn sealed::Subject> {
     match definition {
         Definition::Network(network) => Some(&**network),

@@ -1,4 +1,4 @@
-//! `<lease>`: for how long a guest has an address.
+//! `<lease>`: how long a guest has an address.
 
 use vnet_xml::NodePath;
 use vnet_xml::network::{Lease, LeaseUnit};
@@ -6,13 +6,13 @@ use vnet_xml::network::{Lease, LeaseUnit};
 use crate::finding::Finding;
 use crate::rules;
 
-/// dnsmasq grants nothing shorter, in seconds.
+/// The shortest lease of dnsmasq, in seconds.
 const SHORTEST: u64 = 120;
 
-/// The most seconds that dnsmasq can read.
+/// The longest lease of dnsmasq, in seconds.
 const LONGEST: u64 = i32::MAX as u64;
 
-/// Judges the lease of the range or host at `path`.
+/// Checks the lease of the range or host at `path`.
 pub(crate) fn check(lease: Lease, path: &NodePath) -> Option<Finding> {
     let (unit, seconds) = match lease.unit {
         LeaseUnit::Seconds => ("seconds", 1),

@@ -1,12 +1,12 @@
 //! Every finding on a libvirt network definition at once, with a code, a path and help.
 //!
-//! [`check`] judges a definition alone: what libvirt refuses when it is defined and when it is
-//! started, and what it should refuse. [`check_parsed`] judges one that was read, with the problems
-//! of its text in mind. [`check_against`] judges it on a host. All three take any kind of document:
-//! a network, a network port, an interface, a domain. They take the model of [`vnet_xml`], whether
-//! it was read or built in code, and never see text: a finding has the
-//! [`NodePath`](vnet_xml::NodePath) of the value that is wrong. [`RULES`] has every rule, those of
-//! the text too.
+//! [`check`] checks a definition alone: it finds what libvirt refuses when the network is defined
+//! or started, and what libvirt should refuse. [`check_parsed`] checks a definition that was read,
+//! and leaves out findings that follow from errors in the text. [`check_against`] checks it on a
+//! host. All three take any kind of document: a network, a network port, an interface, a domain.
+//! They take the model of [`vnet_xml`], whether it was read or built in code, and never see text: a
+//! finding has the [`NodePath`](vnet_xml::NodePath) of the wrong value. [`RULES`] lists every rule,
+//! including those of the text.
 //!
 //! ```
 //! use vnet_xml::Network;
@@ -25,34 +25,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A finding is one mistake: what follows from it is not reported again. Rules are grouped by the
-//! hundred of their code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static routes,
-//! 5 forwarding, pools, portgroups and network ports, 6 the host, 7 guests' interfaces, 8 what
-//! libvirt can do and vnet cannot.
+//! Each mistake gives one finding: what only follows from it is not reported. Rules are grouped by
+//! the hundred of their code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static
+//! routes, 5 forwarding, pools, portgroups and network ports, 6 the host, 7 guests' interfaces, 8
+//! what libvirt can do and vnet cannot.
 //!
 //! # Differences from libvirt
 //!
-//! - Everything is said at once, and where; libvirt stops at the first thing, and finds some only
-//!   at the start.
-//! - Routes and subnets are compared with the host's by what they have in common, in both families;
-//!   libvirt compares equal IPv4 networks.
+//! - All mistakes are reported at once, each with its place. libvirt reports the first one only,
+//!   and some only when the network starts.
+//! - Routes and subnets are compared with the host's for overlaps, in both families. libvirt finds
+//!   only equal IPv4 networks.
 //! - A DHCP host belongs to its subnet, and no two hosts share a MAC address or an address; ranges
-//!   do not overlap. libvirt looks at that in `net-update` alone, and not at all of it.
+//!   do not overlap. libvirt checks a part of this, in `net-update` only.
 //! - A `<nat>` port range of one port is a warning; libvirt reads it and then does not start.
-//! - In a network of Open vSwitch a portgroup with a VLAN and a `<virtualport>` of no type is
-//!   right: the network's type is its own. libvirt prints such a definition as an example, and
+//! - In a network of Open vSwitch a portgroup with a VLAN may have a `<virtualport>` without a
+//!   type: it inherits the network's type. libvirt prints such a definition as an example, and
 //!   refuses to define it.
-//! - Values that would be options of their own in dnsmasq's configuration are refused; libvirt
-//!   writes them as they come.
-//! - A `<virtualport>` that no guest could use, and a pool without any device, are warnings;
-//!   libvirt is silent until a guest is attached.
-//! - What a guest's interfaces cannot share, MAC addresses, PCI addresses, devices and ports of the
-//!   host, is looked at together; libvirt finds some of it at the start, and leaves the rest to
+//! - Values that would become options in dnsmasq's configuration are refused. libvirt writes them
+//!   unchanged.
+//! - A `<virtualport>` that no guest could use, and a pool without any device, are warnings.
+//!   libvirt reports them only when a guest is attached.
+//! - MAC addresses, PCI addresses, devices and ports of the host that two interfaces of a guest
+//!   share are found. libvirt finds some of them when the guest starts, and leaves the rest to
 //!   passt and QEMU.
-//! - Forwarded ports are 1 to 65535, a range ends after it begins, and a port leads to one place;
-//!   libvirt hands passt whatever there is.
-//! - What QEMU alone refuses, such as a guest's routes, is let be in a domain of another
-//!   hypervisor; an `<interface>` by itself is taken for QEMU's.
+//! - Forwarded ports are 1 to 65535, the end of a range is not below its start, and a port has one
+//!   destination. libvirt passes everything to passt unchecked.
+//! - What only QEMU refuses, such as a guest's routes, is accepted in a domain of another
+//!   hypervisor. An `<interface>` alone is checked as QEMU's.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

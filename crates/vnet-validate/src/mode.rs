@@ -1,4 +1,4 @@
-//! What belongs to which mode of `<forward>`: bridges, pools of devices, and what needs a router.
+//! What each mode of `<forward>` allows: bridges, pools of devices, and what needs a router.
 
 use std::fmt::Display;
 
@@ -32,7 +32,7 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// The bridge of the host is not the network's to configure, and other modes have none.
+/// A network cannot configure a bridge of the host, and the other modes have no bridge.
 fn bridge(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let path = root.element("bridge");
     let mut places = Vec::new();
@@ -63,7 +63,7 @@ fn bridge(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding>
     places.into_iter().map(finding).collect()
 }
 
-/// Guests are not the host's to address.
+/// What the host cannot provide in modes where another network serves the guests.
 fn router(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let dns = network.dns.as_ref();
     let places = [
@@ -82,7 +82,7 @@ fn router(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding>
     places.into_iter().filter_map(|(name, path)| Some(finding((name, path?)))).collect()
 }
 
-/// libvirt takes these, and does nothing with them.
+/// What libvirt accepts and ignores.
 fn unrouted(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Finding> {
     let path = root.element("dns");
     let dns = network.dns.as_ref();
@@ -96,7 +96,7 @@ fn unrouted(network: &Network, mode: ForwardMode, root: &NodePath) -> Vec<Findin
     places.map(|(name, path)| useless(path, name, &format!("in mode `{mode}`, where the host is no router"))).collect()
 }
 
-/// Ports are kept apart on Linux bridges only.
+/// Only ports of a Linux bridge can be isolated.
 fn isolated(network: &Network, mode: ForwardMode, root: &NodePath) -> Option<Finding> {
     let named = network.bridge.as_ref().is_some_and(|bridge| bridge.name.is_some());
     let bridged = mode.has_own_bridge() || mode == ForwardMode::Bridge && named;
@@ -116,7 +116,7 @@ fn useless(path: NodePath, name: impl Display, why: &str) -> Finding {
     Finding::new(rules::WITHOUT_EFFECT_IN_MODE, path, message).help("leave it out")
 }
 
-/// The devices that guests are given.
+/// The devices that guests get.
 fn pool(network: &Network, forward: &Forward, root: &NodePath) -> Vec<Finding> {
     let path = root.element("forward");
     let mode = forward.mode;

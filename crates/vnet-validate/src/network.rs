@@ -13,7 +13,7 @@ const FORWARD_DELAY: std::ops::RangeInclusive<u64> = 2..=30;
 /// The kernel's limits for the MTU of a bridge (`ETH_MIN_MTU`, `ETH_MAX_MTU`).
 const MTU: std::ops::RangeInclusive<u32> = 68..=65_535;
 
-/// The least MTU that IPv6 works with (RFC 8200, section 5).
+/// The minimum MTU of IPv6 (RFC 8200, section 5).
 const IPV6_MIN_MTU: u32 = 1280;
 
 pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {

@@ -29,14 +29,14 @@ pub(crate) fn check(port: &NetworkPort, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// What a port is to be attached to has to be there.
+/// What a port is attached to must exist.
 pub(crate) fn check_against(port: &NetworkPort, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let (what, name, attribute) = match port.plug.as_ref()? {
         Plug::Network { bridge, .. } | Plug::Bridge { bridge, .. } => ("bridge", bridge, "bridge"),
         Plug::Direct { dev, .. } => ("interface", dev, "dev"),
         _ => return None,
     };
-    // Every host has a link; without one nothing is known of it.
+    // Every host has a link: an inventory without one means an unknown host.
     if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
         return None;
     }
@@ -51,7 +51,7 @@ fn identity(uuid: Uuid, path: NodePath) -> Option<Finding> {
     (!uuid.is_valid_identity()).then(|| finding.help("write one made by uuidgen(1)"))
 }
 
-/// What a port is attached to has to have what the port asks for.
+/// What a port is attached to must support what the port asks for.
 fn plugged(port: &NetworkPort, root: &NodePath) -> Vec<Finding> {
     let Some(plug) = &port.plug else { return Vec::new() };
     let is_bridge = matches!(plug, Plug::Network { .. } | Plug::Bridge { .. });

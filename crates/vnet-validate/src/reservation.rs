@@ -1,4 +1,4 @@
-//! `<host>` of `<dhcp>`: the addresses that are kept for one guest.
+//! `<host>` in `<dhcp>`: an address that is reserved for one guest.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -81,15 +81,14 @@ fn identity(ip: &Ip, host: &DhcpHost, path: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// Why an id is not one of the DUIDs that there are (RFC 8415, section 11).
+/// Why an id is not a valid DUID (RFC 8415, section 11).
 fn no_duid(id: &str) -> Option<&'static str> {
     let octet = |text: &str| u8::from_str_radix(text, 16).ok().filter(|_| text.len() <= 2);
     let Some(octets) = id.split(':').map(octet).collect::<Option<Vec<u8>>>() else {
         return Some("its octets are not one or two digits each, with `:` between them");
     };
     let (least, most) = match octets[..] {
-        // By time and link layer, by enterprise, by link layer, by UUID; the type is in the first
-        // two.
+        // The types DUID-LLT, DUID-EN, DUID-LL and DUID-UUID; the first two octets are the type.
         [0, 1, ..] => (9, 130),
         [0, 2, ..] => (7, 130),
         [0, 3, ..] => (5, 130),
@@ -99,8 +98,7 @@ fn no_duid(id: &str) -> Option<&'static str> {
     (!(least..=most).contains(&octets.len())).then_some("it is too short or too long for its type")
 }
 
-/// The MAC address that an id is: by itself, or as clients of DHCP for IPv4 send it, with the type
-/// in front.
+/// The MAC address in an id: alone, or with its type in front, as DHCP clients for IPv4 send it.
 fn mac_of(id: &str) -> Option<MacAddr> {
     id.parse().ok().or_else(|| id.strip_prefix("01:").or_else(|| id.strip_prefix("1:"))?.parse().ok())
 }
@@ -144,7 +142,7 @@ fn address(ip: &Ip, host: &DhcpHost, path: &NodePath) -> Option<Finding> {
     None
 }
 
-/// What no two hosts may have in common, the plainest mistake first.
+/// What no two hosts may share, the most obvious mistake first.
 #[derive(PartialEq, Eq, Hash)]
 enum Key {
     Ip(IpAddr),
@@ -182,7 +180,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Hosts that have something in common with one before them. A host that is there twice is one
+/// Finds hosts that share something with an earlier one. A host that is listed twice is one
 /// mistake.
 fn clashes(dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
     let mut first: HashMap<Key, usize> = HashMap::new();

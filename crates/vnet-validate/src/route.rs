@@ -30,7 +30,7 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// A route by itself, wherever it is from.
+/// Checks a route alone, of a network or of an interface.
 pub(crate) fn alone(route: &Route, path: &NodePath) -> Vec<Finding> {
     let wrong = family(route, path).or_else(|| destination(route, path));
     metric(route, path).into_iter().chain(wrong).collect()
@@ -56,7 +56,7 @@ fn family(route: &Route, path: &NodePath) -> Option<Finding> {
         }));
     }
     let message = format!("the address `{destination}` is {address}, but {says}");
-    // Where address and gateway agree, the family is the mistake.
+    // If address and gateway have the same family, the `family` attribute is wrong.
     let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
     let finding = Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message);
     Some(finding.help(match address == gateway {
@@ -65,9 +65,9 @@ fn family(route: &Route, path: &NodePath) -> Option<Finding> {
     }))
 }
 
-/// What keeps the destination from being the address of a network.
+/// Why the destination is not the address of a network.
 fn destination(route: &Route, path: &NodePath) -> Option<Finding> {
-    // The reader has found what a route without an address cannot have.
+    // The reader has reported a route without an address.
     let address = route.address?;
     let at = mask_path(path, route.mask);
     let family = Family::of(address);
@@ -104,20 +104,20 @@ fn destination(route: &Route, path: &NodePath) -> Option<Finding> {
     }))
 }
 
-/// The shortest usual prefix by which the address is one of a network.
+/// The shortest common prefix that makes the address that of a network.
 fn likely_prefix(address: IpAddr) -> u8 {
     let usual: &[u8] = if address.is_ipv4() { &[8, 16, 24] } else { &[48, 64] };
     let fits = |prefix: &&u8| IpNet::new(address, **prefix).is_ok_and(|net| net.trunc() == net);
     usual.iter().find(fits).copied().unwrap_or_else(|| Family::of(address).bits())
 }
 
-/// What keeps a guest from being the gateway.
+/// Why no guest can be the gateway.
 fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let at = path.attribute("gateway");
     let gateway = route.gateway;
     let family = Family::of(gateway);
     let Some((net, index)) = subnets.around(gateway) else {
-        // An `<ip>` of unknown size may be the one: its own finding is enough.
+        // The gateway may be in an `<ip>` of unknown size, which has its own finding.
         if !subnets.are_known(family) {
             return None;
         }
@@ -142,7 +142,7 @@ fn gateway(network: &Network, subnets: &Subnets, route: &Route, path: &NodePath,
     Some(finding.help(format!("write the address of a guest, from `{first}` to `{last}`")))
 }
 
-/// What the route says about guests that are on the bridge itself.
+/// Checks a route that covers guests on the bridge itself.
 fn own_subnet(subnets: &Subnets, route: &Route, path: &NodePath, root: &NodePath) -> Option<Finding> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
     let (subnet, index) = subnets.around(net.addr()).filter(|(subnet, _)| subnet.contains(&net))?;
@@ -177,7 +177,7 @@ fn default_route(route: &Route, path: &NodePath) -> Option<Finding> {
     )
 }
 
-/// The kernel has one route of a destination and metric.
+/// The kernel keeps one route for each destination and metric.
 fn duplicates(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut first = HashMap::new();
     let mut findings = Vec::new();

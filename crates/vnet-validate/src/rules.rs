@@ -1,35 +1,34 @@
-//! The table of all rules. Each is explained in a page of its own, `rules/VN….md`.
+//! The table of all rules. The page `rules/VN….md` explains each rule.
 
 use vnet_xml::{Code, Severity};
 
-/// A rule that a definition can break. vnet-xml finds some of them in the text, this crate the
-/// others.
+/// A rule for definitions. vnet-xml checks some of them in the text, this crate checks the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rule {
     /// Its stable name, such as `VN0107`.
     pub code: Code,
-    /// How bad it is to break it.
+    /// The severity of its findings.
     pub severity: Severity,
     /// Its name in words, `kebab-case`.
     pub name: &'static str,
     /// Cause and remedy with an example, in Markdown.
     pub explanation: &'static str,
-    /// What has to be known to find it.
+    /// What the check needs to know.
     pub stage: Stage,
-    /// What the finding may follow from.
+    /// Which refused value the finding may follow from.
     pub(crate) follows: Follows,
-    /// Who is bound by it.
+    /// Which hypervisors the rule applies to.
     pub(crate) hypervisor: Hypervisor,
 }
 
-/// What has to be known to see that a rule is broken.
+/// What the check of a rule needs to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The text of the definition: vnet-xml reports it.
+    /// The text of the definition: vnet-xml checks the rule.
     Text,
-    /// The definition, and libvirt refuses it while it reads.
+    /// The definition. libvirt refuses it while it reads the text.
     Parser,
     /// The definition. libvirt refuses it when the network or the guest is defined or started, or
     /// not at all.
@@ -38,13 +37,12 @@ pub enum Stage {
     Host,
 }
 
-/// What the reader may have refused so that a rule seems broken: the finding is then no second
-/// mistake.
+/// The value whose refusal by the reader may cause the finding. The finding is then left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Follows {
     /// The value itself.
     Nothing,
-    /// The element around: the reader has this rule too.
+    /// The element that contains the value: the reader checks this rule too.
     Around,
     /// The mode of the network.
     Mode,
@@ -54,19 +52,19 @@ pub(crate) enum Follows {
     Backend,
     /// The model of the interface.
     Model,
-    /// Anything else in the element around.
+    /// Anything else in the element that contains the value.
     Neighbour,
 }
 
-/// Who cannot do what a rule forbids.
+/// Which hypervisors a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hypervisor {
     Any,
-    /// Other hypervisors can.
+    /// QEMU only; other hypervisors can do it.
     Qemu,
 }
 
-/// The rule of this code.
+/// The rule with this code.
 pub fn rule(code: Code) -> Option<&'static Rule> {
     let index = RULES.binary_search_by_key(&code, |rule| rule.code).ok()?;
     Some(&RULES[index])
@@ -110,8 +108,8 @@ macro_rules! rules {
     };
 }
 
-/// Rules of another program's firewall refuse what a network promises its guests. Nothing in this
-/// crate finds that: it is for whoever reads the rules of a host to report.
+/// Another program's firewall rules refuse what a network promises to its guests. This crate does
+/// not check that; a program that reads the rules of a host reports it.
 pub const OBSTACLE: Rule = HOST_RULES_IN_THE_WAY;
 
 rules! {
@@ -319,7 +317,7 @@ rules! {
     765  Warning  Meaning Nothing    Any         PORT_BESIDE_ALL                 "port-beside-all"
     766  Warning  Meaning Nothing    Any         PORTS_ALL_PRIVILEGED            "ports-all-privileged"
 
-    // What libvirt can do and vnet cannot.
+    // What libvirt supports and vnet does not.
     801  Warning  Meaning Nothing    Any         NETWORK_UNSUPPORTED             "network-unsupported"
     802  Warning  Meaning Nothing    Any         INTERFACE_UNSUPPORTED           "interface-unsupported"
 }

@@ -7,7 +7,7 @@ use vnet_types::{Family, IpNet};
 use vnet_xml::network::{Ip, Mask};
 use vnet_xml::{Network, NodePath};
 
-/// The `<ip>` elements of a network that make a subnet, found by an address in it.
+/// The subnets of a network's `<ip>` elements, to find one by an address.
 pub(crate) struct Subnets {
     by_net: BTreeMap<IpNet, usize>,
     prefixes: BTreeSet<u8>,
@@ -16,7 +16,7 @@ pub(crate) struct Subnets {
 }
 
 impl Subnets {
-    /// Of several equal subnets the first counts.
+    /// Of several equal subnets the first is used.
     pub(crate) fn of(network: &Network) -> Self {
         let (mut by_net, mut unknown) = (BTreeMap::new(), BTreeSet::new());
         for (index, ip) in network.ips.iter().enumerate() {
@@ -29,36 +29,35 @@ impl Subnets {
         Self { by_net, prefixes, unknown }
     }
 
-    /// The smallest subnet that has the address, with the position of its `<ip>`.
+    /// The smallest subnet that contains the address, with the position of its `<ip>`.
     pub(crate) fn around(&self, address: IpAddr) -> Option<(IpNet, usize)> {
         let nets = self.prefixes.iter().rev().filter_map(|prefix| IpNet::new(address, *prefix).ok());
         nets.map(|net| net.trunc()).find_map(|net| Some((net, *self.by_net.get(&net)?)))
     }
 
-    /// All of one family.
+    /// All subnets of a family.
     pub(crate) fn of_family(&self, family: Family) -> impl Iterator<Item = IpNet> {
         self.by_net.keys().copied().filter(move |net| Family::of(net.addr()) == family)
     }
 
-    /// Whether all subnets of the family are here.
+    /// Whether all subnets of the family are known.
     pub(crate) fn are_known(&self, family: Family) -> bool {
         !self.unknown.contains(&family)
     }
 }
 
-/// Whether the two have an address in common.
+/// Whether two subnets overlap.
 pub(crate) fn overlap(a: IpNet, b: IpNet) -> bool {
     a.contains(&b) || b.contains(&a)
 }
 
-/// Each item that has something in common with one before it in the list, with that one. Items are
-/// `(first, last)`.
+/// Each item that overlaps an earlier one in the list, with that one. Items are `(first, last)`.
 pub(crate) fn overlapping<T: Ord + Copy>(items: &[Option<(T, T)>]) -> Vec<(usize, usize)> {
     let mut sorted: Vec<(T, T, usize)> =
         items.iter().enumerate().filter_map(|(index, item)| item.map(|(first, last)| (first, last, index))).collect();
     sorted.sort_unstable();
     let mut pairs = Vec::new();
-    // The item that reaches furthest among those that begin earlier.
+    // The item with the highest end among those that begin earlier.
     let mut reach: Option<(T, usize)> = None;
     for (first, last, index) in sorted {
         match reach {
@@ -74,8 +73,8 @@ pub(crate) fn overlapping<T: Ord + Copy>(items: &[Option<(T, T)>]) -> Vec<(usize
     pairs
 }
 
-/// What an address of a subnet is for, where no host can have it. The subnets of two and of one
-/// address have no such addresses (RFC 3021), nor has IPv6.
+/// The use of an address that no host of the subnet can have. Subnets of one or two addresses (RFC
+/// 3021) and IPv6 subnets have no such address.
 pub(crate) fn reserved(net: IpNet, address: IpAddr) -> Option<&'static str> {
     match net {
         IpNet::V4(v4) if v4.prefix_len() <= 30 => match address {
@@ -87,7 +86,7 @@ pub(crate) fn reserved(net: IpNet, address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The addresses that hosts of a subnet can have, from the first to the last.
+/// The first and the last address that hosts of a subnet can have.
 pub(crate) fn hosts(net: IpNet) -> (IpAddr, IpAddr) {
     match net {
         IpNet::V4(v4) if v4.prefix_len() <= 30 => {

@@ -1,5 +1,5 @@
-//! What vnet does nothing with, although libvirt takes it: the one list of what `start` and
-//! `attach` refuse of a sound definition. It is a warning of a definition, and an error on a host.
+//! What libvirt supports and vnet does not: the one list of what `start` and `attach` refuse in a
+//! valid definition. It is a warning when a definition is checked alone, and an error on a host.
 
 use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network::{ForwardMode, PortGroup};
@@ -8,13 +8,13 @@ use vnet_xml::{BridgeName, Interface, Network, NodePath};
 use crate::finding::Finding;
 use crate::rules;
 
-/// Finds what no network is started with.
+/// Finds what vnet refuses to start a network with.
 pub fn unsupported_network(network: &Network) -> Vec<Finding> {
     of_network(network, &NodePath::root("network"))
 }
 
-/// Finds what no interface is attached with. What its network says holds for it too, where
-/// `network` is known.
+/// Finds what vnet refuses to attach an interface with. If `network` is known, its settings apply
+/// too.
 pub fn unsupported_interface(interface: &Interface, network: Option<&Network>) -> Vec<Finding> {
     of_interface(interface, network, &NodePath::root("interface"))
 }
@@ -48,9 +48,9 @@ enum End {
     Function,
     Tap,
     Passt,
-    /// By something that has no end on the host which vnet could make.
+    /// By something that vnet cannot create on the host.
     Nothing,
-    /// By a network that is not known.
+    /// By a network whose definition is not known.
     Unknown,
 }
 
@@ -76,7 +76,7 @@ fn end_in(network: &Network) -> End {
     }
 }
 
-/// The portgroup of an interface: the one that is named, or the default.
+/// The portgroup of an interface: the one that it names, or the default.
 fn group<'n>(interface: &Interface, network: &'n Network) -> Option<&'n PortGroup> {
     let Source::Network(source) = &interface.source else { return None };
     network.port_groups.iter().find(|group| match &source.port_group {
@@ -85,7 +85,7 @@ fn group<'n>(interface: &Interface, network: &'n Network) -> Option<&'n PortGrou
     })
 }
 
-/// What is connected by QEMU alone, or not to this host, is not attached.
+/// vnet does not attach what QEMU connects alone, or what is not connected to this host.
 pub(crate) fn without_end(interface: &Interface, root: &NodePath) -> Option<Finding> {
     (end(interface, None) == End::Nothing).then(|| {
         let word = interface.source.word();
@@ -100,7 +100,7 @@ pub(crate) fn without_end(interface: &Interface, root: &NodePath) -> Option<Find
     })
 }
 
-/// Something that vnet does nothing with: where it is, and what to do.
+/// Something that vnet does not support: its place, and what to do.
 struct Part {
     path: NodePath,
     message: String,
@@ -162,7 +162,7 @@ fn of_itself(interface: &Interface, root: &NodePath) -> Vec<Option<Part>> {
 fn of_its_end(interface: &Interface, network: Option<&Network>, root: &NodePath) -> impl Iterator<Item = Part> {
     let end = end(interface, network);
     let group = network.and_then(|network| group(interface, network));
-    // What the interface does not say itself stands where it names its network.
+    // A setting of the network is reported at the place where the interface names the network.
     let at = |own: bool, path: NodePath, grouped: bool| match (own, grouped) {
         (true, _) => path,
         (false, true) => root.element("source").attribute("portgroup"),

@@ -1,19 +1,19 @@
-//! Names and texts, as DNS and the configuration of dnsmasq(8) can carry them.
+//! Names and texts that DNS and the configuration of dnsmasq(8) can hold.
 
 use vnet_xml::NodePath;
 
 use crate::finding::Finding;
 use crate::rules::{DNSMASQ_LINE_TOO_LONG, DNSMASQ_SYNTAX, NOT_A_DNS_NAME};
 
-/// The longest name of DNS and the longest of its labels, in bytes (RFC 1035, section 2.3.4).
+/// The maximum length of a DNS name and of a label, in bytes (RFC 1035, section 2.3.4).
 pub(crate) const LONGEST_NAME: usize = 253;
 pub(crate) const LONGEST_LABEL: usize = 63;
 
-/// The longest value that has room in a line of dnsmasq's configuration, which is read up to 1023
-/// bytes.
+/// The longest value that fits in a line of dnsmasq's configuration. dnsmasq reads at most 1023
+/// bytes of a line.
 const LONGEST_TEXT: usize = 1000;
 
-/// Judges a value that becomes a DNS name.
+/// Checks a value that becomes a DNS name.
 pub(crate) fn name(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
         let finding = Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty"));
@@ -31,7 +31,7 @@ pub(crate) fn name(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     })
 }
 
-/// Judges the labels of a name, whatever characters they are of.
+/// Checks the lengths of a name and its labels, with any characters.
 pub(crate) fn labels(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     let name = value.strip_suffix('.').unwrap_or(value);
     let reason = if name.len() > LONGEST_NAME {
@@ -46,9 +46,9 @@ pub(crate) fn labels(path: NodePath, what: &str, value: &str) -> Option<Finding>
     Some(no_dns_name(path, what, value, &reason))
 }
 
-/// Judges a value that is written between quotes where it has to be.
+/// Checks a value that is quoted where necessary.
 pub(crate) fn text(path: NodePath, what: &str, value: &str) -> Option<Finding> {
-    // Between quotes there is a notation for these.
+    // Quoted values can hold these as escapes.
     let escaped = |c: char| matches!(c, '\\' | '"' | '\t' | '\n' | '\r' | '\u{8}' | '\u{1b}');
     let len = value.len() + value.chars().filter(|c| escaped(*c)).count();
     if len > LONGEST_TEXT {
@@ -59,7 +59,7 @@ pub(crate) fn text(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     breaks_syntax(&path, what, value, |c| c.is_control() && !escaped(c))
 }
 
-/// Judges a line that dnsmasq is given as it is.
+/// Checks a line that dnsmasq gets unchanged.
 pub(crate) fn line(path: NodePath, value: &str) -> Option<Finding> {
     if value.len() > LONGEST_TEXT {
         let message =
@@ -69,7 +69,7 @@ pub(crate) fn line(path: NodePath, value: &str) -> Option<Finding> {
     breaks_syntax(&path, "the option", value, |c| c != '\t' && c.is_control())
 }
 
-/// Judges a text that must not be empty.
+/// Checks that a text is not empty.
 pub(crate) fn some_text(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
         return Some(Finding::new(DNSMASQ_SYNTAX, path, format!("{what} is empty")).help("write it, or leave it out"));

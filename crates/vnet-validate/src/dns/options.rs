@@ -20,10 +20,10 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     network.dnsmasq_options.iter().enumerate().flat_map(judge).collect()
 }
 
-/// The finding that dnsmasq itself refused a line of its configuration, where the line is one of
-/// `<dnsmasq:options>`.
+/// The finding for a line of `<dnsmasq:options>` that dnsmasq itself refused; `None` for another
+/// line.
 ///
-/// `said` is what dnsmasq said of it: "bad option".
+/// `said` is dnsmasq's message, such as "bad option".
 pub fn refused_by_dnsmasq(network: &Network, line: &str, said: &str) -> Option<Finding> {
     let index = network.dnsmasq_options.iter().position(|option| option.trim() == line.trim())?;
     let message = format!("dnsmasq refuses the option `{}`: {said}", line.trim());

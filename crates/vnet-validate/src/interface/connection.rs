@@ -1,4 +1,4 @@
-//! What an interface is connected to, and the port it has there.
+//! What an interface is connected to, and its port there.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -10,13 +10,13 @@ use super::Types;
 use crate::finding::Finding;
 use crate::{route, rules};
 
-/// On these a VLAN can be put, or on the network that they are in.
+/// The types that can have a VLAN, their own or that of their network.
 const VLAN: Types = Types(&["network", "bridge", "direct", "hostdev"]);
 const ISOLATED: Types = Types(&["network", "bridge"]);
-/// These have a device on the host that traffic can be shaped at.
+/// The types that have a device on the host where traffic can be shaped.
 const BANDWIDTH: Types = Types(&["network", "bridge", "direct", "ethernet"]);
 
-/// The largest VLAN of a Linux bridge.
+/// The highest VLAN of a Linux bridge.
 const LARGEST_VLAN: u16 = 4094;
 
 pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
@@ -56,7 +56,7 @@ fn source(interface: &Interface, path: &NodePath) -> Vec<Finding> {
                 findings.push(finding.help("write `mode='client'`, or leave `<reconnect>` out"));
             }
         }
-        // passt makes the socket itself.
+        // passt creates the socket itself.
         Source::Vhostuser(source) => {
             if let Some(socket) = &source.path {
                 let message = format!("passt listens at a socket that is chosen for it: `{socket}` has no effect");
@@ -104,7 +104,7 @@ fn source(interface: &Interface, path: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// What reads the guest's memory has to see it.
+/// The program at the other side reads the guest's memory, so the guest must share it.
 pub(super) fn unseen(interface: &Interface, root: &NodePath) -> Option<Finding> {
     let Source::Vhostuser(_) = interface.source else { return None };
     let message = "an interface of type vhostuser needs memory that the program at its other end can see";
@@ -112,7 +112,7 @@ pub(super) fn unseen(interface: &Interface, root: &NodePath) -> Option<Finding> 
     Some(finding.help("add `<memoryBacking><access mode='shared'/></memoryBacking>` to the domain"))
 }
 
-/// Linux bridges have VLANs 1 to 4094; what else there is may have 0 and 4095.
+/// Linux bridges have VLANs 1 to 4094; other switches may have 0 and 4095.
 pub(crate) fn vlan_ids(vlan: &Vlan, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen = HashMap::new();
@@ -156,7 +156,7 @@ fn isolated(interface: &Interface, path: &NodePath) -> Option<Finding> {
     Some(Finding::new(rules::PORT_ISOLATED_UNSUPPORTED, path.clone(), why).help("leave `<port isolated='yes'/>` out"))
 }
 
-/// libvirt's filters are rules of the host's bridges and taps.
+/// libvirt's filters work on Linux bridges and taps only.
 fn filtered(interface: &Interface, path: &NodePath) -> Option<Finding> {
     interface.filter.as_ref()?;
     let kind = interface.virtual_port.as_ref()?.kind?;
@@ -165,8 +165,8 @@ fn filtered(interface: &Interface, path: &NodePath) -> Option<Finding> {
     Some(finding.help("leave `<filterref>` out, and filter at the switch"))
 }
 
-/// What is not in a network has to say everything; libvirt generates the identity of the port
-/// itself.
+/// An interface outside of a network must give all parameters. libvirt generates the identity of
+/// the port itself.
 fn complete(interface: &Interface, port: &VirtualPort, path: &NodePath) -> Vec<Finding> {
     let Some(kind) = port.kind.filter(|_| !matches!(interface.source, Source::Network(_))) else { return Vec::new() };
     let needed: &[(&str, bool)] = match kind {
@@ -207,7 +207,7 @@ fn shaped(interface: &Interface, bandwidth: &Bandwidth, path: &NodePath) -> Vec<
     findings
 }
 
-/// libvirt's limits: what tc(8) can be told.
+/// libvirt's limits, which are those of tc(8).
 pub(crate) fn too_fast(rate: Rate, path: &NodePath) -> Option<Finding> {
     const RATE: u64 = 1 << 54;
     const BURST: u64 = (u32::MAX >> 10) as u64;

@@ -49,7 +49,7 @@ const MODELS: &[&str] = &[
     "i82801",
     "sungem",
     "sunhme",
-    // Those of other hypervisors that libvirt knows.
+    // Models of other hypervisors that libvirt knows.
     "netfront",
     "vlance",
     "vmxnet",
@@ -62,8 +62,7 @@ const MODELS: &[&str] = &[
     "82543GC",
 ];
 
-/// The least MTU of IPv4 (RFC 791) and of IPv6 (RFC 8200), and the most that a packet's length can
-/// say.
+/// The minimum MTU of IPv4 (RFC 791) and of IPv6 (RFC 8200), and the maximum length of a packet.
 const MTU_IPV4: u32 = 68;
 const MTU_IPV6: u32 = 1280;
 const MTU_MOST: u32 = 65_535;
@@ -113,7 +112,7 @@ fn target(interface: &Interface, path: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// A name that the kernel takes, in which one `%d` may stand for a number.
+/// Checks that the kernel accepts the name. One `%d` may stand for a number.
 fn device_name(dev: &str, exists: bool, path: &NodePath) -> Option<Finding> {
     let finding =
         |message: String, help: &str| Some(Finding::new(rules::TARGET_NAME, path.clone(), message).help(help));
@@ -159,8 +158,7 @@ fn model(interface: &Interface, path: &NodePath) -> Option<Finding> {
         let message = format!("an interface of type {} is a virtio device, not `{model}`", interface.source.word());
         return Some(Finding::new(rules::VIRTIO_NEEDED, path.clone(), message).help("write `<model type='virtio'/>`"));
     }
-    // Hypervisors have more models than anyone lists: one is wrong only where it is nearly one of
-    // these.
+    // This list is incomplete, so an unknown model is reported only if it is almost one of these.
     if MODELS.contains(&model) {
         return None;
     }
@@ -169,7 +167,8 @@ fn model(interface: &Interface, path: &NodePath) -> Option<Finding> {
     Some(Finding::new(rules::MODEL_MISSPELLED, path.clone(), message).help(format!("did you mean `{meant}`?")))
 }
 
-/// Indices and ROMs are of PCI devices; where there is no address yet, it can become one.
+/// Only PCI devices have an ACPI index or a ROM. A device without an address can still become a PCI
+/// device.
 fn on_pci(interface: &Interface, root: &NodePath) -> Option<Finding> {
     if matches!(interface.address, None | Some(DeviceAddress::Pci { .. } | DeviceAddress::Unassigned)) {
         return None;

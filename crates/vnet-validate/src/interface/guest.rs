@@ -1,4 +1,4 @@
-//! What the guest is given: addresses and routes.
+//! The addresses and routes of the guest.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What a host lacks that an interface needs, or has in its way.
+//! What an interface needs and a host lacks, and what conflicts with it there.
 
 use vnet_types::{Inventory, KnownPort, Link, LinkKind};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::judge::KnownHost;
 use crate::{rules, support};
 
-/// What names begin with that vnet and libvirt choose.
+/// The prefixes of device names that vnet and libvirt choose.
 const CHOSEN: [&str; 5] = ["vnet", "macvtap", "macvlan", "hostdev", "passt"];
 
 pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>) -> Vec<Finding> {
@@ -22,7 +22,7 @@ pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>
     let unsupported = support::of_interface(interface, network, root);
     findings.extend(unsupported.into_iter().map(Finding::into_error));
     findings.extend(network.and_then(|network| port_group(interface, network, root)));
-    // Every host has a link; without one nothing is known of it.
+    // Every host has a link: an inventory without one means an unknown host.
     if !inventory.links.is_empty() {
         findings.extend(missing(interface, root, inventory).or_else(|| unfit(interface, root, inventory)));
         findings.extend(target(interface, root, inventory));
@@ -31,12 +31,12 @@ pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>
     findings
 }
 
-/// The device of an interface on the host, where it has one already.
+/// The name of the interface's device on the host, if the definition gives one.
 fn own(interface: &Interface) -> Option<&str> {
     interface.target.as_ref().and_then(|target| target.dev.as_deref())
 }
 
-/// Another guest with the same MAC address in the same place.
+/// Another guest with the same MAC address on the same network or bridge.
 fn twin(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let mac = interface.mac_address()?;
     let beside = |port: &&KnownPort| match &interface.source {
@@ -92,7 +92,7 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
     Some(Finding::new(rule, source.attribute(place), message).help("the guest can be attached once it is there"))
 }
 
-/// What the guest is to be connected to is there, and has to be able to do what is asked.
+/// Checks that the device to connect to exists and can do what the interface asks for.
 fn unfit(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let source = root.element("source");
     let vlan = root.element("vlan");
@@ -136,13 +136,13 @@ fn unfit(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Optio
     }
 }
 
-/// The guest's device on the host is made, or is there already with `managed='no'`.
+/// Checks the guest's device on the host: it must not exist, except with `managed='no'`.
 fn target(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let dev = own(interface).filter(|dev| !dev.contains('%'))?;
     let path = root.element("target").attribute("dev");
     let found = link(inventory, dev);
     if interface.target.as_ref().and_then(|target| target.managed) != Some(false) {
-        // A name that was chosen for another run of the guest is chosen anew.
+        // A generated name from an earlier run of the guest is replaced by a new one.
         if CHOSEN.iter().any(|prefix| dev.starts_with(prefix)) {
             return None;
         }
@@ -166,7 +166,7 @@ fn target(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opti
     Some(Finding::new(rules::HOST_DEVICE_UNFIT, path, message).help(help))
 }
 
-/// A device that a guest is to have for itself.
+/// Checks a device that the guest uses alone.
 fn function(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let Source::Hostdev(source) = &interface.source else { return None };
     let HostdevAddress::Pci(address) = source.address else { return None };

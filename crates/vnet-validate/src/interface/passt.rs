@@ -1,4 +1,4 @@
-//! passt: ports of the host that lead into the guest, <https://passt.top>.
+//! passt (<https://passt.top>): ports of the host that are forwarded to the guest.
 
 use vnet_types::{Listener, PortRange, PortSet};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol, Source};
@@ -7,27 +7,28 @@ use vnet_xml::{Interface, NodePath};
 use crate::finding::Finding;
 use crate::rules;
 
-/// Ports below are root's, where `net.ipv4.ip_unprivileged_port_start` is as the kernel has it.
+/// Only root can listen on lower ports: the kernel's default of
+/// `net.ipv4.ip_unprivileged_port_start`.
 const UNPRIVILEGED: u16 = 1024;
 
-/// Each range is compared with each, so only so many are.
+/// The maximum number of ranges to compare, because each is compared with each other.
 const COMPARED: usize = 1000;
 
-/// Ports of the host that lead into a guest.
+/// Ports of the host that are forwarded to a guest.
 pub(super) struct Forwarded<'i> {
     protocol: Protocol,
     listener: Listener<'i>,
     range: PortRange,
-    /// Those of the range that are not excluded.
+    /// The ports of the range that are not excluded.
     open: PortSet,
-    /// Where the first of the range leads; `None` for all ports, each of which leads to the same
-    /// one.
+    /// The guest's port for the first port of the range; `None` for all ports, which keep their
+    /// numbers.
     to: Option<u16>,
     path: NodePath,
 }
 
 impl Forwarded<'_> {
-    /// Where a port of the range leads, where it is named.
+    /// The guest's port for a port of the range; `None` where the range names no ports.
     fn leads(&self, port: u16) -> Option<u16> {
         self.to?.checked_add(port.checked_sub(self.range.start())?)
     }
@@ -111,12 +112,13 @@ fn ports(range: &PortForwardRange) -> Option<PortRange> {
     PortRange::new(range.start?, range.end.or(range.start)?).ok()
 }
 
-/// The ports of all ranges that are excluded, or of those that are not.
+/// The ports of all excluded ranges, or of all others.
 fn all_ports(forward: &PortForward, exclude: bool) -> PortSet {
     forward.ranges.iter().filter(|range| (range.exclude == Some(true)) == exclude).filter_map(ports).collect()
 }
 
-/// A range that is excluded has to be in one that is not, or in all ports.
+/// Every excluded range must overlap a forwarded range. Without forwarded ranges, all ports are
+/// forwarded.
 fn excludes(forward: &PortForward, path: &NodePath) -> Vec<Finding> {
     let included = all_ports(forward, false);
     let excluded = forward.ranges.iter().enumerate().filter(|(_, it)| it.exclude == Some(true));
@@ -132,7 +134,7 @@ fn excludes(forward: &PortForward, path: &NodePath) -> Vec<Finding> {
     useless.map(finding).collect()
 }
 
-/// What leads into a guest: the ranges that name ports, and each forward of all ports.
+/// All that is forwarded to a guest: the ranges that name ports, and each forward of all ports.
 pub(super) fn forwarded<'i>(interface: &'i Interface, root: &NodePath) -> impl Iterator<Item = Forwarded<'i>> {
     let forwards = interface.port_forwards.iter().enumerate();
     let forwarded = forwards.flat_map(move |(index, forward)| {
@@ -160,7 +162,7 @@ pub(super) fn forwarded<'i>(interface: &'i Interface, root: &NodePath) -> impl I
     forwarded.take(COMPARED)
 }
 
-/// A port of the host leads to one place. What is worse goes before.
+/// A port of the host has one destination. Of several clashes, the most severe is reported.
 pub(super) fn clashes(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let forwarded = &forwarded[..forwarded.len().min(COMPARED)];
     let clashes = forwarded.iter().enumerate().filter_map(|(index, one)| {
@@ -197,8 +199,8 @@ fn clash(one: &Forwarded<'_>, other: &Forwarded<'_>) -> Option<Finding> {
     Some(finding.related(other.path.clone(), "here"))
 }
 
-/// Where all ports are forwarded, passt of 2026 does not start if it can have none of those between
-/// two that are excluded.
+/// When all ports are forwarded, passt of 2026 does not start if it can listen on no port between
+/// two excluded ones.
 fn all_privileged(forwarded: &[Forwarded<'_>]) -> Vec<Finding> {
     let finding = |it: &Forwarded<'_>| {
         let low = it.open.ranges().next().filter(|range| it.to.is_none() && range.end() < UNPRIVILEGED)?;

@@ -1,6 +1,6 @@
-//! Documents in `testdata/network`, by name: each refused for what its name says, at its place.
+//! The documents in `testdata/network`: each is refused at the right place for what its name says.
 
-// Documents are read from files here; nothing in the crate does.
+// These tests read files; the crate itself does not.
 #![allow(clippy::disallowed_methods)]
 
 use std::fs;
@@ -151,7 +151,7 @@ fn refused(#[case] name: &str, #[case] expected: &[&str]) {
     }
 }
 
-/// What libvirt takes, and what can be meant: it is remarked, not refused.
+/// What libvirt accepts and a user may intend: it gives warnings, not errors.
 #[rstest]
 #[case("bandwidth-peak-outbound", &["VN0535 /network/bandwidth/outbound/@peak"])]
 #[case("dhcp-host-id-of-ipv4", &["VN0246 /network/ip[1]/dhcp/host[1]/@id"])]
@@ -320,7 +320,7 @@ fn what_libvirt_accepts_has_no_errors() {
     }
     paths.retain(known);
     assert!(paths.len() > 40, "only {} could be read", paths.len());
-    // What libvirt refuses, the last two only when they are defined.
+    // What libvirt refuses; it refuses the last two only when the network is defined.
     let refused = ["open-network-with-forward-dev", "hostdev-duplicate", "8021Qbh-net", "passthrough-pf"];
     paths.retain(|path| !refused.iter().any(|name| path.to_string_lossy().contains(name)));
     for path in paths {

@@ -1,4 +1,4 @@
-//! What a host has in the way.
+//! Conflicts with a host.
 
 use rstest::rstest;
 use vnet_types::{
@@ -11,7 +11,7 @@ use vnet_xml::{Domain, Interface, Network, NetworkPort};
 
 use crate::{addr, ip, lines, nat, route};
 
-/// A host with `lo` and `eth0`, where its default routes lead.
+/// A host with `lo` and `eth0`; its default routes leave by `eth0`.
 fn host() -> Inventory {
     let mut host = Inventory { ipv6: true, ..Inventory::default() };
     link(&mut host, "lo");
@@ -303,7 +303,7 @@ fn a_domain_is_judged_by_its_interfaces() {
     assert_eq!(lines(&findings), ["VN0615 /domain/devices/interface[2]/source/@network"]);
 }
 
-/// What holds for a guest in a network is known where the network's definition is.
+/// With the definition of its network, the rules of the network apply to a guest.
 #[rstest]
 #[case::group("<portgroup name='web'/>", "portgroup='web'", "", &[])]
 #[case::no_group("<portgroup name='web'/>", "portgroup='wbe'", "", &["VN0619 /interface/source/@portgroup"])]

@@ -1,4 +1,4 @@
-//! The rules, each by a network that breaks it and by one that nearly does.
+//! Each rule, with a network that breaks it and one that almost does.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,8 +20,7 @@ use vnet_validate::{Finding, check};
 use vnet_xml::Network;
 use vnet_xml::network::{Dhcp, DhcpRange, Dns, Forward, ForwardMode, Ip, Mask, Route};
 
-/// A network that nothing is wrong with: 192.168.100.1/24 and fd00:100::1/64 behind NAT, with DHCP
-/// for IPv4.
+/// A valid network: 192.168.100.1/24 and fd00:100::1/64 behind NAT, with DHCP for IPv4.
 fn nat() -> Network {
     let mut network = Network::new("lab");
     network.forward = Some(Forward::new(ForwardMode::Nat));
@@ -41,7 +40,7 @@ fn addr(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// `192.168.100.1/24`, a prefix that no address has among them.
+/// `192.168.100.1/24`, and an invalid prefix for any text that is not a prefix.
 fn ip(text: &str) -> Ip {
     let (address, prefix) = text.split_once('/').unwrap();
     let mut ip = Ip::new(if address.contains(':') { "fd00::1/64" } else { "10.0.0.1/8" }.parse().unwrap());

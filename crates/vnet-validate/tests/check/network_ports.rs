@@ -1,7 +1,7 @@
-//! Documents in `testdata/network-port`, by name: each refused for what its name says, at its
-//! place.
+//! The documents in `testdata/network-port`: each is refused at the right place for what its name
+//! says.
 
-// Documents are read from files here; nothing in the crate does.
+// These tests read files; the crate itself does not.
 #![allow(clippy::disallowed_methods)]
 
 use std::fs;

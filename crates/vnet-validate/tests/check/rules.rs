@@ -1,11 +1,11 @@
-//! The table of rules is whole.
+//! The table of rules is complete.
 
 use std::collections::BTreeSet;
 
 use vnet_validate::{OBSTACLE, RULES, Rule, Stage, rule};
 use vnet_xml::{Code, Severity};
 
-/// The tables of this folder.
+/// The test tables of this folder.
 const TABLES: &[&str] = &[
     include_str!("network.rs"),
     include_str!("ip.rs"),
@@ -38,7 +38,7 @@ fn rules_are_found_by_code() {
     assert_eq!(rule(Code(99)), None);
 }
 
-/// The rules that this crate judges by.
+/// The rules that this crate checks.
 fn own() -> impl Iterator<Item = &'static Rule> {
     RULES.iter().filter(|rule| rule.stage != Stage::Text)
 }
@@ -51,14 +51,14 @@ fn every_rule_is_explained_and_shown() {
         };
         assert!(text.ends_with('.') || text.ends_with(".\n"), "{}: {text}", rule.code);
         let blocks = examples.iter().filter(|part| part.starts_with("```xml\n")).count();
-        // What a host lacks cannot be shown in a definition.
+        // An example cannot show what a host lacks.
         assert!(blocks == 2 || rule.severity == Severity::Warning && blocks == 0, "{}", rule.code);
     }
 }
 
 #[test]
 fn every_rule_is_in_a_table() {
-    // Obstacles are in rules, which this crate does not read.
+    // Obstacles are in firewall rules, which this crate does not read.
     for rule in own().filter(|rule| rule.code != OBSTACLE.code) {
         let expected = format!("\"{} /", rule.code);
         assert!(TABLES.iter().any(|table| table.contains(&expected)), "no case breaks {}, {}", rule.code, rule.name);
