@@ -6,7 +6,7 @@ use vnet_types::{AddressRange, Family, IpNet, MacAddr};
 use vnet_xml::Network;
 use vnet_xml::network::{DhcpHost, Ip};
 
-use crate::promises::{behind, has_dnsmasq, ranges, subnet_of};
+use crate::promises::{behind, ranges, subnet_of};
 
 /// The most reservations that get a guest of their own.
 pub(crate) const MOST_RESERVATIONS: usize = 8;
@@ -159,9 +159,8 @@ fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing
     if !ranges.is_empty() {
         return has_room(network, ip, &ranges, nth).then(|| Addressing::Leased(Family::of(ip.address), ranges));
     }
-    let has_dhcp6 = network.ips.iter().any(|ip| ip.address.is_ipv6() && ip.dhcp.as_ref().is_some_and(hands_out));
-    let advertised = ip.address.is_ipv6() && !has_dhcp6 && net.prefix_len() == 64 && has_dnsmasq(network);
-    if advertised {
+    let advertises = network.has_dnsmasq() && !network.has_dhcp(Family::Ipv6);
+    if ip.address.is_ipv6() && net.prefix_len() == 64 && advertises {
         return Some(Addressing::Advertised(net.trunc()));
     }
     let taken = |address: &IpAddr| {
@@ -188,8 +187,4 @@ fn has_room(network: &Network, ip: &Ip, ranges: &[AddressRange], others: usize) 
     let kept = reservations(network).map(|host| host.ip).chain([ip.address]);
     let kept = kept.filter(|kept| ranges.iter().any(|range| range.contains(*kept))).count();
     all > (others + kept) as u128
-}
-
-fn hands_out(dhcp: &vnet_xml::network::Dhcp) -> bool {
-    !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty()
 }

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::guest::{Guest, may_collide};
 use crate::options;
 use crate::promise::Promise;
-use crate::promises::{families, may_cross};
+use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
 use crate::world::{Station, Uplink, World};
 use settle::{Told, settle};
@@ -139,8 +139,7 @@ impl<'a> Party<'a> {
     /// to which addresses.
     pub(crate) fn crossing(&self, to: &Self) -> Option<Crossing<'a>> {
         let (from_network, to_network) = (self.network?, to.network?);
-        let theirs = families(to_network);
-        let common = families(from_network).into_iter().filter(|family| theirs.contains(family));
+        let common = from_network.families().filter(|family| to_network.has_family(*family));
         let (family, address) = common.into_iter().find_map(|family| {
             self.address(0, family)?;
             Some((family, to.address(0, family)?))

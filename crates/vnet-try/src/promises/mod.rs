@@ -10,17 +10,15 @@ mod ways;
 
 use vnet_types::{AddressRange, Family};
 use vnet_xml::Network;
-use vnet_xml::network::{Dhcp, Ip};
+use vnet_xml::network::{Dhcp, WayOut};
 
 use crate::guest::{Addressing, Guest};
 use crate::options::{self, Router};
 use crate::promise::{Promise, Source};
 
-pub(crate) use names::has_names;
 pub(crate) use ports::guest_ports;
 pub(crate) use routes::{behind, left_out, subnet_of};
-use ways::way_out;
-pub(crate) use ways::{device, may_cross};
+pub(crate) use ways::may_cross;
 
 /// Every promise of a network, in the order of its elements.
 pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
@@ -36,7 +34,7 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
         }));
     }
     promises.extend(network.ips.iter().map(|ip| Promise::Gateway { guest: 0, ip: ip.address }));
-    if has_names(network) {
+    if names::has_names(network) {
         promises.extend(names::names(network));
     }
     let are_two = guests.get(1).is_some_and(|guest| guest.name == "guest2");
@@ -44,16 +42,17 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
         true => Promise::Apart(family),
         false => Promise::BetweenGuests(family),
     };
-    let families = families(network);
     if network.ips.is_empty() {
         promises.push(between(Family::Ipv6));
     }
-    for family in families {
+    for family in network.families() {
         promises.extend(are_two.then(|| between(family)));
-        promises.extend(match way_out(network, family) {
+        promises.extend(match network.way_out(family) {
             None => [Promise::NoWayOut(family), Promise::NoWayIn(family)],
-            Some(Source::Own) => [Promise::Out(family, Source::Own), Promise::In(family)],
-            Some(translated) => [Promise::Out(family, translated), Promise::NoWayIn(family)],
+            Some(WayOut::Routed) => [Promise::Out(family, Source::Own), Promise::In(family)],
+            Some(WayOut::Translated { addresses, ports }) => {
+                [Promise::Out(family, Source::Translated { addresses, ports }), Promise::NoWayIn(family)]
+            }
         });
     }
     promises.extend(network.routes.iter().filter_map(|route| {
@@ -61,18 +60,6 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
         Some(Promise::Route { behind, destination, gateway: route.gateway })
     }));
     promises
-}
-
-/// The families that a network has addresses of.
-pub(crate) fn families(network: &Network) -> Vec<Family> {
-    let has = |family: &Family| network.ips.iter().any(|ip| Family::of(ip.address) == *family);
-    [Family::Ipv4, Family::Ipv6].into_iter().filter(has).collect()
-}
-
-/// Whether a network has a dnsmasq.
-pub(crate) fn has_dnsmasq(network: &Network) -> bool {
-    let has_dhcp = |ip: &Ip| ip.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty());
-    has_names(network) || network.ips.iter().any(|ip| has_dhcp(ip) || ip.tftp_root.is_some())
 }
 
 /// The ranges of addresses that DHCP hands out.
@@ -91,7 +78,7 @@ mod tests {
     use crate::report::Subject;
     use std::net::IpAddr;
     use vnet_types::InterfaceName;
-    use vnet_xml::network::{DhcpHost, Forward, ForwardMode, Nat, Route};
+    use vnet_xml::network::{DhcpHost, Forward, ForwardMode, Ip, Nat, Route};
 
     fn network(forward: Option<ForwardMode>, device: Option<&str>) -> Network {
         let mut network = Network::new("n");
@@ -127,11 +114,15 @@ mod tests {
     fn ipv6_is_routed_unless_it_is_translated() {
         let mut network = network(Some(ForwardMode::Nat), None);
         network.ips = vec![Ip::new("fd00::1/64".parse().unwrap())];
-        assert_eq!(way_out(&network, Family::Ipv6), Some(Source::Own));
+        let promises = |network: &Network| of_network(network, &guests(network));
+        let routed = [Promise::Out(Family::Ipv6, Source::Own), Promise::In(Family::Ipv6)];
+        assert!(promises(&network).ends_with(&routed));
         let mut nat = Nat::default();
         nat.ipv6 = Some(true);
         network.forward.as_mut().unwrap().nat = Some(nat);
-        assert!(matches!(way_out(&network, Family::Ipv6), Some(Source::Translated { addresses: None, .. })));
+        let translated = Source::Translated { addresses: None, ports: Nat::DEFAULT_PORTS };
+        let translated = [Promise::Out(Family::Ipv6, translated), Promise::NoWayIn(Family::Ipv6)];
+        assert!(promises(&network).ends_with(&translated));
     }
 
     #[test]
@@ -177,6 +168,15 @@ mod tests {
         assert_eq!(addresses(&guests[3]), configured("192.168.122.254/24"));
         let behind: Vec<_> = guests[3].behind.iter().map(ToString::to_string).collect();
         assert_eq!(behind, ["10.255.255.254", "10.0.0.2"]);
+    }
+
+    #[test]
+    fn prefixes_are_advertised_without_names_too() {
+        let mut network = network(None, None);
+        network.ips = vec![Ip::new("fd00::1/64".parse().unwrap())];
+        network.dnsmasq_options.push("port=0".to_owned());
+        assert_eq!(guests(&network)[0].addresses, [Addressing::Advertised("fd00::/64".parse().unwrap())]);
+        assert!(!subjects(&network).contains(&Subject::DnsForwarding));
     }
 
     #[test]

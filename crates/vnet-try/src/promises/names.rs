@@ -10,9 +10,8 @@ use vnet_xml::network::{ForwardMode, Forwarder};
 use crate::promise::Promise;
 
 /// Whether a network has a name server.
-pub(crate) fn has_names(network: &Network) -> bool {
-    let is_on = network.dns.as_ref().is_none_or(|dns| dns.enable != Some(false));
-    !network.ips.is_empty() && is_on && !crate::options::is_without_names(network)
+pub(super) fn has_names(network: &Network) -> bool {
+    network.answers_names() && !network.ips.is_empty() && !crate::options::is_without_names(network)
 }
 
 /// What it answers, in the order of the elements.

@@ -12,7 +12,6 @@ use vnet_types::{Address, Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net, Link, 
 use vnet_xml::{Interface, Network};
 
 use crate::error::Result;
-use crate::promises::device;
 pub(crate) use station::Station;
 pub(crate) use uplink::{Uplink, taken};
 
@@ -60,7 +59,7 @@ impl World {
 
     /// The way out of a network.
     pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
-        self.uplink_by(device(network))
+        self.uplink_by(network.outgoing_device())
     }
 
     /// The way out by a device; the first where it is none of the uplinks.

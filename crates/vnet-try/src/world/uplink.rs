@@ -7,7 +7,6 @@ use vnet_xml::{Interface, Network};
 
 use crate::error::{Failed, Result};
 use crate::passt;
-use crate::promises::device;
 
 /// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others
 /// nobody routes.
@@ -67,7 +66,7 @@ impl Uplink {
 pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
     let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));
-    for name in networks.iter().filter_map(|network| device(network)).chain(of_guests) {
+    for name in networks.iter().filter_map(|network| network.outgoing_device()).chain(of_guests) {
         if !names.contains(name) && name.as_str() != "lo" {
             names.push(name.clone());
         }
