@@ -3,11 +3,11 @@
 //! A program that is given a name, such as `ip link set eth0 netns guest`, finds them in
 //! `/run/netns`. [`Netns`](crate::Netns) has no name, but a `/sys` that shows it.
 //!
-//! netns-rs 0.2.0 leaves its thread in the other namespace where the closure panics, so each closure
-//! has a thread of its own here, which ends with it.
+//! netns-rs 0.2.0 leaves its thread in the other namespace where the closure panics, so each
+//! closure has a thread of its own here, which ends with it.
 //!
-//! It costs four crates (netns-rs, nix 0.29, thiserror 1 and its macros) and 2.3 s of building on two
-//! cores; nothing that users install has them.
+//! It costs four crates (netns-rs, nix 0.29, thiserror 1 and its macros) and 2.3 s of building on
+//! two cores; nothing that users install has them.
 
 use std::panic;
 use std::thread;
