@@ -7,11 +7,11 @@ use crate::directories::Directories;
 
 /// libvirt's virtual networks without the daemon
 ///
-/// Reads libvirt's network definitions, says what is wrong with them and where, shows what they
-/// would change on this host, does it in one step and takes it away without a trace.
+/// Reads libvirt's network definitions, reports what is wrong with them and where, shows what they
+/// would change on this host, makes the changes in one step, and removes them completely.
 ///
 /// Results go to stdout, diagnostics to stderr. Exit codes: 0 done, or in sync; 1 the answer is no
-/// (invalid, refused, drifted, not formatted, a broken promise); 2 it could not be done.
+/// (invalid, refused, drifted, not formatted, a broken promise); 2 the command failed.
 #[derive(Debug, Parser)]
 #[command(name = "vnet", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Call {

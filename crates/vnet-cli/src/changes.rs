@@ -10,7 +10,7 @@ use crate::style::{CREATED, DELETED, UPDATED};
 /// One change, for programs.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeJson {
-    /// What it is about, in words.
+    /// The resource, in words.
     key: String,
     /// The lines that people see.
     text: Vec<String>,
@@ -30,8 +30,8 @@ pub(crate) fn changes(changes: &[Change]) -> Vec<ChangeJson> {
     shown.collect()
 }
 
-/// Changes for people: `+` comes, `-` goes, `~` becomes different; then what it means for guests
-/// that run.
+/// Changes for people: `+` is created, `-` is deleted, `~` is changed; then the effect on running
+/// guests.
 pub(crate) fn human(changes: &[Change]) -> String {
     let texts: Vec<String> = changes.iter().map(ToString::to_string).collect();
     let mut text: String = texts.iter().flat_map(|text| text.lines()).map(line).collect();
@@ -48,7 +48,7 @@ pub(crate) fn human(changes: &[Change]) -> String {
     text
 }
 
-/// Changes that were made, a line for each.
+/// The changes that were made, one line for each.
 pub(crate) fn brief(changes: &[Change]) -> String {
     let mark = |change: &Change| match change {
         Change::Create { .. } => '+',

@@ -1,4 +1,4 @@
-//! What `vnet check` has to tell of many documents, in each format.
+//! The results of `vnet check` for many documents, in each format.
 
 use serde::Serialize;
 use vnet_driver::{Checker, Obstacle};
@@ -23,10 +23,10 @@ pub(crate) enum Format {
     Sarif,
 }
 
-/// What was found so far.
+/// The results so far.
 pub(crate) struct Summary {
     format: Format,
-    /// What a rule of others that is in the way counts as.
+    /// The severity of an obstacle.
     worst: Severity,
     read: usize,
     log: Log,
@@ -43,21 +43,21 @@ struct Report {
 #[derive(Serialize)]
 struct FileReport {
     file: String,
-    /// `None` where the document defines none.
+    /// `None` when the document defines no network.
     network: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
-    /// Rules of others that are in its way.
+    /// Rules of other programs that block it.
     obstacles: Vec<Obstacle>,
 }
 
 impl Summary {
-    /// Nothing found so far.
+    /// No results yet.
     pub(crate) fn new(format: Format, strict: bool) -> Self {
         let worst = if strict { Severity::Error } else { Severity::Warning };
         Self { format, worst, read: 0, log: Log::new(), report: Report::default() }
     }
 
-    /// Adds a document, judged on a host too where there is one.
+    /// Adds a document, checked on a host too if one is given.
     pub(crate) fn add(&mut self, mut checked: Checked, host: Option<&Checker<'_>>) -> anyhow::Result<()> {
         let mut obstacles = Vec::new();
         if let (Some(host), Some(definition)) = (host, &checked.definition) {
@@ -84,7 +84,7 @@ impl Summary {
         Ok(())
     }
 
-    /// Prints what is to be said of all.
+    /// Prints all results.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         match self.format {
             Format::Human => Ok(print(format!("{}\n", self.line()))?),

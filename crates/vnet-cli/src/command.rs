@@ -27,7 +27,7 @@ use crate::directories::Directories;
 use crate::output::Answer;
 use crate::try_network;
 
-/// A command; virsh's names for the same are aliases.
+/// A command. virsh's names are aliases.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Check(check::Args),
@@ -66,7 +66,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Does it; `program` makes the whole command line, for those that print it.
+    /// Runs the command. `program` builds the whole command line, for commands that print it.
     pub(crate) fn run(&self, directories: &Directories, program: fn() -> clap::Command) -> anyhow::Result<Answer> {
         match self {
             Self::Check(args) => args.run(directories),

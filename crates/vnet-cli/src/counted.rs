@@ -1,11 +1,11 @@
-//! What the rules of a network have counted, by what they decide.
+//! The counters of a network's rules, by decision.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use vnet_firewall::{Counts, Rule, Statement, Verdict};
 
-/// A rule and what it has counted.
+/// A rule and its counters.
 #[derive(Serialize)]
 pub(crate) struct Counted {
     pub(crate) decision: Decision,
@@ -15,19 +15,19 @@ pub(crate) struct Counted {
     pub(crate) counts: Counts,
 }
 
-/// What a rule decides about a packet.
+/// What a rule does with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Decision {
-    /// It may pass.
+    /// It accepts the packet.
     Accepted,
-    /// It may not, and its sender is told.
+    /// It rejects the packet and tells the sender.
     Rejected,
-    /// It leaves with another source.
+    /// It changes the packet's source address.
     Translated,
-    /// It leaves as it is.
+    /// It leaves the source address as it is.
     Kept,
-    /// Nothing that vnet decides: someone has changed the rule.
+    /// A rule that vnet does not make: somebody has changed it.
     Other,
 }
 

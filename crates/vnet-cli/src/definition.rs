@@ -1,4 +1,4 @@
-//! The definition that a command is given: which file it is, and what it is about.
+//! The definition that a command is given: its file and its kind.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use vnet_types::{InterfaceName, NetworkName};
 
 use crate::directories::Directories;
 
-/// The file that is meant: what has a `/`, ends in `.xml` or is `-` is one, anything else is the
-/// name of a network whose definition is kept.
+/// The file that an argument means: anything with a `/`, ending in `.xml`, or `-` is a file.
+/// Anything else is the name of a network whose definition is kept.
 pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
     if given == "-" || given.contains('/') || given.ends_with(".xml") {
         return Ok(PathBuf::from(given));
@@ -21,7 +21,7 @@ pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<P
     Ok(file)
 }
 
-/// The same, where the name may be that of an attached port too, whose definition is kept with it.
+/// The same, but the name may also be that of an attached port, whose definition is kept with it.
 pub(crate) fn locate_any(given: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
     let located = locate(given, directories);
     let port = given.parse::<InterfaceName>().ok().filter(|_| located.is_err());
@@ -31,7 +31,7 @@ pub(crate) fn locate_any(given: &str, directories: &Directories) -> anyhow::Resu
     }
 }
 
-/// A network's name as an argument.
+/// A network name as an argument.
 pub(crate) fn network_name(given: &str) -> anyhow::Result<NetworkName> {
     given.parse().with_context(|| format!("`{given}` cannot be the name of a network"))
 }

@@ -1,4 +1,4 @@
-//! What is to be said about a document, with its place: one value, three printers.
+//! Diagnostics of a document with their places: one type, three printers.
 
 pub(crate) mod human;
 pub(crate) mod json;
@@ -13,7 +13,7 @@ use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Severity, S
 
 use crate::document::Document;
 
-/// One thing about a document: a problem of the reader or a finding of a check.
+/// One diagnostic: a problem of the reader or a finding of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Diagnostic {
     pub(crate) code: Code,
@@ -21,12 +21,12 @@ pub(crate) struct Diagnostic {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) path: NodePath,
-    /// The bytes it is about.
+    /// The bytes that it is about.
     pub(crate) span: Span,
     pub(crate) related: Vec<Related>,
 }
 
-/// Another place that matters.
+/// Another place that it refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Related {
     pub(crate) message: String,
@@ -34,19 +34,19 @@ pub(crate) struct Related {
     pub(crate) span: Span,
 }
 
-/// A document with all that is to be said about it.
+/// A document with all its diagnostics.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) document: Document,
-    /// `None` where the document could not be read as anything at all.
+    /// `None` when the document could not be read at all.
     pub(crate) definition: Option<Definition>,
-    /// In the order of their places.
+    /// Ordered by place.
     pub(crate) diagnostics: Vec<Diagnostic>,
     source: SourceMap,
 }
 
 impl Checked {
-    /// Puts together what was read of a document; what that defines may make no sense.
+    /// Collects what the reader reported. The result may be invalid.
     fn read(document: Document, parsed: Parsed<Definition>) -> Self {
         Self {
             diagnostics: parsed.problems.into_iter().map(Diagnostic::from).collect(),
@@ -56,7 +56,7 @@ impl Checked {
         }
     }
 
-    /// Reads a document of any kind and checks what it defines.
+    /// Reads a document of any kind and checks its definition.
     pub(crate) fn new(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
         let mut checked = Self::read(document, parsed);
@@ -65,19 +65,19 @@ impl Checked {
         checked
     }
 
-    /// Reads a document that has to be a network; what that defines may make no sense.
+    /// Reads a document that must be a network. The network may be invalid.
     pub(crate) fn text_of_network(document: Document) -> Self {
         let parsed = Network::parse(&document.bytes).map(|network| Definition::Network(Box::new(network)));
         Self::read(document, parsed)
     }
 
-    /// Puts together what is to be said of an element alone.
+    /// Collects the diagnostics of an element alone.
     pub(crate) fn of_element(document: Document, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
         Self { document, diagnostics, definition: None, source: SourceMap::default() }
     }
 
-    /// Reads a document that has to be a network, and checks that.
+    /// Reads a document that must be a network, and checks it.
     pub(crate) fn of_network(document: Document) -> Self {
         let mut checked = Self::text_of_network(document);
         let findings = checked.definition.as_ref().map(vnet_validate::check);
@@ -85,7 +85,7 @@ impl Checked {
         checked
     }
 
-    /// Reads a document of any kind and checks of what it defines what libvirt checks when it reads
+    /// Reads a document of any kind, and makes only the checks that libvirt makes when it reads
     /// one.
     pub(crate) fn grammar(document: Document) -> Self {
         let parsed = Definition::parse(&document.bytes);
@@ -97,9 +97,9 @@ impl Checked {
         checked
     }
 
-    /// Adds what the driver has found, but for what is known already.
+    /// Adds the driver's findings, except those that are known already.
     pub(crate) fn hear(&mut self, findings: &[Finding]) {
-        // What is a warning alone may be an error on a host.
+        // A warning about the definition alone may be an error on a host.
         let known = |it: &Diagnostic| (it.code, it.severity == Severity::Error, it.path.clone(), it.message.clone());
         let known: HashSet<_> = self.diagnostics.iter().map(known).collect();
         let is_new = |it: &&Finding| {
@@ -108,12 +108,12 @@ impl Checked {
         self.extend(findings.iter().filter(is_new).cloned().collect());
     }
 
-    /// Makes errors of all warnings.
+    /// Turns all warnings into errors.
     pub(crate) fn be_strict(&mut self) {
         self.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
     }
 
-    /// What is in the network's way on this host, as a diagnostic.
+    /// An obstacle on this host as a diagnostic.
     pub(crate) fn obstacle(&self, obstacle: &Obstacle, severity: Severity) -> Diagnostic {
         let path = NodePath::root("network");
         let (span, related) = (self.source.span(&path).unwrap_or(0..0), Vec::new());
@@ -121,17 +121,17 @@ impl Checked {
         Diagnostic { code: OBSTACLE.code, severity, message, help, path, span, related }
     }
 
-    /// How many diagnostics have this severity.
+    /// The number of diagnostics with this severity.
     pub(crate) fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
 
-    /// What is defined, where nothing is wrong with it.
+    /// The definition, if it has no errors.
     pub(crate) fn sound(&self) -> Option<&Definition> {
         self.definition.as_ref().filter(|_| self.count(Severity::Error) == 0)
     }
 
-    /// The network, where one is defined.
+    /// The network, if the document defines one.
     pub(crate) fn network(&self) -> Option<&Network> {
         match self.definition.as_ref()? {
             Definition::Network(network) => Some(network),
@@ -139,12 +139,12 @@ impl Checked {
         }
     }
 
-    /// The network, where one is defined and nothing is wrong with it.
+    /// The network, if the document defines one without errors.
     pub(crate) fn sound_network(&self) -> Option<&Network> {
         self.sound().and(self.network())
     }
 
-    /// Adds findings, but for those about what could not even be read, and what follows from that.
+    /// Adds findings, except those about parts that could not be read, and what follows from them.
     pub(crate) fn extend(&mut self, findings: Vec<Finding>) {
         let refused: HashSet<NodePath> = self
             .diagnostics
@@ -154,7 +154,8 @@ impl Checked {
             .collect();
         let news = findings.into_iter().filter(|finding| !vnet_validate::follows_from(finding, &refused));
         let news: Vec<Finding> = news.collect();
-        // What vnet cannot do is a warning of the definition, and an error on a host.
+        // Something that vnet does not support is a warning about the definition, and an error on a
+        // host.
         self.diagnostics.retain(|known| !news.iter().any(|it| it.code == known.code && it.path == known.path));
         let found = news
             .into_iter()
@@ -179,7 +180,7 @@ impl From<Problem> for Diagnostic {
 }
 
 impl Diagnostic {
-    /// What `Network::update` refuses.
+    /// The error of `Network::update` as a diagnostic.
     pub(crate) fn of_update(section: Section, message: String, span: Span) -> Self {
         let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
         Self { code, severity, message, help: None, path: NodePath::root(section.element()), span, related: Vec::new() }

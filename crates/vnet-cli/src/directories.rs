@@ -1,4 +1,4 @@
-//! Where state and definitions are kept.
+//! The folders of state and definitions.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use vnet_types::NetworkName;
 
 use crate::failure;
 
-/// The options that say where state and definitions are kept.
+/// The options for the folders of state and definitions.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Directories {
-    /// Where the state of running networks is kept [default: /run/vnet for root, else
+    /// The folder for the state of running networks [default: /run/vnet for root, else
     /// $XDG_RUNTIME_DIR/vnet]
     #[arg(
         long,
@@ -24,7 +24,7 @@ pub(crate) struct Directories {
         help_heading = "Directories"
     )]
     state_dir: Option<PathBuf>,
-    /// Where definitions are kept, as networks/NAME.xml [default: /etc/vnet for root, else
+    /// The folder for definitions, as networks/NAME.xml [default: /etc/vnet for root, else
     /// $XDG_CONFIG_HOME/vnet]
     #[arg(
         long,
@@ -43,8 +43,8 @@ impl Directories {
         let directory = match &self.state_dir {
             Some(directory) => directory.clone(),
             None if Uid::effective().is_root() => PathBuf::from("/run/vnet"),
-            // Where no session has set the variable, what it would be: plans can be made, and a
-            // start says what is missing.
+            // If no session has set the variable, its usual value is used: plans work, and a start
+            // reports what is missing.
             None => match env::var_os("XDG_RUNTIME_DIR") {
                 Some(_) => directory("XDG_RUNTIME_DIR").context("no folder for state: give --state-dir")?.join("vnet"),
                 None => PathBuf::from(format!("/run/user/{}/vnet", Uid::effective())),

@@ -1,5 +1,4 @@
-//! Documents that are read: files, the files of a folder, stdin. Nothing is read beyond the
-//! reader's limit.
+//! Documents: files, the files of a folder, stdin. Reading stops at the reader's limit.
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
@@ -9,17 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use vnet_xml::{Limits, Span};
 
-/// The bytes of a document and what it is called.
+/// The bytes of a document and its name.
 #[derive(Debug)]
 pub(crate) struct Document {
-    /// The path as given; `<stdin>`.
+    /// The path as given, or `<stdin>`.
     pub(crate) name: String,
-    /// One byte more than the reader takes, at most: enough for it to refuse what is too long.
+    /// At most one byte more than the reader accepts, so that the reader refuses what is too long.
     pub(crate) bytes: Vec<u8>,
     blocks: OnceCell<Vec<Block>>,
 }
 
-/// A line and a column, both from 1; columns count characters.
+/// A line and a column, both counted from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub(crate) struct Position {
     pub(crate) line: usize,
@@ -27,7 +26,7 @@ pub(crate) struct Position {
 }
 
 impl Document {
-    /// A document that is in memory.
+    /// A document in memory.
     pub(crate) fn new(name: String, bytes: Vec<u8>) -> Self {
         Self { name, bytes, blocks: OnceCell::new() }
     }
@@ -62,7 +61,7 @@ impl Document {
         start..self.newline(line - 1).unwrap_or(self.bytes.len())
     }
 
-    /// The place of a newline, counted from 0.
+    /// The byte offset of a newline; newlines are counted from 0.
     fn newline(&self, number: usize) -> Option<usize> {
         let index = self.blocks().partition_point(|block| block.newlines <= number).checked_sub(1)?;
         let left = number - self.blocks()[index].newlines;
@@ -82,7 +81,7 @@ impl Document {
 
     fn blocks(&self) -> &[Block] {
         self.blocks.get_or_init(|| {
-            // The end of the document is in a block too, an empty one where it must be.
+            // The end of the document needs a block too, even an empty one.
             let starts = (0..=self.bytes.len()).step_by(BLOCK);
             let blocks = starts.scan(Block::default(), |before, start| {
                 let here = *before;
@@ -96,8 +95,8 @@ impl Document {
     }
 }
 
-/// What stands before a block of the document: what makes a position cheap anywhere, with ten
-/// million lines or one of ten million bytes.
+/// The lines and columns before a block of the document. They make positions cheap to find with ten
+/// million lines, or with one line of ten million bytes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     newlines: usize,
@@ -110,13 +109,12 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Counts characters by the bytes that begin one, so that what is not UTF-8 has a column too.
+/// Counts characters by their first bytes, so that text that is not UTF-8 has columns too.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
-/// The documents that paths stand for: a folder for the `.xml` files in it, in the order of their
-/// names.
+/// The documents of the given paths. A folder stands for its `.xml` files, ordered by name.
 pub(crate) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {

@@ -1,4 +1,4 @@
-//! Errors, told to people: what, why, and what to do.
+//! Errors for people: what failed, why, and what to do.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -12,20 +12,20 @@ pub(crate) fn report(error: &anyhow::Error) {
     note(text(error));
 }
 
-/// Says who has the lock that this process waits for.
+/// Reports who holds the lock that this process waits for.
 pub(crate) fn waiting(holder: Option<u32>) {
     let holder = holder.map_or("another process".to_owned(), |pid| format!("process {pid}"));
     note(format!("{WARNING}note{WARNING:#}{BOLD}: waiting for {holder}, which changes networks or ports{BOLD:#}\n"));
 }
 
-/// The answer no, with its reason.
+/// Answers no, with the reason.
 pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer> {
     report(&reason.into());
     Ok(Answer::No)
 }
 
-/// The answer no, where the driver says so of what is there or not, with the command that helps;
-/// else the error.
+/// Answers no when the network or port does not exist or exists already, with the command that
+/// helps. Otherwise reports the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning, Unknown};
     let reason = match &error {
@@ -46,13 +46,13 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     refuse(anyhow::anyhow!(reason))
 }
 
-/// What can be told of several. People are told of the others, with the reason.
+/// The entries that could be read. The others are reported with their errors.
 pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> impl Iterator<Item = T> {
     listed.into_iter().filter_map(|listed| listed.map_err(|unreadable| report(&unreadable.into())).ok())
 }
 
 fn text(error: &anyhow::Error) -> String {
-    // Which privilege is missing is what the help is about.
+    // The help is about the missing privilege.
     let causes = error.chain().filter(|cause| !is_denial(*cause)).map(ToString::to_string);
     let mut text = String::new();
     let mut last = String::new();
@@ -71,7 +71,7 @@ fn text(error: &anyhow::Error) -> String {
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {
-    // A trial says itself what it lacks, which is no privilege.
+    // A trial names what is missing itself; it needs no privilege.
     let is_trial = error.chain().any(|cause| cause.is::<vnet_try::Error>());
     if !error.chain().any(is_denied) || is_trial {
         return None;

@@ -9,17 +9,17 @@ use vnet_xml::{Definition, Interface, NodePath};
 use crate::diagnostic::Checked;
 use crate::document::Document;
 
-/// A guest's interface, and where it stands in its document.
+/// A guest's interface and its place in the document.
 pub(crate) struct Guest {
     pub(crate) interface: Interface,
     /// The path of the interface in the document.
     pub(crate) path: NodePath,
-    /// The name of a guest that nobody has named: its domain's, else the file's.
+    /// The name of a guest without an explicit name: that of its domain, else of its file.
     pub(crate) name: String,
     is_of_domain: bool,
 }
 
-/// Whether a document defines a guest's interface, or a domain with one on passt.
+/// Whether a document defines a guest's interface, or a domain with an interface on passt.
 pub(crate) fn is_guest(document: &Document) -> bool {
     match Definition::parse(&document.bytes).value {
         Some(Definition::Interface(_)) => true,
@@ -29,7 +29,7 @@ pub(crate) fn is_guest(document: &Document) -> bool {
 }
 
 impl Guest {
-    /// The interface that a document without errors defines, or the one on passt of its domain.
+    /// The interface of a document without errors, or the one on passt of its domain.
     pub(crate) fn of(definition: &Definition, document: &Document) -> anyhow::Result<Self> {
         let file = &document.name;
         let (interface, domain, path) = match definition {
@@ -53,13 +53,13 @@ impl Guest {
         Ok(Self { interface: interface.clone(), path, name, is_of_domain: domain.is_some() })
     }
 
-    /// What the driver is to know besides.
+    /// The options for the driver.
     pub(crate) fn options(&self, options: AttachOptions) -> AttachOptions {
         let is_judged = self.is_of_domain;
         AttachOptions { guest_by_default: Some(self.name.clone()), is_judged, ..options }
     }
 
-    /// Adds what the driver has found to what is to be said about the document.
+    /// Adds the driver's findings to the diagnostics of the document.
     pub(crate) fn hear(&self, checked: &mut Checked, findings: &[vnet_driver::Finding]) {
         let root = NodePath::root("interface");
         let moved = findings.iter().cloned().map(|mut finding| {

@@ -16,14 +16,14 @@ pub(crate) struct PasstJson {
     pub(crate) socket: PathBuf,
     /// Arguments for QEMU.
     pub(crate) qemu: Vec<String>,
-    /// What QEMU needs besides, with the guest's own size.
+    /// Further arguments that QEMU needs, with the guest's memory size to fill in.
     pub(crate) qemu_memory: Option<[&'static str; 4]>,
-    /// Arguments for cloud-hypervisor; `None` where it cannot connect so.
+    /// Arguments for cloud-hypervisor; `None` when it cannot use this connection.
     pub(crate) cloud_hypervisor: Option<String>,
 }
 
 impl PasstJson {
-    /// A passt, as it is.
+    /// A passt and its state.
     pub(crate) fn of(passt: &Passt, mac: Option<MacAddr>) -> Self {
         let (connection, socket) = (passt.connection, &passt.socket);
         Self {
@@ -50,14 +50,14 @@ impl PasstJson {
     }
 }
 
-/// The version of this machine's QEMU, where there is one.
+/// The version of this machine's QEMU, if it is installed.
 fn version() -> Option<qemu::Version> {
     let programs = [format!("qemu-system-{}", std::env::consts::ARCH), "qemu-kvm".to_owned()];
     let outputs = programs.iter().map(|program| Command::new(program).arg("--version").stdin(Stdio::null()).output());
     outputs.flatten().find_map(|output| String::from_utf8_lossy(&output.stdout).parse().ok())
 }
 
-/// Words for a shell.
+/// Quotes words for a shell.
 pub(crate) fn quoted<T: AsRef<str>>(words: &[T]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+,.:/%@~".contains(c);
     let quote = |word: &T| match word.as_ref() {

@@ -1,7 +1,7 @@
 //! `vnet`: libvirt virtual networks without the daemon.
 //!
-//! A call ends with 0 (done), 1 (the answer is no: invalid, refused, drifted) or 2 (it could not be
-//! done). Results go to stdout, diagnostics to stderr.
+//! The exit code is 0 (done), 1 (the answer is no: invalid, refused, drifted) or 2 (the command
+//! failed). Results go to stdout, diagnostics to stderr.
 
 mod args;
 mod changes;

@@ -1,5 +1,5 @@
-//! What is to be said of a host beside the findings: what it cannot do, and rules of other programs
-//! that are in the way.
+//! Reports about a host besides the findings: what it cannot do, and rules of other programs that
+//! block a network.
 
 use std::fmt::Write;
 
@@ -9,13 +9,12 @@ use vnet_xml::Severity;
 use crate::output::plain;
 use crate::style::{BOLD, ERROR, WARNING};
 
-/// What a host cannot do for a network.
+/// Prints what a host cannot do for a network.
 pub(crate) fn notes(notes: &[Note]) -> String {
     notes.iter().map(|note| format!("{WARNING}note{WARNING:#}{BOLD}: {note}{BOLD:#}\n")).collect()
 }
 
-/// Rules of other programs that are in the way: as `worst` where that is sure, and otherwise as a
-/// note.
+/// Prints obstacles. A certain obstacle has severity `worst`, any other is a note.
 pub(crate) fn obstacles(obstacles: &[Obstacle], worst: Severity) -> String {
     let mut text = String::new();
     for obstacle in obstacles {

@@ -1,7 +1,7 @@
-//! Where results and diagnostics go.
+//! Printing of results and diagnostics.
 //!
-//! A reader that goes away (`vnet … | head`) is no failure: what is left is dropped and the answer
-//! stays.
+//! A closed pipe (`vnet … | head`) is no failure: the rest of the output is dropped and the exit
+//! code stays.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::style::{BOLD, WARNING};
 
-/// How results are printed.
+/// The format of results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -24,12 +24,12 @@ pub(crate) enum Format {
 /// The option `--format` of every command with a result.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct FormatOption {
-    /// How the result is printed.
+    /// The format of the result.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: Format,
 }
 
-/// What a command found.
+/// The answer of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Done; valid; in sync.
@@ -39,7 +39,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// `Yes` where it holds.
+    /// `Yes` if true.
     pub(crate) fn when(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
@@ -54,18 +54,18 @@ impl From<Answer> for ExitCode {
     }
 }
 
-/// Prints text for people on stdout; styles are dropped where nobody sees them.
+/// Prints text for people on stdout. Styles are removed unless stdout is a terminal.
 pub(crate) fn print(text: impl Display) -> io::Result<()> {
     written(write!(anstream::stdout().lock(), "{text}"))
 }
 
-/// Prints text for people on stderr. Where stderr cannot be written, the exit code still tells.
+/// Prints text for people on stderr. If stderr cannot be written, the exit code still tells.
 pub(crate) fn note(text: impl Display) {
     let _ = write!(anstream::stderr().lock(), "{text}");
 }
 
-/// The answer of a command that has changed the host. Where its result cannot be printed, the host
-/// stays as it is, and stderr says so.
+/// The answer of a command that has changed the host. If its result cannot be printed, the host
+/// stays changed, and stderr says so.
 pub(crate) fn done(what: impl Display, print: impl FnOnce() -> anyhow::Result<()>) -> Answer {
     if let Err(error) = print() {
         note(format!("{WARNING}warning{WARNING:#}{BOLD}: {what}; the result cannot be printed: {error:#}{BOLD:#}\n"));
@@ -73,14 +73,14 @@ pub(crate) fn done(what: impl Display, print: impl FnOnce() -> anyhow::Result<()
     Answer::Yes
 }
 
-/// Says on a terminal what is being done; an empty step takes that away again.
+/// Shows the current step on a terminal; an empty step clears it.
 pub(crate) fn progress(step: &str) {
     if io::stderr().is_terminal() {
         note(format!("\r\x1b[K{step}{}", if step.is_empty() { "" } else { " …" }));
     }
 }
 
-/// Prints text for programs on stdout, byte for byte.
+/// Prints text for programs on stdout, unchanged.
 pub(crate) fn print_exact(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
@@ -88,8 +88,8 @@ pub(crate) fn print_exact(text: &str) -> io::Result<()> {
 
 /// Prints a value as JSON on stdout.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    // What steers a terminal stands in strings only, but for the ends of lines. JSON escapes no
-    // more than ASCII's.
+    // Characters that control a terminal are only in strings, except line ends. JSON escapes only
+    // those of ASCII.
     let text = serde_json::to_string_pretty(value)?;
     let shown = text.chars().fold(String::with_capacity(text.len() + 1), |mut shown, c| {
         match c {
@@ -101,14 +101,13 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(print_exact(&(shown + "\n"))?)
 }
 
-/// Text from elsewhere on one line of a terminal: what would steer it is shown, not obeyed.
+/// Text from elsewhere on one line of a terminal, with control characters made visible.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// Whether a character moves the cursor, changes colours, or turns the direction of what follows:
-/// the control characters of ASCII and of ISO 6429, and the marks of Unicode's bidirectional
-/// algorithm.
+/// Whether a character moves the cursor, changes colours, or changes the direction of text: the
+/// control characters of ASCII and ISO 6429, and the marks of Unicode's bidirectional algorithm.
 pub(crate) fn steers(c: char) -> bool {
     let direction = matches!(c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

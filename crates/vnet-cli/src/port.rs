@@ -1,4 +1,4 @@
-//! What `plan`, `attach` and `apply` have to tell of a guest's interface.
+//! The results of `plan`, `attach` and `apply` for a guest's interface.
 
 use serde::Serialize;
 use vnet_driver::{AttachOptions, Device, Driver, Error, KnownPort, PortOutcome};
@@ -15,45 +15,46 @@ use crate::guest::Guest;
 use crate::hypervisor::PasstJson;
 use crate::output::{Format, note, print_json};
 
-/// An interface and what attaching it changes; the shape is described in `docs/json.md`.
+/// An interface and the changes. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// `None` where it was refused.
+    /// `None` when it was refused.
     port: Option<PortJson>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
 }
 
-/// A port, for programs: what a hypervisor needs.
+/// A port for programs, with what a hypervisor needs.
 #[derive(Debug, Serialize)]
 pub(crate) struct PortJson {
     name: String,
-    /// `None` while it is not there.
+    /// `None` while the device does not exist.
     ifindex: Option<u32>,
     queues: u16,
     vnet_hdr: bool,
-    /// The guest's.
+    /// The guest's MAC address.
     mac: String,
-    /// `None` while the device is not there.
+    /// `None` while the device does not exist.
     mtu: Option<u32>,
-    /// The file of a macvtap; a tap's is `/dev/net/tun`.
+    /// The file of a macvtap; a tap uses `/dev/net/tun`.
     device_node: Option<String>,
     managed: bool,
     guest: Option<String>,
     network: Option<String>,
     bridge: Option<String>,
     lower: Option<String>,
-    /// `None` where the guest is not behind passt.
+    /// `None` when the guest is not behind passt.
     passt: Option<PasstJson>,
-    /// The PCI address of the device that the guest has for itself; then `name` is that of no link.
+    /// The PCI address of a device that the guest has for itself; then `name` is not the name of a
+    /// link.
     function: Option<String>,
 }
 
-/// What the driver does with an interface.
+/// A call of the driver for an interface.
 pub(crate) type Call = fn(&Driver, &Interface, &AttachOptions) -> Result<PortOutcome, Error>;
 
-/// Checks the interface that a document defines, has the driver do something with it, and tells
-/// people what is to be said about it. `None` where it was refused, which is told too.
+/// Checks the interface of a document, calls the driver for it, and prints the diagnostics. `None`
+/// when it was refused, which is printed too.
 pub(crate) fn heard(
     document: Document,
     driver: &Driver,
@@ -66,7 +67,7 @@ pub(crate) fn heard(
     let guest = match Guest::of(definition, &checked.document) {
         Ok(guest) => guest,
         Err(error) => {
-            // What this host says about the whole document is worth more.
+            // The findings on this host replace those about the document alone.
             let found = driver.checker()?.check(definition)?;
             checked.hear(&found.findings);
             return if checked.sound().is_some() { Err(error) } else { refuse(&checked, format).map(|()| None) };
@@ -93,7 +94,7 @@ pub(crate) fn heard(
     }
 }
 
-/// Tells of a document that defines no interface that can be used.
+/// Reports a document without a usable interface.
 fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Human => {
@@ -105,7 +106,7 @@ fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
 }
 
 impl Report {
-    /// An interface that changes something.
+    /// An interface and the changes that it makes.
     pub(crate) fn changed(checked: &Checked, outcome: &PortOutcome) -> Self {
         let port = PortJson::of(&outcome.port, &outcome.device, outcome.passt.as_ref());
         Self { port: Some(port), diagnostics: diagnostics(checked), changes: changes(&outcome.changes) }
@@ -113,7 +114,7 @@ impl Report {
 }
 
 impl PortJson {
-    /// A port with its passt, where it has one, and what the kernel says of its device.
+    /// A port with its passt, if it has one, and its device as the kernel reports it.
     pub(crate) fn of(port: &KnownPort, device: &Device, passt: Option<&Passt>) -> Self {
         Self {
             name: port.dev.to_string(),
@@ -134,7 +135,7 @@ impl PortJson {
     }
 }
 
-/// What a port is on, for people.
+/// Where a port is connected, for people.
 pub(crate) fn place(port: &KnownPort) -> String {
     let on = port.bridge.as_ref().or(port.lower.as_ref()).map(ToString::to_string);
     on.or(port.function.map(|address| address.to_string())).unwrap_or_else(|| "-".to_owned())

@@ -1,11 +1,11 @@
-//! What `vnet render` prints of a network.
+//! The output of `vnet render`.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 use vnet_driver::Rendering;
 
-/// What is asked for.
+/// The part to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum What {
     /// The rules, as `nft -f` loads them; with `--format json` as `nft -j -f` does
@@ -14,20 +14,20 @@ pub(crate) enum What {
     Dnsmasq,
     /// The files that dnsmasq reads again: reservations, and names of addresses
     Hosts,
-    /// The arguments of passt for a guest's interface, as `passt args`
+    /// The arguments of passt for a guest's interface, as `passt args` prints them
     Passt,
 }
 
 /// A file that would be installed.
 #[derive(Serialize)]
 pub(crate) struct Rendered {
-    /// `None` for rules, which are in no file.
+    /// `None` for rules, which are not in a file.
     path: Option<PathBuf>,
     text: String,
 }
 
 impl What {
-    /// The files of a rendering that are asked for, but for empty ones.
+    /// The requested files of a rendering, without empty ones.
     pub(crate) fn of(self, Rendering { rules, dnsmasq, hosts, .. }: Rendering) -> Vec<Rendered> {
         let rules = rules.map(|rules| Rendered { path: None, text: rules.to_string() });
         let files = match self {
@@ -42,7 +42,7 @@ impl What {
     }
 }
 
-/// One text of all; several have their paths as comments.
+/// All files as one text. Several files have their paths as comments.
 pub(crate) fn text(files: &[Rendered]) -> String {
     let titled = |file: &Rendered| match &file.path {
         Some(path) if files.len() > 1 => format!("# {}\n{}", path.display(), file.text),

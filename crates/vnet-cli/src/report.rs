@@ -1,4 +1,4 @@
-//! What `plan`, `start` and `apply` have to tell of a network.
+//! The results of `plan`, `start` and `apply` for a network.
 
 use serde::Serialize;
 use vnet_driver::{Error, NetworkOutcome, Obstacle};
@@ -12,12 +12,12 @@ use crate::failure;
 use crate::notes;
 use crate::output::{Format, note, print_json};
 
-/// A definition and what it changes on the host; the shape is described in `docs/json.md`.
+/// A definition and its changes on the host. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
-    /// `None` where the document defines none.
+    /// `None` when the document defines no network.
     network: Option<&'a str>,
-    /// `None` where it was refused, or has none of its own.
+    /// `None` when it was refused, or has no bridge of its own.
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
@@ -25,7 +25,7 @@ pub(crate) struct Report<'a> {
     obstacles: &'a [Obstacle],
 }
 
-/// Tells of a document that defines no network that can be used.
+/// Reports a document without a usable network.
 pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Human => {
@@ -36,8 +36,8 @@ pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     }
 }
 
-/// Tells people what is to be said of a definition and this host. `None` where the driver refused,
-/// which is told too.
+/// Prints the diagnostics of a definition on this host. `None` when the driver refused it, which is
+/// printed too.
 pub(crate) fn heard(
     result: Result<NetworkOutcome, Error>,
     checked: &mut Checked,
@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A definition that changes something.
+    /// A definition and the changes that it makes.
     pub(crate) fn changed(checked: &'a Checked, outcome: &'a NetworkOutcome) -> Self {
         Self {
             bridge: outcome.bridge.as_ref().map(ToString::to_string),

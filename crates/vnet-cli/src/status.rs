@@ -1,4 +1,4 @@
-//! How a network is, for programs and for people.
+//! The state of a network, for programs and for people.
 
 use std::collections::BTreeMap;
 
@@ -19,21 +19,21 @@ use crate::table::words;
 pub(crate) struct Status<'a> {
     network: String,
     state: State,
-    /// `None` where it has none of its own.
+    /// `None` when it has no bridge of its own.
     bridge: Option<String>,
     addresses: Vec<String>,
     routes: Vec<String>,
-    /// dnsmasq's process number.
+    /// The process number of dnsmasq.
     dnsmasq: Option<i32>,
-    /// `None` where dnsmasq is not wanted.
+    /// `None` when the network needs no dnsmasq.
     leases: Option<usize>,
-    /// The guests that are attached.
+    /// The attached guests.
     ports: Vec<PortJson>,
     rules: Vec<Counted>,
-    /// What the rules have counted, by what they decide.
+    /// The counters of the rules, by decision.
     verdicts: BTreeMap<Decision, Counts>,
     changes: Vec<ChangeJson>,
-    /// Rules of others that are in its way.
+    /// Rules of other programs that block it.
     obstacles: &'a [Obstacle],
 }
 

@@ -1,4 +1,4 @@
-//! How text for people stands out: `{BOLD}text{BOLD:#}`.
+//! Styles for text: `{BOLD}text{BOLD:#}`.
 
 use anstyle::{AnsiColor, Style};
 
@@ -7,9 +7,9 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const ERROR: Style = AnsiColor::BrightRed.on_default().bold();
 /// A warning or a note.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// What comes.
+/// Something that is created.
 pub(crate) const CREATED: Style = AnsiColor::Green.on_default();
-/// What goes.
+/// Something that is deleted.
 pub(crate) const DELETED: Style = AnsiColor::Red.on_default();
-/// What becomes different.
+/// Something that is changed.
 pub(crate) const UPDATED: Style = AnsiColor::Yellow.on_default();

@@ -1,10 +1,10 @@
-//! Tables as virsh lays them out.
+//! Tables in virsh's layout.
 
 use vnet_driver::State;
 
 use crate::output::plain;
 
-/// How a network or a port is.
+/// The word for the state of a network or a port.
 pub(crate) fn words(state: State) -> &'static str {
     match state {
         State::InSync => "in sync",

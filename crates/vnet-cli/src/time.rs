@@ -1,4 +1,4 @@
-//! Times of the calendar.
+//! Calendar dates and times.
 
 /// `2026-11-21 03:45:00Z`
 pub(crate) fn utc(seconds: u64) -> String {
@@ -7,8 +7,8 @@ pub(crate) fn utc(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
-/// The Gregorian date of a day counted from 1970-01-01. Years begin with March here, so that the
-/// leap day is the last; 400 of them have 146097 days.
+/// The Gregorian date of a day counted from 1970-01-01. Years begin in March here, so that the leap
+/// day is the last; 400 years have 146097 days.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468; // from 0000-03-01
     let (era, day_of_era) = (days / 146_097, days % 146_097);

@@ -1,5 +1,5 @@
-//! `vnet try FILE…`: networks, and guests behind passt, for real, on an imagined host, to see
-//! whether they keep what they promise. All of it is `vnet-try`'s; here it is printed.
+//! `vnet try FILE…`: runs networks, and guests behind passt, on an imagined host and checks their
+//! promises. `vnet-try` does the work; this file prints it.
 
 mod report;
 
@@ -15,13 +15,14 @@ use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print, print_json, progress};
 use report::ReportJson;
 
-/// Bring networks or guests of passt up in a throwaway namespace, and see whether what they promise
-/// is so
+/// Run networks, or guests behind passt, in a throwaway namespace, and check whether they keep what
+/// they promise
 ///
-/// Takes no privilege and changes nothing here. The networks are started on an imagined host with
-/// an uplink and someone outside; guests ask for leases and names, reach each other, go out, and
-/// are reached for. A guest's `<interface>` with `<backend type='passt'/>` gets a passt of its own,
-/// and its ports are asked for. All share that host. Exit code 1 when a promise is broken.
+/// Needs no privilege and changes nothing on this host. The networks run on an imagined host with
+/// an uplink and somebody outside. Guests request leases and names, reach each other, connect to
+/// the outside, and are connected to from there. A guest's `<interface>` with `<backend
+/// type='passt'/>` gets its own passt, and its ports are checked. All networks and guests share one
+/// host. Exit code 1 when a promise is broken.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions; `-` is stdin
@@ -79,7 +80,7 @@ impl Args {
     }
 }
 
-/// Whether a network is tried. What cannot be read at all is told as one.
+/// Whether a document is reported as a network. Documents that cannot be read are.
 fn is_network(checked: &Checked) -> bool {
     matches!(checked.definition, None | Some(Definition::Network(_)))
 }

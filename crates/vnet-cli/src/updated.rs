@@ -1,5 +1,4 @@
-//! A network with one element added, replaced or taken away, and what is to be said about the
-//! element.
+//! A network with one element added, replaced or removed, and the diagnostics about the element.
 
 use vnet_validate::check_update;
 use vnet_xml::Network;
@@ -8,7 +7,7 @@ use vnet_xml::network::{Command, Section, UpdateError};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 
-/// The updated network, and what is to be said about the element.
+/// The updated network, and the diagnostics about the element.
 pub(crate) fn updated(
     network: &Network,
     section: Section,
@@ -20,7 +19,7 @@ pub(crate) fn updated(
         Ok(updated) => {
             let within = |path: &vnet_xml::NodePath| path.moved(updated.path.as_ref()?, &updated.root);
             let findings = check_update(network, &updated.network).into_iter().map(|mut finding| {
-                // What is wrong elsewhere because of the element is the element's fault too.
+                // Errors elsewhere that the element causes count as the element's.
                 finding.path = within(&finding.path).unwrap_or_else(|| updated.root.clone());
                 finding.related.retain_mut(|related| match within(&related.path) {
                     Some(path) => {

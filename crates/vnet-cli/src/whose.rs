@@ -1,13 +1,13 @@
-//! The options that say who an interface is for.
+//! The options for the guest and the owner of an interface.
 
 use vnet_driver::AttachOptions;
 use vnet_types::Uuid;
 
-/// Who an interface is for.
+/// The guest and the owner of an interface.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 pub(crate) struct For {
-    /// The user who may open the tap without any capability, by name or number; without --group
-    /// too: you
+    /// The user who may open the tap without any capability, by name or number [default: you,
+    /// unless --group is given]
     #[arg(long, value_name = "USER", value_parser = user)]
     owner: Option<u32>,
     /// The group whose members may open the tap without any capability, by name or number

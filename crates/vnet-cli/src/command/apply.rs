@@ -1,5 +1,5 @@
-//! `vnet apply FILE|NAME`: changes or repairs a network that runs, or a port, starts a network that
-//! does not.
+//! `vnet apply FILE|NAME`: changes or repairs a network or a port; starts a network that does not
+//! run.
 
 use vnet_driver::{AttachOptions, Driver, Error};
 
@@ -13,10 +13,10 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port;
 use crate::report::{Report, heard, refuse};
 
-/// Make this host as a definition says: change or repair a network in place, start one that does
-/// not run
+/// Bring this host to a definition: change or repair a network in place, or start it if it does not
+/// run
 ///
-/// Guests stay connected. When a step fails, those before it are undone.
+/// Guests stay connected. When a step fails, the steps before it are undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Applies and tells.
+    /// Applies and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
         let document = Document::read(&locate_any(&self.network, directories)?)?;
@@ -73,7 +73,7 @@ impl Args {
         })
     }
 
-    /// Prints the result, without which a dry run has failed.
+    /// Prints the result. A dry run that cannot print it has failed.
     fn tell(&self, what: String, print: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Answer> {
         if self.dry_run { print().map(|()| Answer::Yes) } else { Ok(done(what, print)) }
     }

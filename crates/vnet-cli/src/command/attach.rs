@@ -1,4 +1,4 @@
-//! `vnet attach FILE`: a guest's interface on this host.
+//! `vnet attach FILE`: attaches a guest's interface.
 
 use std::path::PathBuf;
 
@@ -12,10 +12,10 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port::{Report, heard};
 use crate::whose::For;
 
-/// Attach a guest's interface: make its tap or macvtap and connect it, or start its passt
+/// Attach a guest's interface: create its tap or macvtap and connect it, or start its passt
 ///
 /// The tap stays until `vnet detach`, whoever opens and closes it. With --owner or --group a
-/// hypervisor needs no capability. When a step fails, those before it are undone.
+/// hypervisor needs no capability. When a step fails, the steps before it are undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The `<interface>`: a file, or `-` for stdin
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Attaches and tells.
+    /// Attaches and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
         let heard = heard(Document::read(&self.file)?, &driver, self.whose.options(), Driver::attach, format)?;

@@ -1,4 +1,4 @@
-//! `vnet check FILE…`: everything that is wrong with definitions, at once.
+//! `vnet check FILE…`: reports everything that is wrong with definitions.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use crate::document::{Document, files};
 use crate::failure;
 use crate::output::{Answer, progress};
 
-/// From when on people want to know how far it is.
+/// How long a check runs until it shows its progress.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Say everything that is wrong with definitions, and where
+/// Report everything that is wrong with definitions, and where
 ///
-/// Looks at the definitions alone; with --against-host at what this host has too: routes,
-/// addresses, interfaces and other programs' firewall rules that would be in the way. Exit code 1
+/// Checks the definitions alone. With --against-host, also checks them against this host: routes,
+/// addresses, interfaces and other programs' firewall rules that conflict with them. Exit code 1
 /// when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
-    /// Warnings are errors
+    /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
     /// Check against this host as well

@@ -1,4 +1,4 @@
-//! `vnet completions SHELL`: what a shell needs to complete commands.
+//! `vnet completions SHELL`: prints the completions for a shell.
 
 use clap_complete::Shell;
 

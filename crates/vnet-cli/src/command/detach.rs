@@ -1,4 +1,4 @@
-//! `vnet detach DEV`: takes a guest's interface away.
+//! `vnet detach DEV`: detaches a guest's interface.
 
 use anyhow::Context;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
-/// Take a guest's interface away: everything that attach made, and nothing else
+/// Detach a guest's interface: remove everything that attach made, and nothing else
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of its device on the host, as `vnet ports` lists it
@@ -26,7 +26,7 @@ struct Report {
 }
 
 impl Args {
-    /// Detaches and tells.
+    /// Detaches and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let port: InterfaceName =
             self.port.parse().with_context(|| format!("`{}` cannot be the name of a device", self.port))?;

@@ -1,4 +1,4 @@
-//! `vnet diff NAME`: what drifted, of a network or a port.
+//! `vnet diff NAME`: shows the drift of a network or a port.
 
 use serde::Serialize;
 use vnet_driver::{Change, Error};
@@ -9,10 +9,10 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
-/// Print what of a running network and its ports, or of a port, is not as it was made, as the
-/// changes that would repair it
+/// Show how a running network and its ports, or a port, differ from what was made, as the changes
+/// that would repair them
 ///
-/// Exit code 1 when there is any. `vnet apply` repairs.
+/// Exit code 1 when there is a difference. `vnet apply` repairs it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name, or a port's device
@@ -29,7 +29,7 @@ struct Report {
 }
 
 impl Args {
-    /// Compares and tells.
+    /// Compares and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let error = match network_name(&self.network).map(|name| driver.diff(&name)) {
@@ -38,7 +38,7 @@ impl Args {
             Ok(Err(error)) => return Err(error.into()),
             Err(error) => error,
         };
-        // Where no network of this name runs, it may be that of a port.
+        // If no network of this name runs, it may be the name of a port.
         match self.network.parse().ok().map(|port| driver.diff_port(&port)) {
             Some(Ok(drift)) => self.tell("port", &drift),
             Some(Err(Error::NotAttached(_))) | None => error.downcast().map_or_else(Err, failure::answer),

@@ -1,4 +1,4 @@
-//! `vnet dumpxml NAME`: the definition of a running network.
+//! `vnet dumpxml NAME`: prints the definition of a running network.
 
 use serde::Serialize;
 
@@ -7,8 +7,8 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print_exact, print_json};
 
-/// Print the definition of a running network, with what it left open filled in and how many
-/// guests are attached
+/// Print the definition of a running network, with open choices filled in and the number of
+/// attached guests
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
@@ -25,7 +25,7 @@ struct Report {
 }
 
 impl Args {
-    /// Prints it.
+    /// Prints the definition.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let name = network_name(&self.network)?;
         let xml = match directories.driver()?.definition(&name) {

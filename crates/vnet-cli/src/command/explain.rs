@@ -1,4 +1,4 @@
-//! `vnet explain CODE`: what a code means, why it matters, an example.
+//! `vnet explain CODE`: explains a code, with an example.
 
 use anyhow::Context;
 use serde::Serialize;

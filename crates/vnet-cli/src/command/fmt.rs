@@ -1,4 +1,4 @@
-//! `vnet fmt FILE…`: definitions as libvirt prints them.
+//! `vnet fmt FILE…`: prints definitions in libvirt's form.
 
 use std::path::PathBuf;
 
@@ -13,28 +13,27 @@ use crate::output::{Answer, Format, FormatOption, note, print, print_exact, prin
 
 /// Print definitions in libvirt's own form
 ///
-/// What vnet does not know is not printed; a warning says what and where. Of a domain only the
-/// interfaces are printed anew; everything else stays as it is.
+/// Parts that vnet does not know are left out, with a warning that names them. In a domain, only
+/// the interfaces are reformatted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
-    /// Print the names of files that are in another form, and nothing else; exit code 1 when there
-    /// are any
+    /// Only print the names of files that are not in this form; exit code 1 when there are any
     #[arg(long)]
     check: bool,
     /// Leave out what only a running network has, such as the number of its connections
     #[arg(long)]
     inactive: bool,
-    /// Print as this release of libvirt does [default: 11; --check takes either]
+    /// Print the form of this libvirt release [default: 11; --check accepts either]
     #[arg(long, value_enum, value_name = "RELEASE")]
     libvirt: Option<Release>,
     #[command(flatten)]
     format: FormatOption,
 }
 
-/// The releases of libvirt whose forms differ.
+/// The libvirt releases whose forms differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Release {
     /// Up to 12.7
@@ -54,7 +53,7 @@ struct Report {
 struct FileReport {
     file: String,
     formatted: bool,
-    /// `None` where there are errors.
+    /// `None` when there are errors.
     xml: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
 }
@@ -95,7 +94,7 @@ impl Args {
         Ok(Answer::when(report.files.iter().all(|file| file.xml.is_some() && (file.formatted || !self.check))))
     }
 
-    /// The release whose form is printed.
+    /// The libvirt release whose form is printed.
     fn libvirt(&self) -> Libvirt {
         match self.libvirt {
             None | Some(Release::Eleven) => Libvirt::V11,

@@ -1,4 +1,4 @@
-//! `vnet forget NAME`: drops what is noted of a network or a port that is no more.
+//! `vnet forget NAME`: drops the receipt of a network or a port whose namespace is gone.
 
 use serde::Serialize;
 use vnet_driver::Named;
@@ -7,11 +7,11 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
-/// Drop what is noted of a network or a port whose network namespace is gone
+/// Drop the receipt of a network or a port whose network namespace is gone
 ///
-/// Its files go, and the ports of a network with it. Refused while a process is in that namespace
-/// or holds it: then `vnet stop` and `vnet detach`, called in the namespace, take it away. A
-/// receipt that cannot be read is dropped as well: what it named stays on the host.
+/// Removes its files too, and the ports of a network. Refused while a process is in that namespace
+/// or holds it: use `vnet stop` and `vnet detach` inside the namespace then. A receipt that cannot
+/// be read is dropped as well; what it named stays on the host.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The name of the network, or the device of the port
@@ -28,7 +28,7 @@ struct Report {
 }
 
 impl Args {
-    /// Drops it and tells.
+    /// Drops the receipt and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let forgotten = match directories.driver()?.forget(&self.name) {
             Ok(forgotten) => forgotten,

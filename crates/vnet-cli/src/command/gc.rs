@@ -1,4 +1,4 @@
-//! `vnet gc`: what processes that have ended have left.
+//! `vnet gc`: removes what processes that have ended have left.
 
 use serde::Serialize;
 
@@ -7,16 +7,16 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
-/// Take away the networks and ports of programs that were killed
+/// Remove the networks and ports of programs that were killed
 ///
-/// A virtual machine monitor that uses vnet as a library takes its networks and ports away as it
-/// ends. Where it was killed, this does; start, attach, list and ports do it too. A network that
-/// others have guests in stays. Exit code 1 when something could not be taken away. Networks that
-/// have rules and no receipt are named.
+/// A virtual machine monitor that uses vnet as a library removes its networks and ports when it
+/// ends. If it was killed, this command removes them; start, attach, list and ports do so too. A
+/// network with guests of others stays. Exit code 1 when something could not be removed. Networks
+/// that have rules and no receipt are listed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Also remove the rules of networks that have no receipt in this state folder: those of
-    /// another one lose theirs
+    /// Also remove the rules of networks that have no receipt in this state folder; networks of
+    /// another state folder lose their rules
     #[arg(long)]
     rules: bool,
     #[command(flatten)]
@@ -27,17 +27,17 @@ pub(crate) struct Args {
 struct Report {
     networks: Vec<String>,
     ports: Vec<String>,
-    /// Networks that have rules and no receipt. With `--rules` these are removed.
+    /// Networks that have rules and no receipt. With `--rules` the rules are removed.
     rules: Vec<String>,
     changes: Vec<ChangeJson>,
 }
 
 impl Args {
-    /// Takes them away and tells.
+    /// Removes them and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let gone = driver.gc()?;
-        // Who may not read the rules cannot remove them.
+        // Without the privilege to read the rules, nothing can be removed.
         let rules = if self.rules { driver.remove_orphans()? } else { driver.orphans().unwrap_or_default() };
         let is_all = gone.errors.is_empty();
         let printed = || match self.format.format {

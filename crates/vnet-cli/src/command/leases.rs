@@ -1,4 +1,4 @@
-//! `vnet leases NAME`: the addresses that guests have from DHCP.
+//! `vnet leases NAME`: lists the addresses that guests got by DHCP.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::table::table;
 use crate::time::utc;
 
-/// List the addresses that guests of a network have from DHCP; times are in UTC
+/// List the addresses that a network's guests got by DHCP; times are in UTC
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
@@ -31,7 +31,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct LeaseJson {
-    /// Seconds since 1970; `None`: never.
+    /// Seconds since 1970. `None`: the lease never expires.
     expires: Option<u64>,
     mac: Option<String>,
     family: &'static str,
@@ -42,7 +42,7 @@ struct LeaseJson {
 }
 
 impl Args {
-    /// Reads and prints.
+    /// Reads and prints the leases.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let name = network_name(&self.network)?;
         let leases = match directories.driver()?.leases(&name) {

@@ -1,4 +1,4 @@
-//! `vnet list`: the networks that run.
+//! `vnet list`: lists the networks that run.
 
 use serde::Serialize;
 use vnet_driver::State;
@@ -24,9 +24,9 @@ struct Report {
 struct Network {
     network: String,
     state: State,
-    /// `None` where it has none of its own.
+    /// `None` when it has no bridge of its own.
     bridge: Option<String>,
-    /// How many guests are attached.
+    /// The number of attached guests.
     connections: usize,
 }
 

@@ -1,11 +1,11 @@
-//! `vnet man [COMMAND]`: manual pages, made from what `--help` says.
+//! `vnet man [COMMAND]`: prints manual pages, made from the `--help` texts.
 
 use anyhow::Context;
 use clap_mangen::Man;
 
 use crate::output::{Answer, print_exact};
 
-/// Print the manual page, or a command's own, in roff
+/// Print the manual page of vnet or of a command, in roff
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The command

@@ -1,4 +1,4 @@
-//! `vnet passt`: guests whose network is passt, without any privilege.
+//! `vnet passt`: connects guests through passt, without any privilege.
 
 pub(super) mod args;
 mod list;
@@ -26,7 +26,7 @@ enum Command {
 }
 
 impl Args {
-    /// Does it.
+    /// Runs the command.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         match &self.command {
             Command::Args(args) => args.run(directories),

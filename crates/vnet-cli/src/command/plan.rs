@@ -1,4 +1,4 @@
-//! `vnet plan FILE|NAME`: what start, attach or apply would change.
+//! `vnet plan FILE|NAME`: shows what start, attach or apply would change.
 
 use vnet_driver::Driver;
 
@@ -13,10 +13,9 @@ use crate::port;
 use crate::report::{Report, heard, refuse};
 use crate::whose::For;
 
-/// Print what start, or attach for a guest's interface, or apply where it is there, would change on
-/// this host
+/// Show what start or attach would change on this host, or apply if the network or interface exists
 ///
-/// In the words of ip and nft: + comes, - goes, ~ becomes different. Nothing is done.
+/// Uses the words of ip and nft: + is created, - is deleted, ~ is changed. Changes nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept

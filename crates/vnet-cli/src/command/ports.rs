@@ -1,4 +1,4 @@
-//! `vnet ports`: the guests' interfaces that are attached.
+//! `vnet ports`: lists the attached interfaces of guests.
 
 use serde::Serialize;
 use vnet_driver::{PortStatus, State};
@@ -9,7 +9,7 @@ use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::port::{PortJson, place};
 use crate::table::{table, words};
 
-/// List the guests' interfaces that are attached
+/// List the attached interfaces of guests
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `vnet render nft|dnsmasq|hosts FILE`: what would be installed.
+//! `vnet render nft|dnsmasq|hosts FILE`: prints what would be installed.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,8 @@ use crate::rendered::{Rendered, What, text};
 /// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts
 /// files
 ///
-/// The host is not looked at: where the definition leaves the bridge's name open, it is the first
-/// that its template gives.
+/// This host is not read: if the definition leaves the bridge's name open, the first name of its
+/// template is used.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to print

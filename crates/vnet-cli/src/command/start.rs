@@ -1,4 +1,4 @@
-//! `vnet start FILE|NAME`: brings a network up.
+//! `vnet start FILE|NAME`: starts a network.
 
 use crate::changes::brief;
 use crate::definition::locate;
@@ -8,10 +8,10 @@ use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::report::{Report, heard, refuse};
 
-/// Bring a network up on this host
+/// Start a network on this host
 ///
-/// Refused with everything that is wrong when the definition, or the definition on this host, has
-/// an error; then nothing is done. When a step fails, those before it are undone.
+/// A definition with an error, alone or on this host, is refused with all findings, and nothing is
+/// done. When a step fails, the steps before it are undone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Starts and tells.
+    /// Starts and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let format = self.format.format;
         let mut checked = Checked::of_network(Document::read(&locate(&self.network, directories)?)?);

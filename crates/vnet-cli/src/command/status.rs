@@ -1,4 +1,4 @@
-//! `vnet status [NAME]`: how networks are.
+//! `vnet status [NAME]`: shows the state of networks.
 
 use serde::Serialize;
 use vnet_driver::NetworkStatus;
@@ -9,8 +9,8 @@ use crate::failure::{self, readable};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Status, human};
 
-/// Show how a network is, or all that run: in sync or drifted, its bridge, addresses, dnsmasq,
-/// leases, what its rules have counted
+/// Show the state of a network, or of all that run: in sync or drifted, bridge, addresses, dnsmasq,
+/// leases, and the counters of its rules
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
@@ -26,7 +26,7 @@ struct Report<'a> {
 }
 
 impl Args {
-    /// Looks and tells.
+    /// Reads and prints the state.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let networks: Vec<NetworkStatus> = match &self.network {

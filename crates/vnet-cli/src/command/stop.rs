@@ -1,4 +1,4 @@
-//! `vnet stop NAME`: takes a network away.
+//! `vnet stop NAME`: stops a network.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
-/// Take a network away: everything that start made, and nothing else
+/// Stop a network: remove everything that start made, and nothing else
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
@@ -25,7 +25,7 @@ struct Report {
 }
 
 impl Args {
-    /// Stops and tells.
+    /// Stops and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let name = network_name(&self.network)?;
         let made = match directories.driver()?.stop(&name) {

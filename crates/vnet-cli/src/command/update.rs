@@ -1,4 +1,4 @@
-//! `vnet update FILE`: one element of a network added, replaced or taken away.
+//! `vnet update FILE`: adds, replaces or removes one element of a network definition.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,10 @@ use crate::document::Document;
 use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json};
 use crate::updated::updated;
 
-/// Print the network that a definition becomes when an element is added to it, replaced or taken
-/// away
+/// Print the definition that results when an element is added, replaced or removed
 ///
-/// The rules are those of `virsh net-update`, for more sections than libvirt has. Nothing on this
-/// host changes: `vnet apply` does what the result says. Exit code 1 when the update is refused.
+/// The rules are those of `virsh net-update`, for more sections than libvirt has. This host is not
+/// changed: pass the result to `vnet apply`. Exit code 1 when the update is refused.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
@@ -31,10 +30,10 @@ pub(crate) struct Args {
     /// The part of the network
     #[arg(long, value_parser = words(Section::WORDS))]
     section: Section,
-    /// What becomes of the element; add is add-last
+    /// What to do with the element; add is add-last
     #[arg(long, value_parser = words(Command::WORDS))]
     command: Command,
-    /// The `<ip>` that an element of DHCP belongs to, counted from 0; -1 leaves it to vnet
+    /// The `<ip>` that a DHCP element belongs to, counted from 0; with -1, vnet chooses it
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = -1)]
     parent_index: i64,
     /// The element: a file, or `-` for stdin
@@ -46,9 +45,9 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    /// `None` where the update is refused.
+    /// `None` when the update is refused.
     xml: Option<String>,
-    /// About the element.
+    /// Findings about the element.
     diagnostics: Vec<DiagnosticJson>,
 }
 
@@ -80,7 +79,7 @@ impl Args {
     }
 }
 
-/// Reads one of the words, and lists them where it is another.
+/// Parses one of the words; the error lists them.
 fn words<T: FromStr<Err: Error + Send + Sync> + Clone + Send + Sync + 'static>(
     words: &'static [(&'static str, T)],
 ) -> impl TypedValueParser<Value = T> {

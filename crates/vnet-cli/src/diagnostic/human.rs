@@ -1,7 +1,7 @@
-//! Diagnostics for people, as rustc prints them: the line, a caret under what it is about, other
-//! places, help.
+//! Diagnostics for people, as rustc prints them: the line, a caret under the place, related places,
+//! help.
 //!
-//! However long the document and its lines are, what is shown is short.
+//! The output stays short, however long the document and its lines are.
 
 use std::ops::Range;
 
@@ -13,11 +13,11 @@ use super::{Checked, Diagnostic};
 use crate::document::{Document, Position};
 use crate::output::{plain, steers};
 
-/// Beyond this many diagnostics of one document, the rest is counted.
+/// The number of diagnostics shown for one document. The rest is only counted.
 const MOST: usize = 200;
-/// Lines longer than this are cut around the place.
+/// Longer lines are cut around the place.
 const LONGEST_LINE: usize = 400;
-/// A related place more lines away is named, not shown.
+/// A related place further away is named, not shown.
 const FARTHEST: usize = 200;
 
 /// The diagnostics of a definition, with styles.
@@ -60,7 +60,7 @@ fn render(renderer: &Renderer, diagnostic: &Diagnostic, document: &Document) -> 
     let title = level.primary_title(plain(&diagnostic.message)).id(diagnostic.code.to_string());
     let name = plain(&document.name);
     let mut group: Group<'_> = if is_cut {
-        // The column of what is left of a cut line is not that of the document.
+        // The column in a cut line differs from the column in the document.
         title.element(Origin::path(name.as_str()).line(place.line).char_column(place.column)).element(snippet)
     } else {
         title.element(snippet.path(name.as_str()))
@@ -76,13 +76,13 @@ fn render(renderer: &Renderer, diagnostic: &Diagnostic, document: &Document) -> 
     renderer.render(&[group])
 }
 
-/// The lines of a document that some places are on, cut to what can be shown.
+/// The lines of a document that contain some places, cut to a printable length.
 struct Excerpt {
     text: String,
     first_line: usize,
     /// The place in `text`.
     primary: Range<usize>,
-    /// The other places in `text`, in the order in which they were given.
+    /// The other places in `text`, in the order given.
     related: Vec<Range<usize>>,
 }
 
@@ -120,8 +120,8 @@ fn window(line: &Span, focus: usize) -> Span {
     start..line.end.min(start + LONGEST_LINE)
 }
 
-/// Adds bytes as text of the same length, so that places stay where they are: a byte that is not
-/// UTF-8, and each byte of what would steer the terminal, is a `?`.
+/// Adds bytes as text of the same length, so that places stay valid: each byte that is not UTF-8 or
+/// would control the terminal becomes `?`.
 fn push_lossy(text: &mut String, bytes: &[u8]) {
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

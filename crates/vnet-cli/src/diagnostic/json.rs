@@ -1,4 +1,4 @@
-//! Diagnostics for programs; the shape is described in `docs/json.md`.
+//! Diagnostics for programs. `docs/json.md` describes the shape.
 
 use serde::Serialize;
 

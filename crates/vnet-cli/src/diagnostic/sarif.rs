@@ -1,4 +1,4 @@
-//! Diagnostics as SARIF 2.1.0, which code hosts and editors read
+//! Diagnostics as SARIF 2.1.0 for code hosts and editors
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 
 use serde::Serialize;
@@ -114,7 +114,7 @@ struct LogicalLocation {
 }
 
 impl Log {
-    /// A log without results, with every rule there is.
+    /// A log without results, with all rules.
     pub(crate) fn new() -> Self {
         let described = RULES.iter().map(|rule| Rule {
             id: rule.code.to_string(),
@@ -136,8 +136,8 @@ impl Log {
         }
     }
 
-    /// Adds the diagnostics of a definition, and what is in its way on this host: as `worst` where
-    /// that is sure, and otherwise as a note.
+    /// Adds the diagnostics of a definition and its obstacles on this host. A certain obstacle has
+    /// severity `worst`, any other is a note.
     pub(crate) fn add(&mut self, checked: &Checked, obstacles: &[Obstacle], worst: Severity) {
         let [run] = &mut self.runs;
         let rules = &run.tool.driver.rules;
@@ -198,7 +198,7 @@ fn summary(explanation: &str) -> &str {
     explanation.trim().split("\n\n").next().unwrap_or_default()
 }
 
-/// A path as a relative URI reference, or a `file:` one where it is absolute.
+/// A path as a relative URI reference, or as a `file:` URI if it is absolute.
 fn uri(path: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let encoded: String = path

@@ -1,4 +1,4 @@
-//! What came of a trial, as a table and as JSON; the shape is described in `docs/json.md`.
+//! The results of a trial, as a table and as JSON. `docs/json.md` describes the shape.
 
 use serde::Serialize;
 use vnet_try::{Judgement, Report, Verdict};
@@ -20,9 +20,9 @@ pub(super) struct ReportJson {
 #[derive(Debug, Serialize)]
 struct NetworkJson {
     file: String,
-    /// `None` where the document defines none.
+    /// `None` when the document defines no network.
     network: Option<String>,
-    /// `None` where the definition was refused.
+    /// `None` when the definition was refused.
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     promises: Vec<Judgement>,
@@ -33,7 +33,7 @@ struct NetworkJson {
 #[derive(Debug, Serialize)]
 struct InterfaceJson {
     file: String,
-    /// What passt says of its version; `None` where the guest was not tried.
+    /// The version that passt prints; `None` when the guest was not tried.
     passt: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
     promises: Vec<Judgement>,
@@ -41,7 +41,7 @@ struct InterfaceJson {
 }
 
 impl ReportJson {
-    /// The report of documents of which one is refused.
+    /// The report when one of the documents is refused.
     pub(super) fn refused<'a>(
         networks: impl Iterator<Item = &'a Checked>,
         guests: impl Iterator<Item = &'a Checked>,
@@ -50,7 +50,7 @@ impl ReportJson {
         Self { networks, interfaces: guests.map(InterfaceJson::refused).collect(), holds: false, milliseconds: 0 }
     }
 
-    /// A report, with the documents that it is about: those of networks, and all.
+    /// A report with its documents: those of networks, and all.
     pub(super) fn new(report: Report, networks: &[&Checked], all: &[Checked]) -> Self {
         let of_network = |(checked, it): (&&Checked, vnet_try::NetworkReport)| NetworkJson {
             bridge: it.bridge,

@@ -1,4 +1,4 @@
-//! `vnet passt args FILE`: the command line.
+//! `vnet passt args FILE`: prints passt's command line.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::output::{Answer, Format, FormatOption, note, print_exact, print_json}
 
 /// Print the arguments that passt is started with
 ///
-/// One line for a shell; with --format json a list of texts. The program itself is not among them.
+/// One line for a shell; with --format json a list of strings, without the program itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's `<interface>`, or a `<domain>` with one on passt; `-` is stdin
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Those of a file's guest.
+    /// The arguments for the guest of a document.
     pub(crate) fn of(file: PathBuf, format: FormatOption) -> Self {
         Self { file, name: None, format }
     }

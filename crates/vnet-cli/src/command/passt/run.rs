@@ -1,4 +1,4 @@
-//! `vnet passt run FILE`: a passt for a guest.
+//! `vnet passt run FILE`: starts a passt for a guest.
 
 use std::convert::Infallible;
 use std::os::unix::process::CommandExt;
@@ -19,8 +19,8 @@ use crate::port::heard;
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
 ///
-/// It ends with its guest. Its socket is in a folder of this user's alone. The guest's interface is
-/// a port from then on: `vnet diff` tells whether passt has ended, `vnet apply` starts it again.
+/// passt ends with its guest. Its socket is in a folder that only this user can open. The guest's
+/// interface becomes a port: `vnet diff` shows whether passt has ended, `vnet apply` restarts it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's `<interface>`, or a `<domain>` with one on passt; `-` is stdin
@@ -29,10 +29,10 @@ pub(crate) struct Args {
     /// The guest's name [default: the domain's, else the file's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Stay when the guest has gone, for the next one
+    /// Keep running when the guest has gone, for the next guest
     #[arg(long)]
     stay: bool,
-    /// Become passt, for a service manager: nothing is printed
+    /// Become passt, for a service manager, and print nothing
     #[arg(long)]
     foreground: bool,
     #[command(flatten)]
@@ -42,10 +42,10 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Report {
     name: String,
-    /// The port, for `vnet diff`, `vnet apply` and `vnet detach`.
+    /// The name of the port, for `vnet diff`, `vnet apply` and `vnet detach`.
     port: String,
     pid_file: Option<PathBuf>,
-    /// passt, and what it says of its version.
+    /// The path of passt, and the version that it prints.
     program: PathBuf,
     version: String,
     arguments: Vec<String>,
@@ -54,7 +54,7 @@ struct Report {
 }
 
 impl Args {
-    /// Starts it.
+    /// Starts passt.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
         let passt = PasstOptions {
@@ -88,7 +88,7 @@ impl Args {
     }
 }
 
-/// Replaces this process, and returns only where that failed.
+/// Replaces this process. Returns only when that failed.
 fn become_passt(passt: &Passt, program: &Program) -> anyhow::Result<Infallible> {
     let failed = Command::new(program.path()).args(passt.arguments()?).exec();
     Err(failed).with_context(|| format!("`{}` did not start", program.path().display()))

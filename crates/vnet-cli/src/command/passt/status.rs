@@ -1,4 +1,4 @@
-//! `vnet passt status NAME`: whether a guest's passt runs.
+//! `vnet passt status NAME`: shows whether a guest's passt runs.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::directories::Directories;
 use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 
-/// Say whether a guest's passt runs; exit code 1 where it does not
+/// Show whether a guest's passt runs; exit code 1 when it does not
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's name
@@ -19,11 +19,11 @@ pub(crate) struct Args {
     format: FormatOption,
 }
 
-/// How a guest's passt is.
+/// The state of a guest's passt.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
     pub(super) name: String,
-    /// The port, for `vnet diff`, `vnet apply` and `vnet detach`.
+    /// The name of the port, for `vnet diff`, `vnet apply` and `vnet detach`.
     pub(super) port: String,
     /// `running` or `ended`.
     pub(super) state: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// That of a port; `None` where it is not a passt.
+    /// The passt of a port; `None` when the port has none.
     pub(super) fn of(port: &PortStatus) -> Option<Self> {
         let passt = port.passt.as_ref()?;
         let running = passt_process(passt);
@@ -56,7 +56,7 @@ struct Report {
 }
 
 impl Args {
-    /// Says it.
+    /// Prints the state.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let port = directories.driver()?.port_of_guest(&self.guest)?;
         let found = port.as_ref().and_then(|port| Some((Status::of(port)?, port.passt.as_ref()?, port.port.mac)));

@@ -1,4 +1,4 @@
-//! `vnet passt stop NAME`: the end of a guest's passt.
+//! `vnet passt stop NAME`: ends a guest's passt.
 
 use serde::Serialize;
 use vnet_driver::passt_process;
@@ -6,7 +6,7 @@ use vnet_driver::passt_process;
 use crate::directories::Directories;
 use crate::output::{Answer, Format, FormatOption, done, note, plain, print, print_json};
 
-/// End a guest's passt, and take its files away
+/// End a guest's passt and remove its files
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The guest's name
@@ -19,12 +19,12 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Report {
     name: String,
-    /// `None` where it had ended before.
+    /// `None` when it had ended before.
     pid: Option<i32>,
 }
 
 impl Args {
-    /// Ends it.
+    /// Ends passt.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let Some(port) = driver.port_of_guest(&self.guest)? else {
