@@ -1,4 +1,4 @@
-//! `<bandwidth>`: how much may pass, in networks, portgroups, network ports and guests' interfaces.
+//! `<bandwidth>`: limits of traffic, in networks, portgroups, network ports and guests' interfaces.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::grammar::Grammar;
 use crate::value::number;
 use crate::write::Writer;
 
-/// `<bandwidth>`: how much may pass each way, seen from the guest.
+/// `<bandwidth>`: the limits of traffic in each direction, seen from the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -29,18 +29,19 @@ pub struct Bandwidth {
 pub struct Rate {
     /// `average`, in kilobytes (1000 bytes) per second.
     pub average: Option<u64>,
-    /// `peak`, in kilobytes (1000 bytes) per second: while a burst lasts.
+    /// `peak`: the rate during a burst, in kilobytes (1000 bytes) per second.
     pub peak: Option<u64>,
-    /// `floor`, in kilobytes (1000 bytes) per second: what is kept for the guest; inbound only.
+    /// `floor`: the rate that is reserved for the guest, in kilobytes (1000 bytes) per second;
+    /// inbound only.
     pub floor: Option<u64>,
-    /// `burst`, in kibibytes (1024 bytes): how much may pass at `peak`.
+    /// `burst`: how much may pass at `peak`, in kibibytes (1024 bytes).
     pub burst: Option<u64>,
 }
 
-/// Whose bandwidth it is: not everyone can have everything.
+/// What a `<bandwidth>` belongs to. This decides which parts of it are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BandwidthOf {
-    /// A network, a portgroup, or an interface on something else than a network.
+    /// A network, a portgroup, or an interface that is not on a network.
     Anything,
     /// A guest's interface on a network: it can have a `floor`.
     NetworkInterface,
@@ -49,7 +50,7 @@ pub(crate) enum BandwidthOf {
 }
 
 impl Rate {
-    /// So much on average, in kilobytes (1000 bytes) per second.
+    /// A limit on the average only, in kilobytes (1000 bytes) per second.
     pub fn average(kilobytes: u64) -> Self {
         Self { average: Some(kilobytes), ..Self::default() }
     }
@@ -88,8 +89,8 @@ fn rate(element: &Element<'_>, floor_allowed: bool) -> Rate {
 
 impl Bandwidth {
     pub(crate) fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        // A rate that promises nothing is not printed; without any, libvirt leaves an empty element
-        // that it would not print a second time.
+        // A rate with neither an average nor a floor is not printed. If that leaves nothing,
+        // libvirt prints an empty element, but not when it prints what it has read back.
         let promises = |rate: Option<Rate>| rate.filter(|rate| rate.average.is_some() || rate.floor.is_some());
         let (inbound, outbound) = (promises(self.inbound), promises(self.outbound));
         if inbound.is_none() && outbound.is_none() {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use vnet_types::{InterfaceName, NameError};
 
-/// `<bridge name>`: a name, or a template such as `virbr%d` whose `%d` becomes the first free
-/// number.
+/// `<bridge name>`: a name, or a template such as `virbr%d`, in which the first free number
+/// replaces `%d`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BridgeName {
     /// A name.
@@ -15,7 +15,7 @@ pub enum BridgeName {
     Template(BridgeTemplate),
 }
 
-/// Text with exactly one `%d` in it, long enough to stand for up to three digits.
+/// Text with exactly one `%d`, short enough that three digits fit in its place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BridgeTemplate {
     before: String,
@@ -26,24 +26,24 @@ pub struct BridgeTemplate {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BridgeNameError {
-    /// It cannot be an interface's name.
+    /// It is not a valid interface name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A `%` that is not the one `%d`, or nothing but `%d`.
+    /// It has a `%` other than the one `%d`, or nothing except `%d`.
     #[error("the template `{0}` must have exactly one `%`, as `%d`, and some text before it")]
     Template(String),
 }
 
 impl BridgeTemplate {
-    /// Numbers that a template can stand for are below this one.
+    /// The numbers that replace `%d` are below this one.
     pub const LIMIT: u16 = 257;
 
-    /// The template of libvirt, for networks that name none.
+    /// libvirt's template, for networks that name no bridge.
     pub fn virbr() -> Self {
         Self { before: "virbr".to_owned(), after: String::new() }
     }
 
-    /// The name with this number. `None` where it would be too long.
+    /// The name with this number. `None` if the name would be too long.
     pub fn with(&self, number: u16) -> Option<InterfaceName> {
         format!("{}{number}{}", self.before, self.after).parse().ok()
     }

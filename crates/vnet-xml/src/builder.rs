@@ -1,7 +1,7 @@
-//! Builds the tree out of quick-xml's events.
+//! Builds the tree from quick-xml's events.
 //!
-//! quick-xml is lenient; what XML 1.0 demands beyond it is checked here. There is no DTD and no
-//! entity but the five.
+//! quick-xml is lenient: this module checks what XML 1.0 demands beyond it. A DTD is refused, and
+//! so is every entity except the five of XML.
 
 use std::borrow::Cow;
 
@@ -15,27 +15,27 @@ use crate::rules;
 use crate::tree::{Attribute, Node, Tree};
 use crate::{Code, Span};
 
-/// What a document may have at most. Everything is refused before it is built.
+/// The limits of a document. What exceeds them is refused before it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of text.
     pub bytes: usize,
-    /// Elements within each other.
+    /// How deep elements are nested.
     pub depth: usize,
-    /// Elements.
+    /// Number of elements.
     pub elements: usize,
-    /// Attributes of one element.
+    /// Number of attributes of one element.
     pub attributes: usize,
-    /// Attributes of all elements together.
+    /// Number of attributes of all elements together.
     pub attributes_in_all: usize,
-    /// Namespace prefixes that are bound at once.
+    /// Number of namespace prefixes that are bound at once.
     pub prefixes: usize,
 }
 
 impl Limits {
-    /// What documents are read with: room for some hundred thousand DHCP hosts. The tree stays
-    /// within 64 MiB.
+    /// The limits that documents are read with: they allow about a hundred thousand DHCP hosts. The
+    /// tree takes at most 64 MiB.
     pub const DEFAULT: Self = Self {
         bytes: 10 << 20,
         depth: 64,
@@ -52,7 +52,7 @@ impl Default for Limits {
     }
 }
 
-/// What is wrong with a text that is no document.
+/// Why a text is not a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) code: Code,
@@ -71,7 +71,8 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
         let message = format!("the character {c:?} is not allowed in XML");
         return Err(Malformed { code: rules::CHARACTER, message, help: None, span: at..at + c.len_utf8() });
     }
-    // The one that may be there is gone; quick-xml would skip another without counting it.
+    // One byte order mark is allowed and already removed. quick-xml would skip a second one without
+    // counting its bytes.
     if source.starts_with('\u{feff}') {
         return Err(malformed("there is a second byte order mark", 0..'\u{feff}'.len_utf8()));
     }
@@ -200,7 +201,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 return Err(malformed(format!("`{name}` is given twice"), name_span));
             }
             if let Some(prefix) = name.strip_prefix("xmlns:") {
-                // Each prefix in use is looked up among those that are bound.
+                // Each use of a prefix searches all bound prefixes, so their number is limited.
                 if self.prefixes.len() >= self.limits.prefixes {
                     let message = format!("more than {} namespace prefixes are bound at once", self.limits.prefixes);
                     return Err(Malformed { code: rules::TOO_LARGE, message, help: None, span: name_span });
@@ -257,7 +258,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err(malformed("there is text outside of the root element", span));
         };
         let node = &mut self.tree.nodes[open.node as usize];
-        // White space between elements is not worth keeping; between texts it is.
+        // White space between elements is dropped; white space between texts is kept.
         if node.text.is_none() && text.trim_matches(is_space).is_empty() {
             return Ok(());
         }
@@ -269,7 +270,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         if end > 0 && (node.text.is_none() || open.last_child.is_none()) {
             node.text_at.1 = small(span.start + end);
         }
-        // Pieces are appended in place: a text can be a million references long.
+        // Pieces are appended in place, because a text can have a million references.
         node.text.get_or_insert_default().push_str(text);
         Ok(())
     }
@@ -292,7 +293,7 @@ pub(crate) fn malformed(message: impl Into<String>, span: Span) -> Malformed {
     Malformed { code: rules::NOT_WELL_FORMED, message: message.into(), help: None, span }
 }
 
-/// Text with each end of a line as one newline (XML 1.0, 2.11).
+/// The text with one newline for each line ending (XML 1.0, 2.11).
 fn line_ends(text: &str) -> Cow<'_, str> {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::builder::{Malformed, malformed};
 use crate::rules;
 
-/// A value with its references replaced and its white space made blanks.
+/// Replaces the references in a value, and each white space character by a blank.
 pub(crate) fn unescape(raw: &str, at: usize) -> Result<Cow<'_, str>, Malformed> {
     if !raw.contains(['&', '\t', '\n', '\r']) {
         return Ok(Cow::Borrowed(raw));

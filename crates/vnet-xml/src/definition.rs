@@ -18,7 +18,7 @@ pub enum Definition {
     NetworkPort(Box<NetworkPort>),
     /// `<interface>`
     Interface(Box<Interface>),
-    /// `<domain>`, of which only the interfaces are read and printed.
+    /// `<domain>`: only its interfaces are read and printed.
     Domain(Domain),
 }
 
@@ -34,11 +34,11 @@ const KINDS: &[(&str, Read)] = &[
 ];
 
 impl Definition {
-    /// Reads a document of the kind that its root element says, and finds everything that is wrong
+    /// Reads a document of the kind that its root element names, and finds everything that is wrong
     /// with its text.
     ///
-    /// What is none of them is read as the kind that it was probably meant to be, else as a
-    /// network.
+    /// A root element of another name is taken for the kind with the most similar name, or else for
+    /// a network.
     ///
     /// ```
     /// use vnet_xml::Definition;
@@ -64,8 +64,9 @@ impl Definition {
         })
     }
 
-    /// The definition in a form, as text; a network port has one form. Of a domain it is the
-    /// interfaces, one below the other: [`Self::print_into`] prints a document.
+    /// The definition as text in a style; a network port is the same in every style. For a domain
+    /// this prints only the interfaces, one below the other; [`Self::print_into`] prints the whole
+    /// document.
     pub fn to_text(&self, style: Style) -> String {
         match self {
             Self::Network(network) => network.display(style).to_string(),
@@ -75,9 +76,8 @@ impl Definition {
         }
     }
 
-    /// The document that the definition was read from, in a form. Of a domain, see
-    /// [`Domain::print_into`], only the interfaces are printed anew; other documents are printed
-    /// whole.
+    /// The document that the definition was read from, printed in a style. For a domain only the
+    /// interfaces are printed anew, see [`Domain::print_into`]; other documents are printed whole.
     pub fn print_into(&self, document: &[u8], style: Style) -> Option<String> {
         match self {
             Self::Domain(domain) => domain.print_into(document, style),

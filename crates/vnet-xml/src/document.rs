@@ -7,21 +7,21 @@ use crate::element::{Element, Notes};
 use crate::encoding::decode;
 use crate::{Code, NodePath, Problem, Severity, SourceMap, Span, did_you_mean, rules};
 
-/// What a text holds, as far as it could be understood.
+/// The result of reading a text, as far as the text could be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Parsed<T> {
-    /// The value. `None` where the text is not well-formed, something else altogether, or lacks
-    /// what there has to be. Where `problems` has an error, it lacks what could not be understood:
-    /// good for finding more, not for use.
+    /// The value. `None` if the text is not well-formed, is another kind of document, or lacks a
+    /// required part. If `problems` has an error, the value lacks the parts that could not be
+    /// understood: check it for more problems, but do not use it.
     pub value: Option<T>,
     /// Everything that reading found, in the order of the text.
     pub problems: Vec<Problem>,
-    /// Where everything stands.
+    /// The places of all values.
     pub source: SourceMap,
 }
 
-/// A text that has errors: all of them, with the warnings.
+/// The error for a text with errors: all problems, warnings included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// What reading found, in the order of the text.
@@ -29,17 +29,17 @@ pub struct Refused {
 }
 
 impl<T> Parsed<T> {
-    /// Whether anything is wrong that keeps the value from being used.
+    /// Whether a problem is an error, so that the value cannot be used.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// Makes something else of the value.
+    /// Converts the value.
     pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Parsed<U> {
         Parsed { value: self.value.map(make), problems: self.problems, source: self.source }
     }
 
-    /// The value, when it can be used.
+    /// The value, if it can be used.
     ///
     /// # Errors
     /// [`Refused`] when a problem is an error.
@@ -61,15 +61,15 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Reads a document whose root element has this name. A byte order mark before it has no meaning
-/// but its length.
+/// Reads a document whose root element has this name. A byte order mark is skipped, and its length
+/// counts in the places.
 pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
     let Some(rest) = document.strip_prefix(BYTE_ORDER_MARK) else { return parse_plain(document, root, read) };
     let parsed = parse_plain(rest, root, read);
     moved(parsed, |span| span.start + BYTE_ORDER_MARK.len()..span.end + BYTE_ORDER_MARK.len())
 }
 
-/// What was read, with its places elsewhere.
+/// The same result with all its places mapped.
 fn moved<T>(parsed: Parsed<T>, place: impl Fn(Span) -> Span) -> Parsed<T> {
     let Parsed { value, problems, source } = parsed;
     let problems = problems.into_iter().map(|it| Problem { span: place(it.span.clone()), ..it }).collect();

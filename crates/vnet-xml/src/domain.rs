@@ -10,7 +10,7 @@ use crate::element::Element;
 use crate::grammar::{Grammar, TEXT};
 use crate::{Interface, Parsed, Refused, interface, value};
 
-/// A guest, as far as networks are concerned. Everything else in its definition is passed over.
+/// A guest: the parts of its definition that matter to networks. The other parts are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -22,8 +22,8 @@ pub struct Domain {
     pub name: String,
     /// `<uuid>`
     pub uuid: Option<Uuid>,
-    /// `<memoryBacking>`, or the cells of `<numa>`: others than the hypervisor can see the guest's
-    /// memory, as a switch does that an interface of type vhostuser is connected to.
+    /// `<memoryBacking>`, or the cells of `<numa>`: other programs can map the guest's memory. A
+    /// switch needs this for an interface of type vhostuser.
     pub shared_memory: bool,
     /// `<interface>` of `<devices>`.
     pub interfaces: Vec<Interface>,
@@ -45,14 +45,14 @@ impl Domain {
         crate::document::parse(document, "domain", domain)
     }
 
-    /// Does QEMU run the guest? Other hypervisors, such as LXC and Xen, know other things of
-    /// interfaces. Yes where it is not said.
+    /// Whether QEMU runs the guest; true if no hypervisor is named. Other hypervisors, such as LXC
+    /// and Xen, support other settings of interfaces.
     pub fn is_qemu(&self) -> bool {
         self.hypervisor.as_deref().is_none_or(|hypervisor| matches!(hypervisor, "qemu" | "kvm" | "hvf"))
     }
 }
 
-/// Reads a definition whose interfaces have no errors; warnings are passed over.
+/// Reads a definition whose interfaces have no errors; warnings are ignored.
 impl FromStr for Domain {
     type Err = Refused;
 
@@ -61,7 +61,7 @@ impl FromStr for Domain {
     }
 }
 
-/// What is read of a domain. There is more in one.
+/// The parts of a domain that are read.
 pub(crate) static GRAMMAR: Grammar = Grammar::new(
     &["type"],
     &[("name", &TEXT), ("uuid", &TEXT), ("memoryBacking", &TEXT), ("cpu", &TEXT), ("devices", &DEVICES)],
@@ -82,7 +82,7 @@ fn domain(root: &Element<'_>) -> Option<Domain> {
     })
 }
 
-/// As libvirt sees it: by the kind of the memory, or by each cell of NUMA.
+/// Decides as libvirt does: by the memory backing, or by every cell of NUMA.
 fn shared_memory(root: &Element<'_>) -> bool {
     let is = |element: &Element<'_>, attribute, word| element.value(attribute, value::text).as_deref() == Some(word);
     let backing = root.child("memoryBacking");

@@ -1,7 +1,7 @@
 //! Documents in other encodings than UTF-8.
 //!
-//! libvirt reads every encoding that libxml2 knows. Of those, ISO-8859-1 is read here: its bytes
-//! are the first characters of Unicode, so that it needs no table.
+//! libvirt reads every encoding that libxml2 knows. This crate reads UTF-8 and ISO-8859-1, which
+//! needs no table, because its bytes are the first 256 characters of Unicode.
 
 use std::borrow::Cow;
 
@@ -10,20 +10,20 @@ use crate::characters::is_space;
 use crate::markup::attribute;
 use crate::{Span, rules};
 
-/// A document as UTF-8, with what leads from places in it back to the bytes.
+/// A document as UTF-8. It maps places in the text back to bytes of the document.
 pub(crate) struct Decoded<'a> {
     pub(crate) text: Cow<'a, str>,
-    /// Where the characters stand that are one byte longer in UTF-8.
+    /// The places of characters that take one byte more in UTF-8.
     longer: Vec<usize>,
 }
 
 impl Decoded<'_> {
-    /// Whether places in the text are those in the document.
+    /// Whether places in the text are the same as in the document.
     pub(crate) fn is_the_document(&self) -> bool {
         self.longer.is_empty()
     }
 
-    /// The bytes of the document that stand at a place of the text.
+    /// The bytes of the document for a place in the text.
     pub(crate) fn span(&self, span: Span) -> Span {
         let at = |at: usize| at - self.longer.partition_point(|longer| *longer < at);
         at(span.start)..at(span.end)

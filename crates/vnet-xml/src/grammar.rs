@@ -1,21 +1,21 @@
-//! What may stand where in a document: one table, made of the grammars that stand beside their
-//! readers.
+//! What is allowed where in a document: one table of all grammars. Each grammar is beside its
+//! reader.
 //!
-//! Readers report everything else; findings are sorted by it; messages take from it where a name
-//! belongs.
+//! Readers report what the table does not allow. Findings are sorted by it, and messages say by it
+//! where a name belongs.
 
 use crate::{NodePath, domain, interface, network, network_port};
 
-/// What may stand in an element, in the order in which libvirt prints it.
+/// What is allowed in an element, in the order in which libvirt prints it.
 pub(crate) struct Grammar {
     pub(crate) attributes: &'static [&'static str],
     pub(crate) children: &'static [Child],
 }
 
-/// A name and what may stand in an element of that name.
+/// A name and what is allowed in an element of that name.
 pub(crate) type Child = (&'static str, &'static Grammar);
 
-/// An element without attributes and children: it has text, or nothing.
+/// An element with neither attributes nor children: it has text or is empty.
 pub(crate) static TEXT: Grammar = Grammar::new(&[], &[]);
 
 /// The documents by the name of their root element.
@@ -41,7 +41,7 @@ impl Grammar {
     }
 }
 
-/// The key of [`NodePath::position`]: of each step its place in the grammar, and its number.
+/// The key of [`NodePath::position`]: for each step its position in the grammar, and its number.
 pub(crate) fn position(path: &NodePath) -> Vec<(usize, usize)> {
     let mut here = Some(&Grammar { attributes: &[], children: DOCUMENTS });
     let steps = path.as_str().split('/').skip(1).map(|step| {
@@ -49,7 +49,7 @@ pub(crate) fn position(path: &NodePath) -> Vec<(usize, usize)> {
         let grammar = here.take();
         let (attributes, children) = grammar.map_or((&[][..], &[][..]), |it| (it.attributes, it.children));
         here = grammar.and_then(|grammar| grammar.child(name));
-        // What is in no list comes last among its kind.
+        // A name that the grammar does not have comes last.
         let rank = match name.strip_prefix('@') {
             Some(name) => attributes.iter().position(|it| *it == name).unwrap_or(attributes.len()),
             None => {

@@ -1,4 +1,4 @@
-//! What is said of a device that is handed to a guest as a whole: `<driver>` and `<address>`.
+//! `<driver>` and `<address>` of a device that is assigned to a guest.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::grammar::Grammar;
 use crate::value::{number_of_any_base, text, word};
 use crate::write::{Tag, Writer};
 
-/// `<driver>` of a device that is handed to a guest.
+/// `<driver>` of a device that is assigned to a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -21,12 +21,12 @@ pub struct HostdevDriver {
     pub model: Option<String>,
 }
 
-/// `<driver name>` of a device that is handed to a guest.
+/// `<driver name>` of a device that is assigned to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum HostdevDriverName {
-    /// `kvm`: pci-stub, gone from Linux since 4.12.
+    /// `kvm`: pci-stub, which Linux no longer supports for this since 4.12.
     Kvm,
     /// `vfio`
     Vfio,
@@ -51,7 +51,7 @@ pub(crate) static DRIVER: Grammar = Grammar::new(&["name", "model"], &[]);
 /// `<address type='pci'>` of a device of the host.
 pub(crate) static PCI: Grammar = Grammar::new(&["type", "domain", "bus", "slot", "function"], &[]);
 
-/// Reads `<driver>`; `None` where it says nothing.
+/// Reads `<driver>`; `None` if it sets nothing.
 pub(crate) fn driver(element: &Element<'_>) -> Option<HostdevDriver> {
     element.expect(&DRIVER);
     let name = element.value("name", |text| word(text, HostdevDriverName::WORDS));
@@ -64,8 +64,7 @@ pub(crate) fn write_driver(writer: &mut Writer<'_>, driver: &HostdevDriver) -> f
     tag.optional("model", driver.model.as_ref())?.empty()
 }
 
-/// Reads the `domain`, `bus`, `slot` and `function` of an `<address>` of PCI; those that are absent
-/// are 0.
+/// Reads the `domain`, `bus`, `slot` and `function` of an `<address>` of PCI; absent ones are 0.
 pub(crate) fn pci_address(element: &Element<'_>) -> Option<PciAddress> {
     fn part<T: From<u8>>(element: &Element<'_>, name: &str, read: Value<T>) -> Option<T> {
         if element.has(name) { element.value(name, read) } else { Some(0.into()) }

@@ -1,9 +1,9 @@
 //! libvirt network XML: read with places, printed as libvirt prints it.
 //!
 //! [`Network::parse`] reads a definition and finds everything that is wrong with its text: each
-//! [`Problem`] has a code, a place and, where it can, help. `Display` prints a definition as
-//! libvirt does, byte for byte. The model in [`network`] is plain data; whether it makes sense is
-//! for `vnet-validate` to say.
+//! [`Problem`] has a code, a place and, if possible, help. `Display` prints a definition as libvirt
+//! does, byte for byte. The model in [`network`] is plain data; `vnet-validate` checks whether it
+//! makes sense.
 //!
 //! ```
 //! use vnet_xml::Network;
@@ -30,21 +30,20 @@
 //!
 //! - Unknown elements and attributes, repeated elements and stray text are warnings; libvirt says
 //!   nothing.
-//! - `mtu` and `delay` are not negative; libvirt wraps around.
-//! - `<dhcp>` with nothing but `<bootp>` is kept; libvirt loses it.
-//! - Values are escaped wherever they are printed, white space in attributes too; libvirt forgets
-//!   some.
-//! - An IPv6 address has no scope (`%eth0`).
-//! - `connections` is read and printed in the live form; libvirt counts anew and reads none.
-//! - `<forward>` with nothing but `<driver model>` in it is well-formed; libvirt's is not.
-//! - A nat network that runs is printed with the ports of its definition; libvirt prints 1024 to
-//!   65535 into it.
-//! - Prefixes that `<metadata>` uses and an element around it declares are declared on
-//!   `<metadata>`.
-//! - `stp`, `managed` and `default` of a portgroup are read as libvirt reads them, with a warning
-//!   where it knows another word than the one that is written.
+//! - A negative `mtu` or `delay` is an error; libvirt wraps it around.
+//! - A `<dhcp>` that has only `<bootp>` is kept; libvirt loses it.
+//! - All printed values are escaped, white space in attributes too; libvirt does not escape all of
+//!   them.
+//! - An IPv6 address with a scope (`%eth0`) is an error.
+//! - `connections` is read, and printed in the live form; libvirt does not read it but counts anew.
+//! - A `<forward>` that has only `<driver model>` is printed well-formed; libvirt's output is not.
+//! - A running nat network is printed with the ports of its definition; libvirt adds 1024 to 65535.
+//! - Namespace prefixes that `<metadata>` uses are declared on `<metadata>`, even if the document
+//!   declares them further out.
+//! - `stp`, `managed` and the `default` of a portgroup are read as libvirt reads them, with a
+//!   warning if libvirt does not know the written word.
 //! - Devices and PCI addresses beside each other in `<forward>`, or a `<pf>` beside addresses, are
-//!   all kept; libvirt drops some without a word.
+//!   all kept; libvirt drops some silently.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

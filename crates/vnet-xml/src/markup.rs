@@ -1,4 +1,4 @@
-//! What stands between `<` and `>`, as XML 1.0 has it: attributes, declarations, instructions.
+//! What is between `<` and `>` (XML 1.0): attributes, declarations, instructions.
 
 use crate::Span;
 use crate::builder::{Malformed, malformed};
@@ -33,8 +33,8 @@ pub(crate) fn attribute(source: &str, within: Span) -> Result<Option<(Span, Span
     Ok(Some((name_span, value_at..value_at + raw.len())))
 }
 
-/// Checks `<?xml version='1.0' encoding='UTF-8' standalone='yes'?>`: the version is there, the
-/// order is this one.
+/// Checks `<?xml version='1.0' encoding='UTF-8' standalone='yes'?>`: it has the version, and the
+/// attributes are in this order.
 pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
     let (mut at, end) = (span.start + "<?xml".len(), span.end - "?>".len());
     let mut known = ["version", "encoding", "standalone"].as_slice();
@@ -62,13 +62,13 @@ pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
     if known.len() == 3 { Err(malformed("the XML declaration has no version", span.clone())) } else { Ok(()) }
 }
 
-/// Whether a document that says that it is in this encoding is read.
+/// Whether this crate reads the encoding that a document names.
 fn is_read(encoding: &str) -> bool {
     let utf8 = ["utf-8", "us-ascii"].iter().any(|known| encoding.eq_ignore_ascii_case(known));
     utf8 || is_latin1(encoding)
 }
 
-/// Checks the target of `<?target …?>`, the only part of an instruction that has a form.
+/// Checks the target of `<?target …?>`; the rest of an instruction is free text.
 pub(crate) fn instruction(text: &str, span: Span) -> Result<(), Malformed> {
     let inner = &text["<?".len()..text.len() - "?>".len()];
     let target = &inner[..inner.find(is_space).unwrap_or(inner.len())];

@@ -40,7 +40,7 @@ pub struct NetworkPort {
     pub owner: Owner,
     /// `<group>`: the name of a port group of the network.
     pub group: Option<String>,
-    /// `<mac address>`: of the guest.
+    /// `<mac address>`: the guest's MAC address.
     pub mac: MacAddr,
     /// `<virtualport>`
     pub virtual_port: Option<VirtualPort>,
@@ -48,12 +48,12 @@ pub struct NetworkPort {
     pub bandwidth: Option<Bandwidth>,
     /// `<vlan>`
     pub vlan: Option<Vlan>,
-    /// `<port isolated>`: the guest cannot reach other isolated ones; no where absent.
+    /// `<port isolated>`: the guest cannot reach other isolated ports; no if absent.
     pub isolated: Option<bool>,
-    /// `<rxfilters trustGuest>`: the guest may change its MAC address and what it receives; no
-    /// where absent.
+    /// `<rxfilters trustGuest>`: the guest may change its MAC address and receive filters; no if
+    /// absent.
     pub trust_guest_rx_filters: Option<bool>,
-    /// `<plug>`: what it is attached to; absent until that is decided.
+    /// `<plug>`: what the port is attached to; absent until that is decided.
     pub plug: Option<Plug>,
 }
 
@@ -94,9 +94,9 @@ pub enum Plug {
         /// `mode`
         mode: DirectMode,
     },
-    /// `hostdev-pci`: a device that is handed to the guest.
+    /// `hostdev-pci`: a device that is assigned to the guest.
     HostdevPci {
-        /// `managed`: take the device from the host's driver and give it back.
+        /// `managed`: detach the device from the host's driver, and give it back later.
         managed: Option<bool>,
         /// `<driver>`
         driver: Option<HostdevDriver>,
@@ -106,7 +106,7 @@ pub enum Plug {
 }
 
 impl NetworkPort {
-    /// A port that is attached to nothing yet.
+    /// A port that is not attached yet.
     pub fn new(uuid: Uuid, owner: Owner, mac: MacAddr) -> Self {
         Self {
             uuid,
@@ -128,7 +128,7 @@ impl NetworkPort {
     }
 }
 
-/// Reads a network port without errors; warnings are passed over.
+/// Reads a network port without errors; warnings are ignored.
 impl FromStr for NetworkPort {
     type Err = Refused;
 
@@ -156,7 +156,7 @@ static OWNER: Grammar = Grammar::new(&[], &[("name", &TEXT), ("uuid", &TEXT)]);
 static MAC: Grammar = Grammar::new(&["address"], &[]);
 static PORT: Grammar = Grammar::new(&["isolated"], &[]);
 static RX_FILTERS: Grammar = Grammar::new(&["trustGuest"], &[]);
-/// `<plug>` of any type; the others are those of one type.
+/// `<plug>` of any type; the other grammars are for one type each.
 static PLUG: Grammar = Grammar::new(
     &["type", "bridge", "macTableManager", "dev", "mode", "managed"],
     &[("driver", &DRIVER), ("address", &PCI)],
@@ -205,7 +205,7 @@ fn owner(element: &Element<'_>) -> Option<Owner> {
     Some(Owner { name: name?, uuid: uuid? })
 }
 
-/// An element that is there for one attribute, yes or no.
+/// The attribute, yes or no, of an element that has one attribute and nothing else.
 fn switch(root: &Element<'_>, name: &str, grammar: &'static Grammar) -> Option<bool> {
     let element = root.child(name)?;
     element.expect(grammar);

@@ -1,22 +1,22 @@
-//! What is wrong with a text, found while it is read.
+//! The problems that reading a text finds.
 
 use crate::{NodePath, Span};
 
-/// One thing that reading found, with its place.
+/// One problem that reading found, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
     /// What kind of problem it is.
     pub code: Code,
-    /// Whether it keeps the document from being used.
+    /// Whether the document can be used.
     pub severity: Severity,
     /// What is wrong, in a sentence without a full stop.
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
-    /// Where in the tree.
+    /// The path in the tree.
     pub path: NodePath,
-    /// Where in the text.
+    /// The place in the text.
     pub span: Span,
 }
 
@@ -25,7 +25,7 @@ pub struct Problem {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Severity {
-    /// Worth a look; the document can be used.
+    /// The document can be used, but probably does not do what was meant.
     Warning,
     /// The document cannot be used.
     Error,
@@ -36,7 +36,7 @@ pub enum Severity {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Code(pub u16);
 
-/// A kind of problem, explained for those who meet it.
+/// A kind of problem, with an explanation for users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Its stable name.

@@ -23,7 +23,7 @@ pub(crate) const MISSING_ELEMENT: Code = Code(32);
 pub(crate) const EXCLUSIVE: Code = Code(33);
 pub(crate) const MISPLACED: Code = Code(34);
 
-/// What `Network::update` refuses; see [`UpdateRefusal`](crate::network::UpdateRefusal).
+/// An update that `Network::update` refuses; see [`UpdateRefusal`](crate::network::UpdateRefusal).
 pub const UPDATE_REFUSED: Code = Code(40);
 
 /// How bad a problem of this kind is.
@@ -37,101 +37,103 @@ pub const RULES: &[Rule] = &[
         code: NOT_WELL_FORMED,
         severity: Error,
         name: "not-well-formed",
-        explanation: "The text is not XML: a tag is not closed, a value has no quotes, an attribute is given twice, or \
-            the like. Nothing else can be said about it before that is right.\n\n    <bridge name=virbr0/>       wrong\n    \
-            <bridge name='virbr0'/>     right",
+        explanation: "The text is not well-formed XML: for example, a tag is not closed, a value has no quotes, or an \
+            attribute is given twice. Fix this first: nothing else in the text is checked.\n\n    \
+            <bridge name=virbr0/>       wrong\n    <bridge name='virbr0'/>     right",
     },
     Rule {
         code: NOT_UTF8,
         severity: Error,
         name: "not-utf8",
-        explanation: "The text has bytes that are not UTF-8, or says that it is in an encoding that is not read. UTF-8 and \
-            ISO-8859-1 are. Convert it, for instance with `iconv -f windows-1252 -t utf-8`.",
+        explanation: "The text has bytes that are not UTF-8, or names an encoding that vnet does not read. vnet reads UTF-8 \
+            and ISO-8859-1. Convert the text, for instance with `iconv -f windows-1252 -t utf-8`.",
     },
     Rule {
         code: CHARACTER,
         severity: Error,
         name: "forbidden-character",
-        explanation: "XML has no control characters but tab, newline and carriage return, not even escaped.",
+        explanation: "XML allows no control characters except tab, newline and carriage return, not even escaped.",
     },
     Rule {
         code: TOO_LARGE,
         severity: Error,
         name: "too-large",
-        explanation: "The document is beyond what is read: 10 MiB, 250 000 elements, 64 of them within each other, \
-            500 000 attributes, 64 in one element, 64 namespace prefixes at once. No network needs that; something else was given, or someone means harm.",
+        explanation: "The document exceeds a limit: 10 MiB, 250 000 elements, 64 levels of elements, 500 000 attributes, \
+            64 attributes in one element, 64 namespace prefixes at once. No network needs that much: check that this is \
+            the right file and that you trust it.",
     },
     Rule {
         code: DOCTYPE,
         severity: Error,
         name: "doctype",
         explanation: "A document type declaration can define entities that grow without bound or read other files. \
-            libvirt's documents have none: delete the `<!DOCTYPE …>`.",
+            libvirt's documents do not use one: delete the `<!DOCTYPE …>`.",
     },
     Rule {
         code: ENTITY,
         severity: Error,
         name: "unknown-entity",
-        explanation: "Only the five entities of XML are known: `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`. Write others as \
-            the character itself, or as `&#` with its number.",
+        explanation: "Only the five entities of XML are known: `&lt;` `&gt;` `&amp;` `&quot;` `&apos;`. Write any other \
+            character itself, or `&#` with its number.",
     },
     Rule {
         code: WRONG_ROOT,
         severity: Error,
         name: "wrong-root",
-        explanation: "The document's outermost element says what it is. A network's is `<network>`.",
+        explanation: "The outermost element says what kind of document it is. For a network it is `<network>`.",
     },
     Rule {
         code: UNKNOWN_ELEMENT,
         severity: Warning,
         name: "unknown-element",
-        explanation: "libvirt has no such element here and passes over it without a word; so does vnet, with this word. \
-            Mostly it is a typo, and what was meant does not happen.\n\n    <brige name='virbr0'/>      no effect\n    \
+        explanation: "libvirt has no such element here and ignores it silently; vnet ignores it with this warning. \
+            It is usually a typo, and what was meant does not happen.\n\n    <brige name='virbr0'/>      no effect\n    \
             <bridge name='virbr0'/>     the bridge's name",
     },
     Rule {
         code: UNKNOWN_ATTRIBUTE,
         severity: Warning,
         name: "unknown-attribute",
-        explanation: "libvirt has no such attribute here and passes over it without a word. Mostly it is a typo, and what \
-            was meant does not happen.\n\n    <range begin='192.168.122.2' …/>    no effect\n    <range \
-            start='192.168.122.2' …/>    the first address",
+        explanation: "libvirt has no such attribute here and ignores it silently; vnet ignores it with this warning. \
+            It is usually a typo, and what was meant does not happen.\n\n    <range begin='192.168.122.2' …/>    \
+            no effect\n    <range start='192.168.122.2' …/>    the first address",
     },
     Rule {
         code: REPEATED,
         severity: Warning,
         name: "repeated-element",
-        explanation: "Only one of these elements counts, the first. Delete the others.",
+        explanation: "Only the first of these elements is used. Delete the others.",
     },
     Rule {
         code: STRAY_TEXT,
         severity: Warning,
         name: "stray-text",
-        explanation: "There is text where only elements have a meaning. It is passed over.",
+        explanation: "There is text in a place where only elements have a meaning. The text is ignored.",
     },
     Rule {
         code: MORE_PROBLEMS,
         severity: Error,
         name: "more-problems",
-        explanation: "There is more wrong with the document than is listed, and errors may be among it. Mend what is listed \
-            first.",
+        explanation: "The document has more problems than are listed, and some of them may be errors. Fix the listed \
+            problems first.",
     },
     Rule {
         code: WITHOUT_EFFECT,
         severity: Warning,
         name: "without-effect",
-        explanation: "The element lacks the attribute that the others depend on. libvirt passes over it without a word.\n\n    \
+        explanation: "The element lacks the attribute that the others depend on. libvirt ignores it silently.\n\n    \
             <lease unit='hours'/>               no effect\n    <lease expiry='2' unit='hours'/>    two hours",
     },
     Rule {
         code: READ_OTHERWISE,
         severity: Warning,
         name: "read-otherwise",
-        explanation: "libvirt reads something else than what is written, or its releases do not agree. It knows one word for \
-            some values and reads every other word as the opposite: so does vnet. The numbers of 802.1Qbg are decimal since \
-            libvirt 12.8; before, `0x10` was 16 and `010` was 8, as vnet reads them. A running guest's interface in a \
-            network is printed with the type that it turned out to have, `bridge` or `direct`; read back, it is not in the \
-            network.\n\n    <bridge stp='Off'/>               STP is on\n    \
+        explanation: "libvirt does not read what the text seems to say, or its releases read it differently. For some \
+            values libvirt knows one word and reads every other word as the opposite, and so does vnet. The numbers of \
+            802.1Qbg are decimal since libvirt 12.8; before, `0x10` was 16 and `010` was 8, and vnet still reads them \
+            so. libvirt prints a running guest's interface on a network with its actual type, `bridge` or `direct`; \
+            when that is read back, the interface is no longer on the network.\n\n    \
+            <bridge stp='Off'/>               STP is on\n    \
             <bridge stp='off'/>               STP is off\n    <portgroup default='true' …/>     not the default\n    \
             <portgroup default='yes' …/>      the default",
     },
@@ -139,45 +141,47 @@ pub const RULES: &[Rule] = &[
         code: INVALID_VALUE,
         severity: Error,
         name: "invalid-value",
-        explanation: "The value is not of the kind that belongs here: an address, a number, one of a few words. The \
-            message says what is expected.\n\n    <bridge name='virbr0' stp='yes'/>     wrong\n    <bridge \
+        explanation: "The value is not valid here. The attribute takes, for example, an address, a number or one of a \
+            few words; the message says which.\n\n    <bridge name='virbr0' stp='yes'/>     wrong\n    <bridge \
             name='virbr0' stp='on'/>      right",
     },
     Rule {
         code: MISSING_ATTRIBUTE,
         severity: Error,
         name: "missing-attribute",
-        explanation: "The element means nothing without this attribute.\n\n    <range start='192.168.122.2'/>                        \
-            wrong\n    <range start='192.168.122.2' end='192.168.122.9'/>    right",
+        explanation: "The element has no meaning without this attribute.\n\n    \
+            <range start='192.168.122.2'/>                        wrong\n    \
+            <range start='192.168.122.2' end='192.168.122.9'/>    right",
     },
     Rule {
         code: MISSING_ELEMENT,
         severity: Error,
         name: "missing-element",
-        explanation: "The element means nothing without this one in it. A network has a `<name>`; a `<host>` of `<dns>` has \
-            a `<hostname>`.",
+        explanation: "The element has no meaning without this child. A network needs a `<name>`; a `<host>` of \
+            `<dns>` needs a `<hostname>`.",
     },
     Rule {
         code: EXCLUSIVE,
         severity: Error,
         name: "exclusive",
-        explanation: "Two things are given of which only one can hold: `netmask` and `prefix` both say how large a subnet \
-            is, the `dev` of `<forward>` and its first `<interface>` both name the device. Keep one.",
+        explanation: "Two settings exclude each other: `netmask` and `prefix` both give the size of a subnet; the `dev` of \
+            `<forward>` and its first `<interface>` both name the device. Keep one.",
     },
     Rule {
         code: MISPLACED,
         severity: Error,
         name: "misplaced",
-        explanation: "libvirt knows this, but not here, or not without something beside it: a `floor` is promised to a \
-            guest, not to a network; a `peak` is above an `average`.\n\n    <inbound peak='4000'/>                     \
-            wrong\n    <inbound average='1000' peak='4000'/>     right",
+        explanation: "libvirt knows this setting, but does not allow it here, or only together with another one: a guest \
+            can have a `floor`, a network cannot; a `peak` needs an `average`.\n\n    \
+            <inbound peak='4000'/>                     wrong\n    <inbound average='1000' peak='4000'/>     right",
     },
     Rule {
         code: UPDATE_REFUSED,
         severity: Error,
         name: "update-refused",
-        explanation: "The element is right, but cannot be added to this network, or taken away from it: there is one like \
-            it already, or none, or more than one. The rules are those of `virsh net-update`: a DHCP host is known by its \
-            MAC address, name or address, a range by both ends, DNS records by name or address, a portgroup by its name.",
+        explanation: "The element is valid, but the update does not fit this network: it adds what exists already, or \
+            changes or deletes what does not exist or matches several elements. The rules are those of `virsh \
+            net-update`: a DHCP host is identified by its MAC address, name or address, a range by both ends, DNS \
+            records by name or address, a portgroup by its name.",
     },
 ];

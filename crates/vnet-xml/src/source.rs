@@ -7,24 +7,24 @@ use std::sync::OnceLock;
 
 use crate::grammar;
 
-/// Bytes of a document, from the first to before the last.
+/// A range of bytes of a document; the end is exclusive.
 pub type Span = Range<usize>;
 
-/// Where a value stands in a document: `/network/ip[2]/dhcp/range[1]/@start`.
+/// The path of a value in a document: `/network/ip[2]/dhcp/range[1]/@start`.
 ///
-/// Elements that can be repeated have their number among those that were understood, from 1: the
-/// same as the position in the model plus one.
+/// Repeatable elements are numbered from 1, among those that were understood: the number is the
+/// index in the model plus one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodePath(String);
 
 impl NodePath {
-    /// The document's element.
+    /// The root element.
     pub fn root(name: &str) -> Self {
         Self(format!("/{name}"))
     }
 
-    /// A child that stands at most once.
+    /// A child that occurs at most once.
     #[must_use]
     pub fn element(&self, name: &str) -> Self {
         self.step(&["/", name])
@@ -42,7 +42,7 @@ impl NodePath {
         self.step(&["/@", name])
     }
 
-    /// A path with more at its end, in one allocation: many are made, most for what is right.
+    /// Extends a path in one allocation, because many paths are made.
     fn step(&self, more: &[&str]) -> Self {
         let mut path = String::with_capacity(self.0.len() + more.iter().map(|it| it.len()).sum::<usize>());
         path.push_str(&self.0);
@@ -50,25 +50,26 @@ impl NodePath {
         Self(path)
     }
 
-    /// The name of the document's element.
+    /// The name of the root element.
     pub(crate) fn document(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()
     }
 
-    /// The element around this one.
+    /// The parent element.
     pub fn parent(&self) -> Option<Self> {
         let cut = self.0.rfind('/').filter(|at| *at > 0)?;
         Some(Self(self.0[..cut].to_owned()))
     }
 
-    /// The same place where `from` is called `to`; `None` where this is not within `from`.
+    /// The path with its beginning `from` replaced by `to`; `None` if this path is not within
+    /// `from`.
     pub fn moved(&self, from: &Self, to: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(&from.0).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         Some(Self(format!("{}{rest}", to.0)))
     }
 
-    /// A key that sorts paths as documents are printed: attributes stand before children, both in
-    /// the order of the grammar, and elements of one name by their number.
+    /// A key that sorts paths in the order in which documents are printed: attributes before
+    /// children, both in the order of the grammar, and elements of one name by number.
     ///
     /// ```
     /// use vnet_xml::NodePath;
@@ -97,16 +98,16 @@ impl fmt::Display for NodePath {
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     places: Vec<Place>,
-    /// The names in the paths, each once: documents repeat a few.
+    /// The names in the paths, each stored once, because documents repeat a few names.
     names: Vec<Box<str>>,
-    /// The places by what leads to them, made when the first one is looked up.
+    /// The places by parent and step; built on the first lookup.
     index: OnceLock<HashMap<(PlaceId, Step), PlaceId>>,
 }
 
 /// The number of a place, in the order of reading.
 pub(crate) type PlaceId = u32;
 
-/// What stands around the root element.
+/// The parent of the root element.
 pub(crate) const OUTSIDE: PlaceId = PlaceId::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +117,7 @@ struct Place {
     span: (u32, u32),
 }
 
-/// What leads from an element to something in it.
+/// The step from an element to one of its children or attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Step {
     name: u16,
@@ -132,8 +133,8 @@ enum Kind {
 }
 
 impl SourceMap {
-    /// The place of a value, or else of the nearest element around it that has one. For an
-    /// attribute it is the value without its quotes, for an element the start tag.
+    /// The place of a value, or else of the nearest element around it that has a place. The place
+    /// of an attribute is its value without quotes, that of an element is its start tag.
     pub fn span(&self, path: &NodePath) -> Option<Span> {
         let mut steps = path.0.split('/').skip(1);
         let mut place = self.inside(OUTSIDE, steps.next()?)?;
@@ -145,7 +146,7 @@ impl SourceMap {
         Some(start as usize..end as usize)
     }
 
-    /// Where a step such as `range[1]` or `@start` leads to.
+    /// The place that a step such as `range[1]` or `@start` leads to.
     fn inside(&self, around: PlaceId, step: &str) -> Option<PlaceId> {
         let (name, kind) = match step.strip_prefix('@') {
             Some(name) => (name, Kind::Attribute),
@@ -170,24 +171,24 @@ impl SourceMap {
         self
     }
 
-    /// An element that stands at most once in what is around it.
+    /// Notes an element that occurs at most once in its parent.
     pub(crate) fn element(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
         self.insert(around, name, Kind::Element, span)
     }
 
-    /// An element that stands at most once in what is around it, and may have been noted before.
+    /// Notes an element that occurs at most once in its parent and may have been noted before.
     pub(crate) fn element_once(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
         let is_it = |place: &Place| {
             place.around == around
                 && place.step.kind == Kind::Element
                 && *self.names[usize::from(place.step.name)] == *name
         };
-        // What is within stands behind what is around.
+        // Children come after their parents.
         let known = self.places.iter().skip(around as usize).position(is_it).map(|at| around + small(at));
         known.unwrap_or_else(|| self.element(around, name, span))
     }
 
-    /// An element that can be repeated; `index` counts from 0.
+    /// Notes an element that can be repeated; `index` counts from 0.
     pub(crate) fn nth(&mut self, around: PlaceId, name: &str, index: usize, span: Span) -> PlaceId {
         self.insert(around, name, Kind::Nth(small(index)), span)
     }
@@ -207,7 +208,7 @@ impl SourceMap {
         small(self.places.len() - 1)
     }
 
-    /// The path that leads to a place.
+    /// The path of a place.
     pub(crate) fn path(&self, place: PlaceId) -> NodePath {
         let Place { around, step, .. } = self.places[place as usize];
         let name = &self.names[usize::from(step.name)];
@@ -223,7 +224,7 @@ impl SourceMap {
     }
 }
 
-/// The index follows from the rest.
+/// Compares everything except the index, which is built from the rest.
 impl PartialEq for SourceMap {
     fn eq(&self, other: &Self) -> bool {
         self.places == other.places && self.names == other.names

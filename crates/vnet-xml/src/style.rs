@@ -2,38 +2,35 @@
 
 use std::fmt;
 
-/// The form in which a definition is printed. By default that is what libvirt 11 prints of what
-/// runs.
+/// The form in which a definition is printed. The default is the live form of libvirt 11.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// As libvirt keeps it on disk: without what only a running network or guest has.
+    /// Print the form on disk: without what only a running network or guest has.
     pub inactive: bool,
-    /// As this release of libvirt prints it.
+    /// The release of libvirt whose form is printed.
     pub libvirt: Libvirt,
 }
 
-/// A release of libvirt. Each reads what the others print, but for a route without a destination,
-/// which only 12 knows.
+/// A release of libvirt. Each reads what the others print, except a route without a destination,
+/// which only 12 reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Libvirt {
-    /// 11: `<ip …>` and `</ip>` where nothing is in between; a default route has the destination
-    /// `0.0.0.0`.
+    /// 11: an empty element is `<ip …>` and `</ip>`; a default route has the destination `0.0.0.0`.
     #[default]
     V11,
-    /// 12.8: `<ip …/>` where nothing is in it; a default route has no destination where none was
-    /// written.
+    /// 12.8: an empty element is `<ip …/>`; a default route has no destination if none was written.
     V12,
 }
 
-/// A definition in a [`Style`], to be printed.
+/// Prints a definition in a [`Style`].
 #[derive(Clone, Copy, Debug)]
 pub struct Printed<'a, T> {
     definition: &'a T,
     style: Style,
 }
 
-/// What can be printed in every style.
+/// A value that can be printed in every style.
 pub(crate) trait Print {
     fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result;
 }

@@ -1,6 +1,6 @@
-//! What someone may have meant.
+//! Suggestions for mistyped names.
 
-/// Other words for the same, of other programs and of libvirt's own other elements.
+/// Synonyms from other programs and from libvirt's other elements.
 const SYNONYMS: &[(&str, &str)] = &[
     ("address", "addr"),
     ("address", "ip"),
@@ -46,8 +46,8 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("0", "no"),
 ];
 
-/// The candidate that a word was probably meant to be: the nearest one, when no more than a third
-/// of the word differs.
+/// The candidate that a word was probably meant to be: the nearest one, if at most a third of the
+/// word differs.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let meant = SYNONYMS.iter().filter(|(other, _)| other.eq_ignore_ascii_case(word));
@@ -62,7 +62,7 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
     words.filter_map(near).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 
-/// Letters to add, take away, change or swap with their neighbour.
+/// The number of letters to add, remove, change or swap with their neighbour.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut rows = vec![(0..=other.len()).collect::<Vec<_>>()];

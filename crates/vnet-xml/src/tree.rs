@@ -13,13 +13,13 @@ pub(crate) struct Tree<'a> {
 pub(crate) struct Node<'a> {
     pub(crate) name: &'a str,
     pub(crate) start_tag: (u32, u32),
-    /// Where the end tag ends.
+    /// The end of the end tag.
     pub(crate) end: u32,
     pub(crate) attributes: (u32, u32),
     pub(crate) first_child: Option<u32>,
     pub(crate) next_sibling: Option<u32>,
     pub(crate) text: Option<String>,
-    /// Where the text stands, up to the first element in it.
+    /// The place of the text, up to the first child element.
     pub(crate) text_at: (u32, u32),
 }
 
@@ -63,7 +63,7 @@ impl<'t> NodeRef<'t> {
         start as usize..end as usize
     }
 
-    /// Where the whole element stands.
+    /// The place of the whole element.
     pub(crate) fn whole_span(self) -> Span {
         self.node().start_tag.0 as usize..self.node().end as usize
     }
@@ -73,14 +73,14 @@ impl<'t> NodeRef<'t> {
         &self.tree.source[self.whole_span()]
     }
 
-    /// Where the text directly within stands, without white space around it, up to the first
-    /// element in it.
+    /// The place of the text directly in the element, without surrounding white space, up to the
+    /// first child element.
     pub(crate) fn text_span(self) -> Option<Span> {
         let (start, end) = self.node().text_at;
         self.node().text.as_ref().map(|_| start as usize..end as usize)
     }
 
-    /// The text directly within, as written: white space and all.
+    /// The text directly in the element, as written, with white space.
     pub(crate) fn text(self) -> &'t str {
         self.node().text.as_deref().unwrap_or_default()
     }

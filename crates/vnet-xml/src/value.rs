@@ -9,11 +9,11 @@ pub(crate) fn text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A value with a reader of its own.
+/// Reads a value of a type that has its own parser.
 pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| {
         let error = error.to_string();
-        // What is reported begins in the same way.
+        // Removes the beginning that the report adds anyway.
         match error.strip_prefix(&format!("`{text}` is not ")) {
             Some(expected) => expected.to_owned(),
             None => format!("right here: {error}"),
@@ -25,7 +25,7 @@ pub(crate) fn yes_no(text: &str) -> Result<bool, String> {
     switch(text, "yes", "no")
 }
 
-/// Some attributes libvirt compares without regard to case.
+/// Reads yes or no in upper or lower case, as libvirt does for some attributes.
 pub(crate) fn yes_no_of_any_case(text: &str) -> Result<bool, String> {
     yes_no(&text.to_ascii_lowercase())
 }
@@ -34,7 +34,8 @@ pub(crate) fn on_off(text: &str) -> Result<bool, String> {
     switch(text, "on", "off")
 }
 
-/// What people write for on and off elsewhere is no near miss of the wrong one.
+/// Reads a switch. For a word such as `true` or `disabled`, the error suggests the word of the same
+/// meaning, not the most similar one.
 fn switch(text: &str, on: &str, off: &str) -> Result<bool, String> {
     let meant = match text.to_ascii_lowercase().as_str() {
         _ if text == on => return Ok(true),

@@ -1,4 +1,4 @@
-//! `<virtualport>`: what a switch is told of a port, in networks, portgroups, network ports and
+//! `<virtualport>`: the settings of a port on a switch, in networks, portgroups, network ports and
 //! guests' interfaces.
 
 use std::fmt::{self, Display};
@@ -10,13 +10,13 @@ use crate::grammar::Grammar;
 use crate::value::{number_of_any_base, parsed, word};
 use crate::write::Writer;
 
-/// `<virtualport>`: what a switch is told of a port.
+/// `<virtualport>`: the settings of a port on a switch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct VirtualPort {
-    /// `type`; absent where another definition says it.
+    /// `type`; absent if another definition sets it.
     pub kind: Option<VirtualPortType>,
     /// `managerid`: IEEE 802.1Qbg.
     pub manager_id: Option<u8>,
@@ -85,8 +85,8 @@ impl VirtualPortType {
         }
     }
 
-    /// The parameters that libvirt refuses beside the type. It passes over the others that mean
-    /// nothing.
+    /// The parameters that libvirt refuses for this type. It ignores other parameters without a
+    /// meaning.
     fn refused(self) -> &'static [&'static str] {
         match self {
             Self::Qbg => &["profileid", "interfaceid"],
@@ -96,7 +96,7 @@ impl VirtualPortType {
         }
     }
 
-    /// The parameters that mean something beside the type.
+    /// Whether the parameter has a meaning for this type.
     fn knows(self, parameter: &str) -> bool {
         match self {
             Self::Qbg => matches!(parameter, "managerid" | "typeid" | "typeidversion" | "instanceid"),
@@ -118,7 +118,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar::new(&["type"], &[("parameters", &P
 static PARAMETERS: Grammar =
     Grammar::new(&["managerid", "typeid", "typeidversion", "instanceid", "interfaceid", "profileid"], &[]);
 
-/// Reads `<virtualport>`; `None` where it says nothing.
+/// Reads `<virtualport>`; `None` if it sets nothing.
 pub(crate) fn virtual_port(element: &Element<'_>, type_is: TypeIs) -> Option<VirtualPort> {
     element.expect(&GRAMMAR);
     let read: Value<VirtualPortType> = |text| word(text, VirtualPortType::WORDS);

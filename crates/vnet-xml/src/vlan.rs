@@ -9,14 +9,14 @@ use crate::write::Writer;
 
 /// `<vlan>`: the VLANs that a port belongs to.
 ///
-/// One tag alone: the guest's packets carry no tag and belong to that VLAN. A trunk: they carry the
-/// tags that are listed.
+/// With one tag, the guest's packets carry no tag and belong to that VLAN. On a trunk, they carry
+/// one of the listed tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Vlan {
-    /// `trunk='yes'`; always so with more than one tag.
+    /// `trunk='yes'`; always true with more than one tag.
     pub trunk: bool,
     /// `<tag>`, at least one.
     pub tags: Vec<VlanTag>,
@@ -40,7 +40,7 @@ pub struct VlanTag {
 pub enum NativeMode {
     /// `tagged`: packets to the guest carry the tag.
     Tagged,
-    /// `untagged`: they do not.
+    /// `untagged`: packets to the guest do not carry the tag.
     Untagged,
 }
 
@@ -59,7 +59,7 @@ impl Vlan {
     }
 }
 
-/// A tag that is not the native one.
+/// A tag without a native mode.
 impl From<u16> for VlanTag {
     fn from(id: u16) -> Self {
         Self { id, native_mode: None }
@@ -94,7 +94,7 @@ pub(crate) fn vlan(element: &Element<'_>) -> Option<Vlan> {
         if native.next().is_some() {
             element.repeated("there can be only one `<tag>` with `nativeMode` in `<vlan>`".to_owned());
         }
-        // The mode belongs to the id, however often that is listed.
+        // The mode applies to every tag with this id.
         tags.iter_mut().filter(|tag| tag.id == id).for_each(|tag| tag.native_mode = native_mode);
     }
     let trunk = element.filled("trunk", yes_no_of_any_case);

@@ -1,4 +1,5 @@
-//! Prints XML as libvirt does: two spaces a level, single quotes, an element a line, no prolog.
+//! Prints XML as libvirt does: two spaces for each level, single quotes, one element on each line,
+//! no prolog.
 
 use std::fmt::{self, Display};
 
@@ -27,18 +28,18 @@ impl<'w> Writer<'w> {
         self.libvirt
     }
 
-    /// Begins an element; finish it with [`Tag::empty`] or [`Tag::around`].
+    /// Starts an element; finish it with [`Tag::empty`] or [`Tag::around`].
     pub(crate) fn tag(&mut self, name: &'static str) -> Result<Tag<'_, 'w>, fmt::Error> {
         write!(self.out, "{:width$}<{name}", "", width = 2 * self.depth)?;
         Ok(Tag { writer: self, name })
     }
 
-    /// An element that is printed already.
+    /// Writes an element that is printed already.
     pub(crate) fn verbatim(&mut self, element: &str) -> fmt::Result {
         writeln!(self.out, "{:width$}{element}", "", width = 2 * self.depth)
     }
 
-    /// An element that has text only.
+    /// Writes an element that has text only.
     pub(crate) fn text(&mut self, name: &'static str, text: &str) -> fmt::Result {
         let text = Escaped { text, spaces: &['\r'] };
         writeln!(self.out, "{:width$}<{name}>{text}</{name}>", "", width = 2 * self.depth)
@@ -51,7 +52,7 @@ impl<'w> Tag<'_, 'w> {
         Ok(self)
     }
 
-    /// An attribute that is left out where there is no value.
+    /// Writes an attribute, if there is a value.
     pub(crate) fn optional(self, name: &str, value: Option<impl Display>) -> Result<Self, fmt::Error> {
         match value {
             Some(value) => self.attribute(name, value),
@@ -59,12 +60,12 @@ impl<'w> Tag<'_, 'w> {
         }
     }
 
-    /// `yes`, `no`, or left out.
+    /// Writes `yes` or `no`, if there is a value.
     pub(crate) fn yes_no(self, name: &str, value: Option<bool>) -> Result<Self, fmt::Error> {
         self.optional(name, value.map(|value| if value { "yes" } else { "no" }))
     }
 
-    /// `on`, `off`, or left out.
+    /// Writes `on` or `off`, if there is a value.
     pub(crate) fn on_off(self, name: &str, value: Option<bool>) -> Result<Self, fmt::Error> {
         self.optional(name, value.map(|value| if value { "on" } else { "off" }))
     }
@@ -85,10 +86,11 @@ impl<'w> Tag<'_, 'w> {
     }
 }
 
-/// Text as it stands in XML. Control characters cannot, and are left out, as in libvirt.
+/// Text, escaped for XML. Control characters are not allowed in XML and are left out, as in
+/// libvirt.
 ///
-/// Readers make a blank of white space in a value and a newline of each carriage return, unless it
-/// is escaped; libvirt does not, and reads back something else.
+/// White space in attributes and carriage returns are escaped too, because readers replace them
+/// otherwise. libvirt does not escape them, and reads back something else.
 struct Escaped<'a> {
     text: &'a str,
     spaces: &'static [char],

@@ -19,7 +19,7 @@ fn a_domain_is_printed_into_its_document() {
         <disk type='file'/><interface type='user'>\n    </interface>\n  </devices>\n</domain>\n<!-- last -->\n";
     assert_eq!(printed(domain.as_bytes()), canonical);
     assert_eq!(printed(canonical.as_bytes()), canonical);
-    // What is no longer in the encoding that it names says so.
+    // A document that is no longer in the encoding that it names gets UTF-8 as its encoding.
     let latin: &[u8] = b"<?xml version='1.0' encoding='ISO-8859-1'?><domain><name>\xe9</name></domain>";
     assert_eq!(printed(latin), "<?xml version='1.0' encoding='UTF-8'?><domain><name>é</name></domain>");
 }

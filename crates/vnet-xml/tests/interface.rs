@@ -8,7 +8,7 @@ use vnet_xml::interface::{
 };
 use vnet_xml::{Bandwidth, Interface, Rate, Vlan};
 
-/// Canonical definitions: what is printed again, live, is what was read.
+/// Canonical definitions: the live form that is printed is the text that was read.
 #[rstest]
 #[case::user("user", "")]
 #[case::user_dev("user", "  <source dev='eth0'/>\n  <backend type='passt'/>\n")]
@@ -90,7 +90,7 @@ fn keeps_what_is_canonical(#[case] kind: &str, #[case] children: &str) {
     assert_eq!(inactive.parse::<Interface>().unwrap().inactive().to_string(), inactive);
 }
 
-/// What is written in another way than it is printed on disk.
+/// Definitions whose printed inactive form differs from the text.
 #[rstest]
 #[case::no_type(
     "<interface><mac address='0:1:2:a:B:c'/></interface>",
@@ -145,8 +145,8 @@ fn prints_one_way(#[case] document: &str, #[case] kind: &str, #[case] children: 
     assert_eq!(interface.inactive().to_string(), format!("<interface type='{kind}'>\n{children}</interface>\n"));
 }
 
-/// A guest that libvirt prints with the type that its network turned out to have is told how to be
-/// in the network again.
+/// libvirt prints a running guest with the type of its network. The warning says how to write it as
+/// a guest of the network.
 #[rstest]
 #[case("bridge='br0'", "bridge", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]
 #[case("dev='eth0' mode='bridge'", "direct", "portid='6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10'", true)]
@@ -160,7 +160,7 @@ fn a_running_guest_of_a_network(#[case] end: &str, #[case] kind: &str, #[case] p
     assert_eq!(told, Vec::from_iter(is_told.then_some(expected)));
 }
 
-/// What cannot be: the code, and where.
+/// Errors: the code and the place.
 #[rstest]
 #[case::root("<network/>", "VN0007", "/interface")]
 #[case::kind("<interface type='netwrok'/>", "VN0030", "/interface/@type")]
@@ -196,7 +196,7 @@ fn refuses(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
     assert!(parsed.has_errors());
 }
 
-/// What libvirt refuses of the host's end, once.
+/// What libvirt refuses for the host's end is reported once.
 #[test]
 fn the_hosts_end_is_ethernets_alone() {
     let document = "<interface type='bridge'><source bridge='br0'><ip address='192.0.2.1'/></source></interface>";
@@ -205,7 +205,7 @@ fn the_hosts_end_is_ethernets_alone() {
     assert_eq!((problem.code.to_string(), problem.path.as_str()), ("VN0034".to_owned(), "/interface/source/ip"));
 }
 
-/// What does nothing is said.
+/// What has no effect is reported.
 #[rstest]
 #[case::unknown_element("<interface><soruce/></interface>", "VN0020", "/interface/soruce")]
 #[case::unknown_attribute("<interface><mtu siez='1'/></interface>", "VN0021", "/interface/mtu/@siez")]
@@ -234,7 +234,7 @@ fn warns(#[case] document: &str, #[case] code: &str, #[case] path: &str) {
     assert!(!parsed.has_errors());
 }
 
-/// `upstream` of the backend is another word for `<source dev>`.
+/// `upstream` of the backend is another name for `<source dev>`.
 #[rstest]
 #[case::alone("<backend type='passt' upstream='eth0'/>", &[])]
 #[case::source_is_there("<source/><backend type='passt' upstream='eth0'/>", &[])]
@@ -253,7 +253,7 @@ fn upstream(#[case] given: &str, #[case] problems: &[&str]) {
         let expected =
             format!("<interface type='{kind}'>\n  <source dev='eth0'/>\n  <backend type='passt'/>\n</interface>\n");
         assert_eq!(printed, expected);
-        // A finding about the device points at what says it.
+        // A finding about the device points at the attribute that names it.
         let dev = vnet_xml::NodePath::root("interface").element("source").attribute("dev");
         assert_eq!(&document[parsed.source.span(&dev).unwrap()], "eth0");
     }

@@ -1,11 +1,11 @@
-//! What holds for every definition.
+//! Properties of every definition.
 #![cfg(feature = "proptest")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use proptest::prelude::*;
 use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, strategy};
 
-/// What can stand in an element.
+/// The possible content of an element.
 fn content() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "<d/>",

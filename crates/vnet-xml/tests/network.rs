@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use rstest::rstest;
 use vnet_xml::{Definition, Libvirt, Network, Style};
 
-/// What follows the name of a network, and what it is printed as.
+/// The text after the name of a network, and the text that is printed for it.
 #[rstest]
 #[case::defaults("", "  <bridge stp='on' delay='0'/>\n")]
 #[case::forward_is_nat("<forward/>", "  <forward mode='nat'/>\n  <bridge stp='on' delay='0'/>\n")]
@@ -135,7 +135,7 @@ fn prints(#[case] given: &str, #[case] expected: &str) {
     assert_eq!(printed.parse::<Network>().unwrap().to_string(), printed);
 }
 
-/// What follows the name of a network, then every problem as code, place in the text, and message
+/// The text after the name of a network, then every problem: code, place in the text, and message
 /// with help.
 #[rstest]
 #[case("<brige name='b'/>", &["VN0020 brige: `<network>` has no element `<brige>`: it has no effect; did you mean `bridge`?"])]
@@ -320,7 +320,7 @@ fn much_metadata_of_nobody_is_read_in_proportion() {
     assert_eq!(problems.last().unwrap(), "VN0025 a: there are 199000 more problems");
 }
 
-/// What libvirt 11.3 and 12.8 print of the same definition.
+/// What libvirt 11.3 and 12.8 print for the same definition.
 #[rstest]
 #[case(
     "<ip address='10.0.0.1' prefix='8'/>",

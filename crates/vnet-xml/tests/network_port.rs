@@ -11,7 +11,7 @@ const NEEDED: &str = "  <uuid>5d744f21-ba4a-4d6e-bdb2-30a35ff3207d</uuid>
   </owner>
 ";
 
-/// What follows the owner of a port, and what it is printed as.
+/// The text after the owner of a port, and the text that is printed for it.
 #[rstest]
 #[case::only_what_is_needed("<mac address='52:54:0:7B:35:93'/>", "  <mac address='52:54:00:7b:35:93'/>\n")]
 #[case::in_any_order(

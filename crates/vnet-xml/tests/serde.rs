@@ -33,8 +33,7 @@ fn definitions_survive(#[files("../../testdata/*/valid/*.xml")] file: PathBuf) {
     }
 }
 
-/// The shape: names as in Rust, words, addresses and names as in the document; what is absent may
-/// be left out.
+/// The shape: field names as in Rust, values as in the document; absent fields may be omitted.
 #[test]
 fn a_little_is_enough() {
     let network: Network = serde_json::from_value(json!({

@@ -1,4 +1,4 @@
-//! Every switch that says no: libvirt keeps it, but for a few that it leaves out.
+//! Every switch that is set to no: libvirt prints it, except for a few that it omits.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ const DOCUMENTS: &[&str] = &[
 ];
 
 proptest! {
-    /// Each switch is said or not, on or off; what is said is printed.
+    /// Each switch is absent, on or off; what is written is printed.
     #[test]
     fn what_is_said_is_kept(choices in prop::collection::vec(0u8..4, 32)) {
         for document in DOCUMENTS {
@@ -73,8 +73,7 @@ proptest! {
             });
             for ((name, value), choice) in switches.zip(choices.iter().cycle()) {
                 let other = if value == "='no'" { "='yes'" } else { "='on'" };
-                // A source that is connected again needs a time, a ROM that is disabled has nothing
-                // else to say.
+                // `<reconnect>` needs a timeout, and a disabled ROM has no other setting.
                 let fixed = name == " enabled" || name == " stp";
                 match choice {
                     0 if !fixed => text = text.replacen(&format!("{name}{value}"), &format!("{name}{other}"), 1),

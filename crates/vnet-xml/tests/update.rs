@@ -1,5 +1,4 @@
-//! Updates of a network: what changes, line by line, and what is refused, with the place in the
-//! element.
+//! Updates of a network: the lines that change, or the refusal with its place in the element.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
@@ -47,8 +46,8 @@ const NETWORK: &str = "<network>
 </network>
 ";
 
-/// Section, command, index of the parent or none, element, and the lines that come and go, or the
-/// refusal.
+/// Section, command, index of the parent (optional), element, and the added and removed lines or
+/// the refusal.
 #[rstest]
 #[case(
     "ip-dhcp-host add -",
@@ -346,10 +345,10 @@ fn updates(#[case] call: &str, #[case] element: &str, #[case] expected: &str) {
     assert_eq!(found, expected);
 }
 
-/// The lines that are gone and the lines that are new.
+/// The removed and the added lines.
 fn changes(after: &str) -> String {
     let (old, new): (Vec<_>, Vec<_>) = (NETWORK.lines().collect(), after.lines().collect());
-    // How many lines two rests have in common.
+    // The length of the longest common subsequence of the remaining lines.
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
     for (at, to) in (0..old.len()).rev().flat_map(|at| (0..new.len()).rev().map(move |to| (at, to))) {
         common[at][to] =

@@ -1,4 +1,4 @@
-//! What is refused, and what is kept.
+//! What the builder refuses, and what it keeps.
 
 use super::*;
 use rstest::rstest;

@@ -1,4 +1,4 @@
-//! Prints a domain into the document that it was read from: only its interfaces are printed anew.
+//! Prints a domain into the document that it was read from; only its interfaces are printed anew.
 
 use std::ops::Range;
 
@@ -9,11 +9,12 @@ use crate::tree::Tree;
 use crate::{Interface, Style};
 
 impl Domain {
-    /// The document that this domain was read from, with its interfaces in a form. Everything else
-    /// stays as it stands there; only an `encoding` that cannot say what is printed becomes UTF-8.
+    /// The document that this domain was read from, with its interfaces printed in a style.
+    /// Everything else stays as it is, except that another `encoding` becomes UTF-8 if the text is
+    /// not ASCII.
     ///
-    /// `None` where the domain was not read from this document: where that is not well-formed, or
-    /// has another number of interfaces.
+    /// `None` if the document is not well-formed or has another number of interfaces: then the
+    /// domain was not read from it.
     ///
     /// ```
     /// use vnet_xml::{Domain, Style};
@@ -56,7 +57,7 @@ impl Domain {
     }
 }
 
-/// Where the interfaces stand, from the first byte of the start tag to the last of the end tag.
+/// The places of the interfaces, from the first byte of the start tag to the last of the end tag.
 fn interfaces(tree: &Tree<'_>) -> Vec<Range<usize>> {
     let devices = tree.root().children().find(|child| child.name() == "devices");
     let devices = devices.into_iter().flat_map(|devices| devices.children());
@@ -69,14 +70,14 @@ fn indentation(text: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// An interface, whose first line is indented already. No value in it spans lines: newlines in
-/// attributes are escaped.
+/// Prints an interface and indents every line after the first. No value spans lines, because
+/// newlines in attributes are escaped.
 fn indented(interface: &Interface, style: Style, indentation: &str) -> String {
     let text = interface.display(style).to_string();
     text.trim_end().replace('\n', &format!("\n{indentation}"))
 }
 
-/// A text in UTF-8 whose XML declaration says so, where it matters.
+/// Makes the XML declaration name UTF-8 if the text is not ASCII.
 fn declared_rightly(mut text: String) -> String {
     if let Some((encoding, place)) = declared(text.as_bytes()).filter(|_| !text.is_ascii())
         && !encoding.eq_ignore_ascii_case("utf-8")

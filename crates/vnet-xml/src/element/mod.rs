@@ -1,5 +1,5 @@
-//! A cursor over the tree: asks for what a document should have, notes where it is and what is
-//! wrong.
+//! A cursor over the tree. Readers ask it for the parts of a document; it notes their places and
+//! what is wrong with them.
 
 mod notes;
 mod report;
@@ -12,7 +12,7 @@ use crate::{NodePath, rules};
 pub(crate) use notes::Notes;
 use report::{name_span, shortened};
 
-/// An element at a place of the model.
+/// An element of the tree, with its place in the model.
 #[derive(Clone)]
 pub(crate) struct Element<'t> {
     node: NodeRef<'t>,
@@ -23,13 +23,13 @@ pub(crate) struct Element<'t> {
 /// Reads a value; the error says what is expected: "a number".
 pub(crate) type Value<T> = fn(&str) -> Result<T, String>;
 
-/// A yes or no of which libvirt knows one word.
+/// A yes-or-no attribute for which libvirt knows only one word.
 pub(crate) struct Switch {
     /// The word that libvirt knows.
     pub(crate) word: &'static str,
-    /// The word for the opposite, as which libvirt reads everything else.
+    /// The opposite; libvirt reads every other word as this.
     pub(crate) opposite: &'static str,
-    /// Whether capital letters do not matter.
+    /// Whether upper and lower case are the same.
     pub(crate) any_case: bool,
 }
 
@@ -43,12 +43,13 @@ impl<'t> Element<'t> {
         self.notes.source.borrow().path(self.place)
     }
 
-    /// Says what may stand here: anything else is reported. Every reader begins with this.
+    /// Reports everything in the element that the grammar does not allow. Every reader begins with
+    /// this.
     pub(crate) fn expect(&self, grammar: &Grammar) {
         self.expect_beside(grammar, None);
     }
 
-    /// Says what may stand here beside a child whose name is this document's choice.
+    /// As [`Self::expect`], but also allows a child whose name depends on the document.
     pub(crate) fn expect_beside(&self, grammar: &Grammar, child: Option<&str>) {
         self.expect_no_more(grammar, child);
         if !self.node.text().trim().is_empty() {
@@ -72,7 +73,7 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// The child of this name; the first, where there are more.
+    /// The first child of this name.
     pub(crate) fn child(&self, name: &str) -> Option<Element<'t>> {
         let mut found = self.node.children().filter(|child| child.name() == name);
         let first = found.next()?;
@@ -83,7 +84,7 @@ impl<'t> Element<'t> {
         Some(self.only(first))
     }
 
-    /// The child of this name, which must not be there twice.
+    /// The child of this name; a second one is an error.
     pub(crate) fn only_child(&self, name: &str) -> Option<Element<'t>> {
         let mut found = self.node.children().filter(|child| child.name() == name);
         let first = found.next()?;
@@ -94,13 +95,13 @@ impl<'t> Element<'t> {
         Some(self.only(first))
     }
 
-    /// A child that stands once, as far as the model goes.
+    /// A child that occurs once in the model.
     fn only(&self, node: NodeRef<'t>) -> Self {
         let place = self.notes.source.borrow_mut().element(self.place, node.name(), node.span());
         Self { node, place, notes: self.notes }
     }
 
-    /// The child of this name, which has to be there.
+    /// The child of this name; its absence is an error.
     pub(crate) fn required_child(&self, name: &str) -> Option<Element<'t>> {
         let child = self.child(name);
         if child.is_none() {
@@ -109,8 +110,8 @@ impl<'t> Element<'t> {
         child
     }
 
-    /// The children of this name that can be understood. Their number in a path is their place in
-    /// the result.
+    /// The children of this name that can be understood. Their number in a path is their position
+    /// in the result.
     pub(crate) fn children<T>(&self, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
         let mut list = Vec::new();
         for node in self.node.children().filter(|child| child.name() == name) {
@@ -120,13 +121,13 @@ impl<'t> Element<'t> {
         list
     }
 
-    /// The text of an element that has nothing else: it stands for [`Element::expect`].
+    /// The text of an element that may have text only. This replaces [`Element::expect`].
     pub(crate) fn only_text(&self) -> &'t str {
         self.expect_no_more(&TEXT, None);
         self.node.text()
     }
 
-    /// The text directly within, whatever else there is.
+    /// The text directly in the element, whatever else it has.
     pub(crate) fn text(&self) -> &'t str {
         self.node.text()
     }
@@ -136,7 +137,8 @@ impl<'t> Element<'t> {
         self.node.raw()
     }
 
-    /// The namespaces that are declared here, by prefix; the default one has none.
+    /// The namespaces that are declared here, by prefix; the prefix of the default namespace is
+    /// empty.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
         self.node.attributes().iter().filter_map(|attribute| {
             let prefix = attribute.name.strip_prefix("xmlns")?;
@@ -145,7 +147,7 @@ impl<'t> Element<'t> {
         })
     }
 
-    /// The name in this document of a child that belongs to a namespace.
+    /// The name that a child of a namespace has in this document.
     pub(crate) fn name_in(&self, namespace: &str, local: &str) -> Option<&'t str> {
         let names = self.node.children().filter(|child| child.name().ends_with(local));
         let mut names = names.filter_map(|child| {
@@ -163,13 +165,13 @@ impl<'t> Element<'t> {
         self.read(attribute, read)
     }
 
-    /// An attribute's value; libvirt takes an empty one for none.
+    /// An attribute's value; like libvirt, this ignores an empty one.
     pub(crate) fn filled<T>(&self, name: &str, read: Value<T>) -> Option<T> {
         let attribute = self.attribute(name).filter(|attribute| !attribute.value.is_empty())?;
         self.read(attribute, read)
     }
 
-    /// The value of an attribute that has to be there.
+    /// The value of a required attribute.
     pub(crate) fn required<T>(&self, name: &str, read: Value<T>) -> Option<T> {
         match self.attribute(name) {
             Some(attribute) => self.read(attribute, read),
@@ -180,8 +182,8 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// An attribute's value where libvirt knows one word and takes all others for the opposite:
-    /// whether it is that word.
+    /// Whether an attribute has the one word that libvirt knows; libvirt reads all others as the
+    /// opposite.
     pub(crate) fn is_word(&self, name: &str, switch: &Switch) -> Option<bool> {
         let attribute = self.attribute(name).filter(|attribute| !attribute.value.is_empty())?;
         self.notes.source.borrow_mut().attribute(self.place, attribute.name, attribute.value_span());
@@ -193,7 +195,7 @@ impl<'t> Element<'t> {
         Some(is(switch.word))
     }
 
-    /// Whether there are neither attributes nor children.
+    /// Whether the element has neither attributes nor children.
     pub(crate) fn is_bare(&self) -> bool {
         self.node.attributes().is_empty() && self.node.children().next().is_none()
     }
@@ -202,7 +204,8 @@ impl<'t> Element<'t> {
         self.attribute(name).is_some()
     }
 
-    /// Notes that an attribute of the model stands as one of the first child of a name.
+    /// Notes that an attribute of the model is written as an attribute of the first child of this
+    /// name.
     pub(crate) fn stands_at(&self, name: &str, child: &str, attribute: &str) {
         let mut children = self.node.children().filter(|node| node.name() == child);
         let found = children.next().and_then(|node| node.attributes().iter().find(|it| it.name == attribute));
@@ -211,7 +214,8 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// Notes that an attribute of the model's child stands as one of another element.
+    /// Notes that an attribute of a child in the model is written as an attribute of another
+    /// element.
     pub(crate) fn child_stands_at(&self, child: &str, name: &str, other: &Self, attribute: &str) {
         let Some(found) = other.attribute(attribute) else { return };
         let mut source = self.notes.source.borrow_mut();

@@ -1,13 +1,13 @@
-//! What is found while a document is read: problems and places.
+//! What readers find in a document: problems and places.
 
 use std::cell::{Cell, RefCell};
 
 use crate::{NodePath, Problem, SourceMap, rules};
 
-/// Beyond so many problems nobody reads on, and memory would grow with the document.
+/// The most problems that are kept: nobody reads more, and memory would grow with the document.
 const MAX_PROBLEMS: usize = 1000;
 
-/// What is found while a document is read.
+/// What readers find in a document.
 #[derive(Default)]
 pub(crate) struct Notes {
     problems: RefCell<Vec<Problem>>,

@@ -1,4 +1,4 @@
-//! Problems of an element and of what is in it, in words.
+//! The messages for problems of an element and of its content.
 
 use super::{Element, Switch};
 use crate::grammar::{Grammar, owners_of, parents_of};
@@ -21,7 +21,7 @@ impl<'t> Element<'t> {
         );
     }
 
-    /// Reports that the element means nothing for want of this attribute, unless it is there.
+    /// Reports that the element has no effect without this attribute, if it is absent.
     pub(crate) fn depends_on(&self, name: &str) {
         if !self.has(name) {
             let message = format!("`<{}>` has no effect without the attribute `{name}`", self.node.name());
@@ -35,21 +35,21 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// What is written as text may be meant for an attribute.
+    /// A suggestion, if the element has text that was probably meant for this attribute.
     fn text_as(&self, name: &str) -> Option<String> {
         let text = self.node.text().trim();
         let short = (1..=40).contains(&text.len()) && !text.contains(['\'', '<', '&', '\n']);
         short.then(|| format!("write `<{} {name}='{text}'/>`", self.node.name()))
     }
 
-    /// Reports that an attribute does nothing, and why: "on this element".
+    /// Reports that an attribute has no effect, and why: "on this element".
     pub(crate) fn useless_attribute(&self, name: &str, why: &str) {
         let Some(attribute) = self.attribute(name) else { return };
         let message = format!("`{name}` has no effect {why}");
         self.report(rules::WITHOUT_EFFECT, message, None, self.path().attribute(name), attribute.name_span());
     }
 
-    /// Reports that the element does nothing, and why: "in this place".
+    /// Reports that the element has no effect, and why: "in this place".
     pub(crate) fn useless(&self, why: &str) {
         let message = format!("`<{}>` has no effect {why}", self.node.name());
         self.report(rules::WITHOUT_EFFECT, message, None, self.path(), name_span(self.node));
@@ -63,16 +63,14 @@ impl<'t> Element<'t> {
         self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
     }
 
-    /// Reports that an attribute says something else than another place does, for which it is
-    /// another word.
+    /// Reports that an attribute contradicts another place that sets the same thing.
     pub(crate) fn contradicts(&self, name: &str, other: &str) {
         let Some(attribute) = self.attribute(name) else { return };
         let message = format!("`{name}='{}'` contradicts {other}", shortened(&attribute.value));
         self.report_value(rules::EXCLUSIVE, attribute, message, Some(format!("leave `{name}` out")));
     }
 
-    /// Reports that `<source>` is of the form in which libvirt prints a running guest that is in a
-    /// network.
+    /// Reports that `<source>` has the form in which libvirt prints a running guest of a network.
     pub(crate) fn live_form_of_network(&self, kind: &str) {
         let (Some(network), true) = (self.attribute("network"), self.has("portid")) else { return };
         let name = shortened(&network.value);
@@ -95,37 +93,37 @@ impl<'t> Element<'t> {
         self.report(rules::STRAY_TEXT, message, None, self.path(), self.text_span());
     }
 
-    /// Where the text within stands; without any, the element.
+    /// The place of the text in the element, or the element's place if it has no text.
     fn text_span(&self) -> Span {
         self.node.text_span().unwrap_or_else(|| self.node.span())
     }
 
-    /// Reports what is wrong with the text within.
+    /// Reports that the text in the element is invalid.
     pub(crate) fn invalid_text(&self, expected: &str) {
         let message = format!("`{}` is not {expected}", shortened(self.node.text().trim()));
         self.report(rules::INVALID_VALUE, message, None, self.path(), self.text_span());
     }
 
-    /// Reports what is wrong with an attribute's value.
+    /// Reports that an attribute's value is invalid.
     pub(crate) fn invalid(&self, name: &str, expected: &str) {
         let Some(attribute) = self.attribute(name) else { return self.missing(name) };
         let message = format!("`{}` is not {expected}", shortened(&attribute.value));
         self.report(rules::INVALID_VALUE, message, None, self.path().attribute(name), attribute.value_span());
     }
 
-    /// Reports that an attribute has no place here.
+    /// Reports that an attribute does not belong here.
     pub(crate) fn misplaced(&self, name: &str, message: String) {
         let Some(attribute) = self.attribute(name) else { return };
         self.report(rules::MISPLACED, message, None, self.path().attribute(name), attribute.name_span());
     }
 
-    /// Reports that the element has no place here, and why.
+    /// Reports that the element does not belong here, and why.
     pub(crate) fn misplaced_here(&self, why: &str) {
         let message = format!("`<{}>` has no place here: {why}", self.node.name());
         self.report(rules::MISPLACED, message, None, self.path(), name_span(self.node));
     }
 
-    /// Reports that something stands here once more.
+    /// Reports that something is repeated here.
     pub(crate) fn repeated(&self, message: String) {
         self.report(rules::EXCLUSIVE, message, None, self.path(), self.node.span());
     }
@@ -137,7 +135,7 @@ impl<'t> Element<'t> {
         self.report(rules::MISSING_ELEMENT, message, help, self.path(), name_span(self.node));
     }
 
-    /// Reports of each child that does nothing why: "is in no namespace".
+    /// Reports each child that has no effect, and why: "is in no namespace".
     pub(crate) fn useless_children(&self, why: impl IntoIterator<Item = Option<&'static str>>) {
         for (child, why) in self.node.children().zip(why) {
             if let Some(why) = why {
@@ -148,7 +146,7 @@ impl<'t> Element<'t> {
         }
     }
 
-    /// Reports that libvirt reads a switch in another way than the word says.
+    /// Reports that libvirt reads a switch differently from what its word says.
     pub(super) fn read_otherwise(&self, attribute: &Attribute<'_>, switch: &Switch) {
         let (name, value, Switch { word, opposite, .. }) = (attribute.name, shortened(&attribute.value), switch);
         let message = format!("libvirt reads `{name}='{value}'` as `{opposite}`: only the word `{word}` is `{word}`");
@@ -156,8 +154,8 @@ impl<'t> Element<'t> {
         self.report_value(rules::READ_OTHERWISE, attribute, message, help);
     }
 
-    /// Reports that releases of libvirt read a number in different ways, if it is not plainly
-    /// decimal.
+    /// Reports a number that is not plainly decimal, because releases of libvirt read it
+    /// differently.
     pub(crate) fn is_decimal(&self, name: &str) {
         let Some(attribute) = self.attribute(name) else { return };
         let digits = attribute.value.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}', '+']);
@@ -222,8 +220,7 @@ fn foreign(parent: &str, name: &str) -> Option<String> {
     })
 }
 
-/// The elements at the end of these ways, in words; `None` where there are none or too many to be
-/// of help.
+/// The last elements of these paths, in words; `None` if there are none, or too many to help.
 fn places(ways: &[Vec<&'static str>]) -> Option<String> {
     const MOST: usize = 3;
     let words = |way: &Vec<&str>| match &way[..] {
@@ -241,7 +238,7 @@ pub(super) fn name_span(node: NodeRef<'_>) -> Span {
     start..start + node.name().len()
 }
 
-/// A value in a message is there to be recognised, not to be read whole.
+/// A value cut to a length that is enough to recognise it in a message.
 pub(super) fn shortened(text: &str) -> String {
     let plain: String = text.chars().take(60).flat_map(char::escape_debug).collect();
     if text.chars().nth(60).is_some() { plain + "…" } else { plain }

@@ -20,9 +20,9 @@ pub enum DeviceAddress {
     Pci {
         /// `domain`, `bus`, `slot` and `function`; chosen where absent.
         address: Option<PciAddress>,
-        /// `multifunction`: there are more functions of this slot.
+        /// `multifunction`: the slot has more functions.
         multifunction: Option<bool>,
-        /// `<zpci>`: what an IBM Z guest sees besides.
+        /// `<zpci>`: the additional numbers for a guest on IBM Z.
         zpci: Option<Zpci>,
     },
     /// `type='ccw'`: a channel device of IBM Z.
@@ -48,7 +48,7 @@ pub enum DeviceAddress {
     },
     /// `type='virtio-mmio'`
     VirtioMmio,
-    /// `type='unassigned'`: the guest does not see it.
+    /// `type='unassigned'`: the guest does not see the device.
     Unassigned,
 }
 
@@ -88,7 +88,7 @@ impl From<PciAddress> for DeviceAddress {
     }
 }
 
-/// `<address>` of any type; the others are those of one type.
+/// `<address>` of any type; the other grammars are for one type each.
 pub(super) static GRAMMAR: Grammar = Grammar::new(
     &["type", "domain", "bus", "slot", "function", "multifunction", "cssid", "ssid", "devno", "port", "reg"],
     &[("zpci", &ZPCI)],

@@ -1,4 +1,4 @@
-//! `<backend>`: who moves a guest's packets.
+//! `<backend>`: the program that moves a guest's packets.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::grammar::Grammar;
 use crate::value::{text, word};
 use crate::write::Writer;
 
-/// `<backend>`: who moves the guest's packets, and by which files.
+/// `<backend>`: the program that moves the guest's packets, and the files that it uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -19,11 +19,11 @@ pub struct Backend {
     pub tap: Option<String>,
     /// `vhost`: the device file of vhost-net; `/dev/vhost-net` where absent.
     pub vhost: Option<String>,
-    /// `logFile`: of passt.
+    /// `logFile`: the log file of passt.
     pub log_file: Option<String>,
-    /// `hostname`: that passt offers by DHCP; libvirt 11.8.
+    /// `hostname`: the host name that passt offers by DHCP; since libvirt 11.8.
     pub hostname: Option<String>,
-    /// `fqdn`: the full name that passt offers by DHCP; libvirt 11.8.
+    /// `fqdn`: the full name that passt offers by DHCP; since libvirt 11.8.
     pub fqdn: Option<String>,
 }
 
@@ -32,12 +32,12 @@ pub struct Backend {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum BackendType {
-    /// `passt`: <https://passt.top>, libvirt 9.0.
+    /// `passt`: <https://passt.top>, since libvirt 9.0.
     Passt,
 }
 
 impl Backend {
-    /// passt, with nothing else said.
+    /// passt, with its defaults.
     pub fn passt() -> Self {
         Self { kind: Some(BackendType::Passt), ..Self::default() }
     }
@@ -46,7 +46,7 @@ impl Backend {
 pub(super) static GRAMMAR: Grammar =
     Grammar::new(&["type", "tap", "vhost", "logFile", "upstream", "hostname", "fqdn"], &[]);
 
-/// Reads `<backend>`; `None` where it says nothing.
+/// Reads `<backend>`; `None` if it sets nothing.
 pub(super) fn backend(element: &Element<'_>) -> Option<Backend> {
     element.expect(&GRAMMAR);
     let backend = Backend {
@@ -62,7 +62,8 @@ pub(super) fn backend(element: &Element<'_>) -> Option<Backend> {
     (backend != Backend::default()).then_some(backend)
 }
 
-/// A path without repeated slashes, but for the two that some systems begin with.
+/// A path without repeated slashes, except two slashes at the start, which mean something on some
+/// systems.
 fn path(text: &str) -> Result<String, String> {
     let (start, rest) = text.split_at(text.len() - text.trim_start_matches('/').len());
     let parts = rest.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
@@ -71,7 +72,7 @@ fn path(text: &str) -> Result<String, String> {
 }
 
 impl Backend {
-    /// `vhost` only means something to virtio.
+    /// Writes `vhost` for virtio models only, which alone use it.
     pub(super) fn write(&self, writer: &mut Writer<'_>, virtio: bool) -> fmt::Result {
         let shown = Self { vhost: self.vhost.clone().filter(|_| virtio), ..self.clone() };
         if shown == Self::default() {

@@ -1,5 +1,4 @@
-//! The small children of `<interface>`: what the device is called, where it boots, who stands in
-//! for it.
+//! The small children of `<interface>`: the names of the device, booting, teaming.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,11 +17,11 @@ use crate::write::Writer;
 pub struct Mac {
     /// `address`
     pub address: MacAddr,
-    /// `type`: whether VMware made it up or someone chose it.
+    /// `type`: whether VMware generated the address or someone chose it.
     pub kind: Option<MacType>,
-    /// `check`: whether VMware checks it.
+    /// `check`: whether VMware checks the address.
     pub check: Option<bool>,
-    /// `currentAddress`: what the guest has changed it to. Only a running guest has it.
+    /// `currentAddress`: the address that the guest has changed it to; in the live form only.
     pub current: Option<MacAddr>,
 }
 
@@ -43,10 +42,10 @@ pub enum MacType {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Target {
-    /// `dev`: its name, in which `%d` stands for a number that is free.
+    /// `dev`: its name, in which a free number replaces `%d`.
     pub dev: Option<String>,
-    /// `managed`: `no` means that the device is there already and is used as it is; libvirt 5.7,
-    /// yes where absent.
+    /// `managed`: `no` means that the device exists already and is used as it is; yes if absent.
+    /// Since libvirt 5.7.
     pub managed: Option<bool>,
 }
 
@@ -58,7 +57,7 @@ pub struct Target {
 pub struct GuestDevice {
     /// `dev`: its name.
     pub dev: Option<String>,
-    /// `actual`: the name that it got. Only a running container has it.
+    /// `actual`: the name that it got; in the live form only.
     pub actual: Option<String>,
 }
 
@@ -68,20 +67,20 @@ pub struct GuestDevice {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Filter {
-    /// `filter`: the name of the rules.
+    /// `filter`: the name of the filter.
     pub name: String,
-    /// `<parameter>`: by name; one that is given several times is a list.
+    /// `<parameter>`: values by name; a parameter that is repeated is a list.
     pub parameters: BTreeMap<String, Vec<String>>,
 }
 
-/// `<teaming>`: one of a pair of devices that stand in for each other (virtio's failover).
+/// `<teaming>`: one of a pair of devices that replace each other (virtio failover).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "lowercase"))]
 pub enum Teaming {
     /// `type='persistent'`: the virtio device that stays.
     Persistent,
-    /// `type='transient'`: the device that is taken away while the guest moves.
+    /// `type='transient'`: the device that is unplugged while the guest migrates.
     Transient {
         /// `persistent`: the alias of the device that stays.
         persistent: Option<String>,
@@ -104,9 +103,9 @@ pub enum LinkState {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Boot {
-    /// `order`: from 1 on, of all devices.
+    /// `order`: the position among all devices, from 1.
     pub order: u32,
-    /// `loadparm`: what the loader of an IBM Z guest is told, at most 8 characters.
+    /// `loadparm`: the parameter for the boot loader of a guest on IBM Z, at most 8 characters.
     pub loadparm: Option<String>,
 }
 
@@ -118,9 +117,9 @@ pub struct Boot {
 pub struct Rom {
     /// `enabled`: yes where absent.
     pub enabled: Option<bool>,
-    /// `bar`: whether the guest sees it in its memory.
+    /// `bar`: whether the ROM is visible in the guest's memory map.
     pub bar: Option<bool>,
-    /// `file`: its content; empty for none.
+    /// `file`: the file with its content; an empty path means no ROM.
     pub file: Option<String>,
 }
 
@@ -138,7 +137,7 @@ impl Target {
 }
 
 impl Boot {
-    /// A place in the order of devices that are booted from.
+    /// A position in the boot order.
     pub fn new(order: u32) -> Self {
         Self { order, loadparm: None }
     }
@@ -154,7 +153,7 @@ pub(super) static LINK: Grammar = Grammar::new(&["state"], &[]);
 pub(super) static BOOT: Grammar = Grammar::new(&["order", "loadparm"], &[]);
 pub(super) static ROM: Grammar = Grammar::new(&["enabled", "bar", "file"], &[]);
 
-/// Reads `<mac>`; an address of zeros stands for one that is to be generated.
+/// Reads `<mac>`; an address of zeros means that one is generated.
 pub(super) fn mac(element: &Element<'_>) -> Option<Mac> {
     element.expect(&MAC);
     element.depends_on("address");
@@ -252,7 +251,7 @@ pub(super) fn rom(element: &Element<'_>) -> Option<Rom> {
     let rom = Rom {
         enabled: element.filled("enabled", yes_no),
         bar: element.filled("bar", on_off),
-        // An empty one is told to the hypervisor: it loads none.
+        // An empty path is kept: it tells the hypervisor to load no ROM.
         file: element.value("file", text),
     };
     if rom.enabled == Some(false) {
@@ -273,7 +272,8 @@ impl Mac {
 }
 
 impl Target {
-    /// A name that was chosen for a running guest is not kept, unless the device was there before.
+    /// The inactive form omits a name that was generated for a running guest, except for an
+    /// unmanaged device.
     pub(super) fn write(&self, writer: &mut Writer<'_>, live: bool) -> fmt::Result {
         let chosen = |dev: &&String| ["vnet", "macvtap", "macvlan"].iter().any(|prefix| dev.starts_with(prefix));
         let dev = self.dev.as_ref().filter(|dev| live || self.managed == Some(false) || !chosen(dev));

@@ -7,7 +7,7 @@ use crate::grammar::Grammar;
 use crate::value::{number, on_off, word};
 use crate::write::{Tag, Writer};
 
-/// `<driver>` of a virtio device. What is absent is the hypervisor's choice.
+/// `<driver>` of a virtio device. The hypervisor chooses what is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -15,7 +15,7 @@ use crate::write::{Tag, Writer};
 pub struct Driver {
     /// `name`
     pub name: Option<DriverName>,
-    /// `txmode`: who sends.
+    /// `txmode`: which part of the hypervisor sends packets.
     pub tx_mode: Option<TxMode>,
     /// `ioeventfd`
     pub ioeventfd: Option<bool>,
@@ -39,9 +39,9 @@ pub struct Driver {
     pub packed: Option<bool>,
     /// `page_per_vq`
     pub page_per_vq: Option<bool>,
-    /// `<host>`: what the host leaves to the guest's device.
+    /// `<host>`: the offloads that the host offers to the guest.
     pub host: HostOffloads,
-    /// `<guest>`: what the guest leaves to the device.
+    /// `<guest>`: the offloads that the guest may use.
     pub guest: GuestOffloads,
 }
 
@@ -84,7 +84,7 @@ pub struct HostOffloads {
     pub ecn: Option<bool>,
     /// `ufo`: UDP fragmentation.
     pub ufo: Option<bool>,
-    /// `mrg_rxbuf`: received packets across several buffers.
+    /// `mrg_rxbuf`: one received packet may use several buffers.
     pub mrg_rxbuf: Option<bool>,
 }
 
@@ -142,7 +142,7 @@ pub(super) static GRAMMAR: Grammar = Grammar::new(
 static HOST_OFFLOADS: Grammar = Grammar::new(&HOST, &[]);
 static GUEST_OFFLOADS: Grammar = Grammar::new(&GUEST, &[]);
 
-/// Reads `<driver>`; `None` where it says nothing.
+/// Reads `<driver>`; `None` if it sets nothing.
 pub(super) fn driver(element: &Element<'_>) -> Option<Driver> {
     element.expect(&GRAMMAR);
     let on_off = |name| element.filled(name, on_off);
@@ -153,7 +153,7 @@ pub(super) fn driver(element: &Element<'_>) -> Option<Driver> {
             .filled("txmode", |text| word(text, &[("iothread", TxMode::IoThread), ("timer", TxMode::Timer)])),
         ioeventfd: on_off("ioeventfd"),
         event_idx: on_off("event_idx"),
-        // One is what there is without a word.
+        // 1 is the default.
         queues: size("queues").filter(|queues| *queues > 1),
         rx_queue_size: size("rx_queue_size"),
         tx_queue_size: size("tx_queue_size"),

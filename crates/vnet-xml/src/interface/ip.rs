@@ -29,7 +29,7 @@ impl InterfaceIp {
         Self { address, prefix: None, peer: None }
     }
 
-    /// The address with the prefix that holds: the written one, else libvirt's default, see
+    /// The address with its effective prefix: the written one, or else libvirt's default, see
     /// [`network::Ip::net`](crate::network::Ip::net).
     pub fn net(&self) -> Option<IpNet> {
         network::net(self.address, self.prefix.map(|prefix| Mask::Prefix(prefix.into())))
@@ -43,7 +43,7 @@ impl InterfaceIp {
 
 pub(super) static GRAMMAR: Grammar = Grammar::new(&["address", "family", "prefix", "peer"], &[]);
 
-/// Reads `<ip>`. `family` follows from the address, whatever is written.
+/// Reads `<ip>`. The family comes from the address; the attribute `family` is ignored.
 pub(super) fn interface_ip(element: &Element<'_>) -> Option<InterfaceIp> {
     element.expect(&GRAMMAR);
     let address: Option<IpAddr> = element.required("address", ip);

@@ -1,7 +1,7 @@
 //! `<interface>` of a guest: <https://libvirt.org/formatdomain.html#network-interfaces>.
 //!
 //! The model is plain data without places, as [`network`](crate::network) is. What is absent in the
-//! document is `None` here. What only another hypervisor than QEMU knows is read and printed too.
+//! document is `None` here. Settings that QEMU does not support are read and printed too.
 //!
 #![doc = include_str!("elements.md")]
 
@@ -37,8 +37,8 @@ pub use source::{
 
 /// A guest's network interface.
 ///
-/// `Display` prints what libvirt prints of a running guest, [`Interface::inactive`] what it keeps
-/// on disk.
+/// `Display` prints the live form, as libvirt prints a running guest; [`Interface::inactive`] is
+/// the form that libvirt keeps on disk.
 ///
 /// ```
 /// use vnet_xml::Interface;
@@ -61,10 +61,10 @@ pub use source::{
 pub struct Interface {
     /// `type`, with `<source>`: what the guest is connected to.
     pub source: Source,
-    /// `trustGuestRxFilters`: the guest may change its MAC address and what it receives; no where
+    /// `trustGuestRxFilters`: the guest may change its MAC address and receive filters; no if
     /// absent.
     pub trust_guest_rx_filters: Option<bool>,
-    /// `<mac>`; one is generated where absent.
+    /// `<mac>`; generated if absent.
     pub mac: Option<Mac>,
     /// `<vlan>`
     pub vlan: Option<Vlan>,
@@ -72,8 +72,7 @@ pub struct Interface {
     pub virtual_port: Option<VirtualPort>,
     /// `<bandwidth>`
     pub bandwidth: Option<Bandwidth>,
-    /// `<port isolated>`: the guest cannot reach other isolated ports of its bridge; no where
-    /// absent.
+    /// `<port isolated>`: the guest cannot reach other isolated ports of its bridge; no if absent.
     pub port_isolated: Option<bool>,
     /// `<ip>`: addresses of the guest.
     #[cfg_attr(feature = "serde", serde(default))]
@@ -81,12 +80,13 @@ pub struct Interface {
     /// `<route>`: routes of the guest.
     #[cfg_attr(feature = "serde", serde(default))]
     pub routes: Vec<Route>,
-    /// `<portForward>`: ports of the host that lead into the guest; with the backend `passt`.
+    /// `<portForward>`: ports of the host that are forwarded to the guest; with the backend
+    /// `passt`.
     #[cfg_attr(feature = "serde", serde(default))]
     pub port_forwards: Vec<PortForward>,
-    /// `<script path>`: run when the device is made.
+    /// `<script path>`: a program that runs when the device is created.
     pub script: Option<String>,
-    /// `<downscript path>`: run when the device is taken away.
+    /// `<downscript path>`: a program that runs when the device is removed.
     pub downscript: Option<String>,
     /// `<backenddomain name>`: Xen's driver domain.
     pub backend_domain: Option<String>,
@@ -98,15 +98,15 @@ pub struct Interface {
     pub model: Option<String>,
     /// `<driver>`: how the hypervisor moves packets; for virtio models.
     pub driver: Option<Driver>,
-    /// `<backend>`: who moves packets.
+    /// `<backend>`: the program that moves packets.
     pub backend: Option<Backend>,
     /// `<filterref>`: rules of libvirt's nwfilter.
     pub filter: Option<Filter>,
     /// `<tune><sndbuf>`: send buffer of the device on the host, in bytes.
     pub sndbuf: Option<u64>,
-    /// `<teaming>`: one of a pair of devices that stand in for each other.
+    /// `<teaming>`: one of a pair of devices that replace each other.
     pub teaming: Option<Teaming>,
-    /// `<link state>`; up where absent.
+    /// `<link state>`; up if absent.
     pub link: Option<LinkState>,
     /// `<mtu size>`, in bytes.
     pub mtu: Option<u32>,
@@ -125,7 +125,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// An interface with this connection and nothing else said.
+    /// An interface with this connection and nothing else set.
     pub fn new(source: Source) -> Self {
         Self {
             source,
@@ -172,7 +172,7 @@ impl Interface {
 
     /// Reads a definition, and finds everything that is wrong with its text.
     ///
-    /// The value is `None` too where it cannot be told what the interface is connected to.
+    /// The value is `None` also if the text does not say what the interface is connected to.
     ///
     /// ```
     /// use vnet_xml::Interface;
@@ -185,12 +185,12 @@ impl Interface {
         crate::document::parse(document, "interface", read::interface)
     }
 
-    /// The MAC address, where one is given.
+    /// The MAC address, if one is given.
     pub fn mac_address(&self) -> Option<MacAddr> {
         self.mac.as_ref().map(|mac| mac.address)
     }
 
-    /// Is the model one of virtio's? Only these have a [`Driver`].
+    /// Whether the model is a virtio model. Only these have a [`Driver`].
     pub fn is_virtio(&self) -> bool {
         let models = ["virtio", "virtio-transitional", "virtio-non-transitional"];
         self.model.as_deref().is_some_and(|model| models.contains(&model))
@@ -201,19 +201,19 @@ impl Interface {
         self.backend.as_ref().is_some_and(|backend| backend.kind == Some(BackendType::Passt))
     }
 
-    /// The form that libvirt keeps on disk, to be printed: without what only a running guest has,
-    /// such as the name of its device on the host where that was chosen.
+    /// Prints the form that libvirt keeps on disk: without what only a running guest has, such as a
+    /// generated name of its device on the host.
     pub fn inactive(&self) -> Printed<'_, Self> {
         self.display(Style { inactive: true, ..Style::default() })
     }
 
-    /// The definition in a form, to be printed.
+    /// Prints the definition in a style.
     pub fn display(&self, style: Style) -> Printed<'_, Self> {
         Printed::new(self, style)
     }
 }
 
-/// Reads a definition without errors; warnings are passed over.
+/// Reads a definition without errors; warnings are ignored.
 impl FromStr for Interface {
     type Err = Refused;
 

@@ -1,4 +1,4 @@
-//! `<portForward>`: ports of the host that passt leads into the guest.
+//! `<portForward>`: ports of the host that passt forwards to the guest.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,16 +10,16 @@ use crate::grammar::Grammar;
 use crate::value::{ip, number, parsed, word, yes_no};
 use crate::write::Writer;
 
-/// `<portForward>`: ports of the host that lead into the guest. Without ranges: all of them.
+/// `<portForward>`: ports of the host that are forwarded to the guest. Without ranges: all ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PortForward {
     /// `proto`
     pub protocol: Protocol,
-    /// `address`: of the host; any where absent.
+    /// `address`: an address of the host; any if absent.
     pub address: Option<IpAddr>,
-    /// `dev`: of the host; any where absent.
+    /// `dev`: a device of the host; any if absent.
     pub dev: Option<InterfaceName>,
     /// `<range>`
     #[cfg_attr(feature = "serde", serde(default))]
@@ -44,9 +44,9 @@ pub enum Protocol {
 pub struct PortForwardRange {
     /// `start`: the first port on the host.
     pub start: Option<u16>,
-    /// `end`: the last port on the host; `start` where absent.
+    /// `end`: the last port on the host; `start` if absent.
     pub end: Option<u16>,
-    /// `to`: the first port in the guest; `start` where absent.
+    /// `to`: the first port in the guest; `start` if absent.
     pub to: Option<u16>,
     /// `exclude`: these ports are not forwarded.
     pub exclude: Option<bool>,

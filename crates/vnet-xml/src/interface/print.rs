@@ -1,5 +1,5 @@
-//! Prints `<interface>` as libvirt does, byte for byte: `virDomainNetDefFormat`'s order, and what
-//! it leaves out.
+//! Prints `<interface>` as libvirt does, byte for byte: in the order of `virDomainNetDefFormat`,
+//! with the same omissions.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl Print for Interface {
 }
 
 impl Interface {
-    /// `live`: with what only a running guest has.
+    /// `live`: print what only a running guest has, too.
     fn write(&self, writer: &mut Writer<'_>, live: bool) -> fmt::Result {
         self.mac.iter().try_for_each(|mac| mac.write(writer, live))?;
         if let Source::Hostdev(source) = &self.source {
@@ -74,7 +74,7 @@ impl Interface {
     }
 }
 
-/// An element of one attribute, where there is a value.
+/// Writes an element with one attribute, if there is a value.
 fn only(
     writer: &mut Writer<'_>,
     element: &'static str,

@@ -12,7 +12,7 @@ use crate::value::{number, text, yes_no};
 use crate::virtual_port::{self, TypeIs, virtual_port};
 use crate::vlan::{self, vlan};
 
-/// The models that are printed in one spelling, however they are written.
+/// The models that are always printed in this spelling.
 const MODELS: [&str; 21] = [
     "netfront",
     "rtl8139",
@@ -81,7 +81,7 @@ static RX: Grammar = Grammar::new(&[], &[("frames", &FRAMES)]);
 static FRAMES: Grammar = Grammar::new(&["max"], &[]);
 static ACPI: Grammar = Grammar::new(&["index"], &[]);
 
-/// Reads `<interface>`; `None` where it cannot be told what it is connected to.
+/// Reads `<interface>`; `None` if it does not say what it is connected to.
 pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     root.expect(&GRAMMAR);
     let (mut source, backend) = (source(root), root.child("backend"));
@@ -90,7 +90,7 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     }
     let has_port =
         matches!(source, None | Some(Source::Network(_) | Source::Bridge(_) | Source::Direct(_) | Source::Hostdev(_)));
-    // In a network, what is missing here may be said there.
+    // An interface on a network may take the type from the network.
     let type_is = if matches!(source, Some(Source::Network(_))) { TypeIs::Optional } else { TypeIs::Required };
     let of =
         if matches!(source, Some(Source::Network(_))) { BandwidthOf::NetworkInterface } else { BandwidthOf::Anything };
@@ -148,7 +148,7 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
     source.map(|_| interface)
 }
 
-/// The one attribute of an element that has nothing else.
+/// The attribute of an element that has one attribute and nothing else.
 fn only(root: &Element<'_>, name: &str, grammar: &'static Grammar) -> Option<String> {
     let element = root.child(name)?;
     element.expect(grammar);
@@ -171,7 +171,7 @@ fn model(element: &Element<'_>) -> Option<String> {
     })
 }
 
-/// Reads `<filterref>`, which counts where there is a port to filter at.
+/// Reads `<filterref>`. It applies only to types whose packets can be filtered at a port.
 fn filter(element: &Element<'_>, source: Option<&Source>) -> Option<Filter> {
     let filter = device::filter(element);
     match source {

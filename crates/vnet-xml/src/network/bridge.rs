@@ -1,4 +1,4 @@
-//! `<bridge>`: the bridge that is made for the network, or the one that it uses.
+//! `<bridge>`: the bridge that is created for the network, or the one that it uses.
 
 use std::fmt;
 
@@ -9,32 +9,33 @@ use crate::grammar::Grammar;
 use crate::value::{number, parsed, text, word};
 use crate::write::{Tag, Writer};
 
-/// `<bridge>`: the bridge that is made for the network; in mode `bridge`, the one that it uses.
+/// `<bridge>`: the bridge that is created for the network; in mode `bridge`, the one that it uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Bridge {
-    /// `name`; one is chosen where absent.
+    /// `name`; chosen if absent.
     pub name: Option<BridgeName>,
-    /// `zone`: of firewalld.
+    /// `zone`: the zone of firewalld.
     pub zone: Option<String>,
-    /// `stp`: spanning tree protocol, on where absent.
+    /// `stp`: spanning tree protocol, on if absent.
     pub stp: Option<bool>,
-    /// `delay`: forward delay in seconds, 0 where absent.
+    /// `delay`: forward delay in seconds, 0 if absent.
     pub delay: Option<u64>,
-    /// `macTableManager`; the kernel where absent.
+    /// `macTableManager`; the kernel if absent.
     pub mac_table_manager: Option<MacTableManager>,
 }
 
-/// `macTableManager`: who knows which guest is behind which port of the bridge.
+/// `macTableManager`: who maintains the bridge's forwarding database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum MacTableManager {
-    /// `kernel`: it learns from what passes, and floods what it does not know.
+    /// `kernel`: the bridge learns addresses from traffic, and floods frames to unknown ones.
     Kernel,
-    /// `libvirt`: the guests' addresses are told to the bridge, which neither learns nor floods.
+    /// `libvirt`: the guests' addresses are entered into the bridge, which neither learns nor
+    /// floods.
     Libvirt,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn mac_table_manager(text: &str) -> Result<MacTableManager, String> {
     word(text, &[("kernel", MacTableManager::Kernel), ("libvirt", MacTableManager::Libvirt)])
 }
 
-/// Writes `macTableManager`, where it is set.
+/// Writes `macTableManager`, if it is set.
 pub(crate) fn mac_table_attribute<'a, 'w>(
     tag: Tag<'a, 'w>,
     manager: Option<MacTableManager>,
@@ -77,8 +78,8 @@ pub(super) fn bridge(element: &Element<'_>) -> Bridge {
 }
 
 impl Bridge {
-    /// In the modes with a bridge of their own it is always written, with all that is decided; in
-    /// the others where it says something.
+    /// In the modes with their own bridge, `<bridge>` is always written, with the effective
+    /// settings; in the other modes only if it sets something.
     pub(super) fn write(&self, writer: &mut Writer<'_>, mode: ForwardMode) -> fmt::Result {
         let own = mode.has_own_bridge();
         if !own && self.name.is_none() && self.mac_table_manager.is_none() {

@@ -1,4 +1,4 @@
-//! `<dns>`: the names that are answered, and where the others are asked for.
+//! `<dns>`: the names that are answered here, and the servers for all other names.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use crate::write::Writer;
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Dns {
-    /// `enable`, yes where absent.
+    /// `enable`, yes if absent.
     pub enable: Option<bool>,
-    /// `forwardPlainNames`, yes where absent.
+    /// `forwardPlainNames`, yes if absent.
     pub forward_plain_names: Option<bool>,
     /// `<forwarder>`
     pub forwarders: Vec<Forwarder>,
@@ -28,7 +28,8 @@ pub struct Dns {
     pub hosts: Vec<DnsHost>,
 }
 
-/// `<forwarder>`: where DNS queries go. Only a domain: it is resolved here.
+/// `<forwarder>`: where DNS queries go. With a domain and no address, queries for the domain are
+/// resolved locally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -38,7 +39,7 @@ pub struct Forwarder {
     pub domain: Option<String>,
     /// `addr`
     pub addr: Option<IpAddr>,
-    /// `port`: of the server; 53 where absent. Since libvirt 12.0.
+    /// `port`: the server's port; 53 if absent. Since libvirt 12.0.
     pub port: Option<u16>,
 }
 

@@ -22,22 +22,23 @@ use crate::write::Writer;
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Forward {
-    /// `mode`; `nat` where the attribute is absent.
+    /// `mode`; `nat` if the attribute is absent.
     pub mode: ForwardMode,
-    /// `managed='yes'`: take the device from the host's driver and give it back; mode `hostdev`
-    /// only.
+    /// `managed='yes'`: detach the device from the host's driver, and give it back later; mode
+    /// `hostdev` only.
     pub managed: bool,
-    /// `<driver>`: who hands a device to the guest; mode `hostdev` only.
+    /// `<driver>`: the driver that assigns a device to the guest; mode `hostdev` only.
     pub driver: Option<HostdevDriver>,
     /// `<nat>`
     pub nat: Option<Nat>,
     /// `<pf dev>`: the SR-IOV physical function whose virtual functions are the pool.
     pub pf: Option<InterfaceName>,
     /// `<interface>`, and the `dev` attribute, which is the first of them. In the modes `nat` and
-    /// `route` the device that traffic is kept to, in the others the pool that guests are attached
-    /// to.
+    /// `route` this is the only device that traffic may use; in the others it is the pool of
+    /// devices for guests.
     pub interfaces: Vec<ForwardInterface>,
-    /// `<address type='pci'>`: the pool of devices that are handed to guests; mode `hostdev` only.
+    /// `<address type='pci'>`: the pool of devices that are assigned to guests; mode `hostdev`
+    /// only.
     pub addresses: Vec<PciAddress>,
 }
 
@@ -48,8 +49,7 @@ pub struct Forward {
 pub struct ForwardInterface {
     /// `dev`
     pub dev: InterfaceName,
-    /// `connections`: how many guests use it. Only a running network has it; it is not part of the
-    /// inactive form.
+    /// `connections`: how many guests use the device; in the live form only.
     #[cfg_attr(feature = "serde", serde(default))]
     pub connections: u32,
 }
@@ -59,28 +59,28 @@ pub struct ForwardInterface {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum ForwardMode {
-    /// `none`: as if there were no `<forward>`; libvirt's parser takes it, its schema does not.
+    /// `none`: as if there were no `<forward>`; libvirt's parser accepts it, its schema does not.
     None,
-    /// `nat`: out through the host, under its address.
+    /// `nat`: guests reach out through the host, under the host's address.
     #[default]
     Nat,
-    /// `route`: in and out through the host, under their own addresses.
+    /// `route`: the host routes traffic in both directions, and guests keep their own addresses.
     Route,
     /// `open`: no firewall rules at all.
     Open,
-    /// `bridge`: guests are ports of a bridge that is there already, or share a device by macvtap.
+    /// `bridge`: guests are ports of an existing bridge, or share a device by macvtap.
     Bridge,
-    /// `private`: macvtap; guests of one device cannot reach each other.
+    /// `private`: macvtap; guests on one device cannot reach each other.
     Private,
-    /// `vepa`: macvtap; what guests send to each other goes by way of the switch (IEEE 802.1Qbg).
+    /// `vepa`: macvtap; traffic between guests passes through the switch (IEEE 802.1Qbg).
     Vepa,
     /// `passthrough`: macvtap; each guest has a device of its own.
     Passthrough,
-    /// `hostdev`: each guest is handed a device of its own.
+    /// `hostdev`: each guest is assigned a device of its own.
     Hostdev,
 }
 
-/// `<nat>`: what outgoing connections are translated to.
+/// `<nat>`: the source addresses and ports of outgoing connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -90,12 +90,12 @@ pub struct Nat {
     pub ipv6: Option<bool>,
     /// `<address start end>`, IPv4 only.
     pub addresses: Option<AddressRange>,
-    /// `<port start end>`; [`Nat::DEFAULT_PORTS`] where absent.
+    /// `<port start end>`; [`Nat::DEFAULT_PORTS`] if absent.
     pub ports: Option<PortRange>,
 }
 
 impl Nat {
-    /// The ports that guests appear under where `<port>` is absent: 1024 to 65535.
+    /// The source ports if `<port>` is absent: 1024 to 65535.
     pub const DEFAULT_PORTS: PortRange = PortRange::UNPRIVILEGED;
 }
 
@@ -105,7 +105,7 @@ impl Forward {
         Self { mode, ..Self::default() }
     }
 
-    /// The device that comes first, which is what `dev` says.
+    /// The first device, which the attribute `dev` names.
     pub fn dev(&self) -> Option<&InterfaceName> {
         self.interfaces.first().map(|interface| &interface.dev)
     }
@@ -145,8 +145,8 @@ impl ForwardMode {
         }
     }
 
-    /// Is a bridge made for the network, with the host as its router? In the other modes guests are
-    /// attached to what the host has already.
+    /// Whether a bridge is created for the network, with the host as its router. In the other modes
+    /// guests are attached to existing devices of the host.
     pub fn has_own_bridge(self) -> bool {
         match self {
             Self::None | Self::Nat | Self::Route | Self::Open => true,
@@ -194,7 +194,7 @@ pub(super) fn forward(element: &Element<'_>) -> Forward {
     }
 }
 
-/// The devices of the children, with the one of the attribute as the first.
+/// The devices of the children; the device of the attribute comes first.
 fn interfaces(element: &Element<'_>, dev: Option<InterfaceName>) -> Vec<ForwardInterface> {
     let devices = RefCell::new(BTreeSet::new());
     let mut interfaces =
@@ -232,7 +232,7 @@ fn address(element: &Element<'_>) -> Option<PciAddress> {
     pci_address(element).filter(|_| pci.is_some())
 }
 
-/// A device is listed once.
+/// Reports a device that is listed twice.
 fn once<T: Ord + Clone + Display>(element: &Element<'_>, devices: &RefCell<BTreeSet<T>>, device: &T) {
     if !devices.borrow_mut().insert(device.clone()) {
         element.repeated(format!("the device `{device}` is listed twice"));
@@ -253,7 +253,7 @@ pub(super) fn translation(element: &Element<'_>) -> Nat {
             range.expect(&ENDS);
             let (start, end) = (range.required("start", number), range.required("end", number));
             let (start, end) = (start?, end?);
-            // libvirt takes 0 to 0 for no range at all.
+            // libvirt ignores the range 0 to 0.
             if (start, end) == (0, 0) {
                 return None;
             }
@@ -278,7 +278,8 @@ impl Forward {
             nat.map_or(Ok(()), |nat| nat.write(writer))?;
             if let Some(pf) = &self.pf {
                 writer.tag("pf")?.attribute("dev", pf)?.empty()?;
-                // Beside it, the pool is what was found when the network was started.
+                // With a `<pf>`, the pool lists the functions that were found when the network was
+                // started.
                 if form == Form::Inactive {
                     return Ok(());
                 }

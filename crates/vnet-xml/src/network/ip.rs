@@ -1,4 +1,4 @@
-//! `<ip>`: a subnet, by the address of the bridge in it, with its DHCP.
+//! `<ip>`: a subnet, given by the bridge's address in it, with its DHCP.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -11,18 +11,18 @@ use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
 use crate::write::{Tag, Writer};
 use crate::{Libvirt, Spelled};
 
-/// `<ip>`: a subnet, by the address of the bridge in it.
+/// `<ip>`: a subnet, given by the bridge's address in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Ip {
-    /// `family`, as written; IPv4 where absent.
+    /// `family`, as written; IPv4 if absent.
     pub family: Option<Family>,
     /// `address`
     pub address: IpAddr,
     /// `netmask` or `prefix`, as written.
     pub mask: Option<Mask>,
-    /// `localPtr`: answer reverse queries for the subnet here.
+    /// `localPtr`: reverse queries for the subnet are answered locally.
     pub local_ptr: Option<bool>,
     /// `<tftp root>`
     pub tftp_root: Option<String>,
@@ -55,7 +55,7 @@ pub struct Dhcp {
     pub bootp: Option<Bootp>,
 }
 
-/// `<range>`: the addresses that DHCP hands out. The ends are as written: they may be reversed.
+/// `<range>`: the addresses that DHCP gives out. The ends are as written and may be reversed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DhcpRange {
@@ -67,12 +67,12 @@ pub struct DhcpRange {
     pub lease: Option<Lease>,
 }
 
-/// `<host>` of `<dhcp>`: an address that is kept for a guest.
+/// `<host>` of `<dhcp>`: an address that is reserved for a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DhcpHost {
-    /// `mac`, as spelled.
+    /// `mac`, in its original spelling.
     pub mac: Option<Spelled<MacAddr>>,
     /// `id`: the DHCPv6 client's DUID.
     pub id: Option<String>,
@@ -88,9 +88,9 @@ pub struct DhcpHost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lease {
-    /// `expiry` in `unit`s; 0: never ends.
+    /// `expiry` in `unit`s; 0: never.
     pub expiry: u64,
-    /// `unit`, minutes where absent.
+    /// `unit`, minutes if absent.
     pub unit: LeaseUnit,
 }
 
@@ -114,7 +114,7 @@ pub enum LeaseUnit {
 pub struct Bootp {
     /// `file`
     pub file: String,
-    /// `server`; the host itself where absent.
+    /// `server`; the host itself if absent.
     pub server: Option<IpAddr>,
 }
 
@@ -144,9 +144,9 @@ impl Ip {
         }
     }
 
-    /// The address with the prefix that holds: the written one, else libvirt's default (the class
-    /// of an IPv4 address, 64 for IPv6). `None` where there is none: a netmask with holes, a prefix
-    /// that is too long, no default for the class.
+    /// The address with its effective prefix: the written one, or else libvirt's default (by the
+    /// class of an IPv4 address, 64 for IPv6). `None` if the netmask has holes, the prefix is too
+    /// long, or the class has no default.
     pub fn net(&self) -> Option<IpNet> {
         net(self.address, self.mask)
     }
@@ -160,7 +160,7 @@ impl DhcpRange {
 }
 
 impl DhcpHost {
-    /// Keeps `ip` for nobody yet: set `mac`, `id` or `name`.
+    /// Reserves `ip` for a guest: set `mac`, `id` or `name` to identify it.
     pub fn new(ip: IpAddr) -> Self {
         Self { mac: None, id: None, name: None, ip, lease: None }
     }
@@ -270,7 +270,7 @@ impl Ip {
             if let Some(root) = &self.tftp_root {
                 writer.tag("tftp")?.attribute("root", root)?.empty()?;
             }
-            // libvirt leaves `<bootp>` out where it is alone; that loses what was written.
+            // libvirt omits a `<dhcp>` that has only `<bootp>`, and so loses what was written.
             dhcp.map_or(Ok(()), |dhcp| writer.tag("dhcp")?.around(|writer| dhcp.write(writer)))
         })
     }

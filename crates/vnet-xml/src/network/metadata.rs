@@ -1,5 +1,4 @@
-//! `<metadata>`: what other programs keep in a definition, printed as libxml2 prints it for
-//! libvirt.
+//! `<metadata>`: data of other programs in a definition, printed as libxml2 prints it for libvirt.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,7 +15,7 @@ use crate::markup::attribute;
 
 /// `<metadata>`: elements of other programs, each in a namespace of its own.
 ///
-/// Kept as written, but for white space between elements. Read it with `parse`:
+/// Kept as written, except for white space between elements. Read it with `parse`:
 ///
 /// ```
 /// use vnet_xml::network::Metadata;
@@ -35,7 +34,7 @@ impl fmt::Display for Metadata {
     }
 }
 
-/// Reads a `<metadata>` element; warnings are passed over.
+/// Reads a `<metadata>` element; warnings are ignored.
 impl FromStr for Metadata {
     type Err = Refused;
 
@@ -47,14 +46,15 @@ impl FromStr for Metadata {
     }
 }
 
-/// Reads `<metadata>`. `None` where there is no element in it. `around` may declare prefixes.
+/// Reads `<metadata>`. `None` if it has no element. `around` is the parent, which may declare
+/// prefixes.
 pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Metadata> {
     let mut root = Node::read(element.raw())?;
     if !root.children.iter().any(|child| matches!(child, Content::Element(_))) {
         return None;
     }
     let outer: Vec<_> = around.namespaces().collect();
-    // Two elements of one namespace could not be told apart by those who look for theirs.
+    // Each program finds its element by the namespace, so a namespace may have only one.
     let mut seen = HashSet::new();
     let mut useless = Vec::new();
     let scope = root.declared().chain(outer.iter().copied()).map(owned).collect::<Vec<_>>();
@@ -81,13 +81,13 @@ pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Me
     Some(Metadata(text))
 }
 
-/// An element with everything that is in it. Its depth is within the reader's limit.
+/// An element with all its content. Its depth is within the reader's limit.
 struct Node<'a> {
     name: &'a str,
-    /// With the declarations of namespaces.
+    /// Declarations of namespaces included.
     attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     children: Vec<Content<'a>>,
-    /// A text that begins with a blank has been kept: libxml2 keeps all of them from there on.
+    /// Whether a text that begins with a blank was kept: from there on, libxml2 keeps all blanks.
     keeps_blanks: bool,
 }
 
@@ -100,7 +100,7 @@ enum Content<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Reads the text of an element that has been read before.
+    /// Reads an element whose text was already found well-formed.
     fn read(raw: &'a str) -> Option<Self> {
         let mut reader = Reader::from_str(raw);
         let mut open: Vec<Self> = Vec::new();
@@ -168,7 +168,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Adds text; libxml2 takes blanks between elements for layout.
+    /// Adds text; like libxml2, this drops blanks between elements as layout.
     fn append(&mut self, text: &str, next: &str) {
         let is_text = |content: Option<&Content<'_>>| matches!(content, Some(Content::Text(_)));
         let only = self.children.is_empty() && next.starts_with("</");
@@ -195,7 +195,7 @@ impl<'a> Node<'a> {
         Some(uri.to_owned()).filter(|uri| !uri.is_empty())
     }
 
-    /// The prefixes that are used and not declared within.
+    /// The prefixes that the element uses and does not declare.
     fn undeclared(&self, bound: &mut Vec<String>, missing: &mut Vec<String>) {
         let outer = bound.len();
         bound.extend(self.declared().map(|(prefix, _)| prefix.to_owned()));
@@ -214,8 +214,8 @@ impl<'a> Node<'a> {
         bound.truncate(outer);
     }
 
-    /// Prints as `xmlNodeDump` does: declarations first, double quotes; laid out where no text is
-    /// among the children.
+    /// Prints as `xmlNodeDump` does: declarations first, double quotes, and indentation if no child
+    /// is text.
     fn print(&self, out: &mut String, level: usize, layout: bool) -> fmt::Result {
         write!(out, "<{}", self.name)?;
         let (declarations, others): (Vec<_>, Vec<_>) =
@@ -244,8 +244,8 @@ impl<'a> Node<'a> {
             match child {
                 Content::Element(child) => child.print(out, level + 1, layout)?,
                 Content::Text(text) => {
-                    // Blanks that would read back as layout need a mark. libxml2 has none, and
-                    // loses them.
+                    // Blanks that would be read back as layout are escaped. libxml2 does not do
+                    // this and loses them.
                     let before = [self.children.first(), index.checked_sub(1).and_then(|it| self.children.get(it))];
                     let within = index > 0 && before.iter().any(|child| matches!(child, Some(Content::Text(_))));
                     let is_layout =
@@ -257,7 +257,7 @@ impl<'a> Node<'a> {
                             c => escape(out, c),
                         }
                     }
-                    // What is written as a reference is no blank to the reader.
+                    // A reference is not a blank to the reader.
                     let plain = text.chars().nth(usize::from(is_layout));
                     keeps_blanks |= plain.is_some_and(|c| is_space(c) && c != '\r');
                 }

@@ -2,7 +2,7 @@
 //!
 //! The model is plain data without places; a place is looked up by path in a
 //! [`SourceMap`](crate::SourceMap). What is absent in the document is `None` here. Numbers and
-//! masks are kept as written; whether they make sense is for `vnet-validate` to say.
+//! masks are kept as written; `vnet-validate` checks whether they make sense.
 //!
 #![doc = include_str!("elements.md")]
 
@@ -42,20 +42,19 @@ pub const DNSMASQ_NAMESPACE: &str = "http://libvirt.org/schemas/network/dnsmasq/
 
 /// A virtual network.
 ///
-/// `Display` prints what libvirt prints of a running network, [`Network::inactive`] what it keeps
-/// on disk.
+/// `Display` prints the live form, as libvirt prints a running network; [`Network::inactive`] is
+/// the form that libvirt keeps on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Network {
-    /// `connections`: how many guests are attached. Only a running network has it; it is not part
-    /// of the inactive form.
+    /// `connections`: how many guests are attached; in the live form only.
     pub connections: u32,
-    /// `ipv6='yes'`: guests may talk IPv6 with each other although the network has no IPv6 address.
+    /// `ipv6='yes'`: guests may use IPv6 between each other although the network has no IPv6
+    /// address.
     pub ipv6: bool,
-    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; no where
-    /// absent.
+    /// `trustGuestRxFilters`: a guest may change its MAC address and receive filters; no if absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<name>`
     pub name: String,
@@ -65,7 +64,7 @@ pub struct Network {
     pub title: Option<String>,
     /// `<description>`: any text for people.
     pub description: Option<String>,
-    /// `<metadata>`: what other programs keep here.
+    /// `<metadata>`: data of other programs.
     pub metadata: Option<Metadata>,
     /// `<forward>`; `None`: an isolated network.
     pub forward: Option<Forward>,
@@ -73,28 +72,28 @@ pub struct Network {
     pub bridge: Option<Bridge>,
     /// `<mtu size>`, in bytes.
     pub mtu: Option<u32>,
-    /// `<mac address>`: of the bridge.
+    /// `<mac address>`: the bridge's MAC address.
     pub mac: Option<MacAddr>,
     /// `<domain>`
     pub domain: Option<Domain>,
     /// `<dns>`
     pub dns: Option<Dns>,
-    /// `<vlan>`: of guests that say none.
+    /// `<vlan>`: for guests that set none.
     pub vlan: Option<Vlan>,
-    /// `<bandwidth>`: of all guests together.
+    /// `<bandwidth>`: for all guests together.
     pub bandwidth: Option<Bandwidth>,
-    /// `<port isolated>`: guests cannot reach each other; no where absent.
+    /// `<port isolated>`: guests cannot reach each other; no if absent.
     pub port_isolated: Option<bool>,
     /// `<ip>`, any number.
     pub ips: Vec<Ip>,
     /// `<route>`, any number.
     pub routes: Vec<Route>,
-    /// `<virtualport>`: of guests that say none.
+    /// `<virtualport>`: for guests that set none.
     pub virtual_port: Option<VirtualPort>,
     /// `<portgroup>`, any number.
     pub port_groups: Vec<PortGroup>,
-    /// `<dnsmasq:option value>` of `<dnsmasq:options>`: lines for dnsmasq's configuration, as they
-    /// are.
+    /// `<dnsmasq:option value>` of `<dnsmasq:options>`: unchanged lines for dnsmasq's
+    /// configuration.
     pub dnsmasq_options: Vec<String>,
 }
 
@@ -106,14 +105,14 @@ pub struct Network {
 pub struct Domain {
     /// `name`
     pub name: String,
-    /// `localOnly`: never ask other servers for names of this domain.
+    /// `localOnly`: never forward queries for names of this domain.
     pub local_only: Option<bool>,
-    /// `register`: tell systemd-resolved of the domain.
+    /// `register`: register the domain with systemd-resolved.
     pub register: Option<bool>,
 }
 
 impl Network {
-    /// An isolated network without any address.
+    /// An isolated network without addresses.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
@@ -131,18 +130,18 @@ impl Network {
         crate::document::parse(document, "network", |root| Some(read::network(root)))
     }
 
-    /// The mode that holds: `none` where there is no `<forward>`.
+    /// The effective mode: `none` if there is no `<forward>`.
     pub fn forward_mode(&self) -> ForwardMode {
         self.forward.as_ref().map_or(ForwardMode::None, |forward| forward.mode)
     }
 
-    /// The form that libvirt keeps on disk, to be printed: without what only a running network has,
-    /// such as the number of its connections and the devices that were found below a `<pf>`.
+    /// Prints the form that libvirt keeps on disk: without what only a running network has, such as
+    /// the number of its connections and the devices that were found for a `<pf>`.
     pub fn inactive(&self) -> Printed<'_, Self> {
         self.display(Style { inactive: true, ..Style::default() })
     }
 
-    /// The definition in a form, to be printed.
+    /// Prints the definition in a style.
     ///
     /// ```
     /// use vnet_xml::{Libvirt, Network, Style};
@@ -158,7 +157,7 @@ impl Network {
     }
 }
 
-/// Reads a definition without errors; warnings are passed over.
+/// Reads a definition without errors; warnings are ignored.
 impl FromStr for Network {
     type Err = Refused;
 

@@ -1,4 +1,4 @@
-//! `<portgroup>`: what a class of guests is given.
+//! `<portgroup>`: settings for a class of guests.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use crate::vlan::{self, vlan};
 use crate::write::Writer;
 use crate::{Bandwidth, VirtualPort, Vlan};
 
-/// `<portgroup>`: what those guests are given that ask for it by name. What an interface says of
-/// itself goes before, what the network says comes after.
+/// `<portgroup>`: settings for the guests that name this group. The settings of an interface
+/// override them; they override those of the network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
@@ -20,21 +20,21 @@ use crate::{Bandwidth, VirtualPort, Vlan};
 pub struct PortGroup {
     /// `name`
     pub name: String,
-    /// `default='yes'`: for guests that ask for none.
+    /// `default='yes'`: the group of guests that name none.
     pub default: bool,
-    /// `trustGuestRxFilters`: a guest may change its MAC address and what it receives; as the
-    /// network where absent.
+    /// `trustGuestRxFilters`: a guest may change its MAC address and receive filters; the network's
+    /// setting if absent.
     pub trust_guest_rx_filters: Option<bool>,
     /// `<vlan>`
     pub vlan: Option<Vlan>,
     /// `<virtualport>`
     pub virtual_port: Option<VirtualPort>,
-    /// `<bandwidth>`: of each guest.
+    /// `<bandwidth>`: for each guest.
     pub bandwidth: Option<Bandwidth>,
 }
 
 impl PortGroup {
-    /// A group that gives nothing yet.
+    /// A group without settings.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
@@ -45,7 +45,7 @@ pub(super) static GRAMMAR: Grammar = Grammar::new(
     &[("vlan", &vlan::GRAMMAR), ("virtualport", &virtual_port::GRAMMAR), ("bandwidth", &bandwidth::GRAMMAR)],
 );
 
-/// libvirt compares without regard to case.
+/// libvirt ignores case here.
 pub(super) const YES: Switch = Switch { word: "yes", opposite: "no", any_case: true };
 
 pub(super) fn port_group(element: &Element<'_>) -> Option<PortGroup> {

@@ -1,5 +1,5 @@
-//! Prints `<network>` as libvirt does, byte for byte: `virNetworkDefFormat`'s order, and what it
-//! leaves out.
+//! Prints `<network>` as libvirt does, byte for byte: in the order of `virNetworkDefFormat`, with
+//! the same omissions.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::write::Writer;
 /// Which of the two forms is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// That of a running network.
+    /// The form of a running network.
     Live,
-    /// That on disk.
+    /// The form on disk.
     Inactive,
 }
 

@@ -1,4 +1,5 @@
-//! What a definition means for its guests: how they reach beyond the host, and what serves them.
+//! What a definition means for its guests: how they reach beyond the host, and which services they
+//! have.
 
 use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
 
@@ -7,19 +8,19 @@ use super::{ForwardMode, Ip, Nat, Network};
 /// How the guests of a network reach beyond the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WayOut {
-    /// Both ways, under their own addresses.
+    /// In both directions, under their own addresses.
     Routed,
-    /// Out only, and back what belongs to it, under translated addresses.
+    /// Outgoing connections only, with translated source addresses.
     Translated {
-        /// The addresses that guests appear under; that of the outgoing device where `None`.
+        /// The source addresses; that of the outgoing device if `None`.
         addresses: Option<AddressRange>,
-        /// The ports of TCP and UDP that guests appear under.
+        /// The source ports of TCP and UDP.
         ports: PortRange,
     },
 }
 
 impl Network {
-    /// The families that the network has addresses of.
+    /// The families of the network's addresses.
     pub fn families(&self) -> impl Iterator<Item = Family> {
         [Family::Ipv4, Family::Ipv6].into_iter().filter(|family| self.has_family(*family))
     }
@@ -29,8 +30,8 @@ impl Network {
         self.ips.iter().any(|ip| Family::of(ip.address) == family)
     }
 
-    /// How guests of a family reach beyond the host; `None` where they do not, and where the host
-    /// is not their router.
+    /// How guests of a family reach beyond the host; `None` if they cannot, or if the host is not
+    /// their router.
     pub fn way_out(&self, family: Family) -> Option<WayOut> {
         match self.forward_mode() {
             ForwardMode::Nat if self.translates(family) => {
@@ -40,7 +41,7 @@ impl Network {
                     ports: nat.and_then(|nat| nat.ports).unwrap_or(Nat::DEFAULT_PORTS),
                 })
             }
-            // IPv6 that is not translated is routed.
+            // IPv6 is routed if it is not translated.
             ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => Some(WayOut::Routed),
             ForwardMode::None
             | ForwardMode::Bridge
@@ -57,14 +58,13 @@ impl Network {
         self.forward_mode() == ForwardMode::Nat && (family == Family::Ipv4 || asks())
     }
 
-    /// The one device that traffic beyond the host is kept to; any device where `None`.
+    /// The only device that traffic beyond the host may use; any device if `None`.
     pub fn outgoing_device(&self) -> Option<&InterfaceName> {
         let forward = self.forward.as_ref().filter(|it| matches!(it.mode, ForwardMode::Nat | ForwardMode::Route))?;
         forward.dev()
     }
 
-    /// Whether guests can ask the host for names, provided that the network has an address to ask
-    /// at.
+    /// Whether the host answers DNS queries of guests, if the network has an address at all.
     pub fn answers_names(&self) -> bool {
         self.dns.as_ref().is_none_or(|dns| dns.enable != Some(false))
     }
@@ -89,7 +89,7 @@ impl Network {
 }
 
 impl Ip {
-    /// Whether DHCP has an address to give.
+    /// Whether DHCP has an address to give out.
     pub fn has_dhcp(&self) -> bool {
         self.dhcp.as_ref().is_some_and(|dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty())
     }

@@ -111,7 +111,7 @@ pub(super) fn domain(element: &Element<'_>) -> Option<Domain> {
     Some(Domain { name: element.value("name", text)?, local_only, register })
 }
 
-/// The options of every block, as the document names it.
+/// The options of every block; `name` is the block's name in this document.
 fn dnsmasq_options(root: &Element<'_>, name: &str) -> Vec<String> {
     let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
     let option = format!("{prefix}:option");

@@ -17,20 +17,20 @@ use crate::write::Writer;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Route {
-    /// `family`, as written; IPv4 where absent.
+    /// `family`, as written; IPv4 if absent.
     pub family: Option<Family>,
-    /// `address`: of the network that is reached; absent in a default route, libvirt 12.8.
+    /// `address`: the destination network's address; absent in a default route. Since libvirt 12.8.
     pub address: Option<IpAddr>,
     /// `netmask` or `prefix`, as written.
     pub mask: Option<Mask>,
     /// `gateway`: an address in one of the network's own subnets.
     pub gateway: IpAddr,
-    /// `metric`: the kernel prefers the smaller; 1 where absent.
+    /// `metric`: the kernel prefers the route with the smaller one; 1 if absent.
     pub metric: Option<u32>,
 }
 
 impl Route {
-    /// Reaches `destination` through `gateway`.
+    /// A route to `destination` through `gateway`.
     pub fn new(destination: IpNet, gateway: IpAddr) -> Self {
         Self {
             family: gateway.is_ipv6().then_some(Family::Ipv6),
@@ -41,19 +41,18 @@ impl Route {
         }
     }
 
-    /// The metric that holds: 1 where none is written.
+    /// The effective metric: 1 if none is written.
     pub fn effective_metric(&self) -> u32 {
         self.metric.unwrap_or(1)
     }
 
-    /// The network that is reached. `None` where [`Route::net`] has none, or has a host's address
-    /// instead of a network's.
+    /// The destination network. `None` if [`Route::net`] is `None` or has host bits.
     pub fn destination(&self) -> Option<IpNet> {
         self.net().filter(|net| net.trunc() == *net)
     }
 
-    /// The destination with the prefix that holds, by the rule of [`Ip::net`](super::Ip::net) but
-    /// for an explicit `prefix='0'`. Without an address it is everything.
+    /// The destination with its effective prefix, as in [`Ip::net`](super::Ip::net), except that an
+    /// explicit `prefix='0'` counts. Without an address it is the default route.
     pub fn net(&self) -> Option<IpNet> {
         match (self.address, self.mask) {
             (None, _) => IpNet::new(self.anything(), 0).ok(),
@@ -62,7 +61,7 @@ impl Route {
         }
     }
 
-    /// The address of the network that a default route leads to.
+    /// The destination address of a default route.
     fn anything(&self) -> IpAddr {
         match self.gateway {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

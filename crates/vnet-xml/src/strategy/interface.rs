@@ -13,10 +13,10 @@ use crate::interface::{
 };
 use crate::network::{MacTableManager, Mask, Route};
 
-/// Interfaces of every type, with anything that has a place in them. Many make no sense; each
-/// prints and reads back.
+/// Interfaces of every type, with all elements that they can have. Many make no sense, but each can
+/// be printed and read back.
 pub fn interface() -> impl Strategy<Value = Interface> {
-    // On the heap: as one value they are larger than the stack of a test.
+    // Boxed, because the combined strategy is larger than a test's stack.
     (source().boxed(), connection().boxed(), device().boxed(), rest().boxed()).prop_map(
         |(source, connection, device, rest)| {
             let mut interface = Interface::new(source);
@@ -28,8 +28,7 @@ pub fn interface() -> impl Strategy<Value = Interface> {
             (interface.ips, interface.port_forwards) = (ips, forwards);
             let (mac, target, model, driver, mut backend, filter) = device;
             (interface.mac, interface.target, interface.model) = (mac, target, model);
-            // A vhost-user connection has a path or is passt's; what is dropped for one is not said
-            // by the other.
+            // A vhost-user connection has a path or is one of passt, never both.
             if let Source::Vhostuser(source) = &interface.source {
                 backend = source.path.is_none().then(Backend::passt);
             }

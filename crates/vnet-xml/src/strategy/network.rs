@@ -9,10 +9,10 @@ use crate::network::{
     Ip, Lease, LeaseUnit, Mask, Nat, Network, PortGroup, Route, Srv, Txt,
 };
 
-/// Networks of every mode, with anything that has a place in them. Many make no sense; each prints
-/// and reads back.
+/// Networks of every mode, with all elements that they can have. Many make no sense, but each can
+/// be printed and read back.
 pub fn network() -> impl Strategy<Value = Network> {
-    // On the heap: as one value they are larger than the stack of a test.
+    // Boxed, because the combined strategy is larger than a test's stack.
     prop_oneof![3 => with_subnets().boxed(), 1 => external().boxed()]
 }
 
@@ -114,7 +114,7 @@ prop_compose! {
     }
 }
 
-/// A network of any mode whose guests are attached to what the host has.
+/// A network of any mode whose guests are attached to existing devices of the host.
 fn external() -> impl Strategy<Value = Network> {
     let modes =
         [ForwardMode::Bridge, ForwardMode::Private, ForwardMode::Vepa, ForwardMode::Passthrough, ForwardMode::Hostdev];

@@ -20,22 +20,22 @@ pub(super) use read::{GRAMMAR, source, upstream};
 #[cfg_attr(feature = "serde", serde(tag = "type", rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Source {
-    /// `user`: to whatever the host reaches, through a program without privileges.
+    /// `user`: to all that the host can reach, through a program without privileges.
     User {
         /// `dev`: the host's device that passt takes addresses and routes from.
         dev: Option<InterfaceName>,
     },
-    /// `ethernet`: to a device on the host, and no further.
+    /// `ethernet`: to a device on the host only.
     Ethernet(EthernetSource),
     /// `vhostuser`: to a program that reads the guest's memory.
     Vhostuser(VhostuserSource),
     /// `server`: to whoever connects by TCP.
     Server(Socket),
-    /// `client`: to a `server`.
+    /// `client`: to an interface of type `server`, by TCP.
     Client(Socket),
-    /// `mcast`: to all of a multicast group.
+    /// `mcast`: to all members of a multicast group.
     Mcast(Socket),
-    /// `udp`: to one other, by UDP.
+    /// `udp`: to one other interface, by UDP.
     Udp(UdpSource),
     /// `network`: to a virtual network.
     Network(NetworkSource),
@@ -48,7 +48,7 @@ pub enum Source {
     },
     /// `direct`: to a device of the host, by macvtap.
     Direct(DirectSource),
-    /// `hostdev`: by a device of the host that is the guest's alone.
+    /// `hostdev`: by a device of the host that is assigned to the guest.
     Hostdev(HostdevSource),
     /// `vdpa`: by a vDPA device.
     Vdpa {
@@ -74,14 +74,14 @@ pub struct EthernetSource {
     pub routes: Vec<Route>,
 }
 
-/// What an interface of type `vhostuser` is connected to. With the backend `passt`, only `dev`
-/// counts.
+/// What an interface of type `vhostuser` is connected to. With the backend `passt`, only `dev` is
+/// used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct VhostuserSource {
-    /// `path`: of the socket.
+    /// `path`: the path of the socket.
     pub path: Option<String>,
     /// `mode`
     pub mode: VhostuserMode,
@@ -103,7 +103,7 @@ pub enum VhostuserMode {
     Server,
 }
 
-/// `<reconnect>`: whether to connect again when the other side has gone.
+/// `<reconnect>`: whether to connect again when the other side closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -121,7 +121,7 @@ pub enum Reconnect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Socket {
-    /// `address`; any, for a server, where absent.
+    /// `address`; for a server, any if absent.
     pub address: Option<String>,
     /// `port`
     pub port: u16,
@@ -133,7 +133,7 @@ pub struct Socket {
 pub struct UdpSource {
     /// `address` and `port`: where packets go.
     pub remote: Socket,
-    /// `<local>`: where they come from.
+    /// `<local>`: where packets come from.
     pub local: Socket,
 }
 
@@ -143,15 +143,15 @@ pub struct UdpSource {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct NetworkSource {
-    /// `network`: its name.
+    /// `network`: the network's name.
     pub network: String,
-    /// `portgroup`: of the network; its default where absent.
+    /// `portgroup`: a port group of the network; the default one if absent.
     pub port_group: Option<String>,
-    /// `portid`: the network port. Only a running guest has it.
+    /// `portid`: the network port; in the live form only.
     pub port_id: Option<Uuid>,
-    /// `bridge`: of the network. Only a running guest has it.
+    /// `bridge`: the network's bridge; in the live form only.
     pub bridge: Option<String>,
-    /// `macTableManager`: of the bridge. Only a running guest has it.
+    /// `macTableManager`: that of the bridge; in the live form only.
     pub mac_table_manager: Option<MacTableManager>,
 }
 
@@ -161,9 +161,9 @@ pub struct NetworkSource {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct BridgeSource {
-    /// `bridge`: its name.
+    /// `bridge`: the bridge's name.
     pub bridge: String,
-    /// `macTableManager`: of a bridge that belongs to a network. Only a running guest has it.
+    /// `macTableManager`: that of the network's bridge; in the live form only.
     pub mac_table_manager: Option<MacTableManager>,
 }
 
@@ -178,33 +178,34 @@ pub struct DirectSource {
     pub mode: DirectMode,
 }
 
-/// `<source mode>` of type `direct`: who passes packets between guests of one device.
+/// `<source mode>` of type `direct`: what passes packets between guests on one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum DirectMode {
-    /// `vepa`: the switch that the device is plugged into.
+    /// `vepa`: the switch that the device is connected to.
     #[default]
     Vepa,
-    /// `private`: nobody.
+    /// `private`: nothing; these guests cannot reach each other.
     Private,
     /// `bridge`: the device itself.
     Bridge,
-    /// `passthrough`: there is one guest only.
+    /// `passthrough`: the device has one guest only.
     Passthrough,
 }
 
-/// What an interface of type `hostdev` is connected by.
+/// The device of the host that an interface of type `hostdev` is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HostdevSource {
     /// `<address>`: the device on the host.
     pub address: HostdevAddress,
-    /// `managed='yes'` of the interface: take the device from the host's driver, and give it back.
+    /// `managed='yes'` of the interface: detach the device from the host's driver, and give it back
+    /// later.
     #[cfg_attr(feature = "serde", serde(default))]
     pub managed: bool,
-    /// `<driver>`: who hands the device over.
+    /// `<driver>`: the driver that assigns the device.
     pub driver: Option<HostdevDriver>,
 }
 
@@ -239,17 +240,17 @@ pub struct VdsSource {
 }
 
 impl Source {
-    /// To whatever the host reaches, without privileges.
+    /// A connection to all that the host can reach, without privileges.
     pub fn user() -> Self {
         Self::User { dev: None }
     }
 
-    /// To a device on the host, and no further.
+    /// A connection to a device on the host only.
     pub fn ethernet() -> Self {
         Self::Ethernet(EthernetSource::default())
     }
 
-    /// The word of `type`.
+    /// The value of `type`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::User { .. } => "user",
@@ -272,21 +273,21 @@ impl Source {
 }
 
 impl NetworkSource {
-    /// A network.
+    /// A connection to this network.
     pub fn new(network: impl Into<String>) -> Self {
         Self { network: network.into(), ..Self::default() }
     }
 }
 
 impl BridgeSource {
-    /// A bridge.
+    /// A connection to this bridge.
     pub fn new(bridge: impl Into<String>) -> Self {
         Self { bridge: bridge.into(), ..Self::default() }
     }
 }
 
 impl DirectSource {
-    /// A device of the host.
+    /// A connection to this device of the host.
     pub fn new(dev: InterfaceName, mode: DirectMode) -> Self {
         Self { dev, mode }
     }

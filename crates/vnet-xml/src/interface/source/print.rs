@@ -8,7 +8,7 @@ use crate::network::mac_table_attribute;
 use crate::write::Writer;
 
 impl Source {
-    /// `passt`: whether it is the backend.
+    /// `passt`: whether passt is the backend.
     pub(in crate::interface) fn write(&self, writer: &mut Writer<'_>, live: bool, passt: bool) -> fmt::Result {
         match self {
             Self::User { dev: None } | Self::Null => Ok(()),

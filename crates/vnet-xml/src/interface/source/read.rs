@@ -14,7 +14,7 @@ use crate::network::mac_table_manager;
 use crate::network::route::{self, route};
 use crate::value::{number, number_of_any_base, parsed, text, word, yes_no};
 
-/// `<source>` of any type; the others are those of one type.
+/// `<source>` of any type; the other grammars are for one type each.
 pub(in crate::interface) static GRAMMAR: Grammar = Grammar::new(
     &[
         "network",
@@ -54,8 +54,8 @@ static UDP: Grammar =
     Grammar::new(&["address", "port"], &[("ip", &ip::GRAMMAR), ("route", &route::GRAMMAR), ("local", &LOCAL)]);
 static LOCAL: Grammar = Grammar::new(&["address", "port"], &[]);
 static NETWORK: Grammar = Grammar::new(&["network", "portgroup", "portid", "bridge", "macTableManager"], OF_HOST);
-// What libvirt adds to the source of a running guest that is in a network, whatever kind it turned
-// out to be: `network`, `portgroup` and `portid`.
+// libvirt adds `network`, `portgroup` and `portid` to the source of a running guest on a network,
+// whatever the type of the source has become.
 static BRIDGE: Grammar = Grammar::new(&["bridge", "macTableManager", "network", "portgroup", "portid"], OF_HOST);
 static DIRECT: Grammar = Grammar::new(&["dev", "mode", "network", "portgroup", "portid"], &[]);
 static HOSTDEV: Grammar = Grammar::new(
@@ -67,7 +67,7 @@ static ADDRESS: Grammar = Grammar::new(&["type", "domain", "bus", "slot", "funct
 static USB: Grammar = Grammar::new(&["type", "bus", "device"], &[]);
 static VDS: Grammar = Grammar::new(&["switchid", "portid", "portgroupid", "connectionid"], OF_HOST);
 
-/// What says something of the host's end, which only the type `ethernet` has.
+/// The children that describe the host's end; for the type `ethernet` only.
 const OF_HOST: &[crate::grammar::Child] = &[("ip", &ip::GRAMMAR), ("route", &route::GRAMMAR)];
 
 /// Reads `mode` of a macvtap device.
@@ -75,7 +75,7 @@ pub(crate) fn direct_mode(text: &str) -> Result<DirectMode, String> {
     word(text, DirectMode::WORDS)
 }
 
-/// The reader of a type's `<source>`: of the interface, and of that element where it is there.
+/// The reader of a type's `<source>`. It gets the interface, and the element if there is one.
 type Read = fn(&Element<'_>, Option<&Element<'_>>) -> Option<Source>;
 
 const TYPES: &[(&str, Read)] = &[
@@ -111,7 +111,7 @@ pub(in crate::interface) fn source(interface: &Element<'_>) -> Option<Source> {
     read(interface, source.as_ref())
 }
 
-/// The `<source>` of a type that cannot do without.
+/// The `<source>` of a type that requires it.
 fn needed<'e, 't>(interface: &Element<'t>, source: Option<&'e Element<'t>>) -> Option<&'e Element<'t>> {
     if source.is_none() {
         interface.missing_child("source");
@@ -127,7 +127,7 @@ fn user(_: &Element<'_>, source: Option<&Element<'_>>) -> Option<Source> {
     Some(Source::User { dev })
 }
 
-/// Reads `upstream` of `<backend>`, another word for `<source dev>`.
+/// Reads `upstream` of `<backend>`, another name for `<source dev>`.
 pub(in crate::interface) fn upstream(interface: &Element<'_>, backend: &Element<'_>, source: &mut Source) {
     let upstream: Option<InterfaceName> = backend.filled("upstream", parsed);
     let dev = match source {

@@ -1,4 +1,4 @@
-//! Updates of what is in `<dhcp>`.
+//! Updates of the children of `<dhcp>`.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use crate::network::{Dhcp, DhcpHost, Ip, Network};
 use crate::value::{ip, parsed, text};
 use crate::{NodePath, Spelled};
 
-/// What a deletion says of a host.
+/// What a deletion says about the host to delete.
 struct Wanted {
     mac: Option<Spelled<MacAddr>>,
     name: Option<String>,
@@ -58,7 +58,7 @@ fn delete_host(mut network: Network, index: Option<usize>, document: &[u8]) -> R
         return Err(given.refuse("", UpdateRefusal::Nothing));
     }
     let mac = mac.as_ref().map(Spelled::get);
-    // A host without a MAC address fits any.
+    // A host without a MAC address matches any MAC address.
     let fits = |host: &DhcpHost| {
         let host_mac = host.mac.as_ref().map(Spelled::get);
         let other_mac = mac.zip(host_mac).is_some_and(|(one, other)| one != other);
@@ -113,7 +113,7 @@ pub(super) fn ranges(
     Ok(given.done(network, Some(path(parent).nth("range", at))))
 }
 
-/// What two hosts can have in common.
+/// What two hosts can have in common, which makes them conflict.
 #[derive(Clone, Copy)]
 enum Same {
     Mac,
@@ -176,7 +176,7 @@ fn same_family(ip: &Ip, address: IpAddr) -> Result<(), UpdateRefusal> {
     if Family::of(address) == family { Ok(()) } else { Err(UpdateRefusal::Family { address, family }) }
 }
 
-/// One subnet of each family can have DHCP.
+/// Refuses DHCP on a second subnet of a family.
 fn only_dhcp(network: &Network, parent: usize) -> Result<(), UpdateRefusal> {
     let family = Family::of(network.ips[parent].address);
     let mut others = network.ips.iter().enumerate().filter(|(at, ip)| *at != parent && serves(ip));
@@ -186,7 +186,7 @@ fn only_dhcp(network: &Network, parent: usize) -> Result<(), UpdateRefusal> {
     }
 }
 
-/// A `<dhcp>` without anything in it is none.
+/// Removes a `<dhcp>` that is empty.
 fn tidy(ip: &mut Ip) {
     ip.dhcp.take_if(|dhcp| *dhcp == Dhcp::default());
 }

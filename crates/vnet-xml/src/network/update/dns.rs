@@ -1,4 +1,4 @@
-//! Updates of what is in `<dns>`.
+//! Updates of the children of `<dns>`.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::network::dns::{HOST, SRV, TXT, dns_host, srv, txt};
 use crate::network::{Dns, DnsHost, Network, Srv, Txt};
 use crate::value::{ip, number, text};
 
-/// What a deletion says of a record; what it does not say fits any.
+/// What a deletion says about the record to delete; absent parts match anything.
 struct WantedHost {
     ip: Option<IpAddr>,
     hostnames: HashSet<String>,
@@ -133,7 +133,7 @@ fn wanted_srv(element: &Element<'_>) -> Option<WantedSrv> {
     })
 }
 
-/// A `<dns>` that says nothing is none.
+/// Removes a `<dns>` that sets nothing.
 fn tidy(network: &mut Network) {
     network.dns.take_if(|dns| *dns == Dns::default());
 }

@@ -7,19 +7,19 @@ use vnet_types::{Family, InterfaceName};
 use super::Section;
 use crate::{Refused, Span};
 
-/// Why a network is not updated. Nothing has changed.
+/// Why a network is not updated. The network is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// The element cannot be understood, or is not the section's.
+    /// The element cannot be understood, or belongs to another section.
     #[error("the element cannot be understood")]
     Element(#[source] Refused),
-    /// It can, but not be applied to this network.
+    /// The element is valid, but cannot be applied to this network.
     #[error("{reason}")]
     Refused {
         /// Why.
         reason: UpdateRefusal,
-        /// Where in the element's text.
+        /// The place in the element's text.
         span: Option<Span>,
     },
 }
@@ -34,16 +34,16 @@ pub enum UpdateRefusal {
     /// No `<ip>` has this number.
     #[error("the network has no `<ip>` with the index {0}: they count from 0")]
     NoIp(usize),
-    /// The network lacks the element around.
+    /// The network lacks the parent element.
     #[error("the network has no `{0}` that could have this")]
     NoParent(&'static str),
-    /// There is one already.
+    /// The element exists already.
     #[error("the network has {0} already")]
     Exists(String),
-    /// There is none.
+    /// The element does not exist.
     #[error("the network has no {0}")]
     Absent(String),
-    /// More than one could be meant.
+    /// More than one element matches.
     #[error("{count} of the network's elements could be meant by {what}: say more of the one")]
     Ambiguous {
         /// What was looked for.
@@ -51,18 +51,18 @@ pub enum UpdateRefusal {
         /// How many were found.
         count: usize,
     },
-    /// The element says nothing to look for.
+    /// The element has nothing to search for.
     #[error("the element says nothing by which one could be found")]
     Nothing,
-    /// An address of another family than its `<ip>`.
+    /// The address is of another family than its `<ip>`.
     #[error("`{address}` is not {family} as the `<ip>` is that it belongs to")]
     Family {
         /// The address.
         address: IpAddr,
-        /// That of the `<ip>`.
+        /// The family of the `<ip>`.
         family: Family,
     },
-    /// DHCP is for one subnet of each family.
+    /// Another subnet of the family has DHCP already.
     #[error("the {family} subnet of `{address}` has DHCP already, and only one of each family can")]
     SecondDhcp {
         /// The family.
@@ -70,7 +70,7 @@ pub enum UpdateRefusal {
         /// The address of the other `<ip>`.
         address: IpAddr,
     },
-    /// Another port group is the default one.
+    /// Another port group is the default.
     #[error("the portgroup `{0}` is the default one already")]
     SecondDefault(String),
     /// Guests use the device.
@@ -78,7 +78,7 @@ pub enum UpdateRefusal {
     InUse {
         /// The device.
         dev: InterfaceName,
-        /// How many.
+        /// How many guests.
         connections: u32,
     },
 }

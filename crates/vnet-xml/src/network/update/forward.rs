@@ -29,7 +29,7 @@ pub(super) fn interfaces(mut network: Network, command: Command, document: &[u8]
     if found.is_some() {
         return Err(given.refuse("dev", UpdateRefusal::Exists(format!("the interface `{dev}`"))));
     }
-    // Nobody uses a device that comes new.
+    // A new device has no connections.
     let at = Put::new(command).into(interfaces, dev.clone().into());
     Ok(given.done(network, Some(NodePath::root("network").element("forward").nth("interface", at))))
 }

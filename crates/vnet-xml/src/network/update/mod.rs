@@ -1,15 +1,15 @@
-//! `virsh net-update`: one element of a network is added, replaced or taken away.
+//! `virsh net-update`: adds, replaces or deletes one element of a network.
 //!
-//! The sections of libvirt follow libvirt's rules. libvirt refuses to update the others; here they
-//! follow these:
+//! The sections that libvirt supports follow libvirt's rules. The other sections, which libvirt
+//! refuses to update, follow these:
 //!
-//! | section | there are | the one that is meant |
+//! | section | how many | which one matches |
 //! |---|---|---|
-//! | `bridge` `domain` `forward` `forward-pf` `mtu` `bandwidth` `vlan` `nat` `port` | at most one | that one; what a `delete` says of it has to be so |
-//! | `ip` | any number | that of the same address |
-//! | `route` | any number | that to the same network, of several the one of the same metric |
+//! | `bridge` `domain` `forward` `forward-pf` `mtu` `bandwidth` `vlan` `nat` `port` | at most one | that one; all that a `delete` says of it has to be true |
+//! | `ip` | any number | the one with the same address |
+//! | `route` | any number | the one to the same network; of several, the one with the same metric |
 //!
-//! Adding is refused where there is one already, modifying and deleting where there is none.
+//! Adding is refused if the element exists already, modifying and deleting if it does not exist.
 
 mod dhcp;
 mod dns;
@@ -67,16 +67,16 @@ pub enum Section {
     Port,
 }
 
-/// What becomes of the element.
+/// What to do with the element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// `add-first`: before those of its kind.
+    /// `add-first`: insert it before the others of its kind.
     AddFirst,
-    /// `add-last`: behind those of its kind.
+    /// `add-last`: insert it after the others of its kind.
     AddLast,
-    /// `modify`: it takes the place of the one that is meant.
+    /// `modify`: replace the one that matches.
     Modify,
-    /// `delete`: the one that is meant is taken away.
+    /// `delete`: delete the one that matches.
     Delete,
 }
 
@@ -84,9 +84,9 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Updated {
-    /// The network. Whether it makes sense is for `vnet-validate` to say.
+    /// The network; `vnet-validate` checks whether it makes sense.
     pub network: Network,
-    /// Where the element stands in it now; `None` where it was deleted.
+    /// The path of the element in the network; `None` if it was deleted.
     pub path: Option<NodePath>,
     /// The path of the element in its own text.
     pub root: NodePath,
@@ -124,7 +124,7 @@ impl Section {
         word(Self::WORDS, self)
     }
 
-    /// The name of the element that is added, replaced or taken away.
+    /// The name of the element that is added, replaced or deleted.
     pub fn element(self) -> &'static str {
         let word = self.word();
         word.rsplit_once('-').map_or(word, |(_, element)| element)
@@ -150,7 +150,7 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
     words.iter().find(|(_, it)| *it == value).map(|(word, _)| *word).expect("every value has a word")
 }
 
-/// A text that is no section or command of an update.
+/// A text that is not a section or command of an update.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not one of {known}")]
 pub struct ParseUpdateError {
@@ -180,7 +180,7 @@ impl fmt::Display for Section {
     }
 }
 
-/// `add` is `add-last`, as virsh has it.
+/// `add` is `add-last`, as in virsh.
 impl FromStr for Command {
     type Err = ParseUpdateError;
 
@@ -196,11 +196,11 @@ impl fmt::Display for Command {
 }
 
 impl Network {
-    /// Makes the network that this one becomes when an element is added, replaced or taken away.
+    /// Returns this network with one element added, replaced or deleted.
     ///
-    /// `parent_index` is the number of the `<ip>`, from 0, that an element of DHCP belongs to.
-    /// Without it, that is the first one that has DHCP, else the first of IPv4, else the first. The
-    /// other sections need none.
+    /// `parent_index` is the number, from 0, of the `<ip>` that an element of DHCP belongs to.
+    /// Without it, this is the first `<ip>` with DHCP, or else the first of IPv4, or else the
+    /// first. The other sections do not use it.
     ///
     /// ```
     /// use vnet_xml::Network;
@@ -217,7 +217,7 @@ impl Network {
     /// ```
     ///
     /// # Errors
-    /// [`UpdateError`], with the place in the element where there is one.
+    /// [`UpdateError`], if possible with the place in the element.
     pub fn update(
         &self,
         section: Section,
@@ -271,7 +271,7 @@ impl<T> Given<T> {
         }
     }
 
-    /// Refuses because of an attribute, or of the whole element.
+    /// Refuses because of an attribute, or, with an empty name, because of the whole element.
     fn refuse(&self, attribute: &str, reason: UpdateRefusal) -> UpdateError {
         let path = if attribute.is_empty() { self.root.clone() } else { self.root.attribute(attribute) };
         UpdateError::Refused { reason, span: self.source.span(&path) }
@@ -295,7 +295,7 @@ impl Put {
         if command == Command::AddFirst { Self::First } else { Self::Last }
     }
 
-    /// Puts it there; where that is, is returned.
+    /// Inserts the value and returns its index.
     fn into<T>(self, list: &mut Vec<T>, value: T) -> usize {
         match self {
             Self::First => list.insert(0, value),
@@ -310,7 +310,7 @@ impl Put {
     }
 }
 
-/// The one element that is meant.
+/// The only match; more than one is an error.
 fn only(found: &[usize], what: impl Fn() -> String) -> Result<usize, UpdateRefusal> {
     match found {
         [one] => Ok(*one),
@@ -319,7 +319,7 @@ fn only(found: &[usize], what: impl Fn() -> String) -> Result<usize, UpdateRefus
     }
 }
 
-/// The places of those that fit.
+/// The indexes of the elements that match.
 fn places<T>(list: &[T], fits: impl Fn(&T) -> bool) -> Vec<usize> {
     list.iter().enumerate().filter(|(_, item)| fits(item)).map(|(index, _)| index).collect()
 }

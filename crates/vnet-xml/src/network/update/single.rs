@@ -1,4 +1,4 @@
-//! Updates of the sections that libvirt has no rules for.
+//! Updates of the sections that libvirt cannot update.
 
 use super::{Command, Given, Put, Section, UpdateError, UpdateRefusal, Updated, only, places};
 use crate::NodePath;
@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::network::{Forward, ForwardMode, Network, bridge, forward, ip, read, route};
 use crate::vlan::vlan;
 
-/// Elements that there is at most one of.
+/// Updates an element that occurs at most once.
 pub(super) fn update(
     network: Network,
     section: Section,
@@ -39,7 +39,7 @@ pub(super) fn update(
     }
 }
 
-/// The `<forward>` around an element.
+/// The `<forward>` that an element belongs to.
 fn parent(network: &mut Network, nat: bool) -> Result<&mut Forward, UpdateRefusal> {
     let fits = |forward: &&mut Forward| match nat {
         true => forward.mode == ForwardMode::Nat,
@@ -51,7 +51,7 @@ fn parent(network: &mut Network, nat: bool) -> Result<&mut Forward, UpdateRefusa
 
 type Slot<T> = for<'n> fn(&'n mut Network) -> Result<&'n mut Option<T>, UpdateRefusal>;
 
-/// An element that means something without anything in it.
+/// Updates an element that has a meaning even if it is empty.
 fn one<T: PartialEq + Default>(
     network: Network,
     command: Command,
@@ -66,7 +66,7 @@ fn one<T: PartialEq + Default>(
     apply(network, command, given, is_anything, parent.element(name), name, slot)
 }
 
-/// An element that means nothing without anything in it: so it can only be deleted.
+/// Updates an element that has no meaning if it is empty; an empty one can only be deleted.
 fn some<T: PartialEq>(
     network: Network,
     command: Command,
@@ -76,7 +76,7 @@ fn some<T: PartialEq>(
     read: impl Fn(&Element<'_>) -> Option<T>,
     slot: Slot<T>,
 ) -> Result<Updated, UpdateError> {
-    // `<vlan/>` is no VLAN, but plain enough for one that is to go.
+    // `<vlan/>` is not a VLAN, but it is enough to delete one.
     let bare = |element: &Element<'_>| command == Command::Delete && element.is_bare();
     let given = Given::read(document, name, |element| if bare(element) { Some(None) } else { Some(read(element)) })?;
     if given.value.is_none() && command != Command::Delete {
