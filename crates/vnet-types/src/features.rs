@@ -1,36 +1,37 @@
-//! What a kernel can do that not every kernel can.
+//! Optional features of the kernel.
 
 use std::fmt;
 
-/// Parts of a kernel that its builder may have left out.
+/// The optional features of a kernel, which its build may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Features {
     /// Bridges can filter VLANs (`CONFIG_BRIDGE_VLAN_FILTERING`).
     pub vlan_filtering: bool,
-    /// Traffic can be policed as it comes in (`act_police`).
+    /// Incoming traffic can be policed (`act_police`).
     pub police: bool,
-    /// Queues can be fair to the flows in them (`sch_sfq`).
+    /// A queue can serve its flows fairly (`sch_sfq`).
     pub sfq: bool,
-    /// Traffic can be sorted by its mark (`cls_fw`).
+    /// Packets can be classified by their mark (`cls_fw`).
     pub fw: bool,
     /// Checksums can be filled in (`act_csum`).
     pub csum: bool,
 }
 
 impl Features {
-    /// A kernel with everything.
+    /// A kernel with all features.
     pub const ALL: Self = Self { vlan_filtering: true, police: true, sfq: true, fw: true, csum: true };
 }
 
 impl Default for Features {
-    /// Nothing is known to be missing; what networks run without too is not taken for granted.
+    /// The features to assume if the kernel was not asked. Features that networks can do without
+    /// are off.
     fn default() -> Self {
         Self { csum: false, ..Self::ALL }
     }
 }
 
-/// The parts that there are.
+/// The names of the available features.
 impl fmt::Display for Features {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = [

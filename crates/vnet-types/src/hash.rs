@@ -1,6 +1,5 @@
-/// A hash that is the same in every release and on every machine (FNV-1a, 64 bits). It tells names
-/// and texts of ours from each other; it is no protection against someone who wants two to be
-/// alike.
+/// A hash that is the same in every release and on every machine (FNV-1a, 64 bits). It
+/// distinguishes names and texts of vnet's own; it does not protect against deliberate collisions.
 ///
 /// ```
 /// assert_eq!(vnet_types::fnv1a(*b"a"), 0xaf63_dc4c_8601_ec8c);

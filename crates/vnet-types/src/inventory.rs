@@ -1,16 +1,16 @@
-//! What a host has, as far as a new network has to respect it.
+//! What a host has that a new network has to respect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, PciAddress, Route, Uuid, VfSettings};
 
-/// The facts of one host at one time. An empty one is a host that nothing is known of.
+/// The facts about one host at one time. An empty inventory says nothing about the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Inventory {
     /// Every network interface.
     pub links: Vec<Link>,
-    /// Every address, with the link that has it.
+    /// Every address, with its link.
     pub addresses: Vec<(InterfaceName, Address)>,
     /// The unicast routes of the main table, both families.
     pub routes: Vec<Route>,
@@ -24,37 +24,35 @@ pub struct Inventory {
     pub ports: Vec<KnownPort>,
     /// Whether the kernel has IPv6.
     pub ipv6: bool,
-    /// The links that routes were learned on from router advertisements, which the kernel stops
-    /// listening to when it forwards IPv6: those whose `accept_ra` is 1 (`ip-sysctl.rst` of the
-    /// kernel).
+    /// The links with `accept_ra` 1 that have learned routes from router advertisements. The kernel
+    /// ignores these advertisements once it forwards IPv6 (`ip-sysctl.rst` of the kernel).
     #[cfg_attr(feature = "serde", serde(default))]
     pub hears_routers: Vec<InterfaceName>,
-    /// Is only one user mapped here, as in a user namespace made by `unshare -r`? dnsmasq cannot
-    /// change to another user there.
+    /// Whether only one user is mapped here, as in a user namespace made by `unshare -r`. dnsmasq
+    /// cannot change to another user there.
     pub single_user: bool,
-    /// Who asks: the effective user, by the number that the user has here.
+    /// The id of the effective user in this user namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub user: u32,
-    /// Whether packets meet the rules of IP as they come into a bridge (br_netfilter, by the
-    /// sysctls `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`).
+    /// Whether bridged packets pass the firewall's IP rules (br_netfilter, by the sysctls
+    /// `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables`).
     #[cfg_attr(feature = "serde", serde(default))]
     pub bridge_netfilter: bool,
-    /// What the kernel can do; [`Features::default`], where it was not asked.
+    /// What the kernel can do; [`Features::default`] if it was not asked.
     #[cfg_attr(feature = "serde", serde(default))]
     pub features: Features,
-    /// firewalld, as it is but for the zones that vnet has put bridges into. `None` where none runs
-    /// for this network namespace.
+    /// firewalld, without the zones that vnet has put bridges into. `None` if firewalld does not
+    /// run for this network namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub firewalld: Option<Firewalld>,
 }
 
-/// firewalld, as it runs: what it does with packets depends on the zone of the interface
-/// (firewalld.zone(5)).
+/// A running firewalld. It treats packets by the zone of their interface (firewalld.zone(5)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Firewalld {
-    /// Its zones, by name, with the interfaces that were put into each; all others are in its
-    /// default zone.
+    /// Its zones, by name, with the interfaces that were put into each; all other interfaces are in
+    /// the default zone.
     pub zones: BTreeMap<String, BTreeSet<String>>,
     /// Its policies, by name.
     pub policies: BTreeSet<String>,
@@ -67,7 +65,7 @@ impl Firewalld {
         zone.map(|(name, _)| name.as_str())
     }
 
-    /// Puts an interface into a zone; with `None` it is in the default zone.
+    /// Puts an interface into a zone; `None` means the default zone.
     pub fn put(&mut self, link: &InterfaceName, zone: Option<&str>) {
         for (name, interfaces) in &mut self.zones {
             match Some(name.as_str()) == zone {
@@ -79,8 +77,8 @@ impl Firewalld {
 }
 
 impl Inventory {
-    /// The same host without a network of this name, its bridge and what is on it: what that
-    /// network must get along with. Guests that are attached to it stay.
+    /// The same host without the network of this name, its bridge and what is on the bridge. The
+    /// network must not conflict with what is left. The guests that are attached to it stay.
     #[must_use]
     pub fn beside(&self, network: &str) -> Self {
         let mut others = self.clone();
@@ -94,70 +92,69 @@ impl Inventory {
     }
 }
 
-/// A virtual function of a network card (SR-IOV): a card of its own, which a guest may have for
-/// itself.
+/// A virtual function of a network card (SR-IOV), which can be assigned to a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VirtualFunction {
     /// The card, a physical function.
     pub card: InterfaceName,
-    /// Where the function is on the PCI buses.
+    /// The function's PCI address.
     pub address: PciAddress,
-    /// The device of the host that it is, where a driver has made one of it.
+    /// The network device that the host's driver has made of it, if any.
     pub dev: Option<InterfaceName>,
-    /// Its number, and what the card gives it.
+    /// Its number, and the settings that the card gives it.
     pub settings: VfSettings,
 }
 
-/// A network that runs.
+/// A running network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownNetwork {
     /// Its name.
     pub name: NetworkName,
-    /// What identifies it.
+    /// Its UUID.
     pub uuid: Option<Uuid>,
-    /// The bridge that vnet made for it. `None` where its guests are attached to what the host has
-    /// already.
+    /// The bridge that vnet made for it. `None` if its guests are attached to existing devices of
+    /// the host.
     pub bridge: Option<InterfaceName>,
 }
 
-/// A guest's interface that is attached.
+/// An attached interface of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownPort {
     /// Its end on the host.
     pub dev: InterfaceName,
-    /// Did vnet make that? `false`: it was there already, and is used as it is.
+    /// Whether vnet made `dev`; `false`: it existed already and is used as it is.
     pub managed: bool,
-    /// The guest's name, where one is known.
+    /// The guest's name, if known.
     pub guest: Option<String>,
-    /// The network that it is attached to. `None` where it is attached to what the host has.
+    /// The network that it is attached to. `None` if it is attached to a device of the host.
     pub network: Option<NetworkName>,
     /// The bridge that it is a port of.
     pub bridge: Option<InterfaceName>,
-    /// The device below, of a macvtap.
+    /// The lower device, for a macvtap.
     pub lower: Option<InterfaceName>,
-    /// The device that the guest has for itself. Then `dev` is only a name, that of no link.
+    /// The device that is assigned to the guest. Then `dev` is only a name, and no link has it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub function: Option<PciAddress>,
     /// The guest's MAC address.
     pub mac: MacAddr,
-    /// How many queues the guest's network card has, at least 1.
+    /// The number of queues of the guest's network card, at least 1.
     pub queues: u16,
-    /// Frames have the header of virtio-net in front.
+    /// Frames begin with a virtio-net header.
     pub vnet_hdr: bool,
-    /// The bandwidth that is kept for the guest, where some is.
+    /// The bandwidth that is reserved for the guest, if any.
     #[cfg_attr(feature = "serde", serde(default))]
     pub floor: Option<KnownFloor>,
 }
 
-/// The bandwidth that is kept for a guest, of what its network has.
+/// The part of a network's bandwidth that is reserved for a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KnownFloor {
-    /// The number of its class on the bridge.
+    /// The number of its traffic class on the bridge.
     pub class: u16,
-    /// How much, in kilobytes (1000 bytes) per second.
+    /// The reserved rate in kilobytes (1000 bytes) per second.
     pub rate: u64,
 }

@@ -1,4 +1,4 @@
-//! Addresses and ranges of them, read as libvirt reads them.
+//! Addresses and address ranges, read as libvirt reads them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,7 +29,7 @@ pub struct PortRange {
     end: u16,
 }
 
-/// Two ends that are no range.
+/// Why two ends are not a range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RangeError {
@@ -66,10 +66,10 @@ impl fmt::Display for Family {
 }
 
 impl AddressRange {
-    /// A range, when the ends are of one family and in order.
+    /// A range from `start` to `end`.
     ///
     /// # Errors
-    /// [`RangeError`] when they are not.
+    /// [`RangeError`] if the ends are of different families or reversed.
     pub fn new(start: IpAddr, end: IpAddr) -> Result<Self, RangeError> {
         if start.is_ipv4() != end.is_ipv4() {
             Err(RangeError::Families(start, end))
@@ -90,7 +90,7 @@ impl AddressRange {
         self.end
     }
 
-    /// Whether the address is one of them.
+    /// Whether the address is in the range.
     pub fn contains(self, address: IpAddr) -> bool {
         address.is_ipv4() == self.start.is_ipv4() && (self.start..=self.end).contains(&address)
     }
@@ -105,10 +105,10 @@ impl PortRange {
     /// The ports that need no privilege: 1024 to 65535.
     pub const UNPRIVILEGED: Self = Self { start: 1024, end: u16::MAX };
 
-    /// A range, when the ends are in order.
+    /// A range from `start` to `end`.
     ///
     /// # Errors
-    /// [`RangeError::Reversed`] when they are not.
+    /// [`RangeError::Reversed`] if the ends are reversed.
     pub fn new(start: u16, end: u16) -> Result<Self, RangeError> {
         if end < start {
             return Err(RangeError::Reversed(start.to_string(), end.to_string()));
@@ -160,8 +160,8 @@ impl FromStr for PortRange {
 }
 
 /// Reads an address as getaddrinfo(3) does with `AI_NUMERICHOST`: IPv4 also in the short, octal and
-/// hexadecimal forms of inet_aton(3) (`10.1` is 10.0.0.1). A scope (`fe80::1%eth0`) is refused:
-/// networks have no use for one.
+/// hexadecimal forms of inet_aton(3) (`10.1` is 10.0.0.1). A scope (`fe80::1%eth0`) is refused,
+/// because networks cannot use one.
 pub fn parse_ip(text: &str) -> Option<IpAddr> {
     if text.contains(':') { text.parse().ok() } else { inet_aton(text).map(IpAddr::V4) }
 }
@@ -188,7 +188,7 @@ fn inet_aton(text: &str) -> Option<Ipv4Addr> {
     u32::try_from(high).ok().map(|high| Ipv4Addr::from(high | last))
 }
 
-/// The prefix length of a netmask, where its one bits stand together on the left.
+/// The prefix length of a netmask; `None` if its one bits are not contiguous.
 pub fn contiguous_prefix(netmask: Ipv4Addr) -> Option<u8> {
     let bits = netmask.to_bits();
     let ones = bits.leading_ones();

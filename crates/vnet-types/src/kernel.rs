@@ -15,9 +15,9 @@ pub struct Link {
     pub name: InterfaceName,
     /// What it is.
     pub kind: LinkKind,
-    /// Its hardware address; `None` leaves the choice to the kernel.
+    /// Its hardware address; `None`: the kernel chooses.
     pub mac: Option<MacAddr>,
-    /// The largest packet in bytes; `None` leaves the choice to the kernel.
+    /// The largest packet in bytes; `None`: the kernel chooses.
     pub mtu: Option<u32>,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
@@ -34,7 +34,7 @@ pub enum LinkKind {
     Tap(TapOptions),
     /// A macvtap.
     Macvtap(MacvtapOptions),
-    /// Anything else, by the kernel's word for it (`veth`, `tun`), empty for hardware.
+    /// Another kind, by the kernel's name (`veth`, `tun`); empty for hardware.
     Other(String),
 }
 
@@ -44,10 +44,10 @@ pub enum LinkKind {
 pub struct BridgeOptions {
     /// Spanning tree protocol.
     pub stp: bool,
-    /// Hundredths of a second that a new port listens and learns before it forwards. With `stp` the
-    /// kernel raises anything below 200 to 200.
+    /// The time that a new port listens and learns before it forwards, in hundredths of a second.
+    /// With `stp` the kernel raises values below 200 to 200.
     pub forward_delay: u32,
-    /// Frames pass between ports of the same VLAN only. Not every kernel can, see
+    /// Frames pass between ports of the same VLAN only. Not every kernel supports this, see
     /// [`Features`](crate::Features).
     #[cfg_attr(feature = "serde", serde(default))]
     pub vlan_filtering: bool,
@@ -59,7 +59,7 @@ pub struct BridgeOptions {
 pub struct Address {
     /// The address with the prefix of its subnet; host bits are kept.
     pub net: IpNet,
-    /// The broadcast address, where one is set.
+    /// The broadcast address, if one is set.
     pub broadcast: Option<Ipv4Addr>,
 }
 
@@ -67,14 +67,14 @@ pub struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Route {
-    /// Where to: a network address, `/0` for the default route.
+    /// The destination network; `/0` for the default route.
     pub destination: IpNet,
-    /// By whom; `None`: the destination is on the link.
+    /// The gateway; `None`: the destination is on the link.
     pub gateway: Option<IpAddr>,
-    /// Through which link.
+    /// The outgoing link.
     pub link: InterfaceName,
-    /// The kernel prefers the smaller of two; 0 is the kernel's default for IPv4 (it makes 1024 of
-    /// it for IPv6).
+    /// The kernel prefers the route with the smaller one. 0 is the kernel's default for IPv4; for
+    /// IPv6 it replaces 0 by 1024.
     pub metric: u32,
     /// Who made it.
     pub protocol: RouteProtocol,
@@ -85,7 +85,7 @@ pub struct Route {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum RouteProtocol {
-    /// The kernel, with an address.
+    /// The kernel, for an address.
     Kernel,
     /// Someone at boot.
     Boot,

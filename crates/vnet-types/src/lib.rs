@@ -1,8 +1,8 @@
-//! The words of virtual networking, shared by every crate of vnet.
+//! The basic types of virtual networking, shared by every crate of vnet.
 //!
-//! Scalars as people write them ([`MacAddr`], [`Uuid`], [`InterfaceName`], [`NetworkName`], ranges)
-//! and the kernel's objects by name ([`Link`], [`Address`], [`Route`], [`BridgePort`], [`Qdisc`]).
-//! An [`Inventory`] is what a host has of them. Nothing here does anything to a host.
+//! These are scalars as people write them ([`MacAddr`], [`Uuid`], [`InterfaceName`],
+//! [`NetworkName`], ranges) and the kernel's objects by name ([`Link`], [`Address`], [`Route`],
+//! [`BridgePort`], [`Qdisc`]). An [`Inventory`] lists those of a host. Nothing here changes a host.
 
 mod features;
 mod hash;

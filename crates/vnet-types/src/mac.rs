@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// A 48-bit Ethernet address.
 ///
-/// Reads six groups of one or two hexadecimal digits separated by `:`; prints lower case, two
-/// digits each.
+/// Parses six groups of one or two hexadecimal digits separated by `:`. Prints lower case, two
+/// digits for each group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MacAddr(pub [u8; 6]);
 
@@ -16,7 +16,8 @@ pub struct MacAddr(pub [u8; 6]);
 pub struct ParseMacError(String);
 
 impl MacAddr {
-    /// Is the group bit set? Such an address names many stations and cannot be anybody's own.
+    /// Whether the group bit is set. Such an address stands for many stations; an interface cannot
+    /// have it as its own.
     pub fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
     }

@@ -9,8 +9,8 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InterfaceName(String);
 
-/// The name of a network: what libvirt allows (not empty, no `/`, no newline) and a file name can
-/// be (no control character, neither `.` nor `..`, at most 80 bytes).
+/// The name of a network. It must be allowed by libvirt (not empty, no `/`, no newline) and as a
+/// file name (no control character, neither `.` nor `..`, at most 80 bytes).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkName(String);
 
@@ -18,20 +18,20 @@ pub struct NetworkName(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
-    /// Nothing there.
+    /// The text is empty.
     #[error("the name is empty")]
     Empty,
-    /// Longer than the kernel or the file system takes.
+    /// The text is longer than the kernel or the file system allows.
     #[error("the name `{name}` is {len} bytes long, the limit is {limit}")]
     TooLong {
         /// The text.
         name: String,
         /// Its length in bytes.
         len: usize,
-        /// The most that is allowed, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// A character that names of this kind cannot have.
+    /// The text has a character that is not allowed.
     #[error("the name {name:?} has the character {character:?}")]
     Character {
         /// The text.
@@ -39,13 +39,13 @@ pub enum NameError {
         /// The first character that is refused.
         character: char,
     },
-    /// `.` or `..`.
+    /// The text is `.` or `..`.
     #[error("the name `{0}` is reserved")]
     Reserved(String),
 }
 
 impl InterfaceName {
-    /// The most bytes a name can have (`IFNAMSIZ` less the closing NUL).
+    /// The longest name in bytes (`IFNAMSIZ` without the final NUL).
     pub const MAX_LEN: usize = 15;
 
     /// The name as text.
@@ -55,7 +55,7 @@ impl InterfaceName {
 }
 
 impl NetworkName {
-    /// The most bytes a name can have, so that files can be named after it.
+    /// The longest name in bytes, so that files can be named after it.
     pub const MAX_LEN: usize = 80;
 
     /// The name as text.
@@ -63,8 +63,8 @@ impl NetworkName {
         &self.0
     }
 
-    /// The name as a file name that means nothing else to any program that reads it: every byte but
-    /// letters, digits, `.`, `_` and `-` as `%` and two hexadecimal digits.
+    /// The name as a safe file name: every byte except letters, digits, `.`, `_` and `-` is written
+    /// as `%` and two hexadecimal digits.
     pub fn file_name(&self) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         self.0

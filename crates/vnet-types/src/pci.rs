@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a device is on the PCI buses of a host.
+/// The address of a device on the PCI buses of a host.
 ///
-/// Reads and prints what lspci(8) and sysfs write, `0000:03:00.1`; the domain may be left out.
+/// Parses and prints the form of lspci(8) and sysfs, `0000:03:00.1`; the domain is optional in the
+/// input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PciAddress {
     domain: u32,
@@ -21,16 +22,16 @@ pub enum PciAddressError {
     /// The text has another form.
     #[error("`{0}` is not a PCI address such as 0000:03:00.1")]
     Form(String),
-    /// A bus has slots 0 to 31.
+    /// The slot is above 31.
     #[error("the slot {0:#x} is beyond 0x1f")]
     Slot(u8),
-    /// A device has functions 0 to 7.
+    /// The function is above 7.
     #[error("the function {0:#x} is beyond 7")]
     Function(u8),
 }
 
 impl PciAddress {
-    /// Puts an address together.
+    /// Makes an address from its parts.
     ///
     /// # Errors
     /// [`PciAddressError`] for a slot above 31 or a function above 7.

@@ -1,5 +1,5 @@
-//! What a bridge knows of its ports: how each behaves, which MAC addresses are behind it, which
-//! VLANs it carries (bridge(8), `linux/if_bridge.h`, `linux/neighbour.h`).
+//! What a bridge knows about its ports: the settings of each, the MAC addresses behind it, and its
+//! VLANs (bridge(8), `linux/if_bridge.h`, `linux/neighbour.h`).
 
 use std::fmt;
 
@@ -11,42 +11,41 @@ use crate::{InterfaceName, MacAddr};
 pub struct BridgePort {
     /// The bridge.
     pub bridge: InterfaceName,
-    /// The bridge notes from which port a MAC address comes. On in a new port.
+    /// The bridge learns MAC addresses from the frames of this port. On for a new port.
     pub learning: bool,
-    /// Frames for a MAC address that the bridge does not know leave by this port too. On in a new
-    /// port.
+    /// Frames to unknown MAC addresses are sent to this port too. On for a new port.
     pub unicast_flood: bool,
-    /// Frames pass between this port and ports that are not isolated only. Off in a new port.
+    /// Frames pass only between this port and ports that are not isolated. Off for a new port.
     pub isolated: bool,
-    /// The bridge answers ARP and neighbour solicitation itself where it can. Off in a new port.
+    /// The bridge answers ARP and neighbour solicitations itself if it can. Off for a new port.
     pub neigh_suppress: bool,
 }
 
-/// An entry of a bridge's forwarding database: which way to a MAC address.
+/// An entry of a bridge's forwarding database: the port for a MAC address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fdb {
     /// The address.
     pub mac: MacAddr,
-    /// The port it is behind.
+    /// The port that the address is behind.
     pub port: InterfaceName,
-    /// In which VLAN; `None` in a bridge that does not filter VLANs, and for every VLAN of the port
-    /// at once.
+    /// The VLAN; `None` if the bridge does not filter VLANs, or if the entry is for all VLANs of
+    /// the port.
     pub vlan: Option<u16>,
-    /// How it came to be.
+    /// How the entry was made.
     pub origin: FdbOrigin,
 }
 
-/// How an entry of a forwarding database came to be (`NUD_*`).
+/// How an entry of a forwarding database was made (`NUD_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum FdbOrigin {
-    /// The bridge saw a frame, and will forget.
+    /// The bridge learned it from a frame, and it expires.
     Learned,
-    /// Someone put it there: no frame moves it to another port (`static`).
+    /// A program added it: no frame moves it to another port (`static`).
     Static,
-    /// It is an address of the port itself: its frames are for the host (`permanent`).
+    /// It is an address of the port itself: frames to it are for the host (`permanent`).
     Local,
 }
 
@@ -54,35 +53,35 @@ pub enum FdbOrigin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BridgeVlan {
-    /// The first: 1 to 4094.
+    /// The first id: 1 to 4094.
     pub first: u16,
-    /// The last; the first again for one alone.
+    /// The last id; equal to the first for one VLAN.
     pub last: u16,
-    /// Frames without a tag that come in belong to it. One VLAN of a port at most.
+    /// Incoming frames without a tag belong to this VLAN. At most one VLAN of a port has this.
     pub pvid: bool,
-    /// Frames leave without a tag.
+    /// Outgoing frames carry no tag.
     pub untagged: bool,
 }
 
 impl BridgePort {
-    /// A port as it is when it has just joined.
+    /// A port with the settings of one that has just joined.
     pub fn new(bridge: InterfaceName) -> Self {
         Self { bridge, learning: true, unicast_flood: true, isolated: false, neigh_suppress: false }
     }
 }
 
 impl BridgeVlan {
-    /// A VLAN whose frames have its tag, as on a trunk.
+    /// A VLAN whose frames carry its tag, as on a trunk.
     pub fn tagged(id: u16) -> Self {
         Self { first: id, last: id, pvid: false, untagged: false }
     }
 
-    /// The VLAN of a port whose other end knows nothing of VLANs.
+    /// The VLAN of an access port, whose frames carry no tag.
     pub fn access(id: u16) -> Self {
         Self { pvid: true, untagged: true, ..Self::tagged(id) }
     }
 
-    /// Whether a bridge takes all its numbers.
+    /// Whether all its ids are valid for a bridge.
     pub fn is_valid(&self) -> bool {
         (1..=4094).contains(&self.first)
             && (self.first..=4094).contains(&self.last)

@@ -1,4 +1,4 @@
-//! Ports of TCP or UDP: sets of them, and when two programs cannot have one both.
+//! Sets of TCP or UDP ports, and when two programs cannot use the same port.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,12 +20,12 @@ use crate::{InterfaceName, PortRange};
 pub struct PortSet(Vec<PortRange>);
 
 impl PortSet {
-    /// Whether there is no port in it.
+    /// Whether the set has no port.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a port is in it.
+    /// Whether the set has this port.
     pub fn contains(&self, port: u16) -> bool {
         self.from(port).first().is_some_and(|range| range.start() <= port)
     }
@@ -40,13 +40,13 @@ impl PortSet {
         self.0.iter().flat_map(|range| range.start()..=range.end())
     }
 
-    /// The ports that are in either.
+    /// The ports that are in at least one of the two sets.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         self.ranges().chain(other.ranges()).collect()
     }
 
-    /// The ports that are in both.
+    /// The ports that are in both sets.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let (few, many) = if self.0.len() < other.0.len() { (self, other) } else { (other, self) };
@@ -57,7 +57,7 @@ impl PortSet {
         Self(common.collect())
     }
 
-    /// The ports that are in this one alone.
+    /// The ports that are in this set and not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         let left = self.0.iter().flat_map(|range| {
@@ -75,7 +75,7 @@ impl PortSet {
         Self(left.collect())
     }
 
-    /// The ranges that do not end before a port.
+    /// The ranges that end at or after a port.
     fn from(&self, port: u16) -> &[PortRange] {
         &self.0[self.0.partition_point(|range| range.end() < port)..]
     }
@@ -122,17 +122,17 @@ impl fmt::Display for PortSet {
     }
 }
 
-/// Where a program listens, whatever the port.
+/// Where a program listens, without the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener<'a> {
-    /// The address; `None` at every address of both families.
+    /// The address; `None`: every address of both families.
     pub address: Option<IpAddr>,
-    /// The device that packets have to come in by; `None` for any.
+    /// The device that packets have to arrive on; `None`: any device.
     pub device: Option<&'a InterfaceName>,
 }
 
 impl Listener<'_> {
-    /// Whether one port cannot belong to both: the kernel lets only the first of them have it.
+    /// Whether both cannot listen on the same port: the kernel refuses the second.
     ///
     /// ```
     /// use vnet_types::Listener;
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    /// Every port, by itself: what the sets are compared with.
+    /// Each port as one bit: the reference that the sets are compared with.
     fn bits(ranges: &[PortRange]) -> Vec<bool> {
         let mut bits = vec![false; 1 << 16];
         ranges.iter().for_each(|it| bits[usize::from(it.start())..=usize::from(it.end())].fill(true));
@@ -174,7 +174,7 @@ mod tests {
         one.iter().zip(other).map(|(one, other)| keep(*one, *other)).collect()
     }
 
-    /// Ranges near each other and near the ends, where they touch and overlap.
+    /// Ranges near each other and near the limits, so that they touch and overlap.
     fn ranges() -> impl Strategy<Value = Vec<PortRange>> {
         let port = prop_oneof![0..40u16, (u16::MAX - 40)..=u16::MAX, any::<u16>()];
         let range = (port, 0..30u16).prop_map(|(start, more)| between(start, start.saturating_add(more)));

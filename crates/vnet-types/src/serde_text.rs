@@ -1,4 +1,4 @@
-//! Scalars travel as the text people write.
+//! Serializes scalars as the text that people write.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A value together with the text it was read from, which is what is printed again.
+/// A value with the text that it was read from. It prints this text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spelled<T> {
     text: String,

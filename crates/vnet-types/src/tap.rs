@@ -5,46 +5,44 @@ use std::fmt;
 
 use crate::InterfaceName;
 
-/// What is decided of a tap when it is made, and stays.
+/// The settings of a tap that are fixed when it is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct TapOptions {
-    /// The user that may open it without any capability; `None`: anybody whom the group does not
-    /// keep out.
+    /// The user that may open it without any capability; `None`: any user that `group` admits.
     pub owner: Option<u32>,
-    /// The group whose members may open it without any capability; `None`: anybody whom the owner
-    /// does not keep out.
+    /// The group whose members may open it without any capability; `None`: any group that `owner`
+    /// admits.
     pub group: Option<u32>,
-    /// It can be opened more than once, each time for a queue (`IFF_MULTI_QUEUE`).
+    /// It can be opened several times, once for each queue (`IFF_MULTI_QUEUE`).
     pub multi_queue: bool,
-    /// Frames have the header of virtio-net in front, which carries offloads (`IFF_VNET_HDR`).
+    /// Frames begin with a virtio-net header, which carries offloads (`IFF_VNET_HDR`).
     pub vnet_hdr: bool,
 }
 
-/// A macvtap: a second MAC address on a device of the host, and a character device for what comes
-/// and goes by it.
+/// A macvtap: a second MAC address on a device of the host, with a character device for its frames.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MacvtapOptions {
-    /// The device below.
+    /// The lower device.
     pub lower: InterfaceName,
-    /// How frames get from one guest on that device to the other.
+    /// How frames pass between guests on that device.
     pub mode: MacvtapMode,
 }
 
-/// How frames get between the macvtaps of one device (`IFLA_MACVLAN_MODE`).
+/// How frames pass between the macvtaps of one device (`IFLA_MACVLAN_MODE`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum MacvtapMode {
     /// Not at all, not even by a switch outside.
     Private,
-    /// By a switch outside that sends them back.
+    /// Through a switch outside that sends them back.
     Vepa,
     /// Directly.
     Bridge,
-    /// There is but one, and it has the device to itself.
+    /// The device has one macvtap only.
     Passthrough,
 }
 

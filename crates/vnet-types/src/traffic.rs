@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{InterfaceName, MacAddr};
 
-/// The number of a qdisc (`1:`), of a class (`1:2`), or a place where a qdisc can be.
+/// The handle of a qdisc (`1:`), of a class (`1:2`), or a place where a qdisc can be attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TrafficHandle {
@@ -21,7 +21,7 @@ pub struct TrafficHandle {
 pub struct Qdisc {
     /// The link.
     pub link: InterfaceName,
-    /// Where: [`TrafficHandle::ROOT`], [`TrafficHandle::INGRESS`], or a class.
+    /// Where it is attached: [`TrafficHandle::ROOT`], [`TrafficHandle::INGRESS`], or a class.
     pub parent: TrafficHandle,
     /// Its number.
     pub handle: TrafficHandle,
@@ -34,21 +34,21 @@ pub struct Qdisc {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum QdiscKind {
-    /// Shares the link between classes by tokens.
+    /// Shares the link between classes by token buckets.
     Htb {
-        /// The class of what no filter sorts.
+        /// The class of packets that no filter matches.
         default: u16,
     },
-    /// Serves the flows in it by turns.
+    /// Serves the flows in turn.
     Sfq {
-        /// After how many seconds flows are told apart anew.
+        /// The seconds after which flows are hashed anew.
         perturb: u32,
     },
-    /// Holds filters for what comes in.
+    /// Holds filters for incoming packets.
     Ingress,
-    /// No queue at all.
+    /// Has no queue.
     Noqueue,
-    /// Anything else, by its word.
+    /// Another kind, by its name.
     Other(String),
 }
 
@@ -58,38 +58,38 @@ pub enum QdiscKind {
 pub struct Class {
     /// The link.
     pub link: InterfaceName,
-    /// The qdisc or class that it is below of.
+    /// The parent qdisc or class.
     pub parent: TrafficHandle,
     /// Its number.
     pub handle: TrafficHandle,
-    /// What it has for sure, in bytes per second.
+    /// The guaranteed rate in bytes per second.
     pub rate: u64,
-    /// What it can borrow up to, in bytes per second.
+    /// The rate that it can reach by borrowing, in bytes per second.
     pub ceil: u64,
-    /// What may leave at once, in bytes; `None`: what `tc` chooses, little more than one packet.
+    /// The burst in bytes; `None`: the default of `tc`, little more than one packet.
     pub burst: Option<u32>,
-    /// What it is served in one turn when it borrows, in bytes.
+    /// The bytes that it sends in one turn when it borrows.
     pub quantum: u32,
-    /// It has for sure what the other classes of its parent leave of the parent's ceiling; `rate`
-    /// where there are none.
+    /// Its guaranteed rate is what the other classes leave of the parent's `ceil`; `rate` if there
+    /// are no other classes.
     pub remainder: bool,
 }
 
-/// A filter: what to do with some packets.
+/// A filter: which packets it matches and what happens to them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Filter {
     /// The link.
     pub link: InterfaceName,
-    /// The qdisc that asks it.
+    /// The qdisc that it belongs to.
     pub parent: TrafficHandle,
-    /// Smaller ones are asked first.
+    /// Filters with a smaller priority are tried first.
     pub priority: u16,
-    /// Its number among those of its priority.
+    /// Its number among the filters of its priority.
     pub handle: u32,
     /// Which packets.
     pub matches: FilterMatch,
-    /// What becomes of them.
+    /// What happens to them.
     pub action: FilterAction,
 }
 
@@ -98,40 +98,40 @@ pub struct Filter {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum FilterMatch {
-    /// All of them.
+    /// All packets.
     All,
-    /// Those that the firewall gave the mark that is the filter's handle.
+    /// Packets with the firewall mark that is the filter's handle.
     Mark,
     /// IPv4 packets to an Ethernet address.
     Ipv4To(MacAddr),
-    /// IPv4 packets to a port of UDP, or of a protocol that has its ports where UDP has.
+    /// IPv4 packets to a port of UDP, or of another protocol with the port at the same offset.
     UdpTo(u16),
 }
 
-/// What becomes of packets.
+/// What happens to packets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum FilterAction {
-    /// They belong to a class.
+    /// They go to a class.
     Class(TrafficHandle),
-    /// They are dropped when they are too many.
+    /// They are dropped above a rate.
     Police {
         /// Bytes per second.
         rate: u64,
-        /// What may come at once, in bytes.
+        /// The burst in bytes.
         burst: u32,
     },
-    /// They leave by another link.
+    /// They are redirected to another link.
     Redirect(InterfaceName),
-    /// Their checksums, of IPv4 and UDP, are filled in, and they go on.
+    /// Their IPv4 and UDP checksums are filled in, and they continue.
     Checksum,
 }
 
 impl TrafficHandle {
-    /// Where the qdisc is that all packets leave through.
+    /// The place of the qdisc for all outgoing packets.
     pub const ROOT: Self = Self::new(0xffff, 0xffff);
-    /// Where the qdisc is that holds the filters for what comes in.
+    /// The place of the qdisc that holds the filters for incoming packets.
     pub const INGRESS: Self = Self::new(0xffff, 0xfff1);
 
     /// The class `major:minor`.
@@ -144,7 +144,7 @@ impl TrafficHandle {
         Self::new(major, 0)
     }
 
-    /// The kernel's number for it.
+    /// The handle as the kernel's 32-bit number.
     pub const fn number(self) -> u32 {
         (self.major as u32) << 16 | self.minor as u32
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A UUID. Reads 32 hexadecimal digits with `-` or spaces anywhere between pairs; prints
+/// A UUID. Parses 32 hexadecimal digits with `-` or spaces anywhere between pairs; prints
 /// `8-4-4-4-12`, lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uuid(pub [u8; 16]);
@@ -21,7 +21,7 @@ impl Uuid {
         Self(random)
     }
 
-    /// Whether it can identify something. A UUID of equal bytes, such as zeros, cannot.
+    /// Whether it can identify something: a UUID of equal bytes, such as zeros, cannot.
     pub fn is_valid_identity(self) -> bool {
         self.0.iter().any(|byte| *byte != self.0[0])
     }

@@ -1,18 +1,18 @@
-//! What a virtual function of a network card is given by the card (`linux/if_link.h`, `IFLA_VF_*`).
+//! The settings that a network card gives a virtual function (`linux/if_link.h`, `IFLA_VF_*`).
 
 use std::fmt;
 
 use crate::MacAddr;
 
-/// What a virtual function is given.
+/// The settings of a virtual function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VfSettings {
-    /// Its number among those of its card, from 0.
+    /// Its number on its card, from 0.
     pub number: u32,
-    /// Its MAC address, which the guest cannot change; `None` leaves it as it is.
+    /// Its MAC address, which the guest cannot change; `None`: unchanged.
     pub mac: Option<MacAddr>,
-    /// The VLAN that the card puts it into: 1 to 4094, or 0 for none; `None` leaves it as it is.
+    /// The VLAN that the card puts it into: 1 to 4094, or 0 for no VLAN; `None`: unchanged.
     pub vlan: Option<u16>,
 }
 
