@@ -1,18 +1,18 @@
-//! How dnsmasq is run.
+//! The command line of dnsmasq.
 
 use std::path::Path;
 
 use crate::line::path_text;
 use crate::{Error, Field};
 
-/// The arguments that make dnsmasq read a configuration and nothing else; it goes to the background
-/// when it is ready.
+/// The arguments that make dnsmasq read this configuration and no other. dnsmasq goes to the
+/// background when it is ready.
 ///
-/// In a user namespace with a single user dnsmasq cannot change to another one; `single_user` keeps
-/// it from trying.
+/// In a user namespace with a single user dnsmasq cannot change to another one; with `single_user`
+/// it does not try.
 ///
 /// # Errors
-/// [`Error::Path`] or [`Error::Character`] for a path that dnsmasq does not take as it is.
+/// [`Error::Path`] or [`Error::Character`] for a path that dnsmasq cannot read unchanged.
 pub fn command_line(conf: &Path, single_user: bool) -> Result<Vec<String>, Error> {
     let conf = path_text(conf)?;
     if let Some(character) = conf.chars().find(|c| c.is_control()) {

@@ -1,4 +1,4 @@
-//! What the guests of a network are to be told.
+//! What dnsmasq tells the guests of a network.
 
 use std::net::IpAddr;
 
@@ -13,27 +13,27 @@ use crate::{LeaseTime, Surroundings};
 pub struct Config {
     /// The bridge that it listens on.
     pub interface: InterfaceName,
-    /// Whether guests have a way beyond the host.
+    /// Whether guests can reach beyond the host.
     pub reach: Reach,
-    /// Names; none are answered where `None`.
+    /// DNS; `None`: no names are answered.
     pub dns: Option<Dns>,
     /// The domain of the guests.
     pub domain: Option<Domain>,
     /// The subnets, in the order of the definition.
     pub subnets: Vec<Subnet>,
-    /// The MTU that guests are told, in bytes, at most 65535; they are told none where `None` or 0.
+    /// The MTU that guests are told, in bytes, at most 65535; `None` or 0: not told.
     pub mtu: Option<u32>,
-    /// Lines for the end of the configuration, as they are. They can say what dnsmasq understands,
-    /// but for what [`objection`](crate::objection) refuses.
+    /// Lines that are appended to the configuration unchanged. They can be any options of dnsmasq
+    /// except those that [`objection`](crate::objection) refuses.
     pub options: Vec<String>,
 }
 
-/// Whether guests have a way beyond the host.
+/// Whether guests can reach beyond the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// The bridge is their gateway.
     Routed,
-    /// Guests are told of no gateway, and no query for a name leaves the host.
+    /// Guests get no gateway, and no DNS query leaves the host.
     Isolated,
 }
 
@@ -41,19 +41,19 @@ pub enum Reach {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dns {
-    /// What becomes of names without a dot that are not known here.
+    /// How names without a dot that are not known here are resolved.
     pub plain_names: PlainNames,
-    /// The servers that are asked, in this order; those of the host where there are none.
+    /// The servers that are asked, in this order; if empty, those of the host.
     pub forwarders: Vec<Forwarder>,
     /// TXT records.
     pub txts: Vec<Txt>,
     /// SRV records.
     pub srvs: Vec<Srv>,
-    /// Names of addresses.
+    /// Names for addresses.
     pub hosts: Vec<DnsHost>,
 }
 
-/// What becomes of names without a dot that are not known here.
+/// How names without a dot that are not known here are resolved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PlainNames {
     /// Other servers are asked.
@@ -67,11 +67,11 @@ pub enum PlainNames {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Forwarder {
-    /// The domain that it is asked for: all where `None`, names without a dot where empty.
+    /// The domain that it is asked for; `None`: all domains; empty: names without a dot.
     pub domain: Option<String>,
-    /// The server; that of the host where `None`, which needs a domain.
+    /// The server; `None`: that of the host, only with a domain.
     pub addr: Option<IpAddr>,
-    /// The server's port, 53 where `None`.
+    /// The server's port; `None`: 53.
     pub port: Option<u16>,
 }
 
@@ -80,7 +80,7 @@ pub struct Forwarder {
 pub struct Txt {
     /// Its name.
     pub name: String,
-    /// Its text; cut into strings of 255 bytes by dnsmasq.
+    /// Its text; dnsmasq cuts it into strings of 255 bytes.
     pub value: String,
 }
 
@@ -92,19 +92,19 @@ pub struct Srv {
     pub service: String,
     /// The protocol, without the underscore.
     pub protocol: String,
-    /// The domain; that of the network where `None`.
+    /// The domain; `None`: that of the network.
     pub domain: Option<String>,
-    /// The host that has the service; with `None` or `.` no host has it.
+    /// The host that provides the service; `None` or `.`: no host provides it.
     pub target: Option<String>,
-    /// Its port, 1 where `None`.
+    /// Its port; `None`: 1.
     pub port: Option<u16>,
-    /// Its priority, 0 where `None`.
+    /// Its priority; `None`: 0.
     pub priority: Option<u16>,
-    /// Its weight, 0 where `None`.
+    /// Its weight; `None`: 0.
     pub weight: Option<u16>,
 }
 
-/// Names of an address.
+/// Names for an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsHost {
     /// The address.
@@ -118,7 +118,7 @@ pub struct DnsHost {
 pub struct Domain {
     /// Its name.
     pub name: String,
-    /// No other server is asked for its names.
+    /// Queries for its names are not forwarded.
     pub local_only: bool,
 }
 
@@ -126,11 +126,11 @@ pub struct Domain {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Subnet {
-    /// The address of the bridge in it, with the prefix.
+    /// The bridge's address in the subnet, with the prefix.
     pub net: IpNet,
-    /// No other server is asked for the names of its addresses.
+    /// Reverse queries for its addresses are not forwarded.
     pub local_ptr: bool,
-    /// The directory whose files TFTP gives out; IPv4 only.
+    /// The directory that TFTP serves; IPv4 only.
     pub tftp_root: Option<String>,
     /// The addresses that DHCP gives out; only one subnet of each family can have them.
     pub dhcp: Option<Dhcp>,
@@ -140,38 +140,37 @@ pub struct Subnet {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dhcp {
-    /// To anyone.
+    /// Addresses for any guest.
     pub ranges: Vec<DhcpRange>,
-    /// To one guest each.
+    /// Addresses for one guest each.
     pub hosts: Vec<DhcpHost>,
     /// What guests boot; IPv4 only.
     pub boot: Option<Boot>,
 }
 
-/// Addresses for anyone.
+/// Addresses for any guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DhcpRange {
     /// At most 65536 of them.
     pub addresses: AddressRange,
-    /// How long; dnsmasq's default where `None`.
+    /// How long a lease lasts; `None`: dnsmasq's default.
     pub lease: Option<LeaseTime>,
 }
 
-/// An address for one guest, known by its MAC address (IPv4), its client id (IPv6) or the name that
-/// it gives itself.
+/// An address for one guest. The guest is identified by its MAC address (IPv4), its client id
+/// (IPv6) or the name that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DhcpHost {
-    /// Its MAC address, written as it was spelled; IPv4 only.
+    /// Its MAC address, in its original spelling; IPv4 only.
     pub mac: Option<Spelled<MacAddr>>,
-    /// Its DUID as hexadecimal groups, without `id:`; IPv6 only: libvirt does not say it for IPv4,
-    /// nor does this crate.
+    /// Its DUID as hexadecimal groups, without `id:`. Written for IPv6 only, as by libvirt.
     pub id: Option<String>,
     /// Its name.
     pub name: Option<String>,
     /// The address.
     pub ip: IpAddr,
-    /// How long; that of the range where `None`.
+    /// How long the lease lasts; `None`: as in the range.
     pub lease: Option<LeaseTime>,
 }
 
@@ -180,12 +179,12 @@ pub struct DhcpHost {
 pub struct Boot {
     /// The file.
     pub file: String,
-    /// The TFTP server, IPv4; this dnsmasq where `None`.
+    /// The TFTP server, IPv4; `None`: this dnsmasq.
     pub server: Option<IpAddr>,
 }
 
 impl Config {
-    /// A network with names of its own and no subnet yet.
+    /// A network with DNS and without subnets.
     pub fn new(interface: InterfaceName) -> Self {
         Self {
             interface,
@@ -198,14 +197,14 @@ impl Config {
         }
     }
 
-    /// Whether there is anything for dnsmasq to do. It needs an address to listen on, and names,
-    /// leases or files to give out.
+    /// Whether dnsmasq has anything to do. It needs an address to listen on, and names, leases or
+    /// files to serve.
     pub fn is_needed(&self) -> bool {
         let gives = |subnet: &Subnet| subnet.active_dhcp().is_some() || subnet.tftp_root.is_some();
         !self.subnets.is_empty() && (self.dns.is_some() || self.subnets.iter().any(gives))
     }
 
-    /// The port where guests ask for names; `None` where none are answered.
+    /// The port for DNS queries; `None` if none are answered.
     pub fn dns_port(&self) -> Option<u16> {
         self.dns.as_ref()?;
         let port = self.values_of("port").find_map(|value| value.parse().ok()).unwrap_or(53);
@@ -224,12 +223,12 @@ impl Config {
         self.subnets.iter().any(|subnet| subnet.tftp_root.is_some()) || self.values_of("enable-tftp").next().is_some()
     }
 
-    /// The values that the options at the end give a keyword of dnsmasq.
+    /// The values of a keyword in [`Self::options`].
     fn values_of<'a>(&'a self, keyword: &'a str) -> impl Iterator<Item = &'a str> {
         self.options.iter().map(|line| split(line)).filter(move |(word, _)| *word == keyword).map(|(_, value)| value)
     }
 
-    /// What an option at the end may contradict.
+    /// What a line of [`Self::options`] may contradict.
     pub(crate) fn surroundings(&self) -> Surroundings {
         let has_ranges = |subnet: &Subnet| subnet.active_dhcp().is_some_and(|dhcp| !dhcp.ranges.is_empty());
         Surroundings {
@@ -254,7 +253,7 @@ impl Forwarder {
 }
 
 impl Srv {
-    /// The record of a service that is not there.
+    /// A record that says that no host provides the service.
     pub fn new(service: impl Into<String>, protocol: impl Into<String>) -> Self {
         Self { service: service.into(), protocol: protocol.into(), ..Self::default() }
     }
@@ -266,28 +265,28 @@ impl Subnet {
         Self { net, local_ptr: false, tftp_root: None, dhcp: None }
     }
 
-    /// Its DHCP, when that has an address to give.
+    /// Its DHCP, if it has an address to give out.
     pub(crate) fn active_dhcp(&self) -> Option<&Dhcp> {
         self.dhcp.as_ref().filter(|dhcp| !(dhcp.ranges.is_empty() && dhcp.hosts.is_empty()))
     }
 }
 
 impl Dhcp {
-    /// Addresses for anyone.
+    /// Addresses for any guest.
     pub fn with_ranges(ranges: impl IntoIterator<Item = DhcpRange>) -> Self {
         Self { ranges: ranges.into_iter().collect(), ..Self::default() }
     }
 }
 
 impl DhcpRange {
-    /// Addresses for anyone, for dnsmasq's default time.
+    /// Addresses for any guest, for dnsmasq's default time.
     pub fn new(addresses: AddressRange) -> Self {
         Self { addresses, lease: None }
     }
 }
 
 impl DhcpHost {
-    /// An address without a guest yet: set what the guest is known by.
+    /// An address for a guest: set `mac`, `id` or `name` to identify it.
     pub fn new(ip: IpAddr) -> Self {
         Self { mac: None, id: None, name: None, ip, lease: None }
     }

@@ -1,4 +1,4 @@
-//! The options for addresses, and for what guests boot.
+//! The options for DHCP and for booting.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -32,7 +32,7 @@ impl<'a> ActiveDhcp<'a> {
         Ok(found)
     }
 
-    /// Writes the options; what is returned is the hosts file.
+    /// Writes the options and returns the hosts file.
     pub(crate) fn render(&self, conf: &mut Lines, hosts_path: &Path) -> Result<String, Error> {
         let mut hosts = Lines::default();
         let mut addresses = 0;
@@ -132,8 +132,8 @@ pub(crate) fn mtu(conf: &mut Lines, size: u32) -> Result<(), Error> {
     Ok(())
 }
 
-/// With DHCPv6, routers are announced for its ranges; without, every IPv6 subnet is one to make an
-/// address in (SLAAC).
+/// Writes the router advertisements. With DHCPv6 they are for its ranges; without DHCPv6, every
+/// IPv6 subnet is announced for SLAAC.
 pub(crate) fn router_advertisements(conf: &mut Lines, subnets: &[Subnet], dhcp: &ActiveDhcp<'_>) -> Result<(), Error> {
     if dhcp.v6.is_some() {
         conf.plain("enable-ra");

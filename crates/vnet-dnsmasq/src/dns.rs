@@ -1,4 +1,4 @@
-//! The options for names.
+//! The options for DNS.
 
 use std::net::Ipv6Addr;
 
@@ -30,8 +30,8 @@ pub(crate) fn forwarders(conf: &mut Lines, forwarders: &[Forwarder]) -> Result<(
     Ok(())
 }
 
-/// Empty stands for names without a dot; a leading dot changes nothing, a leading star stands for
-/// any name that ends so.
+/// Checks the domain of a forwarder. Empty means names without a dot; a leading dot has no effect;
+/// a leading star matches any name with this ending.
 fn forwarder_domain(domain: &str) -> Result<&str, Error> {
     let inner = domain.strip_prefix('*').unwrap_or(domain);
     let inner = inner.strip_prefix('.').unwrap_or(inner);
@@ -51,7 +51,7 @@ pub(crate) fn domain(conf: &mut Lines, domain: &Domain) -> Result<(), Error> {
     Ok(())
 }
 
-/// The name under which a subnet's addresses have theirs (RFC 1035 §3.5, RFC 3596 §2.5).
+/// The zone of a subnet's reverse names (RFC 1035 §3.5, RFC 3596 §2.5).
 pub(crate) fn reverse_zone(net: IpNet) -> Result<String, Error> {
     let bits = if net.addr().is_ipv4() { 8 } else { 4 };
     if !net.prefix_len().is_multiple_of(bits) || net.prefix_len() == 0 || net.prefix_len() == net.max_prefix_len() {

@@ -1,4 +1,4 @@
-//! Why dnsmasq cannot be told something.
+//! Why something cannot be written for dnsmasq.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,55 +8,55 @@ use vnet_types::{Family, IpNet};
 
 use crate::LeaseTime;
 
-/// Why dnsmasq cannot be told something.
+/// Why something cannot be written for dnsmasq.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A character that has a meaning of its own there, and no escape.
+    /// A character has a special meaning there and cannot be escaped.
     #[error("the {field} {value:?} has the character {character:?}, which dnsmasq cannot be given there")]
     Character {
-        /// Where.
+        /// The field.
         field: Field,
         /// The whole value.
         value: String,
         /// The first character that is refused.
         character: char,
     },
-    /// Nothing where something is needed.
+    /// A required value is empty.
     #[error("the {0} is empty")]
     Empty(Field),
-    /// A name that DNS does not have: an empty label, one of more than 63 bytes, or more than 253
-    /// bytes in all.
+    /// The name is not valid in DNS: it has an empty label, a label of more than 63 bytes, or more
+    /// than 253 bytes in all.
     #[error("the {field} {value:?} is not a name that DNS can have")]
     Name {
-        /// Where.
+        /// The field.
         field: Field,
         /// The whole value.
         value: String,
     },
-    /// dnsmasq takes the 1023 bytes that it reads of a line, and the rest for another line.
+    /// The line is too long: dnsmasq reads 1023 bytes and takes the rest for another line.
     #[error("the {field} makes a line of {len} bytes; dnsmasq reads 1023")]
     TooLong {
-        /// Whose line.
+        /// The field that makes the line long.
         field: Field,
         /// The line's length in bytes.
         len: usize,
     },
-    /// An option that keeps the network from working.
+    /// The option keeps the network from working.
     #[error("the dnsmasq option `{keyword}` {because}")]
     Option {
         /// The option's keyword.
         keyword: &'static str,
-        /// What it does.
+        /// What the option does.
         because: &'static str,
     },
-    /// A path that is not UTF-8.
+    /// The path is not UTF-8.
     #[error("the path {} is not UTF-8", .0.display())]
     Path(PathBuf),
-    /// A forwarder that is neither for a domain nor a server.
+    /// The forwarder has neither a domain nor an address.
     #[error("a forwarder has neither a domain nor an address")]
     EmptyForwarder,
-    /// A port of no server.
+    /// The forwarder has a port and no address.
     #[error("the forwarder for {domain:?} has the port {port} but no address")]
     ForwarderPort {
         /// The forwarder's domain.
@@ -64,43 +64,43 @@ pub enum Error {
         /// The port.
         port: u16,
     },
-    /// A subnet that does not end where a label of its reverse names does.
+    /// The subnet's prefix does not end at a label of its reverse names.
     #[error("the subnet {net} has no reverse zone of its own: its prefix is no multiple of {bits}, or all or nothing")]
     ReverseZone {
         /// The subnet.
         net: IpNet,
-        /// How many bits a label stands for: 8 or 4.
+        /// The bits of one label: 8 or 4.
         bits: u8,
     },
-    /// A second subnet of one family with DHCP.
+    /// Two subnets of one family have DHCP.
     #[error("both {first} and {second} have DHCP; only one {family} subnet can")]
     SecondDhcp {
         /// The family.
         family: Family,
-        /// The one.
+        /// The first subnet.
         first: IpNet,
-        /// The other.
+        /// The second subnet.
         second: IpNet,
     },
-    /// An address that is not of its subnet's family.
+    /// The address is of another family than its subnet.
     #[error("the {field} {address} is not of the family of the subnet {net}")]
     Family {
-        /// Where.
+        /// The field.
         field: Field,
         /// The address.
         address: IpAddr,
         /// The subnet.
         net: IpNet,
     },
-    /// Something for IPv4 alone.
+    /// The setting is for IPv4 only.
     #[error("the IPv6 subnet {net} has a {field}, which only IPv4 has")]
     OnlyIpv4 {
-        /// What.
+        /// The setting.
         field: Field,
         /// The subnet.
         net: IpNet,
     },
-    /// More than 65536 addresses.
+    /// The range has more than 65536 addresses.
     #[error("the DHCP range {start} to {end} has more than 65536 addresses")]
     RangeTooLarge {
         /// The first address.
@@ -108,18 +108,18 @@ pub enum Error {
         /// The last address.
         end: IpAddr,
     },
-    /// A guest that cannot be told from others.
+    /// The DHCP host has nothing that identifies its guest.
     #[error("the DHCP host {0} lacks what its guest is known by")]
     UnknownGuest(IpAddr),
-    /// More seconds than dnsmasq counts.
+    /// The lease time has more seconds than dnsmasq can count.
     #[error("the lease time {0} is more than dnsmasq counts, 2147483647 seconds")]
     LeaseTime(LeaseTime),
-    /// More than DHCP can say.
+    /// The MTU is larger than DHCP can express.
     #[error("the MTU {0} is more than DHCP can say, 65535")]
     Mtu(u32),
 }
 
-/// A value of a [`Config`](crate::Config) that people write.
+/// A field of a [`Config`](crate::Config) whose value people write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {

@@ -1,4 +1,4 @@
-//! The two files of hosts: who gets which address (`--dhcp-hostsfile`), and the names of addresses
+//! The two files of hosts: the reserved addresses (`--dhcp-hostsfile`), and the names for addresses
 //! (`--addn-hosts`).
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,18 +23,18 @@ pub(crate) fn dhcp_host(lines: &mut Lines, host: &DhcpHost, net: IpNet) -> Resul
         return Err(Error::UnknownGuest(host.ip));
     }
     let lease = host.lease.map(lease_time).transpose()?;
-    // libvirt writes the name of an IPv4 host after its address where it has a MAC address, and
-    // before it elsewhere.
+    // libvirt writes the name of an IPv4 host after the address if the host has a MAC address, and
+    // before the address otherwise.
     let fields = match (known_by, host.ip) {
         (Some(mac), IpAddr::V4(_)) => [Some(mac), Some(address), hostname, lease],
         (known_by, _) => [known_by, hostname, Some(address), lease],
     };
     let fields: Vec<String> = fields.into_iter().flatten().collect();
-    // Of these only the id can be long.
+    // Only the id can be long.
     lines.push(Field::DhcpHostId, format_args!("{}", fields.join(",")))
 }
 
-/// The names of addresses: one line for each address, in the order of their first names.
+/// The names for addresses: one line for each address, in the order of their first names.
 pub(crate) fn addn_hosts(hosts: &[DnsHost]) -> Result<String, Error> {
     let mut merged: Vec<(IpAddr, String)> = Vec::new();
     for host in hosts {
@@ -51,7 +51,7 @@ pub(crate) fn addn_hosts(hosts: &[DnsHost]) -> Result<String, Error> {
     Ok(merged.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
-/// How long, when dnsmasq can count it.
+/// The lease time, if dnsmasq can count it.
 pub(crate) fn lease_time(time: LeaseTime) -> Result<String, Error> {
     if time.is_countable() { Ok(time.to_string()) } else { Err(Error::LeaseTime(time)) }
 }
@@ -60,8 +60,8 @@ fn client_id(id: &str) -> Result<String, Error> {
     only(Field::DhcpHostId, id, |c| c.is_ascii_hexdigit() || c == ':').map(|id| format!("id:{id}"))
 }
 
-/// A name where dnsmasq looks for words, times and addresses first: what reads as one of them is
-/// quoted.
+/// Writes a name in a field where dnsmasq first looks for keywords, times and addresses. A name
+/// that looks like one of these is quoted.
 fn dhcp_name(hostname: &str) -> Result<String, Error> {
     let hostname = name(Field::DhcpHostName, hostname)?;
     if let Some(first) = hostname.chars().next().filter(|first| !first.is_ascii_alphanumeric()) {

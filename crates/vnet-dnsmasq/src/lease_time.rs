@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 /// How long a lease lasts.
 ///
-/// Prints as dnsmasq reads it: `infinite`, `200s`, `10m`, `1h`. dnsmasq makes two minutes of
-/// anything shorter.
+/// Prints as dnsmasq reads it: `infinite`, `200s`, `10m`, `1h`. dnsmasq raises shorter times to two
+/// minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LeaseTime {
     /// For ever.
@@ -25,7 +25,7 @@ pub enum LeaseTime {
 pub struct ParseLeaseTimeError(String);
 
 impl LeaseTime {
-    /// Can dnsmasq count it? It counts seconds, as a C `int`.
+    /// Whether dnsmasq can count it: dnsmasq counts seconds in a C `int`.
     pub(crate) fn is_countable(self) -> bool {
         let seconds = match self {
             Self::Infinite => return true,

@@ -1,7 +1,7 @@
-//! What dnsmasq has handed out: its lease file (`lease_update_file` in dnsmasq's `lease.c`).
+//! dnsmasq's lease file (`lease_update_file` in dnsmasq's `lease.c`).
 //!
-//! One line for each lease: when it ends, who has it, the address, the name and the client id. IPv4
-//! comes first, then a line with the server's DUID, then IPv6.
+//! It has one line for each lease: the expiry time, the client, the address, the name and the
+//! client id. IPv4 comes first, then a line with the server's DUID, then IPv6.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,30 +10,30 @@ use std::str::FromStr;
 
 use vnet_types::MacAddr;
 
-/// An address that a guest has.
+/// A lease: an address that a guest has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lease {
-    /// When it ends, in seconds since 1970; never where `None`.
+    /// When it expires, in seconds since 1970; `None`: never.
     pub expiry: Option<u64>,
-    /// Who has it.
+    /// The client that has it.
     pub client: Client,
     /// The address.
     pub ip: IpAddr,
     /// The guest's name.
     pub hostname: Option<String>,
-    /// The id that the guest gave: for IPv6 its DUID.
+    /// The client id that the guest sent; for IPv6 its DUID.
     pub client_id: Option<String>,
 }
 
-/// Who has a lease.
+/// The client of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Client {
     /// IPv4: an Ethernet interface.
     Mac(MacAddr),
-    /// IPv4: an interface of another kind, as dnsmasq writes it: `06-` and the like in front of its
-    /// address.
+    /// IPv4: an interface of another kind, as dnsmasq writes it: with a prefix such as `06-` before
+    /// its address.
     Hardware(String),
     /// IPv6: one of the interfaces of the guest with this client id.
     Iaid(u32),
@@ -41,14 +41,14 @@ pub enum Client {
     TemporaryIaid(u32),
 }
 
-/// A line that is not a [`Lease`].
+/// Why a line is not a [`Lease`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseLeaseError {
-    /// Not five fields.
+    /// The line does not have five fields.
     #[error("{0} fields instead of 5")]
     Fields(usize),
-    /// No time.
+    /// The expiry is not a time.
     #[error("{text:?} is not a time")]
     Expiry {
         /// The field.
@@ -56,10 +56,10 @@ pub enum ParseLeaseError {
         /// Why.
         source: ParseIntError,
     },
-    /// No address.
+    /// The address is invalid.
     #[error("{0:?} is not an address")]
     Address(String),
-    /// No interface of an IPv6 guest.
+    /// The IAID of an IPv6 guest is invalid.
     #[error("{text:?} is not an IAID")]
     Iaid {
         /// The field.
@@ -82,8 +82,8 @@ pub struct ParseLeasesError {
 /// Reads dnsmasq's lease file. The line with the server's own DUID is left out.
 ///
 /// # Errors
-/// [`ParseLeasesError`] for the first line that is not a lease. dnsmasq rewrites the file in place:
-/// a reader can meet half a line, and finds a whole one when it looks again.
+/// [`ParseLeasesError`] for the first line that is not a lease. dnsmasq rewrites the file in place,
+/// so a reader can meet half a line; reading again then gives the whole line.
 pub fn parse_leases(text: &str) -> Result<Vec<Lease>, ParseLeasesError> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with("duid "));
     numbered.map(|(index, line)| line.parse().map_err(|source| ParseLeasesError { line: index + 1, source })).collect()

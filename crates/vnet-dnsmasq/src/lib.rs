@@ -1,17 +1,17 @@
 //! dnsmasq configuration, hosts files and leases of a virtual network.
 //!
-//! A [`Config`] says what guests are to be told; [`Config::render`] writes the files that make
-//! dnsmasq(8) say it, with libvirt's options in libvirt's order. [`command_line`] is how dnsmasq is
-//! run on them, [`parse_leases`] reads what it has handed out. Nothing here touches a file or a
-//! process.
+//! A [`Config`] describes what guests are told; [`Config::render`] renders the files that
+//! dnsmasq(8) reads, with libvirt's options in libvirt's order. [`command_line`] returns the
+//! arguments that run dnsmasq on them, [`parse_leases`] reads its lease file. Nothing here touches
+//! a file or a process.
 //!
-//! Where libvirt writes values as they come, this crate quotes what dnsmasq can be given in quotes
-//! and refuses the rest, with the field and the value in the [`Error`]: no value becomes an option
-//! of its own. Options that would keep a network from working are refused; [`objection`] says
-//! which. Other differences from libvirt:
+//! libvirt writes values unchanged. This crate quotes what dnsmasq accepts in quotes and refuses
+//! the rest, with the field and the value in the [`Error`]: no value can become an option of its
+//! own. Options that would keep a network from working are refused; [`objection`] says which. Other
+//! differences from libvirt:
 //!
-//! - a comma in a TXT record is a comma, and does not begin another string;
-//! - a DHCP host whose name reads as a lease time, an address or a keyword keeps it as its name;
+//! - a comma in a TXT record is a comma and does not start another string;
+//! - a DHCP host keeps its name even if it looks like a lease time, an address or a keyword;
 //! - a TFTP root or a boot file of an IPv6 subnet is refused, not ignored.
 //!
 //! ```

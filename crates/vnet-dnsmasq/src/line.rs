@@ -1,10 +1,9 @@
-//! How a line is written where dnsmasq reads it (`read_file` and `one_opt` in dnsmasq's
-//! `option.c`).
+//! The syntax of dnsmasq's configuration lines (`read_file` and `one_opt` in dnsmasq's `option.c`).
 //!
-//! A configuration line is at most 1023 bytes. A `#` after white space begins a comment; white
-//! space around a value is dropped; commas separate. Between double quotes none of this holds, and
-//! backslash, double quote, tab, newline, backspace, return and escape can be written with a
-//! backslash. Other control characters have no notation: dnsmasq uses them itself, to remember
+//! A configuration line is at most 1023 bytes. A `#` after white space starts a comment; white
+//! space around a value is dropped; commas separate. This does not apply between double quotes,
+//! where backslash, double quote, tab, newline, backspace, return and escape can be written with a
+//! backslash. Other control characters cannot be written: dnsmasq uses them itself, to remember
 //! which characters were quoted.
 
 use std::borrow::Cow;
@@ -13,17 +12,17 @@ use std::path::Path;
 
 use crate::{Error, Field};
 
-/// Lines that dnsmasq reads whole.
+/// Lines, each short enough for dnsmasq.
 #[derive(Default)]
 pub(crate) struct Lines {
     pub(crate) text: String,
 }
 
 impl Lines {
-    /// The most bytes that dnsmasq reads of a line: `MAXDNAME`, less a newline and a NUL.
+    /// The longest line that dnsmasq reads, in bytes: `MAXDNAME` without a newline and a NUL.
     const LIMIT: usize = 1023;
 
-    /// A line that may be long because of a field.
+    /// Adds a line that may be too long because of a field.
     pub(crate) fn push(&mut self, field: Field, line: fmt::Arguments<'_>) -> Result<(), Error> {
         let line = line.to_string();
         if line.len() > Self::LIMIT {
@@ -33,14 +32,14 @@ impl Lines {
         Ok(())
     }
 
-    /// A line that is short.
+    /// Adds a line that is always short.
     pub(crate) fn plain(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 }
 
-/// The value, between double quotes where it would not be read as it stands.
+/// The value, in double quotes if dnsmasq would not read it unchanged.
 pub(crate) fn quoted(field: Field, value: &str) -> Result<Cow<'_, str>, Error> {
     let plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | ',');
     let comment = value.starts_with('#') || value.contains(" #");
@@ -51,7 +50,7 @@ pub(crate) fn quoted(field: Field, value: &str) -> Result<Cow<'_, str>, Error> {
     in_quotes(field, value).map(Cow::Owned)
 }
 
-/// The value between double quotes.
+/// The value in double quotes.
 pub(crate) fn in_quotes(field: Field, value: &str) -> Result<String, Error> {
     let mut text = String::with_capacity(value.len() + 2);
     text.push('"');
@@ -72,7 +71,7 @@ pub(crate) fn in_quotes(field: Field, value: &str) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The value, when every character of it is allowed.
+/// The value, if all its characters are allowed.
 pub(crate) fn only(field: Field, value: &str, allowed: impl Fn(char) -> bool) -> Result<&str, Error> {
     match value.chars().find(|c| !allowed(*c)) {
         Some(character) => Err(refused(field, value, character)),
@@ -81,12 +80,12 @@ pub(crate) fn only(field: Field, value: &str, allowed: impl Fn(char) -> bool) ->
     }
 }
 
-/// The value, when it is a DNS name of letters, digits, `-` and `_`; a dot may end it.
+/// The value, if it is a DNS name of letters, digits, `-` and `_`; it may end with a dot.
 pub(crate) fn name(field: Field, value: &str) -> Result<&str, Error> {
     labels(field, only(field, value, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))?)
 }
 
-/// The value, when DNS can have a name of this shape, whatever its characters.
+/// The value, if its labels have the lengths that DNS allows; their characters are not checked.
 pub(crate) fn labels(field: Field, value: &str) -> Result<&str, Error> {
     let inner = value.strip_suffix('.').unwrap_or(value);
     if inner.len() > 253 || inner.split('.').any(|label| label.is_empty() || label.len() > 63) {
@@ -95,7 +94,7 @@ pub(crate) fn labels(field: Field, value: &str) -> Result<&str, Error> {
     Ok(value)
 }
 
-/// An option whose value is a path.
+/// Adds an option whose value is a path.
 pub(crate) fn path(lines: &mut Lines, option: &str, path: &Path) -> Result<(), Error> {
     lines.push(Field::Path, format_args!("{option}={}", quoted(Field::Path, path_text(path)?)?))
 }
@@ -106,7 +105,7 @@ pub(crate) fn path_text(path: &Path) -> Result<&str, Error> {
     if text.is_empty() { Err(Error::Empty(Field::Path)) } else { Ok(text) }
 }
 
-/// The refusal of a value because of one character.
+/// The error for a value with a character that is refused.
 pub(crate) fn refused(field: Field, value: &str, character: char) -> Error {
     Error::Character { field, value: value.to_owned(), character }
 }

@@ -1,12 +1,12 @@
-//! Options for dnsmasq that meet what a network relies on: one table.
+//! The table of dnsmasq options that conflict with what a network relies on.
 
 use std::net::IpAddr;
 
-/// What the rest of the configuration says, as far as an option can contradict it.
+/// The parts of the configuration that an option can contradict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Surroundings {
-    /// The bridge that dnsmasq listens on, where its name is known.
+    /// The bridge that dnsmasq listens on, if its name is known.
     pub interface: Option<String>,
     /// The addresses of the bridge.
     pub addresses: Vec<IpAddr>,
@@ -22,7 +22,8 @@ pub struct Surroundings {
 pub struct Objection {
     /// The option's keyword.
     pub keyword: &'static str,
-    /// Whether it keeps the network from working; else it only changes what people may rely on.
+    /// Whether it keeps the network from working. Otherwise it only changes what people may rely
+    /// on.
     pub is_refused: bool,
     /// What it does: "keeps dnsmasq in the foreground".
     pub because: &'static str,
@@ -30,28 +31,29 @@ pub struct Objection {
     pub instead: &'static str,
 }
 
-/// What becomes of an option.
+/// How an option is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
     Refused,
     Warned,
-    /// What the network serves follows from the option.
+    /// The option is accepted, and it determines what the network serves.
     Followed,
 }
 
-/// The values that a row is about.
+/// The values that a row matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Always,
-    /// The bridge is named.
+    /// The value names the bridge.
     Bridge,
-    /// An interface that is not the bridge is named. `lo` is excluded by the configuration itself.
+    /// The value names another interface than the bridge. `lo` does not count: the configuration
+    /// itself excludes it.
     OtherInterface,
-    /// An address that is not the bridge's is named.
+    /// The value is another address than the bridge's.
     OtherAddress,
     /// `port=0` is written already, because names are not answered.
     NoNames,
-    /// The size of the DHCP ranges is written already.
+    /// The limit for leases is written already, because there are DHCP ranges.
     Ranges,
     /// The value is this.
     Is(&'static str),
@@ -88,7 +90,7 @@ const AS_ROOT: &str = "has dnsmasq run a program with the rights of root";
 const WRITE_THEM: &str = "write each option in a `<dnsmasq:option>` of its own";
 const BRIDGE_OR_NONE: &str = "name the network's own bridge, or leave it out";
 
-/// Of the rows of a keyword, the first that fits counts.
+/// The first matching row of a keyword applies.
 const OPTIONS: &[Row] = &[
     refused("keep-in-foreground", When::Always, IN_FOREGROUND, LEAVE_OUT),
     refused("no-daemon", When::Always, IN_FOREGROUND, "leave it out; `log-queries` and `log-dhcp` tell more"),
@@ -171,7 +173,7 @@ const OPTIONS: &[Row] = &[
     warned("help", When::Always, NOTHING, LEAVE_OUT),
 ];
 
-/// What speaks against an option, a line as it stands in the configuration.
+/// Why an option, given as a line of the configuration, should not be there.
 pub fn objection(line: &str, surroundings: &Surroundings) -> Option<Objection> {
     let (keyword, value) = split(line);
     let row = OPTIONS.iter().find(|row| row.keyword == keyword && row.when.fits(value, surroundings))?;
@@ -194,7 +196,7 @@ pub(crate) fn split(line: &str) -> (&str, &str) {
     (unquoted(keyword), unquoted(value))
 }
 
-/// dnsmasq takes words with and without quotes around them.
+/// The word without quotes: dnsmasq accepts words with and without them.
 fn unquoted(word: &str) -> &str {
     let word = word.trim();
     word.strip_prefix('"').and_then(|word| word.strip_suffix('"')).unwrap_or(word)

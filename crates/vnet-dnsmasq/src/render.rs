@@ -1,4 +1,5 @@
-//! The files that dnsmasq reads: options of dnsmasq(8), as libvirt's network driver orders them.
+//! Renders the files that dnsmasq reads: options of dnsmasq(8), in the order of libvirt's network
+//! driver.
 
 use std::path::PathBuf;
 
@@ -9,17 +10,17 @@ use crate::line::{Lines, only, path, quoted};
 use crate::option::{Objection, Surroundings, objection};
 use crate::{Config, Dns, Error, Field, PlainNames, Reach};
 
-/// Where the files are that the configuration refers to.
+/// The paths that the configuration refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Paths {
-    /// Where dnsmasq writes its process id; nowhere where `None`.
+    /// Where dnsmasq writes its process id; `None`: nowhere.
     pub pid_file: Option<PathBuf>,
-    /// Where [`Rendered::hosts`] is put.
+    /// The path of [`Rendered::hosts`].
     pub hosts: PathBuf,
-    /// Where [`Rendered::addn_hosts`] is put.
+    /// The path of [`Rendered::addn_hosts`].
     pub addn_hosts: PathBuf,
-    /// Where dnsmasq keeps its leases; dnsmasq's default where `None`.
+    /// Where dnsmasq keeps its leases; `None`: dnsmasq's default.
     pub leases: Option<PathBuf>,
 }
 
@@ -29,21 +30,21 @@ pub struct Paths {
 pub struct Rendered {
     /// The configuration. A running dnsmasq does not read it again.
     pub conf: String,
-    /// Who gets which address: read again on SIGHUP.
+    /// The reserved addresses: read again on SIGHUP.
     pub hosts: String,
-    /// The names of addresses: read again on SIGHUP.
+    /// The names for addresses: read again on SIGHUP.
     pub addn_hosts: String,
 }
 
 impl Paths {
-    /// No file but the two that are read.
+    /// Only the two files that dnsmasq reads.
     pub fn new(hosts: PathBuf, addn_hosts: PathBuf) -> Self {
         Self { pid_file: None, hosts, addn_hosts, leases: None }
     }
 }
 
 impl Config {
-    /// Writes the files.
+    /// Renders the files.
     ///
     /// # Errors
     /// [`Error`] for what dnsmasq cannot be told.
@@ -99,7 +100,7 @@ impl Config {
     }
 
     fn listen(&self, conf: &mut Lines) -> Result<(), Error> {
-        // A star would be a wildcard, for which dnsmasq has no escape.
+        // dnsmasq takes a star for a wildcard and cannot escape it.
         let interface = only(Field::Interface, self.interface.as_str(), |c| c != '*')?;
         conf.plain("except-interface=lo");
         conf.plain("bind-dynamic");

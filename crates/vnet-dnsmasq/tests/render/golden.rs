@@ -1,5 +1,5 @@
-//! Networks of libvirt's own test suite (`networkxml2conftest`), and what libvirt 11.3 writes for
-//! them.
+//! Networks of libvirt's own test suite (`networkxml2conftest`), and the files that libvirt 11.3
+//! writes for them.
 
 use vnet_dnsmasq::{Boot, Config, DhcpHost, Dns, DnsHost, Domain, Forwarder, LeaseTime, PlainNames, Reach, Srv, Txt};
 
@@ -12,7 +12,7 @@ const BRIDGE: &str = "except-interface=lo|bind-dynamic|interface=virbr0";
 const RANGE: &str = "dhcp-range=192.168.122.2,192.168.122.254,255.255.255.0|dhcp-no-override|dhcp-authoritative";
 const SLAAC: &str = "dhcp-range=2001:db8:ac10:fe01::1,ra-only|dhcp-range=2001:db8:ac10:fd01::1,ra-only";
 
-/// Of several subnets, one with DHCP: `nat-network` and its like.
+/// Several subnets, one with DHCP: `nat-network` and similar networks.
 fn nat_network() -> Config {
     let mut config = config([
         "192.168.122.1/24",
@@ -219,7 +219,7 @@ fn dhcp6_network() {
 
 #[test]
 fn dhcp6_nat_network() {
-    // IPv6 is defined first here: IPv4 is written first all the same.
+    // IPv6 is defined first here, but IPv4 is written first.
     let mut config = config(["2001:db8:ac10:fd01::1/64", "192.168.122.1/24"]);
     config.subnets[0].dhcp = dhcp("2001:db8:ac10:fd01::1:10-2001:db8:ac10:fd01::1:ff");
     config.subnets[0].dhcp.as_mut().unwrap().hosts = ipv6_hosts();

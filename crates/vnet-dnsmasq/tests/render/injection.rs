@@ -8,7 +8,7 @@ use crate::{host, range, render, subnet};
 /// One line as dnsmasq reads it (`read_file` in `option.c`): the option and its values.
 fn read(line: &str) -> (String, Vec<String>) {
     let mut characters = line.chars();
-    // What was quoted separates nothing.
+    // A quoted comma does not separate.
     let mut text: Vec<(char, bool)> = Vec::new();
     let mut white = true;
     while let Some(character) = characters.next() {
@@ -53,7 +53,7 @@ fn escaped(character: char) -> char {
     }
 }
 
-/// Values of all kinds, with those that have a meaning among them.
+/// Values of all kinds, special ones included.
 fn value() -> impl Strategy<Value = String> {
     let sign = prop::sample::select(vec![
         ",",
@@ -93,7 +93,7 @@ fn paths(value: &str) -> Paths {
     Paths::new(format!("/{value}").into(), format!("/{value}").into())
 }
 
-/// What the line of an option is given, when there is exactly one such line.
+/// The values of an option, which must occur exactly once.
 fn values_of(conf: &str, option: &str) -> Vec<String> {
     let mut found = conf.lines().map(read).filter(|(name, _)| name == option);
     let (_, values) = found.next().expect("the option");
@@ -101,8 +101,8 @@ fn values_of(conf: &str, option: &str) -> Vec<String> {
     values
 }
 
-/// Sets the one field and says which lines that adds, and what dnsmasq must find in the first of
-/// them.
+/// Sets one field. Returns the lines that this adds, and the values that dnsmasq must find in the
+/// first of them.
 type Set = fn(&mut Config, String) -> (&'static [&'static str], Vec<String>);
 
 const FIELDS: &[(&str, Set)] = &[
@@ -211,7 +211,7 @@ proptest! {
         }
         if let Ok(rendered) = render(&with_name) {
             prop_assert_eq!(rendered.hosts.lines().count(), 1);
-            // Read as the value of an option, which is how dnsmasq reads that file.
+            // dnsmasq reads each line of that file as the value of an option.
             let (_, values) = read(&format!("dhcp-host={}", rendered.hosts));
             prop_assert_eq!(values, vec![value, "192.168.122.9".to_owned()]);
         }

@@ -1,4 +1,4 @@
-//! One option after the other: when it is written, and how its value is.
+//! Each option: when it is written, and with which value.
 
 use rstest::rstest;
 use vnet_dnsmasq::{Boot, Config, Dhcp, DhcpRange, Forwarder, LeaseTime, Srv, Subnet, Txt};
@@ -6,7 +6,7 @@ use vnet_types::Family;
 
 use crate::{body, config, dhcp, host, paths, range, render, subnet};
 
-/// What this change of a plain configuration adds to it.
+/// The lines that a change adds to a plain configuration.
 fn added(change: impl FnOnce(&mut Config)) -> String {
     let plain = config(["192.168.122.1/24"]);
     let mut changed = plain.clone();

@@ -1,4 +1,4 @@
-//! What dnsmasq cannot be told, and the words for it.
+//! What cannot be written for dnsmasq, and the error messages.
 
 use rstest::rstest;
 use vnet_dnsmasq::{Boot, Config, DnsHost, Domain, Forwarder, LeaseTime, Srv, Txt};
@@ -36,7 +36,7 @@ fn names(#[case] name: &str, #[case] why: &str) {
             config.dns.as_mut().unwrap().hosts.push(DnsHost { ip, hostnames: vec![name] });
         }),
         ("domain of a forwarder", |config, name| {
-            // Of a forwarder, the empty domain is that of plain names.
+            // For a forwarder, the empty domain means plain names.
             let domain = if name.is_empty() { "*".to_owned() } else { name };
             config.dns.as_mut().unwrap().forwarders.push(Forwarder::of_domain(domain));
         }),
