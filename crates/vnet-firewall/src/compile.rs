@@ -1,14 +1,15 @@
-//! Compiles what a network promises into rules that keep it. They decide about every packet, and
-//! translate it, as the rules do that libvirt 11.3 gives to nft(8) for the same network.
+//! Compiles what a network promises into rules. They give every packet the same verdict and
+//! translation as the rules that libvirt 11.3 gives to nft(8) for the same network.
 //!
-//! A forwarded packet is judged by the network it goes to (by outgoing bridge), then by the network
-//! it comes from (by incoming bridge). libvirt asks in the same order, so a network that takes
-//! anyone in is reachable even for the guests of an isolated one. Where a network has no IPv6,
-//! neither decides about IPv6. Within a network, all rules but the last accept, so that their order
-//! makes no difference.
+//! For a forwarded packet, first the rules of the network it goes to apply (by outgoing bridge),
+//! then those of the network it comes from (by incoming bridge). libvirt has the same order, so
+//! guests of an isolated network can reach a network that accepts packets from anyone. A network
+//! without IPv6 has no rules for IPv6. Within a network, all rules but the last accept, so their
+//! order makes no difference.
 //!
-//! Translation goes by source address alone, as in libvirt: the host's own packets with an address
-//! of the subnet are translated too. Only the first packet of a connection comes here.
+//! Translation matches the source address only, as in libvirt, so the host's own packets with an
+//! address of the subnet are translated too. Only the first packet of a connection passes these
+//! rules.
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
@@ -23,7 +24,7 @@ use crate::shared::{
 use crate::{Access, Policy, Subnet};
 
 impl Ruleset {
-    /// The rules that keep a policy.
+    /// The rules for a policy.
     pub fn compile(policy: &Policy) -> Self {
         let mut ruleset = Self { network: policy.network.clone(), sets: Vec::new(), chains: Vec::new() };
         ruleset.share(Share::Filter);
@@ -34,7 +35,7 @@ impl Ruleset {
         ruleset.translate(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
-            // A subnet that is listed twice.
+            // A subnet may be listed twice.
             set.elements.dedup_by(|one, other| one.key == other.key);
         }
         ruleset
@@ -121,7 +122,7 @@ impl Ruleset {
 }
 
 impl Policy {
-    /// Whether the shared rules can say who may go where. Sets have keys of one length.
+    /// Whether the shared rules can express who may reach whom. Sets have keys of one length.
     fn is_usual(&self) -> bool {
         let mut open = self.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
         open.all(|subnet| self.device.is_none() && fits(subnet.net))
@@ -180,12 +181,13 @@ impl Policy {
         rules
     }
 
-    /// Whether what no rule allows is refused. A network without IPv6 decides nothing about IPv6.
+    /// Whether packets that no rule accepts are refused. A network without IPv6 has no rules for
+    /// IPv6.
     fn filters(&self, family: Family) -> bool {
         family == Family::Ipv4 || self.ipv6 || self.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
     }
 
-    /// libvirt inserts each rule before those it already has: the last subnet is asked first.
+    /// libvirt inserts each rule before the existing ones, so the last subnet comes first.
     fn translations(&self) -> Vec<(Vec<Statement>, &'static str)> {
         self.translated().rev().flat_map(|(net, addresses, ports)| self.translation(net, addresses, ports)).collect()
     }
@@ -227,7 +229,7 @@ impl Policy {
     }
 }
 
-/// Whether a set can have the subnet.
+/// Whether a set can hold the subnet.
 fn fits(net: IpNet) -> bool {
     net.prefix_len() == prefix(Family::of(net.addr()))
 }
@@ -245,7 +247,7 @@ fn address(field: Field, negated: bool, net: IpNet) -> Vec<Statement> {
     vec![Statement::Family(Family::of(net.addr())), Statement::Address { field, negated, net }]
 }
 
-/// The subnets that lie in no other, in order: an interval map holds no interval twice.
+/// The subnets that no other one contains, in order: intervals of a map must not overlap.
 fn outermost(mut nets: Vec<IpNet>) -> Vec<IpNet> {
     nets.sort();
     nets.dedup();

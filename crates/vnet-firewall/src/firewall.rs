@@ -1,4 +1,4 @@
-//! The rules of this host: installed, read and removed over netlink.
+//! Installs, reads and removes the rules of this host over netlink.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use crate::kernel::Intact;
 use crate::shared::Share;
 use crate::{Batch, EncodeError, Foreign, Judgement, Packet, Policy, Ruleset, Table};
 
-/// How often to begin again where others change the host's rules at the same time.
+/// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
 
-/// The packet filter of a network namespace: the one of the thread that opened it.
+/// The packet filter of the network namespace of the thread that opened it.
 ///
-/// Needs `CAP_NET_ADMIN` there, as root and as anybody in a user namespace of their own. Keep one
-/// for many changes: closing its sockets soon after rules were deleted waits for the kernel, about
-/// 10 ms.
+/// It needs `CAP_NET_ADMIN` there: root has it, and any user in a user namespace of their own. Use
+/// one for many changes: closing its sockets soon after deleting rules waits about 10 ms for the
+/// kernel.
 ///
 /// ```no_run
 /// use vnet_firewall::{Access, Firewall, Policy, Subnet};
@@ -40,7 +40,7 @@ pub struct Firewall {
     netfilter: Netfilter,
     /// The shared parts that this firewall has left intact.
     intact: Mutex<Option<Intact>>,
-    /// What was last read of all networks.
+    /// The last listing of all networks.
     all: Mutex<Option<Table>>,
 }
 
@@ -77,14 +77,14 @@ impl Firewall {
     /// Opens sockets to the kernel.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::Links`]; anybody may have them.
+    /// [`Error::Open`], [`Error::Links`]. Opening needs no privilege.
     pub fn open() -> Result<Self, Error> {
         let netfilter = Netfilter::open().map_err(Error::Open)?;
         Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), all: Mutex::default() })
     }
 
-    /// Gives a network the rules of a policy, in one transaction, and returns them as the kernel
-    /// has them. Rules that are right already stay, with what they have counted.
+    /// Gives a network the rules of a policy, in one transaction, and returns the table as the
+    /// kernel has it. Rules that are right already stay, with their counters.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
@@ -106,9 +106,9 @@ impl Firewall {
         })
     }
 
-    /// Reads the rules of one network, of which these are expected, and whatever else there is of
-    /// it, such as an element that somebody has added to a set. Everything is listed for that, but
-    /// not twice where nobody has changed a rule of the host since.
+    /// Reads the rules of one network, of which these are expected, and everything else that
+    /// belongs to it, such as an element that somebody has added to a set. It lists the whole
+    /// table, unless nobody has changed a rule of the host since the last listing.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
@@ -127,13 +127,13 @@ impl Firewall {
         if listed == found || !fresh {
             return Ok(listed);
         }
-        // Interfaces may have come and gone since.
+        // Interfaces may have changed since.
         let table = self.read()?;
         Ok(all.insert(table).ruleset(&expected.network))
     }
 
-    /// Reads the rules of one network, of which these are expected. What it costs does not grow
-    /// with the other networks; see [`Table::read_near`].
+    /// Reads the rules of one network, of which these are expected. The cost does not grow with the
+    /// number of other networks; see [`Table::read_near`].
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
@@ -141,8 +141,9 @@ impl Firewall {
         self.still(|| self.near(&[expected], false, &self.links()))
     }
 
-    /// Takes a network from some rules to others, or to none, in one transaction. What is installed
-    /// of it counts, not what `from` says. Where others change rules meanwhile, it begins again.
+    /// Changes the rules of a network to others, or removes them, in one transaction. It starts
+    /// from the installed rules, even where `from` differs. It retries if others change rules
+    /// meanwhile.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
@@ -160,8 +161,8 @@ impl Firewall {
         for _ in 0..ATTEMPTS {
             let links = self.links();
             let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
-            // Where an installed network differs from what was expected, a list of all shows what
-            // else it has.
+            // If an installed network differs from what was expected, a listing of the whole table
+            // shows what else it has.
             let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
             let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());
             if near && networks.any(|network| installed.has(network) && !is_known(network)) {
@@ -170,7 +171,7 @@ impl Firewall {
             let batch = Batch::new(&installed, from, to, |name| links.index(name))?;
             match self.commit(&batch) {
                 Err(Error::Refused { source, .. }) if source.is_outdated() => {}
-                // Only a list of all shows something unexpected that is in the way.
+                // Only a listing of the whole table shows an unexpected conflict.
                 Err(Error::Refused { .. }) if near => near = false,
                 Ok(()) => {
                     let shares = to.map_or(Vec::new(), Share::of);
@@ -183,9 +184,9 @@ impl Firewall {
         Err(Error::Busy)
     }
 
-    /// Adds a network where the shared parts were intact and, as the kernel makes sure,
-    /// nobody has changed a rule of the host since: nothing has to be read. False where somebody
-    /// has, or where the network is there in part.
+    /// Adds a network without reading anything, if the shared parts were intact and nobody has
+    /// changed a rule of the host since, which the kernel checks. Returns false if somebody has, or
+    /// if a part of the network exists.
     fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {
         if Share::of(to).iter().any(|share| !known.shares.contains(share)) {
             return Ok(false);
@@ -203,19 +204,19 @@ impl Firewall {
         self.intact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes the rules of a network, whatever its policy. A network without rules is no error.
+    /// Removes the rules of a network with any policy. A network without rules is not an error.
     ///
     /// # Errors
     /// [`Error`]: nothing has changed then.
     pub fn remove(&self, network: &str) -> Result<(), Error> {
         match self.read()?.ruleset(network) {
             Some(installed) => self.replace(Some(&installed), None),
-            // A table that is switched off shows none.
+            // A table that is switched off shows no rules.
             None => self.replace(Some(&Ruleset::nothing(network)), None),
         }
     }
 
-    /// What becomes of packets under the rules of others.
+    /// Reads the rules of others, to judge packets.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -247,7 +248,7 @@ impl Firewall {
         table.map_err(Error::Read)
     }
 
-    /// Reads until nothing has changed meanwhile.
+    /// Reads again until nothing changes meanwhile.
     fn still(&self, read: impl Fn() -> Result<Table, Error>) -> Result<Table, Error> {
         for _ in 0..ATTEMPTS {
             let table = read()?;
@@ -264,7 +265,7 @@ impl Firewall {
     }
 }
 
-/// The interfaces that rules speak of, each looked up once.
+/// The interfaces that rules name, each looked up once.
 struct Links<'a> {
     netlink: &'a Netlink,
     known: RefCell<BTreeMap<InterfaceName, u32>>,

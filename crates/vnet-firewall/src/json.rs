@@ -2,8 +2,8 @@
 //!
 //! The table, chains, rules and elements are that crate's types. Its schema (0.6.3) cannot declare
 //! our sets: it knows neither the key types `iface_index` and `nf_proto`, nor verdict maps with a
-//! name, nor sets whose elements count. [`Declaration`] is what it lacks. A set has its elements
-//! with it: nft 1.0.6 cannot add them to intervals that the same transaction declares.
+//! name, nor sets whose elements count. [`Declaration`] adds these. A set contains its elements,
+//! because nft 1.0.6 cannot add elements to an interval set that the same transaction declares.
 
 use nftables::expr::{
     BinaryOperation, CT, Elem, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, Range,
@@ -19,7 +19,7 @@ use crate::ruleset::{
     Verdict,
 };
 
-/// The whole table with one network alone, for `nft -j -f` on a host without such a table.
+/// The whole table with one network only, for `nft -j -f` on a host without such a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Json {
     /// The commands, in order.
@@ -27,11 +27,11 @@ pub struct Json {
     pub objects: Vec<Object>,
 }
 
-/// A thing to add.
+/// An object to add.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Object {
-    /// What the schema of the crate `nftables` has.
+    /// An object that the schema of the crate `nftables` has.
     Schema(Box<NfObject<'static>>),
     /// The declaration of a set or of a verdict map.
     Set(Declaration),
@@ -47,7 +47,7 @@ pub enum Declaration {
     Map(Keys),
 }
 
-/// What both kinds declare.
+/// The fields of both kinds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Keys {
     family: NfFamily,
@@ -65,7 +65,7 @@ pub struct Keys {
     elements: Vec<Expr>,
 }
 
-/// The types of a key. nft takes a list of one for a concatenation, which is another type.
+/// The types of a key. nft reads a list with one item as a concatenation, which is another type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 enum KeyTypes {
@@ -79,13 +79,13 @@ const FAMILY: NfFamily = NfFamily::INet;
 type Expr = Expression<'static>;
 
 impl Ruleset {
-    /// The rules as libnftables JSON. A part that vnet never makes, [`Statement::Unknown`] and the
-    /// like, is left out.
+    /// The rules as libnftables JSON. Parts that vnet never makes, such as [`Statement::Unknown`],
+    /// are left out.
     pub fn json(&self) -> Json {
         let schema = |object| Object::Schema(Box::new(NfObject::ListObject(object)));
         let table = schema::Table { family: FAMILY, name: TABLE.into(), handle: None };
         let mut objects = vec![schema(NfListObject::Table(table))];
-        // Before the elements that jump to them.
+        // Chains come before the elements that jump to them.
         objects.extend(self.chains.iter().map(|it| schema(NfListObject::Chain(chain(it)))));
         objects.extend(self.sets.iter().map(|set| Object::Set(declaration(set))));
         for chain in &self.chains {

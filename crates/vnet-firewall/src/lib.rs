@@ -1,14 +1,14 @@
-//! The nf_tables rules of a virtual network as a value: compiled, encoded, read back, printed.
+//! The nf_tables rules of a virtual network as a value: compile, encode, read back, print.
 //!
-//! [`Policy`] says what a network promises. [`Ruleset::compile`] makes rules of it, [`Batch`] a
-//! transaction for the kernel, and [`Table`] reads what the kernel has back into a [`Ruleset`],
-//! which is equal as long as nothing has drifted. [`Ruleset`]'s `Display` is text that `nft -f`
-//! loads and `nft list` shows.
+//! [`Policy`] says what a network promises. [`Ruleset::compile`] makes rules from it, and [`Batch`]
+//! a transaction for the kernel. [`Table`] reads the kernel's rules back into a [`Ruleset`], which
+//! equals the compiled one if nothing has drifted. The `Display` of a [`Ruleset`] is text that `nft
+//! -f` loads and `nft list` shows.
 //!
-//! With the feature `json`, `Ruleset::json` is the same as libnftables JSON.
+//! With the feature `json`, `Ruleset::json` gives libnftables JSON.
 //!
-//! None of this has a socket: the bytes are for a netlink socket of protocol `NETLINK_NETFILTER`.
-//! With the feature `netlink` there is [`Firewall`], which has one.
+//! None of this opens a socket: the bytes are for a netlink socket of protocol `NETLINK_NETFILTER`.
+//! With the feature `netlink`, [`Firewall`] opens one.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,22 +1,22 @@
-//! Names of chains and words of comments, out of a network's name, which may be any text.
+//! Names of chains and comments, made from the name of a network, which may be any text.
 
 use vnet_types::fnv1a;
 
-/// The most bytes the name of a chain can have (`NFT_NAME_MAXLEN` less the closing NUL).
+/// The maximum length of a chain name in bytes (`NFT_NAME_MAXLEN` without the closing NUL).
 const CHAIN_NAME_MAX: usize = 255;
-/// The most bytes nft(8) takes and shows of a comment.
+/// The maximum length of a comment of nft(8), in bytes.
 pub(crate) const COMMENT_MAX: usize = 128;
-/// The most bytes of a network's name in a comment, so that there is room for the cause.
+/// The maximum length of a network's name in a comment, in bytes: the purpose needs room too.
 const NAME_MAX: usize = 40;
 
-/// What a chain of a network is for.
+/// The purpose of a network's chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Packets to guests.
     In,
     /// Packets from guests.
     Out,
-    /// Translation of what leaves.
+    /// Translation of packets that leave.
     Nat,
 }
 
@@ -24,8 +24,8 @@ impl Role {
     pub(crate) const ALL: [Self; 3] = [Self::In, Self::Out, Self::Nat];
 
     /// The name of a network's chain: an identifier of nft(8), different for different networks.
-    /// All but letters, digits, `-`, `.` and `_` becomes `/` and two hexadecimal digits; a name
-    /// that is too long then ends in a digest of the whole.
+    /// Bytes other than letters, digits, `-`, `.` and `_` become `/` and two hexadecimal digits; a
+    /// name that is too long ends in a digest of the whole.
     pub(crate) fn chain(self, network: &str) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         let escape = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("/{byte:02x}") };
@@ -36,7 +36,7 @@ impl Role {
         format!("{}/{:016x}", &name[..CHAIN_NAME_MAX - 17], fnv1a(network.bytes()))
     }
 
-    /// Whether this is the name of some network's chain.
+    /// Whether this is the name of a network's chain.
     pub(crate) fn is_of(self, chain: &str) -> bool {
         chain.starts_with(self.prefix())
     }
@@ -50,13 +50,13 @@ impl Role {
     }
 }
 
-/// A comment: the network, then the cause.
+/// A comment: the network, then the purpose.
 pub(crate) fn comment(network: &str, cause: &str) -> String {
     owner(network) + cause
 }
 
-/// What the comments of a network begin with, and those of no other. nft(8) knows no way to quote a
-/// quotation mark. Where the name cannot be written as it is, or is long, a digest of it follows.
+/// The prefix of the comments of a network and of no other. nft(8) cannot quote a quotation mark.
+/// If the name is long, or cannot be written unchanged, a digest of it follows.
 pub(crate) fn owner(network: &str) -> String {
     let is_special = |c: char| matches!(c, '"' | ':' | '~') || c.is_control();
     if network.len() <= NAME_MAX && !network.contains(is_special) {
@@ -79,7 +79,7 @@ pub(crate) fn owner(network: &str) -> String {
     format!("{OWNED}{name}~{:016x}: ", fnv1a(network.bytes()))
 }
 
-/// A network's name as the key of a set: itself where it fits, otherwise a digest.
+/// A network's name as the key of a set: the name if it fits, otherwise a digest.
 pub(crate) fn word(network: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     if (1..=15).contains(&network.len()) && network.bytes().all(plain) {
@@ -88,7 +88,7 @@ pub(crate) fn word(network: &str) -> String {
     format!("~{:014x}", fnv1a(network.bytes()) >> 8)
 }
 
-/// What the comments of networks begin with.
+/// The common prefix of the comments of networks.
 pub(crate) const OWNED: &str = "network ";
 
 #[cfg(test)]

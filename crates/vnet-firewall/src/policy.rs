@@ -1,4 +1,4 @@
-//! What a network promises and refuses, without a word of nf_tables.
+//! What a network promises and refuses, independent of nf_tables.
 
 use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
 
@@ -6,13 +6,13 @@ use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The network's name; chains and comments carry it.
+    /// The network's name, which chains and comments contain.
     pub network: String,
-    /// The bridge that the guests are on. It must exist when the rules are applied: it is matched
-    /// by index.
+    /// The bridge of the guests. It must exist when the rules are applied, because they match its
+    /// index.
     pub bridge: InterfaceName,
-    /// The one device that traffic beyond the host may use; any where `None`. Matched by name: it
-    /// may come later.
+    /// The device that traffic beyond the host must use; any device if `None`. Rules match its
+    /// name, so it may be created later.
     pub device: Option<InterfaceName>,
     /// Guests may talk IPv6 with each other although no subnet is IPv6.
     pub ipv6: bool,
@@ -20,25 +20,25 @@ pub struct Policy {
     pub subnets: Vec<Subnet>,
 }
 
-/// A subnet and how it reaches beyond the host.
+/// A subnet and its access beyond the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
-    /// The subnet; host bits do not matter.
+    /// The subnet; its host bits are ignored.
     pub net: IpNet,
-    /// How it is forwarded.
+    /// Its access beyond the host.
     pub access: Access,
 }
 
-/// How the guests of a subnet reach beyond the host.
+/// The access of a subnet's guests beyond the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Not at all.
+    /// No access.
     Isolated,
-    /// Both ways, under their own addresses.
+    /// In both directions, with their own addresses.
     Routed,
-    /// Out only, and back what belongs to it, under translated addresses.
+    /// Outgoing connections only, with translated addresses.
     Nat {
-        /// Source addresses to use, IPv4 only; the address of the outgoing device where `None`.
+        /// Source addresses to use, IPv4 only; the address of the outgoing device if `None`.
         addresses: Option<AddressRange>,
         /// Source ports for TCP and UDP; libvirt's default is 1024 to 65535.
         ports: PortRange,

@@ -1,4 +1,5 @@
-//! The rules as a value: the part of nf_tables that virtual networks need, in the words of nft(8).
+//! The rules as a value: the part of nf_tables that virtual networks need, with the terms of
+//! nft(8).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,56 +7,56 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use crate::name::Role;
 
-/// The table `inet vnet` as far as one network is concerned: the base chains and sets that all
-/// networks share, with the network's own elements and chains.
+/// The table `inet vnet` for one network: the base chains and sets that all networks share, with
+/// the network's own elements and chains.
 ///
-/// Two are equal when every packet meets the same rules in them. Counters do not count.
+/// Two are equal if they have the same rules for every packet. The comparison ignores counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ruleset {
-    /// Whose rules these are.
+    /// The network.
     pub network: String,
     /// The shared sets and verdict maps, with this network's elements only.
     pub sets: Vec<Set>,
-    /// The shared chains, then the network's own, if it needs any.
+    /// The shared chains, then the network's own chains, if it needs any.
     pub chains: Vec<Chain>,
 }
 
-/// A set, or a verdict map: finds what concerns a packet in one look-up.
+/// A set or a verdict map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Set {
     /// Its name.
     pub name: String,
-    /// What the parts of its keys are.
+    /// The types of the parts of its keys.
     pub key: Vec<KeyType>,
     /// Whether its keys are intervals.
     pub interval: bool,
-    /// What its elements have beside their keys.
+    /// What its elements have besides their keys.
     pub holds: Holds,
-    /// Its elements, in order of their keys.
+    /// Its elements, in the order of their keys.
     pub elements: Vec<Element>,
 }
 
-/// What an element has beside its key.
+/// What an element has besides its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Holds {
     /// Nothing.
     Nothing,
-    /// A counter of the packets that it was found for.
+    /// A counter of the packets that matched it.
     Counter,
-    /// What becomes of a packet: a verdict map.
+    /// A verdict: the set is a verdict map.
     Verdict,
 }
 
-/// What a part of a key is.
+/// The type of a part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum KeyType {
-    /// `ifname`, the one type for words
+    /// `ifname`, the only type for text
     Word,
     /// `nf_proto`
     Family,
@@ -71,15 +72,15 @@ pub enum KeyType {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Element {
-    /// Which packets.
+    /// The packets that it matches.
     pub key: Key,
-    /// What becomes of them. An element of a set has no verdict: the rule that looks it up decides.
+    /// The verdict. An element of a set has none: the rule that looks it up decides.
     pub verdict: Option<Verdict>,
-    /// Whose it is and what it is for.
+    /// The comment: the network and the purpose.
     pub comment: Option<String>,
 }
 
-/// The key of an element, part by part.
+/// The parts of an element's key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Key(pub Vec<Part>);
@@ -89,17 +90,18 @@ pub struct Key(pub Vec<Part>);
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Part {
-    /// A word of at most 15 letters, digits, `-`, `.` and `_`.
+    /// A text of at most 15 letters, digits, `-`, `.` and `_`.
     Word(String),
-    /// A family.
+    /// An address family.
     Family(Family),
     /// An interface.
     Interface(Interface),
-    /// An address, or the first one of the subnet that the rule asks for.
+    /// An address, or the first address of the subnet that the rule looks up.
     Address(IpAddr),
     /// The addresses of a subnet, as an interval.
     Subnet(IpNet),
-    /// Addresses that are no subnet, from first to last. vnet makes no such element; others may.
+    /// The first and last of addresses that are not a subnet. vnet makes no such element; others
+    /// may.
     Range(IpAddr, IpAddr),
 }
 
@@ -108,9 +110,10 @@ pub enum Part {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Interface {
-    /// The interface that has this name.
+    /// The interface with this name.
     Named(InterfaceName),
-    /// An index that no interface has any more. vnet reads such an element and never makes one.
+    /// The index of an interface that no longer exists. vnet reads such an element and never makes
+    /// one.
     Gone(u32),
 }
 
@@ -120,13 +123,13 @@ pub enum Interface {
 pub struct Chain {
     /// Its name.
     pub name: String,
-    /// How packets come to it; `None` when only other rules lead there.
+    /// Its hook, for a base chain; `None` if only other rules lead to it.
     pub base: Option<Base>,
     /// The rules, in order of evaluation.
     pub rules: Vec<Rule>,
 }
 
-/// How packets come to a base chain.
+/// The hook of a base chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Base {
@@ -134,9 +137,9 @@ pub struct Base {
     pub kind: String,
     /// The number of the hook (`NF_INET_FORWARD` is 2, `NF_INET_POST_ROUTING` 4).
     pub hook: u32,
-    /// The place among the hook's base chains; lower comes first.
+    /// The priority among the hook's base chains; a lower one comes first.
     pub priority: i32,
-    /// What happens to a packet that no rule decides about: 1 accepts, 0 drops.
+    /// The policy for packets without a verdict: 1 accepts, 0 drops.
     pub policy: u32,
 }
 
@@ -144,18 +147,19 @@ pub struct Base {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rule {
-    /// Matches, counter and verdict, from left to right.
+    /// Its matches, counter and verdict, in order.
     pub statements: Vec<Statement>,
-    /// What it is for, in words.
+    /// Its purpose in words.
     pub comment: Option<String>,
 }
 
-/// A part of a rule: a match lets only some packets go on to the next part, the others act.
+/// A part of a rule. A match lets only some packets continue to the next part; other statements
+/// act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Statement {
-    /// `meta nfproto ipv4`. nft(8) shows it only where no address of the family follows.
+    /// `meta nfproto ipv4`. nft(8) shows it only if no address of the family follows.
     Family(Family),
     /// `meta l4proto tcp`
     Transport(Transport),
@@ -167,7 +171,7 @@ pub enum Statement {
     Address {
         /// Of the source or of the destination.
         field: Field,
-        /// Whether all but these are meant.
+        /// Whether it matches all other addresses instead.
         negated: bool,
         /// The addresses.
         net: IpNet,
@@ -178,7 +182,7 @@ pub enum Statement {
     Counter,
     /// `accept`, `return`, `jump CHAIN`
     Verdict(Verdict),
-    /// `reject`, with the port-unreachable message of the one family or of either.
+    /// `reject`, with the port-unreachable message of one family or of both.
     Reject(Option<Family>),
     /// `masquerade to :1024-65535`: the source becomes the outgoing interface's address.
     Masquerade(Option<PortRange>),
@@ -193,30 +197,30 @@ pub enum Statement {
     Lookup {
         /// What is looked up.
         subjects: Vec<Subject>,
-        /// In which set or map.
+        /// The set or map.
         set: String,
-        /// Whether the element that is found decides. Otherwise the rule goes on where there is
-        /// one.
+        /// Whether the found element gives the verdict. Otherwise the rule continues if an element
+        /// is found.
         decides: bool,
     },
-    /// Something that vnet never makes, by the kernel's name for it.
+    /// A statement that vnet never makes, with the kernel's name for it.
     Unknown(String),
 }
 
-/// What a rule decides.
+/// The verdict of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verdict {
-    /// The packet may pass, as far as this hook of this table is concerned.
+    /// The packet is accepted; no other rule of this base chain applies.
     Accept,
-    /// The packet is dropped.
+    /// The kernel drops the packet.
     Drop,
-    /// Go on with the rule after the jump that led here.
+    /// Continue with the rule after the jump to this chain.
     Return,
-    /// Go on with the rules of another chain, and come back when none of them decides.
+    /// Continue with another chain, and return if it gives no verdict.
     Jump(String),
-    /// Go on with the rules of another chain, and do not come back.
+    /// Continue with another chain, without returning.
     Goto(String),
     /// Any other, by number.
     Other(i32),
@@ -233,14 +237,14 @@ pub enum Transport {
     Udp,
 }
 
-/// The side of the host that a packet is on.
+/// The direction of a packet at an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Direction {
-    /// It came in through the interface.
+    /// It arrives through the interface.
     In,
-    /// It goes out through the interface.
+    /// It leaves through the interface.
     Out,
 }
 
@@ -255,7 +259,7 @@ pub enum Field {
     Destination,
 }
 
-/// What a set is asked for.
+/// A part of the key that a rule looks up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -270,20 +274,20 @@ pub enum Subject {
         field: Field,
         /// Of which family.
         family: Family,
-        /// How many bits of it; nft(8) writes no mask where these are all.
+        /// The number of its leading bits; nft(8) writes no mask if that is the whole address.
         prefix: u8,
     },
 }
 
 impl Ruleset {
-    /// A network without rules, and without what is shared.
+    /// A network without rules and without the shared parts.
     #[cfg(feature = "netlink")]
     pub(crate) fn nothing(network: &str) -> Self {
         Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() }
     }
 
-    /// The network's own rules, with the chain that each is in or the set that stands for it: an
-    /// element of a set is as good as a rule that asks for what the element has.
+    /// The network's own rules, each with its chain, or with the set that it is an element of: an
+    /// element of a set stands for a rule that matches the element's key.
     pub fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
         let own = self.chains.iter().filter(|chain| Role::ALL.iter().any(|role| role.is_of(&chain.name)));
         let own = own.flat_map(|chain| chain.rules.iter().map(|rule| (chain.name.as_str(), rule.clone())));
@@ -291,7 +295,7 @@ impl Ruleset {
         elements.filter_map(|(set, element)| Some((set.name.as_str(), self.stands_for(set, element)?))).chain(own)
     }
 
-    /// The rule that a counting element stands for.
+    /// The rule that an element with a counter stands for.
     pub(crate) fn stands_for(&self, set: &Set, element: &Element) -> Option<Rule> {
         let asks = |statement: &Statement| match statement {
             Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects.clone()),
@@ -309,7 +313,7 @@ impl Ruleset {
                     statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
                     statements.push(Statement::Counter);
                 }
-                // Comes with the address.
+                // The address implies the family.
                 Statement::Family(_) => {}
                 other => statements.push(other.clone()),
             }
@@ -317,8 +321,8 @@ impl Ruleset {
         Some(Rule { statements, comment: element.comment.clone() })
     }
 
-    /// What becomes of the rules when an interface that they match by index is called otherwise.
-    /// What they match by name stays.
+    /// The same rules after an interface that they match by index was renamed. Matches by name
+    /// stay.
     pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
         let parts = self.sets.iter_mut().flat_map(|set| &mut set.elements).flat_map(|element| &mut element.key.0);
         let statements =
@@ -332,14 +336,14 @@ impl Ruleset {
         }
     }
 
-    /// The chain of this name.
+    /// The chain with this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
     }
 }
 
 impl Subject {
-    /// Which bits of an address are asked for, where not all.
+    /// The mask of the address, unless the whole address is looked up.
     pub(crate) fn mask(&self) -> Option<IpAddr> {
         let Self::Address { family, prefix, .. } = *self else { return None };
         let any: IpAddr = match family {
@@ -350,7 +354,7 @@ impl Subject {
         Some(net.netmask())
     }
 
-    /// The matches that hold where this is the part of a key.
+    /// The matches that this part of a key stands for.
     fn is(&self, part: &Part) -> Vec<Statement> {
         match (self, part) {
             (Self::Family, Part::Family(family)) => vec![Statement::Family(*family)],
@@ -368,7 +372,7 @@ impl Subject {
 }
 
 impl Rule {
-    /// Whether nft(8) leaves a statement out, because it follows from the next one.
+    /// Whether nft(8) omits a statement because the next one implies it.
     pub(crate) fn is_implied(&self, at: usize) -> bool {
         matches!(self.statements[at], Statement::Family(_))
             && matches!(self.statements.get(at + 1), Some(Statement::Address { .. } | Statement::Lookup { .. }))

@@ -1,15 +1,15 @@
-//! What all networks share: sets, verdict maps, and the chains that ask them.
+//! What all networks share: sets, verdict maps, and the chains that use them.
 //!
-//! A network of the usual kind is elements of these sets and nothing else. The kernel checks all
-//! jumps of a table, from every base chain through every map, whenever a rule or an element with a
-//! jump is added, and it rebuilds intervals as a whole. An element of a hash set that has no
-//! verdict costs the same beside a thousand networks as alone. A set has keys of one length, so
-//! that rules can only ask for subnets of one length: [`PREFIX4`] and [`PREFIX6`], those that
-//! people have. What does not fit has chains of its own, which are asked last.
+//! A usual network consists of elements of these sets only. The kernel checks all jumps of a table,
+//! from every base chain through every map, whenever a rule or an element with a jump is added, and
+//! it rebuilds an interval set as a whole. The cost of a hash set element without a verdict does
+//! not grow with the number of networks. A set has keys of one length, so rules can look up subnets
+//! of one length only: [`PREFIX4`] and [`PREFIX6`], the most common ones. A network that does not
+//! fit has its own chains, which come last.
 //!
-//! Connection tracking costs more than all rules, and a rule that asks for it, or a chain that
-//! translates, brings it along for all that the host forwards. Networks that do not translate do
-//! without: the part that needs it comes with the first that does.
+//! Connection tracking costs more than all rules. A rule that uses it, or a chain that translates,
+//! turns it on for everything that the host forwards. So the part that needs it is added with the
+//! first network that translates.
 
 use std::sync::LazyLock;
 
@@ -35,20 +35,20 @@ pub(crate) const OWN_FROM: &str = "own_from";
 const ANSWERS: &str = "answers";
 const TRANSLATE: &str = "translate";
 
-/// Sets that there is one of for each family.
+/// Sets that exist once for each family.
 #[derive(Clone, Copy)]
 pub(crate) enum PerFamily {
-    /// Who may be reached by anyone.
+    /// Subnets that anyone may reach.
     Reach,
-    /// Who may leave.
+    /// Subnets whose packets may leave.
     Leave,
-    /// Who may get answers.
+    /// Subnets that may get answers.
     Answer,
-    /// Between which addresses nothing is translated.
+    /// Subnets within which nothing is translated.
     Inside,
-    /// Whose source is translated.
+    /// Subnets whose source address is translated.
     Translate,
-    /// Who has rules of its own for translation.
+    /// Subnets with their own translation rules.
     OwnNat,
 }
 
@@ -71,7 +71,7 @@ impl PerFamily {
     }
 }
 
-/// What is there with the first network, or with the first that translates.
+/// A shared part: it is added with the first network, or with the first network that translates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Filter,
@@ -81,19 +81,19 @@ pub(crate) enum Share {
 impl Share {
     pub(crate) const ALL: [Self; 2] = [Self::Filter, Self::Translation];
 
-    /// Those that a network needs.
+    /// The shares that a network needs.
     #[cfg(feature = "netlink")]
     pub(crate) fn of(ruleset: &crate::Ruleset) -> Vec<Self> {
         let has = |share: &Self| share.chains().iter().any(|chain| ruleset.chain(&chain.name).is_some());
         Self::ALL.into_iter().filter(has).collect()
     }
 
-    /// Its sets, without the elements of networks.
+    /// Its sets, without elements of networks.
     pub(crate) fn sets(self) -> &'static [Set] {
         &self.value().sets
     }
 
-    /// The elements that are no network's, with the map that they are in.
+    /// The elements that belong to no network, each with its map.
     pub(crate) fn elements(self) -> &'static [(&'static str, Element)] {
         &self.value().elements
     }
@@ -269,7 +269,7 @@ impl Share {
     }
 }
 
-/// A share, made once.
+/// A share, built once.
 struct Shared {
     sets: Vec<Set>,
     elements: Vec<(&'static str, Element)>,
@@ -282,17 +282,17 @@ impl Shared {
     }
 }
 
-/// What the comments of that begin with which is no network's.
+/// The prefix of the comments of rules and elements that belong to no network.
 pub(crate) const SHARED: &str = "vnet: ";
 
 pub(crate) const BOTH: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
-/// The source ports of libvirt, which the shared chain translates to.
+/// libvirt's source ports, which the shared chain uses.
 pub(crate) fn default_ports() -> PortRange {
     PortRange::new(1024, u16::MAX).expect("in order")
 }
 
-/// How long a subnet's prefix has to be so that sets can have it.
+/// The prefix length of the subnets that sets can hold.
 pub(crate) fn prefix(family: Family) -> u8 {
     match family {
         Family::Ipv4 => PREFIX4,

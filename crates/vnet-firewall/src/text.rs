@@ -1,6 +1,6 @@
 //! Rules as text that nft(8) loads, written as `nft list` writes it (`nft --stateless list`).
 //!
-//! `nft` cannot quote a quotation mark; one in the name of an interface is written as `?`, which no
+//! `nft` cannot quote a quotation mark. In the name of an interface it is written as `?`, which no
 //! packet matches.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::ruleset::{
     Subject, Transport, Verdict,
 };
 
-/// The whole table with this network alone, for `nft -f` on a host that has no such table.
+/// The whole table with this network only, for `nft -f` on a host without such a table.
 impl fmt::Display for Ruleset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table inet vnet {{")?;
@@ -203,7 +203,7 @@ impl fmt::Display for Statement {
                 }
                 let operator = match subjects.as_slice() {
                     _ if *decides => " vmap",
-                    // nft(8) writes the operator in this one case.
+                    // nft(8) writes the operator in this case only.
                     [address] if address.mask().is_some() => " ==",
                     _ => "",
                 };

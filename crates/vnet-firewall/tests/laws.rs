@@ -1,5 +1,4 @@
-//! What holds for every policy: what is encoded is read back as it was, and nothing else looks the
-//! same.
+//! For every policy: the encoded rules are read back unchanged, and nothing else looks the same.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,7 +14,7 @@ fn name_of(index: u32) -> Option<InterfaceName> {
     index.checked_sub(100).and_then(|number| format!("virbr{number}").parse().ok())
 }
 
-/// The messages that a kernel would list after the transaction, in the order in which they came.
+/// The messages that a kernel would list after the transaction, in their order.
 fn messages(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = bytes;
     let mut messages = Vec::new();

@@ -1,4 +1,4 @@
-//! What policies compile to, in the words of nft(8).
+//! What policies compile to, as nft(8) writes it.
 
 use rstest::rstest;
 use vnet_firewall::{Access, Policy, Ruleset, Subnet};

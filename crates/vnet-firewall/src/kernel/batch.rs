@@ -1,4 +1,4 @@
-//! A change of one network's rules as one transaction: all of it or nothing.
+//! A change of one network's rules as one transaction.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +21,14 @@ const LIST_ELEMENT: u16 = 1;
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
-/// It touches only the chains and map elements of its network. What networks share is made with the
-/// first network that needs it, repaired where it has drifted, and removed with the last. The
-/// transaction is made for the rules that were installed when they were read: where any rule of the
-/// host has changed since, the kernel refuses it as a whole (`ERESTART`); read again then.
+/// It changes only the chains and map elements of its network. It creates the shared parts with the
+/// first network that needs them, repairs them if they have drifted, and removes them with the
+/// last. The transaction is for the rules as they were read: if any rule of the host has changed
+/// since, the kernel refuses the whole transaction (`ERESTART`), and the caller has to read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The messages; empty when there is nothing to change. Only the last one before the closing
-    /// one asks for an answer.
+    /// The messages; empty when there is nothing to change. Only the last message before the
+    /// closing one asks for an answer.
     pub bytes: Vec<u8>,
     subjects: Vec<String>,
     removed: Vec<Share>,
@@ -38,7 +38,7 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The interface is matched by index, so it must exist.
+    /// An interface that is matched by index does not exist.
     #[error("there is no interface `{0}`")]
     NoInterface(InterfaceName),
     /// Another network has the bridge or the addresses already.
@@ -46,20 +46,21 @@ pub enum EncodeError {
     Taken {
         /// The bridge or subnet that was to be added.
         key: Key,
-        /// What the other network has.
+        /// The bridge or subnet of the other network.
         taken: Key,
-        /// The other network, as it is called in comments.
+        /// The other network, by its name in comments.
         network: String,
     },
 }
 
 impl Batch {
-    /// The transaction that takes a network from what is installed to what is wanted. `from` and
-    /// `to` name the network; what is installed of it counts, not what `from` says. `index_of`
-    /// tells the index of an interface.
+    /// The transaction that changes a network from the installed rules to the wanted ones. `from`
+    /// and `to` name the network; the installed rules count, even where `from` differs. `index_of`
+    /// returns the index of an interface.
     ///
     /// # Errors
-    /// [`EncodeError`]: a bridge that is not there; a bridge, or addresses to translate, that another network has.
+    /// [`EncodeError`]: the bridge does not exist, or another network has the bridge or translates
+    /// the addresses.
     pub fn new(
         installed: &Table,
         from: Option<&Ruleset>,
@@ -80,13 +81,13 @@ impl Batch {
         Ok(transaction.finish())
     }
 
-    /// What the message with a sequence number is about, for the text of a refusal: `rule … of
+    /// The object of the message with a sequence number, for the text of a refusal: `rule … of
     /// chain …`.
     pub fn describe(&self, sequence: u32) -> Option<&str> {
         self.subjects.get(usize::try_from(sequence).ok()?).map(String::as_str)
     }
 
-    /// Whether it removes what networks share.
+    /// Whether it removes a shared part.
     #[cfg(feature = "netlink")]
     pub(crate) fn removes(&self, share: Share) -> bool {
         self.removed.contains(&share)
@@ -154,7 +155,7 @@ impl Transaction<'_> {
             if here.is_some_and(|here| here.rules == chain.rules) {
                 continue;
             }
-            // Also where no rule was read: somebody else may have added some since.
+            // Flush it even if no rule was read: somebody else may have added some since.
             self.delete_rules(&chain.name);
             for rule in &chain.rules {
                 self.rule(&chain.name, rule)?;
@@ -207,7 +208,7 @@ impl Transaction<'_> {
         }
         self.take_away(installed, over, own_chains.into_iter());
         if last {
-            // Not recursive: where another network has come meanwhile, the kernel refuses.
+            // Not recursive: if another network was added meanwhile, the kernel refuses.
             self.message(DELETE_TABLE, NOT_RECURSIVE, format!("removal of table inet {TABLE}"), |table| {
                 table.text(1, TABLE);
             });
@@ -215,7 +216,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Removes the chains and sets that networks share and none needs any more, with these chains.
+    /// Removes the shared chains and sets that no network needs any more, and these chains.
     fn take_away<'a>(&mut self, installed: &Table, over: &[Share], chains: impl Iterator<Item = &'a String>) {
         let shared = over.iter().flat_map(|share| share.chains()).map(|chain| &chain.name);
         self.delete_chains(installed, shared.chain(chains));
@@ -286,7 +287,7 @@ impl Transaction<'_> {
         let (flags, act) = match (kind, network_of(element)) {
             (DELETE_ELEMENT, _) => (0, "removal of "),
             (_, Some(_)) => (CREATE | EXCLUSIVE, ""),
-            // Someone else may have made what is shared meanwhile.
+            // Someone else may have created the shared element meanwhile.
             (_, None) => (CREATE, ""),
         };
         self.message(kind, flags, format!("{act}element `{element}` of set {}", set.name), |attributes| {
@@ -321,7 +322,7 @@ fn is_own(own: &[Owner], element: &Element) -> bool {
     own.iter().any(|own| own.owns(element))
 }
 
-/// Whether no network but these needs a share, as far as that can be seen.
+/// Whether no other network needs a share, as far as the read table shows.
 fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
     let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
     let mut census = sets.iter().filter(|set| share == Share::Translation || set.name == NETWORKS);
@@ -329,8 +330,8 @@ fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
     others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
 }
 
-/// Whether packets come to both in the same way. The kernel changes nothing but the policy of a
-/// chain that exists.
+/// Whether both have the same type, hook and priority. Of an existing chain the kernel can change
+/// only the policy.
 fn same_place(one: &Chain, other: &Chain) -> bool {
     let place = |chain: &Chain| chain.base.as_ref().map(|base| (base.kind.clone(), base.hook, base.priority));
     place(one) == place(other)

@@ -1,5 +1,5 @@
-//! Elements of sets. An interval is two elements for the kernel: one where it starts, with the
-//! verdict, and a marked one where it is over.
+//! Elements of sets. The kernel stores an interval as two elements: one at its start, with the
+//! verdict, and a marked one behind its end.
 
 use std::net::IpAddr;
 
@@ -21,10 +21,10 @@ const USER_DATA: u16 = 6;
 const EXPRESSION: u16 = 7;
 const INTERVAL_END: u32 = 1;
 
-/// What the kernel knows as one element.
+/// One element of the kernel.
 pub(super) struct Piece {
     pub(super) key: Vec<u8>,
-    /// An interval is over here.
+    /// An interval ends before this key.
     is_end: bool,
     verdict: Option<Verdict>,
     comment: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Piece {
 /// Writes an element to a list of elements.
 ///
 /// # Errors
-/// The interface that has no index.
+/// The name of an interface without an index.
 pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<Vec<u8>, &'a InterfaceName> {
     let (start, end) = ends(&element.key, index_of)?;
     let mut bytes = Vec::new();
@@ -59,7 +59,7 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
 /// Where a key starts, and where an interval is over, if it is before the last address.
 ///
 /// # Errors
-/// The interface that has no index.
+/// The name of an interface without an index.
 pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, Option<Vec<u8>>), &'a InterfaceName> {
     let mut start = Vec::new();
     let mut end = None;
@@ -87,7 +87,7 @@ pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, 
     Ok((start, end))
 }
 
-/// Writes a list of the one piece that starts here, or of the one that marks an end here.
+/// Writes a list with one piece: the one that starts here, or the one that marks an end here.
 pub(super) fn write_piece(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
     list.nest(LIST_ELEMENT, |piece| {
         if is_end {
@@ -97,7 +97,7 @@ pub(super) fn write_piece(key: &[u8], is_end: bool, list: &mut Writer<'_>) {
     });
 }
 
-/// Whether both are keys of one packet.
+/// Whether one packet can match both keys.
 pub(super) fn meet(one: &Key, other: &Key) -> bool {
     match (addresses(one), addresses(other)) {
         (Some((first, last)), Some((other_first, other_last))) => first <= other_last && other_first <= last,
@@ -128,9 +128,9 @@ pub(super) fn read(list: &[u8]) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// Puts the pieces of one set together: its elements in order, and what they have counted.
+/// Joins the pieces of one set to its elements, in order, with their counters.
 pub(super) fn assemble(set: &Set, mut pieces: Vec<Piece>, name_of: NameOf<'_>) -> Vec<(Element, Option<Counts>)> {
-    // Where one interval ends and the next starts, the end comes first.
+    // If one interval ends where the next starts, the end comes first.
     pieces.sort_by(|one, other| (&one.key, !one.is_end).cmp(&(&other.key, !other.is_end)));
     let element = |(at, piece): (usize, &Piece)| {
         let key = if set.interval {

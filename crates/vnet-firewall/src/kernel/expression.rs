@@ -1,5 +1,5 @@
-//! The kernel's expressions, of which rules are made. [`LAYOUTS`] says what each one's attributes
-//! are; the one encoder and the one decoder follow it.
+//! The kernel's expressions, which rules consist of. [`LAYOUTS`] lists the attributes of each; the
+//! encoder and the decoder both use it.
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
 use super::table::Counts;
@@ -12,21 +12,21 @@ const DATA_VERDICT: u16 = 2;
 const VERDICT_CODE: u16 = 1;
 const VERDICT_CHAIN: u16 = 2;
 
-/// What an expression's attributes are, from attribute number 1 on.
+/// The attributes of an expression, from attribute number 1 on.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) name: &'static str,
     attributes: &'static [Wire],
 }
 
-/// How an attribute's value is written.
+/// The encoding of an attribute's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
     U8,
     U32,
     U64,
     Text,
-    /// What a register holds: bytes or a verdict.
+    /// The content of a register: bytes or a verdict.
     Data,
 }
 
@@ -86,7 +86,7 @@ impl Expression {
         self.name == layout.name
     }
 
-    /// The same with another register: the one that is loaded, or masked in place.
+    /// The same expression with another register to load or to mask.
     pub(super) fn in_register(mut self, register: u32) -> Self {
         let is_masked = self.is(&BITWISE);
         for (number, value) in &mut self.values {
@@ -136,7 +136,7 @@ impl Expression {
         }
     }
 
-    /// What a counter has counted.
+    /// The counts of a counter.
     pub(super) fn counts(&self) -> Option<Counts> {
         let count = |number| self.u64(number).unwrap_or(0);
         self.is(&COUNTER).then(|| Counts { bytes: count(1), packets: count(2) })
@@ -146,7 +146,7 @@ impl Expression {
         self.values.iter().find(|(candidate, _)| *candidate == number).map(|(_, value)| value)
     }
 
-    /// Writes name and attributes, as an element of a list of expressions has them.
+    /// Writes name and attributes as an item of a list of expressions.
     pub(super) fn write(&self, to: &mut Writer<'_>) {
         to.text(EXPR_NAME, &self.name).nest(EXPR_DATA, |data| {
             for (number, value) in &self.values {
@@ -164,8 +164,8 @@ impl Expression {
         });
     }
 
-    /// Reads what [`write`](Self::write) writes and the kernel shows. An attribute that is not in
-    /// the layout is kept as it is unless it is zero, so that the expression equals none of ours.
+    /// Reads what [`write`](Self::write) writes and the kernel shows. It keeps an attribute that is
+    /// not in the layout, unless it is zero, so that the expression differs from ours.
     pub(super) fn read(buffer: &[u8]) -> Self {
         let name = attribute(buffer, EXPR_NAME).and_then(text_of).unwrap_or_default();
         let layout = LAYOUTS.iter().find(|layout| layout.name == name);
@@ -189,8 +189,8 @@ impl Expression {
     }
 }
 
-/// An attribute that is absent means zero: kernels differ in which zeros they show, and a newer
-/// kernel's new attribute means what was always meant as long as it is zero.
+/// An absent attribute means zero. Kernels differ in which zeros they show, and a new attribute of
+/// a newer kernel changes nothing as long as it is zero.
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         fn telling(expression: &Expression) -> impl Iterator<Item = &(u16, Value)> {

@@ -1,5 +1,5 @@
-//! What a firewall remembers of the state in which it left the table, so that the next network
-//! needs no reading.
+//! The state in which a firewall left the table. With it, the firewall adds the next network
+//! without reading.
 
 use super::Batch;
 use super::table::Table;
@@ -7,7 +7,7 @@ use crate::ruleset::Element;
 use crate::shared::Share;
 
 impl Table {
-    /// The shared parts that are intact in the state that was read.
+    /// The shared parts that were intact when the table was read.
     pub(crate) fn intact(&self) -> Option<Intact> {
         let is_intact = |share: &Share| {
             let chains = share.chains().iter().all(|chain| self.chain(&chain.name) == Some(chain));
@@ -22,20 +22,20 @@ impl Table {
     }
 }
 
-/// The shared parts that were intact, and when.
+/// The shared parts that were intact in a generation of the rules.
 #[derive(Debug)]
 pub(crate) struct Intact {
-    /// Nothing but what is shared.
+    /// The table with its shared parts only.
     pub(crate) table: Table,
     pub(crate) shares: Vec<Share>,
 }
 
 impl Intact {
-    /// The same after a transaction that was made for this state. It has left these shares intact;
-    /// with a network that goes or changes, others may have gone.
+    /// The state after a transaction that was made for this one. It left these shares intact;
+    /// removing or changing a network may have removed others.
     pub(crate) fn after(mut self, batch: &Batch, removed: bool, shares: Vec<Share>) -> Self {
         if !batch.is_empty() {
-            // The kernel does without 0.
+            // The kernel skips 0.
             self.table.generation = self.table.generation.map(|generation| generation.checked_add(1).unwrap_or(1));
         }
         let known = self.shares.len();

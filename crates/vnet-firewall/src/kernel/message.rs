@@ -24,15 +24,15 @@ pub(super) const DELETE_ELEMENT: u8 = 14;
 pub(super) const NEW_GENERATION: u8 = 15;
 pub(super) const GET_GENERATION: u8 = 16;
 
-/// The message makes what is not there (`NLM_F_CREATE`).
+/// The kernel creates what does not exist (`NLM_F_CREATE`).
 pub(super) const CREATE: u16 = 0x400;
-/// What is there already is refused (`NLM_F_EXCL`).
+/// The kernel refuses what exists already (`NLM_F_EXCL`).
 pub(super) const EXCLUSIVE: u16 = 0x200;
-/// The rule comes after those that are there (`NLM_F_APPEND`).
+/// The rule comes after the existing ones (`NLM_F_APPEND`).
 pub(super) const APPEND: u16 = 0x800;
-/// The table is only deleted when nothing is in it (`NLM_F_NONREC`).
+/// The kernel deletes the table only if it is empty (`NLM_F_NONREC`).
 pub(super) const NOT_RECURSIVE: u16 = 0x100;
-/// Everything there is (`NLM_F_DUMP`).
+/// The kernel lists everything (`NLM_F_DUMP`).
 pub(super) const DUMP: u16 = 0x300;
 
 /// The length of a message's header and of `struct nfgenmsg`.
@@ -50,7 +50,7 @@ pub(super) fn write(to: &mut Vec<u8>, kind: u8, flags: u16, sequence: u32, fill:
     frame(to, u16::from_be_bytes([SUBSYSTEM, kind]), flags, sequence, [INET, 0, 0, 0], fill);
 }
 
-/// Opens a transaction, which the kernel takes in this generation of its rules only, or in any.
+/// Opens a transaction. The kernel accepts it only in this generation of its rules, or in any.
 pub(super) fn begin(to: &mut Vec<u8>, sequence: u32, generation: Option<u32>) {
     frame(to, BATCH_BEGIN, 0, sequence, [0, 0, 0, SUBSYSTEM], |begin| {
         if let Some(generation) = generation {
@@ -64,14 +64,14 @@ pub(super) fn end(to: &mut Vec<u8>, sequence: u32) {
     frame(to, BATCH_END, 0, sequence, [0, 0, 0, SUBSYSTEM], |_| {});
 }
 
-/// Makes the message that starts here one that is answered even where nothing is wrong.
+/// Makes the kernel acknowledge the message that starts here.
 pub(super) fn acknowledge(bytes: &mut [u8], start: usize) {
     let flags = u16::from_ne_bytes([bytes[start + 6], bytes[start + 7]]) | ACK;
     bytes[start + 6..start + 8].copy_from_slice(&flags.to_ne_bytes());
 }
 
-/// What kind of message this is and its attributes, if it is of this subsystem and of family
-/// `inet`, or of none.
+/// The kind and the attributes of a message, if it is of this subsystem and of family `inet` or of
+/// no family.
 pub(super) fn read(message: &[u8]) -> Option<(u8, &[u8])> {
     let (header, attributes) = message.split_first_chunk::<HEADER>()?;
     let [subsystem, kind] = u16::from_ne_bytes([header[4], header[5]]).to_be_bytes();

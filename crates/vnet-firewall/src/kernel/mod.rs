@@ -1,5 +1,4 @@
-//! What the kernel says and is told: nf_tables messages over netlink
-//! (`linux/netfilter/nf_tables.h`).
+//! nf_tables messages to and from the kernel over netlink (`linux/netfilter/nf_tables.h`).
 
 mod attribute;
 mod batch;

@@ -1,9 +1,9 @@
-//! Reading what concerns one network at a cost that does not grow with the number of the others:
-//! things are asked for by name and by key, not listed.
+//! Reads what concerns one network at a cost that does not grow with the number of the others: it
+//! asks for objects by name and by key, and does not list them.
 //!
-//! What nobody would ask for is not overlooked. The kernel counts what is in the table and what
-//! leads to a chain: where that is more than was seen, an element that nobody expected leads there,
-//! and the maps are listed after all.
+//! Unexpected elements are still found. The kernel counts the objects in the table and the uses of
+//! a chain. If a chain has more uses than were seen, an unexpected element leads there, and the
+//! maps are listed after all.
 
 use std::collections::BTreeSet;
 
@@ -21,17 +21,17 @@ use crate::shared::{NETWORKS, Share};
 const ELEMENTS: u16 = 3;
 
 impl Table {
-    /// Reads what concerns some networks, of which these rules are expected: enough for their
+    /// Reads only what concerns some networks, of which these rules are expected: enough for their
     /// [`ruleset`](Self::ruleset) and [`counts`](Self::counts), and for a [`Batch`](crate::Batch)
-    /// from and to these rules. Nothing else is read.
+    /// from and to these rules.
     ///
-    /// `ask` sends requests and returns all messages of the answers, each with its header; none
-    /// where the kernel says that there is no such thing (`ENOENT`):
-    /// `vnet_netlink::Netfilter::find_all`. `index_of` and `name_of` know the interfaces.
+    /// `ask` sends requests and returns all messages of the answers, each with its header, and no
+    /// message for an object that does not exist (`ENOENT`), as `vnet_netlink::Netfilter::find_all`
+    /// does. `index_of` and `name_of` look up interfaces.
     ///
-    /// An element that another network has within the subnets of these is not seen: the kernel
-    /// refuses to add a second. Nor is an element that somebody else has added and that leads to no
-    /// chain of these networks.
+    /// It does not see an element of another network within the subnets of these; the kernel
+    /// refuses to add a second one. Nor does it see an element that somebody else has added, if it
+    /// does not lead to a chain of these networks.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -45,8 +45,8 @@ impl Table {
     }
 
     /// As [`read_near`](Self::read_near), for a [`Batch`](crate::Batch) that removes these
-    /// networks: it has to know whether others still use what is shared, and where the kernel does
-    /// not tell how many elements a set has, it lists those that say so.
+    /// networks. It has to know whether other networks still use the shared parts. If the kernel
+    /// does not tell the number of elements of a set, this lists the sets that show it.
     ///
     /// # Errors
     /// Those of `ask`.
@@ -94,14 +94,14 @@ impl Table {
         let mut requests: Vec<Vec<u8>> = census.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect();
         let mut is_lost = false;
         for set in hashes {
-            // Also for a network of which nothing is expected, to learn whether it is there.
+            // Ask even for a network without expected rules, to learn whether it exists.
             let words = expected.iter().filter(|_| set.name == NETWORKS).map(|ruleset| word(&ruleset.network));
             let words: BTreeSet<Key> = words.map(|word| Key(vec![Part::Word(word)])).collect();
             let keys: BTreeSet<&Key> = keys(set, expected).into_iter().chain(&words).collect();
             for key in keys {
                 match ends(key, &index_of) {
                     Ok((key, _)) => requests.push(by_key(set, &key, false)),
-                    // Without its bridge it has no key to ask for.
+                    // Without its bridge the element has no key to ask for.
                     Err(_) => is_lost = true,
                 }
             }
@@ -122,23 +122,23 @@ impl Table {
     }
 }
 
-/// What has to be known.
+/// What to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope {
-    /// What the networks have.
+    /// The rules of the networks.
     Own,
-    /// Also whether others use what is shared.
+    /// Also whether other networks use the shared parts.
     Leaving,
 }
 
-/// The keys that the rules have in a set.
+/// The keys of the rules in a set.
 fn keys<'a>(set: &Set, expected: &[&'a Ruleset]) -> BTreeSet<&'a Key> {
     let same = expected.iter().flat_map(|ruleset| &ruleset.sets).filter(|expected| expected.name == set.name);
     same.flat_map(|set| &set.elements).map(|element| &element.key).collect()
 }
 
-/// The intervals of a map that have one of the keys of the rules; all where one of the keys lies in
-/// another interval.
+/// The intervals of a map that have one of the keys of the rules; all intervals if one of the keys
+/// lies in another interval.
 fn intervals_near<E>(
     set: &Set,
     expected: &[&Ruleset],
@@ -157,8 +157,8 @@ fn intervals_near<E>(
         };
         exact &= whose_last.is_empty() || is_at(&whose_last, &start);
         if let Some(end) = end {
-            // One that is over here and starts later would be swallowed: the kernel does not refuse
-            // that.
+            // The kernel does not refuse an overlap in which another interval starts inside this
+            // one.
             let last = ask(&[by_key(set, &end, true)])?;
             exact &= starts == is_at(&last, &end);
             messages.extend(last.into_iter().filter(|_| starts));
@@ -176,8 +176,7 @@ fn is_at(answer: &[Vec<u8>], key: &[u8]) -> bool {
     parts.flat_map(element::read).any(|piece| piece.key == key)
 }
 
-/// A request for the one thing of this name; the attribute that has the name differs from kind to
-/// kind.
+/// A request for the object of this name; each kind has the name in another attribute.
 fn by_name(kind: u8, attribute: u16, name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, kind, 0, 0, |attributes| {
@@ -189,8 +188,8 @@ fn by_name(kind: u8, attribute: u16, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// A request for the element that starts, or that is over, at a key. Of intervals, the kernel
-/// answers with the one around it.
+/// A request for the element that starts, or ends, at a key. For intervals, the kernel answers with
+/// the one that contains it.
 fn by_key(set: &Set, key: &[u8], is_end: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, GET_ELEMENT, 0, 0, |attributes| {

@@ -1,4 +1,4 @@
-//! What of the table is a network's own.
+//! The parts of the table that belong to a network.
 
 use super::table::{Counts, Table};
 use crate::name::{OWNED, Role, owner};
@@ -6,8 +6,8 @@ use crate::ruleset::{Chain, Element, Part, Rule, Ruleset, Set, Verdict};
 use crate::shared::{BRIDGES, Share};
 
 impl Table {
-    /// The share of one network, with the chains and sets that it needs: equal to what was compiled
-    /// when nothing has drifted. `None` when nothing of it is in force.
+    /// The rules of one network, with the shared chains and sets that it needs. They equal the
+    /// compiled rules if nothing has drifted. `None` if no part of the network is installed.
     pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
         let owner = self.owner(network);
         let own = |set: &Set| -> Vec<Element> {
@@ -36,8 +36,8 @@ impl Table {
         Some(ruleset)
     }
 
-    /// What the rules of a network have counted, with the chain that each is in, or the set that
-    /// stands for it.
+    /// The counts of a network's rules, each with its chain, or with the set that it is an element
+    /// of.
     pub fn counts(&self, network: &str) -> impl Iterator<Item = (String, Rule, Counts)> {
         let owner = self.owner(network);
         let shared = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: self.shared_chains() };
@@ -63,7 +63,7 @@ impl Table {
         names.filter_map(|chain| self.chain(&chain.name)).cloned().collect()
     }
 
-    /// What a network's elements are recognised by.
+    /// How to recognise a network's elements.
     pub(super) fn owner(&self, network: &str) -> Owner {
         let mut owner =
             Owner { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() };
@@ -73,7 +73,7 @@ impl Table {
         owner
     }
 
-    /// Whether anything of a network is there.
+    /// Whether any element of a network is installed.
     #[cfg(feature = "netlink")]
     pub(crate) fn has(&self, network: &str) -> bool {
         let owner = self.owner(network);
@@ -81,8 +81,8 @@ impl Table {
     }
 }
 
-/// What the elements of a network are recognised by: the comment, the chain they lead to, and,
-/// where nobody else's comment is on them, the bridge.
+/// Recognises the elements of a network: by their comment, by the chain they lead to, and, without
+/// the comment of another network, by the bridge.
 pub(super) struct Owner {
     prefix: String,
     pub(super) chains: [String; 3],
@@ -101,12 +101,12 @@ impl Owner {
     }
 }
 
-/// The network that an element is of, as its comment has it.
+/// The network of an element, from its comment.
 pub(super) fn network_of(element: &Element) -> Option<&str> {
     element.comment.as_deref()?.strip_prefix(OWNED)?.split(':').next()
 }
 
-/// Where an element leads.
+/// The chain that an element leads to.
 pub(super) fn target(element: &Element) -> Option<&str> {
     match element.verdict.as_ref()? {
         Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),

@@ -1,5 +1,5 @@
-//! Expressions read back as statements: a statement is guessed, and the guess holds if it is
-//! encoded as what was read.
+//! Reads expressions back as statements. It guesses a statement; the guess is right if it encodes
+//! to what was read.
 
 use vnet_types::{AddressRange, Family, IpNet, PortRange};
 
@@ -34,7 +34,8 @@ fn recognise(expressions: &[Expression], name_of: NameOf<'_>) -> Option<(Stateme
     expressions.starts_with(&encoded).then_some((statement, encoded.len()))
 }
 
-/// What the expressions may begin with, looking at no more than tells the statements apart.
+/// The statements that the expressions may begin with. It looks only at what distinguishes the
+/// statements.
 fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
     let first = expressions.first()?;
     let next = expressions.get(1);
@@ -98,7 +99,7 @@ fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
     Some(Statement::Lookup { subjects, set: lookup.text(1)?.to_owned(), decides: lookup.has(3) })
 }
 
-/// Which address this loads.
+/// The address that this loads.
 fn header_field(load: &Expression) -> Option<(Family, Field)> {
     [Family::Ipv4, Family::Ipv6]
         .into_iter()
@@ -132,7 +133,7 @@ fn guess_meta(key: u32, compared: &[u8], name_of: NameOf<'_>) -> Option<Statemen
     }
 }
 
-/// Values are loaded into registers, then used.
+/// Values are first loaded into registers, then used.
 fn guess_translation(expressions: &[Expression]) -> Option<Statement> {
     let loads = expressions.iter().take_while(|expression| expression.is(&IMMEDIATE));
     let loads: Vec<&[u8]> = loads.filter_map(|load| load.bytes(2)).collect();

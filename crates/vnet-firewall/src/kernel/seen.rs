@@ -1,17 +1,18 @@
-//! Whether what was read is all there is, by the numbers that the kernel counts.
+//! Whether everything was read, by the numbers that the kernel counts.
 
 use super::own::target;
 use super::table::Table;
 use crate::ruleset::{Chain, Set};
 
 impl Table {
-    /// Whether everything in the table was read and is ours.
+    /// Whether the table has only our objects and all of them were read.
     pub(super) fn is_whole(&self) -> bool {
         let seen = self.chains.len() + self.sets.len();
         self.others.is_empty() && self.uses.is_none_or(|uses| usize::try_from(uses).is_ok_and(|uses| uses == seen))
     }
 
-    /// Whether there are so few chains that listing all rules is faster than listing those of some.
+    /// Whether there are so few chains that listing all rules is faster than listing those of some
+    /// chains.
     pub(super) fn is_small(&self) -> bool {
         self.uses.is_some_and(|uses| uses <= 48)
     }
@@ -22,7 +23,7 @@ impl Table {
         !self.partial || self.listed.contains(&set.name) || self.sizes.get(&set.name).is_some_and(is_size)
     }
 
-    /// Whether the number of elements of a set is not known.
+    /// Whether the number of elements of a set is unknown.
     pub(super) fn is_uncounted(&self, set: &Set) -> bool {
         self.sizes.get(&set.name).is_none_or(|size| *size > 0 && set.interval)
     }

@@ -10,15 +10,14 @@ use crate::shared::Share;
 const DATA_VERDICT: u32 = 0xffff_ff00;
 const INTERVAL: u32 = 0x4;
 const MAP: u32 = 0x8;
-/// How many bits nft(8) has for a type in the number of a concatenation.
+/// The number of bits of a type in nft(8)'s number of a concatenation.
 const TYPE_BITS: u32 = 6;
 const NAME: u16 = 2;
 const FLAGS: u16 = 3;
 const KEY_TYPE: u16 = 4;
 const EXPRESSION: u16 = 17;
 
-/// Writes the attributes of a set that is to be made; `number` tells the sets of a transaction
-/// apart.
+/// Writes the attributes of a new set; `number` is different for each set of a transaction.
 pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
     to.text(1, TABLE).text(NAME, &set.name).be32(FLAGS, flags(set)).be32(KEY_TYPE, key_type(set)).be32(5, key_len(set));
     if set.holds == Holds::Verdict {
@@ -30,7 +29,7 @@ pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
     }
 }
 
-/// A set, if it is one of ours and made as we make it.
+/// A set, if it is one of ours and declared as we declare it.
 pub(super) fn read(message: &[u8]) -> Option<Set> {
     let name = attribute(message, NAME).and_then(text_of)?;
     let number = |kind| attribute(message, kind).and_then(u32_of);
@@ -42,7 +41,7 @@ pub(super) fn read(message: &[u8]) -> Option<Set> {
     same.then_some(set)
 }
 
-/// A part of a key that has several starts at a multiple of four bytes.
+/// Each part of a concatenated key starts at a multiple of four bytes.
 pub(super) fn padded(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
@@ -64,9 +63,9 @@ fn key_len(set: &Set) -> u32 {
     }
 }
 
-/// What nft(8) notes with a set, and needs to show its keys: the byte order of keys (1 the host's,
-/// 2 the network's, none for several parts, which are said to be a concatenation) and of data, and
-/// that no elements are to be merged.
+/// What nft(8) stores with a set and needs to show its keys: the byte order of keys (1 the host's,
+/// 2 the network's, none for a concatenation, which is marked as one) and of data, and that
+/// elements are not merged.
 fn user_data(set: &Set) -> Vec<u8> {
     let order = match set.key.as_slice() {
         [KeyType::Word | KeyType::Family | KeyType::InterfaceIndex] => 1,
@@ -84,7 +83,7 @@ fn user_data(set: &Set) -> Vec<u8> {
 }
 
 impl KeyType {
-    /// How many bytes it is.
+    /// Its length in bytes.
     pub(super) fn len(self) -> u32 {
         match self {
             Self::Family => 1,

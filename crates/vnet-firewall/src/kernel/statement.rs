@@ -1,5 +1,5 @@
-//! Statements of nft(8) become the expressions that the kernel knows instead, encoded as nft
-//! encodes them, so that it shows them as it shows its own.
+//! Encodes statements of nft(8) as expressions of the kernel, in the same way as nft, so that nft
+//! shows them like its own.
 
 use std::net::IpAddr;
 
@@ -40,7 +40,7 @@ const RANGE_PORTS: u32 = 2;
 /// A statement as expressions.
 ///
 /// # Errors
-/// The interface that has no index.
+/// The name of an interface without an index.
 pub(super) fn expressions<'a>(
     statement: &'a Statement,
     index_of: IndexOf<'_>,
@@ -92,7 +92,7 @@ pub(super) fn expressions<'a>(
     })
 }
 
-/// The interface's index, or the name that has none.
+/// The index of an interface; an error with its name if it has none.
 pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Result<u32, &'a InterfaceName> {
     match interface {
         Interface::Named(name) => index_of(name).ok_or(name),
@@ -100,13 +100,13 @@ pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Resu
     }
 }
 
-/// The interface of an index.
+/// The interface with an index.
 pub(super) fn interface(index: u32, name_of: NameOf<'_>) -> Interface {
     name_of(index).map_or(Interface::Gone(index), Interface::Named)
 }
 
-/// Each part of a key is loaded into the registers after those of the one before, then they are
-/// looked up.
+/// Loads each part of a key into the registers behind those of the part before, then looks the key
+/// up.
 fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
     let mut words = 0;
     let mut expressions = Vec::new();
@@ -129,8 +129,8 @@ fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
     expressions
 }
 
-/// The register that begins after so many words: every fourth word begins one of 16 bytes, and is
-/// called by its number.
+/// The register that begins after this many words. At every fourth word a register of 16 bytes
+/// begins, and has that register's number.
 fn register(words: u32) -> u32 {
     if words.is_multiple_of(4) { REGISTER + words / 4 } else { REGISTER_WORDS + words }
 }
@@ -171,7 +171,7 @@ fn load(offset: u32, len: usize) -> Expression {
     Expression::new(&PAYLOAD, at)
 }
 
-/// A prefix of whole bytes loads only these; any other takes a mask.
+/// For a prefix of whole bytes, only these are loaded; any other prefix needs a mask.
 fn address(field: Field, negated: bool, net: IpNet) -> Vec<Expression> {
     let net = net.trunc();
     let octets = octets(net.addr());
@@ -254,7 +254,7 @@ pub(super) fn offset(family: Family, field: Field) -> u32 {
     }
 }
 
-/// An address's bytes.
+/// The bytes of an address.
 pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(address) => address.octets().to_vec(),
@@ -262,7 +262,7 @@ pub(super) fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// An address of its first bytes, the rest zero.
+/// An address from its first bytes; the rest are zero.
 pub(super) fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     fn padded<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
         let mut octets = [0; N];

@@ -1,4 +1,4 @@
-//! What is installed, read back into the words of [`Ruleset`](crate::Ruleset).
+//! The installed rules, read back as in a [`Ruleset`](crate::Ruleset).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,15 +15,15 @@ use super::statement::NameOf;
 use super::{set, user_data};
 use crate::ruleset::{Base, Chain, Key, Rule, Set};
 
-/// The table `inet vnet` as the kernel has it. The default is a host without it.
+/// The table `inet vnet` as the kernel has it. The default is a host without the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     pub(super) exists: bool,
-    /// Which state of the host's rules this was; the kernel counts transactions.
+    /// The generation of the host's rules; the kernel counts transactions.
     pub(super) generation: Option<u32>,
-    /// How many chains, maps and other things are in it, as the kernel counts.
+    /// The number of chains, maps and other objects in it, as the kernel counts.
     pub(super) uses: Option<u32>,
-    /// How many rules a chain has and how many lead to it, as the kernel counts.
+    /// For each chain, the number of its rules and of its uses, as the kernel counts.
     pub(super) chain_uses: BTreeMap<String, u32>,
     /// Its base chains are switched off.
     pub(super) dormant: bool,
@@ -31,28 +31,28 @@ pub struct Table {
     pub(super) sets: Vec<Set>,
     /// Sets and maps that vnet did not make.
     pub(super) others: Vec<String>,
-    /// Whether elements of networks that were not asked for may be missing, but in these sets.
+    /// Whether elements of other networks may be missing, except in the listed sets.
     pub(super) partial: bool,
     pub(super) listed: BTreeSet<String>,
-    /// How many elements a set has, as the kernel counts; Linux 6.12 does not say.
+    /// The number of elements of each set, as the kernel counts; Linux 6.12 does not tell it.
     pub(super) sizes: BTreeMap<String, usize>,
     pub(super) counts: BTreeMap<(String, usize), Counts>,
     pub(super) element_counts: BTreeMap<(String, Key), Counts>,
 }
 
-/// What a rule has counted.
+/// The counts of a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counts {
-    /// How many packets.
+    /// The number of packets.
     pub packets: u64,
-    /// How many bytes they had, network headers included.
+    /// The number of bytes, including network headers.
     pub bytes: u64,
 }
 
 impl Table {
     /// Reads the table. `dump` sends one request and returns all messages of the answer, each with
-    /// its header; `name_of` tells the name of the interface that has an index.
+    /// its header; `name_of` returns the name of the interface with an index.
     ///
     /// # Errors
     /// Those of `dump`.
@@ -71,40 +71,40 @@ impl Table {
         Ok(Self::decode(&messages, name_of))
     }
 
-    /// The request for the number of the state that the host's rules are in: it counts
-    /// transactions.
+    /// The request for the generation of the host's rules, which counts transactions.
     pub fn generation_request() -> Vec<u8> {
         let mut bytes = Vec::new();
         message::write(&mut bytes, GET_GENERATION, 0, 0, |_| {});
         bytes
     }
 
-    /// Whether the table was read in the state that the answer to
+    /// Whether the table was read in the generation that the answer to
     /// [`generation_request`](Self::generation_request) names.
     pub fn is_of(&self, answer: &[Vec<u8>]) -> bool {
         self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
     }
 
-    /// Whether both were read in the same state.
+    /// Whether both were read in the same generation.
     #[cfg(feature = "netlink")]
     pub(crate) fn is_as_old_as(&self, other: &Self) -> bool {
         self.generation.is_some() && self.generation == other.generation
     }
 
-    /// The requests that list all but the elements of maps. None fails where there is no table.
+    /// The requests that list everything except the elements of maps. They do not fail if there is
+    /// no table.
     pub fn requests() -> Vec<Vec<u8>> {
         let listing = |kind| request(kind, None);
         [GET_TABLE, GET_CHAIN, GET_SET].into_iter().map(listing).chain([request(GET_RULE, Some(None))]).collect()
     }
 
-    /// The requests that list the elements of the sets that are there.
+    /// The requests that list the elements of the existing sets.
     pub fn element_requests(&self) -> Vec<Vec<u8>> {
         self.sets.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect()
     }
 
-    /// Puts the answers to the requests together. What is of another table or cannot be understood
-    /// is no error: it is not in the result, or it is something that no [`Ruleset`](crate::Ruleset)
-    /// of ours has.
+    /// Joins the answers to the requests. Objects of another table, and objects that cannot be
+    /// understood, are not an error: they are left out, or become something that no
+    /// [`Ruleset`](crate::Ruleset) of ours has.
     pub fn decode(messages: &[Vec<u8>], name_of: impl Fn(u32) -> Option<InterfaceName>) -> Self {
         let mut table = Self::default();
         let mut rules: BTreeMap<String, Vec<(Rule, Option<Counts>)>> = BTreeMap::new();
@@ -167,7 +167,7 @@ impl Table {
         table
     }
 
-    /// The networks that have elements in it.
+    /// The networks with elements in it.
     pub fn networks(&self) -> BTreeSet<String> {
         self.sets.iter().flat_map(|set| &set.elements).filter_map(super::own::network_of).map(str::to_owned).collect()
     }
@@ -187,7 +187,8 @@ impl fmt::Display for Counts {
     }
 }
 
-/// A request to list all of a kind: of every table, of ours, or of one chain or map in ours.
+/// A request to list all objects of a kind: of every table, of ours, or of one chain or map in
+/// ours.
 pub(super) fn request(kind: u8, table: Option<Option<&str>>) -> Vec<u8> {
     let mut bytes = Vec::new();
     message::write(&mut bytes, kind, DUMP, 0, |attributes| {

@@ -1,5 +1,5 @@
-//! What nft(8) leaves with rules and elements for itself: a list of type, length, value, a byte
-//! each for the first two; type 0 is the comment.
+//! The data that nft(8) stores with rules and elements for itself: a list of type, length (one byte
+//! each) and value. Type 0 is the comment.
 
 use super::attribute::text_of;
 use crate::name::COMMENT_MAX;

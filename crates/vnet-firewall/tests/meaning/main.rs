@@ -1,5 +1,4 @@
-//! What holds for every packet: walking through the rules of all networks says what the policies
-//! plainly mean.
+//! For every packet: the rules of all networks give the verdict that the policies mean.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -14,7 +13,7 @@ use vnet_types::{InterfaceName, IpNet, PortRange};
 
 use walk::{Fate, Packet, Walk};
 
-/// The plain meaning: policies only.
+/// The verdict from the policies alone.
 fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
     if is_refused(policies, packet) {
         return Fate::Refused;
@@ -27,7 +26,7 @@ fn is_refused(policies: &[Policy], packet: &Packet) -> bool {
     let knows = |policy: &Policy| {
         packet.source.is_ipv4() || policy.ipv6 || policy.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
     };
-    // Whom it goes to has the first word, whom it comes from the second.
+    // First the network that it goes to decides, then the network that it comes from.
     if let Some(policy) = policies.iter().find(|policy| policy.bridge == packet.to) {
         let welcome = |subnet: &Subnet| match subnet.access {
             Access::Isolated => false,
@@ -55,7 +54,7 @@ fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
     }
     let local: [IpNet; 3] =
         ["224.0.0.0/24", "255.255.255.255/32", "ff02::/16"].map(|net| net.parse().expect("a subnet"));
-    // The last subnet of the definition is asked first.
+    // The last subnet of the definition comes first.
     policy.subnets.iter().rev().filter(|subnet| subnet.net.contains(&packet.source)).find_map(|subnet| {
         let Access::Nat { addresses, ports } = subnet.access else { return None };
         if local.iter().any(|net| net.contains(&packet.destination)) {
@@ -67,13 +66,14 @@ fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
     })
 }
 
-/// Subnets of one network that sets can be asked for.
+/// Subnets of one network that sets can hold.
 fn usual_nets(number: u8) -> Vec<IpNet> {
     let all = ["10.N.0.0/24", "10.N.1.0/24", "fd00:N:1::/64", "fd00:N:0::/64"];
     all.map(|net| net.replace('N', &number.to_string()).parse().unwrap()).into()
 }
 
-/// Subnets of one network, which may lie in each other, but in none of another network.
+/// Subnets of one network. They may contain each other, but do not overlap those of another
+/// network.
 fn nets(number: u8) -> Vec<IpNet> {
     let all = ["10.N.0.0/16", "10.N.1.0/24", "10.N.2.0/25", "10.N.2.77/32", "fd00:N::/32", "fd00:N:1::/64"];
     all.map(|net| net.replace('N', &number.to_string()).parse().unwrap()).into()

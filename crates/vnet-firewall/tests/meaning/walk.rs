@@ -1,5 +1,5 @@
-//! The rules, walked through as the kernel does: they know nothing of policies. The integration
-//! tests hold a kernel to it.
+//! Follows a packet through the rules as the kernel does, without the policies. The integration
+//! tests compare this with a kernel.
 
 use std::net::IpAddr;
 
@@ -14,11 +14,11 @@ pub(crate) struct Packet {
     pub(crate) destination: IpAddr,
     /// `None`: neither TCP nor UDP.
     pub(crate) transport: Option<Transport>,
-    /// Of a connection that was let through before, or related to one.
+    /// It belongs to an accepted connection, or is related to one.
     pub(crate) established: bool,
-    /// Came in through this interface.
+    /// The incoming interface.
     pub(crate) from: InterfaceName,
-    /// Goes out through this one.
+    /// The outgoing interface.
     pub(crate) to: InterfaceName,
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct Packet {
 pub(crate) enum Fate {
     Refused,
     Passed,
-    /// With another source: one of these addresses, or the outgoing interface's; one of these
-    /// ports, or any.
+    /// It passes with another source: one of these addresses, or the outgoing interface's; one of
+    /// these ports, or any.
     Translated(Option<AddressRange>, Option<PortRange>),
 }
 
@@ -37,9 +37,9 @@ pub(crate) struct Walk<'a> {
 }
 
 enum Step {
-    /// On with the next rule.
+    /// Continue with the next rule.
     On,
-    /// Back to the rule after the jump.
+    /// Return to the rule after the jump.
     Back,
     End(Fate),
 }
@@ -53,13 +53,13 @@ impl Walk<'_> {
     }
 
     fn base_chain(&self, name: &str) -> Fate {
-        // The one that translates is only there where something is to be translated.
+        // The chain that translates exists only if some network translates.
         if self.rulesets.iter().all(|ruleset| ruleset.chain(name).is_none()) {
             return Fate::Passed;
         }
         match self.chain(name) {
             Step::End(fate) => fate,
-            // Base chains accept what no rule decides about.
+            // Base chains accept packets without a verdict.
             Step::On | Step::Back => Fate::Passed,
         }
     }
@@ -132,7 +132,7 @@ impl Walk<'_> {
         let sets = self.rulesets.iter().flat_map(|ruleset| &ruleset.sets).filter(|candidate| candidate.name == name);
         let mut found: Vec<&Element> =
             sets.flat_map(|set| &set.elements).filter(|it| self.is_key(subjects, &it.key)).collect();
-        // What is shared is in the set of each.
+        // The set of each network contains the shared elements.
         found.dedup();
         assert!(found.len() <= 1, "a set has one element for a packet: {found:?}");
         found.first().copied()

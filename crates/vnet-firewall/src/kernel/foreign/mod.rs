@@ -1,9 +1,9 @@
-//! The rules of others, and whether they let pass what a network promises.
+//! The rules of others, and whether they accept what a network promises.
 //!
-//! All tables of the kernel but ours are read, and a packet is led through the base chains of its
-//! hook. Each of them can refuse it, whatever others accept. What cannot be known beforehand (a
-//! limit, a mark, a set of more than one field) leaves both ways open: the judgement is
-//! [`Judgement::Unsure`] then.
+//! This reads all tables of the kernel but ours, and follows a packet through the base chains of
+//! its hook. Each of them can refuse the packet, even if others accept it. If the verdict depends
+//! on something that cannot be known in advance (a limit, a mark, a set of more than one field),
+//! the judgement is [`Judgement::Unsure`].
 
 mod packet;
 mod registers;
@@ -25,21 +25,21 @@ use crate::ruleset::{Rule, Verdict};
 
 pub use packet::{CtState, Hook, Packet};
 
-/// The rules on a host that are not vnet's.
+/// The rules of a host that do not belong to vnet.
 #[derive(Clone, Debug, Default)]
 pub struct Foreign {
     chains: BTreeMap<Name, Chain>,
     sets: BTreeMap<Name, Set>,
 }
 
-/// What becomes of a packet under the rules of others.
+/// The verdict of the rules of others on a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// They let it pass.
+    /// They accept it.
     Passes,
     /// They refuse it, here.
     Refused(Site),
-    /// They may refuse it, here; that depends on something that cannot be known beforehand.
+    /// They may refuse it, here; that depends on something that cannot be known in advance.
     Unsure(Site),
 }
 
@@ -51,8 +51,8 @@ pub struct Site {
     pub table: String,
     /// The chain.
     pub chain: String,
-    /// The rule, as far as vnet can print it, with its handle; `None` where it is the chain's
-    /// policy.
+    /// The rule, as far as vnet can print it, with its handle; `None` if the chain's policy refuses
+    /// the packet.
     pub rule: Option<String>,
 }
 
@@ -75,7 +75,7 @@ struct ForeignRule {
 #[derive(Clone, Debug, Default)]
 struct Set {
     is_interval: bool,
-    /// Its keys are made of more than one field, each with a range.
+    /// Its keys have more than one field, each with a range.
     is_concatenated: bool,
     key_len: usize,
     elements: Vec<Element>,
@@ -96,7 +96,7 @@ const ELEMENT_CATCH_ALL: u32 = 2;
 
 impl Foreign {
     /// Reads all tables but ours. `dump` sends one request and returns all messages of the answer,
-    /// each with its header; `name_of` tells the name of the interface that has an index.
+    /// each with its header; `name_of` returns the name of the interface with an index.
     ///
     /// # Errors
     /// Those of `dump`.
@@ -119,7 +119,7 @@ impl Foreign {
             }
         }
         for set in foreign.sets.values_mut() {
-            // Where one interval ends and the next starts, the end comes first.
+            // If one interval ends where the next starts, the end comes first.
             set.elements.sort_by(|one, other| (&one.key, !one.is_end).cmp(&(&other.key, !other.is_end)));
         }
         Ok(foreign)
@@ -165,7 +165,7 @@ impl Foreign {
                 _ => {}
             }
         }
-        // The chains of a table that is switched off meet no packet.
+        // Packets do not pass the chains of a table that is switched off.
         foreign.chains.retain(|(family, table, _), _| !dormant.contains(&(*family, table.clone())));
         foreign
     }

@@ -1,10 +1,10 @@
-//! Packets that a network promises to carry, as far as a rule may look at them.
+//! Packets that a network promises to carry, as rules see them.
 
 use std::net::IpAddr;
 
 use vnet_types::InterfaceName;
 
-/// Where a packet meets rules (`NF_INET_LOCAL_IN`, `NF_INET_FORWARD`).
+/// The hook that a packet passes (`NF_INET_LOCAL_IN`, `NF_INET_FORWARD`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hook {
     /// On its way to the host itself.
@@ -13,31 +13,31 @@ pub enum Hook {
     Forward,
 }
 
-/// The state of connection tracking that a packet is in (`ct state`).
+/// The connection tracking state of a packet (`ct state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CtState {
-    /// It begins one.
+    /// It begins a connection.
     New,
-    /// It belongs to one.
+    /// It belongs to a connection.
     Established,
 }
 
-/// A packet to ask rules about.
+/// A packet to be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Where it meets rules.
+    /// The hook that it passes.
     pub hook: Hook,
-    /// The device that it comes in by; `None` where that is not known.
+    /// The incoming device; `None` if it is not known.
     pub from: Option<InterfaceName>,
-    /// The device that it leaves by; `None` where that is not known, or it does not leave.
+    /// The outgoing device; `None` if it is not known, or if the packet does not leave the host.
     pub to: Option<InterfaceName>,
-    /// Its source.
+    /// The source address.
     pub source: IpAddr,
-    /// Its destination, of the same family.
+    /// The destination address, of the same family.
     pub destination: IpAddr,
-    /// Whether it is UDP rather than TCP.
+    /// Whether it is UDP; otherwise it is TCP.
     pub udp: bool,
-    /// The port that it is for.
+    /// The destination port.
     pub port: u16,
     /// Whether it begins a connection.
     pub connection: CtState,
@@ -71,7 +71,7 @@ impl Packet {
         }
     }
 
-    /// The network header, with what a rule cannot rely on left out.
+    /// The network header, without the fields that a rule cannot rely on.
     pub(super) fn network_header(&self) -> Vec<Option<u8>> {
         let some = |bytes: &[u8]| bytes.iter().copied().map(Some).collect::<Vec<_>>();
         match (self.source, self.destination) {
@@ -100,7 +100,8 @@ impl Packet {
         }
     }
 
-    /// The ports; the rest of the transport header is not known. DHCP's source ports are.
+    /// The ports. The client's port is known for DHCP only; the rest of the transport header is not
+    /// known.
     pub(super) fn transport_header(&self) -> Vec<Option<u8>> {
         let source = match self.port {
             67 if self.udp => Some(68),

@@ -24,7 +24,7 @@ pub(super) fn take(registers: &Registers, register: u32, len: usize) -> &[Option
 pub(super) fn store(registers: &mut Registers, register: u32, value: Option<Vec<Option<u8>>>) {
     let from = start(register);
     match value {
-        // A shorter value is filled up with zeros to the next register.
+        // A shorter value is padded with zeros to the next register.
         Some(value) => {
             let len = value.len().next_multiple_of(4);
             let filled = value.into_iter().chain([Some(0); 3]).take(len);
@@ -41,7 +41,7 @@ pub(super) fn compare(expression: &Expression, registers: &Registers) -> Option<
     let differs =
         actual.iter().zip(expected).any(|(actual, expected)| actual.is_some_and(|actual| actual != *expected));
     match (operator, actual.iter().copied().collect::<Option<Vec<u8>>>()) {
-        // One byte that differs is enough.
+        // One different byte is enough.
         (0 | 1, None) if differs => Some(operator == 1),
         (_, None) => None,
         (0, Some(actual)) => Some(actual == expected),
@@ -62,7 +62,7 @@ pub(super) fn range(expression: &Expression, registers: &Registers) -> Option<bo
     let (first, last) = (bound(3)?, bound(4)?);
     let actual = take(registers, u32_of(raw(expression, 1)?)?, first.len());
     let actual = actual.iter().copied().collect::<Option<Vec<u8>>>()?;
-    // The operator is 0 for what is inside, and not shown then.
+    // The operator for "in the range" is 0, which the kernel does not show.
     Some((first..=last).contains(&actual) != raw(expression, 2).is_some())
 }
 

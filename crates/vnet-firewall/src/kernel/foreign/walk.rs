@@ -1,4 +1,4 @@
-//! A packet's way through the rules of others, with what is not known left open.
+//! Follows a packet through the rules of others. What is not known stays open.
 
 use vnet_types::InterfaceName;
 
@@ -10,13 +10,13 @@ use crate::kernel::attribute::text_of;
 use crate::kernel::expression::{BITWISE, CMP, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, META, PAYLOAD, REJECT};
 use crate::ruleset::Verdict;
 
-/// After so many rules the outcome is open.
+/// After this many rules the outcome stays open.
 const PATIENCE: usize = 100_000;
 /// The kernel's own limit for jumps is 16.
 const DEPTH: usize = 16;
 
 impl Foreign {
-    /// What becomes of a packet; `index_of` tells the index of an interface that there is.
+    /// Judges a packet; `index_of` returns the index of an existing interface.
     pub fn judge(&self, packet: &Packet, index_of: impl Fn(&InterfaceName) -> Option<u32>) -> Judgement {
         let hook = match packet.hook {
             Hook::Input => 1,
@@ -60,16 +60,16 @@ impl Foreign {
     }
 }
 
-/// What may become of a packet in a chain.
+/// The possible outcomes for a packet in a chain.
 #[derive(Default)]
 struct Outcome {
     accepted: bool,
     refused: Vec<Site>,
-    /// It may come out at the end, or return.
+    /// It may reach the end, or return.
     through: bool,
 }
 
-/// What a rule does to a packet that it matches.
+/// The effect of a rule on a packet that it matches.
 enum Effect {
     /// It decides nothing.
     None,
@@ -117,7 +117,7 @@ impl Walk<'_> {
                     true
                 }
                 Effect::Verdict(Verdict::Other(-1)) => false,
-                // To a program, which may do anything.
+                // A program gets the packet, and may do anything.
                 Effect::Verdict(Verdict::Other(_)) => {
                     outcome.accepted = true;
                     outcome.refused.push(site(name, Some(rule)));
@@ -148,8 +148,7 @@ impl Walk<'_> {
         outcome
     }
 
-    /// Whether it is sure that a rule matches, and what it does then; `None` where it surely does
-    /// not.
+    /// Whether the rule certainly matches, and its effect; `None` if it certainly does not match.
     fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
         let mut registers = [None; 64];
         let mut is_sure = true;
@@ -165,7 +164,7 @@ impl Walk<'_> {
                     Found::No => Some(false),
                     Found::Yes => Some(true),
                     Found::Verdict(verdict) => return Some((is_sure, Effect::Verdict(verdict))),
-                    // A map of verdicts that cannot be looked up.
+                    // The key for the verdict map is not known.
                     Found::Unknown if expression.u32(3) == Some(0) => return Some((is_sure, Effect::Unknown)),
                     Found::Unknown => None,
                 },
@@ -192,12 +191,12 @@ impl Walk<'_> {
         Some((is_sure, Effect::None))
     }
 
-    /// Fills a register. `None` for another expression: a match whose outcome is not known.
+    /// Fills a register. `None` for any other expression: a match whose outcome is not known.
     fn load(&self, expression: &Expression, registers: &mut Registers) -> Option<bool> {
         if expression.is(&META) {
             let Some(at) = expression.u32(1) else { return Some(true) };
             let name = |device: &Option<InterfaceName>| device.as_ref().map(|device| padded(device.as_str()));
-            // A device that is still to be made has an index that no rule knows.
+            // No rule can have the index of a device that does not exist yet.
             let index = |device: &Option<InterfaceName>| {
                 device.as_ref().map(|device| (self.index_of)(device).unwrap_or(0).to_ne_bytes().to_vec())
             };
@@ -218,7 +217,7 @@ impl Walk<'_> {
             let Some(at) = expression.u32(1) else { return Some(true) };
             let value = match (expression.u32(2)?, self.packet.connection) {
                 (0, _) => Some(self.packet.state()),
-                // Neither seen nor translated by anyone.
+                // Nothing has seen or translated a new connection yet.
                 (2, CtState::New) => Some(0),
                 _ => None,
             };
@@ -254,7 +253,7 @@ impl Walk<'_> {
             || expression.name == "rt"
             || expression.name == "socket"
         {
-            // What is loaded is not known; which register it goes to does not matter then.
+            // The loaded value is not known, so the register does not matter.
             registers.fill(None);
         } else {
             return None;
@@ -274,7 +273,7 @@ impl Walk<'_> {
         let is_inverted = expression.u32(5).unwrap_or(0) & 1 != 0;
         match element.map(|element| element.verdict.clone()) {
             Some(Some(verdict)) => Found::Verdict(verdict),
-            // A map of other things than verdicts.
+            // A map that holds no verdicts.
             Some(None) if expression.u32(3).is_some() => Found::Unknown,
             found => match found.is_some() != is_inverted {
                 true => Found::Yes,

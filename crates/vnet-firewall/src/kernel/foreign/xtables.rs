@@ -1,9 +1,9 @@
-//! Matches and targets of iptables inside nf_tables rules (`linux/netfilter/xt_*.h`): those whose
-//! meaning is needed to judge what ufw and Docker make.
+//! Matches and targets of iptables inside nf_tables rules (`linux/netfilter/xt_*.h`): those that
+//! the rules of ufw and Docker use.
 
 use super::packet::Packet;
 
-/// Whether a match of this name matches; `None` where that cannot be known.
+/// Whether a match of this name matches; `None` if that cannot be known.
 pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> {
     let half = |at: usize| Some(u16::from_ne_bytes([*info.get(at)?, *info.get(at + 1)?]));
     match name {
@@ -12,7 +12,7 @@ pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> 
         "rt" => Some(false),
         "conntrack" | "state" => {
             let state = u16::try_from(packet.state()).ok()?;
-            // Flags: only the state is looked at. The bits are those of `ct state`.
+            // Flags: only the state is checked. The bits are those of `ct state`.
             let (flags, inverted, mask) = match name {
                 "conntrack" => (half(146)?, half(148)?, half(150)?),
                 _ => (1, 0, half(0)?),
@@ -42,9 +42,9 @@ pub(super) fn matches(name: &str, info: &[u8], packet: &Packet) -> Option<bool> 
     }
 }
 
-/// What a target does to a packet.
+/// The effect of a target on a packet.
 pub(super) enum Target {
-    /// Nothing that decides.
+    /// No verdict.
     Passes,
     Rejects,
     Unknown,
