@@ -42,6 +42,7 @@ inside() {
         mount -t proc proc proc
         mount -t sysfs sysfs sys
         mount -t tmpfs tmpfs run
+        mount -t tmpfs tmpfs tmp
         for node in null zero urandom net/tun; do
             [ ! -e /dev/$node ] || { : > dev/$node; mount --bind /dev/$node dev/$node; }
         done
