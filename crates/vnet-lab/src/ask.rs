@@ -1,14 +1,13 @@
-//! Asking again and again over UDP.
+//! Repeated questions over UDP.
 
 use std::io;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
-/// How long an answer on a veth may take before the question is asked again.
+/// How long to wait for an answer on a veth before the question is sent again.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
 
-/// Asks again and again until something that arrives is an answer. `None` when the deadline passes
-/// first.
+/// Sends a question again and again until an answer arrives. `None` when the deadline passes first.
 pub(crate) fn ask<T>(
     socket: &UdpSocket,
     deadline: Instant,

@@ -4,16 +4,16 @@
 use nix::errno::Errno;
 use nix::libc;
 
-/// Runs a closure in a thread that has no capability, as that of an ordinary user.
+/// Runs a closure in a thread without any capability, like that of an ordinary user.
 ///
 /// # Panics
-/// When the closure does.
+/// When the closure panics.
 pub fn without_capabilities<T: Send>(inside: impl FnOnce() -> T + Send) -> T {
     let give_up = || {
-        // `struct __user_cap_header_struct` of version 3 for this thread, and three sets of 64 bits
-        // without any.
+        // `struct __user_cap_header_struct` of version 3 for this thread, and three empty sets of
+        // 64 bits.
         let (header, none) = ([0x2008_0522_u32, 0], [0_u32; 6]);
-        // SAFETY: capset(2) reads the two, which are as large as it takes them to be.
+        // SAFETY: capset(2) reads the two values, which have the sizes that it expects.
         let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
         Errno::result(result).expect("anybody may give up capabilities");
         inside()

@@ -1,4 +1,5 @@
-//! A guest's card whose frames somebody else carries: one end of a veth pair (veth(4), packet(7)).
+//! A guest's network card whose frames this program carries: one end of a veth pair (veth(4),
+//! packet(7)).
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,13 +10,14 @@ use vnet_types::{InterfaceName, Link, MacAddr};
 
 use crate::{Error, Namespace};
 
-/// Puts a card into a guest, and returns its index and its frames: a read is one from the guest, a
-/// write one for it. It is not up yet, so that nothing is lost before somebody carries them.
+/// Puts a card into a guest, and returns its index and its frames: a read returns a frame from the
+/// guest, a write sends one to it. The card is still down, so that no frame is lost before somebody
+/// carries them.
 ///
 /// # Errors
-/// [`Error`] when the kernel makes no card, or does not hand out its frames.
+/// [`Error`] when the kernel refuses the card or its frames.
 pub fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> Result<(u32, OwnedFd), Error> {
-    // Alone with the far end, which has nothing to say of itself.
+    // A namespace of its own keeps other traffic away from the far end.
     let jack = Namespace::new()?;
     jack.set(&[("ipv6/conf/default/disable_ipv6", "1")])?;
     let far: InterfaceName = "jack".parse().expect("a name");
@@ -30,8 +32,8 @@ pub fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> Result
     Ok((found.index, frames))
 }
 
-/// All that passes by a device of this thread's namespace: frames, or with [`SockType::Datagram`]
-/// packets.
+/// A socket for all frames of a device of this thread's namespace, or for all packets with
+/// [`SockType::Datagram`].
 pub(crate) fn open(device: &InterfaceName, kind: SockType) -> io::Result<OwnedFd> {
     let frames = socket(AddressFamily::Packet, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
     let mut known = getifaddrs()?.filter(|known| known.interface_name == device.as_str());

@@ -1,7 +1,7 @@
 //! A DHCP client (RFC 2131, RFC 2132): DISCOVER, OFFER, REQUEST, ACK.
 //!
-//! It asks for answers by broadcast, but passt sends them to the address that is offered: so they
-//! are read off the device.
+//! It asks for broadcast answers, but passt sends them to the offered address. So the answers are
+//! read from the device.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -15,7 +15,7 @@ use crate::ask::ask;
 use crate::card;
 
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
-/// Length of the fixed part of a message, up to the cookie.
+/// The length of the fixed part of a message, up to the cookie.
 const FIXED: usize = 236;
 const PAD: u8 = 0;
 const NETMASK: u8 = 1;
@@ -30,29 +30,29 @@ const WANTED: u8 = 55;
 const FQDN: u8 = 81;
 const END: u8 = 255;
 
-/// What a server has handed out.
+/// The answer of a DHCP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The client's address.
     pub address: Ipv4Addr,
-    /// Its netmask.
+    /// The netmask.
     pub netmask: Option<Ipv4Addr>,
-    /// The first of the routers.
+    /// The first router.
     pub router: Option<Ipv4Addr>,
-    /// The first of the name servers.
+    /// The first name server.
     pub server: Option<Ipv4Addr>,
     /// The MTU of the network.
     pub mtu: Option<u16>,
-    /// The host's name, and its full name (RFC 4702).
+    /// The host name, and the full name (RFC 4702).
     pub names: [Option<String>; 2],
 }
 
-/// Who asks.
+/// A client.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// Its MAC address.
     pub mac: MacAddr,
-    /// The name that it gives itself.
+    /// The name that it sends to the server.
     pub hostname: String,
 }
 
@@ -65,7 +65,7 @@ enum Kind {
     Nak = 6,
 }
 
-/// An answer of a server.
+/// A message of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reply {
     kind: Kind,
@@ -74,13 +74,13 @@ struct Reply {
 }
 
 impl Client {
-    /// Gets an address through a device. `None` when nobody offers one before the deadline, or the
-    /// server takes its offer back.
+    /// Gets an address through a device. `None` when no server offers one before the deadline, or
+    /// the server withdraws its offer.
     ///
     /// # Errors
-    /// [`io::Error`] when the device cannot be asked through.
+    /// [`io::Error`] when the device cannot be used.
     pub fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
-        // Whatever kind of socket it is, it is read with a timeout as one of UDP.
+        // Any kind of socket can be read with the timeout of a UDP socket.
         let sockets = [open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)];
         let Some(offer) = self.exchange(&sockets, None, deadline)? else { return Ok(None) };
         let ack = self.exchange(&sockets, Some(&offer), deadline)?;
@@ -134,7 +134,7 @@ impl Client {
         message
     }
 
-    /// Reads an answer, when it is one to us.
+    /// Parses a message, if it is an answer to us.
     fn read(&self, bytes: &[u8]) -> Option<Reply> {
         let (fixed, rest) = bytes.split_at_checked(FIXED)?;
         if fixed[0] != 2 || fixed[4..8] != self.transaction() || fixed[28..34] != self.mac.0 {
@@ -180,7 +180,7 @@ impl Client {
     }
 }
 
-/// What a packet of IPv4 (RFC 791) and UDP (RFC 768) has for the port of DHCP clients.
+/// The payload of a packet of IPv4 (RFC 791) and UDP (RFC 768) to the port of DHCP clients.
 fn payload(packet: &[u8]) -> Option<&[u8]> {
     let (first, protocol) = (packet.first()?, packet.get(9)?);
     let (length, datagram) = (usize::from(first & 15) * 4, first >> 4 == 4 && *protocol == 17);
@@ -192,7 +192,7 @@ fn read_kind(value: &[u8]) -> Option<Kind> {
     [Kind::Offer, Kind::Ack, Kind::Nak].into_iter().find(|kind| *value == [*kind as u8])
 }
 
-/// A name as DNS has it: labels, each after its length.
+/// A name in DNS encoding: labels, each after its length.
 fn full_name(mut bytes: &[u8]) -> Option<String> {
     let mut labels = Vec::new();
     while let Some((length, after)) = bytes.split_first().filter(|(length, _)| **length > 0) {
@@ -287,7 +287,7 @@ mod tests {
         let whole = answer(5);
         let kind_ends = FIXED + 4 + 4;
         (0..kind_ends).for_each(|length| assert_eq!(client().read(&whole[..length]), None, "{length}"));
-        // Cut anywhere, it may lack options; it never panics.
+        // Cut anywhere, the message may lack options; the parser never panics.
         (kind_ends..whole.len()).for_each(|length| {
             let _ = client().read(&whole[..length]);
         });

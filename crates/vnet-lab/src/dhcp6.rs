@@ -19,10 +19,10 @@ const IA_NA: u16 = 3;
 const IA_ADDRESS: u16 = 5;
 const ELAPSED: u16 = 8;
 const FQDN: u16 = 39;
-/// Identity and two times come before the options of an IA_NA.
+/// An IA_NA has its identity and two times before its options.
 const IA_FIXED: usize = 12;
 
-/// Who asks.
+/// A client.
 #[derive(Clone, Debug)]
 pub struct Client {
     duid: Vec<u8>,
@@ -33,28 +33,28 @@ pub struct Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
     server: Vec<u8>,
-    /// `None`: the server has none for us.
+    /// `None` when the server has no address for us.
     address: Option<Ipv6Addr>,
 }
 
 impl Client {
-    /// A client that is known by its MAC address (DUID-LL).
+    /// A client that is identified by its MAC address (DUID-LL).
     pub fn new(mac: MacAddr, hostname: String) -> Self {
         Self { duid: [&[0, 3, 0, 1], &mac.0[..]].concat(), hostname }
     }
 
-    /// The same client with an identity as libvirt writes it: `0:3:0:1:52:54:0:1:2:3`. `None` when
+    /// The same client with an identity in libvirt's spelling: `0:3:0:1:52:54:0:1:2:3`. `None` when
     /// the text is not a DUID.
     pub fn with_duid(self, id: &str) -> Option<Self> {
         let duid = id.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<_>>()?;
         Some(Self { duid, ..self })
     }
 
-    /// Gets an address through the link of this index. `None` when nobody has one for us before the
+    /// Gets an address through the link of this index. `None` when no server offers one before the
     /// deadline.
     ///
     /// # Errors
-    /// [`io::Error`] when the link cannot be asked through.
+    /// [`io::Error`] when the link cannot be used.
     pub fn lease(&self, link: u32, deadline: Instant) -> io::Result<Option<Ipv6Addr>> {
         let socket = bound(deadline)?;
         let Some(offer) = self.exchange(&socket, link, None, deadline)? else { return Ok(None) };
@@ -77,7 +77,7 @@ impl Client {
             socket,
             deadline,
             || match socket.send_to(&message, SocketAddrV6::new(SERVERS, 547, 0, link)) {
-                // The link-local address takes its time to come.
+                // The link-local address is not usable at once.
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok(()),
                 sent => sent.map(drop),
             },
@@ -112,7 +112,7 @@ impl Client {
         message
     }
 
-    /// Reads an answer, when it is one to us.
+    /// Parses a message, if it is an answer to us.
     fn read(&self, bytes: &[u8], kind: u8) -> Option<Answer> {
         let (head, all) = bytes.split_at_checked(4)?;
         if head[0] != kind || head[1..] != self.transaction(kind) || option(all, CLIENT_ID)? != self.duid {

@@ -1,5 +1,4 @@
-//! Questions to a name server, and its answers (RFC 1035, RFC 2782), as far as a network promises
-//! any.
+//! A DNS client (RFC 1035, RFC 2782) for the records that a network promises, and a server.
 
 use std::fmt;
 use std::io;
@@ -10,11 +9,11 @@ use crate::ask::ask;
 
 /// Length of a message's header.
 const HEADER: usize = 12;
-/// A name has at most 127 labels: more labels and pointers mean that it runs in a circle.
+/// A name has at most 127 labels. More labels and pointers mean a loop.
 const MOST_LABELS: usize = 127;
 const INTERNET: u16 = 1;
 
-/// What is asked for.
+/// The type of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the words of DNS")]
 pub enum Kind {
@@ -28,9 +27,9 @@ pub enum Kind {
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// The name that is asked for.
+    /// The name in question.
     pub name: String,
-    /// Which records of it.
+    /// The type of its records.
     pub kind: Kind,
 }
 
@@ -41,20 +40,20 @@ pub enum Record {
     Address(IpAddr),
     /// A name: PTR.
     Name(String),
-    /// The strings of a TXT record, put together.
+    /// The strings of a TXT record, joined.
     Text(Vec<u8>),
-    /// Where a service is: SRV.
+    /// The place of a service: SRV.
     #[allow(missing_docs, reason = "the words of RFC 2782")]
     Service { priority: u16, weight: u16, port: u16, target: String },
 }
 
 impl Question {
-    /// The address of a name, in the family of an address that one has in mind.
+    /// Asks for the address of a name, in the family of the given address.
     pub fn address(name: impl Into<String>, like: IpAddr) -> Self {
         Self { name: name.into(), kind: if like.is_ipv4() { Kind::A } else { Kind::Aaaa } }
     }
 
-    /// The name of an address.
+    /// Asks for the name of an address.
     pub fn pointer(address: IpAddr) -> Self {
         let name = match address {
             IpAddr::V4(v4) => {
@@ -69,11 +68,11 @@ impl Question {
         Self { name, kind: Kind::Ptr }
     }
 
-    /// Asks a server. `None` when it does not answer before the deadline; empty when it knows
-    /// nothing.
+    /// Asks a server. `None` when it does not answer before the deadline; empty when it has no
+    /// records.
     ///
     /// # Errors
-    /// [`io::Error`] when our own kernel cannot ask.
+    /// [`io::Error`] when our own kernel refuses to send.
     pub fn ask(&self, server: IpAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
         let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0))?;
@@ -100,7 +99,7 @@ impl Question {
         message
     }
 
-    /// Reads the answers of this kind, when the message answers this question.
+    /// Parses the answers of this type, if the message answers this question.
     fn read(&self, message: &[u8], id: u16) -> Option<Vec<Record>> {
         let mut reader = Reader { message, at: 0 };
         let is_answer = reader.number()? == id && reader.number()? & 0x8000 != 0;
@@ -126,8 +125,7 @@ impl Question {
     }
 }
 
-/// Answers every question for an address with `own`, or with nothing when it asks for something
-/// else.
+/// Answers a question for an address with `own`, and any other question without records.
 pub fn answer(question: &[u8], own: IpAddr) -> Option<Vec<u8>> {
     let mut reader = Reader { message: question, at: HEADER };
     reader.name()?;
@@ -149,7 +147,7 @@ pub fn answer(question: &[u8], own: IpAddr) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// A place in a message.
+/// A position in a message.
 struct Reader<'a> {
     message: &'a [u8],
     at: usize,

@@ -1,5 +1,4 @@
-//! The way into namespaces of one's own, for a program that is about to start (namespaces(7),
-//! user_namespaces(7)).
+//! Starts a program in namespaces of its own (namespaces(7), user_namespaces(7)).
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -21,31 +20,30 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, pipe2, write};
 
-/// A command that starts in user, network, mount, PID, IPC and UTS namespaces of its own, as root
-/// of them.
+/// A command that starts in its own user, network, mount, PID, IPC and UTS namespaces, as root in
+/// them.
 ///
-/// Its parent there is process 1, which reaps what the command leaves behind, as init does; it ends
-/// with the command, and the kernel kills whatever is left. The command ends with the thread that
-/// started it.
+/// Its parent there is process 1, which reaps processes as init does and ends with the command.
+/// Then the kernel kills whatever is left. The command ends with the thread that started it.
 #[derive(Debug)]
 pub struct Isolation {
-    /// Where the new process says which step failed: std hands back its errno alone.
+    /// The pipe on which the new process names the failed step: std returns only its errno.
     failed: File,
 }
 
-/// A step on the way in.
+/// A step on the way into the namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
     /// unshare(2).
     Unshare = 1,
-    /// Becoming root inside: `/proc/self/uid_map` and its like.
+    /// Mapping the user to root: `/proc/self/uid_map` and its like.
     Map,
-    /// Keeping the mounts inside to themselves.
+    /// Making the mounts private.
     Mount,
 }
 
-/// Why a command has no namespaces of its own.
+/// Why a command could not get its own namespaces.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unavailable {
@@ -58,25 +56,25 @@ pub enum Unavailable {
         switch: &'static str,
         /// Its value.
         value: String,
-        /// What allows them.
+        /// The value that allows them.
         remedy: &'static str,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// A container's rules forbid them.
+    /// The rules of a container forbid them.
     #[error("this container refuses {step}; start it with {}", crate::mounts::CONTAINER_OPTIONS)]
     Container {
-        /// What is refused.
+        /// The step that is refused.
         step: Step,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// Nothing says why.
+    /// The cause is unknown.
     #[error("this system refuses {step}; in a container, start that with {}", crate::mounts::CONTAINER_OPTIONS)]
     Refused {
-        /// What is refused.
+        /// The step that is refused.
         step: Step,
-        /// The kernel's answer.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The command did not start, for another reason.
@@ -95,10 +93,10 @@ impl std::fmt::Display for Step {
 }
 
 impl Isolation {
-    /// Isolates a command that is still to be started.
+    /// Isolates a command that is not started yet.
     ///
     /// # Errors
-    /// [`io::Error`] when there is no pipe for the way back.
+    /// [`io::Error`] when no pipe can be created.
     pub fn of(command: &mut Command) -> io::Result<Self> {
         let uid_map = map(geteuid().as_raw());
         let gid_map = map(getegid().as_raw());
@@ -138,7 +136,7 @@ impl Isolation {
     }
 }
 
-/// Switches that forbid namespaces, with the value that does, and what allows them.
+/// Switches that forbid namespaces, with the forbidding value, and the value that allows them.
 const SWITCHES: [(&str, &str, &str); 8] = [
     ("kernel.unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
     ("user.max_user_namespaces", "0", "user.max_user_namespaces=10000"),
@@ -179,8 +177,8 @@ fn enter(uid_map: &CStr, gid_map: &CStr) -> Result<(), (Step, Errno)> {
 /// Forks until this process is in the new PID namespace.
 fn settle() -> Result<(), Errno> {
     die_with_parent()?;
-    // The PID namespace begins with the next child. That one only reaps, as init does for daemons,
-    // so that a process that has ended is gone; when it ends, the kernel kills whatever is left.
+    // The PID namespace begins with the next child. That child only reaps, as init does for
+    // daemons, so that ended processes disappear. When it ends, the kernel kills whatever is left.
     wait_as_parent(|child| waitpid(child, None))?;
     wait_as_parent(|child| {
         loop {
@@ -197,15 +195,15 @@ fn put(path: &CStr, text: &CStr) -> Result<(), Errno> {
     write(&file, text.to_bytes()).map(drop)
 }
 
-/// Forks and returns in the child; the parent ends as the child ends.
+/// Forks and returns in the child. The parent ends when the child ends.
 fn wait_as_parent(wait: impl Fn(Pid) -> Result<WaitStatus, Errno>) -> Result<(), Errno> {
-    // SAFETY: the program has one thread here, the one that std forked.
+    // SAFETY: the process has one thread here, the one that std forked.
     let child = match unsafe { fork() }? {
         ForkResult::Child => return die_with_parent(),
         ForkResult::Parent { child } => child,
     };
     // std waits until every copy of a pipe is closed, by exec or here. Standard input and output
-    // stay. SAFETY: nothing is done with a file descriptor from here on.
+    // stay open. SAFETY: no file descriptor is used after this.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     let code = loop {
         match wait(child) {
@@ -215,7 +213,7 @@ fn wait_as_parent(wait: impl Fn(Pid) -> Result<WaitStatus, Errno>) -> Result<(),
             _ => break 125,
         }
     };
-    // SAFETY: ends the process at once, without the handlers of the program it was forked from.
+    // SAFETY: ends the process at once, without the exit handlers of the program that forked it.
     unsafe { libc::_exit(code) }
 }
 

@@ -1,14 +1,14 @@
-//! Throwaway namespaces, and what guests and servers in them say to each other.
+//! Throwaway namespaces, with guests and servers that talk to each other in them.
 //!
-//! [`Isolation`] starts a program in namespaces of its own, as root of them, without any privilege;
-//! [`mounts`] makes them a host that programs can live on; a [`Namespace`] is one more network
-//! beside it. The rest are guests and servers: clients of [`dhcp4`], [`dhcp6`] and [`dns`], an
-//! [echo](ping()), and servers that tell each client which address they [see](probe) it at.
+//! [`Isolation`] starts a program in namespaces of its own, as root in them, without any privilege;
+//! [`mounts`] gives programs a usable file system there; a [`Namespace`] is a further network
+//! beside it. The rest are guests and servers: clients for [`dhcp4`], [`dhcp6`] and [`dns`], an
+//! [echo](ping()), and servers that tell each client which address they [see](probe).
 //!
-//! Nothing here knows of networks as libvirt defines them. Every wait has a deadline, and what
-//! arrives from a wire is read without trust.
+//! This crate does not depend on libvirt's network definitions. Every wait has a deadline, and the
+//! parsers do not trust what arrives.
 
-/// The README's example, compiled.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

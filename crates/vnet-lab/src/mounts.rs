@@ -1,5 +1,4 @@
-//! Mounts that make fresh namespaces a host that programs can live on. Nothing of it is seen
-//! outside.
+//! Mounts that make fresh namespaces usable for programs. They cannot be seen outside.
 
 use std::fs;
 use std::io;
@@ -10,26 +9,26 @@ use nix::mount::{MsFlags, mount};
 
 use crate::Error;
 
-/// What starts a container whose programs may have namespaces and mounts of their own.
+/// How to start a container whose programs may create namespaces and mounts.
 pub const CONTAINER_OPTIONS: &str = "`docker run --security-opt seccomp=unconfined --security-opt \
     apparmor=unconfined --security-opt systempaths=unconfined` or `podman run --security-opt unmask=ALL`";
-/// Where programs look for a name server.
+/// The file that names the name servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Mounts a file system of this thread's namespaces: `proc`, `sysfs` or an empty `tmpfs`.
 ///
 /// # Errors
-/// [`io::Error`] when mount(2) is refused.
+/// [`io::Error`] when mount(2) fails.
 pub fn mount_new(kind: &str, folder: impl AsRef<Path>) -> io::Result<()> {
     let exec = if kind == "tmpfs" { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
     mount(Some(kind), folder.as_ref(), Some(kind), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | exec, None::<&str>)?;
     Ok(())
 }
 
-/// Puts an empty folder in the place of each of these that is there.
+/// Covers each of these folders that exists with an empty one.
 ///
 /// # Errors
-/// [`Error::System`] when mount(2) is refused.
+/// [`Error::System`] when mount(2) fails.
 pub fn empty(folders: &[&str]) -> Result<(), Error> {
     folders.iter().try_for_each(|folder| match mount_new("tmpfs", folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -39,20 +38,21 @@ pub fn empty(folders: &[&str]) -> Result<(), Error> {
     })
 }
 
-/// Where a name server is configured, with links followed; `None` where there is no such file. To
-/// be asked before [`empty`] takes away what a link leads to.
+/// The path of the name server configuration, with links followed; `None` when there is no such
+/// file. Call it before [`empty`] covers the target of a link.
 pub fn resolv_conf() -> Option<PathBuf> {
     fs::canonicalize(RESOLV_CONF).ok()
 }
 
-/// Makes programs ask a name server. `resolv_conf` is where they look, `/run` is empty and ours.
+/// Sets the name server that programs ask. `resolv_conf` is the path that they read; `/run` must be
+/// our empty folder.
 ///
 /// # Errors
 /// [`Error::System`] when the file cannot be written or covered.
 pub fn ask_at(name_server: IpAddr, resolv_conf: &Path) -> Result<(), Error> {
     let text = format!("nameserver {name_server}\n");
     if !resolv_conf.exists() {
-        // It was a link into a folder that is empty now.
+        // It was a link into a folder that is now empty.
         if let Some(folder) = resolv_conf.parent() {
             fs::create_dir_all(folder).map_err(Error::doing(format!("make {}", folder.display())))?;
         }

@@ -11,18 +11,18 @@ use vnet_netlink::Netlink;
 
 use crate::{Error, mounts};
 
-/// A network namespace, with `lo` up. It ends when the value is dropped and no thread, process or
+/// A network namespace with `lo` up. It ends when the value is dropped and no thread, process or
 /// socket is left in it.
 #[derive(Debug)]
 pub struct Namespace {
     network: File,
-    /// With a `/sys` of this network, where that was asked for.
+    /// With its own `/sys`, if that was asked for.
     mounts: Option<File>,
     netlink: Netlink,
 }
 
 impl Namespace {
-    /// The one that this thread is in, with `lo` set up.
+    /// The namespace of this thread, with `lo` set up.
     ///
     /// # Errors
     /// [`Error`] when it cannot be opened, or `lo` cannot be set up.
@@ -35,10 +35,10 @@ impl Namespace {
         Ok(Self { network, mounts: None, netlink })
     }
 
-    /// A new one.
+    /// Creates a namespace.
     ///
     /// # Errors
-    /// [`Error`] when the kernel makes none.
+    /// [`Error`] when the kernel refuses.
     pub fn new() -> Result<Self, Error> {
         in_a_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).map_err(Error::doing("make a network namespace"))?;
@@ -46,10 +46,10 @@ impl Namespace {
         })
     }
 
-    /// A new one whose programs see its links in `/sys/class/net` too.
+    /// Creates a namespace whose programs also see its links in `/sys/class/net`.
     ///
     /// # Errors
-    /// [`Error`] when the kernel makes none, or mounts no sysfs.
+    /// [`Error`] when the kernel refuses the namespace or a sysfs in it.
     pub fn with_sys() -> Result<Self, Error> {
         in_a_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
@@ -64,12 +64,12 @@ impl Namespace {
         &self.netlink
     }
 
-    /// What stands for it in netlink messages that move a link here.
+    /// The descriptor for netlink messages that move a link into it.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.network.as_fd()
     }
 
-    /// Moves the other end of a veth pair, or any link of this namespace, to another one.
+    /// Moves a link of this namespace to another one.
     ///
     /// # Errors
     /// [`Error::Netlink`] when the kernel refuses.
@@ -77,11 +77,12 @@ impl Namespace {
         Ok(self.netlink.move_to_namespace(index, to.file())?)
     }
 
-    /// Runs a closure, and whatever it starts, inside. The sockets that it makes stay inside,
-    /// whoever uses them. A panic passes through; this thread never leaves its namespace.
+    /// Runs a closure, and the processes that it starts, in the namespace. The sockets that it
+    /// opens stay in the namespace, whoever uses them. A panic passes through. This thread never
+    /// leaves its own namespace.
     ///
     /// # Errors
-    /// [`Error`] when the namespace cannot be entered, else the closure's.
+    /// [`Error`] when the namespace cannot be entered, otherwise the closure's error.
     pub fn run<T: Send, E: From<Error> + Send>(&self, inside: impl FnOnce() -> Result<T, E> + Send) -> Result<T, E> {
         thread::scope(|scope| {
             let ran = scope.spawn(|| {
@@ -92,10 +93,10 @@ impl Namespace {
         })
     }
 
-    /// Starts a thread inside, for a server that lives beside its caller.
+    /// Starts a thread in the namespace, for a server that runs beside its caller.
     ///
     /// # Errors
-    /// [`Error`] when the namespace has no further file descriptor.
+    /// [`Error`] when no file descriptor is left.
     ///
     /// # Panics
     /// In the thread, when the namespace cannot be entered.
@@ -112,15 +113,15 @@ impl Namespace {
         }))
     }
 
-    /// Sets kernel switches, by their paths under `/proc/sys/net`. Those that this kernel lacks are
-    /// passed over.
+    /// Sets kernel switches by their paths under `/proc/sys/net`. Switches that this kernel lacks
+    /// are skipped.
     ///
     /// # Errors
-    /// [`Error::System`] when one cannot be written.
+    /// [`Error::System`] when a switch cannot be written.
     pub fn set(&self, switches: &[(&str, &str)]) -> Result<(), Error> {
         self.run(|| {
             for (path, value) in switches {
-                // What a thread sees below `/proc/sys/net` is of its own namespace.
+                // A thread sees its own namespace below `/proc/sys/net`.
                 match fs::write(format!("/proc/sys/net/{path}"), value) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(Error::doing(format!("write /proc/sys/net/{path}"))(error));
@@ -150,7 +151,7 @@ fn open(kind: &str) -> Result<File, Error> {
     File::open(&path).map_err(Error::doing(format!("open {path}")))
 }
 
-/// Runs what moves its thread to other namespaces, in a thread that ends afterwards.
+/// Runs a closure that moves its thread to other namespaces, in a thread that ends afterwards.
 fn in_a_thread<T: Send>(inside: impl FnOnce() -> T + Send) -> T {
     let ended = thread::scope(|scope| scope.spawn(inside).join());
     ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -9,17 +9,17 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use crate::ask::ask;
 
-/// Whether there is an echo before the deadline.
+/// Whether an echo arrives before the deadline.
 ///
 /// # Errors
-/// [`io::Error`] when our own kernel cannot ask.
+/// [`io::Error`] when our own kernel refuses to send.
 pub fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
     let (family, protocol, request, reply) = match to {
         IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp, 8, 0),
         IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6, 128, 129),
     };
     let socket = UdpSocket::from(socket(family, SockType::Datagram, SockFlag::SOCK_CLOEXEC, protocol)?);
-    // The kernel fills in checksum and identifier, and hands out only the answers to them.
+    // The kernel fills in checksum and identifier, and delivers only matching answers.
     let message = [request, 0, 0, 0, 0, 0, 0, 1];
     let echo = ask(
         &socket,
@@ -34,7 +34,7 @@ pub fn ping(to: IpAddr, deadline: Instant) -> io::Result<bool> {
     }
 }
 
-/// Whether the network says no, rather than our own kernel that it cannot.
+/// Whether the error comes from the network, not from our own kernel.
 pub(crate) fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut, WouldBlock,

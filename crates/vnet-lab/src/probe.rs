@@ -1,4 +1,4 @@
-//! Servers that tell each client which address they see it at, and clients that ask.
+//! Servers that tell each client which address they see, and clients that ask them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -21,12 +21,12 @@ pub enum Transport {
     Udp,
 }
 
-/// What comes of asking a server.
+/// The result of asking a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The server at this port saw us at this address.
     SeenAs(SocketAddr, u16),
-    /// There is no way, or someone on it refused.
+    /// The destination is unreachable, or refused the connection.
     Refused,
     /// Nobody answered.
     Silence,
@@ -46,7 +46,7 @@ impl Transport {
     /// Asks the server at an address which address it sees.
     ///
     /// # Errors
-    /// [`io::Error`] when our own kernel cannot ask.
+    /// [`io::Error`] when our own kernel refuses to send.
     pub fn ask(self, server: SocketAddr, deadline: Instant) -> io::Result<Outcome> {
         let seen = match self {
             Self::Tcp => ask_tcp(server, deadline),
@@ -73,11 +73,11 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Starts servers at a port of both protocols, on every address that a namespace has or gets. They
+/// Starts servers at a port of both protocols, on every address of a namespace, now and later. They
 /// end with the process.
 ///
 /// # Errors
-/// [`Error`] when the port is taken.
+/// [`Error`] when the port is in use.
 pub fn serve(namespace: &Namespace, port: u16) -> Result<(), Error> {
     let (listener, socket) = namespace.run(|| {
         let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
@@ -87,8 +87,8 @@ pub fn serve(namespace: &Namespace, port: u16) -> Result<(), Error> {
     })?;
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            // A client that has gone needs no answer. What is written and closed before anything
-            // was read, passt of 2023 does not carry.
+            // A client that has gone needs no answer. passt of 2023 does not deliver data that is
+            // written before anything was read and the connection is closed.
             let _ = answer(&mut stream, port);
         }
     });
