@@ -1,5 +1,5 @@
-//! Attaching a guest's interface on the imagined host, as on a real one: with its place in the
-//! bridge, VLANs, bandwidth and whatever else its network, its portgroup and the interface give it.
+//! Attaches guests' interfaces on the imagined host as on a real one: with the bridge port, VLANs,
+//! bandwidth and all other settings of the network, its portgroup and the interface.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,14 +20,14 @@ use crate::guest::Guest;
 use crate::start::{STATE, driver};
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// Longer than any frame, even one that the kernel has not cut into segments yet.
+/// Longer than any frame, even one that the kernel has not yet cut into segments.
 const ROOM: usize = 1 << 17;
 
 impl World {
-    /// Attaches guests to a network that runs on this bridge; `number` is that of the network.
+    /// Attaches guests to a network that runs on this bridge; `number` is the network's number.
     ///
-    /// With STP a port listens and learns for 4 s. There can be no loop here: STP pauses from here
-    /// on.
+    /// With STP a port listens and learns for 4 s. There are no loops here, so STP is disabled from
+    /// now on.
     pub(crate) fn attach(
         &self,
         network: &Network,
@@ -41,7 +41,7 @@ impl World {
             let kind = LinkKind::Bridge(BridgeOptions { stp: false, ..options });
             netlink.set_link(found.index, &found.link, &Link { kind, ..found.link.clone() })?;
         }
-        // A definition may leave the name to whoever starts it.
+        // A definition may leave the name open.
         let mut network = network.clone();
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(bridge.clone()));
         let has_taps = can_make_taps();
@@ -54,8 +54,8 @@ impl World {
     }
 }
 
-/// Whether this process can make a tap. A container has `/dev/net/tun` only when it is told to, and
-/// may have one that nobody may open.
+/// Whether this process can create a tap. A container has `/dev/net/tun` only if it was told to,
+/// and may not be allowed to open it.
 fn can_make_taps() -> bool {
     let name = "probe%d".parse().expect("a name");
     Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN).is_ok()
@@ -65,7 +65,7 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName,
     let namespace = Namespace::new()?;
     namespace.set(&SWITCHES)?;
     let device: InterfaceName = DEVICE.parse().expect("a name");
-    // A pair of veth devices takes the place of the tap and the guest's card.
+    // A veth pair replaces the tap and the guest's card.
     let lay = || world.lay(dev, &namespace, &device);
     attach_to(network, guest, dev, (!has_taps).then_some(lay))?;
     if has_taps {
@@ -79,8 +79,8 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName,
     Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
 }
 
-/// Attaches the guest's interface. Where `instead` lays something in place of the tap, the rest of
-/// what the driver would make for the guest is made.
+/// Attaches the guest's interface. If `instead` creates a device in place of the tap, only the rest
+/// of the port is created.
 fn attach_to(
     network: &Network,
     guest: &Guest,
@@ -124,7 +124,7 @@ fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAddr, mtu: Op
     Ok(found.index)
 }
 
-/// Carries frames between the host's tap and the guest's, as a hypervisor does.
+/// Carries frames between the host's tap and the guest's card, as a hypervisor does.
 fn join(outer: File, inner: File) -> Result<()> {
     let (to, from) = (outer.try_clone()?, inner.try_clone()?);
     thread::spawn(move || carry(from, to));
@@ -135,7 +135,7 @@ fn join(outer: File, inner: File) -> Result<()> {
 fn carry(mut from: File, mut to: File) {
     let mut frame = vec![0; ROOM];
     while let Ok(length) = from.read(&mut frame) {
-        // A link that is down loses the frame.
+        // A link that is down drops the frame.
         let _ = to.write(&frame[..length]);
     }
 }

@@ -1,4 +1,4 @@
-//! Why nothing could be tried.
+//! Errors of a trial.
 
 use std::fmt;
 use std::io;
@@ -10,40 +10,40 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A definition has nothing of its own to try.
+    /// A definition has nothing that can be tried.
     #[error("{what}: there is nothing of its own to try")]
     Nothing {
-        /// Its number among those given, from 0.
+        /// Its index among the given definitions.
         at: usize,
-        /// What it is.
+        /// The kind of the definition.
         what: String,
     },
-    /// Two networks have one name.
+    /// Two networks have the same name.
     #[error("two definitions are of network `{name}`")]
     SameName {
-        /// The numbers of the two, from 0.
+        /// The indexes of the two definitions.
         at: [usize; 2],
         /// The name.
         name: String,
     },
-    /// The system gives no namespaces.
+    /// The system refuses namespaces.
     #[error(transparent)]
     Unavailable(#[from] vnet_lab::Unavailable),
     /// The program did not call [`inside`](crate::inside) first.
     #[error("the program has to call `vnet_try::inside` first thing in its `main`")]
     NotInside,
-    /// The process inside ended without an answer.
+    /// The inner process ended without an answer.
     #[error("the process inside ended without an answer: {0}")]
     Died(ExitStatus),
-    /// What the process inside says.
+    /// An error of the inner process.
     #[error(transparent)]
     Inside(Failure),
-    /// The process inside cannot be spoken to.
+    /// The communication with the inner process failed.
     #[error("cannot speak to the process inside")]
     Pipe(#[from] io::Error),
 }
 
-/// An error of the process inside, in words.
+/// An error of the inner process, as text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     text: String,
@@ -68,7 +68,7 @@ impl std::error::Error for Failure {
     }
 }
 
-/// What goes wrong inside.
+/// Errors inside the namespaces.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failed {
     #[error(transparent)]
@@ -99,7 +99,7 @@ pub(crate) enum Failed {
 }
 
 impl Failed {
-    /// What puts an error into the context of `what` was done.
+    /// Adds to an error what was being done.
     pub(crate) fn doing<E: Into<Self>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |source| Self::Doing { what, source: Box::new(source.into()) }

@@ -1,4 +1,4 @@
-//! Fresh namespaces become the host that programs expect: file systems, and a name server to ask.
+//! Gives fresh namespaces the file systems that programs expect, and a name server.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -8,15 +8,16 @@ use vnet_lab::mounts;
 
 use crate::error::{Failed, Result};
 
-/// Where programs keep what lives while they run, and longer: empty inside.
+/// Folders that programs write to; they are empty inside.
 const EMPTY: [&str; 3] = ["/run", "/var/lib", "/tmp"];
 /// A switch that every start of a network writes.
 const SWITCH: &str = "/proc/sys/net/ipv4/ip_forward";
 
-/// Mounts what belongs to the new namespaces, and empty folders for all that programs write.
+/// Mounts the file systems of the new namespaces, and empty folders for everything that programs
+/// write.
 ///
-/// A container may refuse a new `/proc`, because its own is covered in part. Then that one serves,
-/// where its switches can be written. Nothing here needs a `/sys`.
+/// A container may refuse a new `/proc`, because its own is partly covered. Then its own is used if
+/// its switches can be written. No `/sys` is needed.
 pub(crate) fn furnish() -> Result<()> {
     let _ = mounts::mount_new("proc", "/proc");
     match OpenOptions::new().write(true).open(SWITCH) {
@@ -27,8 +28,8 @@ pub(crate) fn furnish() -> Result<()> {
     Ok(())
 }
 
-/// Empties the folders that programs write to, and has them ask `name_server`. Answers whether they
-/// will, which takes a resolv.conf to be there already.
+/// Empties the folders that programs write to, and sets their name server. Returns whether they
+/// will ask it, which requires an existing resolv.conf.
 pub(crate) fn empty(name_server: IpAddr) -> Result<bool> {
     let resolv_conf = mounts::resolv_conf();
     mounts::empty(&EMPTY)?;

@@ -1,4 +1,4 @@
-//! The guests that it takes to see whether a definition's promises are kept. Pure.
+//! The guests that are needed to check the promises of a definition. Pure.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -8,11 +8,11 @@ use vnet_xml::network::{DhcpHost, Ip};
 
 use crate::promises::{behind, ranges, subnet_of};
 
-/// The most reservations that get a guest of their own.
+/// The most reservations that get their own guest.
 pub(crate) const MOST_RESERVATIONS: usize = 8;
-/// The most portgroups that get one.
+/// The most portgroups that get their own guest.
 pub(crate) const MOST_GROUPS: usize = 4;
-/// Where guests live that a network gives no address.
+/// The addresses of guests of a network without addresses.
 const OWN: Ipv6Addr = Ipv6Addr::new(0xfd76, 0x6e65, 0x7400, 0, 0, 0, 0, 0);
 
 /// A guest to attach.
@@ -21,46 +21,46 @@ pub(crate) struct Guest {
     /// Its hostname.
     pub(crate) name: String,
     pub(crate) mac: MacAddr,
-    /// The DHCPv6 identity that a reservation is for; one made of the MAC address where `None`.
+    /// The DHCPv6 identity of a reservation; `None` for one made of the MAC address.
     pub(crate) duid: Option<String>,
-    /// How it gets its addresses, at most one of each subnet.
+    /// How it gets its addresses, at most one in each subnet.
     pub(crate) addresses: Vec<Addressing>,
-    /// Addresses beyond it, that the host has a static route to.
+    /// Addresses behind it, to which the host has static routes.
     pub(crate) behind: Vec<IpAddr>,
-    /// The portgroup that it asks for.
+    /// The portgroup that it uses.
     pub(crate) port_group: Option<String>,
 }
 
 /// How a guest gets an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Addressing {
-    /// By DHCP, one of these ranges.
+    /// By DHCP, from these ranges.
     Leased(Family, Vec<AddressRange>),
-    /// By DHCP, this one and no other.
+    /// By DHCP, exactly this address.
     Reserved(IpAddr),
-    /// By DHCP from passt, this one, and with this prefix where it is of IPv4.
+    /// By DHCP from passt, exactly this address, with this prefix length for IPv4.
     Told(IpAddr, Option<u8>),
-    /// By itself, out of the prefix that is advertised.
+    /// By autoconfiguration, from the advertised prefix.
     Advertised(IpNet),
-    /// It is configured: the network has no DHCP for it.
+    /// By configuration: the network has no DHCP for it.
     Configured(IpNet),
 }
 
 impl Addressing {
-    /// Whether DHCP gives it.
+    /// Whether DHCP assigns it.
     pub(crate) fn is_by_dhcp(&self) -> bool {
         matches!(self, Self::Leased(..) | Self::Reserved(_) | Self::Told(..))
     }
 }
 
 impl Guest {
-    /// A guest that has nothing yet.
+    /// A guest without addresses.
     pub(crate) fn new(name: impl Into<String>, mac: MacAddr) -> Self {
         let (addresses, behind) = (Vec::new(), Vec::new());
         Self { name: name.into(), mac, duid: None, addresses, behind, port_group: None }
     }
 
-    /// What the guest is called in a promise.
+    /// The guest's name in a promise.
     pub(crate) fn title(&self) -> String {
         match &self.port_group {
             Some(group) => format!("{} of portgroup {group}", self.name),
@@ -69,8 +69,8 @@ impl Guest {
     }
 }
 
-/// The guests that a definition takes: two of the ordinary kind, one for each reservation,
-/// portgroup and gateway. Where its ranges have room for one alone, there is one.
+/// The guests for a definition: two ordinary guests, and one for each reservation, portgroup and
+/// gateway. If the ranges have room for only one ordinary guest, there is one.
 pub(crate) fn guests(network: &Network) -> Vec<Guest> {
     let mut guests: Vec<Guest> = Vec::new();
     for (at, name) in ["guest1", "guest2"].into_iter().enumerate() {
@@ -114,7 +114,7 @@ pub(crate) fn guests(network: &Network) -> Vec<Guest> {
     guests
 }
 
-/// Whether a guest of ours that is configured could have an address that DHCP hands out.
+/// Whether a configured guest could use an address that DHCP assigns.
 pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
     let ranges: Vec<_> = network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(ranges).collect();
     let configured = guests.iter().flat_map(|guest| &guest.addresses).filter_map(|how| match how {
@@ -124,8 +124,8 @@ pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
     configured.into_iter().any(|address| ranges.iter().any(|range| range.contains(address)))
 }
 
-/// The portgroups with settings other than an ordinary guest's. In a VLAN of its own a guest would
-/// meet nobody.
+/// The portgroups with settings other than an ordinary guest's. A guest alone in its VLAN would
+/// reach nobody.
 fn tried_groups(network: &Network) -> impl Iterator<Item = &vnet_xml::network::PortGroup> {
     network.port_groups.iter().filter(|group| !group.default && group.vlan.is_none())
 }
@@ -144,15 +144,15 @@ fn free_mac(network: &Network, at: usize) -> MacAddr {
         network.mac == Some(*mac)
             || reservations(network).any(|host| host.mac.as_ref().is_some_and(|it| it.get() == *mac))
     };
-    // Not QEMU's own range: nobody reserves an address for these by chance.
+    // Not QEMU's own range, so that no reservation has these addresses by chance.
     (0..=u8::MAX)
         .map(|series| MacAddr([0x52, 0x54, 0x00, 0x76, series, u8::try_from(at).unwrap_or(u8::MAX)]))
         .find(|mac| !taken(mac))
         .unwrap_or(MacAddr([0x52, 0x54, 0x01, 0x76, 0x6e, 0x74]))
 }
 
-/// How the guest with this number, of those that are no reservation's, gets an address in a subnet.
-/// `None` where the subnet has no room for it.
+/// How the ordinary guest with this number gets an address in a subnet. `None` when the subnet has
+/// no room for it.
 fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing> {
     let net = ip.net()?;
     let ranges: Vec<_> = ip.dhcp.iter().flat_map(ranges).collect();

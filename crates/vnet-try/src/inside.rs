@@ -1,5 +1,4 @@
-//! Inside: the networks are started, guests attached, to passt too, and it is seen what comes of
-//! it.
+//! The inner process: starts the networks, attaches guests, and checks what they promise.
 
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -20,9 +19,8 @@ use crate::start::{Started, start};
 use crate::world::World;
 use crate::{furnish, notes};
 
-/// Takes over where this program was started by [`try_all`](crate::try_all), and does not return
-/// then. To be called first thing in `main`, before anything is read from standard input, or any
-/// thread is started.
+/// Takes over when [`try_all`](crate::try_all) has started this program again, and does not return
+/// then. Call it first in `main`, before anything reads standard input or starts a thread.
 pub fn inside() {
     if !is_inside() {
         return;
@@ -38,7 +36,7 @@ pub fn inside() {
     std::process::exit(0);
 }
 
-/// Who started this reads it; who has gone needs no answer.
+/// The outer process reads this. If it has ended, nobody needs an answer.
 fn say(answer: &Answer) {
     let mut line = serde_json::to_vec(answer).expect("a report is text and numbers");
     line.push(b'\n');
@@ -65,7 +63,7 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
         world.announce(network)?;
         match start(network, !may_collide(network, &guests))? {
             Started::On(bridge) => bridges.push((bridge, guests)),
-            // Nothing is tried unless all can run beside each other.
+            // Nothing is tried unless all networks can run beside each other.
             Started::Refused(findings) => {
                 let of = |other: usize| if other == at { findings.clone() } else { Vec::new() };
                 let refused = networks.iter().enumerate().map(|(other, it)| NetworkReport::refused(it, of(other)));
@@ -95,7 +93,7 @@ fn inhabit<'a>(
     networks: &[&'a Network],
     bridges: &[(InterfaceName, Vec<Guest>)],
 ) -> Result<Vec<Party<'a>>> {
-    // One after the other: each waits for the lock of the state.
+    // One after the other, because each call waits for the lock of the state folder.
     let mut plugged = Vec::new();
     for (number, (network, (bridge, guests))) in networks.iter().zip(bridges).enumerate() {
         plugged.push((*network, guests.clone(), world.attach(network, number, bridge, guests)?));
@@ -103,8 +101,8 @@ fn inhabit<'a>(
     side_by_side(plugged, |(network, guests, stations)| Party::of_network(world, network, guests, stations))
 }
 
-/// Judges all promises of the first networks, the definitions; the one beside them is only there.
-/// What is kept from guests comes last, when they have looked for a way of their own.
+/// Judges all promises of the first networks, those of the definitions; the last one is only a
+/// neighbour. Promises of unreachability come last, after the guests have added their own routes.
 fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<Vec<Vec<Judgement>>> {
     let promises = parties.iter().take(definitions).map(|party| {
         let mut promises = party.network.map(|it| of_network(it, &party.guests)).unwrap_or_default();
@@ -133,7 +131,7 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
     }
     let mut judged: Vec<Vec<Judgement>> = judged.into_iter().map(|it| it.into_iter().flatten().collect()).collect();
     for ((from, _), judgement) in crossings.into_iter().zip(crossed) {
-        // What concerns the network beside is told with the one that is tried.
+        // Obstacles of the neighbour are reported with the network that is tried.
         judged[from.min(definitions.saturating_sub(1))].extend(judgement);
     }
     Ok(judged)

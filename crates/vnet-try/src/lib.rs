@@ -1,11 +1,11 @@
-//! Brings networks, and guests behind passt, up on an imagined host, to see whether they keep what
+//! Runs networks, and guests behind passt, on an imagined host, and checks whether they keep what
 //! they promise.
 //!
-//! [`try_all`] makes namespaces and starts this program again inside, where [`inside`] takes over:
-//! a program that calls the one has to call the other first thing in its `main`. There the networks
-//! are started and guests attached by the same code as on a real host; guests ask for leases and
-//! names, reach each other, go out, and are reached for. The [`Report`] says of each promise
-//! whether it is kept. Nothing is printed, and nothing changes on this host.
+//! [`try_all`] creates namespaces and starts this program again inside them, where [`inside`] takes
+//! over: a program that calls `try_all` has to call `inside` first in its `main`. Inside, networks
+//! are started and guests attached by the same code as on a real host. Guests request leases and
+//! names, reach each other, connect to the outside, and are connected to from there. The [`Report`]
+//! says for each promise whether it is kept. Nothing is printed, and this host is not changed.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,4 +1,4 @@
-//! The network that stands beside one that is tried alone, to see that they keep apart.
+//! The neighbour of a network that is tried alone, to check that the two are separated.
 
 use vnet_types::IpNet;
 use vnet_xml::Network;
@@ -9,7 +9,7 @@ use crate::world::taken;
 const IPV4: [&str; 4] = ["10.77.77.1/24", "172.30.77.1/24", "192.168.177.1/24", "100.126.77.1/24"];
 const IPV6: [&str; 3] = ["fd77:6e62::1/64", "fdfe:6e62::1/64", "fcfe:6e62::1/64"];
 
-/// A network with NAT in both families and subnets of its own.
+/// A network with NAT in both families and its own subnets.
 pub(crate) fn neighbour(beside: &Network) -> Network {
     let taken = taken(beside);
     let free = |candidates: &[&str]| {

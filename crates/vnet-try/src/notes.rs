@@ -1,4 +1,4 @@
-//! What was left out, and where the imagined host differs from a real one.
+//! Notes: what was not tried, and where the imagined host differs from a real one.
 
 use vnet_xml::Network;
 use vnet_xml::network::Dhcp;

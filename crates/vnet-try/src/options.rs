@@ -1,5 +1,4 @@
-//! Lines of the definition for dnsmasq's own configuration, which may say otherwise than its
-//! elements.
+//! Options for dnsmasq in the definition. They may override what its elements say.
 
 use std::net::Ipv4Addr;
 
@@ -8,36 +7,36 @@ use vnet_xml::Network;
 use crate::guest::{Addressing, Guest};
 use crate::promise::Promise;
 
-/// What a line may change of what guests see.
+/// What an option can change for guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Topic {
-    /// Who gets which address.
+    /// The assignment of addresses.
     Leases,
-    /// Which way guests are told.
+    /// The routes that guests are told.
     Routers,
-    /// What the network itself answers to names.
+    /// The network's own answers to DNS questions.
     Names,
-    /// Whose names it knows.
+    /// The names that the network answers for.
     OwnNames,
-    /// Whom it asks for other names.
+    /// The servers for other names.
     Forwarding,
-    /// Anything.
+    /// Everything.
     All,
 }
 
-/// The router that a network tells its guests otherwise than by its elements.
+/// The router that options announce instead of the one from the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Router {
     Nobody,
     Other(Ipv4Addr),
 }
 
-/// Whether a line turns name service off.
+/// Whether an option turns name service off.
 pub(crate) fn is_without_names(network: &Network) -> bool {
     network.dnsmasq_options.iter().any(|line| line.trim() == "port=0")
 }
 
-/// What guests are told of their router, where a line says so that is understood: for everybody.
+/// The router that guests are told by an understood option for all guests.
 pub(crate) fn router(network: &Network) -> Option<Router> {
     let mut told = network.dnsmasq_options.iter().filter_map(|line| {
         let (key, value) = split(line);
@@ -53,7 +52,7 @@ pub(crate) fn router(network: &Network) -> Option<Router> {
     told.next_back()
 }
 
-/// The line that may keep a promise from being as it stands in the definition.
+/// The option that may override a promise of the definition.
 pub(crate) fn doubt<'a>(network: &'a Network, guests: &[Guest], promise: &Promise) -> Option<&'a str> {
     let by_dhcp =
         |guest: usize| guests.get(guest).is_some_and(|guest| guest.addresses.iter().any(Addressing::is_by_dhcp));
@@ -150,7 +149,7 @@ fn topics_of(network: &Network, line: &str) -> &'static [Topic] {
             Some("3" | "option:router" | "121" | "option:classless-static-route" | "33" | "option:static-route") => {
                 &[Routers]
             }
-            // The netmask, and conditions and vendors that may mean any option.
+            // The netmask, and conditions and vendor classes, which may select any option.
             Some("1" | "option:netmask" | "28") => &[Leases],
             Some(code) if code.contains(':') && !code.starts_with("option") => &[Routers, Leases],
             _ => &[],

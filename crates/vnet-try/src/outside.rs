@@ -1,4 +1,4 @@
-//! The process inside, from outside.
+//! The outer process: starts the inner one and reads its answers.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,39 +11,39 @@ use vnet_xml::{Definition, Interface, Network};
 use crate::error::{Error, Failure};
 use crate::report::Report;
 
-/// The word that starts the process inside.
+/// The argument that starts the inner process.
 pub(crate) const WORD: &str = "vnet-try-inside";
 
-/// What the process inside is given, on its standard input.
+/// The input of the inner process, on its standard input.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) networks: Vec<Network>,
-    /// With the numbers of their definitions.
+    /// Interfaces with the indexes of their definitions.
     pub(crate) guests: Vec<(usize, Interface)>,
 }
 
-/// What it answers, a line for each, on its standard output.
+/// The answers of the inner process, one line each, on its standard output.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Answer {
-    /// What it does now.
+    /// The current step.
     Step(String),
     Report(Report),
     Failure(Failure),
 }
 
-/// Tries networks, and guests of domains or of their own that passt connects, on one imagined host.
-/// `progress` is told what is being done.
+/// Tries networks, and guests on passt, on one imagined host. The guests are those of domains and
+/// of interfaces alone. `progress` gets the current step.
 ///
-/// The definitions are sound: nothing is wrong with them alone. This program is started again
-/// inside, so its `main` has to begin with [`inside`](crate::inside).
+/// The definitions must have no errors. This program is started again inside, so its `main` has to
+/// begin with [`inside`](crate::inside).
 ///
 /// # Errors
-/// [`Error`] where there is nothing to try, or it cannot be tried here. Broken promises are no
+/// [`Error`] when there is nothing to try, or it cannot be tried here. A broken promise is not an
 /// error.
 pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Result<Report, Error> {
     if is_inside() {
-        // Else it would start itself without end.
+        // Otherwise it would start itself again without end.
         return Err(Error::NotInside);
     }
     let task = Task::of(definitions)?;
@@ -51,7 +51,7 @@ pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Re
     let isolation = Isolation::of(command.arg(WORD).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let mut inside = command.spawn().map_err(|error| isolation.explain(error))?;
     let mut input = inside.stdin.take().expect("it is piped");
-    // If it has died its exit status says more than the broken pipe.
+    // If it has died, its exit status says more than the broken pipe.
     let _ = input.write_all(&serde_json::to_vec(&task).expect("definitions are text and numbers"));
     drop(input);
     let mut answer = None;
@@ -74,13 +74,13 @@ pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Re
     }
 }
 
-/// Whether this is the process inside.
+/// Whether this is the inner process.
 pub(crate) fn is_inside() -> bool {
     std::env::args_os().nth(1).is_some_and(|word| word == WORD)
 }
 
 impl Task {
-    /// What is to be tried of definitions.
+    /// The parts of definitions that can be tried.
     fn of(definitions: &[Definition]) -> Result<Self, Error> {
         let mut task = Self::default();
         let mut known = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Guests behind passt: each with a passt of its own on the imagined host, and a card whose frames
-//! go there.
+//! Guests behind passt: each has its own passt on the imagined host, and a card whose frames passt
+//! carries.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -19,7 +19,7 @@ use crate::promises::{guest_ports, passt as promised};
 use crate::report::InterfaceReport;
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// The device of the host whose addresses and routes a guest is to have.
+/// The host device whose addresses and routes a guest gets.
 pub(crate) fn upstream(interface: &Interface) -> Option<&InterfaceName> {
     match &interface.source {
         Source::User { dev } => dev.as_ref(),
@@ -28,13 +28,13 @@ pub(crate) fn upstream(interface: &Interface) -> Option<&InterfaceName> {
     }
 }
 
-/// The devices of the host that a guest's interface names.
+/// The host devices that a guest's interface names.
 pub(crate) fn devices(interface: &Interface) -> impl Iterator<Item = &InterfaceName> {
     let forwarded = interface.port_forwards.iter().filter_map(|forward| forward.dev.as_ref());
     upstream(interface).into_iter().chain(forwarded)
 }
 
-/// The addresses that a guest's interface names: where the outside is not.
+/// The addresses that a guest's interface names; the outside must not use them.
 pub(crate) fn taken(interface: &Interface) -> impl Iterator<Item = IpNet> {
     let own = interface.ips.iter().filter_map(|ip| {
         let prefix = ip.prefix.unwrap_or(if ip.address.is_ipv4() { 24 } else { 64 });
@@ -43,16 +43,16 @@ pub(crate) fn taken(interface: &Interface) -> impl Iterator<Item = IpNet> {
     own.chain(interface.port_forwards.iter().filter_map(|forward| forward.address).map(IpNet::from))
 }
 
-/// A guest's passt that runs, and the guest's end.
+/// A guest's running passt, and the guest's end.
 struct Started {
     passt: Passt,
     mac: MacAddr,
     station: Station,
-    /// It is pulled when this is dropped.
+    /// The cable, which is removed on drop.
     cable: Cable,
 }
 
-/// Starts a passt for each guest, then sees what comes of what they promise.
+/// Starts a passt for each guest, then judges what they promise.
 pub(crate) fn attempt(world: &World, guests: &[(usize, Interface)], has_names: bool) -> Result<Vec<InterfaceReport>> {
     if guests.is_empty() {
         return Ok(Vec::new());

@@ -11,29 +11,29 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 use crate::guest::{Addressing, Guest};
 use crate::report::Subject;
 
-/// What a definition promises; guests are meant by their position.
+/// Something that a definition promises. Guests are given by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Promise {
-    /// A guest gets its address: the guest, and which of its addresses.
+    /// A guest gets its address: the guest, and the index of the address.
     Address { guest: usize, address: usize },
-    /// The first guest is told this router, or none. Where it gets its routes from a device of the
-    /// host: which.
+    /// The first guest is told this router, or none. If the routes come from a host device, that
+    /// device.
     Router { router: Option<IpAddr>, of: Option<InterfaceName> },
-    /// A guest's gateway echoes.
+    /// A guest's gateway answers an echo request.
     Gateway { guest: usize, ip: IpAddr },
-    /// The first guest is told an MTU; none where 0.
+    /// The first guest is told an MTU; 0 for none.
     Mtu(u32),
-    /// It is told its name.
+    /// A guest is told its name.
     Hostname(String),
-    /// It is told its full name.
+    /// A guest is told its full name.
     Fqdn(String),
-    /// The name server knows an answer.
+    /// The name server gives an answer.
     Answer { question: Question, record: Record },
-    /// The name server knows an address by one of these names.
+    /// The name server has one of these names for an address.
     Reverse { ip: IpAddr, names: Vec<String> },
-    /// The name server knows the first guest by the name that it gave to DHCP.
+    /// The name server knows the first guest by the name that it sent to DHCP.
     OwnName { family: Family },
-    /// A question goes to one of these servers; to the host's own where there are none.
+    /// A question is forwarded to one of these servers, or to the host's own if the list is empty.
     Forwarded { servers: Vec<IpAddr>, domain: Option<String> },
     /// The first two guests reach each other.
     BetweenGuests(Family),
@@ -47,26 +47,26 @@ pub(crate) enum Promise {
     In(Family),
     /// The outside cannot open a connection to the first guest.
     NoWayIn(Family),
-    /// The host reaches an address beyond a guest.
+    /// The host reaches an address behind a guest.
     Route { behind: IpAddr, destination: IpNet, gateway: IpAddr },
-    /// A port of the host leads to a port of the guest, or nowhere, wherever it is asked.
+    /// A port of the host leads to a port of the guest, or nowhere, at each of these places.
     Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
     /// passt writes a log.
     Log(PathBuf),
 }
 
-/// Under which address the outside sees a guest.
+/// The address at which the outside sees a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// Its own.
     Own,
-    /// One of these, or of the host's where `None`, with one of these ports.
+    /// One of these addresses, or of the host's if `None`, with one of these ports.
     Translated { addresses: Option<AddressRange>, ports: PortRange },
-    /// The host's, by a connection of its own.
+    /// The host's address, through a new connection of the host.
     Host,
 }
 
-/// Where a port is asked: an address of the host, by itself or from the outside.
+/// Where a port is asked: an address of the host, from the host itself or from the outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Host(IpAddr),
@@ -118,8 +118,8 @@ impl Promise {
         }
     }
 
-    /// Whether it is seen only by somebody who looks for a way himself, and does not take what he
-    /// is told.
+    /// Whether it can only be observed by a guest that adds its own routes, instead of using those
+    /// it was told.
     pub(crate) fn takes_own_way(&self) -> bool {
         matches!(self, Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_))
     }
@@ -175,12 +175,12 @@ impl Promise {
     }
 }
 
-/// The IPv4 address of a router, as a lease has it.
+/// The IPv4 address of a router, as in a lease.
 pub(crate) fn router_of(lease: Option<Ipv4Addr>) -> String {
     lease.map_or_else(|| "no router".to_owned(), |router| format!("router {router}"))
 }
 
-/// A family as people write it.
+/// The family's name for people.
 pub(crate) fn word(family: &Family) -> &'static str {
     match family {
         Family::Ipv4 => "IPv4",

@@ -1,17 +1,17 @@
-//! What came of a trial; `docs/json.md` of the program describes its shape.
+//! The result of a trial. `docs/json.md` of the program describes its shape.
 
 use serde::{Deserialize, Serialize};
 use vnet_validate::Finding;
 
-/// A trial of some networks and guests on one imagined host.
+/// The trial of some networks and guests on one imagined host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// One for each definition of a network, in their order.
+    /// One entry for each network definition, in order.
     pub networks: Vec<NetworkReport>,
-    /// One for each guest behind passt, in their order.
+    /// One entry for each guest behind passt, in order.
     pub interfaces: Vec<InterfaceReport>,
-    /// Whether nothing was refused and no promise is broken.
+    /// Whether no definition was refused and no promise is broken.
     pub holds: bool,
     /// How long it took.
     pub milliseconds: u64,
@@ -23,14 +23,14 @@ pub struct Report {
 pub struct NetworkReport {
     /// Its name.
     pub network: String,
-    /// The bridge that it ran on. `None` where it was refused, or nothing was tried because another
-    /// one was.
+    /// The bridge that it ran on. `None` when it was refused, or nothing was tried because another
+    /// network was refused.
     pub bridge: Option<String>,
-    /// What is to be said about the definition on the imagined host.
+    /// Findings about the definition on the imagined host.
     pub findings: Vec<Finding>,
-    /// Every promise, judged.
+    /// All promises, judged.
     pub promises: Vec<Judgement>,
-    /// What was left out, and where the imagined host differs from a real one.
+    /// What was not tried, and where the imagined host differs from a real one.
     pub notes: Vec<String>,
 }
 
@@ -38,17 +38,17 @@ pub struct NetworkReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InterfaceReport {
-    /// The number of its definition among those given, from 0.
+    /// The index of its definition among the given ones.
     pub definition: usize,
-    /// What passt says of its version. `None` where the guest was not tried.
+    /// The version that passt prints. `None` when the guest was not tried.
     pub passt: Option<String>,
-    /// Every promise, judged.
+    /// All promises, judged.
     pub promises: Vec<Judgement>,
-    /// What was left out, and where the imagined host differs from a real one.
+    /// What was not tried, and where the imagined host differs from a real one.
     pub notes: Vec<String>,
 }
 
-/// A promise and whether it is kept.
+/// A promise and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Its kind.
@@ -57,27 +57,27 @@ pub struct Judgement {
     pub promise: String,
     /// Whether it is kept.
     pub verdict: Verdict,
-    /// What was seen.
+    /// What was observed.
     pub seen: String,
 }
 
-/// Whether a promise is kept.
+/// The verdict on a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It is.
+    /// The promise is kept.
     Kept,
-    /// It is not.
+    /// The promise is broken.
     Broken,
-    /// Another one is broken that this one builds on.
+    /// The promise depends on another one that is broken.
     Unjudged,
-    /// It was not seen, and the definition may say otherwise in a way that only its programs
-    /// understand.
+    /// The promise was not observed, and an option that only dnsmasq or passt understands may
+    /// override it.
     Open,
 }
 
-/// A promise's kind, for programs.
+/// The kind of a promise, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words say it")]
@@ -106,14 +106,14 @@ pub enum Subject {
 }
 
 impl Verdict {
-    /// Kept where it holds.
+    /// `Kept` if true.
     pub(crate) fn when(holds: bool) -> Self {
         if holds { Self::Kept } else { Self::Broken }
     }
 }
 
 impl Report {
-    /// The report of these.
+    /// The report of these networks and guests.
     pub fn new(networks: Vec<NetworkReport>, interfaces: Vec<InterfaceReport>, milliseconds: u64) -> Self {
         let hold =
             |promises: &[Judgement]| promises.iter().all(|it| matches!(it.verdict, Verdict::Kept | Verdict::Open));

@@ -1,4 +1,4 @@
-//! Starting a network on the imagined host, by the driver of real ones.
+//! Starts a network on the imagined host, with the same driver as on a real one.
 
 use vnet_driver::{Driver, Error, Imagined};
 use vnet_types::InterfaceName;
@@ -7,25 +7,25 @@ use vnet_xml::Network;
 
 use crate::error::{Failed, Result};
 
-/// What comes of a start.
+/// The result of a start.
 pub(crate) enum Started {
     /// The network runs on this bridge.
     On(InterfaceName),
-    /// Something on the host is in its way.
+    /// Something on the host conflicts with it.
     Refused(Vec<Finding>),
 }
 
 /// The folder of state inside.
 pub(crate) const STATE: &str = "/run/vnet";
 
-/// The driver of the host inside, which has every zone of firewalld, and refuses nothing in it.
-/// dnsmasq pings an address for 3 s before it offers it, one guest after the other: not where
-/// `at_once` says that nobody can have it.
+/// The driver for the host inside. That host has every zone of firewalld, and blocks nothing in it.
+/// dnsmasq pings an address for 3 s before it offers it, one guest after the other; with `at_once`
+/// it does not, because nobody else can have the address.
 pub(crate) fn driver(at_once: bool) -> Result<Driver> {
     Ok(Driver::open(STATE)?.imagined(Imagined { zones: true, offers_at_once: at_once, seed: Some([0x76; 16]) }))
 }
 
-/// Starts a network, unless what it says does not fit the host.
+/// Starts a network, unless its definition conflicts with the host.
 pub(crate) fn start(network: &Network, at_once: bool) -> Result<Started> {
     match driver(at_once)?.start(network) {
         Ok(outcome) => outcome.bridge.map(Started::On).ok_or_else(|| {

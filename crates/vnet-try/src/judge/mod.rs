@@ -1,4 +1,4 @@
-//! Guests do what a definition promises them, and it is seen what comes of it.
+//! Lets guests use what a definition promises, and judges the results.
 
 mod see;
 mod settle;
@@ -21,17 +21,17 @@ use crate::report::{Judgement, Subject, Verdict};
 use crate::world::{Station, Uplink, World};
 use settle::{Told, settle};
 
-/// How long something that should happen may take.
+/// The time limit for something that should happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
-/// How long something that should not happen is given. What the firewall rejects is refused at
+/// How long to wait for something that should not happen. The firewall's rejections arrive at once.
 /// once.
 pub(crate) const SUSPICION: Duration = Duration::from_millis(600);
-/// A DHCP server that looks whether an address is in use takes this long for each guest.
+/// How long a DHCP server takes for each guest to check whether an address is in use.
 const PING_CHECK: Duration = Duration::from_secs(4);
-/// How many promises are judged at a time.
+/// How many promises are judged at the same time.
 const AT_A_TIME: usize = 24;
 
-/// Guests that are plugged in, with what they were told: those of a network, or one behind passt.
+/// Attached guests with what they were told: the guests of a network, or one behind passt.
 pub(crate) struct Party<'a> {
     pub(crate) world: &'a World,
     /// `None` behind passt.
@@ -39,16 +39,16 @@ pub(crate) struct Party<'a> {
     pub(crate) guests: Vec<Guest>,
     uplink: &'a Uplink,
     stations: Vec<Station>,
-    /// Where guests are, with the address that the network itself has there.
+    /// The subnets of guests, with the network's own address in each.
     subnets: Vec<IpNet>,
     told: Vec<Told>,
 }
 
-/// What was seen of a promise.
+/// The observation of a promise.
 struct Seen(Verdict, String);
 
 impl<'a> Party<'a> {
-    /// The guests of a network get their addresses.
+    /// Lets the guests of a network get their addresses.
     pub(crate) fn of_network(
         world: &'a World,
         network: &'a Network,
@@ -65,7 +65,7 @@ impl<'a> Party<'a> {
         Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new() }.settled(patience)
     }
 
-    /// A guest behind passt gets its addresses. It listens on these ports.
+    /// Lets a guest behind passt get its addresses. The guest listens on these ports.
     pub(crate) fn behind_passt(
         world: &'a World,
         uplink: &'a Uplink,
@@ -90,7 +90,7 @@ impl<'a> Party<'a> {
         Ok(self)
     }
 
-    /// Judges the promises of which `takes_own_way` is this; the others stay as they are.
+    /// Judges the promises whose `takes_own_way` has this value; the others stay as they are.
     pub(crate) fn judge(
         &self,
         promises: &[Promise],
@@ -124,8 +124,8 @@ impl<'a> Party<'a> {
         Judgement { subject, promise: text, verdict, seen }
     }
 
-    /// The guests look for a way themselves, where they were told none: so it is the network that
-    /// keeps them from somewhere, and not that they do not know the way.
+    /// Adds default routes to guests that were told none. A failure then shows that the network
+    /// blocks the guest, and not that the guest lacks a route.
     pub(crate) fn find_ways(&self) -> Result<()> {
         self.stations.iter().try_for_each(|station| {
             self.subnets.iter().try_for_each(|own| match station.can_reach(*own)? {
@@ -135,8 +135,8 @@ impl<'a> Party<'a> {
         })
     }
 
-    /// Whether guests of this network may reach those of another one: in which family, and from and
-    /// to which addresses.
+    /// Whether guests of this network may reach those of another one: the family, the source and
+    /// the destination addresses.
     pub(crate) fn crossing(&self, to: &Self) -> Option<Crossing<'a>> {
         let (from_network, to_network) = (self.network?, to.network?);
         let common = from_network.families().filter(|family| to_network.has_family(*family));
@@ -148,7 +148,7 @@ impl<'a> Party<'a> {
         Some(Crossing { from: &from_network.name, to: &to_network.name, family, address, allowed })
     }
 
-    /// Judges whether they do.
+    /// Judges whether they reach them.
     pub(crate) fn judge_crossing(&self, crossing: &Crossing<'_>) -> Result<Judgement> {
         let Crossing { from, to, family, address, allowed } = *crossing;
         let patience = if allowed { PATIENCE } else { SUSPICION };
@@ -176,7 +176,7 @@ impl<'a> Party<'a> {
     }
 }
 
-/// A question that guests of one network have for those of another.
+/// A connection from a guest of one network to a guest of another.
 pub(crate) struct Crossing<'a> {
     from: &'a str,
     to: &'a str,
@@ -185,7 +185,7 @@ pub(crate) struct Crossing<'a> {
     pub(crate) allowed: bool,
 }
 
-/// Does the same with each, all at once.
+/// Runs a closure for each item, all at the same time.
 pub(crate) fn side_by_side<I: Send, T: Send>(
     items: impl IntoIterator<Item = I>,
     each: impl Fn(I) -> Result<T> + Sync,

@@ -1,4 +1,4 @@
-//! Each kind of promise, and how it is seen.
+//! Observes each kind of promise.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -176,7 +176,7 @@ impl Party<'_> {
         Ok(self.stations[guest].namespace.run(|| transport.ask(server, Instant::now() + patience))?)
     }
 
-    /// Someone outside asks at an address.
+    /// Connects to an address from outside.
     fn enter(&self, at: IpAddr, port: u16, transport: Transport, patience: Duration) -> Result<Outcome> {
         let server = SocketAddr::new(at, port);
         Ok(self.world.outside.run(|| transport.ask(server, Instant::now() + patience))?)
@@ -210,7 +210,7 @@ impl Party<'_> {
         }
     }
 
-    /// What the second guest sees of the first: its own address, and that of the other.
+    /// What the second guest sees of the first, given its own address and that of the first.
     fn between(&self, family: Family, see: impl FnOnce(IpAddr, IpAddr) -> Result<Seen>) -> Result<Seen> {
         self.with_address(1, family, |own| self.with_address(0, family, |other| see(own, other)))
     }

@@ -1,4 +1,4 @@
-//! Guests get their addresses, and the ways that they are told.
+//! Lets guests get their addresses and routes.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -10,16 +10,16 @@ use crate::error::{Failed, Result};
 use crate::guest::{Addressing, Guest};
 use crate::world::Station;
 
-/// What a guest was told.
+/// The configuration of a guest.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     pub(super) lease: Option<dhcp4::Lease>,
-    /// What it has got, in the order of its [`Addressing`]s.
+    /// Its addresses, in the order of its [`Addressing`]s.
     pub(super) addresses: Vec<Option<IpAddr>>,
 }
 
-/// A guest gets its addresses. It has the routes that it is told by DHCP or by router
-/// advertisements; where it is configured, its administrator has told it the network's own address.
+/// Lets a guest get its addresses. Its routes come from DHCP or router advertisements. A configured
+/// guest uses the network's own address as its gateway.
 pub(super) fn settle(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant) -> Result<Told> {
     guest.behind.iter().try_for_each(|address| station.own(*address))?;
     let mut told = Told::default();
@@ -61,8 +61,8 @@ fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<
     station.add_address(net.into())?;
     if let Some(router) = lease.router {
         if !net.contains(&router) {
-            // A router beyond the subnet is on the link, as passt tells by a route of its own (RFC
-            // 3442).
+            // A router outside the subnet is on the link, as passt announces with a route of its
+            // own (RFC 3442).
             station.on_link(router.into())?;
         }
         station.default_route(router.into())?;
@@ -72,28 +72,28 @@ fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<
 
 fn lease6(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<IpAddr>> {
     let own = || dhcp6::Client::new(guest.mac, guest.name.clone());
-    // No client sends an identity that is not a DUID: then it goes by its own.
+    // No client sends an identity that is not a DUID, so this guest uses its own.
     let client = guest.duid.as_deref().filter(|id| is_duid(id)).and_then(|id| own().with_duid(id));
     let client = client.unwrap_or_else(own);
     let lease = station.namespace.run(|| client.lease(station.index, deadline));
     let Some(address) = lease.map_err(Failed::doing("cannot ask for DHCPv6"))?.map(IpAddr::V6) else {
         return Ok(None);
     };
-    // DHCPv6 has no word of the subnet: the router advertises it, at a time of its own. The
-    // definition has it now.
+    // DHCPv6 does not tell the subnet: the router advertises it later. It is known from the
+    // definition.
     let subnet = subnets.iter().find(|net| net.contains(&address));
     let prefix = subnet.map_or(128, IpNet::prefix_len);
     station.add_address(IpNet::new(address, prefix).expect("the prefix of a subnet"))?;
     Ok(Some(address))
 }
 
-/// Whether a text, as libvirt writes it, is an identity that clients have (RFC 8415, section 11;
-/// RFC 6355).
+/// Whether a text in libvirt's spelling is an identity that clients use (RFC 8415, section 11; RFC
+/// 6355).
 pub(super) fn is_duid(text: &str) -> bool {
     let bytes: Option<Vec<u8>> = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
     let Some([0, kind, rest @ ..]) = bytes.as_deref() else { return false };
     match kind {
-        // A link-layer address of a kind of hardware, after a time.
+        // A link-layer address with a hardware type and a time.
         1 => rest.len() > 6,
         2 => rest.len() > 4,
         3 => rest.len() > 2,

@@ -1,4 +1,4 @@
-//! What was seen, in words.
+//! Texts for observations.
 
 use vnet_lab::probe::{Outcome, Transport};
 
@@ -6,23 +6,23 @@ use super::Seen;
 use crate::promise::Place;
 use crate::report::Verdict;
 
-/// What came of asking by TCP and by UDP.
+/// The result of asking by TCP and by UDP.
 pub(super) fn both(tcp: Outcome, udp: Outcome) -> String {
     if tcp == udp { tcp.to_string() } else { format!("{} {tcp}, {} {udp}", Transport::Tcp, Transport::Udp) }
 }
 
-/// The same, where neither should have reached anybody.
+/// The same, when neither should have reached anybody.
 pub(super) fn unreached(tcp: Outcome, udp: Outcome) -> Seen {
     let reached = [tcp, udp].iter().any(|outcome| matches!(outcome, Outcome::SeenAs(..)));
     Seen(Verdict::when(!reached), both(tcp, udp))
 }
 
-/// A value, or that there is none.
+/// A value, or the word for a missing one.
 pub(super) fn said(value: Option<&impl ToString>, nothing: &str) -> String {
     value.map_or_else(|| nothing.to_owned(), ToString::to_string)
 }
 
-/// What came of asking at ports, with the places of which it is so.
+/// The results of asking at ports, grouped by result.
 pub(super) fn ports(outcomes: &[(Place, Outcome)]) -> String {
     let word = |outcome: Outcome| match outcome {
         Outcome::SeenAs(_, port) => format!("port {port} answers"),

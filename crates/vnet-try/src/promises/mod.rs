@@ -1,6 +1,7 @@
-//! What a definition promises. Pure, but for the addresses of the imagined host.
+//! The promises of a definition. Pure, except for the addresses of the imagined host.
 //!
-//! The promises are those of libvirt's documentation, and its firewall's where that says nothing.
+//! The promises come from libvirt's documentation, or from its firewall where the documentation is
+//! silent.
 
 mod names;
 pub(crate) mod passt;
@@ -62,7 +63,7 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
     promises
 }
 
-/// The ranges of addresses that DHCP hands out.
+/// The address ranges of DHCP.
 pub(crate) fn ranges(dhcp: &Dhcp) -> impl Iterator<Item = AddressRange> + '_ {
     dhcp.ranges.iter().filter_map(|range| AddressRange::new(range.start, range.end).ok())
 }
@@ -129,7 +130,7 @@ mod tests {
     fn networks_are_crossed_where_libvirt_lets_one() {
         use ForwardMode::{Nat, Open, Route};
         let modes = [None, Some(Nat), Some(Route), Some(Open)];
-        // From the row to the column.
+        // The distance from the row to the column.
         let expected = [
             [false, false, false, false],
             [false, false, true, true],

@@ -1,4 +1,4 @@
-//! What the name server of a network promises. Pure.
+//! The promises of a network's name server. Pure.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) fn has_names(network: &Network) -> bool {
     network.answers_names() && !network.ips.is_empty() && !crate::options::is_without_names(network)
 }
 
-/// What it answers, in the order of the elements.
+/// Its answers, in the order of the elements.
 pub(super) fn names(network: &Network) -> Vec<Promise> {
     let dns = network.dns.clone().unwrap_or_default();
     let domain = network.domain.as_ref().map(|domain| domain.name.clone());
@@ -56,7 +56,7 @@ pub(super) fn names(network: &Network) -> Vec<Promise> {
     promises
 }
 
-/// Which servers are asked: for each domain that has some of its own, and for everything else.
+/// The servers that are asked: for each domain with servers of its own, and for everything else.
 fn forwarded(network: &Network, forwarders: &[Forwarder]) -> Vec<Promise> {
     let own = network.domain.as_ref().filter(|own| own.local_only == Some(true)).map(|own| &own.name);
     let domains: BTreeSet<_> = forwarders.iter().filter_map(|it| it.domain.clone()).collect();
@@ -68,7 +68,7 @@ fn forwarded(network: &Network, forwarders: &[Forwarder]) -> Vec<Promise> {
         Promise::Forwarded { servers, domain: Some(domain) }
     });
     let rest = Promise::Forwarded { servers: general().collect(), domain: None };
-    // No name of an isolated network is asked of the host's own server.
+    // An isolated network does not forward questions to the host's servers.
     let is_asked = |promise: &Promise| match promise {
         Promise::Forwarded { servers, .. } => !servers.is_empty() || network.forward_mode() != ForwardMode::None,
         _ => true,

@@ -1,4 +1,4 @@
-//! What a guest's interface on passt promises
+//! The promises of a guest's interface on passt
 //! (<https://libvirt.org/formatdomain.html#userspace-connection-using-passt>).
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use crate::world::World;
 const MOST_PORTS: usize = 12;
 const FAMILIES: [Family; 2] = [Family::Ipv4, Family::Ipv6];
 
-/// The guest, who is told its IPv4 address, makes itself one of IPv6, and is told one.
+/// The guest. It is told its IPv4 address, forms an IPv6 address itself, and is told another.
 pub(crate) fn guest(passt: &Passt, mac: MacAddr, world: &World) -> Guest {
     let uplink = world.uplink_by(passt.interface.as_ref());
     let [v4, v6] = FAMILIES.map(|family| {
@@ -31,7 +31,7 @@ pub(crate) fn guest(passt: &Passt, mac: MacAddr, world: &World) -> Guest {
     Guest { addresses, ..Guest::new("guest", mac) }
 }
 
-/// Every promise of that guest, in the order of its elements.
+/// All promises of that guest, in the order of its elements.
 pub(crate) fn promises(passt: &Passt, world: &World) -> Vec<Promise> {
     let mut promises: Vec<Promise> = [0, 2, 1].map(|address| Promise::Address { guest: 0, address }).into();
     if let Some(device) = &passt.interface {
@@ -57,7 +57,7 @@ pub(crate) fn promises(passt: &Passt, world: &World) -> Vec<Promise> {
     promises
 }
 
-/// What was left out, and where the imagined host differs from a real one.
+/// What was not tried, and where the imagined host differs from a real one.
 pub(crate) fn notes(interface: &Interface, has_names: bool) -> Vec<String> {
     let is_shared = matches!(interface.source, Kind::Vhostuser(_));
     let log = interface.backend.as_ref().and_then(|backend| backend.log_file.as_ref());
@@ -81,7 +81,7 @@ pub(crate) fn notes(interface: &Interface, has_names: bool) -> Vec<String> {
     notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
 }
 
-/// The prefix of an IPv4 address that has none, by its class, as passt's manual has it.
+/// The prefix length of an IPv4 address without one, by its class, as passt's manual says.
 fn by_class(ip: IpAddr) -> Option<u8> {
     match ip {
         IpAddr::V4(ip) if ip < Ipv4Addr::new(128, 0, 0, 0) => Some(8),

@@ -1,4 +1,4 @@
-//! Where the ports lead that passt forwards, and those that it does not.
+//! Where ports of the host lead: those that passt forwards, and those that it does not.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -9,19 +9,17 @@ use vnet_types::{Family, InterfaceName};
 use crate::promise::{Place, Promise};
 use crate::world::World;
 
-/// From here on the kernel gives ports to those who ask for any, and passt leaves them out where
-/// all are meant.
+/// The kernel assigns ephemeral ports from here on. passt skips them when all ports are forwarded.
 const EPHEMERAL: u16 = 32768;
 
-/// The ports of the guest that somebody has to be at, for what is forwarded and for what is not to
-/// be.
+/// The ports on which the guest listens: targets of forwards, and ports that should not be reached.
 pub(crate) fn guest_ports(passt: &Passt, promises: &[Promise]) -> BTreeSet<u16> {
     let asked = promises.iter().filter_map(|promise| match promise {
         Promise::Port { port, to, .. } => Some((*port, *to)),
         _ => None,
     });
     let ranges = || passt.forwards.iter().flat_map(|forward| &forward.ports.ranges);
-    // Where a port would lead that is excluded.
+    // The target of an excluded port, if it were forwarded.
     let targets = |port: u16| {
         let within = ranges().filter(move |range| (range.start()..=range.last()).contains(&port));
         within.filter_map(move |range| match range.target() {
@@ -32,7 +30,7 @@ pub(crate) fn guest_ports(passt: &Passt, promises: &[Promise]) -> BTreeSet<u16> 
     asked.flat_map(|(port, to)| [port].into_iter().chain(to).chain(targets(port))).collect()
 }
 
-/// Ports at the ends of the ranges, and beside them.
+/// Ports at the ends of the ranges, and next to them.
 pub(super) fn samples(forward: &PortForward) -> Vec<u16> {
     let ends = |range: &ForwardedRange| [Some(range.start()), Some(range.last()), range.last().checked_add(1)];
     let mut ports: Vec<u16> = forward.ports.ranges.iter().flat_map(ends).flatten().collect();
@@ -46,7 +44,7 @@ pub(super) fn samples(forward: &PortForward) -> Vec<u16> {
     ports
 }
 
-/// A port that nobody forwards, where there is one.
+/// A port that is not forwarded, if there is one.
 pub(super) fn idle(passt: &Passt, protocol: Protocol) -> Option<u16> {
     let is_idle = |port: &u16| {
         let mut forwards = passt.forwards.iter().filter(|forward| forward.protocol == protocol);
@@ -55,7 +53,7 @@ pub(super) fn idle(passt: &Passt, protocol: Protocol) -> Option<u16> {
     (7777..EPHEMERAL).find(is_idle)
 }
 
-/// What a port promises, at each place where it can be asked.
+/// The promises for a port, at each place where it can be asked.
 pub(super) fn of_port(passt: &Passt, world: &World, protocol: Protocol, port: u16) -> Vec<Promise> {
     let mut by_target: Vec<(Option<u16>, Vec<Place>)> = Vec::new();
     let named = |place: Place| passt.forwards.iter().any(|forward| forward.ports.address == Some(place.ip()));
@@ -68,8 +66,7 @@ pub(super) fn of_port(passt: &Passt, world: &World, protocol: Protocol, port: u1
             family && ip.is_none_or(|ip| ip == place.ip()) && own.is_none_or(|own| *own == device)
         });
         let lead = leads.find_map(|forward| Some((forward, target(forward, port)?)));
-        // By UDP, a passt of 2023 answers from the host's first address where it is not bound to
-        // another.
+        // A passt of 2023 answers UDP from the host's first address unless it is bound to another.
         if protocol == Protocol::Udp && lead.is_some_and(|(forward, _)| forward.ports.address.is_none()) && named(place)
         {
             continue;
@@ -84,7 +81,7 @@ pub(super) fn of_port(passt: &Passt, world: &World, protocol: Protocol, port: u1
 }
 
 /// The addresses at which ports are asked, each with its device: loopback, those of the uplinks,
-/// those that are named.
+/// and those that are named.
 fn places(passt: &Passt, world: &World) -> Vec<(Place, InterfaceName)> {
     let lo = || "lo".parse::<InterfaceName>().expect("a name");
     let mut places = vec![(Place::Host(Ipv4Addr::LOCALHOST.into()), lo())];
@@ -107,7 +104,7 @@ fn places(passt: &Passt, world: &World) -> Vec<(Place, InterfaceName)> {
     places
 }
 
-/// Where a port leads.
+/// The target of a port.
 fn target(forward: &PortForward, port: u16) -> Option<u16> {
     forward.ports.leads_to(port).filter(|_| port < EPHEMERAL || !forward.ports.takes_what_is_free())
 }

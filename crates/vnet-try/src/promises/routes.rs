@@ -1,4 +1,4 @@
-//! Static routes: what the host reaches through a guest. Pure.
+//! Static routes: addresses that the host reaches through a guest. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,19 +8,19 @@ use vnet_xml::network::{Ip, Route};
 
 use crate::guest::{MOST_RESERVATIONS, reservations};
 
-/// How many of its reservations and routes are left out of the trial.
+/// The number of reservations and routes that are not tried.
 pub(crate) fn left_out(network: &Network) -> (usize, usize) {
     let routes = network.routes.iter().filter(|route| behind(network, route).is_none()).count();
     (reservations(network).count().saturating_sub(MOST_RESERVATIONS), routes)
 }
 
-/// The subnet that an address is in.
+/// The subnet that contains an address.
 pub(crate) fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
     network.ips.iter().filter_map(Ip::net).find(|net| net.contains(&address))
 }
 
-/// An address that the host reaches by a route and by no other one. `None` where it has a better
-/// one to all of them: the default route of the imagined host is its own.
+/// An address that the host reaches only by this route. `None` when other routes are better for all
+/// addresses; the default route belongs to the imagined host itself.
 pub(crate) fn behind(network: &Network, route: &Route) -> Option<IpAddr> {
     let net = route.net().filter(|net| net.prefix_len() > 0)?;
     let metric = |route: &Route| route.effective_metric();

@@ -1,13 +1,13 @@
-//! Which ways lead into a network and out of it, as its forward mode has it. Pure.
+//! The traffic that a network's forward mode allows in and out. Pure.
 
 use vnet_types::Family;
 use vnet_xml::Network;
 use vnet_xml::network::{ForwardMode, WayOut};
 
-/// Whether guests of one network may connect to guests of another, on the same host, in this
-/// family.
+/// Whether guests of one network may connect to guests of another on the same host, in this family.
 ///
-/// libvirt asks the network that is entered first; what it lets in has passed.
+/// libvirt checks the network that a packet enters before the one that it leaves. A packet that the
+/// first check accepts has passed.
 pub(crate) fn may_cross(from: &Network, to: &Network, family: Family) -> bool {
     let passes = |from: &Network, to: &Network, is_reply: bool| match gate(to, family) {
         Gate::None => !matches!(gate(from, family), Gate::Closed),
@@ -18,9 +18,9 @@ pub(crate) fn may_cross(from: &Network, to: &Network, family: Family) -> bool {
     passes(from, to, false) && passes(to, from, true)
 }
 
-/// How the firewall answers who would enter a network.
+/// The firewall's answer to connections into a network.
 enum Gate {
-    /// It has no rules.
+    /// The network has no rules.
     None,
     Open,
     Replies,

@@ -1,4 +1,4 @@
-//! The imagined host: uplinks with someone outside, cables, and guests at their ends.
+//! The imagined host: uplinks to the outside, cables, and guests at their ends.
 
 mod names;
 mod station;
@@ -15,9 +15,10 @@ use crate::error::Result;
 pub(crate) use station::Station;
 pub(crate) use uplink::{Uplink, taken};
 
-/// What a guest, and whoever else has one, calls its only interface.
+/// The name of the only interface of a guest, and of others that have just one.
 pub(crate) const DEVICE: &str = "eth0";
-/// Switches of every namespace. Nobody can have anybody's address here, and routers answer at once.
+/// Switches of every namespace. No duplicate addresses are possible here, and routers answer at
+/// once.
 pub(crate) const SWITCHES: [(&str, &str); 9] = [
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
@@ -30,19 +31,18 @@ pub(crate) const SWITCHES: [(&str, &str); 9] = [
     ("ipv6/conf/default/use_tempaddr", "0"),
 ];
 
-/// The imagined host and who is outside.
+/// The imagined host and the outside.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) host: Namespace,
     pub(crate) outside: Namespace,
     uplinks: Vec<Uplink>,
-    /// Where somebody answers to names.
+    /// The addresses of the name servers.
     name_servers: Vec<IpAddr>,
 }
 
 impl World {
-    /// Makes the host that these networks and guests of passt will run on, in the namespaces of
-    /// this process.
+    /// Creates the host for these networks and guests on passt, in the namespaces of this process.
     pub(crate) fn new(networks: &[&Network], guests: &[&Interface]) -> Result<Self> {
         let (host, outside) = (Namespace::current()?, Namespace::new()?);
         host.set(&SWITCHES)?;
@@ -57,19 +57,19 @@ impl World {
         Ok(world)
     }
 
-    /// The way out of a network.
+    /// The uplink of a network.
     pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
         self.uplink_by(network.outgoing_device())
     }
 
-    /// The way out by a device; the first where it is none of the uplinks.
+    /// The uplink of a device; the first if the device is not an uplink.
     pub(crate) fn uplink_by(&self, device: Option<&InterfaceName>) -> &Uplink {
         let named = self.uplinks.iter().find(|uplink| Some(&uplink.name) == device);
         named.unwrap_or(&self.uplinks[0])
     }
 
-    /// Gives the host one more address, which the outside knows the way to by an uplink. It is on
-    /// `lo`: on the uplink, with the longest prefix of all, passt would take it for the guest's.
+    /// Adds an address to the host, with a route to it from outside through an uplink. It is on
+    /// `lo`: on the uplink, with the longest prefix, passt would use it for the guest.
     pub(crate) fn add_address(&self, uplink: &Uplink, ip: IpAddr) -> Result<()> {
         let net = IpNet::from(ip);
         let lo: InterfaceName = "lo".parse().expect("a name");
@@ -80,7 +80,7 @@ impl World {
         add_route(self.outside.netlink(), &uplink.name, net, uplink.host(Family::of(ip)))
     }
 
-    /// Lets the outside know the way to the guests of a network, and to the addresses that they are
+    /// Adds routes from outside to the guests of a network, and to the addresses that they are
     /// translated to.
     pub(crate) fn announce(&self, network: &Network) -> Result<()> {
         let uplink = self.uplink(network);
@@ -100,8 +100,8 @@ impl World {
     }
 
     /// Lays a cable from the host, where its end has this name, to another namespace. Returns the
-    /// index of the near end. Neither end is up yet: an end that gets another MAC address must have
-    /// it before it makes its link-local address.
+    /// index of the host's end. Both ends are still down: an end that gets another MAC address must
+    /// have it before it forms its link-local address.
     pub(crate) fn lay(&self, near: &InterfaceName, to: &Namespace, name: &InterfaceName) -> Result<u32> {
         let far: InterfaceName = "far".parse().expect("a name");
         let netlink = self.host.netlink();
@@ -123,7 +123,7 @@ impl World {
         self.outside.netlink().set_up(far.index, true)?;
         let add = |netlink: &Netlink, net: IpNet| netlink.add_address(&uplink.name, &Address { net, broadcast: None });
         uplink.host.iter().try_for_each(|ours| add(netlink, *ours))?;
-        // The kernel speaks from the first of equal IPv4 addresses, and from the last of IPv6.
+        // The kernel sends from the first of several IPv4 addresses, and from the last of IPv6.
         let ([v4, v6], [gateway4, gateway6]) = (uplink.outside, uplink.gateway);
         [v4, gateway4, gateway6, v6].into_iter().try_for_each(|theirs| add(self.outside.netlink(), theirs))?;
         for gateway in uplink.gateway.map(|gateway| gateway.addr()) {

@@ -1,4 +1,4 @@
-//! Name servers of the imagined host and of the outside.
+//! The name servers of the imagined host and of the outside.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, UdpSocket};
@@ -12,9 +12,10 @@ use super::World;
 use crate::error::Result;
 
 impl World {
-    /// Answers questions of DNS where the networks forward theirs to, and where the host asks:
-    /// outside, or on the host where a server is its own. Whoever asks for an address is told the
-    /// one that was asked. A server in a network that is tried would be a guest, and there is none.
+    /// Answers DNS questions where the networks forward theirs to, and where the host asks:
+    /// outside, or on the host for a server that is the host itself. The answer to a question for
+    /// an address is the address of the server. A server in a network that is tried would be a
+    /// guest; such guests do not exist.
     pub(crate) fn serve_names(&mut self, networks: &[Network]) -> Result<()> {
         let lo: InterfaceName = "lo".parse().expect("a name");
         let subnets: Vec<IpNet> = networks.iter().flat_map(|it| &it.ips).filter_map(|ip| ip.net()).collect();
@@ -36,12 +37,12 @@ impl World {
         Ok(())
     }
 
-    /// Where the host asks for names.
+    /// The address of the host's name server.
     pub(crate) fn name_server(&self) -> IpAddr {
         self.uplinks[0].outside(Family::Ipv4)
     }
 
-    /// Whether somebody answers to names at an address.
+    /// Whether a name server answers at an address.
     pub(crate) fn has_name_server(&self, at: IpAddr) -> bool {
         self.name_servers.contains(&at)
     }

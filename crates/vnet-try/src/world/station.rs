@@ -11,7 +11,7 @@ use vnet_types::{Address, Family, InterfaceName, IpNet, Route, RouteProtocol};
 use super::{add_route, default_of};
 use crate::error::{Failed, Result};
 
-/// Something at the end of a cable: a guest, on its bridge or behind its passt.
+/// A guest at the end of a cable, on its bridge or behind its passt.
 #[derive(Debug)]
 pub(crate) struct Station {
     pub(crate) namespace: Namespace,
@@ -32,13 +32,13 @@ impl Station {
         }
     }
 
-    /// Gives it an address for something beyond it.
+    /// Gives it an address of a network behind it.
     pub(crate) fn own(&self, address: IpAddr) -> Result<()> {
         let lo: InterfaceName = "lo".parse().expect("a name");
         Ok(self.namespace.netlink().add_address(&lo, &Address { net: IpNet::from(address), broadcast: None })?)
     }
 
-    /// Sends everything that goes elsewhere to a gateway, unless the station has been told one.
+    /// Sets the default route to a gateway, unless the station was told one.
     pub(crate) fn default_route(&self, gateway: IpAddr) -> Result<()> {
         match self.has_way(Family::of(gateway))? {
             true => Ok(()),
@@ -46,7 +46,7 @@ impl Station {
         }
     }
 
-    /// Finds an address on the link itself.
+    /// Adds a route to an address on the link itself.
     pub(crate) fn on_link(&self, address: IpAddr) -> Result<()> {
         let (destination, link) = (IpNet::from(address), self.device.clone());
         let route = Route { destination, gateway: None, link, metric: 0, protocol: RouteProtocol::Boot };
@@ -62,7 +62,7 @@ impl Station {
         Ok(addresses.iter().any(|it| it.net.addr() != subnet.addr() && it.net.contains(&subnet.addr())))
     }
 
-    /// Waits for a way to everywhere: a router of IPv6 advertises itself at a time of its own.
+    /// Waits for a default route: an IPv6 router advertises itself later.
     pub(crate) fn wait_for_way(&self, family: Family, deadline: Instant) -> Result<()> {
         while !self.has_way(family)? && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
@@ -77,7 +77,7 @@ impl Station {
         Ok(routes.iter().any(is_default))
     }
 
-    /// Waits for an address that the station makes itself out of an advertised prefix.
+    /// Waits for an address that the station forms from an advertised prefix.
     pub(crate) fn advertised(&self, net: IpNet, deadline: Instant) -> Result<Option<IpAddr>> {
         loop {
             let addresses = self.namespace.netlink().addresses_of(&self.device)?;
@@ -89,8 +89,8 @@ impl Station {
         }
     }
 
-    /// Waits until an address can be used: those of IPv6 are tentative at first, and others are
-    /// sent from.
+    /// Waits until an address can be used. IPv6 addresses are tentative at first, and the kernel
+    /// would send from another address.
     pub(crate) fn wait_usable(&self, address: IpAddr, deadline: Instant) -> Result<()> {
         self.namespace.run(|| {
             loop {

@@ -1,4 +1,4 @@
-//! Ways from the imagined host to the outside, where none of the definitions is in the way.
+//! Uplinks from the imagined host to the outside, with addresses that no definition uses.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,8 @@ use vnet_xml::{Interface, Network};
 use crate::error::{Failed, Result};
 use crate::passt;
 
-/// Where the outside may live: documentation and benchmark ranges (RFC 5737, RFC 2544), then others
-/// nobody routes.
+/// Candidate addresses of the outside: documentation and benchmark ranges (RFC 5737, RFC 2544),
+/// then others that are not routed.
 const IPV4: [&str; 7] = [
     "198.51.100.0/24",
     "203.0.113.0/24",
@@ -19,16 +19,17 @@ const IPV4: [&str; 7] = [
     "100.127.77.0/24",
     "172.31.77.0/24",
 ];
-/// The same for IPv6 (RFC 3849, RFC 9637, RFC 5180), then one that nobody has; each has room for
-/// many uplinks.
+/// The same for IPv6 (RFC 3849, RFC 9637, RFC 5180), then an unused range; each has room for many
+/// uplinks.
 const IPV6: [&str; 4] = ["2001:db8:766e::/48", "3fff:766e::/48", "2001:2:0::/48", "fd76:6e65:7500::/48"];
 
-/// A way from the host to the outside, by one name at both ends; addresses are IPv4, then IPv6.
+/// An uplink from the host to the outside, with the same name at both ends. Addresses are IPv4,
+/// then IPv6.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Uplink {
     pub(crate) name: InterfaceName,
     pub(super) host: [IpNet; 2],
-    /// Nobody speaks from the gateway's address, which passt takes for the host's.
+    /// No one else uses the gateway's address, which passt takes for the host's.
     pub(super) gateway: [IpNet; 2],
     pub(super) outside: [IpNet; 2],
 }
@@ -44,12 +45,12 @@ impl Uplink {
         self.host[usize::from(family == Family::Ipv6)].prefix_len()
     }
 
-    /// The address of who is outside.
+    /// The address of the outside.
     pub(crate) fn outside(&self, family: Family) -> IpAddr {
         self.outside[usize::from(family == Family::Ipv6)].addr()
     }
 
-    /// The IPv4 address of the router there.
+    /// The IPv4 address of its router.
     pub(crate) fn gateway(&self) -> IpAddr {
         self.gateway[0].addr()
     }
@@ -61,8 +62,8 @@ impl Uplink {
     }
 }
 
-/// An uplink for each device that a definition names, or one. Where a guest behind passt names one,
-/// a further uplink is the last, so that it can be seen which one passt takes.
+/// One uplink for each device that a definition names, or a single one. When a guest behind passt
+/// names a device, a further uplink comes last, so that it can be seen which one passt takes.
 pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
     let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));
@@ -87,7 +88,7 @@ pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Ve
     names.into_iter().map(uplink).collect()
 }
 
-/// Where a definition's own addresses are.
+/// The addresses that a definition uses itself.
 pub(crate) fn taken(network: &Network) -> Vec<IpNet> {
     let subnets = network.ips.iter().filter_map(|ip| ip.net());
     let routes = network.routes.iter().filter_map(|route| route.net()).filter(|net| net.prefix_len() > 0);
