@@ -1,4 +1,5 @@
-//! The command line: `qemu_passt.c` of libvirt, then the options that libvirt does not have.
+//! The command line: libvirt's arguments (`qemu_passt.c`), then the options that libvirt does not
+//! have.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ impl Passt {
     /// The arguments, without the program.
     ///
     /// # Errors
-    /// [`Error`] for what passt cannot be told.
+    /// [`Error`] for what passt does not accept.
     pub fn arguments(&self) -> Result<Vec<OsString>, Error> {
         let mut list = Arguments::default();
         if self.connection == Connection::VhostUser {
@@ -133,7 +134,7 @@ impl Options {
             Resolvers::OfHost => {}
             Resolvers::None => list.text("--search", "none"),
             Resolvers::Given(domains) if domains.is_empty() => return Err(Error::EmptyList("--search")),
-            // A domain of that name is told from the word by its dot.
+            // The dot distinguishes a domain of that name from the keyword.
             Resolvers::Given(domains) => domains.iter().try_for_each(|domain| {
                 let domain = name("--search", domain)?;
                 list.text("--search", if domain == "none" { "none." } else { domain });
@@ -144,7 +145,7 @@ impl Options {
     }
 }
 
-/// Arguments, each option before its value.
+/// A list of arguments, each option before its value.
 #[derive(Default)]
 struct Arguments(Vec<OsString>);
 

@@ -1,4 +1,4 @@
-//! What passt cannot be told.
+//! What passt does not accept.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use vnet_types::Family;
 
 use crate::Protocol;
 
-/// What passt cannot be told.
+/// What passt does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A path that is empty or has a NUL.
+    /// The path is empty or has a NUL.
     #[error("{path:?} is no path for {option}")]
     Path {
         /// The option.
@@ -19,7 +19,7 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// A socket's path that the kernel does not take: `sockaddr_un` has room for 107 bytes.
+    /// The socket's path is too long: `sockaddr_un` has room for 107 bytes.
     #[error("the socket's path {} is {len} bytes long, the limit is 107", .path.display())]
     SocketTooLong {
         /// The path.
@@ -27,10 +27,10 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
-    /// An MTU that passt refuses.
+    /// passt refuses the MTU.
     #[error("the MTU {0} is neither 0 nor from 68 to 65535")]
     Mtu(u32),
-    /// A name that DNS does not have.
+    /// The name is not valid in DNS.
     #[error("{name:?} is no name for {option}")]
     Name {
         /// The option.
@@ -38,19 +38,19 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// Two addresses of one family where passt takes one.
+    /// passt takes one address of each family here.
     #[error("{option} is given two {family} addresses, {first} and {second}")]
     SecondAddress {
         /// The option.
         option: &'static str,
         /// The family.
         family: Family,
-        /// The one.
+        /// The first address.
         first: IpAddr,
-        /// The other.
+        /// The second address.
         second: IpAddr,
     },
-    /// A prefix that the address cannot have.
+    /// The address cannot have this prefix.
     #[error("the address {ip} cannot have the prefix {prefix}")]
     Prefix {
         /// The address.
@@ -58,18 +58,18 @@ pub enum Error {
         /// The prefix.
         prefix: u8,
     },
-    /// An address of the family that is left out.
+    /// The address is of a family that is turned off.
     #[error("the address {ip} is given, but only {only}")]
     Family {
         /// The address.
         ip: IpAddr,
-        /// The one family.
+        /// The only family that is on.
         only: Family,
     },
-    /// Forwarding for a protocol that is left out.
+    /// Ports are forwarded for a protocol that is turned off.
     #[error("{0} ports are forwarded, but {0} is left out")]
     Protocol(Protocol),
-    /// A port that is forwarded twice.
+    /// A port is forwarded twice.
     #[error("the {protocol} port {port} is forwarded twice")]
     Overlap {
         /// The protocol.
@@ -77,7 +77,7 @@ pub enum Error {
         /// The port on the host.
         port: u16,
     },
-    /// A list that is given and empty.
+    /// A list is given but empty.
     #[error("{0} is given an empty list")]
     EmptyList(&'static str),
 }

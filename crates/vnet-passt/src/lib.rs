@@ -1,9 +1,9 @@
 //! The passt argument list for a guest interface.
 //!
-//! passt(1) connects a guest to the network of an ordinary user: no bridge, no privilege. A
-//! [`Passt`] says what one is to do for one guest; [`Passt::arguments`] is the command line, with
-//! libvirt's arguments in libvirt's order. Nothing here starts a process: give the list to
-//! [`std::process::Command`], each argument as it is, without a shell.
+//! passt(1) connects a guest to the network of an ordinary user, without a bridge or privileges. A
+//! [`Passt`] describes what one passt does for one guest; [`Passt::arguments`] returns the command
+//! line, with libvirt's arguments in libvirt's order. Give the list to [`std::process::Command`],
+//! each argument unchanged, without a shell; the feature `run` does this and more.
 //!
 //! ```
 //! use vnet_passt::{Passt, PortForward, Protocol};
@@ -15,9 +15,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Not every passt knows every option: what it does not know it names, and exits. `--vhost-user`,
-//! `--hostname`, `--fqdn`, `--map-host-loopback`, `--map-guest-addr` and `--dns-host` are younger
-//! than 2023. Those of 2023 take neither a device without an address, nor `all` with an address,
+//! Not every passt knows every option: it names an unknown option and exits. `--vhost-user`,
+//! `--hostname`, `--fqdn`, `--map-host-loopback`, `--map-guest-addr` and `--dns-host` came after
+//! 2023. The passt of 2023 accepts neither a device without an address, nor `all` with an address,
 //! nor one port on two addresses.
 
 mod arguments;
@@ -46,31 +46,30 @@ pub struct Passt {
     pub connection: Connection,
     /// How long it runs.
     pub lifetime: Lifetime,
-    /// The UNIX socket that it listens on, at most 107 bytes.
+    /// The path of the UNIX socket that it listens on, at most 107 bytes.
     pub socket: PathBuf,
     /// Where it writes its process id.
     pub pid_file: Option<PathBuf>,
-    /// The MTU that the guest is told, 68 to 65535 bytes; 0: it is told none. passt's default where
-    /// `None`.
+    /// The MTU that the guest is told, 68 to 65535 bytes; 0: not told; `None`: passt's default.
     pub mtu: Option<u32>,
-    /// The interface of the host whose addresses and routes the guest gets; that of the default
-    /// route where `None`.
+    /// The interface of the host whose addresses and routes the guest gets; `None`: that of the
+    /// default route.
     pub interface: Option<InterfaceName>,
-    /// Where it logs; the system log where `None`.
+    /// Where it logs; `None`: the system log.
     pub log_file: Option<PathBuf>,
     /// The host name that the guest is told.
     pub hostname: Option<String>,
     /// The full name that the guest is told.
     pub fqdn: Option<String>,
-    /// The guest's addresses, at most one of each family; the host's own where there is none.
+    /// The guest's addresses, at most one of each family; if empty, the host's own.
     pub addresses: Vec<GuestAddress>,
-    /// What comes in.
+    /// The forwarded ports.
     pub forwards: Vec<PortForward>,
-    /// Everything else.
+    /// All other options.
     pub options: Options,
 }
 
-/// How a guest is connected to passt.
+/// How a guest connects to passt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -86,7 +85,7 @@ pub enum Connection {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Lifetime {
-    /// Until its guest is gone.
+    /// Until its guest disconnects.
     OneGuest,
     /// Until it is stopped; one guest after the other can connect.
     ManyGuests,
@@ -98,13 +97,13 @@ pub enum Lifetime {
 pub struct GuestAddress {
     /// The address.
     pub ip: IpAddr,
-    /// The length of its prefix. passt chooses that of an IPv4 address where `None`; that of IPv6
-    /// is always 64.
+    /// The length of its prefix. With `None` passt chooses it for IPv4; for IPv6 it is always 64.
     pub prefix: Option<u8>,
 }
 
 impl Passt {
-    /// One that listens on a socket, forwards nothing, and ends with its guest, as libvirt's do.
+    /// A passt that listens on a socket, forwards nothing, and ends with its guest, as with
+    /// libvirt.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             connection: Connection::Stream,

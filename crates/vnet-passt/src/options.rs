@@ -1,4 +1,4 @@
-//! Options of passt(1) that libvirt has no word for.
+//! Options of passt(1) that libvirt does not have.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use vnet_types::{Family, InterfaceName, MacAddr};
 
-/// Options that libvirt has no word for; by default none is given.
+/// Options that libvirt does not have; by default none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -15,38 +15,39 @@ pub struct Options {
     pub process: Process,
     /// `--quiet`, `--debug`, `--trace`
     pub verbosity: Verbosity,
-    /// `--log-size`: of the log file, in bytes.
+    /// `--log-size`: the largest size of the log file, in bytes.
     pub log_size: Option<u32>,
-    /// `--runas`: whom a passt that is started as root becomes.
+    /// `--runas`: the user that passt changes to when it is started as root.
     pub run_as: Option<RunAs>,
     /// `--pcap`: the file that the guest's frames are captured to.
     pub pcap: Option<PathBuf>,
-    /// `--mac-addr`: that the guest sees as its gateway's.
+    /// `--mac-addr`: the MAC address that the guest sees for its gateway.
     pub mac: Option<MacAddr>,
-    /// `--gateway`: that the guest is told, at most one of each family.
+    /// `--gateway`: the gateways that the guest is told, at most one of each family.
     pub gateways: Vec<IpAddr>,
-    /// `--outbound`: the source address of what goes out, at most one of each family.
+    /// `--outbound`: the source addresses of outgoing traffic, at most one of each family.
     pub outbound: Vec<IpAddr>,
-    /// `--outbound-if4`: the interface that IPv4 goes out by.
+    /// `--outbound-if4`: the interface for outgoing IPv4.
     pub outbound_ipv4: Option<InterfaceName>,
-    /// `--outbound-if6`: the interface that IPv6 goes out by.
+    /// `--outbound-if6`: the interface for outgoing IPv6.
     pub outbound_ipv6: Option<InterfaceName>,
     /// `--dns`: the servers that the guest is told.
     pub dns: Resolvers<IpAddr>,
-    /// `--dns-forward`: addresses where the guest reaches the host's own server, at most one of
-    /// each family.
+    /// `--dns-forward`: addresses at which the guest reaches the host's own DNS server, at most one
+    /// of each family.
     pub dns_forward: Vec<IpAddr>,
-    /// `--dns-host`: the server behind `dns_forward`, at most one of each family.
+    /// `--dns-host`: the DNS server behind `dns_forward`, at most one of each family.
     pub dns_host: Vec<IpAddr>,
-    /// `--search`: the domains in which the guest looks for short names.
+    /// `--search`: the guest's search domains.
     pub search: Resolvers<String>,
-    /// `--map-host-loopback`: where the guest reaches the host's loopback addresses.
+    /// `--map-host-loopback`: the addresses at which the guest reaches the host's loopback.
     pub map_host_loopback: Mapping,
-    /// `--map-guest-addr`: where the guest reaches the host under the address that they share.
+    /// `--map-guest-addr`: the addresses at which the guest reaches the host if both have the same
+    /// address.
     pub map_guest_addr: Mapping,
     /// `--ipv4-only`, `--ipv6-only`
     pub only: Option<Family>,
-    /// `--no-tcp` and its like: what is left out.
+    /// `--no-tcp` and similar options: the features that are turned off.
     pub without: BTreeSet<Feature>,
 }
 
@@ -58,56 +59,56 @@ pub enum Process {
     /// It goes to the background when it is ready.
     #[default]
     Background,
-    /// It stays, for a service manager.
+    /// It stays in the foreground, for a service manager.
     Foreground,
 }
 
-/// How much passt says.
+/// How much passt logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Verbosity {
-    /// What it does.
+    /// What it does, the default.
     #[default]
     Normal,
-    /// What goes wrong.
+    /// Errors only.
     Quiet,
-    /// What happens.
+    /// Debugging messages.
     Debug,
-    /// Every packet.
+    /// Every packet as well.
     Trace,
 }
 
-/// Whom passt becomes.
+/// The user that passt changes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RunAs {
     /// The user.
     pub uid: u32,
-    /// The group; the user's own where `None`.
+    /// The group; `None`: the user's own.
     pub gid: Option<u32>,
 }
 
-/// What the guest is told of the names around it.
+/// The DNS servers or search domains that the guest is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Resolvers<T> {
-    /// What the host has in `/etc/resolv.conf`.
+    /// Those in the host's `/etc/resolv.conf`.
     #[default]
     OfHost,
-    /// Nothing.
+    /// None at all.
     None,
     /// These; at least one.
     Given(Vec<T>),
 }
 
-/// Where the guest reaches the host.
+/// At which addresses the guest reaches the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Mapping {
-    /// At the gateway, or where else this passt has it.
+    /// At the gateway, or at the default of the installed passt.
     #[default]
     Default,
     /// Nowhere.
@@ -116,7 +117,7 @@ pub enum Mapping {
     At(Vec<IpAddr>),
 }
 
-/// What can be left out.
+/// A feature that can be turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -135,7 +136,7 @@ pub enum Feature {
     Dhcpv6,
     /// Router advertisements.
     RouterAdvertisements,
-    /// The gateway's address as one of the host.
+    /// The mapping of the gateway's address to the host.
     GatewayMapping,
     /// DNS servers in DHCP, DHCPv6 and router advertisements.
     DhcpDns,
@@ -144,7 +145,7 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// The option that leaves it out.
+    /// The option that turns the feature off.
     pub(crate) fn option(self) -> &'static str {
         match self {
             Self::Tcp => "--no-tcp",

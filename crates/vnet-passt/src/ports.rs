@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use vnet_types::{InterfaceName, Listener, NameError, PortRange, PortSet};
 
-/// Ports of the host that lead to the guest.
+/// Ports of the host that are forwarded to the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PortForward {
@@ -30,15 +30,16 @@ pub enum Protocol {
 
 /// Ports of the host: `[[ADDRESS][%DEVICE]/]all`, or ranges instead of `all`, separated by commas.
 ///
-/// Without a range to forward, all ports are that are not excluded, not bound and not ephemeral.
+/// Without a range to forward, all ports are forwarded that are not excluded, not bound and not
+/// ephemeral.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ports {
-    /// The host's address that they are bound to; all where `None`.
+    /// The host's address that they are bound to; `None`: all addresses.
     pub address: Option<IpAddr>,
-    /// The host's interface that they are bound to; all where `None`.
+    /// The host's interface that they are bound to; `None`: all interfaces.
     pub device: Option<InterfaceName>,
-    /// The ranges; all ports where there is none.
+    /// The ranges; if empty, all ports.
     pub ranges: Vec<ForwardedRange>,
 }
 
@@ -50,18 +51,18 @@ pub struct ForwardedRange {
     target: Target,
 }
 
-/// Where a range leads.
+/// The target of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// To the same ports of the guest.
     Same,
     /// To the guest's ports from this one on.
     From(u16),
-    /// Nowhere: these ports are excluded from the other ranges.
+    /// To no port: these ports are excluded from the other ranges.
     Excluded,
 }
 
-/// Numbers that are no range of ports.
+/// Why numbers are not a range of ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PortRangeError {
@@ -86,39 +87,39 @@ pub enum PortRangeError {
     },
 }
 
-/// A text that is no list of ports.
+/// Why a text is not a list of ports.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePortsError {
-    /// What stands before `/` is no address.
+    /// The part before `/` is not an address.
     #[error("{text:?} is not an address")]
     Address {
-        /// That part.
+        /// The part of the text.
         text: String,
         /// Why.
         source: AddrParseError,
     },
-    /// What stands after `%` is no interface.
+    /// The part after `%` is not the name of an interface.
     #[error("a device cannot have this name")]
     Device(#[source] NameError),
-    /// Not a port.
+    /// A part is not a port.
     #[error("{text:?} is not a port")]
     Port {
-        /// That part.
+        /// The part of the text.
         text: String,
         /// Why.
         source: ParseIntError,
     },
-    /// No range.
+    /// A part is not a range.
     #[error("{text:?} is no range of ports")]
     Range {
-        /// That part.
+        /// The part of the text.
         text: String,
         /// Why.
         source: PortRangeError,
     },
-    /// A part that does not belong there: a second target range of another length, or the target of
-    /// excluded ports.
+    /// A part does not belong there: the target range has another length, or excluded ports have a
+    /// target.
     #[error("{0:?} does not fit the ports before it")]
     Target(String),
 }
@@ -131,19 +132,18 @@ impl PortForward {
 }
 
 impl Ports {
-    /// Where they are bound.
+    /// The address and device that they are bound to.
     pub fn listener(&self) -> Listener<'_> {
         Listener { address: self.address, device: self.device.as_ref() }
     }
 
-    /// Whether no range names ports to forward: passt then takes what it can have of the ports that
-    /// are not excluded.
+    /// Whether no range names ports to forward. Then passt forwards those of the ports that are not
+    /// excluded that it can bind.
     pub fn takes_what_is_free(&self) -> bool {
         self.forwarded().next().is_none()
     }
 
-    /// The ports of the host that lead to the guest: where no range names any, all that are not
-    /// excluded.
+    /// The ports of the host that are forwarded: if no range names any, all that are not excluded.
     pub fn open(&self) -> PortSet {
         let named: PortSet = match self.takes_what_is_free() {
             true => PortRange::new(1, u16::MAX).expect("the ends are in order").into(),
@@ -163,7 +163,7 @@ impl Ports {
         self.ranges.iter().copied().filter(|range| range.target != Target::Excluded)
     }
 
-    /// The port of the guest that a port of the host leads to.
+    /// The port of the guest that a port of the host is forwarded to.
     pub fn leads_to(&self, port: u16) -> Option<u16> {
         self.open().contains(port).then(|| {
             let range = self.forwarded().find(|range| (range.start..=range.last()).contains(&port));
@@ -193,22 +193,22 @@ impl ForwardedRange {
         }
     }
 
-    /// The first port of the host.
+    /// The first port on the host.
     pub fn start(self) -> u16 {
         self.start
     }
 
-    /// The last port of the host.
+    /// The last port on the host.
     pub fn last(self) -> u16 {
         self.end.unwrap_or(self.start)
     }
 
-    /// The ports of the host.
+    /// The ports on the host.
     pub fn ports(self) -> PortRange {
         PortRange::new(self.start, self.last()).expect("the ends are in order")
     }
 
-    /// Where they lead.
+    /// Their target in the guest.
     pub fn target(self) -> Target {
         self.target
     }
@@ -252,7 +252,7 @@ impl fmt::Display for Ports {
     }
 }
 
-/// Ports travel as the text that passt reads.
+/// Serializes ports as the text that passt reads.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Ports {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,8 +7,8 @@ use vnet_types::MacAddr;
 
 use crate::Connection;
 
-/// A version of QEMU, which decides what it can be told to do. It is parsed from what
-/// `qemu-system-x86_64 --version` says, or from the numbers alone.
+/// A version of QEMU, which decides which options it has. It is parsed from the output of
+/// `qemu-system-x86_64 --version`, or from the numbers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The first number.
@@ -17,7 +17,7 @@ pub struct Version {
     pub minor: u16,
 }
 
-/// A text that names no version.
+/// The text has no version of QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the text names no version of QEMU")]
 pub struct ParseVersionError;
@@ -34,8 +34,8 @@ impl FromStr for Version {
     }
 }
 
-/// How this QEMU is told to connect again, every 5 s as libvirt has it: since 8.0, in other words
-/// since 9.2. Sockets of vhost-user could before.
+/// The option that makes this QEMU reconnect, every 5 s as with libvirt. Streams have it since 8.0,
+/// under another name since 9.2; vhost-user sockets had it before.
 fn reconnect(connection: Connection, version: Option<Version>) -> &'static str {
     match version.map(|version| (version.major, version.minor)) {
         Some(version) if version >= (9, 2) => ",reconnect-ms=5000",
@@ -47,9 +47,9 @@ fn reconnect(connection: Connection, version: Option<Version>) -> &'static str {
 /// The arguments for QEMU that give a guest its network card: `-netdev` or `-chardev`, and
 /// `-device`.
 ///
-/// With [`Connection::VhostUser`] the guest's memory has to be shared besides: [`SHARED_MEMORY`]
-/// with its size. `id` tells several cards of a guest apart. A QEMU of a version that is known and
-/// can do so connects again where another passt takes the place of one that died.
+/// With [`Connection::VhostUser`] the guest's memory has to be shared too: add [`SHARED_MEMORY`]
+/// with the guest's size. `id` distinguishes several cards of a guest. If `version` is given and
+/// supports it, QEMU reconnects when a new passt replaces one that died.
 ///
 /// ```
 /// use vnet_passt::{Connection, qemu};
@@ -73,7 +73,7 @@ pub fn arguments(
     version: Option<Version>,
 ) -> Vec<String> {
     let reconnect = reconnect(connection, version);
-    // QEMU takes a comma that is doubled for one that separates nothing.
+    // In QEMU's options a doubled comma stands for a comma in the value.
     let path = socket.to_string_lossy().replace(',', ",,");
     let mac = mac.map(|mac| format!(",mac={mac}")).unwrap_or_default();
     let device = format!("virtio-net-pci,netdev={id}{mac}");
@@ -91,12 +91,13 @@ pub fn arguments(
     words.into_iter().chain(["-device".to_owned(), device]).collect()
 }
 
-/// What shares a guest's memory of 1 GiB with passt; write the guest's own size.
+/// The arguments that share a guest's memory of 1 GiB with passt; replace the size by the guest's
+/// own.
 pub const SHARED_MEMORY: [&str; 4] =
     ["-object", "memory-backend-memfd,id=mem,size=1G,share=on", "-numa", "node,memdev=mem"];
 
-/// What cloud-hypervisor is told to connect a guest; with [`Connection::Stream`] it cannot, it has
-/// no such device.
+/// The arguments for cloud-hypervisor that connect a guest. `None` with [`Connection::Stream`], for
+/// which it has no device.
 pub fn cloud_hypervisor(connection: Connection, socket: &Path, mac: Option<MacAddr>) -> Option<String> {
     let mac = mac.map(|mac| format!(",mac={mac}")).unwrap_or_default();
     match connection {

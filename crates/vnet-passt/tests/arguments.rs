@@ -1,4 +1,4 @@
-//! One feature after the other, in the order of the command line.
+//! Each setting, in the order of the command line.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::ffi::OsStr;

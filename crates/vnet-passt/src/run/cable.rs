@@ -1,5 +1,5 @@
-//! A cable from a device to passt: frames, each after its length (4 bytes, big endian), in a
-//! stream, as QEMU's `-netdev stream` sends them.
+//! A cable from a device to passt. It sends frames as QEMU's `-netdev stream` does: in a stream,
+//! each after its length (4 bytes, big endian).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,10 +12,10 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Longer than any frame, be it one that the kernel has not cut into segments yet.
+/// Longer than any frame, even one that the kernel has not segmented yet.
 const ROOM: usize = 1 << 17;
 
-/// A guest's device that is connected to passt, for as long as this lives or passt does.
+/// Connects a guest's device to passt until this value is dropped or passt ends.
 ///
 /// ```no_run
 /// # fn tap() -> std::os::fd::OwnedFd { unimplemented!() }
@@ -28,12 +28,12 @@ const ROOM: usize = 1 << 17;
 pub struct Cable(Arc<UnixStream>);
 
 impl Cable {
-    /// Connects a guest to the passt of a socket. Of `frames`, each read is a frame of the guest,
-    /// each write is one for it: a tap without `IFF_VNET_HDR`, or a packet socket that is bound to
-    /// a device.
+    /// Connects a guest to the passt that listens on a socket. Each read of `frames` gives a frame
+    /// from the guest, each write is a frame to it: use a tap without `IFF_VNET_HDR`, or a packet
+    /// socket that is bound to a device.
     ///
     /// # Errors
-    /// [`io::Error`] when nobody listens on the socket.
+    /// [`io::Error`] if nothing listens on the socket.
     pub fn plug(frames: OwnedFd, socket: &Path) -> io::Result<Self> {
         let stream = Arc::new(UnixStream::connect(socket)?);
         let frames = Arc::new(File::from(frames));
@@ -46,7 +46,7 @@ impl Cable {
 }
 
 impl Drop for Cable {
-    /// Pulls it.
+    /// Disconnects the device.
     fn drop(&mut self) {
         let _ = self.0.shutdown(Shutdown::Both);
     }
@@ -60,7 +60,7 @@ fn carry_in(mut stream: &UnixStream, mut frames: &File) -> io::Result<()> {
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         let frame = frame.get_mut(..length).ok_or(io::ErrorKind::InvalidData)?;
         stream.read_exact(frame)?;
-        // A frame that the guest has no room for is lost, as on any cable.
+        // A frame that the guest has no room for is lost, as on a real cable.
         let _ = frames.write(frame);
     }
 }
@@ -75,7 +75,8 @@ fn carry_out(mut frames: &File, mut stream: &UnixStream) -> io::Result<()> {
         }
         let length = frames.read(&mut message[4..])?;
         message[..4].copy_from_slice(&u32::try_from(length).expect("a frame is short").to_be_bytes());
-        // Length and frame in one call, so that passt does not find the one without the other.
+        // Length and frame are written in one call, so that passt does not read one without the
+        // other.
         stream.write_all(&message[..4 + length])?;
     }
 }

@@ -9,16 +9,16 @@ use super::Problem;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// passt cannot be told so.
+    /// passt does not accept the settings.
     #[error(transparent)]
     Arguments(#[from] crate::Error),
     /// The program is in no folder of `PATH`.
     #[error("passt is not installed: {install}")]
     NotInstalled {
-        /// What to do, on this system.
+        /// How to install it on this system.
         install: &'static str,
     },
-    /// This passt is older than an option.
+    /// The installed passt does not have an option.
     #[error("{} ({version}) has no {option}, which came with {since}", .program.display())]
     Unsupported {
         /// The program.
@@ -27,16 +27,16 @@ pub enum Error {
         version: String,
         /// The option.
         option: String,
-        /// The first version that has it.
+        /// The first version that has the option.
         since: &'static str,
     },
-    /// Without a file for its number, passt would not be found again.
+    /// The process id file is missing, without which passt could not be found again.
     #[error("passt needs a file for its process id: without it, it would not be found again")]
     NoPidFile,
-    /// A path that depends on the working directory.
+    /// The path is not absolute.
     #[error("{} has to be an absolute path", .0.display())]
     NotAbsolute(PathBuf),
-    /// A folder that somebody else owns or may write to, or a link.
+    /// The folder is a link, or somebody else owns it or can write to it.
     #[error("{} is not a folder of user {user} alone: somebody else could put another socket there", .folder.display())]
     NotPrivate {
         /// The folder.
@@ -44,55 +44,55 @@ pub enum Error {
         /// The user that passt runs as.
         user: u32,
     },
-    /// A link, a device or a folder in the place of a file that passt writes.
+    /// The path of a file that passt writes is a link, a device or a folder.
     #[error("{} is not an ordinary file: passt would write somewhere else", .path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
-    /// Somebody listens on the socket.
+    /// Another program listens on the socket.
     #[error("another program listens on {} already", .socket.display())]
     InUse {
         /// The socket.
         socket: PathBuf,
     },
-    /// What this host has, or has not, is in the way.
+    /// Something on this host prevents it.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Host(Vec<Problem>),
-    /// passt ended with an error, in its own words.
+    /// passt ended with an error; this has its own words.
     #[error("passt did not start ({status}): {}", complaint(.stderr))]
     Refused {
-        /// How it ended.
+        /// Its exit status.
         status: String,
-        /// What it said. Nothing in the foreground, where it has our standard error.
+        /// Its error output. Empty for passt in the foreground, which writes to our standard error.
         stderr: String,
     },
-    /// passt did not go to the background.
+    /// passt did not go to the background in time.
     #[error("passt did not go to the background within 5 s, and was ended")]
     Slow,
-    /// passt started and does not listen.
+    /// passt started but does not listen.
     #[error("passt does not listen on {}", .socket.display())]
     NotReady {
         /// The socket.
         socket: PathBuf,
     },
-    /// It did not end although it was killed.
+    /// The process did not end although it was killed.
     #[error("process {pid} does not end")]
     Immortal {
         /// Its number.
         pid: i32,
     },
-    /// A file, a folder or a program that cannot be used.
+    /// A file, a folder or a program cannot be used.
     #[error("{} cannot be used", .path.display())]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
 }
 
-/// All that passt said, without the list of its options that follows one that it does not take.
+/// The output of passt, without the list of options that it prints after an unknown option.
 fn complaint(stderr: &str) -> String {
     let lines = stderr.lines().map(str::trim_end).take_while(|line| !line.starts_with("Usage:"));
     let lines = lines.collect::<Vec<_>>().join("; ");

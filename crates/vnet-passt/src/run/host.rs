@@ -1,4 +1,4 @@
-//! What on this host is in the way of a passt, before it starts.
+//! Checks, before passt starts, whether something on this host prevents it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,21 +12,22 @@ use vnet_types::{InterfaceName, Listener};
 use super::{Error, Program};
 use crate::{Passt, PortForward, Protocol};
 
-/// What on this host is in the way.
+/// Something on this host that prevents a passt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// Somebody has the port.
+    /// The port is taken.
     #[error("{} port {port} is taken{}", .protocol, owned(.owner.as_ref()))]
     PortTaken {
         /// The protocol.
         protocol: Protocol,
         /// The port.
         port: u16,
-        /// Who has it, where that can be seen.
+        /// The process that has it, if visible.
         owner: Option<Owner>,
     },
-    /// Only root can have the port, or not even root.
+    /// passt may not bind the port, because it is reserved for root; some releases cannot bind it
+    /// even as root.
     #[error(
         "passt cannot have {protocol} port {port} here: write {first} and more, or set net.ipv4.ip_unprivileged_port_start={port}"
     )]
@@ -35,13 +36,13 @@ pub enum Problem {
         protocol: Protocol,
         /// The port.
         port: u16,
-        /// The first port that it can have.
+        /// The first port that passt can bind.
         first: u16,
     },
     /// No device of this host has the address.
     #[error("no device of this host has the address {0}")]
     AddressElsewhere(IpAddr),
-    /// There is no such device.
+    /// The host has no such device.
     #[error("there is no device {0} on this host")]
     NoDevice(InterfaceName),
 }
@@ -66,11 +67,11 @@ fn owned(owner: Option<&Owner>) -> String {
 }
 
 impl Passt {
-    /// What on this host is in the way: ports that are taken or root's, addresses and devices that
-    /// are not there.
+    /// Everything on this host that prevents this passt: ports that are taken or reserved for root,
+    /// addresses and devices that do not exist.
     ///
     /// # Errors
-    /// [`Error::File`] when `/proc` cannot be read.
+    /// [`Error::File`] if `/proc` cannot be read.
     pub fn problems(&self, program: &Program) -> Result<Vec<Problem>, Error> {
         let mut problems = Vec::new();
         let devices = devices()?;
@@ -98,7 +99,7 @@ impl Passt {
     }
 }
 
-/// Sockets that have a port: their address and their number in `/proc`.
+/// The sockets by port: the address of each and its number in `/proc`.
 type Bound = HashMap<u16, Vec<(IpAddr, u64)>>;
 
 fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem>, Error> {
@@ -117,8 +118,8 @@ fn ports(forward: &PortForward, first: u16, bound: &Bound) -> Result<Vec<Problem
     Ok(problems)
 }
 
-/// Who has a port at this address: an unspecified IPv6 address is often IPv4's too, and `/proc`
-/// tells no device.
+/// The listener for an address in `/proc`. An unspecified IPv6 address usually accepts IPv4 too,
+/// and `/proc` does not tell the device.
 fn taken(address: IpAddr) -> Listener<'static> {
     Listener { address: Some(address).filter(|address| *address != Ipv6Addr::UNSPECIFIED), device: None }
 }
@@ -133,18 +134,18 @@ fn devices() -> Result<Vec<InterfaceName>, Error> {
     Ok(list.lines().filter_map(|line| line.split_once(':')?.0.trim().parse().ok()).collect())
 }
 
-/// Whether a socket can have the address.
+/// Whether a socket can be bound to the address.
 fn is_here(address: IpAddr) -> Result<bool, Error> {
     match UdpSocket::bind((address, 0)) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok(false),
-        // A link-local address needs its device; a multicast one is no host's.
+        // A link-local address needs its device; a multicast address belongs to no host.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(!address.is_multicast()),
         Err(error) => Err(Error::file(Path::new(&address.to_string()), error)),
     }
 }
 
-/// The first port that passt may have; 0 with `CAP_NET_BIND_SERVICE`, where it uses it.
+/// The first port that passt may bind; 0 if it has and uses `CAP_NET_BIND_SERVICE`.
 fn first_port(program: &Program) -> Result<u16, Error> {
     const NET_BIND_SERVICE: u32 = 10;
     let status = read("/proc/thread-self/status")?;
@@ -157,7 +158,7 @@ fn first_port(program: &Program) -> Result<u16, Error> {
     Ok(first.trim().parse().unwrap_or(1024))
 }
 
-/// The sockets that have a port of this network namespace: listening ones for TCP, all for UDP
+/// The sockets of this network namespace with their ports: listening ones for TCP, all for UDP
 /// (proc_pid_net(5)).
 fn bound(protocol: Protocol) -> Result<Bound, Error> {
     const LISTEN: &str = "0A";
@@ -205,7 +206,7 @@ fn socket_address(text: &str) -> Option<(IpAddr, u16)> {
     Some((address, port))
 }
 
-/// The process that has a socket, where we may look into it.
+/// The process that has a socket, if we are allowed to see it.
 fn owner(inode: u64) -> Option<Owner> {
     let link = format!("socket:[{inode}]");
     let processes = fs::read_dir("/proc").ok()?.flatten();

@@ -1,5 +1,5 @@
-//! Runs passt: finds the program and what it can do, starts it for a guest, knows it again, and
-//! ends it.
+//! Runs passt: finds the program and its options, starts it for a guest, finds it again later, and
+//! stops it.
 //!
 //! ```no_run
 //! use vnet_passt::Passt;
@@ -13,8 +13,8 @@
 //! # Ok::<(), vnet_passt::run::Error>(())
 //! ```
 //!
-//! passt is ready when it accepts a guest. Whether it does is read in `/proc/net/unix`: a
-//! connection to find out would be taken for the one guest that it serves.
+//! passt is ready when `/proc/net/unix` shows that its socket accepts connections. A test
+//! connection would count as the one guest that it serves.
 #![allow(clippy::disallowed_methods, reason = "this is the half of the crate that has effects")]
 
 mod cable;
@@ -41,18 +41,19 @@ pub use host::{Owner, Problem};
 pub use process::Running;
 pub use program::Program;
 
-/// How long passt may take to listen.
+/// The time that passt may take to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Passt {
-    /// Starts a passt that is ready for its guest.
+    /// Starts passt and waits until it is ready for its guest.
     ///
-    /// In the background by default; with [`Process::Foreground`] as a child that nobody waits for.
+    /// It runs in the background by default; with [`Process::Foreground`] it is a child that nobody
+    /// waits for.
     ///
     /// # Errors
-    /// [`Error`], before anything is started where that can be known: an option that this passt
-    /// lacks, a socket that another one listens on, a folder or a log file that somebody else could
-    /// have prepared, a port that is taken.
+    /// [`Error`], if possible before anything is started: an option that this passt lacks, a socket
+    /// that another program listens on, a folder or a log file that somebody else could have
+    /// prepared, a port that is taken.
     pub fn start(&self, program: &Program) -> Result<Running, Error> {
         self.check(program)?;
         let arguments = self.arguments()?;
@@ -74,7 +75,7 @@ impl Passt {
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // What it says in the foreground is for whoever reads our standard error.
+            // In the foreground, its messages go to our standard error.
             if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait) {
                 return Err(Error::Refused { status: status.to_string(), stderr: String::new() });
             }
@@ -90,8 +91,8 @@ impl Passt {
         }
     }
 
-    /// Looks whether it can be started, and starts nothing: for those who start it themselves, in
-    /// the foreground.
+    /// Checks whether it can be started, without starting it, for callers that start it themselves
+    /// in the foreground.
     ///
     /// # Errors
     /// Those of [`Passt::start`] that are known beforehand.
@@ -109,8 +110,8 @@ impl Passt {
         if problems.is_empty() { Ok(()) } else { Err(Error::Host(problems)) }
     }
 
-    /// Whose files passt writes: its own user's, or, started by the root of the host, those of whom
-    /// it becomes.
+    /// The user that owns the files of passt: the current user, or, if the host's root starts it,
+    /// the user that it changes to.
     pub fn user(&self) -> u32 {
         const NOBODY: u32 = 65_534;
         let own = rustix::process::geteuid().as_raw();
@@ -120,17 +121,18 @@ impl Passt {
         self.options.run_as.map_or(NOBODY, |user| user.uid)
     }
 
-    /// A file of ours lies in a folder where nobody else can put another in its place.
+    /// Checks that the folder of a file is one in which nobody else can replace the file.
     fn private(&self, file: &Path) -> Result<(), Error> {
         let folder = file.parent().filter(|_| file.is_absolute()).ok_or_else(|| Error::NotAbsolute(file.to_owned()))?;
         let not_private = |folder: &Path| Error::NotPrivate { folder: folder.to_owned(), user: self.user() };
         let about = fs::symlink_metadata(folder).map_err(|error| Error::file(folder, error))?;
-        // The group root may: passt of 2025 makes its socket as root without any capability.
+        // The group root may write: passt of 2025 creates its socket as root without any
+        // capability.
         let others = if about.gid() == 0 { OTHERS_WRITE & 0o007 } else { OTHERS_WRITE };
         if !about.is_dir() || about.uid() != self.user() || about.mode() & others != 0 {
             return Err(not_private(folder));
         }
-        // Whoever can rename a folder above puts another in its place.
+        // Whoever can rename a parent folder can replace it.
         let trusted = [0, rustix::process::geteuid().as_raw(), self.user(), UNMAPPED];
         for above in folder.ancestors().skip(1) {
             let about = fs::metadata(above).map_err(|error| Error::file(above, error))?;
@@ -143,15 +145,15 @@ impl Passt {
     }
 }
 
-/// Is every user of the host a user here (user_namespaces(7))? There, and only there, passt does
-/// not stay root.
+/// Whether this is the initial user namespace (user_namespaces(7)). Only there passt changes from
+/// root to another user.
 fn is_initial_user_namespace() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// Runs passt until it has gone to the background. What it says goes to a file and not to a pipe,
-/// which the process in the background would keep open.
+/// Runs passt until it has gone to the background. Its output goes to a file instead of a pipe,
+/// because the process in the background would keep a pipe open.
 fn background(mut command: Command, program: &Program) -> Result<(), Error> {
     let said = said().map_err(|error| Error::file(Path::new("/tmp"), error))?;
     let copy = said.try_clone().map_err(|error| Error::file(Path::new("/tmp"), error))?;
@@ -172,17 +174,17 @@ fn background(mut command: Command, program: &Program) -> Result<(), Error> {
         return Ok(());
     }
     let text = read_back(said).unwrap_or_default();
-    // Without a system log, passt says so for each line.
+    // Without a system log, passt adds a line about that for each message.
     let lines = text.lines().filter(|line| !line.starts_with("Failed to send") && !line.trim().is_empty());
     let stderr = lines.collect::<Vec<_>>().join("\n");
     Err(Error::Refused { status: status.to_string(), stderr })
 }
 
-/// A file without a name.
+/// A file without a name, for the output.
 fn said() -> io::Result<fs::File> {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
     let memory = memfd_create("passt", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    // More than this nobody reads.
+    // The most that is kept: nobody reads more.
     ftruncate(&memory, 1 << 16)?;
     fcntl_add_seals(&memory, SealFlags::GROW | SealFlags::SHRINK)?;
     Ok(memory.into())
@@ -196,17 +198,17 @@ fn read_back(mut file: fs::File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).trim_end_matches('\0').to_owned())
 }
 
-/// Whether somebody listens on a socket of this path.
+/// Whether a program listens on the socket with this path.
 pub(crate) fn is_listening(socket: &Path) -> Result<bool, Error> {
     let list = Path::new("/proc/net/unix");
     let text = fs::read(list).map_err(|error| Error::file(list, error))?;
     Ok(listens(&text, socket.as_os_str().as_encoded_bytes()))
 }
 
-/// Does the kernel's list have a socket of this path that accepts connections? The path ends its
-/// line, as it is: with line breaks, where it has some. So a line is found by its end, and what
-/// stands before the path has to be the seven fields of one: number, references, protocol, flags,
-/// type, state, inode.
+/// Whether the kernel's list has a socket with this path that accepts connections. The path is the
+/// end of its line, unescaped, line breaks included. So a line is found by its end, and the text
+/// before the path has to be the seven fields of a line: number, references, protocol, flags, type,
+/// state, inode.
 fn listens(list: &[u8], path: &[u8]) -> bool {
     /// `__SO_ACCEPTCON` of linux/net.h.
     const ACCEPTS: u32 = 0x0001_0000;
@@ -223,14 +225,15 @@ fn listens(list: &[u8], path: &[u8]) -> bool {
 
 /// Write permission of a group and of others (inode(7)).
 const OTHERS_WRITE: u32 = 0o022;
-/// Only its owner renames and removes what is in such a folder.
+/// The sticky bit: only the owner of a file in the folder can rename or remove it.
 const STICKY: u32 = 0o1000;
 
-/// Who is not known in a user namespace, such as the host's root, seems to be this user
+/// Users that are not mapped in a user namespace, such as the host's root, appear as this user
 /// (user_namespaces(7)).
 const UNMAPPED: u32 = 65534;
 
-/// What passt writes is a file, or nothing yet: a link would lead it to another.
+/// Checks that a file that passt writes is an ordinary file or does not exist: a link would lead to
+/// another file.
 fn no_link(file: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(file) {
         Ok(about) if !about.is_file() => Err(Error::NotAFile { path: file.to_owned() }),

@@ -1,4 +1,4 @@
-//! A passt that runs: known by its number and the time of its start, since numbers are used again.
+//! A running passt. It is identified by its number and its start time, because numbers are reused.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::Error;
 
-/// How long it may take to end.
+/// The time that it may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A passt that runs.
+/// A running passt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
     pid: i32,
@@ -23,8 +23,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// The passt of a socket whose number is in a file. `None` where it has ended, or where another
-    /// process has its number by now: the socket is on passt's command line.
+    /// The passt whose number is in a file and which listens on a socket. `None` if it has ended,
+    /// or if its number now belongs to another process: passt has the socket on its command line.
     pub fn find(pid_file: &Path, socket: &Path) -> Option<Self> {
         let pid = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -35,12 +35,12 @@ impl Running {
         Some(Self { pid, started, socket: socket.to_owned(), pid_file: pid_file.to_owned() })
     }
 
-    /// Its number.
+    /// Its process number.
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// When it started, in clock ticks since the boot (proc_pid_stat(5)).
+    /// Its start time, in clock ticks since the boot (proc_pid_stat(5)).
     pub fn started(&self) -> u64 {
         self.started
     }
@@ -50,10 +50,10 @@ impl Running {
         start_time(self.pid) == Some(self.started)
     }
 
-    /// Ends it, and takes its files away.
+    /// Stops it and removes its files.
     ///
     /// # Errors
-    /// [`Error::Immortal`] when it does not end; [`Error::File`] when it is another user's.
+    /// [`Error::Immortal`] if it does not end; [`Error::File`] if it belongs to another user.
     pub fn stop(&self) -> Result<(), Error> {
         for signal in [Signal::TERM, Signal::KILL] {
             self.signal(signal)?;
@@ -69,7 +69,7 @@ impl Running {
         Err(Error::Immortal { pid: self.pid })
     }
 
-    /// Takes its files away, unless they are another's by now.
+    /// Removes its files, unless they now belong to another passt.
     fn remove_files(&self) -> Result<(), Error> {
         let number = fs::read_to_string(&self.pid_file).ok().and_then(|text| text.trim().parse().ok());
         if number != Some(self.pid) {
@@ -84,8 +84,8 @@ impl Running {
         Ok(())
     }
 
-    /// Signals the process and no other: a pidfd stays with its process, and it is looked at once
-    /// it is held.
+    /// Signals this process and no other: a pidfd stays with its process, and the process is
+    /// checked after the pidfd is open.
     fn signal(&self, signal: Signal) -> Result<(), Error> {
         let path = PathBuf::from(format!("/proc/{}", self.pid));
         let Some(pid) = Pid::from_raw(self.pid) else { return Ok(()) };
@@ -104,8 +104,8 @@ impl Running {
     }
 }
 
-/// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, be it that nobody
-/// has noticed.
+/// The start time of a process (proc_pid_stat(5), field 22). `None` if it has ended, even as a
+/// zombie.
 fn start_time(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, field 2, is in parentheses and may have any character.

@@ -1,4 +1,4 @@
-//! The passt that is installed, and what it can do.
+//! The installed passt and its options.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,8 +9,8 @@ use std::process::Command;
 
 use super::{Error, terminal};
 
-/// The first releases that have an option; all others are as old as the passt of Debian 12, of
-/// March 2023.
+/// The first release that has each option. Options that are not listed are in the passt of Debian
+/// 12, of March 2023.
 const SINCE: &[(&str, &str)] = &[
     ("--dns-host", "passt 2024_08_21"),
     ("--map-host-loopback", "passt 2024_08_21"),
@@ -20,7 +20,7 @@ const SINCE: &[(&str, &str)] = &[
     ("--fqdn", "passt of the end of 2024"),
 ];
 
-/// A passt on this host.
+/// An installed passt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     path: PathBuf,
@@ -32,18 +32,18 @@ impl Program {
     /// The first passt in `PATH`.
     ///
     /// # Errors
-    /// [`Error::NotInstalled`], with what to do on this system; [`Error::File`] when it does not
-    /// run.
+    /// [`Error::NotInstalled`], with how to install it on this system; [`Error::File`] if it does
+    /// not run.
     pub fn find() -> Result<Self, Error> {
         let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
         let found = env::split_paths(&path).map(|folder| folder.join("passt")).find(|file| file.is_file());
         Self::at(&found.ok_or_else(|| Error::NotInstalled { install: install() })?)
     }
 
-    /// A certain passt.
+    /// The passt at this path.
     ///
     /// # Errors
-    /// [`Error::File`] when it does not run.
+    /// [`Error::File`] if it does not run.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let version = ask(path, "--version")?;
         let version = version.lines().next().unwrap_or_default().trim();
@@ -52,39 +52,39 @@ impl Program {
         Ok(Self { path: path.to_owned(), version: version.to_owned(), options: options(&help) })
     }
 
-    /// The file.
+    /// The path of the program.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it says of its version.
+    /// Its version, in its own words.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The year of its release: of `passt 2024_11_27.c0fbc7e`, or of Debian's `passt
+    /// The year of its release, from `passt 2024_11_27.c0fbc7e` or Debian's `passt
     /// 0.0~git20241127.c0fbc7e-1`.
     fn year(&self) -> Option<u16> {
         let from = self.version.find("20")?;
         self.version.get(from..from + 4)?.parse().ok()
     }
 
-    /// Whether root has the ports of root: passt of 2026 gives up its capabilities before it
-    /// listens.
+    /// Whether passt can bind reserved ports when root starts it: passt of 2026 drops its
+    /// capabilities before it listens.
     pub(super) fn listens_as_root(&self) -> bool {
         self.year().is_none_or(|year| year < 2026)
     }
 
     /// Whether it knows a long option, such as `--vhost-user`.
     pub fn has(&self, option: &str) -> bool {
-        // What `--help` says nothing of cannot be told by it.
+        // If `--help` lists nothing, every option is assumed.
         self.options.is_empty() || self.options.contains(option)
     }
 
-    /// Looks whether it knows every option of a command line.
+    /// Checks that it knows every option of a command line.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] with the first that it lacks.
+    /// [`Error::Unsupported`] with the first option that it lacks.
     pub fn check(&self, arguments: &[OsString]) -> Result<(), Error> {
         let options = arguments.iter().filter_map(|argument| argument.to_str());
         let lacking = |option: &&str| SINCE.iter().find(|(name, _)| name == option).filter(|_| !self.has(option));
@@ -114,7 +114,7 @@ fn options(help: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
 }
 
-/// How passt is installed here (os-release(5)).
+/// How to install passt on this system (os-release(5)).
 fn install() -> &'static str {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let words: Vec<&str> = release

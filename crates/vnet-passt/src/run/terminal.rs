@@ -1,5 +1,5 @@
-//! What a program says on a terminal. passt of 2025 leaves what it has not written yet when it
-//! ends, so that a pipe gets nothing, or the first 4096 bytes.
+//! Reads a program's output through a terminal. passt of 2025 does not flush its output when it
+//! ends, so a pipe gets nothing or only the first 4096 bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 
-/// How long it may speak.
+/// The time that the program may run.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than this nobody reads.
+/// The most that is read.
 const LONGEST: usize = 1 << 16;
 
-/// Runs a program until it ends; what it writes to both outputs. Without terminals on this host, it
-/// gets a pipe.
+/// Runs a program until it ends and returns what it writes to both outputs. If the host has no
+/// terminals, it gets a pipe.
 ///
 /// # Errors
-/// [`io::Error`] when it does not run, or does not end in time.
+/// [`io::Error`] if it does not run or does not end in time.
 pub(super) fn output(mut command: Command) -> io::Result<String> {
     let (ours, its): (OwnedFd, OwnedFd) = match terminal() {
         Ok(pair) => pair,
@@ -29,8 +29,8 @@ pub(super) fn output(mut command: Command) -> io::Result<String> {
         }
     };
     let mut child = command.stdin(Stdio::null()).stdout(its.try_clone()?).stderr(its).spawn()?;
-    // Its ends of the terminal are closed with it: else this would not see that the program has
-    // ended.
+    // This closes our copies of the program's end of the terminal; otherwise reading would not end
+    // with the program.
     drop(command);
     let said = read(ours);
     if said.is_err() {
@@ -40,7 +40,7 @@ pub(super) fn output(mut command: Command) -> io::Result<String> {
     said
 }
 
-/// Our end of a new terminal, and the program's.
+/// Our end of a new terminal, and the program's end.
 fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let ours = openpt(flags)?;
@@ -49,7 +49,7 @@ fn terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((ours, its))
 }
 
-/// Reads until nobody writes any more.
+/// Reads until the program has closed its end.
 fn read(ours: OwnedFd) -> io::Result<String> {
     let deadline = Instant::now() + PATIENCE;
     let mut file = File::from(ours);
@@ -64,7 +64,7 @@ fn read(ours: OwnedFd) -> io::Result<String> {
         match file.read(&mut part) {
             Ok(0) => break,
             Ok(length) => said.extend_from_slice(&part[..length]),
-            // A terminal that the last program has left.
+            // The last program has closed the terminal.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => break,
             Err(error) => return Err(error),
         }
