@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use vnet_types::{AddressRange, Family, IpNet, MacAddr};
 use vnet_xml::Network;
-use vnet_xml::network::{DhcpHost, Ip};
+use vnet_xml::network::{Dhcp, DhcpHost, Ip};
 
-use crate::promises::{behind, ranges, subnet_of};
+use crate::routes::{behind, subnet_of};
 
 /// The most reservations that get their own guest.
 pub(crate) const MOST_RESERVATIONS: usize = 8;
@@ -132,6 +132,11 @@ fn tried_groups(network: &Network) -> impl Iterator<Item = &vnet_xml::network::P
 
 pub(crate) fn reservations(network: &Network) -> impl Iterator<Item = &DhcpHost> {
     network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts)
+}
+
+/// The address ranges of DHCP.
+fn ranges(dhcp: &Dhcp) -> impl Iterator<Item = AddressRange> + '_ {
+    dhcp.ranges.iter().filter_map(|range| AddressRange::new(range.start, range.end).ok())
 }
 
 fn ordinary(network: &Network, name: &str, at: usize) -> Guest {

@@ -25,6 +25,7 @@ mod passt;
 mod promise;
 mod promises;
 mod report;
+mod routes;
 mod start;
 mod world;
 

@@ -4,14 +4,14 @@ use vnet_types::IpNet;
 use vnet_xml::Network;
 use vnet_xml::network::{Bridge, Dns, Forward, ForwardMode, Ip, Nat};
 
-use crate::world::taken;
+use crate::world::taken_by_network;
 
 const IPV4: [&str; 4] = ["10.77.77.1/24", "172.30.77.1/24", "192.168.177.1/24", "100.126.77.1/24"];
 const IPV6: [&str; 3] = ["fd77:6e62::1/64", "fdfe:6e62::1/64", "fcfe:6e62::1/64"];
 
 /// A network with NAT in both families and its own subnets.
 pub(crate) fn neighbour(beside: &Network) -> Network {
-    let taken = taken(beside);
+    let taken = taken_by_network(beside);
     let free = |candidates: &[&str]| {
         let mut nets = candidates.iter().filter_map(|net| net.parse::<IpNet>().ok());
         nets.find(|net| !taken.iter().any(|it| it.contains(net) || net.contains(it)))

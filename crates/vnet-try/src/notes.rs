@@ -3,9 +3,9 @@
 use vnet_xml::Network;
 use vnet_xml::network::Dhcp;
 
-use crate::guest::{Guest, MOST_GROUPS, may_collide};
+use crate::guest::{Guest, MOST_GROUPS, MOST_RESERVATIONS, may_collide, reservations};
 use crate::options;
-use crate::promises::left_out;
+use crate::routes::behind;
 
 /// The notes of a network.
 pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -> Vec<String> {
@@ -37,4 +37,29 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
         (!has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
     ];
     notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+}
+
+/// The number of reservations and routes that are not tried.
+fn left_out(network: &Network) -> (usize, usize) {
+    let routes = network.routes.iter().filter(|route| behind(network, route).is_none()).count();
+    (reservations(network).count().saturating_sub(MOST_RESERVATIONS), routes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vnet_xml::network::{Ip, Route};
+
+    #[test]
+    fn a_route_with_a_better_one_is_left_out() {
+        let mut network = Network::new("n");
+        network.ips.push(Ip::new("192.168.122.1/24".parse().unwrap()));
+        for metric in [1, 7] {
+            let mut route = Route::new("10.0.0.0/8".parse().unwrap(), "192.168.122.2".parse().unwrap());
+            route.metric = Some(metric);
+            network.routes.push(route);
+        }
+        network.routes.push(Route::new("0.0.0.0/0".parse().unwrap(), "192.168.122.2".parse().unwrap()));
+        assert_eq!(left_out(&network), (0, 2));
+    }
 }

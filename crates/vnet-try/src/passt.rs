@@ -8,9 +8,8 @@ use std::path::Path;
 use vnet_lab::{Namespace, card};
 use vnet_passt::run::{Cable, Program};
 use vnet_passt::{Connection, Passt};
-use vnet_types::{InterfaceName, IpNet, MacAddr};
+use vnet_types::MacAddr;
 use vnet_xml::Interface;
-use vnet_xml::interface::Source;
 
 use crate::error::{Failed, Result};
 use crate::judge::Party;
@@ -18,30 +17,6 @@ use crate::promise::Promise;
 use crate::promises::{guest_ports, passt as promised};
 use crate::report::InterfaceReport;
 use crate::world::{DEVICE, SWITCHES, Station, World};
-
-/// The host device whose addresses and routes a guest gets.
-pub(crate) fn upstream(interface: &Interface) -> Option<&InterfaceName> {
-    match &interface.source {
-        Source::User { dev } => dev.as_ref(),
-        Source::Vhostuser(source) => source.dev.as_ref(),
-        _ => None,
-    }
-}
-
-/// The host devices that a guest's interface names.
-pub(crate) fn devices(interface: &Interface) -> impl Iterator<Item = &InterfaceName> {
-    let forwarded = interface.port_forwards.iter().filter_map(|forward| forward.dev.as_ref());
-    upstream(interface).into_iter().chain(forwarded)
-}
-
-/// The addresses that a guest's interface names; the outside must not use them.
-pub(crate) fn taken(interface: &Interface) -> impl Iterator<Item = IpNet> {
-    let own = interface.ips.iter().filter_map(|ip| {
-        let prefix = ip.prefix.unwrap_or(if ip.address.is_ipv4() { 24 } else { 64 });
-        Some(IpNet::new(ip.address, prefix).ok()?.trunc())
-    });
-    own.chain(interface.port_forwards.iter().filter_map(|forward| forward.address).map(IpNet::from))
-}
 
 /// A guest's running passt, and the guest's end.
 struct Started {

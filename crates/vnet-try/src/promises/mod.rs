@@ -6,19 +6,18 @@
 mod names;
 pub(crate) mod passt;
 mod ports;
-mod routes;
 mod ways;
 
-use vnet_types::{AddressRange, Family};
+use vnet_types::Family;
 use vnet_xml::Network;
-use vnet_xml::network::{Dhcp, WayOut};
+use vnet_xml::network::WayOut;
 
 use crate::guest::{Addressing, Guest};
 use crate::options::{self, Router};
 use crate::promise::{Promise, Source};
+use crate::routes::behind;
 
 pub(crate) use ports::guest_ports;
-pub(crate) use routes::{behind, left_out, subnet_of};
 pub(crate) use ways::may_cross;
 
 /// Every promise of a network, in the order of its elements.
@@ -63,11 +62,6 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
     promises
 }
 
-/// The address ranges of DHCP.
-pub(crate) fn ranges(dhcp: &Dhcp) -> impl Iterator<Item = AddressRange> + '_ {
-    dhcp.ranges.iter().filter_map(|range| AddressRange::new(range.start, range.end).ok())
-}
-
 fn is_leased4(how: &Addressing) -> bool {
     matches!(how, Addressing::Leased(Family::Ipv4, _))
 }
@@ -79,7 +73,7 @@ mod tests {
     use crate::report::Subject;
     use std::net::IpAddr;
     use vnet_types::InterfaceName;
-    use vnet_xml::network::{DhcpHost, Forward, ForwardMode, Ip, Nat, Route};
+    use vnet_xml::network::{Dhcp, DhcpHost, Forward, ForwardMode, Ip, Nat, Route};
 
     fn network(forward: Option<ForwardMode>, device: Option<&str>) -> Network {
         let mut network = Network::new("n");
@@ -130,7 +124,7 @@ mod tests {
     fn networks_are_crossed_where_libvirt_lets_one() {
         use ForwardMode::{Nat, Open, Route};
         let modes = [None, Some(Nat), Some(Route), Some(Open)];
-        // The distance from the row to the column.
+        // Whether the row's network may reach the column's.
         let expected = [
             [false, false, false, false],
             [false, false, true, true],
@@ -178,17 +172,5 @@ mod tests {
         network.dnsmasq_options.push("port=0".to_owned());
         assert_eq!(guests(&network)[0].addresses, [Addressing::Advertised("fd00::/64".parse().unwrap())]);
         assert!(!subjects(&network).contains(&Subject::DnsForwarding));
-    }
-
-    #[test]
-    fn a_route_with_a_better_one_is_left_out() {
-        let mut network = network(None, None);
-        for metric in [1, 7] {
-            let mut route = Route::new("10.0.0.0/8".parse().unwrap(), "192.168.122.2".parse().unwrap());
-            route.metric = Some(metric);
-            network.routes.push(route);
-        }
-        network.routes.push(Route::new("0.0.0.0/0".parse().unwrap(), "192.168.122.2".parse().unwrap()));
-        assert_eq!(left_out(&network), (0, 2));
     }
 }

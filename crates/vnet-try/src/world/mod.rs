@@ -1,19 +1,23 @@
 //! The imagined host: uplinks to the outside, cables, and guests at their ends.
 
 mod names;
+mod route;
 mod station;
+mod taken;
 mod uplink;
 
 use std::net::IpAddr;
 
 use vnet_lab::{Namespace, probe};
 use vnet_netlink::Netlink;
-use vnet_types::{Address, Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net, Link, Route, RouteProtocol};
+use vnet_types::{Address, Family, InterfaceName, IpNet, Link, Route, RouteProtocol};
 use vnet_xml::{Interface, Network};
 
 use crate::error::Result;
+use route::{add_route, default_of};
 pub(crate) use station::Station;
-pub(crate) use uplink::{Uplink, taken};
+pub(crate) use taken::taken_by_network;
+pub(crate) use uplink::Uplink;
 
 /// The name of the only interface of a guest, and of others that have just one.
 pub(crate) const DEVICE: &str = "eth0";
@@ -133,22 +137,5 @@ impl World {
             netlink.add_route(&Route { destination, gateway, link, metric, protocol: RouteProtocol::Boot })?;
         }
         Ok(())
-    }
-}
-
-/// A default route.
-fn default_of(like: IpAddr) -> IpNet {
-    match like {
-        IpAddr::V4(_) => Ipv4Net::default().into(),
-        IpAddr::V6(_) => Ipv6Net::default().into(),
-    }
-}
-
-fn add_route(netlink: &Netlink, link: &InterfaceName, destination: IpNet, gateway: IpAddr) -> Result<()> {
-    let link = link.clone();
-    let route = Route { destination, gateway: Some(gateway), link, metric: 0, protocol: RouteProtocol::Boot };
-    match netlink.add_route(&route) {
-        Err(error) if !error.is_exists() => Err(error.into()),
-        _ => Ok(()),
     }
 }

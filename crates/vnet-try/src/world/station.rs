@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use vnet_lab::Namespace;
 use vnet_types::{Address, Family, InterfaceName, IpNet, Route, RouteProtocol};
 
-use super::{add_route, default_of};
+use super::route::{add_route, default_of};
 use crate::error::{Failed, Result};
 
 /// A guest at the end of a cable, on its bridge or behind its passt.

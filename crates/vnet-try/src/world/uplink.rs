@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use vnet_types::{Family, InterfaceName, IpNet, Ipv4Net, Ipv6Net};
 use vnet_xml::{Interface, Network};
 
+use super::taken::{devices, taken_by_guest, taken_by_network, upstream};
 use crate::error::{Failed, Result};
-use crate::passt;
 
 /// Candidate addresses of the outside: documentation and benchmark ranges (RFC 5737, RFC 2544),
 /// then others that are not routed.
@@ -66,17 +66,17 @@ impl Uplink {
 /// names a device, a further uplink comes last, so that it can be seen which one passt takes.
 pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
-    let of_guests = guests.iter().flat_map(|guest| passt::devices(guest));
+    let of_guests = guests.iter().flat_map(|guest| devices(guest));
     for name in networks.iter().filter_map(|network| network.outgoing_device()).chain(of_guests) {
         if !names.contains(name) && name.as_str() != "lo" {
             names.push(name.clone());
         }
     }
-    if names.is_empty() || guests.iter().any(|guest| passt::upstream(guest).is_some()) {
+    if names.is_empty() || guests.iter().any(|guest| upstream(guest).is_some()) {
         names.push("uplink".parse().expect("a name"));
     }
-    let of_guests = guests.iter().flat_map(|guest| passt::taken(guest));
-    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken(network)).chain(of_guests).collect();
+    let of_guests = guests.iter().flat_map(|guest| taken_by_guest(guest));
+    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken_by_network(network)).chain(of_guests).collect();
     let is_free = |net: IpNet| !taken.iter().any(|taken| taken.contains(&net) || net.contains(taken));
     let mut v4 = IPV4.iter().filter_map(|net| net.parse::<Ipv4Net>().ok()).filter(|net| is_free((*net).into()));
     let v6 = IPV6.iter().filter_map(|net| net.parse::<Ipv6Net>().ok());
@@ -86,16 +86,6 @@ pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Ve
         None => Err(Failed::Other("the definitions leave no address for an outside".to_owned())),
     };
     names.into_iter().map(uplink).collect()
-}
-
-/// The addresses that a definition uses itself.
-pub(crate) fn taken(network: &Network) -> Vec<IpNet> {
-    let subnets = network.ips.iter().filter_map(|ip| ip.net());
-    let routes = network.routes.iter().filter_map(|route| route.net()).filter(|net| net.prefix_len() > 0);
-    let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref()).and_then(|nat| nat.addresses);
-    let nat = nat.into_iter().flat_map(|range| [range.start(), range.end()]).map(IpNet::from);
-    let dns = network.dns.iter().flat_map(|dns| &dns.forwarders).filter_map(|it| it.addr).map(IpNet::from);
-    subnets.chain(routes).chain(nat).chain(dns).map(|net| net.trunc()).collect()
 }
 
 #[cfg(test)]

@@ -6,14 +6,6 @@ use vnet_types::IpNet;
 use vnet_xml::Network;
 use vnet_xml::network::{Ip, Route};
 
-use crate::guest::{MOST_RESERVATIONS, reservations};
-
-/// The number of reservations and routes that are not tried.
-pub(crate) fn left_out(network: &Network) -> (usize, usize) {
-    let routes = network.routes.iter().filter(|route| behind(network, route).is_none()).count();
-    (reservations(network).count().saturating_sub(MOST_RESERVATIONS), routes)
-}
-
 /// The subnet that contains an address.
 pub(crate) fn subnet_of(network: &Network, address: IpAddr) -> Option<IpNet> {
     network.ips.iter().filter_map(Ip::net).find(|net| net.contains(&address))
