@@ -1,4 +1,4 @@
-//! The difference of two states, as steps that can be taken back.
+//! The difference between two states, as steps that can be undone.
 
 use serde::{Deserialize, Serialize};
 use vnet_types::InterfaceName;
@@ -9,24 +9,24 @@ use crate::{HostState, Key, Resource, renames};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum Change {
-    /// Something that is not there comes to be.
+    /// A resource is created.
     Create {
-        /// It.
+        /// The resource.
         to: Resource,
     },
-    /// Something that is there becomes different; the key stays.
+    /// A resource changes; its key stays the same.
     Update {
-        /// As it is.
+        /// The resource as it is.
         from: Resource,
-        /// As it shall be.
+        /// The resource as it will be.
         to: Resource,
     },
-    /// Something that is there goes.
+    /// A resource is deleted.
     Delete {
-        /// It.
+        /// The resource.
         from: Resource,
     },
-    /// A link gets another name. It stays the same link, with all that stands on it.
+    /// A link gets another name. It stays the same link, and everything on it stays.
     Rename {
         /// Its name.
         from: InterfaceName,
@@ -36,7 +36,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The step back.
+    /// The step that undoes this one.
     #[must_use]
     pub fn inverse(&self) -> Self {
         match self.clone() {
@@ -47,7 +47,7 @@ impl Change {
         }
     }
 
-    /// What it is about.
+    /// The key of the resource.
     pub fn key(&self) -> Key {
         match self {
             Self::Create { to: resource } | Self::Update { from: resource, .. } | Self::Delete { from: resource } => {
@@ -57,7 +57,7 @@ impl Change {
         }
     }
 
-    /// The step, taken on a state that is only a value.
+    /// Applies the step to a state, which is only a value.
     pub fn apply_to(&self, state: &mut HostState) {
         match self {
             Self::Create { to } | Self::Update { to, .. } => state.insert(to.clone()),
@@ -69,8 +69,9 @@ impl Change {
     }
 }
 
-/// The steps from one state to another: first links that get another name; then what goes, last
-/// made first; then what comes or changes, in the order in which things need each other.
+/// The steps from one state to another: first links are renamed; then resources are deleted, in
+/// reverse order of creation; then resources are created or changed, each after those that it
+/// needs.
 pub fn diff(from: &HostState, to: &HostState) -> Vec<Change> {
     let pairs = renames(from, to);
     if pairs.is_empty() {

@@ -7,45 +7,47 @@ use vnet_types::{InterfaceName, IpNet, MacAddr, NetworkName, TrafficHandle};
 
 use crate::Sysctl;
 
-/// The identity of a resource. The order is the order of creation; the reverse is that of removal.
+/// The identity of a resource. Keys sort in the order of creation; resources are removed in reverse
+/// order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// What a card gives one of its virtual functions, by number.
+    /// The settings of a virtual function, by card and number.
     Vf(InterfaceName, u32),
-    /// The MAC address of a device of the host that a guest has for itself.
+    /// The MAC address of a device of the host that is assigned to a guest.
     Borrowed(InterfaceName),
     /// A link, by name.
     Link(InterfaceName),
-    /// That a bridge of the host filters VLANs: only rollback sets it back.
+    /// The VLAN filtering of a bridge of the host: only a rollback resets it.
     VlanFiltering(InterfaceName),
-    /// That a link is the port of a bridge.
+    /// The membership of a link in a bridge.
     Port(InterfaceName),
     /// The VLANs of a port.
     Vlans(InterfaceName),
-    /// The way to a MAC address: by which port, in which VLAN, or in all that the port has.
+    /// A forwarding entry: the port, the MAC address, and the VLAN or `None` for all VLANs of the
+    /// port.
     Fdb(InterfaceName, MacAddr, Option<u16>),
-    /// How a link gathers packets.
+    /// The interrupt coalescing of a link.
     Coalesce(InterfaceName),
-    /// A kernel switch of one link, which goes with the link.
+    /// A sysctl of one link, which disappears with the link.
     LinkSysctl(Sysctl),
-    /// The zone of firewalld that a link is in. firewalld keeps it when the link is gone.
+    /// The firewalld zone of a link. firewalld keeps it when the link is gone.
     Zone(InterfaceName),
     /// A network's nf_tables rules.
     Ruleset(NetworkName),
     /// An address of a link.
     Address(InterfaceName, IpNet),
-    /// A route. The kernel has one for each destination and metric; the link tells those of several
-    /// networks apart.
+    /// A route. The kernel has one for each destination and metric; the link distinguishes the
+    /// routes of several networks.
     Route(IpNet, u32, InterfaceName),
-    /// What schedules all that leaves or enters a link, by its place there.
+    /// The qdisc for all outgoing or incoming packets of a link, by its place.
     Qdisc(InterfaceName, TrafficHandle),
-    /// A class of such a scheduler, by its number.
+    /// A class of a qdisc, by its handle.
     Class(InterfaceName, TrafficHandle),
-    /// What schedules the packets of a class, by the class.
+    /// The qdisc of a class, by the class.
     ClassQdisc(InterfaceName, TrafficHandle),
     /// A filter of a link, by its qdisc, priority and number.
     Filter(InterfaceName, TrafficHandle, u16, u32),
-    /// A kernel switch that everyone on the host shares: only rollback sets it back.
+    /// A sysctl that is shared by the whole host: only a rollback resets it.
     SharedSysctl(Sysctl),
     /// A file.
     File(PathBuf),
@@ -54,12 +56,12 @@ pub enum Key {
 }
 
 impl Key {
-    /// Whether it belongs to everyone on the host: it is set, and only rollback sets it back.
+    /// Whether the whole host shares it. Such a resource is set, and only a rollback resets it.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::SharedSysctl(_) | Self::VlanFiltering(_))
     }
 
-    /// The link that it is part of, and goes with.
+    /// The link that it belongs to and disappears with.
     pub fn link(&self) -> Option<&InterfaceName> {
         match self {
             Self::Address(link, _) | Self::Route(_, _, link) => Some(link),

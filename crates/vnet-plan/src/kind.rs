@@ -1,4 +1,4 @@
-//! The kinds of resources: one file for each, with its type, its key and its words.
+//! The kinds of resources: each has one file with its type, its key and how it prints.
 
 mod address;
 mod borrowed;
@@ -43,13 +43,14 @@ use crate::Key;
 
 /// One thing on a host, with every property that vnet decides.
 ///
-/// Exhaustive on purpose: who changes a host has to know every kind. A new kind is a new version.
+/// Exhaustive on purpose: code that changes a host has to handle every kind. A new kind is a
+/// breaking change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "resource", rename_all = "kebab-case")]
 pub enum Resource {
-    /// What a card gives one of its virtual functions.
+    /// The settings that a card gives a virtual function.
     Vf(Vf),
-    /// The MAC address of a device of the host that a guest has for itself.
+    /// The MAC address of a device of the host that is assigned to a guest.
     Borrowed(Borrowed),
     /// A link.
     Link(Link),
@@ -59,13 +60,13 @@ pub enum Resource {
     Port(Port),
     /// The VLANs of a port.
     Vlans(Vlans),
-    /// The way to a MAC address.
+    /// An entry of a bridge's forwarding database.
     Fdb(Fdb),
-    /// How a link gathers packets.
+    /// The interrupt coalescing of a link.
     Coalesce(LinkCoalesce),
-    /// A kernel switch and its value.
+    /// A sysctl and its value.
     Sysctl(SysctlSetting),
-    /// The zone of firewalld that a link is put into.
+    /// The firewalld zone of a link.
     Zone(Zone),
     /// A network's nf_tables rules.
     Ruleset(NetworkRules),
@@ -83,11 +84,11 @@ pub enum Resource {
     File(File),
     /// A running program.
     Process(Process),
-    /// A guest's passt, with the folder of its socket, which belongs to passt's user alone.
+    /// A guest's passt, with the folder of its socket, which only passt's user owns.
     Passt(Box<Passt>),
 }
 
-/// Evaluates one expression for a resource of whatever kind: `for_kind!(resource, it => it.key())`,
+/// Evaluates one expression for a resource of any kind: `for_kind!(resource, it => it.key())`,
 /// where `it` is a reference to the kind's own type.
 #[macro_export]
 macro_rules! for_kind {
@@ -119,7 +120,7 @@ macro_rules! for_kind {
     };
 }
 
-/// The type of a kind becomes a resource, and a resource of that kind is seen as its type.
+/// Implements the conversions between the type of a kind and [`Resource`].
 macro_rules! conversions {
     ($($variant:ident($kind:ty)),* $(,)?) => {$(
         impl From<$kind> for Resource {
@@ -160,28 +161,30 @@ conversions! {
     Passt(Passt),
 }
 
-/// What a kind of resource says of itself, in the words of ip(8), tc(8), nft(8), sysctl(8).
+/// The key of a kind of resource, and its commands in the words of ip(8), tc(8), nft(8) and
+/// sysctl(8).
 pub(crate) trait Kind {
-    /// What makes a resource the same one.
+    /// The identity of the resource.
     fn key(&self) -> Key;
-    /// The command that makes it, in one line or several.
+    /// The command that creates it, in one or several lines.
     fn added(&self) -> String;
-    /// The command that takes it away.
+    /// The command that deletes it.
     fn deleted(&self) -> String;
-    /// The command that makes `to` of it, marked. Without one, it goes and comes.
+    /// The command that changes it to `to`, with its mark. By default it is deleted and created
+    /// again.
     fn changed(&self, to: &Self) -> String {
         replaced(&self.deleted(), &to.added())
     }
-    /// What guests that run notice when it goes.
+    /// The effect on running guests when it is deleted.
     fn effect_of_delete(&self) -> Option<&'static str>;
-    /// What guests that run notice when it becomes `to`.
+    /// The effect on running guests when it changes to `to`.
     fn effect_of_change(&self, _to: &Self) -> Option<&'static str> {
         None
     }
 }
 
 impl Resource {
-    /// What makes this resource the same one.
+    /// The identity of this resource.
     pub fn key(&self) -> Key {
         for_kind!(self, it => Kind::key(it))
     }
@@ -210,7 +213,7 @@ impl Resource {
     }
 }
 
-/// Each line with a mark in front of it.
+/// Puts a mark in front of each line.
 pub(crate) fn marked(mark: char, lines: &str) -> String {
     lines.lines().map(|line| format!("{mark} {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -220,8 +223,8 @@ fn replaced(deleted: &str, added: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The lines that only one of two texts has, each on a line of its own, in their order: first those
-/// that go.
+/// The lines that only one of two texts has, in their order: first the removed ones, then the added
+/// ones.
 fn difference(from: &str, to: &str) -> String {
     let missing = |text: &str, elsewhere: &str, mark: char| {
         let mut counts = BTreeMap::<&str, usize>::new();

@@ -1,8 +1,9 @@
-//! Desired state of a host for a virtual network, and the changes that lead there.
+//! The desired state of a host for a virtual network, and the changes that lead to it.
 //!
-//! Pure: a definition and an [`Inventory`](vnet_types::Inventory) become a desired [`HostState`];
-//! the difference of two states is a list of [`Change`]s, each of which has an inverse. Starting,
-//! stopping, changing, repairing and noticing drift are all this one difference.
+//! The crate is pure: it turns a definition and an [`Inventory`](vnet_types::Inventory) into a
+//! desired [`HostState`]. The difference between two states is a list of [`Change`]s, each of which
+//! has an inverse. Starting, stopping, changing, repairing and detecting drift all use this
+//! difference.
 
 mod change;
 mod key;

@@ -1,4 +1,4 @@
-//! A definition becomes the state of a host that it asks for.
+//! Turns a definition into the state of a host that it requires.
 
 mod attach;
 pub mod bandwidth;
@@ -29,32 +29,31 @@ pub use dnsmasq::{Files, dnsmasq};
 pub(crate) use firewall::policy;
 pub use passt::{NotPasst, passt};
 
-/// What a definition leaves open, and where it goes.
+/// What a definition leaves open, and the folder for its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choices {
-    /// The folder of this network's own files; absolute.
+    /// The absolute path of the folder for this network's files.
     pub directory: PathBuf,
-    /// Random bytes for the bridge's MAC address, used where the definition names none.
+    /// Random bytes for the bridge's MAC address, used if the definition has none.
     pub random: [u8; 3],
-    /// The bridge that the network has already, when it runs: it is kept, unless the definition
-    /// names another one.
+    /// The current bridge of a running network. It is kept unless the definition names another one.
     pub bridge: Option<InterfaceName>,
-    /// The MAC address that the bridge has already, when the network runs: kept in the same way.
+    /// The current MAC address of that bridge, which is kept in the same way.
     pub mac: Option<MacAddr>,
 }
 
-/// A definition with everything that was open decided.
+/// A definition with all open choices made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lowered {
     /// The network's name.
     pub name: NetworkName,
-    /// The bridge that is made for it. `None` in the modes whose guests are attached to what the
-    /// host has already: these ask nothing of the host.
+    /// The bridge that is created for it. `None` in the modes whose guests are attached to existing
+    /// devices of the host.
     pub bridge: Option<InterfaceName>,
-    /// What it asks of the host.
+    /// The state that it requires of the host.
     pub desired: HostState,
-    /// What it does for its guests. `None` without a bridge of its own.
+    /// What it does for its guests. `None` if it has no bridge of its own.
     pub intent: Option<Intent>,
 }
 
@@ -66,7 +65,8 @@ pub enum LowerError {
     /// The name of the network is invalid.
     #[error("the network cannot have this name")]
     Name(#[source] NameError),
-    /// A part of the definition that vnet does not do: the network would not be as defined.
+    /// The definition has a part that vnet does not support, so the network would not be as
+    /// defined.
     #[error("{}", .0.message)]
     Unsupported(Box<Finding>),
     /// No name is free for the bridge.
@@ -78,7 +78,7 @@ pub enum LowerError {
     /// A `<route>` is invalid.
     #[error("the route to {0} has no usable netmask or prefix, or is not a network address")]
     Route(IpAddr),
-    /// The delay of the bridge is beyond what the kernel takes, 30 seconds.
+    /// The delay of the bridge is above the kernel's limit of 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
     /// The kernel cannot filter VLANs.
@@ -87,21 +87,21 @@ pub enum LowerError {
          `<bridge macTableManager='libvirt'>` needs"
     )]
     NoVlanFiltering,
-    /// Without a policer, the way round that limits what guests send would skip connection
-    /// tracking.
+    /// The kernel has no policer, and the other way to limit what guests send would bypass
+    /// connection tracking.
     #[error(
         "this kernel has no policer (act_police) for `<outbound>` of the network, and the other way to limit it is not \
          safe while `net.bridge.bridge-nf-call-iptables` or `bridge-nf-call-ip6tables` is on: guests would leave \
          untranslated; load act_police, set both to 0, or leave `<outbound>` out"
     )]
     NoPolicer,
-    /// A zone is asked for, and firewalld does not run.
+    /// The definition names a zone, but firewalld does not run.
     #[error("`<bridge zone='{zone}'>` needs firewalld, which does not run for this network namespace")]
     NoFirewalld {
         /// The zone.
         zone: String,
     },
-    /// A zone is asked for that firewalld does not have.
+    /// firewalld does not have the zone of the definition.
     #[error("firewalld has no zone `{zone}`")]
     UnknownZone {
         /// The zone.
@@ -115,7 +115,7 @@ pub enum LowerError {
     /// A `<range>` of `<dhcp>` is invalid.
     #[error("the DHCP range is invalid")]
     Range(#[source] RangeError),
-    /// dnsmasq cannot be told what the definition says.
+    /// dnsmasq cannot be configured as the definition says.
     #[error("dnsmasq cannot be configured")]
     Dnsmasq(#[from] vnet_dnsmasq::Error),
 }
@@ -135,8 +135,8 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
     preview(network, inventory, choices)
 }
 
-/// Decides as [`lower`] does, but passes over what is [`LowerError::Unsupported`] and a zone that
-/// does not exist: good for looking at, not for starting.
+/// Decides as [`lower`] does, but ignores what is [`LowerError::Unsupported`] and a zone that does
+/// not exist. Use the result to show, not to start a network.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
@@ -194,7 +194,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     Ok(Lowered { name, bridge: Some(bridge), desired, intent: Some(intent) })
 }
 
-/// What a network asks of the bridge that the host has for it.
+/// What a network requires of an existing bridge of the host.
 fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, LowerError> {
     let mut desired = HostState::new();
     let mut filled = network.clone();
@@ -219,13 +219,13 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
     Ok(desired)
 }
 
-/// Whether the bridge is told where guests are, in place of learning it.
+/// Whether the guests' addresses are entered into the bridge, which then does not learn them.
 fn keeps_mac_table(network: &Network) -> bool {
     let bridge = network.bridge.as_ref();
     bridge.is_some_and(|bridge| bridge.mac_table_manager == Some(MacTableManager::Libvirt))
 }
 
-/// Whether what becomes of a network depends on [`Features`](vnet_types::Features). If not, they
+/// Whether the result for a network depends on [`Features`](vnet_types::Features). If not, they
 /// need not be probed.
 pub fn asks_features(network: &Network) -> bool {
     network.bandwidth.is_some() || keeps_mac_table(network)
@@ -254,8 +254,8 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
     let stp = bridge.stp.unwrap_or(true);
     let delay = bridge.delay.unwrap_or(0);
     let hundredths = u32::try_from(delay).ok().filter(|delay| *delay <= 30).ok_or(LowerError::Delay(delay))? * 100;
-    // The kernel makes 2 seconds of anything less while STP is on; asking for it keeps what is
-    // there comparable.
+    // With STP the kernel raises shorter delays to 2 seconds. Asking for 2 seconds avoids a
+    // difference to the actual state.
     let forward_delay = if stp { hundredths.max(200) } else { hundredths };
     Ok(Link {
         name,
@@ -269,7 +269,8 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
 fn address(net: IpNet) -> Address {
     let broadcast = match net {
         IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
-        // A subnet of two addresses or one has no broadcast address: it would be the other end's.
+        // A subnet of one or two addresses has no broadcast address: it would be the address of the
+        // other end.
         IpNet::V4(_) | IpNet::V6(_) => None,
     };
     Address { net, broadcast }

@@ -1,4 +1,4 @@
-//! What a network promises its guests, as packets that other programs' firewalls may refuse.
+//! What a network promises its guests, as packets that the firewalls of other programs may drop.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -16,16 +16,16 @@ use crate::lower::{config, policy};
 pub struct Intent {
     /// The bridge.
     pub bridge: InterfaceName,
-    /// What its rules are compiled from. `None` where nothing is filtered or translated.
+    /// The policy for its rules. `None` if nothing is filtered or translated.
     pub policy: Option<Policy>,
-    /// What its dnsmasq is told. `None` where it has none.
+    /// The configuration of its dnsmasq. `None` if it has no dnsmasq.
     pub dnsmasq: Option<Config>,
 }
 
-/// A packet that has to pass for a promise of a network to hold.
+/// A packet that has to pass, or a promise of the network is broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// What is promised, in words.
+    /// The promise in words.
     pub what: String,
     /// The packet.
     pub packet: Packet,
@@ -33,12 +33,12 @@ pub struct Passage {
     pub bridge: InterfaceName,
 }
 
-/// Stands for anyone beyond the host.
+/// An example of an address beyond the host.
 const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1));
 const FAR6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111));
-/// Stands for the link-local address of a guest.
+/// An example of a guest's link-local address.
 const GUEST_LINK_LOCAL: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2));
-/// Where DHCPv6 clients ask (RFC 8415).
+/// The address that DHCPv6 clients send to (RFC 8415).
 const DHCPV6_SERVERS: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2));
 
 impl Intent {
@@ -51,8 +51,8 @@ impl Intent {
         Ok(Self { bridge: bridge.clone(), policy: policy(network, bridge)?, dnsmasq })
     }
 
-    /// The packets that have to pass: to the services of its dnsmasq, and what its policy lets
-    /// through the host.
+    /// The packets that have to pass: those to the services of its dnsmasq, and those that its
+    /// policy lets through the host.
     pub fn passages(&self, inventory: &Inventory) -> Vec<Passage> {
         let mut passages = Vec::new();
         let mut add = |what: String, packet| passages.push(Passage { what, packet, bridge: self.bridge.clone() });
@@ -126,7 +126,7 @@ fn way_out(inventory: &Inventory, family: Family) -> Option<InterfaceName> {
     best.map(|route| route.link.clone())
 }
 
-/// Stands for a guest of a subnet: its last address but one.
+/// An example of a guest's address in a subnet: the last address but one.
 fn guest(net: IpNet) -> IpAddr {
     match net.broadcast() {
         IpAddr::V4(last) => IpAddr::V4(Ipv4Addr::from_bits(last.to_bits().saturating_sub(1))),

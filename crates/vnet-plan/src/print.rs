@@ -5,7 +5,7 @@ use std::fmt;
 use crate::Change;
 use crate::kind::marked;
 
-/// Lines that begin with `+ ` for what comes, `- ` for what goes, `~ ` for what becomes different.
+/// Lines that begin with `+ ` for what is created, `- ` for what is deleted, `~ ` for what changes.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match self {
@@ -18,7 +18,7 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// What guests that run notice of the change, where they notice anything.
+    /// The effect of the change on running guests, if there is one.
     pub fn effect_on_guests(&self) -> Option<&'static str> {
         match self {
             Self::Create { .. } => None,

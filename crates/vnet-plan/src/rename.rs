@@ -1,12 +1,12 @@
-//! A link that gets another name: it stays the same link, and what stands on it follows.
+//! Renaming of links: a link stays the same, and the resources on it follow.
 
 use vnet_types::{FilterAction, InterfaceName, Link, LinkKind};
 
 use crate::{HostState, Resource, Sysctl};
 
 impl HostState {
-    /// The state once a link is called otherwise. A zone of firewalld does not follow: firewalld
-    /// knows links by name.
+    /// Renames a link in the state. A firewalld zone does not follow, because firewalld knows links
+    /// by name.
     pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
         let renamed = self.iter().cloned().map(|mut resource| {
             resource.rename(from, to);
@@ -65,8 +65,8 @@ impl Resource {
     }
 }
 
-/// The links of one state that are links of another state under another name: the one bridge that
-/// goes is the one that comes, and any other link is known by its kind and MAC address.
+/// The links of one state that have another name in the other state. A bridge that disappears is
+/// the one that appears; other links are matched by kind and MAC address.
 pub fn renames(from: &HostState, to: &HostState) -> Vec<(InterfaceName, InterfaceName)> {
     let missing_in = |other: &HostState, link: &Link| other.links().all(|it| it.name != link.name);
     let mut comes: Vec<&Link> = to.links().filter(|link| missing_in(from, link)).collect();

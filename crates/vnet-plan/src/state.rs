@@ -1,4 +1,4 @@
-//! What a host has: resources by key, in order of creation.
+//! The state of a host: resources by key, in order of creation.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Key, Resource};
 
-/// Some resources of a host, each at most once.
+/// Resources of a host, one for each key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostState {
     resources: BTreeMap<Key, Resource>,
 }
 
 impl HostState {
-    /// A host with nothing.
+    /// A state without resources.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a resource, or replaces the one of the same key.
+    /// Adds a resource, or replaces the one with the same key.
     pub fn insert(&mut self, resource: impl Into<Resource>) {
         let resource = resource.into();
         self.resources.insert(resource.key(), resource);
     }
 
-    /// Takes a resource away.
+    /// Removes a resource.
     pub fn remove(&mut self, key: &Key) -> Option<Resource> {
         self.resources.remove(key)
     }
@@ -39,7 +39,7 @@ impl HostState {
         self.resources.values()
     }
 
-    /// Whether there is nothing.
+    /// Whether the state has no resources.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()
     }
@@ -57,7 +57,7 @@ impl FromIterator<Resource> for HostState {
     }
 }
 
-/// A state travels as the list of its resources.
+/// Serializes a state as the list of its resources.
 impl Serialize for HostState {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())

@@ -1,5 +1,5 @@
-//! What a guest's interface asks of a host, and whose word counts: the interface's, its port
-//! group's, its network's.
+//! What a guest's interface requires of a host, and which setting applies: that of the interface,
+//! its port group or its network.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
@@ -92,7 +92,7 @@ fn a_managed_mac_table_needs_a_kernel_that_filters() {
     assert_eq!(words, [&["link vnet0", "VLAN filtering of br0"][..], &port, &["qdisc root dev vnet0"]].concat());
 }
 
-/// A tap of nobody could be opened by any user of the host.
+/// Any user of the host could open a tap without an owner.
 #[rstest]
 #[case::who_asks(None, None, Some(1000), None)]
 #[case::a_user(Some(7), None, Some(7), None)]
@@ -151,8 +151,8 @@ fn pools_serve(#[case] mode: &str, #[case] guests: &[&str], #[case] served: Resu
     }
 }
 
-/// What counts, of what the interface, its port group and its network say: of the bandwidth, the
-/// word of the network is for all of its guests together.
+/// Which of the settings of the interface, its port group and its network applies. The network's
+/// bandwidth is for all of its guests together.
 #[rstest]
 #[case::all("<bandwidth><inbound average='1'/></bandwidth>", "one", Some(1), Some(true), true)]
 #[case::group("", "one", Some(2), Some(true), false)]
@@ -230,8 +230,7 @@ fn a_port_that_a_switch_is_told_of_is_refused(
     assert!(error.to_string().contains(why), "{error}");
 }
 
-/// The virtual functions of a card on [`host`]: two of `eth0`, 0000:03:10.0 and 0000:03:10.1, of
-/// which the first is `eth2`.
+/// The virtual functions on [`host`]: `eth0` has 0000:03:10.0, which is `eth2`, and 0000:03:10.1.
 fn functions() -> Vec<VirtualFunction> {
     let function = |number: u32, dev: Option<&str>| VirtualFunction {
         card: "eth0".parse().unwrap(),
@@ -248,7 +247,7 @@ fn with_functions(ports: Vec<KnownPort>) -> Inventory {
     host
 }
 
-/// A guest of this name that has a device for itself.
+/// A guest of this name with an assigned device.
 fn owner_of(dev: &str, address: &str) -> KnownPort {
     let function = Some(address.parse().unwrap());
     KnownPort { dev: dev.parse().unwrap(), function, lower: None, network: None, ..guest(0, "eth0") }
@@ -336,8 +335,7 @@ fn what_a_device_does_not_have_is_refused(#[case] interface: &str, #[case] why: 
     assert!(error.to_string().contains(why), "{error}");
 }
 
-/// What a device had before it was lent is known from the receipt: what it has now, the guest gave
-/// it.
+/// The receipt has the device's own address: the current one is the guest's.
 #[test]
 fn a_port_that_changes_gives_back_what_was_there_first() {
     let interface = "<interface type='direct'><mac address='52:54:00:00:00:01'/><source dev='eth2' mode='passthrough'/>
@@ -347,7 +345,7 @@ fn a_port_that_changes_gives_back_what_was_there_first() {
     let words: Vec<String> = first.desired.iter().map(|it| it.key().to_string()).collect();
     let expected = ["virtual function 0 of eth0", "MAC address of eth2", "link macvtap0", "qdisc root dev macvtap0"];
     assert_eq!(words, expected);
-    // As it is while the guest has it.
+    // The function's settings while it is assigned to the guest.
     host.functions[0].settings = VfSettings { number: 0, mac: Some(first.port.mac), vlan: Some(7) };
     host.links.iter_mut().filter(|link| link.name.as_str() == "eth2").for_each(|it| it.mac = Some(first.port.mac));
     let (kept, owned) = (Some(first.port.clone()), first.desired.clone());

@@ -1,4 +1,4 @@
-//! What a definition asks of a host.
+//! What a definition requires of a host.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
@@ -39,7 +39,7 @@ fn start(network: &Network) -> Vec<String> {
     diff(&HostState::new(), &desired(network)).iter().map(|change| change.to_string()).collect()
 }
 
-/// What could not be made as it is said is named, and nothing is made.
+/// A definition that cannot be carried out exactly is refused, and the error names the reason.
 #[rstest]
 #[case::register(
     "<domain name='lab' localOnly='yes' register='yes'/>",
@@ -52,7 +52,7 @@ fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
 }
 
-/// Which zone a bridge is put into, and out of which; `-` is none.
+/// The new and the old zone of a bridge; `-` means no zone.
 #[rstest]
 #[case::nowhere_to_be_put("", "route", None, "-")]
 #[case::no_zone_of_libvirt("", "nat", Some("public"), "-")]
@@ -93,7 +93,7 @@ fn zones_that_are_not_to_be_had_are_refused(#[case] firewalld: Option<&str>, #[c
     assert!(vnet_plan::preview(&network, &inventory, &choices()).is_ok(), "it can be looked at");
 }
 
-/// Zones, after a colon with an interface; after a plus a policy.
+/// Parses zones, each with an interface after a colon, and policies after a plus.
 fn zones(words: &str) -> Firewalld {
     let mut firewalld = Firewalld::default();
     for word in words.split(' ') {
@@ -106,7 +106,7 @@ fn zones(words: &str) -> Firewalld {
     firewalld
 }
 
-/// Answers to DHCP clients of IPv4 have their checksums, where the kernel can fill them in.
+/// Answers to IPv4 DHCP clients get their checksums, if the kernel can fill them in.
 #[rstest]
 #[case::offered("<forward/>", "<dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp>", "", 2)]
 #[case::reserved("", "<dhcp><host mac='52:54:00:00:00:01' ip='10.0.0.2'/></dhcp>", "", 2)]
@@ -135,8 +135,8 @@ fn dhcp_clients_get_checksums(#[case] forward: &str, #[case] dhcp: &str, #[case]
     assert!(!traffic(Features::default()).contains(&fix.to_owned()), "nobody has said that the kernel can");
 }
 
-/// A bridge that does without learning filters VLANs, ours and the host's; where it cannot, that is
-/// said beforehand.
+/// A bridge without learning filters VLANs, whether it is vnet's or the host's. If the kernel
+/// cannot filter, that is an error beforehand.
 #[rstest]
 #[case::ours("<bridge name='virbr7' macTableManager='libvirt'/>", "vlan_filtering 1 address 52:54:00:01:02:03 up")]
 #[case::of_the_host(
@@ -154,7 +154,7 @@ fn bridges_do_without_learning(#[case] part: &str, #[case] words: &str) {
     assert_eq!(lower(&network, &without, &choices()).unwrap_err(), LowerError::NoVlanFiltering);
 }
 
-/// The host's own bridge is limited, and nothing else is done to it.
+/// The host's own bridge gets bandwidth limits, and nothing else changes on it.
 #[test]
 fn bandwidth_is_limited_on_the_bridge_of_the_host() {
     let text = "<network><name>lab</name><forward mode='bridge'/><bridge name='br0'/>

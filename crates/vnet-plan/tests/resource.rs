@@ -1,5 +1,4 @@
-//! Receipts hold resources as JSON: what an earlier version wrote has to be understood by a later
-//! one.
+//! Receipts hold resources as JSON: a later version has to understand what an earlier one wrote.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use rstest::rstest;

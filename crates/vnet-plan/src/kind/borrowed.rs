@@ -1,4 +1,4 @@
-//! The MAC address of a device of the host that a guest has for itself.
+//! The MAC address of a device of the host that is assigned to a guest.
 
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, MacAddr};
@@ -6,14 +6,14 @@ use vnet_types::{InterfaceName, MacAddr};
 use super::Kind;
 use crate::Key;
 
-/// The MAC address that a device of the host has while a guest has the device for itself.
+/// The MAC address of a device of the host while the device is assigned to a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Borrowed {
     /// The device.
     pub link: InterfaceName,
     /// The guest's address.
     pub mac: MacAddr,
-    /// What the device had before and gets back.
+    /// The device's own address, which is restored afterwards.
     pub was: MacAddr,
 }
 

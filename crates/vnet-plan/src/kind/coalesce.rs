@@ -1,4 +1,4 @@
-//! How links gather packets.
+//! Interrupt coalescing of links.
 
 use serde::{Deserialize, Serialize};
 use vnet_types::InterfaceName;
@@ -6,12 +6,12 @@ use vnet_types::InterfaceName;
 use super::Kind;
 use crate::Key;
 
-/// How a link gathers packets.
+/// The interrupt coalescing of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkCoalesce {
     /// The link.
     pub link: InterfaceName,
-    /// The most frames that are received before anyone is interrupted.
+    /// The largest number of frames that are received before an interrupt.
     pub rx_frames: u32,
 }
 

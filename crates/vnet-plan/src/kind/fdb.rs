@@ -1,4 +1,4 @@
-//! Ways to MAC addresses.
+//! Entries of a bridge's forwarding database.
 
 use vnet_types::Fdb;
 

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::{Kind, difference};
 use crate::Key;
 
-/// A file that vnet or a program of its own writes.
+/// A file that vnet, or a program that vnet runs, writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Where; absolute.
+    /// The absolute path.
     pub path: PathBuf,
-    /// What it holds. `None`: a program writes it, it is only ours to remove.
+    /// The content. `None`: a program writes it, and vnet only removes it.
     pub contents: Option<String>,
     /// Permission bits.
     pub mode: u32,

@@ -22,7 +22,7 @@ impl Kind for Link {
         let only = |what: String, before: String| (what != before).then_some(what);
         let kind = only(type_words(&to.kind), type_words(&self.kind)).map(|kind| format!(" type {kind}"));
         let words = only(settings(to), settings(self)).unwrap_or_default();
-        // The kernel's own choice of an MTU cannot be asked for again.
+        // The kernel cannot be asked to choose the MTU again.
         let is_mtu_left = self.mtu.is_some() && to.mtu.is_none();
         let mtu = if is_mtu_left { " mtu 1500 (or that of its smallest port)" } else { "" };
         format!("~ ip link set {}{}{words}{mtu}", to.name, kind.unwrap_or_default())

@@ -11,7 +11,7 @@ use crate::Key;
 pub struct Port {
     /// The link.
     pub link: InterfaceName,
-    /// Its bridge, and how the bridge treats it.
+    /// Its bridge and its settings there.
     pub port: BridgePort,
 }
 

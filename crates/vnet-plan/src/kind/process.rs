@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use crate::Key;
 
-/// A program that runs as long as its network.
+/// A program that runs while its network runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// The program, looked up in `PATH`.
     pub program: String,
-    /// Its arguments. One of them names a file of ours, by which the process is recognised.
+    /// Its arguments. One of them names a file of vnet's; the process is recognised by it.
     pub args: Vec<String>,
     /// Where the program writes its process number once it is ready.
     pub pid_file: PathBuf,
-    /// Digest of what it reads once: another one means a restart.
+    /// Digest of what it reads at its start. If it changes, the program is restarted.
     pub restart_on: String,
-    /// Digest of what it reads again at SIGHUP: another one means that signal.
+    /// Digest of what it reads again on SIGHUP. If it changes, the program gets that signal.
     pub reload_on: String,
 }
 
@@ -27,7 +27,7 @@ impl Process {
         [&self.program].into_iter().chain(&self.args).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether a signal is enough to make the program what `to` asks for.
+    /// Whether a signal is enough for the change to `to`.
     fn only_reloads(&self, to: &Self) -> bool {
         self.restart_on == to.restart_on && self.args == to.args
     }

@@ -21,7 +21,7 @@ impl Kind for Qdisc {
         format!("tc qdisc del {self}")
     }
 
-    /// A limit is lost with its class or its filter.
+    /// Guests notice the loss of a class or a filter, not that of the qdisc.
     fn effect_of_delete(&self) -> Option<&'static str> {
         None
     }

@@ -1,4 +1,4 @@
-//! Kernel switches.
+//! Sysctls.
 
 use serde::{Deserialize, Serialize};
 use vnet_types::InterfaceName;
@@ -6,7 +6,7 @@ use vnet_types::InterfaceName;
 use super::Kind;
 use crate::Key;
 
-/// A kernel switch under `/proc/sys/net`.
+/// A sysctl under `/proc/sys/net`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sysctl {
@@ -22,22 +22,22 @@ pub enum Sysctl {
     Ipv6Forward,
 }
 
-/// A kernel switch and the value that it is set to.
+/// A sysctl and the value that it is set to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SysctlSetting {
-    /// The switch.
+    /// The sysctl.
     pub switch: Sysctl,
     /// Its value.
     pub value: u32,
 }
 
 impl Sysctl {
-    /// Whether it belongs to everyone on the host.
+    /// Whether the whole host shares it.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::Ipv4Forward | Self::Ipv6Forward)
     }
 
-    /// The file below `/proc/sys`, also sysctl(8)'s name for it.
+    /// The path below `/proc/sys`, which sysctl(8) also accepts as a name.
     pub fn path(&self) -> String {
         match self {
             Self::DisableIpv6(link) => format!("net/ipv6/conf/{link}/disable_ipv6"),

@@ -1,4 +1,4 @@
-//! What a card gives one of its virtual functions.
+//! Settings of virtual functions.
 
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, VfSettings};
@@ -6,14 +6,14 @@ use vnet_types::{InterfaceName, VfSettings};
 use super::Kind;
 use crate::Key;
 
-/// What a card gives one of its virtual functions while a guest has it for itself.
+/// The settings that a card gives a virtual function while it is assigned to a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vf {
     /// The card.
     pub card: InterfaceName,
-    /// What the guest needs.
+    /// The settings for the guest.
     pub settings: VfSettings,
-    /// What the function had before and gets back.
+    /// The function's own settings, which are restored afterwards.
     pub was: VfSettings,
 }
 

@@ -11,7 +11,7 @@ use crate::Key;
 pub struct VlanFiltering {
     /// The bridge.
     pub bridge: InterfaceName,
-    /// Whether it filters.
+    /// Whether it filters VLANs.
     pub on: bool,
 }
 

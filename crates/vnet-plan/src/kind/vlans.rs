@@ -11,7 +11,7 @@ use crate::Key;
 pub struct Vlans {
     /// The port.
     pub link: InterfaceName,
-    /// In order.
+    /// The VLANs, in order.
     pub vlans: Vec<BridgeVlan>,
 }
 

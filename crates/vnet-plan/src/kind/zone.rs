@@ -6,14 +6,14 @@ use vnet_types::InterfaceName;
 use super::Kind;
 use crate::Key;
 
-/// The zone of firewalld that a link is put into.
+/// The firewalld zone of a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// The link.
     pub link: InterfaceName,
     /// The zone.
     pub zone: String,
-    /// The zone that somebody had put the link into before, which it gets back.
+    /// The zone that the link was in before, which is restored afterwards.
     pub was: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! A guest's interface becomes what the host has for it: a tap or a macvtap, and a port of a
-//! bridge, or a passt
-//! (<https://libvirt.org/formatdomain.html#network-interfaces>, <https://libvirt.org/formatnetworkport.html>).
+//! Turns a guest's interface into resources of the host: a tap or a macvtap, a port of a bridge, or
+//! a passt (<https://libvirt.org/formatdomain.html#network-interfaces>,
+//! <https://libvirt.org/formatnetworkport.html>).
 
 mod bandwidth;
 mod bridge_port;
@@ -28,14 +28,14 @@ use settings::Settings;
 pub use error::AttachError;
 pub use pool::fill_pool;
 
-/// What an interface leaves open, and who it is for.
+/// What an interface leaves open, and the guest that it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortChoices {
-    /// Random bytes for the guest's MAC address, where the definition has none, and for the port's
+    /// Random bytes for the guest's MAC address, if the definition has none, and for the port's
     /// UUID.
     pub random: [u8; 16],
-    /// The user that may open the tap without any capability; where `group` is absent too, who
-    /// asks: a tap of nobody is one that anybody may open.
+    /// The user that may open the tap without any capability. If `group` is absent too, this is the
+    /// current user, because any user may open a tap without an owner.
     pub owner: Option<u32>,
     /// The group whose members may open the tap without any capability.
     pub group: Option<u32>,
@@ -43,36 +43,37 @@ pub struct PortChoices {
     pub guest: Option<String>,
     /// The guest's UUID.
     pub guest_uuid: Option<Uuid>,
-    /// The folder of the guest's passt, where it has one: absolute, and nobody else's.
+    /// The folder of the guest's passt, if it has one: an absolute path of a folder that belongs to
+    /// this guest only.
     pub folder: PathBuf,
-    /// The port that is there already, when it is to be changed: its device, MAC address and place
-    /// in a pool are kept.
+    /// The existing port, if it is changed: its device, its MAC address and its device of the pool
+    /// are kept.
     pub kept: Option<KnownPort>,
-    /// What was made for that one, as its receipt has it.
+    /// What was made for the existing port, from its receipt.
     pub owned: HostState,
 }
 
-/// An interface with everything that was open decided.
+/// An interface with all open choices made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoweredPort {
-    /// What it is.
+    /// The port.
     pub port: KnownPort,
-    /// The definition, with what was decided.
+    /// The definition with the choices.
     pub interface: Interface,
-    /// How it is attached to its network, where it has one.
+    /// How it is attached to its network, if it is on a network.
     pub record: Option<NetworkPort>,
-    /// What it asks of the host.
+    /// The state that it requires of the host.
     pub desired: HostState,
 }
 
-/// Decides what the host must have for a guest's interface. Of type `network`, `network` is the
-/// definition of its network as it runs.
+/// Decides what the host must have for a guest's interface. For the type `network`, the argument
+/// `network` is the definition of the running network.
 ///
-/// What an interface does not say, its port group says, then its network.
+/// Settings that the interface lacks come from its port group, or else from its network.
 ///
 /// # Errors
-/// [`AttachError`], with nothing that would have to be undone.
+/// [`AttachError`]; nothing has to be undone.
 pub fn attach(
     interface: &Interface,
     network: Option<&Network>,
@@ -111,7 +112,7 @@ pub fn attach(
             desired.insert(LinkCoalesce { link: port.dev.clone(), rx_frames });
         }
     }
-    // Like libvirt, vnet does not limit the bandwidth of a guest of passt.
+    // Like libvirt, vnet does not limit the bandwidth of a guest on passt.
     if let Some(limits) = settings.bandwidth.filter(|_| !is_passt) {
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
@@ -131,7 +132,7 @@ pub fn attach(
     Ok(LoweredPort { port, interface, record, desired })
 }
 
-/// What is known of the port from now on.
+/// The record of the port that is kept from now on.
 fn port(
     interface: &Interface,
     network: Option<&Network>,
@@ -146,7 +147,7 @@ fn port(
     let (prefix, bridge, lower) = match connection {
         Connection::Bridge(bridge) => ("vnet", Some(bridge.name.clone()), None),
         Connection::Direct { lower, .. } => ("macvtap", None, Some(lower.clone())),
-        // As libvirt calls such a device of a guest.
+        // libvirt's name for such a device.
         Connection::Function(_) => ("hostdev", None, None),
         Connection::Alone => ("vnet", None, None),
         Connection::Passt => ("passt", None, None),

@@ -1,9 +1,9 @@
-//! Bandwidth becomes traffic control (libvirt formatnetwork "Quality of service", tc-htb(8)).
+//! Turns bandwidth into traffic control (libvirt formatnetwork "Quality of service", tc-htb(8)).
 //!
-//! What goes to a guest leaves the host's end of its tap, and is shaped there; what comes from it
-//! arrives there, and can only be policed: dropped when it is too much. Where the kernel has no
-//! policer, it is led through an ifb, a device whose only use is that what passes can be shaped. A
-//! macvtap is the guest's own end: there it is the other way round.
+//! Traffic to a guest leaves through the host's end of its tap and is shaped there. Traffic from a
+//! guest arrives there and can only be policed, which drops what exceeds the rate. If the kernel
+//! has no policer, this traffic is redirected through an ifb, a device that exists only to shape
+//! what passes. A macvtap is the guest's own end, so there the directions are reversed.
 
 mod floor;
 
@@ -24,27 +24,27 @@ const WHOLE: TrafficHandle = TrafficHandle::new(1, 1);
 /// The class of guests without a floor.
 pub(super) const REST: TrafficHandle = TrafficHandle::new(1, 2);
 const INGRESS: TrafficHandle = TrafficHandle::qdisc(0xffff);
-/// How often sfq mixes the flows anew, in seconds.
+/// The seconds after which sfq hashes the flows anew.
 const PERTURB: u32 = 10;
 /// The number of the first u32 filter, and the priority that the kernel gives by default.
 pub(super) const FIRST: u32 = 0x8000_0800;
 const UNSAID: u16 = 0xc000;
 
-/// Which end of a guest's interface a device of the host is.
+/// The end of a guest's interface that a device of the host is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The host's, as of a tap: what leaves it goes to the guest.
+    /// The host's end, for a tap: its outgoing packets go to the guest.
     Host,
-    /// The guest's, as of a macvtap: what leaves it comes from the guest.
+    /// The guest's end, for a macvtap: its outgoing packets come from the guest.
     Guest,
 }
 
-/// Refuses a limit that would let guests out untranslated.
+/// Refuses a limit that would let guests' packets out untranslated.
 ///
-/// With br_netfilter, a guest's packet meets connection tracking as it comes into the bridge. The
-/// action that leads it to the ifb forgets the connection, and where the packet comes back,
-/// br_netfilter skips the hook where it would be tracked again: nothing translates it then. A
-/// policer changes nothing about a packet that passes.
+/// With br_netfilter, connection tracking sees a guest's packet when it enters the bridge. The
+/// redirect to the ifb drops the tracked connection from the packet, and when the packet comes
+/// back, br_netfilter skips the hook that would track it again. Then the packet is not translated.
+/// A policer does not change a packet that passes.
 ///
 /// # Errors
 /// [`LowerError::NoPolicer`].
@@ -54,7 +54,7 @@ pub(super) fn check(network: &Network, inventory: &Inventory) -> Result<(), Lowe
     if needs_detour && inventory.bridge_netfilter { Err(LowerError::NoPolicer) } else { Ok(()) }
 }
 
-/// What limits all guests of a network together, on its bridge.
+/// The limits for all guests of a network together, on its bridge.
 pub fn network(bridge: &InterfaceName, bandwidth: &Bandwidth, features: &Features) -> Vec<Resource> {
     let mut all = Vec::new();
     if let Some((rate, average)) = limit(bandwidth.inbound.as_ref()) {
@@ -74,7 +74,7 @@ pub fn network(bridge: &InterfaceName, bandwidth: &Bandwidth, features: &Feature
     all
 }
 
-/// What limits one guest, on the device of the host that is an end of its interface.
+/// The limits for one guest, on the device of the host that is an end of its interface.
 pub fn interface(device: &InterfaceName, end: End, bandwidth: &Bandwidth, features: &Features) -> Vec<Resource> {
     let (leaves, arrives) = match end {
         End::Host => (&bandwidth.inbound, &bandwidth.outbound),
@@ -85,14 +85,14 @@ pub fn interface(device: &InterfaceName, end: End, bandwidth: &Bandwidth, featur
     all
 }
 
-/// The ifb of a device: its name with `ifb-` in front, or with what tells long names apart.
+/// The name of a device's ifb: `ifb-` and the device's name, or, if that is too long, a hash of it.
 pub fn ifb(device: &InterfaceName) -> InterfaceName {
     let short = format!("ifb-{device}");
     let long = || format!("ifb-{:011x}", fnv1a(device.as_str().bytes()) >> 20);
     short.parse().unwrap_or_else(|_| long().parse().expect("15 letters and digits"))
 }
 
-/// Shapes what leaves a device.
+/// Shapes the outgoing traffic of a device.
 fn transmit(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> Vec<Resource> {
     let Some((rate, average)) = limit(rate) else { return Vec::new() };
     let ceil = rate.peak.map_or(average, bytes);
@@ -103,7 +103,7 @@ fn transmit(device: &InterfaceName, rate: Option<&Rate>, features: &Features) ->
     all
 }
 
-/// Limits what arrives at a device. As with libvirt, its `peak` has no effect.
+/// Limits the incoming traffic of a device. As with libvirt, its `peak` has no effect.
 fn receive(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> Vec<Resource> {
     let Some((rate, average)) = limit(rate) else { return Vec::new() };
     let link = device.clone();
@@ -116,7 +116,7 @@ fn receive(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> 
         let mut rate = *rate;
         rate.peak = None;
         let kind = LinkKind::Other("ifb".to_owned());
-        // By its own MAC address it is known again, whatever happens.
+        // The MAC address is derived from the name, so that the ifb can be recognised again.
         let [a, b, c, d, e, ..] = fnv1a(ifb.as_str().bytes()).to_be_bytes();
         let mac = Some(MacAddr([2, a, b, c, d, e]));
         let mut detour = vec![Resource::Link(Link { name: ifb.clone(), kind, mac, mtu: None, up: true })];
@@ -130,7 +130,7 @@ fn receive(device: &InterfaceName, rate: Option<&Rate>, features: &Features) -> 
     all
 }
 
-/// The rate and its average in bytes per second, where it limits anything.
+/// The rate and its average in bytes per second, if it limits anything.
 fn limit(rate: Option<&Rate>) -> Option<(&Rate, u64)> {
     rate.and_then(|rate| Some((rate, bytes(rate.average.filter(|average| *average != 0)?))))
 }
@@ -151,15 +151,15 @@ fn class(
     Class { link: device.clone(), parent, handle, rate, ceil, burst: None, quantum, remainder: false }
 }
 
-/// Serves the flows of a class by turns, where the kernel can. The leaf of 1:1 has the number 2,
-/// like that of 1:2.
+/// Serves the flows of a class in turn, if the kernel supports it. The leaf of 1:1 has the number
+/// 2, like that of 1:2.
 fn leaf(device: &InterfaceName, class: TrafficHandle, features: &Features) -> Option<Resource> {
     let handle = TrafficHandle::qdisc(class.minor.max(2));
     let kind = QdiscKind::Sfq { perturb: PERTURB };
     features.sfq.then(|| Resource::Qdisc(Qdisc { link: device.clone(), parent: class, handle, kind }))
 }
 
-/// libvirt's filter for packets with mark 1, where the kernel can: others may have come to rely on
+/// libvirt's filter for packets with mark 1, if the kernel supports it. Other programs may rely on
 /// it.
 fn mark(device: &InterfaceName, features: &Features) -> Option<Resource> {
     let action = FilterAction::Class(TrafficHandle::new(0, 1));
@@ -171,12 +171,12 @@ fn bytes(kilobytes: u64) -> u64 {
     kilobytes.saturating_mul(1000)
 }
 
-/// Bytes of so many kibibytes, as far as the kernel counts.
+/// Kibibytes in bytes, up to the kernel's limit.
 fn burst(kibibytes: u64) -> u32 {
     u32::try_from(kibibytes.min(u64::from(u32::MAX >> 10)) << 10).unwrap_or(u32::MAX)
 }
 
-/// What a class is served in one turn: a hundred and twenty-fifth of a second, in packets.
+/// libvirt's quantum for a class: the average, times 1024, divided by 8 and by 1500.
 fn quantum(rate: &Rate) -> u32 {
     let packets = u128::from(rate.average.unwrap_or_default()) * 1024 / 8 / 1500;
     u32::try_from(packets).unwrap_or(u32::MAX).max(1)
@@ -206,7 +206,7 @@ pub(super) mod tests {
         bandwidth
     }
 
-    /// As they would be made, in the words of `tc`.
+    /// The commands that create them, in the words of `tc`.
     pub(crate) fn words(resources: Vec<Resource>) -> Vec<String> {
         let state: HostState = resources.into_iter().collect();
         state.iter().map(|to| Change::Create { to: to.clone() }.to_string()).collect()

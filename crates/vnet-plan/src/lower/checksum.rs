@@ -1,8 +1,8 @@
-//! Checksums of what the host answers DHCP clients with (libvirt `network_nftables.c`).
+//! Checksums of the host's answers to DHCP clients (libvirt `network_nftables.c`).
 //!
-//! The host leaves the checksum of a packet to the device that it leaves by, and a tap to the
-//! guest, which knows that it was never on a wire. DHCP clients that read packets raw do not, and
-//! drop it.
+//! The host leaves the checksum of a packet to the outgoing device. A tap leaves it to the guest's
+//! kernel, which accepts the packet because it was never on a wire. DHCP clients that read raw
+//! packets drop it.
 
 use vnet_types::{Filter, FilterAction, FilterMatch, InterfaceName};
 use vnet_xml::Network;
@@ -14,8 +14,8 @@ use crate::Resource;
 /// Where DHCP clients listen (RFC 2131).
 const CLIENTS: u16 = 68;
 
-/// Are there answers whose checksums can be missing? Where not, nothing is done; libvirt does it
-/// for every network.
+/// Whether the network has answers whose checksums can be missing. If not, no filter is needed;
+/// libvirt adds one to every network.
 pub fn mends_checksums(network: &Network) -> bool {
     let mode = network.forward_mode();
     let offers = |dhcp: &Dhcp| !dhcp.ranges.is_empty() || !dhcp.hosts.is_empty();
@@ -23,7 +23,8 @@ pub fn mends_checksums(network: &Network) -> bool {
     mode.has_own_bridge() && mode != ForwardMode::Open && offers_ipv4()
 }
 
-/// What fills them in as they leave by the bridge, beside what limits its bandwidth.
+/// The qdisc and the filter that fill in the checksums as packets leave through the bridge. They do
+/// not disturb its bandwidth limits.
 pub(super) fn mend(bridge: &InterfaceName) -> [Resource; 2] {
     let filter = Filter {
         link: bridge.clone(),

@@ -1,4 +1,4 @@
-//! What dnsmasq is told, the files that tell it, and the process.
+//! dnsmasq's configuration, its files and its process.
 
 use std::path::{Path, PathBuf};
 
@@ -13,24 +13,24 @@ use vnet_xml::network::{self, ForwardMode, Ip, Lease, LeaseUnit};
 use super::LowerError;
 use crate::{File, HostState, Process};
 
-/// The files of a network's dnsmasq, below the network's own folder.
+/// The files of a network's dnsmasq, in the network's own folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Files {
     /// Its configuration.
     pub conf: PathBuf,
-    /// The addresses that are kept for guests.
+    /// The addresses that are reserved for guests.
     pub hosts: PathBuf,
     /// The names of `<dns>`.
     pub addn_hosts: PathBuf,
-    /// What it has handed out; it writes this itself.
+    /// Its leases; dnsmasq writes this file.
     pub leases: PathBuf,
-    /// Its process number; it writes this itself.
+    /// Its process number; dnsmasq writes this file.
     pub pid_file: PathBuf,
 }
 
 impl Files {
-    /// The files below a network's folder.
+    /// The files in a network's folder.
     pub fn new(directory: &Path) -> Self {
         let file = |name: &str| directory.join(name);
         Self {
@@ -43,7 +43,7 @@ impl Files {
     }
 }
 
-/// What dnsmasq is told of a network, even where it has nothing to do and is not started.
+/// dnsmasq's configuration for a network, even if it has nothing to do and is not started.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
@@ -74,7 +74,7 @@ pub(super) fn add_to(
         restart_on: digest(&[&conf]),
         reload_on: digest(&[&hosts, &addn_hosts]),
     });
-    // dnsmasq has given up root when it reads the hosts again.
+    // dnsmasq is no longer root when it reads the hosts again.
     let written = [(files.conf, conf, 0o600), (files.hosts, hosts, 0o644), (files.addn_hosts, addn_hosts, 0o644)];
     for (path, contents, mode) in written {
         desired.insert(File { path, contents: Some(contents), mode });
@@ -85,7 +85,7 @@ pub(super) fn add_to(
     Ok(())
 }
 
-/// What dnsmasq is told of a network.
+/// dnsmasq's configuration for a network.
 pub(crate) fn config(network: &Network, bridge: &InterfaceName) -> Result<Config, LowerError> {
     let mut config = Config::new(bridge.clone());
     config.reach = match network.forward_mode() {
@@ -164,7 +164,7 @@ fn lease_time(lease: Lease) -> LeaseTime {
     }
 }
 
-/// Tells one list of texts from another.
+/// A digest that distinguishes lists of texts.
 fn digest(texts: &[&str]) -> String {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
     format!("{:016x}", fnv1a(bytes))

@@ -1,4 +1,4 @@
-//! The firewall's policy of a network, from its mode and subnets.
+//! The firewall policy of a network, from its mode and subnets.
 
 use vnet_firewall::{Access, Policy, Subnet};
 use vnet_types::{Family, InterfaceName};

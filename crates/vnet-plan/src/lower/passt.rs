@@ -1,4 +1,4 @@
-//! An interface on passt becomes what passt is told: `qemu_passt.c` of libvirt.
+//! Turns an interface on passt into passt's settings, as libvirt does (`qemu_passt.c`).
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,26 @@ use vnet_passt::{
 use vnet_xml::Interface;
 use vnet_xml::interface::{self, PortForwardRange, Source};
 
-/// Why an interface cannot be passt's. `vnet-validate` finds all of these with their place
+/// Why passt cannot connect an interface. `vnet-validate` finds all of these with their place
 /// beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotPasst {
-    /// Another type, or another backend.
+    /// The interface has another type or another backend.
     #[error("passt connects interfaces of type user and vhostuser with `<backend type='passt'/>` only")]
     Interface,
-    /// A range of ports that ends before it starts, or beyond the last port.
+    /// A range of ports ends before it starts, or beyond the last port.
     #[error("a forwarded range of ports is invalid")]
     Ports(#[source] PortRangeError),
-    /// A range of ports without a start.
+    /// A range of ports has no start.
     #[error("a forwarded range of ports lacks its start")]
     Start,
 }
 
-/// What passt does for an interface, with its socket and the file for its number in a folder of its
-/// own.
+/// passt's settings for an interface, with its socket and its process id file in `folder`.
 ///
 /// # Errors
-/// [`NotPasst`] for an interface that is not passt's.
+/// [`NotPasst`] for an interface that passt cannot connect.
 pub fn passt(interface: &Interface, folder: &Path) -> Result<Passt, NotPasst> {
     let mut passt = Passt::new(folder.join("passt.socket"));
     let (connection, dev) = match &interface.source {

@@ -1,5 +1,5 @@
-//! The zone of firewalld that a network's bridge is put into (libvirt firewall "firewalld and the
-//! virtual network driver").
+//! The firewalld zone of a network's bridge (libvirt firewall "firewalld and the virtual network
+//! driver").
 
 use vnet_types::{Firewalld, InterfaceName};
 use vnet_xml::Network;
@@ -8,13 +8,13 @@ use vnet_xml::network::ForwardMode;
 use super::LowerError;
 use crate::{Resource, Zone};
 
-/// The zone that libvirt brings along for its networks.
+/// The zone that libvirt installs for its networks.
 const LIBVIRT: &str = "libvirt";
-/// The one for networks of mode `route`, and the policy that its guests need to reach anybody.
+/// The zone for networks of mode `route`, and the policy that lets their guests reach others.
 const ROUTED: &str = "libvirt-routed";
 const ROUTED_OUT: &str = "libvirt-routed-out";
 
-/// Refuses a zone that is asked for and cannot be had.
+/// Refuses a zone in the definition that is not available.
 pub(super) fn check(network: &Network, firewalld: Option<&Firewalld>) -> Result<(), LowerError> {
     let Some(zone) = asked(network) else { return Ok(()) };
     match firewalld {
@@ -26,11 +26,12 @@ pub(super) fn check(network: &Network, firewalld: Option<&Firewalld>) -> Result<
     }
 }
 
-/// What is asked of firewalld. Nothing where none runs, and where the bridge is in the right zone
-/// already.
+/// The zone that firewalld has to put the bridge into. `None` if firewalld does not run, or if the
+/// bridge is in the right zone already.
 ///
-/// Where no zone is asked for, a bridge that an administrator has put into one stays there, and one
-/// for which firewalld has no zone of libvirt's goes into none: libvirt refuses such a network.
+/// Without a zone in the definition, a bridge stays in the zone that an administrator has put it
+/// into. If firewalld does not have libvirt's zone, the bridge is put into no zone; libvirt refuses
+/// such a network.
 pub(super) fn zone(network: &Network, bridge: &InterfaceName, firewalld: Option<&Firewalld>) -> Option<Resource> {
     let firewalld = firewalld?;
     let was = firewalld.zone_of(bridge);

@@ -1,13 +1,13 @@
-//! What limits one guest, and what is kept for it.
+//! The bandwidth limits of one guest, and the bandwidth that is reserved for it.
 
 use vnet_types::{InterfaceName, Inventory, KnownFloor, KnownPort, Qdisc, QdiscKind, TrafficHandle};
 use vnet_xml::{Bandwidth, Network};
 
 use crate::lower::bandwidth::{End, Floor, FloorError, floor, free_class, interface};
 use crate::{HostState, Resource};
-/// Adds a guest's limits to what its port asks for, and its floor, where it has one, to the port.
+/// Adds a guest's limits to the desired state, and its floor, if it has one, to the port.
 ///
-/// `network`: its network, where that has a bridge of its own.
+/// `network`: its network, if that has a bridge of its own.
 pub(super) fn add_to(
     desired: &mut HostState,
     port: &mut KnownPort,
@@ -37,8 +37,8 @@ pub(super) fn add_to(
     Ok(())
 }
 
-/// Where nothing schedules what leaves a device, there is no queue at all, as libvirt has it: a tap
-/// is read as fast as the guest can, and a queue in front of it would only add delay.
+/// Adds `noqueue` to a device without another qdisc, as libvirt does: the guest reads a tap as fast
+/// as it can, and a queue in front of it would only add delay.
 pub(super) fn add_rest(desired: &mut HostState, dev: &InterfaceName) {
     let qdisc = Qdisc {
         link: dev.clone(),

@@ -1,6 +1,6 @@
-//! A guest's tap as a port of a bridge: whom it reaches, in which VLANs, and who tells the bridge
-//! where the guest is (<https://libvirt.org/formatnetwork.html>, `macTableManager`, "Setting VLAN
-//! tag", "Isolating ports").
+//! A guest's tap as a port of a bridge: isolation, VLANs, and the entry for the guest's address
+//! (<https://libvirt.org/formatnetwork.html>, `macTableManager`, "Setting VLAN tag", "Isolating
+//! ports").
 
 use vnet_types::{BridgePort, BridgeVlan, Fdb, FdbOrigin, Features, KnownPort};
 use vnet_xml::network::MacTableManager;
@@ -31,12 +31,12 @@ pub(super) fn add_to(
     desired.insert(Port { link: port.dev.clone(), port: joined });
     if by_us {
         if !bridge.own {
-            // Only a bridge that filters lets its other ports out of promiscuous mode. One of ours
-            // is made so.
+            // Only with VLAN filtering does a bridge take its other ports out of promiscuous mode.
+            // Bridges of vnet's own are created with it.
             desired.insert(VlanFiltering { bridge: bridge.name.clone(), on: true });
         }
-        // An entry is for the VLANs that the port has at the time: where those may change, each has
-        // its own.
+        // An entry applies to the VLANs that the port has when it is added. If these can change,
+        // each VLAN gets its own entry.
         let vlans: Vec<Option<u16>> = match settings.vlan {
             Some(vlan) => vlan.tags.iter().map(|tag| Some(tag.id)).collect(),
             None => vec![None],
@@ -61,8 +61,8 @@ pub(super) fn add_to(
     Ok(())
 }
 
-/// The VLANs of a port: of an access port the one whose tag the guest does not see, of a trunk all
-/// that are listed, with the native one for frames without a tag.
+/// The VLANs of a port. An access port has one, whose tag the guest does not see. A trunk has all
+/// that are listed; frames without a tag belong to the native one.
 fn vlans(vlan: &Vlan) -> Result<Vec<BridgeVlan>, AttachError> {
     let one = |tag: &VlanTag| {
         let vlan = if !vlan.trunk {
@@ -79,7 +79,7 @@ fn vlans(vlan: &Vlan) -> Result<Vec<BridgeVlan>, AttachError> {
     let mut all = vlan.tags.iter().map(one).collect::<Result<Vec<_>, _>>()?;
     all.sort_unstable();
     all.dedup();
-    // The kernel tells of neighbours with the same flags as of one.
+    // The kernel reports adjacent VLANs with the same flags as one range.
     let mut joined: Vec<BridgeVlan> = Vec::new();
     for vlan in all {
         match joined.last_mut() {

@@ -1,4 +1,4 @@
-//! How a guest is attached: by what its interface says, or by a network, which may choose from a
+//! How a guest is attached: as its interface says, or as its network says, which may choose from a
 //! pool of devices.
 
 use vnet_types::{InterfaceName, Inventory, LinkKind, NetworkName, PciAddress, VirtualFunction};
@@ -14,9 +14,9 @@ pub(super) enum Connection {
     Bridge(Bridge),
     /// By a macvtap.
     Direct { lower: InterfaceName, mode: DirectMode },
-    /// By a virtual function that the guest has for itself.
+    /// By a virtual function that is assigned to the guest.
     Function(Box<Function>),
-    /// By a device that leads nowhere yet.
+    /// By a device that is not connected to anything yet.
     Alone,
     /// By passt.
     Passt,
@@ -26,14 +26,14 @@ pub(super) enum Connection {
 pub(super) struct Bridge {
     pub(super) name: InterfaceName,
     pub(super) manager: Option<MacTableManager>,
-    /// Whether it is made for the network.
+    /// Whether it is created for the network.
     pub(super) own: bool,
     pub(super) mtu: Option<u32>,
     /// Whether it filters VLANs.
     pub(super) filters: bool,
 }
 
-/// A virtual function that a guest has for itself, and how it is handed over.
+/// A virtual function that is assigned to a guest, and how.
 pub(super) struct Function {
     pub(super) function: VirtualFunction,
     pub(super) managed: bool,

@@ -10,14 +10,15 @@ use vnet_xml::{Interface, Vlan};
 use super::{AttachError, PortChoices};
 use crate::{Borrowed, HostState, Key, Resource, Vf};
 
-/// Do frames come with the header of virtio-net? The network cards of these models know offloads.
+/// Whether frames begin with a virtio-net header: the network cards of these models support
+/// offloads.
 pub(super) fn has_vnet_hdr(interface: &Interface) -> bool {
     let model = interface.model.as_deref().unwrap_or_default();
     model.starts_with("virtio") || matches!(model, "e1000e" | "igb" | "vmxnet3")
 }
 
-/// The tap's own address: the guest's with another first byte, so that no bridge takes the guest's
-/// for its own.
+/// The tap's own address: the guest's with another first byte, so that a bridge does not take the
+/// guest's address for its own.
 fn tap_mac(guest: MacAddr) -> MacAddr {
     let MacAddr([first, rest @ ..]) = guest;
     let [a, b, c, d, e] = rest;
@@ -67,8 +68,8 @@ pub(super) fn add_macvtap(
             (None, Some(_)) => return Err(AttachError::VlanOfDevice(lower.clone())),
             (None, None) => {}
         }
-        // In this mode the macvtap has whatever address the device has. What it had before it was
-        // lent, the receipt knows.
+        // In this mode the macvtap has the same address as the device. The receipt has the device's
+        // own address.
         let before = match choices.owned.get(&Key::Borrowed(lower.clone())) {
             Some(Resource::Borrowed(Borrowed { was, .. })) => Some(*was),
             _ => below.mac,
@@ -93,8 +94,8 @@ pub(super) fn add_macvtap(
     Ok(())
 }
 
-/// Has the card give its virtual function the guest's address and VLAN, and afterwards what it had
-/// before.
+/// Gives the virtual function the guest's address and VLAN; its own settings are restored
+/// afterwards.
 pub(super) fn add_function(
     desired: &mut HostState,
     port: &KnownPort,
@@ -108,7 +109,7 @@ pub(super) fn add_function(
         _ => function.settings,
     };
     let tag = vlan.and_then(|vlan| vlan.tags.first()).map(|tag| tag.id);
-    // A card that knows no VLANs is not asked to leave one.
+    // The VLAN is reset only if the function has one, because some cards do not support VLANs.
     let vlan = tag.or(before.vlan.filter(|vlan| *vlan != 0).map(|_| 0));
     let settings = VfSettings { number, mac: Some(port.mac), vlan };
     let was = VfSettings { vlan: before.vlan.filter(|_| vlan.is_some()), ..before };

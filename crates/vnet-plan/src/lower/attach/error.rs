@@ -13,46 +13,47 @@ pub enum AttachError {
     /// vnet makes no device on the host for interfaces of this type.
     #[error("vnet makes no device on the host for an interface of type `{0}`")]
     Type(&'static str),
-    /// Something that vnet does not do: the interface would not be as defined.
+    /// The definition has a part that vnet does not support, so the interface would not be as
+    /// defined.
     #[error("{}", .0.message)]
     Unsupported(Box<Finding>),
-    /// Only a card puts the guest of a virtual function into a VLAN; the device below the macvtap
-    /// is not one.
+    /// Only a card can put a guest on a macvtap into a VLAN, and the lower device is not a virtual
+    /// function.
     #[error("`{0}` is not a virtual function: only a card can put a guest on a macvtap into a VLAN")]
     VlanOfDevice(InterfaceName),
-    /// passt cannot be told what it says.
+    /// passt does not accept the definition.
     #[error(transparent)]
     Passt(#[from] NotPasst),
     /// Its network does not run.
     #[error("network `{0}` does not run; start it first")]
     NoNetwork(String),
-    /// No such bridge.
+    /// The bridge does not exist.
     #[error("there is no bridge `{0}` on this host")]
     NoBridge(String),
-    /// No such device.
+    /// The device does not exist.
     #[error("there is no device `{0}` on this host")]
     NoDevice(InterfaceName),
     /// The network has no device for guests.
     #[error("network `{0}` has no device that guests could be attached to")]
     NoPool(NetworkName),
-    /// All devices of the network are taken.
+    /// All devices of the network's pool are taken.
     #[error("network `{network}` gives each guest a device of its own, and all {count} are taken")]
     PoolUsedUp {
-        /// Which network.
+        /// The network.
         network: NetworkName,
         /// How many devices it has.
         count: usize,
     },
-    /// Only virtual functions can be handed to a guest: of other devices no card knows the guest's
-    /// address.
+    /// The device is not a virtual function. Only virtual functions can be assigned, because their
+    /// card sets the guest's address.
     #[error("the device {0} is not a virtual function of a network card of this host")]
     NoFunction(PciAddress),
-    /// Another guest has it.
+    /// The device is assigned to another guest.
     #[error("the guest of port `{port}` has the device {address} for itself")]
     FunctionTaken {
         /// The device.
         address: PciAddress,
-        /// Who has it.
+        /// The port of the other guest.
         port: InterfaceName,
     },
     /// The host's end of the interface cannot have an address or a route.
@@ -64,31 +65,31 @@ pub enum AttachError {
     /// No name is free.
     #[error("no name is free for the template `{0}`")]
     NoFreeName(String),
-    /// The device is there already.
+    /// The device exists already.
     #[error("the device `{0}` exists already; with `managed='no'` in `<target>` it is used as it is")]
     Exists(InterfaceName),
-    /// An unmanaged device needs a name.
+    /// The unmanaged device has no name.
     #[error("with `managed='no'`, `<target>` has to name the device in `dev`")]
     Unnamed,
-    /// An unmanaged device that is not there.
+    /// The unmanaged device does not exist.
     #[error("with `managed='no'` the device `{0}` has to exist, and it does not")]
     Missing(InterfaceName),
-    /// An unmanaged device that is not a tap.
+    /// The unmanaged device is not a tap.
     #[error("the device `{0}` is neither a tap nor a macvtap")]
     NotATap(InterfaceName),
-    /// An unmanaged tap with one queue only.
+    /// The unmanaged tap has one queue only.
     #[error("`<driver queues='{queues}'>` needs a tap that was made with multi_queue, and `{dev}` was not")]
     Queues {
-        /// Which.
+        /// The device.
         dev: InterfaceName,
-        /// What the definition says.
+        /// The number of queues in the definition.
         queues: u32,
     },
-    /// More queues than a tap can have.
+    /// The definition has more queues than a tap can have.
     #[error("a tap has at most 256 queues, not {0}")]
     TooManyQueues(u32),
     /// The port cannot be in a VLAN.
-    #[error("guests of network `{0}` cannot be in a VLAN: it is a network of its own")]
+    #[error("guests of network `{0}` cannot be in a VLAN: it has a bridge of its own")]
     VlanOfNetwork(NetworkName),
     /// The bridge does not filter VLANs.
     #[error("bridge `{0}` does not filter VLANs; `ip link set {0} type bridge vlan_filtering 1` makes it")]
@@ -99,7 +100,7 @@ pub enum AttachError {
     /// The number of a VLAN is out of range.
     #[error("a VLAN has a number from 1 to 4094, not {0}")]
     VlanId(u16),
-    /// No bandwidth can be kept for the guest.
+    /// The guest's floor cannot be reserved.
     #[error("the `floor` of `<bandwidth>` cannot be kept")]
     Floor(#[from] FloorError),
     /// A macvtap has no owner.

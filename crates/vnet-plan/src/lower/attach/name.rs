@@ -1,12 +1,11 @@
-//! What the device of a guest on the host is called, and which device that is there already is
-//! meant.
+//! The name of a guest's device on the host, and the existing device that an interface uses.
 
 use vnet_types::{InterfaceName, Inventory, LinkKind};
 use vnet_xml::Interface;
 
 use super::{AttachError, PortChoices};
 
-/// The name of a device that is to be made.
+/// The name of a device that is created.
 pub(super) fn name(
     interface: &Interface,
     prefix: &str,
@@ -16,7 +15,7 @@ pub(super) fn name(
     if let Some(kept) = &choices.kept {
         return Ok(kept.dev.clone());
     }
-    // Such names were chosen for another run of the guest.
+    // Names with these prefixes were generated for an earlier run of the guest.
     let prefixes = ["vnet", "macvtap", "macvlan", "hostdev", "passt"];
     let chosen = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let given = interface.target.as_ref().and_then(|target| target.dev.as_deref());
@@ -40,7 +39,7 @@ pub(super) fn name(
     free.ok_or(AttachError::NoFreeName(template))
 }
 
-/// The device that is to be used as it is.
+/// The existing device that is used as it is.
 pub(super) fn existing(
     interface: &Interface,
     queues: u32,

@@ -1,4 +1,4 @@
-//! The pool of a network: devices of the host, of which its guests are given one
+//! The pool of a network: devices of the host, of which each guest gets one
 //! (<https://libvirt.org/formatnetwork.html#connectivity>: `<interface>`, `<address>`, `<pf>`).
 
 use vnet_types::{InterfaceName, Inventory, KnownPort, NetworkName, PciAddress};
@@ -9,8 +9,8 @@ use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
 use super::{AttachError, PortChoices};
 
 /// Lists the virtual functions of `<pf dev>` in a definition that lists no device itself, as
-/// libvirt does when it starts a network: by their addresses in mode `hostdev`, else by the devices
-/// that they are on the host.
+/// libvirt does when it starts a network: by their addresses in mode `hostdev`, otherwise by their
+/// network devices on the host.
 pub fn fill_pool(network: &mut Network, inventory: &Inventory) {
     let mode = network.forward_mode();
     let Some(forward) = &mut network.forward else { return };
@@ -25,8 +25,8 @@ pub fn fill_pool(network: &mut Network, inventory: &Inventory) {
     }
 }
 
-/// The device that the fewest guests of the network are attached to, the first of several; with
-/// passthrough, one that nobody at all is attached to.
+/// The device with the fewest guests of the network, the first of several; in mode passthrough, one
+/// that no guest uses.
 pub(super) fn device(
     network: &Network,
     name: &NetworkName,
@@ -51,7 +51,7 @@ pub(super) fn device(
     }
 }
 
-/// The first virtual function that no guest has.
+/// The first virtual function that is not assigned.
 pub(super) fn function(
     network: &Network,
     name: &NetworkName,
@@ -70,7 +70,7 @@ pub(super) fn function(
     }
 }
 
-/// The port of another guest that has this device.
+/// The port of another guest that this device is assigned to.
 pub(super) fn user_of<'a>(
     address: PciAddress,
     inventory: &'a Inventory,

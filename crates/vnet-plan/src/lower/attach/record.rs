@@ -1,4 +1,4 @@
-//! `<networkport>`: how a port is attached to its network, written down
+//! `<networkport>`: the record of how a port is attached to its network
 //! (<https://libvirt.org/formatnetworkport.html>).
 
 use vnet_types::{KnownPort, Uuid};

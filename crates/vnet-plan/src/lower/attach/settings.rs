@@ -1,15 +1,16 @@
-//! What holds for a port: what its interface says, else its port group, else its network.
+//! The effective settings of a port: from its interface, or else its port group, or else its
+//! network.
 
 use vnet_xml::interface::{NetworkSource, Source};
 use vnet_xml::network::PortGroup;
 use vnet_xml::{Bandwidth, Interface, Network, Vlan};
 
-/// What holds for a port.
+/// The effective settings of a port.
 pub(super) struct Settings<'a> {
-    /// Its port group, where it has one.
+    /// Its port group, if it has one.
     pub(super) group: Option<&'a PortGroup>,
     pub(super) vlan: Option<&'a Vlan>,
-    /// Of the guest alone: that of the network is for all of its guests together.
+    /// For this guest only: the network's bandwidth is for all of its guests together.
     pub(super) bandwidth: Option<&'a Bandwidth>,
     pub(super) isolated: bool,
     pub(super) trust_guest_rx_filters: Option<bool>,
@@ -32,8 +33,8 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The port group that applies: the one that is named, or the default. As with libvirt, a name that
-/// the network does not have gives none.
+/// The port group that applies: the named one, or the default. As with libvirt, no group applies if
+/// the network does not have the named one.
 fn port_group<'a>(interface: &Interface, network: &'a Network) -> Option<&'a PortGroup> {
     let Source::Network(NetworkSource { port_group, .. }) = &interface.source else { return None };
     network.port_groups.iter().find(|group| match port_group {

@@ -1,5 +1,4 @@
-//! What keeps a guest's floor: a class of its own, and a filter that leads to it what goes to the
-//! guest.
+//! A guest's floor: a class of its own, and a filter that sends the guest's packets to it.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +8,10 @@ use vnet_xml::Rate;
 use super::{FIRST, REST, ROOT, WHOLE, bytes, class, leaf, quantum};
 use crate::Resource;
 
-/// The priority of the filters that sort out what goes to guests with a floor.
+/// The priority of the filters for packets to guests with a floor.
 pub(in crate::lower) const FLOORS: u16 = 2;
 
-/// A guest's floor: what it gets however much the others want.
+/// A guest's floor: the bandwidth that it gets however much the others use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Floor<'a> {
     /// The bridge of its network.
@@ -27,7 +26,7 @@ pub struct Floor<'a> {
     pub class: u16,
 }
 
-/// Why a guest cannot have its floor.
+/// Why a floor cannot be reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FloorError {
@@ -35,9 +34,9 @@ pub enum FloorError {
     #[error("a floor can be kept on a network with a bridge of its own only: isolated, nat, route or open")]
     NotShared,
     /// The network's inbound traffic has no limit, so there is nothing to share out.
-    #[error("the network has no inbound bandwidth that a floor could be of")]
+    #[error("the network has no limit for inbound traffic, which a floor needs")]
     NoInbound,
-    /// More is promised than there is.
+    /// The floors together exceed the network's bandwidth.
     #[error("floors of {sum} kilobytes per second would be promised, but the network has {limit}")]
     Overcommitted {
         /// All floors together.
@@ -45,15 +44,16 @@ pub enum FloorError {
         /// The network's peak, or average.
         limit: u64,
     },
-    /// Every number is taken.
+    /// All class numbers are taken.
     #[error("the bridge has no class left for another floor")]
     NoClass,
 }
 
-/// What keeps a guest's floor on the bridge of its network; nothing where it has none.
+/// The class and the filter for a guest's floor on the bridge of its network; empty if it has no
+/// floor.
 ///
-/// IPv4 only, as with libvirt. `others` are the floors of the network's other guests together, in
-/// kilobytes per second.
+/// The floor is for IPv4 only, as with libvirt. `others` are the floors of the network's other
+/// guests together, in kilobytes per second.
 ///
 /// # Errors
 /// [`FloorError`]
@@ -80,14 +80,14 @@ pub fn floor(floor: &Floor<'_>, others: u64, features: &Features) -> Result<Vec<
     Ok(all)
 }
 
-/// The smallest number that no floor of a bridge has.
+/// The smallest class number that no floor of the bridge uses.
 pub fn free_class(taken: impl IntoIterator<Item = u16>) -> Option<u16> {
     let taken: BTreeSet<u16> = taken.into_iter().collect();
     (REST.minor + 1..).take_while(|class| node(*class).is_some()).find(|class| !taken.contains(class))
 }
 
-/// The number of a floor's filter. libvirt adds 800 and the class, and has the digits read as
-/// hexadecimal ones; classes beyond 199 have numbers behind those.
+/// The number of a floor's filter. libvirt adds 800 to the class and reads the decimal digits as
+/// hexadecimal; classes above 199 get the numbers after those.
 fn node(class: u16) -> Option<u32> {
     let number = match class {
         0..200 => u32::from_str_radix(&(800 + class).to_string(), 16).ok()?,
