@@ -1,4 +1,4 @@
-//! A guest's end of a bridge, as a file to read and write frames, and a limit to what it may send.
+//! A tap on a bridge, as a file to read and write frames, with a bandwidth limit.
 //!
 //! As an ordinary user: `cargo build -p vnet-netlink --example tap`, then `unshare -rn
 //! target/debug/examples/tap`.
@@ -16,15 +16,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         Link { name: "br0".parse()?, kind: LinkKind::Bridge(BridgeOptions::default()), mac: None, mtu: None, up: true };
     netlink.add_link(&bridge)?;
 
-    // Gone when its file is closed; `TapOptions::owner` and `Tap::persist` make one for somebody
-    // without privilege.
+    // The tap is gone when its file is closed. `TapOptions::owner` and `Tap::persist` create one
+    // for a user without privilege.
     let tap = Tap::create(&"vnet%d".parse()?, &TapOptions::default(), NonZeroU16::MIN)?;
     let isolated = BridgePort { isolated: true, ..BridgePort::new(bridge.name.clone()) };
     netlink.set_port(tap.name(), &isolated)?;
     let known = netlink.link(tap.name())?.ok_or("it was just made")?;
     netlink.set_up(known.index, true)?;
 
-    // What the host sends to the guest, at most a megabyte per second.
+    // Limits what the host sends to the guest to a megabyte per second.
     let (link, root) = (tap.name().clone(), TrafficHandle::qdisc(1));
     let kind = QdiscKind::Htb { default: 1 };
     netlink.add_qdisc(&Qdisc { link: link.clone(), parent: TrafficHandle::ROOT, handle: root, kind })?;

@@ -28,7 +28,7 @@ impl Netlink {
         Ok(named.collect())
     }
 
-    /// Lists the addresses of one link, both families: none when there is no such link.
+    /// Lists the addresses of one link, both families. A link that does not exist has none.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -71,7 +71,7 @@ impl Netlink {
         message.header.family = family(address.net.addr());
         message.header.prefix_len = address.net.prefix_len();
         message.header.index = self.index(link)?;
-        // The one is ours, the other that of the far end: the same, where the link is no tunnel.
+        // The local address and the peer's: they are equal unless the link is a tunnel.
         message.attributes.push(AddressAttribute::Local(address.net.addr()));
         message.attributes.push(AddressAttribute::Address(address.net.addr()));
         message.attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
@@ -93,7 +93,7 @@ pub(crate) fn ip(value: &[u8]) -> Option<IpAddr> {
 fn read(message: Message<'_>) -> Option<(u32, Address)> {
     let header = AddressHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
-    // IPv6 has no IFA_LOCAL where both ends are the same.
+    // IPv6 has no IFA_LOCAL if both ends are equal.
     let own = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS)).and_then(ip)?;
     let broadcast = attribute(attributes, IFA_BROADCAST).and_then(|it| <[u8; 4]>::try_from(it).ok());
     let net = IpNet::new(own, header.prefix_len).ok()?;

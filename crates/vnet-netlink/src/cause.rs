@@ -1,4 +1,4 @@
-//! The causes of refusals whose number alone does not tell.
+//! The causes of refusals that the error number alone does not tell.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use vnet_types::InterfaceName;
 
 use crate::Error;
 
-/// The likely cause of a refusal, and so what to do about it.
+/// The likely cause of a refusal, which tells what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -15,9 +15,9 @@ pub enum Cause {
     TunDevice,
     /// A macvtap's device node does not exist.
     NoDeviceNode(PathBuf),
-    /// The tap has one queue only, and more were asked for.
+    /// The tap has one queue only, and the caller asked for more.
     SingleQueue,
-    /// The tap was made for many queues, and was opened for a single one.
+    /// The tap was created for many queues, and was opened for one.
     MultiQueue,
     /// The tap has as many queues as the kernel allows.
     TooManyQueues,
@@ -25,33 +25,33 @@ pub enum Cause {
     Busy,
     /// The link is of another kind.
     NotATap,
-    /// There is no bridge of that name; there may be another link.
+    /// There is no bridge of that name. Another kind of link may have the name.
     NoBridge(InterfaceName),
     /// The user does not exist in this user namespace.
     UnmappedUser(u32),
     /// The group does not exist in this user namespace.
     UnmappedGroup(u32),
-    /// The kernel is built without this.
+    /// The kernel was built without this.
     Missing(Missing),
 }
 
-/// A part of the kernel that its builder may leave out.
+/// An optional part of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
     /// Bridges that filter VLANs.
     VlanFiltering,
-    /// A kind of link, of queueing discipline or of filter, by its word.
+    /// A kind of link, queueing discipline or filter, by its name.
     Kind(String),
 }
 
-/// A privilege that the kernel asks for.
+/// A privilege that the kernel requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Capability {
     /// `CAP_NET_ADMIN` in the user namespace that owns the network namespace.
     NetAdmin,
-    /// To open a file: being its owner, or of its group.
+    /// The right to open a file, as its owner or in its group.
     File,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Capability {
 }
 
 impl Error {
-    /// The privilege that the call needs, where it failed for lack of it.
+    /// The privilege whose lack made the call fail.
     pub fn missing_capability(&self) -> Option<Capability> {
         match (self.is_permission_denied(), &self.cause) {
             (false, _) => None,

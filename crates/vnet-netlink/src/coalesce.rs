@@ -1,4 +1,4 @@
-//! How a link gathers packets before it interrupts (ethtool(8) `--coalesce`).
+//! Interrupt coalescing of a link (ethtool(8) `--coalesce`).
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use vnet_types::InterfaceName;
@@ -7,20 +7,19 @@ use crate::{Error, Netlink, Operation, Refused, ioctl};
 
 const ETHTOOL_GCOALESCE: u32 = 0xe;
 const ETHTOOL_SCOALESCE: u32 = 0xf;
-/// Where `rx_max_coalesced_frames` is in `struct ethtool_coalesce`.
+/// The index of `rx_max_coalesced_frames` in `struct ethtool_coalesce`.
 const RX_MAX_FRAMES: usize = 2;
 
-/// How a link gathers packets.
+/// The interrupt coalescing of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Coalesce {
-    /// The most frames that are received before the guest, or the host, is interrupted; 0 for each
-    /// at once.
+    /// The maximum number of frames to receive before an interrupt; 0 interrupts for each frame.
     pub rx_max_frames: u32,
 }
 
 impl Netlink {
-    /// How a link gathers packets, in the network namespace of this thread.
+    /// Reads the interrupt coalescing of a link in the network namespace of this thread.
     ///
     /// # Errors
     /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.
@@ -30,7 +29,8 @@ impl Netlink {
         Ok(Coalesce { rx_max_frames: settings[RX_MAX_FRAMES] })
     }
 
-    /// Sets how a link gathers packets, and leaves all settings that [`Coalesce`] does not have.
+    /// Sets the interrupt coalescing of a link, and keeps all settings that [`Coalesce`] does not
+    /// have.
     ///
     /// # Errors
     /// The kernel's refusal: `EOPNOTSUPP` for links that gather none.

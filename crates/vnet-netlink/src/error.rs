@@ -1,4 +1,4 @@
-//! What the kernel refuses, in words for people and in predicates for programs.
+//! Refusals of the kernel, as text for people and predicates for programs.
 
 use std::fmt;
 
@@ -7,30 +7,30 @@ use vnet_types::Route;
 
 use crate::Cause;
 
-/// The kernel tells user space this number nowhere else (`linux/errno.h`), so that errno(3) and its
+/// The kernel sends this number to user space nowhere else (`linux/errno.h`), so errno(3) and its
 /// crates lack it.
 const ERESTART: i32 = 85;
 
-/// Something that the kernel did not do.
+/// A call that failed.
 ///
-/// It prints in one line all that is known: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev
-/// virbr0 proto static: Network is unreachable (kernel: Nexthop has invalid gateway)`.
+/// It prints all details in one line: `cannot add route 10.0.0.0/8 via 192.168.122.9 dev virbr0
+/// proto static: Network is unreachable (kernel: Nexthop has invalid gateway)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Error {
-    /// What was asked.
+    /// The operation.
     pub operation: Operation,
-    /// Of what, in the words of `ip`.
+    /// Its object, as `ip` writes it.
     pub object: String,
     /// The kernel's answer.
     pub refused: Refused,
-    /// The route in the way of one that cannot be added: it has the same destination and metric.
+    /// The existing route with the same destination and metric, if a route could not be added.
     pub existing: Option<Box<Route>>,
-    /// The cause of the refusal, where it is known.
+    /// The cause of the refusal, if it is known.
     pub cause: Option<Cause>,
 }
 
-/// What was asked of the kernel.
+/// The operation that the kernel refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the words say it")]
@@ -46,12 +46,11 @@ pub enum Operation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
-    /// In a batch: the sequence number of the message that it refuses.
+    /// In a batch: the sequence number of the refused message.
     pub sequence: Option<u32>,
-    /// Why (errno(3)).
+    /// The error number (errno(3)).
     pub errno: i32,
-    /// Why, in the kernel's words (`NLMSGERR_ATTR_MSG`). They differ from kernel to kernel: only
-    /// show them.
+    /// The kernel's explanation (`NLMSGERR_ATTR_MSG`). It differs between kernels, so only show it.
     pub message: Option<String>,
 }
 
@@ -61,7 +60,7 @@ impl Error {
         self.refused.is_exists()
     }
 
-    /// Whether the thing, or the link that it is on, does not exist.
+    /// Whether the object, or its link, does not exist.
     pub fn is_not_found(&self) -> bool {
         self.refused.is_not_found()
     }
@@ -73,7 +72,7 @@ impl Error {
 }
 
 impl Refused {
-    /// A refusal of which no more is known.
+    /// A refusal without further details.
     pub fn from_errno(errno: i32) -> Self {
         Self { sequence: None, errno, message: None }
     }
@@ -83,7 +82,7 @@ impl Refused {
         self.is(&[Errno::EEXIST])
     }
 
-    /// Whether the thing does not exist. The kernel has a number of its own for each kind: `ENODEV`
+    /// Whether the object does not exist. The kernel has a different number for each kind: `ENODEV`
     /// for links, `EADDRNOTAVAIL` for addresses, `ESRCH` for routes, `ENOENT` for nf_tables.
     pub fn is_not_found(&self) -> bool {
         self.is(&[Errno::ENODEV, Errno::EADDRNOTAVAIL, Errno::ESRCH, Errno::ENOENT, Errno::ENXIO])
@@ -94,13 +93,13 @@ impl Refused {
         self.is(&[Errno::EPERM, Errno::EACCES])
     }
 
-    /// Whether the batch is larger than what this user may send at once.
+    /// Whether the batch is larger than this user may send at once.
     pub fn is_too_large(&self) -> bool {
         self.is(&[Errno::EMSGSIZE])
     }
 
-    /// Whether the rules have changed since the batch was made (`ERESTART`). Nothing of it has
-    /// happened.
+    /// Whether the rules have changed since the batch was made (`ERESTART`). The kernel has applied
+    /// nothing of it.
     pub fn is_outdated(&self) -> bool {
         self.errno == ERESTART
     }
@@ -111,7 +110,7 @@ impl Refused {
 }
 
 impl Operation {
-    /// Makes an error of a refusal.
+    /// Turns a refusal into an error.
     pub(crate) fn of(self, object: impl fmt::Display) -> impl FnOnce(Refused) -> Error {
         move |refused| Error { operation: self, object: object.to_string(), refused, existing: None, cause: None }
     }

@@ -20,7 +20,7 @@ const NUD_PERMANENT: u16 = 0x80;
 const NTF_MASTER: u8 = 0x04;
 
 impl Netlink {
-    /// Lists what bridges know of MAC addresses behind their ports.
+    /// Lists the MAC addresses that bridges know behind their ports.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -34,12 +34,12 @@ impl Netlink {
         Ok(named.collect())
     }
 
-    /// Tells a bridge behind which port a MAC address is, in the VLAN of the entry, or in every
+    /// Adds an entry to a bridge: the port of a MAC address, in the VLAN of the entry or in every
     /// VLAN of the port.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_exists`] when the bridge has an entry for the address,
-    /// [`Error::is_not_found`] when there is no such link, `EINVAL` when it is no port.
+    /// [`Error::is_not_found`] when there is no such link, `EINVAL` when it is not a port.
     pub fn add_fdb(&self, entry: &Fdb) -> Result<(), Error> {
         let state = match entry.origin {
             FdbOrigin::Learned => NUD_REACHABLE,
@@ -50,7 +50,7 @@ impl Netlink {
         add().map_err(Operation::Add.of(format_args!("fdb entry {entry}")))
     }
 
-    /// Takes an entry from a bridge.
+    /// Removes an entry from a bridge.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when it is gone, with or without its port.
@@ -74,14 +74,14 @@ fn header(index: u32, state: u16) -> [u8; HEADER] {
     header[0] = AF_BRIDGE.to_ne_bytes()[0];
     header[4..8].copy_from_slice(&index.to_ne_bytes());
     header[8..10].copy_from_slice(&state.to_ne_bytes());
-    // A list takes no flags; what is about one entry is about the bridge's.
+    // A list takes no flags. A request for one entry is for the bridge's table.
     header[10] = if index == 0 { 0 } else { NTF_MASTER };
     header
 }
 
 fn read(message: Message<'_>) -> Option<(u32, MacAddr, Option<u16>, FdbOrigin)> {
     let (header, attributes) = message.payload().split_at_checked(HEADER)?;
-    // Entries without a bridge are those of the link itself, such as its multicast addresses.
+    // Entries without a bridge belong to the link itself, such as its multicast addresses.
     attribute(attributes, NDA_MASTER)?;
     let index = u32::from_ne_bytes(header[4..8].try_into().ok()?);
     let state = u16::from_ne_bytes([header[8], header[9]]);

@@ -1,5 +1,5 @@
-//! The system calls that netlink has no message for: those of taps (`linux/if_tun.h`) and of
-//! network cards (ethtool, `linux/ethtool.h`). Nothing else in this crate is `unsafe`.
+//! The system calls for which netlink has no message: those of taps (`linux/if_tun.h`) and of
+//! network cards (ethtool, `linux/ethtool.h`). This file has all `unsafe` code of the crate.
 #![allow(unsafe_code, reason = "ioctl(2) takes pointers whose type only its number tells")]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -11,8 +11,8 @@ use vnet_types::InterfaceName;
 
 const INT: usize = size_of::<c_int>();
 
-// They say that they take an int: TUNSETIFF and TUNGETIFF take a pointer to a struct ifreq all the
-// same, and those that set one thing take the number itself where a pointer is expected.
+// The header declares an int as their argument. In fact TUNSETIFF and TUNGETIFF take a pointer to a
+// struct ifreq, and the others take the number itself in place of a pointer.
 ioctl_write_ptr_bad!(tunsetiff, request_code_write!(b'T', 202, INT), ifreq);
 ioctl_write_int_bad!(tunsetpersist, request_code_write!(b'T', 203, INT));
 ioctl_write_int_bad!(tunsetowner, request_code_write!(b'T', 204, INT));
@@ -24,8 +24,8 @@ ioctl_write_ptr_bad!(siocethtool, libc::SIOCETHTOOL as c_ulong, ifreq);
 /// `struct ethtool_coalesce`: the number of the command, and 22 numbers.
 pub(crate) type Coalesce = [u32; 23];
 
-/// Makes a queue of a tap out of an open `/dev/net/tun`, or says how frames look on an open
-/// macvtap. The name may be a template for a tap that does not exist.
+/// Turns an open `/dev/net/tun` into a queue of a tap, or sets the frame format of an open macvtap.
+/// For a new tap the name may be a template.
 pub(crate) fn set_interface(file: BorrowedFd<'_>, name: &str, flags: c_int) -> Result<(), Errno> {
     let mut request = request(name)?;
     request.ifr_ifru.ifru_flags =
@@ -34,7 +34,7 @@ pub(crate) fn set_interface(file: BorrowedFd<'_>, name: &str, flags: c_int) -> R
     unsafe { tunsetiff(file.as_raw_fd(), &raw const request) }.map(drop)
 }
 
-/// The name and the flags of the tap that a file is a queue of.
+/// The name and the flags of the tap whose queue the file is.
 pub(crate) fn interface(file: BorrowedFd<'_>) -> Result<(String, c_int), Errno> {
     let mut request = request("")?;
     // SAFETY: the request outlives the call, and is of the type that TUNGETIFF writes.
@@ -45,19 +45,19 @@ pub(crate) fn interface(file: BorrowedFd<'_>) -> Result<(String, c_int), Errno> 
     Ok((name, c_int::from(unsafe { request.ifr_ifru.ifru_flags })))
 }
 
-/// Lets a tap live on when its last queue is closed, or not.
+/// Sets whether a tap stays when its last queue is closed.
 pub(crate) fn set_persistent(file: BorrowedFd<'_>, persistent: bool) -> Result<(), Errno> {
     // SAFETY: takes a number.
     unsafe { tunsetpersist(file.as_raw_fd(), c_int::from(persistent)) }.map(drop)
 }
 
-/// Says which user may open a tap.
+/// Sets the user who may open a tap.
 pub(crate) fn set_owner(file: BorrowedFd<'_>, user: u32) -> Result<(), Errno> {
     // SAFETY: takes a number, the bits of an unsigned one.
     unsafe { tunsetowner(file.as_raw_fd(), user.cast_signed()) }.map(drop)
 }
 
-/// Says which group may open a tap.
+/// Sets the group that may open a tap.
 pub(crate) fn set_group(file: BorrowedFd<'_>, group: u32) -> Result<(), Errno> {
     // SAFETY: takes a number, the bits of an unsigned one.
     unsafe { tunsetgroup(file.as_raw_fd(), group.cast_signed()) }.map(drop)
@@ -69,16 +69,16 @@ pub(crate) fn set_header_length(file: BorrowedFd<'_>, length: c_int) -> Result<(
     unsafe { tunsetvnethdrsz(file.as_raw_fd(), &raw const length) }.map(drop)
 }
 
-/// Reads or sets how a link gathers packets before it interrupts, as the command in front says.
+/// Reads or sets the interrupt coalescing of a link, depending on the command in the first number.
 pub(crate) fn coalesce(socket: impl AsFd, link: &InterfaceName, settings: &mut Coalesce) -> Result<(), Errno> {
     let mut request = request(link.as_str())?;
     request.ifr_ifru.ifru_data = std::ptr::from_mut(settings).cast();
-    // SAFETY: both outlive the call, and the settings are as long as their command says.
+    // SAFETY: both outlive the call, and the settings have the length that their command needs.
     unsafe { siocethtool(socket.as_fd().as_raw_fd(), &raw const request) }.map(drop)
 }
 
 fn request(name: &str) -> Result<ifreq, Errno> {
-    // SAFETY: it is made of numbers, and of pointers that may be null.
+    // SAFETY: it consists of numbers, and of pointers that may be null.
     let mut request: ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= request.ifr_name.len() {
         return Err(Errno::ENAMETOOLONG);

@@ -1,10 +1,10 @@
 //! Links, taps, addresses, routes, ports of bridges, traffic control, and transactions of
 //! nf_tables, over one small blocking netlink socket (netlink(7), rtnetlink(7)).
 //!
-//! A [`Netlink`] is a socket in the network namespace of the thread that opens it; afterwards it
-//! serves any thread, and async code by way of its runtime's `spawn_blocking`. What the kernel
-//! refuses comes back as an [`Error`] that says what was asked, of what, and why the kernel
-//! refused. Nothing here decides anything, and nothing is remembered between calls.
+//! A [`Netlink`] is a socket in the network namespace of the thread that opens it. Afterwards any
+//! thread can use it, and async code through its runtime's `spawn_blocking`. If the kernel refuses
+//! a call, the [`Error`] has the operation, its object and the kernel's reason. The crate makes no
+//! decisions and keeps no state between calls.
 //!
 //! | of | calls |
 //! |---|---|
@@ -15,9 +15,9 @@
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
 //! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
-//! Requests are built by `rtnetlink` and `netlink-packet-route`, whose types stay private, or by
-//! `vnet-nlattr` where these lack them. Answers are read attribute by attribute, so that an
-//! attribute of a newer kernel never spoils a list.
+//! `rtnetlink` and `netlink-packet-route` build the requests, and their types stay private;
+//! `vnet-nlattr` builds those that they lack. Answers are read attribute by attribute, so an
+//! unknown attribute of a newer kernel does not make a list fail.
 //!
 //! ```no_run
 //! use vnet_netlink::Netlink;
@@ -40,7 +40,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-/// The README's example, compiled.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -78,8 +78,8 @@ use transport::Transport;
 
 /// A socket to the kernel's links, addresses and routes.
 ///
-/// It speaks of the network namespace in which the thread was that opened it. Calls from several
-/// threads take turns.
+/// It works in the network namespace of the thread that opened it. Calls from several threads take
+/// turns.
 #[derive(Debug)]
 pub struct Netlink {
     transport: Transport,
@@ -88,7 +88,7 @@ pub struct Netlink {
 /// What a request is for, in the flags of its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intent {
-    /// Make what does not exist.
+    /// Create what does not exist.
     Create,
     /// Change, delete, or read, what exists.
     Existing,
@@ -110,7 +110,7 @@ impl Netlink {
     /// Opens the socket.
     ///
     /// # Errors
-    /// When the kernel refuses the socket; it takes no privilege.
+    /// When the kernel refuses the socket. Opening it needs no privilege.
     pub fn open() -> Result<Self, Error> {
         let transport = Transport::open(netlink_sys::protocols::NETLINK_ROUTE);
         Ok(Self { transport: transport.map_err(Operation::Open.of("a netlink socket"))? })
@@ -146,7 +146,7 @@ impl Netlink {
         self.ask(request, intent, |_| None::<()>).map(drop)
     }
 
-    /// [`Netlink::request`] for one that has no replies but its acknowledgement.
+    /// [`Netlink::request`] for a request that only gets an acknowledgement.
     fn command(&self, message: RouteNetlinkMessage, intent: Intent) -> Result<(), Refused> {
         self.request(message, intent, |_| None::<()>).map(drop)
     }

@@ -1,4 +1,4 @@
-//! Links: bridges, taps, macvtaps, veth pairs, and who is whose port (rtnetlink(7),
+//! Links: bridges, taps, macvtaps, veth pairs, and the ports of bridges (rtnetlink(7),
 //! `linux/if_link.h`).
 
 mod change;
@@ -41,24 +41,24 @@ pub(crate) const IFLA_INFO_SLAVE_DATA: u16 = 5;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KernelLink {
-    /// Its number in its network namespace; never used twice while the namespace lives.
+    /// Its index in its network namespace; the kernel does not reuse it while the namespace exists.
     pub index: u32,
-    /// The link, with its MAC address (if it has one of Ethernet's) and its MTU.
+    /// The link, with its MAC address (if it is an Ethernet link) and its MTU.
     pub link: Link,
-    /// The index of the bridge, or the like, that it is a port of.
+    /// The index of the bridge, or another controller, that it is a port of.
     pub controller: Option<u32>,
 }
 
 impl KernelLink {
-    /// A link that is a port of nothing.
+    /// A link that is not a port.
     pub fn new(index: u32, link: Link) -> Self {
         Self { index, link, controller: None }
     }
 }
 
 impl Netlink {
-    /// Lists every link. One whose name cannot be an [`InterfaceName`] (it has bytes that are no
-    /// text) is left out.
+    /// Lists every link, except those whose name is not an [`InterfaceName`] because it is not
+    /// UTF-8.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -69,7 +69,7 @@ impl Netlink {
         Ok(raw.iter().map(|link| link.clone().named(name)).collect())
     }
 
-    /// Looks one link up by its name.
+    /// Looks up a link by its name.
     ///
     /// # Errors
     /// The kernel's refusal, but for the one that there is no such link.
@@ -93,18 +93,18 @@ impl Netlink {
         }
     }
 
-    /// Creates a link and returns its index. A bridge is made in one message, but for its MTU.
+    /// Creates a link and returns its index. One message creates a bridge, except for its MTU.
     ///
-    /// A tap is persistent, and made in the network namespace of this thread, which must be that of
-    /// the socket. The MAC address of a macvtap in passthrough becomes that of the device below
-    /// too, and stays so when it is deleted.
+    /// A tap is persistent. It is created in the network namespace of this thread, which must be
+    /// that of the socket. A macvtap in passthrough mode also changes the MAC address of the device
+    /// below, which keeps it when the macvtap is deleted.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken; [`Cause::Missing`]
-    /// where the kernel has no such links; the errors of [`Tap::create`] for a tap.
+    /// The kernel's refusal: [`Error::is_exists`] for a name that is taken; [`Cause::Missing`] if
+    /// the kernel does not support such links; the errors of [`Tap::create`] for a tap.
     pub fn add_link(&self, link: &Link) -> Result<u32, Error> {
         if let LinkKind::Tap(options) = &link.kind {
-            // Until it is whole, it goes with its file.
+            // Until it is complete, it is deleted when its file is closed.
             let tap = Tap::create(&(&link.name).into(), options, std::num::NonZeroU16::MIN)?;
             let index = self.create(link).map_err(Operation::Add.of(format_args!("link {}", link.name)))?;
             return tap.persist(true).map(|()| index);
@@ -126,10 +126,10 @@ impl Netlink {
         })
     }
 
-    /// Changes what differs between two states of a link. When the kernel refuses a part, what was
-    /// changed before it is changed back. A bridge for which `to` has no MTU gets that of its
-    /// smallest port, at most 1500; ports with the MTU of `from` do not count. The kernel does not
-    /// let it follow its ports again. The kind of a tap cannot be changed.
+    /// Changes what differs between two states of a link. If the kernel refuses a part, the earlier
+    /// changes are undone. A bridge for which `to` has no MTU gets the smallest MTU of its ports,
+    /// at most 1500, ignoring ports with the MTU of `from`. The kernel does not let it follow its
+    /// ports again. The kind of a tap cannot be changed.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such link.
@@ -141,7 +141,7 @@ impl Netlink {
         })
     }
 
-    /// Deletes a link. Its addresses and routes go with it, and its ports are free.
+    /// Deletes a link with its addresses and routes. Its ports become free.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when it is gone already.
@@ -150,7 +150,7 @@ impl Netlink {
         self.command(RouteNetlinkMessage::DelLink(message), Intent::Existing).map_err(Operation::Delete.of(nth(index)))
     }
 
-    /// Creates two links that are the ends of one cable.
+    /// Creates a veth pair.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_exists`] when one of the names is taken.
@@ -160,7 +160,7 @@ impl Netlink {
             .map_err(Operation::Add.of(format_args!("link {name} with its peer {peer}")))
     }
 
-    /// Makes a link a port of a bridge, or of none.
+    /// Makes a link a port of a bridge, or takes it out of its bridge.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -176,7 +176,7 @@ impl Netlink {
         self.set(index, |link| if up { link.up() } else { link.down() })
     }
 
-    /// Sets how many packets may wait to be sent by a link (`txqueuelen`).
+    /// Sets the length of a link's send queue, in packets (`txqueuelen`).
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -207,7 +207,7 @@ impl Netlink {
         self.raw(LinkUnspec::new_with_index(index).build()).map(|raw| raw.mtu)
     }
 
-    /// How a link is treated by the bridge that it is a port of.
+    /// Changes how a bridge treats its port.
     pub(crate) fn raw_port(&self, name: &InterfaceName) -> Result<Option<RawPort>, Refused> {
         self.raw(LinkUnspec::new_with_name(name.as_str()).build()).map(|raw| raw.port)
     }
@@ -233,7 +233,7 @@ impl Netlink {
     }
 }
 
-/// Counters are most of what the kernel says of a link, and nobody asks for them here.
+/// Omits counters, which are most of an answer and which nothing here reads.
 fn without_statistics(mut message: LinkMessage) -> LinkMessage {
     message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     message

@@ -9,17 +9,17 @@ use crate::Refused;
 
 pub(crate) use vnet_nlattr::{attribute, attributes, text};
 
-/// The echo of the request in an answer is its header only (`NETLINK_CAP_ACK`).
+/// An acknowledgement repeats only the header of the request (`NETLINK_CAP_ACK`).
 const CAPPED: u16 = 0x100;
-/// After the echo come attributes (`NETLINK_EXT_ACK`).
+/// Attributes follow it (`NETLINK_EXT_ACK`).
 const ACK_TLVS: u16 = 0x200;
-/// The attribute with the kernel's words.
+/// The attribute with the kernel's explanation.
 const NLMSGERR_ATTR_MSG: u16 = 1;
 /// One message with its header, complete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a>(pub(crate) &'a [u8]);
 
-/// The bytes of a request. The transport fills in its own part of the header.
+/// The bytes of a request. The transport adds flags and sequence number.
 pub(crate) fn encode(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     let mut message = NetlinkMessage::from(message);
     message.header.flags = flags;
@@ -47,7 +47,7 @@ impl Request {
         self
     }
 
-    /// Adds an attribute that is made of attributes.
+    /// Adds an attribute that contains attributes.
     pub(crate) fn nest(mut self, kind: u16, fill: impl FnOnce(Self) -> Self) -> Self {
         let inner = fill(Self { kind, bytes: Vec::new() });
         Writer::new(&mut self.bytes).nest(kind, |nested| nested.raw(&inner.bytes));
@@ -75,7 +75,8 @@ pub(crate) fn stamp(message: &mut [u8], flags: u16, sequence: u32) {
     message[8..12].copy_from_slice(&sequence.to_ne_bytes());
 }
 
-/// The messages of a datagram, or of a batch. One that is cut short is an error, and the last.
+/// The messages of a datagram or a batch. A message that is cut short gives an error and ends the
+/// list.
 pub(crate) fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<Message<'_>, Refused>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -112,9 +113,10 @@ impl<'a> Message<'a> {
         &self.0[HEADER..]
     }
 
-    /// The end of an answer, good or bad; `None` for a message in the middle.
+    /// The result, if this message ends an answer; `None` for a message in the middle.
     pub(crate) fn outcome(self) -> Option<Result<(), Refused>> {
-        // The end of a list has the same number in front, but no echo. It may be empty.
+        // The end of a list begins with the same number, without the repeated header. It may be
+        // empty.
         let echo = match self.kind() {
             NLMSG_ERROR if self.flags() & CAPPED != 0 => HEADER,
             NLMSG_ERROR => number32(self.payload().get(4..).unwrap_or_default()).unwrap_or_default() as usize,

@@ -7,8 +7,8 @@ use crate::transport::Transport;
 
 /// A socket to the kernel's packet filter.
 ///
-/// It carries messages that the caller has encoded. Closing it soon after a transaction that
-/// deletes something waits for the kernel to clean up, about 10 ms: keep one for many transactions.
+/// It sends messages that the caller has encoded. Closing it soon after a transaction that deletes
+/// something waits about 10 ms for the kernel, so use one socket for many transactions.
 #[derive(Debug)]
 pub struct Netfilter {
     transport: Transport,
@@ -18,17 +18,17 @@ impl Netfilter {
     /// Opens the socket, in the network namespace of this thread.
     ///
     /// # Errors
-    /// When the kernel refuses the socket; it takes no privilege.
+    /// When the kernel refuses the socket. Opening it needs no privilege.
     pub fn open() -> Result<Self, Refused> {
         Ok(Self { transport: Transport::open(netlink_sys::protocols::NETLINK_NETFILTER)? })
     }
 
-    /// Sends a batch, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`, as the one transaction
-    /// it is, and waits for the acknowledgement of its last message that has `NLM_F_ACK`.
+    /// Sends a batch, from `NFNL_MSG_BATCH_BEGIN` to `NFNL_MSG_BATCH_END`, as one transaction, and
+    /// waits for the acknowledgement of its last message with `NLM_F_ACK`.
     ///
     /// # Errors
-    /// The kernel's first refusal, with the sequence number of the message that it refuses: then
-    /// nothing of the batch has happened. `EMSGSIZE` ([`Refused::is_too_large`]) for a batch that
+    /// The kernel's first refusal, with the sequence number of the refused message: the kernel has
+    /// then applied nothing of the batch. `EMSGSIZE` ([`Refused::is_too_large`]) for a batch that
     /// is larger than the user may send, `EINVAL` without a sequence number for one in which no
     /// message has `NLM_F_ACK`.
     pub fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
@@ -45,7 +45,7 @@ impl Netfilter {
         self.transport.exchange(request)
     }
 
-    /// [`dump`](Self::dump) for something that may not exist: the answer is empty then.
+    /// [`dump`](Self::dump) for an object that may not exist. The answer is then empty.
     ///
     /// # Errors
     /// Those of [`dump`](Self::dump), but for `ENOENT`.
@@ -56,8 +56,8 @@ impl Netfilter {
         }
     }
 
-    /// [`find`](Self::find) for several requests, lists and others: all that is in the answers, one
-    /// after the other. What are no lists are sent together.
+    /// [`find`](Self::find) for several requests: returns all answers, one after the other.
+    /// Requests that are not for a list are sent together.
     ///
     /// # Errors
     /// Those of [`find`](Self::find), of the first request that is refused.

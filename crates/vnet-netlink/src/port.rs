@@ -12,12 +12,11 @@ const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
 const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 
-/// What a link says of itself as a port: the bridge's index, and its settings in the order of
-/// [`flags`].
+/// A link as a port: the bridge's index, and the settings in the order of [`flags`].
 pub(crate) type RawPort = (u32, [bool; 4]);
 
 impl Netlink {
-    /// The link as a port; `None` when it is not a port or does not exist.
+    /// Reads a link as a port; `None` if it is not a port or does not exist.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -35,13 +34,13 @@ impl Netlink {
         }
     }
 
-    /// Makes a link a port of a bridge, or changes how the bridge treats it. When the kernel
-    /// refuses a part, the link is a port again of what it was before.
+    /// Makes a link a port of a bridge, or changes how the bridge treats it. If the kernel refuses
+    /// a part, the link goes back to its previous bridge, or to none.
     ///
-    /// The bridge takes the smallest MTU of its ports, unless it was given one.
+    /// The bridge takes the smallest MTU of its ports, unless it has an MTU of its own.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_not_found`] when one of them is not there;
+    /// The kernel's refusal: [`Error::is_not_found`] when one of them does not exist;
     /// [`Cause::NoBridge`].
     pub fn set_port(&self, link: &InterfaceName, port: &BridgePort) -> Result<(), Error> {
         let refused = Operation::Change.of(format!("port {link} {port}"));
@@ -79,7 +78,7 @@ impl Netlink {
     }
 }
 
-/// Reads what `IFLA_LINKINFO` says of the port.
+/// Reads the port from `IFLA_LINKINFO`.
 pub(crate) fn read(attributes: &[u8]) -> Option<RawPort> {
     let bridge = attribute(attributes, IFLA_MASTER).and_then(number32)?;
     let info = attribute(attributes, IFLA_LINKINFO)?;

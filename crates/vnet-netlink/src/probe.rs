@@ -1,4 +1,4 @@
-//! What the kernel can do, found out where nobody sees it.
+//! Tests for features of the kernel.
 
 use std::thread;
 
@@ -17,12 +17,13 @@ const TCA_ACT_TAB: u16 = 1;
 const TCA_ACT_KIND: u16 = 1;
 
 impl Netlink {
-    /// Tries what not every kernel can, in a network namespace that lives for the trial only.
+    /// Tests what not every kernel supports, in a temporary network namespace.
     ///
-    /// `None` for who may not make one: it takes `CAP_SYS_ADMIN`. It takes some milliseconds.
+    /// Returns `None` if the caller may not create one, which needs `CAP_SYS_ADMIN`. It takes some
+    /// milliseconds.
     ///
     /// # Errors
-    /// The kernel's refusal of what every kernel can.
+    /// The kernel's refusal of something that every kernel supports.
     pub fn features() -> Result<Option<Features>, Error> {
         let trial = || -> Result<Option<Features>, Error> {
             if unshare(CloneFlags::CLONE_NEWNET).is_err() {
@@ -30,15 +31,15 @@ impl Netlink {
             }
             try_all(&Netlink::open()?).map(Some)
         };
-        // The thread ends, and the namespace with it.
+        // The namespace ends with the thread.
         let tried = thread::scope(|scope| scope.spawn(trial).join());
         tried.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// Whether the kernel can fill in checksums (`act_csum`). It is asked for an action without
-    /// parameters, which it refuses in one way where it has such actions, and in another where not;
-    /// nothing is made. `None` in a user namespace, where nobody may ask: there
-    /// [`Netlink::features`] knows.
+    /// Whether the kernel can fill in checksums (`act_csum`). This requests an action without
+    /// parameters. The kernel refuses it with one error if it has such actions, and with another if
+    /// not, and creates nothing. `None` in a user namespace, where the kernel does not allow the
+    /// request; use [`Netlink::features`] there.
     pub fn fills_checksums(&self) -> Option<bool> {
         let request = Request::new(RTM_NEWACTION, &[0; 4])
             .nest(TCA_ACT_TAB, |list| list.nest(1, |action| action.with_text(TCA_ACT_KIND, "csum")));

@@ -26,8 +26,8 @@ const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
 
 impl Netlink {
-    /// Lists the unicast routes of the main table, both families. One with several next hops is
-    /// listed with each.
+    /// Lists the unicast routes of the main table, both families. A route with several next hops is
+    /// listed once for each.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -35,8 +35,8 @@ impl Netlink {
         self.tables(None, &self.names()?).map_err(Operation::List.of("routes"))
     }
 
-    /// Lists those of [`Netlink::routes`] that lead out of one link: none when there is no such
-    /// link.
+    /// Lists the routes of [`Netlink::routes`] through one link. A link that does not exist has
+    /// none.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -55,9 +55,9 @@ impl Netlink {
     /// metric gets 1024.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`], with the route that is in the way;
-    /// [`Error::is_not_found`] when there is no such link; `ENETUNREACH` when nobody knows the way
-    /// to the gateway; `EINVAL` when the destination has host bits.
+    /// The kernel's refusal: [`Error::is_exists`], with the conflicting route;
+    /// [`Error::is_not_found`] when there is no such link; `ENETUNREACH` when the kernel has no
+    /// route to the gateway; `EINVAL` when the destination has host bits.
     pub fn add_route(&self, route: &Route) -> Result<(), Error> {
         let add = || self.command(RouteNetlinkMessage::NewRoute(self.route(route, Intent::Create)?), Intent::Create);
         add().map_err(|refused| {
@@ -66,14 +66,13 @@ impl Netlink {
         })
     }
 
-    /// Deletes a route, exactly this one.
+    /// Deletes exactly this route.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when it is gone already, or its link is.
     pub fn delete_route(&self, route: &Route) -> Result<(), Error> {
         let refuse = |refused| Operation::Delete.of(format_args!("route {route}"))(refused);
-        // The kernel takes metric 0 of IPv4 for any metric, and would delete the route of somebody
-        // else.
+        // For IPv4 the kernel takes metric 0 as any metric, and would delete somebody else's route.
         if metric(route) == 0 && !self.routes()?.contains(route) {
             return Err(refuse(Refused::from_errno(ESRCH)));
         }
@@ -81,12 +80,12 @@ impl Netlink {
         self.command(RouteNetlinkMessage::DelRoute(message), Intent::Existing).map_err(refuse)
     }
 
-    /// The names of links by their indexes.
+    /// The name of each link by its index.
     pub(crate) fn names(&self) -> Result<BTreeMap<u32, InterfaceName>, Error> {
         Ok(self.links()?.into_iter().map(|it| (it.index, it.link.name)).collect())
     }
 
-    /// The routes of both families, those through one link or all.
+    /// The routes of both families, through one link or through all.
     fn tables(&self, link: Option<u32>, names: &BTreeMap<u32, InterfaceName>) -> Result<Vec<Route>, Refused> {
         let mut routes = self.table(AddressFamily::Inet, link, names)?;
         routes.extend(self.table(AddressFamily::Inet6, link, names)?);
@@ -107,13 +106,14 @@ impl Netlink {
         let listed = self.request(RouteNetlinkMessage::GetRoute(request), Intent::List, |it| read(it, family, names));
         match listed {
             Ok(routes) => Ok(routes.into_iter().flatten().collect()),
-            // The table comes into being with its first route.
+            // The kernel creates the table with its first route.
             Err(refused) if refused.is_not_found() => Ok(Vec::new()),
             Err(refused) => Err(refused),
         }
     }
 
-    /// The route that is in the way of another: the kernel knows routes by destination and metric.
+    /// The route that conflicts with another: the kernel identifies routes by destination and
+    /// metric.
     fn existing(&self, route: &Route) -> Option<Route> {
         let same = |it: &Route| it.destination == route.destination && it.metric == metric(route);
         self.routes().ok()?.into_iter().find(same)
@@ -132,7 +132,7 @@ impl Netlink {
         message.header.scope = match (intent, route.gateway) {
             (Intent::Create, Some(_)) => RouteScope::Universe,
             (Intent::Create, None) => RouteScope::Link,
-            // Whatever it is.
+            // Any scope.
             (Intent::Existing | Intent::List, _) => RouteScope::NoWhere,
         };
         message.attributes.extend(route.gateway.map(|gateway| match (net, gateway) {
@@ -173,8 +173,8 @@ fn read_protocol(protocol: Protocol) -> RouteProtocol {
     }
 }
 
-/// Reads a route: as many as it has next hops whose links have names. A kernel without IPv6 answers
-/// for IPv4.
+/// Reads a route: one for each next hop whose link has a name. A kernel without IPv6 answers with
+/// IPv4 routes.
 fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Option<Vec<Route>> {
     let header = RouteHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
@@ -207,13 +207,12 @@ fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, Inter
 }
 
 fn gateway(attributes: &[u8]) -> Option<IpAddr> {
-    // In RTA_VIA a family comes before the address.
+    // RTA_VIA has the family before the address.
     let via = || attribute(attributes, RTA_VIA).and_then(|via| via.get(2..));
     attribute(attributes, RTA_GATEWAY).or_else(via).and_then(ip)
 }
 
-/// The next hops of a route that has several: the index of a link and attributes (`struct
-/// rtnexthop`).
+/// The next hops of a route with several: the index of a link and attributes (`struct rtnexthop`).
 fn next_hops(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {

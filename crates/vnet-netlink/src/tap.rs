@@ -1,5 +1,4 @@
-//! Taps and macvtaps: the files by which a guest's frames come and go
-//! (Documentation/networking/tuntap.rst).
+//! Taps and macvtaps: the files that carry a guest's frames (Documentation/networking/tuntap.rst).
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -15,7 +14,7 @@ use vnet_types::{InterfaceName, LinkKind, NameError, TapOptions};
 use crate::{Cause, Error, Netlink, Operation, Refused, ioctl};
 
 const DEVICE: &str = "/dev/net/tun";
-/// Of [`ioctl::set_interface`]: not one that exists.
+/// Flag of [`ioctl::set_interface`]: do not open an existing tap.
 const IFF_TUN_EXCL: c_int = 0x8000;
 
 /// An open tap or macvtap.
@@ -40,36 +39,36 @@ pub struct Tap {
     queues: Vec<OwnedFd>,
 }
 
-/// The name of a tap to create: a whole name, or a template with `%d`, for which the kernel
-/// puts the first free number.
+/// The name of a tap to create: a complete name, or a template with `%d`, which the kernel replaces
+/// by the first free number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapName(String);
 
-/// A text that cannot be a [`TapName`].
+/// A text that is not a [`TapName`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TapNameError {
     /// The text.
     pub text: String,
-    /// Why it is not a name, where it has no `%d`.
+    /// Why it is not a name, if it has no `%d`.
     pub name: Option<NameError>,
 }
 
 impl Tap {
-    /// Makes a tap, in the network namespace of this thread, and opens it.
+    /// Creates a tap in the network namespace of this thread, and opens it.
     ///
-    /// More than one queue makes it one for many, whatever the options say.
+    /// With more than one queue it is a multi-queue tap, even if the options do not say so.
     ///
     /// # Errors
-    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] where `/dev/net/tun`
-    /// cannot be opened; [`Cause::UnmappedUser`] and [`Cause::UnmappedGroup`] for an owner who does
-    /// not exist in this user namespace.
+    /// [`Error::is_exists`] for a name that is taken. [`Cause::TunDevice`] if `/dev/net/tun` cannot
+    /// be opened; [`Cause::UnmappedUser`] and [`Cause::UnmappedGroup`] for an owner who does not
+    /// exist in this user namespace.
     pub fn create(name: &TapName, options: &TapOptions, queues: NonZeroU16) -> Result<Self, Error> {
         let named = || format!("tap {name}");
         let options = TapOptions { multi_queue: options.multi_queue || queues.get() > 1, ..*options };
         let first = open(Path::new(DEVICE)).map_err(|errno| tun_device(errno, Operation::Add, named()))?;
         let refused = |errno| Operation::Add.of(named())(Refused::from_errno(errno as i32));
-        // EXCL is answered by EBUSY.
+        // With EXCL the kernel answers EBUSY.
         let exists = |errno| if errno == Errno::EBUSY { Errno::EEXIST } else { errno };
         ioctl::set_interface(first.as_fd(), &name.0, flags(&options) | IFF_TUN_EXCL)
             .map_err(|errno| refused(exists(errno)))?;
@@ -90,13 +89,14 @@ impl Tap {
         Ok(tap)
     }
 
-    /// Opens a tap that exists, in the network namespace of this thread, as it is. The user or
-    /// group that owns it needs no capability for that.
+    /// Opens an existing tap in the network namespace of this thread. The user or group that owns
+    /// it needs no capability.
     ///
     /// # Errors
     /// [`Error::is_not_found`]; [`Cause::NotATap`]; [`Cause::SingleQueue`] and
-    /// [`Cause::MultiQueue`] where the queues are not as the tap was made; [`Cause::Busy`] where
-    /// another program has them; [`Error::is_permission_denied`] for who does not own it.
+    /// [`Cause::MultiQueue`] if the number of queues does not fit the tap; [`Cause::Busy`] if
+    /// another program has the queues; [`Error::is_permission_denied`] if the caller does not own
+    /// the tap.
     pub fn open(name: &InterfaceName, queues: NonZeroU16) -> Result<Self, Error> {
         let refused = |errno: Errno| Operation::Open.of(format_args!("tap {name}"))(Refused::from_errno(errno as i32));
         let look = || -> Result<(u32, TapOptions), Error> {
@@ -113,7 +113,7 @@ impl Tap {
             return Err(refused(Errno::EINVAL).because(true, Cause::SingleQueue));
         }
         let opened = (0..queues.get()).map(|_| queue(name, &options, Operation::Open)).collect::<Result<_, _>>()?;
-        // Had it gone meanwhile, opening would have made another one, which goes as it is closed.
+        // If the tap was deleted meanwhile, opening has created another one, which closing deletes.
         if look()?.0 != index {
             return Err(refused(Errno::ENODEV));
         }
@@ -123,8 +123,8 @@ impl Tap {
     /// Opens a macvtap by its device node, `/dev/tapN`, where N is its index.
     ///
     /// # Errors
-    /// [`Cause::NoDeviceNode`] where it does not exist, as in a container;
-    /// [`Error::is_permission_denied`] for who may not use it.
+    /// [`Cause::NoDeviceNode`] if it does not exist, as in a container;
+    /// [`Error::is_permission_denied`] if the caller may not use it.
     pub fn open_macvtap(name: &InterfaceName, vnet_hdr: bool, queues: NonZeroU16) -> Result<Self, Error> {
         let refused =
             |errno: Errno| Operation::Open.of(format_args!("macvtap {name}"))(Refused::from_errno(errno as i32));
@@ -164,7 +164,7 @@ impl Tap {
         self.queues
     }
 
-    /// Lets a tap live on when its last queue is closed (until [`Netlink::delete_link`]), or not.
+    /// Sets whether a tap stays when its last queue is closed, until [`Netlink::delete_link`].
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -172,8 +172,8 @@ impl Tap {
         self.first(|file| ioctl::set_persistent(file, persistent))
     }
 
-    /// Sets the length of the header in front of each frame, in bytes, on every queue, where
-    /// `vnet_hdr` asks for one. It is 10 unless set; virtio 1.0 has 12.
+    /// Sets the length of the header in front of each frame, in bytes, on every queue of a tap with
+    /// `vnet_hdr`. The default is 10; virtio 1.0 uses 12.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -231,8 +231,8 @@ impl FromStr for TapName {
         let Some((before, after)) = text.split_once("%d") else {
             return text.parse::<InterfaceName>().map(|name| Self::from(&name)).map_err(|error| bad(Some(error)));
         };
-        // With a digit in place of the number it must be a name; the template itself must fit as
-        // well.
+        // With a digit in place of `%d` it must be a valid name, and the template itself must fit
+        // as well.
         let example = format!("{before}0{after}");
         if before.is_empty() || text.len() > InterfaceName::MAX_LEN || example.parse::<InterfaceName>().is_err() {
             return Err(bad(None));

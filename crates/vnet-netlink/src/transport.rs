@@ -1,4 +1,4 @@
-//! One conversation at a time with the kernel over a netlink socket (netlink(7)).
+//! A netlink socket with one exchange at a time (netlink(7)).
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,20 +11,20 @@ use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use crate::Refused;
 use crate::message::{messages, stamp};
 
-/// How often a list is asked for again that changed while it was read.
+/// How often to request a list again that changed while it was read.
 const ATTEMPTS: usize = 32;
-/// How many requests to send before their answers are read: each answer takes some 4 KiB of the
+/// How many requests to send before reading the answers: each answer takes about 4 KiB of the
 /// socket's 208.
 const AT_A_TIME: usize = 16;
 /// More than the kernel puts into one datagram, which is 32 KiB of a list.
 const DATAGRAM: usize = 1 << 17;
-/// What the kernel keeps free of a send buffer.
+/// The part of a send buffer that the kernel reserves.
 const OVERHEAD: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Transport {
     socket: Socket,
-    /// The socket belongs to whoever holds this.
+    /// Only the holder of this lock uses the socket.
     turn: Mutex<Turn>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Transport {
 struct Turn {
     /// The number of the last request.
     sequence: u32,
-    /// How long a datagram may be at least.
+    /// The size of a datagram that fits the send buffer.
     room: usize,
     /// Whether answers to a batch may be unread.
     unread: bool,
@@ -45,8 +45,7 @@ impl Transport {
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        // Without it the kernel ignores what a list is to be filtered by, and what it does not
-        // know.
+        // Without it the kernel ignores the filters of a list, and whatever it does not know.
         socket.set_netlink_get_strict_chk(true)?;
         Ok(Self { socket, turn: Mutex::default() })
     }
@@ -66,8 +65,8 @@ impl Transport {
         Err(Refused::from_errno(libc::EINTR))
     }
 
-    /// Sends requests that are answered by one message each, as many at a time as answers fit the
-    /// socket, and returns the replies; none to a request for something that is not there.
+    /// Sends requests that get one message each as answer, as many at a time as the socket can hold
+    /// answers, and returns the replies. A request for an object that does not exist gets no reply.
     pub(crate) fn exchange_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
         let mut replies = Vec::new();
         let mut turn = self.turn();
@@ -101,14 +100,14 @@ impl Transport {
         Ok(replies)
     }
 
-    /// Sends a batch, which has sequence numbers of its own, and waits for the acknowledgement of
-    /// its last message that asks for one. Of several refusals the first is the cause.
+    /// Sends a batch, which has its own sequence numbers, and waits for the acknowledgement of its
+    /// last message that asks for one. Of several refusals it returns the first.
     pub(crate) fn commit(&self, batch: &[u8]) -> Result<(), Refused> {
         let mut last = None;
         for message in messages(batch) {
             last = Some(message?).filter(|message| message.flags() & NLM_F_ACK != 0).or(last);
         }
-        // A batch that nothing is answered to could be waited for forever.
+        // Waiting for a batch without any answer would never end.
         let last = last.ok_or(Refused::from_errno(libc::EINVAL))?.sequence();
         let mut turn = self.turn();
         if turn.unread {
@@ -139,8 +138,7 @@ impl Transport {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything up to the end of the answer; `None` when the list changed while the kernel wrote
-    /// it.
+    /// Reads up to the end of the answer; `None` if the list changed while the kernel wrote it.
     fn replies(&self, sequence: u32) -> Result<Option<Vec<Vec<u8>>>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;
@@ -160,8 +158,8 @@ impl Transport {
         }
     }
 
-    /// Drops the unread answers to the last batch: a batch may have the same sequence numbers
-    /// again. The kernel answers within send(2), so that nothing is still to come.
+    /// Drops the unread answers to the last batch, because the next batch may have the same
+    /// sequence numbers. The kernel answers within send(2), so no more answers can follow.
     fn discard_answers(&self) -> Result<(), Refused> {
         loop {
             let mut buffer = [0u8; 16];
@@ -169,15 +167,15 @@ impl Transport {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                // Answers that did not fit, which nobody will read.
+                // Answers were lost because they did not fit; nothing needs them.
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Makes the send buffer large enough for one datagram of `length` bytes, if we may: root
-    /// beyond any limit, others up to `net.core.wmem_max`. If we may not, send(2) says so.
+    /// Enlarges the send buffer for one datagram of `length` bytes: for root without a limit, for
+    /// others up to `net.core.wmem_max`. If that is not enough, send(2) fails.
     fn make_room(&self, length: usize) -> Result<(), Refused> {
         let needed = length + OVERHEAD;
         if getsockopt(&self.socket, sockopt::SndBuf).map_err(io::Error::from)? < needed {
@@ -202,7 +200,7 @@ impl Transport {
     }
 }
 
-/// Repeats a system call that a signal ended.
+/// Repeats a system call that a signal interrupted.
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> Result<T, Refused> {
     loop {
         match call() {

@@ -1,4 +1,4 @@
-//! Virtual functions of a network card, through the physical one (`linux/if_link.h`, `IFLA_VF_*`).
+//! Virtual functions of a network card, managed through the card (`linux/if_link.h`, `IFLA_VF_*`).
 
 use vnet_types::{InterfaceName, MacAddr, VfSettings};
 
@@ -10,13 +10,13 @@ const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_VF_INFO: u16 = 1;
 const IFLA_VF_MAC: u16 = 1;
 const IFLA_VF_VLAN: u16 = 2;
-/// Tell of virtual functions too (`RTEXT_FILTER_VF`), but not what they have counted
+/// Include virtual functions (`RTEXT_FILTER_VF`), without their counters
 /// (`RTEXT_FILTER_SKIP_STATS`).
 const WITH_FUNCTIONS: u32 = 1 | 8;
 
 impl Netlink {
-    /// What the virtual functions of a card have, in the order of their numbers: none, where it has
-    /// none.
+    /// Lists the settings of a card's virtual functions, in the order of their numbers. The list is
+    /// empty for a card without any.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when there is no such card.
@@ -30,11 +30,11 @@ impl Netlink {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Gives a virtual function a MAC address and a VLAN, through the card that it is of.
+    /// Sets the MAC address and VLAN of a virtual function, through its card.
     ///
     /// # Errors
-    /// The kernel's refusal: `EOPNOTSUPP` where the card has no virtual functions, `EINVAL` where
-    /// it has fewer.
+    /// The kernel's refusal: `EOPNOTSUPP` if the card has no virtual functions, `EINVAL` if it has
+    /// no function with this number.
     pub fn set_vf(&self, card: &InterfaceName, settings: &VfSettings) -> Result<(), Error> {
         let set = || self.tell(request(self.index(card)?, settings), Intent::Existing);
         set().map_err(Operation::Change.of(format_args!("virtual function {} of {card}", settings.number)))
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(attributes(info).collect::<Vec<_>>(), expected);
     }
 
-    /// What the kernel tells has the form of what it is told.
+    /// The kernel reports settings in the form in which they are sent.
     #[test]
     fn settings_are_read_as_they_are_sent() {
         let mac = Some(MacAddr([0x52, 0x54, 0, 1, 2, 3]));

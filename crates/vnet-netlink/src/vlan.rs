@@ -1,4 +1,4 @@
-//! Which VLANs the ports of a bridge belong to (bridge(8), `linux/if_bridge.h`).
+//! The VLANs of a bridge and its ports (bridge(8), `linux/if_bridge.h`).
 
 use nix::libc::{AF_BRIDGE, EINVAL, EOPNOTSUPP};
 use vnet_types::{BridgeVlan, InterfaceName, LinkKind};
@@ -17,8 +17,8 @@ const RANGE_BEGIN: u16 = 8;
 const RANGE_END: u16 = 16;
 
 impl Netlink {
-    /// The VLANs of a port, or of a bridge itself (which are those that the host takes part in), in
-    /// order and as few as possible.
+    /// Lists the VLANs of a port, or of a bridge itself (those of the host), in order, as few
+    /// ranges as possible.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -34,17 +34,17 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("VLANs of {link}")))
     }
 
-    /// Lets a port, or a bridge itself, belong to VLANs. A VLAN that it belongs to already takes on
-    /// the flags given; a new `pvid` takes the place of the one before.
+    /// Adds VLANs to a port, or to a bridge itself. A VLAN that it has already gets the new flags;
+    /// a new `pvid` replaces the previous one.
     ///
     /// # Errors
-    /// The kernel's refusal: `EINVAL` for invalid numbers; [`Cause::Missing`] where the kernel
-    /// filters no VLANs.
+    /// The kernel's refusal: `EINVAL` for invalid numbers; [`Cause::Missing`] if the kernel does
+    /// not support VLAN filtering.
     pub fn add_vlan(&self, link: &InterfaceName, vlan: &BridgeVlan) -> Result<(), Error> {
         self.change_vlan(RTM_SETLINK, link, vlan, Operation::Add)
     }
 
-    /// Removes a port, or a bridge itself, from VLANs.
+    /// Removes VLANs from a port, or from a bridge itself.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -95,7 +95,7 @@ fn read(message: Message<'_>, wanted: u32) -> Option<Vec<BridgeVlan>> {
     Some(infos.filter_map(|(_, value)| one(value)).collect())
 }
 
-/// Neighbours with the same flags in one.
+/// Joins neighbouring ranges with the same flags.
 fn joined(vlans: impl Iterator<Item = BridgeVlan>) -> Vec<BridgeVlan> {
     let mut all: Vec<BridgeVlan> = Vec::new();
     for vlan in vlans {

@@ -1,4 +1,4 @@
-//! How a link comes to be as it is wanted: the messages that make it and change it.
+//! The messages that create and change a link.
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, MacVtapMode};
@@ -12,16 +12,15 @@ use crate::{Intent, Netlink, Refused};
 const DEFAULT_MTU: u32 = 1500;
 
 impl Netlink {
-    /// Makes a link as it is wanted, all of it or nothing, and returns its index.
+    /// Creates a link completely or not at all, and returns its index.
     pub(super) fn create(&self, link: &Link) -> Result<u32, Refused> {
         let created = match link.kind {
-            // The kernel replaces an MTU that a bridge is created with by that of its smallest
-            // port; it keeps one that is set afterwards.
+            // The kernel replaces an MTU from the creation of a bridge by the smallest MTU of its
+            // ports. It keeps an MTU that is set later.
             LinkKind::Bridge(_) => Link { mtu: None, ..link.clone() },
-            // `Tap::create` has made it, with the kernel's defaults.
+            // `Tap::create` has created it, with the kernel's defaults.
             LinkKind::Tap(_) => Link { mac: None, mtu: None, up: false, ..link.clone() },
-            // It is created with the MAC address of the device below; setting another one changes
-            // both.
+            // It gets the MAC address of the device below; setting another one changes both.
             LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
                 Link { mac: None, ..link.clone() }
             }
@@ -37,7 +36,7 @@ impl Netlink {
         let index = match self.index(&link.name).or_else(|_| self.index(&link.name)) {
             Ok(index) => index,
             Err(refused) => {
-                // Without its index nobody could find it again.
+                // Without its index no caller could delete it.
                 let message = LinkUnspec::new_with_name(link.name.as_str()).build();
                 let _ = self.command(RouteNetlinkMessage::DelLink(message), Intent::Existing);
                 return Err(refused);
@@ -63,7 +62,7 @@ impl Netlink {
         match (&from.kind, &to.kind) {
             (LinkKind::Bridge(before), LinkKind::Bridge(after)) => {
                 if before.stp && !after.stp {
-                    // The kernel sets the delay before it looks at stp, and with stp it refuses one
+                    // The kernel sets the delay before stp, and with stp on it refuses a delay
                     // below 200.
                     let off = LinkKind::Bridge(BridgeOptions { stp: false, ..*before });
                     set(of_kind(Some(&from.kind), &off))?;
@@ -83,8 +82,8 @@ impl Netlink {
         set(difference(Some(from), &to))
     }
 
-    /// The MTU of the smallest port of a bridge, at most the default. A port with the MTU that the
-    /// bridge gives up does not count: it has taken that MTU from the bridge.
+    /// The smallest MTU of a bridge's ports, at most the default. It ignores ports with the old MTU
+    /// of the bridge, because they took it from the bridge.
     fn smallest_port(&self, bridge: u32, given_up: u32) -> Result<u32, Refused> {
         let links = self.links().map_err(|error| error.refused)?;
         let ports = links.iter().filter(|known| known.controller == Some(bridge));
@@ -94,13 +93,13 @@ impl Netlink {
 }
 
 /// An MTU that differs from the wanted one. The kernel ignores an MTU that a link has already, and
-/// a bridge would go on to follow its smallest port. It is the larger one where possible: below
-/// 1280 the kernel removes all IPv6 addresses.
+/// a bridge would continue to follow its ports. The MTU is larger if possible, because below 1280
+/// the kernel removes all IPv6 addresses.
 fn another(mtu: u32) -> u32 {
     if mtu < u16::MAX.into() { mtu + 1 } else { mtu - 1 }
 }
 
-/// A message with what `to` has and `from` does not have.
+/// A message with the settings of `to` that differ from `from`.
 fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> {
     let mut message = match from {
         Some(from) if from.kind == to.kind => LinkMessageBuilder::<LinkUnspec>::new(),

@@ -1,4 +1,4 @@
-//! What the kernel tells of a link's kind (`linux/if_link.h`, `IFLA_LINKINFO`).
+//! Reads the kind of a link (`linux/if_link.h`, `IFLA_LINKINFO`).
 
 use nix::libc::{IFF_TAP, c_int};
 use vnet_types::{BridgeOptions, LinkKind, MacvtapMode, TapOptions};
@@ -17,15 +17,15 @@ const IFLA_TUN_TYPE: u16 = 3;
 const IFLA_TUN_VNET_HDR: u16 = 5;
 const IFLA_TUN_MULTI_QUEUE: u16 = 7;
 
-/// A kind, as far as the link alone tells it.
+/// A kind, as far as the link's own attributes tell it.
 #[derive(Clone, Debug)]
 pub(super) enum RawKind {
     Known(LinkKind),
-    /// The device below is told elsewhere.
+    /// Another attribute has the device below.
     Macvtap(MacvtapMode),
 }
 
-/// Reads the value of `IFLA_LINKINFO`, empty for hardware.
+/// Reads the value of `IFLA_LINKINFO`, which is empty for hardware.
 pub(super) fn read_kind(info: &[u8]) -> RawKind {
     let word = attribute(info, IFLA_INFO_KIND).and_then(text).unwrap_or_default();
     let data = attribute(info, IFLA_INFO_DATA).unwrap_or_default();

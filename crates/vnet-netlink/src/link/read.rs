@@ -1,4 +1,4 @@
-//! What the kernel tells of a link.
+//! Reads a link from the kernel's message.
 
 use netlink_packet_route::link::{LinkFlags, LinkHeader};
 use vnet_types::{InterfaceName, Link, LinkKind, MacAddr, MacvtapOptions};
@@ -10,13 +10,13 @@ use super::{
 use crate::message::{Message, attribute, number32, text};
 use crate::port::{self, RawPort};
 
-/// A link as the kernel tells of it: it refers to other links by index.
+/// A link as the kernel describes it: it refers to other links by index.
 #[derive(Clone, Debug)]
 pub(super) struct Raw {
     pub(super) index: u32,
     pub(super) name: InterfaceName,
     kind: RawKind,
-    /// The device below, when it is in this network namespace.
+    /// The device below, if it is in this network namespace.
     lower: Option<u32>,
     mac: Option<MacAddr>,
     pub(super) mtu: Option<u32>,
@@ -40,7 +40,7 @@ impl Raw {
     }
 }
 
-/// Reads a link from a message; `None` where its name is not an [`InterfaceName`].
+/// Reads a link from a message; `None` if its name is not an [`InterfaceName`].
 pub(super) fn read(message: Message<'_>) -> Option<Raw> {
     let header = LinkHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;

@@ -17,9 +17,9 @@ const TCA_HTB_CEIL64: u16 = 7;
 const DEFAULT_BURST: u32 = 1600;
 
 impl Netlink {
-    /// Lists the classes of a link's htb. Rates and bursts are as the kernel keeps them, in ticks
-    /// of 64 ns, so that a burst differs by some bytes from what was asked for; see
-    /// [`Netlink::class`]. `remainder` is always false: the kernel does not know of it.
+    /// Lists the classes of a link's htb. The kernel keeps bursts in ticks of 64 ns, so a burst
+    /// differs by some bytes from what was set; see [`Netlink::class`]. `remainder` is always
+    /// false: the kernel does not keep it.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -32,11 +32,11 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("classes of {link}")))
     }
 
-    /// The class with the parent and number of `expected`: as `expected` has it, where only the
-    /// kernel's rounding differs.
+    /// Reads the class with the parent and number of `expected`. If only the kernel's rounding
+    /// differs, it equals `expected`.
     ///
     /// # Errors
-    /// The kernel's refusal, except that the link is gone.
+    /// The kernel's refusal, except that a missing link is not an error.
     pub fn class(&self, expected: &Class) -> Result<Option<Class>, Error> {
         let all = match self.classes(&expected.link) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -50,7 +50,7 @@ impl Netlink {
     /// Adds a class.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`]; `EINVAL` where its parent is not there.
+    /// The kernel's refusal: [`Error::is_exists`]; `EINVAL` if its parent does not exist.
     pub fn add_class(&self, class: &Class) -> Result<(), Error> {
         self.set_class(class, Intent::Create).map_err(added(format_args!("class {class}"), "htb"))
     }
@@ -63,7 +63,7 @@ impl Netlink {
         self.set_class(class, Intent::Existing).map_err(Operation::Change.of(format_args!("class {class}")))
     }
 
-    /// Deletes a class. It must have no class below it, and no filter may lead to it.
+    /// Deletes a class. No class may be below it, and no filter may lead to it.
     ///
     /// # Errors
     /// The kernel's refusal: [`Error::is_not_found`] when it is gone, with or without its link.
@@ -103,7 +103,7 @@ fn read(message: Message<'_>, link: &InterfaceName) -> Option<Class> {
     let number = |at: usize| parameters.get(2 * SPEC + 4 * at..).and_then(number32);
     let rate = rate::read(rate_spec, options, TCA_HTB_RATE64)?;
     let handle = TrafficHandle::from(header.handle);
-    // Of a class at the top the kernel says that it is at the root, not in which qdisc.
+    // For a top class the kernel reports the root as parent, not the qdisc.
     let parent = match TrafficHandle::from(header.parent) {
         TrafficHandle::ROOT => TrafficHandle::qdisc(handle.major),
         class => class,
@@ -120,12 +120,12 @@ fn read(message: Message<'_>, link: &InterfaceName) -> Option<Class> {
     })
 }
 
-/// A class as the kernel would tell of it.
+/// A class as the kernel would report it.
 fn kept(class: &Class) -> Class {
     Class { burst: burst(class.rate, ticks(class.rate, class.burst.unwrap_or(DEFAULT_BURST))), ..class.clone() }
 }
 
-/// The burst of so many ticks, where it is not what `tc` chooses.
+/// The burst for this many ticks; `None` for the default of `tc`.
 fn burst(rate: u64, length: u32) -> Option<u32> {
     (length != ticks(rate, DEFAULT_BURST)).then(|| rate::bytes(rate, length))
 }

@@ -13,7 +13,7 @@ use crate::{Error, Intent, Netlink, Operation, Refused};
 const RTM_NEWTFILTER: u16 = 44;
 const RTM_DELTFILTER: u16 = 45;
 const RTM_GETTFILTER: u16 = 46;
-/// The number of the class is in the same place for both kinds of filter.
+/// Both kinds of filter have the number of the class in this attribute.
 const CLASSID: u16 = 1;
 const TCA_U32_SEL: u16 = 5;
 const TCA_U32_POLICE: u16 = 6;
@@ -32,19 +32,19 @@ const TC_U32_TERMINAL: u8 = 1;
 const TC_ACT_OK: u32 = 0;
 const TC_ACT_SHOT: u32 = 2;
 const TC_ACT_STOLEN: u32 = 4;
-/// The largest packet that is policed, in bytes, and how many of its bits a table of 256 entries
-/// leaves out.
+/// The size of the largest policed packet, in bytes, and the number of its low bits that a table of
+/// 256 entries ignores.
 const POLICED: u32 = 64 * 1024;
 const POLICED_LOG: u8 = 9;
-/// Where `struct tc_u32_sel` has its keys.
+/// The offset of the keys in `struct tc_u32_sel`.
 const KEYS: usize = 16;
 
 impl Netlink {
-    /// The filter with the place and number of `expected`: as `expected` has it, where only the
-    /// kernel's rounding differs. `None` too for a filter that this crate does not understand.
+    /// Reads the filter with the place and number of `expected`. If only the kernel's rounding
+    /// differs, it equals `expected`. `None` also for a filter that this crate does not understand.
     ///
     /// # Errors
-    /// The kernel's refusal, except that the link or the qdisc is gone.
+    /// The kernel's refusal, except that a missing link or qdisc is not an error.
     pub fn filter(&self, expected: &Filter) -> Result<Option<Filter>, Error> {
         let names = self.names()?;
         let look = || -> Result<Vec<Filter>, Refused> {
@@ -54,7 +54,7 @@ impl Netlink {
         };
         match look() {
             Ok(found) => Ok(found.into_iter().next()),
-            // EINVAL: the qdisc is not there.
+            // EINVAL: the qdisc does not exist.
             Err(refused) if refused.is_not_found() || refused.errno == nix::libc::EINVAL => Ok(None),
             Err(refused) => Err(Operation::List.of(format_args!("filters of {}", expected.link))(refused)),
         }
@@ -63,8 +63,8 @@ impl Netlink {
     /// Adds a filter.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`]; `EINVAL` where its qdisc is not there;
-    /// [`Cause::Missing`](crate::Cause::Missing) where the kernel has no such filters.
+    /// The kernel's refusal: [`Error::is_exists`]; `EINVAL` if its qdisc does not exist;
+    /// [`Cause::Missing`](crate::Cause::Missing) if the kernel does not support such filters.
     pub fn add_filter(&self, filter: &Filter) -> Result<(), Error> {
         let add = || {
             let request = header(self.index(&filter.link)?, filter).request(RTM_NEWTFILTER);
@@ -145,22 +145,22 @@ fn action(options: Request, kind: &str, number: u16, parameters: &[u32]) -> Requ
     })
 }
 
-/// A part of a u32 selector: bits that must be so, so far behind the beginning of the IP header.
+/// A key of a u32 selector: value, mask, and offset from the beginning of the IP header.
 type Part = (u32, u32, i32);
 
-/// What a u32 selector compares; `None` for a filter of another kind.
+/// The keys of a u32 selector; `None` for a filter of another kind.
 fn keys(matches: &FilterMatch) -> Option<Vec<Part>> {
     match matches {
         FilterMatch::Mark => None,
         FilterMatch::All => Some(vec![(0, 0, 0)]),
         FilterMatch::Ipv4To(MacAddr([a, b, c, d, e, f])) => Some(vec![
-            // The Ethernet header's end: the type of the packet, the last four bytes of its
-            // destination, the first two.
+            // The Ethernet header: the packet type, then the last four and the first two bytes of
+            // the destination.
             (0x0800, 0xffff, -4),
             (u32::from_be_bytes([*c, *d, *e, *f]), 0xffff_ffff, -12),
             (u32::from_be_bytes([0, 0, *a, *b]), 0xffff, -16),
         ]),
-        // Behind an IP header without options, where servers of DHCP have none.
+        // Behind an IP header without options; DHCP servers send none.
         FilterMatch::UdpTo(port) => Some(vec![(u32::from(*port), 0xffff, 20)]),
     }
 }
@@ -179,13 +179,13 @@ fn police(request: Request, rate: u64, burst: u32) -> Request {
     // struct tc_police
     let numbers = [0, TC_ACT_SHOT, 0, ticks(rate, burst), POLICED].map(u32::to_ne_bytes).concat();
     let parameters = [&numbers[..], &rate::spec(rate, POLICED_LOG), &[0; SPEC], &[0; 12]].concat();
-    // The kernel uses the table no more, but insists on having one.
+    // The kernel no longer uses the table, but requires one.
     let table: Vec<u8> = (1..=256).flat_map(|cell| ticks(rate, cell << POLICED_LOG).to_ne_bytes()).collect();
     let request = request.with(TCA_POLICE_TBF, &parameters).with(TCA_POLICE_RATE, &table);
     rate::with_rate64(request, TCA_POLICE_RATE64, rate)
 }
 
-/// Reads the filter that has the place and number of the one expected.
+/// Reads the filter with the place and number of `expected`.
 fn read(message: Message<'_>, expected: &Filter, names: &BTreeMap<u32, InterfaceName>) -> Option<Filter> {
     let (it, attributes) = Header::read(message)?;
     let wanted = header(it.index, expected);

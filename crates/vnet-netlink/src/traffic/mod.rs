@@ -36,7 +36,7 @@ impl Header {
         Request::new(kind, &numbers.map(u32::to_ne_bytes).concat())
     }
 
-    /// The header of an answer, and the attributes behind it.
+    /// Splits an answer into its header and its attributes.
     fn read(message: Message<'_>) -> Option<(Self, &[u8])> {
         let (header, attributes) = message.payload().split_at_checked(HEADER)?;
         let number = |at: usize| header.get(at..).and_then(number32);
@@ -44,8 +44,8 @@ impl Header {
     }
 }
 
-/// What adding something of a kind was refused for: the kernel answers `ENOENT` for a kind that it
-/// does not have.
+/// The cause of a refusal to add something of a kind: the kernel answers `ENOENT` for a kind that
+/// it does not have.
 fn added(object: impl std::fmt::Display, word: &str) -> impl FnOnce(Refused) -> Error {
     move |refused| {
         let unknown = refused.errno == ENOENT;

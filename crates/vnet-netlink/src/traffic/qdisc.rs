@@ -12,7 +12,7 @@ const RTM_GETQDISC: u16 = 38;
 const TCA_HTB_INIT: u16 = 2;
 
 impl Netlink {
-    /// Lists the queueing disciplines of a link, with those that the kernel has put there itself.
+    /// Lists the queueing disciplines of a link, including those that the kernel added itself.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -25,12 +25,11 @@ impl Netlink {
         list().map_err(Operation::List.of(format_args!("qdiscs of {link}")))
     }
 
-    /// Adds a queueing discipline. At the root, it takes the place of the one that the kernel has
-    /// put there itself.
+    /// Adds a queueing discipline. At the root, it replaces the one that the kernel added itself.
     ///
     /// # Errors
-    /// The kernel's refusal: [`Error::is_exists`] where there is one,
-    /// [`Cause::Missing`](crate::Cause::Missing) for one that the kernel does not have.
+    /// The kernel's refusal: [`Error::is_exists`] if there is one,
+    /// [`Cause::Missing`](crate::Cause::Missing) for a kind that the kernel does not have.
     pub fn add_qdisc(&self, qdisc: &Qdisc) -> Result<(), Error> {
         let add = || {
             let header = Header::of(self.index(&qdisc.link)?, qdisc.parent, qdisc.handle);
@@ -65,11 +64,11 @@ fn word(kind: &QdiscKind) -> &str {
 
 fn options(request: Request, kind: &QdiscKind) -> Request {
     match kind {
-        // struct tc_htb_glob: version 3, a tenth of a second's bytes for a quantum.
+        // struct tc_htb_glob: version 3; the quantum is a tenth of the rate in bytes per second.
         QdiscKind::Htb { default } => request.nest(TCA_OPTIONS, |options| {
             options.with(TCA_HTB_INIT, &[3, 10, u32::from(*default), 0, 0].map(u32::to_ne_bytes).concat())
         }),
-        // struct tc_sfq_qopt, without a header of its own.
+        // struct tc_sfq_qopt, without an attribute header.
         QdiscKind::Sfq { perturb } => request.with(TCA_OPTIONS, &[0, *perturb, 0, 0, 0].map(u32::to_ne_bytes).concat()),
         QdiscKind::Ingress | QdiscKind::Noqueue | QdiscKind::Other(_) => request,
     }

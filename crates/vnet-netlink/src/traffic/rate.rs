@@ -11,18 +11,18 @@ const ETHERNET: u8 = 1;
 /// Length of `struct tc_ratespec`.
 pub(super) const SPEC: usize = 12;
 
-/// How long `bytes` take at a rate, in ticks, as `tc` rounds it.
+/// The time that `bytes` take at a rate, in ticks, rounded as `tc` does.
 pub(super) fn ticks(rate: u64, bytes: u32) -> u32 {
     let ticks = (u128::from(bytes) * NANOSECONDS).div_ceil(u128::from(rate.max(1)) * TICK_NANOSECONDS);
     u32::try_from(ticks).unwrap_or(u32::MAX)
 }
 
-/// How many bytes pass in so many ticks.
+/// The number of bytes that pass in this many ticks.
 pub(super) fn bytes(rate: u64, ticks: u32) -> u32 {
     u32::try_from(u128::from(rate) * u128::from(ticks) * TICK_NANOSECONDS / NANOSECONDS).unwrap_or(u32::MAX)
 }
 
-/// `struct tc_ratespec`. What does not fit goes into an attribute of its own, see [`with_rate64`].
+/// `struct tc_ratespec`. A rate that does not fit gets a separate attribute, see [`with_rate64`].
 pub(super) fn spec(rate: u64, cell_log: u8) -> [u8; SPEC] {
     let mut spec = [0; SPEC];
     (spec[0], spec[1]) = (cell_log, ETHERNET);
@@ -36,7 +36,7 @@ pub(super) fn with_rate64(request: Request, kind: u16, rate: u64) -> Request {
     if rate < u64::from(u32::MAX) { request } else { request.with(kind, &rate.to_ne_bytes()) }
 }
 
-/// Reads a rate: from its own attribute, or from its `struct tc_ratespec`.
+/// Reads a rate from its separate attribute, or from its `struct tc_ratespec`.
 pub(super) fn read(spec: &[u8], attributes: &[u8], kind: u16) -> Option<u64> {
     let large = attribute(attributes, kind).and_then(|value| value.first_chunk()).copied().map(u64::from_ne_bytes);
     large.or_else(|| spec.get(8..).and_then(number32).map(u64::from))
@@ -47,8 +47,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    /// The numbers that `tc` sends for the same words, on a machine where `/proc/net/psched` begins
-    /// with 3e8 40.
+    /// The numbers that `tc` sends for the same arguments, on a machine where `/proc/net/psched`
+    /// begins with 3e8 40.
     #[rstest]
     #[case(1_024_000, 1600, 24_415)]
     #[case(1_024_000, 1_048_576, 16_000_000)]
