@@ -1,9 +1,9 @@
 //! Netlink messages and attributes as bytes (netlink(7), `linux/netlink.h`).
 //!
-//! A message is a header, a fixed part that depends on its kind, and attributes. An attribute is
-//! length, type and value, padded to four bytes; its value may be attributes again. All is written
-//! in place into one buffer and read without copies. A buffer that is cut short, or that lies about
-//! its lengths, yields what is whole in front of the fault.
+//! A message is a header, a fixed part that depends on its kind, and attributes. An attribute has a
+//! length, a type and a value, padded to four bytes; the value may contain attributes. Writing
+//! happens in place in one buffer, and reading makes no copies. From a buffer that is cut short or
+//! has wrong lengths, the reader returns the complete items before the fault.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -24,7 +24,7 @@ const TYPE: u16 = 0x3fff;
 pub struct Writer<'a>(&'a mut Vec<u8>);
 
 impl<'a> Writer<'a> {
-    /// A writer that appends to these bytes, which must be a multiple of four.
+    /// A writer that appends to these bytes. Their length must be a multiple of four.
     pub fn new(bytes: &'a mut Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -36,7 +36,7 @@ impl Writer<'_> {
         self.attribute(kind, |inner| inner.0.extend_from_slice(value))
     }
 
-    /// Appends a string with the NUL that ends it.
+    /// Appends a string with its closing NUL.
     pub fn text(&mut self, kind: u16, value: &str) -> &mut Self {
         self.attribute(kind, |inner| {
             inner.0.extend_from_slice(value.as_bytes());
@@ -44,17 +44,17 @@ impl Writer<'_> {
         })
     }
 
-    /// Appends a number in the byte order of the network, as nf_tables has them.
+    /// Appends a number in network byte order, as nf_tables uses it.
     pub fn be32(&mut self, kind: u16, value: u32) -> &mut Self {
         self.bytes(kind, &value.to_be_bytes())
     }
 
-    /// Appends attributes that are encoded already.
+    /// Appends encoded attributes.
     pub fn raw(&mut self, attributes: &[u8]) {
         self.0.extend_from_slice(attributes);
     }
 
-    /// Appends an attribute that holds attributes.
+    /// Appends an attribute that contains attributes.
     ///
     /// # Panics
     /// When they are longer than 64 KiB.
@@ -74,7 +74,7 @@ impl Writer<'_> {
     }
 }
 
-/// Appends a message: its header, the fixed part of its kind, attributes.
+/// Appends a message: its header, the fixed part of its kind, and attributes.
 ///
 /// # Panics
 /// When it is longer than 4 GiB.
@@ -98,8 +98,8 @@ pub fn write_message(
     to[start..start + 4].copy_from_slice(&length.to_ne_bytes());
 }
 
-/// The attributes in a buffer as type, without its flags, and value. Ends at the first that is
-/// malformed.
+/// The attributes in a buffer, each as its type without flags and its value. It ends at the first
+/// malformed one.
 pub fn attributes(mut buffer: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let (header, _) = buffer.split_first_chunk::<HEADER>()?;
@@ -116,7 +116,7 @@ pub fn attribute(buffer: &[u8], kind: u16) -> Option<&[u8]> {
     attributes(buffer).find(|(candidate, _)| *candidate == kind).map(|(_, value)| value)
 }
 
-/// A string: what is before its NUL, if that is UTF-8.
+/// A string: the bytes before its NUL, if they are UTF-8.
 pub fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value.split(|byte| *byte == 0).next()?).ok()
 }
