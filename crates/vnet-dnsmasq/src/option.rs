@@ -25,7 +25,7 @@ pub struct Objection {
     /// Whether it keeps the network from working. Otherwise it only changes what people may rely
     /// on.
     pub is_refused: bool,
-    /// What it does: "keeps dnsmasq in the foreground".
+    /// The effect of the option: "keeps dnsmasq in the foreground".
     pub because: &'static str,
     /// What to write instead.
     pub instead: &'static str,

@@ -47,7 +47,7 @@ impl Config {
     /// Renders the files.
     ///
     /// # Errors
-    /// [`Error`] for what dnsmasq cannot be told.
+    /// [`Error`] for a value that cannot be written for dnsmasq.
     pub fn render(&self, paths: &Paths) -> Result<Rendered, Error> {
         let dhcp = ActiveDhcp::find(&self.subnets)?;
         let mut conf = Lines::default();

@@ -44,7 +44,7 @@ pub use ports::{ForwardedRange, ParsePortsError, PortForward, PortRangeError, Po
 pub struct Passt {
     /// How the guest is connected.
     pub connection: Connection,
-    /// How long it runs.
+    /// When it ends.
     pub lifetime: Lifetime,
     /// The path of the UNIX socket that it listens on, at most 107 bytes.
     pub socket: PathBuf,
@@ -80,14 +80,14 @@ pub enum Connection {
     VhostUser,
 }
 
-/// How long passt runs.
+/// When passt ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Lifetime {
-    /// Until its guest disconnects.
+    /// When its guest disconnects.
     OneGuest,
-    /// Until it is stopped; one guest after the other can connect.
+    /// When it is stopped; several guests can connect, one after the other.
     ManyGuests,
 }
 

@@ -13,7 +13,7 @@ use crate::{InterfaceName, MacAddr, MacvtapOptions, TapOptions};
 pub struct Link {
     /// Its name.
     pub name: InterfaceName,
-    /// What it is.
+    /// Its kind.
     pub kind: LinkKind,
     /// Its hardware address; `None`: the kernel chooses.
     pub mac: Option<MacAddr>,
@@ -23,7 +23,7 @@ pub struct Link {
     pub up: bool,
 }
 
-/// What a link is (`IFLA_INFO_KIND`).
+/// The kind of a link (`IFLA_INFO_KIND`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

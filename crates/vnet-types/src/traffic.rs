@@ -25,11 +25,11 @@ pub struct Qdisc {
     pub parent: TrafficHandle,
     /// Its number.
     pub handle: TrafficHandle,
-    /// What it does.
+    /// Its kind and settings.
     pub kind: QdiscKind,
 }
 
-/// What a queueing discipline does.
+/// The kind of a queueing discipline and its settings.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

@@ -59,7 +59,7 @@ impl Rate {
 pub(crate) static GRAMMAR: Grammar = Grammar::new(&["classID"], &[("inbound", &RATE), ("outbound", &RATE)]);
 static RATE: Grammar = Grammar::new(&["average", "peak", "floor", "burst"], &[]);
 
-/// Reads `<bandwidth>`; `None` where it limits nothing.
+/// Reads `<bandwidth>`; `None` if it limits nothing.
 pub(crate) fn bandwidth(element: &Element<'_>, of: BandwidthOf) -> Option<Bandwidth> {
     element.expect(&GRAMMAR);
     if of != BandwidthOf::NetworkPort {

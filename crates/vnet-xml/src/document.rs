@@ -24,7 +24,7 @@ pub struct Parsed<T> {
 /// The error for a text with errors: all problems, warnings included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What reading found, in the order of the text.
+    /// All problems, in the order of the text.
     pub problems: Vec<Problem>,
 }
 

@@ -15,7 +15,7 @@ use crate::write::{Tag, Writer};
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct HostdevDriver {
-    /// `name`; the hypervisor's choice where absent.
+    /// `name`; the hypervisor's choice if absent.
     pub name: Option<HostdevDriverName>,
     /// `model`: the kernel module, a variant of VFIO.
     pub model: Option<String>,

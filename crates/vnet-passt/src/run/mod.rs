@@ -95,7 +95,7 @@ impl Passt {
     /// in the foreground.
     ///
     /// # Errors
-    /// Those of [`Passt::start`] that are known beforehand.
+    /// The errors of [`Passt::start`] that are known beforehand.
     pub fn check(&self, program: &Program) -> Result<(), Error> {
         program.check(&self.arguments()?)?;
         self.private(&self.socket)?;

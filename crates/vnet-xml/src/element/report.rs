@@ -211,7 +211,7 @@ fn meant(name: &str) -> String {
     format!("did you mean `{name}`?")
 }
 
-/// What an element or attribute of another namespace needs.
+/// The help for an element or attribute of another namespace.
 fn foreign(parent: &str, name: &str) -> Option<String> {
     let (_, local) = name.split_once(':')?;
     Some(match (parent, local) {

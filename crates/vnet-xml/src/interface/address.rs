@@ -18,7 +18,7 @@ use crate::write::Writer;
 pub enum DeviceAddress {
     /// `type='pci'`
     Pci {
-        /// `domain`, `bus`, `slot` and `function`; chosen where absent.
+        /// `domain`, `bus`, `slot` and `function`; chosen if absent.
         address: Option<PciAddress>,
         /// `multifunction`: the slot has more functions.
         multifunction: Option<bool>,

@@ -13,11 +13,11 @@ use crate::write::Writer;
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Backend {
-    /// `type`; the hypervisor itself where absent.
+    /// `type`; the hypervisor itself if absent.
     pub kind: Option<BackendType>,
-    /// `tap`: the device file of taps; `/dev/net/tun` where absent.
+    /// `tap`: the device file of taps; `/dev/net/tun` if absent.
     pub tap: Option<String>,
-    /// `vhost`: the device file of vhost-net; `/dev/vhost-net` where absent.
+    /// `vhost`: the device file of vhost-net; `/dev/vhost-net` if absent.
     pub vhost: Option<String>,
     /// `logFile`: the log file of passt.
     pub log_file: Option<String>,

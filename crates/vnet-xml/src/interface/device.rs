@@ -115,7 +115,7 @@ pub struct Boot {
 #[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct Rom {
-    /// `enabled`: yes where absent.
+    /// `enabled`: yes if absent.
     pub enabled: Option<bool>,
     /// `bar`: whether the ROM is visible in the guest's memory map.
     pub bar: Option<bool>,

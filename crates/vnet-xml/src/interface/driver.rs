@@ -21,7 +21,7 @@ pub struct Driver {
     pub ioeventfd: Option<bool>,
     /// `event_idx`
     pub event_idx: Option<bool>,
-    /// `queues`: pairs of queues, each with a file descriptor on the host; 1 where absent.
+    /// `queues`: pairs of queues, each with a file descriptor on the host; 1 if absent.
     pub queues: Option<u32>,
     /// `rx_queue_size`: descriptors, a power of two.
     pub rx_queue_size: Option<u32>,

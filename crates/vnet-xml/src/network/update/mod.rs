@@ -282,7 +282,7 @@ impl<T> Given<T> {
     }
 }
 
-/// Where an element goes.
+/// The place where an element is inserted.
 #[derive(Clone, Copy)]
 enum Put {
     First,
