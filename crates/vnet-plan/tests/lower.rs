@@ -52,7 +52,7 @@ fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
 }
 
-/// The new and the old zone of a bridge; `-` means no zone.
+/// The new and the old zone of a bridge; `-` means that firewalld is asked for nothing.
 #[rstest]
 #[case::nowhere_to_be_put("", "route", None, "-")]
 #[case::no_zone_of_libvirt("", "nat", Some("public"), "-")]

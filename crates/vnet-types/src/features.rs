@@ -24,8 +24,8 @@ impl Features {
 }
 
 impl Default for Features {
-    /// The features to assume if the kernel was not asked. Features that networks can do without
-    /// are off.
+    /// The features to assume if the kernel was not asked: all except `csum`, which networks can do
+    /// without.
     fn default() -> Self {
         Self { csum: false, ..Self::ALL }
     }
