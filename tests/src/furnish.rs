@@ -1,5 +1,5 @@
-//! What a test finds in its namespaces: the host's files, none of which it can change, and folders
-//! of its own.
+//! The file system of a test's namespaces: the host's files, all read-only, and writable folders of
+//! the test's own.
 #![allow(unsafe_code, reason = "no crate wraps mount_setattr(2)")]
 
 use std::ffi::CString;
@@ -18,19 +18,19 @@ use nix::unistd::{AccessFlags, access, getppid};
 use vnet_lab::Namespace;
 use vnet_lab::mounts::mount_new;
 
-/// Where programs write: empty inside.
+/// Folders that programs write to; they are empty inside.
 const PRIVATE: [&str; 5] = ["/run", "/var/lib", "/var/tmp", "/dev/shm", "/tmp"];
-/// Where the host's `/etc` can be seen while another one is in its place: the first that the tests
+/// The path of the host's `/etc` while another one is in its place: the first of these that tests
 /// do not need.
 const ETC_PLACES: [&str; 3] = ["/mnt", "/media", "/srv"];
-/// Set by people who have a test write what it expects: the sources can be changed then.
+/// Set by people who let a test update its expected output: the sources are writable then.
 const BLESSINGS: [&str; 2] = ["VNET_BLESS", "INSTA_UPDATE"];
 
-/// Makes fresh namespaces usable, after a look that they are fresh.
+/// Makes fresh namespaces usable, after a check that they are fresh.
 pub(crate) fn furnish() {
     assert_eq!(getppid().as_raw(), 1, "not started by the harness: refusing to mount over a real host");
-    // A container that masks parts of its /proc gets no new one; the old one serves but for the
-    // PIDs.
+    // A container that masks parts of its /proc gets no new one. The old one works, except for
+    // process numbers.
     let _ = mount_new("proc", "/proc");
     mount_new("sysfs", "/sys").unwrap_or_else(|error| panic!("sysfs on /sys: {error}"));
     let links = links();
@@ -52,14 +52,15 @@ pub(crate) fn furnish() {
     Namespace::current().unwrap_or_else(|error| panic!("setting lo up: {error}"));
 }
 
-/// Links but for `ifb0` and the like, which a kernel with the module puts into every new namespace.
+/// All links except `ifb0` and the like, which a kernel with that module puts into every new
+/// namespace.
 fn links() -> Vec<String> {
     let entries = fs::read_dir("/sys/class/net").expect("sysfs is mounted");
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     names.filter(|name| !name.starts_with("ifb")).collect()
 }
 
-/// A folder that has to stay visible where it was, whatever is mounted above it.
+/// A folder that stays visible at its path, whatever is mounted above it.
 struct Needed {
     path: PathBuf,
     folder: File,
@@ -67,7 +68,7 @@ struct Needed {
 }
 
 impl Needed {
-    /// The workspace, what cargo has built, and the data that tests read.
+    /// The workspace, cargo's build output, and the data that tests read.
     fn all() -> Vec<Self> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests are in the workspace");
         let program = std::env::current_exe().expect("a program knows its file");
@@ -82,8 +83,8 @@ impl Needed {
     fn open(path: PathBuf, writable: bool) -> Self {
         let open = |path: &Path| File::options().read(true).custom_flags(libc::O_PATH).open(path);
         // A capability, or the working directory, may have led past a folder that is closed to our
-        // user, such as `/root`. In a user namespace no capability does; the working directory is
-        // still held.
+        // user, such as `/root`. Capabilities in a user namespace do not, but the working directory
+        // is still open.
         let folder = open(&path).or_else(|_| open(&from_working_directory(&path)));
         let folder = folder.unwrap_or_else(|error| {
             panic!("{}: {error}; run the tests with a working directory in the workspace", path.display())
@@ -91,7 +92,7 @@ impl Needed {
         Self { path, folder, writable }
     }
 
-    /// Mounts it where it was, unless it is there still.
+    /// Mounts it at its path, unless it is still there.
     fn bring_back(&self) -> io::Result<()> {
         let ancestors: Vec<_> = self.path.ancestors().collect();
         let closed = |folder: &&&Path| folder.is_dir() && access(**folder, AccessFlags::X_OK).is_err();
@@ -116,7 +117,7 @@ impl Needed {
     }
 }
 
-/// The way to a folder from the working directory, by way of the nearest folder above both.
+/// The path of the folder from the working directory, through their nearest common parent.
 fn from_working_directory(to: &Path) -> PathBuf {
     let working = std::env::current_dir().expect("a working directory");
     let common = to.ancestors().find(|ancestor| working.starts_with(ancestor)).expect("`/` is above everything");
@@ -125,7 +126,7 @@ fn from_working_directory(to: &Path) -> PathBuf {
     Path::new(".").join(up).join(steps(to))
 }
 
-/// Gives the test an `/etc` to write to: what is there stays readable by links, what is new is in
+/// Gives the test a writable `/etc`: existing files stay readable through links, new files are in
 /// memory.
 fn private_etc(needed: &[Needed]) -> io::Result<()> {
     let is_free = |folder: &&Path| folder.is_dir() && !needed.iter().any(|it| it.path.starts_with(folder));
@@ -146,17 +147,17 @@ fn private_etc(needed: &[Needed]) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets a mount be written to that [`furnish`] has made read-only.
+/// Makes a mount writable again that [`furnish`] has made read-only.
 fn writable(folder: &Path) -> nix::Result<()> {
     set_attributes(folder, 0, 0, libc::MOUNT_ATTR_RDONLY)
 }
 
-/// Sets and clears attributes of a mount; all the mounts below it with `AT_RECURSIVE`.
+/// Sets and clears attributes of a mount; with `AT_RECURSIVE` also of all mounts below it.
 fn set_attributes(folder: &Path, flags: libc::c_int, set: u64, clear: u64) -> nix::Result<()> {
     let folder = CString::new(folder.as_os_str().as_bytes()).expect("no NUL in paths");
     let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    // SAFETY: mount_setattr(2) reads a path and a structure of the size it is told; both live
-    // through the call.
+    // SAFETY: mount_setattr(2) reads a path and a structure of the given size; both live through
+    // the call.
     let result = unsafe {
         let size = size_of::<libc::mount_attr>();
         libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, folder.as_ptr(), flags, &attributes, size)

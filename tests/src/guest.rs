@@ -1,7 +1,7 @@
-//! A real guest: qemu with a kernel, busybox and one network card, driven over its console.
+//! A real guest: qemu with a kernel, busybox and one network card, controlled through its console.
 //!
-//! `cargo xtask guest` makes the image. Without it the tests that boot guests are built as ignored,
-//! by `cfg(guest_image)`.
+//! `cargo xtask guest` makes the image. Without it, `cfg(guest_image)` marks the tests that boot
+//! guests as ignored.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a guest may take to boot, and for one command. Nothing but qemu's interpreter runs it.
+/// The time limit for booting a guest, and for one command. Only qemu's interpreter runs it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running guest. It is killed when the value is dropped.
@@ -22,20 +22,20 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots a guest; `arguments` give it its network card, such as `-netdev tap,… -device
+    /// Boots a guest. `arguments` define its network card, such as `-netdev tap,… -device
     /// virtio-net-pci,…`.
     ///
     /// # Panics
-    /// When it does not boot; with what it printed.
+    /// With the guest's output, when it does not boot.
     pub fn boot(arguments: &[&str]) -> Self {
         Self::boot_by(Command::new("qemu-system-x86_64"), arguments)
     }
 
-    /// [`Guest::boot`] through a program that gives privileges away, such as setpriv(1) with its
-    /// words and qemu's name.
+    /// Like [`Guest::boot`], through a program that drops privileges, such as setpriv(1) with its
+    /// arguments and qemu's name.
     ///
     /// # Panics
-    /// When it does not boot; with what it printed.
+    /// With the guest's output, when it does not boot.
     pub fn boot_by(mut qemu: Command, arguments: &[&str]) -> Self {
         qemu.args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "192"]);
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
@@ -56,21 +56,21 @@ impl Guest {
         guest
     }
 
-    /// Runs a line of shell in the guest, and returns what it prints.
+    /// Runs a shell command in the guest, and returns its output.
     ///
     /// # Panics
-    /// With what it printed, when it fails or does not end.
+    /// With its output, when it fails or does not end.
     pub fn run(&mut self, line: &str) -> String {
         let (status, output) = self.try_run(line);
         assert_eq!(status, "0", "`{line}` in the guest failed:\n{output}");
         output
     }
 
-    /// Runs a line of shell in the guest until it succeeds, and returns what it prints then: a
-    /// packet may be lost, and a loaded machine be late.
+    /// Runs a shell command in the guest until it succeeds, and returns its output: a packet may be
+    /// lost, and a busy machine may be slow.
     ///
     /// # Panics
-    /// With what it printed last, when it goes on failing.
+    /// With its last output, when it goes on failing.
     pub fn until(&mut self, line: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -82,7 +82,7 @@ impl Guest {
         }
     }
 
-    /// Whether a line of shell succeeds in the guest.
+    /// Whether a shell command succeeds in the guest.
     ///
     /// # Panics
     /// When it does not end.
@@ -95,7 +95,7 @@ impl Guest {
         self.answer(line)
     }
 
-    /// What comes on the console up to `@` and a status.
+    /// The console's output up to `@` and an exit status.
     fn answer(&mut self, to: &str) -> (String, String) {
         let deadline = Instant::now() + PATIENCE;
         let mut output = String::new();

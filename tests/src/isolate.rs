@@ -1,8 +1,8 @@
-//! A test in namespaces of its own, by running its own program again for this one test.
+//! Runs a test in namespaces of its own, by starting its program again for this one test.
 //!
 //! Threads cannot enter a user namespace (unshare(2): `EINVAL`), and libtest runs tests in threads.
-//! So the test starts its program anew, in fresh namespaces, for itself alone, and takes over what
-//! comes of it.
+//! So the test starts its program again in fresh namespaces, for itself alone, and takes over the
+//! result.
 
 use std::process::{Command, Output};
 
@@ -10,26 +10,25 @@ use vnet_lab::Isolation;
 
 use crate::furnish;
 
-/// Set for the program that runs inside; the value is the test's name.
+/// Set for the program inside; the value is the name of the test.
 const INSIDE: &str = "VNET_TEST_INSIDE";
-/// Set to see how libtest announces a test, without running any of it.
+/// Set to see how libtest announces a test, without running it.
 const PROBE: &str = "VNET_TEST_PROBE";
-/// Set by people whose machine has no user namespaces: the tests then fail at once, with this
-/// reason.
+/// Set by people whose machine has no user namespaces: tests then fail at once, with this reason.
 const NO_NAMESPACES: &str = "VNET_TEST_NO_NAMESPACES";
 
-/// Where a test finds itself.
+/// Where a test runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In namespaces of its own: time for the test proper.
+    /// In namespaces of its own: the test itself runs now.
     Inside,
-    /// On the host, when the test inside has passed: nothing is left to do.
+    /// On the host, after the test has passed inside: nothing is left to do.
     Outside,
 }
 
-/// What a test that has passed returns.
+/// The value that a passed test returns.
 pub trait Passed {
-    /// That value.
+    /// Returns that value.
     fn passed() -> Self;
 }
 
@@ -43,13 +42,13 @@ impl<E> Passed for Result<(), E> {
     }
 }
 
-/// The first line of a test that touches the kernel: everything after it runs in its own user,
-/// network, mount, PID, IPC and UTS namespace, as root of them, with `lo` up, nothing else on the
-/// network, empty `/run`, `/var/lib`, `/var/tmp` and `/tmp`, and an `/etc` without `/etc/vnet` in
-/// which new files are its own. All else of the host is read-only, but for cargo's target folder.
-/// What the test starts ends with it.
+/// The first line of a test that uses the kernel. Everything after it runs in its own user,
+/// network, mount, PID, IPC and UTS namespaces, as root in them. `lo` is up, and there are no other
+/// links. `/run`, `/var/lib`, `/var/tmp` and `/tmp` are empty. `/etc` has no `/etc/vnet`, and new
+/// files in it belong to the test. The rest of the host is read-only, except cargo's target folder.
+/// Processes that the test starts end with it.
 ///
-/// Where the system gives no namespaces the test fails and says what is missing.
+/// When the system refuses namespaces, the test fails and says what is missing.
 #[macro_export]
 macro_rules! isolate {
     () => {{
@@ -60,10 +59,10 @@ macro_rules! isolate {
     }};
 }
 
-/// What [`isolate!`] asks; `here` is the path of a function within the test.
+/// The function behind [`isolate!`]; `here` is the path of a function within the test.
 ///
 /// # Panics
-/// When there are no namespaces, or when the test fails in its own.
+/// When there are no namespaces, or when the test fails inside.
 pub fn place(here: &str) -> Place {
     if std::env::var_os(PROBE).is_some() {
         return Place::Outside;
@@ -88,7 +87,7 @@ fn run_inside(name: &str) -> Result<Output, String> {
     command.output().map_err(|error| isolation.explain(error).to_string())
 }
 
-/// This program, for one test. The link in `/proc` leads to it even where its folder is closed to
+/// This program, for one test. The link in `/proc` leads to it even when its folder is closed to
 /// our user.
 fn itself(name: &str) -> Command {
     let mut command = Command::new("/proc/self/exe");
@@ -98,18 +97,18 @@ fn itself(name: &str) -> Command {
     command
 }
 
-/// What of the environment reaches a test: where programs are, and what is said to the test program
-/// itself. What would change vnet's behaviour, such as `VNET_STATE_DIR`, `XDG_RUNTIME_DIR` or
-/// `NO_COLOR`, does not.
+/// The environment variables that a test gets: the search path, and settings of the test program.
+/// Variables that change vnet's behaviour, such as `VNET_STATE_DIR`, `XDG_RUNTIME_DIR` or
+/// `NO_COLOR`, are removed.
 fn is_kept(name: &str) -> bool {
     let families = ["CARGO", "INSTA_", "LLVM_PROFILE_", "NEXTEST", "PROPTEST_", "RUST_", "VNET_TEST_"];
     let is_kept = ["PATH", "LD_LIBRARY_PATH", "TERM", "VNET_BLESS"].contains(&name);
     name != "RUST_TEST_SHUFFLE" && (is_kept || families.iter().any(|family| name.starts_with(family)))
 }
 
-/// Reports as our own what the test inside has reported.
+/// Reports the result of the test inside as our own.
 ///
-/// A test that should panic has to do so out here as well: in the same words, and only if it did
+/// A test that should panic has to panic here too: with the same message, and only if it panicked
 /// inside.
 fn take_over(name: &str, output: &Output) -> Place {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -122,8 +121,8 @@ fn take_over(name: &str, output: &Output) -> Place {
     }
 }
 
-/// Fails the test. One that should panic would take a panic of ours for its own, so it has to end
-/// without.
+/// Fails the test. A test that should panic would count our panic as its own, so this ends the
+/// process without one.
 fn unavailable(name: &str, reason: &str) -> Place {
     let reason = format!("{name} needs namespaces of its own: {reason}");
     let probe = itself(name).env(PROBE, "1").output().expect("the test program runs again");
@@ -143,8 +142,8 @@ fn show(stdout: &str, stderr: &str) {
     eprint!("{stderr}");
 }
 
-/// The name libtest knows the test by, which it gives to the thread too. The function's own path
-/// lacks the case of an rstest; it serves where the test runs on the main thread.
+/// libtest's name of the test, which is also the name of its thread. The function's own path lacks
+/// the case of an rstest; it is used when the test runs on the main thread.
 fn test_name(here: &str) -> String {
     match std::thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),

@@ -1,4 +1,4 @@
-//! The harness of vnet's integration tests: a kernel of one's own for each test.
+//! The harness of vnet's integration tests: each test gets its own network stack.
 //!
 //! ```no_run
 //! #[test]

@@ -5,12 +5,12 @@ use std::thread;
 
 use vnet_lab::{Error, Namespace};
 
-/// A network namespace, with `lo` up and a `/sys` that shows it. It ends when the value is dropped
-/// and no process and no thread is left in it.
+/// A network namespace with `lo` up and its own `/sys`. It ends when the value is dropped and no
+/// process and no thread is left in it.
 #[derive(Debug)]
 pub struct Netns(Namespace);
 
-/// What cannot be done in a namespace of a test ends the test.
+/// An error in a namespace of a test fails the test.
 enum Failed {}
 
 impl From<Error> for Failed {
@@ -20,7 +20,7 @@ impl From<Error> for Failed {
 }
 
 impl Netns {
-    /// Makes one, below the test's own user namespace.
+    /// Creates one, below the test's own user namespace.
     ///
     /// # Panics
     /// When that fails, as it does outside of [`isolate!`](crate::isolate).
@@ -29,18 +29,18 @@ impl Netns {
         Self(Namespace::with_sys().expect("a network namespace"))
     }
 
-    /// Runs a closure, and whatever it starts, inside. Panics pass through.
+    /// Runs a closure, and the processes that it starts, inside. Panics pass through.
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
         let Ok(result) = self.0.run(|| Ok::<_, Failed>(inside()));
         result
     }
 
-    /// Starts a thread inside, for a server that lives beside the test.
+    /// Starts a thread inside, for a server that runs beside the test.
     pub fn spawn<T: Send + 'static>(&self, inside: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
         self.0.spawn(inside).expect("a file descriptor")
     }
 
-    /// What stands for it in netlink messages that move a link in.
+    /// The descriptor for netlink messages that move a link into it.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.0.file()
     }

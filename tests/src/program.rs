@@ -1,4 +1,4 @@
-//! Other eyes: programs that a test asks, and waiting for what takes its time.
+//! Runs programs in tests, and waits for results.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Runs a program and returns what it prints.
+/// Runs a program and returns its output.
 ///
 /// # Panics
-/// With its standard error, when it does not succeed.
+/// With its standard error, when it fails.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let line = format!("{program} {}", arguments.join(" "));
     // `ip` and its like are often not in an ordinary user's PATH.
@@ -22,11 +22,11 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap_or_else(|error| panic!("`{line}` printed no text: {error}"))
 }
 
-/// [`run`] for a program that prints JSON. Nothing printed is null: so `ip` says that there is
-/// nothing.
+/// Like [`run`], for a program that prints JSON. Empty output is null: `ip` prints nothing for an
+/// empty list.
 ///
 /// # Panics
-/// When it does not succeed, or prints something else.
+/// When it fails, or prints something else.
 pub fn json(program: &str, arguments: &[&str]) -> Value {
     match run(program, arguments) {
         nothing if nothing.trim().is_empty() => Value::Null,
@@ -38,7 +38,7 @@ pub fn json(program: &str, arguments: &[&str]) -> Value {
 /// Asks until there is an answer.
 ///
 /// # Panics
-/// When there is none by the deadline.
+/// When there is no answer by the deadline.
 pub fn wait_for<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
