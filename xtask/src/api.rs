@@ -1,8 +1,8 @@
-//! The public API of each library, as text that is reviewed: `crates/NAME/api.txt`.
+//! The public API of each library, as text for review: `crates/NAME/api.txt`.
 //!
-//! rustdoc tells it as JSON, an output that is not stable yet. A stable rustdoc writes it with
-//! `RUSTC_BOOTSTRAP`, which is set for rustdoc alone: with cargo it would have the dependencies
-//! built anew.
+//! rustdoc prints the API as JSON, which is not stable yet. A stable rustdoc prints it with
+//! `RUSTC_BOOTSTRAP`, which is set for rustdoc alone: set for cargo, it would rebuild the
+//! dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,13 +16,13 @@ use crate::metadata::packages;
 use crate::run::{Failed, cargo_program, failed, output, root, run};
 use crate::tally::Tally;
 
-/// Set where cargo runs this program in the place of rustdoc.
+/// Set when cargo runs this program in place of rustdoc.
 const AS_RUSTDOC: &str = "VNET_XTASK_AS_RUSTDOC";
-/// The Rust release whose rustdoc writes what `public_api` reads.
+/// The Rust release whose rustdoc output `public_api` can read.
 const RUST: &str = "1.95";
 
-/// Names that public types of several crates have, each with the reason. A name that is unique
-/// again has to go.
+/// Names that public types of several crates share, each with the reason. A name that is unique
+/// again must be removed.
 const SHARED_NAMES: &[(&str, &str)] = &[
     ("Boot", "a program's input, in the words of the document"),
     ("Client", "of dnsmasq's leases, and clients of DHCP in a laboratory"),
@@ -64,7 +64,7 @@ pub(crate) fn is_rustdoc() -> bool {
     std::env::var_os(AS_RUSTDOC).is_some()
 }
 
-/// Becomes rustdoc, with its unstable options.
+/// Runs rustdoc with unstable options, in place of this process.
 pub(crate) fn rustdoc() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let error = Command::new("rustdoc").args(arguments).env("RUSTC_BOOTSTRAP", "1").exec();
@@ -72,8 +72,8 @@ pub(crate) fn rustdoc() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Compares each library with its text, or writes the text; and the names of all libraries with
-/// each other.
+/// Compares each library with its text, or writes the text. Compares the names of all libraries
+/// with each other.
 pub(crate) fn check(write: bool) -> Tally {
     match is_readable() {
         Ok(true) => {}
@@ -97,7 +97,7 @@ fn is_readable() -> Result<bool, Failed> {
     Ok(version.starts_with(&format!("rustdoc {RUST}.")))
 }
 
-/// The lines of each library's public API, by the name of the package.
+/// The lines of each library's public API, by package name.
 fn libraries() -> Result<BTreeMap<String, Vec<String>>, Failed> {
     let this = std::env::current_exe().map_err(failed(Path::new("xtask")))?.display().to_string();
     let rustdoc = format!("RUSTDOC={this}");
@@ -114,7 +114,7 @@ fn libraries() -> Result<BTreeMap<String, Vec<String>>, Failed> {
     libraries.map(|package| Ok((package.name.clone(), lines(&package.name)?))).collect()
 }
 
-/// The items, with the traits that are derived but without their methods, which say nothing more.
+/// The items, with derived traits but without their methods, which add nothing.
 fn lines(package: &str) -> Result<Vec<String>, Failed> {
     let file = root().join("target/doc").join(package.replace('-', "_")).with_extension("json");
     let read = |derived: bool| -> Result<PublicApi, Failed> {
@@ -148,7 +148,7 @@ fn compare(package: &str, lines: &[String], write: bool) -> Result<(), Failed> {
     )))
 }
 
-/// Who imports two of our crates should not have to rename a type.
+/// Someone who imports two of our crates should not have to rename a type.
 fn names_are_unique(libraries: &BTreeMap<String, Vec<String>>) -> Result<(), Failed> {
     let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (package, lines) in libraries {
@@ -174,7 +174,7 @@ fn type_name(line: &str) -> Option<&str> {
     let line = line.strip_prefix("#[non_exhaustive] ").unwrap_or(line);
     let path = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
     let path = path.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').next()?;
-    // An associated type is the business of its trait.
+    // An associated type belongs to its trait.
     let segments: Vec<&str> = path.trim_end_matches(':').split("::").collect();
     let is_free = segments.iter().rev().skip(1).all(|segment| segment.starts_with(char::is_lowercase));
     is_free.then(|| segments[segments.len() - 1])

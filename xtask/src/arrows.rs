@@ -1,17 +1,17 @@
-//! Which crate may know which: checked against what cargo says.
+//! Checks which of our crates depend on which, against cargo's metadata.
 
 use std::collections::BTreeMap;
 
 use crate::metadata::packages;
 
-/// What each crate may depend on, of ours. `ARCHITECTURE.md` draws it.
+/// The dependencies among our crates that are allowed. `ARCHITECTURE.md` draws them.
 const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-types", &[]),
     ("vnet-xml", &["vnet-types"]),
     ("vnet-nlattr", &[]),
     ("vnet-netlink", &["vnet-nlattr", "vnet-types"]),
     ("vnet-lab", &["vnet-netlink", "vnet-types"]),
-    // With the feature `netlink` only.
+    // Only with the feature `netlink`.
     ("vnet-firewall", &["vnet-netlink", "vnet-nlattr", "vnet-types"]),
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),

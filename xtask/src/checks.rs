@@ -1,13 +1,13 @@
-//! What the compiler and its companions check.
+//! Checks by the compiler and its tools.
 
 use crate::metadata::{packages, promised_rust, too_new};
 use crate::run::{Failed, can, cargo, cargo_program, run};
 use crate::tally::Tally;
 
-/// The words for clippy and rustdoc that make a warning fail.
+/// The arguments for clippy and rustdoc that turn warnings into errors.
 const STRICT: [&str; 3] = ["--", "--deny", "warnings"];
 
-/// Formatting, clippy's warnings, and, where cargo-deny is installed, licences and sources.
+/// Formatting, clippy's warnings, and, if cargo-deny is installed, licences and sources.
 pub(crate) fn lint() -> Tally {
     let clippy = ["clippy", "--workspace", "--all-targets", "--all-features"];
     let deny = match can(&cargo_program(), &["deny", "--version"]) {
@@ -21,13 +21,13 @@ pub(crate) fn lint() -> Tally {
     results.into_iter().chain(deny).map(Tally::of).sum()
 }
 
-/// The documentation builds without a warning, such as one of a broken link.
+/// Builds the documentation; a warning, such as a broken link, is an error.
 pub(crate) fn doc() -> Tally {
     let doc = ["RUSTDOCFLAGS=--deny warnings", &cargo_program(), "doc", "--workspace", "--no-deps", "--all-features"];
     Tally::of(run("env", &doc))
 }
 
-/// Each package builds without features, and with each feature alone.
+/// Builds each package without features, and with each feature alone.
 pub(crate) fn features() -> Tally {
     let packages = match packages() {
         Ok(packages) => packages,
@@ -38,8 +38,8 @@ pub(crate) fn features() -> Tally {
         let alone = package.features.iter().map(|feature| (&package.name, feature.as_str()));
         std::iter::once((&package.name, "")).chain(alone)
     });
-    // Clippy, because its arguments are for these packages alone: those of rustc have everything
-    // built anew.
+    // This uses clippy because its arguments apply to these packages alone: rustc's arguments would
+    // rebuild everything.
     let build = |(name, feature): (&String, &str)| {
         let clippy = ["clippy", "--quiet", "--package", name, "--no-default-features", "--features", feature];
         Tally::of(cargo(&[&clippy[..], &STRICT].concat()))
@@ -47,11 +47,11 @@ pub(crate) fn features() -> Tally {
     builds.map(build).sum()
 }
 
-/// The workspace builds with the Rust release that `Cargo.toml` promises.
+/// Builds the workspace with the Rust release that `Cargo.toml` promises.
 ///
-/// With that toolchain where rustup has it. Elsewhere clippy finds what the standard library has
-/// only since, and cargo which dependency needs a newer release: what stays unseen is a newer
-/// feature of the language itself.
+/// Uses that toolchain if rustup has it. Without it, clippy finds uses of newer parts of the
+/// standard library, and cargo finds dependencies that need a newer release. Newer language
+/// features are then not found.
 pub(crate) fn msrv() -> Tally {
     Tally::of(promised_rust().and_then(|release| with_release(&release)))
 }

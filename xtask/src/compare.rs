@@ -1,9 +1,9 @@
-//! Whether this tree is slower or larger than the one of another commit, measured in one run.
+//! Compares this tree with another commit in speed and size, in one run.
 
 use crate::packages;
 use crate::run::{Failed, cargo_program, output, root, run, run_in};
 
-/// Builds both in release and has them take turns; then the instructions of both are counted.
+/// Builds both in release mode and runs them in turns, then counts the instructions of both.
 pub(crate) fn compare(commit: &str) -> Result<(), Failed> {
     packages::install()?;
     let commit = output("git", &["rev-parse", "--verify", "--end-of-options", &format!("{commit}^{{commit}}")])?;

@@ -1,5 +1,5 @@
-//! How many instructions each arrow of the data flow takes, counted by valgrind: wall clocks differ
-//! from run to run by more than what a change costs, instructions do not.
+//! Counts the instructions of each arrow of the data flow with valgrind. Wall-clock times vary more
+//! from run to run than most changes cost; instruction counts do not.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::run::{Failed, failed, output, root};
 
-/// Where the counts are kept.
+/// The file with the recorded counts.
 const RECORD: &str = "benches/instructions.txt";
-/// So much more, in percent, is a failure. Compilers differ by less.
+/// An increase of more than this percentage is a failure. Compilers differ by less.
 const TOLERANCE: u64 = 10;
 
 /// Counts in this tree and in another one, and prints the ratios.
@@ -28,7 +28,7 @@ pub(crate) fn compare(before: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-/// How many instructions each arrow takes, by its name.
+/// The number of instructions of each arrow, by name.
 fn counts(tree: &Path) -> Result<BTreeMap<String, u64>, Failed> {
     let program = build(tree)?;
     let arrows = output(&program, &[])?;
@@ -36,14 +36,14 @@ fn counts(tree: &Path) -> Result<BTreeMap<String, u64>, Failed> {
     for arrow in arrows.lines() {
         let (name, times) = arrow.rsplit_once(' ').expect("a name and a number");
         let times: u64 = times.parse().expect("a number");
-        // What happens once is in both and falls out.
+        // Work that happens once is in both counts and cancels out.
         let (few, many) = (count(&program, name, times)?, count(&program, name, 2 * times)?);
         counted.insert(name.to_owned(), (many - few) / times);
     }
     Ok(counted)
 }
 
-/// Counts, and compares with what is recorded, or records.
+/// Counts, then compares with the recorded counts, or records them.
 pub(crate) fn check(record: bool) -> Result<(), Failed> {
     let counted = counts(&root())?;
     let file = root().join(RECORD);

@@ -54,10 +54,10 @@ More:
                 time, memory and instructions of this tree and of that commit, in one run
   packages      print the programs that are needed and the packages that have them";
 
-/// A check by its name.
+/// A check and its name.
 type Check = (&'static str, fn() -> Tally);
 
-/// What `test` runs, the quickest first.
+/// The checks of `test`, the quickest first.
 const CHECKS: [Check; 11] = [
     ("tidy", tidy::check),
     ("lint", checks::lint),
@@ -116,14 +116,14 @@ fn demo() -> Result<(), Failed> {
     run("target/release/vnet", &["try", &files[0], &files[1]])
 }
 
-/// In namespaces of its own, in release.
+/// Runs the benchmarks in namespaces of their own, in release mode.
 fn bench() -> Result<(), Failed> {
     packages::install()?;
     cargo(&["build", "--release", "--package", "vnet-benches", "--bin", "firewall"])?;
     run("unshare", &["--map-root-user", "--net", "--mount", "target/release/firewall", "benches/RESULTS.md"])
 }
 
-/// The programs that tests run, and the guest that they boot.
+/// Installs the programs that tests run, and builds the guest that they boot.
 fn installed() -> Result<(), Failed> {
     packages::install()?;
     vm::guest::image()
@@ -137,7 +137,7 @@ fn check(name: &str) -> Result<(), Failed> {
     all(&named)
 }
 
-/// Runs each check, whatever the ones before have found, and ends with one line for all.
+/// Runs every check, even after a failure, and ends with one line for all.
 fn all(checks: &[Check]) -> Result<(), Failed> {
     let mut tallies = Vec::new();
     for (name, check) in checks {
@@ -152,7 +152,7 @@ fn all(checks: &[Check]) -> Result<(), Failed> {
     verdict(tallies.iter().map(|(_, tally)| *tally).sum())
 }
 
-/// The last line.
+/// The last line of output.
 fn verdict(tally: Tally) -> Result<(), Failed> {
     println!("{tally}");
     if tally.failed == 0 { Ok(()) } else { Err(Failed("see above for what failed".to_owned())) }

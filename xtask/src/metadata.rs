@@ -1,4 +1,4 @@
-//! What cargo says of the workspace.
+//! The workspace, as cargo describes it.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ use crate::run::{Failed, cargo_program, output};
 /// A package of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Its features, but for `default`.
+    /// Its features, except `default`.
     pub(crate) features: Vec<String>,
-    /// Whether it is for others than this workspace.
+    /// Whether it is published.
     pub(crate) is_published: bool,
-    /// Whether others can build on it.
+    /// Whether it is a library.
     pub(crate) is_library: bool,
-    /// The packages of the workspace that it needs, but for those of its tests.
+    /// The packages of the workspace that it depends on, except for tests.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test compares it with the arrows"))]
     pub(crate) below: Vec<String>,
 }
@@ -23,7 +23,8 @@ pub(crate) fn packages() -> Result<Vec<Package>, Failed> {
     Ok(list(&ask(&["--no-deps"])?["packages"]).filter_map(package).collect())
 }
 
-/// Packages that need a newer Rust than the workspace promises: `NAME VERSION needs Rust RELEASE`.
+/// The packages that need a newer Rust than the workspace promises: `NAME VERSION needs Rust
+/// RELEASE`.
 pub(crate) fn too_new(release: &str) -> Result<Vec<String>, Failed> {
     let metadata = ask(&["--filter-platform", "x86_64-unknown-linux-gnu"])?;
     let too_new = list(&metadata["packages"]).filter_map(|package| {

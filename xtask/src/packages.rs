@@ -1,10 +1,10 @@
-//! The programs that vnet and its tests run, and the packages that have them: the one list.
+//! The list of programs that vnet and its tests run, with their packages.
 
 use std::path::{Path, PathBuf};
 
 use crate::run::{Failed, can, run};
 
-/// A program and its package on Debian and Ubuntu, and on Fedora.
+/// A program, its package on Debian and Ubuntu, and its package on Fedora.
 struct Program {
     name: &'static str,
     debian: &'static str,
@@ -12,7 +12,7 @@ struct Program {
     what_for: &'static str,
 }
 
-/// What vnet takes to build and to run.
+/// The programs that vnet needs to build and to run.
 const VNET: &[Program] = &[
     program("dnsmasq", "dnsmasq-base", "dnsmasq", "DHCP and DNS of networks"),
     program("passt", "passt", "passt", "networks for guests without privilege"),
@@ -36,8 +36,8 @@ const TESTS: &[Program] = &[
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
 ];
 
-/// Debian's and Ubuntu's packages with the newest kernel for virtual machines. They are downloaded,
-/// not installed.
+/// The packages of Debian and Ubuntu with the newest kernel for virtual machines. They are
+/// downloaded, not installed.
 pub(crate) const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
 
 const fn program(name: &'static str, debian: &'static str, fedora: &'static str, what_for: &'static str) -> Program {
@@ -53,17 +53,17 @@ pub(crate) fn table() -> String {
     VNET.iter().chain(TESTS).fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
 }
 
-/// Installs what is missing of what vnet takes.
+/// Installs the missing programs that vnet needs.
 pub(crate) fn install_for_vnet() -> Result<(), Failed> {
     install_missing(VNET.iter())
 }
 
-/// Installs what is missing of what vnet and its tests take.
+/// Installs the missing programs that vnet and its tests need.
 pub(crate) fn install() -> Result<(), Failed> {
     install_missing(VNET.iter().chain(TESTS))
 }
 
-/// With the system's package manager, through sudo when not root.
+/// Installs with the system's package manager, through sudo when not root.
 fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(), Failed> {
     let missing: Vec<&Program> = programs.filter(|program| find_program(program.name).is_none()).collect();
     if missing.is_empty() {
@@ -73,8 +73,7 @@ fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(
     println!("xtask: missing programs: {}", names.join(", "));
     let has_service = names.contains(&"firewalld") && Path::new("/run/systemd/system").exists();
     if has_service {
-        // Distributions start it as soon as it is installed, and it would close this machine's
-        // ports.
+        // Distributions start it on installation, and it would close this machine's ports.
         as_root(&["systemctl", "mask", "--runtime", "firewalld.service"])?;
     }
     let installed = install_packages(&missing);
@@ -99,7 +98,7 @@ fn install_packages(missing: &[&Program]) -> Result<(), Failed> {
     }
 }
 
-/// Asks the distribution anew what it has.
+/// Updates the package lists of the distribution.
 pub(crate) fn refresh() -> Result<(), Failed> {
     as_root(&["apt-get", "update", "-q"])
 }

@@ -1,4 +1,4 @@
-//! vnet with the programs of another Debian release: `xtask/peers/run.sh` says what is tried.
+//! Runs vnet with the programs of another Debian release. `xtask/peers/run.sh` has the checks.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::run::{Failed, can, cargo, watch};
 use crate::tally::{Tally, read};
 use crate::tests::is_root;
 
-/// The release that `test` takes: Debian's stable one.
+/// The release that `test` uses: Debian stable.
 pub(crate) const STABLE: &str = "trixie";
 
 /// Unpacks a release's dnsmasq, passt and nft in a temporary folder, and runs vnet with them.

@@ -1,11 +1,11 @@
-//! Programs, run where the workspace is. Each is printed before it runs.
+//! Runs programs in the workspace's folder, and prints each command first.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A program that did not do its work.
+/// A program that failed.
 #[derive(Debug)]
 pub(crate) struct Failed(pub(crate) String);
 
@@ -15,7 +15,7 @@ impl fmt::Display for Failed {
     }
 }
 
-/// Says which file or program an error is about.
+/// Names the file or program of an error.
 pub(crate) fn failed(about: &Path) -> impl Fn(std::io::Error) -> Failed {
     let about = about.display().to_string();
     move |error| Failed(format!("{about}: {error}"))
@@ -26,7 +26,7 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace").to_owned()
 }
 
-/// Says what it runs, runs it, and fails when it fails.
+/// Prints a command, runs it, and fails when it fails.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<(), Failed> {
     let line = format!("{program} {}", arguments.join(" "));
     println!("$ {line}");
@@ -43,12 +43,12 @@ pub(crate) fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result
     run("env", &[&["--chdir", &folder.display().to_string(), program], arguments].concat())
 }
 
-/// [`run`] for the cargo that runs us.
+/// Like [`run`], for the cargo that runs us.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
-/// Runs a program, shows each line that it prints and passes it on, and returns whether the program
+/// Runs a program, shows each line of its output and passes it on, and returns whether the program
 /// succeeded.
 pub(crate) fn watch(program: &str, arguments: &[&str], mut line: impl FnMut(&str)) -> Result<bool, Failed> {
     let words = format!("{program} {}", arguments.join(" "));
@@ -59,7 +59,7 @@ pub(crate) fn watch(program: &str, arguments: &[&str], mut line: impl FnMut(&str
     command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command.stdout(writer.try_clone().map_err(started)?).stderr(writer);
     let mut child = command.spawn().map_err(started)?;
-    // The pipe ends when nobody can write to it any more.
+    // The pipe ends when its last writer has closed it.
     drop(command);
     for bytes in BufReader::new(reader).split(b'\n') {
         let bytes = bytes.map_err(started)?;
@@ -75,13 +75,13 @@ pub(crate) fn cargo_program() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-/// Whether the command succeeds. It prints nothing.
+/// Whether the command succeeds. Its output is hidden.
 pub(crate) fn can(program: &str, arguments: &[&str]) -> bool {
     let command = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     command.is_ok_and(|status| status.success())
 }
 
-/// What a command prints on its standard output.
+/// The standard output of a command.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, Failed> {
     let line = format!("{program} {}", arguments.join(" "));
     let output = Command::new(program).args(arguments).current_dir(root()).stderr(Stdio::inherit()).output();

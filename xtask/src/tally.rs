@@ -1,11 +1,11 @@
-//! What passed and what failed, counted.
+//! Counts what passed and what failed.
 
 use std::fmt;
 use std::iter::Sum;
 
 use crate::run::Failed;
 
-/// How many checks and tests passed and how many failed.
+/// The number of checks and tests that passed and that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u32,
@@ -27,7 +27,7 @@ impl Sum for Tally {
 impl Tally {
     const FAILED: Self = Self { passed: 0, failed: 1 };
 
-    /// One check. What failed is printed.
+    /// Counts one check. A failure is printed.
     #[allow(clippy::needless_pass_by_value, reason = "the result ends here")]
     pub(crate) fn of(result: Result<(), Failed>) -> Self {
         match result {
@@ -39,20 +39,20 @@ impl Tally {
         }
     }
 
-    /// Tests that may not have run at all.
+    /// Counts tests that may not have run at all.
     pub(crate) fn or_failed(result: Result<Self, Failed>) -> Self {
         result.unwrap_or_else(|failed| Self::of(Err(failed)))
     }
 
-    /// One failure at least where the program with these tests has failed: it may have ended
-    /// without a word.
+    /// Counts at least one failure when the program with these tests has failed: it may have ended
+    /// without output.
     pub(crate) fn with_status(self, succeeded: bool) -> Self {
         if succeeded || self.failed > 0 { self } else { Self { failed: 1, ..self } }
     }
 }
 
-/// Reads libtest's `test result: ok. 3 passed; 0 failed; …`, and nextest's `Summary [ 1.0s] 3 tests
-/// run: 3 passed, …`.
+/// Parses libtest's `test result: ok. 3 passed; 0 failed; …`, and nextest's `Summary [ 1.0s] 3
+/// tests run: 3 passed, …`.
 pub(crate) fn read(line: &str) -> Option<Tally> {
     let line = line.trim_start();
     if !line.starts_with("test result: ") && !line.starts_with("Summary [") {

@@ -1,5 +1,5 @@
-//! The tests: each as this user, and for root as `nobody` too. What works in a user namespace must
-//! not need root outside of it.
+//! Runs the tests as this user, and for root also as `nobody`. Tests that work in a user namespace
+//! must not need root outside of it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ use crate::tally::{Tally, read};
 
 const WORKSPACE: [&str; 2] = ["--workspace", "--all-features"];
 
-/// Runs a program where everyone may open `/dev/net/tun`.
+/// Runs a program with a `/dev/net/tun` that everyone may open.
 const WITH_TUN: [&str; 8] = [
     "unshare",
     "--mount",
@@ -27,12 +27,12 @@ const WITH_TUN: [&str; 8] = [
 
 const NOBODY: [&str; 3] = ["--reuid=nobody", "--regid=65534", "--clear-groups"];
 
-/// Which tests.
+/// A tier of tests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
-    /// Those of each crate, and the examples in its documentation.
+    /// The tests of each crate, and the examples in its documentation.
     Unit,
-    /// Those of the package of integration tests, in namespaces.
+    /// The integration tests, in namespaces.
     Kernel,
 }
 
@@ -42,12 +42,12 @@ impl Tier {
     }
 }
 
-/// Whether this is root.
+/// Whether this user is root.
 pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Runs a tier, as this user and for root as `nobody`.
+/// Runs a tier as this user, and for root also as `nobody`.
 pub(crate) fn test(tier: Tier) -> Tally {
     if let Err(failed) = cargo(&["build", "--package", "vnet-cli"]) {
         return Tally::of(Err(failed));
@@ -56,8 +56,8 @@ pub(crate) fn test(tier: Tier) -> Tally {
     [as_this_user(tier), examples, unprivileged(tier)].into_iter().map(Tally::or_failed).sum()
 }
 
-/// With nextest, which gives each test a process; without it, with one process for each test
-/// program.
+/// Runs the tests with nextest, which gives each test a process. Without nextest, each test program
+/// is one process.
 fn as_this_user(tier: Tier) -> Result<Tally, Failed> {
     if !can(&cargo_program(), &["nextest", "--version"]) {
         println!("xtask: cargo-nextest is not installed: tests of one program share a process");
@@ -76,13 +76,13 @@ fn documentation() -> Result<Tally, Failed> {
     counted(&cargo_program(), &doc, |tally, next| *tally = sum(vec![*tally, next]))
 }
 
-/// Runs the built test programs as `nobody`. An ordinary user has done so already.
+/// Runs the built test programs as `nobody`. An ordinary user has run them already.
 pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
     if !is_root() {
         println!("xtask: the tests ran as an unprivileged user; as root, they run as root too");
         return Ok(Tally::default());
     }
-    // xtask's own tests ask cargo, which nobody may not be able to run; they touch no kernel.
+    // xtask's own tests run cargo, which nobody may be unable to run; they do not use the kernel.
     let programs: Vec<TestProgram> = programs(tier)?.into_iter().filter(|program| program.name != "xtask").collect();
     let user = as_nobody(&programs)?;
     // Distributions let everyone open it; containers often do not.
@@ -92,17 +92,17 @@ pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
     programs.iter().map(|program| run_program(program, &wrapper)).collect::<Result<Vec<_>, _>>().map(sum)
 }
 
-/// Runs a test program through another one.
+/// Runs a test program through another program.
 fn run_program(program: &TestProgram, wrapper: &[&str]) -> Result<Tally, Failed> {
     let folder = format!("--chdir={}", package_folder(program)?.display());
-    // insta would ask cargo, which nobody may not be able to run.
+    // insta would run cargo, which nobody may be unable to run.
     let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
     let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable]].concat();
     counted("env", &arguments, |tally, next| *tally = next)
 }
 
-/// Runs a program that prints how many tests passed: the last such line counts, or all, as `add`
-/// has it.
+/// Runs a program that prints how many tests passed. `add` counts the last such line, or all of
+/// them.
 fn counted(program: &str, arguments: &[&str], add: impl Fn(&mut Tally, Tally)) -> Result<Tally, Failed> {
     let mut tally = Tally::default();
     let succeeded = watch(program, arguments, |line| {
@@ -126,7 +126,7 @@ pub(crate) struct TestProgram {
 }
 
 impl TestProgram {
-    /// Whether it is one of the package of integration tests.
+    /// Whether it belongs to the integration tests.
     pub(crate) fn is_integration(&self) -> bool {
         Path::new(&self.manifest) == root().join("tests/Cargo.toml")
     }
@@ -159,8 +159,8 @@ fn package_folder(program: &TestProgram) -> Result<&Path, Failed> {
     Path::new(&program.manifest).parent().ok_or_else(|| Failed(format!("{} is in no folder", program.manifest)))
 }
 
-/// The words for setpriv(1). Where `nobody` cannot reach the workspace, it may read past the
-/// folders above.
+/// The arguments for setpriv(1). If `nobody` cannot reach the workspace, it may read past the
+/// folders above it.
 fn as_nobody(programs: &[TestProgram]) -> Result<Vec<&'static str>, Failed> {
     let reaches = |user: &[&str]| {
         let probe = |path: &str| can("setpriv", &[user, &["test", "-r", path]].concat());

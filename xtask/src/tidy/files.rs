@@ -1,15 +1,15 @@
-//! Files that are too long, and those that tools leave behind.
+//! Finds files that are too long, and files that tools leave behind.
 
 use super::{Problem, Text};
 use crate::run::output;
 
-/// How many lines of Rust a file has at most.
+/// The most lines that a Rust file may have.
 const LINES: usize = 400;
 
-/// Files with more lines, each with the reason.
+/// Files that may have more lines, each with the reason.
 const TABLES: &[(&str, &str)] = &[];
 
-/// What insta leaves where an expectation was not met.
+/// The files that insta leaves when an expectation failed.
 const LEFTOVERS: [&str; 2] = ["*.pending-snap", "*.snap.new"];
 
 pub(super) fn too_long(texts: &[Text]) -> Vec<Problem> {
@@ -26,7 +26,7 @@ pub(super) fn too_long(texts: &[Text]) -> Vec<Problem> {
     problems
 }
 
-/// Those that git ignores are looked for too: nobody has seen them.
+/// Ignored files count too: nobody has seen them.
 pub(super) fn leftovers() -> Vec<Problem> {
     let known = [&["ls-files", "--cached"], &LEFTOVERS[..]].concat();
     let strays = [&["ls-files", "--others"], &LEFTOVERS[..]].concat();

@@ -1,4 +1,4 @@
-//! What compilers do not see: lines and files that are too long, leftovers, words.
+//! Checks that compilers do not make: long lines and files, leftovers, words.
 
 mod files;
 mod words;
@@ -11,10 +11,10 @@ use crate::run::{Failed, failed, output, root};
 use crate::tally::Tally;
 use wrap::Kind;
 
-/// What is wrong, with file and line.
+/// The problems found, with file and line.
 type Problem = String;
 
-/// Runs every check; each is one of the tally.
+/// Runs every check. Each counts in the tally.
 pub(crate) fn check() -> Tally {
     let texts = match texts() {
         Ok(texts) => texts,
@@ -43,14 +43,14 @@ impl Text {
     }
 }
 
-/// The files that git knows, or would take, and whose comments or text people read.
+/// The tracked and untracked files with text or comments that people read.
 fn texts() -> Result<Vec<Text>, Failed> {
     let listed = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
     let mut texts = Vec::new();
     for path in listed.lines() {
         let Some(kind) = Kind::of(path) else { continue };
         let file = root().join(path);
-        // A file that was deleted and not committed yet.
+        // The file was deleted and this is not committed yet.
         if !file.exists() {
             continue;
         }
@@ -60,7 +60,7 @@ fn texts() -> Result<Vec<Text>, Failed> {
     Ok(texts)
 }
 
-/// Wraps what is too long in the files below these paths, or in all.
+/// Wraps long lines in the files below these paths, or in all files.
 pub(crate) fn fix(paths: &[&str]) -> Result<(), Failed> {
     let wanted = |text: &Text| paths.is_empty() || paths.iter().any(|path| Path::new(&text.path).starts_with(path));
     for text in texts()?.into_iter().filter(wanted) {

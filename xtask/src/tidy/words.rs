@@ -1,9 +1,9 @@
-//! Words: the mistakes that are made most, and phrases that make readers guess.
+//! Finds common spelling mistakes, and phrases that readers must guess at.
 
 use super::wrap::Kind;
 use super::{Problem, Text};
 
-/// What is often misspelt, and how it is spelt. Begins of words, in lower case.
+/// Common misspellings with their corrections. They are beginnings of words, in lower case.
 const MISSPELT: &[(&str, &str)] = &[
     ("accomodat", "accommodat"),
     ("adress", "address"),
@@ -44,7 +44,7 @@ const MISSPELT: &[(&str, &str)] = &[
     ("writeable", "writable"),
 ];
 
-/// What makes readers guess, and what says it.
+/// Phrases that readers must guess at, with the replacement.
 const UNCLEAR: &[(&str, &str)] = &[
     ("not to be had", "say what cannot be done"),
     ("hangs on", "depends on"),
@@ -62,7 +62,7 @@ pub(super) fn misspelt(text: &Text) -> Vec<Problem> {
     lines.flat_map(in_line).collect()
 }
 
-/// Phrases in any line, and doc comments that ask where they should tell.
+/// Finds phrases in any line, and doc comments that are questions.
 pub(super) fn unclear(text: &Text) -> Vec<Problem> {
     let lines = text.content.lines().enumerate().filter(|_| !text.path.starts_with("xtask/src/tidy/"));
     let in_line = |(index, line): (usize, &str)| {

@@ -1,22 +1,22 @@
-//! Comments and Markdown, wrapped. Tables, code, headings and what has no blank to break at stay as
-//! they are.
+//! Wraps comments and Markdown. Tables, code, headings and lines without a blank to break at stay
+//! as they are.
 
-/// How many columns a line of text has at most.
+/// The most columns that a line of text may have.
 pub(super) const WIDTH: usize = 100;
 
-/// What is text in a file.
+/// The part of a file that is text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The whole of it.
+    /// The whole file.
     Markdown,
-    /// What follows `//`, `///` and `//!`.
+    /// The text after `//`, `///` and `//!`.
     Rust,
-    /// What follows `#`.
+    /// The text after `#`.
     Shell,
 }
 
 impl Kind {
-    /// By the file's name. What is generated or copied from elsewhere is not ours to wrap.
+    /// By the file's name. Generated and copied files are not wrapped.
     pub(super) fn of(path: &str) -> Option<Self> {
         if ["testdata/", "benches/RESULTS.md", "fuzz/seeds/"].iter().any(|other| path.starts_with(other)) {
             return None;
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// A line's indentation and comment sign, and its text; nothing where a line is no text.
+    /// A line's indentation with its comment sign, and its text; `None` when the line is not text.
     fn split(self, line: &str) -> Option<(&str, &str)> {
         let signs: &[&str] = match self {
             Self::Markdown => return Some(("", line)),
@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-/// The indices of lines of text that are too long and could be broken.
+/// The indices of the text lines that are too long and can be broken.
 pub(super) fn too_long(content: &str, kind: Kind) -> Vec<usize> {
     let wrapped = wrap(content, kind);
     if wrapped == content {
@@ -82,8 +82,8 @@ pub(super) fn wrap(content: &str, kind: Kind) -> String {
     wrapped
 }
 
-/// Whether a line is one that nobody may break or join: blank, table, heading, code, quotation,
-/// link target, hard break.
+/// Whether a line must not be broken or joined: blank, table, heading, code, quotation, link
+/// target, hard break.
 fn is_fixed(text: &str, kind: Kind) -> bool {
     let blank = if kind == Kind::Markdown { "" } else { " " };
     let within = text.strip_prefix(blank).unwrap_or(text);
@@ -142,7 +142,8 @@ fn fill(wrapped: &mut String, paragraph: &[&str], kind: Kind) {
     *wrapped += &format!("{line}\n");
 }
 
-/// Words, each with the next where that would mean something at the beginning of a line.
+/// The words of a text. A word stays with the next one if that has a meaning at the beginning of a
+/// line.
 fn unbreakable(text: &str) -> Vec<String> {
     let mut pieces: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

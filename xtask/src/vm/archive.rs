@@ -1,4 +1,4 @@
-//! An initial file system, in the format that the kernel unpacks at its start (cpio "newc",
+//! Initial file systems in the kernel's format (cpio "newc",
 //! Documentation/driver-api/early-userspace/buffer-format.rst).
 
 use std::fs::File;

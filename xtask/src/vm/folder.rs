@@ -1,4 +1,4 @@
-//! A root file system in the making: programs with their libraries, kernel modules, files.
+//! Builds a root file system: programs with their libraries, kernel modules, files.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,7 +12,7 @@ use crate::run::{Failed, failed, output, run};
 pub(crate) struct Root(PathBuf);
 
 impl Root {
-    /// Begins an empty one, with the folders that every system has, and busybox as its shell.
+    /// Creates the folders that every system has, and busybox as the shell.
     pub(crate) fn new(folder: PathBuf) -> Result<Self, Failed> {
         let _ = fs::remove_dir_all(&folder);
         let root = Self(folder);
@@ -31,25 +31,25 @@ impl Root {
         Ok(root)
     }
 
-    /// The folder itself.
+    /// The path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Writes a text file, readable and executable by everybody.
+    /// Writes a text file that everybody can read and execute.
     pub(crate) fn write(&self, path: &str, text: &str) -> Result<(), Failed> {
         let to = self.0.join(path);
         fs::write(&to, text).map_err(failed(&to))?;
         fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).map_err(failed(&to))
     }
 
-    /// Makes a symbolic link.
+    /// Creates a symbolic link.
     pub(crate) fn link(&self, target: &str, path: &str) -> Result<(), Failed> {
         let to = self.inside(Path::new(path))?;
         symlink(target, &to).map_err(failed(&to))
     }
 
-    /// Copies a program of this machine, found by its name, to where it is here.
+    /// Copies a program of this machine, found by name, to the same path.
     pub(crate) fn program(&self, name: &str) -> Result<(), Failed> {
         let found = find_program(name).ok_or_else(|| Failed(format!("{name} is not installed")))?;
         self.executable(&found)
@@ -61,14 +61,14 @@ impl Root {
         self.copy_as(&found, Path::new(path))
     }
 
-    /// Copies an executable file and the libraries it is linked to, to the same paths.
+    /// Copies an executable file and its shared libraries to the same paths.
     pub(crate) fn executable(&self, file: &Path) -> Result<(), Failed> {
         self.libraries(file)?;
         self.copy_as(file, file)
     }
 
     fn libraries(&self, file: &Path) -> Result<(), Failed> {
-        // A static program has none, and ldd fails.
+        // A static program has no libraries, and ldd fails.
         let listed = output("ldd", &[&file.display().to_string()]).unwrap_or_default();
         let libraries = listed.split_whitespace().filter(|word| word.starts_with('/'));
         libraries.map(Path::new).try_for_each(|library| self.copy_as(library, library))
@@ -84,7 +84,7 @@ impl Root {
         run("cp", &["-a", &from.display().to_string(), &parent])
     }
 
-    /// Copies the modules in these folders of a kernel, and writes what modprobe reads.
+    /// Copies a kernel's modules from these folders, and writes the lists that modprobe reads.
     pub(crate) fn modules(&self, kernel: &Kernel, folders: &[&str]) -> Result<(), Failed> {
         let release = Path::new("lib/modules").join(kernel.release());
         for folder in folders {
@@ -112,7 +112,7 @@ impl Root {
         Ok(())
     }
 
-    /// A path of this machine, inside.
+    /// A path of this machine, inside the folder.
     fn inside(&self, path: &Path) -> Result<PathBuf, Failed> {
         let to = self.0.join(path.strip_prefix("/").unwrap_or(path));
         let parent = to.parent().unwrap_or(&self.0);

@@ -1,4 +1,4 @@
-//! The guest that tests boot: the kernel, busybox, a network card, and a shell that reads commands
+//! The guest that tests boot: a kernel, busybox, a network card, and a shell that reads commands
 //! from the console.
 
 use std::fs;
@@ -17,8 +17,8 @@ const MODULES: [&str; 6] = [
     "net/ipv6",
 ];
 
-/// What runs in the guest. Each line on its console is a command; `@` and its exit status answer
-/// it.
+/// The guest's init script. Each line on its console is a command; it answers with `@` and the exit
+/// status.
 const INIT: &str = r#"#!/bin/busybox sh
 export PATH=/bin:/sbin
 /bin/busybox --install -s /bin
@@ -36,7 +36,7 @@ done
 reboot -f
 "#;
 
-/// What udhcpc tells of a lease.
+/// The script that udhcpc runs for a lease.
 const LEASE: &str = r#"#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
 ip address flush dev "$interface"
@@ -50,7 +50,7 @@ for server in $dns; do echo "nameserver $server" >> /etc/resolv.conf; done
 echo "lease $ip/$mask router $router dns $dns hostname $hostname domain $domain mtu $mtu"
 "#;
 
-/// Makes `target/vm/vmlinuz` and `target/vm/guest.cpio`, where they are not there yet.
+/// Builds `target/vm/vmlinuz` and `target/vm/guest.cpio`, if they are missing.
 pub(crate) fn image() -> Result<(), Failed> {
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -62,8 +62,7 @@ pub(crate) fn image() -> Result<(), Failed> {
     inside.write("etc/lease", LEASE)?;
     let partial = folder.join("guest.cpio.partial");
     pack(&inside, &partial)?;
-    // An image that is as it was stays as old as it was: cargo builds the tests anew when it
-    // changes.
+    // An unchanged image keeps its time stamp: cargo rebuilds the tests when it changes.
     if fs::read(&partial).ok() != fs::read(&archive).ok() {
         fs::rename(&partial, &archive).map_err(failed(&archive))?;
     }

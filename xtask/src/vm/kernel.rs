@@ -16,13 +16,13 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// `uname -r` of it.
+    /// Its release, as `uname -r` prints it.
     pub(crate) fn release(&self) -> &str {
         self.modules.file_name().and_then(|name| name.to_str()).expect("found by its name, which is text")
     }
 }
 
-/// The kernel in `folder`; on Debian it is fetched where it is not there yet.
+/// The kernel in `folder`. On Debian it is downloaded if it is missing.
 pub(crate) fn kernel(folder: &Path) -> Result<Kernel, Failed> {
     let unpacked = folder.join("kernel");
     if !can("apt-get", &["--version"]) {
@@ -76,7 +76,7 @@ fn fetch(to: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Whether this is a package with a kernel, not one that leads to the newest, nor a variant of one.
+/// Whether a package has a kernel: it is not a metapackage and not a variant.
 fn is_certain_kernel(name: &str) -> bool {
     let begins = ["linux-image-", "linux-modules-"].iter().find_map(|begin| name.strip_prefix(begin));
     begins.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.ends_with("-unsigned"))

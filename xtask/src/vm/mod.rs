@@ -1,5 +1,5 @@
-//! Virtual machines of the tests: Debian's kernel under qemu, with a file system in memory. Nothing
-//! is installed for them but qemu and busybox, and no privilege is needed.
+//! Virtual machines for tests: Debian's kernel under qemu, with a file system in memory. They need
+//! qemu and busybox, and no privilege.
 
 mod archive;
 mod folder;

@@ -1,5 +1,5 @@
-//! The integration tests on another kernel: one that has what the machine's own may lack, such as
-//! bridges that filter VLANs.
+//! Runs the integration tests on another kernel, which has features that the machine's own may
+//! lack, such as bridges that filter VLANs.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,19 +20,20 @@ const PROGRAMS: [&str; 12] =
 const MODULES: [&str; 8] =
     ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
 
-/// Modules that a user namespace cannot ask the kernel for.
+/// Modules that a user namespace cannot make the kernel load.
 const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft_chain_nat nft_masq nft_nat nft_ct \
     nft_reject_inet nft_fib_inet nft_limit nf_conntrack_netlink nft_numgen nft_redir nft_log sch_htb sch_sfq sch_ingress \
     sch_fq_codel sch_tbf br_netfilter cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
     nf_conntrack_tftp af_packet inet_diag udp_diag tcp_diag";
 
-/// Test programs to which the kernel hardly matters, that judge the harness by what it ignores, or
-/// boot machines; and those of passt, which cannot leave the root of an initial file system.
+/// Test programs that are not run: the kernel hardly matters to them, they test the harness with
+/// ignored tests, they boot machines, or they use passt, which cannot leave the root of an initial
+/// file system.
 const ELSEWHERE: [&str; 10] =
     ["cli", "conformance", "firewalld", "golden", "harness", "laws", "passt", "qemu", "try_passt", "vnet_tests"];
 
-/// Parts of the names of tests that are left out: too slow to be measured there, or with programs
-/// that are not there.
+/// Parts of the names of tests that are not run: they are too slow in the machine, or need programs
+/// that it does not have.
 const SKIPPED: [&str; 8] = [
     "every_case_of_libvirt",
     "every_valid_interface",
@@ -44,26 +45,26 @@ const SKIPPED: [&str; 8] = [
     "case_1_docker",
 ];
 
-/// Test programs to which the kernel matters most, and that take no more than some minutes there.
-/// The others take as long again: `cargo xtask vm all` runs them too.
+/// Test programs that depend most on the kernel and take only some minutes there. The others take
+/// as long again: `cargo xtask vm all` runs them too.
 const CHOSEN: [&str; 8] =
     ["attach", "dnsmasq", "lifecycle", "netfilter", "netlink", "netlink_bridge", "netlink_tap", "netlink_traffic"];
 
-/// How long the whole takes at most, in seconds.
+/// The time limit for all of it, in seconds.
 const DEADLINE: &str = "900";
 
-/// Which tests are run in the machine.
+/// The tests to run in the machine.
 #[derive(Clone, Copy)]
 pub(crate) enum Which<'a> {
-    /// Those that need a kernel such as this one, and are ignored elsewhere, and all of [`CHOSEN`].
+    /// The tests that need such a kernel and are ignored elsewhere, and all of [`CHOSEN`].
     Chosen,
-    /// All.
+    /// All tests.
     All,
-    /// All whose name contains it.
+    /// All tests whose name contains this text.
     Named(&'a str),
 }
 
-/// Boots a machine with the tests inside, shows what they print, and fails where they fail.
+/// Boots a machine with the tests inside, shows their output, and fails when they fail.
 pub(crate) fn test(which: Which<'_>) -> Tally {
     Tally::or_failed(try_test(which))
 }
@@ -112,7 +113,7 @@ fn fill(
     pack(&inside, archive)
 }
 
-/// Without symbols: they are most of a test program, and memory is what it lies in.
+/// Removes the symbols, which are most of a test program: its file takes up memory in the machine.
 fn strip(inside: &Root, file: &Path) -> Result<(), Failed> {
     let file = inside.path().join(file.strip_prefix("/").unwrap_or(file));
     run("strip", &[&file.display().to_string()])
@@ -150,7 +151,7 @@ cd '{}'
             Which::Chosen if !CHOSEN.contains(&program.name.as_str()) => &[" --ignored"],
             _ => &["", " --ignored"],
         };
-        // What is measured is measured alone.
+        // Measurements run alone.
         let threads = if program.name == "bandwidth" { 1 } else { 2 };
         for run in runs {
             script += &format!(
@@ -194,7 +195,8 @@ fn boot(kernel: &Kernel, archive: &Path) -> Result<Tally, Failed> {
             continue;
         }
         println!("{line}");
-        // Of each program the last such line counts: a test that fails shows those of others.
+        // Only the last such line of each program counts: a failing test prints lines of other
+        // programs.
         if line.starts_with("# ") {
             tallies.push(std::mem::take(&mut program));
         } else if let Some(tally) = tally::read(line) {
