@@ -1,7 +1,7 @@
-//! Two builds of `vnet` at the same work, taking turns: `cargo xtask compare`.
+//! Measures two builds of `vnet` at the same work, in turns: `cargo xtask compare`.
 //!
-//! It runs in namespaces of its own. Each run is a process of its own, whose time and peak memory
-//! the kernel counts.
+//! It runs in namespaces of its own. Each run is a separate process, and the kernel measures its
+//! time and peak memory.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
@@ -15,11 +15,11 @@ use vnet_benches::{DEFAULT, many_hosts};
 use vnet_lab::Namespace;
 use vnet_lab::mounts::mount_new;
 
-/// How often each does the whole work.
+/// How often each build does all the work.
 const ROUNDS: usize = 21;
-/// The word before a command that is measured.
+/// The argument before a command that is measured.
 const ONCE: &str = "once";
-/// What is done in each round, in this order.
+/// The work of each round, in this order.
 const WORK: [(&str, &[&str]); 5] = [
     ("check, 1000 reservations", &["check", "/run/many.xml"]),
     ("print, 1000 reservations", &["fmt", "/run/many.xml"]),
@@ -28,7 +28,7 @@ const WORK: [(&str, &[&str]); 5] = [
     ("stop", &["stop", "default"]),
 ];
 
-/// What one run took.
+/// The time and memory of one run.
 #[derive(Clone, Copy)]
 struct Cost {
     milliseconds: f64,
@@ -44,8 +44,8 @@ fn main() {
     }
 }
 
-/// Runs one command and prints what it took. A process of its own: the kernel tells the most that
-/// any child took.
+/// Runs one command and prints its time and memory. This is a separate process, because the kernel
+/// reports the peak of all children.
 fn measure(command: &[String]) {
     let begin = Instant::now();
     let run = Command::new(&command[0]).args(&command[1..]).stdout(Stdio::null()).status().unwrap();

@@ -1,4 +1,4 @@
-//! What the benchmarks read.
+//! Input for the benchmarks.
 
 /// libvirt's default network, as people write it.
 pub const DEFAULT: &str = "<network>
@@ -28,7 +28,7 @@ pub const PASST: &str = "<interface type='user'>
 </interface>
 ";
 
-/// A definition of some 730 bytes, with both families, reservations and names.
+/// A definition of about 730 bytes, with both families, reservations and names.
 pub fn dual_stack() -> String {
     let hosts: String = (10..13)
         .map(|n| format!("      <host mac='52:54:00:00:00:{n}' name='guest{n}' ip='192.168.122.{n}'/>\n"))
@@ -53,7 +53,7 @@ pub fn dual_stack() -> String {
     )
 }
 
-/// A network with so many reservations, up to 65 000.
+/// A network with this number of reservations, up to 65 000.
 pub fn many_hosts(count: u32) -> String {
     let host = |number: u32| {
         let (high, low) = (number / 250, number % 250 + 2);
@@ -63,7 +63,7 @@ pub fn many_hosts(count: u32) -> String {
     format!("<network><name>many</name><ip address='10.0.0.1' prefix='16'><dhcp>{hosts}</dhcp></ip></network>")
 }
 
-/// The one in the middle.
+/// The reservation in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

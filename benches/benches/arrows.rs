@@ -30,7 +30,7 @@ fn arrows(criterion: &mut Criterion) {
     }
 }
 
-/// Time per byte that does not grow with the document.
+/// The time per byte must not grow with the document.
 fn growth(criterion: &mut Criterion) {
     let routes = |count: u32| -> String {
         let route =

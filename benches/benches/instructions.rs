@@ -1,4 +1,4 @@
-//! Runs one arrow of the data flow so many times, to have its instructions counted: `cargo xtask
+//! Runs one arrow of the data flow a number of times, to count its instructions: `cargo xtask
 //! instructions`.
 
 use std::hint::black_box;
@@ -7,7 +7,7 @@ use vnet_benches::{DEFAULT, PASST, dual_stack, many_hosts};
 use vnet_xml::network::{Command, Section};
 use vnet_xml::{Interface, Network};
 
-/// The arrows by name, with how often each is run.
+/// The arrows by name, with the number of runs for each.
 type Arrow = (&'static str, u32, fn(u32));
 
 const ARROWS: &[Arrow] = &[
@@ -48,7 +48,7 @@ fn update(text: &str, times: u32) {
     (0..times).for_each(update);
 }
 
-/// Without words: prints the names and how often each is to be run. `NAME TIMES`: runs it.
+/// Without arguments: prints the names and the numbers of runs. With `NAME TIMES`: runs an arrow.
 #[allow(clippy::print_stdout, reason = "a program for another")]
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();

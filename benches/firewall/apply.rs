@@ -1,4 +1,4 @@
-//! What it costs to add and to list networks.
+//! The cost of adding and listing networks.
 
 use std::time::Instant;
 
@@ -9,20 +9,20 @@ use vnet_tests::{Netns, run};
 use crate::rules::{Mode, index_of, libvirt_base, libvirt_network, load, policy};
 use vnet_benches::median;
 
-/// A network namespace with a guest's interface and so many other networks.
+/// A network namespace with a guest's interface and this number of other networks.
 struct Host {
     netns: Netns,
     others: u32,
 }
 
-/// Milliseconds that adding the network takes.
+/// The milliseconds that it takes to add the network.
 struct Cost {
-    /// Compiled, encoded and committed, by a program that has made a network before and that nobody
-    /// has disturbed since.
+    /// Compiled, encoded and committed by a program that has added a network before. Nobody has
+    /// changed the rules since.
     ours: f64,
-    /// The same by a program that has just begun, and reads what is there.
+    /// The same by a program that has just started, and reads the rules first.
     anew: f64,
-    /// The encoded batch alone.
+    /// Only sending the encoded batch.
     replay: f64,
 }
 
@@ -32,7 +32,7 @@ impl Host {
         netns.run(|| {
             run("ip", &["link", "add", "guest", "type", "bridge"]);
             load(others + 1, Mode::Nat);
-            // The first is the one that comes and goes.
+            // The first network is the one that is added and removed.
             Firewall::open().unwrap().replace(Some(&Ruleset::compile(&policy(0, Mode::Nat))), None).unwrap();
         });
         Self { netns, others }
@@ -67,8 +67,8 @@ impl Host {
     }
 }
 
-/// The batch names the state that it was made for, in the one attribute of its first message: 0 is
-/// any.
+/// The batch names the ruleset generation that it was made for, in the one attribute of its first
+/// message. 0 accepts any.
 fn without_generation(batch: &mut [u8]) {
     batch[24..28].fill(0);
 }
@@ -105,8 +105,8 @@ pub(crate) fn report() -> String {
     }
     let mut text = "## One NAT network
 
-Added beside so many others, by a program that has added one before; by one that has just begun and reads what is there; as a
-replay of the encoded batch, which is the kernel's part. Beside none, what all share is made too.
+Added beside a number of others: by a program that has added one before, by a program that has just started and reads the rules
+first, and as a replay of the encoded batch, which is the kernel's part. Beside none, the shared rules are added too.
 
 | beside | apply, ms | reading first, ms | replay, ms | apply / replay | apply / apply beside 1 |
 |---|---|---|---|---|---|
@@ -125,7 +125,7 @@ replay of the encoded batch, which is the kernel's part. Beside none, what all s
     let libvirt = libvirt();
     let alone = ours(&costs[0]);
     text += &format!(
-        "\nlibvirt's commands for the same network, each given to nft(8): {libvirt:.1} ms, {:.0} times as much.\n",
+        "\nlibvirt's commands for the same network, each through its own nft(8): {libvirt:.1} ms, {:.0} times as much.\n",
         libvirt / alone
     );
     let netns = Netns::new();

@@ -1,4 +1,5 @@
-//! What a router forwards with the rules of many networks, beside one without any.
+//! The forwarding speed of a router with the rules of many networks, compared with one without
+//! rules.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -12,23 +13,23 @@ use vnet_tests::{Netns, run};
 use crate::rules::{Mode, libvirt, load};
 use vnet_benches::median;
 
-/// How long one thing is measured before the next has its turn.
+/// How long one variant is measured before the next one.
 const SLICE: Duration = Duration::from_millis(60);
 const ROUNDS: usize = 21;
 
-/// A guest, a router and someone outside, in a row.
+/// A guest, a router and an outside host, in a row.
 struct Lab {
     rules: Rules,
     guest: Netns,
     outside: Netns,
-    /// Keeps the namespace.
+    /// Keeps the namespace alive.
     _router: Netns,
 }
 
 #[derive(Clone, Copy)]
 enum Rules {
     None,
-    /// One rule by hand: what translation costs in any case.
+    /// A single handwritten rule: the minimal cost of translation.
     Masquerade,
     Ours(u32, Mode),
     Libvirt(u32, Mode),
@@ -45,7 +46,7 @@ impl Rules {
     }
 
     fn load(self) {
-        // nft(8) may not send more at once in a user namespace.
+        // nft(8) cannot send more at once in a user namespace.
         let nft = |commands: &[String]| commands.chunks(400).for_each(|some| drop(run("nft", &[&some.join("\n")])));
         match self {
             Self::None => {}
@@ -86,8 +87,8 @@ impl Lab {
         Self { rules, guest, outside, _router: router }
     }
 
-    /// Packets of 64 bytes that arrive, for a second of the sender's time: veth forwards within
-    /// send(2), so that the time of the thread is that of the whole way.
+    /// The number of 64-byte packets that arrive per second of the sender's CPU time. veth forwards
+    /// within send(2), so the thread's time covers the whole path.
     fn datagrams(&self) -> f64 {
         let server = self.outside.run(|| UdpSocket::bind("192.0.2.2:0").unwrap());
         setsockopt(&server, sockopt::RcvBufForce, &(1 << 26))
@@ -115,7 +116,7 @@ impl Lab {
         })
     }
 
-    /// Bytes of a TCP connection that arrive, for a second on the clock.
+    /// The number of bytes of a TCP connection that arrive per second of real time.
     fn stream(&self) -> f64 {
         let server = self.outside.run(|| TcpListener::bind("192.0.2.2:0").unwrap());
         let to = server.local_addr().unwrap();
@@ -141,7 +142,7 @@ impl Lab {
     }
 }
 
-/// Seconds that this thread has worked.
+/// The CPU seconds of this thread.
 fn cpu() -> f64 {
     Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap()).as_secs_f64()
 }
@@ -162,9 +163,9 @@ pub(crate) fn report() -> String {
     }
     let mut text = "## Forwarding
 
-One guest and one outside, a router between them, veth pairs. UDP: datagrams of 36 bytes in packets of 64, per second of
-processor time; TCP: one connection, by the clock. Each as a share of the same round without rules, or of the round with the
-one rule that any translation needs, which brings connection tracking along.
+A guest, a router and an outside host, connected by veth pairs. UDP: datagrams of 36 bytes in packets of 64, per second of
+processor time. TCP: one connection, per second of real time. Each number is also given as a share of the same round without
+rules, and of the round with the single rule that any translation needs, which turns on connection tracking.
 
 | rules | UDP, packets/s | of none | of one masquerade | TCP, Gbit/s | of none | of one masquerade |
 |---|---|---|---|---|---|---|

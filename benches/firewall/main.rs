@@ -1,7 +1,7 @@
-//! The firewall's speed, in ratios that one run measures: `cargo xtask bench`.
+//! The firewall's speed, as ratios measured in one run: `cargo xtask bench`.
 //!
-//! Everything happens in namespaces. What is compared takes turns in short slices, so that whatever
-//! else the machine does falls on all alike; the numbers are medians.
+//! Everything runs in namespaces. The variants take turns in short slices, so that other work of
+//! the machine affects all of them alike. The numbers are medians.
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on says where")]
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
@@ -31,7 +31,7 @@ fn head() -> String {
     format!(
         "# Speed of the firewall
 
-Made by `cargo xtask bench`. Medians; what is compared takes turns. Only ratios mean something.
+Made by `cargo xtask bench`. The numbers are medians, and variants run in turns. Compare only ratios.
 
 Machine: {} x {}, Linux {}, load average {} at the start.
 ",

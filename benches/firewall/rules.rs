@@ -4,14 +4,14 @@ use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
 use vnet_types::InterfaceName;
 
-/// Whether what leaves is translated.
+/// Whether outgoing traffic is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Nat,
     Routed,
 }
 
-/// The network of this number: the guest of the laboratory is in number 0.
+/// The network with this number. The guest of the laboratory is in number 0.
 pub(crate) fn policy(number: u32, mode: Mode) -> Policy {
     let mut policy = Policy::new(format!("net{number}"), bridge(number));
     let ports = "1024-65535".parse().unwrap();
@@ -28,8 +28,8 @@ fn net(number: u32) -> String {
     format!("10.{}.{}.0/24", number / 256, number % 256)
 }
 
-/// The index of a network's bridge. All but the first network's are made up: to the kernel an index
-/// is a number.
+/// The index of a network's bridge. All except the first network's are made up: the kernel takes
+/// any number.
 pub(crate) fn index_of(name: &InterfaceName) -> Option<u32> {
     match name.as_str().strip_prefix("virbr") {
         Some(number) => number.parse().ok().map(|number: u32| number + 100_000),
@@ -37,7 +37,7 @@ pub(crate) fn index_of(name: &InterfaceName) -> Option<u32> {
     }
 }
 
-/// Adds networks, the first one last: a list would be walked to its end.
+/// Adds networks, the first one last: a linear search would go through the whole list.
 pub(crate) fn load(count: u32, mode: Mode) {
     let netfilter = Netfilter::open().unwrap();
     for number in (0..count).rev() {
@@ -47,7 +47,7 @@ pub(crate) fn load(count: u32, mode: Mode) {
     }
 }
 
-/// The commands with which libvirt makes its tables.
+/// The commands with which libvirt creates its tables.
 pub(crate) fn libvirt_base() -> Vec<String> {
     let mut commands = Vec::new();
     for family in ["ip", "ip6"] {
@@ -63,7 +63,7 @@ pub(crate) fn libvirt_base() -> Vec<String> {
     commands
 }
 
-/// The commands with which libvirt adds a network, each of which it gives to an nft(8) of its own.
+/// The commands with which libvirt adds a network. libvirt gives each to a separate nft(8).
 pub(crate) fn libvirt_network(number: u32, mode: Mode) -> Vec<String> {
     let net = net(number);
     let guest = index_of(&bridge(number)).unwrap();
@@ -91,7 +91,7 @@ pub(crate) fn libvirt_network(number: u32, mode: Mode) -> Vec<String> {
     commands
 }
 
-/// All of libvirt's commands for so many networks.
+/// All of libvirt's commands for this number of networks.
 pub(crate) fn libvirt(count: u32, mode: Mode) -> Vec<String> {
     libvirt_base().into_iter().chain((0..count).flat_map(|number| libvirt_network(number, mode))).collect()
 }
