@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# passt started by root: whose its socket is, where it may be, and whether it has port 80, differ in three releases.
+# passt started by root: its socket's owner and folder, and port 80, differ in three releases.
 #
-# passt becomes nobody in each. 2023-03 makes its socket as nobody and has port 80. 2025-05 makes it as root without
-# the right to pass over modes, so that a folder of nobody with 0700 is closed to it; it has port 80. 2026-10 gets
-# into both folders and cannot listen below 1024 any more. A folder of nobody and root's group with 0770 suits all.
+# passt becomes nobody in each. 2023-03 makes its socket as nobody and has port 80. 2025-05 makes it
+# as root without the right to pass over modes, so that a folder of nobody with 0700 is closed to
+# it; it has port 80. 2026-10 gets into both folders and cannot listen below 1024 any more. A folder
+# of nobody and root's group with 0770 suits all.
 . "$(dirname "$0")/passt.sh"
 try() {
     inside "$1" "$UPLINK"'
