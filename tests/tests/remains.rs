@@ -70,7 +70,7 @@ fn a_network_is_forgotten_once_its_namespace_is_gone() {
     assert!(!Path::new(STATE).exists());
     let processes = run("ps", &["-eo", "args"]);
     assert!(!processes.contains("--conf-file=/run/vnet/lab"), "{processes}");
-    assert!(refused("forget lab", 1).contains("nothing is noted of a network or a port `lab`"));
+    assert!(refused("forget lab", 1).contains("no network or port `lab` has a receipt"));
     done(&format!("start {DEFINITION}"));
     let said = refused("forget lab", 2);
     assert!(said.contains("is in this network namespace"), "{said}");

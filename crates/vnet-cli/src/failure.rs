@@ -38,9 +38,9 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
         }
         NotAttached(dev) => format!("port `{dev}` is not attached; `vnet ports` shows those that are"),
         Unknown(name) => {
-            format!("nothing is noted of a network or a port `{name}`; `vnet list` and `vnet ports` show all")
+            format!("no network or port `{name}` has a receipt; `vnet list` and `vnet ports` show all")
         }
-        NoPort => "the definition names no port that is attached in `<target dev>`; `vnet attach` makes one".to_owned(),
+        NoPort => "`<target dev>` names no attached port; `vnet attach` attaches the interface".to_owned(),
         _ => return Err(error.into()),
     };
     refuse(anyhow::anyhow!(reason))

@@ -35,10 +35,10 @@ pub enum Error {
     #[error("port `{0}` is not attached")]
     NotAttached(InterfaceName),
     /// No network and no port of this name has a receipt.
-    #[error("nothing is noted of a network or a port `{0}`")]
+    #[error("no network or port `{0}` has a receipt")]
     Unknown(String),
     /// The interface does not name an attached port.
-    #[error("the definition names no port that is attached in `<target dev>`: attach makes one")]
+    #[error("`<target dev>` names no attached port: attach the interface first")]
     NoPort,
     /// The guest's passt runs already.
     #[error("guest `{guest}` has a passt already (process {pid}): stop it first")]

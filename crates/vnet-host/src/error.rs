@@ -107,7 +107,7 @@ pub enum Error {
     /// A network or port of this name is in another network namespace.
     #[error(
         "{} {} in another network namespace; enter that one, or give this one a state folder of its own; where that \
-         namespace is gone, `vnet forget {}` drops what is noted of it",
+         namespace is gone, `vnet forget {}` drops its receipt",
         .0, .0.is_there(), .0.name()
     )]
     Elsewhere(Named),
