@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# dnsmasq starts, and says nothing, where a file that it shall read is not there; of all of them only resolv-file is missed.
+# dnsmasq starts, and says nothing, where a file that it shall read is not there; of all of them
+# only resolv-file is missed.
 #
-# addn-hosts, dhcp-hostsfile, servers-file and a tftp-root without enable-tftp: exit status 0, nothing on standard error, the daemon
-# serves without them. resolv-file in a folder that is not there: exit status 5 and the reason. So a typo in the path of
-# reservations is found by the guest that gets another address. Seen with 2.90 and 2.91.
+# addn-hosts, dhcp-hostsfile, servers-file and a tftp-root without enable-tftp: exit status 0,
+# nothing on standard error, the daemon serves without them. resolv-file in a folder that is not
+# there: exit status 5 and the reason. So a typo in the path of reservations is found by the guest
+# that gets another address. Seen with 2.90 and 2.91.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 2.90 dnsmasq-base=2.90-4~deb12u2
 unpack trixie 2.91 dnsmasq-base=2.91-1+deb13u2

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The same `managerid='010'` of a <virtualport> is 8 in libvirt 11.3 and 10 in 12.8; `0x10` is 16 and refused.
+# The same `managerid='010'` of a <virtualport> is 8 in libvirt 11.3 and 10 in 12.8; `0x10` is 16
+# and refused.
 #
-# The numbers of 802.1Qbg are read with C's base prefixes by 11.3 and as decimal by 12.8. A definition from an older host keeps
-# its text and changes its meaning. Write them in decimal, without leading zeros.
+# The numbers of 802.1Qbg are read with C's base prefixes by 11.3 and as decimal by 12.8. A
+# definition from an older host keeps its text and changes its meaning. Write them in decimal,
+# without leading zeros.
 . "$(dirname "$0")/libvirt.sh"
 network() {
     echo "<network><name>n</name><forward mode='vepa'><interface dev='eth0'/></forward><virtualport type='802.1Qbg'>
