@@ -16,6 +16,9 @@ use vnet_xml::Severity;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The text is not a definition.
+    #[error("the definition cannot be read")]
+    Text(#[from] vnet_xml::Refused),
     /// The definition has an error, alone or on this host.
     #[error("the definition is refused: {}", in_words(.findings))]
     Refused {
