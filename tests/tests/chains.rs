@@ -183,7 +183,11 @@ fn everything() -> Vec<String> {
     let mut all = sorted(json("ip", &["-d", "-j", "link"]));
     all.extend(sorted(json("ip", &["-j", "address"])));
     all.extend(sorted(json("ip", &["-j", "route", "show", "table", "all"])));
-    all.extend(sorted(json("ip", &["-j", "-6", "route", "show", "table", "all"])));
+    // The kernel adds the routes to link-local addresses when it has found that nobody else has
+    // them.
+    let is_link_local = |route: &String| route.contains("\"fe80::") && route.contains("\"local\"");
+    let routes = sorted(json("ip", &["-j", "-6", "route", "show", "table", "all"]));
+    all.extend(routes.into_iter().filter(|route| !is_link_local(route)));
     all.extend(sorted(json("bridge", &["-d", "-j", "link"])));
     all.extend(rules());
     for dev in ["lab0", "ta", "tb", "ifb-lab0"].into_iter().filter(|dev| Path::new("/sys/class/net").join(dev).exists())
