@@ -18,6 +18,7 @@ mod hypervisor;
 mod notes;
 mod output;
 mod port;
+mod release;
 mod rendered;
 mod report;
 mod status;

@@ -10,6 +10,7 @@ use crate::diagnostic::human::human;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::document::{Document, files};
 use crate::output::{Answer, Format, FormatOption, note, print, print_exact, print_json};
+use crate::release::Release;
 
 /// Print definitions in libvirt's own form
 ///
@@ -33,17 +34,6 @@ pub(crate) struct Args {
     format: FormatOption,
 }
 
-/// The libvirt releases whose forms differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Release {
-    /// Up to 12.7
-    #[value(name = "11")]
-    Eleven,
-    /// Since 12.8: an empty `<ip …/>` is one tag, a default route needs no destination
-    #[value(name = "12")]
-    Twelve,
-}
-
 #[derive(Serialize)]
 struct Report {
     files: Vec<FileReport>,
@@ -64,11 +54,13 @@ impl Args {
         let mut report = Report { files: Vec::new() };
         for file in files(&self.paths)? {
             let checked = Checked::grammar(Document::read(&file)?);
-            let printed =
-                |definition: &Definition, form| definition.print_into(&checked.document.bytes, self.style(form));
-            let xml = checked.sound().and_then(|definition| printed(definition, self.libvirt()));
+            let printed = |definition: &Definition, libvirt| {
+                definition.print_into(&checked.document.bytes, Style { inactive: self.inactive, libvirt })
+            };
+            let form = self.libvirt.map_or(Libvirt::V11, Libvirt::from);
+            let xml = checked.sound().and_then(|definition| printed(definition, form));
             let formatted = checked.sound().is_some_and(|definition| {
-                let forms = self.libvirt.map_or(vec![Libvirt::V11, Libvirt::V12], |_| vec![self.libvirt()]);
+                let forms = self.libvirt.map_or(vec![Libvirt::V11, Libvirt::V12], |_| vec![form]);
                 let is_it = |form| printed(definition, form).is_some_and(|it| it.as_bytes() == checked.document.bytes);
                 forms.into_iter().any(is_it)
             });
@@ -92,17 +84,5 @@ impl Args {
             print_json(&report)?;
         }
         Ok(Answer::when(report.files.iter().all(|file| file.xml.is_some() && (file.formatted || !self.check))))
-    }
-
-    /// The libvirt release whose form is printed.
-    fn libvirt(&self) -> Libvirt {
-        match self.libvirt {
-            None | Some(Release::Eleven) => Libvirt::V11,
-            Some(Release::Twelve) => Libvirt::V12,
-        }
-    }
-
-    fn style(&self, libvirt: Libvirt) -> Style {
-        Style { inactive: self.inactive, libvirt }
     }
 }

@@ -6,6 +6,7 @@ use vnet_try::{Judgement, Report, Verdict};
 use crate::diagnostic::Checked;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::output::plain;
+use crate::style::{BOLD, BROKEN, DIM, KEPT, OPEN};
 
 /// A trial, for programs.
 #[derive(Debug, Serialize)]
@@ -82,14 +83,14 @@ impl ReportJson {
         let others = others.map(|(verdict, word)| (count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
         let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
         let refused = self.networks.iter().filter(|network| network.bridge.is_none()).count();
-        let colour = if self.holds { "\x1b[1;32m" } else { "\x1b[1;31m" };
+        let style = if self.holds { KEPT.bold() } else { BROKEN };
         let seconds = format!("{}.{:02} s", self.milliseconds / 1000, self.milliseconds % 1000 / 10);
         text += &match refused {
             0 => {
                 let (kept, all) = (count(Verdict::Kept), judged.len());
-                format!("{colour}{kept} of {all} promises kept{others}\x1b[0m in {seconds}\n")
+                format!("{style}{kept} of {all} promises kept{others}{style:#} in {seconds}\n")
             }
-            _ => format!("{colour}refused: {refused} of {} definitions\x1b[0m\n", self.networks.len()),
+            _ => format!("{style}refused: {refused} of {} definitions{style:#}\n", self.networks.len()),
         };
         text
     }
@@ -118,13 +119,13 @@ impl InterfaceJson {
 fn network(report: &NetworkJson) -> String {
     let Some(bridge) = &report.bridge else { return String::new() };
     let name = report.network.as_deref().unwrap_or_default();
-    let title = format!("\x1b[1m{}\x1b[0m on {bridge} ({})\n", plain(name), plain(&report.file));
+    let title = format!("{BOLD}{}{BOLD:#} on {bridge} ({})\n", plain(name), plain(&report.file));
     title + &table(&report.promises, &report.notes)
 }
 
 fn interface(report: &InterfaceJson) -> String {
     let Some(version) = &report.passt else { return String::new() };
-    let title = format!("\x1b[1m{}\x1b[0m behind {}\n", plain(&report.file), plain(version));
+    let title = format!("{BOLD}{}{BOLD:#} behind {}\n", plain(&report.file), plain(version));
     title + &table(&report.promises, &report.notes)
 }
 
@@ -133,13 +134,13 @@ fn table(promises: &[Judgement], notes: &[String]) -> String {
     let promises: Vec<_> = promises.iter().map(|it| (it, plain(&it.promise))).collect();
     let width = promises.iter().map(|(_, promise)| promise.chars().count()).max().unwrap_or(0);
     for (judgement, promise) in promises {
-        let (colour, mark) = match judgement.verdict {
-            Verdict::Kept => ("\x1b[32m", "kept  "),
-            Verdict::Broken => ("\x1b[1;31m", "BROKEN"),
-            Verdict::Open => ("\x1b[33m", "open  "),
-            _ => ("\x1b[33m", "-     "),
+        let (style, mark) = match judgement.verdict {
+            Verdict::Kept => (KEPT, "kept  "),
+            Verdict::Broken => (BROKEN, "BROKEN"),
+            Verdict::Open => (OPEN, "open  "),
+            _ => (OPEN, "-     "),
         };
-        text += &format!("  {colour}{mark}\x1b[0m  {promise:width$}  \x1b[2m{}\x1b[0m\n", plain(&judgement.seen));
+        text += &format!("  {style}{mark}{style:#}  {promise:width$}  {DIM}{}{DIM:#}\n", plain(&judgement.seen));
     }
     text.extend(notes.iter().map(|note| format!("  note: {}\n", plain(note))));
     text + "\n"
