@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use nix::unistd::mkdtemp;
 use rstest::rstest;
 use serde_json::Value;
 use vnet_tests::vnet;
@@ -15,9 +16,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = Path::new("/var/tmp").join(format!("vnet-try-{name}-{}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Self(path)
+        Self(mkdtemp(&Path::new("/var/tmp").join(format!("vnet-try-{name}-XXXXXX"))).unwrap())
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {

@@ -21,8 +21,8 @@ fn cover(place: &str) {
         }
         "no-tun" => drop(run("mount", &["-t", "tmpfs", "none", "/dev/net"])),
         "closed-tun" => {
-            run("mount", &["--bind", "/dev/net", "/dev/net"]);
-            run("mount", &["-o", "remount,bind,nodev", "/dev/net"]);
+            run("mount", &["--bind", "/dev/net/tun", "/dev/net/tun"]);
+            run("mount", &["-o", "remount,bind,nodev", "/dev/net/tun"]);
         }
         limit => fs::write(format!("/proc/sys/user/{limit}"), "0").unwrap(),
     }
