@@ -4,8 +4,10 @@ use std::path::Path;
 
 use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt};
 use vnet_netlink::Netlink;
-use vnet_plan::{Change, Choices, File, Files, Key, Lowered, Resource, asks_features, lower, mends_checksums};
-use vnet_types::{Inventory, NetworkName, Uuid, fnv1a};
+use vnet_plan::{
+    Change, Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums,
+};
+use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid, fnv1a};
 use vnet_validate::Finding;
 use vnet_xml::{BridgeName, Network};
 
@@ -64,12 +66,7 @@ impl Driver {
     /// The choices that a definition leaves open.
     pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
         let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
-        let mac = receipt.and_then(|receipt| {
-            receipt.owned.iter().find_map(|resource| match resource {
-                Resource::Link(link) if Some(&link.name) == bridge.as_ref() => link.mac,
-                _ => None,
-            })
-        });
+        let mac = receipt.zip(bridge.as_ref()).and_then(|(receipt, bridge)| mac_of(&receipt.owned, bridge));
         Choices { directory: self.store.directory(name), random: random(network), bridge, mac }
     }
 }
@@ -131,12 +128,17 @@ fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
     }
     if network.mac.is_none() {
-        network.mac = lowered.desired.iter().find_map(|resource| match resource {
-            Resource::Link(link) if Some(&link.name) == lowered.bridge.as_ref() => link.mac,
-            _ => None,
-        });
+        network.mac = lowered.bridge.as_ref().and_then(|bridge| mac_of(&lowered.desired, bridge));
     }
     File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
+}
+
+/// The MAC address that a state has for a link.
+fn mac_of(state: &HostState, link: &InterfaceName) -> Option<MacAddr> {
+    match state.get(&Key::Link(link.clone()))? {
+        Resource::Link(link) => link.mac,
+        _ => None,
+    }
 }
 
 /// Bytes for choices that are random in libvirt. They are derived from the network's name and UUID,
