@@ -51,7 +51,7 @@ impl fmt::Display for Taken<'_> {
 
 /// Whether this can be a conflict. Default routes overlap every subnet, and every link has
 /// link-local and multicast addresses.
-fn counts(net: IpNet) -> bool {
+pub(crate) fn counts(net: IpNet) -> bool {
     let shared = match net {
         IpNet::V4(v4) => v4.addr().is_link_local() || v4.addr().is_multicast() || v4.addr().is_loopback(),
         IpNet::V6(v6) => v6.addr().is_unicast_link_local() || v6.addr().is_multicast() || v6.addr().is_loopback(),

@@ -26,11 +26,16 @@ pub struct Finding {
 /// Another place that explains a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Related {
     /// The place.
     pub path: NodePath,
     /// What is there.
     pub message: String,
+    /// The number of the definition that has the place, for findings of
+    /// [`Together`](crate::Together). `None`: the definition that the finding is about.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub definition: Option<usize>,
 }
 
 impl Finding {
@@ -50,7 +55,13 @@ impl Finding {
     }
 
     pub(crate) fn related(mut self, path: NodePath, message: impl Into<String>) -> Self {
-        self.related.push(Related { path, message: message.into() });
+        self.related.push(Related { path, message: message.into(), definition: None });
+        self
+    }
+
+    /// Adds a place in another definition.
+    pub(crate) fn elsewhere(mut self, definition: usize, path: NodePath, message: impl Into<String>) -> Self {
+        self.related.push(Related { path, message: message.into(), definition: Some(definition) });
         self
     }
 }

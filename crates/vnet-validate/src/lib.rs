@@ -3,7 +3,8 @@
 //! [`check`] checks a definition alone: it finds what libvirt refuses when the network is defined
 //! or started, and what libvirt should refuse. [`check_parsed`] checks a definition that was read,
 //! and leaves out findings that follow from errors in the text. [`check_against`] checks it on a
-//! host. All three take any kind of document: a network, a network port, an interface, a domain.
+//! host, and [`Together`] compares it with the others of a host. All take any kind of document: a
+//! network, a network port, an interface, a domain.
 //! They take the model of [`vnet_xml`], whether it was read or built in code, and never see text: a
 //! finding has the [`NodePath`](vnet_xml::NodePath) of the wrong value. [`RULES`] lists every rule,
 //! including those of the text.
@@ -28,7 +29,7 @@
 //! Each mistake gives one finding: what only follows from it is not reported. Rules are grouped by
 //! the hundred of their code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static
 //! routes, 5 forwarding, pools, portgroups and network ports, 6 the host, 7 guests' interfaces, 8
-//! what libvirt can do and vnet cannot.
+//! what libvirt can do and vnet cannot, 9 what several definitions share.
 //!
 //! # Differences from libvirt
 //!
@@ -77,6 +78,7 @@ mod route;
 mod rules;
 mod subnets;
 mod support;
+mod together;
 mod words;
 
 pub use dns::options::refused_by_dnsmasq;
@@ -84,3 +86,4 @@ pub use finding::{Finding, Related, follows_from};
 pub use judge::{KnownHost, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
 pub use support::{unsupported_interface, unsupported_network};
+pub use together::Together;

@@ -35,6 +35,8 @@ pub enum Stage {
     Meaning,
     /// The definition and the host.
     Host,
+    /// The definitions that are meant for one host; see [`Together`](crate::Together).
+    Together,
 }
 
 /// The value whose refusal by the reader may cause the finding. The finding is then left out.
@@ -71,6 +73,16 @@ pub fn rule(code: Code) -> Option<&'static Rule> {
 }
 
 impl Rule {
+    /// The first sentence of the explanation, on one line.
+    pub fn summary(&self) -> String {
+        let paragraph = self.explanation.split("\n\n").next().unwrap_or_default();
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.split_once(". ") {
+            Some((sentence, _)) => format!("{sentence}."),
+            None => line,
+        }
+    }
+
     const fn of_the_text(rule: vnet_xml::Rule) -> Self {
         let vnet_xml::Rule { code, severity, name, explanation } = rule;
         let (stage, follows, hypervisor) = (Stage::Text, Follows::Nothing, Hypervisor::Any);
@@ -320,4 +332,11 @@ rules! {
     // What libvirt supports and vnet does not.
     801  Warning  Meaning Nothing    Any         NETWORK_UNSUPPORTED             "network-unsupported"
     802  Warning  Meaning Nothing    Any         INTERFACE_UNSUPPORTED           "interface-unsupported"
+
+    // What definitions for one host share.
+    901  Error    Together Nothing   Any         TOGETHER_NAME                   "definitions-share-name"
+    902  Error    Together Nothing   Any         TOGETHER_UUID                   "definitions-share-uuid"
+    903  Error    Together Nothing   Any         TOGETHER_BRIDGE                 "definitions-share-bridge"
+    904  Error    Together Nothing   Any         TOGETHER_SUBNET                 "definitions-share-subnet"
+    905  Warning  Together Nothing   Any         TOGETHER_MAC                    "definitions-share-mac"
 }

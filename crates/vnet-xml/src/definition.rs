@@ -54,6 +54,22 @@ impl Definition {
         read(document)
     }
 
+    /// The name of a document's root element, if it is a kind of document that is not read here. A
+    /// name that is similar to that of a kind was probably meant to be it, and gives `None`.
+    ///
+    /// ```
+    /// use vnet_xml::Definition;
+    ///
+    /// assert_eq!(Definition::foreign_root(b"<pool type='dir'/>").as_deref(), Some("pool"));
+    /// assert_eq!(Definition::foreign_root(b"<netwrok/>"), None);
+    /// ```
+    pub fn foreign_root(document: &[u8]) -> Option<String> {
+        let root = root(document)?;
+        let kinds = || KINDS.iter().map(|(kind, _)| *kind);
+        let is_kind = kinds().any(|kind| kind == root) || did_you_mean(&root, kinds()).is_some();
+        (!is_kind).then_some(root)
+    }
+
     /// The path of the root element.
     pub fn root(&self) -> NodePath {
         NodePath::root(match self {

@@ -13,6 +13,7 @@ mod network;
 mod network_ports;
 mod route;
 mod rules;
+mod together;
 
 use std::net::IpAddr;
 

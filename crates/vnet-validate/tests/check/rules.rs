@@ -17,6 +17,7 @@ const TABLES: &[&str] = &[
     include_str!("documents.rs"),
     include_str!("network_ports.rs"),
     include_str!("interfaces.rs"),
+    include_str!("together.rs"),
 ];
 
 #[test]
