@@ -1,13 +1,19 @@
 //! The results of `vnet check` for many documents, in each format.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 use vnet_driver::{Checker, Obstacle};
-use vnet_xml::Severity;
+use vnet_validate::Together;
+use vnet_xml::{Severity, SourceMap};
 
 use crate::diagnostic::Checked;
+use crate::diagnostic::github::github;
 use crate::diagnostic::human::human;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::diagnostic::sarif::Log;
+use crate::document::Document;
+use crate::files::PassedOver;
 use crate::notes;
 use crate::output::{note, print, print_json};
 
@@ -21,6 +27,8 @@ pub(crate) enum Format {
     Json,
     /// SARIF 2.1.0, for code hosts and editors
     Sarif,
+    /// Annotations of GitHub Actions
+    Github,
 }
 
 /// The results so far.
@@ -29,6 +37,9 @@ pub(crate) struct Summary {
     /// The severity of an obstacle.
     worst: Severity,
     read: usize,
+    /// The definitions so far, and their documents in the same order.
+    together: Together,
+    documents: Vec<(Rc<Document>, SourceMap)>,
     log: Log,
     report: Report,
 }
@@ -36,6 +47,7 @@ pub(crate) struct Summary {
 #[derive(Default, Serialize)]
 struct Report {
     files: Vec<FileReport>,
+    passed_over: Vec<PassedOver>,
     errors: usize,
     warnings: usize,
 }
@@ -54,11 +66,24 @@ impl Summary {
     /// No results yet.
     pub(crate) fn new(format: Format, strict: bool) -> Self {
         let worst = if strict { Severity::Error } else { Severity::Warning };
-        Self { format, worst, read: 0, log: Log::new(), report: Report::default() }
+        Self {
+            format,
+            worst,
+            read: 0,
+            together: Together::default(),
+            documents: Vec::new(),
+            log: Log::new(),
+            report: Report::default(),
+        }
     }
 
-    /// Adds a document, checked on a host too if one is given.
+    /// Adds a document, checked beside those before it, and on a host too if one is given.
     pub(crate) fn add(&mut self, mut checked: Checked, host: Option<&Checker<'_>>) -> anyhow::Result<()> {
+        if let Some(definition) = &checked.definition {
+            let shared = self.together.add(definition);
+            checked.extend_together(shared, &self.documents);
+            self.documents.push(checked.places());
+        }
         let mut obstacles = Vec::new();
         if let (Some(host), Some(definition)) = (host, &checked.definition) {
             let found = host.check(definition)?;
@@ -80,17 +105,33 @@ impl Summary {
             Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst)),
             Format::Json => self.report.files.push(FileReport::new(&checked, obstacles)),
             Format::Sarif => self.log.add(&checked, &obstacles, self.worst),
+            Format::Github => print(github(&checked, &obstacles, self.worst))?,
         }
         Ok(())
+    }
+
+    /// Adds the files that were not read.
+    pub(crate) fn pass_over(&mut self, files: Vec<PassedOver>) {
+        match self.format {
+            Format::Human => note(notes::passed_over(&files)),
+            Format::Json => self.report.passed_over = files,
+            Format::Sarif => self.log.pass_over(&files),
+            Format::Github => {}
+        }
     }
 
     /// Prints all results.
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         match self.format {
-            Format::Human => Ok(print(format!("{}\n", self.line()))?),
+            Format::Human | Format::Github => Ok(print(format!("{}\n", self.line()))?),
             Format::Json => print_json(&self.report),
             Format::Sarif => print_json(&self.log),
         }
+    }
+
+    /// Whether a document was read.
+    pub(crate) fn has_read(&self) -> bool {
+        self.read > 0
     }
 
     /// Whether there is no error.

@@ -1,10 +1,12 @@
-//! Diagnostics of a document with their places: one type, three printers.
+//! Diagnostics of a document with their places: one type, four printers.
 
+pub(crate) mod github;
 pub(crate) mod human;
 pub(crate) mod json;
 pub(crate) mod sarif;
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use vnet_driver::Obstacle;
 use vnet_validate::{Finding, OBSTACLE, Stage, rule};
@@ -14,7 +16,7 @@ use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Severity, S
 use crate::document::Document;
 
 /// One diagnostic: a problem of the reader or a finding of a check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Diagnostic {
     pub(crate) code: Code,
     pub(crate) severity: Severity,
@@ -27,17 +29,19 @@ pub(crate) struct Diagnostic {
 }
 
 /// Another place that it refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Related {
     pub(crate) message: String,
     pub(crate) path: NodePath,
     pub(crate) span: Span,
+    /// The document that has the place, if it is another one.
+    pub(crate) elsewhere: Option<Rc<Document>>,
 }
 
 /// A document with all its diagnostics.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    pub(crate) document: Document,
+    pub(crate) document: Rc<Document>,
     /// `None` when the document could not be read at all.
     pub(crate) definition: Option<Definition>,
     /// Ordered by place.
@@ -52,7 +56,7 @@ impl Checked {
             diagnostics: parsed.problems.into_iter().map(Diagnostic::from).collect(),
             definition: parsed.value,
             source: parsed.source,
-            document,
+            document: Rc::new(document),
         }
     }
 
@@ -74,7 +78,7 @@ impl Checked {
     /// Collects the diagnostics of an element alone.
     pub(crate) fn of_element(document: Document, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
-        Self { document, diagnostics, definition: None, source: SourceMap::default() }
+        Self { document: Rc::new(document), diagnostics, definition: None, source: SourceMap::default() }
     }
 
     /// Reads a document that must be a network, and checks it.
@@ -161,6 +165,30 @@ impl Checked {
             .into_iter()
             .map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
         self.diagnostics.extend(found);
+        self.sort();
+    }
+
+    /// Adds what the definition shares with those of other documents, by the numbers of these.
+    pub(crate) fn extend_together(&mut self, findings: Vec<Finding>, documents: &[(Rc<Document>, SourceMap)]) {
+        for finding in findings {
+            let others: Vec<Option<usize>> = finding.related.iter().map(|related| related.definition).collect();
+            let mut found = Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0));
+            for (related, other) in found.related.iter_mut().zip(others) {
+                let Some((document, source)) = other.and_then(|other| documents.get(other)) else { continue };
+                related.span = source.span(&related.path).unwrap_or(0..0);
+                related.elsewhere = Some(Rc::clone(document));
+            }
+            self.diagnostics.push(found);
+        }
+        self.sort();
+    }
+
+    /// The document with its places, to refer to from other documents.
+    pub(crate) fn places(&self) -> (Rc<Document>, SourceMap) {
+        (Rc::clone(&self.document), self.source.clone())
+    }
+
+    fn sort(&mut self) {
         self.diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
     }
 }
@@ -191,6 +219,7 @@ impl Diagnostic {
             span: place(&related.path),
             message: related.message,
             path: related.path,
+            elsewhere: None,
         });
         Self {
             related: related.collect(),

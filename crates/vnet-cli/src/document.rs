@@ -1,9 +1,9 @@
-//! Documents: files, the files of a folder, stdin. Reading stops at the reader's limit.
+//! Documents: files and stdin. Reading stops at the reader's limit.
 
 use std::cell::OnceCell;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use vnet_xml::{Limits, Span};
@@ -112,27 +112,6 @@ fn newlines(bytes: &[u8]) -> usize {
 /// Counts characters by their first bytes, so that text that is not UTF-8 has columns too.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
-}
-
-/// The documents of the given paths. A folder stands for its `.xml` files, ordered by name.
-pub(crate) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let cannot = || format!("the folder `{}` cannot be read", path.display());
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>).with_context(cannot)?;
-        let is_xml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "xml") && path.is_file();
-        let mut inside: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(is_xml).collect();
-        if inside.is_empty() {
-            bail!("the folder `{}` has no .xml file", path.display());
-        }
-        inside.sort();
-        files.extend(inside);
-    }
-    Ok(files)
 }
 
 fn bounded(source: impl Read) -> io::Result<Vec<u8>> {

@@ -13,6 +13,7 @@ mod diagnostic;
 mod directories;
 mod document;
 mod failure;
+mod files;
 mod guest;
 mod hypervisor;
 mod notes;

@@ -6,8 +6,23 @@ use std::fmt::Write;
 use vnet_driver::{Note, Obstacle};
 use vnet_xml::Severity;
 
+use crate::files::PassedOver;
 use crate::output::plain;
 use crate::style::{BOLD, ERROR, WARNING};
+
+/// The most files that are listed.
+const MOST: usize = 20;
+
+/// Prints which files were passed over, and why.
+pub(crate) fn passed_over(files: &[PassedOver]) -> String {
+    let line =
+        |it: &PassedOver| format!("note: `{}` is passed over: {}\n", plain(&it.file), plain(&it.reason.to_string()));
+    let mut text: String = files.iter().take(MOST).map(line).collect();
+    if files.len() > MOST {
+        text += &format!("note: {} more files are passed over; `--format json` lists them\n", files.len() - MOST);
+    }
+    text
+}
 
 /// Prints what a host cannot do for a network.
 pub(crate) fn notes(notes: &[Note]) -> String {

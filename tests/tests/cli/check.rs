@@ -101,12 +101,78 @@ fn sarif_is_as_its_schema_says() {
 #[test]
 fn a_folder_is_all_its_definitions() {
     let folder = scratch("folder");
+    fs::create_dir(folder.join("more")).unwrap();
     fs::write(folder.join("a.xml"), DEFAULT).unwrap();
-    fs::write(folder.join("b.xml"), BAD_HOST).unwrap();
+    fs::write(folder.join("more/b.xml"), BAD_HOST).unwrap();
+    fs::write(folder.join("more/pool.xml"), "<pool type='dir'/>").unwrap();
     fs::write(folder.join("notes.txt"), "not XML").unwrap();
     let report = json(&vnet_with(&["check", "--format", "json", folder.to_str().unwrap()], b""));
     let networks: Vec<&Value> = report["files"].as_array().unwrap().iter().map(|file| &file["network"]).collect();
     assert_eq!(networks, ["default", "a"]);
+    let passed = report["passed_over"].as_array().unwrap().iter();
+    let passed: Vec<_> = passed.map(|it| (it["file"].as_str().unwrap(), it["reason"].as_str().unwrap())).collect();
+    let [notes, pool] = ["notes.txt", "more/pool.xml"].map(|name| folder.join(name).display().to_string());
+    let expected = [(notes.as_str(), "its name does not end in .xml"), (pool.as_str(), "its root element is `<pool>`")];
+    assert_eq!(passed, expected);
+    let output = vnet_with(&["check", folder.join("more/pool.xml").to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(1), "a file that is given by name is not passed over: {}", shown(&output));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Two networks that cannot both be on one host.
+#[test]
+fn definitions_are_compared_with_each_other() {
+    let folder = scratch("together");
+    let other = DEFAULT.replace("default", "lab").replace("192.168.122.1'", "192.168.122.129'");
+    let other = other.replace("255.255.255.0", "255.255.255.128").replace("122.2'", "122.130'");
+    fs::write(folder.join("default.xml"), DEFAULT).unwrap();
+    fs::write(folder.join("lab.xml"), &other).unwrap();
+    let check = |format: &str| {
+        let output = run(Command::new(vnet()).args(["check", "--format", format, "."]).current_dir(&folder), b"");
+        assert_eq!(output.status.code(), Some(1), "{}", shown(&output));
+        output
+    };
+    insta::assert_snapshot!(text(&check("human").stderr), @r"
+    error[VN0903]: the network `default` has the bridge `virbr0` already
+     --> lab.xml:4:17
+      |
+    4 |   <bridge name='virbr0'/>
+      |                 ^^^^^^
+      |
+     ::: default.xml:4:17
+      |
+    4 |   <bridge name='virbr0'/>
+      |                 ------ it is here
+      |
+      = help: write another name, or `virbr%d` for the first that is free
+
+    error[VN0904]: the subnet 192.168.122.128/25 is part of 192.168.122.0/24, a subnet of the network `default`
+     --> lab.xml:5:16
+      |
+    5 |   <ip address='192.168.122.129' netmask='255.255.255.128'>
+      |                ^^^^^^^^^^^^^^^
+      |
+     ::: default.xml:5:16
+      |
+    5 |   <ip address='192.168.122.1' netmask='255.255.255.0'>
+      |                ------------- 192.168.122.0/24 is here
+      |
+      = help: give each network a subnet of its own
+    ");
+    insta::assert_snapshot!(text(&check("github").stdout), @r"
+    ::error file=lab.xml,line=4,col=17,endLine=4,endColumn=23,title=VN0903::the network `default` has the bridge `virbr0` already%0Ait is here: default.xml:4:17%0Ahelp: write another name, or `virbr%25d` for the first that is free
+    ::error file=lab.xml,line=5,col=16,endLine=5,endColumn=31,title=VN0904::the subnet 192.168.122.128/25 is part of 192.168.122.0/24, a subnet of the network `default`%0A192.168.122.0/24 is here: default.xml:5:16%0Ahelp: give each network a subnet of its own
+    2 files checked, 2 errors, 0 warnings
+    ");
+    let report = json(&check("json"));
+    let related = &report["files"][1]["diagnostics"][0]["related"][0];
+    assert_eq!((&related["file"], &related["start"]["line"]), (&"default.xml".into(), &4.into()));
+    let log = json(&check("sarif"));
+    let related = &log["runs"][0]["results"][0]["relatedLocations"][0]["physicalLocation"];
+    assert_eq!(
+        (&related["artifactLocation"]["uri"], &related["region"]["startLine"]),
+        (&"default.xml".into(), &4.into())
+    );
     fs::remove_dir_all(folder).unwrap();
 }
 

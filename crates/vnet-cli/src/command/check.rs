@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crate::check::{Format, Summary};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
-use crate::document::{Document, files};
+use crate::document::Document;
 use crate::failure;
+use crate::files::Files;
 use crate::output::{Answer, progress};
 
 /// How long a check runs until it shows its progress.
@@ -15,12 +16,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Report everything that is wrong with definitions, and where
 ///
-/// Checks the definitions alone. With --against-host, also checks them against this host: routes,
-/// addresses, interfaces and other programs' firewall rules that conflict with them. Exit code 1
-/// when there is an error.
+/// Checks each definition alone, and whether all of them can be on one host. With --against-host,
+/// also checks them against this host: routes, addresses, interfaces and other programs' firewall
+/// rules that conflict with them. Exit code 1 when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Definitions, or folders of them; `-` is stdin
+    /// Definitions, or folders with definitions in them and below; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     paths: Vec<PathBuf>,
     /// How findings are printed
@@ -40,15 +41,19 @@ impl Args {
         let driver = directories.driver()?;
         let checker = self.against_host.then(|| driver.checker()).transpose()?;
         let mut summary = Summary::new(self.format, self.strict);
-        let mut unread = Vec::new();
-        let files = files(&self.paths)?;
+        let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&self.paths)?;
         let began = Instant::now();
         for (done, file) in files.iter().enumerate() {
             let takes_long = began.elapsed() > PATIENCE;
             if takes_long {
                 progress(&format!("{done} of {} files checked", files.len()));
             }
-            let checked = Document::read(file).map(Checked::new);
+            let document = Document::read(&file.path);
+            if let Some(other) = document.as_ref().ok().and_then(|document| file.is_other(document)) {
+                passed_over.push(other);
+                continue;
+            }
+            let checked = document.map(Checked::new);
             if takes_long {
                 progress("");
             }
@@ -57,7 +62,8 @@ impl Args {
                 Err(error) => unread.push(error),
             }
         }
-        if unread.len() < files.len() {
+        summary.pass_over(passed_over);
+        if summary.has_read() || unread.is_empty() {
             summary.print()?;
         }
         match unread.pop() {

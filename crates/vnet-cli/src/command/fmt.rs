@@ -8,7 +8,9 @@ use vnet_xml::{Definition, Libvirt, Style};
 use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
-use crate::document::{Document, files};
+use crate::document::Document;
+use crate::files::Files;
+use crate::notes;
 use crate::output::{Answer, Format, FormatOption, note, print, print_exact, print_json};
 use crate::release::Release;
 
@@ -52,8 +54,17 @@ impl Args {
     /// Prints the canonical form.
     pub(crate) fn run(&self) -> anyhow::Result<Answer> {
         let mut report = Report { files: Vec::new() };
-        for file in files(&self.paths)? {
-            let checked = Checked::grammar(Document::read(&file)?);
+        let files = Files::of(&self.paths)?;
+        if let Some(error) = files.unread.into_iter().next() {
+            return Err(error);
+        }
+        for file in files.found {
+            let document = Document::read(&file.path)?;
+            if let Some(other) = file.is_other(&document) {
+                note(notes::passed_over(&[other]));
+                continue;
+            }
+            let checked = Checked::grammar(document);
             let printed = |definition: &Definition, libvirt| {
                 definition.print_into(&checked.document.bytes, Style { inactive: self.inactive, libvirt })
             };

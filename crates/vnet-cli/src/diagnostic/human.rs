@@ -9,7 +9,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use vnet_xml::{Severity, Span};
 
-use super::{Checked, Diagnostic};
+use super::{Checked, Diagnostic, Related};
 use crate::document::{Document, Position};
 use crate::output::{plain, steers};
 
@@ -46,7 +46,9 @@ fn render(renderer: &Renderer, diagnostic: &Diagnostic, document: &Document) -> 
         let fits = !is_cut || line != place.line || span.start.abs_diff(diagnostic.span.start) < LONGEST_LINE / 4;
         fits && line.abs_diff(place.line) <= FARTHEST
     };
-    let (near, far): (Vec<_>, Vec<_>) = diagnostic.related.iter().partition(|related| is_near(&related.span));
+    let (here, elsewhere): (Vec<&Related>, Vec<&Related>) =
+        diagnostic.related.iter().partition(|related| related.elsewhere.is_none());
+    let (near, far): (Vec<&Related>, Vec<&Related>) = here.into_iter().partition(|related| is_near(&related.span));
 
     let related_spans: Vec<&Span> = near.iter().map(|related| &related.span).collect();
     let excerpt = Excerpt::new(document, &diagnostic.span, &related_spans);
@@ -69,6 +71,13 @@ fn render(renderer: &Renderer, diagnostic: &Diagnostic, document: &Document) -> 
         let Position { line, column } = document.position(related.span.start);
         group =
             group.element(Level::NOTE.message(format!("{} (line {line}, column {column})", plain(&related.message))));
+    }
+    for related in elsewhere {
+        let Some(document) = &related.elsewhere else { continue };
+        let excerpt = Excerpt::new(document, &related.span, &[]);
+        let label = AnnotationKind::Context.span(excerpt.primary.clone()).label(plain(&related.message));
+        let snippet = Snippet::source(excerpt.text).line_start(excerpt.first_line).path(plain(&document.name));
+        group = group.element(snippet.annotation(label));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.split('\n').map(plain).collect::<Vec<_>>().join("\n")));

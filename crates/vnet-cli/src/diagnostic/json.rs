@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Checked, word};
+use super::{Checked, Related, word};
 use crate::document::{Document, Position};
 use vnet_xml::Span;
 
@@ -21,6 +21,8 @@ pub(crate) struct DiagnosticJson {
 #[derive(Debug, Serialize)]
 struct RelatedJson {
     message: String,
+    /// `None`: the document that the diagnostic is about.
+    file: Option<String>,
     #[serde(flatten)]
     place: PlaceJson,
 }
@@ -42,13 +44,20 @@ pub(crate) fn diagnostics(checked: &Checked) -> Vec<DiagnosticJson> {
         message: diagnostic.message.clone(),
         help: diagnostic.help.clone(),
         place: place(&diagnostic.path, &diagnostic.span),
-        related: diagnostic
-            .related
-            .iter()
-            .map(|related| RelatedJson { message: related.message.clone(), place: place(&related.path, &related.span) })
-            .collect(),
+        related: diagnostic.related.iter().map(|related| RelatedJson::new(related, &checked.document)).collect(),
     });
     shown.collect()
+}
+
+impl RelatedJson {
+    fn new(related: &Related, document: &Document) -> Self {
+        let elsewhere = related.elsewhere.as_deref();
+        Self {
+            message: related.message.clone(),
+            file: elsewhere.map(|document| document.name.clone()),
+            place: PlaceJson::new(elsewhere.unwrap_or(document), &related.path, &related.span),
+        }
+    }
 }
 
 impl PlaceJson {

@@ -8,6 +8,7 @@ use vnet_xml::{NodePath, Severity, Span};
 
 use super::{Checked, Diagnostic, word};
 use crate::document::Document;
+use crate::files::PassedOver;
 
 /// A SARIF log.
 #[derive(Debug, Serialize)]
@@ -23,7 +24,21 @@ pub(crate) struct Log {
 struct Run {
     tool: Tool,
     column_kind: &'static str,
+    invocations: [Invocation; 1],
     results: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    execution_successful: bool,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Debug, Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,6 +60,7 @@ struct Driver {
 struct Rule {
     id: String,
     name: &'static str,
+    short_description: Message,
     full_description: Message,
     help: Message,
     default_configuration: Configuration,
@@ -119,7 +135,8 @@ impl Log {
         let described = RULES.iter().map(|rule| Rule {
             id: rule.code.to_string(),
             name: rule.name,
-            full_description: Message { text: summary(rule.explanation).to_owned() },
+            short_description: Message { text: rule.summary() },
+            full_description: Message { text: first_paragraph(rule.explanation).to_owned() },
             help: Message { text: rule.explanation.trim().to_owned() },
             default_configuration: Configuration { level: word(rule.severity) },
         });
@@ -132,8 +149,23 @@ impl Log {
         Self {
             schema: "https://json.schemastore.org/sarif-2.1.0.json",
             version: "2.1.0",
-            runs: [Run { tool: Tool { driver }, column_kind: "unicodeCodePoints", results: Vec::new() }],
+            runs: [Run {
+                tool: Tool { driver },
+                column_kind: "unicodeCodePoints",
+                invocations: [Invocation { execution_successful: true, tool_execution_notifications: Vec::new() }],
+                results: Vec::new(),
+            }],
         }
+    }
+
+    /// Adds the files that were passed over.
+    pub(crate) fn pass_over(&mut self, files: &[PassedOver]) {
+        let [Run { invocations: [invocation], .. }] = &mut self.runs;
+        let notifications = files.iter().map(|PassedOver { file, reason }| Notification {
+            level: "note",
+            message: Message { text: format!("`{file}` is passed over: {reason}") },
+        });
+        invocation.tool_execution_notifications.extend(notifications);
     }
 
     /// Adds the diagnostics of a definition and its obstacles on this host. A certain obstacle has
@@ -156,7 +188,7 @@ impl Finding {
         let related = diagnostic.related.iter().enumerate().map(|(index, related)| Location {
             id: Some(index),
             message: Some(Message { text: related.message.clone() }),
-            ..Location::new(document, &related.path, &related.span)
+            ..Location::new(related.elsewhere.as_deref().unwrap_or(document), &related.path, &related.span)
         });
         let text = [Some(diagnostic.message.as_str()), diagnostic.help.as_deref()];
         let rule_id = diagnostic.code.to_string();
@@ -194,7 +226,7 @@ impl Location {
 }
 
 /// The first paragraph of a rule's explanation.
-fn summary(explanation: &str) -> &str {
+fn first_paragraph(explanation: &str) -> &str {
     explanation.trim().split("\n\n").next().unwrap_or_default()
 }
 
