@@ -35,6 +35,16 @@ pub(crate) struct Directories {
         help_heading = "Directories"
     )]
     config_dir: Option<PathBuf>,
+    /// Run libvirt's hooks too: /etc/libvirt/hooks/network and those in network.d
+    #[arg(
+        long,
+        global = true,
+        env = "VNET_LIBVIRT_HOOKS",
+        hide_env = true,
+        value_parser = clap::builder::FalseyValueParser::new(),
+        help_heading = "Hooks"
+    )]
+    libvirt_hooks: bool,
 }
 
 impl Directories {
@@ -55,12 +65,25 @@ impl Directories {
 
     /// The driver for this state and these definitions.
     pub(crate) fn driver(&self) -> anyhow::Result<Driver> {
-        Ok(Driver::open(self.state()?)?.with_waiting(failure::waiting))
+        let mut driver = Driver::open(self.state()?)?;
+        // Without a home there are no definitions and no hooks.
+        if let Ok(config) = self.config() {
+            driver = driver.with_definitions(config);
+        }
+        if self.libvirt_hooks {
+            driver = driver.with_libvirt_hooks();
+        }
+        Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook))
     }
 
     /// The file that defines a network of this name.
     pub(crate) fn definition(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
-        let config = match &self.config_dir {
+        Ok(self.config()?.join("networks").join(format!("{}.xml", name.file_name())))
+    }
+
+    /// The folder of definitions and hooks.
+    fn config(&self) -> anyhow::Result<PathBuf> {
+        Ok(match &self.config_dir {
             Some(directory) => directory.clone(),
             None if Uid::effective().is_root() => PathBuf::from("/etc/vnet"),
             None => match directory("XDG_CONFIG_HOME") {
@@ -69,8 +92,7 @@ impl Directories {
                     directory("HOME").context("no folder for definitions: give --config-dir")?.join(".config/vnet")
                 }
             },
-        };
-        Ok(config.join("networks").join(format!("{}.xml", name.file_name())))
+        })
     }
 }
 

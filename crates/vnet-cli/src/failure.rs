@@ -18,6 +18,13 @@ pub(crate) fn waiting(holder: Option<u32>) {
     note(format!("{WARNING}note{WARNING:#}{BOLD}: waiting for {holder}, which changes networks or ports{BOLD:#}\n"));
 }
 
+/// Reports the failure of a hook that could not refuse.
+pub(crate) fn ignored_hook(failure: &vnet_driver::HookFailure) {
+    let cause = failure.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let text = format!("{failure}{cause}");
+    note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&text)));
+}
+
 /// Answers no, with the reason.
 pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer> {
     report(&reason.into());

@@ -8,6 +8,7 @@ use vnet_types::{Firewalld, InterfaceName, Inventory, NetworkName};
 use vnet_xml::Network;
 
 use crate::error::Error;
+use crate::hooks::Hooks;
 use crate::imagined::Imagined;
 
 /// libvirt's network driver without the daemon: brings definitions up on this host.
@@ -22,6 +23,7 @@ pub struct Driver {
     definitions: PathBuf,
     pub(crate) imagined: Option<Imagined>,
     waiting: fn(Option<u32>),
+    pub(crate) hooks: Hooks,
 }
 
 /// The default folder of kept definitions.
@@ -37,13 +39,15 @@ impl Driver {
         let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
         let state = std::path::absolute(state).map_err(failed)?;
         let store = Store::new(&state);
-        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None, waiting: |_| {} })
+        let hooks = Hooks::of(DEFINITIONS);
+        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None, waiting: |_| {}, hooks })
     }
 
-    /// Changes the folder of kept definitions, which is `/etc/vnet` by default.
+    /// Changes the folder of kept definitions and of hooks, which is `/etc/vnet` by default.
     #[must_use]
     pub fn with_definitions(self, folder: impl Into<PathBuf>) -> Self {
-        Self { definitions: folder.into(), ..self }
+        let definitions = folder.into();
+        Self { hooks: self.hooks.in_folder(&definitions), definitions, ..self }
     }
 
     /// Calls `waiting` after one second of waiting for the lock, with the process number of the

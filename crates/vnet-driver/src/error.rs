@@ -94,6 +94,9 @@ pub enum Error {
         /// The cause.
         source: Box<Error>,
     },
+    /// A hook refused, or could not be asked.
+    #[error(transparent)]
+    Hook(Box<crate::HookFailure>),
     /// A folder cannot be used.
     #[error("the folder `{}` cannot be used", path.display())]
     Folder {

@@ -72,17 +72,16 @@ impl Driver {
     }
 
     fn take_away(&self, host: &mut LinuxHost, lock: &Lock, dead: &[Named]) -> Result<Collected, Error> {
-        let namespace = LinuxHost::namespace()?;
         let mut collected = Collected::default();
         for port in dead.iter().filter_map(port) {
-            let gone = vnet_host::detach(host, lock, port, namespace);
+            let gone = self.detach_locked(host, lock, port);
             if collected.add(gone) {
                 collected.ports.push(port.clone());
             }
         }
         for network in dead.iter().filter_map(network) {
             if self.ports_of(network)?.is_empty() {
-                let gone = vnet_host::stop(host, lock, network, namespace);
+                let gone = self.stop_locked(host, lock, network);
                 if collected.add(gone) {
                     collected.networks.push(network.clone());
                 }

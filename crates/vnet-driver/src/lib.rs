@@ -16,6 +16,7 @@ mod error;
 mod features;
 mod findings;
 mod gc;
+mod hooks;
 mod imagined;
 mod network;
 mod note;
@@ -27,6 +28,7 @@ mod state;
 pub use driver::Driver;
 pub use error::Error;
 pub use gc::Collected;
+pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use network::{
     Check, Checker, Counted, LeaseOfNetwork, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork,

@@ -19,3 +19,4 @@ pub use device::Device;
 pub use list::{PortStatus, passt_process};
 pub use options::{AttachOptions, PasstOptions};
 pub use outcome::PortOutcome;
+pub(crate) use prepare::RECORD;

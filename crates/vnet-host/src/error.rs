@@ -125,9 +125,10 @@ pub enum Error {
         /// Whether it is the namespace of this process.
         here: bool,
     },
-    /// Others could have written to a file or a folder of the state.
+    /// Others could have written to a file or a folder that vnet relies on.
     #[error(
-        "`{}` cannot be trusted: {why}; state is kept in a folder that only root and its user can write to",
+        "`{}` cannot be trusted: {why}; only root and the user of vnet may be able to write to it and to the folders above \
+         it",
         path.display()
     )]
     Untrusted {

@@ -39,4 +39,5 @@ pub use owner::Owner;
 pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use survey::{Survey, inventory, survey};
+pub use trust::trusted_file;
 pub use vnet_netlink::Capability;

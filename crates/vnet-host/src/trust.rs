@@ -44,6 +44,27 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
 /// # Errors
 /// [`Error::Untrusted`] when somebody else can; [`Error::File`] when a folder cannot be read.
 pub(crate) fn folder(path: &Path) -> Result<(), Error> {
+    match place(path)?.is_dir() {
+        true => Ok(()),
+        false => Err(untrusted(path, "it is not a folder".to_owned())),
+    }
+}
+
+/// Checks a file and all folders above it, for a program that is about to run. The file may be a
+/// symbolic link.
+///
+/// # Errors
+/// [`Error::Untrusted`] when somebody else than root and this user can replace it or write to it;
+/// [`Error::File`] when a folder cannot be read.
+pub fn trusted_file(path: &Path) -> Result<(), Error> {
+    match place(path)?.is_file() {
+        true => Ok(()),
+        false => Err(untrusted(path, "it is not a regular file".to_owned())),
+    }
+}
+
+/// Checks a path, its target and all folders above both. Returns what the target is.
+fn place(path: &Path) -> Result<Metadata, Error> {
     let failed = Error::file("look at", path);
     let real = path.canonicalize().map_err(failed)?;
     // The target of each symbolic link on the way is checked too.
@@ -61,10 +82,8 @@ pub(crate) fn folder(path: &Path) -> Result<(), Error> {
     let about = fs::symlink_metadata(path).map_err(Error::file("look at", path))?;
     check(path, &about)?;
     let about = fs::metadata(&real).map_err(Error::file("look at", path))?;
-    if !about.is_dir() {
-        return Err(untrusted(path, "it is not a folder".to_owned()));
-    }
-    check(&real, &about)
+    check(&real, &about)?;
+    Ok(about)
 }
 
 fn check(path: &Path, about: &Metadata) -> Result<(), Error> {

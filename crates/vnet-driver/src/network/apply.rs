@@ -6,6 +6,7 @@ use vnet_xml::Network;
 use super::outcome::NetworkOutcome;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::HookOperation;
 
 /// The result of an apply.
 pub(super) struct Applied {
@@ -20,8 +21,8 @@ impl Driver {
     ///
     /// # Errors
     /// [`Error::Refused`]; [`Error::PortStays`] when the network was changed but a port could not
-    /// be; [`Error::Host`] when something is in the way, or when a step fails: then the steps
-    /// before it are undone.
+    /// be; [`Error::Hook`], where a network that was changed stays so; [`Error::Host`] when
+    /// something is in the way, or when a step fails: then the steps before it are undone.
     pub fn apply(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         let lock = self.lock();
@@ -42,9 +43,21 @@ impl Driver {
         // When its owner has ended, the network gets the new owner.
         let is_ours = known.is_none_or(|known| known.is_some_and(|known| known.is_gone()));
         let owner = if is_ours { owner } else { known.flatten() };
-        let made = vnet_host::apply(host, &lock, prepared.header(owner)?, &prepared.lowered.desired);
-        let mut made = made.map_err(|error| prepared.refusal(network, error))?;
-        made.extend(self.follow(host, &lock, &prepared.lowered.name)?);
+        let (header, name) = (prepared.header(owner)?, &prepared.lowered.name);
+        let here = header.namespace;
+        let runs = prepared.receipt.as_ref().is_some_and(|receipt| receipt.header.namespace.is(&here));
+        let apply = |host: &mut LinuxHost| {
+            let made = vnet_host::apply(host, &lock, header, &prepared.lowered.desired);
+            made.map_err(|error| prepared.refusal(network, error))
+        };
+        let mut made = match runs {
+            true => apply(host)?,
+            false => self.start_with_hooks(host, &lock, &prepared, network, apply)?,
+        };
+        made.extend(self.follow(host, &lock, name)?);
+        if runs && !made.is_empty() {
+            self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
+        }
         Ok(Applied { outcome: prepared.outcome(self, host, made), is_ours })
     }
 }

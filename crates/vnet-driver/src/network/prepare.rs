@@ -123,6 +123,12 @@ fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
 
 /// The definition with open choices filled in, as a file in the network's folder.
 fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
+    let network = chosen(network, lowered);
+    File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
+}
+
+/// The definition with open choices filled in.
+pub(super) fn chosen(network: &Network, lowered: &Lowered) -> Network {
     let mut network = network.clone();
     if let Some(name) = &lowered.bridge {
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
@@ -130,7 +136,7 @@ fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
     if network.mac.is_none() {
         network.mac = lowered.bridge.as_ref().and_then(|bridge| mac_of(&lowered.desired, bridge));
     }
-    File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
+    network
 }
 
 /// The MAC address that a state has for a link.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vnet_host::{LinuxHost, Owner};
+use vnet_host::Owner;
 use vnet_types::NetworkName;
 use vnet_xml::{Interface, Network};
 
@@ -94,7 +94,7 @@ impl Guard {
         if !self.driver.ports_of(&self.network)?.is_empty() {
             return Ok(());
         }
-        match vnet_host::stop(&mut host, &lock, &self.network, LinuxHost::namespace()?) {
+        match self.driver.stop_locked(&mut host, &lock, &self.network) {
             // Somebody else has stopped it.
             Err(vnet_host::Error::Absent(_)) => Ok(()),
             result => Ok(result.map(drop)?),

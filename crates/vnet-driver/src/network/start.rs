@@ -1,19 +1,23 @@
 //! Starts a network.
 
-use vnet_host::{LinuxHost, Receipt};
+use vnet_host::{LinuxHost, Lock, Receipt};
+use vnet_plan::Change;
+use vnet_types::NetworkName;
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
+use super::prepare::{Prepared, chosen};
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::{HookOperation, document};
 
 impl Driver {
     /// Starts a network. Leftovers of processes that have ended are removed first.
     ///
     /// # Errors
     /// [`Error::Refused`], even when the lock cannot be taken, and when dnsmasq refuses an option;
-    /// [`Error::AlreadyRuns`]; [`Error::Host`] when something is in the way, or when a step fails:
-    /// then the steps before it are undone.
+    /// [`Error::AlreadyRuns`]; [`Error::Hook`]; [`Error::Host`] when something is in the way, or
+    /// when a step fails: then the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
@@ -24,8 +28,42 @@ impl Driver {
         if prepared.receipt.as_ref().is_some_and(runs) {
             return Err(Error::AlreadyRuns(prepared.lowered.name));
         }
-        let made = vnet_host::start(&mut host, &lock?, prepared.header(None)?, &prepared.lowered.desired);
-        let made = made.map_err(|error| prepared.refusal(network, error))?;
-        Ok(prepared.outcome(self, &host, made))
+        let (lock, header) = (lock?, prepared.header(None)?);
+        let made = self.start_with_hooks(&mut host, &lock, &prepared, network, |host| {
+            let made = vnet_host::start(host, &lock, header, &prepared.lowered.desired);
+            made.map_err(|error| prepared.refusal(network, error))
+        });
+        Ok(prepared.outcome(self, &host, made?))
+    }
+
+    /// Asks the hooks before and after a start. A network that they refuse afterwards is stopped
+    /// again.
+    pub(super) fn start_with_hooks(
+        &self,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        prepared: &Prepared,
+        network: &Network,
+        start: impl FnOnce(&mut LinuxHost) -> Result<Vec<Change>, Error>,
+    ) -> Result<Vec<Change>, Error> {
+        let name = &prepared.lowered.name;
+        let wanted = || Ok(document(&chosen(network, &prepared.lowered), None));
+        self.ask_hooks(HookOperation::Start, name, wanted)?;
+        let made = start(host)?;
+        match self.ask_hooks(HookOperation::Started, name, || self.document_of(name)) {
+            Ok(()) => Ok(made),
+            Err(mut error) => {
+                let stopped = self.stop_locked(host, lock, name);
+                if let (Error::Hook(failure), Err(left)) = (&mut error, stopped) {
+                    failure.left = Some(Box::new(left.into()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What hooks are told of a network that runs.
+    pub(super) fn document_of(&self, name: &NetworkName) -> Result<String, Error> {
+        Ok(document(&self.definition(name)?, None))
     }
 }

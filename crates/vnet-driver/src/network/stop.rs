@@ -1,11 +1,12 @@
 //! Stops a network.
 
-use vnet_host::LinuxHost;
+use vnet_host::{LinuxHost, Lock};
 use vnet_plan::Change;
 use vnet_types::NetworkName;
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::Departure;
 
 impl Driver {
     /// Stops a network and detaches its ports. Removes everything that was made for them, and
@@ -20,9 +21,22 @@ impl Driver {
         // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();
         self.store.receipt(network)?.ok_or_else(absent)?;
-        match vnet_host::stop(&mut host, &lock?, network, LinuxHost::namespace()?) {
+        match self.stop_locked(&mut host, &lock?, network) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             stopped => Ok(stopped?),
         }
+    }
+
+    /// The same with the lock held. The hooks are told of what is gone.
+    pub(crate) fn stop_locked(
+        &self,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        network: &NetworkName,
+    ) -> Result<Vec<Change>, vnet_host::Error> {
+        let departure = Departure::of_network(self, network);
+        let stopped = vnet_host::stop(host, lock, network, LinuxHost::namespace()?);
+        departure.tell(self);
+        stopped
     }
 }

@@ -1,6 +1,5 @@
 //! Attaching a guest's interface.
 
-use vnet_host::LinuxHost;
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
@@ -15,8 +14,8 @@ impl Driver {
     ///
     /// # Errors
     /// [`Error::Refused`], even when the lock cannot be taken; [`Error::AlreadyAttached`];
-    /// [`Error::Attach`]; [`Error::Host`] when something is in the way, or when a step fails: then
-    /// the steps before it are undone.
+    /// [`Error::Attach`]; [`Error::Hook`]; [`Error::Host`] when something is in the way, or when a
+    /// step fails: then the steps before it are undone.
     pub fn attach(&self, interface: &Interface, options: &AttachOptions) -> Result<PortOutcome, Error> {
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
@@ -27,11 +26,13 @@ impl Driver {
             return Err(Error::AlreadyAttached(lowered.port.dev.clone()));
         }
         let (lock, dev) = (lock?, lowered.port.dev.clone());
-        let made = vnet_host::start(&mut host, &lock, header(lowered, None)?, &lowered.desired)?;
+        let header = header(lowered, None)?;
+        let make = || Ok(vnet_host::start(&mut host, &lock, header, &lowered.desired)?);
+        let made = self.with_port_hooks(lowered, make)?;
         let outcome = prepared.outcome(made);
         if outcome.is_err() {
             // A port without a known device is of no use.
-            vnet_host::detach(&mut host, &lock, &dev, LinuxHost::namespace()?)?;
+            self.detach_locked(&mut host, &lock, &dev)?;
         }
         outcome
     }

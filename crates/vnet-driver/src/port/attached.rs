@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use vnet_host::{LinuxHost, Owner};
+use vnet_host::Owner;
 use vnet_netlink::Tap;
 use vnet_types::KnownPort;
 use vnet_xml::Interface;
@@ -37,23 +37,24 @@ impl Driver {
     /// Attaches an interface, or takes over a port that is attached already, and opens it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Denied`], [`Error::Host`] when the device
-    /// cannot be opened: then it is detached again; [`Error::Host`] when something is in the way,
-    /// or when a step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Hook`]; [`Error::Denied`], [`Error::Host`]
+    /// when the device cannot be opened: then it is detached again; [`Error::Host`] when something
+    /// is in the way, or when a step fails: then the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
         let mut host = self.host()?;
         let lock = self.lock();
         let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
         let lock = lock?;
         let header = header(&prepared.lowered, Some(Owner::this()?))?;
-        let made = vnet_host::apply(&mut host, &lock, header, &prepared.lowered.desired)?;
         let was_there = prepared.receipt.is_some();
+        let make = || Ok(vnet_host::apply(&mut host, &lock, header, &prepared.lowered.desired)?);
+        let made = if was_there { make() } else { self.with_port_hooks(&prepared.lowered, make) }?;
         let dev = prepared.lowered.port.dev.clone();
         let opened = open(&prepared.lowered.port, options.persistent).map_err(Error::from);
         let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(made)?)));
         if opened.is_err() && !was_there {
             // The first error is the one to report.
-            let _ = vnet_host::detach(&mut host, &lock, &dev, LinuxHost::namespace()?);
+            let _ = self.detach_locked(&mut host, &lock, &dev);
         }
         let (queues, outcome) = opened?;
         Ok(AttachedPort { driver: self.clone(), outcome, queues, is_attached: true, _network: None })

@@ -1,11 +1,12 @@
 //! Detaches a guest's interface.
 
-use vnet_host::LinuxHost;
+use vnet_host::{LinuxHost, Lock};
 use vnet_plan::Change;
 use vnet_types::InterfaceName;
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::Departure;
 
 impl Driver {
     /// Detaches a port: removes everything that was made for it, and nothing else.
@@ -19,9 +20,25 @@ impl Driver {
         // Whoever releases the lock removes the leftovers of an attach that was killed early.
         let lock = self.lock();
         self.store.port_receipt(port)?.ok_or_else(absent)?;
-        match vnet_host::detach(&mut host, &lock?, port, LinuxHost::namespace()?) {
+        match self.detach_locked(&mut host, &lock?, port) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             detached => Ok(detached?),
         }
+    }
+
+    /// The same with the lock held. The hooks are told of a port that is gone.
+    pub(crate) fn detach_locked(
+        &self,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        port: &InterfaceName,
+    ) -> Result<Vec<Change>, vnet_host::Error> {
+        let departure = match self.store.port_receipt(port) {
+            Ok(Some(receipt)) => Departure::of_port(self, &receipt.header),
+            _ => Departure::default(),
+        };
+        let detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?);
+        departure.tell(self);
+        detached
     }
 }

@@ -43,7 +43,7 @@ impl Driver {
         let interface = match self.kept_interface(dev) {
             // The attach was interrupted before it kept the interface.
             Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
-                return Ok(vnet_host::detach(host, lock, dev, LinuxHost::namespace()?)?);
+                return Ok(self.detach_locked(host, lock, dev)?);
             }
             interface => interface?,
         };

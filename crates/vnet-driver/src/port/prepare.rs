@@ -19,9 +19,12 @@ use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
 use crate::features::probe;
 use crate::findings::{on_host, sound};
+use crate::hooks::{HookOperation, document};
 
 /// The file in a port's folder that keeps the definition it was attached with.
 const KEPT: &str = "interface.xml";
+/// The file in a port's folder that says how it is attached to its network.
+pub(crate) const RECORD: &str = "networkport.xml";
 
 /// A valid interface, with its desired state on this host.
 pub(super) struct Prepared {
@@ -105,9 +108,28 @@ impl Driver {
         };
         keep(KEPT, lowered.interface.to_string());
         if let Some(record) = &lowered.record {
-            keep("networkport.xml", record.to_string());
+            keep(RECORD, record.to_string());
         }
         Ok(lowered)
+    }
+
+    /// Attaches a new port. The hooks may refuse it before, and are told when it is not attached
+    /// after all.
+    pub(super) fn with_port_hooks<T>(
+        &self,
+        lowered: &LoweredPort,
+        make: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(network) = &lowered.port.network else { return make() };
+        let document = || Ok(document(&self.definition(network)?, lowered.record.as_ref()));
+        self.ask_hooks(HookOperation::PortCreated, network, document)?;
+        make().inspect_err(|_| {
+            if self.has_hooks()
+                && let Ok(document) = document()
+            {
+                self.tell_hooks(HookOperation::PortDeleted, network, &document);
+            }
+        })
     }
 
     /// The definition of the interface's network. `None` when it does not run.
