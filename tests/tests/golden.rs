@@ -43,7 +43,7 @@ fn files_beside_a_definition_hold(#[files("../testdata/network/valid/*.xml")] fi
 fn files_beside_an_interface_hold(#[files("../testdata/interface/valid/*.xml")] file: PathBuf) {
     let text = fs::read_to_string(&file).expect("a definition");
     let definition = Definition::parse(text.as_bytes()).into_result().expect("a definition without errors");
-    hold(&file, "canonical", Some(definition.to_text(Style { inactive: true, ..Style::default() })));
+    hold(&file, "canonical", definition.print_into(text.as_bytes(), Style { inactive: true, ..Style::default() }));
     let passt = match &definition {
         Definition::Interface(interface) if interface.is_passt() => {
             let folder = Path::new("/run/vnet/passt/GUEST");

@@ -44,6 +44,16 @@ impl Limits {
         attributes_in_all: 500_000,
         prefixes: 64,
     };
+
+    /// For text that this crate has printed.
+    pub(crate) const NONE: Self = Self {
+        bytes: usize::MAX,
+        depth: usize::MAX,
+        elements: usize::MAX,
+        attributes: usize::MAX,
+        attributes_in_all: usize::MAX,
+        prefixes: usize::MAX,
+    };
 }
 
 impl Default for Limits {
@@ -103,7 +113,7 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
             Event::Decl(_) if start == 0 => declaration(source, &span)?,
             Event::Decl(_) => return Err(malformed("the XML declaration must come first", span)),
             Event::PI(_) => instruction(&source[span.clone()], span)?,
-            Event::Comment(_) => {}
+            Event::Comment(_) => builder.tree.comments.push(span),
             Event::Eof => return builder.finish(),
         }
     }
@@ -129,7 +139,7 @@ struct Open {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(source: &'a str, limits: &'l Limits) -> Self {
-        let tree = Tree { source, nodes: Vec::new(), attributes: Vec::new() };
+        let tree = Tree { source, nodes: Vec::new(), attributes: Vec::new(), comments: Vec::new() };
         Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
     }
 

@@ -32,6 +32,7 @@
 //!   nothing.
 //! - A negative `mtu` or `delay` is an error; libvirt wraps it around.
 //! - A `<dhcp>` that has only `<bootp>` is kept; libvirt loses it.
+//! - Comments are kept: each is printed at the element that it stands at; libvirt drops them.
 //! - All printed values are escaped, white space in attributes too; libvirt does not escape all of
 //!   them.
 //! - An IPv6 address with a scope (`%eth0`) is an error.
@@ -53,6 +54,7 @@ mod bandwidth;
 mod bridge_name;
 mod builder;
 mod characters;
+mod comments;
 mod definition;
 mod document;
 mod domain;
@@ -82,6 +84,7 @@ mod write;
 pub use bandwidth::{Bandwidth, Rate};
 pub use bridge_name::{BridgeName, BridgeNameError, BridgeTemplate};
 pub use builder::Limits;
+pub use comments::Comments;
 pub use definition::Definition;
 pub use document::{Parsed, Refused};
 pub use domain::Domain;

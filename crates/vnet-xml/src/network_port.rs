@@ -12,11 +12,12 @@ use crate::grammar::{Grammar, TEXT};
 use crate::hostdev::{DRIVER, driver, pci_address, pci_attributes, write_driver};
 use crate::interface::{DirectMode, direct_mode};
 use crate::network::{MacTableManager, mac_table_attribute, mac_table_manager};
+use crate::style::Print;
 use crate::value::{parsed, word, yes_no};
 use crate::virtual_port::{self, TypeIs, virtual_port};
 use crate::vlan::{self, vlan};
 use crate::write::Writer;
-use crate::{Bandwidth, HostdevDriver, Libvirt, Parsed, Refused, VirtualPort, Vlan};
+use crate::{Bandwidth, Comments, HostdevDriver, Parsed, Refused, Style, VirtualPort, Vlan};
 
 /// How one guest's interface is attached to a network.
 ///
@@ -55,6 +56,9 @@ pub struct NetworkPort {
     pub trust_guest_rx_filters: Option<bool>,
     /// `<plug>`: what the port is attached to; absent until that is decided.
     pub plug: Option<Plug>,
+    /// The comments of the document.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Comments::is_empty"))]
+    pub comments: Comments,
 }
 
 /// `<owner>`: the guest.
@@ -119,6 +123,7 @@ impl NetworkPort {
             isolated: None,
             trust_guest_rx_filters: None,
             plug: None,
+            comments: Comments::default(),
         }
     }
 
@@ -182,8 +187,19 @@ fn port(root: &Element<'_>) -> Option<NetworkPort> {
     let isolated = switch(root, "port", &PORT);
     let trust_guest_rx_filters = switch(root, "rxfilters", &RX_FILTERS);
     let plug = root.child("plug").and_then(|element| plug(&element));
-    let (uuid, owner, mac) = (uuid?, owner?, mac?);
-    Some(NetworkPort { uuid, owner, group, mac, virtual_port, bandwidth, vlan, isolated, trust_guest_rx_filters, plug })
+    Some(NetworkPort {
+        uuid: uuid?,
+        owner: owner?,
+        group,
+        mac: mac?,
+        virtual_port,
+        bandwidth,
+        vlan,
+        isolated,
+        trust_guest_rx_filters,
+        plug,
+        comments: root.comments(""),
+    })
 }
 
 fn uuid(element: &Element<'_>) -> Option<Uuid> {
@@ -256,7 +272,17 @@ fn bridge(element: &Element<'_>) -> (Option<InterfaceName>, Option<MacTableManag
 
 impl Display for NetworkPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Writer::new(f, Libvirt::default()).tag("networkport")?.around(|writer| self.write(writer))
+        self.print(f, Style::default())
+    }
+}
+
+impl Print for NetworkPort {
+    fn comments(&self) -> &Comments {
+        &self.comments
+    }
+
+    fn print_bare(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+        Writer::new(f, style.libvirt).tag("networkport")?.around(|writer| self.write(writer))
     }
 }
 

@@ -82,6 +82,10 @@ impl NodePath {
         grammar::position(self)
     }
 
+    pub(crate) fn of_text(path: String) -> Self {
+        Self(path)
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -206,6 +210,13 @@ impl SourceMap {
         let name = u16::try_from(name).expect("the names that are read are those of the grammar");
         self.places.push(Place { around, step: Step { name, kind }, span: (small(span.start), small(span.end)) });
         small(self.places.len() - 1)
+    }
+
+    /// The paths of an element and those that were read after it, by the start of their tags.
+    pub(crate) fn elements(&self, from: PlaceId) -> HashMap<usize, NodePath> {
+        let places = (from..).zip(self.places.iter().skip(from as usize));
+        let elements = places.filter(|(_, place)| place.step.kind != Kind::Attribute);
+        elements.map(|(number, place)| (place.span.0 as usize, self.path(number))).collect()
     }
 
     /// The path of a place.

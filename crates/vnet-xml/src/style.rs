@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Comments;
+
 /// The form in which a definition is printed. The default is the live form of libvirt 11.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
@@ -31,8 +33,32 @@ pub struct Printed<'a, T> {
 }
 
 /// A value that can be printed in every style.
-pub(crate) trait Print {
-    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result;
+pub(crate) trait Print: Sized {
+    /// The comments of the document that it was read from.
+    fn comments(&self) -> &Comments;
+
+    /// Prints it without comments.
+    fn print_bare(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result;
+
+    /// Prints it.
+    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+        if self.comments().is_empty() {
+            return self.print_bare(f, style);
+        }
+        f.write_str(&self.comments().print_into(&Bare { definition: self, style }.to_string()))
+    }
+}
+
+/// Prints a definition without its comments.
+struct Bare<'a, T> {
+    definition: &'a T,
+    style: Style,
+}
+
+impl<T: Print> fmt::Display for Bare<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.definition.print_bare(f, self.style)
+    }
 }
 
 impl<'a, T> Printed<'a, T> {

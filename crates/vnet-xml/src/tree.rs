@@ -8,6 +8,8 @@ pub(crate) struct Tree<'a> {
     pub(crate) source: &'a str,
     pub(crate) nodes: Vec<Node<'a>>,
     pub(crate) attributes: Vec<Attribute<'a>>,
+    /// The places of the comments, with their marks, in the order of the text.
+    pub(crate) comments: Vec<Span>,
 }
 
 pub(crate) struct Node<'a> {
@@ -66,6 +68,23 @@ impl<'t> NodeRef<'t> {
     /// The place of the whole element.
     pub(crate) fn whole_span(self) -> Span {
         self.node().start_tag.0 as usize..self.node().end as usize
+    }
+
+    /// The document.
+    pub(crate) fn source(self) -> &'t str {
+        self.tree.source
+    }
+
+    /// The places of the comments of the document.
+    pub(crate) fn comments(self) -> &'t [Span] {
+        &self.tree.comments
+    }
+
+    /// The places of the comments in the element.
+    pub(crate) fn comments_within(self) -> &'t [Span] {
+        let (whole, comments) = (self.whole_span(), &self.tree.comments);
+        let before = |at| comments.partition_point(|span| span.start < at);
+        &comments[before(whole.start)..before(whole.end)]
     }
 
     /// The whole element as written.

@@ -4,6 +4,7 @@
 mod notes;
 mod report;
 
+use crate::comments::{Comments, Reader};
 use crate::grammar::{Grammar, TEXT};
 use crate::source::{OUTSIDE, PlaceId};
 use crate::tree::{Attribute, NodeRef};
@@ -135,6 +136,19 @@ impl<'t> Element<'t> {
     /// The whole element as written.
     pub(crate) fn raw(&self) -> &'t str {
         self.node.raw()
+    }
+
+    /// The comments in the element, and around it if it is the root of the document. Its children
+    /// have to be read before. Comments in text that is printed `verbatim` are left out.
+    pub(crate) fn comments(&self, verbatim: &str) -> Comments {
+        let (source, path) = (self.notes.source.borrow(), self.path());
+        let spans = if path.parent().is_none() { self.node.comments() } else { self.node.comments_within() };
+        let mut comments = Comments::default();
+        if !spans.is_empty() {
+            let reader = Reader::new(self.node.source(), source.elements(self.place), verbatim);
+            comments.adopt(reader.read(self.node, spans), &path, &NodePath::root(self.node.name()));
+        }
+        comments
     }
 
     /// The namespaces that are declared here, by prefix; the prefix of the default namespace is

@@ -20,7 +20,7 @@ use std::str::FromStr;
 use vnet_types::MacAddr;
 
 use crate::network::Route;
-use crate::{Bandwidth, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
+use crate::{Bandwidth, Comments, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
 
 pub use address::{DeviceAddress, Zpci};
 pub use backend::{Backend, BackendType};
@@ -122,6 +122,9 @@ pub struct Interface {
     pub acpi_index: Option<u32>,
     /// `<address>`: where the guest sees the device.
     pub address: Option<DeviceAddress>,
+    /// The comments of the document.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Comments::is_empty"))]
+    pub comments: Comments,
 }
 
 impl Interface {
@@ -157,6 +160,7 @@ impl Interface {
             rom: None,
             acpi_index: None,
             address: None,
+            comments: Comments::default(),
         }
     }
 

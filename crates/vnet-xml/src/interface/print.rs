@@ -4,10 +4,10 @@
 use std::fmt;
 
 use super::{Interface, LinkState, Source};
-use crate::Style;
 use crate::hostdev::write_driver;
 use crate::style::Print;
 use crate::write::Writer;
+use crate::{Comments, Style};
 
 impl fmt::Display for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,7 +16,11 @@ impl fmt::Display for Interface {
 }
 
 impl Print for Interface {
-    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+    fn comments(&self) -> &Comments {
+        &self.comments
+    }
+
+    fn print_bare(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
         let mut writer = Writer::new(f, style.libvirt);
         let managed = matches!(&self.source, Source::Hostdev(source) if source.managed);
         let root = writer.tag("interface")?.attribute("type", self.source.word())?;

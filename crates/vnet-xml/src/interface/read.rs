@@ -144,6 +144,7 @@ pub(crate) fn interface(root: &Element<'_>) -> Option<Interface> {
             element.filled("index", number).filter(|index| *index != 0)
         }),
         address: root.child("address").and_then(|element| address::address(&element)),
+        comments: root.comments(""),
     };
     source.map(|_| interface)
 }

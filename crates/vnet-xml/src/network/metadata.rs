@@ -27,6 +27,12 @@ use crate::markup::attribute;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata(String);
 
+impl Metadata {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The element as it stands in a definition.
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

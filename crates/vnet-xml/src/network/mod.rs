@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use vnet_types::{MacAddr, Uuid};
 
-use crate::{Bandwidth, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
+use crate::{Bandwidth, Comments, Parsed, Printed, Refused, Style, VirtualPort, Vlan};
 
 pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
@@ -95,6 +95,9 @@ pub struct Network {
     /// `<dnsmasq:option value>` of `<dnsmasq:options>`: unchanged lines for dnsmasq's
     /// configuration.
     pub dnsmasq_options: Vec<String>,
+    /// The comments of the document.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Comments::is_empty"))]
+    pub comments: Comments,
 }
 
 /// `<domain>`: the DNS domain of the guests.

@@ -4,9 +4,9 @@
 use std::fmt;
 
 use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network};
-use crate::Style;
 use crate::style::Print;
 use crate::write::Writer;
+use crate::{Comments, Style};
 
 /// Which of the two forms is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,11 @@ impl fmt::Display for Network {
 }
 
 impl Print for Network {
-    fn print(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
+    fn comments(&self) -> &Comments {
+        &self.comments
+    }
+
+    fn print_bare(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
         let form = if style.inactive { Form::Inactive } else { Form::Live };
         let mut writer = Writer::new(f, style.libvirt);
         let namespace = (!self.dnsmasq_options.is_empty()).then_some(DNSMASQ_NAMESPACE);

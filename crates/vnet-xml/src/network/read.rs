@@ -2,7 +2,8 @@
 
 use vnet_types::Uuid;
 
-use super::{DNSMASQ_NAMESPACE, Domain, Network, bridge, dns, forward, ip, metadata, portgroup, route};
+use super::{DNSMASQ_NAMESPACE, Domain, Metadata, Network, bridge, dns, forward, ip, metadata, portgroup, route};
+use crate::Comments;
 use crate::bandwidth::{self, BandwidthOf, bandwidth};
 use crate::element::Element;
 use crate::grammar::{Grammar, TEXT};
@@ -43,7 +44,7 @@ static OPTION: Grammar = Grammar::new(&["value"], &[]);
 pub(super) fn network(root: &Element<'_>) -> Network {
     let options = root.name_in(DNSMASQ_NAMESPACE, "options");
     root.expect_beside(&GRAMMAR, options);
-    Network {
+    let mut network = Network {
         connections: root.filled("connections", number).unwrap_or_default(),
         ipv6: root.filled("ipv6", yes_no) == Some(true),
         trust_guest_rx_filters: root.filled("trustGuestRxFilters", yes_no),
@@ -70,7 +71,10 @@ pub(super) fn network(root: &Element<'_>) -> Network {
         virtual_port: root.child("virtualport").and_then(|element| virtual_port(&element, TypeIs::Required)),
         port_groups: root.children("portgroup", portgroup::port_group),
         dnsmasq_options: options.map(|name| dnsmasq_options(root, name)).unwrap_or_default(),
-    }
+        comments: Comments::default(),
+    };
+    network.comments = root.comments(network.metadata.as_ref().map(Metadata::as_str).unwrap_or_default());
+    network
 }
 
 fn name(root: &Element<'_>) -> String {

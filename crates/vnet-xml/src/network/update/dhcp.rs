@@ -47,7 +47,7 @@ pub(super) fn hosts(
     };
     let mut network = network;
     let at = put.into(&mut network.ips[parent].dhcp.get_or_insert_default().hosts, given.value.clone());
-    Ok(given.done(network, Some(path(parent).nth("host", at))))
+    Ok(given.put(network, command, path(parent).nth("host", at)))
 }
 
 fn delete_host(mut network: Network, index: Option<usize>, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -72,7 +72,7 @@ fn delete_host(mut network: Network, index: Option<usize>, document: &[u8]) -> R
     };
     dhcp.hosts.remove(at);
     tidy(&mut network.ips[parent]);
-    Ok(given.done(network, None))
+    Ok(given.deleted(network, &path(parent).nth("host", at)))
 }
 
 fn wanted(element: &Element<'_>) -> Option<Wanted> {
@@ -102,7 +102,7 @@ pub(super) fn ranges(
         let at = found.ok_or_else(|| given.refuse("", UpdateRefusal::Absent(what)))?;
         network.ips[parent].dhcp.get_or_insert_default().ranges.remove(at);
         tidy(&mut network.ips[parent]);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path(parent).nth("range", at)));
     }
     if found.is_some() {
         return Err(given.refuse("start", UpdateRefusal::Exists(format!("a {what}"))));
@@ -110,7 +110,7 @@ pub(super) fn ranges(
     only_dhcp(&network, parent).map_err(|reason| given.refuse("", reason))?;
     let dhcp = network.ips[parent].dhcp.get_or_insert_default();
     let at = Put::new(command).into(&mut dhcp.ranges, given.value.clone());
-    Ok(given.done(network, Some(path(parent).nth("range", at))))
+    Ok(given.put(network, command, path(parent).nth("range", at)))
 }
 
 /// What two hosts can have in common, which makes them conflict.

@@ -33,9 +33,10 @@ pub(super) fn hosts(mut network: Network, command: Command, document: &[u8]) -> 
         let fits = |host: &DnsHost| *ip == Some(host.ip) || host.hostnames.iter().any(|name| hostnames.contains(name));
         let dns = network.dns.get_or_insert_default();
         let found = only(&places(&dns.hosts, fits), || "such `<host>` of DNS".to_owned());
-        dns.hosts.remove(found.map_err(|reason| given.refuse("", reason))?);
+        let at = found.map_err(|reason| given.refuse("", reason))?;
+        dns.hosts.remove(at);
         tidy(&mut network);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path().nth("host", at)));
     }
     let given = Given::read(document, "host", dns_host)?;
     let hosts = &mut network.dns.get_or_insert_default().hosts;
@@ -47,7 +48,7 @@ pub(super) fn hosts(mut network: Network, command: Command, document: &[u8]) -> 
         _ => return Err(given.refuse("ip", UpdateRefusal::Exists(format!("a {}", what())))),
     };
     let at = put.into(hosts, given.value.clone());
-    Ok(given.done(network, Some(path().nth("host", at))))
+    Ok(given.put(network, command, path().nth("host", at)))
 }
 
 fn wanted_host(element: &Element<'_>) -> Option<WantedHost> {
@@ -66,9 +67,10 @@ pub(super) fn txts(mut network: Network, command: Command, document: &[u8]) -> R
         let txts = &mut network.dns.get_or_insert_default().txts;
         let found = txts.iter().position(|txt| txt.name == *name);
         let absent = || given.refuse("name", UpdateRefusal::Absent(format!("TXT record `{name}`")));
-        txts.remove(found.ok_or_else(absent)?);
+        let at = found.ok_or_else(absent)?;
+        txts.remove(at);
         tidy(&mut network);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path().nth("txt", at)));
     }
     let given = Given::read(document, "txt", txt)?;
     let Txt { name, .. } = &given.value;
@@ -82,7 +84,7 @@ pub(super) fn txts(mut network: Network, command: Command, document: &[u8]) -> R
         (_, None) => Put::new(command),
     };
     let at = put.into(txts, given.value.clone());
-    Ok(given.done(network, Some(path().nth("txt", at))))
+    Ok(given.put(network, command, path().nth("txt", at)))
 }
 
 pub(super) fn srvs(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -91,9 +93,10 @@ pub(super) fn srvs(mut network: Network, command: Command, document: &[u8]) -> R
         let given = Given::read(document, "srv", wanted_srv)?;
         let srvs = &mut network.dns.get_or_insert_default().srvs;
         let found = only(&places(srvs, |srv| given.value.fits(srv)), what);
-        srvs.remove(found.map_err(|reason| given.refuse("", reason))?);
+        let at = found.map_err(|reason| given.refuse("", reason))?;
+        srvs.remove(at);
         tidy(&mut network);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path().nth("srv", at)));
     }
     let given = Given::read(document, "srv", srv)?;
     if command == Command::Modify {
@@ -106,7 +109,7 @@ pub(super) fn srvs(mut network: Network, command: Command, document: &[u8]) -> R
         return Err(given.refuse("service", UpdateRefusal::Exists("such an SRV record".to_owned())));
     }
     let at = Put::new(command).into(srvs, given.value.clone());
-    Ok(given.done(network, Some(path().nth("srv", at))))
+    Ok(given.put(network, command, path().nth("srv", at)))
 }
 
 impl WantedSrv {

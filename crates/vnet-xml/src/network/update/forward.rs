@@ -12,6 +12,7 @@ pub(super) fn interfaces(mut network: Network, command: Command, document: &[u8]
         return Err(given.refuse("", UpdateRefusal::NotModified(Section::ForwardInterface)));
     }
     let dev = &given.value.dev;
+    let path = |at| NodePath::root("network").element("forward").nth("interface", at);
     let Some(Forward { interfaces, .. }) = network.forward.as_mut().filter(|it| it.mode != ForwardMode::None) else {
         return Err(given.refuse("", UpdateRefusal::NoParent("<forward>")));
     };
@@ -24,19 +25,20 @@ pub(super) fn interfaces(mut network: Network, command: Command, document: &[u8]
             return Err(given.refuse("dev", UpdateRefusal::InUse { dev: dev.clone(), connections }));
         }
         interfaces.remove(at);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path(at)));
     }
     if found.is_some() {
         return Err(given.refuse("dev", UpdateRefusal::Exists(format!("the interface `{dev}`"))));
     }
     // A new device has no connections.
     let at = Put::new(command).into(interfaces, dev.clone().into());
-    Ok(given.done(network, Some(NodePath::root("network").element("forward").nth("interface", at))))
+    Ok(given.put(network, command, path(at)))
 }
 
 pub(super) fn port_groups(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
     let given = Given::read(document, "portgroup", port_group)?;
     let group = &given.value;
+    let path = |at| NodePath::root("network").nth("portgroup", at);
     let groups = &mut network.port_groups;
     let found = groups.iter().position(|other| other.name == group.name);
     let put = match (command, found) {
@@ -52,7 +54,7 @@ pub(super) fn port_groups(mut network: Network, command: Command, document: &[u8
         (Command::Modify, Some(at)) => Put::InPlaceOf(at),
         (Command::Delete, Some(at)) => {
             groups.remove(at);
-            return Ok(given.done(network, None));
+            return Ok(given.deleted(network, &path(at)));
         }
     };
     let other = groups.iter().find(|other| group.default && other.default && other.name != group.name);
@@ -60,5 +62,5 @@ pub(super) fn port_groups(mut network: Network, command: Command, document: &[u8
         return Err(given.refuse("default", UpdateRefusal::SecondDefault(other.name.clone())));
     }
     let at = put.into(groups, given.value.clone());
-    Ok(given.done(network, Some(NodePath::root("network").nth("portgroup", at))))
+    Ok(given.put(network, command, path(at)))
 }

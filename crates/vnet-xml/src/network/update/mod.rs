@@ -22,7 +22,7 @@ use std::str::FromStr;
 
 use super::Network;
 use crate::element::Element;
-use crate::{NodePath, Parsed, Problem, Refused, SourceMap};
+use crate::{Comments, NodePath, Parsed, Problem, Refused, SourceMap};
 
 pub use error::{UpdateError, UpdateRefusal};
 
@@ -88,6 +88,8 @@ pub struct Updated {
     pub network: Network,
     /// The path of the element in the network; `None` if it was deleted.
     pub path: Option<NodePath>,
+    /// The comments of an element that was deleted.
+    pub lost: Comments,
     /// The path of the element in its own text.
     pub root: NodePath,
     /// Warnings about the element's text.
@@ -252,6 +254,7 @@ impl Network {
 /// An element that was read for an update.
 struct Given<T> {
     value: T,
+    comments: Comments,
     root: NodePath,
     problems: Vec<Problem>,
     source: SourceMap,
@@ -263,10 +266,11 @@ impl<T> Given<T> {
         root: &'static str,
         read: impl FnOnce(&Element<'_>) -> Option<T>,
     ) -> Result<Self, UpdateError> {
+        let read = |element: &Element<'_>| Some((read(element)?, element.comments("")));
         let Parsed { value, problems, source } = crate::document::parse(document, root, read);
         let has_errors = problems.iter().any(|problem| problem.severity == crate::Severity::Error);
         match value.filter(|_| !has_errors) {
-            Some(value) => Ok(Self { value, root: NodePath::root(root), problems, source }),
+            Some((value, comments)) => Ok(Self { value, comments, root: NodePath::root(root), problems, source }),
             None => Err(UpdateError::Element(Refused { problems })),
         }
     }
@@ -277,8 +281,21 @@ impl<T> Given<T> {
         UpdateError::Refused { reason, span: self.source.span(&path) }
     }
 
-    fn done(self, network: Network, path: Option<NodePath>) -> Updated {
-        Updated { network, path, root: self.root, problems: self.problems, source: self.source }
+    /// The network with the element at this path.
+    fn put(self, mut network: Network, command: Command, path: NodePath) -> Updated {
+        if command != Command::Modify {
+            network.comments.renumber(&path, false);
+        }
+        network.comments.adopt(self.comments, &self.root, &path);
+        let (path, lost) = (Some(path), Comments::default());
+        Updated { network, path, lost, root: self.root, problems: self.problems, source: self.source }
+    }
+
+    /// The network without the element of this path.
+    fn deleted(self, mut network: Network, path: &NodePath) -> Updated {
+        let lost = network.comments.take(path);
+        network.comments.renumber(path, true);
+        Updated { network, path: None, lost, root: self.root, problems: self.problems, source: self.source }
     }
 }
 

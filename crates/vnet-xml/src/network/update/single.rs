@@ -111,10 +111,10 @@ fn apply<T: PartialEq>(
     }
     if command == Command::Delete {
         *place = None;
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &path));
     }
     *place = value;
-    Ok(given.done(network, Some(path)))
+    Ok(given.put(network, command, path))
 }
 
 pub(super) fn ips(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -132,10 +132,10 @@ pub(super) fn ips(mut network: Network, command: Command, document: &[u8]) -> Re
     };
     if let (Command::Delete, Put::InPlaceOf(at)) = (command, put) {
         network.ips.remove(at);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &NodePath::root("network").nth("ip", at)));
     }
     let at = put.into(&mut network.ips, given.value.clone());
-    Ok(given.done(network, Some(NodePath::root("network").nth("ip", at))))
+    Ok(given.put(network, command, NodePath::root("network").nth("ip", at)))
 }
 
 pub(super) fn routes(mut network: Network, command: Command, document: &[u8]) -> Result<Updated, UpdateError> {
@@ -158,8 +158,8 @@ pub(super) fn routes(mut network: Network, command: Command, document: &[u8]) ->
     };
     if let (Command::Delete, Put::InPlaceOf(at)) = (command, put) {
         network.routes.remove(at);
-        return Ok(given.done(network, None));
+        return Ok(given.deleted(network, &NodePath::root("network").nth("route", at)));
     }
     let at = put.into(&mut network.routes, given.value.clone());
-    Ok(given.done(network, Some(NodePath::root("network").nth("route", at))))
+    Ok(given.put(network, command, NodePath::root("network").nth("route", at)))
 }
