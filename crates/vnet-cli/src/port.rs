@@ -13,6 +13,7 @@ use crate::document::Document;
 use crate::failure;
 use crate::guest::Guest;
 use crate::hypervisor::PasstJson;
+use crate::notes;
 use crate::output::{Format, note, print_json};
 
 /// An interface and the changes. `docs/json.md` describes the shape.
@@ -22,6 +23,8 @@ pub(crate) struct Report {
     port: Option<PortJson>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// A port for programs, with what a hypervisor needs.
@@ -77,7 +80,7 @@ pub(crate) fn heard(
         Ok(outcome) => {
             guest.hear(&mut checked, &outcome.findings);
             if format == Format::Human {
-                note(human(&checked));
+                note(human(&checked) + &notes::notes(&outcome.notes));
             }
             Ok(Some((checked, outcome)))
         }
@@ -101,7 +104,10 @@ fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
             note(human(checked));
             Ok(())
         }
-        Format::Json => print_json(&Report { port: None, diagnostics: diagnostics(checked), changes: Vec::new() }),
+        Format::Json => {
+            let diagnostics = diagnostics(checked);
+            print_json(&Report { port: None, diagnostics, changes: Vec::new(), notes: Vec::new() })
+        }
     }
 }
 
@@ -109,7 +115,8 @@ impl Report {
     /// An interface and the changes that it makes.
     pub(crate) fn changed(checked: &Checked, outcome: &PortOutcome) -> Self {
         let port = PortJson::of(&outcome.port, &outcome.device, outcome.passt.as_ref());
-        Self { port: Some(port), diagnostics: diagnostics(checked), changes: changes(&outcome.changes) }
+        let notes = outcome.notes.iter().map(ToString::to_string).collect();
+        Self { port: Some(port), diagnostics: diagnostics(checked), changes: changes(&outcome.changes), notes }
     }
 }
 

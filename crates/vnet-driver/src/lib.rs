@@ -38,7 +38,7 @@ pub use obstacle::Obstacle;
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
 pub use state::State;
 
-pub use vnet_host::{Listed, Named, Unreadable};
+pub use vnet_host::{Listed, Named, Unreadable, Unscoped};
 pub use vnet_netlink::Capability;
 pub use vnet_plan::Change;
 pub use vnet_types::{InterfaceName, KnownPort, NetworkName};

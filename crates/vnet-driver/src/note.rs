@@ -1,13 +1,17 @@
-//! What a host cannot do for a network that runs nevertheless.
+//! What a host cannot do for a network or a port that runs nevertheless.
 
 use std::fmt;
 
-/// Something that a host cannot do for a network, and its effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use vnet_host::Unscoped;
+
+/// Something that a host cannot do for a network or a port, and its effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
     /// The kernel has no `act_csum`.
     NoChecksums,
+    /// systemd has given a program no scope of its own.
+    Unscoped(Unscoped),
 }
 
 impl fmt::Display for Note {
@@ -17,6 +21,9 @@ impl fmt::Display for Note {
                 "this kernel cannot fill in the checksums of DHCP answers (act_csum): guests whose DHCP client checks \
                  them, as very old ones do, get no address",
             ),
+            Self::Unscoped(Unscoped { program, cgroup, reason, .. }) => {
+                write!(f, "{program} runs in {cgroup} and may end with that: {reason}")
+            }
         }
     }
 }

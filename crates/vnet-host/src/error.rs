@@ -35,6 +35,28 @@ pub enum Error {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// firewalld asked polkit, which does not allow it.
+    #[error(
+        "firewalld does not {action}: polkit, which it asks first, refuses; check that polkit runs, and that \
+         /usr/share/polkit-1/actions has org.fedoraproject.FirewallD1.policy, then `systemctl restart polkit`"
+    )]
+    Polkit {
+        /// The request: "put virbr0 into its zone libvirt".
+        action: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// firewalld did not answer.
+    #[error(
+        "firewalld did not {action} within {seconds} s: it may still load its rules, or wait for polkit; \
+         see `systemctl status firewalld polkit`"
+    )]
+    FirewalldHangs {
+        /// The request: "put virbr0 into its zone libvirt".
+        action: String,
+        /// The time it was given.
+        seconds: u64,
+    },
     /// A guest's passt does not start, or does not end.
     #[error(transparent)]
     Passt(#[from] vnet_passt::run::Error),

@@ -31,7 +31,7 @@ pub use error::Error;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
 pub use lifecycle::{apply, detach, drift, plan, start, stop};
-pub use linux::LinuxHost;
+pub use linux::{LinuxHost, Unscoped};
 pub use lock::Lock;
 pub use memory::MemoryHost;
 pub use namespace::Namespace;

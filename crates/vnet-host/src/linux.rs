@@ -3,6 +3,7 @@
 
 mod address;
 mod borrowed;
+mod bus;
 mod class;
 mod coalesce;
 mod fdb;
@@ -16,12 +17,14 @@ mod qdisc;
 mod remains;
 mod route;
 mod rules;
+mod scope;
 mod sysctl;
 mod vf;
 mod vlan_filtering;
 mod vlans;
 mod zone;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
@@ -32,12 +35,15 @@ use vnet_netlink::Netlink;
 use vnet_plan::{Change, HostState, Resource, Sysctl, for_kind};
 use vnet_types::{Features, InterfaceName, Inventory, Link, RouteProtocol};
 
+pub use scope::Unscoped;
+
 use crate::{Error, Fact, Facts, Host, Namespace};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
     netlink: Netlink,
     firewall: Firewall,
+    unscoped: RefCell<Vec<Unscoped>>,
 }
 
 impl LinuxHost {
@@ -47,7 +53,8 @@ impl LinuxHost {
     /// # Errors
     /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { netlink: Netlink::open()?, firewall: Firewall::open().map_err(Error::Firewall)? })
+        let firewall = Firewall::open().map_err(Error::Firewall)?;
+        Ok(Self { netlink: Netlink::open()?, firewall, unscoped: RefCell::default() })
     }
 
     /// The network namespace of this thread.

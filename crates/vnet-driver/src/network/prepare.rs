@@ -82,7 +82,8 @@ impl Prepared {
     /// The result of the changes. Obstacles are looked up again when the bridge has changed its
     /// firewalld zone.
     pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
-        let Self { lowered, findings, notes, mut obstacles, .. } = self;
+        let Self { lowered, findings, mut notes, mut obstacles, .. } = self;
+        notes.extend(host.unscoped().into_iter().map(Note::Unscoped));
         // The changes are made. If the host cannot be read again, the obstacles from before are
         // reported.
         if made.iter().any(|change| matches!(change.key(), Key::Zone(_)))

@@ -22,6 +22,6 @@ impl Driver {
         let Some(receipt) = &prepared.receipt else { return Err(Error::NoPort) };
         let owner = receipt.header.owner;
         let made = vnet_host::apply(&mut host, &lock?, header(&prepared.lowered, owner)?, &prepared.lowered.desired)?;
-        prepared.outcome(made)
+        prepared.outcome(&host, made)
     }
 }

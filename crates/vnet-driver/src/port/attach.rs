@@ -29,7 +29,7 @@ impl Driver {
         let header = header(lowered, None)?;
         let make = || Ok(vnet_host::start(&mut host, &lock, header, &lowered.desired)?);
         let made = self.with_port_hooks(lowered, make)?;
-        let outcome = prepared.outcome(made);
+        let outcome = prepared.outcome(&host, made);
         if outcome.is_err() {
             // A port without a known device is of no use.
             self.detach_locked(&mut host, &lock, &dev)?;

@@ -51,7 +51,7 @@ impl Driver {
         let made = if was_there { make() } else { self.with_port_hooks(&prepared.lowered, make) }?;
         let dev = prepared.lowered.port.dev.clone();
         let opened = open(&prepared.lowered.port, options.persistent).map_err(Error::from);
-        let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(made)?)));
+        let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(&host, made)?)));
         if opened.is_err() && !was_there {
             // The first error is the one to report.
             let _ = self.detach_locked(&mut host, &lock, &dev);

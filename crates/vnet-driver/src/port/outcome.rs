@@ -6,6 +6,7 @@ use vnet_types::KnownPort;
 use vnet_validate::Finding;
 
 use super::device::Device;
+use crate::note::Note;
 
 /// The result of planning, attaching or changing a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,4 +24,6 @@ pub struct PortOutcome {
     pub changes: Vec<Change>,
     /// Warnings about the definition, alone and on this host.
     pub findings: Vec<Finding>,
+    /// What this host cannot do for it.
+    pub notes: Vec<Note>,
 }

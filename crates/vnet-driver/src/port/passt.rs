@@ -31,6 +31,6 @@ impl Driver {
             true => vnet_host::apply(&mut host, &lock, header(lowered, owner)?, &lowered.desired)?,
             false => vnet_host::start(&mut host, &lock, header(lowered, None)?, &lowered.desired)?,
         };
-        prepared.outcome(made)
+        prepared.outcome(&host, made)
     }
 }

@@ -19,6 +19,6 @@ impl Driver {
         let prepared = self.prepare_port(interface, options, &mut host, None)?;
         let lowered = &prepared.lowered;
         let changes = vnet_host::plan(&host, &self.store, &lowered.port.dev, &lowered.desired)?;
-        prepared.outcome(changes)
+        prepared.outcome(&host, changes)
     }
 }

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::features::probe;
 use crate::findings::{on_host, sound};
 use crate::hooks::{HookOperation, document};
+use crate::note::Note;
 
 /// The file in a port's folder that keeps the definition it was attached with.
 const KEPT: &str = "interface.xml";
@@ -173,11 +174,12 @@ impl Driver {
 
 impl Prepared {
     /// The result of the changes, or of a plan.
-    pub(super) fn outcome(self, changes: Vec<Change>) -> Result<PortOutcome, Error> {
+    pub(super) fn outcome(self, host: &LinuxHost, changes: Vec<Change>) -> Result<PortOutcome, Error> {
         let Self { lowered, receipt, findings } = self;
         let (passt, device) = (passt(&lowered.desired).cloned(), Device::of(&lowered.port)?);
         let was_attached = receipt.is_some();
-        Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings })
+        let notes = host.unscoped().into_iter().map(Note::Unscoped).collect();
+        Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings, notes })
     }
 }
 

@@ -26,7 +26,7 @@ impl Kind for Passt {
 
     /// Starts passt. When it runs in the foreground, only prepares everything for the process that
     /// becomes passt.
-    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         let program = Program::find()?;
         make(self)?;
         let started = match self.options.process {
@@ -34,7 +34,11 @@ impl Kind for Passt {
             Process::Foreground => self.check(&program).map(|()| None),
         };
         match started {
-            Ok(running) => Ok(running.map(|it| Fact::Process { pid: it.pid(), start_time: it.started() })),
+            Ok(Some(running)) => {
+                host.put_in_scope(folder(self), "passt", running.pid());
+                Ok(Some(Fact::Process { pid: running.pid(), start_time: running.started() }))
+            }
+            Ok(None) => Ok(None),
             Err(error) => {
                 // The first error is the one to report.
                 let _ = remove(folder(self));

@@ -36,12 +36,12 @@ impl Kind for Process {
         Ok(is_there.then(|| self.clone()))
     }
 
-    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
-        start(self).map(Some)
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        start(self, host).map(Some)
     }
 
     /// Tells the process to reload its files when that is enough, otherwise restarts it.
-    fn update(&self, to: &Self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
+    fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         if self.args == to.args
             && self.restart_on == to.restart_on
             && let Some((pid, start_time)) = identify(self, fact)
@@ -50,7 +50,7 @@ impl Kind for Process {
             return Ok(Some(Fact::Process { pid: pid.as_raw(), start_time }));
         }
         stop(self, fact)?;
-        start(to).map(Some)
+        start(to, host).map(Some)
     }
 
     fn delete(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
@@ -58,7 +58,8 @@ impl Kind for Process {
     }
 }
 
-fn start(process: &Process) -> Result<Fact, Error> {
+/// Runs a program until it is in the background, and in a scope of its own where systemd runs.
+fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
     let program = executable(&process.program)?;
     let command = format!("{} {}", process.program, process.args.join(" "));
     let run = run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C"));
@@ -73,7 +74,11 @@ fn start(process: &Process) -> Result<Fact, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match identify(process, None) {
-            Some((pid, start_time)) => return Ok(Fact::Process { pid: pid.as_raw(), start_time }),
+            Some((pid, start_time)) => {
+                let (pid, folder) = (pid.as_raw(), process.pid_file.parent().unwrap_or(&process.pid_file));
+                host.put_in_scope(folder, &process.program, pid);
+                return Ok(Fact::Process { pid, start_time });
+            }
             None if Instant::now() > deadline => {
                 return Err(Error::Vanished { command, pid_file: process.pid_file.clone() });
             }

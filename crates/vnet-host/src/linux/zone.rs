@@ -1,8 +1,7 @@
 //! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
 //!
 //! The bus belongs to the whole machine, but firewalld's rules belong to one network namespace: a
-//! firewalld in another namespace does not count. Each query opens its own connection, and no
-//! thread outlives it.
+//! firewalld in another namespace does not count. Each query opens its own connection.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -12,21 +11,22 @@ use std::time::Duration;
 
 use vnet_plan::{Key, Zone};
 use vnet_types::{Firewalld, InterfaceName};
+use zbus::Connection;
+use zbus::connection::Builder;
 use zbus::message::Body;
 use zbus::names::OwnedUniqueName;
-use zbus::{Connection, block_on, connection};
 
+use super::bus::{self, BUS, BUS_PATH};
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact, Namespace};
 
-const BUS: &str = "org.freedesktop.DBus";
-const BUS_PATH: &str = "/org/freedesktop/DBus";
 const FIREWALLD: &str = "org.fedoraproject.FirewallD1";
 const FIREWALLD_PATH: &str = "/org/fedoraproject/FirewallD1";
 const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
 const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
-/// firewalld reloads all its rules within one call.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time for one question. firewalld answers when it has loaded its rules, and after 25 s when
+/// polkit, which it asks first, does not answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What firewalld has. `None` when no firewalld runs for this network namespace.
 pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
@@ -74,33 +74,48 @@ impl Kind for Zone {
             return put(link, was);
         }
         let action = format!("take {link} out of its zone {zone}");
-        ask(&action, async |bus| bus.call(ZONE, "removeInterface", &(zone, link.as_str())).await.map(drop)).map(drop)
+        let arguments = (zone.clone(), link.to_string());
+        ask(&action, async move |bus| bus.call(ZONE, "removeInterface", &arguments).await.map(drop)).map(drop)
     }
 }
 
 fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
     let action = format!("put {link} into its zone {zone}");
-    let done =
-        ask(&action, async |bus| bus.call(ZONE, "changeZoneOfInterface", &(zone, link.as_str())).await.map(drop))?;
+    let arguments = (zone.to_owned(), link.to_string());
+    let done = ask(&action, async move |bus| bus.call(ZONE, "changeZoneOfInterface", &arguments).await.map(drop))?;
     done.ok_or_else(|| Error::Unexpected(Key::Zone(link.clone())))
 }
 
 /// The zone that a link is in, if firewalld runs.
 fn zone_of(link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
-    let zone = ask(&format!("tell the zone of {link}"), async |bus| {
-        let zone = bus.call(ZONE, "getZoneOfInterface", &link.as_str()).await?;
+    let name = link.to_string();
+    let zone = ask(&format!("tell the zone of {link}"), async move |bus| {
+        let zone = bus.call(ZONE, "getZoneOfInterface", &name).await?;
         zone.deserialize::<String>()
     })?;
     Ok(zone.map(|zone| Some(zone).filter(|zone| !zone.is_empty())))
 }
 
 /// A connection to a running firewalld.
-struct Bus {
-    connection: Connection,
+struct Bus<'a> {
+    connection: &'a Connection,
     owner: OwnedUniqueName,
 }
 
-impl Bus {
+impl<'a> Bus<'a> {
+    /// `None` when no firewalld runs for this network namespace.
+    async fn find(connection: &'a Connection) -> zbus::Result<Option<Self>> {
+        // Calling it by its well-known name would start a firewalld that does not run.
+        let owner = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &FIREWALLD).await;
+        let owner: OwnedUniqueName = match owner {
+            Err(zbus::Error::FDO(_)) => return Ok(None),
+            owner => owner?.body().deserialize()?,
+        };
+        let pid = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixProcessID", &owner).await?;
+        let is_here = is_here(pid.body().deserialize()?);
+        Ok(is_here.then_some(Self { connection, owner }))
+    }
+
     async fn call<B>(&self, interface: &str, method: &str, arguments: &B) -> zbus::Result<Body>
     where
         B: serde::Serialize + zbus::DynamicType,
@@ -112,36 +127,28 @@ impl Bus {
 }
 
 /// Queries firewalld, if one runs for this network namespace.
-fn ask<T>(action: &str, question: impl AsyncFnOnce(&Bus) -> zbus::Result<T>) -> Result<Option<T>, Error> {
-    let answer = block_on(async {
-        match bus().await? {
-            Some(bus) => question(&bus).await.map(Some),
-            None => Ok(None),
-        }
+fn ask<T: Send + 'static>(
+    action: &str,
+    question: impl AsyncFnOnce(&Bus<'_>) -> zbus::Result<T> + Send + 'static,
+) -> Result<Option<T>, Error> {
+    let answer = bus::ask(Builder::system, PATIENCE, async move |connection| match Bus::find(connection).await? {
+        Some(bus) => question(&bus).await.map(Some),
+        None => Ok(None),
     });
-    answer.map_err(|source| Error::Firewalld { action: action.to_owned(), source: Box::new(source) })
+    let action = || action.to_owned();
+    match answer {
+        Ok(answer) => Ok(answer.flatten()),
+        Err(error) if bus::is_timeout(&error) => {
+            Err(Error::FirewalldHangs { action: action(), seconds: PATIENCE.as_secs() })
+        }
+        Err(error) if is_of_polkit(&error) => Err(Error::Polkit { action: action(), source: Box::new(error) }),
+        Err(error) => Err(Error::Firewalld { action: action(), source: Box::new(error) }),
+    }
 }
 
-async fn bus() -> zbus::Result<Option<Bus>> {
-    let connection = match connection::Builder::system().method_timeout(PATIENCE).build().await {
-        Err(zbus::Error::Connection(error, _)) if is_absent(error.kind()) => return Ok(None),
-        // In a user namespace, the host's bus sees us as a different user.
-        Err(zbus::Error::Handshake(_)) => return Ok(None),
-        connection => connection?,
-    };
-    // Calling it by its well-known name would start a firewalld that does not run.
-    let owner = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &FIREWALLD).await;
-    let owner: OwnedUniqueName = match owner {
-        Err(zbus::Error::FDO(_)) => return Ok(None),
-        owner => owner?.body().deserialize()?,
-    };
-    let pid = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixProcessID", &owner).await?;
-    let is_here = is_here(pid.body().deserialize()?);
-    Ok(is_here.then_some(Bus { connection, owner }))
-}
-
-fn is_absent(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::PermissionDenied)
+/// Whether firewalld hands on an error of polkit, which it asks for every call.
+fn is_of_polkit(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::MethodError(name, ..) if name.starts_with("org.freedesktop.PolicyKit1."))
 }
 
 /// Whether this process is a firewalld in our network namespace. The process number comes from the
