@@ -45,12 +45,8 @@ impl Lab {
         );
         let network: Network = text.parse().expect("a definition");
         let inventory = Inventory { features: self.features, single_user: true, ..Inventory::default() };
-        let choices = Choices {
-            directory: self.store.directory(&Self::header().network),
-            random: [0; 3],
-            bridge: None,
-            mac: None,
-        };
+        let directory = self.store.directory(&Self::header().network);
+        let choices = Choices { directory, random: [0; 3], bridge: None };
         let mut desired = lower(&network, &inventory, &choices).expect("a sound definition").desired;
         // Names and addresses are no subject here.
         let daemon: Vec<Key> =

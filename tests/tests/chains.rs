@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use rstest::rstest;
 use serde_json::{Value, json as value};
@@ -15,6 +16,7 @@ use vnet_tests::{isolate, json, run, vnet};
 #[derive(Clone, Copy)]
 struct Definition {
     forward: &'static str,
+    /// The attributes of `<bridge>`.
     bridge: &'static str,
     mac: &'static str,
     /// Before the addresses.
@@ -26,23 +28,29 @@ struct Definition {
 
 const NAT: Definition = Definition {
     forward: "<forward mode='nat'/>",
-    bridge: "stp='off'",
-    mac: "52:54:00:00:00:01",
+    bridge: "name='lab0' stp='off'",
+    mac: "<mac address='52:54:00:00:00:01'/>",
     more: "",
     dhcp: "<range start='10.9.0.100' end='10.9.0.200'/>",
     ips: "",
 };
 
 /// Each differs from [`NAT`] in one thing.
-const DEFINITIONS: [Definition; 22] = [
+const DEFINITIONS: [Definition; 28] = [
     NAT,
     Definition { forward: "", ..NAT },
     Definition { forward: "<forward mode='route'/>", ..NAT },
     Definition { forward: "<forward mode='open'/>", ..NAT },
     Definition { forward: "<forward mode='nat' dev='lo'/>", ..NAT },
     Definition { forward: "<forward mode='nat'><nat><port start='2000' end='3000'/></nat></forward>", ..NAT },
-    Definition { bridge: "stp='on' delay='3'", ..NAT },
-    Definition { mac: "52:54:00:00:00:02", ..NAT },
+    Definition { bridge: "name='lab0' stp='on' delay='3'", ..NAT },
+    Definition { bridge: "name='lab0' stp='off' macTableManager='libvirt'", ..NAT },
+    Definition { bridge: "name='lab1' stp='off'", ..NAT },
+    Definition { bridge: "name='lab2' stp='off'", more: "<bandwidth><outbound average='800'/></bandwidth>", ..NAT },
+    Definition { bridge: "name='any%d' stp='off'", ..NAT },
+    Definition { bridge: "stp='off'", ..NAT },
+    Definition { mac: "<mac address='52:54:00:00:00:02'/>", ..NAT },
+    Definition { mac: "", ..NAT },
     Definition { more: "<mtu size='1400'/>", ..NAT },
     Definition { more: "<mtu size='1500'/>", ..NAT },
     Definition { more: "<mtu size='9000'/>", ..NAT },
@@ -66,7 +74,7 @@ fn call(arguments: &[&str]) {
 fn bring_up(command: &str, definition: &Definition) {
     let Definition { forward, bridge, mac, more, dhcp, ips } = definition;
     let text = format!(
-        "<network><name>lab</name>{forward}<bridge name='lab0' {bridge}/><mac address='{mac}'/>{more}
+        "<network><name>lab</name>{forward}<bridge {bridge}/>{mac}{more}
          <ip address='10.9.0.1' prefix='24'><dhcp>{dhcp}</dhcp></ip>{ips}</network>"
     );
     fs::write("/run/lab.xml", text).unwrap();
@@ -169,10 +177,10 @@ fn files(folder: &Path, all: &mut Vec<String>) {
     }
 }
 
-/// The switches of the bridge.
-fn switches(all: &mut Vec<String>) {
+/// The switches of a link.
+fn switches(bridge: &str, all: &mut Vec<String>) {
     for family in ["ipv4", "ipv6"] {
-        let Ok(folder) = fs::read_dir(format!("/proc/sys/net/{family}/conf/lab0")) else { continue };
+        let Ok(folder) = fs::read_dir(format!("/proc/sys/net/{family}/conf/{bridge}")) else { continue };
         for path in folder.map(|entry| entry.unwrap().path()) {
             all.extend(fs::read_to_string(&path).ok().map(|value| format!("{} {}", path.display(), value.trim())));
         }
@@ -182,7 +190,7 @@ fn switches(all: &mut Vec<String>) {
 fn everything() -> Vec<String> {
     let mut all = sorted(json("ip", &["-d", "-j", "link"]));
     all.extend(sorted(json("ip", &["-j", "address"])));
-    all.extend(sorted(json("ip", &["-j", "route", "show", "table", "all"])));
+    all.extend(sorted(json("ip", &["-j", "-4", "route", "show", "table", "all"])));
     // The kernel adds the routes to link-local addresses when it has found that nobody else has
     // them.
     let is_link_local = |route: &String| route.contains("\"fe80::") && route.contains("\"local\"");
@@ -190,26 +198,40 @@ fn everything() -> Vec<String> {
     all.extend(routes.into_iter().filter(|route| !is_link_local(route)));
     all.extend(sorted(json("bridge", &["-d", "-j", "link"])));
     all.extend(rules());
-    for dev in ["lab0", "ta", "tb", "ifb-lab0"].into_iter().filter(|dev| Path::new("/sys/class/net").join(dev).exists())
-    {
+    let mut rest = Vec::new();
+    let links = json("ip", &["-j", "link"]);
+    let mut devices: Vec<&str> = links.as_array().unwrap().iter().filter_map(|link| link["ifname"].as_str()).collect();
+    devices.sort_unstable();
+    for dev in devices {
+        switches(dev, &mut rest);
         let filters = |place| run("tc", &["filter", "show", "dev", dev, place]);
         let shown = [run("tc", &["qdisc", "show", "dev", dev]), run("tc", &["class", "show", "dev", dev])];
         let shown = shown.into_iter().chain(["root", "ingress"].map(filters));
         let lines: Vec<String> = shown.flat_map(|text| text.lines().map(traffic).collect::<Vec<_>>()).collect();
         all.extend(lines.into_iter().map(|line| format!("{dev} {line}")));
     }
-    let mut rest = Vec::new();
     files(Path::new("/run/vnet"), &mut rest);
-    switches(&mut rest);
     rest.sort();
     all.extend(rest);
     all
 }
 
+/// Whether the kernel can filter VLANs in bridges.
+fn filters_vlans() -> bool {
+    let add = ["link", "add", "probe", "type", "bridge", "vlan_filtering", "1"];
+    let can = Command::new("ip").args(add).output().unwrap().status.success();
+    if can {
+        run("ip", &["link", "delete", "probe"]);
+    }
+    can
+}
+
 /// In the order of a linear congruential generator (Knuth's).
 fn shuffled(mut seed: u64) -> Vec<Definition> {
+    let filters_vlans = filters_vlans();
     let mut keyed: Vec<(u64, Definition)> = DEFINITIONS
         .into_iter()
+        .filter(|definition| filters_vlans || !definition.bridge.contains("macTableManager"))
         .map(|definition| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 32, definition)

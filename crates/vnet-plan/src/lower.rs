@@ -36,10 +36,9 @@ pub struct Choices {
     pub directory: PathBuf,
     /// Random bytes for the bridge's MAC address, used if the definition has none.
     pub random: [u8; 3],
-    /// The current bridge of a running network. It is kept unless the definition names another one.
+    /// The current bridge of a running network. It is kept if it has a name that the definition
+    /// allows.
     pub bridge: Option<InterfaceName>,
-    /// The current MAC address of that bridge, which is kept in the same way.
-    pub mac: Option<MacAddr>,
 }
 
 /// A definition with all open choices made.
@@ -233,20 +232,20 @@ pub fn asks_features(network: &Network) -> bool {
 
 fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<InterfaceName, LowerError> {
     let written = network.bridge.as_ref().and_then(|bridge| bridge.name.clone());
-    let template = match (written, &choices.bridge) {
-        (Some(BridgeName::Fixed(fixed)), _) => return Ok(fixed),
-        (_, Some(kept)) => return Ok(kept.clone()),
-        (Some(BridgeName::Template(template)), None) => template,
-        (None, None) => BridgeTemplate::virbr(),
+    let template = match written {
+        Some(BridgeName::Fixed(fixed)) => return Ok(fixed),
+        Some(BridgeName::Template(template)) => template,
+        None => BridgeTemplate::virbr(),
     };
+    if let Some(kept) = choices.bridge.as_ref().filter(|kept| template.names().any(|name| name == **kept)) {
+        return Ok(kept.clone());
+    }
     let taken = |candidate: &InterfaceName| {
         inventory.links.iter().any(|link| link.name == *candidate)
             || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(candidate))
     };
-    (0..BridgeTemplate::LIMIT)
-        .filter_map(|number| template.with(number))
-        .find(|candidate| !taken(candidate))
-        .ok_or(LowerError::NoFreeBridge(BridgeName::Template(template)))
+    let free = template.names().find(|candidate| !taken(candidate));
+    free.ok_or(LowerError::NoFreeBridge(BridgeName::Template(template)))
 }
 
 fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Link, LowerError> {
@@ -260,7 +259,7 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
     Ok(Link {
         name,
         kind: LinkKind::Bridge(BridgeOptions { stp, forward_delay, vlan_filtering: keeps_mac_table(network) }),
-        mac: Some(network.mac.or(choices.mac).unwrap_or_else(|| MacAddr::from_random(choices.random))),
+        mac: Some(network.mac.unwrap_or_else(|| MacAddr::from_random(choices.random))),
         mtu: network.mtu.filter(|mtu| *mtu != 0),
         up: true,
     })

@@ -8,7 +8,7 @@ use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route
 use vnet_xml::{BridgeName, Network};
 
 fn choices() -> Choices {
-    Choices { directory: "/run/vnet/networks/lab".into(), random: [1, 2, 3], bridge: None, mac: None }
+    Choices { directory: "/run/vnet/networks/lab".into(), random: [1, 2, 3], bridge: None }
 }
 
 fn inventory() -> Inventory {
@@ -229,16 +229,24 @@ fn bridge_names(#[case] written: Option<&str>, #[case] taken: &[&str], #[case] e
     assert_eq!(lower(&network, &inventory, &choices()).unwrap().bridge, Some(name(expected)));
 }
 
-#[test]
-fn a_running_network_keeps_its_bridge_and_mac() {
+/// Another name is changed to what a fresh start chooses.
+#[rstest]
+#[case::kept("virbr5", None, "virbr5")]
+#[case::kept_template("lab5", Some("lab%d"), "lab5")]
+#[case::was_written("lab0", None, "virbr1")]
+#[case::other_template("virbr5", Some("lab%d"), "lab0")]
+fn a_running_network_keeps_a_bridge_that_a_start_could_choose(
+    #[case] runs: &str,
+    #[case] written: Option<&str>,
+    #[case] expected: &str,
+) {
+    let mut network = lab();
+    network.bridge.get_or_insert_default().name = written.map(|text| text.parse::<BridgeName>().unwrap());
     let mut inventory = inventory();
-    inventory.links = vec![foreign("virbr0"), foreign("virbr5")];
-    inventory.networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: Some(name("virbr5")) }];
-    let kept = Choices { bridge: Some(name("virbr5")), mac: Some("52:54:00:aa:bb:cc".parse().unwrap()), ..choices() };
-    let lowered = lower(&lab(), &inventory, &kept).unwrap();
-    assert_eq!(lowered.bridge, Some(name("virbr5")));
-    let Some(Resource::Link(link)) = lowered.desired.get(&Key::Link(name("virbr5"))) else { panic!("a link") };
-    assert_eq!(link.mac.unwrap().to_string(), "52:54:00:aa:bb:cc");
+    inventory.links = vec![foreign("virbr0"), foreign(runs)];
+    inventory.networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: Some(name(runs)) }];
+    let running = Choices { bridge: Some(name(runs)), ..choices() };
+    assert_eq!(lower(&network, &inventory, &running).unwrap().bridge, Some(name(expected)));
 }
 
 #[test]

@@ -68,9 +68,7 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
         others.links.iter().any(|link| link.name == *name)
             || others.networks.iter().any(|known| known.bridge.as_ref() == Some(name))
     };
-    let free = |template: &BridgeTemplate| {
-        (0..BridgeTemplate::LIMIT).filter_map(|number| template.with(number)).find(|name| !taken(name))
-    };
+    let free = |template: &BridgeTemplate| template.names().find(|name| !taken(name));
     let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref()) {
         Some(BridgeName::Fixed(name)) => {
             if !taken(name) {

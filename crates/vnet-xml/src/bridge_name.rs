@@ -36,7 +36,7 @@ pub enum BridgeNameError {
 
 impl BridgeTemplate {
     /// The numbers that replace `%d` are below this one.
-    pub const LIMIT: u16 = 257;
+    const LIMIT: u16 = 257;
 
     /// libvirt's template, for networks that name no bridge.
     pub fn virbr() -> Self {
@@ -46,6 +46,11 @@ impl BridgeTemplate {
     /// The name with this number. `None` if the name would be too long.
     pub fn with(&self, number: u16) -> Option<InterfaceName> {
         format!("{}{number}{}", self.before, self.after).parse().ok()
+    }
+
+    /// All names, in the order in which libvirt tries them.
+    pub fn names(&self) -> impl Iterator<Item = InterfaceName> + '_ {
+        (0..Self::LIMIT).filter_map(|number| self.with(number))
     }
 }
 

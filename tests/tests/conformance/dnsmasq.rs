@@ -16,7 +16,7 @@ fn dnsmasq() {
         assert_eq!(case["caps"], "full");
         let network: Network = text(case, "input").parse().unwrap();
         let directory = PathBuf::from("/var/lib/libvirt/dnsmasq");
-        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
+        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let lowered = preview(&network, &nowhere, &choices).map_err(|error| format!("{error:?}"))?;
         let rendered =

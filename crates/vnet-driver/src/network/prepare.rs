@@ -66,8 +66,7 @@ impl Driver {
     /// The choices that a definition leaves open.
     pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
         let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
-        let mac = receipt.zip(bridge.as_ref()).and_then(|(receipt, bridge)| mac_of(&receipt.owned, bridge));
-        Choices { directory: self.store.directory(name), random: random(network), bridge, mac }
+        Choices { directory: self.store.directory(name), random: random(network), bridge }
     }
 }
 

@@ -31,7 +31,7 @@ impl Driver {
     pub fn render(&self, network: &Network) -> Result<Rendering, Error> {
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let directory = self.directory(&network_name(&network.name)?);
-        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None, mac: None };
+        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None };
         let lowered = preview(network, &nowhere, &choices)?;
         let files = Files::new(&directory);
         let mut rendering = Rendering::default();
