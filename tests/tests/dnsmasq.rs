@@ -144,10 +144,10 @@ fn hands_out_what_is_reserved(#[case] name: &str) {
     assert_eq!(answer.file, "tag:boot,\"me\"");
     assert_eq!(answer.option(3), Some(&[192, 168, 122, 1][..]), "the gateway");
 
-    let leases = parse_leases(&fs::read_to_string(LEASES).unwrap()).unwrap();
-    assert_eq!(leases.len(), 1);
-    assert_eq!(leases[0].client, Client::Mac(MacAddr(MAC)));
-    assert_eq!((leases[0].ip, leases[0].hostname.as_deref()), (IpAddr::V4(answer.address), Some(first_label)));
+    let leases = parse_leases(&fs::read_to_string(LEASES).unwrap());
+    let [Ok(lease)] = &leases[..] else { panic!("{leases:?}") };
+    assert_eq!(lease.client, Client::Mac(MacAddr(MAC)));
+    assert_eq!((lease.ip, lease.hostname.as_deref()), (IpAddr::V4(answer.address), Some(first_label)));
     assert_eq!(ask(&format!("{first_label}.lan"), A), Ok(vec![vec![192, 168, 122, 7]]));
 }
 

@@ -1,5 +1,5 @@
-//! Reports about a host besides the findings: what it cannot do, and rules of other programs that
-//! block a network.
+//! Reports about a host besides the findings: what it cannot do, and what other programs do against
+//! a network.
 
 use std::fmt::Write;
 
@@ -40,7 +40,13 @@ pub(crate) fn obstacles(obstacles: &[Obstacle], worst: Severity) -> String {
         };
         let _ = writeln!(text, "{style}{word}{style:#}{BOLD}: {}{BOLD:#}", plain(&obstacle.to_string()));
     }
+    for remedy in obstacles.iter().filter_map(Obstacle::remedy) {
+        let mut lines = remedy.lines();
+        let _ = writeln!(text, "  help: {}", plain(lines.next().unwrap_or_default()));
+        text.extend(lines.map(|line| format!("    {}\n", plain(line))));
+    }
     let mut commands: Vec<&String> = Vec::new();
+    let is_rule = |obstacle: &&Obstacle| obstacle.remedy().is_none();
     for command in obstacles.iter().flat_map(Obstacle::commands) {
         if !commands.contains(&command) {
             commands.push(command);
@@ -49,7 +55,7 @@ pub(crate) fn obstacles(obstacles: &[Obstacle], worst: Severity) -> String {
     if !commands.is_empty() {
         text.push_str("  vnet leaves the rules of others alone. This lets it pass, until they are made anew:\n");
         text.extend(commands.into_iter().map(|command| format!("    {}\n", plain(command))));
-    } else if !obstacles.is_empty() {
+    } else if obstacles.iter().any(|obstacle| is_rule(&obstacle)) {
         text.push_str("  vnet leaves the rules of others alone: allow it where they are made\n");
     }
     text

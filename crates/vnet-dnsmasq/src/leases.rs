@@ -69,7 +69,7 @@ pub enum ParseLeaseError {
     },
 }
 
-/// A lease file that cannot be read.
+/// A line of a lease file that is not a lease.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the lease file is not a lease")]
 pub struct ParseLeasesError {
@@ -79,12 +79,12 @@ pub struct ParseLeasesError {
     pub source: ParseLeaseError,
 }
 
-/// Reads dnsmasq's lease file. The line with the server's own DUID is left out.
+/// Reads dnsmasq's lease file, each line for itself. The line with the server's own DUID is left
+/// out.
 ///
-/// # Errors
-/// [`ParseLeasesError`] for the first line that is not a lease. dnsmasq rewrites the file in place,
-/// so a reader can meet half a line; reading again then gives the whole line.
-pub fn parse_leases(text: &str) -> Result<Vec<Lease>, ParseLeasesError> {
+/// dnsmasq rewrites the file in place, so a reader can meet half a line; reading again then gives
+/// the whole line.
+pub fn parse_leases(text: &str) -> Vec<Result<Lease, ParseLeasesError>> {
     let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with("duid "));
     numbered.map(|(index, line)| line.parse().map_err(|source| ParseLeasesError { line: index + 1, source })).collect()
 }
@@ -163,12 +163,12 @@ mod tests {
         let file = "1763690000 52:54:00:12:34:56 192.168.122.10 vm1 *\n\
                     duid 00:01:00:01:30:b1:7a:4e:52:54:00:00:00:01\n\
                     0 7 2001:db8::10 * 00:03:00:01:52:54:00:12:34:56\n";
-        let leases = parse_leases(file).unwrap();
+        let leases: Vec<Lease> = parse_leases(file).into_iter().map(Result::unwrap).collect();
         assert_eq!(leases.len(), 2);
         assert_eq!(leases[0].client, Client::Mac("52:54:00:12:34:56".parse().unwrap()));
         assert_eq!(leases[0].hostname.as_deref(), Some("vm1"));
         assert_eq!((leases[1].expiry, leases[1].hostname.as_deref()), (None, None));
-        assert_eq!(parse_leases(""), Ok(Vec::new()));
+        assert_eq!(parse_leases(""), []);
     }
 
     #[rstest]
@@ -177,7 +177,9 @@ mod tests {
     #[case("1 x 2001:db8::10 * *", r#""x" is not an IAID"#)]
     #[case("1 52:54:00:12:34:56 192.168.12", "3 fields instead of 5")]
     fn half_a_line_is_named(#[case] line: &str, #[case] expected: &str) {
-        let error = parse_leases(&format!("\n{line}\n")).unwrap_err();
+        let good = "0 52:54:00:12:34:56 192.168.122.10 vm1 *";
+        let [Err(error), Ok(lease)] = &parse_leases(&format!("\n{line}\n{good}\n"))[..] else { panic!("two lines") };
+        assert_eq!(lease.to_string(), good);
         assert_eq!((error.line, error.source.to_string().as_str()), (2, expected));
     }
 }

@@ -18,6 +18,7 @@ mod findings;
 mod gc;
 mod hooks;
 mod imagined;
+mod manager;
 mod network;
 mod note;
 mod obstacle;
@@ -31,7 +32,8 @@ pub use gc::Collected;
 pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use network::{
-    Check, Checker, Counted, LeaseOfNetwork, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork,
+    Check, Checker, Counted, LeaseOfNetwork, Leases, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering,
+    RunningNetwork,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

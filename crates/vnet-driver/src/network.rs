@@ -16,7 +16,7 @@ mod status;
 mod stop;
 
 pub use check::{Check, Checker};
-pub use leases::LeaseOfNetwork;
+pub use leases::{LeaseOfNetwork, Leases};
 pub use outcome::NetworkOutcome;
 pub use render::Rendering;
 pub use run::RunningNetwork;

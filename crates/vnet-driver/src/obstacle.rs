@@ -1,4 +1,5 @@
-//! Rules of other programs that block a network. They are reported and never changed.
+//! What other programs or settings of the host do against a network: rules that block it, a manager
+//! that takes its links. They are reported and never changed.
 //!
 //! vnet's own table cannot help: an accept ends only the rules of its own base chain, and the other
 //! base chains of the hook still see the packet. So the user gets the command that lets it pass in
@@ -11,12 +12,13 @@ use serde::Serialize;
 use vnet_firewall::{CtState, Hook, Judgement, Packet, Site};
 use vnet_host::{Facts, Host, LinuxHost};
 use vnet_plan::{HostState, Intent, Passage, Resource};
-use vnet_types::{InterfaceName, Inventory};
+use vnet_types::{FilterAction, InterfaceName, Inventory};
 
 use crate::driver::Driver;
 use crate::error::Error;
 
-/// Something that a network promises and the firewall of another program drops.
+/// Something that a network promises and the host does not keep: the firewall of another program
+/// drops it, another program changes its links, or a setting breaks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Obstacle {
     /// The promise.
@@ -28,8 +30,14 @@ pub struct Obstacle {
     /// any without privilege.
     #[serde(flatten)]
     site: Option<Site>,
+    /// What breaks the promise, when that is not a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// Commands that let it pass, for an administrator to decide on.
     leave: Vec<String>,
+    /// What to do when no command lets it pass: a sentence, or a sentence with lines of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
 }
 
 impl Driver {
@@ -46,14 +54,16 @@ impl Driver {
         if passages.is_empty() {
             return Ok(Vec::new());
         }
-        let unread =
-            Obstacle { promise: "what the network promises".to_owned(), sure: false, site: None, leave: Vec::new() };
+        let mut obstacles: Vec<Obstacle> = untranslated(desired, intent, inventory).into_iter().collect();
+        let unread = Obstacle::new("what the network promises", false);
         let judged = match host.judge(passages.iter().map(|passage| &passage.packet)) {
-            Err(error) if error.missing_capability().is_some() => return Ok(vec![unread]),
+            Err(error) if error.missing_capability().is_some() => {
+                obstacles.push(unread);
+                return Ok(obstacles);
+            }
             judged => judged?,
         };
         let is_to_be_put = is_to_be_put(host, desired)?;
-        let mut obstacles: Vec<Obstacle> = Vec::new();
         for (passage, judgement) in passages.iter().zip(judged) {
             let (sure, site) = match judgement {
                 Judgement::Passes => continue,
@@ -62,7 +72,7 @@ impl Driver {
             };
             if !(is_to_be_put && is_of_firewalld(&site)) {
                 let leave = leave(&site, passage);
-                obstacles.push(Obstacle { promise: passage.what.clone(), sure, site: Some(site), leave });
+                obstacles.push(Obstacle { site: Some(site), leave, ..Obstacle::new(&passage.what, sure) });
             }
         }
         // iptables-legacy has its own tables in the kernel.
@@ -75,6 +85,16 @@ impl Driver {
 }
 
 impl Obstacle {
+    /// Rules that cannot be read.
+    fn new(promise: &str, sure: bool) -> Self {
+        Self { promise: promise.to_owned(), sure, site: None, reason: None, leave: Vec::new(), remedy: None }
+    }
+
+    /// An obstacle that is no rule.
+    pub(crate) fn by(promise: &str, reason: String, remedy: String) -> Self {
+        Self { reason: Some(reason), remedy: Some(remedy), ..Self::new(promise, true) }
+    }
+
     /// Whether the promise certainly fails. Otherwise it depends on something that cannot be known
     /// beforehand.
     pub fn is_sure(&self) -> bool {
@@ -86,8 +106,16 @@ impl Obstacle {
         &self.leave
     }
 
+    /// What the user can do about it where no command lets it pass.
+    pub fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
     /// What the user can do about it.
     pub fn help(&self) -> Option<String> {
+        if let Some(remedy) = &self.remedy {
+            return Some(remedy.clone());
+        }
         let commands: Vec<String> = self.leave.iter().map(|command| format!("`{command}`")).collect();
         (!commands.is_empty()).then(|| format!("{} lets it pass", commands.join(" and ")))
     }
@@ -96,6 +124,9 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let promise = &self.promise;
+        if let Some(reason) = &self.reason {
+            return write!(f, "{promise}, but {reason}");
+        }
         match (&self.site, self.sure) {
             (Some(site), true) => write!(f, "{promise}, but the {site} refuses it"),
             (Some(site), false) => write!(f, "{promise}, but the {site} may refuse it"),
@@ -106,6 +137,27 @@ impl fmt::Display for Obstacle {
             ),
         }
     }
+}
+
+/// A detour of what guests send through an ifb, which bypasses connection tracking when
+/// br_netfilter is on. Start and apply refuse it; br_netfilter may be switched on later.
+fn untranslated(desired: &HostState, intent: Option<&Intent>, inventory: &Inventory) -> Option<Obstacle> {
+    let bridge = &intent.filter(|_| inventory.bridge_netfilter)?.bridge;
+    let takes_detour = |resource: &Resource| match resource {
+        Resource::Filter(filter) => filter.link == *bridge && matches!(filter.action, FilterAction::Redirect(_)),
+        _ => false,
+    };
+    desired.iter().any(takes_detour).then(|| {
+        Obstacle::by(
+            "guests leave translated and filtered",
+            "`bridge-nf-call-iptables` or `bridge-nf-call-ip6tables` is on, and this kernel has no policer: `<outbound>` \
+             of the network leads packets past connection tracking"
+                .to_owned(),
+            "`sysctl -w net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0`, or load act_police \
+             and apply the network, or leave `<outbound>` out"
+                .to_owned(),
+        )
+    })
 }
 
 /// Whether a bridge is not yet in its wanted firewalld zone.

@@ -54,7 +54,10 @@ impl Namespace {
     }
 
     /// The namespace of a file such as `/proc/PID/ns/net`.
-    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::File`] where the file cannot be read.
+    pub fn of(path: &Path) -> Result<Self, Error> {
         let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
         let path = Path::new("/proc/sys/kernel/random/boot_id");
         let boot = fs::read_to_string(path).map_err(Error::file("read", path))?.parse().ok();

@@ -9,7 +9,8 @@ use vnet_driver::LeaseOfNetwork;
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, note, print, print_json};
+use crate::style::WARNING;
 use crate::table::table;
 use crate::time::utc;
 
@@ -27,6 +28,9 @@ pub(crate) struct Args {
 struct Report {
     network: String,
     leases: Vec<LeaseJson>,
+    /// The lines of dnsmasq's file that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -45,14 +49,20 @@ impl Args {
     /// Reads and prints the leases.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let name = network_name(&self.network)?;
-        let leases = match directories.driver()?.leases(&name) {
+        let found = match directories.driver()?.leases(&name) {
             Ok(leases) => leases,
             Err(error) => return failure::answer(error),
         };
-        let leases: Vec<LeaseJson> = leases.iter().map(LeaseJson::of).collect();
+        let leases: Vec<LeaseJson> = found.leases.iter().map(LeaseJson::of).collect();
+        let unreadable: Vec<String> =
+            found.unreadable.iter().map(|error| format!("line {}: {}", error.line, error.source)).collect();
         match self.format.format {
-            Format::Json => print_json(&Report { network: name.to_string(), leases })?,
+            Format::Json => print_json(&Report { network: name.to_string(), leases, unreadable })?,
             Format::Human => {
+                for line in unreadable {
+                    let file = found.file.display();
+                    note(format_args!("{WARNING}warning{WARNING:#}: `{file}` has a line that is no lease: {line}\n"));
+                }
                 let header = ["Expiry Time", "MAC address", "Protocol", "IP address", "Hostname", "Client ID or DUID"];
                 print(table(header, &leases.iter().map(LeaseJson::row).collect::<Vec<_>>()))?;
             }

@@ -6,6 +6,7 @@ use vnet_types::NetworkName;
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::obstacle::Obstacle;
 
 impl Driver {
     /// The changes that would repair a network and its ports. Empty when they are as they were
@@ -16,6 +17,15 @@ impl Driver {
     /// cannot be read.
     pub fn diff(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         self.drift(&self.host()?, network)
+    }
+
+    /// What the host does against a network that runs: rules of other programs, managers of its
+    /// links, settings.
+    ///
+    /// # Errors
+    /// Those of [`status`](Self::status).
+    pub fn obstacles_of(&self, network: &NetworkName) -> Result<Vec<Obstacle>, Error> {
+        Ok(self.status(network)?.obstacles)
     }
 
     pub(super) fn drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Vec<Change>, Error> {

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use vnet_dnsmasq::{Lease, parse_leases};
+use vnet_dnsmasq::{Lease, ParseLeasesError, parse_leases};
 use vnet_plan::{Files, LinkAddress, Resource};
 use vnet_types::NetworkName;
 
@@ -21,15 +22,27 @@ pub struct LeaseOfNetwork {
     pub prefix: Option<u8>,
 }
 
+/// The leases of a network, and the lines of its file that are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leases {
+    /// The valid leases, by client.
+    pub leases: Vec<LeaseOfNetwork>,
+    /// The file.
+    pub file: PathBuf,
+    /// The lines of it that cannot be read.
+    pub unreadable: Vec<ParseLeasesError>,
+}
+
 /// How often the file is read again while dnsmasq writes it.
 const ATTEMPTS: usize = 5;
 
 impl Driver {
-    /// The valid leases of a network, by client.
+    /// The valid leases of a network.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] when dnsmasq's file cannot be read.
-    pub fn leases(&self, network: &NetworkName) -> Result<Vec<LeaseOfNetwork>, Error> {
+    /// [`Error::NotRunning`]; [`Error::Read`] when dnsmasq's file cannot be read.
+    pub fn leases(&self, network: &NetworkName) -> Result<Leases, Error> {
         let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
         let of_network = |lease: Lease| {
             let prefix = receipt.owned.iter().find_map(|resource| match resource {
@@ -40,31 +53,39 @@ impl Driver {
             });
             LeaseOfNetwork { lease, prefix }
         };
-        Ok(self.current_leases(network)?.into_iter().map(of_network).collect())
+        let file = Files::new(&self.store.directory(network)).leases;
+        let (leases, unreadable) = current(&file)?;
+        Ok(Leases { leases: leases.into_iter().map(of_network).collect(), file, unreadable })
     }
 
-    /// The valid leases. dnsmasq rewrites the file in place, so an incomplete file is read again.
-    pub(super) fn current_leases(&self, network: &NetworkName) -> Result<Vec<Lease>, Error> {
-        let path = Files::new(&self.store.directory(network)).leases;
-        let read = || match fs::read_to_string(&path) {
-            Ok(text) => parse_leases(&text).map_err(|error| {
-                let path = path.clone();
-                Error::Kept { path, what: "a list of leases", source: error.into() }
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(Error::Read { path: path.clone(), source }),
-        };
-        let mut result = read();
-        for _ in 1..ATTEMPTS {
-            if result.is_ok() {
-                break;
-            }
-            result = read();
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs);
-        let mut leases = result?;
-        leases.retain(|lease| lease.expiry.is_none_or(|expiry| expiry >= now));
-        leases.sort_by_cached_key(|lease| (lease.client.to_string(), lease.ip));
-        Ok(leases)
+    /// The number of valid leases.
+    pub(super) fn count_leases(&self, network: &NetworkName) -> Result<usize, Error> {
+        Ok(current(&Files::new(&self.store.directory(network)).leases)?.0.len())
     }
+}
+
+/// The valid leases of a file, and its lines that are none. dnsmasq rewrites the file in place, so
+/// a file with such lines is read again.
+fn current(file: &Path) -> Result<(Vec<Lease>, Vec<ParseLeasesError>), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).as_ref().map_or(0, Duration::as_secs);
+    let (mut leases, mut unreadable) = (Vec::new(), Vec::new());
+    for _ in 0..ATTEMPTS {
+        let text = match fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.map_err(|source| Error::Read { path: file.to_owned(), source })?,
+        };
+        (leases, unreadable) = (Vec::new(), Vec::new());
+        for line in parse_leases(&text) {
+            match line {
+                Ok(lease) => leases.push(lease),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        if unreadable.is_empty() {
+            break;
+        }
+    }
+    leases.retain(|lease| lease.expiry.is_none_or(|expiry| expiry >= now));
+    leases.sort_by_cached_key(|lease| (lease.client.to_string(), lease.ip));
+    Ok((leases, unreadable))
 }

@@ -9,6 +9,7 @@ use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route}
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::manager;
 use crate::obstacle::Obstacle;
 use crate::port::Device;
 use crate::state::State;
@@ -130,7 +131,7 @@ impl Driver {
                 Resource::Address(LinkAddress { address, .. }) => status.addresses.push(address.net),
                 Resource::Route(route) => status.routes.push(route.clone()),
                 Resource::Process(_) => {
-                    status.leases = Some(self.current_leases(&status.name)?.len());
+                    status.leases = Some(self.count_leases(&status.name)?);
                     status.dnsmasq = self.dnsmasq(&status);
                 }
                 _ => {}
@@ -139,6 +140,11 @@ impl Driver {
         for port in self.ports_of(&status.name)? {
             let device = Device::of(&port)?;
             status.ports.push((port, device));
+        }
+        if state != State::Elsewhere {
+            let ports = status.ports.iter().map(|(port, _)| &port.dev);
+            let links: Vec<InterfaceName> = status.bridge.iter().chain(ports).cloned().collect();
+            status.obstacles.extend(manager::obstacles(&links)?);
         }
         Ok(Some(status))
     }

@@ -9,6 +9,8 @@ use super::device::Device;
 use super::prepare::passt;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::manager;
+use crate::obstacle::Obstacle;
 use crate::state::State;
 
 /// A port that is attached.
@@ -23,6 +25,8 @@ pub struct PortStatus {
     pub device: Device,
     /// The arguments of its passt. `None` when the guest is not behind passt.
     pub passt: Option<Passt>,
+    /// Other programs that manage its device.
+    pub obstacles: Vec<Obstacle>,
 }
 
 impl Driver {
@@ -62,7 +66,11 @@ impl Driver {
             drift => State::of(receipt.settled, !drift?.is_empty()),
         };
         let device = Device::of(&port)?;
-        Ok(Some(PortStatus { port, state, device, passt: passt(&receipt.owned).cloned() }))
+        let obstacles = match state {
+            State::Elsewhere => Vec::new(),
+            _ => manager::obstacles(std::slice::from_ref(&port.dev))?,
+        };
+        Ok(Some(PortStatus { port, state, device, passt: passt(&receipt.owned).cloned(), obstacles }))
     }
 }
 

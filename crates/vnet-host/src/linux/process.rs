@@ -32,20 +32,23 @@ impl Kind for Process {
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
         // When the configuration is unknown, the process number may not be written yet.
         let is_lost = fact.is_none() && self.restart_on.is_empty();
-        let is_there = identify(self, fact).is_some() || (is_lost && find_running(self).is_some());
-        Ok(is_there.then(|| self.clone()))
+        let found = identify(self, fact).map(|(pid, _)| pid.as_raw());
+        let found = found.or_else(|| if is_lost { find_running(self).map(|(pid, _)| pid) } else { None });
+        Ok(found.map(|pid| Self { stopped: is_stopped(pid), ..self.clone() }))
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         start(self, host).map(Some)
     }
 
-    /// Tells the process to reload its files when that is enough, otherwise restarts it.
+    /// Tells the process to reload its files and to go on when that is enough, otherwise restarts
+    /// it.
     fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         if self.args == to.args
             && self.restart_on == to.restart_on
             && let Some((pid, start_time)) = identify(self, fact)
             && kill(pid, Signal::SIGHUP).is_ok()
+            && kill(pid, if to.stopped { Signal::SIGSTOP } else { Signal::SIGCONT }).is_ok()
         {
             return Ok(Some(Fact::Process { pid: pid.as_raw(), start_time }));
         }
@@ -133,6 +136,8 @@ pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => return Err(Error::file("end", Path::new(&format!("/proc/{pid}")))(errno.into())),
         }
+        // A process that is stopped gets the signal when it goes on.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
         let deadline = Instant::now() + PATIENCE;
         while start_time(pid) == Some(started) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
@@ -203,6 +208,12 @@ pub(super) fn start_time(pid: i32) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     if matches!(*fields.first()?, "Z" | "X") { None } else { fields.get(19)?.parse().ok() }
+}
+
+/// Whether a signal has stopped a process (proc_pid_stat(5), field 3).
+fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('T'))
 }
 
 fn executable(program: &str) -> Result<PathBuf, Error> {

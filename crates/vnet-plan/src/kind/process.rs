@@ -20,6 +20,9 @@ pub struct Process {
     pub restart_on: String,
     /// Digest of what it reads again on SIGHUP. If it changes, the program gets that signal.
     pub reload_on: String,
+    /// Whether a signal has stopped it (SIGSTOP), so that it runs and does nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
 }
 
 impl Process {
@@ -47,7 +50,11 @@ impl Kind for Process {
     }
 
     fn changed(&self, to: &Self) -> String {
-        let again = if self.only_reloads(to) { "reload" } else { "restart" };
+        let again = match (self.only_reloads(to), self.stopped) {
+            (true, true) => "continue (it is stopped)",
+            (true, false) => "reload",
+            (false, _) => "restart",
+        };
         format!("~ {again} {}", to.command_line())
     }
 
@@ -56,7 +63,9 @@ impl Kind for Process {
     }
 
     fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
-        Some(if self.only_reloads(to) {
+        Some(if self.stopped {
+            "DHCP and DNS answer again"
+        } else if self.only_reloads(to) {
             "dnsmasq reads its hosts again; guests notice nothing"
         } else {
             "DHCP and DNS pause for a moment; leases stay"

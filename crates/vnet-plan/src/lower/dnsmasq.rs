@@ -73,6 +73,7 @@ pub(super) fn add_to(
         pid_file: files.pid_file.clone(),
         restart_on: digest(&[&conf]),
         reload_on: digest(&[&hosts, &addn_hosts]),
+        stopped: false,
     });
     // dnsmasq is no longer root when it reads the hosts again.
     let written = [(files.conf, conf, 0o600), (files.hosts, hosts, 0o644), (files.addn_hosts, addn_hosts, 0o644)];
