@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use vnet_types::{Family, IpNet};
 use vnet_xml::network::{Bootp, Dhcp, DhcpRange, Ip};
-use vnet_xml::{Network, NodePath};
+use vnet_xml::{Edit, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::subnets::{hosts, ips, overlapping, reserved};
@@ -86,7 +86,9 @@ fn range_itself(ip: &Ip, range: &DhcpRange, path: &NodePath) -> Option<Finding> 
     if end < start {
         let message = format!("the range is reversed: `{start}` comes after `{end}`");
         let finding = Finding::new(rules::DHCP_RANGE_REVERSED, path.attribute("start"), message);
-        return Some(finding.help(format!("write `start='{end}' end='{start}'`")));
+        let finding = finding.help(format!("write `start='{end}' end='{start}'`"));
+        let finding = finding.fix(Edit::attribute(path.attribute("start"), end));
+        return Some(finding.fix(Edit::attribute(path.attribute("end"), start)));
     }
     let mut reserved_ends = ends.into_iter().filter_map(|end| Some((end, reserved(net, end.1)?)));
     if let Some(((name, address), what)) = reserved_ends.next() {

@@ -1,6 +1,6 @@
 //! Findings: what is wrong, and where.
 
-use vnet_xml::{Code, NodePath, Severity};
+use vnet_xml::{Code, Edit, NodePath, Severity};
 
 use crate::rules::{Follows, Rule, rule};
 
@@ -17,6 +17,10 @@ pub struct Finding {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// A sure remedy: with all of these edits the finding is gone, and the definition says what was
+    /// meant. Empty if there is none.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub fix: Vec<Edit>,
     /// The value that is wrong.
     pub path: NodePath,
     /// Other places that explain the finding.
@@ -41,12 +45,23 @@ pub struct Related {
 impl Finding {
     pub(crate) fn new(rule: Rule, path: NodePath, message: impl Into<String>) -> Self {
         let Rule { code, severity, .. } = rule;
-        Self { code, severity, message: message.into(), help: None, path, related: Vec::new() }
+        Self { code, severity, message: message.into(), help: None, fix: Vec::new(), path, related: Vec::new() }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Adds an edit to the sure remedy.
+    pub(crate) fn fix(mut self, edit: Edit) -> Self {
+        self.fix.push(edit);
+        self
+    }
+
+    /// Adds to the sure remedy that an element goes, if nothing is lost with it.
+    pub(crate) fn remove_if(self, is_sure: bool, path: NodePath) -> Self {
+        if is_sure { self.fix(Edit::Remove { path }) } else { self }
     }
 
     /// The same finding as an error.

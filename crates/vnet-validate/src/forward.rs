@@ -54,7 +54,8 @@ fn mode_none(forward: &Forward, path: &NodePath) -> Option<Finding> {
     }
     let message = "mode `none` is the same as no `<forward>`; libvirt reads it, but its schema refuses it";
     let finding = Finding::new(rules::FORWARD_MODE_NONE, path.attribute("mode"), message);
-    Some(finding.help("leave `<forward>` out for an isolated network"))
+    let is_all = *forward == Forward::new(ForwardMode::None);
+    Some(finding.help("leave `<forward>` out for an isolated network").remove_if(is_all, path.clone()))
 }
 
 fn listed_twice(forward: &Forward, path: &NodePath) -> Vec<Finding> {
@@ -66,7 +67,8 @@ fn listed_twice(forward: &Forward, path: &NodePath) -> Vec<Finding> {
             let message = format!("the interface `{interface}` is listed twice");
             let finding = Finding::new(rules::FORWARD_INTERFACE_TWICE, interface_path(path, index), message);
             let finding = finding.related(interface_path(path, other), "the first one is here");
-            findings.push(finding.help("leave one of them out"));
+            let finding = finding.help("leave one of them out");
+            findings.push(finding.remove_if(true, path.nth("interface", index)));
         }
     }
     findings
@@ -81,7 +83,8 @@ fn address_twice(forward: &Forward, path: &NodePath) -> Vec<Finding> {
             let message = format!("the device `{address}` is listed twice");
             let finding = Finding::new(rules::FORWARD_INTERFACE_TWICE, path.nth("address", index), message);
             let finding = finding.related(path.nth("address", other), "the first one is here");
-            findings.push(finding.help("leave one of them out"));
+            let finding = finding.help("leave one of them out");
+            findings.push(finding.remove_if(true, path.nth("address", index)));
         }
     }
     findings

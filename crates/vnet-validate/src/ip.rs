@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
 use vnet_xml::network::{Ip, Mask};
-use vnet_xml::{Network, NodePath};
+use vnet_xml::{Edit, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::subnets::{hosts, ips, mask_path, overlapping, reserved};
@@ -35,7 +35,8 @@ fn twice(network: &Network, root: &NodePath) -> Vec<Finding> {
             let message = format!("the bridge is given the address `{}` twice", ip.address);
             let finding = Finding::new(rules::IP_ADDRESS_TWICE, root.nth("ip", index).attribute("address"), message);
             let finding = finding.related(root.nth("ip", other).attribute("address"), "the first one is here");
-            findings.push(finding.help("leave one `<ip>` out, or write another address"));
+            let finding = finding.help("leave one `<ip>` out, or write another address");
+            findings.push(finding.remove_if(*ip == network.ips[other], root.nth("ip", index)));
         }
     }
     findings
@@ -50,8 +51,9 @@ fn family(ip: &Ip, path: &NodePath) -> Option<Finding> {
         Some(written) => format!("the family is {written}, but the address `{}` is {actual}", ip.address),
         None => format!("the address `{}` is {actual}, but without a family it has to be ipv4", ip.address),
     };
-    let path = path.attribute(if ip.family.is_some() { "family" } else { "address" });
-    Some(Finding::new(rules::IP_FAMILY, path, message).help(format!("write `family='{actual}'`")))
+    let at = path.attribute(if ip.family.is_some() { "family" } else { "address" });
+    let finding = Finding::new(rules::IP_FAMILY, at, message).help(format!("write `family='{actual}'`"));
+    Some(finding.fix(Edit::attribute(path.attribute("family"), actual)))
 }
 
 /// Checks the netmask or prefix that gives the size of the subnet.

@@ -1,7 +1,7 @@
 //! The network itself and its bridge: `<name>`, `<uuid>`, `<title>`, `<bridge>`, `<mtu>`, `<mac>`.
 
 use vnet_types::{NameError, NetworkName};
-use vnet_xml::{Network, NodePath};
+use vnet_xml::{Edit, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -37,7 +37,8 @@ fn title(network: &Network, root: &NodePath) -> Option<Finding> {
     let title = network.title.as_ref().filter(|title| title.contains('\n'))?;
     let one_line = title.split_whitespace().collect::<Vec<_>>().join(" ");
     let finding = Finding::new(rules::TITLE_NEWLINE, root.element("title"), "the title has more than one line");
-    Some(finding.help(format!("write `<title>{one_line}</title>`, and longer text as `<description>`")))
+    let finding = finding.help(format!("write `<title>{one_line}</title>`, and longer text as `<description>`"));
+    Some(finding.fix(Edit::Text { path: root.element("title"), text: one_line }))
 }
 
 fn uuid(network: &Network, root: &NodePath) -> Option<Finding> {
@@ -59,7 +60,8 @@ fn delay(network: &Network, root: &NodePath) -> Option<Finding> {
     }
     if stp && delay != 0 && delay < *FORWARD_DELAY.start() {
         let message = format!("the kernel makes 2 seconds of a forward delay of {delay} while STP is on");
-        let finding = Finding::new(rules::BRIDGE_DELAY_RAISED, path, message);
+        let finding = Finding::new(rules::BRIDGE_DELAY_RAISED, path.clone(), message);
+        let finding = finding.fix(Edit::attribute(path, FORWARD_DELAY.start()));
         return Some(finding.help("write `delay='2'`, or `stp='off'` on a bridge that can be part of no loop"));
     }
     None

@@ -195,7 +195,8 @@ fn clashes(dhcp: &Dhcp, path: &NodePath) -> Vec<Finding> {
             };
             let at = |index| path.nth("host", index).attribute(key.attribute());
             let finding = Finding::new(rule, at(index), format!("two hosts have the {key}")).help(help);
-            findings.push(finding.related(at(other), "the first one is here"));
+            let finding = finding.related(at(other), "the first one is here");
+            findings.push(finding.remove_if(*host == dhcp.hosts[other], path.nth("host", index)));
         }
         for key in keys {
             first.entry(key).or_insert(index);

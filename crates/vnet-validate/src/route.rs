@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, contiguous_prefix};
 use vnet_xml::network::{Mask, Route};
-use vnet_xml::{Network, NodePath};
+use vnet_xml::{Edit, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::ip::no_holes;
@@ -58,7 +58,10 @@ fn family(route: &Route, path: &NodePath) -> Option<Finding> {
     let message = format!("the address `{destination}` is {address}, but {says}");
     // If address and gateway have the same family, the `family` attribute is wrong.
     let at = if address == gateway && route.family.is_some() { "family" } else { "address" };
-    let finding = Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message);
+    let mut finding = Finding::new(rules::ROUTE_FAMILY, path.attribute(at), message);
+    if address == gateway {
+        finding = finding.fix(Edit::attribute(path.attribute("family"), address));
+    }
     Some(finding.help(match address == gateway {
         true => format!("write `family='{address}'`"),
         false => format!("write the {wanted} address of a network, or `family='{address}'` and such a gateway"),
@@ -196,7 +199,8 @@ fn duplicates(network: &Network, root: &NodePath) -> Vec<Finding> {
             true => "leave one of them out".to_owned(),
             false => format!("write `metric='{}'` for the one that is second choice", metric.saturating_add(1)),
         };
-        findings.push(finding.help(help));
+        let is_same = *route == network.routes[other];
+        findings.push(finding.help(help).remove_if(is_same, root.nth("route", index)));
     }
     findings
 }

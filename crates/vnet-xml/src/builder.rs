@@ -13,7 +13,7 @@ use crate::markup::{attribute, declaration, instruction};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
 use crate::tree::{Attribute, Node, Tree};
-use crate::{Code, Span};
+use crate::{Code, Replacement, Span};
 
 /// The limits of a document. What exceeds them is refused before it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +69,24 @@ pub(crate) struct Malformed {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
     pub(crate) span: Span,
+    pub(crate) fix: Option<Replacement>,
+}
+
+impl Malformed {
+    pub(crate) fn new(code: Code, message: String, span: Span) -> Self {
+        Self { code, message, help: None, span, fix: None }
+    }
 }
 
 /// Reads a document.
 pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Malformed> {
     if source.len() > limits.bytes {
         let message = format!("the document is larger than {} bytes", limits.bytes);
-        return Err(Malformed { code: rules::TOO_LARGE, message, help: None, span: 0..0 });
+        return Err(Malformed::new(rules::TOO_LARGE, message, 0..0));
     }
     if let Some((at, c)) = source.char_indices().find(|(_, c)| !is_xml_char(*c)) {
         let message = format!("the character {c:?} is not allowed in XML");
-        return Err(Malformed { code: rules::CHARACTER, message, help: None, span: at..at + c.len_utf8() });
+        return Err(Malformed::new(rules::CHARACTER, message, at..at + c.len_utf8()));
     }
     // One byte order mark is allowed and already removed. quick-xml would skip a second one without
     // counting its bytes.
@@ -108,7 +115,7 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
             }
             Event::DocType(_) => {
                 let message = "a document type declaration is not allowed".to_owned();
-                return Err(Malformed { code: rules::DOCTYPE, message, help: None, span });
+                return Err(Malformed::new(rules::DOCTYPE, message, span));
             }
             Event::Decl(_) if start == 0 => declaration(source, &span)?,
             Event::Decl(_) => return Err(malformed("the XML declaration must come first", span)),
@@ -153,8 +160,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         if self.open.is_empty() && !self.tree.nodes.is_empty() {
             return Err(malformed("a document has one element at its root", name_span));
         }
-        let too_large =
-            |what: String| Malformed { code: rules::TOO_LARGE, message: what, help: None, span: name_span.clone() };
+        let too_large = |what: String| Malformed::new(rules::TOO_LARGE, what, name_span.clone());
         if self.open.len() >= self.limits.depth {
             return Err(too_large(format!("more than {} elements are within each other", self.limits.depth)));
         }
@@ -201,11 +207,11 @@ impl<'a, 'l> Builder<'a, 'l> {
             let this = &self.tree.attributes[first..];
             if this.len() >= self.limits.attributes {
                 let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
-                return Err(Malformed { code: rules::TOO_LARGE, message, help: None, span: name_span });
+                return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
             }
             if self.tree.attributes.len() >= self.limits.attributes_in_all {
                 let message = format!("the document has more than {} attributes", self.limits.attributes_in_all);
-                return Err(Malformed { code: rules::TOO_LARGE, message, help: None, span: name_span });
+                return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
             }
             if this.iter().any(|attribute| attribute.name == name) {
                 return Err(malformed(format!("`{name}` is given twice"), name_span));
@@ -214,7 +220,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 // Each use of a prefix searches all bound prefixes, so their number is limited.
                 if self.prefixes.len() >= self.limits.prefixes {
                     let message = format!("more than {} namespace prefixes are bound at once", self.limits.prefixes);
-                    return Err(Malformed { code: rules::TOO_LARGE, message, help: None, span: name_span });
+                    return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
                 }
                 self.prefixes.push(prefix);
             }
@@ -239,7 +245,11 @@ impl<'a, 'l> Builder<'a, 'l> {
                 let (root, message) = (self.tree.nodes.first(), format!("the prefix `{prefix}` is not declared"));
                 let root = root.map_or("network", |root| root.name);
                 let help = Some(format!("write `<{root} xmlns:{prefix}='{namespace}'>`"));
-                Err(Malformed { help, ..malformed(message, span) })
+                // The end of the name of the root element.
+                let at = self.tree.nodes.first().map_or(0, |root| root.start_tag.0 as usize + 1 + root.name.len());
+                let text = format!(" xmlns:{prefix}='{namespace}'");
+                let fix = known.filter(|_| at > 0).map(|_| Replacement { span: at..at, text });
+                Err(Malformed { help, fix, ..malformed(message, span) })
             }
             _ => Ok(()),
         }
@@ -300,7 +310,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 }
 
 pub(crate) fn malformed(message: impl Into<String>, span: Span) -> Malformed {
-    Malformed { code: rules::NOT_WELL_FORMED, message: message.into(), help: None, span }
+    Malformed::new(rules::NOT_WELL_FORMED, message.into(), span)
 }
 
 /// The text with one newline for each line ending (XML 1.0, 2.11).

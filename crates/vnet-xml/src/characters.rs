@@ -47,7 +47,7 @@ pub(crate) fn reference(text: &str, at: usize) -> Result<(char, usize), Malforme
             (None, Some(decimal)) => digits(decimal, 10).filter(|c| is_xml_char(*c)),
             (None, None) => {
                 let message = format!("the entity `&{name};` is not one of the five of XML");
-                return Err(Malformed { code: rules::ENTITY, message, help: None, span });
+                return Err(Malformed::new(rules::ENTITY, message, span));
             }
         },
     };

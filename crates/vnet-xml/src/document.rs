@@ -5,7 +5,7 @@ use std::fmt;
 use crate::builder::{self, Limits, Malformed};
 use crate::element::{Element, Notes};
 use crate::encoding::decode;
-use crate::{Code, NodePath, Problem, Severity, SourceMap, Span, did_you_mean, rules};
+use crate::{Code, NodePath, Problem, Replacement, Severity, SourceMap, Span, did_you_mean, rules};
 
 /// The result of reading a text, as far as the text could be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +72,11 @@ pub(crate) fn parse<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'
 /// The same result with all its places mapped.
 fn moved<T>(parsed: Parsed<T>, place: impl Fn(Span) -> Span) -> Parsed<T> {
     let Parsed { value, problems, source } = parsed;
-    let problems = problems.into_iter().map(|it| Problem { span: place(it.span.clone()), ..it }).collect();
-    Parsed { value, problems, source: source.map(place) }
+    let problems = problems.into_iter().map(|it| {
+        let fix = it.fix.into_iter().map(|it| Replacement { span: place(it.span), ..it }).collect();
+        Problem { span: place(it.span), fix, ..it }
+    });
+    Parsed { value, problems: problems.collect(), source: source.map(place) }
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -82,7 +85,7 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
     let path = NodePath::root(root);
     if document.len() > Limits::DEFAULT.bytes {
         let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
-        return nothing(&path, Malformed { code: rules::TOO_LARGE, message, help: None, span: 0..0 });
+        return nothing(&path, Malformed::new(rules::TOO_LARGE, message, 0..0));
     }
     let decoded = match decode(document) {
         Ok(decoded) => decoded,
@@ -115,11 +118,11 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
 }
 
 fn nothing<T>(root: &NodePath, malformed: Malformed) -> Parsed<T> {
-    let Malformed { code, message, help, span } = malformed;
-    let problem = Problem { help, ..problem(code, message, root, span) };
+    let Malformed { code, message, help, span, fix } = malformed;
+    let problem = Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, root, span) };
     Parsed { value: None, problems: vec![problem], source: SourceMap::default() }
 }
 
 fn problem(code: Code, message: String, path: &NodePath, span: Span) -> Problem {
-    Problem { code, severity: rules::severity(code), message, help: None, path: path.clone(), span }
+    Problem { code, severity: rules::severity(code), message, help: None, fix: Vec::new(), path: path.clone(), span }
 }

@@ -46,7 +46,7 @@ pub(crate) fn decode(document: &[u8]) -> Result<Decoded<'_>, Malformed> {
             let end = (at + error.error_len().unwrap_or(1)).min(document.len());
             let message = "the text is not UTF-8 from here on".to_owned();
             let help = Some("say which encoding it is in, or convert it with iconv(1)".to_owned());
-            Err(Malformed { code: rules::NOT_UTF8, message, help, span: at..end })
+            Err(Malformed { help, ..Malformed::new(rules::NOT_UTF8, message, at..end) })
         }
     }
 }
@@ -73,5 +73,5 @@ pub(crate) fn is_latin1(encoding: &str) -> bool {
 pub(crate) fn unread(encoding: &str, span: Span) -> Malformed {
     let message = format!("documents in {encoding} are not read, only UTF-8 and ISO-8859-1");
     let help = Some(format!("convert it with `iconv -f {encoding} -t utf-8`, and leave `encoding` out"));
-    Malformed { code: rules::NOT_UTF8, message, help, span }
+    Malformed { help, ..Malformed::new(rules::NOT_UTF8, message, span) }
 }

@@ -1,6 +1,6 @@
 //! The problems that reading a text finds.
 
-use crate::{NodePath, Span};
+use crate::{NodePath, Replacement, Span};
 
 /// One problem that reading found, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// A sure remedy: with all of these made, the problem is gone and nothing else is said than was
+    /// meant. Empty if there is none.
+    pub fix: Vec<Replacement>,
     /// The path in the tree.
     pub path: NodePath,
     /// The place in the text.

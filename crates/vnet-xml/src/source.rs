@@ -150,6 +150,15 @@ impl SourceMap {
         Some(start as usize..end as usize)
     }
 
+    /// The place of a value. `None` if the document does not have it.
+    pub(crate) fn exact(&self, path: &NodePath) -> Option<Span> {
+        let mut steps = path.0.split('/').skip(1);
+        let root = self.inside(OUTSIDE, steps.next()?)?;
+        let place = steps.try_fold(root, |place, step| self.inside(place, step))?;
+        let (start, end) = self.places[place as usize].span;
+        Some(start as usize..end as usize)
+    }
+
     /// The place that a step such as `range[1]` or `@start` leads to.
     fn inside(&self, around: PlaceId, step: &str) -> Option<PlaceId> {
         let (name, kind) = match step.strip_prefix('@') {

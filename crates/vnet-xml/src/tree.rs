@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::Span;
+use crate::characters::is_space;
+use crate::edit::line_around;
 
 pub(crate) struct Tree<'a> {
     pub(crate) source: &'a str,
@@ -65,6 +67,12 @@ impl<'t> NodeRef<'t> {
         start as usize..end as usize
     }
 
+    /// The length of the white space before a place of the document.
+    pub(crate) fn before(self, at: usize) -> usize {
+        let before = &self.tree.source[..at];
+        before.len() - before.trim_end_matches(is_space).len()
+    }
+
     /// The place of the whole element.
     pub(crate) fn whole_span(self) -> Span {
         self.node().start_tag.0 as usize..self.node().end as usize
@@ -85,6 +93,11 @@ impl<'t> NodeRef<'t> {
         let (whole, comments) = (self.whole_span(), &self.tree.comments);
         let before = |at| comments.partition_point(|span| span.start < at);
         &comments[before(whole.start)..before(whole.end)]
+    }
+
+    /// The place of the whole element, with its lines if nothing else is on them.
+    pub(crate) fn lines(self) -> Span {
+        line_around(self.tree.source, self.whole_span())
     }
 
     /// The whole element as written.

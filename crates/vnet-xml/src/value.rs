@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use crate::element::Value;
 use crate::suggest::did_you_mean;
 
 pub(crate) fn text(text: &str) -> Result<String, String> {
@@ -46,6 +47,20 @@ fn switch(text: &str, on: &str, off: &str) -> Result<bool, String> {
     };
     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
     Err(format!("one of `{on}`, `{off}`{meant}"))
+}
+
+/// The value that was certainly meant by one that cannot be read: the same without white space
+/// around it, in lower case, or with the word for yes and no that is used here.
+pub(crate) fn certain<T>(text: &str, read: Value<T>) -> Option<String> {
+    let trimmed = text.trim();
+    let lower = trimmed.to_ascii_lowercase();
+    let switches = match lower.as_str() {
+        "yes" | "on" | "true" | "1" | "enable" | "enabled" => ["yes", "on"],
+        "no" | "off" | "false" | "0" | "disable" | "disabled" => ["no", "off"],
+        _ => ["", ""],
+    };
+    let mut meant = [trimmed, &lower].into_iter().chain(switches).filter(|it| !it.is_empty() && *it != text);
+    meant.find(|meant| read(meant).is_ok()).map(str::to_owned)
 }
 
 /// One of a few words.

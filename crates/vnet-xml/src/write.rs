@@ -86,6 +86,11 @@ impl<'w> Tag<'_, 'w> {
     }
 }
 
+/// The value of an attribute, escaped so that it can stand in either kind of quotes.
+pub(crate) fn escaped(value: &str) -> String {
+    Escaped { text: value, spaces: &['\t', '\n', '\r'] }.to_string()
+}
+
 /// Text, escaped for XML. Control characters are not allowed in XML and are left out, as in
 /// libvirt.
 ///

@@ -126,7 +126,8 @@ pub(crate) fn vlan_ids(vlan: &Vlan, path: &NodePath) -> Vec<Finding> {
             let message = format!("the VLAN {} is listed twice", tag.id);
             let finding = Finding::new(rules::VLAN_TWICE, place, message);
             let finding = finding.related(path.nth("tag", first).attribute("id"), "the first one is here");
-            findings.push(finding.help("leave one of them out"));
+            let finding = finding.help("leave one of them out");
+            findings.push(finding.remove_if(*tag == vlan.tags[first], path.nth("tag", index)));
         }
     }
     findings

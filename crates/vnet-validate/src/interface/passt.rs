@@ -2,7 +2,7 @@
 
 use vnet_types::{Listener, PortRange, PortSet};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol, Source};
-use vnet_xml::{Interface, NodePath};
+use vnet_xml::{Edit, Interface, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -92,7 +92,12 @@ fn range_check(range: &PortForwardRange, path: &NodePath) -> Option<Finding> {
     if end < start {
         let message = format!("the range ends at {end}, before its start at {start}");
         let finding = Finding::new(rules::PORT_RANGE_REVERSED, path.attribute("end"), message);
-        return Some(finding.help(format!("write `start='{end}' end='{start}'`")));
+        let finding = finding.help(format!("write `start='{end}' end='{start}'`"));
+        if range.to.is_some() {
+            return Some(finding);
+        }
+        let finding = finding.fix(Edit::attribute(path.attribute("start"), end));
+        return Some(finding.fix(Edit::attribute(path.attribute("end"), start)));
     }
     let to = range.to?;
     if range.exclude == Some(true) {

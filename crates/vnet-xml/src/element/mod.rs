@@ -11,7 +11,7 @@ use crate::tree::{Attribute, NodeRef};
 use crate::{NodePath, rules};
 
 pub(crate) use notes::Notes;
-use report::{name_span, shortened};
+use report::name_span;
 
 /// An element of the tree, with its place in the model.
 #[derive(Clone)]
@@ -244,8 +244,7 @@ impl<'t> Element<'t> {
     fn read<T>(&self, attribute: &Attribute<'_>, read: Value<T>) -> Option<T> {
         let result = read(&attribute.value);
         if let Err(expected) = &result {
-            let message = format!("`{}` is not {expected}", shortened(&attribute.value));
-            self.report_value(rules::INVALID_VALUE, attribute, message, None);
+            self.unreadable(attribute, expected, read);
         }
         self.notes.source.borrow_mut().attribute(self.place, attribute.name, attribute.value_span());
         result.ok()

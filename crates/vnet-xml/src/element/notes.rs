@@ -40,7 +40,7 @@ impl Notes {
             let message = format!("there are {withheld} more problems");
             let (span, path) = (last.span.clone(), root.clone());
             let (code, severity) = (rules::MORE_PROBLEMS, rules::severity(rules::MORE_PROBLEMS));
-            problems.push(Problem { code, severity, message, help: None, path, span });
+            problems.push(Problem { code, severity, message, help: None, fix: Vec::new(), path, span });
         }
         (problems, self.source.into_inner())
     }

@@ -1,12 +1,15 @@
 //! The messages for problems of an element and of its content.
 
-use super::{Element, Switch};
+use vnet_types::IpNet;
+
+use super::{Element, Switch, Value};
 use crate::grammar::{Grammar, owners_of, parents_of};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::suggest::did_you_mean;
 use crate::tree::{Attribute, NodeRef};
-use crate::value::number_of_any_base;
-use crate::{Code, NodePath, Problem, Span, rules};
+use crate::value::{certain, number_of_any_base};
+use crate::write::escaped;
+use crate::{Code, NodePath, Problem, Replacement, Span, rules};
 
 impl<'t> Element<'t> {
     /// Reports that an attribute is missing.
@@ -57,10 +60,17 @@ impl<'t> Element<'t> {
 
     /// Reports that two attributes exclude each other, at the second.
     pub(crate) fn exclusive(&self, one: &str, other: &str, help: &str) {
+        self.exclude(one, other, help, false);
+    }
+
+    /// As [`Self::exclusive`]. If both say the same, the first can go.
+    pub(crate) fn exclude(&self, one: &str, other: &str, help: &str, say_the_same: bool) {
         let message = format!("`{one}` and `{other}` exclude each other");
         let span = self.attribute(other).map_or_else(|| self.node.span(), Attribute::value_span);
-        let help = Some(help.to_owned());
-        self.report(rules::EXCLUSIVE, message, help, self.path().attribute(other), span);
+        let first = self.attribute(one).filter(|_| say_the_same);
+        let fix = first.map(|first| Replacement { span: self.around(first), text: String::new() });
+        let problem = self.problem(rules::EXCLUSIVE, message, self.path().attribute(other), span);
+        self.notes.add(Problem { help: Some(help.to_owned()), fix: fix.into_iter().collect(), ..problem });
     }
 
     /// Reports that an attribute contradicts another place that sets the same thing.
@@ -128,6 +138,13 @@ impl<'t> Element<'t> {
         self.report(rules::EXCLUSIVE, message, None, self.path(), self.node.span());
     }
 
+    /// Reports that the element says again what another one says.
+    pub(crate) fn said_again(&self, message: String) {
+        let fix = vec![Replacement { span: self.node.lines(), text: String::new() }];
+        let problem = self.problem(rules::EXCLUSIVE, message, self.path(), self.node.span());
+        self.notes.add(Problem { fix, ..problem });
+    }
+
     /// Reports that a child is missing.
     pub(crate) fn missing_child(&self, name: &str) {
         let message = format!("`<{}>` lacks `<{name}>`", self.node.name());
@@ -151,7 +168,10 @@ impl<'t> Element<'t> {
         let (name, value, Switch { word, opposite, .. }) = (attribute.name, shortened(&attribute.value), switch);
         let message = format!("libvirt reads `{name}='{value}'` as `{opposite}`: only the word `{word}` is `{word}`");
         let help = Some(format!("write `{name}='{word}'` or `{name}='{opposite}'`"));
-        self.report_value(rules::READ_OTHERWISE, attribute, message, help);
+        let is_it = value.trim().eq_ignore_ascii_case(opposite);
+        let fix = is_it.then(|| instead(attribute, opposite)).into_iter().collect();
+        let problem = self.problem_of(rules::READ_OTHERWISE, attribute, message);
+        self.notes.add(Problem { help, fix, ..problem });
     }
 
     /// Reports a number that is not plainly decimal, because releases of libvirt read it
@@ -203,8 +223,49 @@ impl<'t> Element<'t> {
     }
 
     pub(super) fn report(&self, code: Code, message: String, help: Option<String>, path: NodePath, span: Span) {
-        self.notes.add(Problem { code, severity: rules::severity(code), message, help, path, span });
+        self.notes.add(Problem { help, ..self.problem(code, message, path, span) });
     }
+
+    /// Reports that a value is not what is expected.
+    pub(super) fn unreadable<T>(&self, attribute: &Attribute<'_>, expected: &str, read: Value<T>) {
+        let message = format!("`{}` is not {expected}", shortened(&attribute.value));
+        let problem = self.problem_of(rules::INVALID_VALUE, attribute, message);
+        self.notes.add(match (certain(&attribute.value, read), self.address_and_prefix(attribute)) {
+            (Some(meant), _) => Problem { fix: vec![instead(attribute, &meant)], ..problem },
+            (None, Some((help, fix))) => Problem { help: Some(help), fix, ..problem },
+            (None, None) => problem,
+        });
+    }
+
+    /// The two attributes of a subnet that is written as one: `address='10.0.0.0/8'`.
+    fn address_and_prefix(&self, attribute: &Attribute<'_>) -> Option<(String, Vec<Replacement>)> {
+        let is_subnet = matches!(self.node.name(), "ip" | "route") && attribute.name == "address";
+        let has_size = self.has("prefix") || self.has("netmask");
+        let net = attribute.value.parse::<IpNet>().ok().filter(|_| is_subnet && !has_size)?;
+        let (address, prefix) = (net.addr().to_string(), net.prefix_len());
+        let end = attribute.value_span().end + 1;
+        let added = Replacement { span: end..end, text: format!(" prefix='{prefix}'") };
+        Some((format!("write `address='{address}' prefix='{prefix}'`"), vec![instead(attribute, &address), added]))
+    }
+
+    /// An attribute with its name and the space before it.
+    fn around(&self, attribute: &Attribute<'_>) -> Span {
+        let space = self.node.before(attribute.name_span().start);
+        attribute.name_span().start - space..attribute.value_span().end + 1
+    }
+
+    fn problem(&self, code: Code, message: String, path: NodePath, span: Span) -> Problem {
+        Problem { code, severity: rules::severity(code), message, help: None, fix: Vec::new(), path, span }
+    }
+
+    fn problem_of(&self, code: Code, attribute: &Attribute<'_>, message: String) -> Problem {
+        self.problem(code, message, self.path().attribute(attribute.name), attribute.value_span())
+    }
+}
+
+/// Another value for an attribute.
+fn instead(attribute: &Attribute<'_>, value: &str) -> Replacement {
+    Replacement { span: attribute.value_span(), text: escaped(value) }
 }
 
 fn meant(name: &str) -> String {

@@ -235,7 +235,7 @@ fn address(element: &Element<'_>) -> Option<PciAddress> {
 /// Reports a device that is listed twice.
 fn once<T: Ord + Clone + Display>(element: &Element<'_>, devices: &RefCell<BTreeSet<T>>, device: &T) {
     if !devices.borrow_mut().insert(device.clone()) {
-        element.repeated(format!("the device `{device}` is listed twice"));
+        element.said_again(format!("the device `{device}` is listed twice"));
     }
 }
 

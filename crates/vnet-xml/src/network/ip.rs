@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use vnet_types::{Family, IpNet, MacAddr};
+use vnet_types::{Family, IpNet, MacAddr, contiguous_prefix};
 
 use crate::element::Element;
 use crate::grammar::Grammar;
@@ -204,7 +204,8 @@ pub(super) fn subnet(element: &Element<'_>) -> Option<Ip> {
     let netmask = element.filled("netmask", ipv4).map(Mask::Netmask);
     let prefix = element.filled("prefix", number).filter(|prefix| *prefix != 0).map(Mask::Prefix);
     if netmask.is_some() && prefix.is_some() {
-        element.exclusive("netmask", "prefix", "both say how large the subnet is: leave one of them out");
+        let help = "both say how large the subnet is: leave one of them out";
+        element.exclude("netmask", "prefix", help, say_the_same(netmask, prefix));
     }
     let local_ptr = element.value("localPtr", yes_no);
     let tftp_root = element.child("tftp").and_then(|tftp| {
@@ -214,6 +215,16 @@ pub(super) fn subnet(element: &Element<'_>) -> Option<Ip> {
     });
     let dhcp = element.child("dhcp").map(|element| dhcp(&element)).filter(|dhcp| *dhcp != Dhcp::default());
     Some(Ip { family, address: element.required("address", ip)?, mask: netmask.or(prefix), local_ptr, tftp_root, dhcp })
+}
+
+/// Whether a netmask and a prefix are the same size.
+pub(super) fn say_the_same(netmask: Option<Mask>, prefix: Option<Mask>) -> bool {
+    match (netmask, prefix) {
+        (Some(Mask::Netmask(netmask)), Some(Mask::Prefix(prefix))) => {
+            contiguous_prefix(netmask).is_some_and(|it| u32::from(it) == prefix)
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn family(text: &str) -> Result<Family, String> {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet_types::{Family, IpNet};
 
-use super::ip::{Mask, family, mask_attribute, net};
+use super::ip::{Mask, family, mask_attribute, net, say_the_same};
 use crate::Libvirt;
 use crate::element::Element;
 use crate::grammar::Grammar;
@@ -79,7 +79,8 @@ pub(crate) fn route(element: &Element<'_>) -> Option<Route> {
     let netmask = element.value("netmask", ipv4).map(Mask::Netmask);
     let prefix = element.value("prefix", number).map(Mask::Prefix);
     if element.has("netmask") && element.has("prefix") {
-        element.exclusive("netmask", "prefix", "both say how large the network is: leave one of them out");
+        let help = "both say how large the network is: leave one of them out";
+        element.exclude("netmask", "prefix", help, say_the_same(netmask, prefix));
     }
     let metric = element.value("metric", |text| match number(text) {
         Ok(0) | Err(_) => Err("a whole number of at most 32 bits, and not 0".to_owned()),
