@@ -50,11 +50,17 @@ struct Report {
     passed_over: Vec<PassedOver>,
     errors: usize,
     warnings: usize,
+    /// The findings that `--fix` has mended.
+    fixed: usize,
+    /// The findings that have a sure remedy.
+    fixable: usize,
 }
 
 #[derive(Serialize)]
 struct FileReport {
     file: String,
+    /// The findings that `--fix` has mended.
+    fixed: usize,
     /// `None` when the document defines no network.
     network: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
@@ -77,8 +83,9 @@ impl Summary {
         }
     }
 
-    /// Adds a document, checked beside those before it, and on a host too if one is given.
-    pub(crate) fn add(&mut self, mut checked: Checked, host: Option<&Checker<'_>>) -> anyhow::Result<()> {
+    /// Adds a document, with the number of its findings that were mended. It is checked beside
+    /// those before it, and on a host too if one is given.
+    pub(crate) fn add(&mut self, mut checked: Checked, fixed: usize, host: Option<&Checker<'_>>) -> anyhow::Result<()> {
         if let Some(definition) = &checked.definition {
             let shared = self.together.add(definition);
             checked.extend_together(shared, &self.documents);
@@ -100,10 +107,12 @@ impl Summary {
         let (as_errors, as_warnings) = if self.worst == Severity::Error { (sure, 0) } else { (0, sure) };
         self.report.errors += checked.count(Severity::Error) + as_errors;
         self.report.warnings += checked.count(Severity::Warning) + as_warnings;
+        self.report.fixed += fixed;
+        self.report.fixable += checked.diagnostics.iter().filter(|it| !it.fix.is_empty()).count();
         self.read += 1;
         match self.format {
             Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst)),
-            Format::Json => self.report.files.push(FileReport::new(&checked, obstacles)),
+            Format::Json => self.report.files.push(FileReport::new(&checked, fixed, obstacles)),
             Format::Sarif => self.log.add(&checked, &obstacles, self.worst),
             Format::Github => print(github(&checked, &obstacles, self.worst))?,
         }
@@ -142,17 +151,25 @@ impl Summary {
     fn line(&self) -> String {
         let count = |count, noun| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let checked = format!("{} checked", count(self.read, "file"));
-        match (self.report.errors, self.report.warnings) {
-            (0, 0) => format!("{checked}, nothing found"),
-            (errors, warnings) => format!("{checked}, {}, {}", count(errors, "error"), count(warnings, "warning")),
-        }
+        let found = match (self.report.errors, self.report.warnings) {
+            (0, 0) if self.report.fixed == 0 => "nothing found".to_owned(),
+            (0, 0) => "nothing left".to_owned(),
+            (errors, warnings) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+        };
+        let fix = match (self.report.fixed, self.report.fixable) {
+            (0, 0) => String::new(),
+            (0, fixable) => format!("; --fix mends {fixable}"),
+            (fixed, _) => format!("; {fixed} mended"),
+        };
+        format!("{checked}, {found}{fix}")
     }
 }
 
 impl FileReport {
-    fn new(checked: &Checked, obstacles: Vec<Obstacle>) -> Self {
+    fn new(checked: &Checked, fixed: usize, obstacles: Vec<Obstacle>) -> Self {
         Self {
             file: checked.document.name.clone(),
+            fixed,
             network: checked.network().map(|network| network.name.clone()),
             diagnostics: diagnostics(checked),
             obstacles,

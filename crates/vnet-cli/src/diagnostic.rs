@@ -11,7 +11,7 @@ use std::rc::Rc;
 use vnet_driver::Obstacle;
 use vnet_validate::{Finding, OBSTACLE, Stage, rule};
 use vnet_xml::network::Section;
-use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Severity, SourceMap, Span};
+use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Replacement, Severity, SourceMap, Span};
 
 use crate::document::Document;
 
@@ -22,6 +22,8 @@ pub(crate) struct Diagnostic {
     pub(crate) severity: Severity,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// A sure remedy; empty if there is none.
+    pub(crate) fix: Vec<Replacement>,
     pub(crate) path: NodePath,
     /// The bytes that it is about.
     pub(crate) span: Span,
@@ -112,6 +114,13 @@ impl Checked {
         self.extend(findings.iter().filter(is_new).cloned().collect());
     }
 
+    /// The document with all sure remedies made, and their number. `None` if there is none.
+    pub(crate) fn mended(&self) -> Option<(String, usize)> {
+        let text = str::from_utf8(&self.document.bytes).ok()?;
+        let (text, count) = vnet_xml::edited(text, self.diagnostics.iter().map(|it| it.fix.clone()));
+        (count > 0).then_some((text, count))
+    }
+
     /// Turns all warnings into errors.
     pub(crate) fn be_strict(&mut self) {
         self.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.severity = Severity::Error);
@@ -122,7 +131,7 @@ impl Checked {
         let path = NodePath::root("network");
         let (span, related) = (self.source.span(&path).unwrap_or(0..0), Vec::new());
         let (message, help) = (obstacle.to_string(), obstacle.help());
-        Diagnostic { code: OBSTACLE.code, severity, message, help, path, span, related }
+        Diagnostic { code: OBSTACLE.code, severity, message, help, fix: Vec::new(), path, span, related }
     }
 
     /// The number of diagnostics with this severity.
@@ -161,9 +170,12 @@ impl Checked {
         // Something that vnet does not support is a warning about the definition, and an error on a
         // host.
         self.diagnostics.retain(|known| !news.iter().any(|it| it.code == known.code && it.path == known.path));
-        let found = news
-            .into_iter()
-            .map(|finding| Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0)));
+        let text = str::from_utf8(&self.document.bytes).unwrap_or_default();
+        let found = news.into_iter().map(|finding| {
+            let fix = finding.fix.iter().map(|edit| edit.in_text(text, &self.source)).collect::<Option<_>>();
+            let found = Diagnostic::from_finding(finding, |path| self.source.span(path).unwrap_or(0..0));
+            Diagnostic { fix: fix.unwrap_or_default(), ..found }
+        });
         self.diagnostics.extend(found);
         self.sort();
     }
@@ -200,6 +212,7 @@ impl From<Problem> for Diagnostic {
             severity: problem.severity,
             message: problem.message,
             help: problem.help,
+            fix: problem.fix,
             path: problem.path,
             span: problem.span,
             related: Vec::new(),
@@ -211,7 +224,8 @@ impl Diagnostic {
     /// The error of `Network::update` as a diagnostic.
     pub(crate) fn of_update(section: Section, message: String, span: Span) -> Self {
         let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
-        Self { code, severity, message, help: None, path: NodePath::root(section.element()), span, related: Vec::new() }
+        let path = NodePath::root(section.element());
+        Self { code, severity, message, help: None, fix: Vec::new(), path, span, related: Vec::new() }
     }
 
     pub(crate) fn from_finding(finding: Finding, place: impl Fn(&NodePath) -> Span) -> Self {
@@ -228,6 +242,7 @@ impl Diagnostic {
             severity: finding.severity,
             message: finding.message,
             help: finding.help,
+            fix: Vec::new(),
             path: finding.path,
         }
     }

@@ -22,6 +22,7 @@ mod port;
 mod release;
 mod rendered;
 mod report;
+mod rewrite;
 mod status;
 mod style;
 mod table;

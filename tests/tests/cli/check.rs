@@ -119,6 +119,31 @@ fn a_folder_is_all_its_definitions() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// Every sure remedy is made in the file; what is left is reported.
+#[test]
+fn sure_remedies_are_made() {
+    let folder = scratch("fix");
+    let file = folder.join("a.xml");
+    let wrong = "<network>\n  <name>a</name>\n  <title>two\nlines</title>\n  <forward mode='NAT'/>\n  <brige/>\n  \
+                 <ip address='10.0.0.1/24'>\n    <dhcp>\n      <range start='10.0.0.9' end='10.0.0.2'/>\n    </dhcp>\n  \
+                 </ip>\n</network>\n";
+    fs::write(&file, wrong).unwrap();
+    let given = file.to_str().unwrap();
+    let told = vnet_with(&["check", given], b"");
+    assert!(text(&told.stdout).ends_with("; --fix mends 3\n"), "{}", shown(&told));
+    let log = json(&vnet_with(&["check", "--format", "sarif", given], b""));
+    let fixes = log["runs"][0]["results"].as_array().unwrap().iter().filter(|result| !result["fixes"].is_null());
+    assert_eq!(fixes.count(), 3);
+    let output = vnet_with(&["check", "--fix", given], b"");
+    insta::assert_snapshot!(text(&output.stdout), @"1 file checked, 0 errors, 1 warning; 4 mended");
+    assert!(output.status.success() && text(&output.stderr).contains("VN0020"), "{}", shown(&output));
+    let mended = fs::read_to_string(&file).unwrap();
+    let expected = wrong.replace("two\nlines", "two lines").replace("NAT", "nat").replace(".1/24'", ".1' prefix='24'");
+    assert_eq!(mended, expected.replace(".9' end='10.0.0.2'", ".2' end='10.0.0.9'"));
+    assert_eq!(vnet_with(&["check", "--fix", "-"], wrong.as_bytes()).status.code(), Some(2));
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// Two networks that cannot both be on one host.
 #[test]
 fn definitions_are_compared_with_each_other() {

@@ -1,6 +1,7 @@
 //! `vnet fmt` and `vnet update`: what they print.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::{DEFAULT, json, scratch, shown, text, vnet_with};
 
@@ -9,6 +10,43 @@ fn fmt_prints_what_fmt_accepts() {
     let printed = vnet_with(&["fmt", "-"], DEFAULT.as_bytes());
     let again = vnet_with(&["fmt", "--check", "-"], &printed.stdout);
     assert!(again.status.success() && again.stdout.is_empty(), "{}", shown(&again));
+}
+
+/// Files are rewritten at once, with their mode, and only where nothing is lost.
+#[test]
+fn fmt_rewrites_what_is_not_in_its_form() {
+    let folder = scratch("write");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        path
+    };
+    let unformatted = "<network><name>a</name></network>";
+    let [a, commented, unknown] = [
+        file("a.xml", unformatted),
+        file("b.xml", "<network><name>b</name>\n<!-- why --> </network>"),
+        file("c.xml", "<network><name>c</name><ipp/></network>"),
+    ];
+    symlink("a.xml", folder.join("d.xml")).unwrap();
+    let given = folder.to_str().unwrap();
+    let check = vnet_with(&["fmt", "--check", given], b"");
+    assert_eq!((check.status.code(), text(&check.stdout).lines().count()), (Some(1), 3), "{}", shown(&check));
+    let kept = [&commented, &unknown].map(|path| fs::read(path).unwrap());
+    let output = vnet_with(&["fmt", "--write", given], b"");
+    assert!(text(&output.stdout).starts_with(&format!("{}\n", a.display())), "{}", shown(&output));
+    assert!(text(&output.stderr).contains("c.xml` stays as it is"), "{}", shown(&output));
+    let formatted = "<network>\n  <name>a</name>\n  <bridge stp='on' delay='0'/>\n</network>\n";
+    assert_eq!(fs::read_to_string(&a).unwrap(), formatted);
+    assert_eq!(fs::metadata(&a).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert!(fs::symlink_metadata(folder.join("d.xml")).unwrap().is_symlink());
+    assert_eq!(fs::read(&unknown).unwrap(), kept[1], "what is not known is not lost");
+    let comments = fs::read_to_string(&commented).unwrap();
+    assert!(comments.contains("<!-- why -->"), "a comment is not lost: {comments}");
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 4, "nothing else is left in the folder: {names:?}");
+    assert_eq!(vnet_with(&["fmt", "--write", "-"], unformatted.as_bytes()).status.code(), Some(2));
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

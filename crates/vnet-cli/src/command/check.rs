@@ -1,6 +1,6 @@
 //! `vnet check FILE…`: reports everything that is wrong with definitions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::check::{Format, Summary};
@@ -10,9 +10,13 @@ use crate::document::Document;
 use crate::failure;
 use crate::files::Files;
 use crate::output::{Answer, progress};
+use crate::rewrite::{files_only, rewrite};
 
 /// How long a check runs until it shows its progress.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often a document is checked again after its remedies were made.
+const ROUNDS: usize = 16;
 
 /// Report everything that is wrong with definitions, and where
 ///
@@ -33,11 +37,17 @@ pub(crate) struct Args {
     /// Check against this host as well
     #[arg(long)]
     against_host: bool,
+    /// Rewrite the files with every remedy that is sure; the findings are those that remain
+    #[arg(long)]
+    fix: bool,
 }
 
 impl Args {
     /// Checks and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        if self.fix {
+            files_only(&self.paths, "--fix")?;
+        }
         let driver = directories.driver()?;
         let checker = self.against_host.then(|| driver.checker()).transpose()?;
         let mut summary = Summary::new(self.format, self.strict);
@@ -53,12 +63,12 @@ impl Args {
                 passed_over.push(other);
                 continue;
             }
-            let checked = document.map(Checked::new);
+            let checked = document.map(Checked::new).and_then(|checked| self.mended(checked, &file.path));
             if takes_long {
                 progress("");
             }
             match checked {
-                Ok(checked) => summary.add(checked, checker.as_ref())?,
+                Ok((checked, fixed)) => summary.add(checked, fixed, checker.as_ref())?,
                 Err(error) => unread.push(error),
             }
         }
@@ -73,5 +83,20 @@ impl Args {
                 Err(last)
             }
         }
+    }
+
+    /// A document with its sure remedies made in its file, and their number. A remedy can uncover
+    /// another finding that has one.
+    fn mended(&self, mut checked: Checked, file: &Path) -> anyhow::Result<(Checked, usize)> {
+        let (name, mut fixed) = (checked.document.name.clone(), 0);
+        for _ in 0..ROUNDS {
+            let Some((text, count)) = checked.mended().filter(|_| self.fix) else { break };
+            checked = Checked::new(Document::new(name.clone(), text.into_bytes()));
+            fixed += count;
+        }
+        if fixed > 0 {
+            rewrite(file, str::from_utf8(&checked.document.bytes)?)?;
+        }
+        Ok((checked, fixed))
     }
 }

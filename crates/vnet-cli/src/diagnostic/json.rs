@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Checked, Related, word};
 use crate::document::{Document, Position};
-use vnet_xml::Span;
+use vnet_xml::{Replacement, Span};
 
 /// One diagnostic.
 #[derive(Debug, Serialize)]
@@ -13,9 +13,17 @@ pub(crate) struct DiagnosticJson {
     severity: &'static str,
     message: String,
     help: Option<String>,
+    /// Empty if there is no sure remedy.
+    fix: Vec<ReplacementJson>,
     #[serde(flatten)]
     place: PlaceJson,
     related: Vec<RelatedJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReplacementJson {
+    bytes: [usize; 2],
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,10 +51,17 @@ pub(crate) fn diagnostics(checked: &Checked) -> Vec<DiagnosticJson> {
         severity: word(diagnostic.severity),
         message: diagnostic.message.clone(),
         help: diagnostic.help.clone(),
+        fix: diagnostic.fix.iter().map(ReplacementJson::from).collect(),
         place: place(&diagnostic.path, &diagnostic.span),
         related: diagnostic.related.iter().map(|related| RelatedJson::new(related, &checked.document)).collect(),
     });
     shown.collect()
+}
+
+impl From<&Replacement> for ReplacementJson {
+    fn from(it: &Replacement) -> Self {
+        Self { bytes: [it.span.start, it.span.end], text: it.text.clone() }
+    }
 }
 
 impl RelatedJson {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use vnet_driver::Obstacle;
 use vnet_validate::RULES;
-use vnet_xml::{NodePath, Severity, Span};
+use vnet_xml::{NodePath, Replacement, Severity, Span};
 
 use super::{Checked, Diagnostic, word};
 use crate::document::Document;
@@ -82,6 +82,28 @@ struct Finding {
     locations: [Location; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_locations: Vec<Location>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<Fix>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fix {
+    artifact_changes: [ArtifactChange; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: Artifact,
+    replacements: Vec<Replaced>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replaced {
+    deleted_region: Region,
+    inserted_content: Message,
 }
 
 #[derive(Debug, Serialize)]
@@ -199,25 +221,44 @@ impl Finding {
             message: Message { text: text.into_iter().flatten().collect::<Vec<_>>().join("; ") },
             locations: [Location::new(document, &diagnostic.path, &diagnostic.span)],
             related_locations: related.collect(),
+            fixes: Fix::of(&diagnostic.fix, document).into_iter().collect(),
+        }
+    }
+}
+
+impl Fix {
+    fn of(fix: &[Replacement], document: &Document) -> Option<Self> {
+        let replacements = fix.iter().map(|it| Replaced {
+            deleted_region: Region::new(document, &it.span),
+            inserted_content: Message { text: it.text.clone() },
+        });
+        let artifact_location = Artifact { uri: uri(&document.name) };
+        let change = ArtifactChange { artifact_location, replacements: replacements.collect() };
+        (!fix.is_empty()).then_some(Self { artifact_changes: [change] })
+    }
+}
+
+impl Region {
+    fn new(document: &Document, span: &Span) -> Self {
+        let (start, end) = (document.position(span.start), document.position(span.end));
+        Self {
+            start_line: start.line,
+            start_column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            byte_offset: span.start,
+            byte_length: span.len(),
         }
     }
 }
 
 impl Location {
     fn new(document: &Document, path: &NodePath, span: &Span) -> Self {
-        let (start, end) = (document.position(span.start), document.position(span.end));
         Self {
             id: None,
             physical_location: PhysicalLocation {
                 artifact_location: Artifact { uri: uri(&document.name) },
-                region: Region {
-                    start_line: start.line,
-                    start_column: start.column,
-                    end_line: end.line,
-                    end_column: end.column,
-                    byte_offset: span.start,
-                    byte_length: span.len(),
-                },
+                region: Region::new(document, span),
             },
             logical_locations: [LogicalLocation { fully_qualified_name: path.to_string() }],
             message: None,
