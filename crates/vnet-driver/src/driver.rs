@@ -4,12 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use vnet_host::{LinuxHost, Lock, Named, Store, Survey};
-use vnet_types::{Firewalld, InterfaceName, Inventory, NetworkName};
+use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
 use crate::error::Error;
 use crate::hooks::Hooks;
 use crate::imagined::Imagined;
+use crate::libvirt::{Running, running};
 
 /// libvirt's network driver without the daemon: brings definitions up on this host.
 ///
@@ -112,6 +113,13 @@ impl Driver {
         {
             inventory.firewalld =
                 zone(network).map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
+        }
+        if self.imagined.is_none() {
+            let known = |there: Running| {
+                let name = there.network.name.parse().ok()?;
+                Some(KnownNetwork { name, uuid: there.network.uuid, bridge: there.bridge })
+            };
+            inventory.libvirt = running().into_iter().filter_map(known).collect();
         }
         let dead = owners.into_iter().filter(|(_, owner)| owner.is_gone()).map(|(named, _)| named);
         Ok((inventory, dead.collect()))

@@ -18,6 +18,7 @@ mod findings;
 mod gc;
 mod hooks;
 mod imagined;
+mod libvirt;
 mod manager;
 mod network;
 mod note;

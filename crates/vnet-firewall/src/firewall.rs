@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
 
-use crate::kernel::Intact;
+use crate::kernel::{Installed, Intact};
 use crate::shared::Share;
-use crate::{Batch, EncodeError, Foreign, Judgement, Packet, Policy, Ruleset, Table};
+use crate::{Batch, EncodeError, Foreign, Judgement, LibvirtRules, Packet, Policy, Ruleset, Table};
 
 /// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -225,6 +225,44 @@ impl Firewall {
         let foreign = Foreign::read(|request| self.netfilter.find(request), |index| links.name(index));
         let foreign = foreign.map_err(Error::Read)?;
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.index(name))).collect())
+    }
+
+    /// Whether libvirt has rules for one of its networks.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn has_rules_of_libvirt(&self, network: &LibvirtRules) -> Result<bool, Error> {
+        Ok(self.rules_of_libvirt(network)?.has_rules())
+    }
+
+    /// Removes libvirt's rules for one of its networks, in one transaction, with libvirt's chains
+    /// and tables when nobody else has a rule in them. Libvirt's own daemon must not run meanwhile.
+    /// A network without rules is not an error.
+    ///
+    /// # Errors
+    /// [`Error`]: nothing has changed then.
+    pub fn remove_rules_of_libvirt(&self, network: &LibvirtRules) -> Result<(), Error> {
+        self.intact().take();
+        for _ in 0..ATTEMPTS {
+            let Some(batch) = self.rules_of_libvirt(network)?.removal() else { return Ok(()) };
+            match self.netfilter.commit(&batch) {
+                Err(refused) if refused.is_outdated() => {}
+                Err(source) => {
+                    let subject = format!("the removal of libvirt's rules for {}", network.bridge);
+                    return Err(Error::Refused { subject, source });
+                }
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    fn rules_of_libvirt(&self, network: &LibvirtRules) -> Result<Installed, Error> {
+        let mut messages = self.netfilter.find(&Table::generation_request()).map_err(Error::Read)?;
+        for request in Installed::requests() {
+            messages.extend(self.netfilter.find(&request).map_err(Error::Read)?);
+        }
+        Ok(Installed::decode(&messages, network, self.links().index(&network.bridge)))
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), Error> {

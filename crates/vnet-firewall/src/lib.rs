@@ -20,6 +20,7 @@ mod firewall;
 #[cfg(feature = "json")]
 pub mod json;
 mod kernel;
+mod libvirt;
 mod name;
 mod policy;
 mod ruleset;
@@ -29,6 +30,7 @@ mod text;
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
 pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
+pub use libvirt::LibvirtRules;
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,

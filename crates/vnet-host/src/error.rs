@@ -200,6 +200,14 @@ pub enum Error {
         /// What could not be undone. When empty, the host was checked and is as before.
         rollback: Vec<Error>,
     },
+    /// A daemon has its lock.
+    #[error("process {pid} has the lock `{}`", path.display())]
+    DaemonRuns {
+        /// The lock.
+        path: PathBuf,
+        /// The process number.
+        pid: i32,
+    },
     /// A step failed.
     #[error("{step} failed; {}", how_undone(rollback))]
     Step {

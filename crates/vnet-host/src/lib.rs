@@ -10,6 +10,7 @@
 struct Readme;
 
 mod error;
+mod file_lock;
 mod guests;
 mod host;
 mod journal;
@@ -28,9 +29,10 @@ mod trust;
 mod view;
 
 pub use error::Error;
+pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
-pub use lifecycle::{apply, detach, drift, plan, start, stop};
+pub use lifecycle::{apply, detach, drift, plan, start, stop, take_over};
 pub use linux::{LinuxHost, Unscoped};
 pub use lock::Lock;
 pub use memory::MemoryHost;

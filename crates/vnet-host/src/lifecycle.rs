@@ -1,7 +1,7 @@
 //! Starting, changing and stopping networks and ports: each function makes the difference of two
 //! states.
 
-use vnet_plan::{Change, HostState, Resource, diff};
+use vnet_plan::{Change, HostState, Key, Resource, diff};
 use vnet_types::{InterfaceName, NetworkName};
 
 use crate::journal::{self, Journal, Receipt};
@@ -39,7 +39,51 @@ pub fn start<S: Subject>(
         }
         take_away(host, lock, resolve(host, lock.store(), receipt)?)?;
     }
-    realise(host, lock, header, None, desired)
+    realise(host, lock, Receipt::new(header.clone()), None, header, desired)
+}
+
+/// Takes over what libvirt runs: what the host has of `theirs` becomes ours as it is, and is then
+/// changed to `desired` in place. libvirt's rules go last, when ours are there and nothing else can
+/// fail. A take-over that was killed is continued.
+///
+/// # Errors
+/// Those of [`start`].
+pub fn take_over<S: Subject>(
+    host: &mut impl Host,
+    lock: &Lock,
+    header: S,
+    theirs: &HostState,
+    desired: &HostState,
+) -> Result<Vec<Change>, Error> {
+    let store = lock.store();
+    let previous = match store.read::<S>(header.name())? {
+        Some(receipt) => Some(resolve(host, store, at_home(receipt, header.namespace())?)?),
+        None => None,
+    };
+    let is_rules = |resource: &&Resource| matches!(resource, Resource::LibvirtRules(_));
+    let before = match &previous {
+        Some(receipt) if receipt.settled && !receipt.owned.iter().any(|it| is_rules(&it)) => {
+            return Err(Error::Running(S::named(header.name())));
+        }
+        Some(receipt) => receipt.clone(),
+        None => adopted(host, header.clone(), theirs)?,
+    };
+    let mut with_rules = desired.clone();
+    with_rules.extend(before.owned.iter().filter(is_rules).cloned());
+    let mut changes = realise(host, lock, before, previous, header.clone(), &with_rules)?;
+    changes.extend(apply(host, lock, header, desired)?);
+    Ok(changes)
+}
+
+/// A receipt that owns what is on the host.
+fn adopted<S: Subject>(host: &impl Host, header: S, theirs: &HostState) -> Result<Receipt<S>, Error> {
+    let owned = host.observe(theirs, &Facts::default())?;
+    let mut facts = Facts::default();
+    for link in owned.links() {
+        let known = host.locate(link, None)?;
+        facts.set(Key::Link(link.name.clone()), known.map(|(_, fact)| fact));
+    }
+    Ok(Receipt { owned, facts, ..Receipt::new(header) })
 }
 
 /// Brings a network or a port to the state `desired`, in place: starts it, changes it, repairs it.
@@ -56,7 +100,8 @@ pub fn apply<S: Subject>(
     let receipt = lock.store().read::<S>(header.name())?;
     let receipt = receipt.map(|receipt| at_home(receipt, header.namespace())).transpose()?;
     let receipt = receipt.map(|receipt| resolve(host, lock.store(), receipt)).transpose()?;
-    realise(host, lock, header, receipt, desired)
+    let before = receipt.clone().unwrap_or_else(|| Receipt::new(header.clone()));
+    realise(host, lock, before, receipt, header, desired)
 }
 
 /// Stops a network and detaches its ports. Removes everything that was made for them and nothing
@@ -117,17 +162,18 @@ pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Name
     Ok(diff(&observed, &receipt.owned))
 }
 
-/// Brings a host from `previous`, which we own, to `desired`, completely or not at all.
+/// Brings a host from `before`, which we own, to `desired`, completely or not at all. `previous` is
+/// the receipt of before.
 fn realise<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
-    header: S,
+    before: Receipt<S>,
     previous: Option<Receipt<S>>,
+    header: S,
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
     let store = lock.store();
     is_finished(store, &header)?;
-    let before = previous.clone().unwrap_or_else(|| Receipt::new(header.clone()));
     let mut task = Task::new(host, &before.owned, &before.facts, desired)?;
     if task.moves_bridge() {
         let now = guests::places(host, store, &before.header)?;

@@ -9,6 +9,7 @@ mod coalesce;
 mod fdb;
 mod file;
 mod filter;
+mod libvirt_rules;
 mod link;
 mod passt;
 mod port;
@@ -124,6 +125,7 @@ impl Host for LinuxHost {
             addresses: self.netlink.addresses()?,
             routes,
             networks: Vec::new(),
+            libvirt: Vec::new(),
             ports: Vec::new(),
             hears_routers,
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),

@@ -34,6 +34,8 @@ pub enum Key {
     Zone(InterfaceName),
     /// A network's nf_tables rules.
     Ruleset(NetworkName),
+    /// libvirt's rules for a network that vnet takes over, by its bridge.
+    LibvirtRules(InterfaceName),
     /// An address of a link.
     Address(InterfaceName, IpNet),
     /// A route. The kernel has one for each destination and metric; the link distinguishes the
@@ -71,7 +73,12 @@ impl Key {
             Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, ..) | Self::Coalesce(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
-            Self::Zone(_) | Self::Ruleset(_) | Self::SharedSysctl(_) | Self::File(_) | Self::Process(_) => None,
+            Self::Zone(_)
+            | Self::Ruleset(_)
+            | Self::LibvirtRules(_)
+            | Self::SharedSysctl(_)
+            | Self::File(_)
+            | Self::Process(_) => None,
         }
     }
 }
@@ -91,6 +98,7 @@ impl fmt::Display for Key {
             Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
             Self::Zone(link) => write!(f, "firewalld zone of {link}"),
             Self::Ruleset(network) => write!(f, "rules of network {network}"),
+            Self::LibvirtRules(bridge) => write!(f, "libvirt's rules for {bridge}"),
             Self::Address(link, net) => write!(f, "address {net} dev {link}"),
             Self::Route(destination, _, link) if destination.prefix_len() == 0 => {
                 write!(f, "route default dev {link}")

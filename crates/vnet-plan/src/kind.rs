@@ -7,6 +7,7 @@ mod coalesce;
 mod fdb;
 mod file;
 mod filter;
+mod libvirt_rules;
 mod link;
 mod passt;
 mod port;
@@ -23,6 +24,7 @@ mod zone;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use vnet_firewall::LibvirtRules;
 use vnet_passt::Passt;
 use vnet_types::{Class, Fdb, Filter, Link, Qdisc, Route};
 
@@ -70,6 +72,8 @@ pub enum Resource {
     Zone(Zone),
     /// A network's nf_tables rules.
     Ruleset(NetworkRules),
+    /// libvirt's rules for a network that vnet takes over.
+    LibvirtRules(LibvirtRules),
     /// An address of a link.
     Address(LinkAddress),
     /// A route.
@@ -105,6 +109,7 @@ macro_rules! for_kind {
             $crate::Resource::Sysctl($it) => $value,
             $crate::Resource::Zone($it) => $value,
             $crate::Resource::Ruleset($it) => $value,
+            $crate::Resource::LibvirtRules($it) => $value,
             $crate::Resource::Address($it) => $value,
             $crate::Resource::Route($it) => $value,
             $crate::Resource::Qdisc($it) => $value,
@@ -151,6 +156,7 @@ conversions! {
     Sysctl(SysctlSetting),
     Zone(Zone),
     Ruleset(NetworkRules),
+    LibvirtRules(LibvirtRules),
     Address(LinkAddress),
     Route(Route),
     Qdisc(Qdisc),

@@ -60,6 +60,8 @@ impl Resource {
                     rename(link);
                 }
             }
+            // iptables knows links by name.
+            Self::LibvirtRules(_) => {}
             Self::Zone(_) | Self::File(_) | Self::Process(_) | Self::Passt(_) => {}
         }
     }

@@ -19,6 +19,9 @@ pub struct Inventory {
     pub functions: Vec<VirtualFunction>,
     /// The networks that vnet runs on this host.
     pub networks: Vec<KnownNetwork>,
+    /// The networks that libvirt runs on this host.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub libvirt: Vec<KnownNetwork>,
     /// The guests' interfaces that vnet has attached on this host.
     #[cfg_attr(feature = "serde", serde(default))]
     pub ports: Vec<KnownPort>,
@@ -84,6 +87,7 @@ impl Inventory {
         let mut others = self.clone();
         let own = others.networks.iter().position(|known| known.name.as_str() == network);
         if let Some(bridge) = own.and_then(|at| others.networks.remove(at).bridge) {
+            others.libvirt.retain(|known| known.bridge.as_ref() != Some(&bridge));
             others.links.retain(|link| link.name != bridge);
             others.addresses.retain(|(link, _)| *link != bridge);
             others.routes.retain(|route| route.link != bridge);
@@ -114,7 +118,7 @@ pub struct KnownNetwork {
     pub name: NetworkName,
     /// Its UUID.
     pub uuid: Option<Uuid>,
-    /// The bridge that vnet made for it. `None` if its guests are attached to existing devices of
+    /// The bridge that was made for it. `None` if its guests are attached to existing devices of
     /// the host.
     pub bridge: Option<InterfaceName>,
 }

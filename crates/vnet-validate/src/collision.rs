@@ -7,6 +7,7 @@ use vnet_types::{Address, InterfaceName, Inventory, IpNet, Ipv4Net, Ipv6Net, Rou
 use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
+use crate::host::{end_in_libvirt, running_in_libvirt};
 use crate::rules;
 use crate::subnets::{ips, overlap};
 
@@ -22,12 +23,19 @@ pub(crate) fn check(network: &Network, root: &NodePath, others: &Inventory) -> V
     // Addresses come first, because they say more than the kernel's routes for their subnets.
     let taken: Vec<_> =
         addresses.chain(others.routes.iter().map(Taken::Route)).filter(|taken| counts(taken.net())).collect();
-    let mut findings = subnets(network, root, &taken);
+    let mut findings = subnets(network, root, &taken, others);
     findings.extend(static_routes(network, root, &others.routes));
     findings
 }
 
-impl Taken<'_> {
+impl<'h> Taken<'h> {
+    fn link(self) -> &'h InterfaceName {
+        match self {
+            Self::Address(link, _) => link,
+            Self::Route(route) => &route.link,
+        }
+    }
+
     fn net(self) -> IpNet {
         match self {
             Self::Address(_, address) => address.net.trunc(),
@@ -59,7 +67,7 @@ pub(crate) fn counts(net: IpNet) -> bool {
     net.prefix_len() > 0 && !shared
 }
 
-fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Finding> {
+fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
@@ -77,7 +85,9 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Findi
             other if other.contains(&net) => format!("is part of {other}, which is in use on this host"),
             other => format!("contains {other}, which is in use on this host"),
         };
-        let message = format!("the subnet {net} {relation}: {conflict}");
+        let of_libvirt = running_in_libvirt(others, conflict.link());
+        let by = of_libvirt.map(|known| format!(", of libvirt's network `{}`", known.name)).unwrap_or_default();
+        let message = format!("the subnet {net} {relation}: {conflict}{by}");
         if is_way(conflict) {
             let finding = Finding::new(rules::HOST_SUBNET_INSIDE_ROUTE, path.attribute("address"), message);
             findings.push(
@@ -89,6 +99,7 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>]) -> Vec<Findi
         // Avoids suggesting the same free subnet for two subnets.
         let free = if findings.is_empty() { free(net, network, taken) } else { None };
         findings.push(finding.help(match free {
+            _ if of_libvirt.is_some() => of_libvirt.map(end_in_libvirt).unwrap_or_default(),
             Some(free) => format!("choose a subnet that is free, such as {free}"),
             None => "choose a subnet that is free".to_owned(),
         }));

@@ -74,12 +74,17 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
             if !taken(name) {
                 return None;
             }
+            let of_libvirt = running_in_libvirt(others, name);
             let user = others.networks.iter().find(|known| known.bridge.as_ref() == Some(name));
             let message = match user {
                 Some(known) => format!("the network `{}` has the bridge `{name}` already", known.name),
-                None => format!("this host has an interface `{name}` already, which is not this network's"),
+                None => match of_libvirt {
+                    Some(known) => format!("libvirt's network `{}` has the bridge `{name}`", known.name),
+                    None => format!("this host has an interface `{name}` already, which is not this network's"),
+                },
             };
             let help = match free(&BridgeTemplate::virbr()) {
+                _ if of_libvirt.is_some() => of_libvirt.map(end_in_libvirt).unwrap_or_default(),
                 Some(free) => format!("write `name='{free}'`, or `virbr%d` for the first that is free"),
                 None => "write a name that is free".to_owned(),
             };
@@ -93,6 +98,19 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
     }
     let message = format!("this host has an interface for every number of `{}`", BridgeName::Template(template));
     Some(Finding::new(rules::HOST_NO_FREE_BRIDGE_NAME, path, message).help("write another template, or a name"))
+}
+
+/// The network of libvirt that has this bridge.
+pub(crate) fn running_in_libvirt<'h>(inventory: &'h Inventory, bridge: &InterfaceName) -> Option<&'h KnownNetwork> {
+    inventory.libvirt.iter().find(|known| known.bridge.as_ref() == Some(bridge))
+}
+
+/// What ends a network of libvirt.
+pub(crate) fn end_in_libvirt(KnownNetwork { name, .. }: &KnownNetwork) -> String {
+    format!(
+        "`virsh net-destroy {name}` ends it there, and `virsh net-autostart --disable {name}` keeps it from coming \
+         back; or `vnet import --take-over {name}` takes it over with its guests connected"
+    )
 }
 
 /// The bridge that guests become ports of. It may be created later, so this is a warning.

@@ -13,6 +13,7 @@ mod packets;
 mod probe;
 mod random;
 mod second;
+mod taken;
 #[path = "../../../crates/vnet-firewall/tests/meaning/walk.rs"]
 mod walk;
 mod wire;

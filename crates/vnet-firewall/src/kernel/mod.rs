@@ -7,6 +7,8 @@ mod expression;
 mod foreign;
 #[cfg(feature = "netlink")]
 mod intact;
+#[cfg(feature = "netlink")]
+mod libvirt;
 mod message;
 mod near;
 mod own;
@@ -21,4 +23,6 @@ pub use batch::{Batch, EncodeError};
 pub use foreign::{CtState, Foreign, Hook, Judgement, Packet, Site};
 #[cfg(feature = "netlink")]
 pub(crate) use intact::Intact;
+#[cfg(feature = "netlink")]
+pub(crate) use libvirt::Installed;
 pub use table::{Counts, Table};

@@ -65,7 +65,8 @@ impl Kind for Process {
 fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
     let program = executable(&process.program)?;
     let command = format!("{} {}", process.program, process.args.join(" "));
-    let run = run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C"));
+    let run =
+        run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").envs(&process.env));
     match run.map_err(Error::file("run", &program))? {
         (Some(status), _) if status.success() => {}
         (Some(status), stderr) => return Err(Error::Program { command, status: status.to_string(), stderr }),

@@ -1,5 +1,6 @@
 //! Running programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Process {
     pub program: String,
     /// Its arguments. One of them names a file of vnet's; the process is recognised by it.
     pub args: Vec<String>,
+    /// What is added to its environment, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
     /// Where the program writes its process number once it is ready.
     pub pid_file: PathBuf,
     /// Digest of what it reads at its start. If it changes, the program is restarted.

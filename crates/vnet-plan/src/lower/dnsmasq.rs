@@ -1,5 +1,6 @@
 //! dnsmasq's configuration, its files and its process.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use vnet_dnsmasq::{
@@ -70,6 +71,7 @@ pub(super) fn add_to(
     desired.insert(Process {
         program: "dnsmasq".to_owned(),
         args: command_line(&files.conf, inventory.single_user)?,
+        env: BTreeMap::new(),
         pid_file: files.pid_file.clone(),
         restart_on: digest(&[&conf]),
         reload_on: digest(&[&hosts, &addn_hosts]),

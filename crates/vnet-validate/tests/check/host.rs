@@ -229,6 +229,22 @@ fn conflicts_are_shown_as_ip_shows_them() {
     );
 }
 
+#[test]
+fn what_libvirt_runs_is_ended_there() {
+    let (mut network, mut inventory) = (nat(), host());
+    network.bridge.get_or_insert_default().name = Some(vnet_xml::BridgeName::Fixed(device("virbr0")));
+    known(&mut inventory, "default", "virbr0", None);
+    inventory.libvirt = std::mem::take(&mut inventory.networks);
+    address(&mut inventory, "virbr0", "192.168.100.1/24");
+    let findings = check_against(&network, &inventory);
+    assert!(findings.len() == 2, "{findings:#?}");
+    for finding in findings {
+        assert!(finding.message.contains("libvirt's network `default`"), "{finding:#?}");
+        let help = finding.help.unwrap();
+        assert!(help.contains("`virsh net-destroy default`") && help.contains("--take-over default"), "{help}");
+    }
+}
+
 #[rstest]
 #[case::sound("network", "<source network='lab'/>", &[])]
 #[case::not_running("network", "<source network='other'/>", &["VN0615 /interface/source/@network"])]

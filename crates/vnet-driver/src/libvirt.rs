@@ -1,0 +1,5 @@
+//! libvirt's networks on this host.
+
+mod running;
+
+pub(crate) use running::{Running, running};
