@@ -1,6 +1,6 @@
 //! Removes what processes that have ended have left.
 
-use vnet_host::{LinuxHost, Lock, Named};
+use vnet_host::{LinuxHost, Lock, Named, Receipt, Subject};
 use vnet_plan::Change;
 use vnet_types::{InterfaceName, Inventory, NetworkName};
 use vnet_xml::Network;
@@ -37,14 +37,10 @@ impl Driver {
         self.bury(&mut host, &lock)
     }
 
-    /// Like [`gc`](Self::gc) for calls that only read: what cannot be removed is left for others.
-    pub(crate) fn tidy(&self, host: &mut LinuxHost) -> Result<(), Error> {
-        if !self.dead()?.is_empty()
-            && let Ok(lock) = self.lock()
-        {
-            let _ = self.bury(host, &lock);
-        }
-        Ok(())
+    /// Like [`gc`](Self::gc) for calls that only read and have seen a receipt that
+    /// [is left](is_left). Returns whether it could try; what cannot be removed is left for others.
+    pub(crate) fn tidy(&self, host: &mut LinuxHost) -> bool {
+        self.lock().is_ok_and(|lock| self.bury(host, &lock).is_ok())
     }
 
     /// The inventory of the host. Removes what ended processes have left first, if `lock` is held.
@@ -107,6 +103,11 @@ impl Collected {
             }
         }
     }
+}
+
+/// Whether the owner of a network or a port has ended.
+pub(crate) fn is_left<S: Subject>(receipt: &Receipt<S>) -> bool {
+    receipt.header.owner().is_some_and(|owner| owner.is_gone())
 }
 
 fn port(named: &Named) -> Option<&InterfaceName> {

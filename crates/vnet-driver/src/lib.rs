@@ -24,6 +24,7 @@ mod network;
 mod note;
 mod obstacle;
 mod port;
+mod receipts;
 mod remains;
 mod state;
 

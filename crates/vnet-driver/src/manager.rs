@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use vnet_host::{LinuxHost, Namespace};
-use vnet_netlink::Netlink;
 use vnet_types::InterfaceName;
 
 use crate::error::Error;
@@ -28,16 +27,15 @@ struct Manager {
 }
 
 /// The programs that manage some of these links, as obstacles.
-pub(crate) fn obstacles(links: &[InterfaceName]) -> Result<Vec<Obstacle>, Error> {
+pub(crate) fn obstacles(host: &LinuxHost, links: &[InterfaceName]) -> Result<Vec<Obstacle>, Error> {
     // Most hosts have neither program, or are not its namespace.
     let is_there = [NETWORKD, NETWORK_MANAGER].map(|folder| Path::new(folder).exists());
     if is_there == [false, false] || !is_of_the_host()? {
         return Ok(Vec::new());
     }
-    let netlink = Netlink::open()?;
     let mut managers: Vec<Manager> = Vec::new();
     for link in links {
-        let Some(index) = netlink.link(link)?.map(|known| known.index) else { continue };
+        let Some(index) = host.link(link)?.map(|known| known.index) else { continue };
         let networkd = networkd(index).map(|file| ("systemd-networkd", file));
         let manager = network_manager(index).map(|profile| ("NetworkManager", profile));
         for (program, profile) in networkd.into_iter().chain(manager) {

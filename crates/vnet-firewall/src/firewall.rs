@@ -99,11 +99,19 @@ impl Firewall {
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
     pub fn read(&self) -> Result<Table, Error> {
-        self.still(|| {
-            let links = self.netlink.links()?;
-            let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
-            Table::read(|request| self.netfilter.find(request), name_of).map_err(Error::Read)
-        })
+        let links = self.netlink.links()?;
+        let names: BTreeMap<u32, InterfaceName> =
+            links.into_iter().map(|known| (known.index, known.link.name)).collect();
+        self.read_among(|index| names.get(&index).cloned())
+    }
+
+    /// The same for a caller that has just listed the interfaces: `name_of` returns the name of the
+    /// one with an index.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Busy`].
+    pub fn read_among(&self, name_of: impl Fn(u32) -> Option<InterfaceName>) -> Result<Table, Error> {
+        self.still(|| Table::read(|request| self.netfilter.find(request), &name_of).map_err(Error::Read))
     }
 
     /// Reads the rules of one network, of which these are expected, and everything else that
@@ -221,9 +229,7 @@ impl Firewall {
     /// # Errors
     /// [`Error::Read`].
     pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
-        let links = self.links();
-        let foreign = Foreign::read(|request| self.netfilter.find(request), |index| links.name(index));
-        let foreign = foreign.map_err(Error::Read)?;
+        let (links, foreign) = (self.links(), self.foreign()?);
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.index(name))).collect())
     }
 
@@ -263,6 +269,15 @@ impl Firewall {
             messages.extend(self.netfilter.find(&request).map_err(Error::Read)?);
         }
         Ok(Installed::decode(&messages, network, self.links().index(&network.bridge)))
+    }
+
+    /// Reads the rules of others.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn foreign(&self) -> Result<Foreign, Error> {
+        let links = self.links();
+        Foreign::read(|request| self.netfilter.find(request), |index| links.name(index)).map_err(Error::Read)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), Error> {

@@ -29,7 +29,7 @@ mod text;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
-pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Packet, Site, Table};
+pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
 pub use libvirt::LibvirtRules;
 pub use policy::{Access, Policy, Subnet};
 pub use ruleset::{

@@ -32,7 +32,7 @@ pub use error::Error;
 pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
-pub use lifecycle::{apply, detach, drift, plan, start, stop, take_over};
+pub use lifecycle::{apply, detach, drift, drift_of, plan, start, stop, take_over};
 pub use linux::{LinuxHost, Unscoped};
 pub use lock::Lock;
 pub use memory::MemoryHost;

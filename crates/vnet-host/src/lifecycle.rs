@@ -157,6 +157,14 @@ pub fn detach(
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
 pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Namespace) -> Result<Vec<Change>, Error> {
     let receipt = store.read::<N::Header>(name)?.ok_or_else(|| Error::Absent(N::Header::named(name)))?;
+    drift_of(host, receipt, namespace)
+}
+
+/// The same for a receipt that was read.
+///
+/// # Errors
+/// Those of [`drift`], except [`Error::Absent`].
+pub fn drift_of<S: Subject>(host: &impl Host, receipt: Receipt<S>, namespace: Namespace) -> Result<Vec<Change>, Error> {
     let receipt = at_home(receipt, namespace)?;
     let observed = View::new(host, &receipt.owned, &receipt.facts)?.observe(host)?;
     Ok(diff(&observed, &receipt.owned))

@@ -19,6 +19,7 @@ mod remains;
 mod route;
 mod rules;
 mod scope;
+mod seen;
 mod sysctl;
 mod vf;
 mod vlan_filtering;
@@ -31,13 +32,14 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use vnet_firewall::{Firewall, Judgement, Packet};
-use vnet_netlink::Netlink;
-use vnet_plan::{Change, HostState, Resource, Sysctl, for_kind};
+use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
+use vnet_netlink::{KernelLink, Netlink};
+use vnet_plan::{Change, HostState, NetworkRules, Resource, Sysctl, for_kind};
 use vnet_types::{Features, InterfaceName, Inventory, Link, RouteProtocol};
 
 pub use scope::Unscoped;
 
+use self::seen::Seen;
 use crate::{Error, Fact, Facts, Host, Namespace};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
@@ -45,6 +47,8 @@ pub struct LinuxHost {
     netlink: Netlink,
     firewall: Firewall,
     unscoped: RefCell<Vec<Unscoped>>,
+    /// What has been read since the last change, while it is to be kept.
+    seen: Option<Seen>,
 }
 
 impl LinuxHost {
@@ -55,7 +59,14 @@ impl LinuxHost {
     /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
     pub fn open() -> Result<Self, Error> {
         let firewall = Firewall::open().map_err(Error::Firewall)?;
-        Ok(Self { netlink: Netlink::open()?, firewall, unscoped: RefCell::default() })
+        Ok(Self { netlink: Netlink::open()?, firewall, unscoped: RefCell::default(), seen: None })
+    }
+
+    /// From now on, until the next change, lists links, addresses, routes and rules once and
+    /// answers from the lists: for those who look at many networks. Without it, each resource is
+    /// asked for alone.
+    pub fn look_once(&mut self) {
+        self.seen = Some(Seen::default());
     }
 
     /// The network namespace of this thread.
@@ -81,7 +92,50 @@ impl LinuxHost {
     /// # Errors
     /// [`Error::Firewall`] where the rules cannot be read.
     pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
-        self.firewall.judge(packets).map_err(Error::Firewall)
+        let Some(seen) = &self.seen else { return self.firewall.judge(packets).map_err(Error::Firewall) };
+        let (foreign, links) = (seen.foreign(&self.firewall)?, seen.links(&self.netlink)?);
+        Ok(packets.map(|packet| foreign.judge(packet, |name| links.named(name).map(|known| known.index))).collect())
+    }
+
+    /// The counters of a network's rules, of which these are expected. Each has its chain, or the
+    /// set that has the rule as an element.
+    ///
+    /// # Errors
+    /// [`Error::Rules`] where the rules cannot be read.
+    pub fn counts(&self, rules: &NetworkRules) -> Result<Vec<(String, Rule, Counts)>, Error> {
+        match &self.seen {
+            Some(seen) => Ok(seen.rules(&self.netlink, &self.firewall)?.counts(&rules.ruleset.network)),
+            None => {
+                let table = self.firewall.read_near(&rules.ruleset).map_err(Error::rules(&rules.network))?;
+                Ok(table.counts(&rules.ruleset.network).collect())
+            }
+        }
+    }
+
+    /// A link, by its name.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] where the kernel cannot be asked.
+    pub fn link(&self, name: &InterfaceName) -> Result<Option<KernelLink>, Error> {
+        match &self.seen {
+            Some(seen) => Ok(seen.links(&self.netlink)?.named(name).cloned()),
+            None => Ok(self.netlink.link(name)?),
+        }
+    }
+
+    fn link_at(&self, index: u32) -> Result<Option<KernelLink>, Error> {
+        if let Some(seen) = &self.seen {
+            return Ok(seen.links(&self.netlink)?.at(index).cloned());
+        }
+        let Some(name) = self.netlink.link_name(index)? else { return Ok(None) };
+        Ok(self.netlink.link(&name)?.filter(|known| known.index == index))
+    }
+
+    fn links(&self) -> Result<Vec<KernelLink>, Error> {
+        match &self.seen {
+            Some(seen) => Ok(seen.links(&self.netlink)?.all.clone()),
+            None => Ok(self.netlink.links()?),
+        }
     }
 
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
@@ -106,7 +160,9 @@ impl Host for LinuxHost {
     fn inventory(&self) -> Result<Inventory, Error> {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
-        let routes = self.netlink.routes()?;
+        let fresh = Seen::default();
+        let seen = self.seen.as_ref().unwrap_or(&fresh);
+        let (links, routes) = (&seen.links(&self.netlink)?.all, seen.routes(&self.netlink)?);
         let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
         let mut hears_routers = Vec::new();
         for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
@@ -116,14 +172,13 @@ impl Host for LinuxHost {
                 hears_routers.push(link.clone());
             }
         }
-        let links = self.netlink.links()?;
         let given = |card: &InterfaceName| Ok(self.netlink.vfs(card)?);
-        let functions = vf::all(Path::new(vf::CLASS), &links, given)?;
+        let functions = vf::all(Path::new(vf::CLASS), links, given)?;
         Ok(Inventory {
-            links: links.into_iter().map(|known| known.link).collect(),
+            links: links.iter().map(|known| known.link.clone()).collect(),
             functions,
-            addresses: self.netlink.addresses()?,
-            routes,
+            addresses: seen.addresses(&self.netlink)?.to_vec(),
+            routes: routes.to_vec(),
             networks: Vec::new(),
             libvirt: Vec::new(),
             ports: Vec::new(),
@@ -142,7 +197,7 @@ impl Host for LinuxHost {
     }
 
     fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error> {
-        Ok(link::locate(&self.netlink, link, fact)?.map(|known| (known.link.name, Fact::Link(known.index))))
+        Ok(link::locate(self, link, fact)?.map(|known| (known.link.name, Fact::Link(known.index))))
     }
 
     fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error> {
@@ -151,6 +206,7 @@ impl Host for LinuxHost {
 
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
         let fact = facts.get(&change.key());
+        self.seen = None;
         match change {
             Change::Create { to } => for_kind!(to, it => it.create(self)),
             Change::Update { from, to } => self.update(from, to, fact),

@@ -1,5 +1,7 @@
 //! The state of a host that every decision needs.
 
+use std::collections::BTreeSet;
+
 use vnet_plan::{Key, Resource, Zone};
 use vnet_types::{InterfaceName, Inventory, KnownNetwork, LinkKind};
 
@@ -34,8 +36,9 @@ pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
     let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
     let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
     let mut inventory = Inventory { networks: networks.collect(), ports, ..host.inventory()? };
+    let links: BTreeSet<&InterfaceName> = inventory.links.iter().map(|link| &link.name).collect();
     for network in &mut inventory.networks {
-        let is_there = |bridge: &InterfaceName| inventory.links.iter().any(|link| link.name == *bridge);
+        let is_there = |bridge: &InterfaceName| links.contains(bridge);
         if network.bridge.as_ref().is_some_and(|bridge| !is_there(bridge)) {
             network.bridge = renamed(host, folder, network)?;
         }

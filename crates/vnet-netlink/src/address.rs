@@ -6,8 +6,9 @@ use netlink_packet_route::address::{AddressAttribute, AddressHeader, AddressMess
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use vnet_types::{Address, InterfaceName, IpNet};
 
+use crate::link::names;
 use crate::message::{Message, attribute};
-use crate::{Error, Intent, Netlink, Operation, Refused};
+use crate::{Error, Intent, KernelLink, Netlink, Operation, Refused};
 
 /// Length of `struct ifaddrmsg`.
 const HEADER: usize = 8;
@@ -21,10 +22,18 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal.
     pub fn addresses(&self) -> Result<Vec<(InterfaceName, Address)>, Error> {
-        let names = self.names()?;
+        self.addresses_among(&self.links()?)
+    }
+
+    /// The same for a caller that has just listed the [`links`](Self::links).
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn addresses_among(&self, links: &[KernelLink]) -> Result<Vec<(InterfaceName, Address)>, Error> {
+        let names = names(links);
         let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
         let addresses = self.request(request, Intent::List, read).map_err(Operation::List.of("addresses"))?;
-        let named = addresses.into_iter().filter_map(|(index, address)| Some((names.get(&index)?.clone(), address)));
+        let named = addresses.into_iter().filter_map(|(index, address)| Some(((*names.get(&index)?).clone(), address)));
         Ok(named.collect())
     }
 

@@ -1,8 +1,9 @@
 //! The forwarding database of bridges (bridge(8), `linux/neighbour.h`).
 
 use nix::libc::AF_BRIDGE;
-use vnet_types::{Fdb, FdbOrigin, MacAddr};
+use vnet_types::{Fdb, FdbOrigin, InterfaceName, MacAddr};
 
+use crate::link::names;
 use crate::message::{Message, Request, attribute, number16};
 use crate::{Error, Intent, Netlink, Operation, Refused};
 
@@ -25,13 +26,36 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal.
     pub fn fdb(&self) -> Result<Vec<Fdb>, Error> {
-        let names = self.names()?;
-        let request = Request::new(RTM_GETNEIGH, &header(0, 0));
+        let links = self.links()?;
+        let names = names(&links);
+        let request = Request::new(RTM_GETNEIGH, &listing(0));
         let entries = self.ask(request, Intent::List, read).map_err(Operation::List.of("the forwarding database"))?;
-        let named = entries
-            .into_iter()
-            .filter_map(|(index, mac, vlan, origin)| Some(Fdb { mac, port: names.get(&index)?.clone(), vlan, origin }));
+        let named = entries.into_iter().filter_map(|(index, mac, vlan, origin)| {
+            Some(Fdb { mac, port: (*names.get(&index)?).clone(), vlan, origin })
+        });
         Ok(named.collect())
+    }
+
+    /// Lists those of [`Netlink::fdb`] that are behind one port. A link that does not exist has
+    /// none.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn fdb_of(&self, port: &InterfaceName) -> Result<Vec<Fdb>, Error> {
+        let list = || {
+            let index = self.index(port)?;
+            let entries = self.ask(Request::new(RTM_GETNEIGH, &listing(index)), Intent::List, read)?;
+            // A kernel before 5.0 lists every port.
+            Ok(entries.into_iter().filter(|entry| entry.0 == index).collect::<Vec<_>>())
+        };
+        match list() {
+            Err(refused) if Refused::is_not_found(&refused) => Ok(Vec::new()),
+            listed => {
+                let listed = listed.map_err(Operation::List.of(format_args!("fdb entries of {port}")))?;
+                let named = |(_, mac, vlan, origin)| Fdb { mac, port: port.clone(), vlan, origin };
+                Ok(listed.into_iter().map(named).collect())
+            }
+        }
     }
 
     /// Adds an entry to a bridge: the port of a MAC address, in the VLAN of the entry or in every
@@ -68,14 +92,19 @@ impl Netlink {
     }
 }
 
-/// `struct ndmsg`.
-fn header(index: u32, state: u16) -> [u8; HEADER] {
+/// `struct ndmsg` of a list: of one port, or of all. It takes no flags.
+fn listing(index: u32) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[0] = AF_BRIDGE.to_ne_bytes()[0];
     header[4..8].copy_from_slice(&index.to_ne_bytes());
+    header
+}
+
+/// `struct ndmsg` of one entry in the bridge's table.
+fn header(index: u32, state: u16) -> [u8; HEADER] {
+    let mut header = listing(index);
     header[8..10].copy_from_slice(&state.to_ne_bytes());
-    // A list takes no flags. A request for one entry is for the bridge's table.
-    header[10] = if index == 0 { 0 } else { NTF_MASTER };
+    header[10] = NTF_MASTER;
     header
 }
 

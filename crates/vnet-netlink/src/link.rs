@@ -5,6 +5,7 @@ mod change;
 mod kind;
 mod read;
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_route::RouteNetlinkMessage;
@@ -207,7 +208,14 @@ impl Netlink {
         self.raw(LinkUnspec::new_with_index(index).build()).map(|raw| raw.mtu)
     }
 
-    /// Changes how a bridge treats its port.
+    /// Every link that is a port.
+    pub(crate) fn raw_ports(&self) -> Result<Vec<(InterfaceName, RawPort)>, Refused> {
+        let request = RouteNetlinkMessage::GetLink(without_statistics(LinkMessage::default()));
+        let links = self.request(request, Intent::List, read)?;
+        Ok(links.into_iter().filter_map(|raw| Some((raw.name, raw.port?))).collect())
+    }
+
+    /// How a bridge treats its port.
     pub(crate) fn raw_port(&self, name: &InterfaceName) -> Result<Option<RawPort>, Refused> {
         self.raw(LinkUnspec::new_with_name(name.as_str()).build()).map(|raw| raw.port)
     }
@@ -231,6 +239,11 @@ impl Netlink {
         let message = change(LinkUnspec::new_with_index(index)).build();
         self.command(RouteNetlinkMessage::SetLink(message), Intent::Existing).map_err(Operation::Change.of(nth(index)))
     }
+}
+
+/// The name of each link by its index.
+pub(crate) fn names(links: &[KernelLink]) -> BTreeMap<u32, &InterfaceName> {
+    links.iter().map(|known| (known.index, &known.link.name)).collect()
 }
 
 /// Omits counters, which are most of an answer and which nothing here reads.

@@ -3,7 +3,7 @@
 use nix::libc::EOPNOTSUPP;
 use vnet_types::{BridgePort, InterfaceName, LinkKind};
 
-use crate::link::{IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, RTM_NEWLINK, header};
+use crate::link::{IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFLA_MASTER, RTM_NEWLINK, header, names};
 use crate::message::{Request, attribute, number32, text};
 use crate::{Cause, Error, Intent, KernelLink, Netlink, Operation, Refused};
 
@@ -22,16 +22,27 @@ impl Netlink {
     /// The kernel's refusal.
     pub fn port(&self, link: &InterfaceName) -> Result<Option<BridgePort>, Error> {
         let look = || -> Result<Option<BridgePort>, Refused> {
-            let Some((bridge, [learning, unicast_flood, isolated, neigh_suppress])) = self.raw_port(link)? else {
-                return Ok(None);
-            };
-            let bridge = self.name(bridge)?;
-            Ok(Some(BridgePort { bridge, learning, unicast_flood, isolated, neigh_suppress }))
+            let Some((bridge, settings)) = self.raw_port(link)? else { return Ok(None) };
+            Ok(Some(with_settings(self.name(bridge)?, settings)))
         };
         match look() {
             Err(error) if error.is_not_found() => Ok(None),
             result => result.map_err(Operation::List.of(format_args!("port {link}"))),
         }
+    }
+
+    /// Lists the ports of the bridges among these links, for a caller that has just listed the
+    /// [`links`](Self::links).
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn ports_among(&self, links: &[KernelLink]) -> Result<Vec<(InterfaceName, BridgePort)>, Error> {
+        let names = names(links);
+        let ports = self.raw_ports().map_err(Operation::List.of("ports"))?;
+        let known = |(link, (bridge, settings)): (InterfaceName, RawPort)| {
+            Some((link, with_settings((*names.get(&bridge)?).clone(), settings)))
+        };
+        Ok(ports.into_iter().filter_map(known).collect())
     }
 
     /// Makes a link a port of a bridge, or changes how the bridge treats it. If the kernel refuses
@@ -87,6 +98,11 @@ pub(crate) fn read(attributes: &[u8]) -> Option<RawPort> {
     let on = |kind| attribute(data, kind).is_some_and(|value| value.first() == Some(&1));
     let kinds = [IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_NEIGH_SUPPRESS];
     Some((bridge, kinds.map(on)))
+}
+
+fn with_settings(bridge: InterfaceName, settings: [bool; 4]) -> BridgePort {
+    let [learning, unicast_flood, isolated, neigh_suppress] = settings;
+    BridgePort { bridge, learning, unicast_flood, isolated, neigh_suppress }
 }
 
 fn controller(index: u32, bridge: u32) -> Request {

@@ -12,8 +12,9 @@ use rtnetlink::RouteMessageBuilder;
 use vnet_types::{Family, InterfaceName, IpNet, Route, RouteProtocol};
 
 use crate::address::{family, ip};
+use crate::link::names;
 use crate::message::{Message, attribute, number32};
-use crate::{Error, Intent, Netlink, Operation, Refused};
+use crate::{Error, Intent, KernelLink, Netlink, Operation, Refused};
 
 /// Length of `struct rtmsg`.
 const HEADER: usize = 12;
@@ -32,7 +33,15 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal.
     pub fn routes(&self) -> Result<Vec<Route>, Error> {
-        self.tables(None, &self.names()?).map_err(Operation::List.of("routes"))
+        self.routes_among(&self.links()?)
+    }
+
+    /// The same for a caller that has just listed the [`links`](Self::links).
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn routes_among(&self, links: &[KernelLink]) -> Result<Vec<Route>, Error> {
+        self.tables(None, &names(links)).map_err(Operation::List.of("routes"))
     }
 
     /// Lists the routes of [`Netlink::routes`] through one link. A link that does not exist has
@@ -43,7 +52,7 @@ impl Netlink {
     pub fn routes_of(&self, link: &InterfaceName) -> Result<Vec<Route>, Error> {
         let list = || {
             let index = self.index(link)?;
-            self.tables(Some(index), &BTreeMap::from([(index, link.clone())]))
+            self.tables(Some(index), &BTreeMap::from([(index, link)]))
         };
         match list() {
             Err(refused) if refused.is_not_found() => Ok(Vec::new()),
@@ -80,13 +89,8 @@ impl Netlink {
         self.command(RouteNetlinkMessage::DelRoute(message), Intent::Existing).map_err(refuse)
     }
 
-    /// The name of each link by its index.
-    pub(crate) fn names(&self) -> Result<BTreeMap<u32, InterfaceName>, Error> {
-        Ok(self.links()?.into_iter().map(|it| (it.index, it.link.name)).collect())
-    }
-
     /// The routes of both families, through one link or through all.
-    fn tables(&self, link: Option<u32>, names: &BTreeMap<u32, InterfaceName>) -> Result<Vec<Route>, Refused> {
+    fn tables(&self, link: Option<u32>, names: &BTreeMap<u32, &InterfaceName>) -> Result<Vec<Route>, Refused> {
         let mut routes = self.table(AddressFamily::Inet, link, names)?;
         routes.extend(self.table(AddressFamily::Inet6, link, names)?);
         Ok(routes)
@@ -96,7 +100,7 @@ impl Netlink {
         &self,
         family: AddressFamily,
         link: Option<u32>,
-        names: &BTreeMap<u32, InterfaceName>,
+        names: &BTreeMap<u32, &InterfaceName>,
     ) -> Result<Vec<Route>, Refused> {
         let mut request = RouteMessage::default();
         request.attributes.extend(link.map(RouteAttribute::Oif));
@@ -175,7 +179,7 @@ fn read_protocol(protocol: Protocol) -> RouteProtocol {
 
 /// Reads a route: one for each next hop whose link has a name. A kernel without IPv6 answers with
 /// IPv4 routes.
-fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, InterfaceName>) -> Option<Vec<Route>> {
+fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &InterfaceName>) -> Option<Vec<Route>> {
     let header = RouteHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
     let number = |kind| attribute(attributes, kind).and_then(number32);
@@ -196,7 +200,7 @@ fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, Inter
         Some(Route {
             destination,
             gateway: gateway(attributes),
-            link: names.get(&index)?.clone(),
+            link: (*names.get(&index)?).clone(),
             metric: number(RTA_PRIORITY).unwrap_or(0),
             protocol: read_protocol(header.protocol),
         })

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use vnet_firewall::{Counts, Firewall, Rule};
-use vnet_host::{LinuxHost, Listed, Receipt};
-use vnet_plan::{Change, Files, Intent, LinkAddress, NetworkRules, Resource};
+use vnet_firewall::{Counts, Rule};
+use vnet_host::{LinuxHost, Listed, Namespace, PortHeader, Receipt};
+use vnet_plan::{Change, Files, Intent, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
 use crate::driver::Driver;
@@ -75,13 +75,15 @@ impl Driver {
     /// be read is an entry.
     pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
         let mut host = self.host()?;
-        self.tidy(&mut host)?;
-        let summary = |receipt: Receipt| -> Result<Option<NetworkSummary>, Error> {
-            let Some((state, _)) = self.state_of(&host, &receipt)? else { return Ok(None) };
-            let (name, bridge) = (receipt.header.network, receipt.header.bridge);
-            Ok(Some(NetworkSummary { guests: self.ports_of(&name)?.len(), name, state, bridge }))
-        };
-        each(self.store.receipts()?, summary)
+        let (networks, ports) = self.receipts(&mut host)?;
+        let here = LinuxHost::namespace()?;
+        host.look_once();
+        each(networks, |receipt| {
+            let ports = ports.of(&receipt.header.network);
+            let Some((state, _)) = self.state_of(&host, receipt, ports, here)? else { return Ok(None) };
+            let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
+            Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge }))
+        })
     }
 
     /// The state of a network.
@@ -90,10 +92,13 @@ impl Driver {
     /// [`Error::NotRunning`]; [`Error::Host`] when the host cannot be read.
     pub fn status(&self, network: &NetworkName) -> Result<NetworkStatus, Error> {
         let absent = || Error::NotRunning(network.clone());
-        let host = self.host()?;
+        let mut host = self.host()?;
         let receipt = self.store.receipt(network)?.ok_or_else(absent)?;
+        let mut ports: Vec<_> = self.store.port_receipts()?.into_iter().flatten().collect();
+        ports.retain(|port| port.header.port.network.as_ref() == Some(network));
+        host.look_once();
         let (inventory, _) = self.survey(&host, None)?;
-        self.look(&host, &inventory, receipt)?.ok_or_else(absent)
+        self.look(&host, &inventory, &receipt, &ports)?.ok_or_else(absent)
     }
 
     /// The state of all networks that run.
@@ -103,16 +108,25 @@ impl Driver {
     /// be read is an entry.
     pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
         let mut host = self.host()?;
-        self.tidy(&mut host)?;
-        let (receipts, (inventory, _)) = (self.store.receipts()?, self.survey(&host, None)?);
-        each(receipts, |receipt| self.look(&host, &inventory, receipt))
+        let (networks, ports) = self.receipts(&mut host)?;
+        host.look_once();
+        let (inventory, _) = self.survey(&host, None)?;
+        each(networks, |receipt| self.look(&host, &inventory, receipt, ports.of(&receipt.header.network)))
     }
 
     /// `None` when it was stopped meanwhile.
-    fn look(&self, host: &LinuxHost, inventory: &Inventory, receipt: Receipt) -> Result<Option<NetworkStatus>, Error> {
-        let Some((state, drift)) = self.state_of(host, &receipt)? else { return Ok(None) };
+    fn look(
+        &self,
+        host: &LinuxHost,
+        inventory: &Inventory,
+        receipt: &Receipt,
+        ports: &[Receipt<PortHeader>],
+    ) -> Result<Option<NetworkStatus>, Error> {
+        let Some((state, drift)) = self.state_of(host, receipt, ports, LinuxHost::namespace()?)? else {
+            return Ok(None);
+        };
         let name = receipt.header.network.clone();
-        let intent = self.intent_of(&receipt)?;
+        let intent = self.intent_of(receipt)?;
         let mut status = NetworkStatus {
             state,
             bridge: receipt.header.bridge.clone(),
@@ -121,7 +135,7 @@ impl Driver {
             dnsmasq: None,
             leases: None,
             ports: Vec::new(),
-            rules: self.counts(&receipt)?,
+            rules: counts(host, receipt)?,
             obstacles: self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?,
             drift,
             name,
@@ -137,14 +151,15 @@ impl Driver {
                 _ => {}
             }
         }
-        for port in self.ports_of(&status.name)? {
-            let device = Device::of(&port)?;
+        for port in ports {
+            let port = port.header.port.clone();
+            let device = Device::of(&port, host)?;
             status.ports.push((port, device));
         }
         if state != State::Elsewhere {
             let ports = status.ports.iter().map(|(port, _)| &port.dev);
             let links: Vec<InterfaceName> = status.bridge.iter().chain(ports).cloned().collect();
-            status.obstacles.extend(manager::obstacles(&links)?);
+            status.obstacles.extend(manager::obstacles(host, &links)?);
         }
         Ok(Some(status))
     }
@@ -172,8 +187,25 @@ impl Driver {
 
     /// The state of a network, and the changes that would repair it. `None` when it was stopped
     /// meanwhile.
-    fn state_of(&self, host: &LinuxHost, receipt: &Receipt) -> Result<Option<(State, Vec<Change>)>, Error> {
-        match self.drift(host, &receipt.header.network) {
+    fn state_of(
+        &self,
+        host: &LinuxHost,
+        receipt: &Receipt,
+        ports: &[Receipt<PortHeader>],
+        here: Namespace,
+    ) -> Result<Option<(State, Vec<Change>)>, Error> {
+        let mut drift = vnet_host::drift_of(host, receipt.clone(), here).map_err(Error::from);
+        for port in ports {
+            drift = drift.and_then(|mut drift| {
+                drift.extend(vnet_host::drift_of(host, port.clone(), here)?);
+                Ok(drift)
+            });
+        }
+        // It may have been changed or stopped since its receipt was read.
+        if drift.as_ref().is_ok_and(|drift| !drift.is_empty()) && self.has_changed(receipt, ports)? {
+            drift = self.drift(&self.host()?, &receipt.header.network);
+        }
+        match drift {
             Err(Error::NotRunning(_)) => Ok(None),
             Err(Error::Host(error)) if matches!(*error, vnet_host::Error::Elsewhere(_)) => {
                 Ok(Some((State::Elsewhere, Vec::new())))
@@ -185,28 +217,35 @@ impl Driver {
         }
     }
 
-    fn counts(&self, receipt: &Receipt) -> Result<Vec<Counted>, Error> {
-        let expected = receipt.owned.iter().find_map(|resource| match resource {
-            Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset),
-            _ => None,
-        });
-        let Some(expected) = expected else { return Ok(Vec::new()) };
-        let table = Firewall::open()?.read_near(expected)?;
-        let counts = table.counts(receipt.header.network.as_str());
-        Ok(counts.map(|(chain, rule, counts)| Counted { chain, rule, counts }).collect())
+    fn has_changed(&self, receipt: &Receipt, ports: &[Receipt<PortHeader>]) -> Result<bool, Error> {
+        let mut has_changed = self.store.receipt(&receipt.header.network)?.as_ref() != Some(receipt);
+        for port in ports {
+            has_changed |= self.store.port_receipt(&port.header.port.dev)?.as_ref() != Some(port);
+        }
+        Ok(has_changed)
     }
+}
+
+fn counts(host: &LinuxHost, receipt: &Receipt) -> Result<Vec<Counted>, Error> {
+    let expected = receipt.owned.iter().find_map(|resource| match resource {
+        Resource::Ruleset(rules) => Some(rules),
+        _ => None,
+    });
+    let Some(expected) = expected else { return Ok(Vec::new()) };
+    let counts = host.counts(expected)?.into_iter();
+    Ok(counts.map(|(chain, rule, counts)| Counted { chain, rule, counts }).collect())
 }
 
 /// The results for all networks whose receipts can be read, without those that were stopped
 /// meanwhile.
 fn each<T>(
     receipts: Vec<Listed<Receipt>>,
-    mut look: impl FnMut(Receipt) -> Result<Option<T>, Error>,
+    mut look: impl FnMut(&Receipt) -> Result<Option<T>, Error>,
 ) -> Result<Vec<Listed<T>>, Error> {
     let mut seen = Vec::new();
     for listed in receipts {
         match listed {
-            Ok(receipt) => seen.extend(look(receipt)?.map(Ok)),
+            Ok(receipt) => seen.extend(look(&receipt)?.map(Ok)),
             Err(unreadable) => seen.push(Err(unreadable)),
         }
     }

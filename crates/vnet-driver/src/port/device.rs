@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use vnet_netlink::{Netlink, Tap};
+use vnet_host::LinuxHost;
+use vnet_netlink::Tap;
 use vnet_types::{KnownPort, LinkKind};
 
 use crate::error::Error;
@@ -21,8 +22,8 @@ pub struct Device {
 
 impl Device {
     /// Reads the device of a port.
-    pub(crate) fn of(port: &KnownPort) -> Result<Self, Error> {
-        let Some(known) = Netlink::open()?.link(&port.dev)? else { return Ok(Self::default()) };
+    pub(crate) fn of(port: &KnownPort, host: &LinuxHost) -> Result<Self, Error> {
+        let Some(known) = host.link(&port.dev)? else { return Ok(Self::default()) };
         let is_macvtap = match &known.link.kind {
             LinkKind::Macvtap(_) => true,
             LinkKind::Other(word) => word == "macvtap",

@@ -9,6 +9,7 @@ use super::device::Device;
 use super::prepare::passt;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::gc::is_left;
 use crate::manager;
 use crate::obstacle::Obstacle;
 use crate::state::State;
@@ -37,9 +38,13 @@ impl Driver {
     /// read is an entry.
     pub fn ports(&self) -> Result<Vec<Listed<PortStatus>>, Error> {
         let mut host = self.host()?;
-        self.tidy(&mut host)?;
+        let mut receipts = self.store.port_receipts()?;
+        if receipts.iter().flatten().any(is_left) && self.tidy(&mut host) {
+            receipts = self.store.port_receipts()?;
+        }
+        host.look_once();
         let mut ports = Vec::new();
-        for listed in self.store.port_receipts()? {
+        for listed in receipts {
             match listed {
                 Ok(receipt) => ports.extend(self.port_status(&host, receipt)?.map(Ok)),
                 Err(unreadable) => ports.push(Err(unreadable)),
@@ -59,18 +64,26 @@ impl Driver {
 
     /// `None` when it was detached meanwhile.
     fn port_status(&self, host: &LinuxHost, receipt: Receipt<PortHeader>) -> Result<Option<PortStatus>, Error> {
-        let port = receipt.header.port;
-        let state = match vnet_host::drift(host, &self.store, &port.dev, LinuxHost::namespace()?) {
+        let (settled, passt) = (receipt.settled, passt(&receipt.owned).cloned());
+        let port = receipt.header.port.clone();
+        let drift = match vnet_host::drift_of(host, receipt, LinuxHost::namespace()?) {
+            // It may have been changed or detached since its receipt was read.
+            Ok(drift) if !drift.is_empty() => {
+                vnet_host::drift(&self.host()?, &self.store, &port.dev, LinuxHost::namespace()?)
+            }
+            drift => drift,
+        };
+        let state = match drift {
             Err(vnet_host::Error::Absent(_)) => return Ok(None),
             Err(vnet_host::Error::Elsewhere(_)) => State::Elsewhere,
-            drift => State::of(receipt.settled, !drift?.is_empty()),
+            drift => State::of(settled, !drift?.is_empty()),
         };
-        let device = Device::of(&port)?;
+        let device = Device::of(&port, host)?;
         let obstacles = match state {
             State::Elsewhere => Vec::new(),
-            _ => manager::obstacles(std::slice::from_ref(&port.dev))?,
+            _ => manager::obstacles(host, std::slice::from_ref(&port.dev))?,
         };
-        Ok(Some(PortStatus { port, state, device, passt: passt(&receipt.owned).cloned(), obstacles }))
+        Ok(Some(PortStatus { port, state, device, passt, obstacles }))
     }
 }
 

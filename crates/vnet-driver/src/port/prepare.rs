@@ -176,7 +176,7 @@ impl Prepared {
     /// The result of the changes, or of a plan.
     pub(super) fn outcome(self, host: &LinuxHost, changes: Vec<Change>) -> Result<PortOutcome, Error> {
         let Self { lowered, receipt, findings } = self;
-        let (passt, device) = (passt(&lowered.desired).cloned(), Device::of(&lowered.port)?);
+        let (passt, device) = (passt(&lowered.desired).cloned(), Device::of(&lowered.port, host)?);
         let was_attached = receipt.is_some();
         let notes = host.unscoped().into_iter().map(Note::Unscoped).collect();
         Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings, notes })

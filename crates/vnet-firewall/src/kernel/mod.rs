@@ -11,6 +11,7 @@ mod intact;
 mod libvirt;
 mod message;
 mod near;
+mod networks;
 mod own;
 mod recognise;
 mod seen;
@@ -25,4 +26,5 @@ pub use foreign::{CtState, Foreign, Hook, Judgement, Packet, Site};
 pub(crate) use intact::Intact;
 #[cfg(feature = "netlink")]
 pub(crate) use libvirt::Installed;
+pub use networks::Networks;
 pub use table::{Counts, Table};

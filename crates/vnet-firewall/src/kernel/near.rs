@@ -114,7 +114,9 @@ impl Table {
         let mut table = Self::decode(&near, &name_of);
         table.partial = true;
         table.listed = census.iter().map(|set| set.name.clone()).collect();
-        if !is_lost && own.iter().filter_map(|name| table.chain(name)).all(|chain| table.accounts_for(chain)) {
+        // A network that is not in the set of names has nothing to be lost.
+        let may_be_lost = is_lost && expected.iter().any(|ruleset| table.has(&ruleset.network));
+        if !may_be_lost && own.iter().filter_map(|name| table.chain(name)).all(|chain| table.accounts_for(chain)) {
             return Ok(table);
         }
         messages.extend(ask(&table.element_requests())?);

@@ -10,12 +10,22 @@ impl Table {
     /// compiled rules if nothing has drifted. `None` if no part of the network is installed.
     pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
         let owner = self.owner(network);
-        let own = |set: &Set| -> Vec<Element> {
-            set.elements.iter().filter(|element| owner.owns(element)).cloned().collect()
+        self.assemble(network, &owner.chains, |set| set.elements.iter().filter(|it| owner.owns(it)).collect())
+    }
+
+    /// The rules of one network, which has these chains, and in each set the elements that `own`
+    /// returns, in order.
+    pub(super) fn assemble<'t>(
+        &'t self,
+        network: &str,
+        own_chains: &[String],
+        own: impl Fn(&'t Set) -> Vec<&'t Element>,
+    ) -> Option<Ruleset> {
+        let has = |share: Share| {
+            let sets = share.sets().iter().filter_map(|set| self.set(&set.name));
+            sets.into_iter().any(|set| !own(set).is_empty())
         };
-        let has =
-            |share: Share| share.sets().iter().any(|set| self.set(&set.name).is_some_and(|set| !own(set).is_empty()));
-        let chains: Vec<Chain> = owner.chains.iter().filter_map(|name| self.chain(name)).cloned().collect();
+        let chains: Vec<Chain> = own_chains.iter().filter_map(|name| self.chain(name)).cloned().collect();
         let translates = has(Share::Translation) || chains.iter().any(|chain| Role::Nat.is_of(&chain.name));
         if self.dormant || !has(Share::Filter) && !translates && chains.is_empty() {
             return None;
@@ -25,10 +35,13 @@ impl Table {
         let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
         for share in shares {
             for set in share.sets().iter().filter_map(|set| self.set(&set.name)) {
-                let is_shared =
-                    |element: &&Element| shared.iter().any(|(name, it)| *name == set.name && it == *element);
-                let elements = set.elements.iter().filter(|it| owner.owns(it) || is_shared(it));
-                ruleset.sets.push(Set { elements: elements.cloned().collect(), ..set.clone() });
+                let mut elements = own(set);
+                for (_, element) in shared.iter().filter(|(name, _)| *name == set.name) {
+                    elements.extend(set.elements.iter().find(|it| *it == element));
+                }
+                elements.sort_by(|one, other| one.key.cmp(&other.key));
+                let elements = elements.into_iter().cloned().collect();
+                ruleset.sets.push(Set { name: set.name.clone(), key: set.key.clone(), elements, ..*set });
             }
             ruleset.chains.extend(share.chains().iter().filter_map(|chain| self.chain(&chain.name)).cloned());
         }
@@ -40,22 +53,32 @@ impl Table {
     /// of.
     pub fn counts(&self, network: &str) -> impl Iterator<Item = (String, Rule, Counts)> {
         let owner = self.owner(network);
-        let shared = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: self.shared_chains() };
+        self.count(&owner.chains, |set| set.elements.iter().filter(|it| owner.owns(it)).collect()).into_iter()
+    }
+
+    /// The counts of the rules in these chains, and of the elements that `own` returns for each
+    /// set.
+    pub(super) fn count<'t>(
+        &'t self,
+        own_chains: &[String],
+        own: impl Fn(&'t Set) -> Vec<&'t Element>,
+    ) -> Vec<(String, Rule, Counts)> {
+        let shared = Ruleset { network: String::new(), sets: Vec::new(), chains: self.shared_chains() };
         let mut counted = Vec::new();
         for set in &self.sets {
-            for element in set.elements.iter().filter(|element| owner.owns(element)) {
+            for element in own(set) {
                 let counts = self.element_counts.get(&(set.name.clone(), element.key.clone()));
                 let rule = shared.stands_for(set, element);
                 counted.extend(rule.zip(counts).map(|(rule, counts)| (set.name.clone(), rule, *counts)));
             }
         }
-        for chain in owner.chains.iter().filter_map(|name| self.chain(name)) {
+        for chain in own_chains.iter().filter_map(|name| self.chain(name)) {
             counted.extend(chain.rules.iter().enumerate().filter_map(|(at, rule)| {
                 let counts = self.counts.get(&(chain.name.clone(), at))?;
                 Some((chain.name.clone(), rule.clone(), *counts))
             }));
         }
-        counted.into_iter()
+        counted
     }
 
     fn shared_chains(&self) -> Vec<Chain> {
@@ -65,8 +88,7 @@ impl Table {
 
     /// How to recognise a network's elements.
     pub(super) fn owner(&self, network: &str) -> Owner {
-        let mut owner =
-            Owner { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() };
+        let mut owner = Owner::new(network);
         let bridges = self.set(BRIDGES).into_iter().flat_map(|set| &set.elements);
         owner.bridges =
             bridges.filter(|element| owner.owns(element)).flat_map(|element| element.key.0.clone()).collect();
@@ -74,7 +96,6 @@ impl Table {
     }
 
     /// Whether any element of a network is installed.
-    #[cfg(feature = "netlink")]
     pub(crate) fn has(&self, network: &str) -> bool {
         let owner = self.owner(network);
         self.sets.iter().flat_map(|set| &set.elements).any(|element| owner.owns(element))
@@ -84,12 +105,17 @@ impl Table {
 /// Recognises the elements of a network: by their comment, by the chain they lead to, and, without
 /// the comment of another network, by the bridge.
 pub(super) struct Owner {
-    prefix: String,
+    pub(super) prefix: String,
     pub(super) chains: [String; 3],
     bridges: Vec<Part>,
 }
 
 impl Owner {
+    /// Without the bridges.
+    pub(super) fn new(network: &str) -> Self {
+        Self { prefix: owner(network), chains: Role::ALL.map(|role| role.chain(network)), bridges: Vec::new() }
+    }
+
     pub(super) fn owns(&self, element: &Element) -> bool {
         if target(element).is_some_and(|chain| self.chains.iter().any(|own| own == chain)) {
             return true;

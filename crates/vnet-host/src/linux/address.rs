@@ -7,7 +7,10 @@ use crate::{Error, Fact};
 
 impl Kind for LinkAddress {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let all = host.netlink.addresses_of(&self.link)?;
+        let all = match &host.seen {
+            Some(seen) => seen.addresses_of(&host.netlink, &self.link)?,
+            None => host.netlink.addresses_of(&self.link)?,
+        };
         let found = all.into_iter().find(|address| address.net == self.address.net);
         Ok(found.map(|address| Self { address, ..self.clone() }))
     }

@@ -10,7 +10,7 @@ use crate::{Error, Fact};
 impl Kind for Borrowed {
     /// The device is lent while it has the guest's MAC address.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let lent = host.netlink.link(&self.link)?.is_some_and(|known| known.link.mac == Some(self.mac));
+        let lent = host.link(&self.link)?.is_some_and(|known| known.link.mac == Some(self.mac));
         Ok(lent.then(|| self.clone()))
     }
 

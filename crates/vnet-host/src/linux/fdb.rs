@@ -8,8 +8,8 @@ use crate::{Error, Fact};
 impl Kind for Fdb {
     /// A static entry. An entry for all VLANs of the port must be there in each of them.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let all = host.netlink.fdb()?;
-        let same = all.iter().filter(|it| it.mac == self.mac && it.port == self.port && it.origin == self.origin);
+        let all = host.netlink.fdb_of(&self.port)?;
+        let same = all.iter().filter(|it| it.mac == self.mac && it.origin == self.origin);
         let there: Vec<Option<u16>> = same.map(|it| it.vlan).collect();
         let is_there = match self.vlan {
             Some(_) => there.contains(&self.vlan),

@@ -1,4 +1,7 @@
 //! Files, written completely or not at all.
+//!
+//! They are not synced: a power failure ends the network that they belong to, and the receipt,
+//! which is synced, still names them.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -55,8 +58,7 @@ fn write_new(path: &PathBuf, contents: &str, mode: u32) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     // The umask may have cleared some bits.
     new.set_permissions(Permissions::from_mode(mode))?;
-    new.write_all(contents.as_bytes())?;
-    new.sync_all()
+    new.write_all(contents.as_bytes())
 }
 
 /// The temporary path that is renamed to the final one.

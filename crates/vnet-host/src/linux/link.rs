@@ -14,7 +14,7 @@ use crate::{Error, Fact};
 impl Kind for Link {
     /// The link of this name. Values that the resource leaves open stay open.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let Some(KernelLink { link, .. }) = host.netlink.link(&self.name)? else { return Ok(None) };
+        let Some(KernelLink { link, .. }) = host.link(&self.name)? else { return Ok(None) };
         let (mac, mtu) = (link.mac.filter(|_| self.mac.is_some()), link.mtu.filter(|_| self.mtu.is_some()));
         let kind = match (link.kind, &self.kind) {
             // Whoever opens a tap decides whether frames have a header.
@@ -47,7 +47,7 @@ impl Kind for Link {
 
     /// Deletes the link if it is the one that was made. Another link of that name is not ours.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
-        match locate(&host.netlink, self, fact)? {
+        match locate(host, self, fact)? {
             Some(known) => gone_is_fine(host.netlink.delete_link(known.index)),
             None => Ok(()),
         }
@@ -64,21 +64,18 @@ fn announcement(link: &InterfaceName) -> Vec<PathBuf> {
 
 /// Finds the link that was made: by its index, or by its kind and MAC address when a crash lost the
 /// index. The index alone is not enough, because another namespace may use the same number.
-pub(super) fn locate(netlink: &Netlink, link: &Link, fact: Option<Fact>) -> Result<Option<KernelLink>, Error> {
-    let named = netlink.link(&link.name)?;
+pub(super) fn locate(host: &LinuxHost, link: &Link, fact: Option<Fact>) -> Result<Option<KernelLink>, Error> {
+    let named = host.link(&link.name)?;
     let Some(Fact::Link(index)) = fact else {
         if let Some(known) = named.filter(|known| is_made(&known.link, link)) {
             return Ok(Some(known));
         }
-        let mut others = netlink.links()?.into_iter().filter(|known| link.mac.is_some() && is_made(&known.link, link));
+        let mut others = host.links()?.into_iter().filter(|known| link.mac.is_some() && is_made(&known.link, link));
         return Ok(others.next().filter(|_| others.next().is_none()));
     };
     let known = match named.filter(|known| known.index == index) {
         Some(known) => Some(known),
-        None => match netlink.link_name(index)? {
-            Some(name) => netlink.link(&name)?.filter(|known| known.index == index),
-            None => None,
-        },
+        None => host.link_at(index)?,
     };
     let is_it = |known: &KernelLink| {
         let same = known.link.name == link.name || link.mac.is_none() || known.link.mac == link.mac;

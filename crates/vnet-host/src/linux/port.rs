@@ -7,7 +7,11 @@ use crate::{Error, Fact};
 
 impl Kind for Port {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        Ok(host.netlink.port(&self.link)?.map(|port| Self { port, ..self.clone() }))
+        let port = match &host.seen {
+            Some(seen) => seen.port(&host.netlink, &self.link)?,
+            None => host.netlink.port(&self.link)?,
+        };
+        Ok(port.map(|port| Self { port, ..self.clone() }))
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {

@@ -8,7 +8,11 @@ use crate::{Error, Fact};
 impl Kind for Route {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let same = |route: &Self| (route.destination, route.metric) == (self.destination, self.metric);
-        Ok(host.netlink.routes_of(&self.link)?.into_iter().find(same))
+        let all = match &host.seen {
+            Some(seen) => seen.routes_of(&host.netlink, &self.link)?,
+            None => host.netlink.routes_of(&self.link)?,
+        };
+        Ok(all.into_iter().find(same))
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {

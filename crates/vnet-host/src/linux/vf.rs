@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::Vf;
-use vnet_types::{InterfaceName, VfSettings, VirtualFunction};
+use vnet_types::{InterfaceName, LinkKind, VfSettings, VirtualFunction};
 
 use super::{Kind, LinuxHost, gone_is_fine};
 use crate::{Error, Fact};
@@ -24,7 +24,8 @@ pub(super) fn all(
     settings: impl Fn(&InterfaceName) -> Result<Vec<VfSettings>, Error>,
 ) -> Result<Vec<VirtualFunction>, Error> {
     let mut all = Vec::new();
-    for card in links {
+    // A link that a driver of software made names its kind.
+    for card in links.iter().filter(|known| known.link.kind == LinkKind::Other(String::new())) {
         let name = &card.link.name;
         let mut found: Vec<(u32, PathBuf)> = entries(&class.join(name.as_str()).join("device"))
             .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("virtfn")?.parse().ok()?, path)))
@@ -107,7 +108,7 @@ mod tests {
 
     use std::os::unix::fs::symlink;
 
-    use vnet_types::{Link, LinkKind, MacAddr};
+    use vnet_types::{Link, MacAddr};
 
     use super::*;
 

@@ -8,7 +8,7 @@ use crate::{Error, Fact};
 
 impl Kind for VlanFiltering {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        Ok(host.netlink.link(&self.bridge)?.and_then(|known| match known.link.kind {
+        Ok(host.link(&self.bridge)?.and_then(|known| match known.link.kind {
             LinkKind::Bridge(options) => Some(Self { on: options.vlan_filtering, ..self.clone() }),
             _ => None,
         }))

@@ -1,7 +1,5 @@
 //! Filters: u32 selectors, and firewall marks.
 
-use std::collections::BTreeMap;
-
 use nix::libc::{ETH_P_ALL, ETH_P_IP};
 use vnet_types::{Filter, FilterAction, FilterMatch, InterfaceName, MacAddr, TrafficHandle};
 
@@ -46,11 +44,11 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal, except that a missing link or qdisc is not an error.
     pub fn filter(&self, expected: &Filter) -> Result<Option<Filter>, Error> {
-        let names = self.names()?;
+        let name_of = |index| self.name(index).ok();
         let look = || -> Result<Vec<Filter>, Refused> {
             let index = self.index(&expected.link)?;
             let header = Header { index, parent: expected.parent.number(), ..Header::default() };
-            self.ask(header.request(RTM_GETTFILTER), Intent::List, |message| read(message, expected, &names))
+            self.ask(header.request(RTM_GETTFILTER), Intent::List, |message| read(message, expected, name_of))
         };
         match look() {
             Ok(found) => Ok(found.into_iter().next()),
@@ -186,7 +184,7 @@ fn police(request: Request, rate: u64, burst: u32) -> Request {
 }
 
 /// Reads the filter with the place and number of `expected`.
-fn read(message: Message<'_>, expected: &Filter, names: &BTreeMap<u32, InterfaceName>) -> Option<Filter> {
+fn read(message: Message<'_>, expected: &Filter, name_of: impl Fn(u32) -> Option<InterfaceName>) -> Option<Filter> {
     let (it, attributes) = Header::read(message)?;
     let wanted = header(it.index, expected);
     let kind = attribute(attributes, TCA_KIND).and_then(text)?;
@@ -202,7 +200,7 @@ fn read(message: Message<'_>, expected: &Filter, names: &BTreeMap<u32, Interface
     };
     let action = match (attribute(options, TCA_U32_POLICE), attribute(options, TCA_U32_ACT)) {
         (Some(police), _) => read_police(police, &expected.action)?,
-        (None, Some(actions)) => read_action(actions, names)?,
+        (None, Some(actions)) => read_action(actions, name_of)?,
         (None, None) => FilterAction::Class(TrafficHandle::from(number32(attribute(options, CLASSID)?)?)),
     };
     Some(Filter { matches, action, ..expected.clone() })
@@ -237,7 +235,7 @@ fn read_police(options: &[u8], expected: &FilterAction) -> Option<FilterAction> 
     }
 }
 
-fn read_action(actions: &[u8], names: &BTreeMap<u32, InterfaceName>) -> Option<FilterAction> {
+fn read_action(actions: &[u8], name_of: impl Fn(u32) -> Option<InterfaceName>) -> Option<FilterAction> {
     let action = attribute(actions, 1)?;
     let options = attribute(action, TCA_ACT_OPTIONS)?;
     let parameters = |number| attribute(options, number);
@@ -246,7 +244,7 @@ fn read_action(actions: &[u8], names: &BTreeMap<u32, InterfaceName>) -> Option<F
         "mirred" => {
             let parameters = parameters(TCA_MIRRED_PARMS)?;
             (number(parameters, 20)? == TCA_EGRESS_REDIR).then_some(())?;
-            Some(FilterAction::Redirect(names.get(&number(parameters, 24)?)?.clone()))
+            Some(FilterAction::Redirect(name_of(number(parameters, 24)?)?))
         }
         "csum" => (number(parameters(TCA_CSUM_PARMS)?, 20)? == CSUM_IPV4_UDP).then_some(FilterAction::Checksum),
         _ => None,

@@ -1,0 +1,111 @@
+//! Lists of the kernel that are read once and serve many networks.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use vnet_firewall::{Firewall, Foreign, Networks};
+use vnet_netlink::{KernelLink, Netlink};
+use vnet_types::{Address, BridgePort, InterfaceName, Route};
+
+use crate::Error;
+
+/// What the kernel has. Each list is read when something first needs it, and then kept.
+#[derive(Default)]
+pub(super) struct Seen {
+    links: OnceCell<Links>,
+    addresses: OnceCell<Vec<(InterfaceName, Address)>>,
+    addresses_by_link: OnceCell<BTreeMap<InterfaceName, Vec<Address>>>,
+    routes: OnceCell<Vec<Route>>,
+    routes_by_link: OnceCell<BTreeMap<InterfaceName, Vec<Route>>>,
+    ports: OnceCell<BTreeMap<InterfaceName, BridgePort>>,
+    rules: OnceCell<Networks>,
+    foreign: OnceCell<Foreign>,
+}
+
+/// All links.
+pub(super) struct Links {
+    pub(super) all: Vec<KernelLink>,
+    by_name: BTreeMap<InterfaceName, usize>,
+    by_index: BTreeMap<u32, usize>,
+}
+
+impl Links {
+    fn new(all: Vec<KernelLink>) -> Self {
+        let by_name = all.iter().enumerate().map(|(at, known)| (known.link.name.clone(), at)).collect();
+        let by_index = all.iter().enumerate().map(|(at, known)| (known.index, at)).collect();
+        Self { all, by_name, by_index }
+    }
+
+    pub(super) fn named(&self, name: &InterfaceName) -> Option<&KernelLink> {
+        self.by_name.get(name).map(|at| &self.all[*at])
+    }
+
+    pub(super) fn at(&self, index: u32) -> Option<&KernelLink> {
+        self.by_index.get(&index).map(|at| &self.all[*at])
+    }
+}
+
+impl Seen {
+    pub(super) fn links(&self, netlink: &Netlink) -> Result<&Links, Error> {
+        once(&self.links, || Ok(Links::new(netlink.links()?)))
+    }
+
+    pub(super) fn addresses(&self, netlink: &Netlink) -> Result<&[(InterfaceName, Address)], Error> {
+        once(&self.addresses, || Ok(netlink.addresses_among(&self.links(netlink)?.all)?)).map(Vec::as_slice)
+    }
+
+    pub(super) fn addresses_of(&self, netlink: &Netlink, link: &InterfaceName) -> Result<Vec<Address>, Error> {
+        let by_link = once(&self.addresses_by_link, || {
+            let all = self.addresses(netlink)?.iter().cloned();
+            Ok(grouped(all))
+        });
+        Ok(by_link?.get(link).cloned().unwrap_or_default())
+    }
+
+    pub(super) fn routes(&self, netlink: &Netlink) -> Result<&[Route], Error> {
+        once(&self.routes, || Ok(netlink.routes_among(&self.links(netlink)?.all)?)).map(Vec::as_slice)
+    }
+
+    pub(super) fn routes_of(&self, netlink: &Netlink, link: &InterfaceName) -> Result<Vec<Route>, Error> {
+        let by_link = once(&self.routes_by_link, || {
+            let all = self.routes(netlink)?.iter();
+            Ok(grouped(all.map(|route| (route.link.clone(), route.clone()))))
+        });
+        Ok(by_link?.get(link).cloned().unwrap_or_default())
+    }
+
+    pub(super) fn port(&self, netlink: &Netlink, link: &InterfaceName) -> Result<Option<BridgePort>, Error> {
+        let ports = once(&self.ports, || {
+            Ok(netlink.ports_among(&self.links(netlink)?.all)?.into_iter().collect::<BTreeMap<_, _>>())
+        });
+        Ok(ports?.get(link).cloned())
+    }
+
+    /// The rules of networks.
+    pub(super) fn rules(&self, netlink: &Netlink, firewall: &Firewall) -> Result<&Networks, Error> {
+        let links = self.links(netlink)?;
+        let name_of = |index| links.at(index).map(|known| known.link.name.clone());
+        once(&self.rules, || Ok(firewall.read_among(name_of).map_err(Error::Firewall)?.into()))
+    }
+
+    /// The rules of other programs.
+    pub(super) fn foreign(&self, firewall: &Firewall) -> Result<&Foreign, Error> {
+        once(&self.foreign, || firewall.foreign().map_err(Error::Firewall))
+    }
+}
+
+fn grouped<T>(all: impl Iterator<Item = (InterfaceName, T)>) -> BTreeMap<InterfaceName, Vec<T>> {
+    let mut groups = BTreeMap::<_, Vec<T>>::new();
+    for (link, it) in all {
+        groups.entry(link).or_default().push(it);
+    }
+    groups
+}
+
+fn once<T>(cell: &OnceCell<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
+    if let Some(known) = cell.get() {
+        return Ok(known);
+    }
+    let new = read()?;
+    Ok(cell.get_or_init(|| new))
+}
