@@ -93,6 +93,9 @@ fn elements_with(document: &str, fits: &dyn Fn(&Grammar) -> bool) -> Vec<Vec<&'s
 }
 
 #[cfg(test)]
+mod kept;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
