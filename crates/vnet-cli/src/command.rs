@@ -7,6 +7,7 @@ mod completions;
 mod detach;
 mod diff;
 mod dumpxml;
+mod events;
 mod explain;
 mod fmt;
 mod forget;
@@ -14,6 +15,7 @@ mod gc;
 mod leases;
 mod list;
 mod man;
+mod net_event;
 mod passt;
 mod plan;
 mod ports;
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     List(list::Args),
     #[command(visible_alias = "net-dhcp-leases")]
     Leases(leases::Args),
+    Events(events::Args),
+    NetEvent(net_event::Args),
     #[command(visible_alias = "net-dumpxml")]
     Dumpxml(dumpxml::Args),
     #[command(visible_alias = "net-update")]
@@ -82,6 +86,8 @@ impl Command {
             Self::Status(args) => args.run(directories),
             Self::List(args) => args.run(directories),
             Self::Leases(args) => args.run(directories),
+            Self::Events(args) => args.run(directories),
+            Self::NetEvent(args) => args.run(directories),
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
             Self::Gc(args) => args.run(directories),

@@ -1,10 +1,29 @@
 //! Calendar dates and times.
 
+use std::time::Duration;
+
 /// `2026-11-21 03:45:00Z`
 pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = date(days);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// `30s`, `500ms`, `2m`, `1h`, or a number of seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: Option<u64> = number.parse().ok();
+    let time = number.and_then(|number| match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3600)?)),
+        _ => None,
+    });
+    // A deadline beyond that cannot be computed.
+    let time = time.filter(|time| *time <= Duration::from_secs(u64::from(u32::MAX)));
+    time.ok_or_else(|| format!("`{text}` is not a time; write 30s, 500ms, 2m or 1h"))
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years begin in March here, so that the leap
@@ -23,6 +42,15 @@ fn date(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations() {
+        let good = [("30s", 30_000), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000), ("7", 7_000)];
+        good.into_iter().for_each(|(text, millis)| assert_eq!(duration(text), Ok(Duration::from_millis(millis))));
+        for bad in ["", "s", "-1", "1.5s", "1d", "9999999999h", "99999999999999999999"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn dates() {

@@ -69,6 +69,11 @@ impl Driver {
         &self.state
     }
 
+    /// The folder of kept definitions.
+    pub(crate) fn definitions_folder(&self) -> PathBuf {
+        self.definitions.join("networks")
+    }
+
     /// The file that defines a network of this name.
     pub fn definition_file(&self, network: &NetworkName) -> PathBuf {
         self.definitions.join("networks").join(format!("{}.xml", network.file_name()))

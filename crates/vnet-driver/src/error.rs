@@ -94,6 +94,9 @@ pub enum Error {
         /// The cause.
         source: Box<Error>,
     },
+    /// The kernel does not tell what changes.
+    #[error("the kernel does not tell what changes; the limits in /proc/sys/fs/inotify may be too low")]
+    Watch(#[source] io::Error),
     /// A hook refused, or could not be asked.
     #[error(transparent)]
     Hook(Box<crate::HookFailure>),
@@ -132,6 +135,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn watch(error: impl Into<io::Error>) -> Self {
+        Self::Watch(error.into())
+    }
+
     /// The privilege that was missing, if that is why it failed.
     pub fn missing_capability(&self) -> Option<Capability> {
         match self {

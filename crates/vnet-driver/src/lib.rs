@@ -13,6 +13,7 @@ struct Readme;
 
 mod driver;
 mod error;
+mod events;
 mod features;
 mod findings;
 mod gc;
@@ -30,12 +31,13 @@ mod state;
 
 pub use driver::Driver;
 pub use error::Error;
+pub use events::{Event, EventKind, Events};
 pub use gc::Collected;
 pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use network::{
-    Check, Checker, Counted, LeaseOfNetwork, Leases, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering,
-    RunningNetwork,
+    AddressOfGuest, AddressSource, Check, Checker, Counted, LeaseOfNetwork, Leases, NetworkOutcome, NetworkStatus,
+    NetworkSummary, Rendering, RunningNetwork,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

@@ -1,5 +1,6 @@
 //! Networks: one file for each operation.
 
+mod addresses;
 mod apply;
 mod check;
 mod definition;
@@ -15,6 +16,7 @@ mod start;
 mod status;
 mod stop;
 
+pub use addresses::{AddressOfGuest, AddressSource};
 pub use check::{Check, Checker};
 pub use leases::{LeaseOfNetwork, Leases};
 pub use outcome::NetworkOutcome;

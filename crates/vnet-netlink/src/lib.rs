@@ -13,6 +13,7 @@
 //! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
 //! | virtual functions | [`Netlink::vfs`], [`set_vf`](Netlink::set_vf) |
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
+//! | neighbours, changes | [`Netlink::neighbours`], [`Monitor`] |
 //! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
 //! `rtnetlink` and `netlink-packet-route` build the requests, and their types stay private;
@@ -53,6 +54,8 @@ mod fdb;
 mod ioctl;
 mod link;
 mod message;
+mod monitor;
+mod neighbour;
 mod netfilter;
 mod port;
 mod probe;
@@ -70,6 +73,7 @@ pub use cause::{Capability, Cause, Missing};
 pub use coalesce::Coalesce;
 pub use error::{Error, Operation, Refused};
 pub use link::KernelLink;
+pub use monitor::Monitor;
 pub use netfilter::Netfilter;
 pub use tap::{Tap, TapName, TapNameError};
 

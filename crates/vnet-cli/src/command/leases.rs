@@ -1,41 +1,70 @@
-//! `vnet leases NAME`: lists the addresses that guests got by DHCP.
+//! `vnet leases [NAME] [MAC]`: lists the addresses of guests.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use vnet_dnsmasq::Client;
-use vnet_driver::LeaseOfNetwork;
+use vnet_dnsmasq::ParseLeasesError;
+use vnet_driver::{AddressOfGuest, AddressSource, Driver, Leases, NetworkName};
+use vnet_types::MacAddr;
 
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::failure;
-use crate::output::{Answer, Format, FormatOption, note, print, print_json};
+use crate::failure::{self, readable};
+use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::WARNING;
 use crate::table::table;
-use crate::time::utc;
+use crate::time::{duration, utc};
 
-/// List the addresses that a network's guests got by DHCP; times are in UTC
+/// List the addresses of guests, of one network or of all that run; times are in UTC
+///
+/// An address comes from a lease of DHCP, from a reservation in the definition for a guest that has
+/// no lease, or from a guest that has answered there and never asked DHCP (arp).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The network's name
-    #[arg(value_name = "NAME")]
-    network: String,
+    /// The network's name, and the MAC address of a guest
+    #[arg(value_name = "NAME|MAC", num_args = 0..=2)]
+    words: Vec<String>,
+    /// The MAC address of a guest
+    #[arg(long, value_name = "MAC")]
+    mac: Option<MacAddr>,
+    /// Where addresses come from [default: all]
+    #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
+    source: Vec<Source>,
+    /// Wait until this guest has a lease, and print it
+    #[arg(long, value_name = "MAC", conflicts_with_all = ["mac", "source"])]
+    wait: Option<MacAddr>,
+    /// How long to wait: 30s, 2m; then the exit code is 1
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, requires = "wait")]
+    timeout: Duration,
     #[command(flatten)]
     format: FormatOption,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Source {
+    /// DHCP gave it
+    Lease,
+    /// The definition reserves it
+    Reservation,
+    /// A guest has answered there
+    Arp,
+}
+
 #[derive(Serialize)]
 struct Report {
-    network: String,
-    leases: Vec<LeaseJson>,
-    /// The lines of dnsmasq's file that cannot be read.
+    network: Option<String>,
+    leases: Vec<AddressJson>,
+    /// The lines of dnsmasq's files that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct LeaseJson {
-    /// Seconds since 1970. `None`: the lease never expires.
+struct AddressJson {
+    network: String,
+    source: AddressSource,
+    /// Seconds since 1970. `None`: it never expires.
     expires: Option<u64>,
     mac: Option<String>,
     family: &'static str,
@@ -43,59 +72,159 @@ struct LeaseJson {
     prefix: Option<u8>,
     hostname: Option<String>,
     client_id: Option<String>,
+    port: Option<String>,
+    guest: Option<String>,
 }
 
 impl Args {
-    /// Reads and prints the leases.
+    /// Reads and prints the addresses.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let name = network_name(&self.network)?;
-        let found = match directories.driver()?.leases(&name) {
-            Ok(leases) => leases,
+        let driver = directories.driver()?;
+        let (network, mac) = self.words()?;
+        if let Some(guest) = self.wait {
+            let found = driver.wait_for_lease(network.as_ref(), guest, Instant::now() + self.timeout)?;
+            let Some(found) = found else {
+                let where_to = network.map(|name| format!(" in network `{name}`")).unwrap_or_default();
+                return failure::refuse(anyhow::anyhow!("{guest} got no lease{where_to} within {:?}", self.timeout));
+            };
+            self.print(network.as_ref(), &[found], Vec::new())?;
+            return Ok(Answer::Yes);
+        }
+        let (mut addresses, unreadable) = match self.addresses(&driver, network.as_ref()) {
+            Ok(addresses) => addresses,
             Err(error) => return failure::answer(error),
         };
-        let leases: Vec<LeaseJson> = found.leases.iter().map(LeaseJson::of).collect();
-        let unreadable: Vec<String> =
-            found.unreadable.iter().map(|error| format!("line {}: {}", error.line, error.source)).collect();
-        match self.format.format {
-            Format::Json => print_json(&Report { network: name.to_string(), leases, unreadable })?,
-            Format::Human => {
-                for line in unreadable {
-                    let file = found.file.display();
-                    note(format_args!("{WARNING}warning{WARNING:#}: `{file}` has a line that is no lease: {line}\n"));
+        addresses.retain(|address| mac.is_none() || address.mac == mac);
+        addresses.sort_by_key(|address| (address.network.to_string(), address.mac, address.ip));
+        self.print(network.as_ref(), &addresses, unreadable)?;
+        Ok(Answer::Yes)
+    }
+
+    /// The network and the MAC address. The words may name one of them, or both.
+    fn words(&self) -> anyhow::Result<(Option<NetworkName>, Option<MacAddr>)> {
+        Ok(match &self.words[..] {
+            [] => (None, self.mac),
+            [word] => match word.parse() {
+                Ok(mac) => (None, Some(mac)),
+                Err(_) => (Some(network_name(word)?), self.mac),
+            },
+            [network, mac, ..] => (Some(network_name(network)?), Some(mac.parse()?)),
+        })
+    }
+
+    /// The addresses, and the lines of dnsmasq's files that cannot be read.
+    fn addresses(
+        &self,
+        driver: &Driver,
+        network: Option<&NetworkName>,
+    ) -> Result<(Vec<AddressOfGuest>, Vec<String>), vnet_driver::Error> {
+        let sources: Vec<AddressSource> = match &self.source[..] {
+            [] => AddressSource::ALL.to_vec(),
+            some => some.iter().map(|source| source.of_driver()).collect(),
+        };
+        if let Some(network) = network {
+            return Ok((driver.addresses(network, &sources)?, unreadable(driver.leases(network)?)));
+        }
+        let (mut addresses, mut lines) = (Vec::new(), Vec::new());
+        for network in readable(driver.networks()?) {
+            match driver.addresses(&network.name, &sources) {
+                // It was stopped meanwhile.
+                Err(vnet_driver::Error::NotRunning(_)) => {}
+                some => {
+                    addresses.extend(some?);
+                    lines.extend(driver.leases(&network.name).into_iter().flat_map(unreadable));
                 }
-                let header = ["Expiry Time", "MAC address", "Protocol", "IP address", "Hostname", "Client ID or DUID"];
-                print(table(header, &leases.iter().map(LeaseJson::row).collect::<Vec<_>>()))?;
             }
         }
-        Ok(Answer::Yes)
+        Ok((addresses, lines))
+    }
+
+    fn print(
+        &self,
+        network: Option<&NetworkName>,
+        addresses: &[AddressOfGuest],
+        unreadable: Vec<String>,
+    ) -> anyhow::Result<()> {
+        let leases: Vec<AddressJson> = addresses.iter().map(AddressJson::of).collect();
+        match self.format.format {
+            Format::Json => {
+                print_json(&Report { network: network.map(ToString::to_string), leases, unreadable })?;
+            }
+            Format::Human => {
+                for line in unreadable {
+                    note(format_args!("{WARNING}warning{WARNING:#}: this is no lease: {}\n", plain(&line)));
+                }
+                let header = [
+                    "Expiry Time",
+                    "MAC address",
+                    "Protocol",
+                    "IP address",
+                    "Hostname",
+                    "Client ID or DUID",
+                    "Guest",
+                    "Network",
+                    "Source",
+                ];
+                print(table(header, &leases.iter().map(AddressJson::row).collect::<Vec<_>>()))?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl LeaseJson {
-    fn of(LeaseOfNetwork { lease, prefix, .. }: &LeaseOfNetwork) -> Self {
+/// What is wrong with the lines of dnsmasq's file that are no leases.
+fn unreadable(leases: Leases) -> Vec<String> {
+    let file = leases.file.display();
+    let line = |error: &ParseLeasesError| format!("`{file}`, line {}: {}", error.line, error.source);
+    leases.unreadable.iter().map(line).collect()
+}
+
+impl Source {
+    fn of_driver(self) -> AddressSource {
+        match self {
+            Self::Lease => AddressSource::Lease,
+            Self::Reservation => AddressSource::Reservation,
+            Self::Arp => AddressSource::Arp,
+        }
+    }
+}
+
+impl AddressJson {
+    fn of(address: &AddressOfGuest) -> Self {
+        let lease = address.lease.as_ref();
         Self {
-            expires: lease.expiry,
-            mac: match &lease.client {
-                Client::Mac(mac) => Some(mac.to_string()),
-                _ => None,
-            },
-            family: if lease.ip.is_ipv4() { "ipv4" } else { "ipv6" },
-            address: lease.ip,
-            prefix: *prefix,
-            hostname: lease.hostname.clone(),
-            client_id: lease.client_id.clone(),
+            network: address.network.to_string(),
+            source: address.source,
+            expires: lease.and_then(|lease| lease.expiry),
+            mac: address.mac.map(|mac| mac.to_string()),
+            family: if address.ip.is_ipv4() { "ipv4" } else { "ipv6" },
+            address: address.ip,
+            prefix: address.prefix,
+            hostname: address.hostname.clone(),
+            client_id: lease.and_then(|lease| lease.client_id.clone()),
+            port: address.port.as_ref().map(ToString::to_string),
+            guest: address.guest.clone(),
         }
     }
 
-    fn row(&self) -> [String; 6] {
+    fn row(&self) -> [String; 9] {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let (source, never) = match self.source {
+            AddressSource::Lease => ("lease", "never"),
+            AddressSource::Reservation => ("reservation", "-"),
+            _ => ("arp", "-"),
+        };
         [
-            self.expires.map_or_else(|| "never".to_owned(), utc),
+            self.expires.map_or_else(|| never.to_owned(), utc),
             or_dash(&self.mac),
             self.family.to_owned(),
             self.prefix.map_or_else(|| self.address.to_string(), |prefix| format!("{}/{prefix}", self.address)),
             or_dash(&self.hostname),
             or_dash(&self.client_id),
+            // A guest without a name is known by its port.
+            or_dash(if self.guest.is_some() { &self.guest } else { &self.port }),
+            self.network.clone(),
+            source.to_owned(),
         ]
     }
 }

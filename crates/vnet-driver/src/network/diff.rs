@@ -28,7 +28,7 @@ impl Driver {
         Ok(self.status(network)?.obstacles)
     }
 
-    pub(super) fn drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Vec<Change>, Error> {
+    pub(crate) fn drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Vec<Change>, Error> {
         let mut drift = match vnet_host::drift(host, &self.store, network, LinuxHost::namespace()?) {
             Err(vnet_host::Error::Absent(_)) => return Err(Error::NotRunning(network.clone())),
             drift => drift?,

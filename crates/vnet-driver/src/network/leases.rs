@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use vnet_dnsmasq::{Lease, ParseLeasesError, parse_leases};
+use vnet_host::Receipt;
 use vnet_plan::{Files, LinkAddress, Resource};
 use vnet_types::NetworkName;
 
@@ -45,22 +47,27 @@ impl Driver {
     pub fn leases(&self, network: &NetworkName) -> Result<Leases, Error> {
         let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
         let of_network = |lease: Lease| {
-            let prefix = receipt.owned.iter().find_map(|resource| match resource {
-                Resource::Address(LinkAddress { address, .. }) if address.net.contains(&lease.ip) => {
-                    Some(address.net.prefix_len())
-                }
-                _ => None,
-            });
+            let prefix = prefix_of(&receipt, lease.ip);
             LeaseOfNetwork { lease, prefix }
         };
-        let file = Files::new(&self.store.directory(network)).leases;
+        let file = self.lease_file(network);
         let (leases, unreadable) = current(&file)?;
         Ok(Leases { leases: leases.into_iter().map(of_network).collect(), file, unreadable })
     }
 
     /// The number of valid leases.
     pub(super) fn count_leases(&self, network: &NetworkName) -> Result<usize, Error> {
-        Ok(current(&Files::new(&self.store.directory(network)).leases)?.0.len())
+        Ok(self.current_leases(network)?.len())
+    }
+
+    /// The valid leases.
+    pub(crate) fn current_leases(&self, network: &NetworkName) -> Result<Vec<Lease>, Error> {
+        Ok(current(&self.lease_file(network))?.0)
+    }
+
+    /// dnsmasq's file.
+    pub(crate) fn lease_file(&self, network: &NetworkName) -> PathBuf {
+        Files::new(&self.store.directory(network)).leases
     }
 }
 
@@ -88,4 +95,12 @@ fn current(file: &Path) -> Result<(Vec<Lease>, Vec<ParseLeasesError>), Error> {
     leases.retain(|lease| lease.expiry.is_none_or(|expiry| expiry >= now));
     leases.sort_by_cached_key(|lease| (lease.client.to_string(), lease.ip));
     Ok((leases, unreadable))
+}
+
+/// The prefix length of the network's subnet that contains an address.
+pub(super) fn prefix_of(receipt: &Receipt, ip: IpAddr) -> Option<u8> {
+    receipt.owned.iter().find_map(|resource| match resource {
+        Resource::Address(LinkAddress { address, .. }) if address.net.contains(&ip) => Some(address.net.prefix_len()),
+        _ => None,
+    })
 }

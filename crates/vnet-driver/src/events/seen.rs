@@ -1,0 +1,326 @@
+//! What was seen of networks, and what differs from what was seen before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use vnet_dnsmasq::Lease;
+use vnet_host::{Fact, Header, LinuxHost, Named, PortHeader, Receipt, Subject};
+use vnet_plan::{Change, HostState, Resource};
+use vnet_types::{InterfaceName, NetworkName};
+
+use super::event::{Event, EventKind};
+use crate::driver::Driver;
+use crate::error::Error;
+
+/// dnsmasq empties its file before it writes it: a lease that is not in it is gone when it is still
+/// not in it after this time.
+const ABSENCE: Duration = Duration::from_millis(300);
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    defined: BTreeMap<NetworkName, Identity>,
+    running: BTreeMap<NetworkName, Seat<Header>>,
+    ports: BTreeMap<InterfaceName, Seat<PortHeader>>,
+    leases: BTreeMap<NetworkName, BTreeMap<IpAddr, Held>>,
+    drift: BTreeMap<NetworkName, Vec<Change>>,
+}
+
+/// A file or folder, distinguished from another one of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    born: Option<SystemTime>,
+    /// When it was changed. `None` for a folder.
+    changed: Option<(i64, i64)>,
+}
+
+/// A network that runs, or a port that is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seat<S> {
+    folder: Option<Identity>,
+    header: S,
+    owned: HostState,
+    pid: Option<i32>,
+}
+
+/// A lease, and since when it is not in the file.
+#[derive(Clone, Debug)]
+struct Held {
+    lease: Lease,
+    absent: Option<Instant>,
+}
+
+impl Driver {
+    /// The folders in which something happens.
+    pub(super) fn watched_folders(&self, seen: &Seen) -> BTreeSet<PathBuf> {
+        let state = self.state();
+        let of_leases = seen.running.keys().filter_map(|name| Some(self.lease_file(name).parent()?.to_owned()));
+        let fixed = [state.to_owned(), state.join(PortHeader::FOLDER), self.definitions_folder()];
+        fixed.into_iter().chain(of_leases).collect()
+    }
+}
+
+impl Seen {
+    /// Reads the folders. What is being changed at this moment stays as it was seen before.
+    pub(super) fn look(driver: &Driver, before: Option<&Self>) -> Result<Self, Error> {
+        let nothing = Self::default();
+        let before = before.unwrap_or(&nothing);
+        let mut seen = Self { defined: defined(&driver.definitions_folder())?, ..Self::default() };
+        for listed in driver.store.receipts()? {
+            let (name, seat) = match listed {
+                Ok(receipt) => {
+                    let name = receipt.header.network.clone();
+                    let folder = driver.store.directory(&name);
+                    let seat = seat(receipt, &folder);
+                    (name, seat)
+                }
+                Err(unreadable) => match unreadable.of {
+                    Named::Network(name) => (name, None),
+                    Named::Port(_) => continue,
+                },
+            };
+            seen.running.extend(seat.or_else(|| before.running.get(&name).cloned()).map(|seat| (name, seat)));
+        }
+        for listed in driver.store.port_receipts()? {
+            let (name, seat) = match listed {
+                Ok(receipt) => {
+                    let name = receipt.header.port.dev.clone();
+                    let folder = driver.store.port_directory(&name);
+                    let seat = seat(receipt, &folder);
+                    (name, seat)
+                }
+                Err(unreadable) => match unreadable.of {
+                    Named::Port(name) => (name, None),
+                    Named::Network(_) => continue,
+                },
+            };
+            seen.ports.extend(seat.or_else(|| before.ports.get(&name).cloned()).map(|seat| (name, seat)));
+        }
+        for (name, seat) in &seen.running {
+            let ran = before.running.get(name).is_some_and(|before| before.folder == seat.folder);
+            let held = before.leases.get(name).filter(|_| ran);
+            seen.leases.insert(name.clone(), leases(driver, name, held));
+            if let Some(drift) = before.drift.get(name).filter(|_| ran) {
+                seen.drift.insert(name.clone(), drift.clone());
+            }
+        }
+        Ok(seen)
+    }
+
+    /// What has happened between two looks.
+    pub(super) fn news_since(&self, before: &Self) -> Vec<Event> {
+        let mut news = News::default();
+        for name in before.defined.keys().filter(|name| !self.defined.contains_key(*name)) {
+            news.tell(Some(name.clone()), EventKind::Undefined);
+        }
+        for (dev, seat) in &before.ports {
+            if self.ports.get(dev).is_none_or(|now| now.folder != seat.folder) {
+                let port = &seat.header.port;
+                let (dev, mac, guest) = (dev.clone(), port.mac, port.guest.clone());
+                news.tell(port.network.clone(), EventKind::PortDetached { dev, mac, guest });
+            }
+        }
+        for (name, seat) in &before.running {
+            if self.running.get(name).is_none_or(|now| now.folder != seat.folder) {
+                news.tell(Some(name.clone()), EventKind::Stopped);
+            }
+        }
+        for (name, _) in self.defined.iter().filter(|(name, file)| before.defined.get(*name) != Some(file)) {
+            news.tell(Some(name.clone()), EventKind::Defined);
+        }
+        for (name, seat) in &self.running {
+            match before.running.get(name).filter(|before| before.folder == seat.folder) {
+                None => news.tell(Some(name.clone()), EventKind::Started),
+                Some(before) if before.owned != seat.owned => news.tell(Some(name.clone()), EventKind::Changed),
+                Some(_) => {}
+            }
+        }
+        for (dev, seat) in &self.ports {
+            if before.ports.get(dev).is_none_or(|before| before.folder != seat.folder) {
+                let port = &seat.header.port;
+                let (dev, mac, guest) = (dev.clone(), port.mac, port.guest.clone());
+                news.tell(port.network.clone(), EventKind::PortAttached { dev, mac, guest });
+            }
+        }
+        self.leases_since(before, &mut news);
+        news.events
+    }
+
+    fn leases_since(&self, before: &Self, news: &mut News) {
+        for (name, leases) in &self.leases {
+            // A network that has just started goes on with the leases of before.
+            let Some(previous) = before.leases.get(name).filter(|_| self.goes_on(before, name)) else { continue };
+            let is_same = |one: &Lease, other: Option<&Held>| other.is_some_and(|it| it.lease.client == one.client);
+            for (ip, Held { lease, .. }) in previous {
+                if !is_same(lease, leases.get(ip)) {
+                    let (client, hostname) = (lease.client.to_string(), lease.hostname.clone());
+                    news.tell(Some(name.clone()), EventKind::LeaseExpired { ip: *ip, client, hostname });
+                }
+            }
+            for (ip, Held { lease, .. }) in leases {
+                if !is_same(lease, previous.get(ip)) {
+                    let (client, hostname) = (lease.client.to_string(), lease.hostname.clone());
+                    let granted = EventKind::LeaseGranted { ip: *ip, client, hostname, expiry: lease.expiry };
+                    news.tell(Some(name.clone()), granted);
+                }
+            }
+        }
+    }
+
+    /// Whether a network runs since before the other look.
+    fn goes_on(&self, before: &Self, name: &NetworkName) -> bool {
+        let [now, then] = [self, before].map(|seen| seen.running.get(name).map(|seat| &seat.folder));
+        now.is_some() && now == then
+    }
+
+    /// The processes of networks.
+    pub(super) fn processes(&self) -> BTreeSet<i32> {
+        self.running.values().filter_map(|seat| seat.pid).collect()
+    }
+
+    /// When a lease expires, or is gone for long enough.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let now = (Instant::now(), since_1970());
+        self.leases.values().flat_map(BTreeMap::values).filter_map(|held| held.due(now)).min()
+    }
+
+    /// Whether a lease is due.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.due().is_some_and(|due| due <= now)
+    }
+
+    /// Looks at the drift of the networks that run here and are not being changed.
+    pub(super) fn look_for_drift(&mut self, driver: &Driver) -> Result<Vec<Event>, Error> {
+        let (host, here) = (driver.host()?, LinuxHost::namespace()?);
+        let mut news = News::default();
+        for (name, _) in self.running.iter().filter(|(_, seat)| seat.header.namespace.is(&here)) {
+            let Some(drift) = driver.settled_drift(&host, name)? else { continue };
+            let known = self.drift.get(name).map(Vec::as_slice).unwrap_or_default();
+            if drift == known {
+                continue;
+            }
+            if drift.is_empty() {
+                self.drift.remove(name);
+                news.tell(Some(name.clone()), EventKind::InSync);
+            } else {
+                self.drift.insert(name.clone(), drift.clone());
+                news.tell(Some(name.clone()), EventKind::DriftSeen { changes: drift });
+            }
+        }
+        Ok(news.events)
+    }
+}
+
+impl Driver {
+    /// The drift of a network and its ports. `None` while somebody changes one of them.
+    fn settled_drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Option<Vec<Change>>, Error> {
+        let Some(before) = self.settled(network)? else { return Ok(None) };
+        let drift = match self.drift(host, network) {
+            Err(Error::NotRunning(_)) => return Ok(None),
+            Err(Error::Host(error)) if matches!(*error, vnet_host::Error::Elsewhere(_)) => return Ok(None),
+            drift => drift?,
+        };
+        Ok((self.settled(network)? == Some(before)).then_some(drift))
+    }
+
+    /// What a network and its ports are to be like. `None` while somebody changes one of them.
+    #[allow(clippy::type_complexity, reason = "the two kinds of receipts")]
+    fn settled(&self, network: &NetworkName) -> Result<Option<(Receipt, Vec<Receipt<PortHeader>>)>, Error> {
+        let Ok(Some(receipt)) = self.store.receipt(network) else { return Ok(None) };
+        let ports = self.store.port_receipts()?.into_iter().flatten();
+        let ports: Vec<_> = ports.filter(|port| port.header.port.network.as_ref() == Some(network)).collect();
+        let is_settled = receipt.settled && ports.iter().all(|port| port.settled);
+        Ok(is_settled.then_some((receipt, ports)))
+    }
+}
+
+impl Held {
+    fn due(&self, (now, since_1970): (Instant, u64)) -> Option<Instant> {
+        let absent = self.absent.map(|since| since + ABSENCE);
+        // The second after the last one in which it is valid.
+        let expiry = self.lease.expiry.map(|expiry| now + Duration::from_secs((expiry + 1).saturating_sub(since_1970)));
+        [absent, expiry].into_iter().flatten().min()
+    }
+}
+
+#[derive(Default)]
+struct News {
+    events: Vec<Event>,
+}
+
+impl News {
+    fn tell(&mut self, network: Option<NetworkName>, kind: EventKind) {
+        self.events.push(Event { time: SystemTime::now(), network, kind });
+    }
+}
+
+/// `None` while it is being started, changed or stopped.
+fn seat<S>(receipt: Receipt<S>, folder: &Path) -> Option<Seat<S>> {
+    let process = receipt.owned.iter().find(|resource| matches!(resource, Resource::Process(_)));
+    let pid = process.and_then(|process| match receipt.facts.get(&process.key())? {
+        Fact::Process { pid, .. } => Some(pid),
+        Fact::Link(_) => None,
+    });
+    let folder = fs::metadata(folder).ok().map(|about| Identity::of(&about, false));
+    let Receipt { header, owned, settled, .. } = receipt;
+    settled.then_some(Seat { folder, header, owned, pid })
+}
+
+/// The leases of a network. Those that are not in the file any more are gone after some time.
+fn leases(driver: &Driver, network: &NetworkName, before: Option<&BTreeMap<IpAddr, Held>>) -> BTreeMap<IpAddr, Held> {
+    // A file that is being written is read when it is written.
+    let Ok(current) = driver.current_leases(network) else { return before.cloned().unwrap_or_default() };
+    let held = |lease: Lease| (lease.ip, Held { lease, absent: None });
+    let mut leases: BTreeMap<IpAddr, Held> = current.into_iter().map(held).collect();
+    let (now, seconds) = (Instant::now(), since_1970());
+    for (ip, known) in before.into_iter().flatten() {
+        let since = known.absent.unwrap_or(now);
+        let has_expired = known.lease.expiry.is_some_and(|expiry| expiry < seconds);
+        if !leases.contains_key(ip) && !has_expired && since + ABSENCE > now {
+            leases.insert(*ip, Held { absent: Some(since), ..known.clone() });
+        }
+    }
+    leases
+}
+
+/// The files of kept definitions.
+fn defined(folder: &Path) -> Result<BTreeMap<NetworkName, Identity>, Error> {
+    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(BTreeMap::new());
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let mut defined = BTreeMap::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "xml")
+            && let Some(Ok(name)) = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse)
+            && let Ok(about) = fs::metadata(&path)
+            && about.is_file()
+        {
+            defined.insert(name, Identity::of(&about, true));
+        }
+    }
+    Ok(defined)
+}
+
+impl Identity {
+    fn of(about: &fs::Metadata, with_time: bool) -> Self {
+        let changed = with_time.then(|| (about.ctime(), about.ctime_nsec()));
+        Self { device: about.dev(), inode: about.ino(), born: about.created().ok(), changed }
+    }
+}
+
+fn since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,78 @@
+//! Notifications of the kernel that something of the network has changed.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
+use netlink_sys::{Socket, SocketAddr};
+use nix::libc::{ENOBUFS, MSG_DONTWAIT};
+
+use crate::{Error, Operation, Refused};
+
+/// `RTNLGRP_LINK`, `_TC`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
+const ROUTE_GROUPS: [u32; 6] = [1, 4, 5, 7, 9, 11];
+/// `NFNLGRP_NFTABLES`.
+const RULES_GROUP: u32 = 7;
+
+/// Tells that something has changed in the network namespace of the thread that opened it, and not
+/// what: whoever wants to know looks at it.
+///
+/// Its file is readable when there is something.
+#[derive(Debug)]
+pub struct Monitor {
+    socket: Socket,
+}
+
+impl Monitor {
+    /// Tells of links, addresses, routes and traffic control.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket. It needs no privilege.
+    pub fn links() -> Result<Self, Error> {
+        Self::open(NETLINK_ROUTE, &ROUTE_GROUPS)
+    }
+
+    /// Tells of rules of nf_tables.
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket, as it does without `CAP_NET_ADMIN`.
+    pub fn rules() -> Result<Self, Error> {
+        Self::open(NETLINK_NETFILTER, &[RULES_GROUP])
+    }
+
+    fn open(protocol: isize, groups: &[u32]) -> Result<Self, Error> {
+        let open = || -> io::Result<Self> {
+            let mut socket = Socket::new(protocol)?;
+            socket.bind(&SocketAddr::new(0, 0))?;
+            groups.iter().try_for_each(|group| socket.add_membership(*group))?;
+            Ok(Self { socket })
+        };
+        open().map_err(|error| Operation::Open.of("a netlink socket for notifications")(Refused::from(error)))
+    }
+
+    /// Drops what was told so far. Returns whether there was something.
+    ///
+    /// # Errors
+    /// When the kernel refuses to be read.
+    pub fn drain(&self) -> Result<bool, Error> {
+        let mut told = false;
+        loop {
+            // The rest of a longer message is dropped.
+            let mut buffer = [0u8; 64];
+            match self.socket.recv(&mut &mut buffer[..], MSG_DONTWAIT) {
+                Ok(_) => told = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(told),
+                // More was told than fits.
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => told = true,
+                Err(error) => return Err(Operation::List.of("notifications")(Refused::from(error))),
+            }
+        }
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

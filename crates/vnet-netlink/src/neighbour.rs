@@ -1,0 +1,55 @@
+//! The neighbour tables (`ip neighbour`, `linux/neighbour.h`).
+
+use std::net::IpAddr;
+
+use nix::libc::{AF_INET, AF_INET6};
+use vnet_types::{InterfaceName, MacAddr, Neighbour};
+
+use crate::message::{Message, Request, attribute};
+use crate::{Error, Intent, Netlink, Operation};
+
+const RTM_GETNEIGH: u16 = 30;
+/// Length of `struct ndmsg`.
+const HEADER: usize = 12;
+const NDA_DST: u16 = 1;
+const NDA_LLADDR: u16 = 2;
+const NDA_IFINDEX: u16 = 8;
+/// The states in which a neighbour has answered: reachable, stale, delay, probe and permanent.
+const ANSWERED: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+
+impl Netlink {
+    /// Lists who has answered at which address behind a link. Empty when there is no such link.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn neighbours(&self, link: &InterfaceName) -> Result<Vec<Neighbour>, Error> {
+        let Some(known) = self.link(link)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for family in [AF_INET, AF_INET6] {
+            let mut header = [0; HEADER];
+            header[0] = family.to_ne_bytes()[0];
+            let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &known.index.to_ne_bytes());
+            let read = |message: Message<'_>| read(message, known.index);
+            let entries = self.ask(request, Intent::List, read);
+            let entries = entries.map_err(Operation::List.of(format_args!("neighbours of {link}")))?;
+            found.extend(entries.into_iter().map(|(ip, mac)| Neighbour { ip, mac, link: link.clone() }));
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+fn read(message: Message<'_>, link: u32) -> Option<(IpAddr, MacAddr)> {
+    let (header, attributes) = message.payload().split_at_checked(HEADER)?;
+    let index = u32::from_ne_bytes(header[4..8].try_into().ok()?);
+    let state = u16::from_ne_bytes([header[8], header[9]]);
+    if index != link || state & ANSWERED == 0 {
+        return None;
+    }
+    let destination = attribute(attributes, NDA_DST)?;
+    let ip = match destination.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(destination).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(destination).ok()?),
+    };
+    Some((ip, MacAddr(attribute(attributes, NDA_LLADDR)?.try_into().ok()?)))
+}
