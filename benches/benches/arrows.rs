@@ -17,7 +17,8 @@ fn arrows(criterion: &mut Criterion) {
     {
         let network: Network = text.parse().expect("a definition without errors");
         let inventory = Inventory { ipv6: true, ..Inventory::default() };
-        let choices = Choices { directory: PathBuf::from("/run/vnet/networks/x"), random: [1; 3], bridge: None };
+        let choices =
+            Choices { directory: PathBuf::from("/run/vnet/networks/x"), random: [1; 3], bridge: None, leases: None };
         let desired = lower(&network, &inventory, &choices).expect("a definition without findings").desired;
         let mut group = criterion.benchmark_group(size);
         group.bench_function("parse", |it| it.iter(|| Network::parse(black_box(text.as_bytes()))));

@@ -46,7 +46,7 @@ impl Lab {
         let network: Network = text.parse().expect("a definition");
         let inventory = Inventory { features: self.features, single_user: true, ..Inventory::default() };
         let directory = self.store.directory(&Self::header().network);
-        let choices = Choices { directory, random: [0; 3], bridge: None };
+        let choices = Choices { directory, random: [0; 3], bridge: None, leases: None };
         let mut desired = lower(&network, &inventory, &choices).expect("a sound definition").desired;
         // Names and addresses are no subject here.
         let daemon: Vec<Key> =

@@ -33,7 +33,7 @@ fn definition(inner: &str) -> Network {
 }
 
 fn desired(inner: &str, store: &Store) -> HostState {
-    let choices = Choices { directory: store.directory(&lab()), random: [1, 2, 3], bridge: None };
+    let choices = Choices { directory: store.directory(&lab()), random: [1, 2, 3], bridge: None, leases: None };
     let inventory = Inventory { single_user: true, ..Inventory::default() };
     lower(&definition(inner), &inventory, &choices).expect("a sound definition").desired
 }

@@ -19,7 +19,7 @@ fn files_beside_a_definition_hold(#[files("../testdata/network/valid/*.xml")] fi
     let text = fs::read_to_string(&file).expect("a definition");
     let network: Network = text.parse().expect("a definition without errors");
     let inventory = Inventory { ipv6: true, ..Inventory::default() };
-    let choices = Choices { directory: DIRECTORY.into(), random: [1, 2, 3], bridge: None };
+    let choices = Choices { directory: DIRECTORY.into(), random: [1, 2, 3], bridge: None, leases: None };
     let desired = lower(&network, &inventory, &choices).expect("a sound definition").desired;
 
     let canonical = network.to_string();

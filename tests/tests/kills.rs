@@ -81,7 +81,7 @@ const OPEN: &str = "<network><name>lab</name><forward mode='open'/><bridge name=
 fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let network: Network = text.parse().expect("a network");
     let name = network.name.parse().expect("a name");
-    let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None };
+    let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, leases: None };
     let inventory = Inventory { ipv6: true, ..Inventory::default() };
     let lowered = lower(&network, &inventory, &choices).expect("a sound network");
     (Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None }, lowered.desired)

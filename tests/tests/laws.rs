@@ -87,7 +87,8 @@ fn network() -> impl Strategy<Value = HostState> {
             // The longer way: through an ifb.
             let features = Features { vlan_filtering: false, police: false, sfq: false, fw: false, csum: true };
             let inventory = Inventory { ipv6: true, features, ..firewalld() };
-            let choices = Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None };
+            let choices =
+                Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None, leases: None };
             lower(&network, &inventory, &choices).expect("a sound network").desired
         },
     )
@@ -243,7 +244,7 @@ proptest! {
 fn what_is_in_the_way_is_refused_and_stays() {
     let folder = Folder::new();
     let network: Network = "<network><name>lab</name><bridge name='virbr0'/></network>".parse().expect("a network");
-    let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None };
+    let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None, leases: None };
     let desired = lower(&network, &Inventory::default(), &choices).expect("sound").desired;
     let mut taken = host();
     let bridge = desired.get(&Key::Link("virbr0".parse().expect("a name"))).expect("a bridge").clone();

@@ -32,7 +32,7 @@ impl<H: Host> Scenario<H> {
     fn desired(&self, network: &Network) -> HostState {
         let inventory = vnet_host::inventory(&self.host, &self.store).expect("an inventory");
         let directory = self.store.directory(&lab());
-        let choices = Choices { directory, random: [0; 3], bridge: None };
+        let choices = Choices { directory, random: [0; 3], bridge: None, leases: None };
         let Lowered { desired, .. } = lower(network, &inventory, &choices).expect("a sound definition");
         desired
     }

@@ -245,7 +245,7 @@ fn a_line_that_is_no_lease_is_named_and_hides_no_other() {
     start("");
     let lease = |host: u8| format!("0 52:54:00:00:00:0{host} 192.168.130.{host} vm{host} *\n");
     let text = format!("{}0 52:54:00:00:00:03 192.168\nrubbish\n{}", lease(2), lease(4));
-    fs::write("/run/vnet/lab/dnsmasq.leases", text).unwrap();
+    fs::write("/var/lib/vnet/lab/leases", text).unwrap();
     let output = call("leases lab");
     let (table, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success() && table.contains("192.168.130.2/24") && table.contains("192.168.130.4/24"));

@@ -2,8 +2,10 @@
 
 mod apply;
 mod attach;
+mod autostart;
 mod check;
 mod completions;
+mod define;
 mod detach;
 mod diff;
 mod dumpxml;
@@ -12,9 +14,11 @@ mod explain;
 mod fmt;
 mod forget;
 mod gc;
+mod info;
 mod leases;
 mod list;
 mod man;
+mod name;
 mod net_event;
 mod passt;
 mod plan;
@@ -23,7 +27,9 @@ mod render;
 mod start;
 mod status;
 mod stop;
+mod undefine;
 mod update;
+mod uuid;
 
 use crate::directories::Directories;
 use crate::output::Answer;
@@ -34,6 +40,12 @@ use crate::try_network;
 pub(crate) enum Command {
     Check(check::Args),
     Fmt(fmt::Args),
+    #[command(visible_alias = "net-define")]
+    Define(define::Args),
+    #[command(visible_alias = "net-undefine")]
+    Undefine(undefine::Args),
+    #[command(visible_alias = "net-autostart")]
+    Autostart(autostart::Args),
     Plan(plan::Args),
     #[command(visible_aliases = ["net-start", "net-create"])]
     Start(start::Args),
@@ -47,8 +59,13 @@ pub(crate) enum Command {
     Detach(detach::Args),
     #[command(visible_alias = "net-port-list")]
     Ports(ports::Args),
-    #[command(visible_alias = "net-info")]
     Status(status::Args),
+    #[command(visible_alias = "net-info")]
+    Info(info::Args),
+    #[command(visible_alias = "net-name")]
+    Name(name::Args),
+    #[command(visible_alias = "net-uuid")]
+    Uuid(uuid::Args),
     #[command(visible_alias = "net-list")]
     List(list::Args),
     #[command(visible_alias = "net-dhcp-leases")]
@@ -75,6 +92,9 @@ impl Command {
         match self {
             Self::Check(args) => args.run(directories),
             Self::Fmt(args) => args.run(),
+            Self::Define(args) => args.run(directories),
+            Self::Undefine(args) => args.run(directories),
+            Self::Autostart(args) => args.run(directories),
             Self::Plan(args) => args.run(directories),
             Self::Start(args) => args.run(directories),
             Self::Stop(args) => args.run(directories),
@@ -84,6 +104,9 @@ impl Command {
             Self::Detach(args) => args.run(directories),
             Self::Ports(args) => args.run(directories),
             Self::Status(args) => args.run(directories),
+            Self::Info(args) => args.run(directories),
+            Self::Name(args) => args.run(directories),
+            Self::Uuid(args) => args.run(directories),
             Self::List(args) => args.run(directories),
             Self::Leases(args) => args.run(directories),
             Self::Events(args) => args.run(directories),

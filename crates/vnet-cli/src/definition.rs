@@ -13,7 +13,7 @@ pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<P
     if given == "-" || given.contains('/') || given.ends_with(".xml") {
         return Ok(PathBuf::from(given));
     }
-    let file = directories.definition(&network_name(given)?)?;
+    let file = directories.driver()?.definition_file(&network_name(given)?);
     if !file.exists() {
         let hint = if Path::new(given).is_file() { format!("; the file here is `./{given}`") } else { String::new() };
         anyhow::bail!("no network `{given}` is defined: there is no `{}`{hint}", file.display());

@@ -1,20 +1,19 @@
-//! The folders of state and definitions.
+//! The folders of state, definitions and leases.
 
 use std::env;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
-use nix::unistd::Uid;
+use anyhow::{Context, anyhow, bail};
+use nix::unistd::{Uid, User};
 use vnet_driver::Driver;
-use vnet_types::NetworkName;
 
 use crate::failure;
 
-/// The options for the folders of state and definitions.
+/// The options for the folders of state, definitions and leases.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Directories {
     /// The folder for the state of running networks [default: /run/vnet for root, else
-    /// $XDG_RUNTIME_DIR/vnet]
+    /// $XDG_RUNTIME_DIR/vnet]; another one has its own definitions and leases, within it
     #[arg(
         long,
         global = true,
@@ -35,6 +34,17 @@ pub(crate) struct Directories {
         help_heading = "Directories"
     )]
     config_dir: Option<PathBuf>,
+    /// The folder for leases, as NAME/leases [default: /var/lib/vnet for root, else
+    /// $XDG_STATE_HOME/vnet]
+    #[arg(
+        long,
+        global = true,
+        env = "VNET_DATA_DIR",
+        value_name = "DIR",
+        hide_env = true,
+        help_heading = "Directories"
+    )]
+    data_dir: Option<PathBuf>,
     /// Run libvirt's hooks too: /etc/libvirt/hooks/network and those in network.d
     #[arg(
         long,
@@ -48,58 +58,57 @@ pub(crate) struct Directories {
 }
 
 impl Directories {
-    /// The folder of the state of running networks.
-    pub(crate) fn state(&self) -> anyhow::Result<PathBuf> {
-        let directory = match &self.state_dir {
-            Some(directory) => directory.clone(),
-            None if Uid::effective().is_root() => PathBuf::from("/run/vnet"),
-            // If no session has set the variable, its usual value is used: plans work, and a start
-            // reports what is missing.
-            None => match env::var_os("XDG_RUNTIME_DIR") {
-                Some(_) => directory("XDG_RUNTIME_DIR").context("no folder for state: give --state-dir")?.join("vnet"),
-                None => PathBuf::from(format!("/run/user/{}/vnet", Uid::effective())),
-            },
-        };
-        std::path::absolute(&directory).with_context(|| format!("the folder `{}` cannot be used", directory.display()))
-    }
-
-    /// The driver for this state and these definitions.
+    /// The driver for these folders.
     pub(crate) fn driver(&self) -> anyhow::Result<Driver> {
-        let mut driver = Driver::open(self.state()?)?;
-        // Without a home there are no definitions and no hooks.
-        if let Ok(config) = self.config() {
-            driver = driver.with_definitions(config);
+        let usual = usual_state();
+        let state = match &self.state_dir {
+            Some(given) => absolute(given.clone())?,
+            None => usual.as_ref().map(PathBuf::clone).map_err(|error| anyhow!("{error}: give --state-dir"))?,
+        };
+        let is_usual = usual.is_ok_and(|usual| usual == state);
+        let mut driver = Driver::open(state)?;
+        let own = |variable, below_home| match is_usual && !Uid::effective().is_root() {
+            true => of_user(variable, below_home),
+            false => None,
+        };
+        if let Some(folder) = self.config_dir.clone().or_else(|| own("XDG_CONFIG_HOME", ".config")) {
+            driver = driver.with_definitions(absolute(folder)?);
+        }
+        if let Some(folder) = self.data_dir.clone().or_else(|| own("XDG_STATE_HOME", ".local/state")) {
+            driver = driver.with_data(absolute(folder)?);
         }
         if self.libvirt_hooks {
             driver = driver.with_libvirt_hooks();
         }
         Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook))
     }
+}
 
-    /// The file that defines a network of this name.
-    pub(crate) fn definition(&self, name: &NetworkName) -> anyhow::Result<PathBuf> {
-        Ok(self.config()?.join("networks").join(format!("{}.xml", name.file_name())))
+/// The folder of state of this user.
+fn usual_state() -> anyhow::Result<PathBuf> {
+    if Uid::effective().is_root() {
+        return Ok(PathBuf::from("/run/vnet"));
     }
-
-    /// The folder of definitions and hooks.
-    fn config(&self) -> anyhow::Result<PathBuf> {
-        Ok(match &self.config_dir {
-            Some(directory) => directory.clone(),
-            None if Uid::effective().is_root() => PathBuf::from("/etc/vnet"),
-            None => match directory("XDG_CONFIG_HOME") {
-                Ok(directory) => directory.join("vnet"),
-                Err(_) => {
-                    directory("HOME").context("no folder for definitions: give --config-dir")?.join(".config/vnet")
-                }
-            },
-        })
+    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        Some(path) if path.is_absolute() => Ok(path.join("vnet")),
+        Some(_) => bail!("$XDG_RUNTIME_DIR is not an absolute path"),
+        // If no session has set the variable, its usual value is used: plans work, and a start
+        // reports what is missing.
+        None => Ok(PathBuf::from(format!("/run/user/{}/vnet", Uid::effective()))),
     }
 }
 
-fn directory(variable: &str) -> anyhow::Result<PathBuf> {
-    match env::var_os(variable).map(PathBuf::from) {
-        Some(path) if path.is_absolute() => Ok(path),
-        Some(_) => bail!("${variable} is not an absolute path"),
-        None => bail!("${variable} is not set"),
-    }
+/// vnet's folder in one of this user's folders (the XDG Base Directory Specification).
+fn of_user(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
+    let home = || {
+        let known = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);
+        absolute(env::var_os("HOME").map(PathBuf::from)).or_else(known)
+    };
+    let folder = absolute(env::var_os(variable).map(PathBuf::from)).or_else(|| Some(home()?.join(below_home)));
+    folder.map(|folder| folder.join("vnet"))
+}
+
+fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
+    std::path::absolute(&path).with_context(|| format!("the folder `{}` cannot be used", path.display()))
 }

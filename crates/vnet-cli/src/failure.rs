@@ -34,11 +34,21 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
 /// Answers no when the network or port does not exist or exists already, with the command that
 /// helps. Otherwise reports the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
-    use vnet_driver::Error::{AlreadyAttached, AlreadyRuns, NoPort, NotAttached, NotRunning, Unknown};
+    use vnet_driver::Error::{
+        AlreadyAttached, AlreadyRuns, BridgeTaken, NameTaken, NoNetwork, NoPort, NotAttached, NotDefined, NotRunning,
+        OtherName, Unknown, UuidTaken,
+    };
     let reason = match &error {
         AlreadyRuns(name) => {
-            format!("network `{name}` runs already; `vnet apply` changes it, `vnet stop {name}` ends it")
+            format!("network `{name}` runs already; `vnet apply {name}` repairs it, `vnet stop {name}` ends it")
         }
+        NotDefined(name) => {
+            format!(
+                "network `{name}` is transient: no definition of it is kept; `vnet define --from-running {name}` keeps it"
+            )
+        }
+        NoNetwork(given) => format!("no network has the name or UUID `{given}`; `vnet list --all` shows all"),
+        NameTaken { .. } | UuidTaken { .. } | BridgeTaken { .. } | OtherName { .. } => return refuse(error),
         NotRunning(name) => format!("network `{name}` does not run; `vnet list` shows those that do"),
         AlreadyAttached(dev) => {
             format!("port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it")
@@ -51,6 +61,30 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
         _ => return Err(error.into()),
     };
     refuse(anyhow::anyhow!(reason))
+}
+
+/// Does something for each of several networks. One that fails does not hold back the others.
+/// Answers no when one was refused.
+///
+/// # Errors
+/// The last error that is no refusal, after all others were reported.
+pub(crate) fn each<T>(
+    all: impl IntoIterator<Item = T>,
+    mut act: impl FnMut(T) -> Result<(), vnet_driver::Error>,
+) -> anyhow::Result<Answer> {
+    let (mut result, mut failed) = (Answer::Yes, None);
+    for one in all {
+        match act(one).map_err(answer) {
+            Ok(()) => {}
+            Err(Ok(_)) => result = Answer::No,
+            Err(Err(error)) => {
+                if let Some(before) = failed.replace(error) {
+                    report(&before);
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(result), Err)
 }
 
 /// The entries that could be read. The others are reported with their errors.

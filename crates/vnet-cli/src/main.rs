@@ -16,6 +16,8 @@ mod failure;
 mod files;
 mod guest;
 mod hypervisor;
+mod named;
+mod network;
 mod notes;
 mod output;
 mod port;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vnet_host::{LinuxHost, Lock, Named, Store, Survey};
+use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Store, Survey};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
@@ -20,18 +20,26 @@ use crate::libvirt::{Running, running};
 #[derive(Clone, Debug)]
 pub struct Driver {
     pub(crate) store: Store,
+    pub(crate) definitions: Definitions,
+    pub(crate) data: Data,
     state: PathBuf,
-    definitions: PathBuf,
     pub(crate) imagined: Option<Imagined>,
     waiting: fn(Option<u32>),
     pub(crate) hooks: Hooks,
 }
 
-/// The default folder of kept definitions.
-const DEFINITIONS: &str = "/etc/vnet";
+/// The system's folders: of state, of definitions, and of what outlasts a stop.
+const SYSTEM: [&str; 3] = ["/run/vnet", "/etc/vnet", "/var/lib/vnet"];
+/// The folder of networks in the folder of definitions.
+const NETWORKS: &str = "networks";
 
 impl Driver {
     /// A driver that keeps its state in a folder, which is created when it is needed.
+    ///
+    /// Definitions and leases that belong to `/run/vnet` are in `/etc/vnet` and `/var/lib/vnet`.
+    /// Those of another folder are in that folder, so that nothing of the system is touched, unless
+    /// [`with_definitions`](Self::with_definitions) and [`with_data`](Self::with_data) say
+    /// otherwise.
     ///
     /// # Errors
     /// [`Error::Folder`] for a relative path when the current folder is gone.
@@ -39,16 +47,35 @@ impl Driver {
         let state = state.as_ref();
         let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
         let state = std::path::absolute(state).map_err(failed)?;
-        let store = Store::new(&state);
-        let hooks = Hooks::of(DEFINITIONS);
-        Ok(Self { store, state, definitions: DEFINITIONS.into(), imagined: None, waiting: |_| {}, hooks })
+        let [system, definitions, data] = SYSTEM.map(Path::new);
+        let is_system = state == system;
+        // No folder of a network begins with this character.
+        let within = |name: &str| state.join(name);
+        let definitions = if is_system { definitions.to_owned() } else { within("@definitions") };
+        let data = if is_system { data.to_owned() } else { within("@data") };
+        Ok(Self {
+            store: Store::new(&state),
+            definitions: Definitions::new(definitions.join(NETWORKS)),
+            data: Data::new(data),
+            hooks: Hooks::of(definitions),
+            state,
+            imagined: None,
+            waiting: |_| {},
+        })
     }
 
-    /// Changes the folder of kept definitions and of hooks, which is `/etc/vnet` by default.
+    /// Changes the folder of kept definitions, as `networks/NAME.xml`, and of hooks.
     #[must_use]
-    pub fn with_definitions(self, folder: impl Into<PathBuf>) -> Self {
-        let definitions = folder.into();
-        Self { hooks: self.hooks.in_folder(&definitions), definitions, ..self }
+    pub fn with_definitions(self, folder: impl AsRef<Path>) -> Self {
+        let folder = folder.as_ref();
+        let definitions = Definitions::new(folder.join(NETWORKS));
+        Self { hooks: self.hooks.in_folder(folder), definitions, ..self }
+    }
+
+    /// Changes the folder of what outlasts a stop: leases, as `NAME/leases`.
+    #[must_use]
+    pub fn with_data(self, folder: impl Into<PathBuf>) -> Self {
+        Self { data: Data::new(folder), ..self }
     }
 
     /// Calls `waiting` after one second of waiting for the lock, with the process number of the
@@ -71,12 +98,12 @@ impl Driver {
 
     /// The folder of kept definitions.
     pub(crate) fn definitions_folder(&self) -> PathBuf {
-        self.definitions.join("networks")
+        self.definitions.folder().to_owned()
     }
 
-    /// The file that defines a network of this name.
+    /// The file of the kept definition of a network.
     pub fn definition_file(&self, network: &NetworkName) -> PathBuf {
-        self.definitions.join("networks").join(format!("{}.xml", network.file_name()))
+        self.definitions.file(network)
     }
 
     /// The folder of the files of a network that runs.

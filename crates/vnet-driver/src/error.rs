@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use vnet_netlink::Capability;
 use vnet_plan::{AttachError, LowerError};
-use vnet_types::{InterfaceName, NameError, NetworkName};
+use vnet_types::{InterfaceName, NameError, NetworkName, Uuid};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
@@ -31,6 +31,50 @@ pub enum Error {
     /// No network of this name runs.
     #[error("network `{0}` does not run")]
     NotRunning(NetworkName),
+    /// No definition of a network of this name is kept.
+    #[error("network `{0}` is not defined: no definition of it is kept")]
+    NotDefined(NetworkName),
+    /// No network that runs or is defined has this name or UUID.
+    #[error("no network has the name or UUID `{0}`")]
+    NoNetwork(String),
+    /// A network of this name has another UUID.
+    #[error("network `{name}` has the UUID {uuid} already: write that one, or leave `<uuid>` out")]
+    NameTaken {
+        /// The name.
+        name: NetworkName,
+        /// The UUID of the network that has it.
+        uuid: Uuid,
+    },
+    /// Another network has the same UUID.
+    #[error("network `{name}` has the UUID {uuid} already: leave `<uuid>` out, and this network gets its own")]
+    UuidTaken {
+        /// The network that has it.
+        name: NetworkName,
+        /// The UUID.
+        uuid: Uuid,
+    },
+    /// Another network has a bridge of the same name.
+    #[error("the bridge `{bridge}` is that of network `{name}` already: give this one another name, or leave it out")]
+    BridgeTaken {
+        /// The bridge.
+        bridge: InterfaceName,
+        /// The network that has it.
+        name: NetworkName,
+    },
+    /// A kept file defines a network of another name.
+    #[error(
+        "`{}` defines a network `{inside}`, but is the file of network `{name}`: give the network the name of the file, \
+         or the file that of the network",
+        path.display()
+    )]
+    OtherName {
+        /// The file.
+        path: PathBuf,
+        /// The network whose definition it should be.
+        name: NetworkName,
+        /// The name in it.
+        inside: String,
+    },
     /// The port is attached already.
     #[error("port `{0}` is attached already: apply changes it, detach ends it")]
     AlreadyAttached(InterfaceName),

@@ -23,18 +23,22 @@ pub struct Collected {
 }
 
 impl Driver {
-    /// Removes the ports and networks of processes that have ended. A network with guests of others
-    /// stays until they are detached.
+    /// Removes the ports and networks of processes that have ended, and the leases of transient
+    /// networks that are gone. A network with guests of others stays until they are detached.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
     pub fn gc(&self) -> Result<Collected, Error> {
-        if self.dead()?.is_empty() {
+        if self.dead()?.is_empty() && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true)) {
             return Ok(Collected::default());
         }
         let mut host = self.host()?;
         let lock = self.lock()?;
-        self.bury(&mut host, &lock)
+        let mut collected = self.bury(&mut host, &lock)?;
+        for network in self.data.names() {
+            collected.errors.extend(self.forget_data(&lock, &network).err().map(Error::from));
+        }
+        Ok(collected)
     }
 
     /// Like [`gc`](Self::gc) for calls that only read and have seen a receipt that

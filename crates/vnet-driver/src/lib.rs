@@ -11,6 +11,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod definitions;
 mod driver;
 mod error;
 mod events;
@@ -29,6 +30,7 @@ mod receipts;
 mod remains;
 mod state;
 
+pub use definitions::{Defined, NetworkInfo};
 pub use driver::Driver;
 pub use error::Error;
 pub use events::{Event, EventKind, Events};

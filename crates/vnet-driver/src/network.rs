@@ -16,6 +16,8 @@ mod start;
 mod status;
 mod stop;
 
+pub(crate) use prepare::random;
+
 pub use addresses::{AddressOfGuest, AddressSource};
 pub use check::{Check, Checker};
 pub use leases::{LeaseOfNetwork, Leases};

@@ -9,6 +9,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod data;
+mod definitions;
 mod error;
 mod file_lock;
 mod guests;
@@ -28,6 +30,8 @@ mod task;
 mod trust;
 mod view;
 
+pub use data::Data;
+pub use definitions::Definitions;
 pub use error::Error;
 pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};

@@ -7,7 +7,7 @@ mod bus;
 mod class;
 mod coalesce;
 mod fdb;
-mod file;
+pub(crate) mod file;
 mod filter;
 mod libvirt_rules;
 mod link;

@@ -204,7 +204,7 @@ impl Subject for PortHeader {
 
 impl Named {
     /// The name alone.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Network(name) => name.as_str(),
             Self::Port(name) => name.as_str(),

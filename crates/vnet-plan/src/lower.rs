@@ -39,6 +39,9 @@ pub struct Choices {
     /// The current bridge of a running network. It is kept if it has a name that the definition
     /// allows.
     pub bridge: Option<InterfaceName>,
+    /// The file of dnsmasq's leases, when it outlasts the network: its folder is there. `None`: a
+    /// file in the network's folder, which is removed with the network.
+    pub leases: Option<PathBuf>,
 }
 
 /// A definition with all open choices made.
@@ -188,7 +191,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         desired.insert(SysctlSetting { switch, value: 1 });
     }
     if let Some(config) = &intent.dnsmasq {
-        dnsmasq::add_to(&mut desired, config, inventory, &choices.directory)?;
+        dnsmasq::add_to(&mut desired, config, inventory, choices)?;
     }
     Ok(Lowered { name, bridge: Some(bridge), desired, intent: Some(intent) })
 }

@@ -8,7 +8,7 @@ use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route
 use vnet_xml::{BridgeName, Network};
 
 fn choices() -> Choices {
-    Choices { directory: "/run/vnet/networks/lab".into(), random: [1, 2, 3], bridge: None }
+    Choices { directory: "/run/vnet/networks/lab".into(), random: [1, 2, 3], bridge: None, leases: None }
 }
 
 fn inventory() -> Inventory {

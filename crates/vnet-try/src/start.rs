@@ -22,7 +22,9 @@ pub(crate) const STATE: &str = "/run/vnet";
 /// dnsmasq pings an address for 3 s before it offers it, one guest after the other; with `at_once`
 /// it does not, because nobody else can have the address.
 pub(crate) fn driver(at_once: bool) -> Result<Driver> {
-    Ok(Driver::open(STATE)?.imagined(Imagined { zones: true, offers_at_once: at_once, seed: Some([0x76; 16]) }))
+    let imagined = Imagined { zones: true, offers_at_once: at_once, seed: Some([0x76; 16]) };
+    // The definitions of the real host are visible inside.
+    Ok(Driver::open(STATE)?.with_definitions("/run/definitions").imagined(imagined))
 }
 
 /// Starts a network, unless its definition conflicts with the host.

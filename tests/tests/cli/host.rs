@@ -23,7 +23,7 @@ fn a_network_lives_and_is_gone() {
     says(&["start", file], 0, "network default started on virbr0");
     says(&["start", file], 1, "runs already");
     says(&["plan", file], 0, "nothing to change");
-    says(&["list"], 0, "in sync");
+    says(&["list"], 0, "active");
     says(&["status", "default"], 0, "192.168.122.1/24");
     says(&["net-dumpxml", "default"], 0, "<bridge name='virbr0' stp='on' delay='0'/>");
     says(&["leases", "default"], 0, "Expiry Time");

@@ -7,6 +7,7 @@ mod check;
 mod documents;
 mod host;
 mod hostile;
+mod kept;
 
 use std::fs;
 use std::io::Write;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vnet_plan::{Choices, preview};
+use vnet_plan::{Choices, Files, preview};
 use vnet_types::Inventory;
 use vnet_xml::Network;
 
@@ -16,11 +16,12 @@ fn dnsmasq() {
         assert_eq!(case["caps"], "full");
         let network: Network = text(case, "input").parse().unwrap();
         let directory = PathBuf::from("/var/lib/libvirt/dnsmasq");
-        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None };
+        let choices = Choices { directory, random: [0; 3], bridge: None, leases: None };
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
         let lowered = preview(&network, &nowhere, &choices).map_err(|error| format!("{error:?}"))?;
+        let files = Files::of(&choices);
         let rendered =
-            vnet_plan::dnsmasq(&network, &lowered.bridge.unwrap(), &directory).map_err(|error| format!("{error:?}"))?;
+            vnet_plan::dnsmasq(&network, &lowered.bridge.unwrap(), &files).map_err(|error| format!("{error:?}"))?;
         same(&options(&rendered.conf), &options(&text(case, "conf")))?;
         match case["hostsfile"].is_string() {
             true => same(&rendered.hosts, &text(case, "hostsfile")),

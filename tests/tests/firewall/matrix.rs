@@ -226,7 +226,7 @@ impl Bench {
 
 /// The rules that we make of a definition.
 fn lowered(network: &Network) -> Option<Ruleset> {
-    let choices = Choices { directory: "/run/vnet/x".into(), random: [0; 3], bridge: None };
+    let choices = Choices { directory: "/run/vnet/x".into(), random: [0; 3], bridge: None, leases: None };
     let lowered =
         preview(network, &Inventory { ipv6: true, ..Inventory::default() }, &choices).expect("a sound definition");
     lowered.desired.iter().find_map(|resource| match resource {

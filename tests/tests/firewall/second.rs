@@ -19,7 +19,7 @@ use crate::*;
 fn nft_reads_the_same(#[files("../testdata/network/valid/*.xml")] file: PathBuf) {
     isolate!();
     let network: Network = std::fs::read_to_string(&file).unwrap().parse().unwrap();
-    let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None };
+    let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None, leases: None };
     let lowered = lower(&network, &Inventory::default(), &choices).unwrap();
     let ruleset = lowered.desired.iter().find_map(|resource| match resource {
         Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset.clone()),

@@ -1,19 +1,21 @@
-//! `vnet dumpxml NAME`: prints the definition of a running network.
+//! `vnet dumpxml NETWORK`: prints the definition of a network.
 
 use serde::Serialize;
 
-use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure;
+use crate::named::OneNetwork;
 use crate::output::{Answer, Format, FormatOption, print_exact, print_json};
 
-/// Print the definition of a running network, with open choices filled in and the number of
-/// attached guests
+/// Print the definition of a network: as it runs, with open choices filled in and the number of
+/// attached guests, or as it is kept when it does not run
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The network's name
-    #[arg(value_name = "NAME")]
-    network: String,
+    #[command(flatten)]
+    network: OneNetwork,
+    /// Print the definition that is kept, which the next start uses
+    #[arg(long)]
+    inactive: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -27,9 +29,13 @@ struct Report {
 impl Args {
     /// Prints the definition.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let name = network_name(&self.network)?;
-        let xml = match directories.driver()?.definition(&name) {
-            Ok(network) => network.to_string(),
+        let driver = directories.driver()?;
+        let found = self.network.find(&driver).and_then(|name| {
+            let text = if self.inactive { driver.inactive_xml(&name) } else { driver.xml(&name) };
+            Ok((name, text?))
+        });
+        let (name, xml) = match found {
+            Ok(found) => found,
             Err(error) => return failure::answer(error),
         };
         match self.format.format {

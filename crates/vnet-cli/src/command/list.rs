@@ -1,57 +1,107 @@
-//! `vnet list`: lists the networks that run.
+//! `vnet list`: lists networks.
 
 use serde::Serialize;
-use vnet_driver::State;
 
 use crate::directories::Directories;
 use crate::failure::readable;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::table::{table, words};
+use crate::network::{NetworkJson, yes_no};
+use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::style::{BOLD, WARNING};
+use crate::table::table;
 
-/// List the networks that run
+/// List the networks that run; with --all, also those that are only defined
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "virsh's options")]
 pub(crate) struct Args {
+    /// Also list networks that are defined and do not run
+    #[arg(long)]
+    all: bool,
+    /// Only list networks that are defined and do not run
+    #[arg(long)]
+    inactive: bool,
+    /// Only list networks whose definitions are kept
+    #[arg(long)]
+    persistent: bool,
+    /// Only list networks whose definitions are not kept
+    #[arg(long)]
+    transient: bool,
+    /// Only list networks that start at boot
+    #[arg(long)]
+    autostart: bool,
+    /// Only list networks that do not start at boot
+    #[arg(long)]
+    no_autostart: bool,
+    /// Only print names, one on each line
+    #[arg(long, conflicts_with_all = ["uuid", "table"])]
+    name: bool,
+    /// Only print UUIDs, one on each line
+    #[arg(long, conflicts_with = "table")]
+    uuid: bool,
+    /// Print a table, as is the default
+    #[arg(long, hide = true)]
+    table: bool,
+    /// Print the titles too
+    #[arg(long)]
+    title: bool,
     #[command(flatten)]
     format: FormatOption,
 }
 
 #[derive(Serialize)]
 struct Report {
-    networks: Vec<Network>,
-}
-
-#[derive(Serialize)]
-struct Network {
-    network: String,
-    state: State,
-    /// `None` when it has no bridge of its own.
-    bridge: Option<String>,
-    /// The number of attached guests.
-    connections: usize,
+    networks: Vec<NetworkJson>,
 }
 
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut networks = Vec::new();
-        for network in readable(directories.driver()?.networks()?) {
-            networks.push(Network {
-                network: network.name.to_string(),
-                state: network.state,
-                bridge: network.bridge.map(|bridge| bridge.to_string()),
-                connections: network.guests,
-            });
-        }
+        let all = readable(directories.driver()?.all()?).map(|info| NetworkJson::of(&info));
+        let networks: Vec<NetworkJson> = all.filter(|network| self.is_asked(network)).collect();
+        let lines = |text: fn(&NetworkJson) -> Option<&str>| {
+            networks.iter().filter_map(text).map(|text| format!("{}\n", plain(text))).collect::<String>()
+        };
         match self.format.format {
-            Format::Json => print_json(&Report { networks })?,
-            Format::Human => {
-                let row = |network: &Network| {
-                    let bridge = network.bridge.clone().unwrap_or_else(|| "-".to_owned());
-                    [network.network.clone(), words(network.state).to_owned(), bridge, network.connections.to_string()]
+            Format::Json => return print_json(&Report { networks }).map(|()| Answer::Yes),
+            Format::Human if self.name => print(lines(|network| Some(&network.network)))?,
+            Format::Human if self.uuid => print(lines(|network| network.uuid.as_deref()))?,
+            Format::Human if self.title => {
+                let header = ["Name", "State", "Autostart", "Persistent", "Bridge", "Guests", "Title"];
+                let row = |network: &NetworkJson| {
+                    let [name, state, autostart, persistent, bridge, guests] = row(network);
+                    [name, state, autostart, persistent, bridge, guests, network.title.clone().unwrap_or_default()]
                 };
-                print(table(["Name", "State", "Bridge", "Guests"], &networks.iter().map(row).collect::<Vec<_>>()))?;
+                print(table(header, &networks.iter().map(row).collect::<Vec<_>>()))?;
+            }
+            Format::Human => {
+                let header = ["Name", "State", "Autostart", "Persistent", "Bridge", "Guests"];
+                print(table(header, &networks.iter().map(row).collect::<Vec<_>>()))?;
+            }
+        }
+        if !self.name && !self.uuid {
+            for news in networks.iter().filter_map(NetworkJson::news) {
+                note(format!("{WARNING}warning{WARNING:#}{BOLD}: {news}{BOLD:#}\n"));
             }
         }
         Ok(Answer::Yes)
     }
+
+    fn is_asked(&self, network: &NetworkJson) -> bool {
+        let active = self.all || network.active != self.inactive;
+        // Both of a pair are as good as none.
+        let one = |yes: bool, no: bool, is: bool| yes == no || yes == is;
+        active
+            && one(self.persistent, self.transient, network.persistent)
+            && one(self.autostart, self.no_autostart, network.autostart)
+    }
+}
+
+fn row(network: &NetworkJson) -> [String; 6] {
+    [
+        network.network.clone(),
+        network.state().to_owned(),
+        yes_no(network.autostart).to_owned(),
+        yes_no(network.persistent).to_owned(),
+        network.bridge.clone().unwrap_or_else(|| "-".to_owned()),
+        network.connections.to_string(),
+    ]
 }

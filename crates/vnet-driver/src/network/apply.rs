@@ -51,7 +51,7 @@ impl Driver {
             made.map_err(|error| prepared.refusal(network, error))
         };
         let mut made = match runs {
-            true => apply(host)?,
+            true => self.make_data(&lock, &prepared.lowered).and_then(|()| apply(host))?,
             false => self.start_with_hooks(host, &lock, &prepared, network, apply)?,
         };
         made.extend(self.follow(host, &lock, name)?);

@@ -6,7 +6,7 @@ use vnet_plan::fill_pool;
 use vnet_types::NetworkName;
 use vnet_xml::Network;
 
-use super::prepare::KEPT;
+use super::prepare::RUNNING;
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -35,7 +35,7 @@ impl Driver {
         if self.store.receipt(name)?.is_none() {
             return Ok(None);
         }
-        let path = self.store.directory(name).join(KEPT);
+        let path = self.store.directory(name).join(RUNNING);
         let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let network = text.parse::<Network>();
         network.map(Some).map_err(|error| Error::Kept { path, what: "a network", source: error.into() })

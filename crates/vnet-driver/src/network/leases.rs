@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use vnet_dnsmasq::{Lease, ParseLeasesError, parse_leases};
 use vnet_host::Receipt;
-use vnet_plan::{Files, LinkAddress, Resource};
+use vnet_plan::{LinkAddress, Resource};
 use vnet_types::NetworkName;
 
 use crate::driver::Driver;
@@ -67,7 +67,7 @@ impl Driver {
 
     /// dnsmasq's file.
     pub(crate) fn lease_file(&self, network: &NetworkName) -> PathBuf {
-        Files::new(&self.store.directory(network)).leases
+        self.data.leases(network)
     }
 }
 

@@ -12,6 +12,7 @@ use vnet_validate::Finding;
 use vnet_xml::{BridgeName, Network};
 
 use super::outcome::NetworkOutcome;
+use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::features::probe;
@@ -19,15 +20,15 @@ use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
 
-/// The file in a network's folder that keeps the definition it runs with.
-pub(super) const KEPT: &str = "network.xml";
+/// The file in a network's folder that has the definition it runs with.
+pub(super) const RUNNING: &str = "network.xml";
 
 /// A valid definition, with its desired state on this host.
 pub(super) struct Prepared {
     pub(super) lowered: Lowered,
     /// Its receipt, if it runs.
     pub(super) receipt: Option<Receipt>,
-    uuid: Option<Uuid>,
+    pub(super) uuid: Option<Uuid>,
     pub(super) findings: Vec<Finding>,
     notes: Vec<Note>,
     obstacles: Vec<Obstacle>,
@@ -47,7 +48,11 @@ impl Driver {
         let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
         let name = network_name(&network.name)?;
         let receipt = self.store.receipt(&name)?;
+        let uuid = self.identity(network, &name, receipt.as_ref())?;
         let choices = self.choices(network, &name, receipt.as_ref());
+        if choices.bridge.is_none() && fixed_bridge(network).is_none() {
+            inventory.networks.extend(self.reserved(&name));
+        }
         let mut lowered = lower(network, &inventory, &choices)?;
         if let Some(imagined) = &self.imagined {
             if let Some(bridge) = lowered.bridge.clone().filter(|_| imagined.zones) {
@@ -57,16 +62,17 @@ impl Driver {
                 offer_at_once(&mut lowered, &choices.directory);
             }
         }
-        let file = kept(network, &lowered, &choices.directory);
+        let file = running(network, uuid, &lowered, &choices.directory);
         lowered.desired.insert(Resource::File(file));
         let obstacles = self.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
-        Ok(Prepared { lowered, receipt, uuid: network.uuid, findings, notes, obstacles })
+        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles })
     }
 
     /// The choices that a definition leaves open.
     pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
         let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
-        Choices { directory: self.store.directory(name), random: random(network), bridge }
+        let leases = Some(self.data.leases(name));
+        Choices { directory: self.store.directory(name), random: random(network), bridge, leases }
     }
 }
 
@@ -122,14 +128,15 @@ fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
 }
 
 /// The definition with open choices filled in, as a file in the network's folder.
-fn kept(network: &Network, lowered: &Lowered, directory: &Path) -> File {
-    let network = chosen(network, lowered);
-    File { path: directory.join(KEPT), contents: Some(network.inactive().to_string()), mode: 0o600 }
+fn running(network: &Network, uuid: Option<Uuid>, lowered: &Lowered, directory: &Path) -> File {
+    let network = chosen(network, uuid, lowered);
+    File { path: directory.join(RUNNING), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
 /// The definition with open choices filled in.
-pub(super) fn chosen(network: &Network, lowered: &Lowered) -> Network {
+pub(super) fn chosen(network: &Network, uuid: Option<Uuid>, lowered: &Lowered) -> Network {
     let mut network = network.clone();
+    network.uuid = uuid;
     if let Some(name) = &lowered.bridge {
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
     }
@@ -149,7 +156,7 @@ fn mac_of(state: &HostState, link: &InterfaceName) -> Option<MacAddr> {
 
 /// Bytes for choices that are random in libvirt. They are derived from the network's name and UUID,
 /// so a plan shows what start does, and guests find the same bridge after a restart.
-fn random(network: &Network) -> [u8; 3] {
+pub(crate) fn random(network: &Network) -> [u8; 3] {
     let identity = format!("{}\0{}", network.name, network.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
     let [first, second, third, ..] = fnv1a(identity.bytes()).to_be_bytes();
     [first, second, third]

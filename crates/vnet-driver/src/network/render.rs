@@ -30,10 +30,11 @@ impl Driver {
     /// [`Error::Lower`] for a definition with errors.
     pub fn render(&self, network: &Network) -> Result<Rendering, Error> {
         let nowhere = Inventory { ipv6: true, ..Inventory::default() };
-        let directory = self.directory(&network_name(&network.name)?);
-        let choices = Choices { directory: directory.clone(), random: [0; 3], bridge: None };
+        let name = network_name(&network.name)?;
+        let leases = Some(self.data.leases(&name));
+        let choices = Choices { directory: self.directory(&name), random: [0; 3], bridge: None, leases };
         let lowered = preview(network, &nowhere, &choices)?;
-        let files = Files::new(&directory);
+        let files = Files::of(&choices);
         let mut rendering = Rendering::default();
         for resource in lowered.desired.iter() {
             match resource {
@@ -47,7 +48,7 @@ impl Driver {
         }
         if let (None, Some(bridge), false) = (&rendering.dnsmasq, &lowered.bridge, network.ips.is_empty()) {
             rendering.is_idle = true;
-            let conf = dnsmasq(network, bridge, &directory)?.conf;
+            let conf = dnsmasq(network, bridge, &files)?.conf;
             rendering.dnsmasq = Some(File { path: files.conf, contents: Some(conf), mode: 0o644 });
         }
         Ok(rendering)

@@ -29,6 +29,8 @@ impl Driver {
             return Err(Error::AlreadyRuns(prepared.lowered.name));
         }
         let (lock, header) = (lock?, prepared.header(None)?);
+        // A transient network begins without the leases of one before it.
+        self.forget_data(&lock, &prepared.lowered.name)?;
         let made = self.start_with_hooks(&mut host, &lock, &prepared, network, |host| {
             let made = vnet_host::start(host, &lock, header, &prepared.lowered.desired);
             made.map_err(|error| prepared.refusal(network, error))
@@ -47,9 +49,10 @@ impl Driver {
         start: impl FnOnce(&mut LinuxHost) -> Result<Vec<Change>, Error>,
     ) -> Result<Vec<Change>, Error> {
         let name = &prepared.lowered.name;
-        let wanted = || Ok(document(&chosen(network, &prepared.lowered), None));
+        let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));
         self.ask_hooks(HookOperation::Start, name, wanted)?;
-        let made = start(host)?;
+        let made = self.make_data(lock, &prepared.lowered).and_then(|()| start(host));
+        let made = made.inspect_err(|_| drop(self.forget_data(lock, name)))?;
         match self.ask_hooks(HookOperation::Started, name, || self.document_of(name)) {
             Ok(()) => Ok(made),
             Err(mut error) => {

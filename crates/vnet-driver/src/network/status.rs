@@ -78,12 +78,35 @@ impl Driver {
         let (networks, ports) = self.receipts(&mut host)?;
         let here = LinuxHost::namespace()?;
         host.look_once();
-        each(networks, |receipt| {
-            let ports = ports.of(&receipt.header.network);
-            let Some((state, _)) = self.state_of(&host, receipt, ports, here)? else { return Ok(None) };
-            let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
-            Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge }))
-        })
+        each(networks, |receipt| self.summarised(&host, receipt, ports.of(&receipt.header.network), here))
+    }
+
+    /// A network as a row of a list. `None` when it does not run.
+    pub(crate) fn summary(&self, network: &NetworkName) -> Result<Option<NetworkSummary>, Error> {
+        let mut host = self.host()?;
+        let Some(receipt) = self.store.receipt(network)? else { return Ok(None) };
+        let ports = self.port_receipts_of(network)?;
+        host.look_once();
+        self.summarised(&host, &receipt, &ports, LinuxHost::namespace()?)
+    }
+
+    /// `None` when it was stopped meanwhile.
+    fn summarised(
+        &self,
+        host: &LinuxHost,
+        receipt: &Receipt,
+        ports: &[Receipt<PortHeader>],
+        here: Namespace,
+    ) -> Result<Option<NetworkSummary>, Error> {
+        let Some((state, _)) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
+        let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
+        Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge }))
+    }
+
+    fn port_receipts_of(&self, network: &NetworkName) -> Result<Vec<Receipt<PortHeader>>, Error> {
+        let mut ports: Vec<_> = self.store.port_receipts()?.into_iter().flatten().collect();
+        ports.retain(|port| port.header.port.network.as_ref() == Some(network));
+        Ok(ports)
     }
 
     /// The state of a network.
@@ -94,8 +117,7 @@ impl Driver {
         let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;
         let receipt = self.store.receipt(network)?.ok_or_else(absent)?;
-        let mut ports: Vec<_> = self.store.port_receipts()?.into_iter().flatten().collect();
-        ports.retain(|port| port.header.port.network.as_ref() == Some(network));
+        let ports = self.port_receipts_of(network)?;
         host.look_once();
         let (inventory, _) = self.survey(&host, None)?;
         self.look(&host, &inventory, &receipt, &ports)?.ok_or_else(absent)

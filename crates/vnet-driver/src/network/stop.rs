@@ -20,7 +20,13 @@ impl Driver {
         let mut host = self.host()?;
         // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();
-        self.store.receipt(network)?.ok_or_else(absent)?;
+        if self.store.receipt(network)?.is_none() {
+            // A stop that was killed may have left the leases.
+            if let Ok(lock) = lock {
+                self.forget_data(&lock, network)?;
+            }
+            return Err(absent());
+        }
         match self.stop_locked(&mut host, &lock?, network) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             stopped => Ok(stopped?),
@@ -37,6 +43,8 @@ impl Driver {
         let departure = Departure::of_network(self, network);
         let stopped = vnet_host::stop(host, lock, network, LinuxHost::namespace()?);
         departure.tell(self);
-        stopped
+        let stopped = stopped?;
+        self.forget_data(lock, network)?;
+        Ok(stopped)
     }
 }

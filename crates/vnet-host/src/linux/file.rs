@@ -54,7 +54,8 @@ impl Kind for File {
     }
 }
 
-fn write_new(path: &PathBuf, contents: &str, mode: u32) -> io::Result<()> {
+/// Writes a new file to the disk.
+pub(crate) fn write_new(path: &Path, contents: &str, mode: u32) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     // The umask may have cleared some bits.
     new.set_permissions(Permissions::from_mode(mode))?;

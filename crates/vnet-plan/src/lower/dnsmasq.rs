@@ -11,10 +11,10 @@ use vnet_types::{AddressRange, InterfaceName, Inventory, fnv1a};
 use vnet_xml::Network;
 use vnet_xml::network::{self, ForwardMode, Ip, Lease, LeaseUnit};
 
-use super::LowerError;
+use super::{Choices, LowerError};
 use crate::{File, HostState, Process};
 
-/// The files of a network's dnsmasq, in the network's own folder.
+/// The files of a network's dnsmasq.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Files {
@@ -31,7 +31,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files in a network's folder.
+    /// The files in a network's folder, which are removed with the network.
     pub fn new(directory: &Path) -> Self {
         let file = |name: &str| directory.join(name);
         Self {
@@ -42,14 +42,20 @@ impl Files {
             pid_file: file("dnsmasq.pid"),
         }
     }
+
+    /// The files that follow from the choices.
+    pub fn of(choices: &Choices) -> Self {
+        let files = Self::new(&choices.directory);
+        Self { leases: choices.leases.clone().unwrap_or(files.leases), ..files }
+    }
 }
 
 /// dnsmasq's configuration for a network, even if it has nothing to do and is not started.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
-pub fn dnsmasq(network: &Network, bridge: &InterfaceName, directory: &Path) -> Result<Rendered, LowerError> {
-    render(&config(network, bridge)?, &Files::new(directory))
+pub fn dnsmasq(network: &Network, bridge: &InterfaceName, files: &Files) -> Result<Rendered, LowerError> {
+    render(&config(network, bridge)?, files)
 }
 
 fn render(config: &Config, files: &Files) -> Result<Rendered, LowerError> {
@@ -64,9 +70,9 @@ pub(super) fn add_to(
     desired: &mut HostState,
     config: &Config,
     inventory: &Inventory,
-    directory: &Path,
+    choices: &Choices,
 ) -> Result<(), LowerError> {
-    let files = Files::new(directory);
+    let files = Files::of(choices);
     let Rendered { conf, hosts, addn_hosts, .. } = render(config, &files)?;
     desired.insert(Process {
         program: "dnsmasq".to_owned(),
@@ -82,7 +88,8 @@ pub(super) fn add_to(
     for (path, contents, mode) in written {
         desired.insert(File { path, contents: Some(contents), mode });
     }
-    for path in [files.leases, files.pid_file] {
+    let leases = Some(files.leases).filter(|_| choices.leases.is_none());
+    for path in leases.into_iter().chain([files.pid_file]) {
         desired.insert(File { path, contents: None, mode: 0o644 });
     }
     Ok(())

@@ -1,0 +1,79 @@
+//! A network that runs or is defined, for programs and as a row of a list.
+
+use serde::Serialize;
+use vnet_driver::{NetworkInfo, State};
+
+use crate::output::plain;
+use crate::table::words;
+
+/// A network that runs or is defined.
+#[derive(Serialize)]
+pub(crate) struct NetworkJson {
+    pub(crate) network: String,
+    /// `None` when it was started without one, or its definition cannot be read.
+    pub(crate) uuid: Option<String>,
+    pub(crate) title: Option<String>,
+    /// `None` when it does not run.
+    pub(crate) state: Option<State>,
+    pub(crate) active: bool,
+    pub(crate) persistent: bool,
+    pub(crate) autostart: bool,
+    /// `None` when it has no bridge of its own.
+    pub(crate) bridge: Option<String>,
+    /// The number of attached guests.
+    pub(crate) connections: usize,
+    /// Whether the kept definition is not the one that it runs with.
+    pub(crate) definition_differs: bool,
+    /// Why the kept definition cannot be used.
+    pub(crate) definition_error: Option<String>,
+}
+
+impl NetworkJson {
+    /// As the driver has it.
+    pub(crate) fn of(info: &NetworkInfo) -> Self {
+        Self {
+            network: info.name.to_string(),
+            uuid: info.uuid.map(|uuid| uuid.to_string()),
+            title: info.title.clone(),
+            state: info.state,
+            active: info.is_active(),
+            persistent: info.is_persistent,
+            autostart: info.autostart,
+            bridge: info.bridge.as_ref().map(ToString::to_string),
+            connections: info.guests,
+            definition_differs: info.differs,
+            definition_error: info.trouble.as_ref().map(|error| format!("{error:?}")),
+        }
+    }
+
+    /// The word for its state: virsh's, unless something is not as it was made.
+    pub(crate) fn state(&self) -> &'static str {
+        match self.state {
+            None => "inactive",
+            Some(State::InSync) => "active",
+            Some(state) => words(state),
+        }
+    }
+
+    /// What there is to know of its kept definition, and what to do.
+    pub(crate) fn news(&self) -> Option<String> {
+        let name = plain(&self.network);
+        match &self.definition_error {
+            Some(error) => Some(format!("network `{name}`: its kept definition cannot be used: {}", plain(error))),
+            None if self.definition_differs => Some(format!("network `{name}`: {}", differs(&name))),
+            None => None,
+        }
+    }
+}
+
+/// What is said of a kept definition that is not the one that a network runs with.
+pub(crate) fn differs(name: &str) -> String {
+    format!(
+        "kept definition differs: `vnet apply {name}` takes it, `vnet define --from-running {name}` keeps what runs"
+    )
+}
+
+/// The word for a condition, as virsh has it.
+pub(crate) fn yes_no(holds: bool) -> &'static str {
+    if holds { "yes" } else { "no" }
+}

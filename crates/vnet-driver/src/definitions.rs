@@ -1,0 +1,16 @@
+//! Definitions that are kept, and what a host has of their networks.
+//!
+//! A network is persistent exactly when its definition is kept, and transient otherwise.
+
+mod autostart;
+mod data;
+mod define;
+mod fill;
+mod info;
+mod kept;
+mod undefine;
+
+pub(crate) use fill::fixed_bridge;
+
+pub use define::Defined;
+pub use info::NetworkInfo;

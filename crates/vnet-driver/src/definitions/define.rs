@@ -1,0 +1,104 @@
+//! Keeps a definition.
+
+use std::collections::BTreeSet;
+
+use vnet_types::{InterfaceName, Inventory, NetworkName};
+use vnet_validate::Finding;
+use vnet_xml::{Network, Severity};
+
+use super::fill::{filled, fixed_bridge};
+use crate::driver::{Driver, network_name};
+use crate::error::Error;
+use crate::findings::{join, sound};
+
+/// The result of keeping a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Defined {
+    /// The network's name.
+    pub name: NetworkName,
+    /// The definition that is kept, with UUID, bridge name and MAC address.
+    pub network: Network,
+    /// Whether no definition of this network was kept before.
+    pub is_new: bool,
+    /// Warnings about the definition, alone and on this host. What would prevent a start here is a
+    /// warning too.
+    pub findings: Vec<Finding>,
+}
+
+impl Driver {
+    /// Keeps the definition of a network, in place of the one before. Nothing that runs is touched:
+    /// a network that runs becomes persistent, and its next start uses this definition.
+    ///
+    /// UUID, bridge name and MAC address are filled in where the definition leaves them open: as
+    /// the network has them already, else with free ones.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; [`Error::NameTaken`], [`Error::UuidTaken`], [`Error::BridgeTaken`];
+    /// [`Error::Host`] when it cannot be written: then the definition before is still kept.
+    pub fn define(&self, network: &Network) -> Result<Defined, Error> {
+        let findings = sound(vnet_validate::check(network))?;
+        let name = network_name(&network.name)?;
+        let lock = self.lock()?;
+        let kept = readable(self.kept(&name))?;
+        let runs = readable(self.as_it_runs(&name))?;
+        let others = self.others(Some(&name))?;
+        self.is_free(&name, network, [&kept, &runs], &others)?;
+        // A definition can be kept on a host that cannot be read.
+        let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);
+        let inventory = inventory.unwrap_or_default().beside(name.as_str());
+        let filled = filled(network, kept.as_ref().or(runs.as_ref()), &bridges(&inventory, &others))?;
+        let mut on_host = vnet_validate::check_against(&filled, &inventory);
+        on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+        let is_new = !self.definitions.has(&name)?;
+        let text = filled.inactive().to_string();
+        self.definitions.write(&lock, &name, &text)?;
+        let network = text.parse().unwrap_or(filled);
+        Ok(Defined { name, network, is_new, findings: join(findings, on_host) })
+    }
+
+    /// Refuses the clashes that libvirt refuses.
+    fn is_free(
+        &self,
+        name: &NetworkName,
+        network: &Network,
+        known: [&Option<Network>; 2],
+        others: &[(NetworkName, Network)],
+    ) -> Result<(), Error> {
+        let running = self.store.networks()?;
+        if let Some(uuid) = network.uuid {
+            let own = known.into_iter().flatten().find_map(|known| known.uuid);
+            if let Some(uuid) = own.filter(|own| *own != uuid) {
+                return Err(Error::NameTaken { name: name.clone(), uuid });
+            }
+            let running = running.iter().filter(|other| other.uuid == Some(uuid)).map(|other| &other.name);
+            let kept = others.iter().filter(|(_, other)| other.uuid == Some(uuid)).map(|(name, _)| name);
+            if let Some(other) = running.chain(kept).find(|other| *other != name) {
+                return Err(Error::UuidTaken { name: other.clone(), uuid });
+            }
+        }
+        if let Some(bridge) = fixed_bridge(network) {
+            let running = running.iter().filter(|other| other.bridge.as_ref() == Some(bridge)).map(|other| &other.name);
+            let kept = others.iter().filter(|(_, other)| fixed_bridge(other) == Some(bridge)).map(|(name, _)| name);
+            if let Some(other) = running.chain(kept).find(|other| *other != name) {
+                return Err(Error::BridgeTaken { bridge: bridge.clone(), name: other.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A definition as it was, as far as it can be read. A new one replaces what cannot be read.
+fn readable(known: Result<Option<Network>, Error>) -> Result<Option<Network>, Error> {
+    match known {
+        Err(Error::Read { .. } | Error::Kept { .. } | Error::OtherName { .. }) => Ok(None),
+        known => known,
+    }
+}
+
+/// The names that a bridge cannot get: those of links, and of the bridges of other networks.
+fn bridges(inventory: &Inventory, others: &[(NetworkName, Network)]) -> BTreeSet<InterfaceName> {
+    let links = inventory.links.iter().map(|link| &link.name);
+    let running = inventory.networks.iter().filter_map(|known| known.bridge.as_ref());
+    links.chain(running).chain(others.iter().filter_map(|(_, network)| fixed_bridge(network))).cloned().collect()
+}

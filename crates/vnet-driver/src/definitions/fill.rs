@@ -1,0 +1,71 @@
+//! What libvirt fills in when it keeps a definition: the UUID, the bridge's name and its MAC
+//! address.
+
+use std::collections::BTreeSet;
+
+use vnet_host::LinuxHost;
+use vnet_types::{InterfaceName, MacAddr, Uuid};
+use vnet_xml::{BridgeName, BridgeTemplate, Network};
+
+use crate::error::Error;
+use crate::network::random;
+
+/// A definition with what it leaves open. `known` is the same network as it was kept or runs; what
+/// that has is taken over. The bridge gets none of the names that are `taken`.
+pub(super) fn filled(
+    network: &Network,
+    known: Option<&Network>,
+    taken: &BTreeSet<InterfaceName>,
+) -> Result<Network, Error> {
+    let mut filled = network.clone();
+    filled.uuid = match network.uuid.or(known.and_then(|known| known.uuid)) {
+        None => Some(Uuid::from_random(LinuxHost::random()?)),
+        uuid => uuid,
+    };
+    if network.forward_mode().has_own_bridge() {
+        let known = known.filter(|known| known.forward_mode().has_own_bridge());
+        let mac = network.mac.or(known.and_then(|known| known.mac));
+        filled.mac = Some(mac.unwrap_or_else(|| MacAddr::from_random(random(network))));
+        if let Some(name) = bridge_name(network, known, taken) {
+            filled.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name));
+        }
+    }
+    Ok(filled)
+}
+
+/// The bridge's name. `None` when all names of the template are taken: a start reports that.
+fn bridge_name(network: &Network, known: Option<&Network>, taken: &BTreeSet<InterfaceName>) -> Option<InterfaceName> {
+    let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.clone()) {
+        Some(BridgeName::Fixed(name)) => return Some(name),
+        Some(BridgeName::Template(template)) => template,
+        None => BridgeTemplate::virbr(),
+    };
+    if let Some(name) = known.and_then(fixed_bridge) {
+        return Some(name.clone());
+    }
+    template.names().find(|name| !taken.contains(name))
+}
+
+/// The name of the bridge that is made for a network, where the definition has one.
+pub(crate) fn fixed_bridge(network: &Network) -> Option<&InterfaceName> {
+    match network.bridge.as_ref()?.name.as_ref()? {
+        BridgeName::Fixed(name) if network.forward_mode().has_own_bridge() => Some(name),
+        _ => None,
+    }
+}
+
+/// A kept definition with what it leaves open as the network has it that runs. A network that was
+/// started without a UUID has none until the next start.
+pub(super) fn as_running(kept: &Network, running: &Network) -> Network {
+    let mut filled = kept.clone();
+    filled.uuid = running.uuid.and(filled.uuid.or(running.uuid));
+    if kept.forward_mode().has_own_bridge() {
+        filled.mac = filled.mac.or(running.mac);
+        if fixed_bridge(kept).is_none()
+            && let Some(name) = fixed_bridge(running)
+        {
+            filled.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
+        }
+    }
+    filled
+}

@@ -1,0 +1,133 @@
+//! What is known of a network, whether it runs or is only defined.
+
+use std::collections::BTreeSet;
+
+use vnet_host::{Listed, Named, Unreadable};
+use vnet_types::{InterfaceName, NetworkName, Uuid};
+use vnet_xml::Network;
+
+use super::fill::{as_running, fixed_bridge};
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::network::NetworkSummary;
+use crate::state::State;
+
+/// A network that runs, or is defined, or both.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NetworkInfo {
+    /// Its name.
+    pub name: NetworkName,
+    /// Its UUID. `None` when it was started without one, or its definition cannot be read.
+    pub uuid: Option<Uuid>,
+    /// One line for people, from `<title>`.
+    pub title: Option<String>,
+    /// Its state. `None` when it does not run: it is inactive.
+    pub state: Option<State>,
+    /// Whether its definition is kept. Otherwise it is transient.
+    pub is_persistent: bool,
+    /// Whether it starts at boot.
+    pub autostart: bool,
+    /// Its bridge. `None` when its guests are attached to an existing device of the host.
+    pub bridge: Option<InterfaceName>,
+    /// The number of attached guests.
+    pub guests: usize,
+    /// Whether the kept definition is not the one that it runs with.
+    pub differs: bool,
+    /// Why the kept definition cannot be used.
+    pub trouble: Option<Error>,
+}
+
+impl NetworkInfo {
+    /// Whether it runs.
+    pub fn is_active(&self) -> bool {
+        self.state.is_some()
+    }
+}
+
+impl Driver {
+    /// Lists the networks that run or are defined, ordered by name. Leftovers of processes that
+    /// have ended are removed first.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when a folder or the host cannot be read. A network whose receipt cannot be
+    /// read is an entry, and so is one whose definition cannot be used.
+    pub fn all(&self) -> Result<Vec<Listed<NetworkInfo>>, Error> {
+        let running = self.networks()?;
+        let mut inactive: BTreeSet<NetworkName> = self.definitions.names()?.into_iter().collect();
+        let mut all = Vec::new();
+        for listed in running {
+            match listed {
+                Ok(summary) => {
+                    inactive.remove(&summary.name);
+                    all.push(Ok(self.info_of(summary.name.clone(), Some(summary))?));
+                }
+                Err(unreadable) => {
+                    if let Named::Network(name) = &unreadable.of {
+                        inactive.remove(name);
+                    }
+                    all.push(Err(unreadable));
+                }
+            }
+        }
+        for name in inactive {
+            all.push(Ok(self.info_of(name, None)?));
+        }
+        all.sort_by_key(name_of);
+        Ok(all)
+    }
+
+    /// What is known of a network.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`] when it neither runs nor is defined; [`Error::Host`] when a folder or
+    /// the host cannot be read.
+    pub fn info(&self, network: &NetworkName) -> Result<NetworkInfo, Error> {
+        let summary = self.summary(network)?;
+        if summary.is_none() && !self.definitions.has(network)? {
+            return Err(Error::NoNetwork(network.to_string()));
+        }
+        self.info_of(network.clone(), summary)
+    }
+
+    fn info_of(&self, name: NetworkName, running: Option<NetworkSummary>) -> Result<NetworkInfo, Error> {
+        let (kept, trouble) = match self.kept(&name) {
+            Ok(kept) => (kept, None),
+            Err(error) => (None, Some(error)),
+        };
+        let is_persistent = kept.is_some() || trouble.is_some();
+        // The drift says where this file is damaged.
+        let runs = running.as_ref().and_then(|_| self.as_it_runs(&name).ok().flatten());
+        let differs = matches!((&kept, &runs), (Some(kept), Some(runs)) if are_different(kept, runs));
+        let of = |read: fn(&Network) -> Option<String>| runs.as_ref().or(kept.as_ref()).and_then(read);
+        Ok(NetworkInfo {
+            uuid: runs.as_ref().and_then(|runs| runs.uuid).or(kept.as_ref().and_then(|kept| kept.uuid)),
+            title: of(|network| network.title.clone()),
+            autostart: is_persistent && self.definitions.starts_at_boot(&name)?,
+            bridge: match &running {
+                Some(running) => running.bridge.clone(),
+                None => kept.as_ref().and_then(fixed_bridge).cloned(),
+            },
+            guests: running.as_ref().map_or(0, |running| running.guests),
+            state: running.map(|running| running.state),
+            is_persistent,
+            differs,
+            trouble,
+            name,
+        })
+    }
+}
+
+/// Whether the kept definition is not the one that a network runs with. Comments do not count, nor
+/// what libvirt fills in when it prints.
+fn are_different(kept: &Network, running: &Network) -> bool {
+    let printed = |network: &Network| network.inactive().to_string().parse::<Network>().ok();
+    printed(&as_running(kept, running)) != printed(running)
+}
+
+fn name_of(listed: &Listed<NetworkInfo>) -> String {
+    match listed {
+        Ok(info) => info.name.to_string(),
+        Err(Unreadable { of, .. }) => of.name().to_owned(),
+    }
+}

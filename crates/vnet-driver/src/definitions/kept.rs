@@ -1,0 +1,143 @@
+//! Reading kept definitions, and networks by name or UUID.
+
+use vnet_host::Receipt;
+use vnet_types::{KnownNetwork, NetworkName, Uuid};
+use vnet_xml::Network;
+
+use super::fill::fixed_bridge;
+use crate::driver::Driver;
+use crate::error::Error;
+
+impl Driver {
+    /// The kept definition of a network. `None` when none is kept.
+    ///
+    /// # Errors
+    /// [`Error::Kept`] when its file is not a network; [`Error::OtherName`] when the file defines a
+    /// network of another name; [`Error::Host`] when it cannot be read, or others could have
+    /// written it.
+    pub fn kept(&self, network: &NetworkName) -> Result<Option<Network>, Error> {
+        let Some(text) = self.definitions.read(network)? else { return Ok(None) };
+        let path = || self.definitions.file(network);
+        let parsed = Network::parse(&text).into_result();
+        let kept = parsed.map_err(|error| Error::Kept { path: path(), what: "a network", source: error.into() })?;
+        if kept.name != network.as_str() {
+            return Err(Error::OtherName { path: path(), name: network.clone(), inside: kept.name });
+        }
+        Ok(Some(kept))
+    }
+
+    /// The text of the kept definition of a network, as it is in its file. `None` when none is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when it cannot be read, or others could have written it.
+    pub fn kept_text(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.definitions.read(network)?)
+    }
+
+    /// Whether a network runs.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when its receipt cannot be read.
+    pub fn runs(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(self.store.receipt(network)?.is_some())
+    }
+
+    /// The definition of a network as libvirt prints it: as it runs, or as it is kept when it does
+    /// not run.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`]; those of [`definition`](Self::definition) and [`kept`](Self::kept).
+    pub fn xml(&self, network: &NetworkName) -> Result<String, Error> {
+        match self.definition(network) {
+            Err(Error::NotRunning(_)) => self.inactive_xml(network),
+            running => running.map(|running| running.to_string()),
+        }
+    }
+
+    /// The definition of a network that the next start uses, as libvirt prints it: the one that is
+    /// kept. A transient network has only the one that it runs with.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`]; those of [`kept`](Self::kept).
+    pub fn inactive_xml(&self, network: &NetworkName) -> Result<String, Error> {
+        let known = match self.kept(network)? {
+            None => self.as_it_runs(network)?,
+            kept => kept,
+        };
+        let known = known.ok_or_else(|| Error::NoNetwork(network.to_string()))?;
+        Ok(known.inactive().to_string())
+    }
+
+    /// The error about a network whose definition is not kept.
+    pub(super) fn not_defined(&self, network: &NetworkName) -> Error {
+        match self.runs(network) {
+            Ok(false) => Error::NoNetwork(network.to_string()),
+            _ => Error::NotDefined(network.clone()),
+        }
+    }
+
+    /// The network with a name or a UUID, whether it runs or is defined.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`]; [`Error::Host`] when the folders cannot be read.
+    pub fn lookup(&self, name_or_uuid: &str) -> Result<NetworkName, Error> {
+        if let Ok(name) = name_or_uuid.parse::<NetworkName>()
+            && self.is_known(&name)?
+        {
+            return Ok(name);
+        }
+        let none = || Error::NoNetwork(name_or_uuid.to_owned());
+        let uuid = name_or_uuid.parse().map_err(|_| none())?;
+        self.with_uuid(uuid)?.ok_or_else(none)
+    }
+
+    /// The network with a UUID.
+    pub(crate) fn with_uuid(&self, uuid: Uuid) -> Result<Option<NetworkName>, Error> {
+        let mut running = self.store.networks()?.into_iter();
+        if let Some(running) = running.find(|known| known.uuid == Some(uuid)) {
+            return Ok(Some(running.name));
+        }
+        let has_it = |network: &Network| network.uuid == Some(uuid);
+        Ok(self.others(None)?.into_iter().find(|(_, network)| has_it(network)).map(|(name, _)| name))
+    }
+
+    /// The UUID that a network runs with: that of the definition, else that which it has already.
+    /// Refuses one that libvirt refuses because of what is kept.
+    pub(crate) fn identity(
+        &self,
+        network: &Network,
+        name: &NetworkName,
+        receipt: Option<&Receipt>,
+    ) -> Result<Option<Uuid>, Error> {
+        // A kept definition that cannot be read is reported where it is used.
+        let kept = self.kept(name).ok().flatten().and_then(|kept| kept.uuid);
+        let Some(uuid) = network.uuid else {
+            return Ok(receipt.and_then(|receipt| receipt.header.uuid).or(kept));
+        };
+        match kept {
+            Some(kept) if kept == uuid => {}
+            Some(kept) => return Err(Error::NameTaken { name: name.clone(), uuid: kept }),
+            None => {
+                let others = self.others(Some(name)).unwrap_or_default();
+                if let Some((other, _)) = others.into_iter().find(|(_, other)| other.uuid == Some(uuid)) {
+                    return Err(Error::UuidTaken { name: other, uuid });
+                }
+            }
+        }
+        Ok(Some(uuid))
+    }
+
+    /// The other networks that are defined, with the names of their bridges, which are taken even
+    /// when they do not run.
+    pub(crate) fn reserved(&self, but: &NetworkName) -> impl Iterator<Item = KnownNetwork> {
+        let others = self.others(Some(but)).unwrap_or_default().into_iter();
+        others.map(|(name, network)| KnownNetwork { name, uuid: None, bridge: fixed_bridge(&network).cloned() })
+    }
+
+    /// The kept definitions of all networks but one, as far as they can be read.
+    pub(crate) fn others(&self, but: Option<&NetworkName>) -> Result<Vec<(NetworkName, Network)>, Error> {
+        let names = self.definitions.names()?.into_iter().filter(|name| Some(name) != but);
+        Ok(names.filter_map(|name| Some((name.clone(), self.kept(&name).ok()??))).collect())
+    }
+}

@@ -1,0 +1,249 @@
+//! The folder of kept definitions: one file for each network, and links to those that start at
+//! boot.
+//!
+//! A network is kept exactly when its file is there, and starts at boot when there is a link to
+//! that file as well. So one rename keeps a definition, and one removal drops it: a process that is
+//! killed leaves at most a file or a link that means nothing, and the next change removes it.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use vnet_types::NetworkName;
+
+use crate::linux::file::write_new;
+use crate::{Error, Header, Lock, Subject, trust};
+
+/// The end of a definition's file name.
+const XML: &str = ".xml";
+/// The end of the name of a file or link that becomes another one. It begins with a dot.
+const NEW: &str = ".new";
+
+/// The folder of kept definitions. Their text is not understood here.
+#[derive(Clone, Debug)]
+pub struct Definitions {
+    folder: PathBuf,
+}
+
+impl Definitions {
+    /// The definitions in a folder, which is created when it is needed.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of a network's definition.
+    pub fn file(&self, network: &NetworkName) -> PathBuf {
+        self.folder.join(file_name(network))
+    }
+
+    /// The link that says that a network starts at boot.
+    pub fn link(&self, network: &NetworkName) -> PathBuf {
+        self.links().join(file_name(network))
+    }
+
+    /// Whether a definition of the network is kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn has(&self, network: &NetworkName) -> Result<bool, Error> {
+        let path = self.file(network);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if is_missing(&error) => Ok(false),
+            Err(error) => Err(Error::file("look at", &path)(error)),
+        }
+    }
+
+    /// The text of a kept definition. `None` when none is kept.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when others could have written it; [`Error::File`] when it cannot be
+    /// read.
+    pub fn read(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.file(network);
+        let Some(mut file) = trust::open(&path)? else { return Ok(None) };
+        trust::folder(&self.folder)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
+        Ok(Some(text))
+    }
+
+    /// The networks whose definitions are kept, ordered by the names of their files.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn names(&self) -> Result<Vec<NetworkName>, Error> {
+        let mut names: Vec<_> = entries(&self.folder)?.iter().filter_map(|path| network(path)).collect();
+        names.sort_by_key(file_name);
+        Ok(names)
+    }
+
+    /// The files in the folder that end in `.xml` and are not named as vnet names them: nothing
+    /// reads them.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn strays(&self) -> Result<Vec<PathBuf>, Error> {
+        let is_stray = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            name.ends_with(XML.as_bytes()) && !name.starts_with(b".") && network(path).is_none()
+        };
+        let mut strays: Vec<_> = entries(&self.folder)?.into_iter().filter(is_stray).collect();
+        strays.sort();
+        Ok(strays)
+    }
+
+    /// Whether a network starts at boot: its definition is kept, and there is a link to it.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn starts_at_boot(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(self.is_linked(network) && self.has(network)?)
+    }
+
+    /// Keeps a definition in place of the one before, completely or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when the
+    /// definition cannot be written. Then the one before is still kept, unless the last step
+    /// failed, which makes sure that the file outlasts a power cut.
+    pub fn write(&self, _: &Lock, network: &NetworkName, text: &str) -> Result<(), Error> {
+        make_all(&self.folder)?;
+        trust::folder(&self.folder)?;
+        self.sweep();
+        let (path, new) = (self.file(network), self.folder.join(new_name(network)));
+        let written = write_new(&new, text, 0o600).and_then(|()| fs::rename(&new, &path));
+        if let Err(error) = written {
+            // A half-written file is of no use. The first error is the one to report.
+            let _ = fs::remove_file(&new);
+            return Err(Error::file("write", &path)(error));
+        }
+        sync(&self.folder)
+    }
+
+    /// Drops a definition and its link. Returns whether one was kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be removed.
+    pub fn remove(&self, _: &Lock, network: &NetworkName) -> Result<bool, Error> {
+        let path = self.file(network);
+        let was_kept = match fs::remove_file(&path) {
+            Ok(()) => true,
+            Err(error) if is_missing(&error) => false,
+            Err(error) => return Err(Error::file("remove", &path)(error)),
+        };
+        if was_kept {
+            sync(&self.folder)?;
+        }
+        self.sweep();
+        Ok(was_kept)
+    }
+
+    /// Makes or removes the link of a network whose definition is kept.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when it cannot be
+    /// written.
+    pub fn set_start_at_boot(&self, _: &Lock, network: &NetworkName, on: bool) -> Result<(), Error> {
+        let (link, links) = (self.link(network), self.links());
+        self.sweep();
+        if self.is_linked(network) == on {
+            return Ok(());
+        }
+        if on {
+            make_all(&links)?;
+            trust::folder(&links)?;
+            let new = links.join(new_name(network));
+            let made = symlink(Path::new("..").join(file_name(network)), &new).and_then(|()| fs::rename(&new, &link));
+            if let Err(error) = made {
+                let _ = fs::remove_file(&new);
+                return Err(Error::file("write", &link)(error));
+            }
+        } else {
+            fs::remove_file(&link).map_err(Error::file("remove", &link))?;
+        }
+        sync(&links)
+    }
+
+    /// Whether there is a link. A link to another file is none of this network.
+    fn is_linked(&self, network: &NetworkName) -> bool {
+        let target = fs::read_link(self.link(network));
+        target.is_ok_and(|target| target.file_name() == Some(OsStr::new(&file_name(network))))
+    }
+
+    /// Removes what a process that was killed has left: files and links that did not replace
+    /// another one, and links to definitions that are not kept. What cannot be removed means
+    /// nothing.
+    fn sweep(&self) {
+        let is_new = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            name.starts_with(b".") && name.ends_with(NEW.as_bytes())
+        };
+        let is_dead = |link: &PathBuf| network(link).is_some_and(|network| matches!(self.has(&network), Ok(false)));
+        let (files, links) = (entries(&self.folder), entries(&self.links()));
+        let files = files.unwrap_or_default().into_iter().filter(is_new);
+        let links = links.unwrap_or_default().into_iter().filter(|link| is_new(link) || is_dead(link));
+        files.for_each(|path| drop(fs::remove_file(path)));
+        // A definition that is kept later must not find the link again after a power cut.
+        if links.map(fs::remove_file).filter(Result::is_ok).count() > 0 {
+            let _ = sync(&self.links());
+        }
+    }
+
+    fn links(&self) -> PathBuf {
+        self.folder.join("autostart")
+    }
+}
+
+fn file_name(network: &NetworkName) -> String {
+    Header::folder(network) + XML
+}
+
+fn new_name(network: &NetworkName) -> String {
+    format!(".{}{NEW}", file_name(network))
+}
+
+/// The network whose definition a file is, by the file's name.
+fn network(path: &Path) -> Option<NetworkName> {
+    Header::parse_folder(path.file_name()?.to_str()?.strip_suffix(XML)?)
+}
+
+/// The paths in a folder; none when there is no folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.flatten().map(|entry| entry.path()).collect()),
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        Err(error) => Err(Error::file("read", folder)(error)),
+    }
+}
+
+/// Creates a folder and its parents, if they are missing, so that they outlast a power cut.
+pub(crate) fn make_all(folder: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        make_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made.map_err(Error::file("make the folder", folder))?,
+    }
+    folder.parent().map_or(Ok(()), sync)
+}
+
+/// Makes sure that the entries of a folder outlast a power cut.
+fn sync(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", folder))
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
