@@ -7,10 +7,15 @@ use vnet_types::{InterfaceName, NetworkName};
 
 use crate::directories::Directories;
 
-/// The file that an argument means: anything with a `/`, ending in `.xml`, or `-` is a file.
-/// Anything else is the name of a network whose definition is kept.
+/// Whether an argument means a file: anything with a `/`, ending in `.xml`, or `-`. Anything else
+/// is a name.
+pub(crate) fn is_file(given: &str) -> bool {
+    given == "-" || given.contains('/') || given.ends_with(".xml")
+}
+
+/// The file that an argument means, or that keeps the definition of the network that it names.
 pub(crate) fn locate(given: &str, directories: &Directories) -> anyhow::Result<PathBuf> {
-    if given == "-" || given.contains('/') || given.ends_with(".xml") {
+    if is_file(given) {
         return Ok(PathBuf::from(given));
     }
     let file = directories.driver()?.definition_file(&network_name(given)?);

@@ -1,12 +1,13 @@
-//! How a hypervisor connects a guest to its passt.
+//! How a hypervisor connects a guest to its device on the host, or to its passt.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
-use vnet_driver::passt_process;
+use vnet_driver::{Device, KnownPort, PortOutcome, passt_process};
 use vnet_passt::{Connection, Passt, qemu};
 use vnet_types::MacAddr;
+use vnet_xml::Interface;
 
 /// A guest's passt, for programs.
 #[derive(Debug, Serialize)]
@@ -24,12 +25,13 @@ pub(crate) struct PasstJson {
 
 impl PasstJson {
     /// A passt and its state.
-    pub(crate) fn of(passt: &Passt, mac: Option<MacAddr>) -> Self {
+    /// `number` distinguishes the cards of one guest.
+    pub(crate) fn of(passt: &Passt, mac: Option<MacAddr>, number: usize) -> Self {
         let (connection, socket) = (passt.connection, &passt.socket);
         Self {
             pid: passt_process(passt).map(|running| running.pid()),
             socket: socket.clone(),
-            qemu: qemu::arguments(connection, socket, mac, "net0", version()),
+            qemu: qemu::arguments(connection, socket, mac, &format!("net{number}"), version()),
             qemu_memory: (connection == Connection::VhostUser).then_some(qemu::SHARED_MEMORY),
             cloud_hypervisor: qemu::cloud_hypervisor(connection, socket, mac),
         }
@@ -47,6 +49,81 @@ impl PasstJson {
                 "cloud-hypervisor and others without a stream device: use an interface of type vhostuser\n".to_owned()
             }
         }
+    }
+}
+
+/// How a hypervisor uses a device of the host.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Connect {
+    /// Arguments for QEMU.
+    qemu: Vec<String>,
+    /// Arguments for cloud-hypervisor.
+    cloud_hypervisor: Vec<String>,
+    /// Redirections of a shell that open the files which the arguments name by number.
+    open: Vec<String>,
+}
+
+/// The number of the first file that a hypervisor gets.
+const FIRST_FILE: usize = 3;
+
+impl Connect {
+    /// An interface with its device. `None` behind passt.
+    pub(crate) fn of(interface: &Interface, outcome: &PortOutcome, number: usize) -> Option<Self> {
+        match outcome.passt {
+            Some(_) => None,
+            None => Some(Self::of_device(interface, &outcome.port, &outcome.device, number)),
+        }
+    }
+
+    fn of_device(interface: &Interface, port: &KnownPort, device: &Device, number: usize) -> Self {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        if let Some(function) = &port.function {
+            return Self {
+                qemu: words(&["-device", &format!("vfio-pci,host={function}")]),
+                cloud_hypervisor: words(&["--device", &format!("path=/sys/bus/pci/devices/{function}/")]),
+                open: Vec::new(),
+            };
+        }
+        // In QEMU's options a doubled comma stands for a comma in the value.
+        let (dev, name) = (&port.dev, port.dev.as_str().replace(',', ",,"));
+        let (id, mac, queues) = (format!("net{number}"), port.mac, usize::from(port.queues));
+        let files: Vec<String> = (FIRST_FILE..FIRST_FILE + queues).map(|file| file.to_string()).collect();
+        let (tap, cloud) = match (&device.node, &files[..]) {
+            (None, _) => {
+                let queues = if queues > 1 { format!(",queues={queues}") } else { String::new() };
+                (format!("ifname={name},script=no,downscript=no{queues}"), format!("tap={dev}"))
+            }
+            (Some(_), [one]) => (format!("fd={one}"), format!("fd={one}")),
+            (Some(_), several) => (format!("fds={}", several.join(":")), format!("fd=[{}]", several.join(","))),
+        };
+        let header = if port.vnet_hdr { "" } else { ",vnet_hdr=off" };
+        let card = match interface.model.as_deref() {
+            None | Some("virtio") => "virtio-net-pci",
+            Some("virtio-transitional") => "virtio-net-pci-transitional",
+            Some("virtio-non-transitional") => "virtio-net-pci-non-transitional",
+            Some(model) => model,
+        };
+        let is_virtio = card.starts_with("virtio");
+        let many = if queues > 1 && is_virtio { format!(",mq=on,vectors={}", 2 * queues + 2) } else { String::new() };
+        let mtu = device.mtu.filter(|mtu| is_virtio && *mtu != 1500).map(|mtu| format!(",host_mtu={mtu}"));
+        let both = if queues > 1 { format!(",num_queues={}", 2 * queues) } else { String::new() };
+        let node = device.node.as_ref().map(|node| quoted(&[node.to_string_lossy()]));
+        Self {
+            qemu: words(&[
+                "-netdev",
+                &format!("tap,id={id},{tap}{header}"),
+                "-device",
+                &format!("{card},netdev={id},mac={mac}{many}{}", mtu.unwrap_or_default()),
+            ]),
+            cloud_hypervisor: words(&["--net", &format!("{cloud},mac={mac}{both}")]),
+            open: node.iter().flat_map(|node| files.iter().map(move |file| format!("{file}<>{node}"))).collect(),
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        let open: String = self.open.iter().map(|open| format!(" {open}")).collect();
+        format!("QEMU: {}{open}\ncloud-hypervisor: {}{open}\n", quoted(&self.qemu), quoted(&self.cloud_hypervisor))
     }
 }
 
@@ -70,6 +147,18 @@ pub(crate) fn quoted<T: AsRef<str>>(words: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_macvtap_is_a_file_that_the_shell_opens() {
+        let connect = Connect {
+            qemu: vec!["-netdev".to_owned(), "tap,id=net0,fds=3:4".to_owned()],
+            cloud_hypervisor: vec!["--net".to_owned(), "fd=[3,4]".to_owned()],
+            open: vec!["3<>/dev/tap7".to_owned(), "4<>/dev/tap7".to_owned()],
+        };
+        let text = "QEMU: -netdev tap,id=net0,fds=3:4 3<>/dev/tap7 4<>/dev/tap7\n\
+                    cloud-hypervisor: --net 'fd=[3,4]' 3<>/dev/tap7 4<>/dev/tap7\n";
+        assert_eq!(connect.text(), text);
+    }
 
     #[test]
     fn words_are_quoted_where_they_must_be() {

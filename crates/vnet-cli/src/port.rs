@@ -1,9 +1,9 @@
-//! The results of `plan`, `attach` and `apply` for a guest's interface.
+//! The results of `plan`, `attach` and `apply` for the interfaces of a guest.
 
 use serde::Serialize;
 use vnet_driver::{AttachOptions, Device, Driver, Error, KnownPort, PortOutcome};
 use vnet_passt::Passt;
-use vnet_xml::Interface;
+use vnet_xml::{Definition, Interface};
 
 use crate::changes::{ChangeJson, changes};
 use crate::diagnostic::Checked;
@@ -12,15 +12,17 @@ use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::document::Document;
 use crate::failure;
 use crate::guest::Guest;
-use crate::hypervisor::PasstJson;
+use crate::hypervisor::{Connect, PasstJson};
 use crate::notes;
 use crate::output::{Format, note, print_json};
 
-/// An interface and the changes. `docs/json.md` describes the shape.
+/// A guest's interfaces and the changes. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// `None` when it was refused.
+    /// `None` when it was refused, or when the document defines several.
     port: Option<PortJson>,
+    /// All interfaces, in the order of the document.
+    ports: Vec<PortJson>,
     diagnostics: Vec<DiagnosticJson>,
     changes: Vec<ChangeJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,23 +53,32 @@ pub(crate) struct PortJson {
     /// The PCI address of a device that the guest has for itself; then `name` is not the name of a
     /// link.
     function: Option<String>,
+    /// How a hypervisor uses the device. `None` in lists, and for a guest behind passt.
+    connect: Option<Connect>,
 }
 
-/// A call of the driver for an interface.
-pub(crate) type Call = fn(&Driver, &Interface, &AttachOptions) -> Result<PortOutcome, Error>;
+/// A call of the driver for the interfaces of a guest.
+pub(crate) type Call = fn(&Driver, &[&Interface], &AttachOptions) -> Result<Vec<PortOutcome>, Error>;
 
-/// Checks the interface of a document, calls the driver for it, and prints the diagnostics. `None`
-/// when it was refused, which is printed too.
+/// The interfaces of a document that were heard by the driver.
+pub(crate) struct Heard {
+    pub(crate) checked: Checked,
+    pub(crate) ports: Vec<(Interface, PortOutcome)>,
+}
+
+/// Checks the interfaces of a document, calls the driver for them, and prints the diagnostics.
+/// `None` when they were refused, which is printed too.
 pub(crate) fn heard(
     document: Document,
+    which: impl Fn(&Definition, &Document) -> anyhow::Result<Guest>,
     driver: &Driver,
     options: AttachOptions,
     call: Call,
     format: Format,
-) -> anyhow::Result<Option<(Checked, PortOutcome)>> {
+) -> anyhow::Result<Option<Heard>> {
     let mut checked = Checked::new(document);
     let Some(definition) = checked.sound() else { return refuse(&checked, format).map(|()| None) };
-    let guest = match Guest::of(definition, &checked.document) {
+    let guest = match which(definition, &checked.document) {
         Ok(guest) => guest,
         Err(error) => {
             // The findings on this host replace those about the document alone.
@@ -76,22 +87,43 @@ pub(crate) fn heard(
             return if checked.sound().is_some() { Err(error) } else { refuse(&checked, format).map(|()| None) };
         }
     };
-    match call(driver, &guest.interface, &guest.options(options)) {
-        Ok(outcome) => {
-            guest.hear(&mut checked, &outcome.findings);
-            if format == Format::Human {
-                note(human(&checked) + &notes::notes(&outcome.notes));
+    let interfaces = guest.interfaces();
+    match call(driver, &interfaces, &guest.options(options)) {
+        Ok(outcomes) => {
+            for (index, outcome) in outcomes.iter().enumerate() {
+                guest.hear(&mut checked, index, &outcome.findings);
             }
-            Ok(Some((checked, outcome)))
+            if format == Format::Human {
+                let notes = outcomes.iter().map(|outcome| notes::notes(&outcome.notes));
+                note(human(&checked) + &notes.collect::<String>());
+            }
+            let ports = interfaces.into_iter().cloned().zip(outcomes).collect();
+            Ok(Some(Heard { checked, ports }))
         }
         Err(Error::Refused { findings }) => {
-            guest.hear(&mut checked, &findings);
+            guest.hear(&mut checked, 0, &findings);
             refuse(&checked, format).map(|()| None)
         }
         Err(error) => {
+            if let Error::OneOfSeveral { index, left, source } = &error
+                && let Error::Refused { findings } = &**source
+            {
+                guest.hear(&mut checked, *index, findings);
+                if left.is_empty() {
+                    return refuse(&checked, format).map(|()| None);
+                }
+            }
             if format == Format::Human {
                 note(human(&checked));
             }
+            let error = match error {
+                Error::OneOfSeveral { source, left, .. }
+                    if left.is_empty() && matches!(*source, Error::AlreadyAttached(_)) =>
+                {
+                    *source
+                }
+                error => error,
+            };
             failure::answer(error).map(|_| None)
         }
     }
@@ -104,19 +136,35 @@ fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
             note(human(checked));
             Ok(())
         }
-        Format::Json => {
-            let diagnostics = diagnostics(checked);
-            print_json(&Report { port: None, diagnostics, changes: Vec::new(), notes: Vec::new() })
-        }
+        Format::Json => print_json(&Report::new(checked, &[])),
     }
 }
 
 impl Report {
-    /// An interface and the changes that it makes.
-    pub(crate) fn changed(checked: &Checked, outcome: &PortOutcome) -> Self {
-        let port = PortJson::of(&outcome.port, &outcome.device, outcome.passt.as_ref());
-        let notes = outcome.notes.iter().map(ToString::to_string).collect();
-        Self { port: Some(port), diagnostics: diagnostics(checked), changes: changes(&outcome.changes), notes }
+    /// Interfaces and the changes that they make.
+    pub(crate) fn new(checked: &Checked, outcomes: &[(Interface, PortOutcome)]) -> Self {
+        let of = |(at, (interface, outcome)): (usize, &(Interface, PortOutcome))| PortJson {
+            connect: Connect::of(interface, outcome, at),
+            passt: outcome.passt.as_ref().map(|passt| PasstJson::of(passt, Some(outcome.port.mac), at)),
+            ..PortJson::of(&outcome.port, &outcome.device, None)
+        };
+        let port = match outcomes {
+            [one] => Some(of((0, one))),
+            _ => None,
+        };
+        let made: Vec<_> = outcomes.iter().flat_map(|(_, outcome)| outcome.changes.iter().cloned()).collect();
+        let ports = outcomes.iter().enumerate().map(of).collect();
+        let notes = outcomes.iter().flat_map(|(_, outcome)| outcome.notes.iter().map(ToString::to_string)).collect();
+        Self { port, ports, diagnostics: diagnostics(checked), changes: changes(&made), notes }
+    }
+}
+
+/// How hypervisors connect the guest to an interface, for people.
+pub(crate) fn connection(at: usize, interface: &Interface, outcome: &PortOutcome) -> String {
+    match (&outcome.passt, Connect::of(interface, outcome, at)) {
+        (Some(passt), _) => PasstJson::of(passt, Some(outcome.port.mac), at).text(),
+        (None, Some(connect)) => connect.text(),
+        (None, None) => String::new(),
     }
 }
 
@@ -136,7 +184,8 @@ impl PortJson {
             network: port.network.as_ref().map(ToString::to_string),
             bridge: port.bridge.as_ref().map(ToString::to_string),
             lower: port.lower.as_ref().map(ToString::to_string),
-            passt: passt.map(|passt| PasstJson::of(passt, Some(port.mac))),
+            passt: passt.map(|passt| PasstJson::of(passt, Some(port.mac), 0)),
+            connect: None,
             function: port.function.as_ref().map(ToString::to_string),
         }
     }

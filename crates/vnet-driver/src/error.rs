@@ -144,6 +144,16 @@ pub enum Error {
     /// A hook refused, or could not be asked.
     #[error(transparent)]
     Hook(Box<crate::HookFailure>),
+    /// One of several interfaces of a guest cannot be attached. None of them is.
+    #[error("interface {} of the guest cannot be attached{}", index + 1, but(left))]
+    OneOfSeveral {
+        /// Its number, from 0.
+        index: usize,
+        /// Ports that were attached and could not be detached again.
+        left: Vec<InterfaceName>,
+        /// The cause.
+        source: Box<Error>,
+    },
     /// A folder cannot be used.
     #[error("the folder `{}` cannot be used", path.display())]
     Folder {
@@ -188,7 +198,7 @@ impl Error {
         match self {
             Self::Denied { capability, .. } => Some(*capability),
             Self::Host(error) => error.missing_capability(),
-            Self::PortStays { source, .. } => source.missing_capability(),
+            Self::PortStays { source, .. } | Self::OneOfSeveral { source, .. } => source.missing_capability(),
             Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(Capability::File),
             _ => None,
         }
@@ -216,6 +226,11 @@ impl From<vnet_netlink::Error> for Error {
     fn from(error: vnet_netlink::Error) -> Self {
         vnet_host::Error::from(error).into()
     }
+}
+
+fn but(left: &[InterfaceName]) -> String {
+    let names: Vec<String> = left.iter().map(|dev| format!("`{dev}`")).collect();
+    if names.is_empty() { String::new() } else { format!("; still attached: {}", names.join(", ")) }
 }
 
 fn in_words(findings: &[Finding]) -> String {

@@ -2,6 +2,7 @@
 //! the same time.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod domain;
 mod files;
 mod life;
 mod pool;

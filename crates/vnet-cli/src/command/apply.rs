@@ -1,16 +1,16 @@
 //! `vnet apply FILE|NAME`: changes or repairs a network or a port; starts a network that does not
 //! run.
 
-use vnet_driver::{AttachOptions, Driver, Error};
+use vnet_driver::{AttachOptions, Driver, Error, PortOutcome};
 
 use crate::changes::{brief, human};
 use crate::definition::locate_any;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::guest::is_guest;
+use crate::guest::{Guest, Which, is_guest};
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
-use crate::port;
+use crate::port::{self, Heard};
 use crate::report::{Report, heard, refuse};
 
 /// Bring this host to a definition: change or repair a network in place, or start it if it does not
@@ -56,20 +56,28 @@ impl Args {
     fn apply_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {
         let format = self.format.format;
         let call: port::Call = match self.dry_run {
-            true => |driver, interface, options| {
-                let planned = driver.plan_port(interface, options)?;
-                if planned.was_attached { Ok(planned) } else { Err(Error::NoPort) }
+            true => |driver, interfaces, options| {
+                let planned = driver.plan_all(interfaces, options)?;
+                if planned.iter().all(|planned| planned.was_attached) { Ok(planned) } else { Err(Error::NoPort) }
             },
-            false => Driver::apply_port,
+            false => |driver, interfaces, options| {
+                interfaces.iter().map(|interface| driver.apply_port(interface, options)).collect()
+            },
         };
-        let heard = port::heard(document, driver, AttachOptions::default(), call, format)?;
-        let Some((checked, applied)) = heard else { return Ok(Answer::No) };
-        let (dev, changes) = (&applied.port.dev, &applied.changes);
-        self.tell(format!("port `{dev}` is as defined"), || match format {
-            Format::Json => print_json(&port::Report::changed(&checked, &applied)),
-            Format::Human if changes.is_empty() => Ok(print(format!("port {dev}: nothing to change\n"))?),
-            Format::Human if self.dry_run => Ok(print(human(changes))?),
-            Format::Human => Ok(print(format!("{}port {dev} is as defined\n", brief(changes)))?),
+        let guest = |definition: &_, document: &_| Guest::of(definition, document, &Which::default());
+        let heard = port::heard(document, guest, driver, AttachOptions::default(), call, format)?;
+        let Some(Heard { checked, ports }) = heard else { return Ok(Answer::No) };
+        let names: Vec<String> = ports.iter().map(|(_, applied)| format!("`{}`", applied.port.dev)).collect();
+        self.tell(format!("as defined: {}", names.join(", ")), || match format {
+            Format::Json => print_json(&port::Report::new(&checked, &ports)),
+            Format::Human => {
+                let text = ports.iter().map(|(_, PortOutcome { port, changes, .. })| match changes.is_empty() {
+                    true => format!("port {}: nothing to change\n", port.dev),
+                    false if self.dry_run => human(changes),
+                    false => format!("{}port {} is as defined\n", brief(changes), port.dev),
+                });
+                Ok(print(text.collect::<String>())?)
+            }
         })
     }
 

@@ -7,9 +7,9 @@ use crate::definition::locate_any;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::guest::is_guest;
+use crate::guest::{Guest, Which, is_guest};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::port;
+use crate::port::{self, Heard};
 use crate::report::{Report, heard, refuse};
 use crate::whose::For;
 
@@ -18,9 +18,12 @@ use crate::whose::For;
 /// Uses the words of ip and nft: + is created, - is deleted, ~ is changed. Changes nothing.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
+    /// The definition, or the domain of a guest: a file, `-` for stdin, or the name of a network
+    /// whose definition is kept
     #[arg(value_name = "FILE|NAME")]
     network: String,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     whose: For,
     #[command(flatten)]
@@ -35,9 +38,9 @@ impl Args {
         if is_guest(&document) {
             return self.plan_port(document, &driver);
         }
-        if self.whose != For::default() {
+        if self.whose != For::default() || self.which != Which::default() {
             anyhow::bail!(
-                "--owner, --group, --guest and --guest-uuid need an <interface>, and `{}` defines none",
+                "--owner, --group, --guest, --guest-uuid, --mac and --interface need an <interface>, and `{}` defines none",
                 document.name
             );
         }
@@ -59,14 +62,17 @@ impl Args {
 
     fn plan_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {
         let format = self.format.format;
-        let heard = port::heard(document, driver, self.whose.options(), Driver::plan_port, format)?;
-        let Some((checked, planned)) = heard else { return Ok(Answer::No) };
-        match format {
-            Format::Json => print_json(&port::Report::changed(&checked, &planned))?,
-            Format::Human if planned.changes.is_empty() => {
-                print(format!("port {}: nothing to change\n", planned.port.dev))?;
+        let guest = |definition: &_, document: &_| Guest::of(definition, document, &self.which);
+        let heard = port::heard(document, guest, driver, self.whose.options(), Driver::plan_all, format)?;
+        let Some(Heard { checked, ports }) = heard else { return Ok(Answer::No) };
+        if format == Format::Json {
+            print_json(&port::Report::new(&checked, &ports))?;
+        }
+        for (_, planned) in ports.iter().filter(|_| format == Format::Human) {
+            match planned.changes.is_empty() {
+                true => print(format!("port {}: nothing to change\n", planned.port.dev))?,
+                false => print(human(&planned.changes))?,
             }
-            Format::Human => print(human(&planned.changes))?,
         }
         Ok(Answer::Yes)
     }

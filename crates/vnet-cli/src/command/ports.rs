@@ -1,11 +1,16 @@
 //! `vnet ports`: lists the attached interfaces of guests.
 
+use std::path::Path;
+
 use serde::Serialize;
-use vnet_driver::{Obstacle, PortStatus, State};
+use vnet_driver::{Definition, InterfaceName, KnownPort, Obstacle, PortStatus, State};
 use vnet_xml::Severity;
 
+use crate::definition::{is_file, network_name};
 use crate::directories::Directories;
+use crate::document::Document;
 use crate::failure::readable;
+use crate::guest::{Guest, Which};
 use crate::notes;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::port::{PortJson, place};
@@ -14,6 +19,13 @@ use crate::table::{table, words};
 /// List the attached interfaces of guests
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Only those of a network, by its name; or those of an `<interface>` or `<domain>`: a file, or
+    /// `-` for stdin
+    #[arg(value_name = "NETWORK|FILE")]
+    of: Option<String>,
+    /// Only those of a guest, by its name
+    #[arg(long, value_name = "NAME")]
+    guest: Option<String>,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -37,8 +49,14 @@ struct Port {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let all: Vec<PortStatus> = readable(directories.driver()?.ports()?).collect();
+        let meant = self.meant(&all)?;
+        let is_of_guest = |port: &KnownPort| self.guest.is_none() || port.guest == self.guest;
         let mut ports = Vec::new();
-        for PortStatus { port, state, device, passt, obstacles, .. } in readable(directories.driver()?.ports()?) {
+        for PortStatus { port, state, device, passt, obstacles, .. } in all {
+            if !meant.contains(&port.dev) || !is_of_guest(&port) {
+                continue;
+            }
             let text = |name: Option<String>| name.unwrap_or_else(|| "-".to_owned());
             let row = [
                 port.dev.to_string(),
@@ -60,5 +78,22 @@ impl Args {
             }
         }
         Ok(Answer::Yes)
+    }
+    /// The names of the ports of the network or the document.
+    fn meant(&self, all: &[PortStatus]) -> anyhow::Result<Vec<InterfaceName>> {
+        let known = all.iter().map(|status| status.port.clone());
+        let ports: Vec<KnownPort> = match &self.of {
+            None => known.collect(),
+            Some(file) if is_file(file) => {
+                let document = Document::read(Path::new(file))?;
+                let definition = Definition::parse(&document.bytes).into_result()?;
+                Guest::of(&definition, &document, &Which::default())?.attached(known.collect(), file)?
+            }
+            Some(network) => {
+                let network = network_name(network)?;
+                known.filter(|port| port.network.as_ref() == Some(&network)).collect()
+            }
+        };
+        Ok(ports.into_iter().map(|port| port.dev).collect())
     }
 }

@@ -1,10 +1,11 @@
 //! Attaching a guest's interface.
 
+use vnet_host::{LinuxHost, Lock};
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
-use super::prepare::header;
+use super::prepare::{Prepared, header};
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -21,18 +22,46 @@ impl Driver {
         // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();
         let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
-        let lowered = &prepared.lowered;
-        if prepared.receipt.is_some() {
-            return Err(Error::AlreadyAttached(lowered.port.dev.clone()));
+        self.attach_prepared(prepared, &mut host, &lock?)
+    }
+
+    /// Attaches several interfaces of a guest, or none.
+    ///
+    /// # Errors
+    /// Those of [`attach`](Self::attach), in [`Error::OneOfSeveral`] if there are several
+    /// interfaces: then those before it are detached again.
+    pub fn attach_all(&self, interfaces: &[&Interface], options: &AttachOptions) -> Result<Vec<PortOutcome>, Error> {
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        let mut attached: Vec<PortOutcome> = Vec::new();
+        for (index, interface) in interfaces.iter().enumerate() {
+            let prepared = self.prepare_port(interface, options, &mut host, Some(&lock));
+            match prepared.and_then(|prepared| self.attach_prepared(prepared, &mut host, &lock)) {
+                Ok(outcome) => attached.push(outcome),
+                Err(error) if interfaces.len() == 1 => return Err(error),
+                Err(error) => {
+                    let left = attached.iter().rev().map(|it| it.port.dev.clone());
+                    let left = left.filter(|dev| self.detach_locked(&mut host, &lock, dev).is_err()).collect();
+                    return Err(Error::OneOfSeveral { index, left, source: Box::new(error) });
+                }
+            }
         }
-        let (lock, dev) = (lock?, lowered.port.dev.clone());
+        Ok(attached)
+    }
+
+    fn attach_prepared(&self, prepared: Prepared, host: &mut LinuxHost, lock: &Lock) -> Result<PortOutcome, Error> {
+        let lowered = &prepared.lowered;
+        let dev = lowered.port.dev.clone();
+        if prepared.receipt.is_some() {
+            return Err(Error::AlreadyAttached(dev));
+        }
         let header = header(lowered, None)?;
-        let make = || Ok(vnet_host::start(&mut host, &lock, header, &lowered.desired)?);
+        let make = || Ok(vnet_host::start(host, lock, header, &lowered.desired)?);
         let made = self.with_port_hooks(lowered, make)?;
-        let outcome = prepared.outcome(&host, made);
+        let outcome = prepared.outcome(host, made);
         if outcome.is_err() {
             // A port without a known device is of no use.
-            self.detach_locked(&mut host, &lock, &dev)?;
+            self.detach_locked(host, lock, &dev)?;
         }
         outcome
     }

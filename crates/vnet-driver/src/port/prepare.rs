@@ -1,5 +1,6 @@
 //! Checks an interface and makes the choices that it leaves open.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::PathBuf;
 
@@ -45,8 +46,19 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
-        let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let inventory = self.inventory(host, lock, None)?;
+        self.prepare_port_on(interface, options, inventory)
+    }
+
+    /// The same on a host that was read.
+    pub(super) fn prepare_port_on(
+        &self,
+        interface: &Interface,
+        options: &AttachOptions,
+        inventory: Inventory,
+    ) -> Result<Prepared, Error> {
+        let interface = &*self.as_attached(interface, options, &inventory)?;
+        let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let networks = Vec::from_iter(self.network_of(interface)?);
         let host = KnownHost::new(&inventory, &networks);
         let findings = on_host(findings, vnet_validate::check_against(interface, host))?;
@@ -64,6 +76,30 @@ impl Driver {
         }
         let lowered = self.lower_port(interface, inventory, &options, receipt.as_ref())?;
         Ok(Prepared { lowered, receipt, findings })
+    }
+
+    /// The interface with the device and the id of the port that its guest has attached with its
+    /// MAC address, if the definition leaves them open.
+    fn as_attached<'i>(
+        &self,
+        interface: &'i Interface,
+        options: &AttachOptions,
+        inventory: &Inventory,
+    ) -> Result<Cow<'i, Interface>, Error> {
+        let given = interface.target.as_ref().and_then(|target| target.dev.as_ref());
+        let (Some(guest), Some(mac), None) = (&options.guest, &interface.mac, given) else {
+            return Ok(Cow::Borrowed(interface));
+        };
+        let is_it = |port: &&KnownPort| port.mac == mac.address && port.guest.as_ref() == Some(guest);
+        let Some(port) = inventory.ports.iter().find(is_it) else { return Ok(Cow::Borrowed(interface)) };
+        let mut interface = interface.clone();
+        interface.target.get_or_insert_default().dev = Some(port.dev.to_string());
+        if let (Source::Network(source), Source::Network(kept)) =
+            (&mut interface.source, self.kept_interface(&port.dev)?.source)
+        {
+            source.port_id = source.port_id.or(kept.port_id);
+        }
+        Ok(Cow::Owned(interface))
     }
 
     /// Computes the desired state of an interface on this host, with the files that describe it.

@@ -38,10 +38,10 @@ impl Args {
             note(human(&checked));
         }
         let Some(definition) = checked.sound() else { return Ok(Answer::No) };
-        let guest = Guest::of(definition, &checked.document)?;
+        let guest = Guest::behind_passt(definition, &checked.document)?;
         let name = self.name.as_ref().unwrap_or(&guest.name);
         let folder = directories.driver()?.passt_directory(name)?;
-        let arguments = vnet_plan::passt(&guest.interface, &folder)?.arguments()?;
+        let arguments = vnet_plan::passt(guest.interfaces()[0], &folder)?.arguments()?;
         let arguments: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         match self.format.format {
             Format::Json => print_json(&arguments)?,

@@ -7,15 +7,16 @@ use std::process::Command;
 
 use anyhow::Context;
 use serde::Serialize;
-use vnet_driver::{AttachOptions, Driver, PasstOptions, PortOutcome};
+use vnet_driver::{AttachOptions, PasstOptions, PortOutcome};
 use vnet_passt::run::Program;
 use vnet_passt::{Lifetime, Passt, Process};
 
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::guest::Guest;
 use crate::hypervisor::PasstJson;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
-use crate::port::heard;
+use crate::port::{Call, heard};
 
 /// Start a passt for a guest, and print how a hypervisor connects to it
 ///
@@ -63,8 +64,15 @@ impl Args {
             ..PasstOptions::default()
         };
         let options = AttachOptions { guest: self.name.clone(), passt, ..AttachOptions::default() };
-        let heard = heard(Document::read(&self.file)?, &driver, options, Driver::run_passt, format)?;
-        let Some((_, PortOutcome { port, passt: Some(passt), .. })) = heard else { return Ok(Answer::No) };
+        let call: Call = |driver, interfaces, options| {
+            interfaces.iter().map(|interface| driver.run_passt(interface, options)).collect()
+        };
+        let heard = heard(Document::read(&self.file)?, Guest::behind_passt, &driver, options, call, format)?;
+        let Some((_, PortOutcome { port, passt: Some(passt), .. })) =
+            heard.and_then(|heard| heard.ports.into_iter().next())
+        else {
+            return Ok(Answer::No);
+        };
         let program = Program::find()?;
         if self.foreground {
             return become_passt(&passt, &program).map(|never| match never {});
@@ -76,7 +84,7 @@ impl Args {
             program: program.path().to_owned(),
             version: program.version().to_owned(),
             arguments: passt.arguments()?.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-            passt: PasstJson::of(&passt, Some(port.mac)),
+            passt: PasstJson::of(&passt, Some(port.mac), 0),
         };
         Ok(done(format!("the passt of guest `{}` runs", report.name), || match format {
             Format::Json => print_json(&report),

@@ -66,7 +66,7 @@ impl Args {
         };
         match (self.format.format, status.pid) {
             (Format::Json, _) => {
-                let passt = PasstJson::of(passt, Some(mac));
+                let passt = PasstJson::of(passt, Some(mac), 0);
                 print_json(&Report { name: status.name, port: status.port, state: status.state, passt })?;
             }
             (Format::Human, Some(pid)) => {
