@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::net::UdpSocket;
 use std::num::NonZeroU16;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use vnet_driver::{Driver, EventKind, Events};
 use vnet_lab::dhcp4::Client;
 use vnet_netlink::Tap;
 use vnet_tests::{Netns, isolate, run, vnet};
@@ -150,4 +152,99 @@ fn a_lease_is_waited_for() {
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(1));
     assert!(said.contains("52:54:00:00:00:07 got no lease in network `lab` within 10ms"), "{said}");
+}
+
+/// The guest gives its address back (RFC 2131, DHCPRELEASE).
+fn release(guest: &Netns, number: u8, address: &str) {
+    let address: std::net::Ipv4Addr = address.parse().unwrap();
+    let mut message = [&[1, 1, 6, 0, 9, 9, 9, 9, 0, 0, 0, 0][..], &address.octets()].concat();
+    message.resize(28, 0);
+    message.extend([0x52, 0x54, 0, 0, 0, number]);
+    message.resize(236, 0);
+    message.extend([99, 130, 83, 99, 53, 1, 7, 54, 4, 10, 77, 0, 1, 255]);
+    guest.run(|| {
+        run("ip", &["address", "add", &format!("{address}/24"), "dev", "eth0"]);
+        let socket = UdpSocket::bind((address, 68)).unwrap();
+        socket.send_to(&message, "10.77.0.1:67").unwrap();
+    });
+}
+
+fn next(events: &mut Events) -> EventKind {
+    events.next_before(Instant::now() + SOON).unwrap().expect("an event in time").kind
+}
+
+/// No event comes, even when a lease would be gone for good.
+fn quiet(events: &mut Events) {
+    assert_eq!(events.next_before(Instant::now() + Duration::from_secs(1)).unwrap(), None);
+}
+
+#[test]
+fn leases_are_told_when_they_come_and_go() {
+    isolate!();
+    done(&["start", "-"], NETWORK);
+    let guest = attach(1);
+    let mut events = Driver::open("/run/vnet").unwrap().events().unwrap();
+    let address = ask(&guest, 1);
+    let EventKind::LeaseGranted { ip, client, hostname, .. } = next(&mut events) else { panic!("no lease") };
+    assert_eq!((ip.to_string(), &client[..]), (address.clone(), "52:54:00:00:00:01"));
+    assert_eq!(hostname.as_deref(), Some("host1"));
+    // Asking again is no news.
+    assert_eq!(ask(&guest, 1), address);
+    quiet(&mut events);
+    release(&guest, 1, &address);
+    let EventKind::LeaseExpired { ip, .. } = next(&mut events) else { panic!("not expired") };
+    assert_eq!(ip.to_string(), address);
+    assert_eq!(ask(&guest, 1), address);
+    assert_eq!(next(&mut events).name(), "lease-granted");
+
+    // dnsmasq empties its file before it writes it anew. It has nothing to write now.
+    let file = "/var/lib/vnet/lab/leases";
+    let text = fs::read_to_string(file).unwrap();
+    let rewrite = |text: &str| fs::write(file, text).unwrap();
+    for part in [&text[..0], &text[..30], &text] {
+        rewrite(part);
+        assert_eq!(events.try_next().unwrap(), None);
+    }
+    quiet(&mut events);
+    // One that expires while nobody writes.
+    let soon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 1;
+    rewrite(&format!("{text}{soon} 52:54:00:00:00:08 10.77.0.150 eighth *\n"));
+    assert_eq!(next(&mut events).name(), "lease-granted");
+    let EventKind::LeaseExpired { ip, hostname, .. } = next(&mut events) else { panic!("not expired") };
+    assert_eq!((ip.to_string(), hostname.as_deref()), ("10.77.0.150".to_owned(), Some("eighth")));
+}
+
+/// Addresses are given in the order of the questions, so only a lease that lasts gives a guest the
+/// same one again.
+#[test]
+fn a_guest_asks_again_after_a_restart_and_gets_the_same_address() {
+    isolate!();
+    let network =
+        NETWORK.replace("<network>", "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>");
+    let option = "<dnsmasq:options><dnsmasq:option value='dhcp-sequential-ip'/></dnsmasq:options></network>";
+    let network = network.replace("</network>", option);
+    for is_kept in [true, false] {
+        if is_kept {
+            done(&["define", "-"], &network);
+            done(&["start", "lab"], "");
+        } else {
+            done(&["undefine", "lab"], "");
+            done(&["start", "-"], &network);
+        }
+        let [first, second] = [1, 3].map(attach);
+        assert_eq!([ask(&first, 1), ask(&second, 3)], ["10.77.0.100", "10.77.0.101"]);
+        done(&["stop", "lab"], "");
+        if is_kept {
+            let leases = [row("lease", 1, "10.77.0.100", "-"), row("lease", 3, "10.77.0.101", "-")];
+            assert_eq!(rows(&["lab", "--source", "lease"]), leases);
+            done(&["start", "lab"], "");
+        } else {
+            assert!(!call(&["leases", "lab"], "").status.success());
+            done(&["start", "-"], &network);
+        }
+        let again = attach(3);
+        let expected = if is_kept { "10.77.0.101" } else { "10.77.0.100" };
+        assert_eq!(ask(&again, 3), expected);
+        done(&["stop", "lab"], "");
+    }
 }

@@ -96,11 +96,6 @@ impl Driver {
         &self.state
     }
 
-    /// The folder of kept definitions.
-    pub(crate) fn definitions_folder(&self) -> PathBuf {
-        self.definitions.folder().to_owned()
-    }
-
     /// The file of the kept definition of a network.
     pub fn definition_file(&self, network: &NetworkName) -> PathBuf {
         self.definitions.file(network)

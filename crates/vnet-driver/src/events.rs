@@ -23,6 +23,8 @@ use watch::Watch;
 /// How long the host is left alone after a change before its drift is looked at: changes come in
 /// crowds.
 const SETTLE: Duration = Duration::from_millis(200);
+/// The shortest time between two looks at the drift, on a host that never rests.
+const SPACING: Duration = Duration::from_millis(500);
 
 /// What happens to networks from now on. Iterating over it waits for the next event.
 ///
@@ -37,6 +39,8 @@ pub struct Events {
     news: VecDeque<Event>,
     /// When to look at the drift. `None`: when something changes.
     drift_due: Option<Instant>,
+    /// The earliest time for that.
+    not_before: Instant,
     looks_for_drift: bool,
 }
 
@@ -64,6 +68,7 @@ impl Driver {
             seen,
             news: VecDeque::new(),
             drift_due: looks_for_drift.then(Instant::now),
+            not_before: Instant::now(),
             looks_for_drift,
         };
         // The folders of networks that run are known now.
@@ -120,13 +125,15 @@ impl Events {
         let happened = self.watch.take()?;
         let now = Instant::now();
         if self.looks_for_drift && (happened.files || happened.kernel) {
-            self.drift_due = Some(now + SETTLE);
+            let due = (now + SETTLE).max(self.not_before);
+            self.drift_due.get_or_insert(due);
         }
         if happened.files || self.seen.is_due(now) {
             self.look_at_files()?;
         }
         if self.drift_due.is_some_and(|due| due <= now) {
             self.drift_due = None;
+            self.not_before = now + SPACING;
             match self.seen.look_for_drift(&self.driver) {
                 Ok(news) => self.news.extend(news),
                 // The rules cannot be read without a privilege.
@@ -149,7 +156,7 @@ impl Events {
     }
 
     fn set_alarm(&mut self) -> Result<(), Error> {
-        let next = [self.drift_due, self.seen.due()].into_iter().flatten().min();
+        let next = [self.drift_due, self.seen.due(Instant::now())].into_iter().flatten().min();
         self.watch.set_alarm(next)
     }
 }

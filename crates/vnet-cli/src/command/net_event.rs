@@ -68,7 +68,7 @@ impl Args {
             received += 1;
             let name = event.network.as_ref().map(ToString::to_string).unwrap_or_default();
             let time = if self.timestamp { stamp(event.time) } else { String::new() };
-            let line = plain(&format!("{time}event '{LIFECYCLE}' for network '{name}': {word}"));
+            let line = plain(&format!("{time}event '{LIFECYCLE}' for network {name}: {word}"));
             match writeln!(io::stdout().lock(), "{line}") {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Answer::Yes),
                 written => written?,

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use vnet_dnsmasq::Lease;
-use vnet_host::{Fact, Header, LinuxHost, Named, PortHeader, Receipt, Subject};
+use vnet_host::{Fact, Header, LinuxHost, Named, PortHeader, Receipt, Subject, Unreadable};
 use vnet_plan::{Change, HostState, Resource};
 use vnet_types::{InterfaceName, NetworkName};
 
@@ -62,7 +61,7 @@ impl Driver {
     pub(super) fn watched_folders(&self, seen: &Seen) -> BTreeSet<PathBuf> {
         let state = self.state();
         let of_leases = seen.running.keys().filter_map(|name| Some(self.lease_file(name).parent()?.to_owned()));
-        let fixed = [state.to_owned(), state.join(PortHeader::FOLDER), self.definitions_folder()];
+        let fixed = [state.to_owned(), state.join(PortHeader::FOLDER), self.definitions.folder().to_owned()];
         fixed.into_iter().chain(of_leases).collect()
     }
 }
@@ -72,7 +71,7 @@ impl Seen {
     pub(super) fn look(driver: &Driver, before: Option<&Self>) -> Result<Self, Error> {
         let nothing = Self::default();
         let before = before.unwrap_or(&nothing);
-        let mut seen = Self { defined: defined(&driver.definitions_folder())?, ..Self::default() };
+        let mut seen = Self { defined: defined(driver)?, ..Self::default() };
         for listed in driver.store.receipts()? {
             let (name, seat) = match listed {
                 Ok(receipt) => {
@@ -81,7 +80,7 @@ impl Seen {
                     let seat = seat(receipt, &folder);
                     (name, seat)
                 }
-                Err(unreadable) => match unreadable.of {
+                Err(unreadable) => match may_be_unreadable(unreadable)? {
                     Named::Network(name) => (name, None),
                     Named::Port(_) => continue,
                 },
@@ -96,7 +95,7 @@ impl Seen {
                     let seat = seat(receipt, &folder);
                     (name, seat)
                 }
-                Err(unreadable) => match unreadable.of {
+                Err(unreadable) => match may_be_unreadable(unreadable)? {
                     Named::Port(name) => (name, None),
                     Named::Network(_) => continue,
                 },
@@ -186,14 +185,14 @@ impl Seen {
     }
 
     /// When a lease expires, or is gone for long enough.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let now = (Instant::now(), since_1970());
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let now = (now, since_1970());
         self.leases.values().flat_map(BTreeMap::values).filter_map(|held| held.due(now)).min()
     }
 
     /// Whether a lease is due.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due().is_some_and(|due| due <= now)
+        self.due(now).is_some_and(|due| due <= now)
     }
 
     /// Looks at the drift of the networks that run here and are not being changed.
@@ -261,6 +260,14 @@ impl News {
     }
 }
 
+/// The network or port of a receipt that cannot be read. Who may read none sees nothing.
+fn may_be_unreadable(unreadable: Unreadable) -> Result<Named, Error> {
+    match unreadable.error.missing_capability() {
+        Some(_) => Err(unreadable.error.into()),
+        None => Ok(unreadable.of),
+    }
+}
+
 /// `None` while it is being started, changed or stopped.
 fn seat<S>(receipt: Receipt<S>, folder: &Path) -> Option<Seat<S>> {
     let process = receipt.owned.iter().find(|resource| matches!(resource, Resource::Process(_)));
@@ -291,23 +298,11 @@ fn leases(driver: &Driver, network: &NetworkName, before: Option<&BTreeMap<IpAdd
 }
 
 /// The files of kept definitions.
-fn defined(folder: &Path) -> Result<BTreeMap<NetworkName, Identity>, Error> {
-    let failed = |source| Error::Read { path: folder.to_owned(), source };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(BTreeMap::new());
-        }
-        Err(error) => return Err(failed(error)),
-    };
+fn defined(driver: &Driver) -> Result<BTreeMap<NetworkName, Identity>, Error> {
     let mut defined = BTreeMap::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "xml")
-            && let Some(Ok(name)) = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse)
-            && let Ok(about) = fs::metadata(&path)
-            && about.is_file()
-        {
+    for name in driver.definitions.names()? {
+        // One that is undefined meanwhile is left out.
+        if let Ok(about) = fs::metadata(driver.definitions.file(&name)) {
             defined.insert(name, Identity::of(&about, true));
         }
     }

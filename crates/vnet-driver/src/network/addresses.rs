@@ -9,7 +9,7 @@ use serde::Serialize;
 use vnet_dnsmasq::{Client, Lease};
 use vnet_host::{LinuxHost, Receipt};
 use vnet_netlink::Netlink;
-use vnet_types::{InterfaceName, KnownPort, MacAddr, Neighbour, NetworkName};
+use vnet_types::{InterfaceName, IpNet, KnownPort, MacAddr, Neighbour, NetworkName};
 use vnet_xml::Network;
 
 use super::leases::prefix_of;
@@ -63,11 +63,11 @@ impl Driver {
     /// sources is that of the most reliable one.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Kept`] when a file cannot be read;
-    /// [`Error::Host`] when the neighbour table cannot be read.
+    /// [`Error::NotRunning`] when it is not defined either; [`Error::Read`], [`Error::Kept`] when a
+    /// file cannot be read; [`Error::Host`] when the neighbour table cannot be read.
     pub fn addresses(&self, network: &NetworkName, sources: &[AddressSource]) -> Result<Vec<AddressOfGuest>, Error> {
-        let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
-        let neighbours = neighbours(&receipt)?;
+        let subnets = self.subnets(network)?;
+        let neighbours = self.store.receipt(network)?.as_ref().map_or(Ok(Vec::new()), neighbours)?;
         let mut all = Vec::new();
         for source in AddressSource::ALL.iter().filter(|source| sources.contains(source)) {
             match source {
@@ -75,7 +75,11 @@ impl Driver {
                     all.extend(self.current_leases(network)?.into_iter().map(|lease| leased(lease, &neighbours)));
                 }
                 AddressSource::Reservation => {
-                    all.extend(self.as_it_runs(network)?.iter().flat_map(reserved));
+                    let definition = match self.as_it_runs(network)? {
+                        None => self.kept(network)?,
+                        running => running,
+                    };
+                    all.extend(definition.iter().flat_map(reserved));
                 }
                 AddressSource::Arp => all.extend(neighbours.iter().map(answering)),
             }
@@ -83,7 +87,7 @@ impl Driver {
         let ports = self.ports_of(network)?;
         let mut known = BTreeSet::new();
         all.retain(|address| known.insert(address.ip));
-        let mut all: Vec<AddressOfGuest> = all.into_iter().map(|found| found.of(&receipt, &ports)).collect();
+        let mut all: Vec<AddressOfGuest> = all.into_iter().map(|found| found.of(network, &subnets, &ports)).collect();
         all.sort_by_key(|address| address.ip);
         Ok(all)
     }
@@ -142,12 +146,12 @@ struct Found {
 }
 
 impl Found {
-    fn of(self, receipt: &Receipt, ports: &[KnownPort]) -> AddressOfGuest {
+    fn of(self, network: &NetworkName, subnets: &[IpNet], ports: &[KnownPort]) -> AddressOfGuest {
         let Self { source, ip, mac, hostname, lease } = self;
         let port = ports.iter().find(|port| Some(port.mac) == mac);
         AddressOfGuest {
-            network: receipt.header.network.clone(),
-            prefix: prefix_of(receipt, ip),
+            network: network.clone(),
+            prefix: prefix_of(subnets, ip),
             port: port.map(|port| port.dev.clone()),
             guest: port.and_then(|port| port.guest.clone()),
             source,

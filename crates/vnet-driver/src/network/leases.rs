@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use vnet_dnsmasq::{Lease, ParseLeasesError, parse_leases};
-use vnet_host::Receipt;
 use vnet_plan::{LinkAddress, Resource};
-use vnet_types::NetworkName;
+use vnet_types::{IpNet, NetworkName};
+use vnet_xml::network::Ip;
 
 use crate::driver::Driver;
 use crate::error::Error;
@@ -40,19 +40,33 @@ pub struct Leases {
 const ATTEMPTS: usize = 5;
 
 impl Driver {
-    /// The valid leases of a network.
+    /// The valid leases of a network that runs or is defined.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Read`] when dnsmasq's file cannot be read.
+    /// [`Error::NotRunning`]; [`Error::Read`] when dnsmasq's file cannot be read; those of
+    /// [`kept`](Self::kept).
     pub fn leases(&self, network: &NetworkName) -> Result<Leases, Error> {
-        let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
+        let subnets = self.subnets(network)?;
         let of_network = |lease: Lease| {
-            let prefix = prefix_of(&receipt, lease.ip);
+            let prefix = prefix_of(&subnets, lease.ip);
             LeaseOfNetwork { lease, prefix }
         };
         let file = self.lease_file(network);
         let (leases, unreadable) = current(&file)?;
         Ok(Leases { leases: leases.into_iter().map(of_network).collect(), file, unreadable })
+    }
+
+    /// The subnets of a network, with the host's address in them.
+    pub(super) fn subnets(&self, network: &NetworkName) -> Result<Vec<IpNet>, Error> {
+        if let Some(receipt) = self.store.receipt(network)? {
+            let addresses = receipt.owned.iter().filter_map(|resource| match resource {
+                Resource::Address(LinkAddress { address, .. }) => Some(address.net),
+                _ => None,
+            });
+            return Ok(addresses.collect());
+        }
+        let kept = self.kept(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
+        Ok(kept.ips.iter().filter_map(Ip::net).collect())
     }
 
     /// The number of valid leases.
@@ -97,10 +111,7 @@ fn current(file: &Path) -> Result<(Vec<Lease>, Vec<ParseLeasesError>), Error> {
     Ok((leases, unreadable))
 }
 
-/// The prefix length of the network's subnet that contains an address.
-pub(super) fn prefix_of(receipt: &Receipt, ip: IpAddr) -> Option<u8> {
-    receipt.owned.iter().find_map(|resource| match resource {
-        Resource::Address(LinkAddress { address, .. }) if address.net.contains(&ip) => Some(address.net.prefix_len()),
-        _ => None,
-    })
+/// The prefix length of the subnet that contains an address.
+pub(super) fn prefix_of(subnets: &[IpNet], ip: IpAddr) -> Option<u8> {
+    subnets.iter().find(|subnet| subnet.contains(&ip)).map(IpNet::prefix_len)
 }
