@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::ffi::OsString;
+
 use clap::Parser;
 
 use crate::command::Command;
@@ -21,11 +23,29 @@ pub(crate) struct Call {
     pub(crate) command: Command,
 }
 
+/// Whether a command line asks for results as JSON, even if it is wrong otherwise.
+pub(crate) fn asks_for_json(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let options: Vec<OsString> = arguments.into_iter().take_while(|argument| argument != "--").collect();
+    let pairs = options.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    pairs || options.iter().any(|option| option == "--format=json")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn json_is_asked_for() {
+        let asks = |line: &str| asks_for_json(line.split(' ').map(OsString::from));
+        for line in ["list --format json", "list --format=json", "chekc --format json", "x --format json -- a"] {
+            assert!(asks(line), "{line}");
+        }
+        for line in ["list", "list --format human", "check --format sarif json", "list -- --format json"] {
+            assert!(!asks(line), "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

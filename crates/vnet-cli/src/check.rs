@@ -15,7 +15,7 @@ use crate::diagnostic::sarif::Log;
 use crate::document::Document;
 use crate::files::PassedOver;
 use crate::notes;
-use crate::output::{note, print, print_json};
+use crate::output::{note, print, print_json, print_json_of_others};
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -134,7 +134,7 @@ impl Summary {
         match self.format {
             Format::Human | Format::Github => Ok(print(format!("{}\n", self.line()))?),
             Format::Json => print_json(&self.report),
-            Format::Sarif => print_json(&self.log),
+            Format::Sarif => print_json_of_others(&self.log),
         }
     }
 

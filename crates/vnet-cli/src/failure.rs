@@ -3,13 +3,83 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::io;
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::output::{Answer, note, plain};
+use serde::Serialize;
+
+use crate::output::{Answer, note, plain, print_json};
 use crate::style::{BOLD, ERROR, WARNING};
 
-/// Prints an error with its causes on stderr.
+/// Errors of a call with `--format json`, for its document; `None` without it, and once it is
+/// printed.
+static TOLD: Mutex<Option<Vec<ErrorJson>>> = Mutex::new(None);
+
+/// An error, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorJson {
+    message: String,
+    causes: Vec<String>,
+    help: Option<&'static str>,
+}
+
+/// Errors are part of the JSON document from now on.
+pub(crate) fn tell_in_json() {
+    *told_so_far() = Some(Vec::new());
+}
+
+/// Prints an error with its causes on stderr, and keeps it for the JSON document.
 pub(crate) fn report(error: &anyhow::Error) {
+    if let Some(told) = &mut *told_so_far() {
+        told.push(ErrorJson::of(error));
+    }
     note(text(error));
+}
+
+/// Takes the errors for the JSON document. Those that are reported later are on stderr alone.
+pub(crate) fn told() -> Vec<ErrorJson> {
+    told_so_far().take().unwrap_or_default()
+}
+
+/// Prints a JSON document of the errors alone, if no document was printed.
+pub(crate) fn tell_the_rest() -> anyhow::Result<()> {
+    #[derive(Serialize)]
+    struct Nothing {}
+
+    let is_untold = told_so_far().as_ref().is_some_and(|told| !told.is_empty());
+    if is_untold { print_json(&Nothing {}) } else { Ok(()) }
+}
+
+/// A panic elsewhere does not lose the errors.
+fn told_so_far() -> MutexGuard<'static, Option<Vec<ErrorJson>>> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ErrorJson {
+    fn of(error: &anyhow::Error) -> Self {
+        let mut causes = causes(error);
+        Self {
+            message: if causes.is_empty() { error.to_string() } else { causes.remove(0) },
+            causes,
+            help: help(error),
+        }
+    }
+
+    /// A command line that is wrong.
+    fn of_usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let message = text.trim().strip_prefix("error: ").unwrap_or_default().to_owned();
+        Self { message, causes: Vec::new(), help: None }
+    }
+}
+
+/// Ends a call with a command line that is wrong, or that asks for help.
+pub(crate) fn end_of_usage(error: &clap::Error) -> ExitCode {
+    if let (Some(told), true) = (&mut *told_so_far(), error.use_stderr()) {
+        told.push(ErrorJson::of_usage(error));
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
 }
 
 /// Reports who holds the lock that this process waits for.
@@ -93,22 +163,25 @@ pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> impl Iterator<
 }
 
 fn text(error: &anyhow::Error) -> String {
-    // The help is about the missing privilege.
-    let causes = error.chain().filter(|cause| !is_denial(*cause)).map(ToString::to_string);
     let mut text = String::new();
-    let mut last = String::new();
-    for (at, cause) in causes.enumerate() {
-        if at == 0 {
-            let _ = writeln!(text, "{ERROR}error{ERROR:#}{BOLD}: {}{BOLD:#}", plain(&cause));
-        } else if !last.contains(&cause) {
-            let _ = writeln!(text, "  because {}", plain(&cause));
-        }
-        last = cause;
+    for (at, cause) in causes(error).iter().enumerate() {
+        let _ = match at {
+            0 => writeln!(text, "{ERROR}error{ERROR:#}{BOLD}: {}{BOLD:#}", plain(cause)),
+            _ => writeln!(text, "  because {}", plain(cause)),
+        };
     }
     if let Some(help) = help(error) {
         let _ = writeln!(text, "{BOLD}help{BOLD:#}: {help}");
     }
     text
+}
+
+/// The error and its causes, without those that the one before says too.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    // The help is about the missing privilege.
+    let all: Vec<String> = error.chain().filter(|cause| !is_denial(*cause)).map(ToString::to_string).collect();
+    let is_new = |at: usize| at == 0 || !all[at - 1].contains(&all[at]);
+    (0..all.len()).filter(|at| is_new(*at)).map(|at| all[at].clone()).collect()
 }
 
 fn help(error: &anyhow::Error) -> Option<&'static str> {

@@ -39,9 +39,21 @@ use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
     vnet_try::inside();
-    let call = args::Call::parse();
-    match call.command.run(&call.directories, args::Call::command) {
-        Ok(answer) => answer.into(),
+    if args::asks_for_json(std::env::args_os().skip(1)) {
+        failure::tell_in_json();
+    }
+    let code = match args::Call::try_parse() {
+        Err(error) => failure::end_of_usage(&error),
+        Ok(call) => match call.command.run(&call.directories, args::Call::command) {
+            Ok(answer) => answer.into(),
+            Err(error) => {
+                failure::report(&error);
+                ExitCode::from(2)
+            }
+        },
+    };
+    match failure::tell_the_rest() {
+        Ok(()) => code,
         Err(error) => {
             failure::report(&error);
             ExitCode::from(2)

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::failure::{self, ErrorJson};
 use crate::style::{BOLD, WARNING};
 
 /// The format of results.
@@ -36,6 +37,8 @@ pub(crate) enum Answer {
     Yes,
     /// Invalid, refused, drifted, not formatted.
     No,
+    /// Failed; the errors are reported.
+    Failed,
 }
 
 impl Answer {
@@ -50,6 +53,7 @@ impl From<Answer> for ExitCode {
         Self::from(match answer {
             Answer::Yes => 0,
             Answer::No => 1,
+            Answer::Failed => 2,
         })
     }
 }
@@ -86,8 +90,28 @@ pub(crate) fn print_exact(text: &str) -> io::Result<()> {
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Prints a value as JSON on stdout.
+/// The version of every JSON document: fields are added without a new one.
+const VERSION: u32 = 1;
+
+/// A JSON document of this program.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    version: u32,
+    #[serde(flatten)]
+    value: &'a T,
+    /// What failed beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<ErrorJson>,
+}
+
+/// Prints a value, which has fields, as a JSON document on stdout, with its version and the errors
+/// that were reported before.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print_json_of_others(&Versioned { version: VERSION, value, failures: failure::told() })
+}
+
+/// Prints a value in a format that others have defined as JSON on stdout.
+pub(crate) fn print_json_of_others(value: &impl Serialize) -> anyhow::Result<()> {
     // Characters that control a terminal are only in strings, except line ends. JSON escapes only
     // those of ASCII.
     let text = serde_json::to_string_pretty(value)?;

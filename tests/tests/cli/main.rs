@@ -84,6 +84,36 @@ fn findings_are_on_stderr_and_the_summary_on_stdout() {
     assert!(!stderr.contains('\x1b'), "no colours where nobody sees them: {stderr}");
 }
 
+/// With `--format json` stdout has one document, whatever fails: no such file, a refusal, a wrong
+/// option. stderr has it for people.
+#[rstest]
+#[case::no_file(&["check", "/nonexistent.xml", "--format", "json"], 2, "`/nonexistent.xml` cannot be read")]
+#[case::not_running(&["status", "--format=json", "nothing"], 1, "network `nothing` does not run")]
+#[case::usage(&["list", "--format", "json", "--no-such"], 2, "unexpected argument '--no-such' found")]
+#[case::no_command(&["chekc", "--format", "json"], 2, "unrecognized subcommand 'chekc'")]
+#[case::explain(&["explain", "VN9999", "--format", "json"], 2, "there is no code `VN9999`")]
+fn errors_are_json(#[case] args: &[&str], #[case] code: i32, #[case] message: &str) {
+    let folder = scratch("errors");
+    let output = run(Command::new(vnet()).args(args).env("VNET_STATE_DIR", folder.join("state")), b"");
+    assert!(output.status.code() == Some(code) && text(&output.stderr).contains(message), "{}", shown(&output));
+    let document = json(&output);
+    assert_eq!(document["version"], 1);
+    let error = &document["failures"][0];
+    assert!(error["message"].as_str().unwrap().starts_with(message), "{error}");
+    assert!(error["causes"].is_array(), "{error}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// What could be read is there beside the error.
+#[test]
+fn an_error_does_not_hide_the_rest() {
+    let output = vnet_with(&["check", "--format", "json", "-", "/nonexistent.xml"], TYPO.as_bytes());
+    let document = json(&output);
+    assert_eq!((output.status.code(), document["warnings"].as_u64()), (Some(2), Some(1)), "{document}");
+    assert_eq!(document["errors"], 0);
+    assert_eq!(document["failures"].as_array().map(Vec::len), Some(1), "{document}");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut child = Command::new(vnet())

@@ -60,7 +60,7 @@ fn a_guest_s_passt_runs_is_known_and_stops() {
     let socket = run["socket"].as_str().unwrap();
     assert!(run["qemu"][1].as_str().unwrap().contains(socket), "{run}");
     assert_eq!(report(&["status", "vm1"], 0)["pid"], run["pid"]);
-    let list = report(&["list"], 0);
+    let list = report(&["list"], 0)["guests"].clone();
     assert_eq!((&list[0]["name"], &list[0]["state"]), (&"vm1".into(), &"running".into()), "{list}");
     let guest = Guest::new(Path::new(socket));
     guest.lease();
@@ -68,7 +68,7 @@ fn a_guest_s_passt_runs_is_known_and_stops() {
     assert_eq!(ask(Protocol::Tcp, [127, 0, 0, 1].into(), 2222), Some(22));
     assert_eq!(report(&["stop", "vm1"], 0)["pid"], run["pid"]);
     assert!(!is_there(&run["socket"]) && !is_there(&run["pid_file"]));
-    assert_eq!(report(&["list"], 0), Value::Array(Vec::new()));
+    assert_eq!(report(&["list"], 0)["guests"], Value::Array(Vec::new()));
     assert_eq!((passt(&["status", "vm1"]).status.code(), passt(&["stop", "vm1"]).status.code()), (Some(1), Some(1)));
 }
 
@@ -85,7 +85,7 @@ fn one_that_was_killed_is_said_to_have_ended_and_is_started_again() {
     wait_for(SOON, "the end of passt", || (passt(&["status", "vm1"]).status.code() == Some(1)).then_some(()));
     let (code, text) = said(&["status", "vm1"]);
     assert!(code == Some(1) && text.contains("ended"), "{text}");
-    assert_eq!(report(&["list"], 0)[0]["state"], "ended");
+    assert_eq!(report(&["list"], 0)["guests"][0]["state"], "ended");
     let second = report(&["run", &file], 0);
     assert_eq!(second["socket"], first["socket"]);
     guest.plug(Path::new(second["socket"].as_str().unwrap()));
@@ -104,7 +104,11 @@ fn a_second_guest_with_the_same_port_or_name_is_refused() {
     assert!(code == Some(2) && text.contains("tcp port 2222 is taken"), "{text}");
     let (code, text) = said(&["run", &one]);
     assert!(code == Some(2) && text.contains(&first["pid"].to_string()), "{text}");
-    assert_eq!(report(&["list"], 0).as_array().unwrap().len(), 1, "nothing is left of the one that was refused");
+    assert_eq!(
+        report(&["list"], 0)["guests"].as_array().unwrap().len(),
+        1,
+        "nothing is left of the one that was refused"
+    );
     assert_eq!(report(&["status", "vm1"], 0)["pid"], first["pid"]);
 }
 
@@ -121,18 +125,18 @@ fn a_guest_s_name_leads_nowhere_else(#[case] name: &str) {
     let _host = Host::new();
     let file = define("vm.xml", SSH);
     let output = passt(&["run", "--format", "json", &format!("--name={name}"), &file]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         // Refused: in words, and without a trace.
-        assert!(output.status.code() == Some(2) && stderr.starts_with("error: "), "{stderr}");
-        assert_eq!(report(&["list"], 0), Value::Array(Vec::new()));
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(output.status.code() == Some(2) && told["failures"][0]["message"].is_string(), "{told}");
+        assert_eq!(report(&["list"], 0)["guests"], Value::Array(Vec::new()));
         return;
     }
     let run: Value = serde_json::from_slice(&output.stdout).unwrap();
     let socket = Path::new(run["socket"].as_str().unwrap());
     let folder = socket.parent().and_then(Path::parent).unwrap();
     assert!(folder.ends_with("@passt") && !socket.to_string_lossy().contains("/../"), "{}", socket.display());
-    assert_eq!(report(&["list"], 0).as_array().unwrap().len(), 1);
+    assert_eq!(report(&["list"], 0)["guests"].as_array().unwrap().len(), 1);
     assert_eq!(passt(&["stop", "--", name]).status.code(), Some(0));
     assert!(!is_there(&run["socket"]));
 }

@@ -84,7 +84,7 @@ fn one_that_died_is_drift_and_comes_back_under_its_guest() {
         let drift = report(&["diff", "passt0"], 1);
         assert_eq!((&drift["changes"][0]["change"], &drift["changes"][1]), (&"create".into(), &Value::Null), "{drift}");
         assert_eq!(report(&["ports"], 0)["ports"][0]["state"], "drifted");
-        assert_eq!(report(&["passt", "list"], 0)[0]["state"], "ended");
+        assert_eq!(report(&["passt", "list"], 0)["guests"][0]["state"], "ended");
         let (code, text) = said(&["apply", definition]);
         assert!(code == Some(0) && text.contains("port passt0 is as defined"), "{text}");
         let ports = report(&["ports"], 0);
@@ -130,8 +130,12 @@ fn run_and_attach_are_one() {
     let (code, text) = said(&["attach", &file]);
     assert!(code == Some(1) && text.contains("port `passt0` is attached already"), "{text}");
     report(&["attach", "--guest", "other", &define("vm2.xml", 2223)], 0);
-    let names =
-        report(&["passt", "list"], 0).as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+    let names = report(&["passt", "list"], 0)["guests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].clone())
+        .collect::<Vec<_>>();
     assert_eq!(names, ["other", "vm1"]);
     assert_eq!(call(&["detach", "passt0"]).status.code(), Some(0));
     assert_eq!(call(&["passt", "stop", "other"]).status.code(), Some(0));

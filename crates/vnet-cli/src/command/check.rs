@@ -73,16 +73,11 @@ impl Args {
             }
         }
         summary.pass_over(passed_over);
+        unread.iter().for_each(failure::report);
         if summary.has_read() || unread.is_empty() {
             summary.print()?;
         }
-        match unread.pop() {
-            None => Ok(Answer::when(summary.holds())),
-            Some(last) => {
-                unread.iter().for_each(failure::report);
-                Err(last)
-            }
-        }
+        Ok(if unread.is_empty() { Answer::when(summary.holds()) } else { Answer::Failed })
     }
 
     /// A document with its sure remedies made in its file, and their number. A remedy can uncover

@@ -17,6 +17,11 @@ pub(crate) struct Args {
 }
 
 #[derive(Serialize)]
+struct List {
+    rules: Vec<RuleJson>,
+}
+
+#[derive(Serialize)]
 struct RuleJson {
     code: String,
     name: &'static str,
@@ -29,7 +34,7 @@ impl Args {
     pub(crate) fn run(&self) -> anyhow::Result<Answer> {
         let Some(code) = &self.code else {
             match self.format.format {
-                Format::Json => print_json(&RULES.iter().map(RuleJson::from).collect::<Vec<_>>())?,
+                Format::Json => print_json(&List { rules: RULES.iter().map(RuleJson::from).collect() })?,
                 Format::Human => print(list())?,
             }
             return Ok(Answer::Yes);

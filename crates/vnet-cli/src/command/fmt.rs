@@ -74,6 +74,7 @@ impl Args {
                 Err(error) => unread.push(error),
             }
         }
+        unread.iter().for_each(failure::report);
         if self.format.format == Format::Json {
             print_json(&report)?;
         }
@@ -82,13 +83,7 @@ impl Args {
             (_, true) => file.formatted || file.written,
             _ => file.xml.is_some(),
         };
-        match unread.pop() {
-            None => Ok(Answer::when(report.files.iter().all(is_done))),
-            Some(last) => {
-                unread.iter().for_each(failure::report);
-                Err(last)
-            }
-        }
+        Ok(if unread.is_empty() { Answer::when(report.files.iter().all(is_done)) } else { Answer::Failed })
     }
 
     fn format(&self, document: Document, path: &Path) -> anyhow::Result<FileReport> {

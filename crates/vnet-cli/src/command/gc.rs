@@ -60,8 +60,8 @@ impl Args {
                 Ok(print(brief(&gone.changes) + &ports.chain(networks).chain(rules).collect::<String>())?)
             }
         };
-        done("what programs that have ended have left is taken away", printed);
         gone.errors.into_iter().for_each(|error| failure::report(&error.into()));
+        done("what programs that have ended have left is taken away", printed);
         Ok(Answer::when(is_all))
     }
 }

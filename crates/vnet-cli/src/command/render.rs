@@ -8,10 +8,11 @@ use vnet_firewall::json::Json;
 use crate::command::passt;
 use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
+use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure::refuse;
-use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json};
+use crate::output::{Answer, Format, FormatOption, note, plain, print_exact, print_json, print_json_of_others};
 use crate::rendered::{Rendered, What, text};
 
 /// Print what would be installed for a network: nft rules, dnsmasq's configuration or its hosts
@@ -31,8 +32,17 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    network: String,
+    /// `None` when the document defines no network.
+    network: Option<String>,
     files: Vec<Rendered>,
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+impl Report {
+    fn of(checked: &Checked, files: Vec<Rendered>) -> Self {
+        let network = checked.network().map(|network| network.name.clone());
+        Self { network, files, diagnostics: diagnostics(checked) }
+    }
 }
 
 impl Args {
@@ -42,15 +52,23 @@ impl Args {
             return passt::args::Args::of(self.file.clone(), self.format).run(directories);
         }
         let checked = Checked::of_network(Document::read(&self.file)?);
-        note(human(&checked));
-        let Some(network) = checked.sound_network() else { return Ok(Answer::No) };
+        let is_json = self.format.format == Format::Json;
+        if !is_json {
+            note(human(&checked));
+        }
+        let Some(network) = checked.sound_network() else {
+            if is_json {
+                print_json(&Report::of(&checked, Vec::new()))?;
+            }
+            return Ok(Answer::No);
+        };
         let rendering = match directories.driver()?.render(network) {
             Ok(rendering) => rendering,
             Err(error) => return refuse(error),
         };
-        if self.what == What::Nft && self.format.format == Format::Json {
+        if self.what == What::Nft && is_json {
             let objects = rendering.rules.map(|ruleset| ruleset.json().objects).unwrap_or_default();
-            print_json(&Json { objects })?;
+            print_json_of_others(&Json { objects })?;
             return Ok(Answer::Yes);
         }
         let name = plain(&network.name);
@@ -62,7 +80,7 @@ impl Args {
             note(format!("nothing would be installed for network `{name}`\n"));
         }
         match self.format.format {
-            Format::Json => print_json(&Report { network: network.name.clone(), files })?,
+            Format::Json => print_json(&Report::of(&checked, files))?,
             Format::Human => print_exact(&text(&files))?,
         }
         Ok(Answer::Yes)

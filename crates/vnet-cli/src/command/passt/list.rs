@@ -1,5 +1,7 @@
 //! `vnet passt list`: every guest's passt of this user.
 
+use serde::Serialize;
+
 use super::status::Status;
 use crate::directories::Directories;
 use crate::failure::readable;
@@ -13,6 +15,11 @@ pub(crate) struct Args {
     format: FormatOption,
 }
 
+#[derive(Serialize)]
+struct Report {
+    guests: Vec<Status>,
+}
+
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
@@ -20,7 +27,7 @@ impl Args {
             readable(directories.driver()?.ports()?).filter_map(|port| Status::of(&port)).collect();
         guests.sort_by(|a, b| a.name.cmp(&b.name));
         match self.format.format {
-            Format::Json => print_json(&guests)?,
+            Format::Json => print_json(&Report { guests })?,
             Format::Human => {
                 let rows = guests.iter().map(|guest| {
                     let pid = guest.pid.map(|pid| pid.to_string()).unwrap_or_default();
