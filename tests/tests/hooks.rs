@@ -257,6 +257,29 @@ fn what_is_no_program_is_told() {
     assert_eq!(host(), before);
 }
 
+/// It would wait for whoever waits for it.
+#[test]
+fn a_hook_may_look_and_cannot_change_anything() {
+    isolate!();
+    let vnet = vnet().display().to_string();
+    fs::write("/tmp/other.xml", NETWORK.replace("lab", "other").replace("10.77.", "10.78.")).unwrap();
+    at("started", &format!("{vnet} status lab >/tmp/status || exit 9\n{vnet} start /tmp/other.xml"));
+    let before = host();
+    let said = refused(&["start", "-"], NETWORK);
+    assert!(said.contains("waits for the hook that calls this"), "{said}");
+    assert!(said.contains("network `lab` is stopped again"), "{said}");
+    assert!(fs::read_to_string("/tmp/status").unwrap().contains("lab0"));
+    assert_eq!(host(), before);
+    // What it leaves behind can, when the start is over.
+    at("started", &format!("{vnet} start /tmp/other.xml >/tmp/later 2>&1 &"));
+    done(&["start", "-"], NETWORK);
+    wait_for(Duration::from_secs(20), "the other network", || {
+        (host().0.contains(&"other0".to_owned()) || fs::read_to_string("/tmp/later").unwrap().contains("calls this"))
+            .then_some(())
+    });
+    assert!(host().0.contains(&"other0".to_owned()), "{}", fs::read_to_string("/tmp/later").unwrap());
+}
+
 #[test]
 fn hooks_of_libvirt_run_when_they_are_asked_for() {
     isolate!();

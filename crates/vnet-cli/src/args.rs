@@ -7,6 +7,14 @@ use clap::Parser;
 use crate::command::Command;
 use crate::directories::Directories;
 
+/// The end of the help and of the manual page.
+const HOOKS: &str = "\
+Hooks: the programs hooks/network and hooks/network.d/* in the folder of definitions run with \
+libvirt's arguments (NETWORK OPERATION STAGE -) and its XML on standard input, at start, started, \
+updated, stopped, port-created and port-deleted. A failure at start or port-created refuses, at \
+started it stops the network again, at updated it is an error. A hook has 30 seconds, and cannot \
+change networks or ports itself.";
+
 /// libvirt's virtual networks without the daemon
 ///
 /// Reads libvirt's network definitions, reports what is wrong with them and where, shows what they
@@ -15,7 +23,7 @@ use crate::directories::Directories;
 /// Results go to stdout, diagnostics to stderr. Exit codes: 0 done, or in sync; 1 the answer is no
 /// (invalid, refused, drifted, not formatted, a broken promise); 2 the command failed.
 #[derive(Debug, Parser)]
-#[command(name = "vnet", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "vnet", version, max_term_width = 100, disable_help_subcommand = true, after_long_help = HOOKS)]
 pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) directories: Directories,

@@ -8,7 +8,7 @@ use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName}
 use vnet_xml::Network;
 
 use crate::error::Error;
-use crate::hooks::Hooks;
+use crate::hooks::{self, Hooks};
 use crate::imagined::Imagined;
 use crate::libvirt::{Running, running};
 
@@ -123,7 +123,12 @@ impl Driver {
 
     /// Waits for the lock on networks and ports.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        Ok(self.store.lock_or_tell(self.waiting)?)
+        let tell = |holder| {
+            hooks::is_not_ours(holder)?;
+            (self.waiting)(holder);
+            Ok(())
+        };
+        Ok(self.store.lock_or_tell(tell)?)
     }
 
     /// The networks and ports whose owners have ended.

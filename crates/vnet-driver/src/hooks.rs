@@ -2,7 +2,7 @@
 //! it (<https://libvirt.org/hooks.html>).
 //!
 //! They get libvirt's arguments and its XML on standard input. They run while the lock is held, so
-//! they must not call vnet to change something.
+//! they cannot call vnet to change something.
 
 mod failure;
 mod script;
@@ -20,6 +20,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 pub use failure::{HookFailure, HookOperation, HookProblem};
+pub(crate) use script::is_not_ours;
 pub(crate) use told::{Departure, document};
 
 /// The folder of libvirt's own hooks.

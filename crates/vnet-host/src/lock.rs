@@ -41,15 +41,15 @@ impl Store {
     /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when it cannot be
     /// created or locked.
     pub fn lock(&self) -> Result<Lock, Error> {
-        self.lock_or_tell(|_| {})
+        self.lock_or_tell(|_| Ok(()))
     }
 
     /// Like [`Store::lock`], but calls `tell` after one second of waiting with the process number
-    /// of the holder, if known, and goes on waiting.
+    /// of the holder, if known. It goes on waiting, unless `tell` returns an error.
     ///
     /// # Errors
-    /// Those of [`Store::lock`].
-    pub fn lock_or_tell(&self, tell: impl FnOnce(Option<u32>)) -> Result<Lock, Error> {
+    /// Those of [`Store::lock`]; [`Error::File`] with the error that `tell` returned.
+    pub fn lock_or_tell(&self, tell: impl FnOnce(Option<u32>) -> io::Result<()>) -> Result<Lock, Error> {
         let (root, mut tell) = (self.root(), Some(tell));
         let path = root.join(FILE);
         let failed = |error| Error::file("lock", &path)(error);
@@ -78,7 +78,7 @@ impl Store {
 }
 
 /// Waits for a lock. Tells the caller once.
-fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>)>) -> io::Result<Flock<File>> {
+fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>) -> io::Result<()>>) -> io::Result<Flock<File>> {
     let patience = Instant::now() + SILENCE;
     while tell.is_some() {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -92,7 +92,7 @@ fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>)>) -> io::Resu
             let mut text = String::new();
             file.read_to_string(&mut text)?;
             file.rewind()?;
-            tell(text.trim().parse().ok());
+            tell(text.trim().parse().ok())?;
         }
     }
     loop {

@@ -20,6 +20,21 @@ const PASSED: [&str; 5] = ["PATH", "HOME", "USER", "LOGNAME", "TMPDIR"];
 /// The search path when this process has none.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The variable that tells a hook the number of the process that waits for it.
+const WAITS: &str = "VNET_HOOK_OF";
+
+/// Fails when the holder of the lock waits for the hook that this process is part of: neither would
+/// ever go on.
+pub(crate) fn is_not_ours(holder: Option<u32>) -> io::Result<()> {
+    let waits = env::var(WAITS).ok().and_then(|number| number.parse().ok());
+    match holder.filter(|holder| waits == Some(*holder)) {
+        Some(holder) => Err(io::Error::other(format!(
+            "process {holder} holds it and waits for the hook that calls this: a hook cannot change networks or ports"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// What a hook did.
 pub(super) struct Ran {
     /// `None` when it took too long and was ended.
@@ -40,6 +55,7 @@ pub(super) fn run(script: &Path, arguments: [&str; 4], input: &str, limit: Durat
     command.args(arguments).current_dir("/").stdin(document).stdout(Stdio::null()).stderr(its).process_group(0);
     let passed = PASSED.iter().filter_map(|name| Some((name, env::var_os(name)?)));
     command.env_clear().env("PATH", PATH).envs(passed).env("LC_ALL", "C");
+    command.env(WAITS, std::process::id().to_string());
     let child = command.spawn()?;
     // This closes our copy of its end of the pipe.
     drop(command);
