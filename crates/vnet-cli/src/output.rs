@@ -112,17 +112,33 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a value in a format that others have defined as JSON on stdout.
 pub(crate) fn print_json_of_others(value: &impl Serialize) -> anyhow::Result<()> {
-    // Characters that control a terminal are only in strings, except line ends. JSON escapes only
-    // those of ASCII.
-    let text = serde_json::to_string_pretty(value)?;
-    let shown = text.chars().fold(String::with_capacity(text.len() + 1), |mut shown, c| {
+    Ok(print_exact(&(escaped(&serde_json::to_string_pretty(value)?) + "\n"))?)
+}
+
+/// A value as a JSON document on one line, with its version.
+pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<String> {
+    let document = Versioned { version: VERSION, value, failures: Vec::new() };
+    Ok(escaped(&serde_json::to_string(&document)?))
+}
+
+/// Prints a line of a stream on stdout. Returns whether somebody still reads it.
+pub(crate) fn print_line(line: &str) -> io::Result<bool> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.map(|()| true),
+    }
+}
+
+/// JSON with the characters that control a terminal escaped. They are only in strings, except line
+/// ends, and JSON escapes only those of ASCII.
+fn escaped(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len() + 1), |mut shown, c| {
         match c {
             c if c != '\n' && steers(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => shown.push(c),
         }
         shown
-    });
-    Ok(print_exact(&(shown + "\n"))?)
+    })
 }
 
 /// Text from elsewhere on one line of a terminal, with control characters made visible.

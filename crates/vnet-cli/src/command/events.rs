@@ -1,6 +1,5 @@
 //! `vnet events [NAME]`: tells what happens to networks.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -9,7 +8,7 @@ use vnet_driver::{Event, EventKind, NetworkName};
 use crate::changes::{ChangeJson, changes};
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::output::{Answer, Format, FormatOption, note, plain};
+use crate::output::{Answer, Format, FormatOption, json_line, note, plain, print_line};
 use crate::style::{BOLD, WARNING};
 use crate::time::{duration, utc};
 
@@ -71,12 +70,10 @@ impl Args {
             }
             let line = match self.format.format {
                 Format::Human => human(&event),
-                Format::Json => serde_json::to_string(&EventJson::of(&event))?,
+                Format::Json => json_line(&EventJson::of(&event))?,
             };
-            match writeln!(io::stdout().lock(), "{line}") {
-                // Nobody listens any more.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Answer::Yes),
-                written => written?,
+            if !print_line(&line)? {
+                return Ok(Answer::Yes);
             }
         }
     }

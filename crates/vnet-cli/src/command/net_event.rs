@@ -1,6 +1,5 @@
 //! `vnet net-event`: virsh's command, with its options and its lines.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
@@ -8,7 +7,7 @@ use vnet_driver::EventKind;
 
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::output::{Answer, plain, print};
+use crate::output::{Answer, plain, print, print_line};
 use crate::time::{duration, utc};
 
 /// The only event of virsh that there is here.
@@ -69,9 +68,8 @@ impl Args {
             let name = event.network.as_ref().map(ToString::to_string).unwrap_or_default();
             let time = if self.timestamp { stamp(event.time) } else { String::new() };
             let line = plain(&format!("{time}event '{LIFECYCLE}' for network {name}: {word}"));
-            match writeln!(io::stdout().lock(), "{line}") {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Answer::Yes),
-                written => written?,
+            if !print_line(&line)? {
+                return Ok(Answer::Yes);
             }
         }
         print(format!("events received: {received}\n"))?;
