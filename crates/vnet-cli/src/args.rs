@@ -6,6 +6,7 @@ use clap::Parser;
 
 use crate::command::Command;
 use crate::directories::Directories;
+use crate::output::Verbosity;
 
 /// The end of the help and of the manual page.
 const HOOKS: &str = "\
@@ -27,8 +28,25 @@ change networks or ports itself.";
 pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) directories: Directories,
+    /// Also print each change that is made, and the counters of rules
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Only print errors and findings
+    #[arg(short, long, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Call {
+    /// How much to print.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.verbose, self.quiet) {
+            (true, _) => Verbosity::Verbose,
+            (_, true) => Verbosity::Quiet,
+            _ => Verbosity::Normal,
+        }
+    }
 }
 
 /// Whether a command line asks for results as JSON, even if it is wrong otherwise.

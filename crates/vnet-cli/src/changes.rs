@@ -4,7 +4,7 @@ use anstyle::Style;
 use serde::Serialize;
 use vnet_driver::Change;
 
-use crate::output::plain;
+use crate::output::{is_verbose, plain};
 use crate::style::{CREATED, DELETED, UPDATED};
 
 /// One change, for programs.
@@ -48,8 +48,13 @@ pub(crate) fn human(changes: &[Change]) -> String {
     text
 }
 
-/// The changes that were made, one line for each.
+/// The changes that were made, one line for each, if people ask for them.
 pub(crate) fn brief(changes: &[Change]) -> String {
+    if is_verbose() { listed(changes) } else { String::new() }
+}
+
+/// Changes, one line for each.
+pub(crate) fn listed(changes: &[Change]) -> String {
     let mark = |change: &Change| match change {
         Change::Create { .. } => '+',
         Change::Update { .. } | Change::Rename { .. } => '~',

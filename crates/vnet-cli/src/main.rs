@@ -44,13 +44,16 @@ fn main() -> ExitCode {
     }
     let code = match args::Call::try_parse() {
         Err(error) => failure::end_of_usage(&error),
-        Ok(call) => match call.command.run(&call.directories, args::Call::command) {
-            Ok(answer) => answer.into(),
-            Err(error) => {
-                failure::report(&error);
-                ExitCode::from(2)
+        Ok(call) => {
+            output::set_verbosity(call.verbosity());
+            match call.command.run(&call.directories, args::Call::command) {
+                Ok(answer) => answer.into(),
+                Err(error) => {
+                    failure::report(&error);
+                    ExitCode::from(2)
+                }
             }
-        },
+        }
     };
     match failure::tell_the_rest() {
         Ok(()) => code,

@@ -5,9 +5,12 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use serde::Serialize;
+use terminal_size::Width;
 
 use crate::failure::{self, ErrorJson};
 use crate::style::{BOLD, WARNING};
@@ -58,14 +61,94 @@ impl From<Answer> for ExitCode {
     }
 }
 
-/// Prints text for people on stdout. Styles are removed unless stdout is a terminal.
+/// Prints text for people on stdout, unless they asked for quiet. Styles are removed unless stdout
+/// is a terminal; there, no line is wider than it.
 pub(crate) fn print(text: impl Display) -> io::Result<()> {
-    written(write!(anstream::stdout().lock(), "{text}"))
+    if VERBOSITY.get() == Some(&Verbosity::Quiet) {
+        return Ok(());
+    }
+    written(write!(anstream::stdout().lock(), "{}", fitted(&text.to_string(), width(io::stdout()))))
 }
 
 /// Prints text for people on stderr. If stderr cannot be written, the exit code still tells.
 pub(crate) fn note(text: impl Display) {
-    let _ = write!(anstream::stderr().lock(), "{text}");
+    let _ = write!(anstream::stderr().lock(), "{}", fitted(&text.to_string(), width(io::stderr())));
+}
+
+/// How much is printed for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// Errors and findings.
+    Quiet,
+    /// Results too.
+    Normal,
+    /// Also each change that was made, and counters.
+    Verbose,
+}
+
+static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
+
+/// Sets how much is printed, once.
+pub(crate) fn set_verbosity(verbosity: Verbosity) {
+    let _ = VERBOSITY.set(verbosity);
+}
+
+/// Whether each change and counter is printed.
+pub(crate) fn is_verbose() -> bool {
+    VERBOSITY.get() == Some(&Verbosity::Verbose)
+}
+
+/// The width of the terminal that results are printed on.
+pub(crate) fn columns() -> Option<usize> {
+    width(io::stdout())
+}
+
+fn width(stream: impl IsTerminal + AsFd) -> Option<usize> {
+    let (Width(width), _) = terminal_size::terminal_size_of(stream)?;
+    // Nothing can be read in less.
+    Some(usize::from(width)).filter(|width| *width >= 40)
+}
+
+/// Text with each line that is wider than a terminal broken at blanks. What follows a break is
+/// indented below the line.
+fn fitted(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    text.split_inclusive('\n').fold(String::with_capacity(text.len()), |mut fitted, line| {
+        broken(line, width, &mut fitted);
+        fitted
+    })
+}
+
+/// Escape sequences, from ESC to a letter, take no space.
+fn broken(line: &str, width: usize, fitted: &mut String) {
+    let indent = (line.len() - line.trim_start_matches(' ').len()).min(width / 2) + 2;
+    let (mut column, mut is_escape, mut blank) = (0, false, None);
+    for c in line.chars() {
+        let is_visible = !is_escape && c != '\u{1b}' && c != '\n';
+        is_escape = (is_escape || c == '\u{1b}') && !(is_escape && c.is_ascii_alphabetic());
+        if is_visible && column >= width {
+            // A word that is as wide as the terminal is broken inside.
+            let at = blank.take().filter(|_| c != ' ').unwrap_or(fitted.len());
+            let rest = fitted.split_off(at);
+            fitted.push('\n');
+            fitted.extend(std::iter::repeat_n(' ', indent));
+            let rest = rest.trim_start_matches(' ');
+            column = indent + shown_width(rest);
+            fitted.push_str(rest);
+            if c == ' ' {
+                continue;
+            }
+        }
+        if c == ' ' && column > indent {
+            blank = Some(fitted.len());
+        }
+        fitted.push(c);
+        column += usize::from(is_visible);
+    }
+}
+
+fn shown_width(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
 }
 
 /// The answer of a command that has changed the host. If its result cannot be printed, the host
@@ -164,6 +247,16 @@ fn written(result: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let text = "short\n  \u{1b}[1mone two three four\u{1b}[0m five six\nabcdefghijklmnopqrstuvwxyz\n";
+        let fitted = fitted(text, Some(20));
+        let expected = "short\n  \u{1b}[1mone two three four\u{1b}[0m\n    five six\nabcdefghijklmnopqrst\n  uvwxyz\n";
+        assert_eq!(fitted, expected);
+        assert!(fitted.lines().all(|line| shown_width(line) <= 20), "{fitted}");
+        assert_eq!(super::fitted(text, None), text);
+    }
 
     #[test]
     fn what_steers_a_terminal_is_shown() {

@@ -7,7 +7,7 @@ use vnet_driver::{NetworkStatus, Obstacle, State};
 use vnet_firewall::Counts;
 use vnet_xml::Severity;
 
-use crate::changes::{ChangeJson, brief, changes};
+use crate::changes::{ChangeJson, changes, listed};
 use crate::counted::{Counted, Decision, sums};
 use crate::notes;
 use crate::output::plain;
@@ -84,7 +84,7 @@ pub(crate) fn human(network: &NetworkStatus) -> String {
     text.push_str(&notes::obstacles(status.obstacles, Severity::Warning));
     if !network.drift.is_empty() {
         text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
-        text.extend(brief(&network.drift).lines().map(|change| format!("    {change}\n")));
+        text.extend(listed(&network.drift).lines().map(|change| format!("    {change}\n")));
     }
     text
 }
