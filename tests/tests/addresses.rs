@@ -126,6 +126,12 @@ fn addresses_are_known_by_lease_by_reservation_and_by_answer() {
         line.split_whitespace().collect::<Vec<_>>(),
         ["-", "52:54:00:00:00:03", "ipv4", "10.77.0.7/24", "-", "-", "vm3", "lab", "arp"]
     );
+    // What cannot be read is no empty table.
+    for network in ["lab", "two"] {
+        fs::write(format!("/run/vnet/{network}/receipt"), "rubbish").unwrap();
+    }
+    let Output { status, stdout, .. } = call(&["leases"], "");
+    assert!(!status.success() && stdout.is_empty(), "{}", String::from_utf8_lossy(&stdout));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use vnet_driver::{Driver, Error, HookProblem, Network};
+use vnet_driver::{Driver, Error, HookProblem, Interface, Network};
 use vnet_tests::{isolate, json, run, vnet, wait_for};
 
 const FOLDER: &str = "/etc/vnet/hooks";
@@ -255,6 +255,27 @@ fn what_is_no_program_is_told() {
     let said = refused(&["start", "-"], NETWORK);
     assert!(said.contains("cannot be run") && said.contains("No such file"), "{said}");
     assert_eq!(host(), before);
+}
+
+/// A program that starts networks itself, as a virtual machine monitor does.
+#[test]
+fn a_library_user_has_hooks_too() {
+    isolate!();
+    script(format!("{FOLDER}/network"), &format!("echo $2 >>{LOG}"));
+    let driver = Driver::open("/run/vnet").unwrap();
+    let running = driver.run(&NETWORK.parse::<Network>().unwrap()).unwrap();
+    let port = running.attach(&Interface::network("lab")).unwrap();
+    drop(running);
+    assert_eq!(log(), ["start", "started", "port-created"]);
+    drop(port);
+    assert_eq!(log(), ["port-deleted", "stopped"]);
+    // Another folder of state has other definitions and other hooks.
+    drop(Driver::open("/run/other").unwrap().run(&NETWORK.parse::<Network>().unwrap()).unwrap());
+    assert_eq!(log(), [""; 0]);
+    // The program has an option for the time.
+    at("start", "sleep 1000");
+    let said = refused(&["--hook-timeout", "100ms", "start", "-"], NETWORK);
+    assert!(said.contains("did not end `start` within 100ms"), "{said}");
 }
 
 /// It would wait for whoever waits for it.

@@ -13,8 +13,8 @@ const HOOKS: &str = "\
 Hooks: the programs hooks/network and hooks/network.d/* in the folder of definitions run with \
 libvirt's arguments (NETWORK OPERATION STAGE -) and its XML on standard input, at start, started, \
 updated, stopped, port-created and port-deleted. A failure at start or port-created refuses, at \
-started it stops the network again, at updated it is an error. A hook has 30 seconds, and cannot \
-change networks or ports itself.";
+started it stops the network again, at updated it is an error. A hook has 30 seconds (--hook-timeout), \
+and cannot change networks or ports itself.";
 
 /// libvirt's virtual networks without the daemon
 ///

@@ -2,12 +2,14 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use nix::unistd::{Uid, User};
 use vnet_driver::Driver;
 
 use crate::failure;
+use crate::time::duration;
 
 /// The options for the folders of state, definitions and leases.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -55,6 +57,17 @@ pub(crate) struct Directories {
         help_heading = "Hooks"
     )]
     libvirt_hooks: bool,
+    /// How long a hook may run [default: 30s]
+    #[arg(
+        long,
+        global = true,
+        env = "VNET_HOOK_TIMEOUT",
+        value_name = "TIME",
+        hide_env = true,
+        value_parser = duration,
+        help_heading = "Hooks"
+    )]
+    hook_timeout: Option<Duration>,
 }
 
 impl Directories {
@@ -76,6 +89,9 @@ impl Directories {
         }
         if let Some(folder) = self.data_dir.clone().or_else(|| own("XDG_STATE_HOME", ".local/state")) {
             driver = driver.with_data(absolute(folder)?);
+        }
+        if let Some(limit) = self.hook_timeout {
+            driver = driver.with_hook_limit(limit);
         }
         if self.libvirt_hooks {
             driver = driver.with_libvirt_hooks();

@@ -126,7 +126,14 @@ impl Args {
             return Ok((driver.addresses(network, &sources)?, unreadable(driver.leases(network)?)));
         }
         let (mut addresses, mut lines) = (Vec::new(), Vec::new());
-        for network in readable(driver.networks()?) {
+        let mut networks = driver.networks()?;
+        // An empty table would say that there is no address.
+        if networks.iter().all(Result::is_err)
+            && let Some(Err(unreadable)) = networks.pop()
+        {
+            return Err(unreadable.error.into());
+        }
+        for network in readable(networks) {
             match driver.addresses(&network.name, &sources) {
                 // It was stopped meanwhile.
                 Err(vnet_driver::Error::NotRunning(_)) => {}
