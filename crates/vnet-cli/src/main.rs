@@ -4,6 +4,7 @@
 //! failed). Results go to stdout, diagnostics to stderr.
 
 mod args;
+mod attempts;
 mod changes;
 mod check;
 mod command;

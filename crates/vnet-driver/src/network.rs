@@ -2,6 +2,7 @@
 
 mod addresses;
 mod apply;
+mod boot;
 mod check;
 mod definition;
 mod diff;
@@ -19,6 +20,7 @@ mod stop;
 pub(crate) use prepare::random;
 
 pub use addresses::{AddressOfGuest, AddressSource};
+pub use boot::Attempt;
 pub use check::{Check, Checker};
 pub use leases::{LeaseOfNetwork, Leases};
 pub use outcome::NetworkOutcome;

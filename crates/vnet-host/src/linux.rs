@@ -35,7 +35,7 @@ use std::path::Path;
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, NetworkRules, Resource, Sysctl, for_kind};
-use vnet_types::{Features, InterfaceName, Inventory, Link, RouteProtocol};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, RouteProtocol};
 
 pub use scope::Unscoped;
 
@@ -49,6 +49,8 @@ pub struct LinuxHost {
     unscoped: RefCell<Vec<Unscoped>>,
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
+    /// What firewalld has, once it was asked.
+    firewalld: RefCell<Option<Option<Firewalld>>>,
 }
 
 impl LinuxHost {
@@ -59,7 +61,8 @@ impl LinuxHost {
     /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
     pub fn open() -> Result<Self, Error> {
         let firewall = Firewall::open().map_err(Error::Firewall)?;
-        Ok(Self { netlink: Netlink::open()?, firewall, unscoped: RefCell::default(), seen: None })
+        let (unscoped, firewalld) = (RefCell::default(), RefCell::default());
+        Ok(Self { netlink: Netlink::open()?, firewall, unscoped, seen: None, firewalld })
     }
 
     /// From now on, until the next change, lists links, addresses, routes and rules once and
@@ -188,7 +191,7 @@ impl Host for LinuxHost {
             user: nix::unistd::geteuid().as_raw(),
             bridge_netfilter: BRIDGE_NETFILTER.iter().any(|file| fs::read(file).is_ok_and(|value| value != b"0\n")),
             features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
-            firewalld: zone::firewalld()?,
+            firewalld: self.firewalld()?,
         })
     }
 

@@ -3,6 +3,7 @@
 
 use vnet_driver::{AttachOptions, Driver, Error, PortOutcome};
 
+use crate::attempts;
 use crate::changes::{brief, human};
 use crate::definition::locate_any;
 use crate::diagnostic::Checked;
@@ -20,8 +21,11 @@ use crate::report::{Report, heard, refuse};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
-    #[arg(value_name = "FILE|NAME")]
-    network: String,
+    #[arg(value_name = "FILE|NAME", required_unless_present = "running")]
+    network: Option<String>,
+    /// Repair all networks that run, each as it runs. One that fails does not hold back the others
+    #[arg(long, conflicts_with_all = ["network", "dry_run"])]
+    running: bool,
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
@@ -33,7 +37,10 @@ impl Args {
     /// Applies and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
-        let document = Document::read(&locate_any(&self.network, directories)?)?;
+        let Some(given) = &self.network else {
+            return Ok(attempts::report(driver.repair_all()?, format));
+        };
+        let document = Document::read(&locate_any(given, directories)?)?;
         if is_guest(&document) {
             return self.apply_port(document, &driver);
         }

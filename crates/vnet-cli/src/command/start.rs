@@ -1,5 +1,6 @@
-//! `vnet start FILE|NAME`: starts a network.
+//! `vnet start FILE|NAME`: starts a network, or those that start at boot.
 
+use crate::attempts;
 use crate::changes::brief;
 use crate::definition::locate;
 use crate::diagnostic::Checked;
@@ -15,8 +16,12 @@ use crate::report::{Report, heard, refuse};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
-    #[arg(value_name = "FILE|NAME")]
-    network: String,
+    #[arg(value_name = "FILE|NAME", required_unless_present = "autostart")]
+    network: Option<String>,
+    /// Start all networks that start at boot; repair those of them that run. One that fails does
+    /// not hold back the others
+    #[arg(long, conflicts_with = "network")]
+    autostart: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -25,7 +30,10 @@ impl Args {
     /// Starts and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let format = self.format.format;
-        let mut checked = Checked::of_network(Document::read(&locate(&self.network, directories)?)?);
+        let Some(given) = &self.network else {
+            return Ok(attempts::report(directories.driver()?.start_autostarts()?, format));
+        };
+        let mut checked = Checked::of_network(Document::read(&locate(given, directories)?)?);
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };

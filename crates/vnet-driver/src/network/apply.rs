@@ -37,8 +37,22 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Result<Lock, Error>,
     ) -> Result<Applied, Error> {
-        let prepared = self.prepare(network, host, lock.as_ref().ok())?;
-        let lock = lock?;
+        match lock {
+            Ok(lock) => self.apply_locked(network, owner, host, &lock),
+            // Errors of the definition come first.
+            Err(error) => self.prepare(network, host, None).and(Err(error)),
+        }
+    }
+
+    /// The same, for a caller that has the lock.
+    pub(super) fn apply_locked(
+        &self,
+        network: &Network,
+        owner: Option<Owner>,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<Applied, Error> {
+        let prepared = self.prepare(network, host, Some(lock))?;
         let known = prepared.receipt.as_ref().map(|receipt| receipt.header.owner);
         // When its owner has ended, the network gets the new owner.
         let is_ours = known.is_none_or(|known| known.is_some_and(|known| known.is_gone()));
@@ -47,14 +61,14 @@ impl Driver {
         let here = header.namespace;
         let runs = prepared.receipt.as_ref().is_some_and(|receipt| receipt.header.namespace.is(&here));
         let apply = |host: &mut LinuxHost| {
-            let made = vnet_host::apply(host, &lock, header, &prepared.lowered.desired);
+            let made = vnet_host::apply(host, lock, header, &prepared.lowered.desired);
             made.map_err(|error| prepared.refusal(network, error))
         };
         let mut made = match runs {
-            true => self.make_data(&lock, &prepared.lowered).and_then(|()| apply(host))?,
-            false => self.start_with_hooks(host, &lock, &prepared, network, apply)?,
+            true => self.make_data(lock, &prepared.lowered).and_then(|()| apply(host))?,
+            false => self.start_with_hooks(host, lock, &prepared, network, apply)?,
         };
-        made.extend(self.follow(host, &lock, name)?);
+        made.extend(self.follow(host, lock, name)?);
         if runs && !made.is_empty() {
             self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
         }

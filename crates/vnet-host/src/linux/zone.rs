@@ -28,8 +28,19 @@ const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
 /// polkit, which it asks first, does not answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What firewalld has. `None` when no firewalld runs for this network namespace.
-pub(super) fn firewalld() -> Result<Option<Firewalld>, Error> {
+impl LinuxHost {
+    /// What firewalld has. `None` when no firewalld runs for this network namespace. It is asked
+    /// once, and again when a zone was changed.
+    pub(super) fn firewalld(&self) -> Result<Option<Firewalld>, Error> {
+        let mut known = self.firewalld.borrow_mut();
+        match &*known {
+            Some(known) => Ok(known.clone()),
+            None => Ok(known.insert(firewalld()?).clone()),
+        }
+    }
+}
+
+fn firewalld() -> Result<Option<Firewalld>, Error> {
     ask("tell its zones", async |bus| {
         let zones: Vec<String> = bus.call(ZONE, "getZones", &()).await?.deserialize()?;
         let active = bus.call(ZONE, "getActiveZones", &()).await?;
@@ -56,7 +67,8 @@ impl Kind for Zone {
         Ok(zone.map(|zone| Self { zone, ..self.clone() }))
     }
 
-    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        host.firewalld.take();
         put(&self.link, &self.zone).map(|()| None)
     }
 
@@ -65,7 +77,8 @@ impl Kind for Zone {
     }
 
     /// Removes the link from its zone, unless somebody has put it into another zone since.
-    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        host.firewalld.take();
         let Self { link, zone, was } = self;
         if zone_of(link)?.flatten().as_ref() != Some(zone) {
             return Ok(());

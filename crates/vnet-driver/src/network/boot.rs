@@ -1,0 +1,69 @@
+//! Several networks under one lock: those that start at boot, and those that run.
+
+use std::io;
+
+use vnet_host::{LinuxHost, Lock};
+use vnet_types::NetworkName;
+use vnet_xml::Network;
+
+use super::outcome::NetworkOutcome;
+use crate::driver::Driver;
+use crate::error::Error;
+
+/// What became of one of several networks.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The network.
+    pub network: NetworkName,
+    /// The result. An error does not hold back the others.
+    pub result: Result<NetworkOutcome, Error>,
+}
+
+impl Driver {
+    /// Starts the networks that start at boot. One that runs already is repaired as it runs.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the folder of definitions cannot be read, or the lock cannot be taken.
+    pub fn start_autostarts(&self) -> Result<Vec<Attempt>, Error> {
+        let lock = self.lock()?;
+        self.bring_up(self.autostarts()?, &lock)
+    }
+
+    /// Repairs the networks that run in this network namespace, each as it runs: a firewall may
+    /// have flushed their rules. A kept definition that differs is not taken.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the state folder cannot be read, or the lock cannot be taken.
+    pub fn repair_all(&self) -> Result<Vec<Attempt>, Error> {
+        let lock = self.lock()?;
+        let here = LinuxHost::namespace()?;
+        let receipts = self.store.receipts()?.into_iter().flatten();
+        let running = receipts.filter(|receipt| receipt.header.namespace.is(&here));
+        self.bring_up(running.map(|receipt| receipt.header.network).collect(), &lock)
+    }
+
+    fn bring_up(&self, networks: Vec<NetworkName>, lock: &Lock) -> Result<Vec<Attempt>, Error> {
+        let mut host = self.host()?;
+        let attempt = |network: NetworkName| {
+            host.look_once();
+            let apply = |definition: Network| self.apply_locked(&definition, None, &mut host, lock);
+            let result = self.as_it_runs_or_is_kept(&network).and_then(apply).map(|applied| applied.outcome);
+            Attempt { network, result }
+        };
+        Ok(networks.into_iter().map(attempt).collect())
+    }
+
+    /// The definition that a network runs with, or the kept one when it does not run.
+    fn as_it_runs_or_is_kept(&self, name: &NetworkName) -> Result<Network, Error> {
+        let here = LinuxHost::namespace()?;
+        let is_here = self.store.receipt(name)?.is_some_and(|receipt| receipt.header.namespace.is(&here));
+        match self.as_it_runs(name) {
+            Ok(Some(network)) if is_here => return Ok(network),
+            // Its start was interrupted before this file was written.
+            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            running => drop(running?),
+        }
+        self.kept(name)?.ok_or_else(|| Error::NotDefined(name.clone()))
+    }
+}
