@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use vnet_xml::{Limits, Span};
 
 /// The bytes of a document and its name.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Document {
     /// The path as given, or `<stdin>`.
     pub(crate) name: String,

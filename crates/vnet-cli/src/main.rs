@@ -31,7 +31,6 @@ mod style;
 mod table;
 mod time;
 mod try_network;
-mod updated;
 mod whose;
 
 use std::process::ExitCode;

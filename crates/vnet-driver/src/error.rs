@@ -10,6 +10,8 @@ use vnet_types::{InterfaceName, NameError, NetworkName, Uuid};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 
+use crate::network::ElementReport;
+
 /// Why a call failed. Nothing has changed on the host then, unless the error says so.
 ///
 /// `Debug` prints the text with all causes, so a `main` that returns it prints a readable message.
@@ -144,6 +146,12 @@ pub enum Error {
     /// A hook refused, or could not be asked.
     #[error(transparent)]
     Hook(Box<crate::HookFailure>),
+    /// An element cannot be added, replaced or deleted.
+    #[error(transparent)]
+    Update(#[from] vnet_xml::network::UpdateError),
+    /// The network would be invalid because of an element.
+    #[error("the element is refused: {}", in_words(&.0.findings))]
+    Element(Box<ElementReport>),
     /// One of several interfaces of a guest cannot be attached. None of them is.
     #[error("interface {} of the guest cannot be attached{}", index + 1, but(left))]
     OneOfSeveral {

@@ -38,8 +38,8 @@ pub use gc::Collected;
 pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use network::{
-    AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, LeaseOfNetwork, Leases, NetworkOutcome,
-    NetworkStatus, NetworkSummary, Rendering, RunningNetwork,
+    AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, LeaseOfNetwork, Leases,
+    NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork, Update, UpdateOutcome,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

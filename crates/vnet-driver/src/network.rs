@@ -16,6 +16,7 @@ mod run;
 mod start;
 mod status;
 mod stop;
+mod update;
 
 pub(crate) use prepare::random;
 
@@ -27,3 +28,4 @@ pub use outcome::NetworkOutcome;
 pub use render::Rendering;
 pub use run::RunningNetwork;
 pub use status::{Counted, NetworkStatus, NetworkSummary};
+pub use update::{Edited, ElementReport, Update, UpdateOutcome};

@@ -5,3 +5,4 @@
 mod bandwidth;
 mod guest;
 mod lease;
+mod update;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use vnet_host::Lock;
 use vnet_types::{InterfaceName, Inventory, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::{Network, Severity};
@@ -37,9 +38,15 @@ impl Driver {
     /// [`Error::Refused`]; [`Error::NameTaken`], [`Error::UuidTaken`], [`Error::BridgeTaken`];
     /// [`Error::Host`] when it cannot be written: then the definition before is still kept.
     pub fn define(&self, network: &Network) -> Result<Defined, Error> {
+        // Errors of the definition are reported even when the lock cannot be taken.
+        sound(vnet_validate::check(network))?;
+        self.keep(&self.lock()?, network)
+    }
+
+    /// The same with the lock held.
+    pub(crate) fn keep(&self, lock: &Lock, network: &Network) -> Result<Defined, Error> {
         let findings = sound(vnet_validate::check(network))?;
         let name = network_name(&network.name)?;
-        let lock = self.lock()?;
         let kept = readable(self.kept(&name))?;
         let runs = readable(self.as_it_runs(&name))?;
         let others = self.others(Some(&name))?;
@@ -52,7 +59,7 @@ impl Driver {
         on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
         let is_new = !self.definitions.has(&name)?;
         let text = filled.inactive().to_string();
-        self.definitions.write(&lock, &name, &text)?;
+        self.definitions.write(lock, &name, &text)?;
         let network = text.parse().unwrap_or(filled);
         Ok(Defined { name, network, is_new, findings: join(findings, on_host) })
     }

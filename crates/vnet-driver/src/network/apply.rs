@@ -4,6 +4,7 @@ use vnet_host::{LinuxHost, Lock, Owner};
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
+use super::prepare::Prepared;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::HookOperation;
@@ -53,6 +54,18 @@ impl Driver {
         lock: &Lock,
     ) -> Result<Applied, Error> {
         let prepared = self.prepare(network, host, Some(lock))?;
+        self.apply_prepared(prepared, network, owner, host, lock)
+    }
+
+    /// The same, for a definition that was checked.
+    pub(super) fn apply_prepared(
+        &self,
+        prepared: Prepared,
+        network: &Network,
+        owner: Option<Owner>,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<Applied, Error> {
         let known = prepared.receipt.as_ref().map(|receipt| receipt.header.owner);
         // When its owner has ended, the network gets the new owner.
         let is_ours = known.is_none_or(|known| known.is_some_and(|known| known.is_gone()));

@@ -19,9 +19,14 @@ impl Driver {
     /// [`Error::Host`].
     pub fn definition(&self, name: &NetworkName) -> Result<Network, Error> {
         let mut network = self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
-        let ports = self.ports_of(name)?;
         let (inventory, _) = self.survey(&self.host()?, None)?;
         fill_pool(&mut network, &inventory);
+        self.with_connections(network, name)
+    }
+
+    /// The definition with the numbers of attached guests.
+    pub(super) fn with_connections(&self, mut network: Network, name: &NetworkName) -> Result<Network, Error> {
+        let ports = self.ports_of(name)?;
         let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
         network.connections = count(ports.len());
         for device in network.forward.iter_mut().flat_map(|forward| &mut forward.interfaces) {
