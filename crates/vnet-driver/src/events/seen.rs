@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use vnet_dnsmasq::Lease;
-use vnet_host::{Fact, Header, LinuxHost, Named, PortHeader, Receipt, Subject, Unreadable};
+use vnet_host::{Fact, Header, LinuxHost, Listed, Named, PortHeader, Receipt, Subject, Unreadable};
 use vnet_plan::{Change, HostState, Resource};
 use vnet_types::{InterfaceName, NetworkName};
 
@@ -71,37 +71,13 @@ impl Seen {
     pub(super) fn look(driver: &Driver, before: Option<&Self>) -> Result<Self, Error> {
         let nothing = Self::default();
         let before = before.unwrap_or(&nothing);
-        let mut seen = Self { defined: defined(driver)?, ..Self::default() };
-        for listed in driver.store.receipts()? {
-            let (name, seat) = match listed {
-                Ok(receipt) => {
-                    let name = receipt.header.network.clone();
-                    let folder = driver.store.directory(&name);
-                    let seat = seat(receipt, &folder);
-                    (name, seat)
-                }
-                Err(unreadable) => match may_be_unreadable(unreadable)? {
-                    Named::Network(name) => (name, None),
-                    Named::Port(_) => continue,
-                },
-            };
-            seen.running.extend(seat.or_else(|| before.running.get(&name).cloned()).map(|seat| (name, seat)));
-        }
-        for listed in driver.store.port_receipts()? {
-            let (name, seat) = match listed {
-                Ok(receipt) => {
-                    let name = receipt.header.port.dev.clone();
-                    let folder = driver.store.port_directory(&name);
-                    let seat = seat(receipt, &folder);
-                    (name, seat)
-                }
-                Err(unreadable) => match may_be_unreadable(unreadable)? {
-                    Named::Port(name) => (name, None),
-                    Named::Network(_) => continue,
-                },
-            };
-            seen.ports.extend(seat.or_else(|| before.ports.get(&name).cloned()).map(|seat| (name, seat)));
-        }
+        let store = &driver.store;
+        let mut seen = Self {
+            defined: defined(driver)?,
+            running: seats(store.receipts()?, &before.running, |name| store.directory(name), network_of)?,
+            ports: seats(store.port_receipts()?, &before.ports, |dev| store.port_directory(dev), port_of)?,
+            ..Self::default()
+        };
         for (name, seat) in &seen.running {
             let ran = before.running.get(name).is_some_and(|before| before.folder == seat.folder);
             let held = before.leases.get(name).filter(|_| ran);
@@ -268,16 +244,62 @@ fn may_be_unreadable(unreadable: Unreadable) -> Result<Named, Error> {
     }
 }
 
-/// `None` while it is being started, changed or stopped.
-fn seat<S>(receipt: Receipt<S>, folder: &Path) -> Option<Seat<S>> {
-    let process = receipt.owned.iter().find(|resource| matches!(resource, Resource::Process(_)));
-    let pid = process.and_then(|process| match receipt.facts.get(&process.key())? {
-        Fact::Process { pid, .. } => Some(pid),
-        Fact::Link(_) => None,
-    });
-    let folder = fs::metadata(folder).ok().map(|about| Identity::of(&about, false));
-    let Receipt { header, owned, settled, .. } = receipt;
-    settled.then_some(Seat { folder, header, owned, pid })
+/// The networks or ports of receipts, by name. One that is being changed stays as it was seen
+/// before.
+fn seats<S: Subject>(
+    listed: Vec<Listed<Receipt<S>>>,
+    before: &BTreeMap<S::Name, Seat<S>>,
+    folder: impl Fn(&S::Name) -> PathBuf,
+    name_of: fn(Named) -> Option<S::Name>,
+) -> Result<BTreeMap<S::Name, Seat<S>>, Error>
+where
+    S::Name: Ord,
+{
+    let mut seats = BTreeMap::new();
+    for listed in listed {
+        let (name, seat) = match listed {
+            Ok(receipt) => {
+                let name = receipt.header.name().clone();
+                let folder = fs::metadata(folder(&name)).ok().map(|about| Identity::of(&about, false));
+                // One that was stopped, and whose next start is not at its end, does not run.
+                let known = before.get(&name).filter(|known| known.folder == folder).cloned();
+                (name, if receipt.settled { Some(Seat::of(receipt, folder)) } else { known })
+            }
+            Err(unreadable) => {
+                let Some(name) = name_of(may_be_unreadable(unreadable)?) else { continue };
+                let known = before.get(&name).cloned();
+                (name, known)
+            }
+        };
+        seats.extend(seat.map(|seat| (name, seat)));
+    }
+    Ok(seats)
+}
+
+fn network_of(named: Named) -> Option<NetworkName> {
+    match named {
+        Named::Network(name) => Some(name),
+        Named::Port(_) => None,
+    }
+}
+
+fn port_of(named: Named) -> Option<InterfaceName> {
+    match named {
+        Named::Port(dev) => Some(dev),
+        Named::Network(_) => None,
+    }
+}
+
+impl<S: Subject> Seat<S> {
+    fn of(receipt: Receipt<S>, folder: Option<Identity>) -> Self {
+        let process = receipt.owned.iter().find(|resource| matches!(resource, Resource::Process(_)));
+        let pid = process.and_then(|process| match receipt.facts.get(&process.key())? {
+            Fact::Process { pid, .. } => Some(pid),
+            Fact::Link(_) => None,
+        });
+        let Receipt { header, owned, .. } = receipt;
+        Self { folder, header, owned, pid }
+    }
 }
 
 /// The leases of a network. Those that are not in the file any more are gone after some time.
