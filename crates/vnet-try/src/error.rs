@@ -94,11 +94,28 @@ pub(crate) enum Failed {
         vnet_lab::mounts::CONTAINER_OPTIONS
     )]
     ReadOnly,
+    #[error(
+        "no /proc of its own can be mounted here, as parts of this one are covered; in a container, start that with {}",
+        vnet_lab::mounts::CONTAINER_OPTIONS
+    )]
+    OtherProcesses { source: Option<io::Error> },
+    #[error("mount(2) is refused here; in a container, start that with {}", vnet_lab::mounts::CONTAINER_OPTIONS)]
+    Mount { source: vnet_lab::Error },
     #[error("{what}")]
     Doing { what: String, source: Box<Failed> },
 }
 
 impl Failed {
+    /// An error of mounts, with the remedy where the system refuses them.
+    pub(crate) fn of_mount(error: vnet_lab::Error) -> Self {
+        match &error {
+            vnet_lab::Error::System { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Self::Mount { source: error }
+            }
+            _ => error.into(),
+        }
+    }
+
     /// Adds to an error what was being done.
     pub(crate) fn doing<E: Into<Self>>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();

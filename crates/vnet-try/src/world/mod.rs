@@ -7,6 +7,7 @@ mod taken;
 mod uplink;
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use vnet_lab::{Namespace, probe};
 use vnet_netlink::Netlink;
@@ -16,9 +17,12 @@ use vnet_xml::{Interface, Network};
 use crate::error::Result;
 use route::{add_route, default_of};
 pub(crate) use station::Station;
+use station::wait_usable;
 pub(crate) use taken::taken_by_network;
 pub(crate) use uplink::Uplink;
 
+/// How long the kernel may take until an address of the host can be used.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The name of the only interface of a guest, and of others that have just one.
 pub(crate) const DEVICE: &str = "eth0";
 /// Switches of every namespace. No duplicate addresses are possible here, and routers answer at
@@ -81,6 +85,7 @@ impl World {
             Err(error) if !error.is_exists() => return Err(error.into()),
             _ => {}
         }
+        wait_usable(&self.host, ip, Instant::now() + PATIENCE)?;
         add_route(self.outside.netlink(), &uplink.name, net, uplink.host(Family::of(ip)))
     }
 

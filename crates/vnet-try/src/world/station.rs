@@ -89,20 +89,25 @@ impl Station {
         }
     }
 
-    /// Waits until an address can be used. IPv6 addresses are tentative at first, and the kernel
-    /// would send from another address.
+    /// Waits until an address can be used.
     pub(crate) fn wait_usable(&self, address: IpAddr, deadline: Instant) -> Result<()> {
-        self.namespace.run(|| {
-            loop {
-                match UdpSocket::bind((address, 0)) {
-                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && Instant::now() < deadline => {
-                        thread::sleep(Duration::from_millis(1));
-                    }
-                    bound => {
-                        return bound.map(drop).map_err(Failed::doing(format!("the address {address} cannot be used")));
-                    }
+        wait_usable(&self.namespace, address, deadline)
+    }
+}
+
+/// Waits until an address can be used. IPv6 addresses are tentative at first: the kernel would send
+/// from another address, and refuses to bind to it.
+pub(super) fn wait_usable(namespace: &Namespace, address: IpAddr, deadline: Instant) -> Result<()> {
+    namespace.run(|| {
+        loop {
+            match UdpSocket::bind((address, 0)) {
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                bound => {
+                    return bound.map(drop).map_err(Failed::doing(format!("the address {address} cannot be used")));
                 }
             }
-        })
-    }
+        }
+    })
 }
