@@ -172,8 +172,22 @@ impl Task {
     }
 }
 
-/// A bridge is set down before its rules are deleted, because guests may still be in it.
+/// A bridge is set down before its rules are deleted, because guests may still be in it. A port is
+/// set up when it is in its bridge: the host would route what a link outside a bridge receives.
 fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
+    let is_rise = |change: &Change| match change {
+        Change::Update { from: Resource::Link(from), to: Resource::Link(to) } => !from.up && to.up,
+        _ => false,
+    };
+    while let Some((at, last)) = changes.iter().enumerate().find_map(|(at, change)| {
+        let Key::Link(link) = change.key() else { return None };
+        let stands = |later: &Change| later.key().link() == Some(&link) && !matches!(later.key(), Key::Address(..));
+        let is_entered = |later: &Change| matches!(later, Change::Create { to: Resource::Port(_) }) && stands(later);
+        let rest = changes.get(at + 1..).filter(|rest| is_rise(change) && rest.iter().any(is_entered))?;
+        Some((at, at + 1 + rest.iter().rposition(stands)?))
+    }) {
+        changes[at..=last].rotate_left(1);
+    }
     let going = changes.iter_mut().find_map(|change| match change {
         Change::Delete { from: Resource::Link(link) } if matches!(link.kind, LinkKind::Bridge(_)) && link.up => {
             Some(link)

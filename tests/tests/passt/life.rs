@@ -48,7 +48,7 @@ fn one_that_is_for_one_guest_ends_with_it() {
     assert!(answers());
     guest.unplug();
     gone(&running);
-    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket), None);
+    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket).unwrap(), None);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_guest_goes_on_with_a_passt_that_takes_the_place_of_a_killed_one() {
     kill(Pid::from_raw(first.pid()), Signal::SIGKILL).unwrap();
     gone(&first);
     assert!(!answers());
-    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket), None);
+    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket).unwrap(), None);
     // Its socket and its number are still there: they are in nobody's way.
     let second = start(&passt);
     assert_ne!(second.pid(), first.pid());
@@ -96,7 +96,7 @@ fn a_guest_goes_on_with_a_passt_that_takes_the_place_of_a_killed_one() {
     wait_for(SOON, "the guest to be found again", || answers().then_some(()));
     // Who holds the first one does not hold the second, nor its files.
     first.stop().unwrap();
-    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket), Some(second));
+    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket).unwrap(), Some(second));
     assert!(fs::exists(&passt.socket).unwrap());
 }
 
@@ -107,13 +107,13 @@ fn a_number_that_another_process_has_by_now_is_not_its() {
     let passt = passt();
     let running = start(&passt);
     let pid_file = passt.pid_file.as_deref().unwrap();
-    assert_eq!(Running::find(pid_file, &passt.socket), Some(running.clone()));
-    assert_eq!(Running::find(pid_file, Path::new("/run/vm1/other.socket")), None);
+    assert_eq!(Running::find(pid_file, &passt.socket).unwrap(), Some(running.clone()));
+    assert_eq!(Running::find(pid_file, Path::new("/run/vm1/other.socket")).unwrap(), None);
     fs::write(pid_file, format!("{}\n", id())).unwrap();
-    assert_eq!(Running::find(pid_file, &passt.socket), None);
+    assert_eq!(Running::find(pid_file, &passt.socket).unwrap(), None);
     for nonsense in ["", "-1", "x", "99999999999999"] {
         fs::write(pid_file, nonsense).unwrap();
-        assert_eq!(Running::find(pid_file, &passt.socket), None, "{nonsense:?}");
+        assert_eq!(Running::find(pid_file, &passt.socket).unwrap(), None, "{nonsense:?}");
     }
 }
 

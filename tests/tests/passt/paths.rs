@@ -26,7 +26,7 @@ fn a_path_is_taken_as_it_is(#[case] name: &str) {
     passt.log_file = Some(folder.join("-l,og\n.txt"));
     passt.options.pcap = Some(folder.join("--pcap"));
     let running = start(&passt);
-    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket), Some(running.clone()));
+    assert_eq!(Running::find(passt.pid_file.as_deref().unwrap(), &passt.socket).unwrap(), Some(running.clone()));
     assert!(matches!(try_start(&passt), Err(Error::InUse { .. })));
     Guest::new(&passt.socket).lease();
     running.stop().unwrap();

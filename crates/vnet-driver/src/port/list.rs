@@ -89,5 +89,6 @@ impl Driver {
 
 /// The process of a guest's passt, if it runs.
 pub fn passt_process(passt: &Passt) -> Option<Running> {
-    Running::find(passt.pid_file.as_deref()?, &passt.socket)
+    // One that cannot be looked at is not shown.
+    Running::find(passt.pid_file.as_deref()?, &passt.socket).ok().flatten()
 }

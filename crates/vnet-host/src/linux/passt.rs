@@ -18,7 +18,9 @@ use crate::{Error, Fact};
 impl Kind for Passt {
     /// When a crash lost the process number, a passt with other arguments is another passt.
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
-        let Some(pid) = running(self).map(|it| it.pid()).or_else(|| Some(lost(self, fact)?.0)) else { return Ok(None) };
+        let Some(pid) = running(self)?.map(|it| it.pid()).or_else(|| Some(lost(self, fact)?.0)) else {
+            return Ok(None);
+        };
         let known = fact.is_some() || matches!(self.options.process, Process::Foreground);
         let same = known || self.arguments().is_ok_and(|arguments| has_arguments(pid, &arguments));
         Ok(Some(if same { self.clone() } else { another(self) }))
@@ -53,7 +55,7 @@ impl Kind for Passt {
     }
 
     fn delete(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
-        if let Some(running) = running(self) {
+        if let Some(running) = running(self)? {
             running.stop()?;
         }
         while let Some((pid, started)) = lost(self, fact) {
@@ -63,8 +65,9 @@ impl Kind for Passt {
     }
 }
 
-fn running(passt: &Passt) -> Option<Running> {
-    Running::find(passt.pid_file.as_deref()?, &passt.socket)
+fn running(passt: &Passt) -> Result<Option<Running>, Error> {
+    let Some(pid_file) = passt.pid_file.as_deref() else { return Ok(None) };
+    Ok(Running::find(pid_file, &passt.socket)?)
 }
 
 /// When a crash lost the process number: a passt that has not written its number yet.

@@ -32,7 +32,7 @@ impl Kind for Process {
     fn look(&self, _: &LinuxHost, fact: Option<Fact>) -> Result<Option<Self>, Error> {
         // When the configuration is unknown, the process number may not be written yet.
         let is_lost = fact.is_none() && self.restart_on.is_empty();
-        let found = identify(self, fact).map(|(pid, _)| pid.as_raw());
+        let found = identify(self, fact)?.map(|(pid, _)| pid.as_raw());
         let found = found.or_else(|| if is_lost { find_running(self).map(|(pid, _)| pid) } else { None });
         Ok(found.map(|pid| Self { stopped: is_stopped(pid), ..self.clone() }))
     }
@@ -46,7 +46,7 @@ impl Kind for Process {
     fn update(&self, to: &Self, host: &LinuxHost, fact: Option<Fact>) -> Result<Option<Fact>, Error> {
         if self.args == to.args
             && self.restart_on == to.restart_on
-            && let Some((pid, start_time)) = identify(self, fact)
+            && let Some((pid, start_time)) = identify(self, fact)?
             && kill(pid, Signal::SIGHUP).is_ok()
             && kill(pid, if to.stopped { Signal::SIGSTOP } else { Signal::SIGCONT }).is_ok()
         {
@@ -67,26 +67,25 @@ fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
     let command = format!("{} {}", process.program, process.args.join(" "));
     let run =
         run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").envs(&process.env));
-    match run.map_err(Error::file("run", &program))? {
-        (Some(status), _) if status.success() => {}
-        (Some(status), stderr) => return Err(Error::Program { command, status: status.to_string(), stderr }),
-        (None, _) => {
-            stop(process, None)?;
-            return Err(Error::Slow { command, seconds: LIMIT.as_secs() });
-        }
+    // It may be on its way to the background, or there.
+    let ended = |error| stop(process, None).and(Err(error));
+    match run.map_err(Error::file("run", &program)) {
+        Ok((Some(status), _)) if status.success() => {}
+        Ok((Some(status), stderr)) => return Err(Error::Program { command, status: status.to_string(), stderr }),
+        Ok((None, _)) => return ended(Error::Slow { command, seconds: LIMIT.as_secs() }),
+        Err(error) => return ended(error),
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
         match identify(process, None) {
-            Some((pid, start_time)) => {
+            Ok(Some((pid, start_time))) => {
                 let (pid, folder) = (pid.as_raw(), process.pid_file.parent().unwrap_or(&process.pid_file));
                 host.put_in_scope(folder, &process.program, pid);
                 return Ok(Fact::Process { pid, start_time });
             }
-            None if Instant::now() > deadline => {
-                return Err(Error::Vanished { command, pid_file: process.pid_file.clone() });
-            }
-            None => thread::sleep(Duration::from_millis(2)),
+            Ok(None) | Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+            Ok(None) => return ended(Error::Vanished { command, pid_file: process.pid_file.clone() }),
+            Err(error) => return ended(error),
         }
     }
 }
@@ -122,8 +121,7 @@ fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
 /// process with its command line, which names our files.
 fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
     match fact {
-        Some(Fact::Process { pid, start_time: started }) if start_time(pid) == Some(started) => end(pid, started),
-        Some(Fact::Process { .. }) => Ok(()),
+        Some(Fact::Process { pid, start_time: started }) => end(pid, started),
         // Another process of it may be on its way to the background.
         _ => std::iter::from_fn(|| find_running(process)).try_for_each(|(pid, start_time)| end(pid, start_time)),
     }
@@ -133,6 +131,9 @@ fn stop(process: &Process, fact: Option<Fact>) -> Result<(), Error> {
 /// it counts as gone only when its number is free or reused.
 pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        if start_time(pid)? != Some(started) {
+            return Ok(());
+        }
         match kill(Pid::from_raw(pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => return Err(Error::file("end", Path::new(&format!("/proc/{pid}")))(errno.into())),
@@ -140,35 +141,44 @@ pub(super) fn end(pid: i32, started: u64) -> Result<(), Error> {
         // A process that is stopped gets the signal when it goes on.
         let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
         let deadline = Instant::now() + PATIENCE;
-        while start_time(pid) == Some(started) && Instant::now() < deadline {
+        while start_time(pid)? == Some(started) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
-        if start_time(pid) != Some(started) {
-            return Ok(());
-        }
     }
-    Err(Error::Immortal { pid })
+    if start_time(pid)? == Some(started) { Err(Error::Immortal { pid }) } else { Ok(()) }
 }
 
 /// The process, if it runs: by the number and start time of the one that was started. When these
 /// are lost, by the number in its pid file if it has the right command line, because numbers are
 /// reused.
-fn identify(process: &Process, fact: Option<Fact>) -> Option<(Pid, u64)> {
-    let (pid, started) = match fact {
-        Some(Fact::Process { pid, start_time: started }) => {
-            (start_time(pid) == Some(started)).then_some((pid, started))
-        }
+///
+/// A file that cannot be read is an error. A process that is taken for gone would be replaced, and
+/// ended by the rollback.
+fn identify(process: &Process, fact: Option<Fact>) -> Result<Option<(Pid, u64)>, Error> {
+    let (pid, known) = match fact {
+        Some(Fact::Process { pid, start_time }) => (pid, Some(start_time)),
         _ => {
-            let pid = fs::read_to_string(&process.pid_file).ok()?.trim().parse().ok()?;
-            has_command_line(process, pid).then_some((pid, start_time(pid)?))
+            let text = read(&process.pid_file)?;
+            let number = text.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+            let Some(pid) = number else { return Ok(None) };
+            let line = read(Path::new(&format!("/proc/{pid}/cmdline")))?.unwrap_or_default();
+            if !is_command_line_of(process, &line.split(|byte| *byte == 0).collect::<Vec<_>>()) {
+                return Ok(None);
+            }
+            (pid, None)
         }
-    }?;
-    Some((Pid::from_raw(pid), started))
+    };
+    let started = start_time(pid)?.filter(|started| known.is_none_or(|known| known == *started));
+    Ok(started.map(|started| (Pid::from_raw(pid), started)))
 }
 
-fn has_command_line(process: &Process, pid: i32) -> bool {
-    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    is_command_line_of(process, &line.split(|byte| *byte == 0).collect::<Vec<_>>())
+/// A file about a process. `None` when there is none, as when the process has ended.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(None),
+        text => text.map(Some).map_err(Error::file("read", path)),
+    }
 }
 
 fn is_command_line_of(process: &Process, words: &[&[u8]]) -> bool {
@@ -189,7 +199,7 @@ pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
         numbers.find_map(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             let found = is_it(&line.split(|byte| *byte == 0).collect::<Vec<_>>()) && is_here(pid);
-            found.then(|| Some((pid, start_time(pid)?))).flatten()
+            found.then(|| Some((pid, start_time(pid).ok()??))).flatten()
         })
     };
     look().or_else(look)
@@ -203,8 +213,12 @@ fn is_here(pid: i32) -> bool {
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even if its
 /// parent has not reaped it.
-pub(super) fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+pub(super) fn start_time(pid: i32) -> Result<Option<u64>, Error> {
+    let Some(stat) = read(Path::new(&format!("/proc/{pid}/stat")))? else { return Ok(None) };
+    Ok(started(&String::from_utf8_lossy(&stat)))
+}
+
+fn started(stat: &str) -> Option<u64> {
     // The name, field 2, is in parentheses and may contain any character.
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();

@@ -47,7 +47,7 @@ impl LinuxHost {
 
     /// Puts a program that has just been started into a scope, named after the folder of its files
     /// and the program. Does nothing where systemd does not run.
-    pub(super) fn put_in_scope(&self, folder: &Path, program: &str, pid: i32) {
+    pub fn put_in_scope(&self, folder: &Path, program: &str, pid: i32) {
         if !is_booted() {
             return;
         }

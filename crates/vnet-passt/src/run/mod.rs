@@ -79,9 +79,9 @@ impl Passt {
             if let Some(Ok(Some(status))) = child.as_mut().map(Child::try_wait) {
                 return Err(Error::Refused { status: status.to_string(), stderr: String::new() });
             }
-            if let Some(running) =
-                Running::find(pid_file, &self.socket).filter(|_| is_listening(&self.socket).is_ok_and(|it| it))
-            {
+            // What cannot be read now can be in a moment.
+            let found = Running::find(pid_file, &self.socket).ok().flatten();
+            if let Some(running) = found.filter(|_| is_listening(&self.socket).is_ok_and(|it| it)) {
                 return Ok(running);
             }
             if Instant::now() > deadline {

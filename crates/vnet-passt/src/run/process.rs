@@ -25,14 +25,22 @@ pub struct Running {
 impl Running {
     /// The passt whose number is in a file and which listens on a socket. `None` if it has ended,
     /// or if its number now belongs to another process: passt has the socket on its command line.
-    pub fn find(pid_file: &Path, socket: &Path) -> Option<Self> {
-        let pid = fs::read_to_string(pid_file).ok()?.trim().parse().ok()?;
-        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    ///
+    /// # Errors
+    /// [`Error::File`] if that cannot be read. Then it may run.
+    pub fn find(pid_file: &Path, socket: &Path) -> Result<Option<Self>, Error> {
+        let text = read(pid_file)?.and_then(|text| String::from_utf8(text).ok());
+        let Some(pid) = text.and_then(|text| text.trim().parse().ok()) else { return Ok(None) };
+        let line = read(Path::new(&format!("/proc/{pid}/cmdline")))?.unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0);
         let own = socket.as_os_str().as_encoded_bytes();
-        let is_it = words.any(|word| word == b"--socket") && words.next() == Some(own);
-        let started = start_time(pid).filter(|_| is_it)?;
-        Some(Self { pid, started, socket: socket.to_owned(), pid_file: pid_file.to_owned() })
+        if !(words.any(|word| word == b"--socket") && words.next() == Some(own)) {
+            return Ok(None);
+        }
+        let stat = read(Path::new(&format!("/proc/{pid}/stat")))?.unwrap_or_default();
+        let started = started(&String::from_utf8_lossy(&stat));
+        let found = |started| Self { pid, started, socket: socket.to_owned(), pid_file: pid_file.to_owned() };
+        Ok(started.map(found))
     }
 
     /// Its process number.
@@ -107,10 +115,22 @@ impl Running {
 /// The start time of a process (proc_pid_stat(5), field 22). `None` if it has ended, even as a
 /// zombie.
 fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    started(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn started(stat: &str) -> Option<u64> {
     // The name, field 2, is in parentheses and may have any character.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let ended = matches!(fields.next()?, "Z" | "X");
     if ended { None } else { fields.nth(18)?.parse().ok() }
+}
+
+/// A file about a process. `None` when there is none, as when the process has ended.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => Ok(None),
+        text => text.map(Some).map_err(|source| Error::file(path, source)),
+    }
 }

@@ -32,8 +32,13 @@ impl Kind for Link {
         Some("every guest loses its link")
     }
 
-    fn effect_of_change(&self, _: &Self) -> Option<&'static str> {
-        Some("guests stay connected")
+    fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
+        let spans = |link: &Self| matches!(&link.kind, LinkKind::Bridge(options) if options.stp);
+        Some(match () {
+            () if spans(to) && !spans(self) => "frames wait until STP lets them pass, twice its delay",
+            () if self.mac != to.mac => "guests stay connected and are told the host's new MAC address",
+            () => "guests stay connected",
+        })
     }
 }
 
