@@ -5,6 +5,7 @@ mod attach;
 mod autostart;
 mod check;
 mod completions;
+mod confirm;
 mod define;
 mod detach;
 mod diff;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "net-destroy")]
     Stop(stop::Args),
     Apply(apply::Args),
+    Confirm(confirm::Args),
     Diff(diff::Args),
     #[command(visible_alias = "attach-interface")]
     Attach(attach::Args),
@@ -99,6 +101,7 @@ impl Command {
             Self::Start(args) => args.run(directories),
             Self::Stop(args) => args.run(directories),
             Self::Apply(args) => args.run(directories),
+            Self::Confirm(args) => args.run(directories),
             Self::Diff(args) => args.run(directories),
             Self::Attach(args) => args.run(directories),
             Self::Detach(args) => args.run(directories),

@@ -1,6 +1,7 @@
 //! The folders of state, definitions and leases.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,6 +98,17 @@ impl Directories {
             driver = driver.with_libvirt_hooks();
         }
         Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook))
+    }
+
+    /// The options again, for another process of this program.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let folders =
+            [("--state-dir", &self.state_dir), ("--config-dir", &self.config_dir), ("--data-dir", &self.data_dir)];
+        let given = folders
+            .into_iter()
+            .filter_map(|(option, folder)| Some([OsString::from(option), folder.as_ref()?.clone().into_os_string()]));
+        let hooks = self.libvirt_hooks.then(|| OsString::from("--libvirt-hooks"));
+        given.flatten().chain(hooks).collect()
     }
 }
 

@@ -130,6 +130,16 @@ pub enum Error {
     /// The desired state of the interface cannot be computed.
     #[error(transparent)]
     Attach(#[from] AttachError),
+    /// A network was changed, but its ports could not be read, so they were not.
+    #[error(
+        "network `{network}` is changed, and its ports stay as they were; `vnet apply {network}` brings them along"
+    )]
+    PortsStay {
+        /// The network.
+        network: NetworkName,
+        /// The cause.
+        source: Box<vnet_host::Error>,
+    },
     /// The network was changed, but one of its ports could not be.
     #[error("port `{dev}` of network `{network}` stays as it was")]
     PortStays {
@@ -173,6 +183,23 @@ pub enum Error {
     /// A file in the state folder cannot be read.
     #[error("`{}` cannot be read", path.display())]
     Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The last change of a network is not confirmed.
+    #[error(
+        "the last change of network `{0}` is not confirmed; `vnet confirm {0}` keeps it, `vnet confirm --undo {0}` \
+         undoes it"
+    )]
+    Unconfirmed(NetworkName),
+    /// No change of a network waits for a confirmation.
+    #[error("no change of network `{0}` waits for a confirmation")]
+    Confirmed(NetworkName),
+    /// The record of a change that waits for a confirmation could not be read or written.
+    #[error("the record `{}` of a change that waits for a confirmation cannot be used", path.display())]
+    Record {
         /// The file.
         path: PathBuf,
         /// The cause.

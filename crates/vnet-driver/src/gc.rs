@@ -24,13 +24,15 @@ pub struct Collected {
 
 impl Driver {
     /// Removes the ports and networks of processes that have ended, and the leases of transient
-    /// networks that are gone. A network with guests of others stays until they are detached.
+    /// networks that are gone. A network with guests of others stays until they are detached. A
+    /// change that nobody has confirmed or undone in time is undone.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
     pub fn gc(&self) -> Result<Collected, Error> {
+        let overdue = self.undo_overdue();
         if self.dead()?.is_empty() && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true)) {
-            return Ok(Collected::default());
+            return Ok(Collected { errors: overdue, ..Collected::default() });
         }
         let mut host = self.host()?;
         let lock = self.lock()?;
@@ -38,6 +40,7 @@ impl Driver {
         for network in self.data.names() {
             collected.errors.extend(self.forget_data(&lock, &network).err().map(Error::from));
         }
+        collected.errors.extend(overdue);
         Ok(collected)
     }
 

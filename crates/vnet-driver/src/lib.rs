@@ -39,7 +39,7 @@ pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use network::{
     AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, LeaseOfNetwork, Leases,
-    NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork, Update, UpdateOutcome,
+    NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork, Unconfirmed, Update, UpdateOutcome,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

@@ -85,6 +85,48 @@ fn a_network_that_stops_takes_its_ports_along() {
     nothing_is_left();
 }
 
+/// What `ip` shows of a bridge, without its name and what changes by itself.
+fn of_bridge(bridge: &str) -> Vec<String> {
+    let shown = [
+        &["-o", "-4", "address", "show", "dev", bridge][..],
+        &["-o", "-6", "address", "show", "dev", bridge, "scope", "global"],
+        &["-4", "route", "show", "dev", bridge],
+        &["-6", "route", "show", "dev", bridge, "proto", "static"],
+    ];
+    let texts: String = shown.iter().map(|arguments| run("ip", arguments)).collect();
+    let passing = ["tentative", "linkdown", "dadfailed", bridge, &format!("{bridge}\\")];
+    let lines = texts
+        .lines()
+        .map(|line| line.split_whitespace().filter(|word| !passing.contains(word)).collect::<Vec<_>>().join(" "));
+    lines.collect()
+}
+
+/// A kernel before 6.2 renames only a link that is down, and then has to be told all of it again.
+#[test]
+fn a_bridge_gets_another_name_with_all_that_is_on_it() {
+    isolate!();
+    let network = |bridge: &str| {
+        format!(
+            "<network><name>lab</name><forward mode='route'/><bridge name='{bridge}' stp='off'/>
+             <ip address='10.9.0.1' prefix='24'/><ip family='ipv6' address='fd00:9::1' prefix='64'/>
+             <route address='10.77.0.0' prefix='16' gateway='10.9.0.9' metric='7'/>
+             <route family='ipv6' address='fd77::' prefix='48' gateway='fd00:9::9'/></network>"
+        )
+    };
+    done(&["start", "-"], &network("lab0"));
+    done(&["attach", "-"], &in_lab("<target dev='guest0'/>"));
+    let (before, index) = (of_bridge("lab0"), link("lab0")["ifindex"].clone());
+    assert_eq!(before.len(), 5, "{before:?}");
+    for bridge in ["lab1", "a-longer-name", "lab0"] {
+        done(&["apply", "-"], &network(bridge));
+        assert_eq!(of_bridge(bridge), before);
+        assert_eq!((&link(bridge)["ifindex"], &link("guest0")["master"]), (&index, &Value::from(bridge)));
+        assert_eq!(done(&["diff", "lab"], "")["changes"], Value::Array(Vec::new()));
+    }
+    done(&["stop", "lab"], "");
+    nothing_is_left();
+}
+
 #[test]
 fn what_drifted_is_told_and_mended() {
     isolate!();

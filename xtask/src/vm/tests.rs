@@ -14,8 +14,10 @@ use crate::tally::{self, Tally};
 use crate::tests::{TestProgram, test_programs};
 
 /// Programs of this machine that the tests run.
-const PROGRAMS: [&str; 12] =
-    ["bridge", "dash", "dnsmasq", "ip", "nft", "passt", "ping", "prlimit", "setpriv", "ss", "tc", "unshare"];
+const PROGRAMS: [&str; 14] = [
+    "bridge", "dash", "dnsmasq", "ip", "nft", "passt", "ping", "prlimit", "script", "setpriv", "ss", "strace", "tc",
+    "unshare",
+];
 
 const MODULES: [&str; 8] =
     ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
@@ -95,7 +97,8 @@ fn fill(
     let vnet = root().join("target/debug/vnet");
     inside.executable(&vnet)?;
     strip(&inside, &vnet)?;
-    for data in ["testdata", "tests/Cargo.toml", "tests/tests", "crates/vnet-firewall/docs"] {
+    let docs = ["vnet-driver", "vnet-firewall", "vnet-host"].map(|name| format!("crates/{name}/docs"));
+    for data in ["testdata", "tests/Cargo.toml", "tests/tests"].into_iter().chain(docs.iter().map(String::as_str)) {
         inside.copy(&root().join(data))?;
     }
     for words in ["/etc/protocols", "/etc/services", "/etc/iproute2", "/usr/share/iproute2"].map(Path::new) {

@@ -1,11 +1,15 @@
 //! `vnet apply FILE|NAME`: changes or repairs a network or a port; starts a network that does not
 //! run.
 
+use std::time::Duration;
+
+use anyhow::ensure;
 use vnet_driver::{AttachOptions, Driver, Error, PortOutcome};
 
+use super::confirm;
 use crate::attempts;
 use crate::changes::{brief, human};
-use crate::definition::locate_any;
+use crate::definition::{locate_any, network_name};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
@@ -29,6 +33,9 @@ pub(crate) struct Args {
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
+    /// Undo the change of a network after this time, unless `vnet confirm NAME` keeps it
+    #[arg(long, value_name = "TIME", value_parser = confirm::duration, conflicts_with = "dry_run", requires = "network")]
+    confirm_within: Option<Duration>,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -42,13 +49,21 @@ impl Args {
         };
         let document = Document::read(&locate_any(given, directories)?)?;
         if is_guest(&document) {
+            ensure!(self.confirm_within.is_none(), "--confirm-within is for networks, and this is a guest's interface");
             return self.apply_port(document, &driver);
         }
         let mut checked = Checked::of_network(document);
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };
-        let applied = if self.dry_run { driver.plan(network) } else { driver.apply(network) };
+        let applied = match self.confirm_within {
+            _ if self.dry_run => driver.plan(network),
+            None => driver.apply(network),
+            Some(within) => {
+                confirm::begin(directories, &network_name(&network.name)?, within)?;
+                driver.apply_unconfirmed(network)
+            }
+        };
         let Some(applied) = heard(applied, &mut checked, format)? else { return Ok(Answer::No) };
         let (name, changes) = (&applied.name, &applied.changes);
         let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
@@ -56,7 +71,13 @@ impl Args {
             Format::Json => print_json(&Report::changed(&checked, &applied)),
             Format::Human if changes.is_empty() => Ok(print(format!("network {name}: nothing to change\n"))?),
             Format::Human if self.dry_run => Ok(print(human(changes))?),
-            Format::Human => Ok(print(format!("{}network {name} is as defined{on}\n", brief(changes)))?),
+            Format::Human => {
+                let until = self.confirm_within.map(|within| {
+                    format!("it is undone in {} s unless `vnet confirm {name}` keeps it\n", within.as_secs())
+                });
+                let until = until.unwrap_or_default();
+                Ok(print(format!("{}network {name} is as defined{on}\n{until}", brief(changes)))?)
+            }
         })
     }
 

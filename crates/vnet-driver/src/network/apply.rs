@@ -5,7 +5,7 @@ use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
 use super::prepare::Prepared;
-use crate::driver::Driver;
+use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::hooks::HookOperation;
 
@@ -21,10 +21,12 @@ impl Driver {
     /// it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::PortStays`] when the network was changed but a port could not
-    /// be; [`Error::Hook`], where a network that was changed stays so; [`Error::Host`] when
-    /// something is in the way, or when a step fails: then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Unconfirmed`]; [`Error::PortStays`] or [`Error::PortsStay`]
+    /// when the network was changed but a port could not be; [`Error::Hook`], where a network that
+    /// was changed stays so; [`Error::Host`] when something is in the way, or when a step fails:
+    /// then the steps before it are undone.
     pub fn apply(&self, network: &Network) -> Result<NetworkOutcome, Error> {
+        self.is_confirmed(&network_name(&network.name)?)?;
         let mut host = self.host()?;
         let lock = self.lock();
         self.apply_as(network, None, &mut host, lock).map(|applied| applied.outcome)

@@ -3,11 +3,13 @@
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
+use super::prepare::chosen;
 use crate::driver::Driver;
 use crate::error::Error;
 
 impl Driver {
-    /// The changes of [`start`](Self::start), or of [`apply`](Self::apply) when the network runs.
+    /// The changes of [`start`](Self::start), or of [`apply`](Self::apply) when the network runs:
+    /// those of the network, then those of its ports.
     ///
     /// # Errors
     /// [`Error::Refused`]; [`Error::Host`] when something is in the way or the host cannot be read.
@@ -15,7 +17,8 @@ impl Driver {
         let mut host = self.host()?;
         let prepared = self.prepare(network, &mut host, None)?;
         let lowered = &prepared.lowered;
-        let changes = vnet_host::plan(&host, &self.store, &lowered.name, &lowered.desired)?;
+        let mut changes = vnet_host::plan(&host, &self.store, &lowered.name, &lowered.desired)?;
+        changes.extend(self.plan_follow(&host, &chosen(network, prepared.uuid, lowered), lowered)?);
         Ok(prepared.planned(changes))
     }
 }

@@ -178,6 +178,7 @@ impl Driver {
             let device = Device::of(&port, host)?;
             status.ports.push((port, device));
         }
+        status.obstacles.extend(self.unconfirmed_obstacle(&status.name)?);
         if state != State::Elsewhere {
             let ports = status.ports.iter().map(|(port, _)| &port.dev);
             let links: Vec<InterfaceName> = status.bridge.iter().chain(ports).cloned().collect();

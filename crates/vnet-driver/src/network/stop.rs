@@ -29,7 +29,12 @@ impl Driver {
         }
         match self.stop_locked(&mut host, &lock?, network) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
-            stopped => Ok(stopped?),
+            stopped => {
+                let stopped = stopped?;
+                // What does not run has no change to confirm.
+                self.forget_record(network)?;
+                Ok(stopped)
+            }
         }
     }
 

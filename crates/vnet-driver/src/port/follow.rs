@@ -3,8 +3,9 @@
 use std::io;
 
 use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
-use vnet_plan::Change;
-use vnet_types::NetworkName;
+use vnet_plan::{Change, Lowered};
+use vnet_types::{Inventory, Link, NetworkName};
+use vnet_xml::Network;
 
 use super::options::AttachOptions;
 use super::prepare::header;
@@ -20,7 +21,8 @@ impl Driver {
         network: &NetworkName,
     ) -> Result<Vec<Change>, Error> {
         let mut made = Vec::new();
-        for receipt in self.store.port_receipts()?.into_iter().flatten() {
+        let stay = |source| Error::PortsStay { network: network.clone(), source: Box::new(source) };
+        for receipt in self.store.port_receipts().map_err(stay)?.into_iter().flatten() {
             if receipt.header.port.network.as_ref() == Some(network) {
                 let changes = self.follow_one(host, lock, &receipt).map_err(|error| Error::PortStays {
                     dev: receipt.header.port.dev.clone(),
@@ -31,6 +33,57 @@ impl Driver {
             }
         }
         Ok(made)
+    }
+
+    /// The changes of [`follow`](Self::follow) for a definition that is not applied yet.
+    pub(crate) fn plan_follow(
+        &self,
+        host: &LinuxHost,
+        network: &Network,
+        lowered: &Lowered,
+    ) -> Result<Vec<Change>, Error> {
+        let mut planned = Vec::new();
+        for receipt in self.store.port_receipts()?.into_iter().flatten() {
+            let port = &receipt.header.port;
+            if port.network.as_ref() == Some(&lowered.name) && receipt.settled {
+                let stays = |error| Error::PortStays {
+                    dev: port.dev.clone(),
+                    network: lowered.name.clone(),
+                    source: Box::new(error),
+                };
+                planned.extend(self.plan_one(host, network, lowered, &receipt).map_err(stays)?);
+            }
+        }
+        Ok(planned)
+    }
+
+    fn plan_one(
+        &self,
+        host: &LinuxHost,
+        network: &Network,
+        lowered: &Lowered,
+        receipt: &Receipt<PortHeader>,
+    ) -> Result<Vec<Change>, Error> {
+        let port = &receipt.header.port;
+        let (mut inventory, _) = self.survey(host, None)?;
+        let renamed = port.bridge.as_ref().zip(lowered.bridge.as_ref()).filter(|(from, to)| from != to);
+        let before = self.store.receipt(&lowered.name)?;
+        let links = before.iter().flat_map(|before| before.owned.links());
+        let before = links.filter(|link| Some(&link.name) == port.bridge.as_ref()).find(|link| link.up);
+        settle(&mut inventory, lowered, before);
+        let mut attached = receipt.clone();
+        if let Some((from, to)) = renamed {
+            attached.header.port.bridge = Some(to.clone());
+            attached.owned.rename(from, to);
+        }
+        let interface = self.kept_interface(&port.dev)?;
+        let options = AttachOptions::default();
+        let mut port_of = self.lower_port_in(&interface, Some(network), inventory, &options, Some(&attached))?;
+        if let Some((from, to)) = renamed {
+            // The host has the bridge under its old name.
+            port_of.desired.rename(to, from);
+        }
+        Ok(vnet_host::plan(host, &self.store, &port.dev, &port_of.desired)?)
     }
 
     fn follow_one(
@@ -50,5 +103,25 @@ impl Driver {
         let inventory = self.inventory(host, None, None)?;
         let lowered = self.lower_port(&interface, inventory, &AttachOptions::default(), Some(receipt))?;
         Ok(vnet_host::apply(host, lock, header(&lowered, receipt.header.owner)?, &lowered.desired)?)
+    }
+}
+
+/// Makes an inventory that of the host after a network was changed: its bridge has the new name and
+/// settings.
+fn settle(inventory: &mut Inventory, lowered: &Lowered, before: Option<&Link>) {
+    let Some(bridge) = &lowered.bridge else { return };
+    let wanted = lowered.desired.links().find(|link| link.name == *bridge);
+    for (link, before) in inventory.links.iter_mut().filter_map(|link| Some((link, before?))) {
+        if let (true, Some(wanted)) = (link.name == before.name, wanted) {
+            // An MTU that is taken back is that of Ethernet again.
+            let left = if before.mtu.is_some() { Some(1500) } else { link.mtu };
+            *link = Link { mtu: wanted.mtu.or(left), ..wanted.clone() };
+        }
+    }
+    for known in inventory.networks.iter_mut().filter(|known| known.name == lowered.name) {
+        known.bridge = Some(bridge.clone());
+    }
+    for port in inventory.ports.iter_mut().filter(|port| port.network.as_ref() == Some(&lowered.name)) {
+        port.bridge = Some(bridge.clone());
     }
 }

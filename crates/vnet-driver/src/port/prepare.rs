@@ -106,12 +106,24 @@ impl Driver {
     pub(super) fn lower_port(
         &self,
         interface: &Interface,
-        mut inventory: Inventory,
+        inventory: Inventory,
         options: &AttachOptions,
         attached: Option<&Receipt<PortHeader>>,
     ) -> Result<LoweredPort, Error> {
         let network = self.network_of(interface)?;
-        if asks_features(interface, network.as_ref()) {
+        self.lower_port_in(interface, network.as_ref(), inventory, options, attached)
+    }
+
+    /// The same, with the definition of its network.
+    pub(super) fn lower_port_in(
+        &self,
+        interface: &Interface,
+        network: Option<&Network>,
+        mut inventory: Inventory,
+        options: &AttachOptions,
+        attached: Option<&Receipt<PortHeader>>,
+    ) -> Result<LoweredPort, Error> {
+        if asks_features(interface, network) {
             probe(&mut inventory)?;
         }
         let (owner, group) = match (options.owner, options.group, attached) {
@@ -131,7 +143,7 @@ impl Driver {
             kept: attached.map(|receipt| receipt.header.port.clone()),
             owned: attached.map(|receipt| receipt.owned.clone()).unwrap_or_default(),
         };
-        let mut lowered = attach(interface, network.as_ref(), &inventory, &choices)?;
+        let mut lowered = attach(interface, network, &inventory, &choices)?;
         if let Some(mut passt) = passt(&lowered.desired).cloned() {
             passt.lifetime = options.passt.lifetime.unwrap_or(passt.lifetime);
             passt.options.process = options.passt.process.unwrap_or(passt.options.process);
