@@ -31,7 +31,9 @@ fn report(files: &[&Path], code: i32) -> Value {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stdout}\n{stderr}");
-    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"))
+    let report = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"));
+    vnet_tests::as_its_schema_says("try", &report);
+    report
 }
 
 fn valid(name: &str) -> PathBuf {

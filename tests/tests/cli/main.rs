@@ -8,6 +8,7 @@ mod documents;
 mod host;
 mod hostile;
 mod kept;
+mod schemas;
 
 use std::fs;
 use std::io::Write;

@@ -39,7 +39,10 @@ fn report(words: &[&str], code: i32) -> Value {
     let output = passt(&[words, &["--format", "json"]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{words:?}: {stderr}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words:?}: {error}: {stderr}"))
+    let document =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words:?}: {error}: {stderr}"));
+    vnet_tests::as_its_schema_says(&format!("passt-{}", words[0]), &document);
+    document
 }
 
 fn pid(report: &Value) -> Pid {

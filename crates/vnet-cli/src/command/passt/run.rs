@@ -48,7 +48,7 @@ struct Report {
     pid_file: Option<PathBuf>,
     /// The path of passt, and the version that it prints.
     program: PathBuf,
-    version: String,
+    program_version: String,
     arguments: Vec<String>,
     #[serde(flatten)]
     passt: PasstJson,
@@ -82,7 +82,7 @@ impl Args {
             port: port.dev.to_string(),
             pid_file: passt.pid_file.clone(),
             program: program.path().to_owned(),
-            version: program.version().to_owned(),
+            program_version: program.version().to_owned(),
             arguments: passt.arguments()?.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             passt: PasstJson::of(&passt, Some(port.mac), 0),
         };

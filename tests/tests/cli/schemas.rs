@@ -1,0 +1,83 @@
+//! Every JSON document is as its schema says, and says nothing that the schema does not know.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use vnet_tests::as_its_schema_says;
+
+use crate::{BAD_HOST, DEFAULT, json, root, run, scratch, vnet};
+
+const GUEST: &str = "<interface type='network'><source network='default'/><mac address='52:54:00:00:00:01'/>\
+                     <target dev='guest1'/></interface>";
+const ON_PASST: &str = "<interface type='user'><backend type='passt'/><model type='virtio'/></interface>";
+
+#[test]
+fn documents_are_as_their_schemas_say() {
+    vnet_tests::isolate!();
+    let folder = scratch("schemas");
+    let seen = RefCell::new(BTreeSet::new());
+    let check = |name: &str, args: &[&str]| {
+        let mut command = Command::new(vnet());
+        command.args(args).args(["--format", "json"]).current_dir(&folder);
+        for variable in ["VNET_STATE_DIR", "VNET_CONFIG_DIR", "XDG_STATE_HOME"] {
+            command.env(variable, folder.join(variable));
+        }
+        let document = json(&run(&mut command, b""));
+        as_its_schema_says(name, &document);
+        seen.borrow_mut().insert(name.to_owned());
+        document
+    };
+    for (name, text) in [("default", DEFAULT), ("bad", BAD_HOST), ("guest", GUEST), ("passt", ON_PASST)] {
+        fs::write(folder.join(format!("{name}.xml")), text).unwrap();
+    }
+    fs::write(folder.join("host.xml"), "<host name='a' ip='192.168.122.9'/>").unwrap();
+
+    assert_eq!(check("check", &["check", "."])["errors"], 1);
+    check("check", &["check", "--against-host", "bad.xml", "default.xml"]);
+    check("fmt", &["fmt", "default.xml", "bad.xml"]);
+    check("render", &["render", "dnsmasq", "default.xml"]);
+    check("render", &["render", "hosts", "bad.xml"]);
+    check("passt-args", &["passt", "args", "passt.xml"]);
+    check("explain", &["explain", "VN0107"]);
+    check("rules", &["explain"]);
+    check("define", &["define", "default.xml"]);
+    check("autostart", &["autostart", "default"]);
+    let uuid = check("uuid", &["uuid", "default"])["uuid"].as_str().unwrap().to_owned();
+    check("name", &["name", &uuid]);
+    check("info", &["info", "default"]);
+    check("list", &["list", "--all"]);
+
+    check("outcome", &["plan", "default"]);
+    check("outcome", &["start", "bad.xml"]);
+    check("outcome", &["start", "default"]);
+    check("failures", &["start", "default"]);
+    check("failures", &["status", "nothing"]);
+    check("port", &["plan", "guest.xml"]);
+    assert_eq!(check("port", &["attach", "guest.xml"])["port"]["name"], "guest1");
+    check("ports", &["ports"]);
+    check("changes", &["diff", "default"]);
+    vnet_tests::run("ip", &["address", "del", "192.168.122.1/24", "dev", "virbr0"]);
+    assert_eq!(check("changes", &["diff", "default"])["changes"][0]["change"], "create");
+    assert_eq!(check("status", &["status", "default"])["networks"][0]["state"], "drifted");
+    check("outcome", &["apply", "default"]);
+    check("list", &["list"]);
+    check("leases", &["leases", "default"]);
+    check("dumpxml", &["dumpxml", "default"]);
+    check("detach", &["detach", "guest1"]);
+    check("changes", &["stop", "default"]);
+    check("undefine", &["undefine", "default"]);
+    check("gc", &["gc"]);
+    check("passt-list", &["passt", "list"]);
+    check("update", &["update", "default.xml", "--section", "ip-dhcp-host", "--command", "add", "--xml", "host.xml"]);
+
+    // The tests of these check their documents; a namespace that is gone takes more to make.
+    let elsewhere = ["common", "event", "forget", "passt-run", "passt-status", "passt-stop", "try"];
+    let files = fs::read_dir(root().join("crates/vnet-cli/schemas")).unwrap();
+    let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+    let unseen: Vec<String> =
+        names.filter(|name| !elsewhere.contains(&name.as_str()) && !seen.borrow().contains(name)).collect();
+    assert_eq!(unseen, [""; 0], "every schema is checked");
+    fs::remove_dir_all(folder).unwrap();
+}
