@@ -76,6 +76,8 @@ fn hooks_get_the_arguments_and_the_document_of_libvirt() {
     done(&["attach", "-"], INTERFACE);
     done(&["apply", "-"], &NETWORK.replace("<ip", "<mtu size='1400'/><ip"));
     done(&["apply", "-"], &NETWORK.replace("<ip", "<mtu size='1400'/><ip"));
+    let record = "<host ip='10.77.0.9'><hostname>ninth</hostname></host>";
+    done(&["net-update", "lab", "add", "dns-host", record, "--live"], "");
     done(&["detach", "guest1"], "");
     done(&["attach", "-"], INTERFACE);
     done(&["stop", "lab"], "");
@@ -83,6 +85,7 @@ fn hooks_get_the_arguments_and_the_document_of_libvirt() {
         ("start", "begin"),
         ("started", "begin"),
         ("port-created", "begin"),
+        ("updated", "begin"),
         ("updated", "begin"),
         ("port-deleted", "begin"),
         ("port-created", "begin"),
