@@ -2,12 +2,14 @@
 
 mod apply;
 mod attach;
+mod attach_interface;
 mod autostart;
 mod check;
 mod completions;
 mod confirm;
 mod define;
 mod detach;
+mod detach_interface;
 mod diff;
 mod dumpxml;
 mod events;
@@ -21,6 +23,7 @@ mod list;
 mod man;
 mod name;
 mod net_event;
+mod net_port;
 mod passt;
 mod plan;
 mod ports;
@@ -31,6 +34,7 @@ mod stop;
 mod undefine;
 mod update;
 mod uuid;
+mod words;
 
 use crate::directories::Directories;
 use crate::output::Answer;
@@ -55,10 +59,10 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Confirm(confirm::Args),
     Diff(diff::Args),
-    #[command(visible_alias = "attach-interface")]
     Attach(attach::Args),
-    #[command(visible_alias = "detach-interface")]
+    AttachInterface(attach_interface::Args),
     Detach(detach::Args),
+    DetachInterface(detach_interface::Args),
     #[command(visible_alias = "net-port-list")]
     Ports(ports::Args),
     Status(status::Args),
@@ -74,6 +78,10 @@ pub(crate) enum Command {
     Leases(leases::Args),
     Events(events::Args),
     NetEvent(net_event::Args),
+    NetPortDumpxml(net_port::Dumpxml),
+    NetPortDelete(net_port::Delete),
+    #[command(hide = true)]
+    NetPortCreate(net_port::Create),
     #[command(visible_alias = "net-dumpxml")]
     Dumpxml(dumpxml::Args),
     #[command(visible_alias = "net-update")]
@@ -104,6 +112,11 @@ impl Command {
             Self::Confirm(args) => args.run(directories),
             Self::Diff(args) => args.run(directories),
             Self::Attach(args) => args.run(directories),
+            Self::AttachInterface(args) => args.run(directories),
+            Self::DetachInterface(args) => args.run(directories),
+            Self::NetPortDumpxml(args) => args.run(directories),
+            Self::NetPortDelete(args) => args.run(directories),
+            Self::NetPortCreate(args) => args.run(),
             Self::Detach(args) => args.run(directories),
             Self::Ports(args) => args.run(directories),
             Self::Status(args) => args.run(directories),

@@ -22,6 +22,11 @@ pub(crate) struct For {
 }
 
 impl For {
+    /// A guest's name alone.
+    pub(crate) fn guest(name: String) -> Self {
+        Self { guest: Some(name), ..Self::default() }
+    }
+
     /// As the driver takes them.
     pub(crate) fn options(&self) -> AttachOptions {
         AttachOptions {

@@ -9,6 +9,7 @@ mod host;
 mod hostile;
 mod kept;
 mod schemas;
+mod virsh;
 
 use std::fs;
 use std::io::Write;

@@ -1,12 +1,16 @@
 //! The ports that are attached.
 
+use std::fs;
+use std::io;
+
 use vnet_host::{LinuxHost, Listed, PortHeader, Receipt};
 use vnet_passt::Passt;
 use vnet_passt::run::Running;
-use vnet_types::KnownPort;
+use vnet_types::{InterfaceName, KnownPort};
+use vnet_xml::NetworkPort;
 
 use super::device::Device;
-use super::prepare::passt;
+use super::prepare::{RECORD, passt};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::gc::is_left;
@@ -51,6 +55,22 @@ impl Driver {
             }
         }
         Ok(ports)
+    }
+
+    /// How a port is attached to its network. `None` when it is attached to a device of the host.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Kept`] when its file is damaged.
+    pub fn port_record(&self, port: &InterfaceName) -> Result<Option<NetworkPort>, Error> {
+        let path = self.store.port_directory(port).join(RECORD);
+        match fs::read_to_string(&path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { path, source }),
+            Ok(text) => {
+                let record = text.parse::<NetworkPort>();
+                record.map(Some).map_err(|error| Error::Kept { path, what: "a network port", source: error.into() })
+            }
+        }
     }
 
     /// The port of a guest behind passt, by the guest's name.
