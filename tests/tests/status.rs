@@ -43,7 +43,7 @@ fn packets_and_bytes_are_counted_by_network_and_verdict() {
     assert_eq!(counted("one"), verdicts(&expected));
     assert_eq!(counted("two"), verdicts(&[("accepted", 9), ("rejected", 0)]));
 
-    let text = String::from_utf8(call(&["status", "two"], "")).unwrap();
+    let text = String::from_utf8(call(&["status", "--verbose", "two"], "")).unwrap();
     let line = text.lines().find(|line| line.trim_start().starts_with("accepted")).unwrap();
     assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["accepted", "9", "packets", "1152", "bytes"]);
     for network in ["one", "two"] {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use vnet_driver::{NetworkStatus, Obstacle, State};
+use vnet_driver::{Change, NetworkStatus, Obstacle, State};
 use vnet_firewall::Counts;
 use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes, listed};
 use crate::counted::{Counted, Decision, sums};
 use crate::notes;
-use crate::output::plain;
+use crate::output::{is_verbose, plain};
 use crate::port::PortJson;
 use crate::table::words;
 
@@ -45,8 +45,8 @@ impl<'a> Status<'a> {
             network: network.name.to_string(),
             state: network.state,
             bridge: network.bridge.as_ref().map(ToString::to_string),
-            addresses: network.addresses.iter().map(ToString::to_string).collect(),
-            routes: network.routes.iter().map(ToString::to_string).collect(),
+            addresses: there(network, "address", network.addresses.iter().map(ToString::to_string)),
+            routes: there(network, "route", network.routes.iter().map(ToString::to_string)),
             dnsmasq: network.dnsmasq,
             leases: network.leases,
             ports: network.ports.iter().map(|(port, device)| PortJson::of(port, device, None)).collect(),
@@ -58,12 +58,38 @@ impl<'a> Status<'a> {
     }
 }
 
-/// For people.
+/// Whether a network is as it was made, and no rule of another program blocks it.
+pub(crate) fn is_well(network: &NetworkStatus) -> bool {
+    matches!(network.state, State::InSync | State::Elsewhere) && !network.obstacles.iter().any(Obstacle::is_sure)
+}
+
+/// Those of these addresses or routes that the host has.
+fn there(network: &NetworkStatus, kind: &str, all: impl Iterator<Item = String>) -> Vec<String> {
+    all.filter(|text| !is_gone(network, &format!("{kind} {} ", text.split(' ').next().unwrap_or_default()))).collect()
+}
+
+/// Whether somebody has removed a resource whose name begins so.
+fn is_gone(network: &NetworkStatus, name: &str) -> bool {
+    let is_it =
+        |change: &&Change| matches!(change, Change::Create { .. }) && format!("{} ", change.key()).starts_with(name);
+    network.drift.iter().any(|change| is_it(&change))
+}
+
+/// For people: what is not as it was made comes first.
 pub(crate) fn human(network: &NetworkStatus) -> String {
     let status = Status::of(network);
     let mut text = format!("{}: {}\n", plain(&status.network), words(status.state));
+    if !network.drift.is_empty() {
+        text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
+        text.extend(listed(&network.drift).lines().map(|change| format!("    {change}\n")));
+    }
+    text.push_str(&notes::obstacles(status.obstacles, Severity::Warning));
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:10} {value}\n"));
-    line("bridge", status.bridge.as_deref().unwrap_or("none of its own"));
+    match &status.bridge {
+        Some(bridge) if is_gone(network, &format!("link {bridge} ")) => line("bridge", &format!("{bridge} (gone)")),
+        Some(bridge) => line("bridge", bridge),
+        None => line("bridge", "none of its own"),
+    }
     status.addresses.iter().for_each(|address| line("address", address));
     status.routes.iter().for_each(|route| line("route", route));
     if let Some(leases) = status.leases {
@@ -74,17 +100,13 @@ pub(crate) fn human(network: &NetworkStatus) -> String {
         let guest = port.guest.as_ref().map(|guest| format!(" {guest}")).unwrap_or_default();
         line("guest", &plain(&format!("{} {}{guest}", port.dev, port.mac)));
     }
-    for rule in &status.rules {
+    let counted = if is_verbose() { &status.rules[..] } else { &[] };
+    for rule in counted {
         let Counts { packets, bytes } = rule.counts;
         line("rule", &format!("{packets:>10} packets {bytes:>12} bytes  {}", plain(&rule.rule)));
     }
-    for (decision, Counts { packets, bytes }) in &status.verdicts {
+    for (decision, Counts { packets, bytes }) in status.verdicts.iter().filter(|_| is_verbose()) {
         line(decision.words(), &format!("{packets:>10} packets {bytes:>12} bytes"));
-    }
-    text.push_str(&notes::obstacles(status.obstacles, Severity::Warning));
-    if !network.drift.is_empty() {
-        text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
-        text.extend(listed(&network.drift).lines().map(|change| format!("    {change}\n")));
     }
     text
 }

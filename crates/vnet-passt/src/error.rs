@@ -12,7 +12,7 @@ use crate::Protocol;
 #[non_exhaustive]
 pub enum Error {
     /// The path is empty or has a NUL.
-    #[error("{path:?} is no path for {option}")]
+    #[error("{path:?} cannot be the path for {option}")]
     Path {
         /// The option.
         option: &'static str,
@@ -31,7 +31,7 @@ pub enum Error {
     #[error("the MTU {0} is neither 0 nor from 68 to 65535")]
     Mtu(u32),
     /// The name is not valid in DNS.
-    #[error("{name:?} is no name for {option}")]
+    #[error("{name:?} cannot be the name for {option}")]
     Name {
         /// The option.
         option: &'static str,

@@ -111,7 +111,7 @@ pub enum ParsePortsError {
         source: ParseIntError,
     },
     /// A part is not a range.
-    #[error("{text:?} is no range of ports")]
+    #[error("{text:?} is not a range of ports")]
     Range {
         /// The part of the text.
         text: String,

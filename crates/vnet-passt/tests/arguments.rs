@@ -163,15 +163,15 @@ fn paths_need_not_be_text() {
 }
 
 #[rstest]
-#[case::no_socket(|passt: &mut Passt| passt.socket = "".into(), r#""" is no path for --socket"#)]
-#[case::nul(|passt: &mut Passt| passt.pid_file = Some("a\0".into()), r#""a\0" is no path for --pid"#)]
+#[case::no_socket(|passt: &mut Passt| passt.socket = "".into(), r#""" cannot be the path for --socket"#)]
+#[case::nul(|passt: &mut Passt| passt.pid_file = Some("a\0".into()), r#""a\0" cannot be the path for --pid"#)]
 #[case::small_mtu(|passt: &mut Passt| passt.mtu = Some(67), "the MTU 67 is neither 0 nor from 68 to 65535")]
 #[case::large_mtu(|passt: &mut Passt| passt.mtu = Some(65_536), "the MTU 65536 is neither 0 nor from 68 to 65535")]
-#[case::hostname(|passt: &mut Passt| passt.hostname = Some("a b".to_owned()), r#""a b" is no name for --hostname"#)]
-#[case::empty_fqdn(|passt: &mut Passt| passt.fqdn = Some(String::new()), r#""" is no name for --fqdn"#)]
+#[case::hostname(|passt: &mut Passt| passt.hostname = Some("a b".to_owned()), r#""a b" cannot be the name for --hostname"#)]
+#[case::empty_fqdn(|passt: &mut Passt| passt.fqdn = Some(String::new()), r#""" cannot be the name for --fqdn"#)]
 #[case::long_label(
     |passt: &mut Passt| passt.options.search = Resolvers::Given(vec!["a..b".to_owned()]),
-    r#""a..b" is no name for --search"#
+    r#""a..b" cannot be the name for --search"#
 )]
 #[case::two_addresses(
     |passt: &mut Passt| passt.addresses = vec![address("10.0.0.1"), address("10.0.0.2")],

@@ -31,7 +31,14 @@ fn a_network_lives_and_is_gone() {
 
     vnet_tests::run("ip", &["address", "del", "192.168.122.1/24", "dev", "virbr0"]);
     says(&["diff", "default"], 1, "+ ip address add 192.168.122.1/24");
-    says(&["status", "default"], 0, "default: drifted");
+    let status = says(&["status", "default"], 0, "default: drifted");
+    let told = text(&status.stdout);
+    assert!(told.lines().nth(1).unwrap().starts_with("  to repair it"), "the news come first: {told}");
+    assert!(!told.contains("  address ") && !told.contains("packets"), "what is gone is not there: {told}");
+    for (args, code) in [(&["status", "--exit-code"][..], 1), (&["list", "--exit-code"], 1), (&["list"], 0)] {
+        assert_eq!(vnet_with(args, b"").status.code(), Some(code), "{args:?}");
+    }
+    assert!(vnet_with(&["status", "--exit-code", "-q"], b"").stdout.is_empty());
     let drift = json(&vnet_with(&["diff", "--format", "json", "default"], b""));
     assert_eq!(drift["changes"][0]["change"], "create", "{drift}");
     says(&["apply", "--dry-run", file], 0, "+ ip address add 192.168.122.1/24");

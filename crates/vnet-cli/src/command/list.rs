@@ -1,6 +1,7 @@
 //! `vnet list`: lists networks.
 
 use serde::Serialize;
+use vnet_driver::State;
 
 use crate::directories::Directories;
 use crate::failure::readable;
@@ -43,6 +44,9 @@ pub(crate) struct Args {
     /// Print the titles too
     #[arg(long)]
     title: bool,
+    /// Exit with code 1 when a network is drifted or interrupted
+    #[arg(long)]
+    exit_code: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -60,8 +64,10 @@ impl Args {
         let lines = |text: fn(&NetworkJson) -> Option<&str>| {
             networks.iter().filter_map(text).map(|text| format!("{}\n", plain(text))).collect::<String>()
         };
+        let is_well = |network: &NetworkJson| !matches!(network.state, Some(State::Drifted | State::Interrupted));
+        let answer = Answer::when(!self.exit_code || networks.iter().all(is_well));
         match self.format.format {
-            Format::Json => return print_json(&Report { networks }).map(|()| Answer::Yes),
+            Format::Json => return print_json(&Report { networks }).map(|()| answer),
             Format::Human if self.name => print(lines(|network| Some(&network.network)))?,
             Format::Human if self.uuid => print(lines(|network| network.uuid.as_deref()))?,
             Format::Human if self.title => {
@@ -82,7 +88,7 @@ impl Args {
                 note(format!("{WARNING}warning{WARNING:#}{BOLD}: {news}{BOLD:#}\n"));
             }
         }
-        Ok(Answer::Yes)
+        Ok(answer)
     }
 
     fn is_asked(&self, network: &NetworkJson) -> bool {

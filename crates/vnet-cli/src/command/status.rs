@@ -7,15 +7,18 @@ use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure::{self, readable};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::status::{Status, human};
+use crate::status::{Status, human, is_well};
 
 /// Show the state of a network, or of all that run: in sync or drifted, bridge, addresses, dnsmasq,
-/// leases, and the counters of its rules
+/// leases; with --verbose also the counters of its rules
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name
     #[arg(value_name = "NAME")]
     network: Option<String>,
+    /// Exit with code 1 when a network is drifted, interrupted, or blocked by rules of others
+    #[arg(long)]
+    exit_code: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -41,6 +44,6 @@ impl Args {
             Format::Human if networks.is_empty() => print("no network runs\n")?,
             Format::Human => print(networks.iter().map(human).collect::<Vec<_>>().join("\n"))?,
         }
-        Ok(Answer::Yes)
+        Ok(Answer::when(!self.exit_code || networks.iter().all(is_well)))
     }
 }
