@@ -42,6 +42,7 @@ Each check alone:
   peers [SUITE] vnet with dnsmasq, passt and nft of Debian stable, or of another of its releases, such as sid
   instructions [record]
                 reading, checking and printing take no more instructions than recorded
+  boot          Debian with systemd in a virtual machine, booted three times: what starts at boot, and what firewalls flush
   vm [NAME]     integration tests on another kernel, in a virtual machine: those that need one and those to which
                 the kernel matters most; `all`, or those with NAME in their name
 
@@ -58,7 +59,7 @@ More:
 type Check = (&'static str, fn() -> Tally);
 
 /// The checks of `test`, the quickest first.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 12] = [
     ("tidy", tidy::check),
     ("lint", checks::lint),
     ("doc", checks::doc),
@@ -69,6 +70,7 @@ const CHECKS: [Check; 11] = [
     ("kernel", || tests::test(Tier::Kernel)),
     ("peers", || peers::test(peers::STABLE)),
     ("instructions", || Tally::of(instructions::check(false))),
+    ("boot", vm::boot::test),
     ("vm", || vm::tests::test(Which::Chosen)),
 ];
 
@@ -130,7 +132,7 @@ fn installed() -> Result<(), Failed> {
 }
 
 fn check(name: &str) -> Result<(), Failed> {
-    if ["unit", "kernel", "instructions", "vm"].contains(&name) {
+    if ["unit", "kernel", "instructions", "boot", "vm"].contains(&name) {
         installed()?;
     }
     let named: Vec<Check> = CHECKS.into_iter().filter(|(check, _)| *check == name).collect();
