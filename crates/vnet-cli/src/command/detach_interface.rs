@@ -49,7 +49,7 @@ impl Args {
             .filter(|port| port.guest.as_ref() == Some(&domain) && self.mac.is_none_or(|mac| port.mac == mac))
             .collect();
         match &ports[..] {
-            [port] => detach(&driver, &[port.dev.clone()], self.format.format),
+            [port] => detach(&driver, std::slice::from_ref(&port.dev), self.format.format),
             [] => bail!("guest `{domain}` has no such interface attached; `vnet ports --guest {domain}` shows all"),
             _ => bail!("guest `{domain}` has {} interfaces attached: choose one by --mac", ports.len()),
         }
