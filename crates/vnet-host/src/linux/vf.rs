@@ -24,8 +24,8 @@ pub(super) fn all(
     settings: impl Fn(&InterfaceName) -> Result<Vec<VfSettings>, Error>,
 ) -> Result<Vec<VirtualFunction>, Error> {
     let mut all = Vec::new();
-    // A link that a driver of software made names its kind.
-    for card in links.iter().filter(|known| known.link.kind == LinkKind::Other(String::new())) {
+    // A host may have thousands of bridges and taps, and none of them is a card.
+    for card in links.iter().filter(|known| matches!(known.link.kind, LinkKind::Other(_))) {
         let name = &card.link.name;
         let mut found: Vec<(u32, PathBuf)> = entries(&class.join(name.as_str()).join("device"))
             .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("virtfn")?.parse().ok()?, path)))
