@@ -22,6 +22,8 @@ use crate::{shown, text, vnet_with};
 #[case(&["net-port-dumpxml", "--network", "nope", "--port", "vnet0"])]
 #[case(&["net-port-list", "nope"])]
 #[case(&["net-start", "nope"])]
+#[case(&["net-start", "--network", "nope"])]
+#[case(&["net-create", "--file", "/nope.xml"])]
 #[case(&["net-undefine", "nope"])]
 #[case(&["net-update", "nope", "add", "dns-txt", "<txt name='a' value='b'/>", "--live"])]
 #[case(&["net-uuid", "nope"])]

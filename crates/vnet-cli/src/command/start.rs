@@ -16,11 +16,20 @@ use crate::report::{Report, heard, refuse};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
-    #[arg(value_name = "FILE|NAME", required_unless_present = "autostart")]
+    #[arg(value_name = "FILE|NAME", required_unless_present_any = ["autostart", "named"])]
     network: Option<String>,
+    #[arg(
+        long = "network",
+        alias = "file",
+        value_name = "NAME",
+        id = "named",
+        hide = true,
+        conflicts_with = "network"
+    )]
+    named: Option<String>,
     /// Start all networks that start at boot; repair those of them that run. One that fails does
     /// not hold back the others
-    #[arg(long, conflicts_with = "network")]
+    #[arg(long, conflicts_with_all = ["network", "named"])]
     autostart: bool,
     #[command(flatten)]
     format: FormatOption,
@@ -30,7 +39,7 @@ impl Args {
     /// Starts and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let format = self.format.format;
-        let Some(given) = &self.network else {
+        let Some(given) = self.network.as_ref().or(self.named.as_ref()) else {
             return Ok(attempts::report(directories.driver()?.start_autostarts()?, format));
         };
         let mut checked = Checked::of_network(Document::read(&locate(given, directories)?)?);
