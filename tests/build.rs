@@ -1,5 +1,5 @@
-//! Says whether libvirt's test data and the guest's image are at hand, so that tests with them run
-//! or are reported as ignored.
+//! Says whether libvirt, its test data and the guest's image are at hand, so that tests with them
+//! run or are reported as ignored.
 
 use std::path::Path;
 
@@ -18,6 +18,13 @@ fn main() {
     println!("cargo::rerun-if-changed={}", guest.display());
     if guest.is_file() {
         println!("cargo::rustc-cfg=guest_image");
+    }
+    println!("cargo::rustc-check-cfg=cfg(libvirt)");
+    let folders = ["/usr/bin", "/usr/sbin"].map(Path::new);
+    let programs = ["libvirtd", "virsh"];
+    println!("cargo::rerun-if-changed=/usr/sbin/libvirtd");
+    if programs.iter().all(|program| folders.iter().any(|folder| folder.join(program).is_file())) {
+        println!("cargo::rustc-cfg=libvirt");
     }
     println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
 }

@@ -1,12 +1,16 @@
 //! A process that is killed at any step, and the next one too: whoever comes then brings everything
 //! to its end, or takes all of it away.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use vnet_firewall::LibvirtRules;
 use vnet_host::{Error, Fact, Facts, Header, Host, MemoryHost, Namespace, PortHeader, Store};
-use vnet_plan::{Change, Choices, HostState, LoweredPort, PortChoices, Resource, Sysctl, SysctlSetting, attach, lower};
+use vnet_plan::{
+    Change, Choices, File, HostState, LoweredPort, PortChoices, Process, Resource, Sysctl, SysctlSetting, attach, lower,
+};
 use vnet_types::{BridgeOptions, InterfaceName, Inventory, Link, LinkKind};
 use vnet_xml::{Interface, Network};
 
@@ -64,6 +68,9 @@ enum Command {
     Stop,
     Attach,
     Detach,
+    /// libvirt starts the network.
+    Libvirt,
+    TakeOver,
 }
 
 const NAT: &str =
@@ -116,6 +123,16 @@ fn run(command: Command, host: &mut impl Host, seen: &MemoryHost, store: &Store)
             let (header, desired) = desired(text, store);
             vnet_host::apply(host, &lock, header, &desired)
         }
+        Command::Libvirt => {
+            for resource in made_by_libvirt(store).iter() {
+                host.apply(&Change::Create { to: resource.clone() }, &Facts::default())?;
+            }
+            Ok(Vec::new())
+        }
+        Command::TakeOver => {
+            let (header, desired) = desired(NAT, store);
+            vnet_host::take_over(host, &lock, header, &made_by_libvirt(store), &desired)
+        }
         Command::Stop => vnet_host::stop(host, &lock, &"lab".parse().expect("a name"), HOME),
         Command::Attach => {
             let LoweredPort { port, desired, .. } = port(seen, store);
@@ -123,6 +140,30 @@ fn run(command: Command, host: &mut impl Host, seen: &MemoryHost, store: &Store)
         }
         Command::Detach => vnet_host::detach(host, &lock, &"guest0".parse().expect("a name"), HOME),
     }
+}
+
+/// What libvirt makes for the network: the same bridge and addresses, with its own dnsmasq, files
+/// and rules.
+fn made_by_libvirt(store: &Store) -> HostState {
+    let (_, desired) = desired(NAT, store);
+    let is_of_both = |it: &&Resource| {
+        let is_own = matches!(it, Resource::File(_) | Resource::Process(_) | Resource::Ruleset(_));
+        !is_own && !it.key().is_shared()
+    };
+    let mut theirs: HostState = desired.iter().filter(is_of_both).cloned().collect();
+    let pid_file = PathBuf::from("/run/libvirt/network/lab.pid");
+    theirs.insert(Process {
+        program: "dnsmasq".to_owned(),
+        args: vec!["--conf-file=/var/lib/libvirt/dnsmasq/lab.conf".to_owned()],
+        env: BTreeMap::new(),
+        pid_file: pid_file.clone(),
+        restart_on: String::new(),
+        reload_on: String::new(),
+        stopped: false,
+    });
+    theirs.insert(File { path: pid_file.with_extension("xml"), contents: Some("<network/>".to_owned()), mode: 0o600 });
+    theirs.insert(LibvirtRules { bridge: "lab0".parse().expect("a name"), subnets: Vec::new() });
+    theirs
 }
 
 /// Runs a command that dies at the given place. `None` where it came to its end before.
@@ -211,7 +252,7 @@ fn sweep(before: &[Command], first: Command, second: Command) {
 fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str) {
     let finished = run_whole(command, host, store);
     let is_fine = match (&command, &finished) {
-        (_, Ok(_)) | (Command::Start(_) | Command::Attach, Err(Error::Running(_))) => true,
+        (_, Ok(_)) | (Command::Start(_) | Command::Attach | Command::TakeOver, Err(Error::Running(_))) => true,
         (Command::Stop | Command::Detach, Err(Error::Absent(_))) => true,
         // The second command may have taken the network away, or left it half-way.
         (Command::Attach, Err(Error::Unexpected(_) | Error::Step { .. } | Error::Unfinished(_))) => true,
@@ -219,6 +260,14 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
     };
     assert!(is_fine, "{told}: {finished:?}");
     let lab = "lab".parse().expect("a name");
+    if let Command::TakeOver = command {
+        let libvirt = made_by_libvirt(store);
+        let own: Vec<_> = desired(NAT, store).1.iter().map(Resource::key).collect();
+        let theirs = libvirt.iter().map(Resource::key).filter(|key| !own.contains(key));
+        let left: Vec<_> = theirs.filter(|key| host.state.get(key).is_some()).collect();
+        assert!(left.is_empty(), "{told}: {left:?}");
+        assert_eq!(vnet_host::drift(host, store, &lab, HOME).expect("it runs"), [], "{told}");
+    }
     if let Command::Start(text) | Command::Apply(text) = command {
         // One that ran already runs as it was: that is another definition where the second command
         // was an apply.
@@ -255,6 +304,9 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
 #[case(&[Command::Start(NAT), Command::Attach], Command::Apply(RENAMED), Command::Stop)]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Apply(OPEN), Command::Apply(OPEN))]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Stop, Command::Start(NAT))]
+#[case(&[Command::Libvirt], Command::TakeOver, Command::TakeOver)]
+#[case(&[Command::Libvirt], Command::TakeOver, Command::Apply(NAT))]
+#[case(&[Command::Libvirt], Command::TakeOver, Command::Stop)]
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Attach)]
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Stop)]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Detach, Command::Attach)]

@@ -14,9 +14,11 @@ mod diff;
 mod dumpxml;
 mod events;
 mod explain;
+mod export;
 mod fmt;
 mod forget;
 mod gc;
+mod import;
 mod info;
 mod leases;
 mod list;
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     Dumpxml(dumpxml::Args),
     #[command(visible_alias = "net-update")]
     Update(update::Args),
+    Import(import::Args),
+    Export(export::Args),
     Gc(gc::Args),
     Forget(forget::Args),
     Render(render::Args),
@@ -129,6 +133,8 @@ impl Command {
             Self::NetEvent(args) => args.run(directories),
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
+            Self::Import(args) => args.run(directories),
+            Self::Export(args) => args.run(directories),
             Self::Gc(args) => args.run(directories),
             Self::Forget(args) => args.run(directories),
             Self::Render(args) => args.run(directories),

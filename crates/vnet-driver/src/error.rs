@@ -77,6 +77,34 @@ pub enum Error {
         /// The name in it.
         inside: String,
     },
+    /// libvirt's network driver runs, and would interfere.
+    #[error(
+        "{program} (process {pid}) runs, and would take down what vnet takes over: `systemctl stop {program}` ends it, \
+         networks and guests run on; start it again afterwards"
+    )]
+    LibvirtRuns {
+        /// The daemon: `libvirtd` or `virtnetworkd`.
+        program: String,
+        /// The process number.
+        pid: i32,
+    },
+    /// Another definition of the network is kept.
+    #[error("`{}` keeps another definition of network `{name}`: `--replace` takes libvirt's", file.display())]
+    KeptDiffers {
+        /// The network.
+        name: NetworkName,
+        /// The kept definition.
+        file: PathBuf,
+    },
+    /// libvirt's rules for the network are those of iptables-legacy.
+    #[error(
+        "libvirt's rules for network `{0}` are those of iptables-legacy, which vnet cannot change: `virsh net-destroy {0}` \
+         ends it there, `vnet start {0}` starts it"
+    )]
+    LegacyRules(NetworkName),
+    /// libvirt runs no network of this name.
+    #[error("libvirt does not run a network `{0}`, so there is nothing to take over")]
+    NotOfLibvirt(NetworkName),
     /// The port is attached already.
     #[error("port `{0}` is attached already: apply changes it, detach ends it")]
     AlreadyAttached(InterfaceName),

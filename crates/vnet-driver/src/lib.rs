@@ -37,6 +37,7 @@ pub use events::{Event, EventKind, Events};
 pub use gc::Collected;
 pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
+pub use libvirt::{Exported, Imported, LibvirtFolders, TakenOver};
 pub use network::{
     AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, LeaseOfNetwork, Leases,
     NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork, Unconfirmed, Update, UpdateOutcome,

@@ -174,7 +174,9 @@ impl Task {
 
 /// A bridge is set down before its rules are deleted, because guests may still be in it. A port is
 /// set up when it is in its bridge: the host would route what a link outside a bridge receives.
+/// libvirt's rules go after ours have come.
 fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by_key(|change| matches!(change, Change::Delete { from: Resource::LibvirtRules(_) }));
     let is_rise = |change: &Change| match change {
         Change::Update { from: Resource::Link(from), to: Resource::Link(to) } => !from.up && to.up,
         _ => false,

@@ -52,6 +52,11 @@ impl Comments {
         self.0.iter().map(|comment| comment.text.trim())
     }
 
+    /// Keeps the comments whose text, without white space around it, passes the test.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
+        self.0.retain(|comment| is_kept(comment.text.trim()));
+    }
+
     /// Takes out the comments at an element and in it.
     pub(crate) fn take(&mut self, path: &NodePath) -> Self {
         let (taken, kept) = self.0.drain(..).partition(|comment| comment.path.moved(path, path).is_some());

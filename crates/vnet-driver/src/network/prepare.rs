@@ -24,8 +24,8 @@ use crate::obstacle::Obstacle;
 pub(super) const RUNNING: &str = "network.xml";
 
 /// A valid definition, with its desired state on this host.
-pub(super) struct Prepared {
-    pub(super) lowered: Lowered,
+pub(crate) struct Prepared {
+    pub(crate) lowered: Lowered,
     /// Its receipt, if it runs.
     pub(super) receipt: Option<Receipt>,
     pub(super) uuid: Option<Uuid>,
@@ -42,8 +42,20 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
+        // What is wrong alone is refused before the host is read.
+        sound(vnet_validate::check(network))?;
+        let inventory = self.inventory(host, lock, Some(network))?;
+        self.prepare_on(network, host, inventory)
+    }
+
+    /// The same on a host with this inventory.
+    pub(crate) fn prepare_on(
+        &self,
+        network: &Network,
+        host: &LinuxHost,
+        mut inventory: Inventory,
+    ) -> Result<Prepared, Error> {
         let findings = sound(vnet_validate::check(network))?;
-        let mut inventory = self.inventory(host, lock, Some(network))?;
         let notes = look_closer(network, &mut inventory)?;
         let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
         let name = network_name(&network.name)?;
@@ -78,7 +90,7 @@ impl Driver {
 
 impl Prepared {
     /// The header of its receipt, with an owner.
-    pub(super) fn header(&self, owner: Option<Owner>) -> Result<Header, Error> {
+    pub(crate) fn header(&self, owner: Option<Owner>) -> Result<Header, Error> {
         let Lowered { name, bridge, .. } = &self.lowered;
         let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
         Ok(Header { network, uuid: self.uuid, bridge, namespace, owner })
@@ -86,7 +98,7 @@ impl Prepared {
 
     /// The result of the changes. Obstacles are looked up again when the bridge has changed its
     /// firewalld zone.
-    pub(super) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
+    pub(crate) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
         let Self { lowered, findings, mut notes, mut obstacles, .. } = self;
         notes.extend(host.unscoped().into_iter().map(Note::Unscoped));
         // The changes are made. If the host cannot be read again, the obstacles from before are

@@ -12,7 +12,7 @@ use crate::error::Error;
 impl Prepared {
     /// The error of a start or a change. [`Error::Refused`] when dnsmasq refused an option of the
     /// definition; then everything is undone.
-    pub(super) fn refusal(&self, network: &Network, error: vnet_host::Error) -> Error {
+    pub(crate) fn refusal(&self, network: &Network, error: vnet_host::Error) -> Error {
         match self.refused_option(network, &error) {
             Some(finding) => {
                 let findings = self.findings.iter().cloned().chain([finding]).collect();

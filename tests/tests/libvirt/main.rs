@@ -1,0 +1,7 @@
+//! The libvirt that is installed: its networks are taken over, and what vnet writes is read by it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod import;
+mod lab;
+mod take_over;
