@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use vnet_driver::{Attempt, Change, NetworkOutcome};
+use vnet_plan::Key;
 use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes};
@@ -66,7 +67,9 @@ pub(crate) fn report(attempts: Vec<Attempt>, format: Format) -> Answer {
 fn line(outcome: &NetworkOutcome) -> String {
     let NetworkOutcome { name, bridge, changes, .. } = outcome;
     let on = bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-    let is_new = !changes.is_empty() && changes.iter().all(|change| matches!(change, Change::Create { .. }));
+    // A repair may create again what somebody has removed, but the bridge is there.
+    let is_bridge = |key: Key| bridge.as_ref().is_none_or(|bridge| key == Key::Link(bridge.clone()));
+    let is_new = changes.iter().any(|change| matches!(change, Change::Create { .. }) && is_bridge(change.key()));
     match changes.len() {
         0 => format!("network {name}: nothing to change\n"),
         _ if is_new => format!("network {name} started{on}\n"),
