@@ -14,6 +14,7 @@ mod prepare;
 mod refusal;
 mod render;
 mod run;
+mod several;
 mod start;
 mod status;
 mod stop;

@@ -1,12 +1,12 @@
 //! The folder of what outlasts a stop: the leases of each network.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use vnet_types::NetworkName;
 
-use crate::definitions::make_all;
 use crate::{Error, Header, Lock, Subject, trust};
 
 /// The folder of what outlasts a stop, with one folder for each network.
@@ -38,7 +38,8 @@ impl Data {
     /// [`Error::File`] when it cannot be created.
     pub fn make(&self, _: &Lock, network: &NetworkName) -> Result<(), Error> {
         let folder = self.of(network);
-        make_all(&folder)?;
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(&folder);
+        made.map_err(Error::file("make the folder", &folder))?;
         trust::folder(&folder)
     }
 

@@ -225,7 +225,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Creates a folder and its parents, if they are missing, so that they outlast a power cut.
-pub(crate) fn make_all(folder: &Path) -> Result<(), Error> {
+fn make_all(folder: &Path) -> Result<(), Error> {
     if folder.is_dir() {
         return Ok(());
     }

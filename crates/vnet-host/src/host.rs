@@ -44,6 +44,11 @@ pub trait Host {
     /// # Errors
     /// [`Error`] where the host refuses.
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error>;
+
+    /// Begins what takes long of these changes, so that it goes on at the same time: programs start
+    /// or end, and links are deleted together. Each change is then made by [`apply`](Self::apply),
+    /// which waits for what was begun and tells whether it failed. May do nothing.
+    fn hasten(&mut self, _changes: &[(&Change, &Facts)]) {}
 }
 
 /// What a change tells beyond what was asked for.

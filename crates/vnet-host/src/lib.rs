@@ -9,6 +9,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod act;
 mod data;
 mod definitions;
 mod error;
@@ -23,6 +24,7 @@ mod memory;
 mod namespace;
 mod owner;
 mod resolve;
+mod stop;
 mod store;
 mod subject;
 mod survey;
@@ -36,12 +38,13 @@ pub use error::Error;
 pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
-pub use lifecycle::{apply, detach, drift, drift_of, plan, start, stop, take_over};
+pub use lifecycle::{apply, apply_all, drift, drift_of, plan, start, start_all, take_over};
 pub use linux::{LinuxHost, Unscoped};
 pub use lock::Lock;
 pub use memory::MemoryHost;
 pub use namespace::Namespace;
 pub use owner::Owner;
+pub use stop::{detach, stop, stop_all};
 pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use survey::{Survey, inventory, survey};

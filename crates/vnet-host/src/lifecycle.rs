@@ -1,14 +1,14 @@
-//! Starting, changing and stopping networks and ports: each function makes the difference of two
-//! states.
+//! Starting and changing networks and ports: each function makes the difference of two states.
 
 use vnet_plan::{Change, HostState, Key, Resource, diff};
-use vnet_types::{InterfaceName, NetworkName};
 
-use crate::journal::{self, Journal, Receipt};
+use crate::act::Act;
+use crate::journal::Receipt;
 use crate::resolve::resolve;
+use crate::stop::take_away;
 use crate::task::Task;
 use crate::view::View;
-use crate::{Error, Facts, Host, Lock, Name, Named, Namespace, Store, Subject, guests};
+use crate::{Error, Facts, Host, Lock, Name, Namespace, Store, Subject};
 
 /// What [`start`] or [`apply`] would do.
 ///
@@ -32,14 +32,27 @@ pub fn start<S: Subject>(
     header: S,
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
-    if let Some(receipt) = lock.store().read::<S>(header.name())? {
-        let receipt = at_home(receipt, header.namespace())?;
-        if receipt.settled {
-            return Err(Error::Running(S::named(header.name())));
+    only(start_all(host, lock, vec![(header, desired)]))
+}
+
+/// Starts several networks, or attaches several ports, as [`start`] does each. Their programs start
+/// at the same time. One that fails is undone alone.
+pub fn start_all<S: Subject>(
+    host: &mut impl Host,
+    lock: &Lock,
+    wanted: Vec<(S, &HostState)>,
+) -> Vec<Result<Vec<Change>, Error>> {
+    realise(host, lock, wanted, |host, header| {
+        if let Some(receipt) = lock.store().read::<S>(header.name())? {
+            let receipt = at_home(receipt, header.namespace())?;
+            if receipt.settled {
+                return Err(Error::Running(S::named(header.name())));
+            }
+            let receipt = resolve(host, lock.store(), receipt)?;
+            take_away(host, lock, receipt)?;
         }
-        take_away(host, lock, resolve(host, lock.store(), receipt)?)?;
-    }
-    realise(host, lock, Receipt::new(header.clone()), None, header, desired)
+        Ok((Receipt::new(header.clone()), None))
+    })
 }
 
 /// Takes over what libvirt runs: what the host has of `theirs` becomes ours as it is, and is then
@@ -70,7 +83,8 @@ pub fn take_over<S: Subject>(
     };
     let mut with_rules = desired.clone();
     with_rules.extend(before.owned.iter().filter(is_rules).cloned());
-    let mut changes = realise(host, lock, before, previous, header.clone(), &with_rules)?;
+    let begin = |_: &mut _, _: &S| Ok((before.clone(), previous.clone()));
+    let mut changes = only(realise(host, lock, vec![(header.clone(), &with_rules)], begin))?;
     changes.extend(apply(host, lock, header, desired)?);
     Ok(changes)
 }
@@ -97,58 +111,26 @@ pub fn apply<S: Subject>(
     header: S,
     desired: &HostState,
 ) -> Result<Vec<Change>, Error> {
-    let receipt = lock.store().read::<S>(header.name())?;
-    let receipt = receipt.map(|receipt| at_home(receipt, header.namespace())).transpose()?;
-    let receipt = receipt.map(|receipt| resolve(host, lock.store(), receipt)).transpose()?;
-    let before = receipt.clone().unwrap_or_else(|| Receipt::new(header.clone()));
-    realise(host, lock, before, receipt, header, desired)
+    only(apply_all(host, lock, vec![(header, desired)]))
 }
 
-/// Stops a network and detaches its ports. Removes everything that was made for them and nothing
-/// else. Continues when one part fails.
-///
-/// # Errors
-/// [`Error::Absent`]; [`Error::Leftover`] with what could not be removed. The call can be repeated.
-pub fn stop(
+/// Brings several networks or ports to their wanted states, as [`apply`] does each. Their programs
+/// start at the same time. One that fails is undone alone.
+pub fn apply_all<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
-    network: &NetworkName,
-    namespace: Namespace,
-) -> Result<Vec<Change>, Error> {
-    let absent = || Error::Absent(Named::Network(network.clone()));
-    let receipt = at_home(lock.store().receipt(network)?.ok_or_else(absent)?, namespace)?;
-    let receipt = resolve(host, lock.store(), receipt)?;
-    let mut changes = Vec::new();
-    let mut errors = Vec::new();
-    for port in guests::receipts(lock.store(), network)? {
-        let Ok(port) = at_home(port, namespace) else { continue };
-        match resolve(host, lock.store(), port).and_then(|port| take_away(host, lock, port)) {
-            Ok(gone) => changes.extend(gone),
-            Err(error) => errors.push(error),
-        }
-    }
-    match take_away(host, lock, receipt) {
-        Ok(gone) => changes.extend(gone),
-        Err(error) if errors.is_empty() => return Err(error),
-        Err(error) => errors.push(error),
-    }
-    if errors.is_empty() { Ok(changes) } else { Err(Error::Leftover { of: Named::Network(network.clone()), errors }) }
+    wanted: Vec<(S, &HostState)>,
+) -> Vec<Result<Vec<Change>, Error>> {
+    realise(host, lock, wanted, |host, header| {
+        let receipt = lock.store().read::<S>(header.name())?;
+        let receipt = receipt.map(|receipt| at_home(receipt, header.namespace())).transpose()?;
+        let receipt = receipt.map(|receipt| resolve(host, lock.store(), receipt)).transpose()?;
+        Ok((receipt.clone().unwrap_or_else(|| Receipt::new(header.clone())), receipt))
+    })
 }
 
-/// Detaches a port. Removes everything that was made for it and nothing else. Continues when one
-/// part fails.
-///
-/// # Errors
-/// Those of [`stop`].
-pub fn detach(
-    host: &mut impl Host,
-    lock: &Lock,
-    port: &InterfaceName,
-    namespace: Namespace,
-) -> Result<Vec<Change>, Error> {
-    let absent = || Error::Absent(Named::Port(port.clone()));
-    let receipt = at_home(lock.store().port_receipt(port)?.ok_or_else(absent)?, namespace)?;
-    take_away(host, lock, resolve(host, lock.store(), receipt)?)
+fn only<T>(mut all: Vec<T>) -> T {
+    all.pop().expect("a result for each that was wanted")
 }
 
 /// The changes that would bring the host back to what was made: its drift.
@@ -170,113 +152,51 @@ pub fn drift_of<S: Subject>(host: &impl Host, receipt: Receipt<S>, namespace: Na
     Ok(diff(&observed, &receipt.owned))
 }
 
-/// Brings a host from `before`, which we own, to `desired`, completely or not at all. `previous` is
-/// the receipt of before.
-fn realise<S: Subject>(
-    host: &mut impl Host,
+/// Brings a host from what we own, as `before` tells it with the receipt, to the wanted states,
+/// each completely or not at all.
+fn realise<S: Subject, H: Host>(
+    host: &mut H,
     lock: &Lock,
-    before: Receipt<S>,
-    previous: Option<Receipt<S>>,
-    header: S,
-    desired: &HostState,
-) -> Result<Vec<Change>, Error> {
-    let store = lock.store();
-    is_finished(store, &header)?;
-    let mut task = Task::new(host, &before.owned, &before.facts, desired)?;
-    if task.moves_bridge() {
-        let now = guests::places(host, store, &before.header)?;
-        let mut then = now.clone();
-        if let (Some(from), Some(to)) = (before.header.bridge(), header.bridge()) {
-            then.rename(from, to);
-        }
-        task.add_guests(host, &now, then)?;
-    }
-    let after = |facts: &Facts| Receipt {
-        header: header.clone(),
-        owned: desired.clone(),
-        facts: facts.of(desired),
-        settled: true,
-        act: None,
+    wanted: Vec<(S, &HostState)>,
+    before: impl Fn(&mut H, &S) -> Result<(Receipt<S>, Option<Receipt<S>>), Error>,
+) -> Vec<Result<Vec<Change>, Error>> {
+    let begin = |(header, desired)| {
+        let (before, previous) = before(host, &header)?;
+        Act::begin(host, lock.store(), before, previous, header, desired)
     };
-    if task.changes.is_empty() {
-        let after = after(&task.facts);
-        if previous.as_ref() != Some(&after) {
-            journal::write(store, &after)?;
-        }
-        return Ok(Vec::new());
-    }
-    let snapshot = Receipt { owned: task.owned.clone(), facts: task.facts.clone(), ..before };
-    let mut journal = Journal::begin(store, snapshot, &task.changes)?;
-    let mut made = task.execute(host, &mut journal);
-    if made.is_ok() {
-        let follow = guests::follow(store, &journal.before.header, &header);
-        made = follow.and_then(|()| journal.commit(&after(&journal.facts))).map_err(|error| task.unrecorded(error));
-    }
-    match made {
-        Ok(()) => Ok(task.changes),
-        Err(failure) => {
-            let mut error = task.undo(host, &mut journal, failure);
-            let restored = guests::follow(store, &header, &journal.before.header);
-            // The host is not as before, so the act stays open. The next call looks at the host.
-            let restored =
-                restored.and_then(|()| if error.is_undone() { restore(store, &journal, previous) } else { Ok(()) });
-            if let Err(another) = restored {
-                error.not_undone(another);
-            }
-            Err(error)
+    let mut begun: Vec<Result<Option<Act<'_, S>>, Error>> = wanted.into_iter().map(begin).collect();
+    let mut switches: Vec<(usize, Change)> = Vec::new();
+    if begun.len() > 1 {
+        for (number, act) in begun.iter_mut().enumerate() {
+            let set = act.iter_mut().flatten().flat_map(Act::leave_shared);
+            switches.extend(set.map(|change| (number, change)));
         }
     }
-}
-
-/// Restores the receipt of before an undone act.
-fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Receipt<S>>) -> Result<(), Error> {
-    match previous {
-        None => store.remove::<S>(journal.before.header.name()),
-        Some(previous) if previous.owned == journal.before.owned && journal.facts == previous.facts => journal.abort(),
-        Some(previous) => journal.commit(&Receipt { facts: journal.facts.of(&previous.owned), ..previous }),
+    let mut acts = Vec::new();
+    for act in begun {
+        acts.push(match act {
+            Ok(Some(act)) => act.advance(host, lock.store()).map(Some),
+            nothing => nothing,
+        });
     }
-}
-
-/// Refuses to attach to a network that is incomplete: its rules may allow more than they should.
-fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
-    let Some(network) = header.network() else { return Ok(()) };
-    match store.receipt(network)? {
-        Some(receipt) if !receipt.settled => Err(Error::Unfinished(network.clone())),
-        _ => Ok(()),
+    let programs = acts.iter().flatten().flatten().flat_map(Act::programs);
+    host.hasten(&programs.collect::<Vec<_>>());
+    let end = |act: Result<Option<Act<'_, S>>, Error>| match act? {
+        Some(act) => act.end(host, lock.store()),
+        None => Ok(Vec::new()),
+    };
+    let made: Vec<Result<Vec<Change>, Error>> = acts.into_iter().map(end).collect();
+    // A switch is set back when nobody who needs it was started.
+    let is_needed = |key: &Key| switches.iter().any(|(number, change)| change.key() == *key && made[*number].is_ok());
+    for change in switches.iter().rev().map(|(_, change)| change).filter(|change| !is_needed(&change.key())) {
+        // The first error, that of the network, is the one to report.
+        let _ = host.apply(&change.inverse(), &Facts::default());
     }
-}
-
-fn take_away<S: Subject>(host: &mut impl Host, lock: &Lock, receipt: Receipt<S>) -> Result<Vec<Change>, Error> {
-    let (store, name) = (lock.store(), receipt.header.name().clone());
-    let View { owned, mut facts } = View::new(host, &receipt.owned, &receipt.facts)?;
-    let changes = diff(&without_shared(&owned), &HostState::new());
-    let mut left = Receipt { owned, facts: facts.clone(), settled: false, ..receipt };
-    // Removal continues when the disk is full: the receipt on disk already names everything.
-    let journal = Journal::begin(store, left.clone(), &changes);
-    let mut errors = Vec::new();
-    for change in &changes {
-        match host.apply(change, &facts) {
-            Ok(_) => {
-                change.apply_to(&mut left.owned);
-                facts.learn(change, None);
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        store.remove::<S>(&name)?;
-        return Ok(changes);
-    }
-    left.facts = facts;
-    if let Ok(journal) = journal {
-        // Otherwise the act stays open, and the next call looks at the host.
-        let _ = journal.commit(&left);
-    }
-    Err(Error::Leftover { of: S::named(&name), errors })
+    made
 }
 
 /// The receipt, if it is of this namespace. A receipt of an earlier boot keeps only its files.
-fn at_home<S: Subject>(receipt: Receipt<S>, namespace: Namespace) -> Result<Receipt<S>, Error> {
+pub(crate) fn at_home<S: Subject>(receipt: Receipt<S>, namespace: Namespace) -> Result<Receipt<S>, Error> {
     let theirs = receipt.header.namespace();
     if theirs.is(&namespace) {
         return Ok(receipt);
@@ -286,8 +206,4 @@ fn at_home<S: Subject>(receipt: Receipt<S>, namespace: Namespace) -> Result<Rece
     }
     let files = receipt.owned.iter().filter(|resource| matches!(resource, Resource::File(_))).cloned().collect();
     Ok(Receipt { owned: files, ..Receipt::new(receipt.header) })
-}
-
-fn without_shared(state: &HostState) -> HostState {
-    state.iter().filter(|resource| !resource.key().is_shared()).cloned().collect()
 }

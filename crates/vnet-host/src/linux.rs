@@ -27,10 +27,10 @@ mod vlans;
 mod zone;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
@@ -47,6 +47,8 @@ pub struct LinuxHost {
     netlink: Netlink,
     firewall: Firewall,
     unscoped: RefCell<Vec<Unscoped>>,
+    /// Programs that were begun and not waited for yet, by the file of their number.
+    begun: RefCell<BTreeMap<PathBuf, process::Begun>>,
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
     /// What firewalld has, once it was asked.
@@ -61,8 +63,14 @@ impl LinuxHost {
     /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
     pub fn open() -> Result<Self, Error> {
         let firewall = Firewall::open().map_err(Error::Firewall)?;
-        let (unscoped, firewalld) = (RefCell::default(), RefCell::default());
-        Ok(Self { netlink: Netlink::open()?, firewall, unscoped, seen: None, firewalld })
+        Ok(Self {
+            netlink: Netlink::open()?,
+            firewall,
+            unscoped: RefCell::default(),
+            begun: RefCell::default(),
+            seen: None,
+            firewalld: RefCell::default(),
+        })
     }
 
     /// From now on, until the next change, lists links, addresses, routes and rules once and
@@ -215,6 +223,26 @@ impl Host for LinuxHost {
             Change::Update { from, to } => self.update(from, to, fact),
             Change::Delete { from } => for_kind!(from, it => it.delete(self, fact)).map(|()| None),
             Change::Rename { from, to } => link::rename(&self.netlink, from, to).map(|()| None),
+        }
+    }
+
+    fn hasten(&mut self, changes: &[(&Change, &Facts)]) {
+        self.seen = None;
+        let mut links = Vec::new();
+        for (change, facts) in changes {
+            let fact = facts.get(&change.key());
+            match change {
+                Change::Create { to: Resource::Process(process) } => process::begin(process, self),
+                Change::Delete { from: Resource::Process(process) } => process::tell_to_end(process, fact),
+                Change::Delete { from: Resource::Link(link) } => {
+                    links.extend(link::locate(self, link, fact).ok().flatten().map(|known| known.index));
+                }
+                _ => {}
+            }
+        }
+        if links.len() > 1 {
+            // Those that are left are deleted one by one.
+            let _ = self.netlink.delete_links(&links);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! a step fails.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use vnet_plan::{Change, HostState, Key, Resource, diff, renames};
 use vnet_types::{Link, LinkKind};
@@ -24,6 +25,8 @@ pub(crate) struct Task {
     ignored: BTreeSet<Key>,
     /// The guests' ports in a bridge that is recreated. Their own receipts name them.
     guests: HostState,
+    /// Whether shared switches stay as they are set when the rest is undone.
+    leaves_shared: bool,
 }
 
 /// Why a task was not finished.
@@ -71,7 +74,7 @@ impl Task {
         let ignored: BTreeSet<Key> = unmade.chain(left).collect();
         ignored.iter().for_each(|key| drop(before.remove(key)));
         let changes = closed_first(diff(&before, desired));
-        Ok(Self { owned, facts, changes, expected, before, ignored, guests: HostState::new() })
+        Ok(Self { owned, facts, changes, expected, before, ignored, guests: HostState::new(), leaves_shared: false })
     }
 
     /// Whether the bridge is created or deleted: then its ports need attention.
@@ -94,9 +97,56 @@ impl Task {
         Ok(())
     }
 
-    /// Makes the changes and notes the facts that they tell.
-    pub(crate) fn execute(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
-        for (number, change) in self.changes.iter().enumerate() {
+    /// The programs that it starts last.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Change> {
+        self.changes[self.first_program()..].iter()
+    }
+
+    fn first_program(&self) -> usize {
+        let others =
+            self.changes.iter().rposition(|change| !matches!(change, Change::Create { to: Resource::Process(_) }));
+        others.map_or(0, |last| last + 1)
+    }
+
+    /// The shared switches that it sets. From now on they stay so when the rest is undone, because
+    /// others that were begun at the same time rely on them.
+    pub(crate) fn leave_shared(&mut self) -> Vec<Change> {
+        self.leaves_shared = true;
+        let is_shared = |change: &&Change| change.key().is_shared();
+        let changes: Vec<Change> = self.changes.iter().filter(is_shared).cloned().collect();
+        for key in changes.iter().map(Change::key) {
+            self.before.remove(&key);
+            self.ignored.insert(key);
+        }
+        changes
+    }
+
+    /// Makes the changes but for [`programs`](Self::programs).
+    pub(crate) fn prepare(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
+        self.make(host, journal, 0..self.first_program())
+    }
+
+    /// Makes the rest of the changes, and puts guests back into the bridge.
+    pub(crate) fn finish(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
+        let made = self.changes.len();
+        self.make(host, journal, self.first_program()..made)?;
+        let failed = |key| move |source| Failure { step: key, source: Box::new(source), made };
+        let there = host.observe(&self.guests, &Facts::default()).map_err(failed(None))?;
+        for change in diff(&there, &self.guests) {
+            host.apply(&change, &Facts::default()).map_err(failed(Some(change.key())))?;
+        }
+        Ok(())
+    }
+
+    /// Makes some changes, and notes the facts that they tell.
+    fn make(
+        &self,
+        host: &mut impl Host,
+        journal: &mut Journal<impl Subject>,
+        which: Range<usize>,
+    ) -> Result<(), Failure> {
+        for number in which {
+            let change = &self.changes[number];
             let failed = |made| move |source| Failure { step: Some(change.key()), source: Box::new(source), made };
             // A program that failed to restart has ended.
             let made = number + usize::from(is_restart(change));
@@ -108,12 +158,6 @@ impl Task {
             {
                 journal.note(number, fact).map_err(failed(number + 1))?;
             }
-        }
-        let made = self.changes.len();
-        let failed = |key| move |source| Failure { step: key, source: Box::new(source), made };
-        let there = host.observe(&self.guests, &Facts::default()).map_err(failed(None))?;
-        for change in diff(&there, &self.guests) {
-            host.apply(&change, &Facts::default()).map_err(failed(Some(change.key())))?;
         }
         Ok(())
     }
@@ -131,9 +175,10 @@ impl Task {
                 Ok(fact) => journal.facts.learn(change, fact),
                 Err(error) => errors.push(error),
             };
-        let done = &self.changes[..failure.made];
+        let stays = |change: &&Change| self.leaves_shared && change.key().is_shared();
+        let done = self.changes[..failure.made].iter().filter(|change| !stays(change));
         // A program can be started as before once its files are restored.
-        let (late, early): (Vec<&Change>, Vec<&Change>) = done.iter().partition(|change| starts_again(change));
+        let (late, early): (Vec<&Change>, Vec<&Change>) = done.partition(|change| starts_again(change));
         for change in early.into_iter().rev().chain(late) {
             step_back(host, journal, &change.inverse());
         }

@@ -8,7 +8,7 @@
 //!
 //! | of | calls |
 //! |---|---|
-//! | links | [`Netlink::links`], [`link`](Netlink::link), [`add_link`](Netlink::add_link), [`set_link`](Netlink::set_link), [`delete_link`](Netlink::delete_link) |
+//! | links | [`Netlink::links`], [`link`](Netlink::link), [`add_link`](Netlink::add_link), [`set_link`](Netlink::set_link), [`delete_link`](Netlink::delete_link), [`delete_links`](Netlink::delete_links) |
 //! | a guest's end | [`Tap::create`], [`Tap::open`], [`Tap::open_macvtap`] |
 //! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
 //! | virtual functions | [`Netlink::vfs`], [`set_vf`](Netlink::set_vf) |

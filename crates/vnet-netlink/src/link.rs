@@ -2,6 +2,7 @@
 //! `linux/if_link.h`).
 
 mod change;
+mod group;
 mod kind;
 mod read;
 

@@ -205,3 +205,34 @@ fn names_that_are_taken_are_refused() {
     assert_eq!(netlink.link(&name("vnet0")).unwrap(), None);
     assert_eq!(shown(), value!([0, 0, MAC, 1500, true]));
 }
+
+/// The kernel deletes whatever is in the group. A link of others that is in the group which would
+/// be taken first stays, also one whose name is not text.
+#[test]
+fn only_the_links_that_were_named_are_deleted_together() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let add =
+        |text: String| netlink.add_link(&Link { name: name(&text), ..bridge(false, 0, MAC, 1500, true) }).unwrap();
+    let others = ["0x766e0000", "0x766e0001", "0x766e0003", "default"].map(|group| {
+        let (link, number) = (format!("other{}", &group[group.len() - 1..]), group.replace("0x", ""));
+        let index = add(link.clone());
+        let number = u32::from_str_radix(&number, 16).unwrap_or(0);
+        run("ip", &["link", "set", "dev", &link, "group", &number.to_string()]);
+        index
+    });
+    run("sh", &["-c", "ip link set dev othert name \"$(printf 'othe\\377')\""]);
+    let ours: Vec<u32> = (0..4).map(|number| add(format!("ours{number}"))).collect();
+    netlink.delete_link(ours[3]).unwrap();
+    netlink.delete_links(&ours).unwrap();
+    // ip -j prints a name as it is.
+    let listed = run("sh", &["-c", "ip -o link | tr -d '\\377'"]);
+    let left: Vec<u32> = listed.lines().filter_map(|line| line.split(':').next()?.parse().ok()).collect();
+    for index in others {
+        assert!(left.contains(&index), "{index} of others is gone: {left:?}");
+    }
+    for index in ours {
+        assert!(!left.contains(&index), "{index} is left: {left:?}");
+    }
+    netlink.delete_links(&[]).unwrap();
+}

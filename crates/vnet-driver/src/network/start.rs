@@ -53,16 +53,20 @@ impl Driver {
         self.ask_hooks(HookOperation::Start, name, wanted)?;
         let made = self.make_data(lock, &prepared.lowered).and_then(|()| start(host));
         let made = made.inspect_err(|_| drop(self.forget_data(lock, name)))?;
-        match self.ask_hooks(HookOperation::Started, name, || self.document_of(name)) {
-            Ok(()) => Ok(made),
-            Err(mut error) => {
-                let stopped = self.stop_locked(host, lock, name);
-                if let (Error::Hook(failure), Err(left)) = (&mut error, stopped) {
-                    failure.left = Some(Box::new(left.into()));
-                }
-                Err(error)
+        self.started(host, lock, name)?;
+        Ok(made)
+    }
+
+    /// Asks the hooks after a start. A network that they refuse is stopped again.
+    pub(super) fn started(&self, host: &mut LinuxHost, lock: &Lock, name: &NetworkName) -> Result<(), Error> {
+        let asked = self.ask_hooks(HookOperation::Started, name, || self.document_of(name));
+        asked.map_err(|mut error| {
+            let stopped = self.stop_locked(host, lock, name);
+            if let (Error::Hook(failure), Err(left)) = (&mut error, stopped) {
+                failure.left = Some(Box::new(left.into()));
             }
-        }
+            error
+        })
     }
 
     /// What hooks are told of a network that runs.

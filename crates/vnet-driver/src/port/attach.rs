@@ -1,6 +1,8 @@
 //! Attaching a guest's interface.
 
 use vnet_host::{LinuxHost, Lock};
+use vnet_plan::{Change, Resource};
+use vnet_types::Link;
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
@@ -33,11 +35,17 @@ impl Driver {
     pub fn attach_all(&self, interfaces: &[&Interface], options: &AttachOptions) -> Result<Vec<PortOutcome>, Error> {
         let mut host = self.host()?;
         let lock = self.lock()?;
+        let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         let mut attached: Vec<PortOutcome> = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
-            let prepared = self.prepare_port(interface, options, &mut host, Some(&lock));
+            let prepared = self.prepare_port_on(interface, options, inventory.clone());
             match prepared.and_then(|prepared| self.attach_prepared(prepared, &mut host, &lock)) {
-                Ok(outcome) => attached.push(outcome),
+                Ok(outcome) => {
+                    // The next one is decided on beside this one.
+                    inventory.ports.push(outcome.port.clone());
+                    inventory.links.extend(outcome.changes.iter().filter_map(made_link));
+                    attached.push(outcome);
+                }
                 Err(error) if interfaces.len() == 1 => return Err(error),
                 Err(error) => {
                     let left = attached.iter().rev().map(|it| it.port.dev.clone());
@@ -64,5 +72,13 @@ impl Driver {
             self.detach_locked(host, lock, &dev)?;
         }
         outcome
+    }
+}
+
+/// The link that a change has made.
+fn made_link(change: &Change) -> Option<Link> {
+    match change {
+        Change::Create { to: Resource::Link(link) } => Some(link.clone()),
+        _ => None,
     }
 }

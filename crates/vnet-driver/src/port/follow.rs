@@ -4,7 +4,7 @@ use std::io;
 
 use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
 use vnet_plan::{Change, Lowered};
-use vnet_types::{Inventory, Link, NetworkName};
+use vnet_types::{InterfaceName, Inventory, Link, NetworkName};
 use vnet_xml::Network;
 
 use super::options::AttachOptions;
@@ -20,17 +20,45 @@ impl Driver {
         lock: &Lock,
         network: &NetworkName,
     ) -> Result<Vec<Change>, Error> {
-        let mut made = Vec::new();
+        let is_of_it = |receipt: &Receipt<PortHeader>| receipt.header.port.network.as_ref() == Some(network);
         let stay = |source| Error::PortsStay { network: network.clone(), source: Box::new(source) };
-        for receipt in self.store.port_receipts().map_err(stay)?.into_iter().flatten() {
-            if receipt.header.port.network.as_ref() == Some(network) {
-                let changes = self.follow_one(host, lock, &receipt).map_err(|error| Error::PortStays {
-                    dev: receipt.header.port.dev.clone(),
-                    network: network.clone(),
-                    source: Box::new(error),
-                });
-                made.extend(changes?);
-            }
+        let receipts: Vec<_> =
+            self.store.port_receipts().map_err(stay)?.into_iter().flatten().filter(is_of_it).collect();
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stays = |dev: &InterfaceName| {
+            let (dev, network) = (dev.clone(), network.clone());
+            move |error| Error::PortStays { dev, network, source: Box::new(error) }
+        };
+        let mut inventory = self.inventory(host, None, None)?;
+        let (mut made, mut wanted) = (Vec::new(), Vec::new());
+        for receipt in &receipts {
+            let dev = &receipt.header.port.dev;
+            let interface = match self.kept_interface(dev) {
+                // The attach was interrupted before it kept the interface.
+                Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
+                    let gone = self.detach_locked(host, lock, dev).map_err(Error::from);
+                    made.extend(gone.map_err(stays(dev))?);
+                    continue;
+                }
+                interface => interface.map_err(stays(dev))?,
+            };
+            let lower = || {
+                let options = AttachOptions::default();
+                let lowered = self.lower_port(&interface, inventory.clone(), &options, Some(receipt))?;
+                Ok((header(&lowered, receipt.header.owner)?, lowered))
+            };
+            let (header, lowered) = lower().map_err(stays(dev))?;
+            // The next port is decided on beside what this one becomes.
+            inventory.ports.retain(|port| port.dev != *dev);
+            inventory.ports.push(lowered.port.clone());
+            wanted.push((header, lowered));
+        }
+        host.look_once();
+        let pairs = wanted.iter().map(|(header, lowered)| (header.clone(), &lowered.desired)).collect();
+        for ((header, _), changes) in wanted.iter().zip(vnet_host::apply_all(host, lock, pairs)) {
+            made.extend(changes.map_err(Error::from).map_err(stays(&header.port.dev))?);
         }
         Ok(made)
     }
@@ -84,25 +112,6 @@ impl Driver {
             port_of.desired.rename(to, from);
         }
         Ok(vnet_host::plan(host, &self.store, &port.dev, &port_of.desired)?)
-    }
-
-    fn follow_one(
-        &self,
-        host: &mut LinuxHost,
-        lock: &Lock,
-        receipt: &Receipt<PortHeader>,
-    ) -> Result<Vec<Change>, Error> {
-        let dev = &receipt.header.port.dev;
-        let interface = match self.kept_interface(dev) {
-            // The attach was interrupted before it kept the interface.
-            Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
-                return Ok(self.detach_locked(host, lock, dev)?);
-            }
-            interface => interface?,
-        };
-        let inventory = self.inventory(host, None, None)?;
-        let lowered = self.lower_port(&interface, inventory, &AttachOptions::default(), Some(receipt))?;
-        Ok(vnet_host::apply(host, lock, header(&lowered, receipt.header.owner)?, &lowered.desired)?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,13 +63,12 @@ impl Kind for Process {
 
 /// Runs a program until it is in the background, and in a scope of its own where systemd runs.
 fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
-    let program = executable(&process.program)?;
     let command = format!("{} {}", process.program, process.args.join(" "));
-    let run =
-        run(Command::new(&program).args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").envs(&process.env));
+    let begun = host.begun.borrow_mut().remove(&process.pid_file);
+    let begun = begun.map_or_else(|| run(process), Ok)?;
     // It may be on its way to the background, or there.
     let ended = |error| stop(process, None).and(Err(error));
-    match run.map_err(Error::file("run", &program)) {
+    match begun.wait().map_err(Error::file("run", Path::new(&process.program))) {
         Ok((Some(status), _)) if status.success() => {}
         Ok((Some(status), stderr)) => return Err(Error::Program { command, status: status.to_string(), stderr }),
         Ok((None, _)) => return ended(Error::Slow { command, seconds: LIMIT.as_secs() }),
@@ -90,31 +89,64 @@ fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
     }
 }
 
-/// Runs a program until it has gone to the background. Its output goes to a file in memory of
-/// limited size, because a pipe would stay open as long as the background process. `None` when it
-/// takes too long; then it is ended.
-fn run(command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
-    let mut said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
-    said.set_len(MOST_OUTPUT)?;
-    fcntl(&said, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK))?;
-    let mut child = command.stdout(said.try_clone()?).stderr(said.try_clone()?).spawn()?;
-    let deadline = Instant::now() + LIMIT;
-    let status = loop {
-        match child.try_wait()? {
-            None if Instant::now() > deadline => {
-                child.kill()?;
-                child.wait()?;
-                break None;
-            }
-            None => thread::sleep(Duration::from_micros(500)),
-            ended => break ended,
-        }
+/// Begins to start a program. A failure shows when it is started.
+pub(super) fn begin(process: &Process, host: &LinuxHost) {
+    if let Ok(begun) = run(process) {
+        host.begun.borrow_mut().insert(process.pid_file.clone(), begun);
+    }
+}
+
+/// A program on its way to the background.
+pub(super) struct Begun {
+    child: Child,
+    said: File,
+    deadline: Instant,
+}
+
+/// Runs a program that goes to the background. Its output goes to a file in memory of limited size,
+/// because a pipe would stay open as long as the background process.
+fn run(process: &Process) -> Result<Begun, Error> {
+    let program = executable(&process.program)?;
+    let run = || -> io::Result<Begun> {
+        let said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+        said.set_len(MOST_OUTPUT)?;
+        fcntl(&said, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK))?;
+        let mut command = Command::new(&program);
+        command.args(&process.args).stdin(Stdio::null()).env("LC_ALL", "C").envs(&process.env);
+        let child = command.stdout(said.try_clone()?).stderr(said.try_clone()?).spawn()?;
+        Ok(Begun { child, said, deadline: Instant::now() + LIMIT })
     };
-    let mut text = Vec::new();
-    said.rewind()?;
-    said.read_to_end(&mut text)?;
-    let text = String::from_utf8_lossy(&text);
-    Ok((status, text.trim_end_matches('\0').trim().to_owned()))
+    run().map_err(Error::file("run", &program))
+}
+
+impl Begun {
+    /// Waits until it is in the background: returns its status and what it said. `None` when it
+    /// takes too long; then it is ended.
+    fn wait(mut self) -> io::Result<(Option<ExitStatus>, String)> {
+        let status = loop {
+            match self.child.try_wait()? {
+                None if Instant::now() > self.deadline => {
+                    self.child.kill()?;
+                    self.child.wait()?;
+                    break None;
+                }
+                None => thread::sleep(Duration::from_micros(500)),
+                ended => break ended,
+            }
+        };
+        let mut text = Vec::new();
+        self.said.rewind()?;
+        self.said.read_to_end(&mut text)?;
+        let text = String::from_utf8_lossy(&text);
+        Ok((status, text.trim_end_matches('\0').trim().to_owned()))
+    }
+}
+
+/// Tells a process to end, and does not wait. The one that was lost is looked for when it is ended.
+pub(super) fn tell_to_end(process: &Process, fact: Option<Fact>) {
+    if let Ok(Some((pid, _))) = identify(process, fact) {
+        let _ = kill(pid, Signal::SIGTERM);
+    }
 }
 
 /// Ends the process if it is the one that was started. When a crash lost its number, ends every

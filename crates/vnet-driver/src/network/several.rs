@@ -1,0 +1,157 @@
+//! Several networks in one call: one lock, one look at the host, programs that start and end at the
+//! same time. One that fails is undone alone.
+
+use vnet_host::{Header, LinuxHost, Lock, Receipt};
+use vnet_plan::{Change, HostState, Lowered, Resource};
+use vnet_types::{Inventory, KnownNetwork, NetworkName};
+use vnet_xml::Network;
+
+use super::outcome::NetworkOutcome;
+use super::prepare::{Prepared, chosen};
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::hooks::{Departure, HookOperation, document};
+
+/// The result for each network, in the order of the call.
+type Each<T> = Vec<Result<T, Error>>;
+
+impl Driver {
+    /// Starts several networks, as [`start`](Self::start) does each.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the host or the folder cannot be read or locked. What concerns one
+    /// network is its result.
+    pub fn start_all(&self, networks: &[Network]) -> Result<Each<NetworkOutcome>, Error> {
+        self.realise_all(networks, false)
+    }
+
+    /// Brings several networks and their ports to their definitions, as [`apply`](Self::apply) does
+    /// each.
+    ///
+    /// # Errors
+    /// Those of [`start_all`](Self::start_all).
+    pub fn apply_all(&self, networks: &[Network]) -> Result<Each<NetworkOutcome>, Error> {
+        self.realise_all(networks, true)
+    }
+
+    /// Stops several networks, as [`stop`](Self::stop) does each.
+    ///
+    /// # Errors
+    /// Those of [`start_all`](Self::start_all).
+    pub fn stop_all(&self, networks: &[NetworkName]) -> Result<Each<Vec<Change>>, Error> {
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        let departures: Vec<Departure> = networks.iter().map(|it| Departure::of_network(self, it)).collect();
+        let stopped = vnet_host::stop_all(&mut host, &lock, networks, LinuxHost::namespace()?);
+        departures.into_iter().for_each(|departure| departure.tell(self));
+        let results = networks.iter().zip(stopped).map(|(network, stopped)| match stopped {
+            Err(vnet_host::Error::Absent(_)) => Err(Error::NotRunning(network.clone())),
+            stopped => {
+                let stopped = stopped?;
+                self.forget_data(&lock, network)?;
+                Ok(stopped)
+            }
+        });
+        Ok(results.collect())
+    }
+
+    fn realise_all(&self, networks: &[Network], may_run: bool) -> Result<Each<NetworkOutcome>, Error> {
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        let inventory = self.inventory(&mut host, Some(&lock), None)?;
+        host.look_once();
+        let wanted = self.prepare_all(networks, &host, &lock, inventory, may_run)?;
+        let sound = || wanted.iter().flatten().map(|it| (it.header.clone(), &it.prepared.lowered.desired));
+        let pairs: Vec<(Header, &HostState)> = sound().collect();
+        let mut made = match may_run {
+            true => vnet_host::apply_all(&mut host, &lock, pairs),
+            false => vnet_host::start_all(&mut host, &lock, pairs),
+        }
+        .into_iter();
+        let mut results = Vec::new();
+        for (network, wanted) in networks.iter().zip(wanted) {
+            let finish = |wanted: Wanted| {
+                let made = made.next().expect("a result for each that was wanted");
+                let name = &wanted.prepared.lowered.name;
+                let mut changes = made.map_err(|error| {
+                    // The first error is the one to report.
+                    let _ = self.forget_data(&lock, name);
+                    wanted.prepared.refusal(network, error)
+                })?;
+                if wanted.runs {
+                    changes.extend(self.follow(&mut host, &lock, name)?);
+                    if !changes.is_empty() {
+                        self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
+                    }
+                } else {
+                    self.started(&mut host, &lock, name)?;
+                }
+                Ok(wanted.prepared.outcome(self, &host, changes))
+            };
+            results.push(wanted.and_then(finish));
+        }
+        Ok(results)
+    }
+
+    /// Checks all definitions. Each is checked beside those before it.
+    fn prepare_all(
+        &self,
+        networks: &[Network],
+        host: &LinuxHost,
+        lock: &Lock,
+        mut inventory: Inventory,
+        may_run: bool,
+    ) -> Result<Each<Wanted>, Error> {
+        let here = LinuxHost::namespace()?;
+        let mut wanted = Vec::new();
+        for network in networks {
+            let one = || -> Result<Wanted, Error> {
+                let prepared = self.prepare_on(network, host, inventory.clone())?;
+                let is_here = |receipt: &&Receipt| receipt.header.namespace.is(&here);
+                let receipt = prepared.receipt.as_ref().filter(is_here);
+                let runs = receipt.is_some_and(|receipt| may_run || receipt.settled);
+                if runs && !may_run {
+                    return Err(Error::AlreadyRuns(prepared.lowered.name));
+                }
+                // When its owner has ended, the network belongs to nobody.
+                let owner = receipt.and_then(|receipt| receipt.header.owner).filter(|owner| !owner.is_gone());
+                let header = prepared.header(owner.filter(|_| may_run))?;
+                if !runs {
+                    let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));
+                    self.ask_hooks(HookOperation::Start, &prepared.lowered.name, wanted)?;
+                }
+                self.make_data(lock, &prepared.lowered)?;
+                Ok(Wanted { prepared, header, runs })
+            };
+            let one = one();
+            if let Ok(Wanted { prepared, header, .. }) = &one {
+                inventory = with(&inventory, &prepared.lowered, header);
+            }
+            wanted.push(one);
+        }
+        Ok(wanted)
+    }
+}
+
+/// A network that is to be started or changed.
+struct Wanted {
+    prepared: Prepared,
+    header: Header,
+    runs: bool,
+}
+
+/// The host with a network that is about to be started.
+fn with(inventory: &Inventory, lowered: &Lowered, header: &Header) -> Inventory {
+    let mut with = inventory.beside(lowered.name.as_str());
+    let (name, bridge) = (lowered.name.clone(), lowered.bridge.clone());
+    with.networks.push(KnownNetwork { name, uuid: header.uuid, bridge });
+    for resource in lowered.desired.iter() {
+        match resource {
+            Resource::Link(link) => with.links.push(link.clone()),
+            Resource::Address(it) => with.addresses.push((it.link.clone(), it.address)),
+            Resource::Route(route) => with.routes.push(route.clone()),
+            _ => {}
+        }
+    }
+    with
+}

@@ -1,0 +1,97 @@
+//! Several networks in one call of the driver: one that fails is undone alone.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeSet;
+
+use vnet_driver::{AttachOptions, Driver, Error, Interface, Network, NetworkName};
+use vnet_tests::{isolate, json, run};
+
+const OPTIONS: &str = "xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'";
+
+/// A network with DHCP, and more elements.
+fn network(name: &str, subnet: u8, more: &str) -> Network {
+    let text = format!(
+        "<network {OPTIONS}><name>{name}</name><forward mode='nat'/><bridge stp='off'/>\
+         <ip address='10.0.{subnet}.1' prefix='24'><dhcp><range start='10.0.{subnet}.2' end='10.0.{subnet}.9'/></dhcp></ip>\
+         {more}</network>"
+    );
+    text.parse().unwrap()
+}
+
+fn names(names: &[&str]) -> Vec<NetworkName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn bridges() -> usize {
+    let listed = json("ip", &["-j", "link", "show", "type", "bridge"]);
+    listed.as_array().map_or(0, |links| links.iter().filter(|link| link["ifname"].is_string()).count())
+}
+
+fn dnsmasqs() -> usize {
+    let numbers = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("cmdline"));
+    let lines = numbers.filter_map(|path| std::fs::read(path).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains("/run/several/")).count()
+}
+
+#[test]
+fn networks_start_change_and_stop_together() {
+    isolate!();
+    let driver = Driver::open("/run/several").unwrap();
+    let refuses = "<dnsmasq:options><dnsmasq:option value='no-such-option'/></dnsmasq:options>";
+    let forwards = || std::fs::read_to_string("/proc/sys/net/ipv4/ip_forward").unwrap();
+    let before = forwards();
+    let refused = driver.start_all(&[network("first", 1, refuses), network("second", 2, refuses)]).unwrap();
+    assert!(matches!(refused[..], [Err(Error::Refused { .. }), Err(Error::Refused { .. })]), "{refused:?}");
+    assert_eq!((forwards(), bridges(), dnsmasqs()), (before, 0, 0));
+
+    let wanted = [
+        network("one", 1, ""),
+        network("refused", 2, refuses),
+        network("two", 3, ""),
+        network("overlaps", 3, ""),
+        network("three", 4, ""),
+    ];
+    let started = driver.start_all(&wanted).unwrap();
+    for (wanted, started) in wanted.iter().zip(&started) {
+        match (wanted.name.as_str(), started) {
+            ("refused" | "overlaps", Err(Error::Refused { .. })) => {}
+            ("one" | "two" | "three", Ok(outcome)) => assert!(!outcome.changes.is_empty()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((bridges(), dnsmasqs()), (3, 3), "one that fails is undone alone");
+    assert_eq!(forwards(), "1\n");
+    for name in names(&["one", "two", "three"]) {
+        assert_eq!(driver.diff(&name).unwrap(), []);
+    }
+    assert!(matches!(driver.start_all(&wanted[..1]).unwrap()[..], [Err(Error::AlreadyRuns(_))]));
+
+    let guest: Interface = "<interface type='network'><source network='one'/></interface>".parse().unwrap();
+    let attached = driver.attach_all(&[&guest, &guest, &guest], &AttachOptions::default()).unwrap();
+    let ports: BTreeSet<_> = attached.iter().map(|it| (it.port.dev.clone(), it.port.mac)).collect();
+    assert_eq!((ports.len(), driver.ports().unwrap().len()), (3, 3));
+    let bridge = started[2].as_ref().unwrap().bridge.clone().unwrap();
+    run("ip", &["address", "flush", "dev", bridge.as_str()]);
+    run("ip", &["link", "set", "dev", attached[1].port.dev.as_str(), "nomaster"]);
+    let wanted = [&wanted[0], &wanted[2], &wanted[4]].map(Clone::clone);
+    let changed = |outcomes: Vec<Result<_, Error>>| {
+        outcomes
+            .into_iter()
+            .map(|it: Result<vnet_driver::NetworkOutcome, _>| it.unwrap().changes.len())
+            .collect::<Vec<_>>()
+    };
+    let repaired = changed(driver.apply_all(&wanted).unwrap());
+    assert!(repaired[0] > 0 && repaired[1] > 0 && repaired[2] == 0, "{repaired:?}");
+    assert_eq!(changed(driver.apply_all(&wanted).unwrap()), [0, 0, 0]);
+    for name in names(&["one", "two", "three"]) {
+        assert_eq!(driver.diff(&name).unwrap(), []);
+    }
+
+    let stopped = driver.stop_all(&names(&["one", "nothing", "two", "three"])).unwrap();
+    assert!(matches!(stopped[..], [Ok(_), Err(Error::NotRunning(_)), Ok(_), Ok(_)]), "{stopped:?}");
+    assert_eq!((bridges(), dnsmasqs()), (0, 0));
+    assert_eq!(json("ip", &["-j", "link"]).as_array().unwrap().len(), 1, "the taps are gone too");
+    assert_eq!(run("nft", &["list", "ruleset"]), "");
+    assert!(!std::path::Path::new("/run/several").exists());
+}
