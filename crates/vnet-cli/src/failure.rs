@@ -142,19 +142,22 @@ pub(crate) fn each<T>(
     all: impl IntoIterator<Item = T>,
     mut act: impl FnMut(T) -> Result<(), vnet_driver::Error>,
 ) -> anyhow::Result<Answer> {
-    let (mut result, mut failed) = (Answer::Yes, None);
+    let (mut result, mut failed) = (Answer::Yes, Vec::new());
     for one in all {
         match act(one).map_err(answer) {
             Ok(()) => {}
             Err(Ok(_)) => result = Answer::No,
-            Err(Err(error)) => {
-                if let Some(before) = failed.replace(error) {
-                    report(&before);
-                }
-            }
+            Err(Err(error)) => failed.push(error),
         }
     }
-    failed.map_or(Ok(result), Err)
+    last(failed).map(|()| result)
+}
+
+/// Reports all errors but the last, which is returned.
+pub(crate) fn last(mut errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    let last = errors.pop();
+    errors.iter().for_each(report);
+    last.map_or(Ok(()), Err)
 }
 
 /// The entries that could be read. The others are reported with their errors.

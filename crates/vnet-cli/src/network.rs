@@ -1,7 +1,7 @@
 //! A network that runs or is defined, for programs and as a row of a list.
 
 use serde::Serialize;
-use vnet_driver::{NetworkInfo, State};
+use vnet_driver::{DefinitionNews, NetworkInfo, State};
 
 use crate::output::plain;
 use crate::table::words;
@@ -63,6 +63,14 @@ impl NetworkJson {
             None if self.definition_differs => Some(format!("network `{name}`: {}", differs(&name))),
             None => None,
         }
+    }
+}
+
+/// What is said of a kept definition in the network's own report.
+pub(crate) fn news(name: &str, news: &DefinitionNews) -> String {
+    match news {
+        DefinitionNews::Unusable(error) => format!("kept definition cannot be used: {}", plain(&format!("{error:?}"))),
+        _ => differs(&plain(name)),
     }
 }
 

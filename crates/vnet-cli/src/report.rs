@@ -1,16 +1,17 @@
 //! The results of `plan`, `start` and `apply` for a network.
 
 use serde::Serialize;
-use vnet_driver::{Error, NetworkOutcome, Obstacle};
+use vnet_driver::{Error, Network, NetworkOutcome, Obstacle};
 use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes};
 use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
+use crate::document::Document;
 use crate::failure;
 use crate::notes;
-use crate::output::{Format, note, print_json};
+use crate::output::{Answer, Format, done, note, print, print_json};
 
 /// A definition and its changes on the host. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
@@ -36,6 +37,15 @@ pub(crate) fn refuse(checked: &Checked, format: Format) -> anyhow::Result<()> {
     }
 }
 
+/// What came of a definition.
+enum Heard {
+    Outcome(NetworkOutcome),
+    /// The driver refused it, with findings.
+    Refused,
+    /// It was refused for another reason, which is reported.
+    Answered,
+}
+
 /// Prints the diagnostics of a definition on this host. `None` when the driver refused it, which is
 /// printed too.
 pub(crate) fn heard(
@@ -43,6 +53,14 @@ pub(crate) fn heard(
     checked: &mut Checked,
     format: Format,
 ) -> anyhow::Result<Option<NetworkOutcome>> {
+    match hear(result, checked, format)? {
+        Heard::Outcome(outcome) => Ok(Some(outcome)),
+        Heard::Refused => refuse(checked, format).map(|()| None),
+        Heard::Answered => Ok(None),
+    }
+}
+
+fn hear(result: Result<NetworkOutcome, Error>, checked: &mut Checked, format: Format) -> anyhow::Result<Heard> {
     match result {
         Ok(outcome) => {
             checked.hear(&outcome.findings);
@@ -50,19 +68,81 @@ pub(crate) fn heard(
                 let host = notes::notes(&outcome.notes) + &notes::obstacles(&outcome.obstacles, Severity::Warning);
                 note(human(checked) + &host);
             }
-            Ok(Some(outcome))
+            Ok(Heard::Outcome(outcome))
         }
         Err(Error::Refused { findings }) => {
             checked.hear(&findings);
-            refuse(checked, format).map(|()| None)
+            Ok(Heard::Refused)
         }
         Err(error) => {
             if format == Format::Human {
                 note(human(checked));
             }
-            failure::answer(error).map(|_| None)
+            failure::answer(error).map(|_| Heard::Answered)
         }
     }
+}
+
+/// One call of the driver for several networks: the results in their order.
+pub(crate) type Call<'c> = &'c dyn Fn(&[Network]) -> Result<Vec<Result<NetworkOutcome, Error>>, Error>;
+
+/// Starts or changes the networks of documents, with one call of the driver, and reports. One that
+/// fails does not hold back the others. `line` is what people are told of one.
+///
+/// # Errors
+/// The last error that is no refusal, after all others were reported.
+pub(crate) fn several(
+    documents: Vec<anyhow::Result<Document>>,
+    call: Call<'_>,
+    format: Format,
+    line: impl Fn(&NetworkOutcome) -> String,
+) -> anyhow::Result<Answer> {
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
+    for document in documents {
+        match document {
+            Ok(document) => all.push(Checked::of_network(document)),
+            Err(error) => failed.push(error),
+        }
+    }
+    let sound: Vec<Network> = all.iter().filter_map(Checked::sound_network).cloned().collect();
+    let mut results = call(&sound)?.into_iter();
+    let mut outcomes = Vec::new();
+    for checked in &mut all {
+        let result = checked.sound_network().and_then(|_| results.next());
+        let heard = result.map_or(Ok(Heard::Refused), |result| hear(result, checked, format));
+        outcomes.push(match heard {
+            Ok(Heard::Outcome(outcome)) => Some(outcome),
+            Ok(Heard::Refused) => {
+                if format == Format::Human {
+                    note(human(checked));
+                }
+                None
+            }
+            Ok(Heard::Answered) => None,
+            Err(error) => {
+                failed.push(error);
+                None
+            }
+        });
+    }
+    done("the networks are changed", || match format {
+        Format::Json => {
+            let both = all.iter().zip(&outcomes);
+            let networks = both.map(|(checked, outcome)| match outcome {
+                Some(outcome) => Report::changed(checked, outcome),
+                None => Report::new(checked),
+            });
+            print_json(&Reports { networks: networks.collect() })
+        }
+        Format::Human => Ok(print(outcomes.iter().flatten().map(line).collect::<String>())?),
+    });
+    failure::last(failed)?;
+    Ok(Answer::when(outcomes.iter().all(Option::is_some)))
+}
+
+#[derive(Serialize)]
+struct Reports<'a> {
+    networks: Vec<Report<'a>>,
 }
 
 impl<'a> Report<'a> {

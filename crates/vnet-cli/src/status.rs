@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use vnet_driver::{Change, NetworkStatus, Obstacle, State};
+use vnet_driver::{Change, DefinitionNews, Driver, Error, NetworkInfo, NetworkStatus, Obstacle, State};
 use vnet_firewall::Counts;
 use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes, listed};
 use crate::counted::{Counted, Decision, sums};
+use crate::network::{news, yes_no};
 use crate::notes;
 use crate::output::{is_verbose, plain};
 use crate::port::PortJson;
@@ -18,7 +19,14 @@ use crate::table::words;
 #[derive(Serialize)]
 pub(crate) struct Status<'a> {
     network: String,
-    state: State,
+    /// `None` when it does not run.
+    state: Option<State>,
+    /// Whether its definition is kept.
+    persistent: bool,
+    /// Whether it starts at boot.
+    autostart: bool,
+    /// Whether the kept definition is not the one that it runs with.
+    definition_differs: bool,
     /// `None` when it has no bridge of its own.
     bridge: Option<String>,
     addresses: Vec<String>,
@@ -39,11 +47,18 @@ pub(crate) struct Status<'a> {
 
 impl<'a> Status<'a> {
     /// As the driver has it.
-    pub(crate) fn of(network: &'a NetworkStatus) -> Self {
+    pub(crate) fn of(Shown { network, persistent, autostart, news }: &'a Shown) -> Self {
+        let network = match network {
+            Seen::Running(network) => network,
+            Seen::Inactive(info) => return Self::inactive(info),
+        };
         let rules: Vec<Counted> = network.rules.iter().map(Counted::of).collect();
         Self {
             network: network.name.to_string(),
-            state: network.state,
+            state: Some(network.state),
+            persistent: *persistent,
+            autostart: *autostart,
+            definition_differs: matches!(news, Some(DefinitionNews::Differs)),
             bridge: network.bridge.as_ref().map(ToString::to_string),
             addresses: there(network, "address", network.addresses.iter().map(ToString::to_string)),
             routes: there(network, "route", network.routes.iter().map(ToString::to_string)),
@@ -56,10 +71,60 @@ impl<'a> Status<'a> {
             obstacles: &network.obstacles,
         }
     }
+
+    fn inactive(info: &NetworkInfo) -> Self {
+        Self {
+            network: info.name.to_string(),
+            state: None,
+            persistent: info.is_persistent,
+            autostart: info.autostart,
+            definition_differs: false,
+            bridge: info.bridge.as_ref().map(ToString::to_string),
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            dnsmasq: None,
+            leases: None,
+            ports: Vec::new(),
+            rules: Vec::new(),
+            verdicts: BTreeMap::new(),
+            changes: Vec::new(),
+            obstacles: &[],
+        }
+    }
+}
+
+/// A network with what is known of its definition.
+pub(crate) struct Shown {
+    network: Seen,
+    persistent: bool,
+    autostart: bool,
+    news: Option<DefinitionNews>,
+}
+
+enum Seen {
+    Running(Box<NetworkStatus>),
+    Inactive(Box<NetworkInfo>),
+}
+
+impl Shown {
+    /// A network that runs.
+    pub(crate) fn running(network: NetworkStatus, driver: &Driver) -> Result<Self, Error> {
+        let name = &network.name;
+        let (persistent, autostart) = (driver.is_persistent(name)?, driver.is_autostarted(name)?);
+        let news = driver.definition_news(name);
+        Ok(Self { network: Seen::Running(Box::new(network)), persistent, autostart, news })
+    }
+
+    /// A network that is only defined.
+    pub(crate) fn inactive(info: NetworkInfo) -> Self {
+        let (persistent, autostart) = (info.is_persistent, info.autostart);
+        Self { network: Seen::Inactive(Box::new(info)), persistent, autostart, news: None }
+    }
 }
 
 /// Whether a network is as it was made, and no rule of another program blocks it.
-pub(crate) fn is_well(network: &NetworkStatus) -> bool {
+pub(crate) fn is_well(shown: &Shown) -> bool {
+    let Seen::Running(network) = &shown.network else { return true };
     matches!(network.state, State::InSync | State::Elsewhere) && !network.obstacles.iter().any(Obstacle::is_sure)
 }
 
@@ -76,11 +141,24 @@ fn is_gone(network: &NetworkStatus, name: &str) -> bool {
 }
 
 /// For people: what is not as it was made comes first.
-pub(crate) fn human(network: &NetworkStatus) -> String {
-    let status = Status::of(network);
-    let mut text = format!("{}: {}\n", plain(&status.network), words(status.state));
+pub(crate) fn human(shown: &Shown) -> String {
+    let status = Status::of(shown);
+    let name = plain(&status.network);
+    let network = match &shown.network {
+        Seen::Running(network) => network,
+        Seen::Inactive(info) => {
+            let mut text = format!("{name}: inactive\n");
+            text.extend(status.bridge.iter().map(|bridge| format!("  bridge     {bridge}\n")));
+            text += &format!("  autostart  {}\n", yes_no(status.autostart));
+            let trouble = info.trouble.as_ref().map(|error| plain(&format!("{error:?}")));
+            text.extend(trouble.map(|error| format!("  kept definition cannot be used: {error}\n")));
+            return text;
+        }
+    };
+    let mut text = format!("{name}: {}\n", words(network.state));
+    text.extend(shown.news.as_ref().map(|it| format!("  {}\n", news(&status.network, it))));
     if !network.drift.is_empty() {
-        text.push_str("  to repair it (`vnet diff` shows details, `vnet apply` does it):\n");
+        text.push_str(&format!("  to repair it (`vnet diff {name}` shows details, `vnet apply {name}` does it):\n"));
         text.extend(listed(&network.drift).lines().map(|change| format!("    {change}\n")));
     }
     text.push_str(&notes::obstacles(status.obstacles, Severity::Warning));
@@ -90,6 +168,8 @@ pub(crate) fn human(network: &NetworkStatus) -> String {
         Some(bridge) => line("bridge", bridge),
         None => line("bridge", "none of its own"),
     }
+    line("persistent", yes_no(status.persistent));
+    line("autostart", yes_no(status.autostart));
     status.addresses.iter().for_each(|address| line("address", address));
     status.routes.iter().for_each(|route| line("route", route));
     if let Some(leases) = status.leases {

@@ -14,3 +14,4 @@ pub(crate) use fill::fixed_bridge;
 
 pub use define::Defined;
 pub use info::NetworkInfo;
+pub use kept::DefinitionNews;

@@ -20,7 +20,7 @@ mod status;
 mod stop;
 mod update;
 
-pub(crate) use prepare::random;
+pub(crate) use prepare::{RUNNING, random};
 
 pub use addresses::{AddressOfGuest, AddressSource};
 pub use boot::Attempt;

@@ -18,7 +18,7 @@ fn virsh_habits_work() {
     assert_eq!(header.lines().count(), 2, "what does not run is not listed: {header}");
     assert_eq!(row(&["net-list", "--all"]), ["default", "inactive", "no", "yes", "virbr0", "0"]);
     says(&["net-autostart", "default"], "network default marked as autostarted");
-    says(&["net-start", "default"], "network default started on virbr0");
+    says(&["net-start", "--network", "default"], "network default started on virbr0");
     assert_eq!(row(&["net-list", "--persistent"]), ["default", "active", "yes", "yes", "virbr0", "0"]);
     for nobody in ["--inactive", "--transient", "--no-autostart"] {
         assert!(!says(&["net-list", nobody], "Name").contains("default"), "{nobody}");
@@ -70,30 +70,41 @@ fn a_definition_that_differs_is_told() {
     define(DEFAULT);
     says(&["start", "default"], "started");
     define(&DEFAULT.replace("254'/>", "200'/>"));
+    let told = "kept definition differs: `vnet apply default` takes it, `vnet define --from-running default` keeps";
     for command in [&["list"][..], &["info", "default"]] {
         let output = vnet_with(command, b"");
-        let told = "kept definition differs: `vnet apply default` takes it, `vnet define --from-running default` keeps";
         assert!(text(&output.stderr).contains(told), "{}", shown(&output));
     }
+    says(&["status", "default"], told);
+    says(&["diff", "default"], told);
     assert!(says(&["dumpxml", "default"], "<network").contains("192.168.122.254"));
     assert!(says(&["dumpxml", "default", "--inactive"], "<network").contains("192.168.122.200"));
     let list = json(&vnet_with(&["list", "--format", "json"], b""));
     assert_eq!(list["networks"][0]["definition_differs"], true, "{list}");
     says(&["apply", "default"], "network default is as defined");
     assert!(vnet_with(&["list"], b"").stderr.is_empty());
+    define(DEFAULT);
+    says(&["define", "--from-running", "default"], "network default defined anew from /run/vnet/default/network.xml");
+    assert!(vnet_with(&["list"], b"").stderr.is_empty());
+    assert!(says(&["dumpxml", "default", "--inactive"], "<network").contains("192.168.122.200"));
     // The name of a file counts, not what is in it.
     fs::copy("/etc/vnet/networks/default.xml", "/etc/vnet/networks/other.xml").unwrap();
     let output = vnet_with(&["list", "--all"], b"");
     assert!(text(&output.stderr).contains("`other`: its kept definition cannot be used"), "{}", shown(&output));
+    for command in ["start", "apply", "plan", "check"] {
+        let output = vnet_with(&[command, "other"], b"");
+        let told = "defines a network `default`, but is the file of network `other`";
+        assert!(!output.status.success() && text(&output.stderr).contains(told), "{command}: {}", shown(&output));
+    }
 }
 
-fn says(args: &[&str], word: &str) -> String {
+pub(crate) fn says(args: &[&str], word: &str) -> String {
     let output = vnet_with(args, b"");
     assert!(output.status.success() && text(&output.stdout).contains(word), "{args:?}: {}", shown(&output));
     text(&output.stdout)
 }
 
-fn refuses(args: &[&str], word: &str) {
+pub(crate) fn refuses(args: &[&str], word: &str) {
     let output = vnet_with(args, b"");
     assert!(output.status.code() == Some(1) && text(&output.stderr).contains(word), "{args:?}: {}", shown(&output));
 }

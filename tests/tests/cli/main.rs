@@ -8,6 +8,7 @@ mod documents;
 mod host;
 mod hostile;
 mod kept;
+mod named;
 mod schemas;
 mod virsh;
 

@@ -4,37 +4,39 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use vnet_driver::{AttachOptions, Driver, Error, PortOutcome};
+use vnet_driver::{AttachOptions, Driver, Error, Network, NetworkOutcome, PortOutcome};
 
 use super::confirm;
 use crate::attempts;
 use crate::changes::{brief, human};
-use crate::definition::{locate_any, network_name};
+use crate::definition::{Definitions, network_name};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::guest::{Guest, Which, is_guest};
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 use crate::port::{self, Heard};
-use crate::report::{Report, heard, refuse};
+use crate::report::{Call, Report, heard, refuse, several};
 
 /// Bring this host to a definition: change or repair a network in place, or start it if it does not
 /// run
 ///
-/// Guests stay connected. When a step fails, the steps before it are undone.
+/// Guests stay connected. When a step fails, the steps before it are undone. A network is given by
+/// a file, or by its name: then the definition that is kept is applied; when none is kept, the one
+/// that it runs with, which repairs it. Of several networks, one that fails does not hold back the
+/// others. A port is given by its device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The definition: a file, `-` for stdin, or the name of a network whose definition is kept
-    #[arg(value_name = "FILE|NAME", required_unless_present = "running")]
-    network: Option<String>,
+    #[command(flatten)]
+    networks: Definitions,
     /// Repair all networks that run, each as it runs. One that fails does not hold back the others
-    #[arg(long, conflicts_with_all = ["network", "dry_run"])]
+    #[arg(long, conflicts_with_all = ["given", "all", "dry_run"])]
     running: bool,
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
     /// Undo the change of a network after this time, unless `vnet confirm NAME` keeps it
-    #[arg(long, value_name = "TIME", value_parser = confirm::duration, conflicts_with = "dry_run", requires = "network")]
+    #[arg(long, value_name = "TIME", value_parser = confirm::duration, conflicts_with_all = ["dry_run", "running"])]
     confirm_within: Option<Duration>,
     #[command(flatten)]
     format: FormatOption,
@@ -44,10 +46,17 @@ impl Args {
     /// Applies and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
-        let Some(given) = &self.network else {
+        if self.running {
             return Ok(attempts::report(driver.repair_all()?, format));
-        };
-        let document = Document::read(&locate_any(given, directories)?)?;
+        }
+        if !self.networks.is_one() {
+            ensure!(self.confirm_within.is_none(), "--confirm-within is for one network");
+            let documents = self.networks.documents(&driver, |_| true)?;
+            let plan = |networks: &[Network]| Ok(networks.iter().map(|network| driver.plan(network)).collect());
+            let call: Call<'_> = if self.dry_run { &plan } else { &|networks| driver.apply_all(networks) };
+            return several(documents, call, format, |applied| self.line(applied));
+        }
+        let document = self.networks.document_or_port(&driver)?;
         if is_guest(&document) {
             ensure!(self.confirm_within.is_none(), "--confirm-within is for networks, and this is a guest's interface");
             return self.apply_port(document, &driver);
@@ -65,20 +74,23 @@ impl Args {
             }
         };
         let Some(applied) = heard(applied, &mut checked, format)? else { return Ok(Answer::No) };
+        self.tell(format!("network `{}` is as defined", applied.name), || match format {
+            Format::Json => print_json(&Report::changed(&checked, &applied)),
+            Format::Human => Ok(print(self.line(&applied))?),
+        })
+    }
+
+    fn line(&self, applied: &NetworkOutcome) -> String {
         let (name, changes) = (&applied.name, &applied.changes);
         let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
-        self.tell(format!("network `{name}` is as defined"), || match format {
-            Format::Json => print_json(&Report::changed(&checked, &applied)),
-            Format::Human if changes.is_empty() => Ok(print(format!("network {name}: nothing to change\n"))?),
-            Format::Human if self.dry_run => Ok(print(human(changes))?),
-            Format::Human => {
-                let until = self.confirm_within.map(|within| {
-                    format!("it is undone in {} s unless `vnet confirm {name}` keeps it\n", within.as_secs())
-                });
-                let until = until.unwrap_or_default();
-                Ok(print(format!("{}network {name} is as defined{on}\n{until}", brief(changes)))?)
-            }
-        })
+        let until = self
+            .confirm_within
+            .map(|within| format!("it is undone in {} s unless `vnet confirm {name}` keeps it\n", within.as_secs()));
+        match changes.is_empty() {
+            true => format!("network {name}: nothing to change\n"),
+            false if self.dry_run => human(changes),
+            false => format!("{}network {name} is as defined{on}\n{}", brief(changes), until.unwrap_or_default()),
+        }
     }
 
     fn apply_port(&self, document: Document, driver: &Driver) -> anyhow::Result<Answer> {

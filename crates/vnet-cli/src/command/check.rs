@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use vnet_driver::{Driver, Error};
+
 use crate::check::{Format, Summary};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure;
+use crate::failure::{self, readable};
 use crate::files::Files;
 use crate::output::{Answer, progress};
 use crate::rewrite::{files_only, rewrite};
@@ -25,9 +27,13 @@ const ROUNDS: usize = 16;
 /// rules that conflict with them. Exit code 1 when there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Definitions, or folders with definitions in them and below; `-` is stdin
-    #[arg(required = true, value_name = "FILE")]
+    /// Definitions, or folders with definitions in them and below; `-` is stdin; or networks that
+    /// are defined, by their names or UUIDs
+    #[arg(required_unless_present = "all", value_name = "FILE|NETWORK")]
     paths: Vec<PathBuf>,
+    /// Check all networks that are defined
+    #[arg(long)]
+    all: bool,
     /// How findings are printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
@@ -43,6 +49,24 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The paths. What is no file here is a network that is defined.
+    fn given(&self, driver: &Driver) -> anyhow::Result<Vec<PathBuf>> {
+        let of_network = |given: &PathBuf| {
+            let text = given.to_str().filter(|text| *text != "-" && !text.contains('/') && !given.exists());
+            match text.map(|text| driver.lookup(text).and_then(|name| Ok(driver.definition_text(&name)?.0))) {
+                Some(Ok(file)) => Ok(file),
+                Some(Err(Error::NoNetwork(_))) | None => Ok(given.clone()),
+                Some(Err(error)) => Err(error.into()),
+            }
+        };
+        let mut given: Vec<PathBuf> = self.paths.iter().map(of_network).collect::<anyhow::Result<_>>()?;
+        if self.all {
+            let defined = readable(driver.all()?).filter(|info| info.is_persistent);
+            given.extend(defined.map(|info| driver.definition_file(&info.name)));
+        }
+        Ok(given)
+    }
+
     /// Checks and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         if self.fix {
@@ -51,7 +75,7 @@ impl Args {
         let driver = directories.driver()?;
         let checker = self.against_host.then(|| driver.checker()).transpose()?;
         let mut summary = Summary::new(self.format, self.strict);
-        let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&self.paths)?;
+        let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&self.given(&driver)?)?;
         let began = Instant::now();
         for (done, file) in files.iter().enumerate() {
             let takes_long = began.elapsed() > PATIENCE;

@@ -24,10 +24,13 @@ use crate::output::{Answer, Format, FormatOption, done, note, print, print_json}
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions, or folders of them; `-` is stdin
-    #[arg(value_name = "FILE", required_unless_present = "file")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["file", "from_running"])]
     files: Vec<PathBuf>,
     #[arg(long, value_name = "FILE", hide = true)]
     file: Vec<PathBuf>,
+    /// Keep the definition that a network runs with, in place of the one that is kept
+    #[arg(long, value_name = "NETWORK", conflicts_with_all = ["files", "file"])]
+    from_running: Vec<String>,
     /// Refuse parts that are not understood, too
     #[arg(long)]
     validate: bool,
@@ -80,6 +83,24 @@ impl Args {
                 Err(error) => failed.push(error),
             }
         }
+        for given in &self.from_running {
+            match driver.lookup(given).and_then(|name| driver.running_text(&name)) {
+                Ok((path, text)) => {
+                    let document = Document::new(path.display().to_string(), text);
+                    match self.define(&driver, Checked::of_network(document)) {
+                        Ok(defined) => {
+                            answer = Answer::when(answer == Answer::Yes && defined.network.is_some());
+                            networks.push(defined);
+                        }
+                        Err(error) => failed.push(error),
+                    }
+                }
+                Err(error) => match failure::answer(error) {
+                    Ok(_) => answer = Answer::No,
+                    Err(error) => failed.push(error),
+                },
+            }
+        }
         if self.format.format == Format::Human {
             note(notes::passed_over(&passed_over));
         }
@@ -95,13 +116,7 @@ impl Args {
             }
         });
         // One that fails does not hold back the others.
-        match failed.pop() {
-            None => Ok(answer),
-            Some(last) => {
-                failed.iter().for_each(failure::report);
-                Err(last)
-            }
-        }
+        failure::last(failed).map(|()| answer)
     }
 
     fn define(&self, driver: &Driver, mut checked: Checked) -> anyhow::Result<DefinedJson> {

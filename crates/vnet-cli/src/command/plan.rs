@@ -3,7 +3,7 @@
 use vnet_driver::Driver;
 
 use crate::changes::human;
-use crate::definition::locate_any;
+use crate::definition::document_or_port;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
@@ -34,7 +34,7 @@ impl Args {
     /// Plans and prints.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (driver, format) = (directories.driver()?, self.format.format);
-        let document = Document::read(&locate_any(&self.network, directories)?)?;
+        let document = document_or_port(&self.network, &driver)?;
         if is_guest(&document) {
             return self.plan_port(document, &driver);
         }

@@ -1,21 +1,24 @@
-//! `vnet status [NAME]`: shows the state of networks.
+//! `vnet status [NETWORK…]`: shows the state of networks.
 
 use serde::Serialize;
-use vnet_driver::NetworkStatus;
+use vnet_driver::{Driver, Error};
 
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure::{self, readable};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
-use crate::status::{Status, human, is_well};
+use crate::status::{Shown, Status, human, is_well};
 
-/// Show the state of a network, or of all that run: in sync or drifted, bridge, addresses, dnsmasq,
-/// leases; with --verbose also the counters of its rules
+/// Show the state of networks, or of all that run: in sync or drifted, bridge, addresses, dnsmasq,
+/// leases; with --verbose also the counters of their rules
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The network's name
-    #[arg(value_name = "NAME")]
-    network: Option<String>,
+    /// The networks: their names or UUIDs
+    #[arg(value_name = "NETWORK")]
+    networks: Vec<String>,
+    /// Also show networks that are defined and do not run
+    #[arg(long, conflicts_with = "networks")]
+    all: bool,
     /// Exit with code 1 when a network is drifted, interrupted, or blocked by rules of others
     #[arg(long)]
     exit_code: bool,
@@ -32,18 +35,47 @@ impl Args {
     /// Reads and prints the state.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
-        let networks: Vec<NetworkStatus> = match &self.network {
-            None => readable(driver.statuses()?).collect(),
-            Some(name) => match driver.status(&network_name(name)?) {
-                Ok(status) => vec![status],
-                Err(error) => return failure::answer(error),
-            },
-        };
+        let (mut networks, mut answer, mut failed) = (Vec::new(), Answer::Yes, Vec::new());
+        if self.networks.is_empty() {
+            for network in readable(driver.statuses()?) {
+                networks.push(Shown::running(network, &driver)?);
+            }
+        }
+        if self.all {
+            let inactive = readable(driver.all()?).filter(|info| !info.is_active());
+            networks.extend(inactive.map(Shown::inactive));
+        }
+        for given in &self.networks {
+            match look(&driver, given) {
+                Ok(shown) => networks.push(shown),
+                Err(error) => match error.downcast().map_or_else(Err, failure::answer) {
+                    Ok(_) => answer = Answer::No,
+                    Err(error) => failed.push(error),
+                },
+            }
+        }
         match self.format.format {
-            Format::Json => print_json(&Report { networks: networks.iter().map(Status::of).collect() })?,
-            Format::Human if networks.is_empty() => print("no network runs\n")?,
+            Format::Json if answer == Answer::Yes || !networks.is_empty() => {
+                print_json(&Report { networks: networks.iter().map(Status::of).collect() })?;
+            }
+            Format::Json => {}
+            Format::Human if networks.is_empty() && self.networks.is_empty() => print("no network runs\n")?,
             Format::Human => print(networks.iter().map(human).collect::<Vec<_>>().join("\n"))?,
         }
-        Ok(Answer::when(!self.exit_code || networks.iter().all(is_well)))
+        if self.exit_code && !networks.iter().all(is_well) {
+            answer = Answer::No;
+        }
+        failure::last(failed).map(|()| answer)
+    }
+}
+
+fn look(driver: &Driver, given: &str) -> anyhow::Result<Shown> {
+    let name = match driver.lookup(given) {
+        Err(Error::NoNetwork(_)) => network_name(given)?,
+        name => name?,
+    };
+    match driver.status(&name) {
+        Err(Error::NotRunning(_)) if driver.is_persistent(&name)? => Ok(Shown::inactive(driver.info(&name)?)),
+        status => Ok(Shown::running(status?, driver)?),
     }
 }

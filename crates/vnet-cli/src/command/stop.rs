@@ -1,21 +1,29 @@
-//! `vnet stop NAME`: stops a network.
+//! `vnet stop NETWORK…`: stops networks.
 
 use serde::Serialize;
+use vnet_driver::NetworkName;
 
 use crate::changes::{ChangeJson, brief, changes};
-use crate::definition::network_name;
+use crate::definition::{Definitions, network_name};
 use crate::directories::Directories;
 use crate::failure;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 
-/// Stop a network: remove everything that start made, and nothing else
+/// Stop networks: remove everything that start made, and nothing else
+///
+/// A definition that is kept stays, and so do the leases. Of several networks, one that fails does
+/// not hold back the others; --all stops those that run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The network's name
-    #[arg(value_name = "NAME")]
-    network: String,
+    #[command(flatten)]
+    networks: Definitions,
     #[command(flatten)]
     format: FormatOption,
+}
+
+#[derive(Serialize)]
+struct Reports {
+    networks: Vec<Report>,
 }
 
 #[derive(Serialize)]
@@ -27,14 +35,41 @@ struct Report {
 impl Args {
     /// Stops and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let name = network_name(&self.network)?;
-        let made = match directories.driver()?.stop(&name) {
-            Ok(made) => made,
-            Err(error) => return failure::answer(error),
-        };
-        Ok(done(format!("network `{name}` is stopped"), || match self.format.format {
-            Format::Json => print_json(&Report { network: name.to_string(), changes: changes(&made) }),
-            Format::Human => Ok(print(format!("{}network {name} stopped\n", brief(&made)))?),
-        }))
+        let driver = directories.driver()?;
+        let (mut names, mut failed) = (Vec::new(), Vec::new());
+        for name in self.networks.names(&driver, |info| info.is_active())? {
+            match name.and_then(|name| network_name(&name)) {
+                Ok(name) => names.push(name),
+                Err(error) => failed.push(error),
+            }
+        }
+        let results = driver.stop_all(&names)?;
+        let (mut stopped, mut answer) = (Vec::new(), Answer::Yes);
+        for (name, result) in names.iter().zip(results) {
+            match result.map_err(failure::answer) {
+                Ok(made) => stopped.push((name, made)),
+                Err(Ok(_)) => answer = Answer::No,
+                Err(Err(error)) => failed.push(error),
+            }
+        }
+        let is_one = self.networks.is_one();
+        done("the networks are stopped", || match self.format.format {
+            Format::Json => {
+                let report = |(name, made): &(&NetworkName, Vec<_>)| Report {
+                    network: name.to_string(),
+                    changes: changes(made),
+                };
+                let mut networks: Vec<Report> = stopped.iter().map(report).collect();
+                match is_one {
+                    true => networks.pop().map_or(Ok(()), |report| print_json(&report)),
+                    false => print_json(&Reports { networks }),
+                }
+            }
+            Format::Human => {
+                let line = |(name, made): &(&NetworkName, Vec<_>)| format!("{}network {name} stopped\n", brief(made));
+                Ok(print(stopped.iter().map(line).collect::<String>())?)
+            }
+        });
+        failure::last(failed).map(|()| answer)
     }
 }

@@ -19,6 +19,14 @@ impl Driver {
         Ok(self.definitions.set_start_at_boot(&lock, network, on)?)
     }
 
+    /// Whether a network starts at boot.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the folder of definitions cannot be read.
+    pub fn is_autostarted(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(self.definitions.starts_at_boot(network)?)
+    }
+
     /// The networks that start at boot, ordered by name.
     ///
     /// # Errors

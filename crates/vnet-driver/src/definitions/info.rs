@@ -6,7 +6,8 @@ use vnet_host::{Listed, Named, Unreadable};
 use vnet_types::{InterfaceName, NetworkName, Uuid};
 use vnet_xml::Network;
 
-use super::fill::{as_running, fixed_bridge};
+use super::fill::fixed_bridge;
+use super::kept::are_different;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::NetworkSummary;
@@ -116,13 +117,6 @@ impl Driver {
             name,
         })
     }
-}
-
-/// Whether the kept definition is not the one that a network runs with. Comments do not count, nor
-/// what libvirt fills in when it prints.
-fn are_different(kept: &Network, running: &Network) -> bool {
-    let printed = |network: &Network| network.inactive().to_string().parse::<Network>().ok();
-    printed(&as_running(kept, running)) != printed(running)
 }
 
 fn name_of(listed: &Listed<NetworkInfo>) -> String {

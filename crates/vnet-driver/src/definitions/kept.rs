@@ -1,12 +1,26 @@
 //! Reading kept definitions, and networks by name or UUID.
 
+use std::fs;
+use std::path::PathBuf;
+
 use vnet_host::Receipt;
 use vnet_types::{KnownNetwork, NetworkName, Uuid};
 use vnet_xml::Network;
 
-use super::fill::fixed_bridge;
+use super::fill::{as_running, fixed_bridge};
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::network::RUNNING;
+
+/// What there is to know of the kept definition of a network that runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DefinitionNews {
+    /// It is not the one that the network runs with.
+    Differs,
+    /// It cannot be used.
+    Unusable(Error),
+}
 
 impl Driver {
     /// The kept definition of a network. `None` when none is kept.
@@ -33,6 +47,14 @@ impl Driver {
     /// [`Error::Host`] when it cannot be read, or others could have written it.
     pub fn kept_text(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.definitions.read(network)?)
+    }
+
+    /// Whether the definition of a network is kept, even one that cannot be used.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the folder cannot be read.
+    pub fn is_persistent(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(self.definitions.has(network)?)
     }
 
     /// Whether a network runs.
@@ -74,6 +96,50 @@ impl Driver {
         match self.runs(network) {
             Ok(false) => Error::NoNetwork(network.to_string()),
             _ => Error::NotDefined(network.clone()),
+        }
+    }
+
+    /// The definition that a network is brought to by its name, as a file and its text: the one
+    /// that is kept; when none is kept, the one that it runs with.
+    ///
+    /// # Errors
+    /// [`Error::NoNetwork`]; [`Error::OtherName`]; [`Error::Read`], [`Error::Host`] when the file
+    /// cannot be read.
+    pub fn definition_text(&self, network: &NetworkName) -> Result<(PathBuf, Vec<u8>), Error> {
+        if let Some(text) = self.definitions.read(network)? {
+            match self.kept(network) {
+                Err(error @ Error::OtherName { .. }) => return Err(error),
+                // Whoever reads the text finds everything that is wrong with it.
+                _ => return Ok((self.definitions.file(network), text)),
+            }
+        }
+        match self.running_text(network) {
+            Err(Error::NotRunning(_)) => Err(Error::NoNetwork(network.to_string())),
+            text => text,
+        }
+    }
+
+    /// The definition that a network runs with, as a file and its text.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Read`], [`Error::Host`] when the file cannot be read.
+    pub fn running_text(&self, network: &NetworkName) -> Result<(PathBuf, Vec<u8>), Error> {
+        if !self.runs(network)? {
+            return Err(Error::NotRunning(network.clone()));
+        }
+        let path = self.store.directory(network).join(RUNNING);
+        let text = fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        Ok((path, text))
+    }
+
+    /// What there is to know of the kept definition of a network that runs.
+    pub fn definition_news(&self, network: &NetworkName) -> Option<DefinitionNews> {
+        match self.kept(network) {
+            Err(error) => Some(DefinitionNews::Unusable(error)),
+            Ok(kept) => {
+                let runs = self.as_it_runs(network).ok().flatten()?;
+                are_different(&kept?, &runs).then_some(DefinitionNews::Differs)
+            }
         }
     }
 
@@ -140,4 +206,11 @@ impl Driver {
         let names = self.definitions.names()?.into_iter().filter(|name| Some(name) != but);
         Ok(names.filter_map(|name| Some((name.clone(), self.kept(&name).ok()??))).collect())
     }
+}
+
+/// Whether the kept definition is not the one that a network runs with. Comments do not count, nor
+/// what libvirt fills in when it prints.
+pub(super) fn are_different(kept: &Network, running: &Network) -> bool {
+    let printed = |network: &Network| network.inactive().to_string().parse::<Network>().ok();
+    printed(&as_running(kept, running)) != printed(running)
 }

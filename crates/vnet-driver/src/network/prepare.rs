@@ -21,7 +21,7 @@ use crate::note::Note;
 use crate::obstacle::Obstacle;
 
 /// The file in a network's folder that has the definition it runs with.
-pub(super) const RUNNING: &str = "network.xml";
+pub(crate) const RUNNING: &str = "network.xml";
 
 /// A valid definition, with its desired state on this host.
 pub(crate) struct Prepared {
