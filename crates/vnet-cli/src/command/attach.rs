@@ -9,7 +9,7 @@ use crate::directories::Directories;
 use crate::document::Document;
 use crate::guest::{Guest, Which};
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
-use crate::port::{Heard, Report, connection, heard};
+use crate::port::{Heard, Report, are, connection, heard};
 use crate::whose::For;
 
 /// Attach a guest's interface, or all of a domain: create its tap or macvtap and connect it, or
@@ -50,8 +50,8 @@ pub(super) fn attach(
     let guest = |definition: &_, document: &_| Guest::of(definition, document, which);
     let heard = heard(document, guest, &driver, whose.options(), Driver::attach_all, format)?;
     let Some(Heard { checked, ports }) = heard else { return Ok(Answer::No) };
-    let names: Vec<String> = ports.iter().map(|(_, attached)| format!("`{}`", attached.port.dev)).collect();
-    Ok(done(format!("attached: {}", names.join(", ")), || match format {
+    let names = are(ports.iter().map(|(_, attached)| &attached.port.dev));
+    Ok(done(format!("{names} attached"), || match format {
         Format::Json => print_json(&Report::new(&checked, &ports)),
         Format::Human => {
             let text = ports.iter().enumerate().map(|(at, (interface, attached))| {

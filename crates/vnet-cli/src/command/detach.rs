@@ -15,6 +15,7 @@ use crate::document::Document;
 use crate::failure::{self, readable, refuse};
 use crate::guest::{Guest, Which};
 use crate::output::{Answer, Format, FormatOption, done, note, print, print_json};
+use crate::port::are;
 
 /// Detach a guest's interface, or all of a domain: remove everything that attach made, and nothing
 /// else
@@ -75,7 +76,7 @@ pub(super) fn detach(driver: &Driver, ports: &[InterfaceName], format: Format) -
         }
     }
     let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
-    Ok(done(format!("detached: {}", names.join(", ")), || match format {
+    Ok(done(format!("{} detached", are(ports.iter())), || match format {
         Format::Json => print_json(&Report {
             port: names.first().filter(|_| names.len() == 1).cloned(),
             ports: names.clone(),
