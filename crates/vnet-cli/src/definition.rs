@@ -68,7 +68,7 @@ impl Definitions {
     }
 
     /// The names of the networks, or why one is not known; that of a file is the one in it. A name
-    /// that is none of a network is returned as it is given.
+    /// of no network is returned as it is given.
     pub(crate) fn names(
         &self,
         driver: &Driver,

@@ -172,7 +172,7 @@ impl Definitions {
         sync(&links)
     }
 
-    /// Whether there is a link. A link to another file is none of this network.
+    /// Whether there is a link. A link to another file does not count.
     fn is_linked(&self, network: &NetworkName) -> bool {
         let target = fs::read_link(self.link(network));
         target.is_ok_and(|target| target.file_name() == Some(OsStr::new(&file_name(network))))
