@@ -45,10 +45,16 @@ impl Driver {
         let stopped = vnet_host::stop_all(&mut host, &lock, networks, LinuxHost::namespace()?);
         departures.into_iter().for_each(|departure| departure.tell(self));
         let results = networks.iter().zip(stopped).map(|(network, stopped)| match stopped {
-            Err(vnet_host::Error::Absent(_)) => Err(Error::NotRunning(network.clone())),
+            Err(vnet_host::Error::Absent(_)) => {
+                // A stop that was killed may have left the leases.
+                self.forget_data(&lock, network)?;
+                Err(Error::NotRunning(network.clone()))
+            }
             stopped => {
                 let stopped = stopped?;
                 self.forget_data(&lock, network)?;
+                // What does not run has no change to confirm.
+                self.forget_record(network)?;
                 Ok(stopped)
             }
         });
@@ -107,6 +113,7 @@ impl Driver {
         for network in networks {
             let one = || -> Result<Wanted, Error> {
                 let prepared = self.prepare_on(network, host, inventory.clone())?;
+                self.is_confirmed(&prepared.lowered.name)?;
                 let is_here = |receipt: &&Receipt| receipt.header.namespace.is(&here);
                 let receipt = prepared.receipt.as_ref().filter(is_here);
                 let runs = receipt.is_some_and(|receipt| may_run || receipt.settled);
@@ -118,6 +125,8 @@ impl Driver {
                 let header = prepared.header(owner.filter(|_| may_run))?;
                 if !runs {
                     let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));
+                    // A transient network begins without the leases of one before it.
+                    self.forget_data(lock, &prepared.lowered.name)?;
                     self.ask_hooks(HookOperation::Start, &prepared.lowered.name, wanted)?;
                 }
                 self.make_data(lock, &prepared.lowered)?;

@@ -138,6 +138,9 @@ impl Driver {
         let printed = kept.as_ref().map(|kept| kept.inactive().to_string());
         let edited_live = runs.map(|runs| update.edit(&runs)).transpose()?;
         let edited_config = kept.map(|kept| update.edit(&kept)).transpose()?;
+        if live {
+            self.is_confirmed(network)?;
+        }
         let mut host = live.then(|| self.host()).transpose()?;
         let prepared = match (&edited_live, &mut host) {
             (Some(edited), Some(host)) => Some((self.prepare(&edited.network, host, Some(&lock))?, edited, host)),
@@ -153,7 +156,7 @@ impl Driver {
                 Ok(applied) => Some(applied.outcome),
                 Err(error) => {
                     // With these errors the network is changed all the same.
-                    let is_changed = matches!(error, Error::PortStays { .. } | Error::Hook(_));
+                    let is_changed = matches!(error, Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook(_));
                     if let Some(before) = before.or(printed).filter(|_| config && !is_changed) {
                         self.definitions.write(&lock, network, &before)?;
                     }
