@@ -156,7 +156,8 @@ impl Driver {
                 Ok(applied) => Some(applied.outcome),
                 Err(error) => {
                     // With these errors the network is changed all the same.
-                    let is_changed = matches!(error, Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook(_));
+                    let is_changed =
+                        matches!(error, Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook(_));
                     if let Some(before) = before.or(printed).filter(|_| config && !is_changed) {
                         self.definitions.write(&lock, network, &before)?;
                     }
