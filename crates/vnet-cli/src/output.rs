@@ -160,6 +160,14 @@ pub(crate) fn done(what: impl Display, print: impl FnOnce() -> anyhow::Result<()
     Answer::Yes
 }
 
+/// Networks or ports as the subject of a sentence.
+pub(crate) fn are(kind: &str, names: impl Iterator<Item = impl Display>) -> String {
+    match names.map(|name| format!("`{name}`")).collect::<Vec<_>>().as_slice() {
+        [name] => format!("{kind} {name} is"),
+        names => format!("{kind}s {} are", names.join(", ")),
+    }
+}
+
 /// Shows the current step on a terminal; an empty step clears it.
 pub(crate) fn progress(step: &str) {
     if io::stderr().is_terminal() {

@@ -1,7 +1,7 @@
 //! The results of `plan`, `attach` and `apply` for the interfaces of a guest.
 
 use serde::Serialize;
-use vnet_driver::{AttachOptions, Device, Driver, Error, InterfaceName, KnownPort, PortOutcome};
+use vnet_driver::{AttachOptions, Device, Driver, Error, KnownPort, PortOutcome};
 use vnet_passt::Passt;
 use vnet_xml::{Definition, Interface};
 
@@ -195,12 +195,4 @@ impl PortJson {
 pub(crate) fn place(port: &KnownPort) -> String {
     let on = port.bridge.as_ref().or(port.lower.as_ref()).map(ToString::to_string);
     on.or(port.function.map(|address| address.to_string())).unwrap_or_else(|| "-".to_owned())
-}
-
-/// Ports as the subject of a sentence.
-pub(crate) fn are<'a>(ports: impl Iterator<Item = &'a InterfaceName>) -> String {
-    match ports.map(|port| format!("`{port}`")).collect::<Vec<_>>().as_slice() {
-        [port] => format!("port {port} is"),
-        ports => format!("ports {} are", ports.join(", ")),
-    }
 }

@@ -8,8 +8,8 @@ use crate::changes::brief;
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::guest::{Guest, Which};
-use crate::output::{Answer, Format, FormatOption, done, print, print_json};
-use crate::port::{Heard, Report, are, connection, heard};
+use crate::output::{Answer, Format, FormatOption, are, done, print, print_json};
+use crate::port::{Heard, Report, connection, heard};
 use crate::whose::For;
 
 /// Attach a guest's interface, or all of a domain: create its tap or macvtap and connect it, or
@@ -50,7 +50,7 @@ pub(super) fn attach(
     let guest = |definition: &_, document: &_| Guest::of(definition, document, which);
     let heard = heard(document, guest, &driver, whose.options(), Driver::attach_all, format)?;
     let Some(Heard { checked, ports }) = heard else { return Ok(Answer::No) };
-    let names = are(ports.iter().map(|(_, attached)| &attached.port.dev));
+    let names = are("port", ports.iter().map(|(_, attached)| &attached.port.dev));
     Ok(done(format!("{names} attached"), || match format {
         Format::Json => print_json(&Report::new(&checked, &ports)),
         Format::Human => {

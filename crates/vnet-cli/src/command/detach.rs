@@ -14,8 +14,7 @@ use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure::{self, readable, refuse};
 use crate::guest::{Guest, Which};
-use crate::output::{Answer, Format, FormatOption, done, note, print, print_json};
-use crate::port::are;
+use crate::output::{Answer, Format, FormatOption, are, done, note, print, print_json};
 
 /// Detach a guest's interface, or all of a domain: remove everything that attach made, and nothing
 /// else
@@ -76,7 +75,7 @@ pub(super) fn detach(driver: &Driver, ports: &[InterfaceName], format: Format) -
         }
     }
     let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
-    Ok(done(format!("{} detached", are(ports.iter())), || match format {
+    Ok(done(format!("{} detached", are("port", ports.iter())), || match format {
         Format::Json => print_json(&Report {
             port: names.first().filter(|_| names.len() == 1).cloned(),
             ports: names.clone(),

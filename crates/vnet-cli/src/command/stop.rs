@@ -7,7 +7,7 @@ use crate::changes::{ChangeJson, brief, changes};
 use crate::definition::{Definitions, network_name};
 use crate::directories::Directories;
 use crate::failure;
-use crate::output::{Answer, Format, FormatOption, done, print, print_json};
+use crate::output::{Answer, Format, FormatOption, are, done, print, print_json};
 
 /// Stop networks: remove everything that start made, and nothing else
 ///
@@ -53,21 +53,24 @@ impl Args {
             }
         }
         let is_one = self.networks.is_one();
-        done("the networks are stopped", || match self.format.format {
-            Format::Json => {
-                let report = |(name, made): &(&NetworkName, Vec<_>)| Report {
-                    network: name.to_string(),
-                    changes: changes(made),
-                };
-                let mut networks: Vec<Report> = stopped.iter().map(report).collect();
-                match is_one {
-                    true => networks.pop().map_or(Ok(()), |report| print_json(&report)),
-                    false => print_json(&Reports { networks }),
+        done(format!("{} stopped", are("network", stopped.iter().map(|(name, _)| name))), || {
+            match self.format.format {
+                Format::Json => {
+                    let report = |(name, made): &(&NetworkName, Vec<_>)| Report {
+                        network: name.to_string(),
+                        changes: changes(made),
+                    };
+                    let mut networks: Vec<Report> = stopped.iter().map(report).collect();
+                    match is_one {
+                        true => networks.pop().map_or(Ok(()), |report| print_json(&report)),
+                        false => print_json(&Reports { networks }),
+                    }
                 }
-            }
-            Format::Human => {
-                let line = |(name, made): &(&NetworkName, Vec<_>)| format!("{}network {name} stopped\n", brief(made));
-                Ok(print(stopped.iter().map(line).collect::<String>())?)
+                Format::Human => {
+                    let line =
+                        |(name, made): &(&NetworkName, Vec<_>)| format!("{}network {name} stopped\n", brief(made));
+                    Ok(print(stopped.iter().map(line).collect::<String>())?)
+                }
             }
         });
         failure::last(failed).map(|()| answer)
