@@ -12,6 +12,7 @@ mod detach;
 mod detach_interface;
 mod diff;
 mod dumpxml;
+mod edit;
 mod events;
 mod explain;
 mod export;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
     Fmt(fmt::Args),
     #[command(visible_alias = "net-define")]
     Define(define::Args),
+    #[command(visible_alias = "net-edit")]
+    Edit(edit::Args),
     #[command(visible_alias = "net-undefine")]
     Undefine(undefine::Args),
     #[command(visible_alias = "net-autostart")]
@@ -107,6 +110,7 @@ impl Command {
             Self::Check(args) => args.run(directories),
             Self::Fmt(args) => args.run(),
             Self::Define(args) => args.run(directories),
+            Self::Edit(args) => args.run(directories),
             Self::Undefine(args) => args.run(directories),
             Self::Autostart(args) => args.run(directories),
             Self::Plan(args) => args.run(directories),

@@ -105,8 +105,8 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
 /// helps. Otherwise reports the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{
-        AlreadyAttached, AlreadyRuns, BridgeTaken, NameTaken, NoNetwork, NoPort, NotAttached, NotDefined, NotRunning,
-        OtherName, Unknown, UuidTaken,
+        AlreadyAttached, AlreadyRuns, BridgeTaken, ChangedMeanwhile, NameTaken, NoNetwork, NoPort, NotAttached,
+        NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
     };
     let reason = match &error {
         AlreadyRuns(name) => {
@@ -118,7 +118,12 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
             )
         }
         NoNetwork(given) => format!("no network has the name or UUID `{given}`; `vnet list --all` shows all"),
-        NameTaken { .. } | UuidTaken { .. } | BridgeTaken { .. } | OtherName { .. } => return refuse(error),
+        NameTaken { .. }
+        | UuidTaken { .. }
+        | BridgeTaken { .. }
+        | OtherName { .. }
+        | Renamed { .. }
+        | ChangedMeanwhile(_) => return refuse(error),
         NotRunning(name) => format!("network `{name}` does not run; `vnet list` shows those that do"),
         AlreadyAttached(dev) => {
             format!("port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it")

@@ -13,6 +13,7 @@ mod definition;
 mod diagnostic;
 mod directories;
 mod document;
+mod editor;
 mod failure;
 mod files;
 mod guest;

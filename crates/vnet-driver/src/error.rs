@@ -77,6 +77,20 @@ pub enum Error {
         /// The name in it.
         inside: String,
     },
+    /// A changed definition has another name.
+    #[error(
+        "the name of network `{name}` cannot be changed to `{inside}`: leave it as it is; `vnet define` of a file with \
+         the new name and without `<uuid>` keeps another network, and `vnet undefine {name}` drops this one"
+    )]
+    Renamed {
+        /// The network.
+        name: NetworkName,
+        /// The name in the changed definition.
+        inside: String,
+    },
+    /// The kept definition is no longer as it was read.
+    #[error("the kept definition of network `{0}` was changed by somebody else meanwhile")]
+    ChangedMeanwhile(NetworkName),
     /// libvirt's network driver runs, and would interfere.
     #[error(
         "{program} (process {pid}) runs, and would take down what vnet takes over: `systemctl stop {program}` ends it, \

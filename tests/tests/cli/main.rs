@@ -5,6 +5,7 @@
 
 mod check;
 mod documents;
+mod edit;
 mod host;
 mod hostile;
 mod kept;

@@ -24,6 +24,7 @@ fn documents_are_as_their_schemas_say() {
         for variable in ["VNET_STATE_DIR", "VNET_CONFIG_DIR", "XDG_STATE_HOME"] {
             command.env(variable, folder.join(variable));
         }
+        command.env("VISUAL", "true");
         let document = json(&run(&mut command, b""));
         as_its_schema_says(name, &document);
         seen.borrow_mut().insert(name.to_owned());
@@ -43,6 +44,7 @@ fn documents_are_as_their_schemas_say() {
     check("explain", &["explain", "VN0107"]);
     check("rules", &["explain"]);
     check("define", &["define", "default.xml"]);
+    check("edit", &["edit", "default"]);
     check("autostart", &["autostart", "default"]);
     let uuid = check("uuid", &["uuid", "default"])["uuid"].as_str().unwrap().to_owned();
     check("name", &["name", &uuid]);

@@ -13,6 +13,7 @@ use crate::{shown, text, vnet_with};
 #[case(&["net-destroy", "nope"])]
 #[case(&["net-dhcp-leases", "nope"])]
 #[case(&["net-dumpxml", "nope", "--inactive"])]
+#[case(&["net-edit", "nope"])]
 #[case(&["net-event", "--list"])]
 #[case(&["net-info", "nope"])]
 #[case(&["net-list", "--all"])]

@@ -43,7 +43,24 @@ impl Driver {
         self.keep(&self.lock()?, network)
     }
 
-    /// The same with the lock held.
+    /// Keeps a changed definition of a network, if the one that is kept is still as it was read.
+    ///
+    /// # Errors
+    /// [`Error::Renamed`]; [`Error::ChangedMeanwhile`] when the kept text is not `before`; those of
+    /// [`define`](Self::define).
+    pub fn redefine(&self, name: &NetworkName, before: &[u8], network: &Network) -> Result<Defined, Error> {
+        if network.name != name.as_str() {
+            return Err(Error::Renamed { name: name.clone(), inside: network.name.clone() });
+        }
+        sound(vnet_validate::check(network))?;
+        let lock = self.lock()?;
+        if self.kept_text(name)?.as_deref() != Some(before) {
+            return Err(Error::ChangedMeanwhile(name.clone()));
+        }
+        self.keep(&lock, network)
+    }
+
+    /// The same as [`define`](Self::define) with the lock held.
     pub(crate) fn keep(&self, lock: &Lock, network: &Network) -> Result<Defined, Error> {
         let findings = sound(vnet_validate::check(network))?;
         let name = network_name(&network.name)?;
