@@ -45,6 +45,13 @@ fn documents_are_as_their_schemas_say() {
     check("rules", &["explain"]);
     check("define", &["define", "default.xml"]);
     check("edit", &["edit", "default"]);
+    fs::create_dir(folder.join("libvirt")).unwrap();
+    for (name, text) in [("default", DEFAULT), ("a", BAD_HOST)] {
+        fs::write(folder.join(format!("libvirt/{name}.xml")), text).unwrap();
+    }
+    let imported = check("import", &["import", "--from", "libvirt", "--replace"]);
+    let taken = |at: usize| imported["networks"][at]["imported"].is_object();
+    assert!(!taken(0) && taken(1), "{imported}");
     check("autostart", &["autostart", "default"]);
     let uuid = check("uuid", &["uuid", "default"])["uuid"].as_str().unwrap().to_owned();
     check("name", &["name", &uuid]);
