@@ -7,6 +7,7 @@ use vnet_types::NetworkName;
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
+use super::several::Aim;
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -44,14 +45,13 @@ impl Driver {
     }
 
     fn bring_up(&self, networks: Vec<NetworkName>, lock: &Lock) -> Result<Vec<Attempt>, Error> {
-        let mut host = self.host()?;
-        let attempt = |network: NetworkName| {
-            host.look_once();
-            let apply = |definition: Network| self.apply_locked(&definition, None, &mut host, lock);
-            let result = self.as_it_runs_or_is_kept(&network).and_then(apply).map(|applied| applied.outcome);
-            Attempt { network, result }
-        };
-        Ok(networks.into_iter().map(attempt).collect())
+        let mut definitions = Vec::new();
+        let read = |name: &NetworkName| self.as_it_runs_or_is_kept(name).map(|it| definitions.push(it));
+        let known: Vec<_> = networks.iter().map(read).collect();
+        let mut results = self.realise(&definitions, Aim::Repair, &mut self.host()?, lock)?.into_iter();
+        let mut result = |()| results.next().expect("a result for each definition");
+        let attempts = networks.into_iter().zip(known);
+        Ok(attempts.map(|(network, known)| Attempt { network, result: known.and_then(&mut result) }).collect())
     }
 
     /// The definition that a network runs with, or the kept one when it does not run.

@@ -22,7 +22,7 @@ impl Driver {
     /// [`Error::Host`] where the host or the folder cannot be read or locked. What concerns one
     /// network is its result.
     pub fn start_all(&self, networks: &[Network]) -> Result<Each<NetworkOutcome>, Error> {
-        self.realise_all(networks, false)
+        self.realise(networks, Aim::Start, &mut self.host()?, &self.lock()?)
     }
 
     /// Brings several networks and their ports to their definitions, as [`apply`](Self::apply) does
@@ -31,7 +31,7 @@ impl Driver {
     /// # Errors
     /// Those of [`start_all`](Self::start_all).
     pub fn apply_all(&self, networks: &[Network]) -> Result<Each<NetworkOutcome>, Error> {
-        self.realise_all(networks, true)
+        self.realise(networks, Aim::Change, &mut self.host()?, &self.lock()?)
     }
 
     /// Stops several networks, as [`stop`](Self::stop) does each.
@@ -61,17 +61,22 @@ impl Driver {
         Ok(results.collect())
     }
 
-    fn realise_all(&self, networks: &[Network], may_run: bool) -> Result<Each<NetworkOutcome>, Error> {
-        let mut host = self.host()?;
-        let lock = self.lock()?;
-        let inventory = self.inventory(&mut host, Some(&lock), None)?;
+    /// Starts or changes several networks, with the lock held.
+    pub(super) fn realise(
+        &self,
+        networks: &[Network],
+        aim: Aim,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<Each<NetworkOutcome>, Error> {
+        let inventory = self.inventory(host, Some(lock), None)?;
         host.look_once();
-        let wanted = self.prepare_all(networks, &host, &lock, inventory, may_run)?;
+        let wanted = self.prepare_all(networks, host, lock, inventory, aim)?;
         let sound = || wanted.iter().flatten().map(|it| (it.header.clone(), &it.prepared.lowered.desired));
         let pairs: Vec<(Header, &HostState)> = sound().collect();
-        let mut made = match may_run {
-            true => vnet_host::apply_all(&mut host, &lock, pairs),
-            false => vnet_host::start_all(&mut host, &lock, pairs),
+        let mut made = match aim {
+            Aim::Start => vnet_host::start_all(host, lock, pairs),
+            Aim::Change | Aim::Repair => vnet_host::apply_all(host, lock, pairs),
         }
         .into_iter();
         let mut results = Vec::new();
@@ -81,18 +86,18 @@ impl Driver {
                 let name = &wanted.prepared.lowered.name;
                 let mut changes = made.map_err(|error| {
                     // The first error is the one to report.
-                    let _ = self.forget_data(&lock, name);
+                    let _ = self.forget_data(lock, name);
                     wanted.prepared.refusal(network, error)
                 })?;
                 if wanted.runs {
-                    changes.extend(self.follow(&mut host, &lock, name)?);
+                    changes.extend(self.follow(host, lock, name)?);
                     if !changes.is_empty() {
                         self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
                     }
                 } else {
-                    self.started(&mut host, &lock, name)?;
+                    self.started(host, lock, name)?;
                 }
-                Ok(wanted.prepared.outcome(self, &host, changes))
+                Ok(wanted.prepared.outcome(self, host, changes))
             };
             results.push(wanted.and_then(finish));
         }
@@ -106,23 +111,25 @@ impl Driver {
         host: &LinuxHost,
         lock: &Lock,
         mut inventory: Inventory,
-        may_run: bool,
+        aim: Aim,
     ) -> Result<Each<Wanted>, Error> {
         let here = LinuxHost::namespace()?;
         let mut wanted = Vec::new();
         for network in networks {
             let one = || -> Result<Wanted, Error> {
                 let prepared = self.prepare_on(network, host, inventory.clone())?;
-                self.is_confirmed(&prepared.lowered.name)?;
+                if aim == Aim::Change {
+                    self.is_confirmed(&prepared.lowered.name)?;
+                }
                 let is_here = |receipt: &&Receipt| receipt.header.namespace.is(&here);
                 let receipt = prepared.receipt.as_ref().filter(is_here);
-                let runs = receipt.is_some_and(|receipt| may_run || receipt.settled);
-                if runs && !may_run {
+                let runs = receipt.is_some_and(|receipt| aim != Aim::Start || receipt.settled);
+                if runs && aim == Aim::Start {
                     return Err(Error::AlreadyRuns(prepared.lowered.name));
                 }
                 // When its owner has ended, the network belongs to nobody.
                 let owner = receipt.and_then(|receipt| receipt.header.owner).filter(|owner| !owner.is_gone());
-                let header = prepared.header(owner.filter(|_| may_run))?;
+                let header = prepared.header(owner.filter(|_| runs))?;
                 if !runs {
                     let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));
                     // A transient network begins without the leases of one before it.
@@ -140,6 +147,17 @@ impl Driver {
         }
         Ok(wanted)
     }
+}
+
+/// What is to become of networks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// They are started. None may run.
+    Start,
+    /// They are started, or brought to their definitions.
+    Change,
+    /// They are brought to the definitions that they run with.
+    Repair,
 }
 
 /// A network that is to be started or changed.
