@@ -44,7 +44,10 @@ fn shuffled(mut seed: u64) -> Vec<Definition> {
 }
 
 #[rstest]
-fn a_changed_network_is_as_a_fresh_one(#[values(1, 2, 3)] seed: u64, #[values(1, 3)] length: usize) {
+#[case::each_after_another(1, 1)]
+#[case::in_chains_of_three(2, 3)]
+#[case::in_other_chains_of_three(3, 3)]
+fn a_changed_network_is_as_a_fresh_one(#[case] seed: u64, #[case] length: usize) {
     isolate!();
     let definitions = shuffled(seed);
     bring_up("start", &NAT);
