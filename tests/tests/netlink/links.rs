@@ -221,6 +221,8 @@ fn only_the_links_that_were_named_are_deleted_together() {
         run("ip", &["link", "set", "dev", &link, "group", &number.to_string()]);
         index
     });
+    // Kernels before 6.2 rename a link only while it is down.
+    run("ip", &["link", "set", "dev", "othert", "down"]);
     run("sh", &["-c", "ip link set dev othert name \"$(printf 'othe\\377')\""]);
     let ours: Vec<u32> = (0..4).map(|number| add(format!("ours{number}"))).collect();
     netlink.delete_link(ours[3]).unwrap();
