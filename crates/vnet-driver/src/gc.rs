@@ -77,7 +77,7 @@ impl Driver {
     fn take_away(&self, host: &mut LinuxHost, lock: &Lock, dead: &[Named]) -> Result<Collected, Error> {
         let mut collected = Collected::default();
         for port in dead.iter().filter_map(port) {
-            let gone = self.detach_locked(host, lock, port);
+            let gone = self.detach_locked(host, lock, port).map_err(Error::from);
             if collected.add(gone) {
                 collected.ports.push(port.clone());
             }
@@ -96,16 +96,21 @@ impl Driver {
 
 impl Collected {
     /// Records the result for one network or port. Returns whether it is gone.
-    fn add(&mut self, gone: Result<Vec<Change>, vnet_host::Error>) -> bool {
+    fn add(&mut self, gone: Result<Vec<Change>, Error>) -> bool {
         match gone {
             Ok(changes) => {
                 self.changes.extend(changes);
                 true
             }
             // It is gone already, or in a network namespace that cannot be reached from here.
-            Err(vnet_host::Error::Absent(_) | vnet_host::Error::Elsewhere(_)) => false,
+            Err(Error::NotRunning(_)) => false,
+            Err(Error::Host(error))
+                if matches!(*error, vnet_host::Error::Absent(_) | vnet_host::Error::Elsewhere(_)) =>
+            {
+                false
+            }
             Err(error) => {
-                self.errors.push(error.into());
+                self.errors.push(error);
                 false
             }
         }

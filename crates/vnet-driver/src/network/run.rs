@@ -96,8 +96,8 @@ impl Guard {
         }
         match self.driver.stop_locked(&mut host, &lock, &self.network) {
             // Somebody else has stopped it.
-            Err(vnet_host::Error::Absent(_)) => Ok(()),
-            result => Ok(result.map(drop)?),
+            Err(Error::NotRunning(_)) => Ok(()),
+            result => result.map(drop),
         }
     }
 }

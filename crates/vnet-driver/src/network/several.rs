@@ -44,21 +44,8 @@ impl Driver {
         let departures: Vec<Departure> = networks.iter().map(|it| Departure::of_network(self, it)).collect();
         let stopped = vnet_host::stop_all(&mut host, &lock, networks, LinuxHost::namespace()?);
         departures.into_iter().for_each(|departure| departure.tell(self));
-        let results = networks.iter().zip(stopped).map(|(network, stopped)| match stopped {
-            Err(vnet_host::Error::Absent(_)) => {
-                // A stop that was killed may have left the leases.
-                self.forget_data(&lock, network)?;
-                Err(Error::NotRunning(network.clone()))
-            }
-            stopped => {
-                let stopped = stopped?;
-                self.forget_data(&lock, network)?;
-                // What does not run has no change to confirm.
-                self.forget_record(network)?;
-                Ok(stopped)
-            }
-        });
-        Ok(results.collect())
+        let results = networks.iter().zip(stopped);
+        Ok(results.map(|(network, stopped)| self.after_stop(&lock, network, stopped)).collect())
     }
 
     /// Starts or changes several networks, with the lock held.

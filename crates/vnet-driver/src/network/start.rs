@@ -63,7 +63,7 @@ impl Driver {
         asked.map_err(|mut error| {
             let stopped = self.stop_locked(host, lock, name);
             if let (Error::Hook(failure), Err(left)) = (&mut error, stopped) {
-                failure.left = Some(Box::new(left.into()));
+                failure.left = Some(Box::new(left));
             }
             error
         })

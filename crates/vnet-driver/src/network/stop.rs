@@ -16,7 +16,6 @@ impl Driver {
     /// [`Error::NotRunning`]; [`Error::Host`] with what could not be removed: the call can be
     /// repeated.
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
-        let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;
         // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();
@@ -25,17 +24,9 @@ impl Driver {
             if let Ok(lock) = lock {
                 self.forget_data(&lock, network)?;
             }
-            return Err(absent());
+            return Err(Error::NotRunning(network.clone()));
         }
-        match self.stop_locked(&mut host, &lock?, network) {
-            Err(vnet_host::Error::Absent(_)) => Err(absent()),
-            stopped => {
-                let stopped = stopped?;
-                // What does not run has no change to confirm.
-                self.forget_record(network)?;
-                Ok(stopped)
-            }
-        }
+        self.stop_locked(&mut host, &lock?, network)
     }
 
     /// The same with the lock held. The hooks are told of what is gone.
@@ -44,12 +35,26 @@ impl Driver {
         host: &mut LinuxHost,
         lock: &Lock,
         network: &NetworkName,
-    ) -> Result<Vec<Change>, vnet_host::Error> {
+    ) -> Result<Vec<Change>, Error> {
         let departure = Departure::of_network(self, network);
         let stopped = vnet_host::stop(host, lock, network, LinuxHost::namespace()?);
         departure.tell(self);
-        let stopped = stopped?;
+        self.after_stop(lock, network, stopped)
+    }
+
+    /// The result of a stop. The leases of a transient network go with it, also when the stop
+    /// before was killed.
+    pub(super) fn after_stop(
+        &self,
+        lock: &Lock,
+        network: &NetworkName,
+        stopped: Result<Vec<Change>, vnet_host::Error>,
+    ) -> Result<Vec<Change>, Error> {
+        let is_absent = matches!(stopped, Err(vnet_host::Error::Absent(_)));
+        let changes = if is_absent { Vec::new() } else { stopped? };
         self.forget_data(lock, network)?;
-        Ok(stopped)
+        // What does not run has no change to confirm.
+        self.forget_record(network)?;
+        if is_absent { Err(Error::NotRunning(network.clone())) } else { Ok(changes) }
     }
 }
