@@ -135,6 +135,19 @@ fn what_changes_nothing_waits_for_nobody() {
     assert!(!Path::new("/run/vnet").exists());
 }
 
+#[test]
+fn who_waits_for_one_change_does_not_undo_the_next() {
+    isolate!();
+    write();
+    done("start /run/one.xml");
+    done("apply --confirm-within 2s /run/two.xml");
+    done("confirm lab");
+    done("apply --confirm-within 1h /run/one.xml");
+    wait_for(SOON, "the end of who waited for the first", || (guards().len() == 1).then_some(()));
+    assert!(has("10.9.1.1"), "the second change is undone");
+    done("confirm lab");
+}
+
 /// Who was to undo it was killed: that is said, and the next `gc` undoes it.
 #[test]
 fn a_change_that_nobody_undoes_is_overdue() {

@@ -63,12 +63,18 @@ impl Args {
 fn wait(driver: &Driver, name: &NetworkName, within: Duration) -> anyhow::Result<Answer> {
     setsid().context("cannot begin a session")?;
     let deadline = Instant::now() + within;
+    // Once this change is confirmed, another one may wait.
+    let change = driver.unconfirmed(name)?;
     std::io::stdout().write_all(READY)?;
-    while Instant::now() < deadline {
-        if driver.unconfirmed(name)?.is_none() {
+    loop {
+        if change.is_none() || driver.unconfirmed(name)? != change {
             return Ok(Answer::Yes);
         }
-        thread::sleep(PERIOD.min(deadline.saturating_duration_since(Instant::now())));
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        thread::sleep(PERIOD.min(left));
     }
     for _ in 1..ATTEMPTS {
         match driver.undo_unconfirmed(name) {
