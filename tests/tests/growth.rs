@@ -38,6 +38,12 @@ fn messages_do_not_grow_with_the_networks() {
         seen.push(calls);
     }
     assert_eq!(seen[0], seen[1]);
+    messages(&["status"], "");
+    assert_ne!(listings(), 0);
+    for (arguments, input) in [(["diff", "n1"], ""), (["apply", "-"], &definition(1, ""))] {
+        messages(&arguments, input);
+        assert_eq!(listings(), 0, "{arguments:?} lists the rules of all networks");
+    }
 }
 
 /// A start and a stop of a network with DHCP wait for the disk twice.
@@ -69,6 +75,13 @@ fn start_if_absent(number: usize) {
 fn messages(arguments: &[&str], input: &str) -> usize {
     traced(arguments, input);
     fs::read_to_string(TRACE).unwrap().matches("nlmsg_len=").count()
+}
+
+/// The lists of a set's elements that the last call has asked for.
+fn listings() -> usize {
+    let trace = fs::read_to_string(TRACE).unwrap();
+    let requests = trace.split("NFT_MSG_GETSETELEM").skip(1).map(|it| it.split("nlmsg_seq").next().unwrap());
+    requests.filter(|flags| flags.contains("NLM_F_DUMP") || flags.contains("0x300")).count()
 }
 
 fn syncs() -> usize {

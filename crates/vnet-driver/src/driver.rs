@@ -118,7 +118,7 @@ impl Driver {
 
     /// The host, in the network namespace of this thread.
     pub(crate) fn host(&self) -> Result<LinuxHost, Error> {
-        Ok(LinuxHost::open()?)
+        Ok(LinuxHost::open()?.remembering(&self.store)?)
     }
 
     /// Waits for the lock on networks and ports.

@@ -9,7 +9,7 @@ use vnet_types::InterfaceName;
 
 use crate::kernel::{Installed, Intact};
 use crate::shared::Share;
-use crate::{Batch, EncodeError, Foreign, Judgement, LibvirtRules, Packet, Policy, Ruleset, Table};
+use crate::{Batch, EncodeError, Foreign, Judgement, Ledger, LibvirtRules, Networks, Packet, Policy, Ruleset, Table};
 
 /// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -40,8 +40,8 @@ pub struct Firewall {
     netfilter: Netfilter,
     /// The shared parts that this firewall has left intact.
     intact: Mutex<Option<Intact>>,
-    /// The last listing of all networks.
-    all: Mutex<Option<Table>>,
+    /// What is known of all networks.
+    ledger: Mutex<Option<Ledger>>,
 }
 
 /// Why rules could not be installed, read or removed. Nothing has changed then.
@@ -80,7 +80,7 @@ impl Firewall {
     /// [`Error::Open`], [`Error::Links`]. Opening needs no privilege.
     pub fn open() -> Result<Self, Error> {
         let netfilter = Netfilter::open().map_err(Error::Open)?;
-        Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), all: Mutex::default() })
+        Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), ledger: Mutex::default() })
     }
 
     /// Gives a network the rules of a policy, in one transaction, and returns the table as the
@@ -116,28 +116,54 @@ impl Firewall {
 
     /// Reads the rules of one network, of which these are expected, and everything else that
     /// belongs to it, such as an element that somebody has added to a set. It lists the whole
-    /// table, unless nobody has changed a rule of the host since the last listing.
+    /// table, unless the [`ledger`](Self::ledger) shows that nobody has.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::Busy`].
     pub fn read_all_of(&self, expected: &Ruleset) -> Result<Option<Ruleset>, Error> {
         let near = self.read_near(expected)?;
         let found = near.ruleset(&expected.network);
-        if found.is_none() {
-            return Ok(None);
+        let is_known = |ledger: &Ledger| ledger.is_about(&near) && ledger.has(expected);
+        if found.is_none() || found.as_ref() == Some(expected) && self.ledger().as_ref().is_some_and(is_known) {
+            return Ok(found);
         }
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = all.as_ref().is_some_and(|all| all.is_as_old_as(&near));
-        if !fresh {
-            *all = Some(self.read()?);
-        }
-        let listed = all.as_ref().and_then(|all| all.ruleset(&expected.network));
-        if listed == found || !fresh {
-            return Ok(listed);
-        }
-        // Interfaces may have changed since.
         let table = self.read()?;
-        Ok(all.insert(table).ruleset(&expected.network))
+        let listed = table.ruleset(&expected.network);
+        self.learn(&table, listed.as_ref());
+        Ok(listed)
+    }
+
+    /// The same for a caller that has listed the whole table.
+    pub fn find_in(&self, networks: &Networks, network: &str) -> Option<Ruleset> {
+        let found = networks.ruleset(network);
+        self.learn(networks.table(), found.as_ref());
+        found
+    }
+
+    /// What is known of all networks, for [`remember`](Self::remember) in another process.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.locked_ledger().clone()
+    }
+
+    /// Takes over what another firewall knew in this network namespace. It counts as long as nobody
+    /// has changed the rules of the host.
+    pub fn remember(&self, ledger: Ledger) {
+        *self.locked_ledger() = Some(ledger);
+    }
+
+    /// Records all rules of a network, as a listing has them.
+    fn learn(&self, table: &Table, listed: Option<&Ruleset>) {
+        let mut known = self.locked_ledger();
+        if !known.as_ref().is_some_and(|known| known.is_about(table)) {
+            *known = Ledger::of(table);
+        }
+        if let (Some(known), Some(listed)) = (&mut *known, listed) {
+            known.note(listed);
+        }
+    }
+
+    fn locked_ledger(&self) -> MutexGuard<'_, Option<Ledger>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the rules of one network, of which these are expected. The cost does not grow with the
@@ -182,6 +208,7 @@ impl Firewall {
                 // Only a listing of the whole table shows an unexpected conflict.
                 Err(Error::Refused { .. }) if near => near = false,
                 Ok(()) => {
+                    self.carry_over(&installed, &batch, from, to);
                     let shares = to.map_or(Vec::new(), Share::of);
                     *self.intact() = installed.intact().map(|intact| intact.after(&batch, to.is_none(), shares));
                     return Ok(());
@@ -204,8 +231,17 @@ impl Firewall {
         if self.commit(&batch).is_err() {
             return Ok(false);
         }
+        self.carry_over(&known.table, &batch, None, Some(to));
         *self.intact() = Some(known.after(&batch, false, Vec::new()));
         Ok(true)
+    }
+
+    /// Carries the ledger over to the generation after a transaction. A host without the table has
+    /// no networks.
+    fn carry_over(&self, before: &Table, batch: &Batch, from: Option<&Ruleset>, to: Option<&Ruleset>) {
+        let mut known = self.locked_ledger();
+        let current = known.take().filter(|known| known.is_about(before));
+        *known = current.or_else(|| Ledger::of(before)).map(|known| known.after(batch, from, to));
     }
 
     fn intact(&self) -> MutexGuard<'_, Option<Intact>> {

@@ -29,6 +29,8 @@ mod text;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
+#[cfg(feature = "netlink")]
+pub use kernel::Ledger;
 pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
 pub use libvirt::LibvirtRules;
 pub use policy::{Access, Policy, Subnet};

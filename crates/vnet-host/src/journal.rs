@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vnet_plan::{Change, HostState, Resource};
+use vnet_plan::{Change, HostState, NetworkRules, Resource};
 
 use crate::{Error, Fact, Facts, Header, Store, Subject, trust};
 
@@ -64,8 +64,8 @@ struct Format {
 
 /// A line of the snapshot.
 #[derive(Serialize, Deserialize)]
-struct Own {
-    own: Resource,
+struct Own<R = Resource> {
+    own: R,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fact: Option<Fact>,
 }
@@ -222,7 +222,7 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
     let mut receipt = Receipt { settled: top.settled, ..Receipt::new(top.header) };
     for _ in 0..top.owns {
         let (number, text) = lines.next().ok_or_else(|| Error::CutShort { path: path.to_owned() })?;
-        let Own { own, fact } = parse(path, number, text)?;
+        let Own { own, fact } = own(path, number, text)?;
         receipt.facts.set(own.key(), fact);
         receipt.owned.insert(own);
     }
@@ -238,6 +238,15 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
         }
     }
     Ok(Some(receipt))
+}
+
+/// Reads a line of the snapshot. Rules are most of it, and to find their type on the way is slow.
+fn own(path: &Path, number: usize, line: &[u8]) -> Result<Own, Error> {
+    if !line.starts_with(br#"{"own":{"resource":"ruleset","#) {
+        return parse(path, number, line);
+    }
+    let Own::<NetworkRules> { own, fact } = parse(path, number, line)?;
+    Ok(Own { own: own.into(), fact })
 }
 
 impl<S> Receipt<S> {

@@ -15,6 +15,8 @@ mod definitions;
 mod error;
 mod file_lock;
 mod guests;
+mod headers;
+mod hint;
 mod host;
 mod journal;
 mod lifecycle;

@@ -9,6 +9,7 @@ mod coalesce;
 mod fdb;
 pub(crate) mod file;
 mod filter;
+mod ledger;
 mod libvirt_rules;
 mod link;
 mod passt;
@@ -39,8 +40,9 @@ use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, RouteProto
 
 pub use scope::Unscoped;
 
+use self::ledger::LedgerFile;
 use self::seen::Seen;
-use crate::{Error, Fact, Facts, Host, Namespace};
+use crate::{Error, Fact, Facts, Host, Namespace, Store};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
@@ -53,6 +55,7 @@ pub struct LinuxHost {
     seen: Option<Seen>,
     /// What firewalld has, once it was asked.
     firewalld: RefCell<Option<Option<Firewalld>>>,
+    ledger: Option<LedgerFile>,
 }
 
 impl LinuxHost {
@@ -70,7 +73,18 @@ impl LinuxHost {
             begun: RefCell::default(),
             seen: None,
             firewalld: RefCell::default(),
+            ledger: None,
         })
+    }
+
+    /// Keeps what is known of the rules of all networks in a folder, so that the rules of one can
+    /// be read alone.
+    ///
+    /// # Errors
+    /// [`Error::File`] where `/proc` cannot be read.
+    pub fn remembering(mut self, store: &Store) -> Result<Self, Error> {
+        self.ledger = Some(LedgerFile::open(store.ledger_path(), Namespace::this()?, &self.firewall));
+        Ok(self)
     }
 
     /// From now on, until the next change, lists links, addresses, routes and rules once and
@@ -134,6 +148,16 @@ impl LinuxHost {
         }
     }
 
+    /// What of the inventory decides whether packets of a network pass: the default routes, and
+    /// whether bridged packets pass through the IP rules.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] where the kernel cannot be asked.
+    pub fn ways_out(&self) -> Result<Inventory, Error> {
+        let routes = self.netlink.default_routes()?;
+        Ok(Inventory { routes, bridge_netfilter: filters_bridged(), ..Inventory::default() })
+    }
+
     fn link_at(&self, index: u32) -> Result<Option<KernelLink>, Error> {
         if let Some(seen) = &self.seen {
             return Ok(seen.links(&self.netlink)?.at(index).cloned());
@@ -162,10 +186,18 @@ impl LinuxHost {
     }
 }
 
+impl Drop for LinuxHost {
+    fn drop(&mut self) {
+        self.ledger.iter().for_each(|ledger| ledger.save(&self.firewall));
+    }
+}
+
 /// Whether bridged packets pass through the IP rules. Neither file exists when br_netfilter is not
 /// loaded.
-const BRIDGE_NETFILTER: [&str; 2] =
-    ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
+fn filters_bridged() -> bool {
+    let files = ["iptables", "ip6tables"].map(|rules| format!("/proc/sys/net/bridge/bridge-nf-call-{rules}"));
+    files.iter().any(|file| fs::read(file).is_ok_and(|value| value != b"0\n"))
+}
 
 impl Host for LinuxHost {
     fn inventory(&self) -> Result<Inventory, Error> {
@@ -197,7 +229,7 @@ impl Host for LinuxHost {
             ipv6: Path::new("/proc/sys/net/ipv6").exists(),
             single_user: users.sum::<u64>() == 1,
             user: nix::unistd::geteuid().as_raw(),
-            bridge_netfilter: BRIDGE_NETFILTER.iter().any(|file| fs::read(file).is_ok_and(|value| value != b"0\n")),
+            bridge_netfilter: filters_bridged(),
             features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
             firewalld: self.firewalld()?,
         })

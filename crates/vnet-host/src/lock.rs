@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::libc::O_NOFOLLOW;
 
 use crate::subject::PORTS;
-use crate::{Error, Store, trust};
+use crate::{Error, Store, hint, trust};
 
 /// The locked file, with the process number of its holder. Only the owner can open it.
 const FILE: &str = ".made-by-vnet";
@@ -144,9 +144,12 @@ impl Drop for Lock {
         let root = self.store.root();
         let _ = fs::remove_file(root.join(NEW_RECEIPT));
         let ports = root.join(PORTS);
-        let in_use = take_empty(&ports, &[]) + take_empty(root, &[FILE]);
+        let in_use = take_empty(&ports, &[]) + take_empty(root, &[FILE, hint::RULES, hint::NETWORKS, hint::PORTS]);
         if in_use > 0 {
             return;
+        }
+        for hint in [hint::RULES, hint::NETWORKS, hint::PORTS] {
+            let _ = fs::remove_file(root.join(hint));
         }
         let is_made = fs::metadata(root).is_ok_and(|about| about.mode() & 0o7777 == MADE);
         let _ = fs::remove_file(root.join(FILE));

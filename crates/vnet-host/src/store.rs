@@ -8,9 +8,9 @@ use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
 use crate::journal::{self, Receipt};
 use crate::lock::{NEW_RECEIPT, make};
-use crate::{Error, Header, Named, Owner, PortHeader, Subject};
+use crate::{Error, Header, Named, Owner, PortHeader, Subject, headers, hint};
 
-const RECEIPT: &str = "receipt";
+pub(crate) const RECEIPT: &str = "receipt";
 
 /// The folder of receipts, with one folder for each network and each port.
 #[derive(Clone, Debug)]
@@ -65,13 +65,21 @@ impl Store {
         self.read(port)
     }
 
+    /// Whether there is a receipt of a network. Reads its header only.
+    ///
+    /// # Errors
+    /// Those of [`Store::receipt`].
+    pub fn has(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(journal::header::<Header>(&self.receipt_path::<Header>(network))?.is_some())
+    }
+
     /// The receipts of all networks, ordered by the names of their folders. Networks that are
     /// stopped meanwhile are left out.
     ///
     /// # Errors
     /// [`Error::File`] when the folder cannot be read. A receipt that cannot be read is an entry.
     pub fn receipts(&self) -> Result<Vec<Listed<Receipt>>, Error> {
-        self.all::<Header, _>(journal::read)
+        self.all()
     }
 
     /// The receipts of all ports, ordered by name. Ports that are detached meanwhile are left out.
@@ -79,7 +87,7 @@ impl Store {
     /// # Errors
     /// Those of [`Store::receipts`].
     pub fn port_receipts(&self) -> Result<Vec<Listed<Receipt<PortHeader>>>, Error> {
-        self.all::<PortHeader, _>(journal::read)
+        self.all()
     }
 
     /// The networks that run, as far as their receipts can be read.
@@ -109,26 +117,32 @@ impl Store {
 
     /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
-        Ok(self.all::<S, _>(journal::header)?.into_iter().flatten().collect())
+        let headers = headers::of::<S>(&self.root.join(S::HEADERS), self.folders::<S>()?);
+        Ok(headers.into_iter().flatten().collect())
     }
 
     /// Reads the receipts of one kind.
-    fn all<S: Subject, T>(&self, read: impl Fn(&Path) -> Result<Option<T>, Error>) -> Result<Vec<Listed<T>>, Error> {
+    fn all<S: Subject>(&self) -> Result<Vec<Listed<Receipt<S>>>, Error> {
+        let read = self.folders::<S>()?.into_iter().filter_map(|(_, name, folder)| {
+            let read = journal::read(&folder.join(RECEIPT)).transpose()?;
+            Some(read.map_err(|error| Unreadable { of: S::named(&name), error }))
+        });
+        Ok(read.collect())
+    }
+
+    /// The folders of one kind: their names, whose they are, and their paths.
+    fn folders<S: Subject>(&self) -> Result<Vec<(String, S::Name, PathBuf)>, Error> {
         let root = self.root.join(S::FOLDER);
         let entries = match fs::read_dir(&root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::file("read", &root)(error)),
         };
-        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        let mut names: Vec<_> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort();
         // Folders of the other kind do not have a name of this kind.
-        let named = names.iter().filter_map(|name| Some((S::parse_folder(name.to_str()?)?, root.join(name))));
-        let read = named.filter_map(|(name, folder)| {
-            let read = read(&folder.join(RECEIPT)).transpose()?;
-            Some(read.map_err(|error| Unreadable { of: S::named(&name), error }))
-        });
-        Ok(read.collect())
+        let named = names.into_iter().filter_map(|name| Some((S::parse_folder(&name)?, root.join(&name), name)));
+        Ok(named.map(|(subject, path, name)| (name, subject, path)).collect())
     }
 
     pub(crate) fn read<S: Subject>(&self, name: &S::Name) -> Result<Option<Receipt<S>>, Error> {
@@ -146,6 +160,11 @@ impl Store {
     /// The temporary file that becomes the receipt.
     pub(crate) fn new_receipt_path(&self) -> PathBuf {
         self.root.join(NEW_RECEIPT)
+    }
+
+    /// What is known of the rules of all networks.
+    pub(crate) fn ledger_path(&self) -> PathBuf {
+        self.root.join(hint::RULES)
     }
 
     fn folder<S: Subject>(&self, name: &S::Name) -> PathBuf {

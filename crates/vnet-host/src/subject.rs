@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
 
-use crate::{Namespace, Owner};
+use crate::{Namespace, Owner, hint};
 
 /// A network or a port. Both are started, changed and stopped in the same way.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -33,6 +33,9 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
 
     /// The folder of all subjects of this kind, below the store's folder.
     const FOLDER: &'static str;
+
+    /// The file with the headers of all subjects of this kind, in the store's folder.
+    const HEADERS: &'static str;
 
     /// Its own folder, below the folder of its kind.
     fn folder(name: &Self::Name) -> String;
@@ -110,6 +113,7 @@ impl Subject for Header {
     type Name = NetworkName;
 
     const FOLDER: &'static str = "";
+    const HEADERS: &'static str = hint::NETWORKS;
 
     fn name(&self) -> &NetworkName {
         &self.network
@@ -165,6 +169,7 @@ impl Subject for PortHeader {
     type Name = InterfaceName;
 
     const FOLDER: &'static str = PORTS;
+    const HEADERS: &'static str = hint::PORTS;
 
     fn name(&self) -> &InterfaceName {
         &self.port.dev

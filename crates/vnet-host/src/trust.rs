@@ -39,6 +39,24 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
     Ok(Some(file))
 }
 
+/// What a regular file is, without opening it. `None` when there is no such file.
+///
+/// # Errors
+/// Those of [`open`].
+pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, Error> {
+    let about = match fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        about => about.map_err(Error::file("look at", path))?,
+    };
+    if !about.is_file() {
+        return Err(untrusted(path, "it is not a regular file".to_owned()));
+    }
+    check(path, &about)?;
+    Ok(Some(about))
+}
+
 /// Checks a folder and all folders above it: whoever can rename one of them can replace it.
 ///
 /// # Errors

@@ -44,6 +44,32 @@ impl Netlink {
         self.tables(None, &names(links)).map_err(Operation::List.of("routes"))
     }
 
+    /// Lists the default routes of [`Netlink::routes`]. The cost hardly grows with the number of
+    /// links and of other routes.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn default_routes(&self) -> Result<Vec<Route>, Error> {
+        let list = || {
+            let mut routes = Vec::new();
+            for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+                // The second byte of `struct rtmsg` is the length of the destination's prefix.
+                let is_default = |it: &Message<'_>| it.payload().get(1) == Some(&0);
+                let listed = self.list(family, None, |it| is_default(&it).then(|| it.0.to_vec()))?;
+                for message in listed.iter().map(|bytes| Message(bytes)) {
+                    let mut known = BTreeMap::new();
+                    for index in message.payload().get(HEADER..).map(links).into_iter().flatten() {
+                        known.extend(self.name(index).ok().map(|name| (index, name)));
+                    }
+                    let names = known.iter().map(|(index, name)| (*index, name)).collect();
+                    routes.extend(read(message, family, &names).into_iter().flatten());
+                }
+            }
+            Ok(routes)
+        };
+        list().map_err(Operation::List.of("default routes"))
+    }
+
     /// Lists the routes of [`Netlink::routes`] through one link. A link that does not exist has
     /// none.
     ///
@@ -102,17 +128,24 @@ impl Netlink {
         link: Option<u32>,
         names: &BTreeMap<u32, &InterfaceName>,
     ) -> Result<Vec<Route>, Refused> {
+        Ok(self.list(family, link, |it| read(it, family, names))?.into_iter().flatten().collect())
+    }
+
+    fn list<T>(
+        &self,
+        family: AddressFamily,
+        link: Option<u32>,
+        read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
         let mut request = RouteMessage::default();
         request.attributes.extend(link.map(RouteAttribute::Oif));
         request.header.address_family = family;
         request.header.table = RouteHeader::RT_TABLE_MAIN;
         request.header.kind = RouteType::Unicast;
-        let listed = self.request(RouteNetlinkMessage::GetRoute(request), Intent::List, |it| read(it, family, names));
-        match listed {
-            Ok(routes) => Ok(routes.into_iter().flatten().collect()),
+        match self.request(RouteNetlinkMessage::GetRoute(request), Intent::List, read) {
             // The kernel creates the table with its first route.
             Err(refused) if refused.is_not_found() => Ok(Vec::new()),
-            Err(refused) => Err(refused),
+            listed => listed,
         }
     }
 
@@ -208,6 +241,13 @@ fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &Inte
     let hops = attribute(attributes, RTA_MULTIPATH).unwrap_or_default();
     let single = number(RTA_OIF).and_then(|index| route(index, attributes));
     Some(single.into_iter().chain(next_hops(hops).filter_map(|(index, hop)| route(index, hop))).collect())
+}
+
+/// The indexes of the links of a route.
+fn links(attributes: &[u8]) -> Vec<u32> {
+    let hops = attribute(attributes, RTA_MULTIPATH).unwrap_or_default();
+    let single = attribute(attributes, RTA_OIF).and_then(number32);
+    single.into_iter().chain(next_hops(hops).map(|(index, _)| index)).collect()
 }
 
 fn gateway(attributes: &[u8]) -> Option<IpAddr> {

@@ -74,6 +74,17 @@ fn what_somebody_has_added_is_found_when_all_is_read() {
     firewall.replace(found.as_ref(), Some(&ruleset)).unwrap();
     assert_eq!(firewall.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
     assert!(!listed().contains("10.0.7.0"));
+    // What one process knows serves the next, until somebody changes a rule.
+    let next = Firewall::open().unwrap();
+    next.remember(firewall.ledger().unwrap());
+    assert_eq!(next.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
+    let fewer = Ruleset { sets: Vec::new(), ..ruleset.clone() };
+    assert_eq!(next.read_all_of(&fewer).unwrap().as_ref(), Some(&ruleset), "more than was expected");
+    let theirs = "{ virbr0 . 10.0.8.0 counter comment \"network default: by hand\" }";
+    run("nft", &["add", "element", "inet", "vnet", "leave_ipv4", theirs]);
+    assert_ne!(next.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
+    run("nft", &["delete", "element", "inet", "vnet", "leave_ipv4", "{ virbr0 . 10.0.8.0 }"]);
+    assert_eq!(next.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));
     // Nobody has changed a rule, but there is another bridge now.
     run("ip", &["link", "delete", "virbr0"]);
     assert_ne!(firewall.read_all_of(&ruleset).unwrap().as_ref(), Some(&ruleset));

@@ -62,7 +62,7 @@ impl Driver {
     /// # Errors
     /// [`Error::Host`] when its receipt cannot be read.
     pub fn runs(&self, network: &NetworkName) -> Result<bool, Error> {
-        Ok(self.store.receipt(network)?.is_some())
+        Ok(self.store.has(network)?)
     }
 
     /// The definition of a network as libvirt prints it: as it runs, or as it is kept when it does

@@ -37,7 +37,7 @@ impl Driver {
 
     /// The definition that a network runs with. `None` when it does not run.
     pub(crate) fn as_it_runs(&self, name: &NetworkName) -> Result<Option<Network>, Error> {
-        if self.store.receipt(name)?.is_none() {
+        if !self.store.has(name)? {
             return Ok(None);
         }
         let path = self.store.directory(name).join(RUNNING);

@@ -23,9 +23,11 @@ impl Driver {
     /// links, settings.
     ///
     /// # Errors
-    /// Those of [`status`](Self::status).
+    /// Those of [`diff`](Self::diff).
     pub fn obstacles_of(&self, network: &NetworkName) -> Result<Vec<Obstacle>, Error> {
-        Ok(self.status(network)?.obstacles)
+        let receipt = self.store.receipt(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
+        let (host, ports) = (self.host()?, self.ports_of(network)?);
+        self.obstacles_among(&host, &host.ways_out()?, &receipt, ports.iter().map(|port| &port.dev))
     }
 
     pub(crate) fn drift(&self, host: &LinuxHost, network: &NetworkName) -> Result<Vec<Change>, Error> {

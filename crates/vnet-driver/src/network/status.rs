@@ -148,7 +148,6 @@ impl Driver {
             return Ok(None);
         };
         let name = receipt.header.network.clone();
-        let intent = self.intent_of(receipt)?;
         let mut status = NetworkStatus {
             state,
             bridge: receipt.header.bridge.clone(),
@@ -158,7 +157,7 @@ impl Driver {
             leases: None,
             ports: Vec::new(),
             rules: counts(host, receipt)?,
-            obstacles: self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?,
+            obstacles: self.obstacles_among(host, inventory, receipt, ports.iter().map(|it| &it.header.port.dev))?,
             drift,
             name,
         };
@@ -178,13 +177,25 @@ impl Driver {
             let device = Device::of(&port, host)?;
             status.ports.push((port, device));
         }
-        status.obstacles.extend(self.unconfirmed_obstacle(&status.name)?);
-        if state != State::Elsewhere {
-            let ports = status.ports.iter().map(|(port, _)| &port.dev);
-            let links: Vec<InterfaceName> = status.bridge.iter().chain(ports).cloned().collect();
-            status.obstacles.extend(manager::obstacles(host, &links)?);
-        }
         Ok(Some(status))
+    }
+
+    /// What the host does against a network with these ports.
+    pub(super) fn obstacles_among<'p>(
+        &self,
+        host: &LinuxHost,
+        inventory: &Inventory,
+        receipt: &'p Receipt,
+        ports: impl Iterator<Item = &'p InterfaceName>,
+    ) -> Result<Vec<Obstacle>, Error> {
+        let intent = self.intent_of(receipt)?;
+        let mut obstacles = self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?;
+        obstacles.extend(self.unconfirmed_obstacle(&receipt.header.network)?);
+        if receipt.header.namespace.is(&LinuxHost::namespace()?) {
+            let links: Vec<InterfaceName> = receipt.header.bridge.iter().chain(ports).cloned().collect();
+            obstacles.extend(manager::obstacles(host, &links)?);
+        }
+        Ok(obstacles)
     }
 
     /// What a network promises its guests, from the definition that it runs with. `None` when that

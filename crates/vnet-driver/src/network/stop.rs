@@ -19,7 +19,7 @@ impl Driver {
         let mut host = self.host()?;
         // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();
-        if self.store.receipt(network)?.is_none() {
+        if !self.store.has(network)? {
             // A stop that was killed may have left the leases.
             if let Ok(lock) = lock {
                 self.forget_data(&lock, network)?;

@@ -8,6 +8,8 @@ mod foreign;
 #[cfg(feature = "netlink")]
 mod intact;
 #[cfg(feature = "netlink")]
+mod ledger;
+#[cfg(feature = "netlink")]
 mod libvirt;
 mod message;
 mod near;
@@ -24,6 +26,8 @@ pub use batch::{Batch, EncodeError};
 pub use foreign::{CtState, Foreign, Hook, Judgement, Packet, Site};
 #[cfg(feature = "netlink")]
 pub(crate) use intact::Intact;
+#[cfg(feature = "netlink")]
+pub use ledger::Ledger;
 #[cfg(feature = "netlink")]
 pub(crate) use libvirt::Installed;
 pub use networks::Networks;

@@ -24,6 +24,12 @@ pub struct Networks {
 type Place = (usize, usize);
 
 impl Networks {
+    /// The table.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// The rules of one network, as [`Table::ruleset`].
     pub fn ruleset(&self, network: &str) -> Option<Ruleset> {
         let (owner, own) = self.own(network);

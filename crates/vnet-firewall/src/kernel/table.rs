@@ -84,12 +84,6 @@ impl Table {
         self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
     }
 
-    /// Whether both were read in the same generation.
-    #[cfg(feature = "netlink")]
-    pub(crate) fn is_as_old_as(&self, other: &Self) -> bool {
-        self.generation.is_some() && self.generation == other.generation
-    }
-
     /// The requests that list everything except the elements of maps. They do not fail if there is
     /// no table.
     pub fn requests() -> Vec<Vec<u8>> {

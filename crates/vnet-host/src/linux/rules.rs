@@ -9,7 +9,7 @@ use crate::{Error, Fact};
 impl Kind for NetworkRules {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let found = match &host.seen {
-            Some(seen) => seen.rules(&host.netlink, &host.firewall)?.ruleset(&self.ruleset.network),
+            Some(seen) => host.firewall.find_in(seen.rules(&host.netlink, &host.firewall)?, &self.ruleset.network),
             None => host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network))?,
         };
         Ok(found.map(|ruleset| Self { ruleset, ..self.clone() }))

@@ -1,0 +1,89 @@
+//! Which network has which rules, so that a network can be read alone.
+
+use std::collections::BTreeMap;
+
+use vnet_types::fnv1a;
+
+use super::Batch;
+use super::table::Table;
+use crate::name::{OWNED, owner};
+use crate::ruleset::Ruleset;
+use crate::shared::Share;
+
+/// What is known of all networks in one generation of the host's rules.
+///
+/// The kernel counts transactions: while the generation is the same, nobody has added an element to
+/// a set. A transaction of a [`Firewall`](crate::Firewall) is for one generation, so the ledger is
+/// carried over to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Ledger {
+    generation: u32,
+    /// The digest of the rules of each network that has any, by the prefix of its comments. `None`
+    /// when the network may have more than it should.
+    networks: BTreeMap<String, Option<u64>>,
+}
+
+impl Ledger {
+    /// What a listing tells. `None` when an element does not name its network, because it may
+    /// belong to any.
+    pub(crate) fn of(table: &Table) -> Option<Self> {
+        let mut ledger = Self { generation: table.generation?, networks: BTreeMap::new() };
+        if table.partial && table.exists {
+            return None;
+        }
+        let shared: Vec<_> = Share::ALL.into_iter().flat_map(Share::elements).collect();
+        for set in &table.sets {
+            for element in set.elements.iter().filter(|it| !shared.contains(&&(set.name.as_str(), (*it).clone()))) {
+                let (network, _) = element.comment.as_deref()?.strip_prefix(OWNED)?.split_once(": ")?;
+                ledger.networks.insert(format!("{OWNED}{network}: "), None);
+            }
+        }
+        Some(ledger)
+    }
+
+    /// Whether no network has rules.
+    pub fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
+    /// Whether it is about the generation in which a table was read.
+    pub(crate) fn is_about(&self, table: &Table) -> bool {
+        table.generation == Some(self.generation)
+    }
+
+    /// Whether a network has these rules and nothing else.
+    pub(crate) fn has(&self, ruleset: &Ruleset) -> bool {
+        self.networks.get(&owner(&ruleset.network)) == Some(&Some(digest(ruleset)))
+    }
+
+    /// Records all rules of a network.
+    pub(crate) fn note(&mut self, ruleset: &Ruleset) {
+        self.networks.insert(owner(&ruleset.network), Some(digest(ruleset)));
+    }
+
+    /// The ledger after a transaction that was made for this generation.
+    pub(crate) fn after(mut self, batch: &Batch, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Self {
+        if !batch.is_empty() {
+            // The kernel skips 0.
+            self.generation = self.generation.checked_add(1).unwrap_or(1);
+        }
+        let before = self.networks.clone();
+        for ruleset in from.into_iter().chain(to) {
+            let is_it = |other: &&Ruleset| other.network == ruleset.network;
+            let is_known = match before.get(&owner(&ruleset.network)) {
+                Some(digested) => digested.is_some() && *digested == from.filter(is_it).map(digest),
+                None => true,
+            };
+            match to.filter(is_it) {
+                None if is_known => drop(self.networks.remove(&owner(&ruleset.network))),
+                to => drop(self.networks.insert(owner(&ruleset.network), to.filter(|_| is_known).map(digest))),
+            }
+        }
+        self
+    }
+}
+
+fn digest(ruleset: &Ruleset) -> u64 {
+    fnv1a(format!("{ruleset:?}").bytes())
+}

@@ -1,0 +1,44 @@
+//! Files that only save time: what they say is checked before it is used.
+//!
+//! They are written without the lock and without waiting for the disk. One that is torn is not
+//! taken, and nobody is told of one that cannot be written.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::libc::O_NOFOLLOW;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vnet_types::fnv1a;
+
+use crate::trust;
+
+/// Their names in the folder of receipts: no folder of a network begins with a dot.
+pub(crate) const RULES: &str = ".rules";
+/// The headers of networks.
+pub(crate) const NETWORKS: &str = ".networks";
+/// The headers of ports.
+pub(crate) const PORTS: &str = ".ports";
+
+/// Reads one. `None` when there is none that is whole.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut text = Vec::new();
+    trust::open(path).ok()??.read_to_end(&mut text).ok()?;
+    let (text, sum) = text.split_last_chunk()?;
+    (digest(text) == *sum).then(|| serde_json::from_slice(text).ok())?
+}
+
+/// Writes one.
+pub(crate) fn write(path: &Path, value: &impl Serialize) {
+    let Ok(mut text) = serde_json::to_vec(value) else { return };
+    text.extend(digest(&text));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(O_NOFOLLOW);
+    let _ = options.open(path).and_then(|mut file| file.write_all(&text));
+}
+
+fn digest(text: &[u8]) -> [u8; 8] {
+    fnv1a(text.iter().copied()).to_le_bytes()
+}
