@@ -250,7 +250,7 @@ fn the_program_prints_lines_and_lines_of_json() {
 fn net_event_speaks_as_virsh_does() {
     isolate!();
     let list = Command::new(vnet()).args(["net-event", "--list"]).output().unwrap();
-    assert_eq!(String::from_utf8(list.stdout).unwrap(), "lifecycle\n");
+    assert_eq!(String::from_utf8(list.stdout).unwrap(), "lifecycle\nmetadata-change\n");
     let silent = Command::new(vnet()).args(["net-event", "--event", "lifecycle", "--timeout", "1"]).output().unwrap();
     assert_eq!(String::from_utf8(silent.stdout).unwrap(), "event loop timed out\nevents received: 0\n");
     assert_eq!(silent.status.code(), Some(1));
@@ -272,7 +272,23 @@ fn net_event_speaks_as_virsh_does() {
         call(&["stop", "lab"], "");
     }
     assert_eq!(lines.collect::<Vec<_>>(), ["event loop timed out", "events received: 0"]);
-    for wrong in [&["net-event"][..], &["net-event", "lab"], &["net-event", "--event", "metadata-change"]] {
+    // The title of both definitions is one event; so is an element of one of them.
+    call(&["define", "-"], NETWORK);
+    call(&["start", "lab"], "");
+    let (mut child, lines) = listen(&["net-event", "lab", "metadata-change", "--loop", "--timeout", "3"]);
+    let mut title = 0;
+    while child.try_wait().unwrap().is_none() {
+        title += 1;
+        call(&["title", "lab", &title.to_string(), "--config", "--live"], "");
+        call(&["metadata", "lab", "urn:a", "--key", "a", "--set", &format!("<a b='{title}'/>"), "--config"], "");
+    }
+    let lines: Vec<String> = lines.collect();
+    let told = |what: &str| format!("event 'metadata-change' for network lab: type {what}");
+    for what in ["title, uri <null>", "element, uri urn:a"] {
+        assert!(lines.contains(&told(what)), "{lines:?}");
+    }
+    assert!(lines[..lines.len() - 2].iter().all(|line| line.starts_with(&told(""))), "{lines:?}");
+    for wrong in [&["net-event"][..], &["net-event", "lab"], &["net-event", "--event", "banana"]] {
         assert!(!Command::new(vnet()).args(wrong).output().unwrap().status.success(), "{wrong:?}");
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod confirm;
 mod define;
+mod desc;
 mod detach;
 mod detach_interface;
 mod diff;
@@ -24,6 +25,7 @@ mod info;
 mod leases;
 mod list;
 mod man;
+mod metadata;
 mod name;
 mod net_event;
 mod net_port;
@@ -75,6 +77,11 @@ pub(crate) enum Command {
     Info(info::Args),
     #[command(visible_alias = "net-name")]
     Name(name::Args),
+    #[command(visible_alias = "net-desc")]
+    Desc(desc::Desc),
+    Title(desc::Title),
+    #[command(visible_alias = "net-metadata")]
+    Metadata(metadata::Args),
     #[command(visible_alias = "net-uuid")]
     Uuid(uuid::Args),
     #[command(visible_alias = "net-list")]
@@ -130,6 +137,9 @@ impl Command {
             Self::Status(args) => args.run(directories),
             Self::Info(args) => args.run(directories),
             Self::Name(args) => args.run(directories),
+            Self::Desc(args) => args.run(directories),
+            Self::Title(args) => args.run(directories),
+            Self::Metadata(args) => args.run(directories),
             Self::Uuid(args) => args.run(directories),
             Self::List(args) => args.run(directories),
             Self::Leases(args) => args.run(directories),

@@ -105,8 +105,8 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
 /// helps. Otherwise reports the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{
-        AlreadyAttached, AlreadyRuns, BridgeTaken, ChangedMeanwhile, NameTaken, NoNetwork, NoPort, NotAttached,
-        NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
+        AlreadyAttached, AlreadyRuns, BridgeTaken, ChangedMeanwhile, Metadata, NameTaken, NoMetadata, NoNetwork,
+        NoPort, NotAttached, NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
     };
     let reason = match &error {
         AlreadyRuns(name) => {
@@ -123,6 +123,8 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
         | BridgeTaken { .. }
         | OtherName { .. }
         | Renamed { .. }
+        | NoMetadata { .. }
+        | Metadata(_)
         | ChangedMeanwhile(_) => return refuse(error),
         NotRunning(name) => format!("network `{name}` does not run; `vnet list` shows those that do"),
         AlreadyAttached(dev) => {

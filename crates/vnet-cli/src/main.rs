@@ -18,6 +18,7 @@ mod failure;
 mod files;
 mod guest;
 mod hypervisor;
+mod metadata;
 mod named;
 mod network;
 mod notes;

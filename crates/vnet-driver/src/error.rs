@@ -9,6 +9,7 @@ use vnet_plan::{AttachError, LowerError};
 use vnet_types::{InterfaceName, NameError, NetworkName, Uuid};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
+use vnet_xml::network::{MetadataError, MetadataPart};
 
 use crate::network::ElementReport;
 
@@ -204,6 +205,17 @@ pub enum Error {
     /// The network would be invalid because of an element.
     #[error("the element is refused: {}", in_words(&.0.findings))]
     Element(Box<ElementReport>),
+    /// A network has no such title, description or element of metadata.
+    #[error("network `{network}` has no {part}")]
+    NoMetadata {
+        /// The network.
+        network: NetworkName,
+        /// What it lacks.
+        part: MetadataPart,
+    },
+    /// A title, a description or an element of metadata cannot be set.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
     /// One of several interfaces of a guest cannot be attached. None of them is.
     #[error("interface {} of the guest cannot be attached{}", index + 1, but(left))]
     OneOfSeveral {

@@ -6,6 +6,7 @@
 //! begins and ends between two looks is not seen.
 
 mod event;
+mod noted;
 mod seen;
 mod watch;
 

@@ -1,6 +1,6 @@
 //! One change of a network or a port, from the journal's begin to its end.
 
-use vnet_plan::{Change, HostState};
+use vnet_plan::{Change, HostState, Key};
 
 use crate::journal::{self, Journal, Receipt};
 use crate::task::{Failure, Task};
@@ -46,6 +46,29 @@ impl<'a, S: Subject> Act<'a, S> {
         }
         let snapshot = Receipt { owned: task.owned.clone(), facts: task.facts.clone(), ..before };
         let journal = Journal::begin(store, snapshot, &task.changes)?;
+        Ok(Some(Self { task, journal, header, desired, previous }))
+    }
+
+    /// Decides how to replace one resource of what we own, whatever has become of the others.
+    /// `desired` is what we own then. `None` when there is nothing to do.
+    pub(crate) fn replace(
+        host: &impl Host,
+        store: &Store,
+        before: Receipt<S>,
+        desired: &'a HostState,
+        key: &Key,
+    ) -> Result<Option<Self>, Error> {
+        let only = |state: &HostState| state.get(key).cloned().into_iter().collect::<HostState>();
+        let task = Task::new(host, &only(&before.owned), &before.facts, &only(desired))?;
+        let (header, previous) = (before.header.clone(), Some(before.clone()));
+        if task.changes.is_empty() {
+            let after = settled(header, desired, &before.facts);
+            if before != after {
+                journal::write(store, &after)?;
+            }
+            return Ok(None);
+        }
+        let journal = Journal::begin(store, before, &task.changes)?;
         Ok(Some(Self { task, journal, header, desired, previous }))
     }
 

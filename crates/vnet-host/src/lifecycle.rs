@@ -1,6 +1,7 @@
 //! Starting and changing networks and ports: each function makes the difference of two states.
 
-use vnet_plan::{Change, HostState, Key, Resource, diff};
+use vnet_plan::{Change, File, HostState, Key, Resource, diff};
+use vnet_types::NetworkName;
 
 use crate::act::Act;
 use crate::journal::Receipt;
@@ -8,7 +9,7 @@ use crate::resolve::resolve;
 use crate::stop::take_away;
 use crate::task::Task;
 use crate::view::View;
-use crate::{Error, Facts, Host, Lock, Name, Namespace, Store, Subject};
+use crate::{Error, Facts, Host, Lock, Name, Named, Namespace, Store, Subject};
 
 /// What [`start`] or [`apply`] would do.
 ///
@@ -127,6 +128,32 @@ pub fn apply_all<S: Subject>(
         let receipt = receipt.map(|receipt| resolve(host, lock.store(), receipt)).transpose()?;
         Ok((receipt.clone().unwrap_or_else(|| Receipt::new(header.clone())), receipt))
     })
+}
+
+/// Replaces a file of a network that runs, and touches nothing else: what has drifted stays so.
+///
+/// # Errors
+/// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error::Unfinished`] when its last change did not end,
+/// or was made before the host booted; [`Error::Step`], with the file as it was.
+pub fn replace_file(
+    host: &mut impl Host,
+    lock: &Lock,
+    network: &NetworkName,
+    namespace: Namespace,
+    file: File,
+) -> Result<Vec<Change>, Error> {
+    let store = lock.store();
+    let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(Named::Network(network.clone())))?;
+    let receipt = at_home(receipt, namespace)?;
+    if !receipt.settled {
+        return Err(Error::Unfinished(network.clone()));
+    }
+    let (mut desired, key) = (receipt.owned.clone(), Key::File(file.path.clone()));
+    desired.insert(Resource::File(file));
+    match Act::replace(host, store, receipt, &desired, &key)? {
+        Some(act) => act.advance(host, store)?.end(host, store),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn only<T>(mut all: Vec<T>) -> T {

@@ -117,6 +117,15 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
     Parsed { value, problems, source }
 }
 
+/// The only element of a text as it is written, whatever its name. What is wrong is told at
+/// places in the text, as a part of `parent`.
+pub(crate) fn any_element<'t>(text: &'t str, parent: &str) -> Result<&'t str, Refused> {
+    match builder::parse(text, &Limits::DEFAULT) {
+        Ok(tree) => Ok(&text[tree.root().whole_span()]),
+        Err(malformed) => Err(Refused { problems: nothing::<()>(&NodePath::root(parent), malformed).problems }),
+    }
+}
+
 fn nothing<T>(root: &NodePath, malformed: Malformed) -> Parsed<T> {
     let Malformed { code, message, help, span, fix } = malformed;
     let problem = Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, root, span) };

@@ -9,6 +9,7 @@ mod edit;
 mod host;
 mod hostile;
 mod kept;
+mod metadata;
 mod named;
 mod schemas;
 mod virsh;

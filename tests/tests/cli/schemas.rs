@@ -57,6 +57,9 @@ fn documents_are_as_their_schemas_say() {
     check("name", &["name", &uuid]);
     check("info", &["info", "default"]);
     check("list", &["list", "--all"]);
+    assert_eq!(check("metadata", &["title", "default", "Lab"])["config"], true);
+    assert_eq!(check("metadata", &["desc", "default", "--title"])["text"], "Lab");
+    check("metadata", &["metadata", "default", "urn:app", "--key", "app", "--set", "<a/>"]);
 
     check("outcome", &["plan", "default"]);
     check("outcome", &["start", "bad.xml"]);

@@ -8,15 +8,16 @@ use vnet_driver::{Event, EventKind, NetworkName};
 use crate::changes::{ChangeJson, changes};
 use crate::definition::network_name;
 use crate::directories::Directories;
+use crate::metadata::word_and_namespace;
 use crate::output::{Answer, Format, FormatOption, json_line, note, plain, print_line};
 use crate::style::{BOLD, WARNING};
 use crate::time::{duration, utc};
 
 /// Tell what happens to networks from now on, whoever does it
 ///
-/// One line for each event: defined, undefined, started, stopped, changed, port attached or
-/// detached, lease granted or expired, drift seen, in sync again. Drift that is there already comes
-/// first. Without CAP_NET_ADMIN drift cannot be seen.
+/// One line for each event: defined, undefined, started, stopped, changed, metadata changed, port
+/// attached or detached, lease granted or expired, drift seen, in sync again. Drift that is there
+/// already comes first. Without CAP_NET_ADMIN drift cannot be seen.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The network's name [default: all]
@@ -47,6 +48,7 @@ enum More<'a> {
     Granted { address: String, client: &'a str, hostname: Option<&'a str>, expires: Option<u64> },
     Expired { address: String, client: &'a str, hostname: Option<&'a str> },
     Drift { changes: Vec<ChangeJson> },
+    Metadata { part: &'static str, namespace: Option<&'a str> },
     Nothing {},
 }
 
@@ -100,6 +102,10 @@ impl<'a> EventJson<'a> {
             }
             EventKind::LeaseExpired { ip, client, hostname } => {
                 More::Expired { address: ip.to_string(), client, hostname: hostname.as_deref() }
+            }
+            EventKind::MetadataChanged(part) => {
+                let (part, namespace) = word_and_namespace(part);
+                More::Metadata { part, namespace }
             }
             EventKind::DriftSeen { changes: drift } => More::Drift { changes: changes(drift) },
             _ => More::Nothing {},

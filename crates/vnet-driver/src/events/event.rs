@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use vnet_plan::Change;
 use vnet_types::{InterfaceName, MacAddr, NetworkName};
+use vnet_xml::network::MetadataPart;
 
 /// Something that has happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub enum EventKind {
     Stopped,
     /// It was changed while it ran.
     Changed,
+    /// Its title, its description or an element of its metadata was set or removed, and nothing
+    /// else.
+    MetadataChanged(MetadataPart),
     /// A guest is attached.
     PortAttached {
         /// The port.
@@ -89,6 +93,7 @@ impl EventKind {
             Self::Started => "started",
             Self::Stopped => "stopped",
             Self::Changed => "changed",
+            Self::MetadataChanged(_) => "metadata-changed",
             Self::PortAttached { .. } => "port-attached",
             Self::PortDetached { .. } => "port-detached",
             Self::LeaseGranted { .. } => "lease-granted",
@@ -112,6 +117,7 @@ impl fmt::Display for EventKind {
                 let hostname = hostname.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
                 write!(f, ": {ip} ({client}{hostname})")
             }
+            Self::MetadataChanged(part) => write!(f, ": {part}"),
             Self::DriftSeen { changes } => {
                 let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 write!(f, ": {}", changes.join("; "))

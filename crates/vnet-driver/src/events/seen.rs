@@ -11,8 +11,10 @@ use vnet_dnsmasq::Lease;
 use vnet_host::{Fact, Header, LinuxHost, Listed, Named, PortHeader, Receipt, Subject, Unreadable};
 use vnet_plan::{Change, HostState, Resource};
 use vnet_types::{InterfaceName, NetworkName};
+use vnet_xml::network::MetadataPart;
 
 use super::event::{Event, EventKind};
+use super::noted::{Noted, parts_since};
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -23,11 +25,19 @@ const ABSENCE: Duration = Duration::from_millis(300);
 /// What was seen.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    defined: BTreeMap<NetworkName, Identity>,
+    defined: BTreeMap<NetworkName, Kept>,
     running: BTreeMap<NetworkName, Seat<Header>>,
     ports: BTreeMap<InterfaceName, Seat<PortHeader>>,
     leases: BTreeMap<NetworkName, BTreeMap<IpAddr, Held>>,
     drift: BTreeMap<NetworkName, Vec<Change>>,
+}
+
+/// The file of a kept definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    file: Identity,
+    /// `None` when it cannot be read.
+    noted: Option<Noted>,
 }
 
 /// A file or folder, distinguished from another one of its name.
@@ -73,7 +83,7 @@ impl Seen {
         let before = before.unwrap_or(&nothing);
         let store = &driver.store;
         let mut seen = Self {
-            defined: defined(driver)?,
+            defined: defined(driver, &before.defined)?,
             running: seats(store.receipts()?, &before.running, |name| store.directory(name), network_of)?,
             ports: seats(store.port_receipts()?, &before.ports, |dev| store.port_directory(dev), port_of)?,
             ..Self::default()
@@ -107,13 +117,22 @@ impl Seen {
                 news.tell(Some(name.clone()), EventKind::Stopped);
             }
         }
-        for (name, _) in self.defined.iter().filter(|(name, file)| before.defined.get(*name) != Some(file)) {
-            news.tell(Some(name.clone()), EventKind::Defined);
+        for (name, now) in &self.defined {
+            match before.defined.get(name) {
+                Some(before) if before.file == now.file => {}
+                before => {
+                    let noted = before.and_then(|before| Some((now.noted.as_ref()?, before.noted.as_ref()?)));
+                    let parts = noted.map(|(now, before)| now.since(before)).unwrap_or_default();
+                    news.tell_parts_or(name, parts, EventKind::Defined);
+                }
+            }
         }
         for (name, seat) in &self.running {
             match before.running.get(name).filter(|before| before.folder == seat.folder) {
                 None => news.tell(Some(name.clone()), EventKind::Started),
-                Some(before) if before.owned != seat.owned => news.tell(Some(name.clone()), EventKind::Changed),
+                Some(before) if before.owned != seat.owned => {
+                    news.tell_parts_or(name, parts_since(&seat.owned, &before.owned), EventKind::Changed);
+                }
                 Some(_) => {}
             }
         }
@@ -234,6 +253,18 @@ impl News {
     fn tell(&mut self, network: Option<NetworkName>, kind: EventKind) {
         self.events.push(Event { time: SystemTime::now(), network, kind });
     }
+
+    /// Tells each part of the metadata that has changed, once for both definitions of a network.
+    fn tell_parts_or(&mut self, network: &NetworkName, parts: Vec<MetadataPart>, otherwise: EventKind) {
+        if parts.is_empty() {
+            return self.tell(Some(network.clone()), otherwise);
+        }
+        for kind in parts.into_iter().map(EventKind::MetadataChanged) {
+            if !self.events.iter().any(|event| event.network.as_ref() == Some(network) && event.kind == kind) {
+                self.tell(Some(network.clone()), kind);
+            }
+        }
+    }
 }
 
 /// The network or port of a receipt that cannot be read. Who may read none sees nothing.
@@ -319,14 +350,21 @@ fn leases(driver: &Driver, network: &NetworkName, before: Option<&BTreeMap<IpAdd
     leases
 }
 
-/// The files of kept definitions.
-fn defined(driver: &Driver) -> Result<BTreeMap<NetworkName, Identity>, Error> {
+/// The files of kept definitions. Those that are as before are not read again.
+fn defined(driver: &Driver, before: &BTreeMap<NetworkName, Kept>) -> Result<BTreeMap<NetworkName, Kept>, Error> {
     let mut defined = BTreeMap::new();
     for name in driver.definitions.names()? {
         // One that is undefined meanwhile is left out.
-        if let Ok(about) = fs::metadata(driver.definitions.file(&name)) {
-            defined.insert(name, Identity::of(&about, true));
-        }
+        let Ok(about) = fs::metadata(driver.definitions.file(&name)) else { continue };
+        let file = Identity::of(&about, true);
+        let kept = match before.get(&name).filter(|before| before.file == file) {
+            Some(before) => before.clone(),
+            None => {
+                let text = driver.kept_text(&name).ok().flatten().and_then(|text| String::from_utf8(text).ok());
+                Kept { file, noted: text.and_then(|text| Noted::of(&text)) }
+            }
+        };
+        defined.insert(name, kept);
     }
     Ok(defined)
 }

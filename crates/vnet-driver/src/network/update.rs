@@ -5,6 +5,7 @@ use vnet_validate::{Finding, check_update};
 use vnet_xml::network::{Command, Section};
 use vnet_xml::{Network, Problem, Severity, SourceMap};
 
+use super::impact::Impact;
 use super::outcome::NetworkOutcome;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -122,19 +123,9 @@ impl Driver {
     /// as before.
     pub fn update(&self, network: &NetworkName, update: &Update<'_>) -> Result<UpdateOutcome, Error> {
         let lock = self.lock()?;
-        let (runs, kept) = (self.as_it_runs(network)?, self.kept(network)?);
-        let (live, config) = match (update.live, update.config) {
-            (false, false) if runs.is_none() && kept.is_none() => return Err(Error::NoNetwork(network.to_string())),
-            (false, false) => (runs.is_some(), runs.is_none()),
-            chosen => chosen,
-        };
-        let base = |of: Option<Network>, is_asked: bool, lacks: fn(NetworkName) -> Error| match is_asked {
-            true => of.map(Some).ok_or_else(|| lacks(network.clone())),
-            false => Ok(None),
-        };
-        let is_kept = kept.is_some();
-        let runs = base(runs, live, Error::NotRunning)?.map(|runs| self.with_connections(runs, network)).transpose()?;
-        let kept = base(kept, config, Error::NotDefined)?;
+        let meant = self.meant(network, Impact { live: update.live, config: update.config })?;
+        let (Impact { live, config }, is_kept, kept) = (meant.impact(), meant.is_kept, meant.config);
+        let runs = meant.live.map(|runs| self.with_connections(runs, network)).transpose()?;
         let printed = kept.as_ref().map(|kept| kept.inactive().to_string());
         let edited_live = runs.map(|runs| update.edit(&runs)).transpose()?;
         let edited_config = kept.map(|kept| update.edit(&kept)).transpose()?;

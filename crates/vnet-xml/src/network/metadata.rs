@@ -1,5 +1,7 @@
 //! `<metadata>`: data of other programs in a definition, printed as libxml2 prints it for libvirt.
 
+mod part;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -12,6 +14,8 @@ use crate::Refused;
 use crate::characters::{is_space, reference, unescape};
 use crate::element::Element;
 use crate::markup::attribute;
+
+pub use part::{MetadataError, MetadataPart};
 
 /// `<metadata>`: elements of other programs, each in a namespace of its own.
 ///
@@ -89,7 +93,7 @@ pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Me
 
 /// An element with all its content. Its depth is within the reader's limit.
 struct Node<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     /// Declarations of namespaces included.
     attributes: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     children: Vec<Content<'a>>,
@@ -160,7 +164,7 @@ impl<'a> Node<'a> {
             at = value.end + 1;
             attributes.push((Cow::Borrowed(&inner[name]), unescape(&inner[value], 0).ok()?));
         }
-        Some(Self { name, attributes, children: Vec::new(), keeps_blanks: false })
+        Some(Self { name: Cow::Borrowed(name), attributes, children: Vec::new(), keeps_blanks: false })
     }
 
     /// The text at the end.
@@ -205,7 +209,7 @@ impl<'a> Node<'a> {
     fn undeclared(&self, bound: &mut Vec<String>, missing: &mut Vec<String>) {
         let outer = bound.len();
         bound.extend(self.declared().map(|(prefix, _)| prefix.to_owned()));
-        let names = std::iter::once(self.name).chain(self.attributes.iter().map(|(name, _)| name.as_ref()));
+        let names = std::iter::once(self.name.as_ref()).chain(self.attributes.iter().map(|(name, _)| name.as_ref()));
         for (prefix, _) in names.filter_map(|name| name.split_once(':')) {
             let known = |known: &String| known == prefix;
             if !matches!(prefix, "xml" | "xmlns") && !bound.iter().any(known) && !missing.iter().any(known) {

@@ -30,7 +30,7 @@ pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
 pub(crate) use ip::net;
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, MetadataError, MetadataPart};
 pub use portgroup::PortGroup;
 pub use reach::WayOut;
 pub(crate) use read::GRAMMAR;

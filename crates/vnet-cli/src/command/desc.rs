@@ -1,0 +1,81 @@
+//! `vnet desc NETWORK [TEXT]` and `vnet title NETWORK [TEXT]`: what a network is for.
+
+use anyhow::{Context, bail};
+use vnet_xml::network::MetadataPart;
+
+use crate::directories::Directories;
+use crate::metadata::{Act, ImpactOption, Subject};
+use crate::output::{Answer, FormatOption};
+
+/// Show or change the description of a network
+///
+/// With a text, sets it; an empty one removes it. A network that runs is not touched otherwise.
+/// Exit code 1 when the network has none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Desc {
+    /// Show or change the title, which is one line
+    #[arg(long)]
+    title: bool,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// Show or change the title of a network, which is one line
+///
+/// With a text, sets it; an empty one removes it. A network that runs is not touched otherwise.
+/// Exit code 1 when the network has none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Title {
+    #[command(flatten)]
+    args: Args,
+}
+
+#[derive(Debug, clap::Args)]
+struct Args {
+    /// The network: its name or UUID; then the new text, whose words are joined by blanks
+    #[arg(value_name = "NETWORK TEXT")]
+    words: Vec<String>,
+    #[arg(long, value_name = "NETWORK", hide = true)]
+    network: Option<String>,
+    #[arg(long = "new-desc", value_name = "TEXT", hide = true, num_args = 1..)]
+    text: Vec<String>,
+    /// Change it in $VISUAL, $EDITOR or vi
+    #[arg(long, conflicts_with = "text")]
+    edit: bool,
+    #[command(flatten)]
+    impact: ImpactOption,
+    #[command(flatten)]
+    format: FormatOption,
+}
+
+impl Desc {
+    /// Shows or changes it.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        self.args.run(if self.title { MetadataPart::Title } else { MetadataPart::Description }, directories)
+    }
+}
+
+impl Title {
+    /// Shows or changes it.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        self.args.run(MetadataPart::Title, directories)
+    }
+}
+
+impl Args {
+    fn run(&self, part: MetadataPart, directories: &Directories) -> anyhow::Result<Answer> {
+        let (network, words) = match (&self.network, self.words.split_first()) {
+            (Some(network), _) => (network, &self.words[..]),
+            (None, words) => words.context("the network is missing")?,
+        };
+        let words: Vec<&str> = words.iter().chain(&self.text).map(String::as_str).collect();
+        let act = match (self.edit, words.is_empty()) {
+            (true, false) => bail!("--edit takes no text"),
+            (true, true) => Act::Edit,
+            (false, true) => Act::Show,
+            (false, false) => Act::Set(Some(words.join(" "))),
+        };
+        let Self { impact, format, .. } = self;
+        Subject { network, part, key: None, impact: *impact, format: *format }.run(act, directories)
+    }
+}
