@@ -6,6 +6,7 @@ mod autostart;
 mod data;
 mod define;
 mod fill;
+mod identity;
 mod info;
 mod kept;
 mod undefine;
@@ -13,5 +14,6 @@ mod undefine;
 pub(crate) use fill::fixed_bridge;
 
 pub use define::Defined;
+pub use identity::NetworkIdentity;
 pub use info::NetworkInfo;
 pub use kept::DefinitionNews;

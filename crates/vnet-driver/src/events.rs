@@ -58,6 +58,15 @@ impl Driver {
         self.watch_for(true)
     }
 
+    /// Watches networks, ports and leases. Nothing on the host is compared with what was made, so
+    /// that there is no event of drift.
+    ///
+    /// # Errors
+    /// Those of [`events`](Self::events).
+    pub fn lifecycle_events(&self) -> Result<Events, Error> {
+        self.watch_for(false)
+    }
+
     pub(crate) fn watch_for(&self, drift: bool) -> Result<Events, Error> {
         let mut watch = Watch::open(drift)?;
         let looks_for_drift = drift && watch.hears_kernel();

@@ -30,7 +30,7 @@ mod receipts;
 mod remains;
 mod state;
 
-pub use definitions::{Defined, DefinitionNews, NetworkInfo};
+pub use definitions::{Defined, DefinitionNews, NetworkIdentity, NetworkInfo};
 pub use driver::Driver;
 pub use error::Error;
 pub use events::{Event, EventKind, Events};

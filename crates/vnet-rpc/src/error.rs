@@ -84,10 +84,18 @@ pub enum ErrorDomain {
     Xml = 5,
     /// The protocol.
     Rpc = 7,
+    /// The storage driver.
+    Storage = 18,
     /// The network driver.
     Network = 19,
     /// The public API, for what the driver lacks.
     Domain = 20,
+    /// The driver of the host's devices.
+    NodeDevice = 22,
+    /// The driver of the host's interfaces.
+    Interface = 26,
+    /// The driver of packet filters.
+    NwFilter = 33,
     /// What asks polkit.
     Polkit = 60,
 }

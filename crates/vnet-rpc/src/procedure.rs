@@ -88,7 +88,7 @@ procedures! {
     /// Opens the connection.
     1 ConnectOpen CONNECT_OPEN virConnectOpen Unopened { uri: Option<String>, flags: u32 } -> nothing;
     /// Closes the connection.
-    2 ConnectClose CONNECT_CLOSE virConnectClose Read {} -> nothing;
+    2 ConnectClose CONNECT_CLOSE virConnectClose Unopened {} -> nothing;
     /// The name of the driver.
     3 ConnectGetType CONNECT_GET_TYPE virConnectGetType Read {} -> text;
     /// The names of networks that do not run.

@@ -107,7 +107,7 @@ impl Driver {
         deadline: Instant,
     ) -> Result<Option<AddressOfGuest>, Error> {
         // What happens after this look is an event.
-        let mut events = self.watch_for(false)?;
+        let mut events = self.lifecycle_events()?;
         loop {
             if let Some(found) = self.leased_to(network, mac)? {
                 return Ok(Some(found));

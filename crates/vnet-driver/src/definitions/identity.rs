@@ -1,0 +1,79 @@
+//! Networks by their UUID, as libvirt's clients know them.
+
+use std::collections::BTreeMap;
+
+use vnet_types::{NetworkName, Uuid, fnv1a};
+
+use crate::driver::Driver;
+use crate::error::Error;
+
+/// A network that runs or is defined, as far as its files tell without a look at the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NetworkIdentity {
+    /// Its name.
+    pub name: NetworkName,
+    /// Its UUID. That of a network that was started without one is made of its name.
+    pub uuid: Uuid,
+    /// Whether it runs.
+    pub is_active: bool,
+    /// Whether its definition is kept. Otherwise it is transient.
+    pub is_persistent: bool,
+    /// Whether it starts at boot.
+    pub autostart: bool,
+}
+
+impl Driver {
+    /// Lists the networks that run or are defined, ordered by name.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when a folder cannot be read.
+    pub fn identities(&self) -> Result<Vec<NetworkIdentity>, Error> {
+        let running = self.store.networks()?.into_iter().map(|known| (known.name, known.uuid));
+        let mut networks: BTreeMap<NetworkName, (Option<Uuid>, bool)> =
+            running.map(|(name, uuid)| (name, (uuid, true))).collect();
+        for name in self.definitions.names()? {
+            networks.entry(name).or_default();
+        }
+        networks.into_iter().map(|(name, (uuid, runs))| self.identified(name, uuid, runs)).collect()
+    }
+
+    /// The network with this name. `None` when it neither runs nor is defined.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when a folder cannot be read.
+    pub fn identity_of_name(&self, network: &NetworkName) -> Result<Option<NetworkIdentity>, Error> {
+        let receipt = self.store.receipt(network)?;
+        if receipt.is_none() && !self.definitions.has(network)? {
+            return Ok(None);
+        }
+        let uuid = receipt.as_ref().and_then(|receipt| receipt.header.uuid);
+        self.identified(network.clone(), uuid, receipt.is_some()).map(Some)
+    }
+
+    /// The network with this UUID. `None` when no such network runs or is defined.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when a folder cannot be read.
+    pub fn identity_of_uuid(&self, uuid: Uuid) -> Result<Option<NetworkIdentity>, Error> {
+        Ok(self.identities()?.into_iter().find(|network| network.uuid == uuid))
+    }
+
+    fn identified(&self, name: NetworkName, uuid: Option<Uuid>, runs: bool) -> Result<NetworkIdentity, Error> {
+        // A definition that cannot be read is reported where it is used.
+        let kept = || self.kept(&name).ok().flatten().and_then(|kept| kept.uuid);
+        let uuid = uuid.or_else(kept).unwrap_or_else(|| of_name(&name));
+        let is_persistent = self.definitions.has(&name)?;
+        let autostart = is_persistent && self.definitions.starts_at_boot(&name)?;
+        Ok(NetworkIdentity { name, uuid, is_active: runs, is_persistent, autostart })
+    }
+}
+
+/// A UUID that is always the same for a name.
+fn of_name(name: &NetworkName) -> Uuid {
+    let half = |salt: u8| fnv1a(name.as_str().bytes().chain([salt])).to_be_bytes();
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&half(0));
+    bytes[8..].copy_from_slice(&half(1));
+    Uuid::from_random(bytes)
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod budget;
+mod connection;
+mod news;
+mod peer;
+mod queue;
+mod refusal;
+mod server;
+mod session;
+mod uri;
+
+pub use server::{RpcServer, RpcSocket};

@@ -1,0 +1,128 @@
+//! The driver's errors in libvirt's words.
+
+use std::io;
+
+use vnet_driver::Error;
+use vnet_rpc::{ErrorCode, ErrorDomain, RemoteError};
+use vnet_types::Uuid;
+use vnet_xml::{Code, Problem, Refused, Severity};
+
+/// Why a call is refused.
+pub(crate) type Refusal = Box<RemoteError>;
+
+/// A refusal by a part of libvirt.
+pub(crate) fn of(code: ErrorCode, domain: ErrorDomain, detail: impl Into<String>) -> Refusal {
+    Box::new(RemoteError::new(code, domain, detail))
+}
+
+/// A refusal by the network driver.
+pub(crate) fn network(code: ErrorCode, detail: impl Into<String>) -> Refusal {
+    of(code, ErrorDomain::Network, detail)
+}
+
+/// Flags that a function of libvirt's network driver does not know.
+pub(crate) fn flags(unknown: u32, function: &str) -> Refusal {
+    Box::new(RemoteError::unsupported_flags(unknown, function))
+}
+
+/// A state that does not allow what was asked.
+pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
+    network(ErrorCode::OperationInvalid, detail)
+}
+
+/// The protocol was not kept.
+pub(crate) fn protocol(detail: impl Into<String>) -> Refusal {
+    of(ErrorCode::Rpc, ErrorDomain::Rpc, detail)
+}
+
+/// A bug or a shortage in the server's own part.
+pub(crate) fn internal(detail: impl Into<String>) -> Refusal {
+    of(ErrorCode::InternalError, ErrorDomain::Rpc, detail)
+}
+
+/// The system refuses a file or a thread.
+pub(crate) fn system(error: io::Error) -> Refusal {
+    let errno = error.raw_os_error().unwrap_or(0);
+    Box::new(RemoteError::system(errno, ErrorDomain::Network, format!("vnetd: {error}")))
+}
+
+/// No network has this UUID. A call that names a network has its name, too.
+pub(crate) fn no_uuid(uuid: Uuid, name: Option<&str>) -> Refusal {
+    let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    network(ErrorCode::NoNetwork, format!("no network with matching uuid '{uuid}'{name}"))
+}
+
+/// No network has this name.
+pub(crate) fn no_name(name: &str) -> Refusal {
+    network(ErrorCode::NoNetwork, format!("no network with matching name '{name}'"))
+}
+
+/// Any error of the driver, where the call does not say it in other words.
+pub(crate) fn other(error: Error) -> Refusal {
+    match &error {
+        Error::NoNetwork(text) => no_name(text),
+        Error::AlreadyRuns(_) => invalid("network is already active"),
+        Error::NotRunning(name) => invalid(format!("network '{name}' is not active")),
+        Error::NotDefined(_) => invalid("cannot change persistent config of a transient network"),
+        Error::NameTaken { name, uuid } => {
+            network(ErrorCode::OperationFailed, format!("network '{name}' already exists with uuid {uuid}"))
+        }
+        Error::UuidTaken { name, uuid } => {
+            network(ErrorCode::OperationFailed, format!("network '{name}' is already defined with uuid {uuid}"))
+        }
+        Error::BridgeTaken { bridge, .. } => {
+            network(ErrorCode::InternalError, format!("bridge name '{bridge}' already in use."))
+        }
+        Error::Unconfirmed(_) => invalid(in_full(&error)),
+        Error::Refused { .. } | Error::Element(_) | Error::NetworkName { .. } => {
+            network(ErrorCode::XmlError, in_full(&error))
+        }
+        _ => network(ErrorCode::InternalError, in_full(&error)),
+    }
+}
+
+/// The error with its causes.
+fn in_full(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// The rules of the reader that libvirt has another code for than "XML error".
+const NOT_A_DOCUMENT: std::ops::RangeInclusive<u16> = 1..=6;
+const UNKNOWN: std::ops::RangeInclusive<u16> = 20..=24;
+const MISSING_ELEMENT: Code = Code(32);
+
+/// A document that cannot be read.
+pub(crate) fn document(text: &str, refused: &Refused) -> Refusal {
+    let errors = || refused.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    if text.trim().is_empty() {
+        return network(ErrorCode::XmlDetail, "at line 1: Document is empty\n(null)\n^");
+    }
+    let Some(first) = errors().next() else { return network(ErrorCode::XmlError, "no document") };
+    if NOT_A_DOCUMENT.contains(&first.code.0) {
+        return network(ErrorCode::XmlDetail, at_line(text, first));
+    }
+    if errors().any(|it| it.code == MISSING_ELEMENT && it.message.contains("`<name>`")) {
+        return network(ErrorCode::NoName, "");
+    }
+    let words: Vec<String> = errors().map(|it| format!("{} at {}", it.message, it.path)).collect();
+    network(ErrorCode::XmlError, words.join("; "))
+}
+
+/// What a schema refuses: elements and attributes that are not known.
+pub(crate) fn by_schema(problems: &[Problem]) -> Option<Refusal> {
+    let unknown = problems.iter().filter(|problem| UNKNOWN.contains(&problem.code.0));
+    let words: Vec<String> = unknown.map(|it| format!("{} at {}\n", it.message, it.path)).collect();
+    let error = || of(ErrorCode::XmlInvalidSchema, ErrorDomain::Xml, words.concat());
+    (!words.is_empty()).then(error)
+}
+
+/// A place in a document, as libvirt shows it: the line, and a mark below the place.
+fn at_line(text: &str, problem: &Problem) -> String {
+    let before = text.get(..problem.span.start).unwrap_or(text);
+    let number = before.matches('\n').count() + 1;
+    let begins = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = text[begins..].lines().next().unwrap_or_default();
+    let mark = "-".repeat(before[begins..].chars().count());
+    format!("at line {number}: {}\n{line}\n{mark}^", problem.message)
+}

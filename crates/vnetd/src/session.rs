@@ -1,0 +1,130 @@
+//! What a connection may do, and who answers it.
+
+use std::sync::Arc;
+
+use vnet_rpc::{
+    Call, CallAccess, ErrorCode, Frame, FrameHeader, PROGRAM_VERSION, Procedure, REMOTE_PROGRAM, RemoteEvent, Reply,
+};
+
+use crate::answer;
+use crate::peer::Peer;
+use crate::queue::Queue;
+use crate::refusal::{self, Refusal};
+use crate::server::Shared;
+
+/// The release of libvirt whose network driver this server behaves like, 11.3.0.
+const LIBVIRT: u64 = 11_003_000;
+
+/// Features that clients ask for, by libvirt's numbers: strings in parameters, keepalive, events,
+/// telling of the end, and the right order of the arguments of an update.
+const FEATURES: [i32; 5] = [9, KEEPALIVE, 14, 15, 16];
+const KEEPALIVE: i32 = 10;
+
+/// The only flag of an open that means something.
+const READ_ONLY: u32 = 1;
+
+/// The state of a connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    id: u64,
+    peer: Peer,
+    queue: Arc<Queue>,
+    is_open: bool,
+    is_read_only: bool,
+    is_closing: bool,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>, id: u64, peer: Peer, is_read_only: bool, queue: Arc<Queue>) -> Self {
+        Self { shared, id, peer, queue, is_open: false, is_read_only, is_closing: false }
+    }
+
+    /// Whether the client has said that it leaves.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    /// The message of an event, if the client still listens.
+    pub(crate) fn tells(&self, event: &RemoteEvent) -> Option<Frame> {
+        let listens = match event {
+            RemoteEvent::Lifecycle { callback_id, .. } | RemoteEvent::MetadataChange { callback_id, .. } => {
+                self.shared.news.has(self.id, *callback_id)
+            }
+            _ => false,
+        };
+        listens.then(|| Frame::new(FrameHeader::event(event.number()), event.to_payload()))
+    }
+
+    /// Does what a call asks.
+    pub(crate) fn answer(&mut self, frame: &Frame) -> Result<Reply, Refusal> {
+        let FrameHeader { program, version, procedure: number, .. } = frame.header;
+        if (program, version) != (REMOTE_PROGRAM, PROGRAM_VERSION) {
+            return Err(refusal::protocol(format!("Cannot find program {program} version {version}")));
+        }
+        let Some(procedure) = Procedure::from_number(number) else { return Err(answer::foreign(number)) };
+        let call = Call::from_payload(procedure, &frame.payload)
+            .map_err(|_| refusal::protocol("Unable to decode message payload"))?;
+        self.may(&call)?;
+        self.connection_call(&call).unwrap_or_else(|| answer::network_call(&self.shared, call))
+    }
+
+    /// Refuses what this connection must not do.
+    fn may(&self, call: &Call) -> Result<(), Refusal> {
+        let procedure = call.procedure();
+        let is_early = match call {
+            Call::ConnectSupportsFeature { feature } => *feature == KEEPALIVE,
+            _ => procedure.access() == CallAccess::Unopened,
+        };
+        if !self.is_open && !is_early {
+            let what = if answer::is_of_networks(procedure) { "" } else { "hypervisor " };
+            return Err(refusal::internal(format!("{what}connection not open")));
+        }
+        if self.is_read_only && procedure.access() == CallAccess::Write {
+            let what = format!("read only access prevents {}", procedure.function());
+            return Err(refusal::network(ErrorCode::OperationDenied, what));
+        }
+        Ok(())
+    }
+
+    /// The calls about the connection itself. `None` for one about networks.
+    fn connection_call(&mut self, call: &Call) -> Option<Result<Reply, Refusal>> {
+        let int = |value| Ok(Reply::Int { value });
+        Some(match call {
+            Call::ConnectOpen { uri, flags } => self.open(uri.as_deref(), *flags),
+            Call::ConnectClose {} => {
+                self.is_closing = true;
+                Ok(Reply::Nothing {})
+            }
+            Call::ConnectGetType {} => Ok(Reply::Text { text: "network".to_owned() }),
+            Call::ConnectGetUri {} => Ok(Reply::Text { text: self.shared.whose.uri() }),
+            Call::ConnectGetLibVersion {} => Ok(Reply::Hyper { value: LIBVIRT }),
+            Call::ConnectIsSecure {} => int(1),
+            Call::ConnectSupportsFeature { feature } => int(i32::from(FEATURES.contains(feature))),
+            Call::AuthList {} => Ok(Reply::Ints { values: vec![0] }),
+            Call::AuthPolkit {} => {
+                Err(refusal::of(ErrorCode::AuthFailed, vnet_rpc::ErrorDomain::Rpc, "polkit is not in force"))
+            }
+            Call::ConnectRegisterCloseCallback {} | Call::ConnectUnregisterCloseCallback {} => Ok(Reply::Nothing {}),
+            Call::ConnectSetIdentity { parameters, .. } => answer::identity(self.peer, parameters),
+            Call::ConnectNetworkEventRegisterAny { event_id, network } => {
+                let network = network.as_ref().map(|network| network.uuid);
+                answer::listen(&self.shared.news, self.id, &self.queue, *event_id, network)
+            }
+            Call::ConnectNetworkEventDeregisterAny { callback_id } => {
+                answer::leave(&self.shared.news, self.id, *callback_id)
+            }
+            _ => return None,
+        })
+    }
+
+    fn open(&mut self, uri: Option<&str>, flags: u32) -> Result<Reply, Refusal> {
+        if self.is_open {
+            return Err(refusal::internal("connection already open"));
+        }
+        self.shared.whose.open(uri)?;
+        self.is_open = true;
+        self.is_read_only |= flags & READ_ONLY != 0;
+        Ok(Reply::Nothing {})
+    }
+}
