@@ -92,7 +92,6 @@ pub(crate) enum Command {
     NetEvent(net_event::Args),
     NetPortDumpxml(net_port::Dumpxml),
     NetPortDelete(net_port::Delete),
-    #[command(hide = true)]
     NetPortCreate(net_port::Create),
     #[command(visible_alias = "net-dumpxml")]
     Dumpxml(dumpxml::Args),
@@ -131,7 +130,7 @@ impl Command {
             Self::DetachInterface(args) => args.run(directories),
             Self::NetPortDumpxml(args) => args.run(directories),
             Self::NetPortDelete(args) => args.run(directories),
-            Self::NetPortCreate(args) => args.run(),
+            Self::NetPortCreate(args) => args.run(directories),
             Self::Detach(args) => args.run(directories),
             Self::Ports(args) => args.run(directories),
             Self::Status(args) => args.run(directories),

@@ -44,6 +44,12 @@ pub(crate) struct PortJson {
     /// The file of a macvtap; a tap uses `/dev/net/tun`.
     device_node: Option<String>,
     managed: bool,
+    /// Whether another program makes the device; then `name` is not the name of a link.
+    recorded: bool,
+    /// The name of the device on the host. `None` while it does not exist.
+    device: Option<String>,
+    /// What identifies it among the ports of its network.
+    uuid: Option<String>,
     guest: Option<String>,
     network: Option<String>,
     bridge: Option<String>,
@@ -180,6 +186,9 @@ impl PortJson {
             mtu: device.mtu,
             device_node: device.node.as_ref().map(|node| node.display().to_string()),
             managed: port.managed,
+            recorded: port.recorded,
+            device: device.name.as_ref().map(ToString::to_string),
+            uuid: port.uuid.map(|uuid| uuid.to_string()),
             guest: port.guest.clone(),
             network: port.network.as_ref().map(ToString::to_string),
             bridge: port.bridge.as_ref().map(ToString::to_string),
@@ -191,8 +200,13 @@ impl PortJson {
     }
 }
 
-/// Where a port is connected, for people.
-pub(crate) fn place(port: &KnownPort) -> String {
+/// Where a port is connected, for people, and by whom if not by vnet.
+pub(crate) fn place(port: &KnownPort, device: &Device) -> String {
     let on = port.bridge.as_ref().or(port.lower.as_ref()).map(ToString::to_string);
-    on.or(port.function.map(|address| address.to_string())).unwrap_or_else(|| "-".to_owned())
+    let on = on.or(port.function.map(|address| address.to_string())).unwrap_or_else(|| "-".to_owned());
+    match &device.name {
+        _ if !port.recorded => on,
+        Some(dev) => format!("{on}, by `{dev}` of another program"),
+        None => format!("{on}, by another program"),
+    }
 }

@@ -126,6 +126,22 @@ pub enum Error {
     /// No port of this name is attached.
     #[error("port `{0}` is not attached")]
     NotAttached(InterfaceName),
+    /// A network has no port with this UUID.
+    #[error("network `{network}` has no port with the UUID {uuid}")]
+    NoPortOf {
+        /// The network.
+        network: NetworkName,
+        /// The UUID.
+        uuid: Uuid,
+    },
+    /// A port of the network has this UUID already.
+    #[error("network `{network}` has a port with the UUID {uuid} already: each port needs its own")]
+    PortExists {
+        /// The network.
+        network: NetworkName,
+        /// The UUID.
+        uuid: Uuid,
+    },
     /// No network and no port of this name has a receipt.
     #[error("no network or port `{0}` has a receipt")]
     Unknown(String),

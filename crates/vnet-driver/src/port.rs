@@ -13,6 +13,7 @@ mod outcome;
 mod passt;
 mod plan;
 mod prepare;
+mod recorded;
 
 pub use attached::AttachedPort;
 pub use device::Device;

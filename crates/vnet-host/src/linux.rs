@@ -166,7 +166,11 @@ impl LinuxHost {
         Ok(self.netlink.link(&name)?.filter(|known| known.index == index))
     }
 
-    fn links(&self) -> Result<Vec<KernelLink>, Error> {
+    /// All links.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] where the kernel cannot be asked.
+    pub fn links(&self) -> Result<Vec<KernelLink>, Error> {
         match &self.seen {
             Some(seen) => Ok(seen.links(&self.netlink)?.all.clone()),
             None => Ok(self.netlink.links()?),

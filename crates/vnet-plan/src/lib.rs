@@ -21,8 +21,8 @@ pub use kind::{
     VlanFiltering, Vlans, Zone,
 };
 pub use lower::{
-    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, asks_features, attach,
-    bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview,
+    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, VirtualPortError,
+    asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview, record_port,
 };
 pub use passage::{Intent, Passage};
 pub use rename::renames;

@@ -22,7 +22,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
-pub use attach::{AttachError, LoweredPort, PortChoices, attach, fill_pool};
+pub use attach::{AttachError, LoweredPort, PortChoices, VirtualPortError, attach, fill_pool, record_port};
 pub use checksum::mends_checksums;
 pub(crate) use dnsmasq::config;
 pub use dnsmasq::{Files, dnsmasq};

@@ -151,6 +151,13 @@ pub struct KnownPort {
     /// The bandwidth that is reserved for the guest, if any.
     #[cfg_attr(feature = "serde", serde(default))]
     pub floor: Option<KnownFloor>,
+    /// What identifies it among the ports of its network.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub uuid: Option<Uuid>,
+    /// Whether another program, such as virtqemud, makes the device, and the port is only recorded.
+    /// Then `dev` is only a name, and no link has it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub recorded: bool,
 }
 
 /// The part of a network's bandwidth that is reserved for a guest.

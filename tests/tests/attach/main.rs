@@ -6,6 +6,7 @@ mod domain;
 mod files;
 mod life;
 mod pool;
+mod recorded;
 mod traffic;
 mod trouble;
 

@@ -1,12 +1,16 @@
 //! virsh's commands for one port of a network.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use vnet_driver::{Driver, InterfaceName};
+use vnet_xml::NetworkPort;
 
 use super::detach::detach;
 use super::words::fill;
 use crate::definition::network_name;
 use crate::directories::Directories;
+use crate::document::Document;
 use crate::failure::{readable, refuse};
 use crate::output::{Answer, FormatOption, print_exact};
 
@@ -38,11 +42,22 @@ pub(crate) struct Delete {
     format: FormatOption,
 }
 
-/// Say how vnet makes ports
+/// Record a port whose device another program makes
+///
+/// What the port is attached to is decided and printed: the network's bridge, or a device of its
+/// pool. A floor of its bandwidth is kept on the bridge. `vnet attach` makes the device, too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Create {
-    #[arg(value_name = "NETWORK FILE", num_args = 0.., allow_hyphen_values = true)]
-    _words: Vec<String>,
+    /// The network's name, and a `<networkport>`: a file, or `-` for stdin
+    #[arg(value_name = "NETWORK FILE", num_args = 0..=2)]
+    words: Vec<String>,
+    #[arg(long, value_name = "NETWORK", hide = true)]
+    network: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    file: Option<String>,
+    /// Refuse parts that are not understood, too
+    #[arg(long)]
+    validate: bool,
 }
 
 impl Dumpxml {
@@ -67,9 +82,20 @@ impl Delete {
 }
 
 impl Create {
-    /// Answers.
-    pub(crate) fn run(&self) -> anyhow::Result<Answer> {
-        bail!("vnet makes the port of a network with the guest's device: `vnet attach FILE` takes its `<interface>`")
+    /// Records it and prints it.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        let [network, file] = fill(&self.words, [&self.network, &self.file])?;
+        let network = network_name(&network.context("the network is missing")?)?;
+        let document = Document::read(Path::new(&file.context("the file is missing")?))?;
+        let parsed = NetworkPort::parse(&document.bytes);
+        if let Some(problem) = parsed.problems.first().filter(|_| self.validate) {
+            bail!("`{}` is not valid: {} at {}", document.name, problem.message, problem.path);
+        }
+        let cannot = || format!("`{}` is not a network port", document.name);
+        let port = parsed.into_result().with_context(cannot)?;
+        let made = directories.driver()?.create_port(&network, &port)?;
+        print_exact(&made.to_string())?;
+        Ok(Answer::Yes)
     }
 }
 

@@ -64,7 +64,7 @@ impl Args {
                 text(port.guest.clone()),
                 port.mac.to_string(),
                 text(port.network.as_ref().map(ToString::to_string)),
-                place(&port),
+                place(&port, &device),
             ];
             ports.push(Port { port: PortJson::of(&port, &device, passt.as_ref()), state, obstacles, row });
         }

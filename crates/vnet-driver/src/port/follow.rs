@@ -7,7 +7,6 @@ use vnet_plan::{Change, Lowered};
 use vnet_types::{InterfaceName, Inventory, Link, NetworkName};
 use vnet_xml::Network;
 
-use super::options::AttachOptions;
 use super::prepare::header;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -31,22 +30,22 @@ impl Driver {
             let (dev, network) = (dev.clone(), network.clone());
             move |error| Error::PortStays { dev, network, source: Box::new(error) }
         };
+        let definition = self.as_it_runs(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
         let mut inventory = self.inventory(host, None, None)?;
         let (mut made, mut wanted) = (Vec::new(), Vec::new());
         for receipt in &receipts {
             let dev = &receipt.header.port.dev;
-            let interface = match self.kept_interface(dev) {
-                // The attach was interrupted before it kept the interface.
+            let kept = match self.kept_port(receipt) {
+                // The attach was interrupted before it kept the definition.
                 Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
                     let gone = self.detach_locked(host, lock, dev).map_err(Error::from);
                     made.extend(gone.map_err(stays(dev))?);
                     continue;
                 }
-                interface => interface.map_err(stays(dev))?,
+                kept => kept.map_err(stays(dev))?,
             };
             let lower = || {
-                let options = AttachOptions::default();
-                let lowered = self.lower_port(&interface, inventory.clone(), &options, Some(receipt))?;
+                let lowered = self.lower_kept(&kept, &definition, inventory.clone(), receipt)?;
                 Ok((header(&lowered, receipt.header.owner)?, lowered))
             };
             let (header, lowered) = lower().map_err(stays(dev))?;
@@ -104,9 +103,7 @@ impl Driver {
             attached.header.port.bridge = Some(to.clone());
             attached.owned.rename(from, to);
         }
-        let interface = self.kept_interface(&port.dev)?;
-        let options = AttachOptions::default();
-        let mut port_of = self.lower_port_in(&interface, Some(network), inventory, &options, Some(&attached))?;
+        let mut port_of = self.lower_kept(&self.kept_port(receipt)?, network, inventory, &attached)?;
         if let Some((from, to)) = renamed {
             // The host has the bridge under its old name.
             port_of.desired.rename(to, from);

@@ -101,6 +101,7 @@ impl Driver {
         let device = Device::of(&port, host)?;
         let obstacles = match state {
             State::Elsewhere => Vec::new(),
+            _ if port.recorded => Vec::new(),
             _ => manager::obstacles(host, std::slice::from_ref(&port.dev))?,
         };
         Ok(Some(PortStatus { port, state, device, passt, obstacles }))

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use vnet_host::{LinuxHost, Lock, Owner, PortHeader, Receipt};
 use vnet_passt::Passt;
@@ -11,7 +12,7 @@ use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
 use vnet_validate::{Finding, KnownHost};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
-use vnet_xml::{Interface, Network};
+use vnet_xml::{Interface, Network, NetworkPort};
 
 use super::device::Device;
 use super::options::AttachOptions;
@@ -34,6 +35,12 @@ pub(super) struct Prepared {
     /// Its receipt, if it is attached.
     pub(super) receipt: Option<Receipt<PortHeader>>,
     findings: Vec<Finding>,
+}
+
+/// The definition that a port was attached or recorded with.
+pub(super) enum Kept {
+    Interface(Box<Interface>),
+    Record(NetworkPort),
 }
 
 impl Driver {
@@ -64,6 +71,8 @@ impl Driver {
         let findings = on_host(findings, vnet_validate::check_against(interface, host))?;
         let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
         let mut receipt = named.and_then(|dev| self.store.port_receipt(&dev).transpose()).transpose()?;
+        // The name of a port that is only recorded is not that of a device.
+        receipt = receipt.filter(|receipt| !receipt.header.port.recorded);
         let mut options = options.clone();
         if interface.is_passt() {
             // Such a guest has no device that its definition could name: its name identifies it.
@@ -90,7 +99,8 @@ impl Driver {
         let (Some(guest), Some(mac), None) = (&options.guest, &interface.mac, given) else {
             return Ok(Cow::Borrowed(interface));
         };
-        let is_it = |port: &&KnownPort| port.mac == mac.address && port.guest.as_ref() == Some(guest);
+        let is_its = |port: &KnownPort| port.mac == mac.address && port.guest.as_ref() == Some(guest);
+        let is_it = |port: &&KnownPort| is_its(port) && !port.recorded;
         let Some(port) = inventory.ports.iter().find(is_it) else { return Ok(Cow::Borrowed(interface)) };
         let mut interface = interface.clone();
         interface.target.get_or_insert_default().dev = Some(port.dev.to_string());
@@ -151,14 +161,9 @@ impl Driver {
             lowered.desired.insert(Resource::Passt(Box::new(passt)));
         }
         let folder = self.store.port_directory(&lowered.port.dev);
-        let mut keep = |name: &str, text: String| {
-            let file = File { path: folder.join(name), contents: Some(text), mode: 0o600 };
-            lowered.desired.insert(Resource::File(file));
-        };
-        keep(KEPT, lowered.interface.to_string());
-        if let Some(record) = &lowered.record {
-            keep(RECORD, record.to_string());
-        }
+        let kept = file(&folder, KEPT, lowered.interface.to_string());
+        let record = lowered.record.as_ref().map(|record| record_file(&folder, record));
+        lowered.desired.extend([kept].into_iter().chain(record).map(Resource::File));
         Ok(lowered)
     }
 
@@ -195,7 +200,20 @@ impl Driver {
     /// [`Error::Host`] when its receipt cannot be read.
     pub fn port_file(&self, port: &InterfaceName) -> Result<Option<PathBuf>, Error> {
         let receipt = self.store.port_receipt(port)?;
-        Ok(receipt.map(|_| self.store.port_directory(port).join(KEPT)))
+        let name = |receipt: Receipt<PortHeader>| if receipt.header.port.recorded { RECORD } else { KEPT };
+        Ok(receipt.map(|receipt| self.store.port_directory(port).join(name(receipt))))
+    }
+
+    /// The definition that a port was attached or recorded with.
+    pub(super) fn kept_port(&self, receipt: &Receipt<PortHeader>) -> Result<Kept, Error> {
+        let dev = &receipt.header.port.dev;
+        if !receipt.header.port.recorded {
+            return Ok(Kept::Interface(Box::new(self.kept_interface(dev)?)));
+        }
+        let absent = || io::Error::from(io::ErrorKind::NotFound);
+        let path = self.store.port_directory(dev).join(RECORD);
+        let record = self.port_record(dev)?.ok_or_else(|| Error::Read { path, source: absent() });
+        record.map(Kept::Record)
     }
 
     /// The definition that a port was attached with.
@@ -229,6 +247,15 @@ impl Prepared {
         let notes = host.unscoped().into_iter().map(Note::Unscoped).collect();
         Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings, notes })
     }
+}
+
+/// The file that says how a port is attached to its network.
+pub(super) fn record_file(folder: &Path, record: &NetworkPort) -> File {
+    file(folder, RECORD, record.to_string())
+}
+
+fn file(folder: &Path, name: &str, text: String) -> File {
+    File { path: folder.join(name), contents: Some(text), mode: 0o600 }
 }
 
 /// The header of a port's receipt, with an owner.

@@ -11,7 +11,9 @@ mod host_end;
 mod name;
 mod pool;
 mod record;
+mod recorded;
 mod settings;
+mod virtual_port;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,8 @@ use settings::Settings;
 
 pub use error::AttachError;
 pub use pool::fill_pool;
+pub use recorded::record_port;
+pub use virtual_port::VirtualPortError;
 
 /// What an interface leaves open, and the guest that it is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,6 +125,7 @@ pub fn attach(
         bandwidth::add_rest(&mut desired, &port.dev);
     }
     let record = network.map(|_| record::record(interface, &settings, &connection, &port, choices));
+    port.uuid = record.as_ref().map(|record| record.uuid);
     let mut interface = interface.clone();
     interface.target.get_or_insert_default().dev = Some(port.dev.as_str().to_owned());
     if interface.mac.is_none() {
@@ -174,6 +179,8 @@ fn port(
         queues: u16::try_from(queues).ok().filter(|queues| *queues <= 256).ok_or(AttachError::TooManyQueues(queues))?,
         vnet_hdr: device::has_vnet_hdr(interface),
         floor: None,
+        uuid: None,
+        recorded: false,
     })
 }
 

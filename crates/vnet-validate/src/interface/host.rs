@@ -49,7 +49,10 @@ fn twin(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option
     let port = inventory.ports.iter().filter(beside).find(other)?;
     let message = format!("a guest with the MAC address {mac} is attached here already, by `{}`", port.dev);
     let finding = Finding::new(rules::HOST_MAC_ATTACHED, root.element("mac").attribute("address"), message);
-    Some(finding.help(format!("`vnet detach {}` ends that one; two guests need two addresses", port.dev)))
+    Some(finding.help(match port.recorded {
+        true => "two guests need two addresses; the program that made its device ends that one".to_owned(),
+        false => format!("`vnet detach {}` ends that one; two guests need two addresses", port.dev),
+    }))
 }
 
 fn port_group(interface: &Interface, network: &Network, root: &NodePath) -> Option<Finding> {

@@ -287,6 +287,8 @@ fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str
         queues: 1,
         vnet_hdr: true,
         floor: None,
+        uuid: None,
+        recorded: false,
     });
     let interface: Interface = format!("<interface type='{kind}'>{inside}</interface>").parse().unwrap();
     let findings = check_against(&interface, &inventory);

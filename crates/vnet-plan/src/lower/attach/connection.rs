@@ -81,22 +81,26 @@ fn connection_of(network: &Network, inventory: &Inventory, choices: &PortChoices
         return Ok(Connection::Bridge(bridge(name.as_str(), manager, own, inventory)?));
     }
     let name: NetworkName = network.name.parse().map_err(|_| AttachError::NoNetwork(network.name.clone()))?;
-    let mode = match mode {
-        ForwardMode::Bridge => DirectMode::Bridge,
-        ForwardMode::Private => DirectMode::Private,
-        ForwardMode::Vepa => DirectMode::Vepa,
-        ForwardMode::Passthrough => DirectMode::Passthrough,
-        ForwardMode::Hostdev => {
-            let address = pool::function(network, &name, inventory, choices)?;
-            let forward = network.forward.as_ref();
-            let managed = forward.is_some_and(|forward| forward.managed);
-            return function(address, managed, forward.and_then(|forward| forward.driver.as_ref()), inventory);
-        }
-        ForwardMode::None | ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open => {
-            return Err(AttachError::NoNetwork(network.name.clone()));
-        }
-    };
-    Ok(Connection::Direct { lower: pool::device(network, &name, mode, inventory, choices)?, mode })
+    if mode == ForwardMode::Hostdev {
+        let address = pool::function(network, &name, inventory, choices)?;
+        let forward = network.forward.as_ref();
+        let managed = forward.is_some_and(|forward| forward.managed);
+        return function(address, managed, forward.and_then(|forward| forward.driver.as_ref()), inventory);
+    }
+    let mode = direct_mode(mode).ok_or_else(|| AttachError::NoNetwork(network.name.clone()))?;
+    let exclusive = mode == DirectMode::Passthrough;
+    Ok(Connection::Direct { lower: pool::device(network, &name, exclusive, inventory, choices)?, mode })
+}
+
+/// The mode of the macvtaps of a network's guests. `None` when they have none.
+pub(super) fn direct_mode(mode: ForwardMode) -> Option<DirectMode> {
+    match mode {
+        ForwardMode::Bridge => Some(DirectMode::Bridge),
+        ForwardMode::Private => Some(DirectMode::Private),
+        ForwardMode::Vepa => Some(DirectMode::Vepa),
+        ForwardMode::Passthrough => Some(DirectMode::Passthrough),
+        ForwardMode::None | ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open | ForwardMode::Hostdev => None,
+    }
 }
 
 fn function(

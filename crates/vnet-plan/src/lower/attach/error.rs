@@ -3,6 +3,7 @@
 use vnet_types::{InterfaceName, NetworkName, PciAddress};
 use vnet_validate::Finding;
 
+use super::VirtualPortError;
 use crate::lower::bandwidth::FloorError;
 use crate::{LowerError, NotPasst};
 
@@ -103,6 +104,27 @@ pub enum AttachError {
     /// The guest's floor cannot be reserved.
     #[error("the `floor` of `<bandwidth>` cannot be kept")]
     Floor(#[from] FloorError),
+    /// The settings of the port for a switch are not what the network allows.
+    #[error(transparent)]
+    VirtualPort(#[from] VirtualPortError),
+    /// A port that another program has made is attached to something that its network does not
+    /// have.
+    #[error("network `{network}` does not have what the port is attached to: {plug}")]
+    NotOfNetwork {
+        /// The network.
+        network: NetworkName,
+        /// What the port is attached to.
+        plug: String,
+    },
+    /// A port that another program has made is attached to a device that another guest has for
+    /// itself.
+    #[error("another guest of network `{network}` has what the port is attached to: {plug}")]
+    PlugTaken {
+        /// The network.
+        network: NetworkName,
+        /// What the port is attached to.
+        plug: String,
+    },
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,

@@ -20,23 +20,29 @@ pub(super) fn name(
     let chosen = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let given = interface.target.as_ref().and_then(|target| target.dev.as_deref());
     let given = given.filter(|name| !chosen(name) || name.contains('%'));
-    let taken = |name: &InterfaceName| {
-        inventory.links.iter().any(|link| link.name == *name) || inventory.ports.iter().any(|port| port.dev == *name)
-    };
     let template = match given {
         None => format!("{prefix}%d"),
         Some(given) if given.contains('%') => given.to_owned(),
         Some(given) => {
             let name: InterfaceName = given.parse().map_err(|_| AttachError::Name(given.to_owned()))?;
-            return if taken(&name) { Err(AttachError::Exists(name)) } else { Ok(name) };
+            return if is_taken(&name, inventory) { Err(AttachError::Exists(name)) } else { Ok(name) };
         }
     };
+    free(&template, inventory)
+}
+
+/// The first free name of a template such as `vnet%d`.
+pub(super) fn free(template: &str, inventory: &Inventory) -> Result<InterfaceName, AttachError> {
     let Some((before, after)) = template.split_once("%d").filter(|(_, after)| !after.contains('%')) else {
-        return Err(AttachError::Name(template));
+        return Err(AttachError::Name(template.to_owned()));
     };
     let names = (0..10_000).filter_map(|number| format!("{before}{number}{after}").parse::<InterfaceName>().ok());
-    let free = names.into_iter().find(|name| !taken(name));
-    free.ok_or(AttachError::NoFreeName(template))
+    let free = names.into_iter().find(|name| !is_taken(name, inventory));
+    free.ok_or_else(|| AttachError::NoFreeName(template.to_owned()))
+}
+
+fn is_taken(name: &InterfaceName, inventory: &Inventory) -> bool {
+    inventory.links.iter().any(|link| link.name == *name) || inventory.ports.iter().any(|port| port.dev == *name)
 }
 
 /// The existing device that is used as it is.

@@ -3,7 +3,6 @@
 
 use vnet_types::{InterfaceName, Inventory, KnownPort, NetworkName, PciAddress};
 use vnet_xml::Network;
-use vnet_xml::interface::DirectMode;
 use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
 
 use super::{AttachError, PortChoices};
@@ -25,20 +24,19 @@ pub fn fill_pool(network: &mut Network, inventory: &Inventory) {
     }
 }
 
-/// The device with the fewest guests of the network, the first of several; in mode passthrough, one
-/// that no guest uses.
+/// The device with the fewest guests of the network, the first of several; an `exclusive` one is
+/// used by no other guest.
 pub(super) fn device(
     network: &Network,
     name: &NetworkName,
-    mode: DirectMode,
+    exclusive: bool,
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<InterfaceName, AttachError> {
-    let pool: Vec<InterfaceName> = filled(network, inventory).interfaces.into_iter().map(|it| it.dev).collect();
+    let pool = devices(network, inventory);
     if let Some(kept) = choices.kept.as_ref().and_then(|kept| kept.lower.clone()).filter(|kept| pool.contains(kept)) {
         return Ok(kept);
     }
-    let exclusive = mode == DirectMode::Passthrough;
     let counts = |port: &&KnownPort| exclusive || port.network.as_ref() == Some(name);
     let guests = |device: &InterfaceName| {
         inventory.ports.iter().filter(counts).filter(|port| port.lower.as_ref() == Some(device)).count()
@@ -58,7 +56,7 @@ pub(super) fn function(
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<PciAddress, AttachError> {
-    let pool = filled(network, inventory).addresses;
+    let pool = functions(network, inventory);
     if let Some(kept) = choices.kept.as_ref().and_then(|kept| kept.function).filter(|kept| pool.contains(kept)) {
         return Ok(kept);
     }
@@ -78,6 +76,16 @@ pub(super) fn user_of<'a>(
 ) -> Option<&'a KnownPort> {
     let itself = choices.kept.as_ref().map(|kept| &kept.dev);
     inventory.ports.iter().find(|port| port.function == Some(address) && Some(&port.dev) != itself)
+}
+
+/// The network devices of the pool.
+pub(super) fn devices(network: &Network, inventory: &Inventory) -> Vec<InterfaceName> {
+    filled(network, inventory).interfaces.into_iter().map(|it| it.dev).collect()
+}
+
+/// The virtual functions of the pool.
+pub(super) fn functions(network: &Network, inventory: &Inventory) -> Vec<PciAddress> {
+    filled(network, inventory).addresses
 }
 
 fn filled(network: &Network, inventory: &Inventory) -> Forward {
