@@ -69,14 +69,14 @@ struct FileReport {
 }
 
 impl Summary {
-    /// No results yet.
-    pub(crate) fn new(format: Format, strict: bool) -> Self {
+    /// No results yet. With a host, advice fits it.
+    pub(crate) fn new(format: Format, strict: bool, host: Option<&Checker<'_>>) -> Self {
         let worst = if strict { Severity::Error } else { Severity::Warning };
         Self {
             format,
             worst,
             read: 0,
-            together: Together::default(),
+            together: host.map(Checker::together).unwrap_or_default(),
             documents: Vec::new(),
             log: Log::new(),
             report: Report::default(),

@@ -29,6 +29,7 @@ mod metadata;
 mod name;
 mod net_event;
 mod net_port;
+mod new;
 mod passt;
 mod plan;
 mod ports;
@@ -48,6 +49,7 @@ use crate::try_network;
 /// A command. virsh's names are aliases.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    New(new::Args),
     Check(check::Args),
     Fmt(fmt::Args),
     #[command(visible_alias = "net-define")]
@@ -113,6 +115,7 @@ impl Command {
     /// Runs the command. `program` builds the whole command line, for commands that print it.
     pub(crate) fn run(&self, directories: &Directories, program: fn() -> clap::Command) -> anyhow::Result<Answer> {
         match self {
+            Self::New(args) => args.run(directories),
             Self::Check(args) => args.run(directories),
             Self::Fmt(args) => args.run(),
             Self::Define(args) => args.run(directories),

@@ -105,13 +105,14 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
 /// helps. Otherwise reports the error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{
-        AlreadyAttached, AlreadyRuns, BridgeTaken, ChangedMeanwhile, Metadata, NameTaken, NoMetadata, NoNetwork,
-        NoPort, NotAttached, NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
+        AlreadyAttached, AlreadyDefined, AlreadyRuns, BridgeTaken, ChangedMeanwhile, Metadata, NameTaken, NoMetadata,
+        NoNetwork, NoPort, NotAttached, NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
     };
     let reason = match &error {
         AlreadyRuns(name) => {
             format!("network `{name}` runs already; `vnet apply {name}` repairs it, `vnet stop {name}` ends it")
         }
+        AlreadyDefined(name) => format!("network `{name}` is defined already; `vnet edit {name}` changes it"),
         NotDefined(name) => {
             format!(
                 "network `{name}` is transient: no definition of it is kept; `vnet define --from-running {name}` keeps it"

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use vnet_driver::{Note, Obstacle};
+use vnet_driver::{Draft, Note, Obstacle};
 use vnet_xml::Severity;
 
 use crate::files::PassedOver;
@@ -27,6 +27,15 @@ pub(crate) fn passed_over(files: &[PassedOver]) -> String {
 /// Prints what a host cannot do for a network.
 pub(crate) fn notes(notes: &[Note]) -> String {
     notes.iter().map(|note| format!("{WARNING}note{WARNING:#}{BOLD}: {note}{BOLD:#}\n")).collect()
+}
+
+/// Prints why a new network has not the subnet that it would have had, and what was not looked at.
+pub(crate) fn of_draft(draft: &Draft) -> String {
+    let answered = draft.answered.iter().map(|(net, address)| format!("{net} is passed over: {address} answers"));
+    let unread = draft.unread.iter().map(|path| {
+        format!("`{}` cannot be read: the networks in it may have the same subnet", plain(&path.display().to_string()))
+    });
+    answered.chain(unread).map(|text| format!("{WARNING}note{WARNING:#}{BOLD}: {text}{BOLD:#}\n")).collect()
 }
 
 /// Prints obstacles. A certain obstacle has severity `worst`, any other is a note.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use vnet_netlink::Capability;
 use vnet_plan::{AttachError, LowerError};
-use vnet_types::{InterfaceName, NameError, NetworkName, Uuid};
+use vnet_types::{Family, InterfaceName, NameError, NetworkName, Uuid};
 use vnet_validate::Finding;
 use vnet_xml::Severity;
 use vnet_xml::network::{MetadataError, MetadataPart};
@@ -34,6 +34,9 @@ pub enum Error {
     /// No network of this name runs.
     #[error("network `{0}` does not run")]
     NotRunning(NetworkName),
+    /// A definition of a network of this name is kept.
+    #[error("network `{0}` is defined already: edit changes it")]
+    AlreadyDefined(NetworkName),
     /// No definition of a network of this name is kept.
     #[error("network `{0}` is not defined: no definition of it is kept")]
     NotDefined(NetworkName),
@@ -284,6 +287,18 @@ pub enum Error {
         what: &'static str,
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Wishes for a new network contradict each other, or something is missing.
+    #[error("{0}")]
+    Wish(String),
+    /// No subnet for a new network is free.
+    #[error(
+        "no {family} subnet is free on this host: each private one is in use, reserved, or somebody answers in it; give \
+         one with --subnet, or do not ask with --no-probe"
+    )]
+    NoFreeSubnet {
+        /// The family.
+        family: Family,
     },
     /// The rules cannot be read.
     #[error(transparent)]

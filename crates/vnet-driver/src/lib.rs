@@ -11,7 +11,9 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod containers;
 mod definitions;
+mod draft;
 mod driver;
 mod error;
 mod events;
@@ -28,9 +30,11 @@ mod obstacle;
 mod port;
 mod receipts;
 mod remains;
+mod reserved;
 mod state;
 
 pub use definitions::{Defined, DefinitionNews, NetworkIdentity, NetworkInfo};
+pub use draft::{Draft, HostWish, SubnetWish, Wishes};
 pub use driver::Driver;
 pub use error::Error;
 pub use events::{Event, EventKind, Events};

@@ -236,6 +236,8 @@ impl Host for LinuxHost {
             bridge_netfilter: filters_bridged(),
             features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
             firewalld: self.firewalld()?,
+            reserved: Vec::new(),
+            machine: 0,
         })
     }
 

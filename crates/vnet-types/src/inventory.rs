@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
+
 use crate::{Address, Features, InterfaceName, Link, MacAddr, NetworkName, PciAddress, Route, Uuid, VfSettings};
 
 /// The facts about one host at one time. An empty inventory says nothing about the host.
@@ -48,6 +50,46 @@ pub struct Inventory {
     /// run for this network namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub firewalld: Option<Firewalld>,
+    /// The subnets that a new network has to avoid although the host has no address or route in
+    /// them now. Empty if nobody looked for them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub reserved: Vec<ReservedSubnet>,
+    /// A number that distinguishes this host from others; 0 if unknown.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub machine: u64,
+}
+
+/// A subnet that is meant for something that may not be there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReservedSubnet {
+    /// The subnet.
+    pub net: IpNet,
+    /// What it is meant for.
+    pub by: SubnetHolder,
+}
+
+/// What a subnet is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum SubnetHolder {
+    /// A network of vnet that is defined.
+    Network(NetworkName),
+    /// A network that libvirt has defined.
+    Libvirt(String),
+    /// A network of containers that podman or another engine keeps in a file.
+    Containers(String),
+    /// The pool that this program chooses subnets from.
+    Pool(String),
+}
+
+impl SubnetHolder {
+    /// Whether only parts of the subnet are ever used, and another program makes sure beforehand
+    /// that nobody else has them.
+    pub fn is_pool(&self) -> bool {
+        matches!(self, Self::Pool(_))
+    }
 }
 
 /// A running firewalld. It treats packets by the zone of their interface (firewalld.zone(5)).
@@ -85,6 +127,7 @@ impl Inventory {
     #[must_use]
     pub fn beside(&self, network: &str) -> Self {
         let mut others = self.clone();
+        others.reserved.retain(|it| !matches!(&it.by, SubnetHolder::Network(name) if name.as_str() == network));
         let own = others.networks.iter().position(|known| known.name.as_str() == network);
         if let Some(bridge) = own.and_then(|at| others.networks.remove(at).bridge) {
             others.libvirt.retain(|known| known.bridge.as_ref() != Some(&bridge));

@@ -1,12 +1,12 @@
 //! Conflicts of a network's subnets and static routes with the addresses and routes of a host.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
-use vnet_types::{Address, InterfaceName, Inventory, IpNet, Ipv4Net, Ipv6Net, Route};
+use vnet_types::{Address, Family, InterfaceName, Inventory, IpNet, Route};
 use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
+use crate::free::free_subnets;
 use crate::host::{end_in_libvirt, running_in_libvirt};
 use crate::rules;
 use crate::subnets::{ips, overlap};
@@ -69,6 +69,7 @@ pub(crate) fn counts(net: IpNet) -> bool {
 
 fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut own: Vec<IpNet> = network.ips.iter().filter_map(|ip| ip.net()).map(|net| net.trunc()).collect();
     for (path, ip) in ips(network, root) {
         let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
         // Of several conflicts, report the one closest in size to the subnet. Another network
@@ -96,36 +97,20 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inv
             continue;
         }
         let finding = Finding::new(rules::HOST_SUBNET_IN_USE, path.attribute("address"), message);
-        // Avoids suggesting the same free subnet for two subnets.
-        let free = if findings.is_empty() { free(net, network, taken) } else { None };
-        findings.push(finding.help(match free {
-            _ if of_libvirt.is_some() => of_libvirt.map(end_in_libvirt).unwrap_or_default(),
+        let free = free_subnets(&network.name, Family::of(net.addr()), net.prefix_len(), others)
+            .find(|free| !own.iter().any(|own| overlap(*own, *free)));
+        // Each of several subnets is told another one.
+        own.extend(free);
+        let choose = match free {
             Some(free) => format!("choose a subnet that is free, such as {free}"),
             None => "choose a subnet that is free".to_owned(),
+        };
+        findings.push(finding.help(match of_libvirt {
+            Some(known) => format!("{choose}; {}", end_in_libvirt(known)),
+            None => choose,
         }));
     }
     findings
-}
-
-/// A free private subnet of the same size (RFC 1918, RFC 4193).
-fn free(like: IpNet, network: &Network, taken: &[Taken<'_>]) -> Option<IpNet> {
-    let is_free = |candidate: &IpNet| {
-        !taken.iter().any(|taken| overlap(taken.net(), *candidate))
-            && !network.ips.iter().filter_map(|ip| ip.net()).any(|own| overlap(own.trunc(), *candidate))
-    };
-    let prefix = like.prefix_len();
-    let blocks: &[IpNet] = match like {
-        IpNet::V4(_) => &[
-            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16)),
-            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12)),
-            IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8)),
-        ],
-        IpNet::V6(_) => &[IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0), 16))],
-    };
-    // Other software chooses from the first hundred as well.
-    let candidates =
-        |block: &IpNet| block.subnets(prefix).into_iter().flat_map(|nets| nets.skip(1).step_by(10).take(256));
-    blocks.iter().flat_map(candidates).find(is_free)
 }
 
 fn static_routes(network: &Network, root: &NodePath, existing: &[Route]) -> Vec<Finding> {

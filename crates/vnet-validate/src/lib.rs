@@ -64,6 +64,7 @@ mod dhcp;
 mod dns;
 mod finding;
 mod forward;
+mod free;
 mod groups;
 mod host;
 mod interface;
@@ -83,6 +84,7 @@ mod words;
 
 pub use dns::options::refused_by_dnsmasq;
 pub use finding::{Finding, Related, follows_from};
+pub use free::free_subnets;
 pub use judge::{KnownHost, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
 pub use support::{unsupported_interface, unsupported_network};

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use vnet_types::{InterfaceName, IpNet, MacAddr, Uuid};
+use vnet_types::{Family, InterfaceName, Inventory, IpNet, MacAddr, ReservedSubnet, SubnetHolder, Uuid};
 use vnet_xml::{BridgeName, Definition, Domain, Network, NodePath};
 
 use crate::collision::counts;
 use crate::finding::{Finding, in_document_order};
+use crate::free::free_subnets;
 use crate::subnets::ips;
 use crate::{Rule, rules};
 
@@ -40,6 +41,8 @@ pub struct Together {
     macs: HashMap<MacAddr, Place>,
     /// By first address and prefix.
     subnets: BTreeMap<(IpAddr, u8), Place>,
+    /// The host that they are meant for, with the subnets of all definitions.
+    host: Inventory,
 }
 
 /// A place in one of the definitions.
@@ -59,6 +62,11 @@ impl Place {
 }
 
 impl Together {
+    /// No definitions yet, for a host: it is known which subnets are free there.
+    pub fn on(host: Inventory) -> Self {
+        Self { host, ..Self::default() }
+    }
+
     /// Adds a definition, and finds what it shares with those before it. Definitions are numbered
     /// from 0, in the order of these calls.
     pub fn add(&mut self, definition: &Definition) -> Vec<Finding> {
@@ -105,8 +113,13 @@ impl Together {
         for (path, ip) in ips(network, &root) {
             let Some(net) = ip.net().map(|net| net.trunc()).filter(|net| counts(*net)) else { continue };
             let path = path.attribute("address");
-            findings
-                .extend(self.overlapping(net).map(|(other_net, other)| overlaps(net, path.clone(), other_net, other)));
+            if let Ok(name) = network.name.parse() {
+                self.host.reserved.push(ReservedSubnet { net, by: SubnetHolder::Network(name) });
+            }
+            if let Some((other_net, other)) = self.overlapping(net) {
+                let free = free_subnets(&network.name, Family::of(net.addr()), net.prefix_len(), &self.host).next();
+                findings.push(overlaps(net, path.clone(), other_net, other, free));
+            }
             own.push((net, path));
         }
         for (net, path) in own {
@@ -164,14 +177,16 @@ fn taken(rule: Rule, path: NodePath, what: &str, value: &dyn std::fmt::Display, 
     other.explains(Finding::new(rule, path, message), "it is here")
 }
 
-fn overlaps(net: IpNet, path: NodePath, other_net: IpNet, other: Place) -> Finding {
+fn overlaps(net: IpNet, path: NodePath, other_net: IpNet, other: Place, free: Option<IpNet>) -> Finding {
     let relation = match other_net {
         other if other == net => "is".to_owned(),
         other if other.contains(&net) => format!("is part of {other},"),
         other => format!("contains {other},"),
     };
     let message = format!("the subnet {net} {relation} a subnet of {}", other.owner);
-    let finding = Finding::new(rules::TOGETHER_SUBNET, path, message).help("give each network a subnet of its own");
+    let such_as = free.map(|free| format!(", such as {free}")).unwrap_or_default();
+    let finding = Finding::new(rules::TOGETHER_SUBNET, path, message);
+    let finding = finding.help(format!("give each network a subnet of its own{such_as}"));
     other.explains(finding, &format!("{other_net} is here"))
 }
 

@@ -183,11 +183,11 @@ fn definitions_are_compared_with_each_other() {
     5 |   <ip address='192.168.122.1' netmask='255.255.255.0'>
       |                ------------- 192.168.122.0/24 is here
       |
-      = help: give each network a subnet of its own
+      = help: give each network a subnet of its own, such as 192.168.218.0/25
     ");
     insta::assert_snapshot!(text(&check("github").stdout), @r"
     ::error file=lab.xml,line=4,col=17,endLine=4,endColumn=23,title=VN0903::the network `default` has the bridge `virbr0` already%0Ait is here: default.xml:4:17%0Ahelp: write another name, or `virbr%25d` for the first that is free
-    ::error file=lab.xml,line=5,col=16,endLine=5,endColumn=31,title=VN0904::the subnet 192.168.122.128/25 is part of 192.168.122.0/24, a subnet of the network `default`%0A192.168.122.0/24 is here: default.xml:5:16%0Ahelp: give each network a subnet of its own
+    ::error file=lab.xml,line=5,col=16,endLine=5,endColumn=31,title=VN0904::the subnet 192.168.122.128/25 is part of 192.168.122.0/24, a subnet of the network `default`%0A192.168.122.0/24 is here: default.xml:5:16%0Ahelp: give each network a subnet of its own, such as 192.168.218.0/25
     2 files checked, 2 errors, 0 warnings
     ");
     let report = json(&check("json"));

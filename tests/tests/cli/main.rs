@@ -11,6 +11,7 @@ mod hostile;
 mod kept;
 mod metadata;
 mod named;
+mod new;
 mod schemas;
 mod virsh;
 

@@ -44,6 +44,7 @@ fn documents_are_as_their_schemas_say() {
     check("explain", &["explain", "VN0107"]);
     check("rules", &["explain"]);
     check("define", &["define", "default.xml"]);
+    assert_eq!(check("new", &["new", "isolated", "lab"])["answered"], serde_json::json!([]));
     check("edit", &["edit", "default"]);
     fs::create_dir(folder.join("libvirt")).unwrap();
     for (name, text) in [("default", DEFAULT), ("a", BAD_HOST)] {

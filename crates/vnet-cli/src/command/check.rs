@@ -74,7 +74,7 @@ impl Args {
         }
         let driver = directories.driver()?;
         let checker = self.against_host.then(|| driver.checker()).transpose()?;
-        let mut summary = Summary::new(self.format, self.strict);
+        let mut summary = Summary::new(self.format, self.strict, checker.as_ref());
         let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&self.given(&driver)?)?;
         let began = Instant::now();
         for (done, file) in files.iter().enumerate() {

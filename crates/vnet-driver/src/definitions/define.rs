@@ -43,6 +43,20 @@ impl Driver {
         self.keep(&self.lock()?, network)
     }
 
+    /// Keeps the definition of a network that is not defined yet.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyDefined`]; those of [`define`](Self::define).
+    pub fn define_new(&self, network: &Network) -> Result<Defined, Error> {
+        sound(vnet_validate::check(network))?;
+        let lock = self.lock()?;
+        let name = network_name(&network.name)?;
+        if self.definitions.has(&name)? {
+            return Err(Error::AlreadyDefined(name));
+        }
+        self.keep(&lock, network)
+    }
+
     /// Keeps a changed definition of a network, if the one that is kept is still as it was read.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use vnet_host::LinuxHost;
 use vnet_plan::preview;
 use vnet_types::Inventory;
-use vnet_validate::{Finding, KnownHost};
+use vnet_validate::{Finding, KnownHost, Together};
 use vnet_xml::{Definition, Network, Severity};
 
 use crate::driver::{Driver, network_name};
@@ -40,6 +40,8 @@ impl Driver {
         let host = self.host()?;
         let (mut inventory, _) = self.survey(&host, None)?;
         probe(&mut inventory)?;
+        // What cannot be read only makes the advice worse.
+        self.reserve(&mut inventory)?;
         let receipts = self.store.receipts()?.into_iter().flatten();
         let networks = receipts.filter_map(|receipt| self.as_it_runs(&receipt.header.network).ok().flatten()).collect();
         Ok(Checker { driver: self, host, inventory, networks })
@@ -55,6 +57,11 @@ impl Driver {
 }
 
 impl Checker<'_> {
+    /// The host, for comparing definitions with each other.
+    pub fn together(&self) -> Together {
+        Together::on(self.inventory.clone())
+    }
+
     /// Checks a definition, alone and on this host.
     ///
     /// # Errors

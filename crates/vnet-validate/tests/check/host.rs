@@ -219,7 +219,7 @@ fn conflicts_are_shown_as_ip_shows_them() {
         [
             [
                 "the subnet 192.168.100.0/24 is part of 192.168.0.0/16, which is in use on this host: `inet 192.168.0.7/16 dev eth0`",
-                "choose a subnet that is free, such as 172.16.1.0/24",
+                "choose a subnet that is free, such as 172.27.180.0/24",
             ],
             [
                 "the route to 10.30.0.0/16 overlaps a route of this host: `10.0.0.0/8 dev eth0 proto static metric 5`",
