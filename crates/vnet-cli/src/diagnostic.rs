@@ -195,6 +195,23 @@ impl Checked {
         self.sort();
     }
 
+    /// Adds a finding about the file of a kept definition, at the name of the network.
+    pub(crate) fn of_kept_file(&mut self, code: Code, message: String, help: String) {
+        let (path, severity) = (NodePath::root("network").element("name"), rule_severity(code));
+        let (span, help) = (self.source.span(&path).unwrap_or(0..0), Some(help));
+        self.diagnostics.push(Diagnostic {
+            code,
+            severity,
+            message,
+            help,
+            fix: Vec::new(),
+            path,
+            span,
+            related: Vec::new(),
+        });
+        self.sort();
+    }
+
     /// The document with its places, to refer to from other documents.
     pub(crate) fn places(&self) -> (Rc<Document>, SourceMap) {
         (Rc::clone(&self.document), self.source.clone())
@@ -246,6 +263,10 @@ impl Diagnostic {
             path: finding.path,
         }
     }
+}
+
+fn rule_severity(code: Code) -> Severity {
+    rule(code).map_or(Severity::Error, |rule| rule.severity)
 }
 
 /// The word for a severity.

@@ -1,9 +1,11 @@
 //! A network that runs or is defined, for programs and as a row of a list.
 
 use serde::Serialize;
-use vnet_driver::{DefinitionNews, NetworkInfo, State};
+use vnet_driver::{DefinitionNews, Driver, Error, NetworkInfo, State};
+use vnet_xml::{KEPT_FILE_UNUSED, KEPT_UNDER_OTHER_NAME};
 
-use crate::output::plain;
+use crate::output::{note, plain};
+use crate::style::{BOLD, WARNING};
 use crate::table::words;
 
 /// A network that runs or is defined.
@@ -42,7 +44,7 @@ impl NetworkJson {
             bridge: info.bridge.as_ref().map(ToString::to_string),
             connections: info.guests,
             definition_differs: info.differs,
-            definition_error: info.trouble.as_ref().map(|error| format!("{error:?}")),
+            definition_error: info.trouble.as_ref().map(|error| unusable(info.name.as_str(), error)),
         }
     }
 
@@ -69,9 +71,32 @@ impl NetworkJson {
 /// What is said of a kept definition in the network's own report.
 pub(crate) fn news(name: &str, news: &DefinitionNews) -> String {
     match news {
-        DefinitionNews::Unusable(error) => format!("kept definition cannot be used: {}", plain(&format!("{error:?}"))),
+        DefinitionNews::Unusable(error) => {
+            format!("kept definition cannot be used: {}", plain(&unusable(name, error)))
+        }
         _ => differs(&plain(name)),
     }
+}
+
+/// Why a kept definition cannot be used, and what to do.
+pub(crate) fn unusable(name: &str, error: &Error) -> String {
+    match error {
+        Error::OtherName { .. } => format!("{KEPT_UNDER_OTHER_NAME}: {error:?}; `vnet edit {name}` opens it"),
+        Error::Kept { .. } => format!("{error:?}; `vnet edit {name}` opens it"),
+        _ => format!("{error:?}"),
+    }
+}
+
+/// Tells of files among the kept definitions that are not named as one.
+pub(crate) fn tell_unused(driver: &Driver) -> anyhow::Result<()> {
+    for file in driver.unused_files()? {
+        let file = plain(&file.display().to_string());
+        note(format!(
+            "{WARNING}warning[{KEPT_FILE_UNUSED}]{WARNING:#}{BOLD}: nothing reads `{file}`, which is not named as the file \
+             of a network; `vnet define {file}` keeps its network{BOLD:#}\n"
+        ));
+    }
+    Ok(())
 }
 
 /// What is said of a kept definition that is not the one that a network runs with.

@@ -9,7 +9,7 @@ use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes, listed};
 use crate::counted::{Counted, Decision, sums};
-use crate::network::{news, yes_no};
+use crate::network::{news, unusable, yes_no};
 use crate::notes;
 use crate::output::{is_verbose, plain};
 use crate::port::PortJson;
@@ -150,13 +150,13 @@ pub(crate) fn human(shown: &Shown) -> String {
             let mut text = format!("{name}: inactive\n");
             text.extend(status.bridge.iter().map(|bridge| format!("  bridge     {bridge}\n")));
             text += &format!("  autostart  {}\n", yes_no(status.autostart));
-            let trouble = info.trouble.as_ref().map(|error| plain(&format!("{error:?}")));
+            let trouble = info.trouble.as_ref().map(|error| plain(&unusable(info.name.as_str(), error)));
             text.extend(trouble.map(|error| format!("  kept definition cannot be used: {error}\n")));
             return text;
         }
     };
-    let mut text = format!("{name}: {}\n", words(network.state));
-    text.extend(shown.news.as_ref().map(|it| format!("  {}\n", news(&status.network, it))));
+    let told = shown.news.as_ref().map(|it| format!("; {}", news(&status.network, it))).unwrap_or_default();
+    let mut text = format!("{name}: {}{told}\n", words(network.state));
     if !network.drift.is_empty() {
         text.push_str(&format!("  to repair it (`vnet diff {name}` shows details, `vnet apply {name}` does it):\n"));
         text.extend(listed(&network.drift).lines().map(|change| format!("    {change}\n")));

@@ -95,7 +95,7 @@ pub use interface::Interface;
 pub use network::Network;
 pub use network_port::NetworkPort;
 pub use problem::{Code, Problem, Rule, Severity};
-pub use rules::{RULES, UPDATE_REFUSED};
+pub use rules::{KEPT_FILE_UNUSED, KEPT_UNDER_OTHER_NAME, RULES, UPDATE_REFUSED};
 pub use source::{NodePath, SourceMap, Span};
 pub use style::{Libvirt, Printed, Style};
 pub use suggest::did_you_mean;

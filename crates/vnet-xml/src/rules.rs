@@ -26,6 +26,12 @@ pub(crate) const MISPLACED: Code = Code(34);
 /// An update that `Network::update` refuses; see [`UpdateRefusal`](crate::network::UpdateRefusal).
 pub const UPDATE_REFUSED: Code = Code(40);
 
+/// A kept definition whose file is that of another network.
+pub const KEPT_UNDER_OTHER_NAME: Code = Code(41);
+
+/// A file among the kept definitions that is not named as one.
+pub const KEPT_FILE_UNUSED: Code = Code(42);
+
 /// How bad a problem of this kind is.
 pub(crate) fn severity(code: Code) -> Severity {
     RULES.iter().find(|rule| rule.code == code).expect("every code has a rule").severity
@@ -183,5 +189,20 @@ pub const RULES: &[Rule] = &[
             changes or deletes what does not exist or matches several elements. The rules are those of `virsh \
             net-update`: a DHCP host is identified by its MAC address, name or address, a range by both ends, DNS \
             records by name or address, a portgroup by its name.",
+    },
+    Rule {
+        code: KEPT_UNDER_OTHER_NAME,
+        severity: Error,
+        name: "kept-under-other-name",
+        explanation: "The file of a kept definition has the name of its network. This one defines a network of another \
+            name, so vnet uses it for neither. Give the network the name of the file (`vnet edit`), or the file that of \
+            the network.",
+    },
+    Rule {
+        code: KEPT_FILE_UNUSED,
+        severity: Warning,
+        name: "kept-file-unused",
+        explanation: "A file among the kept definitions ends in `.xml`, but vnet would give the file of no network this \
+            name, so nothing reads it. `vnet define FILE` keeps its network under the right name; then remove the file.",
     },
 ];

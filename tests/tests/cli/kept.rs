@@ -75,7 +75,8 @@ fn a_definition_that_differs_is_told() {
         let output = vnet_with(command, b"");
         assert!(text(&output.stderr).contains(told), "{}", shown(&output));
     }
-    says(&["status", "default"], told);
+    let status = says(&["status", "default"], "default: in sync; kept definition differs: ");
+    assert!(status.lines().next().unwrap().contains(told), "{status}");
     says(&["diff", "default"], told);
     assert!(says(&["dumpxml", "default"], "<network").contains("192.168.122.254"));
     assert!(says(&["dumpxml", "default", "--inactive"], "<network").contains("192.168.122.200"));
@@ -91,6 +92,21 @@ fn a_definition_that_differs_is_told() {
     fs::copy("/etc/vnet/networks/default.xml", "/etc/vnet/networks/other.xml").unwrap();
     let output = vnet_with(&["list", "--all"], b"");
     assert!(text(&output.stderr).contains("`other`: its kept definition cannot be used"), "{}", shown(&output));
+    fs::copy("/etc/vnet/networks/default.xml", "/etc/vnet/networks/@stray.xml").unwrap();
+    fs::write("/etc/vnet/networks/torn.xml", "<network>").unwrap();
+    let check = vnet_with(&["check", "--all"], b"");
+    assert_eq!(check.status.code(), Some(1), "{}", shown(&check));
+    let told = text(&check.stdout) + &text(&check.stderr);
+    for code in ["error[VN0041]", "warning[VN0042]", "error[VN0001]"] {
+        assert!(told.contains(code), "{code}: {told}");
+    }
+    for command in [&["list", "--all"][..], &["status", "--all"]] {
+        let output = vnet_with(command, b"");
+        let told = text(&output.stdout) + &text(&output.stderr);
+        for part in ["VN0041: ", "warning[VN0042]", "VN0001 at /network", "`vnet edit torn` opens it"] {
+            assert!(told.contains(part), "{part}: {}", shown(&output));
+        }
+    }
     for command in ["start", "apply", "plan", "check"] {
         let output = vnet_with(&[command, "other"], b"");
         let told = "defines a network `default`, but is the file of network `other`";

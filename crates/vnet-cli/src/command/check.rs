@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use vnet_driver::{Driver, Error};
+use vnet_driver::{Driver, Error, NetworkName};
+use vnet_xml::{KEPT_FILE_UNUSED, KEPT_UNDER_OTHER_NAME};
 
 use crate::check::{Format, Summary};
 use crate::diagnostic::Checked;
@@ -63,6 +64,7 @@ impl Args {
         if self.all {
             let defined = readable(driver.all()?).filter(|info| info.is_persistent);
             given.extend(defined.map(|info| driver.definition_file(&info.name)));
+            given.extend(driver.unused_files()?);
         }
         Ok(given)
     }
@@ -88,6 +90,7 @@ impl Args {
                 continue;
             }
             let checked = document.map(Checked::new).and_then(|checked| self.mended(checked, &file.path));
+            let checked = checked.map(|(checked, fixed)| (self.as_kept(checked, &file.path, &driver), fixed));
             if takes_long {
                 progress("");
             }
@@ -102,6 +105,28 @@ impl Args {
             summary.print()?;
         }
         Ok(if unread.is_empty() { Answer::when(summary.holds()) } else { Answer::Failed })
+    }
+
+    /// With `--all`, a kept definition and what is wrong with the name of its file.
+    fn as_kept(&self, mut checked: Checked, file: &Path, driver: &Driver) -> Checked {
+        let Some(inside) = checked.network().map(|network| network.name.clone()).filter(|_| self.all) else {
+            return checked;
+        };
+        let is_its_own = |name: NetworkName| driver.definition_file(&name) == file;
+        if inside.parse().is_ok_and(is_its_own) {
+            return checked;
+        }
+        let path = file.display();
+        if driver.unused_files().is_ok_and(|unused| unused.iter().any(|unused| unused == file)) {
+            let message = "the file is not named as that of a network: nothing reads it".to_owned();
+            let help = format!("`vnet define {path}` keeps the network under its name; then remove the file");
+            checked.of_kept_file(KEPT_FILE_UNUSED, message, help);
+        } else {
+            let message = format!("the network is `{inside}`, but the file is that of another: neither can use it");
+            let help = "give the network the name of the file (`vnet edit`), or the file that of the network";
+            checked.of_kept_file(KEPT_UNDER_OTHER_NAME, message, help.to_owned());
+        }
+        checked
     }
 
     /// A document with its sure remedies made in its file, and their number. A remedy can uncover

@@ -5,7 +5,7 @@ use vnet_driver::State;
 
 use crate::directories::Directories;
 use crate::failure::readable;
-use crate::network::{NetworkJson, yes_no};
+use crate::network::{NetworkJson, tell_unused, yes_no};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::{BOLD, WARNING};
 use crate::table::table;
@@ -59,7 +59,8 @@ struct Report {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let all = readable(directories.driver()?.all()?).map(|info| NetworkJson::of(&info));
+        let driver = directories.driver()?;
+        let all = readable(driver.all()?).map(|info| NetworkJson::of(&info));
         let networks: Vec<NetworkJson> = all.filter(|network| self.is_asked(network)).collect();
         let lines = |text: fn(&NetworkJson) -> Option<&str>| {
             networks.iter().filter_map(text).map(|text| format!("{}\n", plain(text))).collect::<String>()
@@ -87,6 +88,7 @@ impl Args {
             for news in networks.iter().filter_map(NetworkJson::news) {
                 note(format!("{WARNING}warning{WARNING:#}{BOLD}: {news}{BOLD:#}\n"));
             }
+            tell_unused(&driver)?;
         }
         Ok(answer)
     }

@@ -6,6 +6,7 @@ use vnet_driver::{Driver, Error};
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure::{self, readable};
+use crate::network::tell_unused;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Shown, Status, human, is_well};
 
@@ -44,6 +45,7 @@ impl Args {
         if self.all {
             let inactive = readable(driver.all()?).filter(|info| !info.is_active());
             networks.extend(inactive.map(Shown::inactive));
+            tell_unused(&driver)?;
         }
         for given in &self.networks {
             match look(&driver, given) {

@@ -57,6 +57,14 @@ impl Driver {
         Ok(self.definitions.has(network)?)
     }
 
+    /// The files among the kept definitions that are not named as one: nothing reads them.
+    ///
+    /// # Errors
+    /// [`Error::Host`] when the folder cannot be read.
+    pub fn unused_files(&self) -> Result<Vec<PathBuf>, Error> {
+        Ok(self.definitions.strays()?)
+    }
+
     /// Whether a network runs.
     ///
     /// # Errors
