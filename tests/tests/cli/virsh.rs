@@ -25,6 +25,16 @@ use crate::{shown, text, vnet_with};
 #[case(&["net-start", "nope"])]
 #[case(&["net-start", "--network", "nope"])]
 #[case(&["net-create", "--file", "/nope.xml"])]
+#[case(&["net-create", "/nope.xml", "--validate"])]
+#[case(&["net-define", "/nope.xml", "--validate"])]
+#[case(&["net-desc", "nope", "--title", "--live", "a", "title"])]
+#[case(&["net-desc", "--network", "nope", "--new-desc", "a", "text"])]
+#[case(&["net-destroy", "--network", "nope"])]
+#[case(&["net-dumpxml", "nope", "--xpath", "//ip", "--wrap"])]
+#[case(&["net-list", "--all", "--persistent", "--transient", "--autostart", "--no-autostart", "--table", "--title"])]
+#[case(&["net-metadata", "nope", "--uri", "urn:a", "--key", "a", "--set", "<a/>", "--config"])]
+#[case(&["net-metadata", "nope", "urn:a", "--remove"])]
+#[case(&["net-port-list", "--network", "nope", "--uuid"])]
 #[case(&["net-undefine", "nope"])]
 #[case(&["net-update", "nope", "add", "dns-txt", "<txt name='a' value='b'/>", "--live"])]
 #[case(&["net-uuid", "nope"])]
@@ -78,6 +88,7 @@ fn a_port_comes_and_goes_by_the_words_of_virsh() {
     let port = done(&["net-port-dumpxml", "lab", "vnet0"], "");
     let uuid = port.split("<uuid>").nth(1).unwrap().split('<').next().unwrap();
     assert_eq!(done(&["net-port-dumpxml", "lab", uuid], ""), port);
+    assert_eq!(done(&["net-port-list", "--network", "lab", "--uuid"], ""), format!("{uuid}\n"));
     done(&["net-port-delete", "lab", uuid], "");
     done(&["attach-interface", "web", "network", "lab"], "");
     done(&["detach-interface", "web", "network"], "");

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use vnet_xml::{Definition, Style};
 
 use super::attach::attach;
-use super::words::fill;
+use super::words::{OfGuest, fill};
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::guest::Which;
@@ -58,14 +58,8 @@ pub(crate) struct Args {
     /// Only print the `<interface>`
     #[arg(long)]
     print_xml: bool,
-    #[arg(long, hide = true)]
-    live: bool,
-    #[arg(long, hide = true)]
-    current: bool,
-    #[arg(long, hide = true)]
-    config: bool,
-    #[arg(long, hide = true)]
-    persistent: bool,
+    #[command(flatten)]
+    of_guest: OfGuest,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -80,9 +74,7 @@ impl Args {
             let definition = Definition::parse(text.as_bytes()).into_result()?;
             return Ok(print_exact(&definition.to_text(Style::default())).map(|()| Answer::Yes)?);
         }
-        if self.config || self.persistent {
-            bail!("vnet keeps no definitions of guests: put what --print-xml prints into the guest's definition");
-        }
+        self.of_guest.live_only("put what --print-xml prints into the guest's definition")?;
         let document = Document::new("<attach-interface>".to_owned(), text.into_bytes());
         attach(document, &Which::default(), &For::guest(domain), directories, self.format.format)
     }

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use vnet_types::MacAddr;
 
 use super::detach::detach;
-use super::words::fill;
+use super::words::{OfGuest, fill};
 use crate::directories::Directories;
 use crate::failure::readable;
 use crate::output::{Answer, FormatOption};
@@ -23,14 +23,8 @@ pub(crate) struct Args {
     /// The guest's MAC address; needed if it has several interfaces
     #[arg(long, value_name = "MAC")]
     mac: Option<MacAddr>,
-    #[arg(long, hide = true)]
-    live: bool,
-    #[arg(long, hide = true)]
-    current: bool,
-    #[arg(long, hide = true)]
-    config: bool,
-    #[arg(long, hide = true)]
-    persistent: bool,
+    #[command(flatten)]
+    of_guest: OfGuest,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -40,9 +34,7 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let [domain, _] = fill(&self.words, [&self.domain, &self.kind])?;
         let domain = domain.context("the guest's name is missing")?;
-        if self.config || self.persistent {
-            bail!("vnet keeps no definitions of guests: take the `<interface>` out of the guest's definition");
-        }
+        self.of_guest.live_only("take the `<interface>` out of the guest's definition")?;
         let driver = directories.driver()?;
         let ports = readable(driver.ports()?).map(|status| status.port);
         let ports: Vec<_> = ports

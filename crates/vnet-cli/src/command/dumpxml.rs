@@ -1,5 +1,6 @@
 //! `vnet dumpxml NETWORK`: prints the definition of a network.
 
+use anyhow::bail;
 use serde::Serialize;
 
 use crate::directories::Directories;
@@ -16,6 +17,10 @@ pub(crate) struct Args {
     /// Print the definition that is kept, which the next start uses
     #[arg(long)]
     inactive: bool,
+    #[arg(long, value_name = "EXPR", hide = true)]
+    xpath: Option<String>,
+    #[arg(long, hide = true)]
+    wrap: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -29,6 +34,9 @@ struct Report {
 impl Args {
     /// Prints the definition.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        if self.xpath.is_some() || self.wrap {
+            bail!("vnet evaluates no XPath: `vnet dumpxml NETWORK | xmllint --xpath EXPR -` prints a part");
+        }
         let driver = directories.driver()?;
         let found = self.network.find(&driver).and_then(|name| {
             let text = if self.inactive { driver.inactive_xml(&name) } else { driver.xml(&name) };

@@ -23,6 +23,11 @@ pub(crate) struct Args {
     /// `-` for stdin
     #[arg(value_name = "NETWORK|FILE")]
     of: Option<String>,
+    #[arg(long = "network", id = "of_option", value_name = "NETWORK", hide = true, conflicts_with = "of")]
+    option: Option<String>,
+    /// Only print UUIDs, one on each line
+    #[arg(long)]
+    uuid: bool,
     /// Only those of a guest, by its name
     #[arg(long, value_name = "NAME")]
     guest: Option<String>,
@@ -49,10 +54,11 @@ struct Port {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let all: Vec<PortStatus> = readable(directories.driver()?.ports()?).collect();
+        let driver = directories.driver()?;
+        let all: Vec<PortStatus> = readable(driver.ports()?).collect();
         let meant = self.meant(&all)?;
         let is_of_guest = |port: &KnownPort| self.guest.is_none() || port.guest == self.guest;
-        let mut ports = Vec::new();
+        let (mut ports, mut devs) = (Vec::new(), Vec::new());
         for PortStatus { port, state, device, passt, obstacles, .. } in all {
             if !meant.contains(&port.dev) || !is_of_guest(&port) {
                 continue;
@@ -66,9 +72,16 @@ impl Args {
                 text(port.network.as_ref().map(ToString::to_string)),
                 place(&port, &device),
             ];
+            devs.push(port.dev.clone());
             ports.push(Port { port: PortJson::of(&port, &device, passt.as_ref()), state, obstacles, row });
         }
         match self.format.format {
+            Format::Human if self.uuid => {
+                for dev in devs {
+                    let record = driver.port_record(&dev)?;
+                    print(record.map(|record| format!("{}\n", record.uuid)).unwrap_or_default())?;
+                }
+            }
             Format::Json => print_json(&Report { ports })?,
             Format::Human => {
                 let notes: String =
@@ -82,7 +95,7 @@ impl Args {
     /// The names of the ports of the network or the document.
     fn meant(&self, all: &[PortStatus]) -> anyhow::Result<Vec<InterfaceName>> {
         let known = all.iter().map(|status| status.port.clone());
-        let ports: Vec<KnownPort> = match &self.of {
+        let ports: Vec<KnownPort> = match self.of.as_ref().or(self.option.as_ref()) {
             None => known.collect(),
             Some(file) if is_file(file) => {
                 let document = Document::read(Path::new(file))?;

@@ -1,5 +1,6 @@
 //! `vnet start FILE|NETWORK…`: starts networks.
 
+use anyhow::bail;
 use vnet_driver::NetworkOutcome;
 
 use crate::attempts;
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// not hold back the others
     #[arg(long, conflicts_with_all = ["given", "all"])]
     autostart: bool,
+    /// Refuse parts that are not understood, too; for one definition
+    #[arg(long, conflicts_with = "autostart")]
+    validate: bool,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -36,10 +40,16 @@ impl Args {
         }
         let mut documents = self.networks.documents(&driver, |info| info.is_persistent && !info.is_active())?;
         if !self.networks.is_one() {
+            if self.validate {
+                bail!("--validate is for one definition: `vnet check --strict` checks several");
+            }
             return several(documents, &|networks| driver.start_all(networks), format, line);
         }
         let Some(document) = documents.pop() else { return Ok(Answer::Yes) };
         let mut checked = Checked::of_network(document?);
+        if self.validate {
+            checked.be_strict();
+        }
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };

@@ -14,3 +14,26 @@ pub(super) fn fill<const N: usize>(
         None => Ok(filled),
     }
 }
+
+/// virsh's options for which of a guest's definitions is meant: vnet keeps none of guests.
+#[derive(Debug, clap::Args)]
+pub(super) struct OfGuest {
+    #[arg(long, hide = true)]
+    live: bool,
+    #[arg(long, hide = true)]
+    current: bool,
+    #[arg(long, hide = true)]
+    config: bool,
+    #[arg(long, hide = true)]
+    persistent: bool,
+}
+
+impl OfGuest {
+    /// Refuses a change of a guest's definition, and says what to do instead.
+    pub(super) fn live_only(&self, instead: &str) -> anyhow::Result<()> {
+        if self.config || self.persistent {
+            bail!("vnet keeps no definitions of guests: {instead}");
+        }
+        Ok(())
+    }
+}
