@@ -102,7 +102,7 @@ fn itself(name: &str) -> Command {
 /// `NO_COLOR`, are removed.
 fn is_kept(name: &str) -> bool {
     let families = ["CARGO", "INSTA_", "LLVM_PROFILE_", "NEXTEST", "PROPTEST_", "RUST_", "VNET_TEST_"];
-    let is_kept = ["PATH", "LD_LIBRARY_PATH", "TERM", "VNET_BLESS"].contains(&name);
+    let is_kept = ["PATH", "LD_LIBRARY_PATH", "TERM", "VNET_BLESS", "VNET_SWEEP"].contains(&name);
     name != "RUST_TEST_SHUFFLE" && (is_kept || families.iter().any(|family| name.starts_with(family)))
 }
 

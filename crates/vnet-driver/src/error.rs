@@ -200,7 +200,7 @@ pub enum Error {
         /// The network.
         network: NetworkName,
         /// The cause.
-        source: Box<vnet_host::Error>,
+        source: Box<Error>,
     },
     /// The network was changed, but one of its ports could not be.
     #[error("port `{dev}` of network `{network}` stays as it was")]

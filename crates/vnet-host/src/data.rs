@@ -39,7 +39,8 @@ impl Data {
     pub fn make(&self, _: &Lock, network: &NetworkName) -> Result<(), Error> {
         let folder = self.of(network);
         let made = DirBuilder::new().recursive(true).mode(0o755).create(&folder);
-        made.map_err(Error::file("make the folder", &folder))?;
+        // The folder above it may have been made.
+        made.inspect_err(|_| drop(fs::remove_dir(&self.folder))).map_err(Error::file("make the folder", &folder))?;
         trust::folder(&folder)
     }
 

@@ -108,24 +108,37 @@ impl Definitions {
         Ok(self.is_linked(network) && self.has(network)?)
     }
 
-    /// Keeps a definition in place of the one before, completely or not at all.
+    /// Keeps a definition in place of the one before, completely or not at all. What is returned
+    /// can undo it.
     ///
     /// # Errors
     /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when the
-    /// definition cannot be written. Then the one before is still kept, unless the last step
-    /// failed, which makes sure that the file outlasts a power cut.
-    pub fn write(&self, _: &Lock, network: &NetworkName, text: &str) -> Result<(), Error> {
+    /// definition cannot be written so that it outlasts a power cut. Then the one before is kept.
+    pub fn write(&self, _: &Lock, network: &NetworkName, text: &str) -> Result<Replaced, Error> {
         make_all(&self.folder)?;
         trust::folder(&self.folder)?;
         self.sweep();
-        let (path, new) = (self.file(network), self.folder.join(new_name(network)));
-        let written = write_new(&new, text, 0o600).and_then(|()| fs::rename(&new, &path));
-        if let Err(error) = written {
-            // A half-written file is of no use. The first error is the one to report.
-            let _ = fs::remove_file(&new);
-            return Err(Error::file("write", &path)(error));
+        let (path, before) = (self.file(network), self.before(network));
+        let _ = fs::remove_file(&before);
+        let had_one = fs::hard_link(&path, &before).is_ok();
+        let replaced = Replaced { before: had_one.then_some(before), path };
+        self.replace(network, text)?;
+        match sync(&self.folder) {
+            Ok(()) => Ok(replaced),
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = replaced.undo();
+                Err(error)
+            }
         }
-        sync(&self.folder)
+    }
+
+    fn replace(&self, network: &NetworkName, text: &str) -> Result<(), Error> {
+        let (path, new) = (self.file(network), self.folder.join(new_name(network)));
+        let written = write_new(&new, text.as_bytes(), 0o600).and_then(|()| File::open(&new)?.sync_all());
+        let written = written.and_then(|()| fs::rename(&new, &path));
+        // A half-written file is of no use. The first error is the one to report.
+        written.inspect_err(|_| drop(fs::remove_file(&new))).map_err(Error::file("write", &path))
     }
 
     /// Drops a definition and its link. Returns whether one was kept.
@@ -139,6 +152,7 @@ impl Definitions {
             Err(error) if is_missing(&error) => false,
             Err(error) => return Err(Error::file("remove", &path)(error)),
         };
+        let _ = fs::remove_file(self.before(network));
         if was_kept {
             sync(&self.folder)?;
         }
@@ -152,7 +166,7 @@ impl Definitions {
     /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when it cannot be
     /// written.
     pub fn set_start_at_boot(&self, _: &Lock, network: &NetworkName, on: bool) -> Result<(), Error> {
-        let (link, links) = (self.link(network), self.links());
+        let links = self.links();
         self.sweep();
         if self.is_linked(network) == on {
             return Ok(());
@@ -160,16 +174,19 @@ impl Definitions {
         if on {
             make_all(&links)?;
             trust::folder(&links)?;
-            let new = links.join(new_name(network));
-            let made = symlink(Path::new("..").join(file_name(network)), &new).and_then(|()| fs::rename(&new, &link));
-            if let Err(error) = made {
-                let _ = fs::remove_file(&new);
-                return Err(Error::file("write", &link)(error));
-            }
-        } else {
-            fs::remove_file(&link).map_err(Error::file("remove", &link))?;
         }
-        sync(&links)
+        self.switch(network, on)?;
+        sync(&links).inspect_err(|_| drop(self.switch(network, !on)))
+    }
+
+    /// Makes or removes the link.
+    fn switch(&self, network: &NetworkName, on: bool) -> Result<(), Error> {
+        let (link, new) = (self.link(network), self.links().join(new_name(network)));
+        if !on {
+            return fs::remove_file(&link).map_err(Error::file("remove", &link));
+        }
+        let made = symlink(Path::new("..").join(file_name(network)), &new).and_then(|()| fs::rename(&new, &link));
+        made.inspect_err(|_| drop(fs::remove_file(&new))).map_err(Error::file("write", &link))
     }
 
     /// Whether there is a link. A link to another file does not count.
@@ -197,8 +214,44 @@ impl Definitions {
         }
     }
 
+    /// The name that the definition before has until the next one is kept for certain.
+    fn before(&self, network: &NetworkName) -> PathBuf {
+        self.folder.join(format!(".{}.before", file_name(network)))
+    }
+
     fn links(&self) -> PathBuf {
         self.folder.join("autostart")
+    }
+}
+
+/// A definition that took the place of another one, or of none. The one before is at hand as long
+/// as this value: a full disk may have no room to write it again.
+#[derive(Debug)]
+pub struct Replaced {
+    path: PathBuf,
+    before: Option<PathBuf>,
+}
+
+impl Replaced {
+    /// Puts the one before back.
+    ///
+    /// # Errors
+    /// [`Error::File`] when that fails: the new one is kept then.
+    pub fn undo(mut self) -> Result<(), Error> {
+        let undone = match self.before.take() {
+            Some(before) => fs::rename(before, &self.path),
+            None => fs::remove_file(&self.path),
+        };
+        undone.map_err(Error::file("put back", &self.path))?;
+        // It is there now, even if that does not outlast a power cut.
+        let _ = self.path.parent().map(sync);
+        Ok(())
+    }
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        let _ = self.before.take().map(fs::remove_file);
     }
 }
 

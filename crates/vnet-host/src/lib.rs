@@ -35,7 +35,7 @@ mod trust;
 mod view;
 
 pub use data::Data;
-pub use definitions::Definitions;
+pub use definitions::{Definitions, Replaced};
 pub use error::Error;
 pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};

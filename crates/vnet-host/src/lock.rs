@@ -50,7 +50,12 @@ impl Store {
     /// # Errors
     /// Those of [`Store::lock`]; [`Error::File`] with the error that `tell` returned.
     pub fn lock_or_tell(&self, tell: impl FnOnce(Option<u32>) -> io::Result<()>) -> Result<Lock, Error> {
-        let (root, mut tell) = (self.root(), Some(tell));
+        // A folder that was made for a lock that cannot be taken is of no use.
+        self.wait_for_lock(Some(tell)).inspect_err(|_| remove_made(self.root()))
+    }
+
+    fn wait_for_lock(&self, mut tell: Option<impl FnOnce(Option<u32>) -> io::Result<()>>) -> Result<Lock, Error> {
+        let root = self.root();
         let path = root.join(FILE);
         let failed = |error| Error::file("lock", &path)(error);
         loop {
@@ -151,11 +156,15 @@ impl Drop for Lock {
         for hint in [hint::RULES, hint::NETWORKS, hint::PORTS] {
             let _ = fs::remove_file(root.join(hint));
         }
-        let is_made = fs::metadata(root).is_ok_and(|about| about.mode() & 0o7777 == MADE);
         let _ = fs::remove_file(root.join(FILE));
-        if is_made {
-            let _ = fs::remove_dir(root);
-        }
+        remove_made(root);
+    }
+}
+
+/// Removes a folder that vnet made, when it is empty.
+fn remove_made(folder: &Path) {
+    if fs::metadata(folder).is_ok_and(|about| about.mode() & 0o7777 == MADE) {
+        let _ = fs::remove_dir(folder);
     }
 }
 

@@ -137,7 +137,7 @@ impl Args {
             None => {}
             Some(Ok(kept)) => {
                 checked.hear(&kept.findings);
-                defined.active = driver.runs(&kept.name)?;
+                defined.active = kept.is_running;
                 defined.new = kept.is_new;
                 defined.uuid = kept.network.uuid.map(|uuid| uuid.to_string());
                 defined.network = Some(kept.name.to_string());

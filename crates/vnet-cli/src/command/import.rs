@@ -94,7 +94,7 @@ impl Args {
         for name in names {
             let taken = self.take(&driver, &folders, &name)?;
             if self.format.format == Format::Human {
-                print(taken.line())?;
+                done(format_args!("the import of network `{name}` has ended"), || Ok(print(taken.line())?));
             }
             networks.push(taken);
         }

@@ -37,9 +37,10 @@ impl Args {
         let driver = directories.driver()?;
         let mut networks = Vec::new();
         let answer = failure::each(self.networks.given(), |given| {
-            let name = driver.lookup(given)?;
-            driver.undefine(&name)?;
+            // One that was killed may have left leases of a network that nobody knows any more.
+            let name = driver.lookup(given).or_else(|error| given.parse().map_err(|_| error))?;
             let active = driver.runs(&name)?;
+            driver.undefine(&name)?;
             networks.push(Undefined { network: name.to_string(), active });
             Ok(())
         })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vnet_host::Lock;
+use vnet_host::{Lock, Replaced};
 use vnet_types::{InterfaceName, Inventory, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::{Network, Severity};
@@ -22,6 +22,8 @@ pub struct Defined {
     pub network: Network,
     /// Whether no definition of this network was kept before.
     pub is_new: bool,
+    /// Whether the network runs.
+    pub is_running: bool,
     /// Warnings about the definition, alone and on this host. What would prevent a start here is a
     /// warning too.
     pub findings: Vec<Finding>,
@@ -76,6 +78,11 @@ impl Driver {
 
     /// The same as [`define`](Self::define) with the lock held.
     pub(crate) fn keep(&self, lock: &Lock, network: &Network) -> Result<Defined, Error> {
+        self.keep_for_now(lock, network).map(|(defined, _)| defined)
+    }
+
+    /// The same, in a way that can be undone.
+    pub(crate) fn keep_for_now(&self, lock: &Lock, network: &Network) -> Result<(Defined, Replaced), Error> {
         let findings = sound(vnet_validate::check(network))?;
         let name = network_name(&network.name)?;
         let kept = readable(self.kept(&name))?;
@@ -88,11 +95,11 @@ impl Driver {
         let filled = filled(network, kept.as_ref().or(runs.as_ref()), &bridges(&inventory, &others))?;
         let mut on_host = vnet_validate::check_against(&filled, &inventory);
         on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
-        let is_new = !self.definitions.has(&name)?;
+        let (is_new, is_running) = (!self.definitions.has(&name)?, self.runs(&name)?);
         let text = filled.inactive().to_string();
-        self.definitions.write(lock, &name, &text)?;
+        let replaced = self.definitions.write(lock, &name, &text)?;
         let network = text.parse().unwrap_or(filled);
-        Ok(Defined { name, network, is_new, findings: join(findings, on_host) })
+        Ok((Defined { name, network, is_new, is_running, findings: join(findings, on_host) }, replaced))
     }
 
     /// Refuses the clashes that libvirt refuses.

@@ -218,7 +218,7 @@ impl Driver {
 
 /// Whether the kept definition is not the one that a network runs with. Comments do not count, nor
 /// what libvirt fills in when it prints.
-pub(super) fn are_different(kept: &Network, running: &Network) -> bool {
+pub(crate) fn are_different(kept: &Network, running: &Network) -> bool {
     let printed = |network: &Network| network.inactive().to_string().parse::<Network>().ok();
     printed(&as_running(kept, running)) != printed(running)
 }

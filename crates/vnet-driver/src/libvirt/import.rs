@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use vnet_host::Lock;
 use vnet_types::{InterfaceName, NetworkName};
 use vnet_xml::{BridgeName, Network};
 
@@ -45,22 +46,33 @@ impl Driver {
         let mut network = network.clone();
         network.comments.retain(|text| !text.starts_with(HEADER));
         let network = &network;
+        let text = self.libvirt_leases(from, network)?.filter(|text| !text.is_empty());
+        let lock = self.lock()?;
         let kept = self.kept(&name);
         let is_unchanged = matches!(&kept, Ok(Some(kept)) if same(kept, network));
         let is_free = matches!(kept, Ok(None));
         if !is_unchanged && !is_free && !replace {
             return Err(Error::KeptDiffers { file: self.definition_file(&name), name });
         }
-        let text = self.libvirt_leases(from, network)?;
-        let defined = self.define(network)?;
+        let leases_before = fs::read(self.data.leases(&name)).ok();
         let autostart = from.starts_at_boot(&network.name);
-        if autostart || replace {
-            self.set_autostart(&name, autostart)?;
-        }
-        let leases = self.take_leases(&name, text.as_deref(), replace)?;
+        let take = || -> Result<(usize, Defined), Error> {
+            let leases = self.take_leases(&lock, &name, text.as_deref(), replace)?;
+            let (defined, replaced) = self.keep_for_now(&lock, network)?;
+            if autostart || replace {
+                let set = self.definitions.set_start_at_boot(&lock, &name, autostart);
+                set.or_else(|error| replaced.undo().and(Err(error)))?;
+            }
+            Ok((leases, defined))
+        };
+        let (leases, defined) = take().inspect_err(|_| {
+            // The first error is the one to report.
+            let _ = leases_before.map(|leases| fs::write(self.data.leases(&name), leases));
+            let _ = self.forget_data(&lock, &name);
+        })?;
         let runs_in_libvirt =
             from.state.as_ref().is_some_and(|state| running::read(&file(state, &network.name, "xml")).is_some());
-        let autostart = self.autostarts()?.contains(&name);
+        let autostart = self.is_autostarted(&name)?;
         Ok(Imported { defined, is_unchanged, autostart, leases, runs_in_libvirt })
     }
 
@@ -77,19 +89,25 @@ impl Driver {
     }
 
     /// Writes leases for a network that does not run and has none, or whose leases are replaced.
-    fn take_leases(&self, network: &NetworkName, text: Option<&str>, replace: bool) -> Result<usize, Error> {
-        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(0) };
-        let lock = self.lock()?;
-        let path = self.data.leases(network);
-        if self.store.receipt(network)?.is_some() || (path.exists() && !replace) {
+    /// Leases of a network that is not known are of no use to anybody.
+    fn take_leases(
+        &self,
+        lock: &Lock,
+        network: &NetworkName,
+        text: Option<&str>,
+        replace: bool,
+    ) -> Result<usize, Error> {
+        let Some(text) = text else { return Ok(0) };
+        let has_leases = self.is_known(network)? && self.data.leases(network).exists();
+        if self.store.receipt(network)?.is_some() || (has_leases && !replace) {
             return Ok(0);
         }
-        self.write_leases(&lock, network, text)?;
+        self.write_leases(lock, network, text)?;
         Ok(vnet_dnsmasq::parse_leases(text).len())
     }
 
     /// Writes the leases that our dnsmasq starts with.
-    pub(super) fn write_leases(&self, lock: &vnet_host::Lock, network: &NetworkName, text: &str) -> Result<(), Error> {
+    pub(super) fn write_leases(&self, lock: &Lock, network: &NetworkName, text: &str) -> Result<(), Error> {
         self.data.make(lock, network)?;
         let path: PathBuf = self.data.leases(network);
         fs::write(&path, text).map_err(|source| Error::Folder { path, source })

@@ -51,15 +51,12 @@ impl Driver {
         if changed.live {
             self.is_confirmed(network)?;
         }
-        let before = self.kept_text(network)?.and_then(|text| String::from_utf8(text).ok());
-        if let Some(definition) = &meant.config {
-            self.keep(&lock, definition)?;
-        }
+        let kept = meant.config.as_ref().map(|definition| self.keep_for_now(&lock, definition)).transpose()?;
         if let Some(definition) = &meant.live
             && let Err(error) = self.note(&lock, network, definition)
         {
-            if let Some(before) = before.filter(|_| changed.config) {
-                self.definitions.write(&lock, network, &before)?;
+            if let Some((_, replaced)) = kept {
+                replaced.undo()?;
             }
             return Err(error);
         }

@@ -7,7 +7,7 @@ use vnet_netlink::Netlink;
 use vnet_plan::{
     Change, Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums,
 };
-use vnet_types::{InterfaceName, Inventory, MacAddr, NetworkName, Uuid, fnv1a};
+use vnet_types::{InterfaceName, Inventory, KnownNetwork, MacAddr, NetworkName, Uuid, fnv1a};
 use vnet_validate::Finding;
 use vnet_xml::{BridgeName, Network};
 
@@ -57,9 +57,17 @@ impl Driver {
     ) -> Result<Prepared, Error> {
         let findings = sound(vnet_validate::check(network))?;
         let notes = look_closer(network, &mut inventory)?;
-        let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
         let name = network_name(&network.name)?;
         let receipt = self.store.receipt(&name)?;
+        // The inventory passes over what it cannot read: a network's own bridge must not seem to be
+        // somebody else's.
+        if let Some(Receipt { header, .. }) = &receipt
+            && inventory.networks.iter().all(|known| known.name != name)
+        {
+            let bridge = header.bridge.clone();
+            inventory.networks.push(KnownNetwork { name: name.clone(), uuid: header.uuid, bridge });
+        }
+        let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
         let uuid = self.identity(network, &name, receipt.as_ref())?;
         let choices = self.choices(network, &name, receipt.as_ref());
         if choices.bridge.is_none() && fixed_bridge(network).is_none() {

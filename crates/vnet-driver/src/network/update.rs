@@ -7,6 +7,7 @@ use vnet_xml::{Network, Problem, Severity, SourceMap};
 
 use super::impact::Impact;
 use super::outcome::NetworkOutcome;
+use crate::definitions::are_different;
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -114,7 +115,8 @@ impl<'a> Update<'a> {
 
 impl Driver {
     /// Changes one element of a network, in place as it runs, in its kept definition, or in both.
-    /// Everything is decided before anything is changed.
+    /// Everything is decided before anything is changed. Of both, the kept definition is changed
+    /// first; where that is all that a process did before it was killed, the next one goes on.
     ///
     /// # Errors
     /// [`Error::NoNetwork`]; [`Error::NotRunning`] for `live`, [`Error::NotDefined`] for `config`;
@@ -126,9 +128,17 @@ impl Driver {
         let meant = self.meant(network, Impact { live: update.live, config: update.config })?;
         let (Impact { live, config }, is_kept, kept) = (meant.impact(), meant.is_kept, meant.config);
         let runs = meant.live.map(|runs| self.with_connections(runs, network)).transpose()?;
-        let printed = kept.as_ref().map(|kept| kept.inactive().to_string());
         let edited_live = runs.map(|runs| update.edit(&runs)).transpose()?;
-        let edited_config = kept.map(|kept| update.edit(&kept)).transpose()?;
+        let edited_config = match kept.map(|kept| (update.edit(&kept), kept)) {
+            None => None,
+            // A run that was killed has changed the kept definition, and no more.
+            Some((Err(Error::Update(_)), kept))
+                if edited_live.as_ref().is_some_and(|live| !are_different(&kept, &live.network)) =>
+            {
+                None
+            }
+            Some((edited, _)) => Some(edited?),
+        };
         if live {
             self.is_confirmed(network)?;
         }
@@ -137,10 +147,7 @@ impl Driver {
             (Some(edited), Some(host)) => Some((self.prepare(&edited.network, host, Some(&lock))?, edited, host)),
             _ => None,
         };
-        let before = self.kept_text(network)?.and_then(|text| String::from_utf8(text).ok());
-        if let Some(edited) = &edited_config {
-            self.keep(&lock, &edited.network)?;
-        }
+        let replaced = edited_config.as_ref().map(|edited| self.keep_for_now(&lock, &edited.network)).transpose()?;
         let live = match prepared {
             None => None,
             Some((prepared, edited, host)) => match self.apply_prepared(prepared, &edited.network, None, host, &lock) {
@@ -149,8 +156,8 @@ impl Driver {
                     // With these errors the network is changed all the same.
                     let is_changed =
                         matches!(error, Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook(_));
-                    if let Some(before) = before.or(printed).filter(|_| config && !is_changed) {
-                        self.definitions.write(&lock, network, &before)?;
+                    if let Some((_, replaced)) = replaced.filter(|_| !is_changed) {
+                        replaced.undo()?;
                     }
                     return Err(error);
                 }

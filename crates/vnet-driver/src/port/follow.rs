@@ -20,9 +20,16 @@ impl Driver {
         network: &NetworkName,
     ) -> Result<Vec<Change>, Error> {
         let is_of_it = |receipt: &Receipt<PortHeader>| receipt.header.port.network.as_ref() == Some(network);
-        let stay = |source| Error::PortsStay { network: network.clone(), source: Box::new(source) };
-        let receipts: Vec<_> =
-            self.store.port_receipts().map_err(stay)?.into_iter().flatten().filter(is_of_it).collect();
+        let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
+        let receipts: Vec<_> = self
+            .store
+            .port_receipts()
+            .map_err(Error::from)
+            .map_err(stay)?
+            .into_iter()
+            .flatten()
+            .filter(is_of_it)
+            .collect();
         if receipts.is_empty() {
             return Ok(Vec::new());
         }
@@ -30,8 +37,8 @@ impl Driver {
             let (dev, network) = (dev.clone(), network.clone());
             move |error| Error::PortStays { dev, network, source: Box::new(error) }
         };
-        let definition = self.as_it_runs(network)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
-        let mut inventory = self.inventory(host, None, None)?;
+        let definition = self.as_it_runs(network).map_err(stay)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
+        let mut inventory = self.inventory(host, None, None).map_err(stay)?;
         let (mut made, mut wanted) = (Vec::new(), Vec::new());
         for receipt in &receipts {
             let dev = &receipt.header.port.dev;

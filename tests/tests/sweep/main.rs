@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod operations;
+
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -12,6 +14,8 @@ use std::process::{Command, Output};
 
 use rstest::rstest;
 use vnet_tests::{isolate, run, vnet};
+
+use operations::{End, OPERATIONS, Operation, write};
 
 /// Calls by which something is done, under the names that kernels and C libraries have for them.
 const DONE_BY: [&str; 9] = [
@@ -43,63 +47,11 @@ const TRACE: &str = "/tmp/trace";
 /// The table of what was swept, made with `VNET_BLESS=1`.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/vnet-host/docs/kills.md");
 
-const LAB: &str = "start /tmp/lab.xml";
-const GUEST: &str = "attach /tmp/guest.xml";
-
-/// An operation: its name, the commands before it, and its command.
-type Operation = (&'static str, &'static [&'static str], &'static str);
-
-const OPERATIONS: [Operation; 9] = [
-    ("start", &[], LAB),
-    ("apply: another DHCP range", &[LAB], "apply /tmp/range.xml"),
-    ("apply: another mode", &[LAB, GUEST], "apply /tmp/route.xml"),
-    ("apply: isolated, another MTU", &[LAB], "apply /tmp/isolated.xml"),
-    ("apply: another bridge name", &[LAB, GUEST], "apply /tmp/renamed.xml"),
-    ("apply: another MAC address", &[LAB], "apply /tmp/mac.xml"),
-    ("stop", &[LAB, GUEST], "stop lab"),
-    ("attach", &[LAB], GUEST),
-    ("detach", &[LAB, GUEST], "detach tap7"),
-];
-
-/// The numbers of calls to take of a group, for an operation: others for each. Short operations
-/// have fewer calls.
+/// The numbers of calls to take of a group, for an operation: others for each.
 fn places(operation: usize, group: usize) -> impl Iterator<Item = usize> {
     let is_all = std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all");
-    let stride = match OPERATIONS[operation].0 {
-        _ if is_all => 1,
-        "detach" => 13,
-        "attach" | "stop" => 31,
-        _ => 67,
-    };
+    let stride = if is_all { 1 } else { OPERATIONS[operation].stride };
     (1 + (operation * 5 + group * 7) % stride..).step_by(stride)
-}
-
-/// Writes the definitions that commands name.
-fn write() {
-    let network = |bridge: &str, more: &str, first: u8| {
-        format!(
-            "<network><name>lab</name>{more}<bridge name='{bridge}'/><ip address='192.168.130.1' prefix='24'>
-             <dhcp><range start='192.168.130.{first}' end='192.168.130.99'/></dhcp></ip></network>"
-        )
-    };
-    for (file, text) in [
-        ("lab", network("virbr7", "<forward/>", 2)),
-        ("range", network("virbr7", "<forward/>", 20)),
-        ("route", network("virbr7", "<forward mode='route'/>", 2)),
-        ("isolated", network("virbr7", "<mtu size='1400'/>", 2)),
-        ("renamed", network("virbr8", "<forward/>", 2)),
-        ("mac", network("virbr7", "<forward/><mac address='52:54:00:00:00:99'/>", 2)),
-        (
-            "guest",
-            "<interface type='network'><mac address='52:54:00:00:00:77'/><source network='lab'/>
-             <target dev='tap7'/></interface>"
-                .to_owned(),
-        ),
-    ] {
-        fs::write(format!("/tmp/{file}.xml"), text).unwrap();
-    }
-    // It stays as a network needs it.
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
 }
 
 fn call(arguments: &str) -> Output {
@@ -112,12 +64,39 @@ fn seen() -> String {
     let mut links: Vec<&str> = links.lines().collect();
     links.sort_unstable();
     let routes = run("ip", &["-4", "route", "show", "table", "all"]);
-    let (rules, files) = (run("nft", &["-s", "list", "ruleset"]), run("find", &["/run", "-mindepth", "1"]));
-    let mut files: Vec<&str> = files.lines().collect();
+    let rules = run("nft", &["-s", "list", "ruleset"]);
+    let mut files = Vec::new();
+    // Its folders stay when the last definition is dropped.
+    list(Path::new("/etc/vnet/networks"), &mut files);
+    for folder in ["/run", "/var/lib"] {
+        list(Path::new(folder), &mut files);
+    }
     files.sort_unstable();
-    let processes = run("ps", &["-eo", "args"]);
-    let processes: Vec<&str> = processes.lines().filter(|line| line.contains("dnsmasq --conf")).collect();
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let commands = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
+    let processes: Vec<String> = commands.filter(|command| command.contains("dnsmasq\0--conf")).collect();
     format!("{links:#?}\n{routes}\n{rules}\n{files:#?}\n{processes:#?}")
+}
+
+/// Adds what is below a folder: of definitions the files with their texts.
+fn list(folder: &Path, files: &mut Vec<String>) {
+    let is_kept = folder.starts_with("/etc");
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, is_folder) = (entry.path(), entry.file_type().unwrap().is_dir());
+        if !is_kept {
+            files.push(path.display().to_string());
+        } else if !is_folder {
+            files.push(format!("{}: {}", path.display(), fs::read_to_string(&path).unwrap_or_default()));
+        }
+        if is_folder {
+            list(&path, files);
+        }
+    }
+}
+
+/// How many calls the last command was refused: strace counts each kind of call by itself.
+fn refused_calls() -> usize {
+    fs::read_to_string(TRACE).unwrap().matches("(INJECTED)").count()
 }
 
 /// Runs a command in which one of some calls is tampered with. `None` where there are fewer of
@@ -132,56 +111,68 @@ fn tampered(calls: &str, how: &str, number: usize, arguments: &str) -> Option<Ou
 }
 
 /// Takes everything away: nothing is left.
-fn nothing_is_left(base: &str, told: &str) {
-    let (detach, stop) = (call("detach tap7"), call("stop lab"));
-    for output in [&detach, &stop] {
+fn nothing_is_left(operation: &Operation, base: &str, told: &str) {
+    for command in operation.after {
+        let output = call(command);
         assert!(matches!(output.status.code(), Some(0 | 1)), "{told}: {output:?}");
     }
     assert_eq!(seen(), base, "{told}");
 }
 
-/// A network that runs is as a file defines it.
-fn is_as(file: &str, told: &str) {
-    let (diff, apply) = (call("diff lab"), call(&format!("apply {file}")));
-    assert!(diff.status.success(), "{told}: {diff:?}");
-    assert!(String::from_utf8_lossy(&apply.stdout).contains("nothing to change"), "{told}: {apply:?}");
+/// The operation has come to its end.
+fn is_done(operation: &Operation, told: &str) {
+    for end in operation.end {
+        match end {
+            // The network runs as a file defines it.
+            End::As(file) => {
+                let (diff, apply) = (call("diff lab"), call(&format!("apply {file}")));
+                assert!(diff.status.success(), "{told}: {diff:?}");
+                let said = String::from_utf8_lossy(&apply.stdout);
+                assert!(said.contains("nothing to change"), "{told}: {apply:?}");
+            }
+            End::Says(command, text) => {
+                let output = call(command);
+                let said = String::from_utf8_lossy(&output.stdout);
+                assert!(said.contains(text), "{told}: {command}: {output:?}");
+            }
+            End::Not(command, text) => {
+                let output = call(command);
+                let said = String::from_utf8_lossy(&output.stdout);
+                assert!(!said.contains(text), "{told}: {command}: {output:?}");
+            }
+        }
+    }
 }
 
-/// The file of a network that a command is about.
-fn definition(command: &str) -> Option<&str> {
-    command.strip_prefix("start ").or_else(|| command.strip_prefix("apply "))
-}
-
-fn prepare(before: &[&str]) {
-    for command in before {
+fn prepare(operation: &Operation) {
+    for command in operation.before {
         let output = call(command);
         assert!(output.status.success(), "{command}: {output:?}");
     }
 }
 
 /// After one more run of the command, the host is as wanted.
-fn ends(command: &str, told: &str) {
-    let output = call(command);
+fn ends(operation: &Operation, told: &str) {
+    let output = call(operation.command);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{told}: {output:?}");
-    if let Some(file) = definition(command) {
-        is_as(file, told);
-    }
+    is_done(operation, told);
 }
 
 #[rstest]
 fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8)] operation: usize,
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] at: usize,
 ) {
     isolate!();
     write();
-    let (_, before, command) = OPERATIONS[operation];
+    let operation = &OPERATIONS[at];
+    let command = operation.command;
     let base = seen();
     let mut kills = 0;
     for (group, calls) in DONE_BY.into_iter().enumerate() {
-        for number in places(operation, group) {
-            prepare(before);
+        for number in places(at, group) {
+            prepare(operation);
             let Some(killed) = tampered(calls, "signal=KILL", number, command) else {
-                nothing_is_left(&base, command);
+                nothing_is_left(operation, &base, command);
                 break;
             };
             let mut told = format!("`{command}` killed at {calls} {number}");
@@ -193,52 +184,56 @@ fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
                 let _ = write!(told, ", and again at {again}");
             }
             if kills % 2 == 0 {
-                ends(command, &told);
+                ends(operation, &told);
             }
-            nothing_is_left(&base, &told);
+            nothing_is_left(operation, &base, &told);
         }
     }
     assert!(kills > 0, "{kills}");
 }
 
 #[rstest]
-fn a_call_that_is_refused_is_told_and_undone(#[values(0, 1, 2, 3, 4, 5, 6, 7, 8)] operation: usize) {
+fn a_call_that_is_refused_is_told_and_undone(
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] at: usize,
+) {
     isolate!();
     write();
-    let (_, before, command) = OPERATIONS[operation];
+    let operation = &OPERATIONS[at];
+    let command = operation.command;
     let base = seen();
     let mut refusals = 0;
     for (group, (error, calls, _)) in REFUSED.into_iter().enumerate() {
-        for number in places(operation, group) {
-            prepare(before);
+        for number in places(at, group) {
+            prepare(operation);
             let as_before = seen();
             let Some(output) = tampered(calls, &format!("error={error}"), number, command) else {
-                nothing_is_left(&base, command);
+                nothing_is_left(operation, &base, command);
                 break;
             };
             refusals += 1;
             let told = format!("`{command}`, {calls} {number} refused by {error}: {output:?}");
             match output.status.code() {
-                Some(0) => match definition(command) {
-                    Some(file) => is_as(file, &told),
-                    None => ends(command, &told),
-                },
+                Some(0) => is_done(operation, &told),
                 // The program did not begin: a library is missing.
                 Some(127) => assert_eq!(seen(), as_before, "{told}"),
                 Some(1 | 2) => {
                     let said = String::from_utf8_lossy(&output.stderr);
                     assert!(said.contains("error: "), "{told}");
-                    // What is taken away may be left in part, and said so. A network that was
-                    // changed stays so when a port of it cannot follow.
-                    let takes_away = command.starts_with("stop") || command.starts_with("detach");
+                    // What is taken away may be left in part, and said so. At boot the others run.
+                    // A network that was changed stays so when a port of it cannot follow. A second
+                    // refusal may be that of the undoing.
                     let stays = said.contains("port `tap7` of network `lab` stays as it was")
                         || said.contains("network `lab` is changed, and its ports stay as they were");
-                    assert!(takes_away || stays || seen() == as_before, "{told}\n{}\nbefore:\n{as_before}", seen());
-                    ends(command, &told);
+                    assert!(
+                        operation.in_part || stays || refused_calls() > 1 || seen() == as_before,
+                        "{told}\n{}\nbefore:\n{as_before}",
+                        seen()
+                    );
+                    ends(operation, &told);
                 }
                 _ => panic!("{told}"),
             }
-            nothing_is_left(&base, &told);
+            nothing_is_left(operation, &base, &told);
             assert!(!Path::new("/run/vnet").exists(), "{told}");
         }
     }
@@ -257,8 +252,8 @@ fn the_table_of_kills_and_refusals_is_current() {
            nothing is left.\n\
          - *Refused*: the operation ends as wanted nevertheless, or says what failed and the host is as\n  \
            before. When a network is changed and a port of it cannot follow, that is said, and the next\n  \
-           apply changes the port. A stop or a detach may leave a part, says so, and ends it when it is\n  \
-           called again.\n\n\
+           apply changes the port. A stop, a detach or an undefine may leave a part, says so, and ends it\n  \
+           when it is called again. At boot one network that fails does not hold back the others.\n\n\
          Killed at: `write`, `sendto`, `sendmsg`, `rename`, `fsync`, `fdatasync`, `close`, `clone`,\n\
          `unlink`.\n\n\
          | refused with | calls | as on |\n|---|---|---|\n",
@@ -269,9 +264,8 @@ fn the_table_of_kills_and_refusals_is_current() {
         let _ = writeln!(table, "| {error} | {} | {reason} |", names.join(", "));
     }
     table.push_str("\n| operation | killed | refused |\n|---|---|---|\n");
-    for (name, _, command) in OPERATIONS {
-        let takes_away = command.starts_with("stop") || command.starts_with("detach");
-        let refused = if takes_away { "done, or told and ended by the next run" } else { "done, or told and undone" };
+    for Operation { name, in_part, .. } in OPERATIONS {
+        let refused = if in_part { "done, or told and ended by the next run" } else { "done, or told and undone" };
         let _ = writeln!(table, "| {name} | ended by the next run | {refused} |");
     }
     if std::env::var_os("VNET_BLESS").is_some() {
