@@ -6,6 +6,7 @@
 
 mod operations;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -48,10 +49,30 @@ const TRACE: &str = "/tmp/trace";
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/vnet-host/docs/kills.md");
 
 /// The numbers of calls to take of a group, for an operation: others for each.
-fn places(operation: usize, group: usize) -> impl Iterator<Item = usize> {
+fn places(operation: usize, group: usize, calls: usize) -> impl Iterator<Item = usize> {
     let is_all = std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all");
     let stride = if is_all { 1 } else { OPERATIONS[operation].stride };
-    (1 + (operation * 5 + group * 7) % stride..).step_by(stride)
+    (1 + (operation * 5 + group * 7) % stride..=calls).step_by(stride)
+}
+
+/// How often each call is made when nothing is tampered with.
+fn counted(operation: &Operation, base: &str) -> BTreeMap<String, usize> {
+    prepare(operation);
+    let words = operation.command.split(' ');
+    let output = Command::new("strace").args(["-qq", "-o", TRACE]).arg(vnet()).args(words).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut counts = BTreeMap::new();
+    for (name, _) in fs::read_to_string(TRACE).unwrap().lines().filter_map(|line| line.split_once('(')) {
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    nothing_is_left(operation, base, operation.command);
+    counts
+}
+
+/// The number of calls of a group: strace counts each kind of call by itself.
+fn most(counts: &BTreeMap<String, usize>, calls: &str) -> usize {
+    let names = calls.split(',').map(|name| name.trim_start_matches('?'));
+    names.filter_map(|name| counts.get(name)).copied().max().unwrap_or(0)
 }
 
 fn call(arguments: &str) -> Output {
@@ -94,7 +115,7 @@ fn list(folder: &Path, files: &mut Vec<String>) {
     }
 }
 
-/// How many calls the last command was refused: strace counts each kind of call by itself.
+/// How many calls the last command was refused: one of each kind, as far as it made them.
 fn refused_calls() -> usize {
     fs::read_to_string(TRACE).unwrap().matches("(INJECTED)").count()
 }
@@ -167,9 +188,10 @@ fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
     let operation = &OPERATIONS[at];
     let command = operation.command;
     let base = seen();
+    let counts = counted(operation, &base);
     let mut kills = 0;
     for (group, calls) in DONE_BY.into_iter().enumerate() {
-        for number in places(at, group) {
+        for number in places(at, group, most(&counts, calls)) {
             prepare(operation);
             let Some(killed) = tampered(calls, "signal=KILL", number, command) else {
                 nothing_is_left(operation, &base, command);
@@ -201,9 +223,10 @@ fn a_call_that_is_refused_is_told_and_undone(
     let operation = &OPERATIONS[at];
     let command = operation.command;
     let base = seen();
+    let counts = counted(operation, &base);
     let mut refusals = 0;
     for (group, (error, calls, _)) in REFUSED.into_iter().enumerate() {
-        for number in places(at, group) {
+        for number in places(at, group, most(&counts, calls)) {
             prepare(operation);
             let as_before = seen();
             let Some(output) = tampered(calls, &format!("error={error}"), number, command) else {

@@ -43,7 +43,7 @@ const OPERATION: Operation = Operation {
     end: &[],
     after: &["detach tap7", "stop lab"],
     in_part: false,
-    stride: 131,
+    stride: 67,
 };
 
 /// One of a definition that is kept.
@@ -92,7 +92,7 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
         command: "stop lab",
         end: &[Not("list --name", "lab")],
         in_part: true,
-        stride: 53,
+        stride: 31,
         ..OPERATION
     },
     Operation {
@@ -100,7 +100,7 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
         before: &[LAB],
         command: GUEST,
         end: &[Says("ports", "tap7"), Says("diff tap7", "")],
-        stride: 53,
+        stride: 31,
         ..OPERATION
     },
     Operation {
@@ -108,7 +108,7 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
         command: "attach /tmp/alone.xml",
         end: &[Says("ports", "tap7")],
         after: &["detach tap7"],
-        stride: 53,
+        stride: 31,
         ..OPERATION
     },
     Operation {
@@ -154,6 +154,7 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
             Says("diff lab", ""),
         ],
         after: &["stop lab", "undefine lab"],
+        stride: 31,
         ..OPERATION
     },
     Operation {
