@@ -62,7 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-xml",
         ],
     ),
-    ("vnetd", &["vnet-dnsmasq", "vnet-driver", "vnet-host", "vnet-rpc", "vnet-types", "vnet-xml"]),
+    ("vnetd", &["vnet-dnsmasq", "vnet-driver", "vnet-host", "vnet-plan", "vnet-rpc", "vnet-types", "vnet-xml"]),
 ];
 
 #[test]

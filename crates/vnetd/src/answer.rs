@@ -65,6 +65,14 @@ pub(crate) fn network_call(shared: &Shared, call: Call) -> Result<Reply, Refusal
         Call::NetworkListAllPorts { network, need_results, flags } => {
             ports::all(driver, &network, need_results != 0, flags)
         }
+        Call::NetworkPortLookupByUuid { network, uuid } => ports::by_uuid(driver, &network, uuid),
+        Call::NetworkPortCreateXml { network, xml, flags } => ports::create(driver, &network, &xml, flags),
+        Call::NetworkPortGetParameters { port, flags, .. } => ports::parameters(driver, &port, flags),
+        Call::NetworkPortSetParameters { port, parameters, flags } => {
+            ports::set_parameters(driver, &port, &parameters, flags)
+        }
+        Call::NetworkPortGetXmlDesc { port, flags } => ports::xml(driver, &port, flags),
+        Call::NetworkPortDelete { port, flags } => ports::delete(driver, &port, flags),
         other => Err(refusal::network(vnet_rpc::ErrorCode::NoSupport, other.procedure().function())),
     }
 }

@@ -1,5 +1,7 @@
 //! The driver's errors in libvirt's words.
 
+pub(crate) mod port;
+
 use std::io;
 
 use vnet_driver::Error;
@@ -72,6 +74,12 @@ pub(crate) fn other(error: Error) -> Refusal {
         }
         Error::BridgeTaken { bridge, .. } => {
             network(ErrorCode::InternalError, format!("bridge name '{bridge}' already in use."))
+        }
+        Error::NoPortOf { uuid, .. } => {
+            network(ErrorCode::NoNetworkPort, format!("Network port with UUID {uuid} does not exist"))
+        }
+        Error::PortExists { uuid, .. } => {
+            network(ErrorCode::NetworkPortExist, format!("Network port with UUID {uuid} already exists"))
         }
         Error::Unconfirmed(_) => invalid(in_full(&error)),
         Error::Refused { .. } | Error::Element(_) | Error::NetworkName { .. } => {

@@ -40,7 +40,7 @@ pub(super) struct Prepared {
 /// The definition that a port was attached or recorded with.
 pub(super) enum Kept {
     Interface(Box<Interface>),
-    Record(NetworkPort),
+    Record(Box<NetworkPort>),
 }
 
 impl Driver {
@@ -213,7 +213,7 @@ impl Driver {
         let absent = || io::Error::from(io::ErrorKind::NotFound);
         let path = self.store.port_directory(dev).join(RECORD);
         let record = self.port_record(dev)?.ok_or_else(|| Error::Read { path, source: absent() });
-        record.map(Kept::Record)
+        record.map(|record| Kept::Record(Box::new(record)))
     }
 
     /// The definition that a port was attached with.
