@@ -12,6 +12,7 @@ mod desc;
 mod detach;
 mod detach_interface;
 mod diff;
+mod doctor;
 mod dumpxml;
 mod edit;
 mod events;
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Apply(apply::Args),
     Confirm(confirm::Args),
     Diff(diff::Args),
+    Doctor(doctor::Args),
     Attach(attach::Args),
     AttachInterface(attach_interface::Args),
     Detach(detach::Args),
@@ -128,6 +130,7 @@ impl Command {
             Self::Apply(args) => args.run(directories),
             Self::Confirm(args) => args.run(directories),
             Self::Diff(args) => args.run(directories),
+            Self::Doctor(args) => args.run(directories),
             Self::Attach(args) => args.run(directories),
             Self::AttachInterface(args) => args.run(directories),
             Self::DetachInterface(args) => args.run(directories),

@@ -43,6 +43,9 @@ pub enum Error {
     /// No network that runs or is defined has this name or UUID.
     #[error("no network has the name or UUID `{0}`")]
     NoNetwork(String),
+    /// No attached guest has this name, MAC address or device.
+    #[error("no guest that is attached is called `{0}`: `vnet ports` lists them")]
+    NoGuest(String),
     /// A network of this name has another UUID.
     #[error("network `{name}` has the UUID {uuid} already: write that one, or leave `<uuid>` out")]
     NameTaken {

@@ -13,6 +13,7 @@ struct Readme;
 
 mod containers;
 mod definitions;
+mod doctor;
 mod draft;
 mod driver;
 mod error;
@@ -34,6 +35,7 @@ mod reserved;
 mod state;
 
 pub use definitions::{Defined, DefinitionNews, NetworkIdentity, NetworkInfo};
+pub use doctor::{Complaint, Diagnosis, Health, Mend, Symptom};
 pub use draft::{Draft, HostWish, SubnetWish, Wishes};
 pub use driver::Driver;
 pub use error::Error;

@@ -13,6 +13,7 @@
 //! | a bridge's ports | [`Netlink::port`], [`set_port`](Netlink::set_port), [`fdb`](Netlink::fdb), [`vlans`](Netlink::vlans) |
 //! | virtual functions | [`Netlink::vfs`], [`set_vf`](Netlink::set_vf) |
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
+//! | how things are now | [`Netlink::condition`], [`way`](Netlink::way) |
 //! | neighbours, changes | [`Netlink::neighbours`], [`Monitor`] |
 //! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
@@ -65,6 +66,7 @@ mod traffic;
 mod transport;
 mod vf;
 mod vlan;
+mod way;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -72,10 +74,11 @@ use netlink_packet_route::RouteNetlinkMessage;
 pub use cause::{Capability, Cause, Missing};
 pub use coalesce::Coalesce;
 pub use error::{Error, Operation, Refused};
-pub use link::KernelLink;
+pub use link::{KernelLink, LinkCondition, PortState};
 pub use monitor::Monitor;
 pub use netfilter::Netfilter;
 pub use tap::{Tap, TapName, TapNameError};
+pub use way::{Traveller, Way};
 
 use message::{Message, Request};
 use transport::Transport;

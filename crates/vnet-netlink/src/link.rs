@@ -2,6 +2,7 @@
 //! `linux/if_link.h`).
 
 mod change;
+mod condition;
 mod group;
 mod kind;
 mod read;
@@ -15,6 +16,7 @@ use nix::libc::{ENODEV, EOPNOTSUPP};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth};
 use vnet_types::{InterfaceName, Link, LinkKind};
 
+pub use self::condition::{LinkCondition, PortState};
 use self::read::{Raw, read};
 use crate::message::Request;
 use crate::port::RawPort;

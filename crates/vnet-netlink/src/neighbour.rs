@@ -8,6 +8,7 @@ use vnet_types::{InterfaceName, MacAddr, Neighbour};
 use crate::message::{Message, Request, attribute};
 use crate::{Error, Intent, Netlink, Operation};
 
+const RTM_DELNEIGH: u16 = 29;
 const RTM_GETNEIGH: u16 = 30;
 /// Length of `struct ndmsg`.
 const HEADER: usize = 12;
@@ -36,6 +37,27 @@ impl Netlink {
         }
         found.sort();
         Ok(found)
+    }
+
+    /// Forgets who has answered at an address behind a link. It is no error when nobody has.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn forget_neighbour(&self, link: &InterfaceName, at: IpAddr) -> Result<(), Error> {
+        let Some(known) = self.link(link)? else { return Ok(()) };
+        let mut header = [0; HEADER];
+        let (family, octets) = match at {
+            IpAddr::V4(at) => (AF_INET, at.octets().to_vec()),
+            IpAddr::V6(at) => (AF_INET6, at.octets().to_vec()),
+        };
+        header[0] = family.to_ne_bytes()[0];
+        header[4..8].copy_from_slice(&known.index.to_ne_bytes());
+        match self.tell(Request::new(RTM_DELNEIGH, &header).with(NDA_DST, &octets), Intent::Existing) {
+            Err(refused) if !refused.is_not_found() => {
+                Err(Operation::Delete.of(format_args!("neighbour {at} of {link}"))(refused))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ impl LibvirtFolders {
     }
 
     /// Whether libvirt starts the network at boot.
-    pub(super) fn starts_at_boot(&self, name: &str) -> bool {
+    pub(crate) fn starts_at_boot(&self, name: &str) -> bool {
         fs::symlink_metadata(self.autostart(name)).is_ok()
     }
 

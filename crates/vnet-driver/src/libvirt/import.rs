@@ -77,7 +77,7 @@ impl Driver {
     }
 
     /// libvirt's leases of a network, as our dnsmasq reads them. `None` when it has no list.
-    pub(super) fn libvirt_leases(&self, from: &LibvirtFolders, network: &Network) -> Result<Option<String>, Error> {
+    pub(crate) fn libvirt_leases(&self, from: &LibvirtFolders, network: &Network) -> Result<Option<String>, Error> {
         let (Some(folder), Some(bridge)) = (&from.dnsmasq, bridge(network)) else { return Ok(None) };
         let path = file(folder, bridge.as_str(), "status");
         let json = match fs::read_to_string(&path) {

@@ -44,6 +44,13 @@ impl Driver {
         self.bring_up(running.map(|receipt| receipt.header.network).collect(), &lock)
     }
 
+    /// Repairs a network as it runs, or starts it as it is kept.
+    pub(crate) fn repair(&self, network: &NetworkName) -> Result<NetworkOutcome, Error> {
+        let lock = self.lock()?;
+        let attempts = self.bring_up(vec![network.clone()], &lock)?;
+        attempts.into_iter().next().expect("a result for the network").result
+    }
+
     fn bring_up(&self, networks: Vec<NetworkName>, lock: &Lock) -> Result<Vec<Attempt>, Error> {
         let mut definitions = Vec::new();
         let read = |name: &NetworkName| self.as_it_runs_or_is_kept(name).map(|it| definitions.push(it));

@@ -1,0 +1,128 @@
+//! The host's addresses in a network, who else uses them, and the way to guests.
+
+use std::net::IpAddr;
+
+use vnet_netlink::Traveller;
+use vnet_plan::Key;
+use vnet_types::{InterfaceName, IpNet, KnownNetwork, NetworkName};
+use vnet_validate::check_against;
+use vnet_xml::{Definition, Severity};
+
+use super::Scene;
+use super::bridge::drifted;
+use super::patient::{Keeper, Patient};
+use super::symptom::Symptom;
+use crate::error::Error;
+
+/// The findings about the definition on this host (VN06xx), beside what is its own.
+pub(super) fn conflicts(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> {
+    const NAME: &str = "conflict";
+    let Some(definition) = &patient.definition else { return Ok(Vec::new()) };
+    let mut inventory = scene.inventory.clone();
+    if let (Keeper::Libvirt { .. }, Ok(name)) = (&patient.keeper, patient.name.parse::<NetworkName>()) {
+        let bridge = patient.bridge.clone().filter(|_| patient.runs);
+        inventory.networks.push(KnownNetwork { name, uuid: definition.uuid, bridge });
+    }
+    let findings = check_against(&Definition::Network(Box::new(definition.clone())), &inventory);
+    let read = "`ip address`, `ip route`, `ip link`";
+    let symptoms: Vec<Symptom> = findings
+        .iter()
+        .filter(|finding| finding.code.to_string().starts_with("VN06"))
+        .map(|finding| {
+            let text = format!("{}: {}", finding.code, finding.message);
+            let symptom = match finding.severity {
+                Severity::Error => Symptom::problem(NAME, text),
+                Severity::Warning => Symptom::unknown(NAME, text),
+            };
+            let symptom = symptom.read(format!("`{}` of the definition", finding.path)).read(read);
+            match &finding.help {
+                Some(help) => symptom.help(help.clone()),
+                None => symptom.help(format!("`vnet explain {}` says more", finding.code)),
+            }
+        })
+        .collect();
+    Ok(match symptoms.is_empty() {
+        true => vec![Symptom::ok(NAME, "nothing else on the host uses what it uses").read(read)],
+        false => symptoms,
+    })
+}
+
+/// Whether the host has its addresses.
+pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+    const NAME: &str = "address";
+    let is_address = |key: &Key| matches!(key, Key::Address(..) | Key::Route(..));
+    let drift = patient.drift(is_address);
+    let read = format!("`ip address show {bridge}`");
+    if let Some(symptom) = drifted(NAME, patient, &drift, "addresses or routes are not as they were made") {
+        return Ok(vec![symptom.read(read)]);
+    }
+    let there = scene.netlink.addresses_of(bridge)?;
+    let mut symptoms = Vec::new();
+    let wanted = addresses(patient);
+    for net in wanted.iter().filter(|net| !there.iter().any(|it| it.net == **net)) {
+        let finding = format!("{bridge} has no address {net}: guests find neither their gateway nor dnsmasq");
+        let symptom = Symptom::problem(NAME, finding).read(read.clone());
+        symptoms.push(symptom.command(format!("ip address add {net} dev {bridge}")));
+    }
+    if symptoms.is_empty() && !wanted.is_empty() {
+        let all: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        symptoms.push(Symptom::ok(NAME, format!("{bridge} has {}", all.join(", "))).read(read));
+    }
+    Ok(symptoms)
+}
+
+/// The host's addresses in a network.
+pub(super) fn addresses(patient: &Patient) -> Vec<IpNet> {
+    let definition = patient.definition.iter().flat_map(|network| &network.ips);
+    definition.filter_map(vnet_xml::network::Ip::net).collect()
+}
+
+/// An address that a guest may have: the highest of a subnet.
+pub(super) fn example(net: IpNet) -> IpAddr {
+    match net.broadcast() {
+        IpAddr::V4(last) => IpAddr::V4(last.to_bits().saturating_sub(1).into()),
+        IpAddr::V6(last) => IpAddr::V6(last.to_bits().saturating_sub(1).into()),
+    }
+}
+
+/// Whether packets for guests leave by the bridge.
+pub(super) fn way_to_guests(
+    scene: &Scene<'_>,
+    patient: &Patient,
+    bridge: &InterfaceName,
+) -> Result<Vec<Symptom>, Error> {
+    const NAME: &str = "way-to-guests";
+    let mut symptoms = Vec::new();
+    for net in addresses(patient) {
+        let to = guest_in(scene, patient, net);
+        let read = format!("`ip route get {to}`");
+        let finding = match scene.netlink.way(&Traveller { to, from: None, incoming: None })? {
+            Ok(way) if way.local => format!("{to}, which a guest may have, is an address of this host"),
+            Ok(way) => match way.link {
+                Some(link) if link == *bridge => {
+                    symptoms
+                        .push(Symptom::ok(NAME, format!("packets for {} leave by {bridge}", net.trunc())).read(read));
+                    continue;
+                }
+                Some(link) => format!(
+                    "packets for guests of {} leave by {link}{}, and not by {bridge}: another route or rule comes \
+                     first",
+                    net.trunc(),
+                    way.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default()
+                ),
+                None => format!("the kernel drops packets for guests of {}", net.trunc()),
+            },
+            Err(refused) => format!("this host has no way to guests of {}: {refused}", net.trunc()),
+        };
+        let symptom = Symptom::problem(NAME, finding).read(read).read("`ip rule`, `ip route show table all`");
+        symptoms.push(symptom.help("delete that route or rule, or give the network another subnet"));
+    }
+    Ok(symptoms)
+}
+
+/// The address of an examined guest in a subnet, or one that a guest may have.
+fn guest_in(scene: &Scene<'_>, patient: &Patient, net: IpNet) -> IpAddr {
+    let leases = patient.name.parse().ok().and_then(|name| scene.driver.current_leases(&name).ok()).unwrap_or_default();
+    let lease = leases.iter().map(|lease| lease.ip).find(|ip| net.contains(ip));
+    lease.unwrap_or_else(|| example(net))
+}

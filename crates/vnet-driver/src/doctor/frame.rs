@@ -1,0 +1,221 @@
+//! Frames of a guest, as bytes: ARP, and IPv4 with UDP or ICMP. And what is read of those that come
+//! back. Nothing that arrives is trusted.
+
+use std::net::Ipv4Addr;
+
+use vnet_types::MacAddr;
+
+pub(super) const EVERYBODY: MacAddr = MacAddr([0xff; 6]);
+const IPV4: u16 = 0x0800;
+const ARP: u16 = 0x0806;
+const ICMP: u8 = 1;
+const UDP: u8 = 17;
+
+/// One end of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) mac: MacAddr,
+    pub(super) ip: Ipv4Addr,
+}
+
+/// What a frame is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard<'f> {
+    /// Somebody asks who has an address.
+    Asked {
+        by: End,
+        ip: Ipv4Addr,
+    },
+    /// Somebody has an address.
+    Here(End),
+    Udp {
+        from: End,
+        to: Ipv4Addr,
+        ports: (u16, u16),
+        payload: &'f [u8],
+    },
+    /// An echo comes back.
+    Echo {
+        from: Ipv4Addr,
+        id: u16,
+    },
+    /// A router says that a packet does not arrive: its type and code.
+    Refused {
+        from: Ipv4Addr,
+        kind: u8,
+        code: u8,
+    },
+}
+
+fn ethernet(to: MacAddr, from: MacAddr, kind: u16, payload: &[u8]) -> Vec<u8> {
+    [&to.0[..], &from.0, &kind.to_be_bytes(), payload].concat()
+}
+
+/// Asks who has an address. An asker without an address says nothing about itself (RFC 5227).
+pub(super) fn ask(by: End, ip: Ipv4Addr) -> Vec<u8> {
+    let body = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &by.mac.0, &by.ip.octets(), &[0; 6], &ip.octets()].concat();
+    ethernet(EVERYBODY, by.mac, ARP, &body)
+}
+
+/// Says who has an address.
+pub(super) fn tell(me: End, to: End) -> Vec<u8> {
+    let body = [&[0, 1, 8, 0, 6, 4, 0, 2][..], &me.mac.0, &me.ip.octets(), &to.mac.0, &to.ip.octets()].concat();
+    ethernet(to.mac, me.mac, ARP, &body)
+}
+
+pub(super) fn udp(from: End, to: End, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(8 + payload.len()).unwrap_or(u16::MAX);
+    // Without a checksum, which IPv4 allows.
+    let head = [ports.0.to_be_bytes(), ports.1.to_be_bytes(), length.to_be_bytes(), [0, 0]].concat();
+    ipv4(from, to, UDP, &[&head[..], payload].concat())
+}
+
+pub(super) fn echo(from: End, to: End, id: u16) -> Vec<u8> {
+    let mut message = [&[8, 0, 0, 0][..], &id.to_be_bytes(), &[0, 1], b"vnet doctor"].concat();
+    let sum = checksum(&message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    ipv4(from, to, ICMP, &message)
+}
+
+fn ipv4(from: End, to: End, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(20 + payload.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let start = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, protocol, 0, 0];
+    let mut header = [&start[..], &from.ip.octets(), &to.ip.octets()].concat();
+    let sum = checksum(&header);
+    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    ethernet(to.mac, from.mac, IPV4, &[&header[..], payload].concat())
+}
+
+/// The checksum of the internet (RFC 1071).
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
+    let mut sum: u32 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !u16::try_from(sum).unwrap_or(0)
+}
+
+/// Reads a frame. `None` for what is of no use here.
+pub(super) fn read(frame: &[u8]) -> Option<Heard<'_>> {
+    let (header, body) = frame.split_at_checked(14)?;
+    let mac = MacAddr(header[6..12].try_into().ok()?);
+    match u16::from_be_bytes([header[12], header[13]]) {
+        ARP => {
+            let body: &[u8; 28] = body.first_chunk()?;
+            let by = End { mac: MacAddr(body[8..14].try_into().ok()?), ip: address(&body[14..18])? };
+            match body[..8] {
+                [0, 1, 8, 0, 6, 4, 0, 1] => Some(Heard::Asked { by, ip: address(&body[24..28])? }),
+                [0, 1, 8, 0, 6, 4, 0, 2] => Some(Heard::Here(by)),
+                _ => None,
+            }
+        }
+        IPV4 => {
+            let length = usize::from(body.first()? & 0x0f) * 4;
+            let total = usize::from(u16::from_be_bytes([*body.get(2)?, *body.get(3)?]));
+            let (protocol, from, to) = (*body.get(9)?, address(body.get(12..16)?)?, address(body.get(16..20)?)?);
+            let payload = body.get(length..total.min(body.len()))?;
+            let half = |at: usize| Some(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?]));
+            match (protocol, payload.first()?) {
+                (UDP, _) => {
+                    let (ports, payload) = ((half(0)?, half(2)?), payload.get(8..)?);
+                    Some(Heard::Udp { from: End { mac, ip: from }, to, ports, payload })
+                }
+                (ICMP, 0) => Some(Heard::Echo { from, id: half(4)? }),
+                (ICMP, kind @ (3 | 11)) => Some(Heard::Refused { from, kind: *kind, code: *payload.get(1)? }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<Ipv4Addr> {
+    Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?))
+}
+
+/// A DHCP client that asks for offers, and wants the answer as a broadcast.
+pub(super) fn discover(client: MacAddr, transaction: u32) -> Vec<u8> {
+    let mut message = vec![1, 1, 6, 0];
+    message.extend(transaction.to_be_bytes());
+    message.extend([0, 0, 0x80, 0]);
+    message.extend([0; 16]);
+    message.extend(client.0);
+    message.resize(236, 0);
+    message.extend([0x63, 0x82, 0x53, 0x63]);
+    message.extend([53, 1, 1]);
+    message.extend([55, 3, 1, 3, 6]);
+    message.push(255);
+    message.resize(300, 0);
+    message
+}
+
+/// The offer in an answer of a DHCP server: the address, and the server.
+pub(super) fn offer(message: &[u8], transaction: u32) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
+    if message.first() != Some(&2) || message.get(4..8)? != transaction.to_be_bytes() {
+        return None;
+    }
+    let option = |wanted: u8| {
+        let mut rest = message.get(240..)?;
+        loop {
+            match rest {
+                [0, after @ ..] => rest = after,
+                [255, ..] | [] => return None,
+                [kind, length, after @ ..] => {
+                    let (value, after) = after.split_at_checked(usize::from(*length))?;
+                    if *kind == wanted {
+                        return Some(value);
+                    }
+                    rest = after;
+                }
+                [_] => return None,
+            }
+        }
+    };
+    (option(53)? == [2]).then_some(())?;
+    Some((address(message.get(16..20)?)?, option(54).and_then(address)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    const ME: End = End { mac: MacAddr([2, 0, 0, 0, 0, 1]), ip: Ipv4Addr::new(10, 0, 0, 9) };
+    const YOU: End = End { mac: MacAddr([2, 0, 0, 0, 0, 2]), ip: Ipv4Addr::new(10, 0, 0, 1) };
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(read(&ask(ME, YOU.ip)), Some(Heard::Asked { by: ME, ip: YOU.ip }));
+        assert_eq!(read(&tell(YOU, ME)), Some(Heard::Here(YOU)));
+        let sent = udp(ME, YOU, (4711, 53), b"question");
+        let heard = Heard::Udp { from: ME, to: YOU.ip, ports: (4711, 53), payload: b"question" };
+        assert_eq!(read(&sent), Some(heard));
+        assert_eq!(checksum(&sent[14..34]), 0, "of the header");
+        let mut back = echo(YOU, ME, 7);
+        assert_eq!(checksum(&back[34..]), 0, "of the message");
+        assert_eq!(read(&back), None, "a question is no answer");
+        back[34] = 0;
+        assert_eq!(read(&back), Some(Heard::Echo { from: YOU.ip, id: 7 }));
+        for length in 0..sent.len() {
+            let _ = read(&sent[..length]);
+        }
+    }
+
+    #[test]
+    fn offers() {
+        let mut message = discover(ME.mac, 7);
+        assert_eq!(offer(&message, 7), None);
+        message[0] = 2;
+        assert_eq!(offer(&message, 7), None, "a discover is no offer");
+        message[16..20].copy_from_slice(&[10, 0, 0, 5]);
+        message.truncate(240);
+        message.extend([0, 53, 1, 2, 54, 4, 10, 0, 0, 1, 255]);
+        assert_eq!(offer(&message, 7), Some((Ipv4Addr::new(10, 0, 0, 5), Some(YOU.ip))));
+        assert_eq!(offer(&message, 8), None, "of another transaction");
+        for length in 0..message.len() {
+            let _ = offer(&message[..length], 7);
+        }
+    }
+}

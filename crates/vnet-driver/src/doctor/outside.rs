@@ -1,0 +1,148 @@
+//! Whether an answer from outside comes back to a guest, by a guest that is made up for a moment.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::thread;
+
+use vnet_netlink::{Netlink, Traveller};
+use vnet_types::{Family, InterfaceName, IpNet};
+use vnet_xml::network::WayOut;
+
+use super::ask::{self, Answer, ask, ping, root};
+use super::names;
+use super::patient::Patient;
+use super::scratch::{Findings, Task, tried};
+use super::service::taken;
+use super::symptom::Symptom;
+use super::{Scene, beyond};
+use crate::error::Error;
+
+/// More networks than this are not tried as a guest at once.
+const MOST: usize = 16;
+
+/// Those beyond the host that answer the host itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Targets {
+    routers: Vec<Ipv4Addr>,
+    name_servers: Vec<Ipv4Addr>,
+    /// Those that do not answer.
+    silent: Vec<Ipv4Addr>,
+}
+
+impl Targets {
+    /// Asks the router of the host, and its name servers that are not the host's own.
+    pub(super) fn of(netlink: &Netlink) -> Self {
+        let way = |to| netlink.way(&Traveller { to, from: None, incoming: None }).ok().and_then(Result::ok);
+        let mut targets = Self::default();
+        if let Some(IpAddr::V4(router)) = way(beyond::FAR[0]).and_then(|way| way.gateway) {
+            match ping(router) {
+                Answer::Came => targets.routers.push(router),
+                _ => targets.silent.push(router),
+            }
+        }
+        if !targets.routers.is_empty() {
+            return targets;
+        }
+        for server in names::of_host().unwrap_or_default().iter().filter_map(|it| it.parse::<Ipv4Addr>().ok()) {
+            if way(server.into()).is_none_or(|way| way.local) {
+                continue;
+            }
+            match ask(ask::at(server.into(), 53), &root()) {
+                Answer::Came => targets.name_servers.push(server),
+                _ => targets.silent.push(server),
+            }
+        }
+        targets
+    }
+
+    fn words(&self) -> String {
+        let all = self.routers.iter().chain(&self.name_servers).map(ToString::to_string);
+        all.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Tries every network as a guest, at the same time.
+pub(super) fn try_all(scene: &Scene<'_>, patients: &mut [Patient]) -> Result<(), Error> {
+    let mut tasks = Vec::new();
+    for (at, patient) in patients.iter().enumerate() {
+        let there = patient.bridge.as_ref().filter(|_| patient.runs && patient.intent.is_some());
+        let Some(bridge) = there else { continue };
+        if let Some(known) = scene.host.link(bridge)?.filter(|known| known.link.up) {
+            tasks.push((at, task(scene, patient, bridge, known.link.mtu)));
+        }
+    }
+    if tasks.len() > MOST {
+        let reason = || Err(format!("there are more than {MOST} networks; name one"));
+        tasks.into_iter().for_each(|(at, _)| patients[at].tried = Some(reason()));
+        return Ok(());
+    }
+    // A thread begins in the network namespace of the one that starts it.
+    let found: Vec<(usize, Result<Findings, String>)> = thread::scope(|scope| {
+        let all: Vec<_> = tasks.iter().map(|(at, task)| (*at, scope.spawn(move || tried(task)))).collect();
+        let end = |(at, thread): (usize, thread::ScopedJoinHandle<'_, _>)| {
+            (at, thread.join().unwrap_or_else(|_| Err("it ended early".to_owned())))
+        };
+        all.into_iter().map(end).collect()
+    });
+    found.into_iter().for_each(|(at, found)| patients[at].tried = Some(found));
+    Ok(())
+}
+
+fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, mtu: Option<u32>) -> Task {
+    let network = patient.definition.as_ref();
+    let gateway = super::address::addresses(patient).into_iter().find_map(|net| match net {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
+    });
+    let config = patient.intent.as_ref().and_then(|intent| intent.dnsmasq.as_ref());
+    let goes_out = network.is_some_and(|network| network.way_out(Family::Ipv4).is_some());
+    Task {
+        bridge: bridge.clone(),
+        mtu,
+        gateway,
+        taken: taken(scene, patient),
+        dhcp: config.is_some_and(|config| config.serves_dhcp(Family::Ipv4)),
+        examined: patient.ports.first().filter(|_| patient.has_guest).map(|port| port.mac),
+        dns: config.is_some_and(|config| config.dns_port() == Some(53)),
+        routers: if goes_out { scene.targets.routers.clone() } else { Vec::new() },
+        name_servers: if goes_out { scene.targets.name_servers.clone() } else { Vec::new() },
+    }
+}
+
+/// Whether an answer from outside comes back to a guest.
+pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+    const NAME: &str = "outside";
+    let way_out = patient.definition.as_ref().and_then(|network| network.way_out(Family::Ipv4));
+    let (Some(way_out), Some(Ok(findings))) = (way_out, &patient.tried) else { return Ok(Vec::new()) };
+    let Some(address) = findings.address else { return Ok(Vec::new()) };
+    let targets = &scene.targets;
+    let read = format!("a guest that was made up in {bridge}, at {address}, asked them");
+    if targets.routers.is_empty() && targets.name_servers.is_empty() {
+        let silent: Vec<String> = targets.silent.iter().map(ToString::to_string).collect();
+        let finding = match silent.is_empty() {
+            true => "nobody beyond the host is known who could be asked".to_owned(),
+            false => format!("beyond the host nobody answers even the host itself: {}", silent.join(", ")),
+        };
+        return Ok(vec![Symptom::unknown(NAME, finding)]);
+    }
+    if let Some(answered) = findings.outside.first() {
+        return Ok(vec![Symptom::ok(NAME, format!("{answered} answers a guest")).read(read)]);
+    }
+    let who = targets.words();
+    let told = match findings.refused {
+        Some((from, kind, code)) => format!("; {from} says that it is refused (ICMP type {kind}, code {code})"),
+        None => String::new(),
+    };
+    Ok(vec![match way_out {
+        WayOut::Translated { .. } => {
+            let finding =
+                format!("{who} answers this host and not a guest: packets get lost on the way through it{told}");
+            let help = "if nothing above explains it, look for the rule in `nft list ruleset`, and with `tcpdump` where they end";
+            Symptom::problem(NAME, finding).read(read).help(help)
+        }
+        WayOut::Routed => {
+            let finding =
+                format!("{who} answers this host and not a guest{told}: it needs a route back to the network");
+            Symptom::unknown(NAME, finding).read(read)
+        }
+    }])
+}

@@ -1,0 +1,95 @@
+//! The condition of a link at this moment: what no definition says and no change sets.
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkFlags, LinkHeader};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
+use vnet_types::InterfaceName;
+
+use super::{HEADER, IFLA_INFO_SLAVE_DATA, IFLA_LINKINFO, IFLA_MASTER, without_statistics};
+use crate::message::{Message, attribute, number32};
+use crate::{Error, Intent, Netlink, Operation};
+
+const IFLA_XDP: u16 = 43;
+const IFLA_XDP_ATTACHED: u16 = 2;
+const IFLA_BRPORT_STATE: u16 = 1;
+
+/// The condition of a link at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkCondition {
+    /// Administratively up (`IFF_UP`).
+    pub up: bool,
+    /// Whether something is at its other end (`IFF_LOWER_UP`): for a tap, a program that has it
+    /// open.
+    pub carrier: bool,
+    /// Whether an XDP program sees its frames first, and may drop them.
+    pub xdp: bool,
+    /// The index of the bridge, or another controller, that it is a port of.
+    pub controller: Option<u32>,
+    /// The state of a port of a bridge.
+    pub port: Option<PortState>,
+}
+
+/// The state of a port of a bridge (`BR_STATE_*` of `linux/if_bridge.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortState {
+    /// It carries nothing: it is down, or has no carrier.
+    Disabled,
+    /// Spanning tree waits. It carries nothing.
+    Listening,
+    /// Spanning tree learns MAC addresses. It carries nothing.
+    Learning,
+    /// It carries frames.
+    Forwarding,
+    /// Spanning tree has closed it: there is another way.
+    Blocking,
+}
+
+impl PortState {
+    fn of(number: u8) -> Option<Self> {
+        [Self::Disabled, Self::Listening, Self::Learning, Self::Forwarding, Self::Blocking]
+            .get(usize::from(number))
+            .copied()
+    }
+
+    /// The word of `bridge link`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Listening => "listening",
+            Self::Learning => "learning",
+            Self::Forwarding => "forwarding",
+            Self::Blocking => "blocking",
+        }
+    }
+}
+
+impl Netlink {
+    /// Reads the condition of a link. `None` when there is no such link.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn condition(&self, link: &InterfaceName) -> Result<Option<LinkCondition>, Error> {
+        let message: LinkMessageBuilder<LinkUnspec> = LinkUnspec::new_with_name(link.as_str());
+        let request = RouteNetlinkMessage::GetLink(without_statistics(message.build()));
+        match self.request(request, Intent::Existing, read) {
+            Ok(found) => Ok(found.into_iter().next()),
+            Err(refused) if refused.is_not_found() => Ok(None),
+            Err(refused) => Err(Operation::List.of(format_args!("link {link}"))(refused)),
+        }
+    }
+}
+
+fn read(message: Message<'_>) -> Option<LinkCondition> {
+    let header = LinkHeader::parse(message.payload()).ok()?;
+    let attributes = message.payload().get(HEADER..)?;
+    let data = attribute(attributes, IFLA_LINKINFO).and_then(|info| attribute(info, IFLA_INFO_SLAVE_DATA));
+    let byte = |within: Option<&[u8]>, kind| within.and_then(|it| attribute(it, kind)?.first().copied());
+    Some(LinkCondition {
+        up: header.flags.contains(LinkFlags::Up),
+        carrier: header.flags.contains(LinkFlags::LowerUp),
+        xdp: byte(attribute(attributes, IFLA_XDP), IFLA_XDP_ATTACHED).is_some_and(|attached| attached != 0),
+        controller: attribute(attributes, IFLA_MASTER).and_then(number32),
+        port: byte(data, IFLA_BRPORT_STATE).and_then(PortState::of),
+    })
+}
