@@ -21,6 +21,7 @@ mod export;
 mod fmt;
 mod forget;
 mod gc;
+mod graph;
 mod import;
 mod info;
 mod leases;
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     #[command(visible_alias = "net-port-list")]
     Ports(ports::Args),
     Status(status::Args),
+    Graph(graph::Args),
     #[command(visible_alias = "net-info")]
     Info(info::Args),
     #[command(visible_alias = "net-name")]
@@ -140,6 +142,7 @@ impl Command {
             Self::Detach(args) => args.run(directories),
             Self::Ports(args) => args.run(directories),
             Self::Status(args) => args.run(directories),
+            Self::Graph(args) => args.run(directories),
             Self::Info(args) => args.run(directories),
             Self::Name(args) => args.run(directories),
             Self::Desc(args) => args.run(directories),

@@ -3,10 +3,12 @@
 
 mod report;
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::bail;
-use vnet_try::try_all;
+use anyhow::{Context, bail};
+use vnet_driver::{Network, Picture, PicturePromise};
+use vnet_try::{Report, Verdict, try_all};
 use vnet_xml::Definition;
 
 use crate::diagnostic::Checked;
@@ -28,6 +30,9 @@ pub(crate) struct Args {
     /// Definitions; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Also write a page with the networks as a picture and their promises beside it
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -67,6 +72,10 @@ impl Args {
         }
         let networks: Vec<&Checked> = checked.iter().filter(|checked| checked.network().is_some()).collect();
         let holds = report.holds;
+        if let Some(file) = &self.html {
+            let page = page(&networks, &report);
+            fs::write(file, page).with_context(|| format!("`{}` cannot be written", file.display()))?;
+        }
         let report = ReportJson::new(report, &networks, &checked);
         match format {
             Format::Json => print_json(&report)?,
@@ -78,6 +87,31 @@ impl Args {
         }
         Ok(Answer::when(holds))
     }
+}
+
+/// The networks as a picture, with their promises.
+fn page(networks: &[&Checked], report: &Report) -> String {
+    let definitions: Vec<Network> = networks.iter().filter_map(|checked| checked.network()).cloned().collect();
+    let mut picture = Picture::of_definitions(&definitions);
+    let mut promises = Vec::new();
+    for network in &report.networks {
+        for judged in &network.promises {
+            let is_broken = judged.verdict == Verdict::Broken;
+            if is_broken {
+                picture.trouble(&network.network, &format!("broken: {}", judged.promise));
+            }
+            let text = format!("{}: {}", network.network, judged.promise);
+            let verdict = match judged.verdict {
+                Verdict::Kept => "kept",
+                Verdict::Broken => "broken",
+                _ => "not judged",
+            };
+            let mut promise = PicturePromise::new(text, verdict, is_broken);
+            promise.seen.clone_from(&judged.seen);
+            promises.push(promise);
+        }
+    }
+    picture.html(&promises)
 }
 
 /// Whether a document is reported as a network. Documents that cannot be read are.

@@ -28,6 +28,7 @@ mod manager;
 mod network;
 mod note;
 mod obstacle;
+mod picture;
 mod port;
 mod receipts;
 mod remains;
@@ -51,6 +52,7 @@ pub use network::{
 };
 pub use note::Note;
 pub use obstacle::Obstacle;
+pub use picture::{PartKind, Picture, PictureConnection, PicturePart, PicturePromise, TreeLine};
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
 pub use state::State;
 

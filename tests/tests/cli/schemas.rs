@@ -77,6 +77,7 @@ fn documents_are_as_their_schemas_say() {
     check("outcome", &["apply", "default"]);
     check("list", &["list"]);
     check("leases", &["leases", "default"]);
+    assert_eq!(check("graph", &["graph"])["parts"][0]["name"], "default");
     check("dumpxml", &["dumpxml", "default"]);
     check("detach", &["detach", "guest1"]);
     check("changes", &["stop", "default"]);
