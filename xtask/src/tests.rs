@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread::available_parallelism;
 
 use serde_json::Value;
 
@@ -40,6 +41,14 @@ impl Tier {
     fn has(self, program: &TestProgram) -> bool {
         program.is_integration() == (self == Self::Kernel)
     }
+
+    /// How many tests run at once. Those of the kernel mostly wait: for a program, a lease, a limit
+    /// on time.
+    fn threads(self) -> String {
+        let processors = available_parallelism().map_or(1, |number| number.get());
+        let each = if self == Self::Kernel { 3 } else { 1 };
+        format!("--test-threads={}", processors * each)
+    }
 }
 
 /// Whether this user is root.
@@ -61,13 +70,19 @@ pub(crate) fn test(tier: Tier) -> Tally {
 fn as_this_user(tier: Tier) -> Result<Tally, Failed> {
     if !can(&cargo_program(), &["nextest", "--version"]) {
         println!("xtask: cargo-nextest is not installed: tests of one program share a process");
-        return programs(tier)?.iter().map(|program| run_program(program, &[])).collect::<Result<Vec<_>, _>>().map(sum);
+        return programs(tier)?
+            .iter()
+            .map(|program| run_program(program, tier, &[]))
+            .collect::<Result<Vec<_>, _>>()
+            .map(sum);
     }
     let filter = match tier {
         Tier::Unit => "not package(vnet-tests)",
         Tier::Kernel => "package(vnet-tests)",
     };
-    let nextest = [&["nextest", "run", "--no-fail-fast", "--color=never", "-E", filter], &WORKSPACE[..]].concat();
+    let threads = tier.threads();
+    let nextest = ["nextest", "run", "--no-fail-fast", "--color=never", &threads, "-E", filter];
+    let nextest = [&nextest, &WORKSPACE[..]].concat();
     counted(&cargo_program(), &nextest, |tally, next| *tally = next)
 }
 
@@ -89,15 +104,15 @@ pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
     let has_tun = can("setpriv", &[&user[..], &["test", "-w", "/dev/net/tun"]].concat());
     let tun = if has_tun { &[][..] } else { &WITH_TUN };
     let wrapper = [tun, &["setpriv"], &user[..]].concat();
-    programs.iter().map(|program| run_program(program, &wrapper)).collect::<Result<Vec<_>, _>>().map(sum)
+    programs.iter().map(|program| run_program(program, tier, &wrapper)).collect::<Result<Vec<_>, _>>().map(sum)
 }
 
 /// Runs a test program through another program.
-fn run_program(program: &TestProgram, wrapper: &[&str]) -> Result<Tally, Failed> {
+fn run_program(program: &TestProgram, tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
     let folder = format!("--chdir={}", package_folder(program)?.display());
     // insta would run cargo, which nobody may be unable to run.
     let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
-    let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable]].concat();
+    let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable, &tier.threads()]].concat();
     counted("env", &arguments, |tally, next| *tally = next)
 }
 
