@@ -112,7 +112,8 @@ fn run_program(program: &TestProgram, tier: Tier, wrapper: &[&str]) -> Result<Ta
     let folder = format!("--chdir={}", package_folder(program)?.display());
     // insta would run cargo, which nobody may be unable to run.
     let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
-    let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable, &tier.threads()]].concat();
+    let threads = tier.threads();
+    let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable, &threads]].concat();
     counted("env", &arguments, |tally, next| *tally = next)
 }
 
