@@ -21,7 +21,7 @@ pub(crate) fn test(release: &str) -> Tally {
 }
 
 fn try_test(release: &str) -> Result<Tally, Failed> {
-    cargo(&["build", "--package", "vnet-cli"])?;
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])?;
     let mut tally = Tally::default();
     let succeeded = watch("bash", &["xtask/peers/run.sh", "target/debug/vnet", release], |line| {
         tally = read(line).unwrap_or(tally);

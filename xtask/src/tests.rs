@@ -58,7 +58,7 @@ pub(crate) fn is_root() -> bool {
 
 /// Runs a tier as this user, and for root also as `nobody`.
 pub(crate) fn test(tier: Tier) -> Tally {
-    if let Err(failed) = cargo(&["build", "--package", "vnet-cli"]) {
+    if let Err(failed) = cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"]) {
         return Tally::of(Err(failed));
     }
     let examples = if tier == Tier::Unit { documentation() } else { Ok(Tally::default()) };

@@ -96,6 +96,8 @@ pub enum ErrorDomain {
     Interface = 26,
     /// The driver of packet filters.
     NwFilter = 33,
+    /// What speaks D-Bus.
+    Dbus = 47,
     /// What asks polkit.
     Polkit = 60,
 }
@@ -128,12 +130,12 @@ impl RemoteError {
         }
     }
 
-    /// The error for flags that a function of libvirt's network driver does not know.
-    pub fn unsupported_flags(flags: u32, function: &str) -> Self {
+    /// The error for an argument of one of libvirt's functions. The message is the whole text.
+    pub fn invalid_argument(message: impl Into<String>, function: &str, argument: &str) -> Self {
         Self {
-            message: Some(format!("unsupported flags (0x{flags:x}) in function {function}")),
+            message: Some(message.into()),
             str1: Some(function.to_owned()),
-            str2: Some("flags".to_owned()),
+            str2: Some(argument.to_owned()),
             int1: 0,
             int2: 0,
             ..Self::new(ErrorCode::InvalidArg, ErrorDomain::Network, "")

@@ -6,6 +6,7 @@ mod known;
 mod leases;
 mod lifecycle;
 mod list;
+pub(crate) mod metadata;
 mod ports;
 mod update;
 mod xml;
@@ -62,6 +63,11 @@ pub(crate) fn network_call(shared: &Shared, call: Call) -> Result<Reply, Refusal
         Call::NetworkGetDhcpLeases { network, mac, need_results, flags } => {
             leases::leases(driver, &network, mac.as_deref(), need_results != 0, flags)
         }
+        Call::NetworkGetMetadata { network, kind, uri, flags } => metadata::get(driver, &network, kind, uri, flags),
+        Call::NetworkSetMetadata { network, kind, metadata, key, uri, flags } => {
+            let wanted = metadata::Wanted { kind, text: metadata, key, uri };
+            metadata::set(driver, news, &network, wanted, flags)
+        }
         Call::NetworkListAllPorts { network, need_results, flags } => {
             ports::all(driver, &network, need_results != 0, flags)
         }
@@ -73,6 +79,7 @@ pub(crate) fn network_call(shared: &Shared, call: Call) -> Result<Reply, Refusal
         }
         Call::NetworkPortGetXmlDesc { port, flags } => ports::xml(driver, &port, flags),
         Call::NetworkPortDelete { port, flags } => ports::delete(driver, &port, flags),
+        // Those about the connection are answered before.
         other => Err(refusal::network(vnet_rpc::ErrorCode::NoSupport, other.procedure().function())),
     }
 }

@@ -5,6 +5,7 @@ mod budget;
 mod connection;
 mod news;
 mod peer;
+mod polkit;
 mod queue;
 mod refusal;
 mod server;

@@ -32,6 +32,10 @@ struct Args {
     /// End when no client was connected for so many seconds; 0: never
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
+    /// Ask polkit about every client but root (org.libvirt.unix.manage, org.libvirt.unix.monitor);
+    /// without this, who can open a socket may use it
+    #[arg(long)]
+    polkit: bool,
     /// The folder for the state of running networks
     #[arg(long, env = "VNET_STATE_DIR", value_name = "DIR", default_value = "/run/vnet", hide_env = true)]
     state_dir: PathBuf,
@@ -73,6 +77,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let mut server = RpcServer::of_system(driver)?;
     for socket in sockets(args)? {
         server = server.with_socket(socket);
+    }
+    if args.polkit {
+        server = server.asking_polkit();
     }
     if args.timeout > 0 {
         server = server.ending_when_idle(Duration::from_secs(args.timeout));

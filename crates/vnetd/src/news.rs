@@ -13,6 +13,7 @@ use vnet_driver::{Driver, EventKind, Events};
 use vnet_rpc::{Lifecycle, NetworkRef, RemoteEvent, Uuid};
 use vnet_types::NetworkName;
 
+use crate::answer::metadata;
 use crate::queue::Queue;
 use crate::refusal::{self, Refusal};
 
@@ -53,6 +54,8 @@ pub(crate) enum Kind {
 pub(crate) enum Deed {
     /// A network was defined, undefined, started or stopped.
     Lifecycle(NetworkRef, Lifecycle),
+    /// Its description (0), title (1) or metadata (2) was changed.
+    Metadata(NetworkRef, i32, Option<String>),
     /// It was changed in a way that is not told.
     Quiet(NetworkRef),
 }
@@ -76,7 +79,7 @@ impl Kind {
 impl Deed {
     fn network(&self) -> &NetworkRef {
         match self {
-            Self::Lifecycle(network, _) | Self::Quiet(network) => network,
+            Self::Lifecycle(network, _) | Self::Metadata(network, ..) | Self::Quiet(network) => network,
         }
     }
 }
@@ -193,19 +196,23 @@ impl State {
         // What cannot be read now is read with the next change.
         while let Ok(Some(event)) = watch.events.try_next() {
             let Some(name) = event.network else { continue };
-            let what = match event.kind {
-                EventKind::Defined => Lifecycle::Defined,
-                EventKind::Undefined => Lifecycle::Undefined,
-                EventKind::Started => Lifecycle::Started,
-                EventKind::Stopped => Lifecycle::Stopped,
-                _ => continue,
-            };
             if let Ok(Some(network)) = driver.identity_of_name(&name) {
                 watch.known.insert(name.clone(), network.uuid);
             }
-            if let Some(uuid) = watch.known.get(&name).filter(|_| but != Some(name.as_str())) {
-                self.tell(&Deed::Lifecycle(NetworkRef { name: name.to_string(), uuid: *uuid }, what));
-            }
+            let Some(uuid) = watch.known.get(&name).filter(|_| but != Some(name.as_str())) else { continue };
+            let network = NetworkRef { name: name.to_string(), uuid: *uuid };
+            let deed = match event.kind {
+                EventKind::Defined => Deed::Lifecycle(network, Lifecycle::Defined),
+                EventKind::Undefined => Deed::Lifecycle(network, Lifecycle::Undefined),
+                EventKind::Started => Deed::Lifecycle(network, Lifecycle::Started),
+                EventKind::Stopped => Deed::Lifecycle(network, Lifecycle::Stopped),
+                EventKind::MetadataChanged(part) => {
+                    let (kind, uri) = metadata::number(&part);
+                    Deed::Metadata(network, kind, uri)
+                }
+                _ => continue,
+            };
+            self.tell(&deed);
         }
         self.watch = Some(watch);
     }
@@ -218,6 +225,9 @@ impl State {
             let event = match (deed, listener.kind) {
                 (Deed::Lifecycle(_, what), Kind::Lifecycle) => {
                     RemoteEvent::Lifecycle { callback_id, network, event: *what as i32, detail: 0 }
+                }
+                (Deed::Metadata(_, kind, uri), Kind::Metadata) => {
+                    RemoteEvent::MetadataChange { callback_id, network, kind: *kind, uri: uri.clone() }
                 }
                 _ => continue,
             };

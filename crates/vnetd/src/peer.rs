@@ -18,4 +18,8 @@ impl Peer {
         let credentials = getsockopt(stream, PeerCredentials)?;
         Ok(Self { pid: credentials.pid(), uid: credentials.uid() })
     }
+
+    pub(crate) fn is_root(self) -> bool {
+        self.uid == 0
+    }
 }

@@ -22,9 +22,14 @@ pub(crate) fn network(code: ErrorCode, detail: impl Into<String>) -> Refusal {
     of(code, ErrorDomain::Network, detail)
 }
 
+/// An argument of a function of libvirt that has a wrong value.
+pub(crate) fn argument(what: &str, function: &str, argument: &str) -> Refusal {
+    Box::new(RemoteError::invalid_argument(what, function, argument))
+}
+
 /// Flags that a function of libvirt's network driver does not know.
 pub(crate) fn flags(unknown: u32, function: &str) -> Refusal {
-    Box::new(RemoteError::unsupported_flags(unknown, function))
+    argument(&format!("unsupported flags (0x{unknown:x}) in function {function}"), function, "flags")
 }
 
 /// A state that does not allow what was asked.

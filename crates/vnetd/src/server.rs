@@ -32,7 +32,7 @@ pub struct RpcSocket {
 #[derive(Debug)]
 pub struct RpcServer {
     sockets: Vec<RpcSocket>,
-    shared: Arc<Shared>,
+    shared: Shared,
     idle: Option<Duration>,
 }
 
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) whose: Whose,
     pub(crate) news: News,
     pub(crate) budget: Budget,
+    pub(crate) asks_polkit: bool,
     connections: Mutex<Connections>,
     /// Readable when a connection has ended.
     ended: OwnedFd,
@@ -82,7 +83,7 @@ impl RpcServer {
     fn new(driver: Driver, whose: Whose) -> io::Result<Self> {
         let ended = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (news, budget, connections) = (News::new(driver.clone()), Budget::default(), Mutex::default());
-        let shared = Arc::new(Shared { driver, whose, news, budget, connections, ended });
+        let shared = Shared { driver, whose, news, budget, asks_polkit: false, connections, ended };
         Ok(Self { sockets: Vec::new(), shared, idle: None })
     }
 
@@ -99,6 +100,13 @@ impl RpcServer {
         Self { idle: Some(idle), ..self }
     }
 
+    /// Asks polkit about every client but root. Otherwise who can open a socket may use it.
+    #[must_use]
+    pub fn asking_polkit(mut self) -> Self {
+        self.shared.asks_polkit = true;
+        self
+    }
+
     /// Serves until no client was connected for long enough, or `stop` is readable. Calls in
     /// progress are finished first. Whoever connects from then on is left to the next server on
     /// these sockets.
@@ -106,20 +114,22 @@ impl RpcServer {
     /// # Errors
     /// When a socket cannot be used.
     pub fn run(self, stop: impl AsFd) -> io::Result<()> {
-        for socket in &self.sockets {
+        let Self { sockets, shared, idle } = self;
+        let shared = Arc::new(shared);
+        for socket in &sockets {
             socket.listener.set_nonblocking(true)?;
         }
         let mut threads = Vec::new();
         let mut idle_since = Instant::now();
         loop {
-            let count = self.shared.connections().open.len();
-            let idle = self.idle.filter(|_| count == 0);
-            let timeout = idle.map(|idle| idle.saturating_sub(idle_since.elapsed()));
+            let count = shared.connections().open.len();
+            let limit = idle.filter(|_| count == 0);
+            let timeout = limit.map(|idle| idle.saturating_sub(idle_since.elapsed()));
             if timeout.is_some_and(|left| left.is_zero()) {
                 break;
             }
-            let listeners = self.sockets.iter().map(|socket| &socket.listener).filter(|_| count < CONNECTIONS);
-            let mut files = vec![PollFd::new(&stop, PollFlags::IN), PollFd::new(&self.shared.ended, PollFlags::IN)];
+            let listeners = sockets.iter().map(|socket| &socket.listener).filter(|_| count < CONNECTIONS);
+            let mut files = vec![PollFd::new(&stop, PollFlags::IN), PollFd::new(&shared.ended, PollFlags::IN)];
             files.extend(listeners.map(|listener| PollFd::new(listener, PollFlags::IN)));
             match poll(&mut files, timeout.map(timespec).as_ref()) {
                 Err(rustix::io::Errno::INTR) => continue,
@@ -130,19 +140,19 @@ impl RpcServer {
                 break;
             }
             if is_ready[1] {
-                let _ = rustix::io::read(&self.shared.ended, &mut [0; 8]);
+                let _ = rustix::io::read(&shared.ended, &mut [0; 8]);
                 idle_since = Instant::now();
                 threads.retain(|thread: &thread::JoinHandle<()>| !thread.is_finished());
             }
-            for (socket, _) in self.sockets.iter().zip(&is_ready[2..]).filter(|(_, is_ready)| **is_ready) {
+            for (socket, _) in sockets.iter().zip(&is_ready[2..]).filter(|(_, is_ready)| **is_ready) {
                 if let Ok((stream, _)) = socket.listener.accept() {
-                    threads.extend(self.begin(stream, socket.is_read_only));
+                    threads.extend(begin(&shared, stream, socket.is_read_only));
                     idle_since = Instant::now();
                 }
             }
         }
-        drop(self.sockets);
-        for stream in self.shared.connections().open.values() {
+        drop(sockets);
+        for stream in shared.connections().open.values() {
             // The reader sees the end; the calls that it has read are answered.
             let _ = stream.shutdown(Shutdown::Read);
         }
@@ -151,24 +161,25 @@ impl RpcServer {
         }
         Ok(())
     }
+}
 
-    /// Serves a connection on a thread of its own. `None` when the system has no more threads: then
-    /// the connection is closed.
-    fn begin(&self, stream: UnixStream, is_read_only: bool) -> Option<thread::JoinHandle<()>> {
-        stream.set_nonblocking(false).ok()?;
-        let (shared, stream) = (Arc::clone(&self.shared), Arc::new(stream));
-        let id = self.shared.connections().add(Arc::clone(&stream));
-        let serve = move || {
-            connection::serve(&shared, id, &stream, is_read_only);
-            shared.connections().open.remove(&id);
-            let _ = rustix::io::write(&shared.ended, &1u64.to_ne_bytes());
-        };
-        match thread::Builder::new().name("connection".to_owned()).spawn(serve) {
-            Ok(thread) => Some(thread),
-            Err(_) => {
-                self.shared.connections().open.remove(&id);
-                None
-            }
+/// Serves a connection on a thread of its own. `None` when the system has no more threads: then
+/// the connection is closed.
+fn begin(shared: &Arc<Shared>, stream: UnixStream, is_read_only: bool) -> Option<thread::JoinHandle<()>> {
+    stream.set_nonblocking(false).ok()?;
+    let (shared, stream) = (Arc::clone(shared), Arc::new(stream));
+    let id = shared.connections().add(Arc::clone(&stream));
+    let ours = Arc::clone(&shared);
+    let serve = move || {
+        connection::serve(&shared, id, &stream, is_read_only);
+        shared.connections().open.remove(&id);
+        let _ = rustix::io::write(&shared.ended, &1u64.to_ne_bytes());
+    };
+    match thread::Builder::new().name("connection".to_owned()).spawn(serve) {
+        Ok(thread) => Some(thread),
+        Err(_) => {
+            ours.connections().open.remove(&id);
+            None
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use vnet_rpc::{
-    Call, CallAccess, ErrorCode, Frame, FrameHeader, PROGRAM_VERSION, Procedure, REMOTE_PROGRAM, RemoteEvent, Reply,
+    Call, CallAccess, ErrorCode, ErrorDomain, Frame, FrameHeader, PROGRAM_VERSION, Procedure, REMOTE_PROGRAM,
+    RemoteEvent, Reply,
 };
 
 use crate::answer;
 use crate::peer::Peer;
+use crate::polkit;
 use crate::queue::Queue;
 use crate::refusal::{self, Refusal};
 use crate::server::Shared;
@@ -15,10 +17,16 @@ use crate::server::Shared;
 /// The release of libvirt whose network driver this server behaves like, 11.3.0.
 const LIBVIRT: u64 = 11_003_000;
 
-/// Features that clients ask for, by libvirt's numbers: strings in parameters, keepalive, events,
+/// Features that clients ask for, by libvirt's numbers: files along with messages (which no call
+/// about networks has), strings in parameters, keepalive, events,
 /// telling of the end, and the right order of the arguments of an update.
-const FEATURES: [i32; 5] = [9, KEEPALIVE, 14, 15, 16];
+const FEATURES: [i32; 6] = [FD_PASSING, 9, KEEPALIVE, 14, 15, 16];
+const FD_PASSING: i32 = 8;
 const KEEPALIVE: i32 = 10;
+
+/// Ways to authenticate, by libvirt's numbers.
+const NONE: i32 = 0;
+const POLKIT: i32 = 2;
 
 /// The only flag of an open that means something.
 const READ_ONLY: u32 = 1;
@@ -33,11 +41,14 @@ pub(crate) struct Session {
     is_open: bool,
     is_read_only: bool,
     is_closing: bool,
+    /// Whether polkit has to allow it first.
+    must_ask: bool,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, id: u64, peer: Peer, is_read_only: bool, queue: Arc<Queue>) -> Self {
-        Self { shared, id, peer, queue, is_open: false, is_read_only, is_closing: false }
+        let must_ask = shared.asks_polkit && !peer.is_root();
+        Self { shared, id, peer, queue, is_open: false, is_read_only, is_closing: false, must_ask }
     }
 
     /// Whether the client has said that it leaves.
@@ -72,6 +83,9 @@ impl Session {
     /// Refuses what this connection must not do.
     fn may(&self, call: &Call) -> Result<(), Refusal> {
         let procedure = call.procedure();
+        if self.must_ask && !matches!(call, Call::AuthList {} | Call::AuthPolkit {}) {
+            return Err(refusal::protocol("authentication required"));
+        }
         let is_early = match call {
             Call::ConnectSupportsFeature { feature } => *feature == KEEPALIVE,
             _ => procedure.access() == CallAccess::Unopened,
@@ -101,10 +115,8 @@ impl Session {
             Call::ConnectGetLibVersion {} => Ok(Reply::Hyper { value: LIBVIRT }),
             Call::ConnectIsSecure {} => int(1),
             Call::ConnectSupportsFeature { feature } => int(i32::from(FEATURES.contains(feature))),
-            Call::AuthList {} => Ok(Reply::Ints { values: vec![0] }),
-            Call::AuthPolkit {} => {
-                Err(refusal::of(ErrorCode::AuthFailed, vnet_rpc::ErrorDomain::Rpc, "polkit is not in force"))
-            }
+            Call::AuthList {} => Ok(Reply::Ints { values: vec![if self.must_ask { POLKIT } else { NONE }] }),
+            Call::AuthPolkit {} => self.authenticate(),
             Call::ConnectRegisterCloseCallback {} | Call::ConnectUnregisterCloseCallback {} => Ok(Reply::Nothing {}),
             Call::ConnectSetIdentity { parameters, .. } => answer::identity(self.peer, parameters),
             Call::ConnectNetworkEventRegisterAny { event_id, network } => {
@@ -116,6 +128,16 @@ impl Session {
             }
             _ => return None,
         })
+    }
+
+    fn authenticate(&mut self) -> Result<Reply, Refusal> {
+        if !self.must_ask {
+            let what = "polkit is not asked on this connection";
+            return Err(refusal::of(ErrorCode::AuthFailed, ErrorDomain::Rpc, what));
+        }
+        polkit::check(self.peer, self.is_read_only)?;
+        self.must_ask = false;
+        Ok(Reply::Int { value: 1 })
     }
 
     fn open(&mut self, uri: Option<&str>, flags: u32) -> Result<Reply, Refusal> {

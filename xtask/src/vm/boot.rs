@@ -18,7 +18,7 @@ pub(crate) fn test() -> Tally {
 }
 
 fn try_test() -> Result<Tally, Failed> {
-    cargo(&["build", "--package", "vnet-cli"])?;
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])?;
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     kernel(&folder)?;

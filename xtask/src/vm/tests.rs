@@ -72,7 +72,7 @@ pub(crate) fn test(which: Which<'_>) -> Tally {
 }
 
 fn try_test(which: Which<'_>) -> Result<Tally, Failed> {
-    cargo(&["build", "--package", "vnet-cli"])?;
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])?;
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let kernel = kernel(&folder)?;
