@@ -20,6 +20,7 @@ mod explain;
 mod export;
 mod fmt;
 mod forget;
+mod forward;
 mod gc;
 mod graph;
 mod import;
@@ -103,6 +104,7 @@ pub(crate) enum Command {
     Dumpxml(dumpxml::Args),
     #[command(visible_alias = "net-update")]
     Update(update::Args),
+    Forward(forward::Args),
     Import(import::Args),
     Export(export::Args),
     Gc(gc::Args),
@@ -155,6 +157,7 @@ impl Command {
             Self::NetEvent(args) => args.run(directories),
             Self::Dumpxml(args) => args.run(directories),
             Self::Update(args) => args.run(directories),
+            Self::Forward(args) => args.run(directories),
             Self::Import(args) => args.run(directories),
             Self::Export(args) => args.run(directories),
             Self::Gc(args) => args.run(directories),

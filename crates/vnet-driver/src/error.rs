@@ -46,6 +46,16 @@ pub enum Error {
     /// No attached guest has this name, MAC address or device.
     #[error("no guest that is attached is called `{0}`: `vnet ports` lists them")]
     NoGuest(String),
+    /// Ports that were to be removed lead nowhere.
+    #[error("network `{network}` has no forward of {protocol} port {ports} with this address and device")]
+    NotForwarded {
+        /// `tcp` or `udp`.
+        protocol: &'static str,
+        /// The ports.
+        ports: String,
+        /// The network.
+        network: String,
+    },
     /// A network of this name has another UUID.
     #[error("network `{name}` has the UUID {uuid} already: write that one, or leave `<uuid>` out")]
     NameTaken {

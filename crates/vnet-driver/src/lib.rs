@@ -46,9 +46,9 @@ pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
 pub use libvirt::{Exported, Imported, LibvirtFolders, TakenOver};
 pub use network::{
-    AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, Impact, LeaseOfNetwork,
-    Leases, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork, Unconfirmed, Update,
-    UpdateOutcome,
+    AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, ForwardAct, ForwardUpdate,
+    Impact, LeaseOfNetwork, Leases, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork,
+    Unconfirmed, Update, UpdateOutcome,
 };
 pub use note::Note;
 pub use obstacle::Obstacle;

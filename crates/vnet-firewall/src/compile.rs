@@ -11,6 +11,8 @@
 //! address of the subnet are translated too. Only the first packet of a connection passes these
 //! rules.
 
+use std::net::SocketAddr;
+
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use crate::name::{Role, comment, word};
@@ -18,8 +20,8 @@ use crate::ruleset::{
     Chain, Direction, Element, Field, Interface, Key, Part, Rule, Ruleset, Statement, Transport, Verdict,
 };
 use crate::shared::{
-    BOTH, BRIDGES, NETWORKS, OWN_FROM, OWN_TO, PerFamily, REFUSE_FROM, REFUSE_TO, SAME_NETWORK, Share, default_ports,
-    prefix,
+    BOTH, BRIDGES, HAIRPIN, NETWORKS, OWN_FROM, OWN_TO, PerFamily, REFUSE_FROM, REFUSE_TO, SAME_NETWORK, Share,
+    default_ports, prefix,
 };
 use crate::{Access, Policy, Subnet};
 
@@ -31,8 +33,12 @@ impl Ruleset {
         if policy.translated().next().is_some() {
             ruleset.share(Share::Translation);
         }
+        if !policy.forwards.is_empty() {
+            ruleset.share(Share::Forwarding);
+        }
         ruleset.filter(policy);
         ruleset.translate(policy);
+        ruleset.forward(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
             // A subnet may be listed twice.
@@ -115,6 +121,40 @@ impl Ruleset {
         self.chains.push(policy.chain(Role::Nat, policy.translations()));
     }
 
+    fn forward(&mut self, policy: &Policy) {
+        let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
+        if !policy.forwards.is_empty() {
+            for from in [bridge.clone(), Part::Interface(Interface::Absent)] {
+                let element = policy.element(vec![from, bridge.clone()], None, "it is reached by the host");
+                self.add(HAIRPIN, element);
+            }
+        }
+        let translates = policy.translated().next().is_some();
+        for forward in &policy.forwards {
+            let (family, transport) = (forward.family(), Part::Protocol(forward.transport));
+            let device = forward.device.as_ref().map(|device| Part::Word(device.to_string()));
+            let map = match (&device, forward.address) {
+                (None, None) => PerFamily::LeadAny,
+                (None, Some(_)) => PerFamily::Lead,
+                (Some(_), None) => PerFamily::LeadDevice,
+                (Some(_), Some(_)) => PerFamily::LeadDeviceAddress,
+            };
+            for (port, to) in forward.pairs() {
+                let parts = device.iter().cloned().chain([transport.clone()]);
+                let parts = parts.chain(forward.address.map(Part::Address)).chain([Part::Port(port)]);
+                let lead = policy.element(parts.collect(), None, "a port of the host that leads to a guest");
+                let target = Some(SocketAddr::new(forward.guest, to));
+                self.add(map.set(family), Element { target, ..lead });
+                // Routed guests are reached by anyone.
+                if translates {
+                    let guest = vec![bridge.clone(), transport.clone(), Part::Address(forward.guest), Part::Port(to)];
+                    let element = policy.element(guest, None, "a port that the host leads to");
+                    self.add(PerFamily::Forwarded.set(family), element);
+                }
+            }
+        }
+    }
+
     fn add(&mut self, set: &str, element: Element) {
         let set = self.sets.iter_mut().find(|candidate| candidate.name == set).expect("one of those that are shared");
         set.elements.push(element);
@@ -137,7 +177,7 @@ impl Policy {
     }
 
     fn element(&self, parts: Vec<Part>, verdict: Option<Verdict>, cause: &str) -> Element {
-        Element { key: Key(parts), verdict, comment: Some(comment(&self.network, cause)) }
+        Element { key: Key(parts), verdict, target: None, comment: Some(comment(&self.network, cause)) }
     }
 
     fn chain(&self, role: Role, rules: Vec<(Vec<Statement>, &str)>) -> Chain {

@@ -189,8 +189,10 @@ impl Firewall {
             return Ok(());
         }
         let expected: Vec<&Ruleset> = from.into_iter().chain(to).collect();
-        let translates = |ruleset: &Ruleset| Share::of(ruleset).contains(&Share::Translation);
-        let leaves = to.is_none_or(|to| !translates(to) && from.is_some_and(translates));
+        let leaves = to.is_none_or(|to| {
+            let kept = Share::of(to);
+            from.is_some_and(|from| Share::of(from).iter().any(|share| !kept.contains(share)))
+        });
         let mut near = true;
         for _ in 0..ATTEMPTS {
             let links = self.links();

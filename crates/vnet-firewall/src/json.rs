@@ -5,8 +5,11 @@
 //! name, nor sets whose elements count. [`Declaration`] adds these. A set contains its elements,
 //! because nft 1.0.6 cannot add elements to an interval set that the same transaction declares.
 
+use std::collections::HashSet;
+
 use nftables::expr::{
-    BinaryOperation, CT, Elem, Expression, Meta, MetaKey, NamedExpression, Payload, PayloadField, Prefix, Range,
+    BinaryOperation, CT, Elem, Expression, Fib, FibFlag, FibResult, Map, Meta, MetaKey, NamedExpression, Payload,
+    PayloadField, Prefix, Range,
 };
 use nftables::schema::{self, NfListObject, NfObject};
 use nftables::stmt::{self, JumpTarget, Match, NAT, NATFamily, Operator, Reject, RejectType, VerdictMap};
@@ -15,8 +18,7 @@ use serde::Serialize;
 use vnet_types::{AddressRange, Family, IpNet, PortRange};
 
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
-    Verdict,
+    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Verdict,
 };
 
 /// The whole table with one network only, for `nft -j -f` on a host without such a table.
@@ -56,7 +58,7 @@ pub struct Keys {
     #[serde(rename = "type")]
     key: KeyTypes,
     #[serde(skip_serializing_if = "Option::is_none")]
-    map: Option<&'static str>,
+    map: Option<KeyTypes>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     flags: Vec<&'static str>,
     #[serde(rename = "stmt", skip_serializing_if = "Vec::is_empty")]
@@ -96,7 +98,13 @@ impl Ruleset {
 }
 
 fn declaration(set: &Set) -> Declaration {
-    let is_map = set.holds == Holds::Verdict;
+    let map = match set.holds {
+        Holds::Verdict => Some(KeyTypes::One("verdict")),
+        Holds::Target(Family::Ipv4) => Some(KeyTypes::Several(vec!["ipv4_addr", "inet_service"])),
+        Holds::Target(Family::Ipv6) => Some(KeyTypes::Several(vec!["ipv6_addr", "inet_service"])),
+        Holds::Nothing | Holds::Counter => None,
+    };
+    let is_map = map.is_some();
     let counter = stmt::Statement::Counter(stmt::Counter::Anonymous(None));
     let keys = Keys {
         family: FAMILY,
@@ -106,7 +114,7 @@ fn declaration(set: &Set) -> Declaration {
             [one] => KeyTypes::One(one.word()),
             several => KeyTypes::Several(several.iter().map(|kind| kind.word()).collect()),
         },
-        map: is_map.then_some("verdict"),
+        map,
         flags: set.interval.then_some("interval").into_iter().collect(),
         statements: (set.holds == Holds::Counter).then_some(counter).into_iter().collect(),
         elements: set.elements.iter().map(|it| element(it, set.holds)).collect(),
@@ -150,7 +158,13 @@ fn element(element: &Element, holds: Holds) -> Expr {
         Some(Verdict::Goto(chain)) => {
             Expression::List(vec![key, Expression::Verdict(nftables::expr::Verdict::Goto(target(chain)))])
         }
-        _ => key,
+        _ => match element.target {
+            Some(target) => {
+                let target = vec![text(&target.ip()), Expression::Number(target.port().into())];
+                Expression::List(vec![key, named(NamedExpression::Concat(target))])
+            }
+            None => key,
+        },
     }
 }
 
@@ -162,6 +176,8 @@ fn part(part: &Part) -> Expr {
         Part::Address(address) => text(address),
         Part::Subnet(net) => subnet(*net),
         Part::Range(first, last) => range([text(first), text(last)]),
+        Part::Protocol(transport) => text(transport),
+        Part::Port(port) => Expression::Number((*port).into()),
     }
 }
 
@@ -182,13 +198,7 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
     use stmt::Statement as Nft;
     Some(match statement {
         Statement::Family(family) => matches(meta(MetaKey::Nfproto), Operator::EQ, text(family)),
-        Statement::Transport(transport) => {
-            let word = match transport {
-                Transport::Tcp => "tcp",
-                Transport::Udp => "udp",
-            };
-            matches(meta(MetaKey::L4proto), Operator::EQ, text(&word))
-        }
+        Statement::Transport(transport) => matches(meta(MetaKey::L4proto), Operator::EQ, text(transport)),
         Statement::Interface(direction, it) => matches(side(*direction), Operator::EQ, interface(it)),
         Statement::InterfaceName(direction, name) => {
             let key = match direction {
@@ -210,6 +220,14 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
         Statement::Established => {
             let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
             matches(state, Operator::IN, Expression::List(vec![text(&"established"), text(&"related")]))
+        }
+        Statement::Redirected => {
+            let status = named(NamedExpression::CT(CT { key: "status".into(), family: None, dir: None }));
+            matches(status, Operator::IN, text(&"dnat"))
+        }
+        Statement::LocalDestination => {
+            let fib = Fib { result: FibResult::Type, flags: HashSet::from([FibFlag::Daddr]) };
+            matches(named(NamedExpression::Fib(fib)), Operator::EQ, text(&"local"))
         }
         Statement::Counter => Nft::Counter(stmt::Counter::Anonymous(None)),
         Statement::Verdict(Verdict::Accept) => Nft::Accept(None),
@@ -236,22 +254,39 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
             flags: None,
         })),
         Statement::Lookup { subjects, set, decides } => {
-            let mut keys: Vec<Expr> = subjects.iter().map(subject).collect();
-            let key = if keys.len() == 1 { keys.remove(0) } else { named(NamedExpression::Concat(keys)) };
+            let key = key(subjects);
             let set = text(&format!("@{set}"));
             match decides {
                 true => Nft::VerdictMap(VerdictMap { key, data: set }),
                 false => matches(key, Operator::EQ, set),
             }
         }
+        Statement::Dnat { family, subjects, map } => {
+            let family = match family {
+                Family::Ipv4 => NATFamily::IP,
+                Family::Ipv6 => NATFamily::IP6,
+            };
+            let map = Map { key: key(subjects), data: text(&format!("@{map}")) };
+            let addr = Some(named(NamedExpression::Map(Box::new(map))));
+            Nft::DNAT(Some(NAT { addr, family: Some(family), port: None, flags: None }))
+        }
         Statement::Verdict(Verdict::Other(_)) | Statement::Unknown(_) => return None,
     })
+}
+
+fn key(subjects: &[Subject]) -> Expr {
+    let mut keys: Vec<Expr> = subjects.iter().map(subject).collect();
+    if keys.len() == 1 { keys.remove(0) } else { named(NamedExpression::Concat(keys)) }
 }
 
 fn subject(subject: &Subject) -> Expr {
     match subject {
         Subject::Family => meta(MetaKey::Nfproto),
         Subject::Interface(direction) => side(*direction),
+        Subject::InterfaceName(Direction::In) => meta(MetaKey::Iifname),
+        Subject::InterfaceName(Direction::Out) => meta(MetaKey::Oifname),
+        Subject::Protocol => meta(MetaKey::L4proto),
+        Subject::Port(field) => field_of("th", if *field == Field::Source { "sport" } else { "dport" }),
         Subject::Address { field, family, .. } => {
             let address = payload(*family, *field);
             match subject.mask() {
@@ -286,17 +321,19 @@ fn payload(family: Family, field: Field) -> Expr {
         Family::Ipv4 => "ip",
         Family::Ipv6 => "ip6",
     };
-    let field = field.to_string();
-    named(NamedExpression::Payload(Payload::PayloadField(PayloadField {
-        protocol: protocol.into(),
-        field: field.into(),
-    })))
+    field_of(protocol, &field.to_string())
+}
+
+fn field_of(protocol: &'static str, field: &str) -> Expr {
+    let field = PayloadField { protocol: protocol.into(), field: field.to_owned().into() };
+    named(NamedExpression::Payload(Payload::PayloadField(field)))
 }
 
 fn interface(interface: &Interface) -> Expr {
     match interface {
         Interface::Named(name) => text(name),
         Interface::Gone(index) => Expression::Number(*index),
+        Interface::Absent => Expression::Number(0),
     }
 }
 

@@ -33,7 +33,7 @@ pub use firewall::{Error, Firewall};
 pub use kernel::Ledger;
 pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
 pub use libvirt::LibvirtRules;
-pub use policy::{Access, Policy, Subnet};
+pub use policy::{Access, ForwardedPorts, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
     Subject, Transport, Verdict,

@@ -1,6 +1,10 @@
 //! What a network promises and refuses, independent of nf_tables.
 
-use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
+use std::net::IpAddr;
+
+use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
+
+use crate::Transport;
 
 /// What the guests of one network may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,44 @@ pub struct Policy {
     pub ipv6: bool,
     /// The subnets, in the order of the definition.
     pub subnets: Vec<Subnet>,
+    /// Ports of the host that lead to guests.
+    pub forwards: Vec<ForwardedPorts>,
+}
+
+/// Ports of the host that lead to as many ports of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardedPorts {
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// The address of the host, of the guest's family. If `None`, every address of the host but
+    /// those of the loopback device.
+    pub address: Option<IpAddr>,
+    /// The device that connections have to arrive on. If `None`, they may come from anywhere: from
+    /// outside, from the host itself, and from guests.
+    pub device: Option<InterfaceName>,
+    /// The ports of the host.
+    pub ports: PortRange,
+    /// The guest's address.
+    pub guest: IpAddr,
+    /// The guest's port for the first port of the host.
+    pub first: u16,
+}
+
+impl ForwardedPorts {
+    /// Ports of any address of the host that lead to the same ports of a guest.
+    pub fn new(transport: Transport, ports: PortRange, guest: IpAddr) -> Self {
+        Self { transport, address: None, device: None, ports, guest, first: ports.start() }
+    }
+
+    pub(crate) fn family(&self) -> Family {
+        Family::of(self.guest)
+    }
+
+    /// Each port of the host, with the guest's. Ports beyond the last of the guest lead nowhere.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u16, u16)> {
+        (self.ports.start()..=self.ports.end()).zip(self.first..=u16::MAX)
+    }
 }
 
 /// A subnet and its access beyond the host.
@@ -48,6 +90,6 @@ pub enum Access {
 impl Policy {
     /// An isolated network's policy, with no subnet.
     pub fn new(network: impl Into<String>, bridge: InterfaceName) -> Self {
-        Self { network: network.into(), bridge, device: None, ipv6: false, subnets: Vec::new() }
+        Self { network: network.into(), bridge, device: None, ipv6: false, subnets: Vec::new(), forwards: Vec::new() }
     }
 }

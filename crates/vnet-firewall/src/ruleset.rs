@@ -1,11 +1,11 @@
 //! The rules as a value: the part of nf_tables that virtual networks need, with the terms of
 //! nft(8).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod meaning;
+
+use std::net::{IpAddr, SocketAddr};
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
-
-use crate::name::Role;
 
 /// The table `inet vnet` for one network: the base chains and sets that all networks share, with
 /// the network's own elements and chains.
@@ -49,6 +49,8 @@ pub enum Holds {
     Counter,
     /// A verdict: the set is a verdict map.
     Verdict,
+    /// An address of this family and a port, for the translation of destinations.
+    Target(Family),
 }
 
 /// The type of a part of a key.
@@ -66,6 +68,10 @@ pub enum KeyType {
     Ipv4Address,
     /// `ipv6_addr`
     Ipv6Address,
+    /// `inet_proto`
+    Protocol,
+    /// `inet_service`
+    Port,
 }
 
 /// An element of a set or verdict map.
@@ -76,6 +82,8 @@ pub struct Element {
     pub key: Key,
     /// The verdict. An element of a set has none: the rule that looks it up decides.
     pub verdict: Option<Verdict>,
+    /// The new destination, in a map that has some.
+    pub target: Option<SocketAddr>,
     /// The comment: the network and the purpose.
     pub comment: Option<String>,
 }
@@ -103,6 +111,10 @@ pub enum Part {
     /// The first and last of addresses that are not a subnet. vnet makes no such element; others
     /// may.
     Range(IpAddr, IpAddr),
+    /// A transport protocol.
+    Protocol(Transport),
+    /// A port.
+    Port(u16),
 }
 
 /// An interface that is matched by index.
@@ -115,6 +127,9 @@ pub enum Interface {
     /// The index of an interface that no longer exists. vnet reads such an element and never makes
     /// one.
     Gone(u32),
+    /// No interface: what the host sends itself has not arrived, and the kernel does not tell where
+    /// what br_netfilter bridges has.
+    Absent,
 }
 
 /// A list of rules.
@@ -178,6 +193,10 @@ pub enum Statement {
     },
     /// `ct state established,related`
     Established,
+    /// `ct status dnat`: the destination of the connection was translated.
+    Redirected,
+    /// `fib daddr type local`: the destination is an address of the host.
+    LocalDestination,
     /// `counter`
     Counter,
     /// `accept`, `return`, `jump CHAIN`
@@ -203,6 +222,16 @@ pub enum Statement {
         /// is found.
         decides: bool,
     },
+    /// `dnat ip to meta l4proto . ip daddr . th dport map @lead_ipv4`: the destination becomes what
+    /// the map has for the key; without an element, the rule ends.
+    Dnat {
+        /// The family of the addresses.
+        family: Family,
+        /// What is looked up.
+        subjects: Vec<Subject>,
+        /// The map.
+        map: String,
+    },
     /// A statement that vnet never makes, with the kernel's name for it.
     Unknown(String),
 }
@@ -227,7 +256,7 @@ pub enum Verdict {
 }
 
 /// A transport protocol whose ports are translated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Transport {
@@ -248,14 +277,14 @@ pub enum Direction {
     Out,
 }
 
-/// An address of a packet.
+/// An address or port of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Field {
-    /// `saddr`
+    /// `saddr`, `sport`
     Source,
-    /// `daddr`
+    /// `daddr`, `dport`
     Destination,
 }
 
@@ -268,6 +297,12 @@ pub enum Subject {
     Family,
     /// `iif` or `oif`
     Interface(Direction),
+    /// `iifname` or `oifname`
+    InterfaceName(Direction),
+    /// `meta l4proto`
+    Protocol,
+    /// `th dport`
+    Port(Field),
     /// `ip saddr & 255.255.255.0`
     Address {
         /// Of the source or of the destination.
@@ -277,109 +312,4 @@ pub enum Subject {
         /// The number of its leading bits; nft(8) writes no mask if that is the whole address.
         prefix: u8,
     },
-}
-
-impl Ruleset {
-    /// A network without rules and without the shared parts.
-    #[cfg(feature = "netlink")]
-    pub(crate) fn nothing(network: &str) -> Self {
-        Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() }
-    }
-
-    /// The network's own rules, each with its chain, or with the set that it is an element of: an
-    /// element of a set stands for a rule that matches the element's key.
-    pub fn rules(&self) -> impl Iterator<Item = (&str, Rule)> {
-        let own = self.chains.iter().filter(|chain| Role::ALL.iter().any(|role| role.is_of(&chain.name)));
-        let own = own.flat_map(|chain| chain.rules.iter().map(|rule| (chain.name.as_str(), rule.clone())));
-        let elements = self.sets.iter().flat_map(|set| set.elements.iter().map(move |element| (set, element)));
-        elements.filter_map(|(set, element)| Some((set.name.as_str(), self.stands_for(set, element)?))).chain(own)
-    }
-
-    /// The rule that an element with a counter stands for.
-    pub(crate) fn stands_for(&self, set: &Set, element: &Element) -> Option<Rule> {
-        let asks = |statement: &Statement| match statement {
-            Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects.clone()),
-            _ => None,
-        };
-        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
-        let (rule, subjects) = rules
-            .filter(|_| set.holds == Holds::Counter)
-            .find_map(|rule| Some((rule, rule.statements.iter().find_map(asks)?)))?;
-        let mut statements = Vec::new();
-        for statement in &rule.statements {
-            match statement {
-                lookup if asks(lookup).is_some() => {
-                    let parts = subjects.iter().zip(&element.key.0);
-                    statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
-                    statements.push(Statement::Counter);
-                }
-                // The address implies the family.
-                Statement::Family(_) => {}
-                other => statements.push(other.clone()),
-            }
-        }
-        Some(Rule { statements, comment: element.comment.clone() })
-    }
-
-    /// The same rules after an interface that they match by index was renamed. Matches by name
-    /// stay.
-    pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {
-        let parts = self.sets.iter_mut().flat_map(|set| &mut set.elements).flat_map(|element| &mut element.key.0);
-        let statements =
-            self.chains.iter_mut().flat_map(|chain| &mut chain.rules).flat_map(|rule| &mut rule.statements);
-        let in_keys = parts.filter_map(|part| if let Part::Interface(it) = part { Some(it) } else { None });
-        let in_rules = statements.filter_map(|it| if let Statement::Interface(_, it) = it { Some(it) } else { None });
-        for interface in in_keys.chain(in_rules) {
-            if matches!(interface, Interface::Named(name) if name == from) {
-                *interface = Interface::Named(to.clone());
-            }
-        }
-    }
-
-    /// The chain with this name.
-    pub fn chain(&self, name: &str) -> Option<&Chain> {
-        self.chains.iter().find(|chain| chain.name == name)
-    }
-}
-
-impl Subject {
-    /// The mask of the address, unless the whole address is looked up.
-    pub(crate) fn mask(&self) -> Option<IpAddr> {
-        let Self::Address { family, prefix, .. } = *self else { return None };
-        let any: IpAddr = match family {
-            Family::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
-            Family::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let net = IpNet::new(any, prefix).ok().filter(|_| prefix < family.bits())?;
-        Some(net.netmask())
-    }
-
-    /// The matches that this part of a key stands for.
-    fn is(&self, part: &Part) -> Vec<Statement> {
-        match (self, part) {
-            (Self::Family, Part::Family(family)) => vec![Statement::Family(*family)],
-            (Self::Interface(direction), Part::Interface(interface)) => {
-                vec![Statement::Interface(*direction, interface.clone())]
-            }
-            (Self::Address { field, family, prefix }, Part::Address(first)) => {
-                let net = IpNet::new(*first, *prefix).ok();
-                let address = net.map(|net| Statement::Address { field: *field, negated: false, net });
-                [Statement::Family(*family)].into_iter().chain(address).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl Rule {
-    /// Whether nft(8) omits a statement because the next one implies it.
-    pub(crate) fn is_implied(&self, at: usize) -> bool {
-        matches!(self.statements[at], Statement::Family(_))
-            && matches!(self.statements.get(at + 1), Some(Statement::Address { .. } | Statement::Lookup { .. }))
-    }
-
-    /// Whether the rule counts what it matches.
-    pub fn counts(&self) -> bool {
-        self.statements.contains(&Statement::Counter)
-    }
 }

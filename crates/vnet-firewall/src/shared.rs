@@ -7,9 +7,14 @@
 //! of one length only: [`PREFIX4`] and [`PREFIX6`], the most common ones. A network that does not
 //! fit has its own chains, which come last.
 //!
+//! Ports of the host that lead to guests are elements of maps, which only the first packet of a
+//! connection looks up. The maps are added with the first network that has such ports.
+//!
 //! Connection tracking costs more than all rules. A rule that uses it, or a chain that translates,
 //! turns it on for everything that the host forwards. So the part that needs it is added with the
 //! first network that translates.
+
+mod forwarding;
 
 use std::sync::LazyLock;
 
@@ -22,7 +27,7 @@ use crate::ruleset::{
 
 /// How long the prefixes are that sets can be asked for.
 pub(crate) const PREFIX4: u8 = 24;
-/// How long the prefixes are that sets can be asked for.
+/// The same for IPv6.
 pub(crate) const PREFIX6: u8 = 64;
 
 pub(crate) const NETWORKS: &str = "networks";
@@ -31,6 +36,7 @@ pub(crate) const SAME_NETWORK: &str = "same_network";
 pub(crate) const REFUSE_TO: &str = "refuse_to";
 pub(crate) const REFUSE_FROM: &str = "refuse_from";
 pub(crate) const OWN_TO: &str = "own_to";
+pub(crate) const HAIRPIN: &str = "hairpin";
 pub(crate) const OWN_FROM: &str = "own_from";
 const ANSWERS: &str = "answers";
 const TRANSLATE: &str = "translate";
@@ -50,6 +56,16 @@ pub(crate) enum PerFamily {
     Translate,
     /// Subnets with their own translation rules.
     OwnNat,
+    /// Ports of guests that ports of the host lead to.
+    Forwarded,
+    /// Ports of an address of the host.
+    Lead,
+    /// Ports of every address of the host.
+    LeadAny,
+    /// Ports of a device.
+    LeadDevice,
+    /// Ports of an address at a device.
+    LeadDeviceAddress,
 }
 
 impl PerFamily {
@@ -67,19 +83,33 @@ impl PerFamily {
             (Self::Translate, Family::Ipv6) => "translate_ipv6",
             (Self::OwnNat, Family::Ipv4) => "own_nat_ipv4",
             (Self::OwnNat, Family::Ipv6) => "own_nat_ipv6",
+            (Self::Forwarded, Family::Ipv4) => "forwarded_ipv4",
+            (Self::Forwarded, Family::Ipv6) => "forwarded_ipv6",
+            (Self::Lead, Family::Ipv4) => "lead_ipv4",
+            (Self::Lead, Family::Ipv6) => "lead_ipv6",
+            (Self::LeadAny, Family::Ipv4) => "lead_any_ipv4",
+            (Self::LeadAny, Family::Ipv6) => "lead_any_ipv6",
+            (Self::LeadDevice, Family::Ipv4) => "lead_device_ipv4",
+            (Self::LeadDevice, Family::Ipv6) => "lead_device_ipv6",
+            (Self::LeadDeviceAddress, Family::Ipv4) => "lead_device_address_ipv4",
+            (Self::LeadDeviceAddress, Family::Ipv6) => "lead_device_address_ipv6",
         }
     }
 }
 
-/// A shared part: it is added with the first network, or with the first network that translates.
+/// A shared part: it is added with the first network, with the first network that translates, or
+/// with the first one that ports of the host lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Filter,
     Translation,
+    Forwarding,
 }
 
 impl Share {
-    pub(crate) const ALL: [Self; 2] = [Self::Filter, Self::Translation];
+    pub(crate) const ALL: [Self; 3] = [Self::Filter, Self::Translation, Self::Forwarding];
+    /// Those that not every network needs.
+    pub(crate) const SOME: [Self; 2] = [Self::Translation, Self::Forwarding];
 
     /// The shares that a network needs.
     #[cfg(feature = "netlink")]
@@ -104,11 +134,15 @@ impl Share {
     }
 
     fn value(self) -> &'static Shared {
-        static ALL: [LazyLock<Shared>; 2] =
-            [LazyLock::new(|| Shared::new(Share::Filter)), LazyLock::new(|| Shared::new(Share::Translation))];
+        static ALL: [LazyLock<Shared>; 3] = [
+            LazyLock::new(|| Shared::new(Share::Filter)),
+            LazyLock::new(|| Shared::new(Share::Translation)),
+            LazyLock::new(|| Shared::new(Share::Forwarding)),
+        ];
         match self {
             Self::Filter => &ALL[0],
             Self::Translation => &ALL[1],
+            Self::Forwarding => &ALL[2],
         }
     }
 
@@ -137,20 +171,24 @@ impl Share {
                     sets.push(set(PerFamily::Translate.set(family), &[address], Holds::Counter));
                     let own = set(PerFamily::OwnNat.set(family), &[address], Holds::Verdict);
                     sets.push(Set { interval: true, ..own });
+                    let endpoint = [InterfaceIndex, KeyType::Protocol, address, KeyType::Port];
+                    sets.push(set(PerFamily::Forwarded.set(family), &endpoint, Holds::Counter));
                 }
                 sets
             }
+            Self::Forwarding => forwarding::sets(),
         }
     }
 
     fn make_elements(self) -> Vec<(&'static str, Element)> {
         let element = |family| Element {
             key: Key(vec![Part::Family(family)]),
+            target: None,
             verdict: Some(Verdict::Jump(PerFamily::Answer.set(family).to_owned())),
             comment: Some(format!("{SHARED}ask whether it is an answer")),
         };
         match self {
-            Self::Filter => Vec::new(),
+            Self::Filter | Self::Forwarding => Vec::new(),
             Self::Translation => BOTH.map(|family| (ANSWERS, element(family))).into(),
         }
     }
@@ -217,7 +255,13 @@ impl Share {
                     let set = PerFamily::Answer.set(family);
                     let mut matches = vec![Statement::Established];
                     matches.extend(find([iface(Out), net(Destination, family)], set));
-                    chain(set, vec![rule(matches, accept.clone(), "answers to what guests have asked")])
+                    let goto = Statement::Verdict(Verdict::Goto(forwarding::crossing(family).to_owned()));
+                    let rules = vec![
+                        rule(matches, accept.clone(), "answers to what guests have asked"),
+                        rule(find([iface(In)], BRIDGES), goto, "guests need leave to get out"),
+                        rule(forwarding::led(family), accept.clone(), "ports that the host leads to"),
+                    ];
+                    chain(set, rules)
                 };
                 let keep = |net: &str| {
                     let net: IpNet = net.parse().expect("a subnet");
@@ -254,6 +298,8 @@ impl Share {
                 vec![
                     answer(Ipv4),
                     answer(Ipv6),
+                    forwarding::from_guests(Ipv4),
+                    forwarding::from_guests(Ipv6),
                     base("postrouting", "nat", 4, 100, postrouting),
                     chain(
                         TRANSLATE,
@@ -265,6 +311,7 @@ impl Share {
                     ),
                 ]
             }
+            Self::Forwarding => forwarding::chains(),
         }
     }
 }
@@ -343,7 +390,7 @@ fn decide<const N: usize>(subjects: [Subject; N], map: &str, what: &str) -> Rule
 fn lookup(subjects: Vec<Subject>, set: &str, decides: bool) -> Vec<Statement> {
     let family = subjects.iter().find_map(|subject| match subject {
         Subject::Address { family, .. } => Some(Statement::Family(*family)),
-        Subject::Family | Subject::Interface(_) => None,
+        _ => None,
     });
     family.into_iter().chain([Statement::Lookup { subjects, set: set.to_owned(), decides }]).collect()
 }

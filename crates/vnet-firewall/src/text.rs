@@ -32,7 +32,12 @@ impl fmt::Display for Ruleset {
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key: Vec<&str> = self.key.iter().map(|kind| kind.word()).collect();
-        let (what, data) = if self.holds == Holds::Verdict { ("map", " : verdict") } else { ("set", "") };
+        let (what, data) = match self.holds {
+            Holds::Verdict => ("map", " : verdict"),
+            Holds::Target(Family::Ipv4) => ("map", " : ipv4_addr . inet_service"),
+            Holds::Target(Family::Ipv6) => ("map", " : ipv6_addr . inet_service"),
+            Holds::Nothing | Holds::Counter => ("set", ""),
+        };
         writeln!(f, "\t{what} {} {{\n\t\ttype {}{data}", self.name, key.join(" . "))?;
         if self.interval {
             writeln!(f, "\t\tflags interval")?;
@@ -41,7 +46,7 @@ impl fmt::Display for Set {
         if self.holds == Holds::Counter {
             writeln!(f, "\t\tcounter")?;
         }
-        for (at, Element { key, verdict, comment }) in self.elements.iter().enumerate() {
+        for (at, Element { key, verdict, target, comment }) in self.elements.iter().enumerate() {
             match (at, self.key.as_slice()) {
                 (0, _) => write!(f, "\t\telements = {{ ")?,
                 (at, [KeyType::Ipv4Address | KeyType::Family]) if at % 2 == 1 => write!(f, ", ")?,
@@ -53,6 +58,9 @@ impl fmt::Display for Set {
             }
             if let Some(verdict) = verdict {
                 write!(f, " : {verdict}")?;
+            }
+            if let Some(target) = target {
+                write!(f, " : {} . {}", target.ip(), target.port())?;
             }
         }
         if !self.elements.is_empty() {
@@ -71,6 +79,8 @@ impl KeyType {
             Self::InterfaceIndex => "iface_index",
             Self::Ipv4Address => "ipv4_addr",
             Self::Ipv6Address => "ipv6_addr",
+            Self::Protocol => "inet_proto",
+            Self::Port => "inet_service",
         }
     }
 }
@@ -96,6 +106,8 @@ impl fmt::Display for Base {
         match (self.priority, *hook) {
             (0, _) => f.write_str("filter"),
             (100, "postrouting") => f.write_str("srcnat"),
+            (99, "postrouting") => f.write_str("srcnat - 1"),
+            (-100, "prerouting") => f.write_str("dstnat"),
             (priority, _) => write!(f, "{priority}"),
         }?;
         write!(f, "; policy {};", if self.policy == 0 { "drop" } else { "accept" })
@@ -105,9 +117,10 @@ impl fmt::Display for Base {
 impl fmt::Display for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.key.fmt(f)?;
-        match &self.verdict {
-            Some(verdict) => write!(f, " : {verdict}"),
-            None => Ok(()),
+        match (&self.verdict, &self.target) {
+            (Some(verdict), _) => write!(f, " : {verdict}"),
+            (None, Some(target)) => write!(f, " : {} . {}", target.ip(), target.port()),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -131,7 +144,18 @@ impl fmt::Display for Part {
             Self::Address(address) => address.fmt(f),
             Self::Subnet(net) => subnet(*net, f),
             Self::Range(first, last) => write!(f, "{first}-{last}"),
+            Self::Protocol(transport) => transport.fmt(f),
+            Self::Port(port) => port.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
     }
 }
 
@@ -140,6 +164,7 @@ impl fmt::Display for Interface {
         match self {
             Self::Named(name) => write!(f, "\"{}\"", name.as_str().replace('"', "?")),
             Self::Gone(index) => write!(f, "{index}"),
+            Self::Absent => f.write_str("0"),
         }
     }
 }
@@ -163,8 +188,7 @@ impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Family(family) => write!(f, "meta nfproto {family}"),
-            Self::Transport(Transport::Tcp) => f.write_str("meta l4proto tcp"),
-            Self::Transport(Transport::Udp) => f.write_str("meta l4proto udp"),
+            Self::Transport(transport) => write!(f, "meta l4proto {transport}"),
             Self::Interface(direction, interface) => write!(f, "{direction} {interface}"),
             Self::InterfaceName(direction, name) => {
                 let name = name.as_str().replace('"', "?");
@@ -178,6 +202,8 @@ impl fmt::Display for Statement {
                 subnet(*net, f)
             }
             Self::Established => f.write_str("ct state established,related"),
+            Self::Redirected => f.write_str("ct status dnat"),
+            Self::LocalDestination => f.write_str("fib daddr type local"),
             Self::Counter => f.write_str("counter"),
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Reject(None) => f.write_str("reject"),
@@ -198,9 +224,7 @@ impl fmt::Display for Statement {
                 port_suffix(*ports, f)
             }
             Self::Lookup { subjects, set, decides } => {
-                for (at, subject) in subjects.iter().enumerate() {
-                    write!(f, "{}{subject}", if at > 0 { " . " } else { "" })?;
-                }
+                key(subjects, f)?;
                 let operator = match subjects.as_slice() {
                     _ if *decides => " vmap",
                     // nft(8) writes the operator in this case only.
@@ -208,6 +232,11 @@ impl fmt::Display for Statement {
                     _ => "",
                 };
                 write!(f, "{operator} @{set}")
+            }
+            Self::Dnat { family, subjects, map } => {
+                write!(f, "dnat {} to ", ip(*family))?;
+                key(subjects, f)?;
+                write!(f, " map @{map}")
             }
             Self::Unknown(name) => write!(f, "<{name}>"),
         }
@@ -219,6 +248,10 @@ impl fmt::Display for Subject {
         match self {
             Self::Family => f.write_str("meta nfproto"),
             Self::Interface(direction) => direction.fmt(f),
+            Self::InterfaceName(direction) => write!(f, "{direction}name"),
+            Self::Protocol => f.write_str("meta l4proto"),
+            Self::Port(Field::Source) => f.write_str("th sport"),
+            Self::Port(Field::Destination) => f.write_str("th dport"),
             Self::Address { field, family, .. } => {
                 write!(f, "{} {field}", ip(*family))?;
                 self.mask().map_or(Ok(()), |mask| write!(f, " & {mask}"))
@@ -256,6 +289,10 @@ impl fmt::Display for Verdict {
             Self::Other(code) => write!(f, "<verdict {code}>"),
         }
     }
+}
+
+fn key(subjects: &[Subject], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    subjects.iter().enumerate().try_for_each(|(at, subject)| write!(f, "{}{subject}", if at > 0 { " . " } else { "" }))
 }
 
 fn ip(family: Family) -> &'static str {

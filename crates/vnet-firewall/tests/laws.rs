@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use vnet_firewall::{Access, Batch, EncodeError, Key, Part, Policy, Rule, Ruleset, Statement, Subnet, Table, Verdict};
+use vnet_firewall::{
+    Access, Batch, EncodeError, ForwardedPorts, Key, Part, Policy, Rule, Ruleset, Statement, Subnet, Table, Transport,
+    Verdict,
+};
 use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
 
 fn index_of(name: &InterfaceName) -> Option<u32> {
@@ -60,12 +63,29 @@ fn policies() -> impl Strategy<Value = Policy> {
     ];
     let subnet = (net, access).prop_map(|(net, access)| Subnet { net: net.expect("a prefix that fits"), access });
     let device = prop::option::of("[a-z*\"]{1,15}".prop_filter_map("a name", |name| name.parse().ok()));
-    (".{1,100}", 0..100u32, device, any::<bool>(), prop::collection::vec(subnet, 0..5)).prop_map(
-        |(network, number, device, ipv6, subnets)| {
+    let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Udp)];
+    let ends = prop_oneof![
+        any::<(u32, Option<u32>)>()
+            .prop_map(|(guest, address)| (Ipv4Addr::from(guest).into(), address.map(|it| Ipv4Addr::from(it).into()))),
+        any::<(u128, Option<u128>)>()
+            .prop_map(|(guest, address)| (Ipv6Addr::from(guest).into(), address.map(|it| Ipv6Addr::from(it).into()))),
+    ];
+    let forward = (transport, ends, any::<u16>(), 0..20u16, any::<u16>(), device.clone());
+    let forward = forward.prop_map(|(transport, ends, start, more, first, device)| {
+        let (guest, address): (IpAddr, Option<IpAddr>) = ends;
+        let ports = PortRange::new(start, start.saturating_add(more)).expect("in order");
+        let mut forward = ForwardedPorts::new(transport, ports, guest);
+        (forward.address, forward.first, forward.device) = (address, first, device);
+        forward
+    });
+    let forwards = prop::collection::vec(forward, 0..4);
+    (".{1,100}", 0..100u32, device, any::<bool>(), prop::collection::vec(subnet, 0..5), forwards).prop_map(
+        |(network, number, device, ipv6, subnets, forwards)| {
             let mut policy = Policy::new(network, format!("virbr{number}").parse().expect("a name"));
             policy.device = device;
             policy.ipv6 = ipv6;
             policy.subnets = subnets;
+            policy.forwards = forwards;
             policy
         },
     )

@@ -1,7 +1,7 @@
 //! What policies compile to, as nft(8) writes it.
 
 use rstest::rstest;
-use vnet_firewall::{Access, Policy, Ruleset, Subnet};
+use vnet_firewall::{Access, ForwardedPorts, Policy, Ruleset, Subnet, Transport};
 
 fn nat(ports: &str) -> Access {
     Access::Nat { addresses: None, ports: ports.parse().expect("ports") }
@@ -29,6 +29,26 @@ fn with_ipv6(mut policy: Policy) -> Policy {
     policy
 }
 
+fn with_forwards(mut policy: Policy) -> Policy {
+    let forward = |transport, ports: &str, guest: &str, first| {
+        let mut forward =
+            ForwardedPorts::new(transport, ports.parse().expect("ports"), guest.parse().expect("an address"));
+        forward.first = first;
+        forward
+    };
+    let (web, web6) = ("192.168.122.10", "2001:db8:ca2:2::10");
+    policy.forwards = vec![
+        forward(Transport::Tcp, "2222-2222", web, 22),
+        forward(Transport::Tcp, "2222-2222", web6, 22),
+        forward(Transport::Udp, "5000-5002", web, 6000),
+        forward(Transport::Tcp, "80-80", web, 80),
+        forward(Transport::Tcp, "443-443", web, 443),
+    ];
+    policy.forwards[3].address = "198.51.100.1".parse().ok();
+    policy.forwards[4].device = "eth0".parse().ok();
+    policy
+}
+
 const NET: &str = "192.168.122.1/24";
 const NET6: &str = "2001:db8:ca2:2::1/64";
 
@@ -47,6 +67,7 @@ const NET6: &str = "2001:db8:ca2:2::1/64";
 #[case::isolated_dual_stack(policy(&[(NET, Access::Isolated), (NET6, Access::Isolated)]))]
 #[case::ipv6_without_address(with_ipv6(policy(&[(NET, nat("1024-65535"))])))]
 #[case::nothing(policy(&[]))]
+#[case::port_forwards(with_forwards(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)])))]
 fn compiles_to(#[case] policy: Policy) {
     let name = std::thread::current().name().and_then(|name| name.rsplit("case_").next()).map(str::to_owned);
     // `01_nat_default` reads better without its number.

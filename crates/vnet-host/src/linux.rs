@@ -222,6 +222,7 @@ impl Host for LinuxHost {
         let given = |card: &InterfaceName| Ok(self.netlink.vfs(card)?);
         let functions = vf::all(Path::new(vf::CLASS), links, given)?;
         Ok(Inventory {
+            listeners: Vec::new(),
             links: links.iter().map(|known| known.link.clone()).collect(),
             functions,
             addresses: seen.addresses(&self.netlink)?.to_vec(),

@@ -7,13 +7,14 @@ use crate::link::{IFLA_INFO_SLAVE_DATA, IFLA_INFO_SLAVE_KIND, IFLA_LINKINFO, IFL
 use crate::message::{Request, attribute, number32, text};
 use crate::{Cause, Error, Intent, KernelLink, Netlink, Operation, Refused};
 
+const IFLA_BRPORT_MODE: u16 = 4;
 const IFLA_BRPORT_LEARNING: u16 = 8;
 const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
 const IFLA_BRPORT_NEIGH_SUPPRESS: u16 = 32;
 const IFLA_BRPORT_ISOLATED: u16 = 33;
 
 /// A link as a port: the bridge's index, and the settings in the order of [`flags`].
-pub(crate) type RawPort = (u32, [bool; 4]);
+pub(crate) type RawPort = (u32, [bool; 5]);
 
 impl Netlink {
     /// Reads a link as a port; `None` if it is not a port or does not exist.
@@ -96,13 +97,19 @@ pub(crate) fn read(attributes: &[u8]) -> Option<RawPort> {
     attribute(info, IFLA_INFO_SLAVE_KIND).and_then(text).filter(|kind| *kind == "bridge")?;
     let data = attribute(info, IFLA_INFO_SLAVE_DATA)?;
     let on = |kind| attribute(data, kind).is_some_and(|value| value.first() == Some(&1));
-    let kinds = [IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_ISOLATED, IFLA_BRPORT_NEIGH_SUPPRESS];
+    let kinds = [
+        IFLA_BRPORT_LEARNING,
+        IFLA_BRPORT_UNICAST_FLOOD,
+        IFLA_BRPORT_ISOLATED,
+        IFLA_BRPORT_NEIGH_SUPPRESS,
+        IFLA_BRPORT_MODE,
+    ];
     Some((bridge, kinds.map(on)))
 }
 
-fn with_settings(bridge: InterfaceName, settings: [bool; 4]) -> BridgePort {
-    let [learning, unicast_flood, isolated, neigh_suppress] = settings;
-    BridgePort { bridge, learning, unicast_flood, isolated, neigh_suppress }
+fn with_settings(bridge: InterfaceName, settings: [bool; 5]) -> BridgePort {
+    let [learning, unicast_flood, isolated, neigh_suppress, hairpin] = settings;
+    BridgePort { bridge, learning, unicast_flood, isolated, neigh_suppress, hairpin }
 }
 
 fn controller(index: u32, bridge: u32) -> Request {
@@ -115,6 +122,7 @@ fn settings(index: u32, port: &BridgePort) -> Request {
         (IFLA_BRPORT_UNICAST_FLOOD, port.unicast_flood),
         (IFLA_BRPORT_ISOLATED, port.isolated),
         (IFLA_BRPORT_NEIGH_SUPPRESS, port.neigh_suppress),
+        (IFLA_BRPORT_MODE, port.hairpin),
     ];
     Request::new(RTM_NEWLINK, &header(0, index)).nest(IFLA_LINKINFO, |info| {
         info.with_text(IFLA_INFO_SLAVE_KIND, "bridge").nest(IFLA_INFO_SLAVE_DATA, |data| {

@@ -17,7 +17,7 @@ use vnet_types::{
     RangeError, Route, RouteProtocol,
 };
 use vnet_validate::Finding;
-use vnet_xml::network::{self, Forward, MacTableManager};
+use vnet_xml::network::{self, Forward, ForwardGuest, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
@@ -80,6 +80,9 @@ pub enum LowerError {
     /// A `<route>` is invalid.
     #[error("the route to {0} has no usable netmask or prefix, or is not a network address")]
     Route(IpAddr),
+    /// Ports of the host cannot lead to this guest.
+    #[error("no port of the host can lead to the guest `{0}`")]
+    PortForward(ForwardGuest),
     /// The delay of the bridge is above the kernel's limit of 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
@@ -146,6 +149,9 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
     let inventory = &inventory.beside(&network.name);
     if !network.forward_mode().has_own_bridge() {
+        if let Some(forward) = network.extensions.port_forwards.first() {
+            return Err(LowerError::PortForward(forward.guest.clone()));
+        }
         let desired = of_the_host(network, inventory)?;
         return Ok(Lowered { name, bridge: None, desired, intent: None });
     }

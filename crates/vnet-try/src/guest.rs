@@ -6,6 +6,7 @@ use vnet_types::{AddressRange, Family, IpNet, MacAddr};
 use vnet_xml::Network;
 use vnet_xml::network::{Dhcp, DhcpHost, Ip};
 
+use crate::promises::led::{has, unreserved};
 use crate::routes::{behind, subnet_of};
 
 /// The most reservations that get their own guest.
@@ -47,6 +48,15 @@ pub(crate) enum Addressing {
 }
 
 impl Addressing {
+    /// The family of the address.
+    pub(crate) fn family(&self) -> Family {
+        match self {
+            Self::Leased(family, _) => *family,
+            Self::Reserved(ip) | Self::Told(ip, _) => Family::of(*ip),
+            Self::Advertised(net) | Self::Configured(net) => Family::of(net.addr()),
+        }
+    }
+
     /// Whether DHCP assigns it.
     pub(crate) fn is_by_dhcp(&self) -> bool {
         matches!(self, Self::Leased(..) | Self::Reserved(_) | Self::Told(..))
@@ -97,6 +107,15 @@ pub(crate) fn guests(network: &Network) -> Vec<Guest> {
         if leased || guest.addresses.len() == network.ips.len() {
             guests.push(Guest { port_group: Some(group.name.clone()), ..guest });
         }
+    }
+    for address in unreserved(network) {
+        let Some(net) = subnet_of(network, address).filter(|_| !guests.iter().any(|guest| has(guest, address))) else {
+            continue;
+        };
+        let at = guests.len();
+        let address = IpNet::new(address, net.prefix_len()).expect("a prefix of the same family");
+        let addresses = vec![Addressing::Configured(address)];
+        guests.push(Guest { addresses, ..Guest::new(format!("server{at}"), free_mac(network, at)) });
     }
     for route in &network.routes {
         let Some((behind, net)) = behind(network, route).zip(subnet_of(network, route.gateway)) else { continue };
@@ -168,10 +187,12 @@ fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing
     if ip.address.is_ipv6() && net.prefix_len() == 64 && advertises {
         return Some(Addressing::Advertised(net.trunc()));
     }
+    let kept = unreserved(network);
     let taken = |address: &IpAddr| {
         network.ips.iter().any(|ip| ip.address == *address)
             || reservations(network).any(|host| host.ip == *address)
             || network.routes.iter().any(|route| route.gateway == *address)
+            || kept.contains(address)
     };
     let free = match net {
         IpNet::V4(v4) => v4.hosts().rev().map(IpAddr::V4).filter(|it| !taken(it)).nth(nth),

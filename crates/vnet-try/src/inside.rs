@@ -130,6 +130,11 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
         })?;
     }
     let mut judged: Vec<Vec<Judgement>> = judged.into_iter().map(|it| it.into_iter().flatten().collect()).collect();
+    for (at, party) in parties.iter().enumerate().take(definitions) {
+        for (_, from) in parties.iter().enumerate().filter(|(other, _)| *other != at) {
+            judged[at].extend(party.judge_led(from)?);
+        }
+    }
     for ((from, _), judgement) in crossings.into_iter().zip(crossed) {
         // Obstacles of the neighbour are reported with the network that is tried.
         judged[from.min(definitions.saturating_sub(1))].extend(judgement);

@@ -9,6 +9,7 @@ use vnet_passt::Protocol;
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use crate::guest::{Addressing, Guest};
+use crate::promises::led::Lead;
 use crate::report::Subject;
 
 /// Something that a definition promises. Guests are given by their index.
@@ -51,8 +52,19 @@ pub(crate) enum Promise {
     Route { behind: IpAddr, destination: IpNet, gateway: IpAddr },
     /// A port of the host leads to a port of the guest, or nowhere, at each of these places.
     Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
+    /// A port of the host leads to a guest of the network, from each of these sides.
+    Led { lead: Lead, from: Vec<Side> },
     /// passt writes a log.
     Log(PathBuf),
+}
+
+/// Who connects to a port of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Outside,
+    Host,
+    /// A guest, by its number.
+    Guest(usize),
 }
 
 /// The address at which the outside sees a guest.
@@ -112,7 +124,7 @@ impl Promise {
             Self::In(_) => Subject::In,
             Self::NoWayIn(_) => Subject::NoWayIn,
             Self::Route { .. } => Subject::Route,
-            Self::Port { to: Some(_), .. } => Subject::Forward,
+            Self::Port { to: Some(_), .. } | Self::Led { .. } => Subject::Forward,
             Self::Port { to: None, .. } => Subject::NoForward,
             Self::Log(_) => Subject::Log,
         }
@@ -170,9 +182,18 @@ impl Promise {
                 let at: Vec<_> = at.iter().map(|place| place.ip().to_string()).collect();
                 format!("{protocol} port {port} is closed at {}", at.join(", "))
             }
+            Self::Led { lead, .. } => lead_text(lead, &guests[lead.guest].name),
             Self::Log(_) => "passt writes its log".to_owned(),
         }
     }
+}
+
+/// A lead in words.
+pub(crate) fn lead_text(lead: &Lead, guest: &str) -> String {
+    let protocol = lead.transport.to_string().to_lowercase();
+    let at = lead.address.map(|address| format!(" of {address}")).unwrap_or_default();
+    let on = lead.device.as_ref().map(|device| format!(" at {device}")).unwrap_or_default();
+    format!("{protocol} port {}{at}{on} leads to port {} of {guest} at {}", lead.port, lead.to.port(), lead.to.ip())
 }
 
 /// The IPv4 address of a router, as in a lease.

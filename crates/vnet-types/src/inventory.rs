@@ -1,6 +1,7 @@
 //! What a host has that a new network has to respect.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -57,6 +58,9 @@ pub struct Inventory {
     /// A number that distinguishes this host from others; 0 if unknown.
     #[cfg_attr(feature = "serde", serde(default))]
     pub machine: u64,
+    /// The sockets of the host that wait for connections or datagrams; empty if it was not asked.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub listeners: Vec<KnownListener>,
 }
 
 /// A subnet that is meant for something that may not be there now.
@@ -90,6 +94,18 @@ impl SubnetHolder {
     pub fn is_pool(&self) -> bool {
         matches!(self, Self::Pool(_))
     }
+}
+
+/// A socket that waits for connections or datagrams from anyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KnownListener {
+    /// Whether it is of UDP, and not of TCP.
+    pub udp: bool,
+    /// Its address; unspecified for every address. `::` hears IPv4, too.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
 }
 
 /// A running firewalld. It treats packets by the zone of their interface (firewalld.zone(5)).

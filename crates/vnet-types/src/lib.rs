@@ -26,7 +26,8 @@ mod vf;
 pub use features::Features;
 pub use hash::fnv1a;
 pub use inventory::{
-    Firewalld, Inventory, KnownFloor, KnownNetwork, KnownPort, ReservedSubnet, SubnetHolder, VirtualFunction,
+    Firewalld, Inventory, KnownFloor, KnownListener, KnownNetwork, KnownPort, ReservedSubnet, SubnetHolder,
+    VirtualFunction,
 };
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -19,6 +19,9 @@ pub struct BridgePort {
     pub isolated: bool,
     /// The bridge answers ARP and neighbour solicitations itself if it can. Off for a new port.
     pub neigh_suppress: bool,
+    /// The bridge may send a frame back to the port that it came from. Off for a new port.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "std::ops::Not::not"))]
+    pub hairpin: bool,
 }
 
 /// An entry of a bridge's forwarding database: the port for a MAC address.
@@ -66,7 +69,7 @@ pub struct BridgeVlan {
 impl BridgePort {
     /// A port with the settings of one that has just joined.
     pub fn new(bridge: InterfaceName) -> Self {
-        Self { bridge, learning: true, unicast_flood: true, isolated: false, neigh_suppress: false }
+        Self { bridge, learning: true, unicast_flood: true, isolated: false, neigh_suppress: false, hairpin: false }
     }
 }
 
@@ -94,7 +97,8 @@ impl fmt::Display for BridgePort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |on| if on { "on" } else { "off" };
         write!(f, "master {} learning {} flood {}", self.bridge, word(self.learning), word(self.unicast_flood))?;
-        write!(f, " isolated {} neigh_suppress {}", word(self.isolated), word(self.neigh_suppress))
+        write!(f, " isolated {} neigh_suppress {}", word(self.isolated), word(self.neigh_suppress))?;
+        f.write_str(if self.hairpin { " hairpin on" } else { "" })
     }
 }
 

@@ -4,7 +4,7 @@ mod connection;
 mod device;
 mod guest;
 mod host;
-mod passt;
+pub(crate) mod passt;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

@@ -6,7 +6,9 @@ use vnet_types::Inventory;
 use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, NodePath, Parsed, Severity};
 
 use crate::finding::{self, Finding, follows_from};
-use crate::{dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, route, rules, support};
+use crate::{
+    dhcp, dns, forward, groups, host, interface, ip, mode, network, network_port, port_forward, route, rules, support,
+};
 
 /// What is known about a host: its inventory, and the definitions of networks that run there.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +123,7 @@ impl sealed::Subject for Network {
             ip::check,
             dhcp::check,
             route::check,
+            port_forward::check,
         ];
         let findings = subjects.into_iter().flat_map(|check| check(self, &root)).collect();
         beside(findings, support::of_network(self, &root))

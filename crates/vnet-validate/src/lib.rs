@@ -74,6 +74,7 @@ mod lease;
 mod mode;
 mod network;
 mod network_port;
+mod port_forward;
 mod reservation;
 mod route;
 mod rules;

@@ -241,6 +241,12 @@ rules! {
     541  Error    Meaning Nothing    Any         PORT_UUID                       "port-uuid"
     542  Error    Meaning Nothing    Any         PORT_MAC                        "port-mac"
     543  Error    Meaning Nothing    Any         PORT_PLUG                       "port-plug"
+    551  Error    Meaning Mode       Any         PORT_FORWARD_NOT_IN_MODE        "port-forward-not-in-mode"
+    552  Error    Meaning Subnet     Any         PORT_FORWARD_GUEST_UNKNOWN      "port-forward-guest-unknown"
+    553  Error    Meaning Subnet     Any         PORT_FORWARD_GUEST_OUTSIDE      "port-forward-guest-outside"
+    554  Error    Meaning Nothing    Any         PORT_FORWARD_ADDRESS            "port-forward-address"
+    555  Error    Meaning Neighbour  Any         PORT_FORWARD_PORTS              "port-forward-ports"
+    556  Error    Meaning Nothing    Any         PORT_FORWARD_DEVICE             "port-forward-device"
 
     // The host.
     601  Error    Host    Nothing    Any         HOST_SUBNET_IN_USE              "host-subnet-in-use"
@@ -268,6 +274,8 @@ rules! {
     623  Warning  Host    Nothing    Any         HOST_RULES_IN_THE_WAY           "host-rules-in-the-way"
     624  Warning  Host    Nothing    Any         HOST_WITHOUT_VLAN_FILTERING     "host-without-vlan-filtering"
     625  Error    Host    Nothing    Any         HOST_SOURCE_NOT_A_BRIDGE        "host-source-not-a-bridge"
+    626  Error    Host    Nothing    Any         HOST_PORT_IN_USE                "host-port-in-use"
+    627  Warning  Host    Nothing    Any         HOST_PORT_COVERED               "host-port-covered"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"
@@ -339,4 +347,5 @@ rules! {
     903  Error    Together Nothing   Any         TOGETHER_BRIDGE                 "definitions-share-bridge"
     904  Error    Together Nothing   Any         TOGETHER_SUBNET                 "definitions-share-subnet"
     905  Warning  Together Nothing   Any         TOGETHER_MAC                    "definitions-share-mac"
+    906  Error    Together Nothing   Any         TOGETHER_PORT                   "definitions-share-port"
 }

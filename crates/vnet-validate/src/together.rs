@@ -10,6 +10,7 @@ use vnet_xml::{BridgeName, Definition, Domain, Network, NodePath};
 use crate::collision::counts;
 use crate::finding::{Finding, in_document_order};
 use crate::free::free_subnets;
+use crate::port_forward::{Known, places};
 use crate::subnets::ips;
 use crate::{Rule, rules};
 
@@ -43,6 +44,8 @@ pub struct Together {
     subnets: BTreeMap<(IpAddr, u8), Place>,
     /// The host that they are meant for, with the subnets of all definitions.
     host: Inventory,
+    /// The networks whose guests ports of the host lead to, each with its place.
+    forwarding: Vec<(Network, Place)>,
 }
 
 /// A place in one of the definitions.
@@ -126,7 +129,29 @@ impl Together {
             let place = Place { definition: self.count, path, owner: owner.clone() };
             self.subnets.entry((net.network(), net.prefix_len())).or_insert(place);
         }
+        findings.extend(self.forwards(network, &root));
+        if !network.extensions.port_forwards.is_empty() {
+            let place = Place { definition: self.count, path: root, owner };
+            self.forwarding.push((network.clone(), place));
+        }
         findings
+    }
+
+    /// Ports that lead to guests of two networks.
+    fn forwards(&self, network: &Network, root: &NodePath) -> Vec<Finding> {
+        let findings = places(network, root).filter_map(|(path, forward)| {
+            let new = Known::of(network, forward, path);
+            self.forwarding.iter().find_map(|(other, place)| {
+                let mut known = places(other, &place.path).map(|(path, it)| Known::of(other, it, path));
+                let (other, (protocol, port)) = known.find_map(|it| new.shared(&it).map(|port| (it, port)))?;
+                let message =
+                    format!("the {} port {port} leads to a guest of {} already", protocol.word(), place.owner);
+                let finding = Finding::new(rules::TOGETHER_PORT, new.path.clone(), message);
+                let finding = finding.help("write a port that is free");
+                Some(finding.elsewhere(place.definition, other.path, "it is here"))
+            })
+        });
+        findings.collect()
     }
 
     fn domain(&mut self, domain: &Domain) -> Vec<Finding> {

@@ -12,6 +12,7 @@ pub(crate) const ENTITY: Code = Code(6);
 pub(crate) const WRONG_ROOT: Code = Code(7);
 pub(crate) const UNKNOWN_ELEMENT: Code = Code(20);
 pub(crate) const UNKNOWN_ATTRIBUTE: Code = Code(21);
+pub(crate) const UNKNOWN_TO_VNET: Code = Code(22);
 pub(crate) const REPEATED: Code = Code(23);
 pub(crate) const STRAY_TEXT: Code = Code(24);
 pub(crate) const MORE_PROBLEMS: Code = Code(25);
@@ -103,6 +104,14 @@ pub const RULES: &[Rule] = &[
         explanation: "libvirt has no such attribute here and ignores it silently; vnet ignores it with this warning. \
             It is usually a typo, and what was meant does not happen.\n\n    <range begin='192.168.122.2' …/>    \
             no effect\n    <range start='192.168.122.2' …/>    the first address",
+    },
+    Rule {
+        code: UNKNOWN_TO_VNET,
+        severity: Error,
+        name: "unknown-to-vnet",
+        explanation: "The element `<vnet:network>` in `<metadata>` has only what vnet reads there. What is unknown is an \
+            error and not a warning, because nobody else reads it: a forward or a limit that was meant would be \
+            missing.\n\n    <vnet:portForwards …/>    wrong\n    <vnet:portForward …/>     right",
     },
     Rule {
         code: REPEATED,

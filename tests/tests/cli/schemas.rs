@@ -78,6 +78,9 @@ fn documents_are_as_their_schemas_say() {
     check("list", &["list"]);
     check("leases", &["leases", "default"]);
     assert_eq!(check("graph", &["graph"])["parts"][0]["name"], "default");
+    check("update", &["forward", "add", "default", "tcp/2222", "192.168.122.9:22"]);
+    assert_eq!(check("forwards", &["forward", "list", "default"])["forwards"][0]["to"], 22);
+    check("update", &["forward", "remove", "default", "tcp/2222"]);
     check("dumpxml", &["dumpxml", "default"]);
     check("detach", &["detach", "guest1"]);
     check("changes", &["stop", "default"]);

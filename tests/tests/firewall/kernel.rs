@@ -162,7 +162,7 @@ fn a_refusal_leaves_nothing_and_can_be_told() {
     let mut ruleset = Ruleset::compile(&default_policy());
     let own = ruleset.sets.iter_mut().find(|set| set.name == "own_to").expect("it is there");
     let (key, comment) = (Key(vec![Part::Interface(Interface::Named("virbr0".parse().expect("a name")))]), None);
-    own.elements.push(Element { key, verdict: Some(Verdict::Jump("nowhere".to_owned())), comment });
+    own.elements.push(Element { key, verdict: Some(Verdict::Jump("nowhere".to_owned())), target: None, comment });
     let batch = Batch::new(&Table::default(), None, Some(&ruleset), index_of).expect("the bridge is there");
     let refused = Netfilter::open().expect("a socket").commit(&batch.bytes).expect_err("there is no such chain");
     assert_eq!(

@@ -5,6 +5,7 @@
 mod alone;
 mod fate;
 mod foreign;
+mod forwards;
 mod kernel;
 mod lab;
 mod libvirt;

@@ -71,6 +71,7 @@ fn the_kernel_does_what_the_interpreter_says() {
                 walk::Fate::Refused => 0,
                 walk::Fate::Passed => 1,
                 walk::Fate::Translated(..) => 2,
+                walk::Fate::Led(_) => unreachable!("nothing leads anywhere here"),
             }] += 1;
         }
     }
@@ -95,6 +96,7 @@ fn difference(rulesets: &[Ruleset], (probe, packet, receiver): &(Probe, Packet, 
     let arrived = fate.arrived(receiver);
     let as_foretold = match &foretold {
         walk::Fate::Refused => arrived.is_none() && fate.is_rejected(),
+        walk::Fate::Led(_) => unreachable!("nothing leads anywhere here"),
         walk::Fate::Passed => arrived.is_some_and(|(source, port)| source == packet.source && is_kept(port)),
         walk::Fate::Translated(addresses, ports) => arrived.is_some_and(|(source, port)| {
             let own = HOST.iter().find(|(device, _)| *device == packet.to.as_str()).expect("a device").1;
@@ -151,7 +153,17 @@ fn modelled(probe: Probe) -> Option<(Probe, Packet, &'static str)> {
     let (receiver, to, _) = PLACES.iter().find(|(_, _, own)| own.iter().any(|it| ip(it) == probe.destination))?;
     let device = |name: &str| name.parse::<InterfaceName>().expect("a name");
     let (source, destination) = (probe.source, probe.destination);
-    let packet = Packet { source, destination, transport, established: false, from: device(from), to: device(to) };
+    let packet = Packet {
+        source,
+        destination,
+        transport,
+        established: false,
+        from: device(from),
+        to: device(to),
+        port: 0,
+        redirected: false,
+        local: false,
+    };
     (from != *to).then_some((probe, packet, *receiver))
 }
 

@@ -47,7 +47,9 @@ fn as_nft_shows(mut chain: Chain) -> Chain {
         let has_address = rule.statements.iter().any(|statement| {
             let is_address = |subject: &Subject| matches!(subject, Subject::Address { .. });
             match statement {
-                Statement::Lookup { subjects, .. } => subjects.iter().any(is_address),
+                Statement::Lookup { subjects, .. } | Statement::Dnat { subjects, .. } => {
+                    subjects.iter().any(is_address)
+                }
                 other => matches!(other, Statement::Address { .. }),
             }
         });
@@ -104,7 +106,11 @@ fn set(described: &Value) -> Set {
     let types = described["type"].as_array().cloned().unwrap_or_else(|| vec![described["type"].clone()]);
     let key: Vec<KeyType> = types.iter().map(key_type).collect();
     let holds = match (described.get("map"), described.get("stmt")) {
-        (Some(_), _) => Holds::Verdict,
+        (Some(map), _) => match map.as_str() {
+            Some("ipv4_addr . inet_service") => Holds::Target(Family::Ipv4),
+            Some("ipv6_addr . inet_service") => Holds::Target(Family::Ipv6),
+            _ => Holds::Verdict,
+        },
         (None, Some(statements)) => {
             assert_eq!(*statements, serde_json::json!([{ "counter": null }]));
             Holds::Counter
@@ -112,15 +118,15 @@ fn set(described: &Value) -> Set {
         (None, None) => Holds::Nothing,
     };
     let elements = described["elem"].as_array().into_iter().flatten().map(|described| {
-        let (element, verdict) = match described.as_array() {
-            Some(pair) => (&pair[0]["elem"], verdict(&pair[1])),
-            None => (&described["elem"], None),
+        let (element, verdict, target) = match described.as_array() {
+            Some(pair) => (&pair[0]["elem"], verdict(&pair[1]), target(&pair[1])),
+            None => (&described["elem"], None, None),
         };
         assert_eq!(element.get("counter").is_some(), holds == Holds::Counter);
         let parts = element["val"]["concat"].as_array().cloned().unwrap_or_else(|| vec![element["val"].clone()]);
-        let interval = described.is_array() && matches!(key[..], [KeyType::Ipv4Address | KeyType::Ipv6Address]);
+        let interval = verdict.is_some() && matches!(key[..], [KeyType::Ipv4Address | KeyType::Ipv6Address]);
         let parts = key.iter().zip(&parts).map(|(kind, described)| part(*kind, described, interval)).collect();
-        Element { key: Key(parts), verdict, comment: Some(text(&element["comment"])) }
+        Element { key: Key(parts), verdict, target, comment: Some(text(&element["comment"])) }
     });
     let elements = elements.collect();
     let interval = described["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "interval"));
@@ -134,6 +140,8 @@ fn key_type(described: &Value) -> KeyType {
         "iface_index" => KeyType::InterfaceIndex,
         "ipv4_addr" => KeyType::Ipv4Address,
         "ipv6_addr" => KeyType::Ipv6Address,
+        "inet_proto" => KeyType::Protocol,
+        "inet_service" => KeyType::Port,
         other => panic!("{other}"),
     }
 }
@@ -142,10 +150,23 @@ fn part(kind: KeyType, described: &Value, interval: bool) -> Part {
     match kind {
         KeyType::Word => Part::Word(text(described)),
         KeyType::Family => Part::Family(if described == "ipv4" { Family::Ipv4 } else { Family::Ipv6 }),
+        KeyType::InterfaceIndex if described == "0" => Part::Interface(Interface::Absent),
         KeyType::InterfaceIndex => Part::Interface(Interface::Named(text(described).parse().unwrap())),
         KeyType::Ipv4Address | KeyType::Ipv6Address if interval => Part::Subnet(net(described)),
         KeyType::Ipv4Address | KeyType::Ipv6Address => Part::Address(text(described).parse().unwrap()),
+        KeyType::Protocol if described == "tcp" => Part::Protocol(Transport::Tcp),
+        KeyType::Protocol => Part::Protocol(Transport::Udp),
+        KeyType::Port => Part::Port(port(described)),
     }
+}
+
+fn target(described: &Value) -> Option<std::net::SocketAddr> {
+    let [address, number] = &described["concat"].as_array()?[..] else { return None };
+    Some(std::net::SocketAddr::new(text(address).parse().unwrap(), port(number)))
+}
+
+fn port(described: &Value) -> u16 {
+    described.as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port")
 }
 
 fn rule(described: &Value) -> Rule {
@@ -172,6 +193,12 @@ fn statement(described: &Value) -> Statement {
         }
         "masquerade" => Statement::Masquerade(ports(&inner["port"])),
         "snat" => Statement::Snat { addresses: addresses(&inner["addr"]), ports: ports(&inner["port"]) },
+        "dnat" => {
+            let map = &inner["addr"]["map"];
+            let Statement::Lookup { subjects, set, .. } = lookup(&map["key"], &map["data"], false) else { panic!() };
+            let family = if inner["family"] == "ip" { Family::Ipv4 } else { Family::Ipv6 };
+            Statement::Dnat { family, subjects, map: set }
+        }
         _ => Statement::Verdict(verdict(described).unwrap_or_else(|| panic!("{described}"))),
     }
 }
@@ -194,6 +221,8 @@ fn matches(described: &Value) -> Statement {
             assert_eq!(*right, serde_json::json!(["established", "related"]));
             Statement::Established
         }
+        None if left["ct"]["key"] == "status" && right == "dnat" => Statement::Redirected,
+        None if left["fib"]["result"] == "type" && right == "local" => Statement::LocalDestination,
         None => Statement::Address { field: field(&left["payload"]), negated, net: net(right) },
         other => panic!("{other:?}"),
     }
@@ -212,6 +241,9 @@ fn subject(described: &Value) -> Subject {
         Some("iif") => Subject::Interface(Direction::In),
         Some("oif") => Subject::Interface(Direction::Out),
         Some("nfproto") => Subject::Family,
+        Some("iifname") => Subject::InterfaceName(Direction::In),
+        Some("l4proto") => Subject::Protocol,
+        None if payload["protocol"] == "th" && payload["field"] == "dport" => Subject::Port(Field::Destination),
         Some(other) => panic!("{other}"),
         None => {
             let family = if payload["protocol"] == "ip" { Family::Ipv4 } else { Family::Ipv6 };

@@ -75,7 +75,7 @@ pub(crate) const FORWARDS: [Definition; 6] = [
 ];
 
 /// Each differs from [`NAT`] in one thing.
-pub(crate) const OTHERS: [Definition; 22] = [
+pub(crate) const OTHERS: [Definition; 23] = [
     Definition {
         change: "`<bridge stp='on'>`",
         bridge: "name='lab0' stp='on' delay='2'",
@@ -137,6 +137,13 @@ pub(crate) const OTHERS: [Definition; 22] = [
         change: "`<dhcp><host>`",
         dhcp: "<range start='10.9.0.100' end='10.9.0.200'/>
                <host mac='52:54:00:00:00:0a' name='a' ip='10.9.0.11'/>",
+        ..NAT
+    },
+    Definition {
+        change: "`<vnet:portForward>`",
+        more: "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+               <vnet:portForward proto='tcp' guest='10.9.0.12'><vnet:range start='2222' end='2230' to='22'/></vnet:portForward>
+               </vnet:network></metadata>",
         ..NAT
     },
     Definition { change: "another `<ip>`, IPv4", ips: "<ip address='10.9.4.1' prefix='28'/>", ..NAT },

@@ -1,6 +1,6 @@
 //! Checks definitions on this host without changing it.
 
-use vnet_host::LinuxHost;
+use vnet_host::{LinuxHost, listeners};
 use vnet_plan::preview;
 use vnet_types::Inventory;
 use vnet_validate::{Finding, KnownHost, Together};
@@ -42,6 +42,7 @@ impl Driver {
         probe(&mut inventory)?;
         // What cannot be read only makes the advice worse.
         self.reserve(&mut inventory)?;
+        inventory.listeners = listeners();
         let receipts = self.store.receipts()?.into_iter().flatten();
         let networks = receipts.filter_map(|receipt| self.as_it_runs(&receipt.header.network).ok().flatten()).collect();
         Ok(Checker { driver: self, host, inventory, networks })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt};
+use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt, listeners};
 use vnet_netlink::Netlink;
 use vnet_plan::{
     Change, Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums,
@@ -129,6 +129,9 @@ impl Prepared {
 
 /// Probes the kernel's features when something depends on them.
 fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>, Error> {
+    if !network.extensions.port_forwards.is_empty() {
+        inventory.listeners = listeners();
+    }
     let mends = mends_checksums(network);
     let mut is_known = !mends || Netlink::open()?.fills_checksums().is_some();
     if asks_features(network) || !is_known {

@@ -124,12 +124,24 @@ impl Driver {
     /// [`define`](Self::define): unless the network that runs was changed, the kept definition is
     /// as before.
     pub fn update(&self, network: &NetworkName, update: &Update<'_>) -> Result<UpdateOutcome, Error> {
+        self.edit_where(network, update.live, update.config, |network| update.edit(network))
+    }
+
+    /// Edits the definition of a network as it runs, as it is kept, or both; if neither is chosen,
+    /// as it runs, or as it is kept if it does not run.
+    pub(super) fn edit_where(
+        &self,
+        network: &NetworkName,
+        live: bool,
+        config: bool,
+        edit: impl Fn(&Network) -> Result<Edited, Error>,
+    ) -> Result<UpdateOutcome, Error> {
         let lock = self.lock()?;
-        let meant = self.meant(network, Impact { live: update.live, config: update.config })?;
+        let meant = self.meant(network, Impact { live, config })?;
         let (Impact { live, config }, is_kept, kept) = (meant.impact(), meant.is_kept, meant.config);
         let runs = meant.live.map(|runs| self.with_connections(runs, network)).transpose()?;
-        let edited_live = runs.map(|runs| update.edit(&runs)).transpose()?;
-        let edited_config = match kept.map(|kept| (update.edit(&kept), kept)) {
+        let edited_live = runs.map(|runs| edit(&runs)).transpose()?;
+        let edited_config = match kept.map(|kept| (edit(&kept), kept)) {
             None => None,
             // A run that was killed has changed the kept definition, and no more.
             Some((Err(Error::Update(_)), kept))

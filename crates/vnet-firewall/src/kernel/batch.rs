@@ -117,7 +117,7 @@ impl Transaction<'_> {
         }
         for (number, set) in to.sets.iter().enumerate().filter(|(_, set)| installed.set(&set.name).is_none()) {
             self.message(NEW_SET, CREATE, format!("set {}", set.name), |attributes| {
-                set::write(set, u32::try_from(number).expect("a dozen") + 1, attributes);
+                set::write(set, u32::try_from(number).expect("some dozen") + 1, attributes);
             });
         }
         for set in &to.sets {
@@ -167,18 +167,19 @@ impl Transaction<'_> {
                 self.element(NEW_ELEMENT, set, element)?;
             }
         }
-        let translation = Share::Translation;
-        let is_there = translation.chains().iter().any(|chain| installed.chain(&chain.name).is_some());
-        let is_wanted = translation.chains().iter().any(|chain| to.chain(&chain.name).is_some());
-        let over: &[Share] =
-            if is_there && !is_wanted && is_idle(translation, installed, own) { &[translation] } else { &[] };
+        let is_over = |share: &Share| {
+            let is_there = share.chains().iter().any(|chain| installed.chain(&chain.name).is_some());
+            let is_wanted = share.chains().iter().any(|chain| to.chain(&chain.name).is_some());
+            is_there && !is_wanted && is_idle(*share, installed, own)
+        };
+        let over: Vec<Share> = Share::SOME.into_iter().filter(is_over).collect();
         for (name, element) in over.iter().flat_map(|share| share.elements()) {
             if let Some(set) = installed.set(name).filter(|set| set.elements.contains(element)) {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
         let own = own.iter().flat_map(|own| &own.chains);
-        self.take_away(installed, over, own.filter(|name| to.chain(name).is_none()));
+        self.take_away(installed, &over, own.filter(|name| to.chain(name).is_none()));
         Ok(())
     }
 
@@ -191,10 +192,9 @@ impl Transaction<'_> {
             && installed.is_whole()
             && Share::ALL.into_iter().all(|share| is_idle(share, installed, own))
             && installed.chains.iter().all(known);
-        let over: &[Share] = match (last, is_idle(Share::Translation, installed, own)) {
-            (true, _) => &Share::ALL,
-            (false, true) => &[Share::Translation],
-            (false, false) => &[],
+        let over: Vec<Share> = match last {
+            true => Share::ALL.to_vec(),
+            false => Share::SOME.into_iter().filter(|share| is_idle(*share, installed, own)).collect(),
         };
         let shared_elements: Vec<_> = over.iter().flat_map(|share| share.elements()).collect();
         for set in &installed.sets {
@@ -206,7 +206,7 @@ impl Transaction<'_> {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
-        self.take_away(installed, over, own_chains.into_iter());
+        self.take_away(installed, &over, own_chains.into_iter());
         if last {
             // Not recursive: if another network was added meanwhile, the kernel refuses.
             self.message(DELETE_TABLE, NOT_RECURSIVE, format!("removal of table inet {TABLE}"), |table| {
@@ -325,7 +325,7 @@ fn is_own(own: &[Owner], element: &Element) -> bool {
 /// Whether no other network needs a share, as far as the read table shows.
 fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
     let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
-    let mut census = sets.iter().filter(|set| share == Share::Translation || set.name == NETWORKS);
+    let mut census = sets.iter().filter(|set| share != Share::Filter || set.name == NETWORKS);
     let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(own, element));
     others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
 }

@@ -1,17 +1,17 @@
 //! Elements of sets. The kernel stores an interval as two elements: one at its start, with the
 //! verdict, and a marked one behind its end.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use vnet_types::{Family, InterfaceName, IpNet};
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of};
 use super::expression::{Expression, Value, read_data, write_bytes, write_verdict};
 use super::set::padded;
-use super::statement::{IndexOf, NameOf, index, interface, ip, nfproto, octets};
+use super::statement::{IndexOf, NameOf, index, interface, ip, l4proto, nfproto, octets};
 use super::table::Counts;
 use super::user_data;
-use crate::ruleset::{Element, Key, KeyType, Part, Set, Verdict};
+use crate::ruleset::{Element, Key, KeyType, Part, Set, Transport, Verdict};
 
 const LIST_ELEMENT: u16 = 1;
 const KEY: u16 = 1;
@@ -27,6 +27,7 @@ pub(super) struct Piece {
     /// An interval ends before this key.
     is_end: bool,
     verdict: Option<Verdict>,
+    target: Option<SocketAddr>,
     comment: Option<String>,
     counts: Option<Counts>,
 }
@@ -43,6 +44,10 @@ pub(super) fn write<'a>(element: &'a Element, index_of: IndexOf<'_>) -> Result<V
         piece.nest(KEY, |key| write_bytes(&start, key));
         if let Some(verdict) = &element.verdict {
             piece.nest(DATA, |data| write_verdict(verdict, data));
+        }
+        if let Some(target) = &element.target {
+            let bytes = [padded(octets(target.ip())), padded(target.port().to_be_bytes().to_vec())].concat();
+            piece.nest(DATA, |data| write_bytes(&bytes, data));
         }
         if let Some(comment) = &element.comment {
             piece.bytes(USER_DATA, &user_data::comment(comment));
@@ -81,6 +86,8 @@ pub(super) fn ends<'a>(key: &'a Key, index_of: IndexOf<'_>) -> Result<(Vec<u8>, 
                 end = after(*last).map(octets);
                 octets(*first)
             }
+            Part::Protocol(transport) => vec![l4proto(*transport)],
+            Part::Port(port) => port.to_be_bytes().to_vec(),
         };
         start.extend(if key.0.len() > 1 { padded(bytes) } else { bytes });
     }
@@ -118,13 +125,14 @@ pub(super) fn read(list: &[u8]) -> impl Iterator<Item = Piece> {
     attributes(list).filter_map(|(_, piece)| {
         let Value::Bytes(key) = read_data(attribute(piece, KEY)?)? else { return None };
         let flags = attribute(piece, FLAGS).and_then(u32_of).unwrap_or(0);
-        let verdict = match attribute(piece, DATA).and_then(read_data) {
-            Some(Value::Verdict(verdict)) => Some(verdict),
-            _ => None,
+        let (verdict, target) = match attribute(piece, DATA).and_then(read_data) {
+            Some(Value::Verdict(verdict)) => (Some(verdict), None),
+            Some(Value::Bytes(bytes)) => (None, target(&bytes)),
+            _ => (None, None),
         };
         let comment = attribute(piece, USER_DATA).and_then(user_data::read_comment);
         let counts = attribute(piece, EXPRESSION).and_then(|counter| Expression::read(counter).counts());
-        Some(Piece { key, is_end: flags & INTERVAL_END != 0, verdict, comment, counts })
+        Some(Piece { key, is_end: flags & INTERVAL_END != 0, verdict, target, comment, counts })
     })
 }
 
@@ -141,7 +149,7 @@ pub(super) fn assemble(set: &Set, mut pieces: Vec<Piece>, name_of: NameOf<'_>) -
             key(&set.key, &piece.key, name_of)?
         };
         let (verdict, comment) = (piece.verdict.clone(), piece.comment.clone());
-        Some((Element { key, verdict, comment }, piece.counts))
+        Some((Element { key, verdict, target: piece.target, comment }, piece.counts))
     };
     let starts = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_end);
     let mut elements: Vec<_> = starts.filter_map(element).collect();
@@ -163,9 +171,21 @@ fn key(types: &[KeyType], mut bytes: &[u8], name_of: NameOf<'_>) -> Option<Key> 
             KeyType::InterfaceIndex => Part::Interface(interface(u32::from_ne_bytes(value.try_into().ok()?), name_of)),
             KeyType::Ipv4Address => Part::Address(ip(Family::Ipv4, value)?),
             KeyType::Ipv6Address => Part::Address(ip(Family::Ipv6, value)?),
+            KeyType::Protocol => {
+                let known = [Transport::Tcp, Transport::Udp].into_iter();
+                Part::Protocol(known.into_iter().find(|transport| [l4proto(*transport)] == value)?)
+            }
+            KeyType::Port => Part::Port(u16::from_be_bytes(value.try_into().ok()?)),
         });
     }
     Some(Key(parts))
+}
+
+/// An address and a port, each of which starts at a multiple of four bytes.
+fn target(bytes: &[u8]) -> Option<SocketAddr> {
+    let family = [Family::Ipv4, Family::Ipv6].into_iter().find(|it| bytes.len() == usize::from(it.bits() / 8) + 4)?;
+    let (address, port) = bytes.split_at(bytes.len() - 4);
+    Some(SocketAddr::new(ip(family, address)?, u16::from_be_bytes([port[0], port[1]])))
 }
 
 fn range(first: IpAddr, last: IpAddr) -> Part {

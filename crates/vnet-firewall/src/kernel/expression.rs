@@ -73,8 +73,11 @@ pub(super) const MASQUERADE: Layout = Layout { name: "masq", attributes: &[U32, 
 /// `type`, `family`, registers of first and last address, of first and last port, `flags`
 pub(super) const NAT: Layout = Layout { name: "nat", attributes: &[U32, U32, U32, U32, U32, U32, U32] };
 
-const LAYOUTS: [&Layout; 11] =
-    [&META, &CMP, &PAYLOAD, &BITWISE, &CT, &LOOKUP, &COUNTER, &IMMEDIATE, &REJECT, &MASQUERADE, &NAT];
+/// `dreg`, `result`, `flags`
+pub(super) const FIB: Layout = Layout { name: "fib", attributes: &[U32, U32, U32] };
+
+const LAYOUTS: [&Layout; 12] =
+    [&META, &CMP, &PAYLOAD, &BITWISE, &CT, &LOOKUP, &COUNTER, &IMMEDIATE, &REJECT, &MASQUERADE, &NAT, &FIB];
 
 impl Expression {
     /// An expression with these values for its attributes, by number.

@@ -86,8 +86,8 @@ impl Table {
         messages.extend(ask(&[rules, vec![request(GET_SET, Some(None))]].concat())?);
         let listed = Self::decode(&messages, &name_of);
         let sets = &listed.sets;
-        let translation = Share::Translation.sets();
-        let is_census = |set: &&Set| set.name == NETWORKS || translation.iter().any(|it| it.name == set.name);
+        let of_some: BTreeSet<&String> = Share::SOME.into_iter().flat_map(Share::sets).map(|set| &set.name).collect();
+        let is_census = |set: &&Set| set.name == NETWORKS || of_some.contains(&set.name);
         let (census, others): (Vec<&Set>, Vec<&Set>) =
             sets.iter().partition(|set| scope == Scope::Leaving && is_census(set) && listed.is_uncounted(set));
         let (intervals, hashes): (Vec<&Set>, Vec<&Set>) = others.into_iter().partition(|set| set.interval);

@@ -31,7 +31,12 @@ impl Table {
             return None;
         }
         let mut ruleset = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() };
-        let shares = Share::ALL.into_iter().filter(|share| *share == Share::Filter || translates);
+        let needs = |share: &Share| match share {
+            Share::Filter => true,
+            Share::Translation => translates,
+            Share::Forwarding => has(Share::Forwarding),
+        };
+        let shares = Share::ALL.into_iter().filter(needs);
         let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
         for share in shares {
             for set in share.sets().iter().filter_map(|set| self.set(&set.name)) {

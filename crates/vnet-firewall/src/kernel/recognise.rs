@@ -4,10 +4,13 @@
 use vnet_types::{AddressRange, Family, IpNet, PortRange};
 
 use super::attribute::text_of;
-use super::expression::{BITWISE, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT};
+use super::expression::{
+    BITWISE, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT,
+};
 use super::statement::{
-    self, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO, META_OIF, META_OIFNAME, NOT_EQUAL, NameOf, REGISTER,
-    REJECT_ICMPX, interface, ip, l4proto, nfproto, offset, reject_with,
+    self, CT_STATUS, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO, META_OIF, META_OIFNAME, NETWORK_HEADER,
+    NOT_EQUAL, NameOf, REGISTER, REJECT_ICMPX, TRANSPORT_HEADER, interface, ip, l4proto, nfproto, offset, port_offset,
+    reject_with,
 };
 use crate::ruleset::{Direction, Field, Statement, Subject, Transport};
 
@@ -57,7 +60,11 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(Statement::Address { field, negated: compared.u32(2)? == NOT_EQUAL, net });
     }
     if first.is(&CT) {
-        return Some(Statement::Established);
+        let is_status = first.u32(2) == Some(CT_STATUS);
+        return Some(if is_status { Statement::Redirected } else { Statement::Established });
+    }
+    if first.is(&FIB) {
+        return Some(Statement::LocalDestination);
     }
     if first.is(&REJECT) {
         return Some(Statement::Reject(match (first.u32(1)?, first.clone()) {
@@ -82,9 +89,15 @@ fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
             match load.u32(2)? {
                 META_IIF => Subject::Interface(Direction::In),
                 META_OIF => Subject::Interface(Direction::Out),
+                META_IIFNAME => Subject::InterfaceName(Direction::In),
+                META_OIFNAME => Subject::InterfaceName(Direction::Out),
                 META_NFPROTO => Subject::Family,
+                META_L4PROTO => Subject::Protocol,
                 _ => return None,
             }
+        } else if load.is(&PAYLOAD) && load.u32(2) == Some(TRANSPORT_HEADER) {
+            let is_it = |field: &Field| load.u32(3).unwrap_or(0) == port_offset(*field);
+            Subject::Port([Field::Source, Field::Destination].into_iter().find(is_it)?)
         } else if load.is(&PAYLOAD) {
             let (family, field) = header_field(load)?;
             let mask = expressions.get(at + 1).filter(|next| next.is(&BITWISE));
@@ -96,7 +109,14 @@ fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
             continue;
         });
     }
-    Some(Statement::Lookup { subjects, set: lookup.text(1)?.to_owned(), decides: lookup.has(3) })
+    let set = lookup.text(1)?.to_owned();
+    if lookup.u32(3) == Some(REGISTER) {
+        let nat = expressions.get(len + 1).filter(|next| next.is(&NAT))?;
+        let family = [Family::Ipv4, Family::Ipv6].into_iter();
+        let family = family.into_iter().find(|family| nat.u32(2) == Some(nfproto(*family).into()))?;
+        return Some(Statement::Dnat { family, subjects, map: set });
+    }
+    Some(Statement::Lookup { subjects, set, decides: lookup.has(3) })
 }
 
 /// The address that this loads.
@@ -104,6 +124,7 @@ fn header_field(load: &Expression) -> Option<(Family, Field)> {
     [Family::Ipv4, Family::Ipv6]
         .into_iter()
         .flat_map(|family| [(family, Field::Source), (family, Field::Destination)])
+        .filter(|_| load.u32(2) == Some(NETWORK_HEADER))
         .find(|(family, field)| load.u32(3) == Some(offset(*family, *field)))
 }
 

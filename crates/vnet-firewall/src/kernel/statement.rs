@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use super::expression::{
-    BITWISE, CMP, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT, Value,
+    BITWISE, CMP, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT, Value,
 };
 use crate::ruleset::{Direction, Field, Interface, Statement, Subject, Transport};
 
@@ -26,8 +26,20 @@ pub(super) const META_IIFNAME: u32 = 6;
 pub(super) const META_OIFNAME: u32 = 7;
 pub(super) const META_NFPROTO: u32 = 15;
 pub(super) const META_L4PROTO: u32 = 16;
-const NETWORK_HEADER: u32 = 1;
+pub(super) const NETWORK_HEADER: u32 = 1;
+pub(super) const TRANSPORT_HEADER: u32 = 2;
 const CT_STATE: u32 = 0;
+pub(super) const CT_STATUS: u32 = 2;
+/// `IPS_DST_NAT`
+const STATUS_DNAT: u32 = 0x20;
+/// `NFT_FIB_RESULT_ADDRTYPE`
+const FIB_ADDRESS_TYPE: u32 = 3;
+/// `NFTA_FIB_F_DADDR`
+const FIB_DESTINATION: u32 = 2;
+/// `RTN_LOCAL`
+const ADDRESS_LOCAL: u32 = 2;
+/// `NFT_NAT_DNAT`
+const DESTINATION_NAT: u32 = 1;
 /// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)`
 const ESTABLISHED_RELATED: u32 = 2 | 4;
 pub(super) const REJECT_ICMP: u32 = 0;
@@ -55,11 +67,7 @@ pub(super) fn expressions<'a>(
         Statement::InterfaceName(direction, name) => {
             let mut padded = name.as_str().as_bytes().to_vec();
             padded.resize(16, 0);
-            let key = match direction {
-                Direction::In => META_IIFNAME,
-                Direction::Out => META_OIFNAME,
-            };
-            vec![meta(key), compare(EQUAL, padded)]
+            vec![meta(name_key(*direction)), compare(EQUAL, padded)]
         }
         Statement::Address { field, negated, net } => address(*field, *negated, *net),
         Statement::Established => vec![
@@ -67,6 +75,16 @@ pub(super) fn expressions<'a>(
             mask(ESTABLISHED_RELATED.to_ne_bytes().to_vec()),
             compare(NOT_EQUAL, vec![0; 4]),
         ],
+        Statement::Redirected => vec![
+            Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_STATUS))]),
+            mask(STATUS_DNAT.to_ne_bytes().to_vec()),
+            compare(NOT_EQUAL, vec![0; 4]),
+        ],
+        Statement::LocalDestination => {
+            let fib = [(1, REGISTER), (2, FIB_ADDRESS_TYPE), (3, FIB_DESTINATION)];
+            let fib = Expression::new(&FIB, fib.map(|(number, value)| (number, Value::U32(value))));
+            vec![fib, compare(EQUAL, ADDRESS_LOCAL.to_ne_bytes().to_vec())]
+        }
         Statement::Counter => vec![Expression::new(&COUNTER, [(1, Value::U64(0)), (2, Value::U64(0))])],
         Statement::Verdict(verdict) => {
             vec![Expression::new(&IMMEDIATE, [(1, Value::U32(REGISTER_VERDICT)), (2, Value::Verdict(verdict.clone()))])]
@@ -87,7 +105,16 @@ pub(super) fn expressions<'a>(
             expressions
         }
         Statement::Snat { addresses, ports } => translate(*addresses, *ports),
-        Statement::Lookup { subjects, set, decides } => lookup(subjects, set, *decides),
+        Statement::Lookup { subjects, set, decides } => lookup(subjects, set, decides.then_some(REGISTER_VERDICT)),
+        Statement::Dnat { family, subjects, map } => {
+            let mut expressions = lookup(subjects, map, Some(REGISTER));
+            let port = register(u32::from(family.bits() / 32));
+            let flags = RANGE_ADDRESSES | RANGE_PORTS;
+            let values = [DESTINATION_NAT, u32::from(nfproto(*family)), REGISTER, REGISTER, port, port, flags];
+            let values = (1..).zip(values).map(|(number, value)| (number, Value::U32(value)));
+            expressions.push(Expression::new(&NAT, values));
+            expressions
+        }
         Statement::Unknown(_) => Vec::new(),
     })
 }
@@ -97,23 +124,30 @@ pub(super) fn index<'a>(interface: &'a Interface, index_of: IndexOf<'_>) -> Resu
     match interface {
         Interface::Named(name) => index_of(name).ok_or(name),
         Interface::Gone(index) => Ok(*index),
+        Interface::Absent => Ok(0),
     }
 }
 
 /// The interface with an index.
 pub(super) fn interface(index: u32, name_of: NameOf<'_>) -> Interface {
+    if index == 0 {
+        return Interface::Absent;
+    }
     name_of(index).map_or(Interface::Gone(index), Interface::Named)
 }
 
 /// Loads each part of a key into the registers behind those of the part before, then looks the key
-/// up.
-fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
+/// up. What is found goes into a register.
+fn lookup(subjects: &[Subject], set: &str, found: Option<u32>) -> Vec<Expression> {
     let mut words = 0;
     let mut expressions = Vec::new();
     for subject in subjects {
         let (len, load) = match *subject {
             Subject::Family => (1, vec![meta(META_NFPROTO)]),
             Subject::Interface(direction) => (1, vec![meta(interface_key(direction))]),
+            Subject::InterfaceName(direction) => (4, vec![meta(name_key(direction))]),
+            Subject::Protocol => (1, vec![meta(META_L4PROTO)]),
+            Subject::Port(field) => (1, vec![load_from(TRANSPORT_HEADER, port_offset(field), 2)]),
             Subject::Address { field, family, .. } => {
                 let mask = subject.mask().map(|bits| mask(octets(bits)));
                 let load = load(offset(family, field), usize::from(family.bits() / 8));
@@ -123,7 +157,7 @@ fn lookup(subjects: &[Subject], set: &str, decides: bool) -> Vec<Expression> {
         expressions.extend(load.into_iter().map(|load| load.in_register(register(words))));
         words += len;
     }
-    let dreg = decides.then_some((3, Value::U32(REGISTER_VERDICT)));
+    let dreg = found.map(|register| (3, Value::U32(register)));
     let values = [(1, Value::Text(set.to_owned())), (2, Value::U32(REGISTER))];
     expressions.push(Expression::new(&LOOKUP, values.into_iter().chain(dreg)));
     expressions
@@ -165,9 +199,12 @@ fn mask(mask: Vec<u8>) -> Expression {
 }
 
 fn load(offset: u32, len: usize) -> Expression {
+    load_from(NETWORK_HEADER, offset, len)
+}
+
+fn load_from(header: u32, offset: u32, len: usize) -> Expression {
     let len = u32::try_from(len).expect("at most 16");
-    let at =
-        [(1, Value::U32(REGISTER)), (2, Value::U32(NETWORK_HEADER)), (3, Value::U32(offset)), (4, Value::U32(len))];
+    let at = [(1, Value::U32(REGISTER)), (2, Value::U32(header)), (3, Value::U32(offset)), (4, Value::U32(len))];
     Expression::new(&PAYLOAD, at)
 }
 
@@ -228,6 +265,20 @@ fn interface_key(direction: Direction) -> u32 {
     match direction {
         Direction::In => META_IIF,
         Direction::Out => META_OIF,
+    }
+}
+
+fn name_key(direction: Direction) -> u32 {
+    match direction {
+        Direction::In => META_IIFNAME,
+        Direction::Out => META_OIFNAME,
+    }
+}
+
+pub(super) fn port_offset(field: Field) -> u32 {
+    match field {
+        Field::Source => 0,
+        Field::Destination => 2,
     }
 }
 

@@ -4,21 +4,74 @@
 
 mod walk;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use vnet_firewall::{Access, Policy, Ruleset, Subnet, Transport};
+use vnet_firewall::{Access, ForwardedPorts, Policy, Ruleset, Subnet, Transport};
 use vnet_types::{InterfaceName, IpNet, PortRange};
 
-use walk::{Fate, Packet, Walk};
+use walk::{ABSENT, Fate, Packet, Walk};
 
 /// The verdict from the policies alone.
 fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
     if is_refused(policies, packet) {
         return Fate::Refused;
     }
+    let hairpin = |policy: &Policy| {
+        let is_from_inside = packet.from == policy.bridge || packet.from.as_str() == ABSENT;
+        !policy.forwards.is_empty() && packet.redirected && is_from_inside && packet.to == policy.bridge
+    };
+    if policies.iter().any(hairpin) {
+        return Fate::Translated(None, None);
+    }
     policies.iter().find_map(|policy| translation(policy, packet)).unwrap_or(Fate::Passed)
+}
+
+/// Where a packet is led by the policies alone: the more exact forward wins.
+fn plainly_led(policies: &[Policy], packet: &Packet, is_from_host: bool) -> Option<SocketAddr> {
+    let transport = packet.transport?;
+    let is_loopback = packet.destination.is_loopback();
+    let forwards = || policies.iter().flat_map(|policy| &policy.forwards);
+    let leads = |forward: &ForwardedPorts| {
+        let is_it = forward.transport == transport
+            && forward.guest.is_ipv4() == packet.destination.is_ipv4()
+            && forward.ports.start() <= packet.port
+            && packet.port <= forward.ports.end()
+            && forward.device.as_ref().is_none_or(|device| !is_from_host && *device == packet.from)
+            && match forward.address {
+                Some(address) => address == packet.destination,
+                None => packet.local && !(is_from_host && is_loopback),
+            };
+        let port = forward.first.checked_add(packet.port.checked_sub(forward.ports.start())?)?;
+        is_it.then_some(SocketAddr::new(forward.guest, port))
+    };
+    [(true, true), (false, true), (true, false), (false, false)].into_iter().find_map(|(device, address)| {
+        let as_exact = forwards().filter(|it| it.device.is_some() == device && it.address.is_some() == address);
+        as_exact.filter_map(leads).min()
+    })
+}
+
+/// Whether the host has led a packet to a guest of this network, and the sender may reach it.
+fn is_led(policies: &[Policy], policy: &Policy, packet: &Packet) -> bool {
+    let translates = policy.subnets.iter().any(|subnet| matches!(subnet.access, Access::Nat { .. }));
+    let leads = |forward: &ForwardedPorts| {
+        let last = u32::from(forward.first) + u32::from(forward.ports.end() - forward.ports.start());
+        Some(forward.transport) == packet.transport
+            && forward.guest == packet.destination
+            && forward.first <= packet.port
+            && u32::from(packet.port) <= last
+    };
+    translates
+        && packet.redirected
+        && policy.forwards.iter().any(leads)
+        && policies.iter().find(|other| other.bridge == packet.from).is_none_or(|from| may_leave(from, packet))
+}
+
+fn may_leave(policy: &Policy, packet: &Packet) -> bool {
+    let mut subnets = policy.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
+    subnets.any(|subnet| subnet.net.contains(&packet.source))
+        && policy.device.as_ref().is_none_or(|device| *device == packet.to)
 }
 
 fn is_refused(policies: &[Policy], packet: &Packet) -> bool {
@@ -38,14 +91,15 @@ fn is_refused(policies: &[Policy], packet: &Packet) -> bool {
         if among_guests || device_is(policy, &packet.from) && subnets.into_iter().any(welcome) {
             return false;
         }
+        if is_led(policies, policy, packet) {
+            return false;
+        }
         if knows(policy) {
             return true;
         }
     }
     let Some(policy) = policies.iter().find(|policy| policy.bridge == packet.from) else { return false };
-    let mut subnets = policy.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
-    let may_leave = subnets.any(|subnet| subnet.net.contains(&packet.source)) && device_is(policy, &packet.to);
-    !may_leave && knows(policy)
+    !may_leave(policy, packet) && knows(policy)
 }
 
 fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
@@ -96,11 +150,30 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
         };
         let subnets = prop_oneof![subnets(nets(number)), subnets(usual_nets(number))];
         let device = prop::option::of(select(vec!["eth0".parse().unwrap(), "eth1".parse().unwrap()]));
-        (device, any::<bool>(), subnets).prop_map(move |(device, ipv6, subnets)| {
+        let guests = ["10.N.0.9", "10.N.1.9", "10.N.2.77", "fd00:N:1::9"];
+        let guests = guests.map(|ip| ip.replace('N', &number.to_string()).parse::<IpAddr>().unwrap()).to_vec();
+        let forward = (
+            (select(vec![Transport::Tcp, Transport::Udp]), select(guests), prop::option::of(Just(()))),
+            (0..4u16, 0..3u16, select(vec![22u16, 2220, 65535])),
+            prop::option::of(select(vec!["eth0", "eth1", "virbr1"])),
+        );
+        let forward = forward.prop_map(move |((transport, guest, address), (port, more, first), device)| {
+            // No two networks have the same.
+            let start = 2200 + 10 * u16::from(number) + port;
+            let mut forward = ForwardedPorts::new(transport, PortRange::new(start, start + more).unwrap(), guest);
+            forward.address =
+                address.map(|()| if guest.is_ipv4() { "198.51.100.1" } else { "2001:db8::1" }.parse().unwrap());
+            forward.first = first;
+            forward.device = device.map(|device| device.parse().unwrap());
+            forward
+        });
+        let forwards = prop_oneof![Just(Vec::new()), prop::collection::vec(forward, 0..6)];
+        (device, any::<bool>(), subnets, forwards).prop_map(move |(device, ipv6, subnets, forwards)| {
             let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
             policy.device = device;
             policy.ipv6 = ipv6;
             policy.subnets = subnets;
+            policy.forwards = forwards;
             policy
         })
     };
@@ -121,27 +194,42 @@ fn packets() -> impl Strategy<Value = Packet> {
         "10.2.2.77",
         "10.3.0.1",
         "198.51.100.1",
+        "127.0.0.1",
         "224.0.0.251",
         "224.0.1.1",
         "255.255.255.255",
     ];
-    let ipv6 =
-        ["fd00:1::9", "fd00:1:1::9", "fd00:2::9", "fd00:2:1::9", "fd00:3::9", "2001:db8::1", "ff02::fb", "ff05::2"];
+    let ipv6 = [
+        "fd00:1::9",
+        "fd00:1:1::9",
+        "fd00:2::9",
+        "fd00:2:1::9",
+        "fd00:3::9",
+        "2001:db8::1",
+        "::1",
+        "ff02::fb",
+        "ff05::2",
+    ];
     let ends = prop_oneof![
         2 => (addresses(&ipv4), addresses(&ipv4)),
         1 => (addresses(&ipv6), addresses(&ipv6)),
     ];
-    let interface =
-        || select(["virbr1", "virbr2", "eth0", "eth1"].map(|name| name.parse::<InterfaceName>().unwrap()).to_vec());
+    let interface = || {
+        select(["virbr1", "virbr2", "eth0", "eth1", ABSENT].map(|name| name.parse::<InterfaceName>().unwrap()).to_vec())
+    };
     let transport = select(vec![Some(Transport::Tcp), Some(Transport::Udp), None]);
-    (ends, transport, any::<bool>(), interface(), interface()).prop_map(
-        |((source, destination), transport, established, from, to)| Packet {
+    let port = select(vec![22u16, 23, 24, 2210, 2211, 2213, 2220, 2221, 2223, 65535]);
+    (ends, transport, any::<bool>(), (interface(), interface()), port, any::<[bool; 2]>()).prop_map(
+        |((source, destination), transport, established, (from, to), port, [redirected, local])| Packet {
             source,
             destination,
             transport,
             established,
             from,
             to,
+            port,
+            redirected,
+            local,
         },
     )
 }
@@ -155,6 +243,15 @@ proptest! {
         for packet in &packets {
             let walked = Walk { rulesets: &rulesets, packet }.fate();
             prop_assert_eq!(walked, plainly(&policies, packet), "{:?}", packet);
+            for (hook, is_from_host) in [("prerouting", false), ("output", true)] {
+                let mut packet = packet.clone();
+                if is_from_host {
+                    // Nothing has arrived.
+                    packet.from = ABSENT.parse().unwrap();
+                }
+                let led = Walk { rulesets: &rulesets, packet: &packet }.led(hook);
+                prop_assert_eq!(led, plainly_led(&policies, &packet, is_from_host), "{} {:?}", hook, packet);
+            }
         }
     }
 }

@@ -1,16 +1,20 @@
 //! The firewall policy of a network, from its mode and subnets.
 
-use vnet_firewall::{Access, Policy, Subnet};
+use std::net::IpAddr;
+
+use vnet_firewall::{Access, ForwardedPorts, Policy, Subnet, Transport};
 use vnet_types::{Family, InterfaceName};
 use vnet_xml::Network;
-use vnet_xml::network::{ForwardMode, Ip, WayOut};
+use vnet_xml::interface::Protocol;
+use vnet_xml::network::{ForwardMode, GuestForward, Ip, WayOut};
 
 use super::LowerError;
 
 /// The policy of a network. `None` in mode `open`: nothing is filtered or translated.
 pub(crate) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option<Policy>, LowerError> {
     if network.forward_mode() == ForwardMode::Open {
-        return Ok(None);
+        // There are no rules that ports could be forwarded by.
+        return forwards(network).map(|_| None);
     }
     let subnet = |ip: &Ip| {
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
@@ -19,8 +23,36 @@ pub(crate) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option
     let mut policy = Policy::new(network.name.as_str(), bridge.clone());
     policy.device = network.outgoing_device().cloned();
     policy.ipv6 = network.ipv6;
+    policy.forwards = forwards(network)?;
     policy.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
     Ok(Some(policy))
+}
+
+/// Ports of the host that lead to guests, of each family that the guest has an address of.
+fn forwards(network: &Network) -> Result<Vec<ForwardedPorts>, LowerError> {
+    let mut all = Vec::new();
+    for GuestForward { guest, forward, .. } in &network.extensions.port_forwards {
+        let is_inside = |address: &IpAddr| network.ips.iter().filter_map(Ip::net).any(|net| net.contains(address));
+        let addresses = network.addresses_of(guest);
+        let leads = forward.leads();
+        let can = matches!(network.forward_mode(), ForwardMode::Nat | ForwardMode::Route);
+        if !can || leads.is_empty() || addresses.is_empty() || !addresses.iter().all(is_inside) {
+            return Err(LowerError::PortForward(guest.clone()));
+        }
+        let transport = match forward.protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+        };
+        let is_fit = |guest: &IpAddr| forward.address.is_none_or(|it| Family::of(it) == Family::of(*guest));
+        for (ports, first) in leads {
+            all.extend(addresses.iter().copied().filter(is_fit).map(|address| {
+                let mut ports = ForwardedPorts::new(transport, ports, address);
+                (ports.address, ports.device, ports.first) = (forward.address, forward.dev.clone(), first);
+                ports
+            }));
+        }
+    }
+    Ok(all)
 }
 
 fn access(way_out: Option<WayOut>) -> Access {

@@ -1,5 +1,6 @@
 //! Lets guests use what a definition promises, and judges the results.
 
+mod led;
 mod see;
 mod settle;
 mod words;
@@ -16,6 +17,7 @@ use crate::error::Result;
 use crate::guest::{Guest, may_collide};
 use crate::options;
 use crate::promise::Promise;
+use crate::promises::led::leads;
 use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
 use crate::world::{Station, Uplink, World};
@@ -61,6 +63,12 @@ impl<'a> Party<'a> {
         };
         let subnets = network.ips.iter().filter_map(vnet_xml::network::Ip::net).collect();
         let uplink = world.uplink(network);
+        for lead in leads(network, &guests) {
+            if let Some(address) = lead.address {
+                world.add_address(world.uplink_by(lead.device.as_ref().or(network.outgoing_device())), address)?;
+            }
+        }
+        serve_leads(network, &guests, &stations)?;
         stations.iter().try_for_each(|station| probe::serve(&station.namespace, PORT))?;
         Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new() }.settled(patience)
     }
@@ -174,6 +182,18 @@ impl<'a> Party<'a> {
             seen,
         })
     }
+}
+
+/// Guests listen at the ports that are led to them.
+fn serve_leads(network: &Network, guests: &[Guest], stations: &[Station]) -> Result<()> {
+    let mut ports: Vec<(usize, u16)> = leads(network, guests)
+        .iter()
+        .map(|lead| (lead.guest, lead.to.port()))
+        .filter(|(_, port)| *port != PORT)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    Ok(ports.into_iter().try_for_each(|(guest, port)| probe::serve(&stations[guest].namespace, port))?)
 }
 
 /// A connection from a guest of one network to a guest of another.

@@ -89,6 +89,7 @@ impl Party<'_> {
                 let holds = outcomes.iter().all(|(_, outcome)| leads_to(*outcome) == *to);
                 Seen(Verdict::when(holds), ports(&outcomes))
             }
+            Promise::Led { lead, from } => self.see_led(lead, from)?,
             Promise::Log(file) => {
                 let length = fs::metadata(file).map(|about| about.len()).unwrap_or_default();
                 Seen(Verdict::when(length > 0), format!("{length} bytes"))

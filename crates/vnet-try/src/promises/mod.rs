@@ -3,6 +3,7 @@
 //! The promises come from libvirt's documentation, or from its firewall where the documentation is
 //! silent.
 
+pub(crate) mod led;
 mod names;
 pub(crate) mod passt;
 mod ports;
@@ -55,6 +56,7 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
             }
         });
     }
+    promises.extend(led::promises(network, guests));
     promises.extend(network.routes.iter().filter_map(|route| {
         let (behind, destination) = (behind(network, route)?, route.net()?);
         Some(Promise::Route { behind, destination, gateway: route.gateway })

@@ -36,5 +36,6 @@ pub(crate) fn taken_by_network(network: &Network) -> Vec<IpNet> {
     let nat = network.forward.as_ref().and_then(|forward| forward.nat.as_ref()).and_then(|nat| nat.addresses);
     let nat = nat.into_iter().flat_map(|range| [range.start(), range.end()]).map(IpNet::from);
     let dns = network.dns.iter().flat_map(|dns| &dns.forwarders).filter_map(|it| it.addr).map(IpNet::from);
-    subnets.chain(routes).chain(nat).chain(dns).map(|net| net.trunc()).collect()
+    let forwards = network.extensions.port_forwards.iter().filter_map(|it| it.forward.address).map(IpNet::from);
+    subnets.chain(routes).chain(nat).chain(dns).chain(forwards).map(|net| net.trunc()).collect()
 }

@@ -67,7 +67,10 @@ impl Uplink {
 pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Vec<Uplink>> {
     let mut names: Vec<InterfaceName> = Vec::new();
     let of_guests = guests.iter().flat_map(|guest| devices(guest));
-    for name in networks.iter().filter_map(|network| network.outgoing_device()).chain(of_guests) {
+    let of_forwards = networks.iter().flat_map(|network| &network.extensions.port_forwards);
+    let of_forwards = of_forwards.filter_map(|it| it.forward.dev.as_ref());
+    let of_networks = networks.iter().filter_map(|network| network.outgoing_device());
+    for name in of_networks.chain(of_forwards).chain(of_guests) {
         if !names.contains(name) && name.as_str() != "lo" {
             names.push(name.clone());
         }

@@ -50,7 +50,7 @@ pub(super) fn check(interface: &Interface, root: &NodePath) -> Vec<Finding> {
         for (number, range) in forward.ranges.iter().enumerate() {
             findings.extend(range_check(range, &path.nth("range", number)));
         }
-        findings.extend(excludes(forward, &path));
+        findings.extend(excludes(forward, &path, "range"));
     }
     let forwarded: Vec<_> = forwarded(interface, root).collect();
     findings.extend(clashes(&forwarded));
@@ -80,7 +80,8 @@ fn backend(interface: &Interface, root: &NodePath) -> Vec<Finding> {
     given.map(finding).collect()
 }
 
-fn range_check(range: &PortForwardRange, path: &NodePath) -> Option<Finding> {
+/// What is wrong with a range alone.
+pub(crate) fn range_check(range: &PortForwardRange, path: &NodePath) -> Option<Finding> {
     let Some(start) = range.start else {
         let given = [("end", range.end.is_some()), ("to", range.to.is_some()), ("exclude", range.exclude.is_some())];
         let (name, _) = given.into_iter().find(|(_, given)| *given)?;
@@ -123,8 +124,8 @@ fn all_ports(forward: &PortForward, exclude: bool) -> PortSet {
 }
 
 /// Every excluded range must overlap a forwarded range. Without forwarded ranges, all ports are
-/// forwarded.
-fn excludes(forward: &PortForward, path: &NodePath) -> Vec<Finding> {
+/// forwarded. `name` is that of the ranges.
+pub(crate) fn excludes(forward: &PortForward, path: &NodePath, name: &str) -> Vec<Finding> {
     let included = all_ports(forward, false);
     let excluded = forward.ranges.iter().enumerate().filter(|(_, it)| it.exclude == Some(true));
     let useless = excluded.filter(|(_, range)| {
@@ -133,7 +134,7 @@ fn excludes(forward: &PortForward, path: &NodePath) -> Vec<Finding> {
     });
     let finding = |(index, _)| {
         let message = "these ports would not be forwarded anyway: excluding them has no effect";
-        let finding = Finding::new(rules::PORT_EXCLUDED_OUTSIDE, path.nth("range", index).attribute("start"), message);
+        let finding = Finding::new(rules::PORT_EXCLUDED_OUTSIDE, path.nth(name, index).attribute("start"), message);
         finding.help("exclude ports of a range that is forwarded")
     };
     useless.map(finding).collect()

@@ -2,11 +2,12 @@
 
 use rstest::rstest;
 use vnet_types::{
-    Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownNetwork, KnownPort, Link, LinkKind, Route,
-    RouteProtocol, Uuid,
+    Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownListener, KnownNetwork, KnownPort, Link,
+    LinkKind, Route, RouteProtocol, Uuid,
 };
 use vnet_validate::{KnownHost, check, check_against};
-use vnet_xml::network::{Bridge, Nat};
+use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
+use vnet_xml::network::{Bridge, GuestForward, Nat};
 use vnet_xml::{Domain, Interface, Network, NetworkPort};
 
 use crate::{addr, ip, lines, nat, route};
@@ -357,4 +358,33 @@ fn what_vnet_cannot_do_is_a_warning_and_on_a_host_an_error() {
     };
     assert_eq!(severities(check(&network)), [("VN0801".to_owned(), vnet_xml::Severity::Warning)]);
     assert_eq!(severities(check_against(&network, &host())), [("VN0801".to_owned(), vnet_xml::Severity::Error)]);
+}
+
+#[rstest]
+#[case::every_address("tcp", "0.0.0.0", 22, "", &["VN0626 /network/metadata/vnet:network/vnet:portForward[1]"])]
+#[case::both_families("tcp", "::", 22, "", &["VN0626 /network/metadata/vnet:network/vnet:portForward[1]"])]
+#[case::one_address("tcp", "192.168.1.5", 22, "", &["VN0626 /network/metadata/vnet:network/vnet:portForward[1]"])]
+#[case::loopback("tcp", "127.0.0.1", 22, "", &[])]
+#[case::other_port("tcp", "0.0.0.0", 23, "", &[])]
+#[case::other_protocol("udp", "0.0.0.0", 22, "", &[])]
+#[case::at_that_address("tcp", "198.51.100.1", 22, "198.51.100.1",
+    &["VN0626 /network/metadata/vnet:network/vnet:portForward[1]"])]
+#[case::at_another_address("tcp", "192.168.1.5", 22, "198.51.100.1", &[])]
+#[case::covered("tcp", "0.0.0.0", 22, "198.51.100.1", &["VN0627 /network/metadata/vnet:network/vnet:portForward[1]"])]
+fn ports_that_the_host_listens_on(
+    #[case] protocol: &str,
+    #[case] at: &str,
+    #[case] port: u16,
+    #[case] forwarded: &str,
+    #[case] expected: &[&str],
+) {
+    let mut host = host();
+    host.listeners.push(KnownListener { udp: protocol == "udp", address: addr(at), port });
+    let mut network = nat();
+    let mut forward = PortForward::new(Protocol::Tcp);
+    forward.ranges.push(PortForwardRange::new(22));
+    forward.address = forwarded.parse().ok();
+    let guest = "192.168.100.9".parse().unwrap();
+    network.extensions.port_forwards.push(GuestForward::new(guest, forward));
+    assert_eq!(lines(&check_against(&network, &host)), expected);
 }

@@ -76,3 +76,18 @@ fn the_definition_is_named() {
     let message = "the subnet 10.1.1.0/24 is part of 10.1.0.0/16, a subnet of the network `b`";
     assert_eq!((findings[0].message.as_str(), findings[0].related[0].definition), (message, Some(3)));
 }
+
+#[test]
+fn ports_lead_to_one_guest() {
+    let network = |name: &str, third: u8, port: u16| {
+        format!(
+            "<network><name>{name}</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+             <vnet:portForward proto='tcp' guest='10.77.{third}.9'><vnet:range start='{port}' to='80'/></vnet:portForward>\
+             </vnet:network></metadata><forward/><ip address='10.77.{third}.1' prefix='24'/></network>"
+        )
+    };
+    let found = last(&[&network("one", 1, 8080), &network("two", 2, 8080)]);
+    assert_eq!(crate::lines(&found), ["VN0906 /network/metadata/vnet:network/vnet:portForward[1]"]);
+    assert_eq!(found[0].related[0].definition, Some(0));
+    assert_eq!(last(&[&network("one", 1, 8080), &network("two", 2, 8081)]), []);
+}

@@ -3,6 +3,7 @@
 
 mod notes;
 mod report;
+mod scope;
 
 use crate::comments::{Comments, Reader};
 use crate::grammar::{Grammar, TEXT};
@@ -12,6 +13,7 @@ use crate::{NodePath, rules};
 
 pub(crate) use notes::Notes;
 use report::name_span;
+pub(crate) use scope::Scope;
 
 /// An element of the tree, with its place in the model.
 #[derive(Clone)]
@@ -153,7 +155,7 @@ impl<'t> Element<'t> {
 
     /// The namespaces that are declared here, by prefix; the prefix of the default namespace is
     /// empty.
-    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&'t str, &'t str)> {
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = (&'t str, &'t str)> + use<'t> {
         self.node.attributes().iter().filter_map(|attribute| {
             let prefix = attribute.name.strip_prefix("xmlns")?;
             let prefix = if prefix.is_empty() { prefix } else { prefix.strip_prefix(':')? };

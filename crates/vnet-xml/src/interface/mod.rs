@@ -10,7 +10,7 @@ mod backend;
 mod device;
 mod driver;
 mod ip;
-mod port_forward;
+pub(crate) mod port_forward;
 mod print;
 mod read;
 mod source;

@@ -10,10 +10,13 @@ use std::str::FromStr;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use crate::Refused;
+use super::extensions::PREFIX;
+use super::{Extensions, VNET_NAMESPACE};
 use crate::characters::{is_space, reference, unescape};
 use crate::element::Element;
 use crate::markup::attribute;
+use crate::write::Writer;
+use crate::{Libvirt, Refused};
 
 pub use part::{MetadataError, MetadataPart};
 
@@ -50,35 +53,56 @@ impl FromStr for Metadata {
 
     fn from_str(text: &str) -> Result<Self, Refused> {
         let parsed = crate::document::parse(text.as_bytes(), "metadata", |element| {
+            for (_, own) in element.in_namespace(VNET_NAMESPACE, PREFIX, element) {
+                own.misplaced_here("it is not data of another program, but the network's `extensions`");
+            }
             Some(metadata(element, element).unwrap_or_else(|| Self("<metadata/>".to_owned())))
         });
         parsed.into_result()
     }
 }
 
-/// Reads `<metadata>`. `None` if it has no element. `around` is the parent, which may declare
-/// prefixes.
+/// `<metadata>` with what vnet has in it, which comes last.
+pub(super) fn whole(others: Option<&Metadata>, own: &Extensions) -> Result<Option<String>, fmt::Error> {
+    if own.is_empty() {
+        return Ok(others.map(ToString::to_string));
+    }
+    let mut text = others.map_or("<metadata>", Metadata::as_str).to_owned();
+    text.truncate(text.rfind("</metadata>").unwrap_or(text.len()));
+    own.write(&mut Writer::new(&mut text, Libvirt::default()))?;
+    text += "</metadata>";
+    let mut printed = String::new();
+    Node::read(&text).ok_or(fmt::Error)?.print(&mut printed, 1, true)?;
+    Ok(Some(printed))
+}
+
+/// Reads `<metadata>`, without what is vnet's. `None` if it has no other element. `around` is the
+/// parent, which may declare prefixes.
 pub(super) fn metadata(element: &Element<'_>, around: &Element<'_>) -> Option<Metadata> {
     let mut root = Node::read(element.raw())?;
-    if !root.children.iter().any(|child| matches!(child, Content::Element(_))) {
-        return None;
-    }
     let outer: Vec<_> = around.namespaces().collect();
     // Each program finds its element by the namespace, so a namespace may have only one.
     let mut seen = HashSet::new();
     let mut useless = Vec::new();
+    let mut has_others = false;
     let scope = root.declared().chain(outer.iter().copied()).map(owned).collect::<Vec<_>>();
     root.children.retain(|child| {
         let Content::Element(child) = child else { return false };
         let namespace = child.namespace(&scope);
+        let is_own = namespace.as_deref() == Some(VNET_NAMESPACE);
         let why = match namespace {
             None => Some("is in no namespace"),
+            Some(_) if is_own => None,
             Some(namespace) => (!seen.insert(namespace)).then_some("is the second of its namespace"),
         };
+        has_others |= !is_own;
         useless.push(why);
-        why.is_none()
+        why.is_none() && !is_own
     });
     element.useless_children(useless);
+    if root.children.is_empty() && !has_others {
+        return None;
+    }
     let mut missing = Vec::new();
     root.undeclared(&mut Vec::new(), &mut missing);
     for prefix in missing {

@@ -8,6 +8,7 @@
 
 mod bridge;
 mod dns;
+mod extensions;
 mod forward;
 mod ip;
 mod metadata;
@@ -27,6 +28,7 @@ use crate::{Bandwidth, Comments, Parsed, Printed, Refused, Style, VirtualPort, V
 pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
 pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
+pub use extensions::{Extensions, ForwardGuest, GuestForward, VNET_NAMESPACE};
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
 pub(crate) use ip::net;
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};
@@ -66,6 +68,9 @@ pub struct Network {
     pub description: Option<String>,
     /// `<metadata>`: data of other programs.
     pub metadata: Option<Metadata>,
+    /// `<vnet:network>` in `<metadata>`: what vnet has beyond libvirt.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Extensions::is_empty"))]
+    pub extensions: Extensions,
     /// `<forward>`; `None`: an isolated network.
     pub forward: Option<Forward>,
     /// `<bridge>`

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network};
+use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network, metadata};
 use crate::style::Print;
 use crate::write::Writer;
 use crate::{Comments, Style};
@@ -51,8 +51,8 @@ impl Network {
                 writer.text(name, text)?;
             }
         }
-        if let Some(metadata) = &self.metadata {
-            writer.verbatim(&metadata.to_string())?;
+        if let Some(metadata) = metadata::whole(self.metadata.as_ref(), &self.extensions)? {
+            writer.verbatim(&metadata)?;
         }
         if let Some(forward) = self.forward.as_ref().filter(|forward| forward.mode != ForwardMode::None) {
             forward.write(writer, form)?;

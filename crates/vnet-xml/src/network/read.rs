@@ -2,7 +2,9 @@
 
 use vnet_types::Uuid;
 
-use super::{DNSMASQ_NAMESPACE, Domain, Metadata, Network, bridge, dns, forward, ip, metadata, portgroup, route};
+use super::{
+    DNSMASQ_NAMESPACE, Domain, Metadata, Network, bridge, dns, extensions, forward, ip, metadata, portgroup, route,
+};
 use crate::Comments;
 use crate::bandwidth::{self, BandwidthOf, bandwidth};
 use crate::element::Element;
@@ -18,7 +20,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar::new(
         ("uuid", &TEXT),
         ("title", &TEXT),
         ("description", &TEXT),
-        ("metadata", &TEXT),
+        ("metadata", &METADATA),
         ("forward", &forward::GRAMMAR),
         ("bridge", &bridge::GRAMMAR),
         ("mtu", &MTU),
@@ -34,6 +36,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar::new(
         ("portgroup", &portgroup::GRAMMAR),
     ],
 );
+static METADATA: Grammar = Grammar::new(&[], &[(extensions::NAME, &extensions::GRAMMAR)]);
 static MTU: Grammar = Grammar::new(&["size"], &[]);
 static MAC: Grammar = Grammar::new(&["address"], &[]);
 static DOMAIN: Grammar = Grammar::new(&["name", "localOnly", "register"], &[]);
@@ -44,6 +47,7 @@ static OPTION: Grammar = Grammar::new(&["value"], &[]);
 pub(super) fn network(root: &Element<'_>) -> Network {
     let options = root.name_in(DNSMASQ_NAMESPACE, "options");
     root.expect_beside(&GRAMMAR, options);
+    let metadata = root.child("metadata");
     let mut network = Network {
         connections: root.filled("connections", number).unwrap_or_default(),
         ipv6: root.filled("ipv6", yes_no) == Some(true),
@@ -52,7 +56,8 @@ pub(super) fn network(root: &Element<'_>) -> Network {
         uuid: root.child("uuid").and_then(|element| uuid(&element)),
         title: filled_text(root, "title"),
         description: filled_text(root, "description"),
-        metadata: root.child("metadata").and_then(|element| metadata::metadata(&element, root)),
+        metadata: metadata.as_ref().and_then(|element| metadata::metadata(element, root)),
+        extensions: metadata.map(|element| extensions::extensions(&element, root)).unwrap_or_default(),
         forward: root.child("forward").map(|element| forward::forward(&element)),
         bridge: root.child("bridge").map(|element| bridge::bridge(&element)),
         mtu: root.child("mtu").and_then(|element| mtu(&element)),

@@ -26,6 +26,7 @@ pub(super) fn add_to(
         learning: !by_us,
         unicast_flood: !by_us,
         isolated: settings.isolated,
+        hairpin: bridge.leads_to.contains(&port.mac),
         ..BridgePort::new(bridge.name.clone())
     };
     desired.insert(Port { link: port.dev.clone(), port: joined });

@@ -1,7 +1,7 @@
 //! How a guest is attached: as its interface says, or as its network says, which may choose from a
 //! pool of devices.
 
-use vnet_types::{InterfaceName, Inventory, LinkKind, NetworkName, PciAddress, VirtualFunction};
+use vnet_types::{InterfaceName, Inventory, LinkKind, MacAddr, NetworkName, PciAddress, VirtualFunction};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::{ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, HostdevDriver, Interface, Network};
@@ -31,6 +31,9 @@ pub(super) struct Bridge {
     pub(super) mtu: Option<u32>,
     /// Whether it filters VLANs.
     pub(super) filters: bool,
+    /// The MAC addresses of guests that may reach themselves by ports of the host, which takes more
+    /// than rules.
+    pub(super) leads_to: Vec<MacAddr>,
 }
 
 /// A virtual function that is assigned to a guest, and how.
@@ -78,7 +81,8 @@ fn connection_of(network: &Network, inventory: &Inventory, choices: &PortChoices
     let manager = written.and_then(|bridge| bridge.mac_table_manager);
     if let Some(BridgeName::Fixed(name)) = written.and_then(|bridge| bridge.name.as_ref()) {
         let own = mode.has_own_bridge();
-        return Ok(Connection::Bridge(bridge(name.as_str(), manager, own, inventory)?));
+        let bridge = bridge(name.as_str(), manager, own, inventory)?;
+        return Ok(Connection::Bridge(Bridge { leads_to: leads_to(network, inventory), ..bridge }));
     }
     let name: NetworkName = network.name.parse().map_err(|_| AttachError::NoNetwork(network.name.clone()))?;
     if mode == ForwardMode::Hostdev {
@@ -122,9 +126,23 @@ fn bridge(
 ) -> Result<Bridge, AttachError> {
     let found = inventory.links.iter().find_map(|link| match &link.kind {
         LinkKind::Bridge(options) if link.name.as_str() == name => {
-            Some(Bridge { name: link.name.clone(), manager, own, mtu: link.mtu, filters: options.vlan_filtering })
+            let (name, filters) = (link.name.clone(), options.vlan_filtering);
+            Some(Bridge { name, manager, own, mtu: link.mtu, filters, leads_to: Vec::new() })
         }
         _ => None,
     });
     found.ok_or_else(|| AttachError::NoBridge(name.to_owned()))
+}
+
+/// With br_netfilter, a frame whose destination was translated to the guest that sent it does not
+/// pass the host's routing: the bridge itself has to send it back, which it does in hairpin mode
+/// only. That mode returns broadcasts, too, so only guests that ports lead to have it.
+fn leads_to(network: &Network, inventory: &Inventory) -> Vec<MacAddr> {
+    let hosts = || network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts);
+    let forwards = network.extensions.port_forwards.iter().filter(|_| inventory.bridge_netfilter);
+    let macs = forwards.flat_map(|forward| {
+        let addresses = network.addresses_of(&forward.guest);
+        hosts().filter(move |host| addresses.contains(&host.ip)).filter_map(|host| Some(host.mac.as_ref()?.get()))
+    });
+    macs.collect()
 }

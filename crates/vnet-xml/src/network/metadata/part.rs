@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Content, Metadata, Node, owned};
+use super::{Content, Metadata, Node, owned, whole};
 use crate::characters::is_name;
 use crate::document::any_element;
+use crate::network::VNET_NAMESPACE;
 use crate::{Network, Refused};
 
 /// A part of a network that is for people or other programs, and changes nothing on a host.
@@ -52,6 +53,9 @@ pub enum MetadataError {
         /// The namespace that was named.
         wanted: String,
     },
+    /// The element is vnet's own, which has effects on a host.
+    #[error("what vnet has in `<metadata>` changes what runs: `vnet forward` and `vnet edit` change it")]
+    OfVnet,
     /// The text is not one element.
     #[error("the text is not an element: {0}")]
     Element(#[source] Refused),
@@ -74,7 +78,8 @@ impl Network {
         let title = self.title.as_ref().map(|_| MetadataPart::Title);
         let description = self.description.as_ref().map(|_| MetadataPart::Description);
         let elements = self.metadata.iter().flat_map(Metadata::namespaces).map(MetadataPart::Element);
-        title.into_iter().chain(description).chain(elements).collect()
+        let own = (!self.extensions.is_empty()).then(|| MetadataPart::Element(VNET_NAMESPACE.to_owned()));
+        title.into_iter().chain(description).chain(elements).chain(own).collect()
     }
 
     /// A part as text. An element is without its namespace, which the caller has named.
@@ -93,6 +98,9 @@ impl Network {
         match part {
             MetadataPart::Title => self.title.clone(),
             MetadataPart::Description => self.description.clone(),
+            MetadataPart::Element(namespace) if namespace == VNET_NAMESPACE => {
+                Metadata(whole(None, &self.extensions).ok()??).element(namespace)
+            }
             MetadataPart::Element(namespace) => self.metadata.as_ref()?.element(namespace),
         }
     }
@@ -116,6 +124,7 @@ impl Network {
             }
             MetadataPart::Title => self.title = text.map(str::to_owned),
             MetadataPart::Description => self.description = text.map(str::to_owned),
+            MetadataPart::Element(namespace) if namespace == VNET_NAMESPACE => return Err(MetadataError::OfVnet),
             MetadataPart::Element(namespace) => {
                 let new = text.map(|text| element(text, namespace, key)).transpose()?;
                 let before = std::mem::take(&mut self.metadata);
