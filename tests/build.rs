@@ -26,5 +26,10 @@ fn main() {
     if programs.iter().all(|program| folders.iter().any(|folder| folder.join(program).is_file())) {
         println!("cargo::rustc-cfg=libvirt");
     }
+    println!("cargo::rustc-check-cfg=cfg(libvirt_qemu)");
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"].map(Path::new);
+    if folders.iter().any(|folder| folder.join("libvirt/connection-driver/libvirt_driver_qemu.so").is_file()) {
+        println!("cargo::rustc-cfg=libvirt_qemu");
+    }
     println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
 }

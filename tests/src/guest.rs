@@ -3,9 +3,12 @@
 //! `cargo xtask guest` makes the image. Without it, `cfg(guest_image)` marks the tests that boot
 //! guests as ignored.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A running guest. It is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Guest {
-    machine: Child,
-    commands: ChildStdin,
+    /// `None` when somebody else runs it.
+    machine: Option<Child>,
+    commands: File,
     console: Receiver<String>,
 }
 
@@ -39,22 +43,38 @@ impl Guest {
     pub fn boot_by(mut qemu: Command, arguments: &[&str]) -> Self {
         qemu.args(["-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "192"]);
         qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]);
-        qemu.arg("-kernel").arg(image("vmlinuz")).arg("-initrd").arg(image("guest.cpio"));
-        qemu.args(["-append", "console=ttyS0 quiet panic=-1 tsc=reliable mitigations=off"]);
+        qemu.arg("-kernel").arg(Self::image("vmlinuz")).arg("-initrd").arg(Self::image("guest.cpio"));
+        qemu.args(["-append", Self::KERNEL]);
         qemu.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut machine = qemu.spawn().unwrap_or_else(|error| panic!("{qemu:?}: {error}"));
         let commands = machine.stdin.take().expect("it was asked for");
-        let output = BufReader::new(machine.stdout.take().expect("it was asked for"));
-        let (sender, console) = channel();
-        thread::spawn(move || {
-            let lines = output.split(b'\n').map_while(Result::ok);
-            let mut lines = lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
-            lines.try_for_each(|line| sender.send(line)).ok();
-        });
-        let mut guest = Self { machine, commands, console };
+        let console = lines(machine.stdout.take().expect("it was asked for"));
+        let mut guest = Self { machine: Some(machine), commands: File::from(OwnedFd::from(commands)), console };
         guest.answer("booting");
         guest
     }
+
+    /// A guest with the image's kernel that another program runs, by the socket of its serial port.
+    /// `boot` lets it boot.
+    ///
+    /// # Panics
+    /// With the guest's output, when it does not boot.
+    pub fn at(socket: &Path, boot: impl FnOnce()) -> Self {
+        let stream = UnixStream::connect(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
+        let console = lines(stream.try_clone().expect("a second descriptor"));
+        boot();
+        let mut guest = Self { machine: None, commands: File::from(OwnedFd::from(stream)), console };
+        guest.answer("booting");
+        guest
+    }
+
+    /// A file of the image: `vmlinuz` or `guest.cpio`.
+    pub fn image(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vm").join(name)
+    }
+
+    /// What the kernel is told.
+    pub const KERNEL: &str = "console=ttyS0 quiet panic=-1 tsc=reliable mitigations=off";
 
     /// Runs a shell command in the guest, and returns its output.
     ///
@@ -114,11 +134,20 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let _ = self.machine.kill();
-        let _ = self.machine.wait();
+        if let Some(machine) = &mut self.machine {
+            let _ = machine.kill();
+            let _ = machine.wait();
+        }
     }
 }
 
-fn image(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/vm").join(name)
+/// The lines of a console, as they come.
+fn lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, console) = channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        let mut lines = lines.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
+        lines.try_for_each(|line| sender.send(line)).ok();
+    });
+    console
 }

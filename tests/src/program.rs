@@ -55,8 +55,20 @@ pub fn wait_for<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Opti
 /// # Panics
 /// When it is not built.
 pub fn vnet() -> PathBuf {
+    built("vnet", "vnet-cli")
+}
+
+/// The program `vnetd`, built in the same profile as the test.
+///
+/// # Panics
+/// When it is not built.
+pub fn vnetd() -> PathBuf {
+    built("vnetd", "vnetd")
+}
+
+fn built(program: &str, package: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a program knows its file");
-    let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join("vnet");
-    assert!(built.is_file(), "{} is missing, build it first: cargo build -p vnet-cli", built.display());
+    let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join(program);
+    assert!(built.is_file(), "{} is missing, build it first: cargo build -p {package}", built.display());
     built
 }

@@ -26,7 +26,12 @@ const TESTS: &[Program] = &[
     program("ping", "iputils-ping", "iputils", "tests: packets"),
     program("firewalld", "firewalld", "firewalld", "tests: zones, in namespaces of their own"),
     program("dbus-daemon", "dbus", "dbus-daemon", "tests: the bus that firewalld is asked over"),
-    program("libvirtd", "libvirt-daemon", "libvirt-daemon", "tests: networks are taken over from it"),
+    program(
+        "libvirtd",
+        "libvirt-daemon",
+        "libvirt-daemon",
+        "tests: networks are taken over from it, guests of its QEMU driver are on ours",
+    ),
     program("virsh", "libvirt-clients", "libvirt-client", "tests: it reads what vnet writes"),
     program("iperf3", "iperf3", "iperf3", "tests: what gets through of a declared bandwidth"),
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "tests: guests, and another kernel"),
