@@ -50,7 +50,8 @@ More:
   tidy --fix [PATH]...
                 wrap the comments and the Markdown that are too long, below these paths only if any are given
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
-  bench         measure rules against libvirt's and the bare kernel, and write benches/RESULTS.md
+  bench         measure rules against libvirt's and the bare kernel, and many networks against an older build, and
+                write benches/RESULTS.md
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
   packages      print the programs that are needed and the packages that have them";
@@ -118,11 +119,19 @@ fn demo() -> Result<(), Failed> {
     run("target/release/vnet", &["try", &files[0], &files[1]])
 }
 
+/// The commit that many networks are compared with: the last one whose costs grew with their
+/// number.
+const BEFORE: &str = "799bf8a6fbd2cf75a6a46e2747218de74a4714f9";
+
 /// Runs the benchmarks in namespaces of their own, in release mode.
 fn bench() -> Result<(), Failed> {
     packages::install()?;
-    cargo(&["build", "--release", "--package", "vnet-benches", "--bin", "firewall"])?;
-    run("unshare", &["--map-root-user", "--net", "--mount", "target/release/firewall", "benches/RESULTS.md"])
+    let (_, before) = compare::build(BEFORE)?;
+    cargo(&["build", "--release", "--package", "vnet-cli"])?;
+    cargo(&["build", "--release", "--package", "vnet-benches", "--bin", "firewall", "--bin", "many"])?;
+    let (namespaces, results) = (["--map-root-user", "--net", "--mount"], "benches/RESULTS.md");
+    run("unshare", &[&namespaces[..], &["target/release/firewall", results]].concat())?;
+    run("unshare", &[&namespaces[..], &["target/release/many", results, &before, "target/release/vnet"]].concat())
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.
