@@ -20,7 +20,8 @@ const HEAD: &str = "
 ## Many networks and guests
 
 Both sides of a row are measured in turns. `today` is the last build whose costs grew with the number of networks, `beside 1` the
-same build beside one other network. Milliseconds, of a whole process unless a row says library.
+same build beside one other network. Milliseconds, of a whole process unless a row says library. Load average LOAD at
+the start.
 
 | what | measured | against | ratio | target |
 |---|---|---|---|---|
@@ -36,11 +37,12 @@ struct Row {
 
 /// Measures everything.
 pub(crate) fn report(before: &str, now: &str) -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap();
     let mut rows = beside(before, now);
     rows.extend(together(before, now));
     rows.extend(guests(before, now));
     rows.extend(on_disk(before, now));
-    let mut text = HEAD.to_owned();
+    let mut text = HEAD.replace("LOAD", load.split(' ').next().unwrap_or_default());
     for Row { what, measured, against, target } in rows {
         let ratio = measured / against;
         let target = match target {
