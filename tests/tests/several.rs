@@ -95,3 +95,24 @@ fn networks_start_change_and_stop_together() {
     assert_eq!(run("nft", &["list", "ruleset"]), "");
     assert!(!std::path::Path::new("/run/several").exists());
 }
+
+/// One finding beforehand for each network that the host has no inotify instance for.
+#[test]
+fn without_an_inotify_instance_nothing_is_begun() {
+    isolate!();
+    let driver = Driver::open("/run/several").unwrap();
+    let limit = |count: &str| std::fs::write("/proc/sys/user/max_inotify_instances", count).unwrap();
+    limit("1");
+    let wanted = [network("one", 1, ""), network("two", 2, "")];
+    let started = driver.start_all(&wanted).unwrap();
+    assert!(started[0].is_ok(), "{started:?}");
+    let Err(error @ Error::NoInotify { limit: 1, .. }) = &started[1] else { panic!("{started:?}") };
+    assert!(error.to_string().contains("sysctl -w user.max_inotify_instances=8"), "{error}");
+    assert!(matches!(driver.start(&wanted[1]), Err(Error::NoInotify { .. })));
+    assert_eq!((bridges(), dnsmasqs()), (1, 1));
+    // It keeps the one that it has.
+    assert_eq!(driver.apply(&wanted[0]).unwrap().changes, []);
+    let server = "<dns><forwarder addr='192.0.2.1'/></dns>";
+    assert!(driver.start(&network("two", 2, server)).is_ok(), "a dnsmasq with a server needs none");
+    driver.stop_all(&names(&["one", "two"])).unwrap().into_iter().for_each(|it| drop(it.unwrap()));
+}

@@ -211,6 +211,14 @@ impl Config {
         (port != 0).then_some(port)
     }
 
+    /// Whether dnsmasq asks the servers in `/etc/resolv.conf`. Then it watches that file, which
+    /// takes an inotify instance.
+    pub fn watches_resolv_conf(&self) -> bool {
+        let is_server_of_all = |it: &Forwarder| it.addr.is_some() && it.domain.is_none();
+        let has_server = self.dns.iter().flat_map(|dns| &dns.forwarders).any(is_server_of_all);
+        self.dns_port().is_some() && !has_server && self.values_of("no-resolv").next().is_none()
+    }
+
     /// Whether guests get addresses of a family by DHCP.
     pub fn serves_dhcp(&self, family: Family) -> bool {
         let is_of = |field: &str| field.parse().is_ok_and(|address| Family::of(address) == family);

@@ -31,6 +31,20 @@ pub enum Error {
     /// The network runs already.
     #[error("network `{0}` runs already: apply changes it, stop ends it")]
     AlreadyRuns(NetworkName),
+    /// dnsmasq needs an inotify instance for the network, and the user has none left.
+    #[error(
+        "the dnsmasq of network `{network}` needs an inotify instance, and all {limit} are in use: \
+         `sysctl -w {sysctl}={}` allows more",
+        limit.saturating_mul(8)
+    )]
+    NoInotify {
+        /// The network.
+        network: NetworkName,
+        /// The limit's name.
+        sysctl: &'static str,
+        /// The limit.
+        limit: u32,
+    },
     /// No network of this name runs.
     #[error("network `{0}` does not run")]
     NotRunning(NetworkName),

@@ -9,6 +9,7 @@ mod definition;
 mod diff;
 mod forward;
 mod impact;
+mod instances;
 mod leases;
 mod metadata;
 mod outcome;
@@ -23,7 +24,7 @@ mod status;
 mod stop;
 mod update;
 
-pub(crate) use prepare::{RUNNING, random};
+pub(crate) use prepare::{RUNNING, look_closer, random};
 
 pub use addresses::{AddressOfGuest, AddressSource};
 pub use boot::Attempt;

@@ -16,7 +16,7 @@ use super::import::same;
 use super::running::{self, Running, STATE};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::network::NetworkOutcome;
+use crate::network::{NetworkOutcome, look_closer};
 
 /// The result of taking a network over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,8 @@ impl Driver {
             let known = KnownNetwork { name: name.clone(), uuid: network.uuid, bridge: Some(bridge) };
             inventory.networks.push(known);
         }
-        let prepared = self.prepare_on(&network, &host, inventory)?;
+        let has_probed = look_closer(std::slice::from_ref(&network), &mut inventory)?;
+        let prepared = self.prepare_on(&network, &host, &inventory, has_probed)?;
         let desired = &prepared.lowered.desired;
         let mut theirs = there.as_ref().map(made_by_libvirt).unwrap_or_default();
         theirs.extend(desired.iter().filter(|resource| is_of_the_bridge(resource)).cloned());

@@ -21,10 +21,10 @@ impl Driver {
     /// it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Unconfirmed`]; [`Error::PortStays`] or [`Error::PortsStay`]
-    /// when the network was changed but a port could not be; [`Error::Hook`], where a network that
-    /// was changed stays so; [`Error::Host`] when something is in the way, or when a step fails:
-    /// then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Unconfirmed`]; [`Error::NoInotify`]; [`Error::PortStays`] or
+    /// [`Error::PortsStay`] when the network was changed but a port could not be; [`Error::Hook`],
+    /// where a network that was changed stays so; [`Error::Host`] when something is in the way, or
+    /// when a step fails: then the steps before it are undone.
     pub fn apply(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         self.is_confirmed(&network_name(&network.name)?)?;
         let mut host = self.host()?;
@@ -79,6 +79,9 @@ impl Driver {
             let made = vnet_host::apply(host, lock, header, &prepared.lowered.desired);
             made.map_err(|error| prepared.refusal(network, error))
         };
+        if !runs {
+            drop(prepared.take_instance()?);
+        }
         let mut made = match runs {
             true => self.make_data(lock, &prepared.lowered).and_then(|()| apply(host))?,
             false => self.start_with_hooks(host, lock, &prepared, network, apply)?,

@@ -1,5 +1,6 @@
 //! Checks a definition and makes the choices that it leaves open.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt, listeners};
@@ -44,19 +45,23 @@ impl Driver {
     ) -> Result<Prepared, Error> {
         // What is wrong alone is refused before the host is read.
         sound(vnet_validate::check(network))?;
-        let inventory = self.inventory(host, lock, Some(network))?;
-        self.prepare_on(network, host, inventory)
+        let mut inventory = self.inventory(host, lock, Some(network))?;
+        let has_probed = look_closer(std::slice::from_ref(network), &mut inventory)?;
+        self.prepare_on(network, host, &inventory, has_probed)
     }
 
-    /// The same on a host with this inventory.
+    /// The same on a host with this inventory, which [`look_closer`] has completed.
     pub(crate) fn prepare_on(
         &self,
         network: &Network,
         host: &LinuxHost,
-        mut inventory: Inventory,
+        inventory: &Inventory,
+        has_probed: bool,
     ) -> Result<Prepared, Error> {
         let findings = sound(vnet_validate::check(network))?;
-        let notes = look_closer(network, &mut inventory)?;
+        let mut inventory = Cow::Borrowed(inventory);
+        let lacks = has_probed && mends_checksums(network) && !inventory.features.csum;
+        let notes = if lacks { vec![Note::NoChecksums] } else { Vec::new() };
         let name = network_name(&network.name)?;
         let receipt = self.store.receipt(&name)?;
         // The inventory passes over what it cannot read: a network's own bridge must not seem to be
@@ -65,13 +70,13 @@ impl Driver {
             && inventory.networks.iter().all(|known| known.name != name)
         {
             let bridge = header.bridge.clone();
-            inventory.networks.push(KnownNetwork { name: name.clone(), uuid: header.uuid, bridge });
+            inventory.to_mut().networks.push(KnownNetwork { name: name.clone(), uuid: header.uuid, bridge });
         }
-        let findings = on_host(findings, vnet_validate::check_against(network, &inventory))?;
+        let findings = on_host(findings, vnet_validate::check_against(network, &*inventory))?;
         let uuid = self.identity(network, &name, receipt.as_ref())?;
         let choices = self.choices(network, &name, receipt.as_ref());
         if choices.bridge.is_none() && fixed_bridge(network).is_none() {
-            inventory.networks.extend(self.reserved(&name));
+            inventory.to_mut().networks.extend(self.reserved(&name));
         }
         let mut lowered = lower(network, &inventory, &choices)?;
         if let Some(imagined) = &self.imagined {
@@ -127,18 +132,16 @@ impl Prepared {
     }
 }
 
-/// Probes the kernel's features when something depends on them.
-fn look_closer(network: &Network, inventory: &mut Inventory) -> Result<Vec<Note>, Error> {
-    if !network.extensions.port_forwards.is_empty() {
+/// Reads what only some networks depend on, if one of these does: who listens on the host, and the
+/// kernel's features. Returns whether the features are known then.
+pub(crate) fn look_closer(networks: &[Network], inventory: &mut Inventory) -> Result<bool, Error> {
+    if networks.iter().any(|network| !network.extensions.port_forwards.is_empty()) {
         inventory.listeners = listeners();
     }
-    let mends = mends_checksums(network);
-    let mut is_known = !mends || Netlink::open()?.fills_checksums().is_some();
-    if asks_features(network) || !is_known {
-        is_known |= probe(inventory)?;
-    }
-    let lacks = mends && is_known && !inventory.features.csum;
-    Ok(if lacks { vec![Note::NoChecksums] } else { Vec::new() })
+    let mends = networks.iter().any(mends_checksums);
+    let is_known = !mends || Netlink::open()?.fills_checksums().is_some();
+    let asks = !is_known || networks.iter().any(asks_features);
+    Ok((asks && probe(inventory)?) || is_known)
 }
 
 /// dnsmasq pings an address for three seconds before it offers it, one guest after the other.

@@ -7,7 +7,7 @@ use vnet_types::{Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
-use super::prepare::{Prepared, chosen};
+use super::prepare::{Prepared, chosen, look_closer};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::{Departure, HookOperation, document};
@@ -101,10 +101,11 @@ impl Driver {
         aim: Aim,
     ) -> Result<Each<Wanted>, Error> {
         let here = LinuxHost::namespace()?;
-        let mut wanted = Vec::new();
+        let has_probed = look_closer(networks, &mut inventory)?;
+        let (mut wanted, mut instances) = (Vec::new(), Vec::new());
         for network in networks {
-            let one = || -> Result<Wanted, Error> {
-                let prepared = self.prepare_on(network, host, inventory.clone())?;
+            let mut one = || -> Result<Wanted, Error> {
+                let prepared = self.prepare_on(network, host, &inventory, has_probed)?;
                 if aim == Aim::Change {
                     self.is_confirmed(&prepared.lowered.name)?;
                 }
@@ -118,6 +119,7 @@ impl Driver {
                 let owner = receipt.and_then(|receipt| receipt.header.owner).filter(|owner| !owner.is_gone());
                 let header = prepared.header(owner.filter(|_| runs))?;
                 if !runs {
+                    instances.extend(prepared.take_instance()?);
                     let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));
                     // A transient network begins without the leases of one before it.
                     self.forget_data(lock, &prepared.lowered.name)?;

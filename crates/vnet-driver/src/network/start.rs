@@ -16,8 +16,8 @@ impl Driver {
     ///
     /// # Errors
     /// [`Error::Refused`], even when the lock cannot be taken, and when dnsmasq refuses an option;
-    /// [`Error::AlreadyRuns`]; [`Error::Hook`]; [`Error::Host`] when something is in the way, or
-    /// when a step fails: then the steps before it are undone.
+    /// [`Error::AlreadyRuns`]; [`Error::NoInotify`]; [`Error::Hook`]; [`Error::Host`] when
+    /// something is in the way, or when a step fails: then the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
@@ -28,6 +28,7 @@ impl Driver {
         if prepared.receipt.as_ref().is_some_and(runs) {
             return Err(Error::AlreadyRuns(prepared.lowered.name));
         }
+        drop(prepared.take_instance()?);
         let (lock, header) = (lock?, prepared.header(None)?);
         // A transient network begins without the leases of one before it.
         self.forget_data(&lock, &prepared.lowered.name)?;
