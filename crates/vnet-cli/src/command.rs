@@ -40,6 +40,7 @@ mod render;
 mod start;
 mod status;
 mod stop;
+mod trace;
 mod undefine;
 mod update;
 mod uuid;
@@ -111,6 +112,7 @@ pub(crate) enum Command {
     Forget(forget::Args),
     Render(render::Args),
     Passt(passt::Args),
+    Trace(trace::Args),
     Try(try_network::Args),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -164,6 +166,7 @@ impl Command {
             Self::Forget(args) => args.run(directories),
             Self::Render(args) => args.run(directories),
             Self::Passt(args) => args.run(directories),
+            Self::Trace(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Completions(args) => args.run(program()),

@@ -70,6 +70,9 @@ pub enum Error {
         /// The network.
         network: String,
     },
+    /// A packet cannot be sent in the name of a guest.
+    #[error("no packet can be sent in the guest's name: {0}")]
+    NotSent(String),
     /// A network of this name has another UUID.
     #[error("network `{name}` has the UUID {uuid} already: write that one, or leave `<uuid>` out")]
     NameTaken {

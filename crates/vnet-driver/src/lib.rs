@@ -34,6 +34,7 @@ mod receipts;
 mod remains;
 mod reserved;
 mod state;
+mod trace;
 
 pub use definitions::{Defined, DefinitionNews, NetworkIdentity, NetworkInfo};
 pub use doctor::{Complaint, Diagnosis, Health, Mend, Symptom};
@@ -55,6 +56,7 @@ pub use obstacle::Obstacle;
 pub use picture::{PartKind, Picture, PictureConnection, PicturePart, PicturePromise, TreeLine};
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
 pub use state::State;
+pub use trace::{TraceRequest, TraceStep};
 
 pub use vnet_host::{Listed, Named, Unreadable, Unscoped};
 pub use vnet_netlink::Capability;

@@ -26,15 +26,22 @@ mod policy;
 mod ruleset;
 mod shared;
 mod text;
+#[cfg(feature = "netlink")]
+mod tracing;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
 #[cfg(feature = "netlink")]
 pub use kernel::Ledger;
-pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
+pub use kernel::{
+    Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, RuleTexts, Site, Table,
+    TraceEvent, TraceFlow, TracedPacket,
+};
 pub use libvirt::LibvirtRules;
 pub use policy::{Access, ForwardedPorts, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
     Subject, Transport, Verdict,
 };
+#[cfg(feature = "netlink")]
+pub use tracing::Tracing;

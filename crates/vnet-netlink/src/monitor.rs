@@ -2,17 +2,24 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::libc::{ENOBUFS, MSG_DONTWAIT};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::message::messages;
 use crate::{Error, Operation, Refused};
 
 /// `RTNLGRP_LINK`, `_TC`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
 const ROUTE_GROUPS: [u32; 6] = [1, 4, 5, 7, 9, 11];
 /// `NFNLGRP_NFTABLES`.
 const RULES_GROUP: u32 = 7;
+/// `NFNLGRP_NFTRACE`.
+const TRACES_GROUP: u32 = 9;
+/// More than the kernel puts into one message about a packet.
+const MESSAGE: usize = 1 << 14;
 
 /// Tells that something has changed in the network namespace of the thread that opened it, and not
 /// what: whoever wants to know looks at it.
@@ -40,6 +47,14 @@ impl Monitor {
         Self::open(NETLINK_NETFILTER, &[RULES_GROUP])
     }
 
+    /// Tells of the way of traced packets (`meta nftrace set 1`), with [`told`](Self::told).
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket, as it does without `CAP_NET_ADMIN`.
+    pub fn traces() -> Result<Self, Error> {
+        Self::open(NETLINK_NETFILTER, &[TRACES_GROUP])
+    }
+
     fn open(protocol: isize, groups: &[u32]) -> Result<Self, Error> {
         let open = || -> io::Result<Self> {
             let mut socket = Socket::new(protocol)?;
@@ -48,6 +63,30 @@ impl Monitor {
             Ok(Self { socket })
         };
         open().map_err(|error| Operation::Open.of("a netlink socket for notifications")(Refused::from(error)))
+    }
+
+    /// Waits for messages, and returns each with its header. Empty when none comes in time. Where
+    /// more was told than fits, some are lost.
+    ///
+    /// # Errors
+    /// When the kernel refuses to be read.
+    pub fn told(&self, wait: Duration) -> Result<Vec<Vec<u8>>, Error> {
+        let mut files = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        let ready = poll(&mut files, wait)
+            .map_err(|errno| Operation::List.of("notifications")(Refused::from(io::Error::from(errno))))?;
+        if ready == 0 {
+            return Ok(Vec::new());
+        }
+        let mut datagram = Vec::with_capacity(MESSAGE);
+        match self.socket.recv(&mut datagram, MSG_DONTWAIT) {
+            Ok(_) => Ok(messages(&datagram).filter_map(Result::ok).map(|message| message.0.to_vec()).collect()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {
+                Ok(Vec::new())
+            }
+            Err(error) if error.raw_os_error() == Some(ENOBUFS) => Ok(Vec::new()),
+            Err(error) => Err(Operation::List.of("notifications")(Refused::from(error))),
+        }
     }
 
     /// Drops what was told so far. Returns whether there was something.

@@ -5,22 +5,23 @@ use std::net::Ipv4Addr;
 
 use vnet_types::MacAddr;
 
-pub(super) const EVERYBODY: MacAddr = MacAddr([0xff; 6]);
+pub(crate) const EVERYBODY: MacAddr = MacAddr([0xff; 6]);
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
 const ICMP: u8 = 1;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// One end of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) mac: MacAddr,
-    pub(super) ip: Ipv4Addr,
+pub(crate) struct End {
+    pub(crate) mac: MacAddr,
+    pub(crate) ip: Ipv4Addr,
 }
 
 /// What a frame is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard<'f> {
+pub(crate) enum Heard<'f> {
     /// Somebody asks who has an address.
     Asked {
         by: End,
@@ -52,29 +53,39 @@ fn ethernet(to: MacAddr, from: MacAddr, kind: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Asks who has an address. An asker without an address says nothing about itself (RFC 5227).
-pub(super) fn ask(by: End, ip: Ipv4Addr) -> Vec<u8> {
+pub(crate) fn ask(by: End, ip: Ipv4Addr) -> Vec<u8> {
     let body = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &by.mac.0, &by.ip.octets(), &[0; 6], &ip.octets()].concat();
     ethernet(EVERYBODY, by.mac, ARP, &body)
 }
 
 /// Says who has an address.
-pub(super) fn tell(me: End, to: End) -> Vec<u8> {
+pub(crate) fn tell(me: End, to: End) -> Vec<u8> {
     let body = [&[0, 1, 8, 0, 6, 4, 0, 2][..], &me.mac.0, &me.ip.octets(), &to.mac.0, &to.ip.octets()].concat();
     ethernet(to.mac, me.mac, ARP, &body)
 }
 
-pub(super) fn udp(from: End, to: End, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+pub(crate) fn udp(from: End, to: End, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(8 + payload.len()).unwrap_or(u16::MAX);
     // Without a checksum, which IPv4 allows.
     let head = [ports.0.to_be_bytes(), ports.1.to_be_bytes(), length.to_be_bytes(), [0, 0]].concat();
     ipv4(from, to, UDP, &[&head[..], payload].concat())
 }
 
-pub(super) fn echo(from: End, to: End, id: u16) -> Vec<u8> {
+pub(crate) fn echo(from: End, to: End, id: u16) -> Vec<u8> {
     let mut message = [&[8, 0, 0, 0][..], &id.to_be_bytes(), &[0, 1], b"vnet doctor"].concat();
     let sum = checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     ipv4(from, to, ICMP, &message)
+}
+
+/// The first packet of a TCP connection.
+pub(crate) fn syn(from: End, to: End, ports: (u16, u16)) -> Vec<u8> {
+    let mut head = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
+    // The sequence number, the length of the header, SYN and a window.
+    head.extend([0x76, 0x6e, 0x65, 0x74, 0, 0, 0, 0, 0x50, 0x02, 0x72, 0x10, 0, 0, 0, 0]);
+    let pseudo = [&from.ip.octets()[..], &to.ip.octets(), &[0, TCP, 0, 20], &head].concat();
+    head[16..18].copy_from_slice(&checksum(&pseudo).to_be_bytes());
+    ipv4(from, to, TCP, &head)
 }
 
 fn ipv4(from: End, to: End, protocol: u8, payload: &[u8]) -> Vec<u8> {
@@ -87,7 +98,7 @@ fn ipv4(from: End, to: End, protocol: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The checksum of the internet (RFC 1071).
-pub(super) fn checksum(bytes: &[u8]) -> u16 {
+pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
     let mut sum: u32 = words.sum();
     while sum > 0xffff {
@@ -97,7 +108,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u16 {
 }
 
 /// Reads a frame. `None` for what is of no use here.
-pub(super) fn read(frame: &[u8]) -> Option<Heard<'_>> {
+pub(crate) fn read(frame: &[u8]) -> Option<Heard<'_>> {
     let (header, body) = frame.split_at_checked(14)?;
     let mac = MacAddr(header[6..12].try_into().ok()?);
     match u16::from_be_bytes([header[12], header[13]]) {
@@ -135,7 +146,7 @@ fn address(bytes: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// A DHCP client that asks for offers, and wants the answer as a broadcast.
-pub(super) fn discover(client: MacAddr, transaction: u32) -> Vec<u8> {
+pub(crate) fn discover(client: MacAddr, transaction: u32) -> Vec<u8> {
     let mut message = vec![1, 1, 6, 0];
     message.extend(transaction.to_be_bytes());
     message.extend([0, 0, 0x80, 0]);
@@ -151,7 +162,7 @@ pub(super) fn discover(client: MacAddr, transaction: u32) -> Vec<u8> {
 }
 
 /// The offer in an answer of a DHCP server: the address, and the server.
-pub(super) fn offer(message: &[u8], transaction: u32) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
+pub(crate) fn offer(message: &[u8], transaction: u32) -> Option<(Ipv4Addr, Option<Ipv4Addr>)> {
     if message.first() != Some(&2) || message.get(4..8)? != transaction.to_be_bytes() {
         return None;
     }

@@ -136,7 +136,9 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
         WayOut::Translated { .. } => {
             let finding =
                 format!("{who} answers this host and not a guest: packets get lost on the way through it{told}");
-            let help = "if nothing above explains it, look for the rule in `nft list ruleset`, and with `tcpdump` where they end";
+            let first = targets.routers.iter().chain(&targets.name_servers).next().map(ToString::to_string);
+            let command = format!("vnet trace {address} {} --send", first.unwrap_or_default());
+            let help = format!("if nothing above explains it, `{command}` shows which rule drops them");
             Symptom::problem(NAME, finding).read(read).help(help)
         }
         WayOut::Routed => {

@@ -196,7 +196,7 @@ impl Patient {
 }
 
 /// Whether a guest is meant by its name, its MAC address or its device.
-fn is_called(port: &KnownPort, given: &str) -> bool {
+pub(crate) fn is_called(port: &KnownPort, given: &str) -> bool {
     port.guest.as_deref() == Some(given)
         || port.dev.as_str() == given
         || given.parse::<MacAddr>().is_ok_and(|mac| mac == port.mac)

@@ -23,7 +23,7 @@ const OPENS: Duration = Duration::from_millis(5000);
 const ANSWER: Duration = Duration::from_millis(400);
 const ATTEMPTS: usize = 2;
 /// The guest's own MAC address: locally administered, and of no hypervisor.
-const MAC: MacAddr = MacAddr([0x02, 0x76, 0x6e, 0x65, 0x74, 0x01]);
+pub(crate) const MAC: MacAddr = MacAddr([0x02, 0x76, 0x6e, 0x65, 0x74, 0x01]);
 /// That of the tap: higher than others, so that no bridge takes it for itself.
 const TAP_MAC: MacAddr = MacAddr([0xfe, 0xff, 0x6e, 0x65, 0x74, 0x01]);
 const TRANSACTION: u32 = 0x766e_6574;
@@ -73,7 +73,7 @@ pub(super) struct Offer {
 }
 
 /// The made-up guest.
-struct Scratch {
+pub(crate) struct Scratch {
     netlink: Netlink,
     tap: InterfaceName,
     bridge: InterfaceName,
@@ -92,6 +92,21 @@ pub(super) fn tried(task: &Task) -> Result<Findings, String> {
 }
 
 impl Scratch {
+    /// A guest that only sends what it is told to. The error says why there is none.
+    pub(crate) fn beside(bridge: &InterfaceName, mtu: Option<u32>) -> Result<Self, String> {
+        Self::plug(&Task {
+            bridge: bridge.clone(),
+            mtu,
+            gateway: None,
+            taken: Vec::new(),
+            dhcp: false,
+            examined: None,
+            dns: false,
+            routers: Vec::new(),
+            name_servers: Vec::new(),
+        })
+    }
+
     fn plug(task: &Task) -> Result<Self, String> {
         let words = |error: vnet_netlink::Error| error.to_string();
         let netlink = Netlink::open().map_err(words)?;
@@ -218,7 +233,7 @@ impl Scratch {
         None
     }
 
-    fn send(&mut self, frame: &[u8]) {
+    pub(crate) fn send(&mut self, frame: &[u8]) {
         // A frame that is lost is as one that is not answered.
         let _ = self.file.write(frame);
     }

@@ -253,7 +253,7 @@ pub(super) fn dhcp(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> 
         None => {
             let finding = "nobody offers an address: a DHCP discover gets no answer";
             let help = format!(
-                "look for a rule that drops it in `nft list ruleset`; `tcpdump -ni {bridge} port 67` whether it arrives"
+                "`tcpdump -ni {bridge} port 67` shows whether it arrives, `vnet trace GUEST --proto udp` what drops it"
             );
             Symptom::problem(NAME, finding).read(read).help(help)
         }
@@ -292,7 +292,9 @@ pub(super) fn dns(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) 
              way through {bridge}"
         );
         let symptom = Symptom::problem(NAME, finding).read(format!("a guest that was made up in {bridge} asked it"));
-        symptoms.push(symptom.help("`nft list ruleset` has the rules that may drop it"));
+        let server = addresses(patient).first().map(|net| net.addr().to_string()).unwrap_or_default();
+        let command = format!("vnet trace {address} {server}:53 --proto udp --send");
+        symptoms.push(symptom.help(format!("`{command}` shows which rule drops it")));
     }
     Ok(symptoms)
 }

@@ -20,6 +20,7 @@ mod seen;
 mod set;
 mod statement;
 mod table;
+mod trace;
 mod user_data;
 
 pub use batch::{Batch, EncodeError};
@@ -32,3 +33,6 @@ pub use ledger::Ledger;
 pub(crate) use libvirt::Installed;
 pub use networks::Networks;
 pub use table::{Counts, Table};
+#[cfg(feature = "netlink")]
+pub(crate) use trace::arm;
+pub use trace::{RuleTexts, TraceEvent, TraceFlow, TracedPacket};

@@ -193,7 +193,7 @@ fn request(kind: u8, family: u8, names: &[&str]) -> Vec<u8> {
 }
 
 /// The family, kind and attributes of a message of the subsystem.
-fn open(message: &[u8]) -> Option<(u8, u8, &[u8])> {
+pub(super) fn open(message: &[u8]) -> Option<(u8, u8, &[u8])> {
     let (header, attributes) = message.split_first_chunk::<HEADER>()?;
     let [_, kind] = u16::from_ne_bytes([header[4], header[5]]).to_be_bytes();
     Some((header[HEADER - 4], kind, attributes))

@@ -1,0 +1,48 @@
+//! Follows packets of this host through the rules of everybody.
+
+use std::time::Duration;
+
+use vnet_netlink::{Monitor, Netfilter, Netlink};
+
+use crate::firewall::Error;
+use crate::kernel::arm;
+use crate::{RuleTexts, TraceEvent, TraceFlow};
+
+/// A trace that is armed. The kernel removes its table with this value, or with the process.
+#[derive(Debug)]
+pub struct Tracing {
+    /// The table belongs to this socket.
+    _owner: Netfilter,
+    monitor: Monitor,
+    texts: RuleTexts,
+    table: String,
+}
+
+impl Tracing {
+    /// Arms a trace, in the network namespace of this thread, by a table of a name that nobody else
+    /// uses. Rules that are changed meanwhile are
+    /// printed as they were.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::Links`], [`Error::Read`]; [`Error::Refused`] where the kernel is
+    /// older than 5.12 and would not remove the table.
+    pub fn begin(table: &str, flow: &TraceFlow) -> Result<Self, Error> {
+        let (netlink, owner) = (Netlink::open()?, Netfilter::open().map_err(Error::Open)?);
+        let monitor = Monitor::traces()?;
+        let subject = || format!("the table {table}, which is to go with its socket (Linux 5.12)");
+        owner.commit(&arm(table, flow)).map_err(|source| Error::Refused { subject: subject(), source })?;
+        let links = netlink.links()?;
+        let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
+        let texts = RuleTexts::read(|request| owner.find(request), name_of).map_err(Error::Read)?;
+        Ok(Self { _owner: owner, monitor, texts, table: table.to_owned() })
+    }
+
+    /// Waits for what the kernel tells next. Empty when it tells nothing in time.
+    ///
+    /// # Errors
+    /// [`Error::Links`] when the kernel cannot be asked.
+    pub fn next_within(&self, wait: Duration) -> Result<Vec<TraceEvent>, Error> {
+        let told = self.monitor.told(wait)?;
+        Ok(told.iter().filter_map(|message| self.texts.event(message, &self.table)).collect())
+    }
+}

@@ -1,0 +1,115 @@
+//! `vnet trace`: a packet's way through the rules of everybody, and nothing that stays armed.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use vnet_tests::{Netns, as_its_schema_says, isolate, run, vnet, wait_for};
+
+const GUEST: &str = "192.168.130.77";
+const OUTSIDE: &str = "203.0.113.2";
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(vnet());
+    command.args(arguments).env("PATH", std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin");
+    command
+}
+
+fn call(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// The steps of a packet that is sent in the guest's name, with the exit code.
+fn sent(arguments: &[&str]) -> (Vec<Value>, Option<i32>) {
+    let output = call(&[&["trace", GUEST], arguments, &["--send", "--format", "json"]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    as_its_schema_says("trace", &report);
+    (report["steps"].as_array().unwrap().clone(), output.status.code())
+}
+
+fn plug(link: &str, netns: &Netns, address: &str, gateway: Option<&str>) {
+    let netlink = vnet_netlink::Netlink::open().unwrap();
+    let index = netlink.link(&link.parse().unwrap()).unwrap().unwrap().index;
+    netlink.move_to_namespace(index, netns.file()).unwrap();
+    netns.run(|| {
+        run("ip", &["address", "add", address, "dev", link]);
+        run("ip", &["link", "set", link, "up"]);
+        gateway.iter().for_each(|gateway| drop(run("ip", &["route", "add", "default", "via", gateway])));
+    });
+}
+
+fn tables() -> String {
+    run("nft", &["list", "tables"])
+}
+
+#[test]
+fn a_packet_is_followed_and_nothing_stays() {
+    isolate!();
+    let (outside, guest) = (Netns::new(), Netns::new());
+    run("ip", &["link", "add", "eth0", "type", "veth", "peer", "name", "far"]);
+    run("ip", &["address", "add", "203.0.113.1/24", "dev", "eth0"]);
+    run("ip", &["link", "set", "eth0", "up"]);
+    plug("far", &outside, "203.0.113.2/24", None);
+    run("ip", &["route", "add", "default", "via", OUTSIDE]);
+    std::fs::write(
+        "/run/lab.xml",
+        "<network><name>lab</name><forward/><bridge name='virbr7' stp='off' delay='0'/><dns enable='no'/>
+         <ip address='192.168.130.1' prefix='24'/></network>",
+    )
+    .unwrap();
+    assert!(call(&["start", "/run/lab.xml"]).status.success());
+    run("ip", &["link", "add", "plug", "type", "veth", "peer", "name", "card"]);
+    run("ip", &["link", "set", "plug", "master", "virbr7", "up"]);
+    plug("card", &guest, "192.168.130.77/24", Some("192.168.130.1"));
+    let before = tables();
+
+    // What leaves is translated, and its answer comes back.
+    let (steps, code) = sent(&[OUTSIDE]);
+    assert_eq!(code, Some(0), "{steps:#?}");
+    let has = |packet: u64, field: &str, words: &str| {
+        steps.iter().any(|it| it["packet"] == packet && it[field].as_str().is_some_and(|text| text.contains(words)))
+    };
+    assert!(has(1, "header", "192.168.130.77 > 203.0.113.2 icmp") && has(1, "incoming", "virbr7"), "{steps:#?}");
+    assert!(has(1, "rule", "masquerade") && has(1, "table", "inet vnet"), "{steps:#?}");
+    assert!(has(1, "translated", "source 192.168.130.77 became 203.0.113.1"), "{steps:#?}");
+    assert!(has(1, "outgoing", "eth0") && has(1, "verdict", "passed"), "{steps:#?}");
+    assert_eq!(steps.last().unwrap()["packet"], 2, "{steps:#?}");
+    assert!(steps.iter().all(|it| !it["table"].as_str().is_some_and(|name| name.contains("trace"))), "{steps:#?}");
+    assert!(has(2, "translated", "destination 203.0.113.1 became 192.168.130.77"), "{steps:#?}");
+
+    // Rules of others that drop are named, at hooks before and after routing.
+    for (hook, priority) in [("prerouting", -300), ("forward", 0), ("postrouting", 300)] {
+        run("nft", &["add table ip me"]);
+        run("nft", &[&format!("add chain ip me it {{ type filter hook {hook} priority {priority}; }}")]);
+        run("nft", &["add rule ip me it ip daddr 203.0.113.2 tcp dport 443 counter drop"]);
+        let (steps, code) = sent(&["203.0.113.2:443"]);
+        assert_eq!(code, Some(1), "{hook}: {steps:#?}");
+        let last = steps.last().unwrap();
+        assert_eq!([&last["hook"], &last["table"], &last["chain"], &last["verdict"]], [hook, "ip me", "it", "drop"]);
+        assert!(last["rule"].as_str().unwrap().contains("# handle"), "{last:#}");
+        run("nft", &["delete table ip me"]);
+    }
+
+    // One that waits hears the guest's own packets, by its MAC address too, and leaves nothing when
+    // it is killed.
+    let mac = guest.run(|| std::fs::read_to_string("/sys/class/net/card/address").unwrap());
+    let waiting = |packets: &str| {
+        let mut trace = command(&["trace", mac.trim(), OUTSIDE, "--packets", packets, "--format", "json"]);
+        trace.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let armed = || wait_for(Duration::from_secs(20), "the trace", || tables().contains("vnet-trace").then_some(()));
+    let trace = waiting("1");
+    armed();
+    guest.run(|| run("ping", &["-c", "1", "-W", "5", OUTSIDE]));
+    let output = trace.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["steps"][0]["header"].as_str().unwrap().ends_with("> 203.0.113.2 icmp"), "{report:#}");
+    let mut trace = waiting("9");
+    armed();
+    trace.kill().unwrap();
+    trace.wait().unwrap();
+    wait_for(Duration::from_secs(20), "the end of the table", || (tables() == before).then_some(()));
+    assert_eq!(call(&["trace", "nobody"]).status.code(), Some(2));
+}
