@@ -122,7 +122,8 @@ impl Transaction<'_> {
         }
         for set in &to.sets {
             let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
-            for element in here.iter().filter(|element| !set.elements.contains(element)) {
+            let wanted: BTreeSet<&Element> = set.elements.iter().collect();
+            for element in here.iter().filter(|element| !wanted.contains(element)) {
                 if is_own(own, element) {
                     self.element(DELETE_ELEMENT, set, element)?;
                 } else if let Some(met) = set.elements.iter().find(|wanted| element::meet(&wanted.key, &element.key)) {
@@ -163,6 +164,7 @@ impl Transaction<'_> {
         }
         for set in &to.sets {
             let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
+            let here: BTreeSet<&Element> = here.iter().collect();
             for element in set.elements.iter().filter(|element| !here.contains(element)) {
                 self.element(NEW_ELEMENT, set, element)?;
             }

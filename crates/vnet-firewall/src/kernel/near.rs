@@ -19,6 +19,8 @@ use crate::ruleset::{Key, Part, Ruleset, Set};
 use crate::shared::{NETWORKS, Share};
 
 const ELEMENTS: u16 = 3;
+/// So many elements of a set are listed with all others faster than asked for one by one.
+const MANY: usize = 64;
 
 impl Table {
     /// Reads only what concerns some networks, of which these rules are expected: enough for their
@@ -93,11 +95,17 @@ impl Table {
         let (intervals, hashes): (Vec<&Set>, Vec<&Set>) = others.into_iter().partition(|set| set.interval);
         let mut requests: Vec<Vec<u8>> = census.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect();
         let mut is_lost = false;
+        let mut whole: BTreeSet<String> = census.iter().map(|set| set.name.clone()).collect();
         for set in hashes {
             // Ask even for a network without expected rules, to learn whether it exists.
             let words = expected.iter().filter(|_| set.name == NETWORKS).map(|ruleset| word(&ruleset.network));
             let words: BTreeSet<Key> = words.map(|word| Key(vec![Part::Word(word)])).collect();
             let keys: BTreeSet<&Key> = keys(set, expected).into_iter().chain(&words).collect();
+            if keys.len() > MANY {
+                requests.push(request(GET_ELEMENT, Some(Some(&set.name))));
+                whole.insert(set.name.clone());
+                continue;
+            }
             for key in keys {
                 match ends(key, &index_of) {
                     Ok((key, _)) => requests.push(by_key(set, &key, false)),
@@ -113,7 +121,7 @@ impl Table {
         let near = [&messages[..], &elements].concat();
         let mut table = Self::decode(&near, &name_of);
         table.partial = true;
-        table.listed = census.iter().map(|set| set.name.clone()).collect();
+        table.listed = whole;
         // A network that is not in the set of names has nothing to be lost.
         let may_be_lost = is_lost && expected.iter().any(|ruleset| table.has(&ruleset.network));
         if !may_be_lost && own.iter().filter_map(|name| table.chain(name)).all(|chain| table.accounts_for(chain)) {
