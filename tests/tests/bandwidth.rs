@@ -35,7 +35,7 @@ impl Lab {
     fn header() -> Header {
         let namespace = LinuxHost::namespace().expect("a namespace");
         let network = "lab".parse().expect("a name");
-        Header { network, uuid: None, bridge: Some(name("virbr0")), namespace, owner: None }
+        Header { network, uuid: None, bridge: Some(name("virbr0")), namespace, owner: None, awaits_hooks: false }
     }
 
     fn apply(&mut self, bandwidth: &str) -> Vec<Change> {

@@ -21,7 +21,14 @@ fn lab() -> NetworkName {
 }
 
 fn header() -> Header {
-    Header { network: lab(), uuid: None, bridge: Some("virbr0".parse().expect("a name")), namespace: HOME, owner: None }
+    Header {
+        network: lab(),
+        uuid: None,
+        bridge: Some("virbr0".parse().expect("a name")),
+        namespace: HOME,
+        owner: None,
+        awaits_hooks: false,
+    }
 }
 
 fn definition(inner: &str) -> Network {

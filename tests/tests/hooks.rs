@@ -326,18 +326,53 @@ fn hooks_of_libvirt_run_when_they_are_asked_for() {
     assert_eq!(log(), ["other start", "other started"]);
 }
 
+/// Starts the network and is killed while its hook runs.
+fn killed_at_its_hook() {
+    let mut command = Command::new(vnet());
+    let mut child = command.args(["start", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(NETWORK.as_bytes()).unwrap();
+    wait_for(Duration::from_secs(10), "the hook", || fs::remove_file("/tmp/here").ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Nobody has heard whether the hook lets the network run: it is asked again.
+#[test]
+fn a_process_that_is_killed_at_the_last_hook_leaves_a_question() {
+    isolate!();
+    let before = host();
+    let waits = || at("started", "touch /tmp/here; sleep 1000");
+    waits();
+    killed_at_its_hook();
+    let status = String::from_utf8(call(&["status", "lab"], "").stdout).unwrap();
+    assert!(status.contains("its hooks agree, but they have yet to answer at `started`"), "{status}");
+    assert!(status.contains("`vnet apply lab`"), "{status}");
+    assert!(refused(&["attach", "-"], INTERFACE).contains("`vnet apply lab` brings it to its end"));
+    script(format!("{FOLDER}/network"), &format!("echo $2 >>{LOG}"));
+    done(&["apply", "lab"], "");
+    assert_eq!(log(), ["started"]);
+    let status = String::from_utf8(call(&["status", "lab"], "").stdout).unwrap();
+    assert!(!status.contains("hooks"), "{status}");
+    done(&["attach", "-"], INTERFACE);
+    done(&["stop", "lab"], "");
+    // The second time it refuses.
+    for apply in ["lab", "-"] {
+        waits();
+        killed_at_its_hook();
+        at("started", "exit 1");
+        let said = refused(&["apply", apply], NETWORK);
+        assert!(said.contains("network `lab` is stopped again: the hook"), "{said}");
+        assert_eq!(host(), before);
+    }
+}
+
 /// Whoever is killed while a hook runs has not begun.
 #[test]
 fn a_process_that_is_killed_at_its_hook_has_done_nothing() {
     isolate!();
     at("start", "touch /tmp/here; sleep 1000");
     let (links, rules, _) = host();
-    let mut command = Command::new(vnet());
-    let mut child = command.args(["start", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(NETWORK.as_bytes()).unwrap();
-    wait_for(Duration::from_secs(10), "the hook", || Path::new("/tmp/here").exists().then_some(()));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    killed_at_its_hook();
     assert_eq!((host().0, host().1), (links, rules));
     fs::remove_file(format!("{FOLDER}/network")).unwrap();
     done(&["start", "-"], NETWORK);

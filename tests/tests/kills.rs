@@ -91,7 +91,10 @@ fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, leases: None };
     let inventory = Inventory { ipv6: true, ..Inventory::default() };
     let lowered = lower(&network, &inventory, &choices).expect("a sound network");
-    (Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None }, lowered.desired)
+    (
+        Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None, awaits_hooks: false },
+        lowered.desired,
+    )
 }
 
 fn port(host: &MemoryHost, store: &Store) -> LoweredPort {

@@ -133,6 +133,7 @@ fn header() -> Header {
         bridge: Some("virbr0".parse().expect("a name")),
         namespace: HOME,
         owner: None,
+        awaits_hooks: false,
     }
 }
 

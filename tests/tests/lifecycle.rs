@@ -76,7 +76,7 @@ fn bridge() -> InterfaceName {
 }
 
 fn header() -> Header {
-    Header { network: lab(), uuid: None, bridge: Some(bridge()), namespace: HOME, owner: None }
+    Header { network: lab(), uuid: None, bridge: Some(bridge()), namespace: HOME, owner: None, awaits_hooks: false }
 }
 
 fn starts_once_and_stops_once(mut it: Scenario<impl Host>) {

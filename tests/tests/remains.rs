@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use nix::fcntl::{Flock, FlockArg};
-use vnet_tests::{isolate, run, vnet};
+use vnet_tests::{isolate, json, run, vnet};
 
 const STATE: &str = "/run/vnet";
 const DEFINITION: &str = "/run/lab.xml";
@@ -104,6 +104,56 @@ fn a_receipt_that_cannot_be_read_is_forgotten() {
     // What it named is there, so its rules are nobody's.
     run("ip", &["link", "show", "virbr7"]);
     assert_eq!(done("gc"), "network lab has rules and no receipt: `vnet gc --rules` removes them\n");
+}
+
+/// Such a port stays as it was, and nobody is held back by it.
+#[test]
+fn a_port_whose_receipt_cannot_be_read_is_told() {
+    isolate!();
+    write();
+    done(&format!("start {DEFINITION}"));
+    done(&format!("attach {GUEST}"));
+    let second = fs::read_to_string(GUEST).unwrap().replace(":77", ":78").replace("tap7", "tap8");
+    fs::write("/run/second.xml", second).unwrap();
+    done("attach /run/second.xml");
+    fs::write("/run/other.xml", "<network><name>other</name><ip address='192.168.131.1' prefix='24'/></network>")
+        .unwrap();
+    let receipt = Path::new(STATE).join("@ports/tap7/receipt");
+    let whole = fs::read_to_string(&receipt).unwrap();
+    let (header, _) = whole.split_once('\n').unwrap();
+    let mtu = |dev| json("ip", &["-j", "link", "show", dev])[0]["mtu"].clone();
+    let definition = fs::read_to_string(DEFINITION).unwrap();
+    for (size, text) in [(1400, format!("{header}\n")), (1300, header[..20].to_owned())] {
+        fs::write(&receipt, text).unwrap();
+        fs::write(DEFINITION, definition.replace("<ip", &format!("<mtu size='{size}'/><ip"))).unwrap();
+        let planned = call(&format!("plan {DEFINITION}"));
+        let said = String::from_utf8_lossy(&planned.stderr);
+        assert!(planned.status.success() && said.contains("one of its ports is passed over: port `tap7`"), "{said}");
+        let said = refused(&format!("apply {DEFINITION}"), 2);
+        assert!(said.contains("port `tap7` of network `lab` stays as it was\n  because the receipt"), "{said}");
+        assert_eq!([mtu("virbr7"), mtu("tap7"), mtu("tap8")], [size, 1500, size]);
+        let status = done("status lab");
+        assert!(status.contains("one of its ports is passed over: port `tap7`"), "{status}");
+        // It is not the other network's.
+        let output = call("apply /run/other.xml");
+        assert!(output.status.success() && !String::from_utf8_lossy(&output.stderr).contains("passed over"));
+    }
+    // A stop cannot take its device away.
+    fs::write(&receipt, format!("{header}\n")).unwrap();
+    assert!(refused("stop lab", 2).contains("tap7/receipt` is cut short"));
+    assert!(!done("list --name").contains("lab"));
+    done(&format!("start {DEFINITION}"));
+    fs::write(&receipt, &header[..20]).unwrap();
+    // Whose it was is not known any more.
+    run("ip", &["link", "delete", "tap7"]);
+    for file in [DEFINITION, "/run/other.xml"] {
+        let output = call(&format!("apply {file}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("may be one of its own is passed over"), "{output:?}");
+    }
+    done("forget tap7");
+    assert!(!String::from_utf8_lossy(&call(&format!("apply {DEFINITION}")).stderr).contains("passed over"));
+    done("stop lab other");
 }
 
 #[test]

@@ -275,6 +275,14 @@ pub enum Error {
         /// The cause.
         source: Box<Error>,
     },
+    /// A call failed, and so did undoing what it had done before.
+    #[error("what was done before a failure could not be undone ({undo:?})")]
+    NotUndone {
+        /// Why it could not be undone.
+        undo: Box<Error>,
+        /// The first failure.
+        source: Box<Error>,
+    },
     /// A folder cannot be used.
     #[error("the folder `{}` cannot be used", path.display())]
     Folder {
@@ -339,8 +347,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error with all its causes.
+    pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+        let texts = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+        texts.collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn watch(error: impl Into<io::Error>) -> Self {
         Self::Watch(error.into())
+    }
+
+    /// This error, and the one of undoing what was done before it.
+    pub(crate) fn undone(self, undone: Result<(), vnet_host::Error>) -> Self {
+        match undone {
+            Ok(()) => self,
+            Err(undo) => Self::NotUndone { undo: Box::new(undo.into()), source: Box::new(self) },
+        }
     }
 
     /// The privilege that was missing, if that is why it failed.
@@ -348,7 +370,9 @@ impl Error {
         match self {
             Self::Denied { capability, .. } => Some(*capability),
             Self::Host(error) => error.missing_capability(),
-            Self::PortStays { source, .. } | Self::OneOfSeveral { source, .. } => source.missing_capability(),
+            Self::PortStays { source, .. } | Self::OneOfSeveral { source, .. } | Self::NotUndone { source, .. } => {
+                source.missing_capability()
+            }
             Self::Read { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(Capability::File),
             _ => None,
         }
@@ -357,9 +381,7 @@ impl Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
-        causes.into_iter().try_for_each(|cause| write!(f, ": {cause}"))
+        f.write_str(&Self::causes(self))
     }
 }
 

@@ -17,6 +17,7 @@ mod recorded;
 
 pub use attached::AttachedPort;
 pub use device::Device;
+pub(crate) use follow::Followed;
 pub use list::{PortStatus, passt_process};
 pub use options::{AttachOptions, PasstOptions};
 pub use outcome::PortOutcome;

@@ -133,11 +133,12 @@ fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Rec
     }
 }
 
-/// Refuses to attach to a network that is incomplete: its rules may allow more than they should.
+/// Refuses to attach to a network that is incomplete: its rules may allow more than they should, or
+/// its hooks may refuse it.
 fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
     let Some(network) = header.network() else { return Ok(()) };
     match store.receipt(network)? {
-        Some(receipt) if !receipt.settled => Err(Error::Unfinished(network.clone())),
+        Some(receipt) if !receipt.settled || receipt.header.awaits_hooks => Err(Error::Unfinished(network.clone())),
         _ => Ok(()),
     }
 }

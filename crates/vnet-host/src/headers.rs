@@ -56,7 +56,7 @@ pub(crate) fn of<S: Subject>(index: &Path, folders: Vec<(String, S::Name, PathBu
             now.insert(folder, (version, header.clone()));
             Ok(Some(header))
         };
-        headers.extend(read().map_err(|error| Unreadable { of: S::named(&name), error }).transpose());
+        headers.extend(read().map_err(|error| Unreadable { of: S::named(&name), network: None, error }).transpose());
     }
     if is_kept && (is_news || !known.is_empty()) {
         hint::write(index, &now);
@@ -75,7 +75,8 @@ mod tests {
 
     fn write(store: &Store, number: usize, bridge: &str) {
         let (network, bridge) = (format!("n{number}").parse().unwrap(), Some(bridge.parse().unwrap()));
-        let header = Header { network, uuid: None, bridge, namespace: Namespace::new(1, 2), owner: None };
+        let header =
+            Header { network, uuid: None, bridge, namespace: Namespace::new(1, 2), owner: None, awaits_hooks: false };
         journal::write(store, &Receipt::new(header)).unwrap();
     }
 

@@ -306,8 +306,8 @@ mod tests {
     }
 
     fn header() -> Header {
-        let namespace = Namespace::new(1, 2);
-        Header { network: "lab".parse().unwrap(), uuid: None, bridge: None, namespace, owner: None }
+        let (network, namespace) = ("lab".parse().unwrap(), Namespace::new(1, 2));
+        Header { network, uuid: None, bridge: None, namespace, owner: None, awaits_hooks: false }
     }
 
     /// A temporary folder of receipts, removed on drop.

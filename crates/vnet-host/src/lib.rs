@@ -41,7 +41,7 @@ pub use error::Error;
 pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
-pub use lifecycle::{apply, apply_all, drift, drift_of, plan, replace_file, start, start_all, take_over};
+pub use lifecycle::{apply, apply_all, drift, drift_of, hooks_agreed, plan, replace_file, start, start_all, take_over};
 pub use linux::{LinuxHost, Unscoped};
 pub use listeners::listeners;
 pub use lock::Lock;

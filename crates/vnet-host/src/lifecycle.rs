@@ -4,7 +4,7 @@ use vnet_plan::{Change, File, HostState, Key, Resource, diff};
 use vnet_types::NetworkName;
 
 use crate::act::Act;
-use crate::journal::Receipt;
+use crate::journal::{self, Receipt};
 use crate::resolve::resolve;
 use crate::stop::take_away;
 use crate::task::Task;
@@ -153,6 +153,20 @@ pub fn replace_file(
     match Act::replace(host, store, receipt, &desired, &key)? {
         Some(act) => act.advance(host, store)?.end(host, store),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Notes that the hooks of a network agree that it runs.
+///
+/// # Errors
+/// [`Error`] where the receipt cannot be read or written.
+pub fn hooks_agreed(lock: &Lock, network: &NetworkName) -> Result<(), Error> {
+    match lock.store().receipt(network)? {
+        Some(mut receipt) if receipt.header.awaits_hooks && receipt.act.is_none() => {
+            receipt.header.awaits_hooks = false;
+            journal::write(lock.store(), &receipt)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::journal::{Journal, Receipt};
 use crate::lifecycle::at_home;
 use crate::resolve::resolve;
 use crate::view::View;
-use crate::{Error, Facts, Host, Lock, Named, Namespace, PortHeader, Subject, guests};
+use crate::{Error, Facts, Host, Lock, Named, Namespace, PortHeader, Subject, Unreadable};
 
 /// Stops a network and detaches its ports. Removes everything that was made for them and nothing
 /// else. Continues when one part fails.
@@ -90,7 +90,16 @@ impl Stop {
         let receipt = at_home(lock.store().receipt(network)?.ok_or_else(absent)?, namespace)?;
         let receipt = resolve(host, lock.store(), receipt)?;
         let (mut ports, mut errors) = (Vec::new(), Vec::new());
-        for port in guests::receipts(lock.store(), network)? {
+        for listed in lock.store().port_receipts()? {
+            let port = match listed {
+                Ok(port) if port.header.port.network.as_ref() == Some(network) => port,
+                // Its device stays, which is told.
+                Err(Unreadable { network: Some(its), error, .. }) if its == *network => {
+                    errors.push(error);
+                    continue;
+                }
+                _ => continue,
+            };
             let Ok(port) = at_home(port, namespace) else { continue };
             match resolve(host, lock.store(), port).and_then(|port| Removal::new(host, port)) {
                 Ok(port) => ports.push(port),

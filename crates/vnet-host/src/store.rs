@@ -25,6 +25,8 @@ pub struct Store {
 pub struct Unreadable {
     /// The network or port, by the name of the folder.
     pub of: Named,
+    /// The network that a port is on, where the first line of the receipt says so.
+    pub network: Option<NetworkName>,
     /// The cause.
     #[source]
     pub error: Error,
@@ -124,8 +126,13 @@ impl Store {
     /// Reads the receipts of one kind.
     fn all<S: Subject>(&self) -> Result<Vec<Listed<Receipt<S>>>, Error> {
         let read = self.folders::<S>()?.into_iter().filter_map(|(_, name, folder)| {
-            let read = journal::read(&folder.join(RECEIPT)).transpose()?;
-            Some(read.map_err(|error| Unreadable { of: S::named(&name), error }))
+            let path = folder.join(RECEIPT);
+            let read = journal::read(&path).transpose()?;
+            Some(read.map_err(|error| {
+                let header = journal::header::<S>(&path).ok().flatten();
+                let network = header.and_then(|header| header.network().cloned());
+                Unreadable { of: S::named(&name), network, error }
+            }))
         });
         Ok(read.collect())
     }

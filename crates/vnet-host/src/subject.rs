@@ -85,6 +85,9 @@ pub struct Header {
     /// The process that owns it. `None` when it stays until somebody stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
+    /// Whether the hooks have yet to agree that it runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_hooks: bool,
 }
 
 /// The header of a port's receipt.

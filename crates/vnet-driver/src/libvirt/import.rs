@@ -61,7 +61,7 @@ impl Driver {
             let (defined, replaced) = self.keep_for_now(&lock, network)?;
             if autostart || replace {
                 let set = self.definitions.set_start_at_boot(&lock, &name, autostart);
-                set.or_else(|error| replaced.undo().and(Err(error)))?;
+                set.map_err(|error| Error::from(error).undone(replaced.undo()))?;
             }
             Ok((leases, defined))
         };

@@ -17,6 +17,7 @@ use super::running::{self, Running, STATE};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::{NetworkOutcome, look_closer};
+use crate::port::Followed;
 
 /// The result of taking a network over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +76,15 @@ impl Driver {
             self.write_leases(&lock, name, &text.unwrap_or_default())?;
         }
         let ports = prepared.lowered.bridge.as_ref().map(ports).unwrap_or_default();
-        let made = match vnet_host::take_over(&mut host, &lock, prepared.header(None)?, &theirs, desired) {
+        let made = match vnet_host::take_over(&mut host, &lock, prepared.header(None, false)?, &theirs, desired) {
             Err(vnet_host::Error::Running(_)) => return Err(Error::AlreadyRuns(name.clone())),
             made => made.map_err(|error| prepared.refusal(&network, error))?,
         };
         forget(name.as_str());
-        Ok(TakenOver { outcome: prepared.outcome(self, &host, made), ports })
+        Ok(TakenOver {
+            outcome: prepared.outcome(self, &host, Followed { changes: made, ..Followed::default() }),
+            ports,
+        })
     }
 
     /// The definition that a network goes on with: the kept one, unless libvirt runs another.

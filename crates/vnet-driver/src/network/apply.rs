@@ -72,8 +72,8 @@ impl Driver {
         // When its owner has ended, the network gets the new owner.
         let is_ours = known.is_none_or(|known| known.is_some_and(|known| known.is_gone()));
         let owner = if is_ours { owner } else { known.flatten() };
-        let (header, name) = (prepared.header(owner)?, &prepared.lowered.name);
-        let here = header.namespace;
+        let (header, name) = (prepared.header(owner, self.has_hooks())?, &prepared.lowered.name);
+        let (here, awaits_hooks) = (header.namespace, header.awaits_hooks);
         let runs = prepared.receipt.as_ref().is_some_and(|receipt| receipt.header.namespace.is(&here));
         let apply = |host: &mut LinuxHost| {
             let made = vnet_host::apply(host, lock, header, &prepared.lowered.desired);
@@ -82,14 +82,18 @@ impl Driver {
         if !runs {
             drop(prepared.take_instance()?);
         }
-        let mut made = match runs {
+        let made = match runs {
             true => self.make_data(lock, &prepared.lowered).and_then(|()| apply(host))?,
             false => self.start_with_hooks(host, lock, &prepared, network, apply)?,
         };
-        made.extend(self.follow(host, lock, name)?);
-        if runs && !made.is_empty() {
+        if runs && awaits_hooks {
+            self.started(host, lock, name)?;
+        }
+        let mut all = self.follow(host, lock, name)?;
+        all.changes.splice(..0, made);
+        if runs && !all.changes.is_empty() {
             self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
         }
-        Ok(Applied { outcome: prepared.outcome(self, host, made), is_ours })
+        Ok(Applied { outcome: prepared.outcome(self, host, all), is_ours })
     }
 }

@@ -55,10 +55,8 @@ impl Driver {
         if let Some(definition) = &meant.live
             && let Err(error) = self.note(&lock, network, definition)
         {
-            if let Some((_, replaced)) = kept {
-                replaced.undo()?;
-            }
-            return Err(error);
+            let undo = kept.map_or(Ok(()), |(_, replaced)| replaced.undo());
+            return Err(error.undone(undo));
         }
         Ok(changed)
     }

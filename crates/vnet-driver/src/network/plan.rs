@@ -17,8 +17,9 @@ impl Driver {
         let mut host = self.host()?;
         let prepared = self.prepare(network, &mut host, None)?;
         let lowered = &prepared.lowered;
-        let mut changes = vnet_host::plan(&host, &self.store, &lowered.name, &lowered.desired)?;
-        changes.extend(self.plan_follow(&host, &chosen(network, prepared.uuid, lowered), lowered)?);
-        Ok(prepared.planned(changes))
+        let changes = vnet_host::plan(&host, &self.store, &lowered.name, &lowered.desired)?;
+        let mut all = self.plan_follow(&host, &chosen(network, prepared.uuid, lowered), lowered)?;
+        all.changes.splice(..0, changes);
+        Ok(prepared.planned(all))
     }
 }

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt, listeners};
 use vnet_netlink::Netlink;
-use vnet_plan::{
-    Change, Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums,
-};
+use vnet_plan::{Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums};
 use vnet_types::{InterfaceName, Inventory, KnownNetwork, MacAddr, NetworkName, Uuid, fnv1a};
 use vnet_validate::Finding;
 use vnet_xml::{BridgeName, Network};
@@ -20,6 +18,7 @@ use crate::features::probe;
 use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
+use crate::port::Followed;
 
 /// The file in a network's folder that has the definition it runs with.
 pub(crate) const RUNNING: &str = "network.xml";
@@ -102,16 +101,19 @@ impl Driver {
 }
 
 impl Prepared {
-    /// The header of its receipt, with an owner.
-    pub(crate) fn header(&self, owner: Option<Owner>) -> Result<Header, Error> {
+    /// The header of its receipt, with an owner, on a driver that has hooks or none.
+    pub(crate) fn header(&self, owner: Option<Owner>, has_hooks: bool) -> Result<Header, Error> {
         let Lowered { name, bridge, .. } = &self.lowered;
         let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
-        Ok(Header { network, uuid: self.uuid, bridge, namespace, owner })
+        let runs = self.receipt.as_ref().filter(|receipt| receipt.header.namespace.is(&namespace));
+        let awaits_hooks = runs.map_or(has_hooks, |receipt| receipt.header.awaits_hooks);
+        Ok(Header { network, uuid: self.uuid, bridge, namespace, owner, awaits_hooks })
     }
 
     /// The result of the changes. Obstacles are looked up again when the bridge has changed its
     /// firewalld zone.
-    pub(crate) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Vec<Change>) -> NetworkOutcome {
+    pub(crate) fn outcome(self, driver: &Driver, host: &LinuxHost, made: Followed) -> NetworkOutcome {
+        let Followed { changes: made, obstacles: more } = made;
         let Self { lowered, findings, mut notes, mut obstacles, .. } = self;
         notes.extend(host.unscoped().into_iter().map(Note::Unscoped));
         // The changes are made. If the host cannot be read again, the obstacles from before are
@@ -122,12 +124,14 @@ impl Prepared {
         {
             obstacles = found;
         }
+        obstacles.extend(more);
         NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles }
     }
 
     /// The result of a plan.
-    pub(super) fn planned(self, changes: Vec<Change>) -> NetworkOutcome {
-        let Self { lowered, findings, notes, obstacles, .. } = self;
+    pub(super) fn planned(self, Followed { changes, obstacles: more }: Followed) -> NetworkOutcome {
+        let Self { lowered, findings, notes, mut obstacles, .. } = self;
+        obstacles.extend(more);
         NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes, findings, notes, obstacles }
     }
 }

@@ -11,6 +11,7 @@ use super::prepare::{Prepared, chosen, look_closer};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::{Departure, HookOperation, document};
+use crate::port::Followed;
 
 /// The result for each network, in the order of the call.
 type Each<T> = Vec<Result<T, Error>>;
@@ -71,20 +72,23 @@ impl Driver {
             let finish = |wanted: Wanted| {
                 let made = made.next().expect("a result for each that was wanted");
                 let name = &wanted.prepared.lowered.name;
-                let mut changes = made.map_err(|error| {
+                let changes = made.map_err(|error| {
                     // The first error is the one to report.
                     let _ = self.forget_data(lock, name);
                     wanted.prepared.refusal(network, error)
                 })?;
-                if wanted.runs {
-                    changes.extend(self.follow(host, lock, name)?);
-                    if !changes.is_empty() {
-                        self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
-                    }
-                } else {
+                let mut all = Followed::default();
+                if !wanted.runs || wanted.header.awaits_hooks {
                     self.started(host, lock, name)?;
                 }
-                Ok(wanted.prepared.outcome(self, host, changes))
+                if wanted.runs {
+                    all = self.follow(host, lock, name)?;
+                    if !(changes.is_empty() && all.changes.is_empty()) {
+                        self.ask_hooks(HookOperation::Updated, name, || self.document_of(name))?;
+                    }
+                }
+                all.changes.splice(..0, changes);
+                Ok(wanted.prepared.outcome(self, host, all))
             };
             results.push(wanted.and_then(finish));
         }
@@ -117,7 +121,7 @@ impl Driver {
                 }
                 // When its owner has ended, the network belongs to nobody.
                 let owner = receipt.and_then(|receipt| receipt.header.owner).filter(|owner| !owner.is_gone());
-                let header = prepared.header(owner.filter(|_| runs))?;
+                let header = prepared.header(owner.filter(|_| runs), self.has_hooks())?;
                 if !runs {
                     instances.extend(prepared.take_instance()?);
                     let wanted = || Ok(document(&chosen(network, prepared.uuid, &prepared.lowered), None));

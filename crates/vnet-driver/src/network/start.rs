@@ -10,6 +10,7 @@ use super::prepare::{Prepared, chosen};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::{HookOperation, document};
+use crate::port::Followed;
 
 impl Driver {
     /// Starts a network. Leftovers of processes that have ended are removed first.
@@ -29,14 +30,14 @@ impl Driver {
             return Err(Error::AlreadyRuns(prepared.lowered.name));
         }
         drop(prepared.take_instance()?);
-        let (lock, header) = (lock?, prepared.header(None)?);
+        let (lock, header) = (lock?, prepared.header(None, self.has_hooks())?);
         // A transient network begins without the leases of one before it.
         self.forget_data(&lock, &prepared.lowered.name)?;
         let made = self.start_with_hooks(&mut host, &lock, &prepared, network, |host| {
             let made = vnet_host::start(host, &lock, header, &prepared.lowered.desired);
             made.map_err(|error| prepared.refusal(network, error))
         });
-        Ok(prepared.outcome(self, &host, made?))
+        Ok(prepared.outcome(self, &host, Followed { changes: made?, ..Followed::default() }))
     }
 
     /// Asks the hooks before and after a start. A network that they refuse afterwards is stopped
@@ -61,12 +62,17 @@ impl Driver {
     /// Asks the hooks after a start. A network that they refuse is stopped again.
     pub(super) fn started(&self, host: &mut LinuxHost, lock: &Lock, name: &NetworkName) -> Result<(), Error> {
         let asked = self.ask_hooks(HookOperation::Started, name, || self.document_of(name));
-        asked.map_err(|mut error| {
+        let agreed = asked.and_then(|()| Ok(vnet_host::hooks_agreed(lock, name)?));
+        agreed.map_err(|mut error| {
             let stopped = self.stop_locked(host, lock, name);
-            if let (Error::Hook(failure), Err(left)) = (&mut error, stopped) {
-                failure.left = Some(Box::new(left));
+            match (&mut error, stopped) {
+                (_, Ok(_)) => error,
+                (Error::Hook(failure), Err(left)) => {
+                    failure.left = Some(Box::new(left));
+                    error
+                }
+                (_, Err(left)) => Error::NotUndone { undo: Box::new(left), source: Box::new(error) },
             }
-            error
         })
     }
 

@@ -3,15 +3,17 @@
 use std::fs;
 
 use vnet_firewall::{Counts, Rule};
-use vnet_host::{LinuxHost, Listed, Namespace, PortHeader, Receipt};
+use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt};
 use vnet_plan::{Change, Files, Intent, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::HookOperation;
 use crate::manager;
 use crate::obstacle::Obstacle;
 use crate::port::Device;
+use crate::receipts::Ports;
 use crate::state::State;
 
 /// A network that runs, as a row of a list.
@@ -85,9 +87,9 @@ impl Driver {
     pub(crate) fn summary(&self, network: &NetworkName) -> Result<Option<NetworkSummary>, Error> {
         let mut host = self.host()?;
         let Some(receipt) = self.store.receipt(network)? else { return Ok(None) };
-        let ports = self.port_receipts_of(network)?;
+        let ports = self.read_ports()?;
         host.look_once();
-        self.summarised(&host, &receipt, &ports, LinuxHost::namespace()?)
+        self.summarised(&host, &receipt, ports.of(network), LinuxHost::namespace()?)
     }
 
     /// `None` when it was stopped meanwhile.
@@ -103,12 +105,6 @@ impl Driver {
         Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge }))
     }
 
-    fn port_receipts_of(&self, network: &NetworkName) -> Result<Vec<Receipt<PortHeader>>, Error> {
-        let mut ports: Vec<_> = self.store.port_receipts()?.into_iter().flatten().collect();
-        ports.retain(|port| port.header.port.network.as_ref() == Some(network));
-        Ok(ports)
-    }
-
     /// The state of a network.
     ///
     /// # Errors
@@ -117,7 +113,7 @@ impl Driver {
         let absent = || Error::NotRunning(network.clone());
         let mut host = self.host()?;
         let receipt = self.store.receipt(network)?.ok_or_else(absent)?;
-        let ports = self.port_receipts_of(network)?;
+        let ports = self.read_ports()?;
         host.look_once();
         let (inventory, _) = self.survey(&host, None)?;
         self.look(&host, &inventory, &receipt, &ports)?.ok_or_else(absent)
@@ -133,7 +129,7 @@ impl Driver {
         let (networks, ports) = self.receipts(&mut host)?;
         host.look_once();
         let (inventory, _) = self.survey(&host, None)?;
-        each(networks, |receipt| self.look(&host, &inventory, receipt, ports.of(&receipt.header.network)))
+        each(networks, |receipt| self.look(&host, &inventory, receipt, &ports))
     }
 
     /// `None` when it was stopped meanwhile.
@@ -142,8 +138,9 @@ impl Driver {
         host: &LinuxHost,
         inventory: &Inventory,
         receipt: &Receipt,
-        ports: &[Receipt<PortHeader>],
+        all: &Ports,
     ) -> Result<Option<NetworkStatus>, Error> {
+        let ports = all.of(&receipt.header.network);
         let Some((state, drift)) = self.state_of(host, receipt, ports, LinuxHost::namespace()?)? else {
             return Ok(None);
         };
@@ -161,6 +158,8 @@ impl Driver {
             drift,
             name,
         };
+        let bridge = receipt.header.bridge.as_ref();
+        status.obstacles.extend(all.obstacles(host, &status.name, bridge)?);
         for resource in receipt.owned.iter() {
             match resource {
                 Resource::Address(LinkAddress { address, .. }) => status.addresses.push(address.net),
@@ -191,6 +190,7 @@ impl Driver {
         let intent = self.intent_of(receipt)?;
         let mut obstacles = self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?;
         obstacles.extend(self.unconfirmed_obstacle(&receipt.header.network)?);
+        obstacles.extend(unheard(&receipt.header));
         if receipt.header.namespace.is(&LinuxHost::namespace()?) {
             let links: Vec<InterfaceName> = receipt.header.bridge.iter().chain(ports).cloned().collect();
             obstacles.extend(manager::obstacles(host, &links)?);
@@ -246,7 +246,7 @@ impl Driver {
             }
             drift => {
                 let drift = drift?;
-                Ok(Some((State::of(receipt.settled, !drift.is_empty()), drift)))
+                Ok(Some((State::of(receipt.settled && !receipt.header.awaits_hooks, !drift.is_empty()), drift)))
             }
         }
     }
@@ -258,6 +258,17 @@ impl Driver {
         }
         Ok(has_changed)
     }
+}
+
+/// What it means that the hooks have yet to agree that a network runs.
+fn unheard(header: &Header) -> Option<Obstacle> {
+    header.awaits_hooks.then(|| {
+        Obstacle::by(
+            "the network runs when its hooks agree",
+            format!("they have yet to answer at `{}`", HookOperation::Started.word()),
+            format!("unless they still run, `vnet apply {}` asks them again", header.network),
+        )
+    })
 }
 
 fn counts(host: &LinuxHost, receipt: &Receipt) -> Result<Vec<Counted>, Error> {

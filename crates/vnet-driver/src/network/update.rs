@@ -168,10 +168,8 @@ impl Driver {
                     // With these errors the network is changed all the same.
                     let is_changed =
                         matches!(error, Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook(_));
-                    if let Some((_, replaced)) = replaced.filter(|_| !is_changed) {
-                        replaced.undo()?;
-                    }
-                    return Err(error);
+                    let undo = replaced.filter(|_| !is_changed).map_or(Ok(()), |(_, replaced)| replaced.undo());
+                    return Err(error.undone(undo));
                 }
             },
         };

@@ -10,26 +10,45 @@ use vnet_xml::Network;
 use super::prepare::header;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::obstacle::Obstacle;
+
+/// The ports of a network after its change.
+#[derive(Default)]
+pub(crate) struct Followed {
+    /// What was changed.
+    pub(crate) changes: Vec<Change>,
+    /// Ports that may be the network's and were passed over.
+    pub(crate) obstacles: Vec<Obstacle>,
+}
 
 impl Driver {
-    /// Brings the ports of a network in line with its new definition.
-    pub(crate) fn follow(
+    /// Brings the ports of a network in line with its new definition. One whose receipt cannot be
+    /// read stays as it was: that is an error when it is surely a port of the network, after the
+    /// others have followed, and an obstacle when it may be one.
+    pub(crate) fn follow(&self, host: &mut LinuxHost, lock: &Lock, network: &NetworkName) -> Result<Followed, Error> {
+        let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
+        let ports = self.read_ports().map_err(stay)?;
+        let bridge = self.store.receipt(network).map_err(Error::from).map_err(stay)?;
+        let bridge = bridge.and_then(|receipt| receipt.header.bridge);
+        let changes = self.follow_with(host, lock, network, ports.of(network))?;
+        let obstacles = ports.obstacles(host, network, bridge.as_ref()).map_err(stay)?;
+        match ports.first_unread(host, network, bridge.as_ref()).map_err(stay)? {
+            Some((dev, error)) => {
+                Err(Error::PortStays { dev, network: network.clone(), source: Box::new(error.into()) })
+            }
+            None => Ok(Followed { changes, obstacles }),
+        }
+    }
+
+    /// The same for the ports whose receipts could be read.
+    fn follow_with(
         &self,
         host: &mut LinuxHost,
         lock: &Lock,
         network: &NetworkName,
+        receipts: &[Receipt<PortHeader>],
     ) -> Result<Vec<Change>, Error> {
-        let is_of_it = |receipt: &Receipt<PortHeader>| receipt.header.port.network.as_ref() == Some(network);
         let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
-        let receipts: Vec<_> = self
-            .store
-            .port_receipts()
-            .map_err(Error::from)
-            .map_err(stay)?
-            .into_iter()
-            .flatten()
-            .filter(is_of_it)
-            .collect();
         if receipts.is_empty() {
             return Ok(Vec::new());
         }
@@ -40,7 +59,7 @@ impl Driver {
         let definition = self.as_it_runs(network).map_err(stay)?.ok_or_else(|| Error::NotRunning(network.clone()))?;
         let mut inventory = self.inventory(host, None, None).map_err(stay)?;
         let (mut made, mut wanted) = (Vec::new(), Vec::new());
-        for receipt in &receipts {
+        for receipt in receipts {
             let dev = &receipt.header.port.dev;
             let kept = match self.kept_port(receipt) {
                 // The attach was interrupted before it kept the definition.
@@ -75,20 +94,24 @@ impl Driver {
         host: &LinuxHost,
         network: &Network,
         lowered: &Lowered,
-    ) -> Result<Vec<Change>, Error> {
+    ) -> Result<Followed, Error> {
         let mut planned = Vec::new();
-        for receipt in self.store.port_receipts()?.into_iter().flatten() {
+        let ports = self.read_ports()?;
+        let before = self.store.receipt(&lowered.name)?;
+        let bridge = before.and_then(|receipt| receipt.header.bridge);
+        let obstacles = ports.obstacles(host, &lowered.name, bridge.as_ref())?;
+        for receipt in ports.of(&lowered.name) {
             let port = &receipt.header.port;
-            if port.network.as_ref() == Some(&lowered.name) && receipt.settled {
+            if receipt.settled {
                 let stays = |error| Error::PortStays {
                     dev: port.dev.clone(),
                     network: lowered.name.clone(),
                     source: Box::new(error),
                 };
-                planned.extend(self.plan_one(host, network, lowered, &receipt).map_err(stays)?);
+                planned.extend(self.plan_one(host, network, lowered, receipt).map_err(stays)?);
             }
         }
-        Ok(planned)
+        Ok(Followed { changes: planned, obstacles })
     }
 
     fn plan_one(
