@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Store, Survey};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
@@ -26,6 +27,7 @@ pub struct Driver {
     pub(crate) imagined: Option<Imagined>,
     waiting: fn(Option<u32>),
     pub(crate) hooks: Hooks,
+    firewalld_limit: Option<Duration>,
 }
 
 /// The system's folders: of state, of definitions, and of what outlasts a stop.
@@ -61,6 +63,7 @@ impl Driver {
             state,
             imagined: None,
             waiting: |_| {},
+            firewalld_limit: None,
         })
     }
 
@@ -83,6 +86,12 @@ impl Driver {
     #[must_use]
     pub fn with_waiting(self, waiting: fn(Option<u32>)) -> Self {
         Self { waiting, ..self }
+    }
+
+    /// Changes how long firewalld may take for an answer, which is 30 seconds by default.
+    #[must_use]
+    pub fn with_firewalld_limit(self, limit: Duration) -> Self {
+        Self { firewalld_limit: Some(limit), ..self }
     }
 
     /// Makes it the driver of a host that was created for a trial.
@@ -118,7 +127,11 @@ impl Driver {
 
     /// The host, in the network namespace of this thread.
     pub(crate) fn host(&self) -> Result<LinuxHost, Error> {
-        Ok(LinuxHost::open()?.remembering(&self.store)?)
+        let host = LinuxHost::open()?.remembering(&self.store)?;
+        Ok(match self.firewalld_limit {
+            Some(limit) => host.with_firewalld_limit(limit),
+            None => host,
+        })
     }
 
     /// Waits for the lock on networks and ports.

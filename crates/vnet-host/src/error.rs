@@ -57,6 +57,12 @@ pub enum Error {
         /// The time it was given.
         seconds: u64,
     },
+    /// firewalld has ended since it was asked for its zones.
+    #[error("cannot {action}: firewalld has ended meanwhile")]
+    FirewalldEnded {
+        /// The request: "put virbr0 into its zone libvirt".
+        action: String,
+    },
     /// A guest's passt does not start, or does not end.
     #[error(transparent)]
     Passt(#[from] vnet_passt::run::Error),

@@ -27,11 +27,12 @@ mod vlan_filtering;
 mod vlans;
 mod zone;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
@@ -56,6 +57,10 @@ pub struct LinuxHost {
     /// What firewalld has, once it was asked.
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
+    /// How long firewalld may take for an answer.
+    patience: Duration,
+    /// Whether it took longer.
+    hangs: Cell<bool>,
 }
 
 impl LinuxHost {
@@ -73,8 +78,18 @@ impl LinuxHost {
             begun: RefCell::default(),
             seen: None,
             firewalld: RefCell::default(),
+            patience: zone::PATIENCE,
+            hangs: Cell::default(),
             ledger: None,
         })
+    }
+
+    /// Changes how long firewalld may take for an answer, which is 30 seconds by default. One that
+    /// gave none is not asked again.
+    #[must_use]
+    pub fn with_firewalld_limit(mut self, limit: Duration) -> Self {
+        self.patience = limit;
+        self
     }
 
     /// Keeps what is known of the rules of all networks in a folder, so that the rules of one can

@@ -7,11 +7,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::Value;
+use vnet_driver::{Driver, Network};
 use vnet_host::{Host, LinuxHost};
 use vnet_tests::{Netns, isolate, run, vnet, wait_for};
 use vnet_types::Firewalld;
@@ -230,6 +233,39 @@ fn a_firewalld_of_another_network_namespace_is_none() {
     call(&["start", &file]);
     call(&["stop", "lab"]);
     assert_eq!(vnet_command(&["start", &network("<forward/>", "<bridge zone='trusted'/>")]).status.code(), Some(1));
+}
+
+/// It answers while the network is prepared, and then no more.
+#[rstest]
+#[case::hangs("STOP", "firewalld did not tell the zone of virbr0 within 1 s")]
+#[case::dies("KILL", "cannot put virbr0 into its zone libvirt: firewalld has ended meanwhile")]
+fn a_firewalld_that_fails_during_a_start_is_told(#[case] signal: &str, #[case] expected: &str) {
+    isolate!();
+    let firewalld = start_firewalld(&ZONES);
+    let (hook, pid) = ("/etc/vnet/hooks/network", firewalld.0.id());
+    fs::create_dir_all("/etc/vnet/hooks").unwrap();
+    fs::write(hook, format!("#!/bin/sh\n[ $2 != start ] || kill -{signal} {pid}\n")).unwrap();
+    fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let driver = Driver::open("/run/vnet").unwrap().with_firewalld_limit(Duration::from_secs(1));
+    let file = network("<forward/>", "<bridge/>");
+    let definition: Network = fs::read_to_string(&file).unwrap().parse().unwrap();
+    let told = format!("{:?}", driver.start(&definition).unwrap_err());
+    assert!(told.contains(expected), "{told}");
+    assert!(!run("ip", &["link"]).contains("virbr0") && !Path::new("/run/vnet").exists(), "{told}");
+    fs::remove_file(hook).unwrap();
+    if signal == "STOP" {
+        let told = format!("{:?}", driver.start(&definition).unwrap_err());
+        assert!(told.contains("firewalld did not tell its zones within 1 s"), "{told}");
+        run("kill", &["-CONT", &pid.to_string()]);
+    }
+    call(&["start", &file]);
+    call(&["diff", "lab"]);
+    call(&["stop", "lab"]);
+    if signal == "STOP" {
+        assert_eq!(zone_of("virbr0"), "");
+    }
+    assert!(!run("ip", &["link"]).contains("virbr0"));
+    assert!(!Path::new("/run/vnet").exists());
 }
 
 /// A definition with one subnet.

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use vnet_plan::{Key, Zone};
+use vnet_plan::Zone;
 use vnet_types::{Firewalld, InterfaceName};
 use zbus::Connection;
 use zbus::connection::Builder;
@@ -26,7 +26,7 @@ const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
 const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
 /// The time for one question. firewalld answers when it has loaded its rules, and after 25 s when
 /// polkit, which it asks first, does not answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl LinuxHost {
     /// What firewalld has. `None` when no firewalld runs for this network namespace. It is asked
@@ -35,13 +35,13 @@ impl LinuxHost {
         let mut known = self.firewalld.borrow_mut();
         match &*known {
             Some(known) => Ok(known.clone()),
-            None => Ok(known.insert(firewalld()?).clone()),
+            None => Ok(known.insert(firewalld(self)?).clone()),
         }
     }
 }
 
-fn firewalld() -> Result<Option<Firewalld>, Error> {
-    ask("tell its zones", async |bus| {
+fn firewalld(host: &LinuxHost) -> Result<Option<Firewalld>, Error> {
+    ask(host, "tell its zones", async |bus| {
         let zones: Vec<String> = bus.call(ZONE, "getZones", &()).await?.deserialize()?;
         let active = bus.call(ZONE, "getActiveZones", &()).await?;
         let active: HashMap<String, HashMap<String, Vec<String>>> = active.deserialize()?;
@@ -62,14 +62,14 @@ fn firewalld() -> Result<Option<Firewalld>, Error> {
 
 impl Kind for Zone {
     /// A link that is in its earlier zone, or in no zone, was not put into ours.
-    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let zone = zone_of(&self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let zone = zone_of(host, &self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
         Ok(zone.map(|zone| Self { zone, ..self.clone() }))
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         host.firewalld.take();
-        put(&self.link, &self.zone).map(|()| None)
+        put(host, &self.link, &self.zone).map(|()| None)
     }
 
     fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
@@ -80,29 +80,30 @@ impl Kind for Zone {
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
         host.firewalld.take();
         let Self { link, zone, was } = self;
-        if zone_of(link)?.flatten().as_ref() != Some(zone) {
+        if zone_of(host, link)?.flatten().as_ref() != Some(zone) {
             return Ok(());
         }
         if let Some(was) = was {
-            return put(link, was);
+            return put(host, link, was);
         }
         let action = format!("take {link} out of its zone {zone}");
         let arguments = (zone.clone(), link.to_string());
-        ask(&action, async move |bus| bus.call(ZONE, "removeInterface", &arguments).await.map(drop)).map(drop)
+        ask(host, &action, async move |bus| bus.call(ZONE, "removeInterface", &arguments).await.map(drop)).map(drop)
     }
 }
 
-fn put(link: &InterfaceName, zone: &str) -> Result<(), Error> {
+fn put(host: &LinuxHost, link: &InterfaceName, zone: &str) -> Result<(), Error> {
     let action = format!("put {link} into its zone {zone}");
     let arguments = (zone.to_owned(), link.to_string());
-    let done = ask(&action, async move |bus| bus.call(ZONE, "changeZoneOfInterface", &arguments).await.map(drop))?;
-    done.ok_or_else(|| Error::Unexpected(Key::Zone(link.clone())))
+    let done =
+        ask(host, &action, async move |bus| bus.call(ZONE, "changeZoneOfInterface", &arguments).await.map(drop))?;
+    done.ok_or(Error::FirewalldEnded { action })
 }
 
 /// The zone that a link is in, if firewalld runs.
-fn zone_of(link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
+fn zone_of(host: &LinuxHost, link: &InterfaceName) -> Result<Option<Option<String>>, Error> {
     let name = link.to_string();
-    let zone = ask(&format!("tell the zone of {link}"), async move |bus| {
+    let zone = ask(host, &format!("tell the zone of {link}"), async move |bus| {
         let zone = bus.call(ZONE, "getZoneOfInterface", &name).await?;
         zone.deserialize::<String>()
     })?;
@@ -141,18 +142,25 @@ impl<'a> Bus<'a> {
 
 /// Queries firewalld, if one runs for this network namespace.
 fn ask<T: Send + 'static>(
+    host: &LinuxHost,
     action: &str,
     question: impl AsyncFnOnce(&Bus<'_>) -> zbus::Result<T> + Send + 'static,
 ) -> Result<Option<T>, Error> {
-    let answer = bus::ask(Builder::system, PATIENCE, async move |connection| match Bus::find(connection).await? {
+    let (action, limit) = (|| action.to_owned(), host.patience);
+    let hangs = || Error::FirewalldHangs { action: action(), seconds: limit.as_secs() };
+    // What is undone after that would wait as long again for each question.
+    if host.hangs.get() {
+        return Err(hangs());
+    }
+    let answer = bus::ask(Builder::system, limit, async move |connection| match Bus::find(connection).await? {
         Some(bus) => question(&bus).await.map(Some),
         None => Ok(None),
     });
-    let action = || action.to_owned();
     match answer {
         Ok(answer) => Ok(answer.flatten()),
         Err(error) if bus::is_timeout(&error) => {
-            Err(Error::FirewalldHangs { action: action(), seconds: PATIENCE.as_secs() })
+            host.hangs.set(true);
+            Err(hangs())
         }
         Err(error) if is_of_polkit(&error) => Err(Error::Polkit { action: action(), source: Box::new(error) }),
         Err(error) => Err(Error::Firewalld { action: action(), source: Box::new(error) }),
