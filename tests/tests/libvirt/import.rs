@@ -1,11 +1,12 @@
 //! Definitions, what starts at boot, and leases, taken from libvirt.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use vnet_tests::{isolate, run};
+use vnet_tests::{isolate, run, wait_for};
 
-use crate::lab::{ISOLATED, Libvirt, NAT, done, guest, lease, outside, virsh, vnet};
+use crate::lab::{ISOLATED, Libvirt, NAT, SOON, done, guest, lease, network_driver, outside, virsh, vnet};
 
 #[test]
 #[cfg_attr(not(libvirt), ignore = "needs libvirtd and virsh")]
@@ -77,6 +78,41 @@ fn a_kept_definition_is_not_overwritten() {
         done(&["dumpxml", "default"]),
         virsh(&["net-dumpxml", "--inactive", "default"]).trim_end().to_owned() + "\n"
     );
+}
+
+/// libvirt of an ordinary user keeps definitions in the user's folder, and cannot start a bridge.
+#[test]
+#[cfg_attr(not(libvirt), ignore = "needs libvirtd and virsh")]
+fn a_users_session_is_imported() {
+    isolate!();
+    let user = |program: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-user=1000", "--map-group=1000", program]).env("LC_ALL", "C");
+        command.env("HOME", "/tmp/home").env("XDG_RUNTIME_DIR", "/tmp/home/run").env_remove("XDG_CONFIG_HOME");
+        command
+    };
+    fs::create_dir_all("/tmp/home/run").unwrap();
+    let mut daemon = user("libvirtd");
+    let mut daemon = daemon.env("LIBVIRT_DRIVER_DIR", network_driver()).stderr(Stdio::null()).spawn().unwrap();
+    let virsh = |words: &[&str]| user("virsh").args(["-c", "network:///session"]).args(words).output().unwrap();
+    wait_for(SOON, "libvirtd", || virsh(&["uri"]).status.success().then_some(()));
+    fs::write("/tmp/mine.xml", NAT.replace("default", "mine")).unwrap();
+    for words in [["net-define", "/tmp/mine.xml"], ["net-autostart", "mine"]] {
+        let output = virsh(&words);
+        assert!(output.status.success(), "{output:?}");
+    }
+    let vnet = |words: &[&str]| user(vnet_tests::vnet().to_str().unwrap()).args(words).output().unwrap();
+    let imported = vnet(&["import"]);
+    let said = String::from_utf8_lossy(&imported.stdout);
+    assert!(imported.status.success() && said.contains("network mine imported, starts at boot"), "{imported:?}");
+    let kept = String::from_utf8(vnet(&["dumpxml", "mine"]).stdout).unwrap();
+    let theirs = String::from_utf8(virsh(&["net-dumpxml", "--inactive", "mine"]).stdout).unwrap();
+    assert_eq!(kept.trim_end(), theirs.trim_end());
+    let refused = vnet(&["import", "--take-over", "mine"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("only root's libvirt runs networks"), "{refused:?}");
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
 }
 
 /// Each of our own valid definitions: exported, and read and started by libvirt.

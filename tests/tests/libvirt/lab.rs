@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -13,6 +13,8 @@ use nix::unistd::Pid;
 use vnet_tests::{Netns, run, wait_for};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// libvirt's drivers.
+const DRIVERS: &str = "/tmp/drivers";
 /// Where programs are put in front of those of the system.
 const PROGRAMS: &str = "/tmp/programs";
 
@@ -37,15 +39,9 @@ impl Libvirt {
             fs::create_dir_all(folder).unwrap();
         }
         fs::write("/etc/libvirt/libvirtd.conf", "auth_unix_rw = \"none\"\nunix_sock_group = \"root\"\n").unwrap();
-        // Other drivers need a whole host. The system's folder of drivers has them all.
-        fs::create_dir("/tmp/drivers").unwrap();
-        let driver = "libvirt_driver_network.so";
-        let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
-        let candidates = folders.map(|folder| Path::new(folder).join("libvirt/connection-driver").join(driver));
-        let found = candidates.iter().find(|path| path.exists()).expect("libvirt's network driver is installed");
-        std::os::unix::fs::symlink(found, Path::new("/tmp/drivers").join(driver)).unwrap();
         // Where only one user is mapped, dnsmasq cannot become another.
         program("dnsmasq", "exec /usr/sbin/dnsmasq --user= --group= \"$@\"");
+        network_driver();
         let mut libvirt = Self { daemon: None };
         libvirt.up();
         libvirt
@@ -54,7 +50,7 @@ impl Libvirt {
     pub(crate) fn up(&mut self) {
         let mut daemon = Command::new("libvirtd");
         let path = format!("{PROGRAMS}:{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-        daemon.env("PATH", path).env("LIBVIRT_DRIVER_DIR", "/tmp/drivers").env("LC_ALL", "C");
+        daemon.env("PATH", path).env("LIBVIRT_DRIVER_DIR", DRIVERS).env("LC_ALL", "C");
         let log = fs::File::options().append(true).create(true).open("/tmp/libvirtd.log").unwrap();
         daemon.stdout(Stdio::null()).stderr(log).stdin(Stdio::null());
         self.daemon = Some(daemon.spawn().expect("libvirtd starts"));
@@ -84,6 +80,18 @@ impl Drop for Libvirt {
             let _ = daemon.wait();
         }
     }
+}
+
+/// A folder with the driver of networks. Others need a whole host: that of QEMU sets groups, which
+/// a user namespace may not. The system's folder has them all.
+pub(crate) fn network_driver() -> &'static Path {
+    fs::create_dir(DRIVERS).unwrap();
+    let driver = "libvirt_driver_network.so";
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    let candidates = folders.map(|folder| Path::new(folder).join("libvirt/connection-driver").join(driver));
+    let found = candidates.iter().find(|path| path.exists()).expect("libvirt's network driver is installed");
+    symlink(found, Path::new(DRIVERS).join(driver)).unwrap();
+    Path::new(DRIVERS)
 }
 
 /// Puts a shell script in front of a program of the system.

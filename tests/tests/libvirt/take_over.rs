@@ -3,11 +3,15 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::process::Command;
 
 use rstest::rstest;
-use vnet_tests::{isolate, json, run};
+use serde_json::Value;
+use vnet_tests::{isolate, json, run, wait_for};
 
-use crate::lab::{ISOLATED, Libvirt, NAT, Pings, connect, done, guest, lease, outside, try_virsh, virsh, vnet};
+use crate::lab::{
+    ISOLATED, Libvirt, NAT, Pings, SOON, connect, done, guest, lease, outside, program, try_virsh, virsh, vnet,
+};
 
 #[test]
 #[cfg_attr(not(libvirt), ignore = "needs libvirtd and virsh")]
@@ -73,6 +77,61 @@ fn no_ping_is_lost() {
     assert!(!try_virsh(&["net-info", "default"]).status.success());
 }
 
+/// A guest of QEMU, as libvirt records its port, and a limit that libvirt's `tc` has set.
+#[test]
+#[cfg_attr(not(libvirt), ignore = "needs libvirtd and virsh")]
+fn a_guest_of_qemu_and_a_limit_are_taken_over() {
+    isolate!();
+    let mut libvirt = Libvirt::start();
+    // What libvirt asks of the kernel for a limit beside classes, and not every kernel has.
+    program(
+        "tc",
+        "case \"$*\" in\n*' fw '*) exit 0 ;;\n*sfq*) exec /sbin/tc qdisc add dev virbr1 parent 1:2 handle 2: pfifo ;;\n\
+         esac\nexec /sbin/tc \"$@\"",
+    );
+    let limit = "<bandwidth><inbound average='100000'/></bandwidth><ip";
+    libvirt.run("inner", &ISOLATED.replacen("<ip", limit, 1));
+    let port = "<networkport><uuid>5e3b1c5a-0000-4000-8000-000000000009</uuid><owner><name>guest</name><uuid>e09397ef-9c72-4e60-9e22-81078a769d33</uuid></owner>
+        <mac address='52:54:00:00:00:09'/></networkport>";
+    fs::write("/tmp/port.xml", port).unwrap();
+    virsh(&["net-port-create", "inner", "/tmp/port.xml"]);
+    assert_eq!(fs::read_dir("/run/libvirt/network/inner/ports").unwrap().count(), 1);
+    run("ip", &["tuntap", "add", "vnet9", "mode", "tap"]);
+    run("ip", &["link", "set", "vnet9", "master", "virbr1", "up"]);
+    let card = ["-netdev", "tap,id=n,ifname=vnet9,script=no,downscript=no", "-device", "virtio-net-pci,netdev=n"];
+    let mut qemu = Command::new("qemu-system-x86_64");
+    let mut qemu = qemu.args(["-nodefaults", "-display", "none", "-m", "32"]).args(card).spawn().unwrap();
+    let tap = || json("ip", &["-j", "link", "show", "vnet9"])[0].clone();
+    let is_held = |tap: &Value| tap["flags"].as_array().unwrap().contains(&"LOWER_UP".into());
+    wait_for(SOON, "the guest", || is_held(&tap()).then_some(()));
+    let index = tap()["ifindex"].clone();
+
+    let [first, second] = [1, 2].map(|number| guest("virbr1", &format!("port{number}"), &mac(number)));
+    let address = [lease(&first, "first"), lease(&second, "second")][1].clone();
+    let classes = || run("tc", &["class", "show", "dev", "virbr1"]);
+    let before = classes();
+    assert!(before.contains("rate 800Mbit"), "{before}");
+    libvirt.down();
+    let pings = Pings::start(&first, &address);
+    let taken = done(&["import", "--take-over", "inner", "--format", "json"]);
+    pings.finish();
+    assert!(taken.contains("\"vnet9\""), "{taken}");
+    assert_eq!(classes(), before);
+    let tap = tap();
+    assert!(is_held(&tap) && tap["ifindex"] == index && tap["master"] == "virbr1", "{tap}");
+    assert!(qemu.try_wait().unwrap().is_none());
+    done(&["diff", "inner"]);
+    assert!(!Path::new("/run/libvirt/network/inner").exists());
+    libvirt.up();
+    assert_eq!(virsh(&["net-list", "--all", "--name"]).trim(), "");
+    libvirt.down();
+    done(&["diff", "inner"]);
+    qemu.kill().unwrap();
+    qemu.wait().unwrap();
+    done(&["stop", "inner"]);
+    assert_eq!(run("ip", &["-brief", "link", "show", "type", "bridge"]), "");
+}
+
 fn mac(number: usize) -> String {
     format!("52:54:00:00:00:0{number}")
 }
@@ -106,7 +165,7 @@ fn one_that_fails_leaves_libvirts_network() {
     fs::create_dir("/tmp/failing").unwrap();
     fs::write("/tmp/failing/dnsmasq", "#!/bin/sh\necho no >&2\nexit 2\n").unwrap();
     run("chmod", &["755", "/tmp/failing/dnsmasq"]);
-    let mut command = std::process::Command::new(vnet_tests::vnet());
+    let mut command = Command::new(vnet_tests::vnet());
     command.args(["import", "--take-over", "inner"]).env("PATH", "/tmp/failing");
     let failed = command.output().unwrap();
     let text = String::from_utf8(failed.stderr).unwrap();
@@ -139,7 +198,7 @@ fn one_that_is_killed_is_continued(#[case] call: &str, #[case] number: usize) {
     let pings = Pings::start(&first, &addresses[1]);
     let inject = format!("inject={call}:signal=SIGKILL:when={number}");
     let vnet = vnet_tests::vnet();
-    let killed = std::process::Command::new("strace")
+    let killed = Command::new("strace")
         .args(["-o", "/tmp/strace", "-e", &inject, vnet.to_str().unwrap(), "import", "--take-over", "inner"])
         .output()
         .unwrap();
