@@ -179,7 +179,7 @@ procedures! {
     /// Removes a port.
     410 NetworkPortDelete NETWORK_PORT_DELETE virNetworkPortDelete Write { port: PortRef, flags: u32 } -> nothing;
     /// Says for whom the caller acts.
-    419 ConnectSetIdentity CONNECT_SET_IDENTITY virConnectSetIdentity Write
+    419 ConnectSetIdentity CONNECT_SET_IDENTITY virConnectSetIdentity Read
         { parameters: Vec<TypedParameter>, flags: u32 } -> nothing;
     /// Keeps a definition, with flags.
     432 NetworkDefineXmlFlags NETWORK_DEFINE_XML_FLAGS virNetworkDefineXMLFlags Write { xml: String, flags: u32 } -> network;

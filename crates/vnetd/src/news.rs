@@ -185,6 +185,8 @@ impl State {
         if self.listeners.is_empty()
             && let Some(watch) = self.watch.take()
         {
+            // As in libvirt, whose daemon begins anew.
+            self.next = 0;
             let _ = rustix::io::write(&watch.stop, &1u64.to_ne_bytes());
         }
         self.listeners.len() < before

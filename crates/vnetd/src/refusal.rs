@@ -103,6 +103,7 @@ fn in_full(error: &Error) -> String {
 /// The rules of the reader that libvirt has another code for than "XML error".
 const NOT_A_DOCUMENT: std::ops::RangeInclusive<u16> = 1..=6;
 const UNKNOWN: std::ops::RangeInclusive<u16> = 20..=24;
+pub(crate) const MISSING_ATTRIBUTE: Code = Code(31);
 const MISSING_ELEMENT: Code = Code(32);
 
 /// A document that cannot be read.

@@ -29,6 +29,11 @@ pub(super) fn create(driver: &Driver, news: &News, text: &str, flags: u32) -> Re
         if let Some(there) = named(driver, &network.name)?.filter(|there| Some(there.uuid) != network.uuid) {
             return Err(refusal::other(Error::NameTaken { name: there.name, uuid: there.uuid }));
         }
+        let uuid = network.uuid.unwrap_or(Uuid([0; 16]));
+        let same = driver.identity_of_uuid(uuid).map_err(refusal::other)?;
+        if let Some(there) = same.filter(|there| there.name.as_str() != network.name) {
+            return Err(refusal::other(Error::UuidTaken { name: there.name, uuid }));
+        }
         let started = driver.start(&network).map_err(|error| match error {
             Error::AlreadyRuns(name) => refusal::invalid(format!("network is already active as '{name}'")),
             error => refusal::other(error),

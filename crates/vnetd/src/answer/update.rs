@@ -57,8 +57,17 @@ pub(super) fn update(
     (update.live, update.config) = (flags & LIVE != 0, flags & CONFIG != 0);
     let in_words = |error: Error| match &error {
         Error::NotRunning(_) => refusal::invalid("network is not running"),
-        Error::Update(UpdateError::Element(refused)) => refusal::document(text, refused),
-        Error::Update(UpdateError::Refused { reason, .. }) => refused(reason, word, name.as_str(), &error),
+        Error::Update(UpdateError::Element(refused)) => {
+            let is_bare = refused.problems.iter().any(|problem| problem.code == refusal::MISSING_ATTRIBUTE);
+            match section {
+                Section::IpDhcpHost if is_bare => refusal::network(
+                    ErrorCode::XmlError,
+                    format!("Static host definition in IPv4 network '{name}' must have mac or name attribute"),
+                ),
+                _ => refusal::document(text, refused),
+            }
+        }
+        Error::Update(UpdateError::Refused { reason, .. }) => refused(reason, word, name.as_str(), text.trim(), &error),
         _ => refusal::other(error),
     };
     if chosen.is_none() {
@@ -73,11 +82,11 @@ pub(super) fn update(
     })
 }
 
-fn refused(reason: &UpdateRefusal, word: &str, name: &str, error: &Error) -> Refusal {
+fn refused(reason: &UpdateRefusal, word: &str, name: &str, text: &str, error: &Error) -> Refusal {
     match reason {
-        UpdateRefusal::Exists(_) => refusal::invalid(format!(
-            "there is an existing {word} entry in network '{name}' that matches the new one: {error}"
-        )),
+        UpdateRefusal::Exists(_) => {
+            refusal::invalid(format!("there is an existing {word} entry in network '{name}' that matches \"{text}\""))
+        }
         UpdateRefusal::Absent(_) => {
             refusal::invalid(format!("couldn't locate a matching {word} entry in network '{name}'"))
         }

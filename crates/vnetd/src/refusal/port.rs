@@ -7,11 +7,9 @@ use vnet_rpc::ErrorCode;
 use vnet_types::NetworkName;
 use vnet_xml::network::ForwardMode;
 use vnet_xml::network_port::{NetworkPort, Plug};
-use vnet_xml::{Code, Problem, Refused, Severity};
+use vnet_xml::{Problem, Refused, Severity};
 
-use super::{MISSING_ELEMENT, Refusal, document as any_document, invalid, network, other};
-
-const MISSING_ATTRIBUTE: Code = Code(31);
+use super::{MISSING_ATTRIBUTE, MISSING_ELEMENT, Refusal, document as any_document, invalid, network, other};
 
 /// A port that cannot be recorded or changed.
 pub(crate) fn refused(driver: &Driver, name: &NetworkName, port: &NetworkPort, error: Error) -> Refusal {

@@ -1,0 +1,9 @@
+//! vnetd with libvirt's own clients, and with what they said to libvirt's server.
+
+#![allow(clippy::unwrap_used, clippy::result_large_err, reason = "a test")]
+
+mod hostile;
+mod lab;
+mod recording;
+mod replay;
+mod virsh;
