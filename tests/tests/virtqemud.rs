@@ -217,6 +217,10 @@ fn a_guest_of_virtqemud_lives_on_a_network_of_vnet() {
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("Requested operation is not valid: network 'office' is not active"), "{told}");
     on("network", &["net-start", "office"]);
+    // dnsmasq hears when it is told to end.
+    let dnsmasq = ours(&["status", "office"])["networks"][0]["dnsmasq"].clone();
+    let status = fs::read_to_string(format!("/proc/{dnsmasq}/status")).unwrap();
+    assert!(status.contains("SigBlk:\t0000000000000000"), "{status}");
 
     // It starts, gets its lease and reaches the outside.
     done(&["start", "web", "--paused"]);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Parser;
 use listenfd::ListenFd;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::pipe;
 use vnet_driver::Driver;
 use vnetd::{RpcServer, RpcSocket};
 
@@ -63,10 +63,11 @@ fn tell(error: &anyhow::Error) {
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {
-    // Before any thread is made: all of them leave these signals to the file.
-    let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    signals.thread_block()?;
-    let stop = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
+    // Signals that are blocked would stay so in dnsmasq, which would not end when it is told to.
+    let (stop, told) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        pipe::register(signal, told.try_clone()?)?;
+    }
     let mut driver = Driver::open(&args.state_dir)?;
     if let Some(folder) = &args.config_dir {
         driver = driver.with_definitions(folder);
