@@ -180,6 +180,48 @@ fn a_file_that_is_no_definition_is_told() {
 }
 
 #[test]
+fn a_network_without_a_uuid_gets_one_and_keeps_it() {
+    vnet_tests::isolate!();
+    let driver = driver();
+    let (lab, other) = (network("lab", ""), Network::new("other"));
+    let uuid = |of: &str| {
+        let uuid = driver.definition(&name(of)).unwrap().uuid.unwrap();
+        assert_eq!(driver.info(&name(of)).unwrap().uuid, Some(uuid));
+        assert_eq!(driver.identity_of_name(&name(of)).unwrap().unwrap().uuid, uuid);
+        assert_eq!(driver.lookup(&uuid.to_string()).unwrap(), name(of));
+        uuid
+    };
+    for started in driver.start_all(&[lab.clone(), other]).unwrap() {
+        started.unwrap();
+    }
+    let drawn = uuid("lab");
+    assert_ne!(drawn, uuid("other"));
+    assert_eq!(driver.apply(&lab).unwrap().changes, []);
+    driver.apply(&network("lab", "<domain name='lab.test'/>")).unwrap();
+    assert_eq!(uuid("lab"), drawn);
+    // It is kept with the definition, and drawn anew for another transient network.
+    assert_eq!(driver.define(&lab).unwrap().network.uuid, Some(drawn));
+    driver.stop(&name("lab")).unwrap();
+    driver.start(&lab).unwrap();
+    assert_eq!(uuid("lab"), drawn);
+    driver.undefine(&name("lab")).unwrap();
+    driver.stop(&name("lab")).unwrap();
+    driver.start(&lab).unwrap();
+    assert_ne!(uuid("lab"), drawn);
+    driver.stop(&name("lab")).unwrap();
+
+    // A file that somebody wrote without one: the same before, during and after it runs.
+    fs::create_dir_all(FOLDER).unwrap();
+    fs::write(file("lab"), lab.to_string()).unwrap();
+    let before = driver.info(&name("lab")).unwrap().uuid.unwrap();
+    assert_eq!(driver.lookup(&before.to_string()).unwrap(), name("lab"));
+    driver.start(&lab).unwrap();
+    assert_eq!(uuid("lab"), before);
+    assert!(!driver.info(&name("lab")).unwrap().differs);
+    assert_eq!(driver.define(&lab).unwrap().network.uuid, Some(before));
+}
+
+#[test]
 fn a_network_is_found_by_its_uuid() {
     vnet_tests::isolate!();
     let driver = driver();

@@ -12,7 +12,7 @@ use crate::table::words;
 #[derive(Serialize)]
 pub(crate) struct NetworkJson {
     pub(crate) network: String,
-    /// `None` when it was started without one, or its definition cannot be read.
+    /// `None` when its definition cannot be read.
     pub(crate) uuid: Option<String>,
     pub(crate) title: Option<String>,
     /// `None` when it does not run.

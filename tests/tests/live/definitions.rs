@@ -162,7 +162,8 @@ impl Definition {
     pub(crate) fn text(&self) -> String {
         let Self { forward, bridge, mac, more, dhcp, ips, .. } = self;
         format!(
-            "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>lab</name>{forward}
+            "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>lab</name>
+             <uuid>5e3b1c5a-0000-4000-8000-000000000001</uuid>{forward}
              <bridge {bridge}/>{mac}{more}<ip address='10.9.0.1' prefix='24'><dhcp>{dhcp}</dhcp></ip>{ips}</network>"
         )
     }

@@ -38,8 +38,8 @@ impl Args {
             (Some(uuid), _) => print(format!("{uuid}\n"))?,
             (None, Some(trouble)) => return refuse(trouble),
             (None, None) => {
-                let says = "was started without a UUID; `vnet define --from-running";
-                return refuse(anyhow::anyhow!("network `{name}` {says} {name}` keeps it and gives it one"));
+                let says = "cannot read the definition that network";
+                return refuse(anyhow::anyhow!("{says} `{name}` runs with; `vnet apply {name}` repairs it"));
             }
         }
         Ok(Answer::Yes)

@@ -7,7 +7,7 @@ use vnet_types::{InterfaceName, Inventory, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::{Network, Severity};
 
-use super::fill::{filled, fixed_bridge};
+use super::fill::fixed_bridge;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::findings::{join, sound};
@@ -92,7 +92,7 @@ impl Driver {
         // A definition can be kept on a host that cannot be read.
         let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);
         let inventory = inventory.unwrap_or_default().beside(name.as_str());
-        let filled = filled(network, kept.as_ref().or(runs.as_ref()), &bridges(&inventory, &others))?;
+        let filled = self.filled(network, kept.as_ref().or(runs.as_ref()), &bridges(&inventory, &others))?;
         let mut on_host = vnet_validate::check_against(&filled, &inventory);
         on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
         let (is_new, is_running) = (!self.definitions.has(&name)?, self.runs(&name)?);

@@ -3,34 +3,36 @@
 
 use std::collections::BTreeSet;
 
-use vnet_host::LinuxHost;
-use vnet_types::{InterfaceName, MacAddr, Uuid};
+use vnet_types::{InterfaceName, MacAddr};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
+use super::identity::uuid_of;
+use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::random;
 
-/// A definition with what it leaves open. `known` is the same network as it was kept or runs; what
-/// that has is taken over. The bridge gets none of the names that are `taken`.
-pub(super) fn filled(
-    network: &Network,
-    known: Option<&Network>,
-    taken: &BTreeSet<InterfaceName>,
-) -> Result<Network, Error> {
-    let mut filled = network.clone();
-    filled.uuid = match network.uuid.or(known.and_then(|known| known.uuid)) {
-        None => Some(Uuid::from_random(LinuxHost::random()?)),
-        uuid => uuid,
-    };
-    if network.forward_mode().has_own_bridge() {
-        let known = known.filter(|known| known.forward_mode().has_own_bridge());
-        let mac = network.mac.or(known.and_then(|known| known.mac));
-        filled.mac = Some(mac.unwrap_or_else(|| MacAddr::from_random(random(network))));
-        if let Some(name) = bridge_name(network, known, taken) {
-            filled.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name));
+impl Driver {
+    /// A definition with what it leaves open. `known` is the same network as it was kept or runs;
+    /// what that has is taken over. The bridge gets none of the names that are `taken`.
+    pub(super) fn filled(
+        &self,
+        network: &Network,
+        known: Option<&Network>,
+        taken: &BTreeSet<InterfaceName>,
+    ) -> Result<Network, Error> {
+        let mut filled = network.clone();
+        let uuid = network.uuid.or(known.map(uuid_of));
+        filled.uuid = Some(uuid.map_or_else(|| self.drawn_uuid(network), Ok)?);
+        if network.forward_mode().has_own_bridge() {
+            let known = known.filter(|known| known.forward_mode().has_own_bridge());
+            let mac = network.mac.or(known.and_then(|known| known.mac));
+            filled.mac = Some(mac.unwrap_or_else(|| MacAddr::from_random(random(network))));
+            if let Some(name) = bridge_name(network, known, taken) {
+                filled.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name));
+            }
         }
+        Ok(filled)
     }
-    Ok(filled)
 }
 
 /// The bridge's name. `None` when all names of the template are taken: a start reports that.
@@ -54,11 +56,10 @@ pub(crate) fn fixed_bridge(network: &Network) -> Option<&InterfaceName> {
     }
 }
 
-/// A kept definition with what it leaves open as the network has it that runs. A network that was
-/// started without a UUID has none until the next start.
+/// A kept definition with what it leaves open as the network has it that runs.
 pub(super) fn as_running(kept: &Network, running: &Network) -> Network {
     let mut filled = kept.clone();
-    filled.uuid = running.uuid.and(filled.uuid.or(running.uuid));
+    filled.uuid = filled.uuid.or(running.uuid);
     if kept.forward_mode().has_own_bridge() {
         filled.mac = filled.mac.or(running.mac);
         if fixed_bridge(kept).is_none()

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use vnet_host::LinuxHost;
 use vnet_types::{NetworkName, Uuid, fnv1a};
+use vnet_xml::Network;
 
 use crate::driver::Driver;
 use crate::error::Error;
@@ -13,7 +15,7 @@ use crate::error::Error;
 pub struct NetworkIdentity {
     /// Its name.
     pub name: NetworkName,
-    /// Its UUID. That of a network that was started without one is made of its name.
+    /// Its UUID. Where its files have none, it is made of its name.
     pub uuid: Uuid,
     /// Whether it runs.
     pub is_active: bool,
@@ -61,17 +63,31 @@ impl Driver {
 
     fn identified(&self, name: NetworkName, uuid: Option<Uuid>, runs: bool) -> Result<NetworkIdentity, Error> {
         // A definition that cannot be read is reported where it is used.
-        let kept = || self.kept(&name).ok().flatten().and_then(|kept| kept.uuid);
-        let uuid = uuid.or_else(kept).unwrap_or_else(|| of_name(&name));
+        let kept = || self.kept(&name).ok().flatten().map(|kept| uuid_of(&kept));
+        let uuid = uuid.or_else(kept).unwrap_or_else(|| of_name(name.as_str()));
         let is_persistent = self.definitions.has(&name)?;
         let autostart = is_persistent && self.definitions.starts_at_boot(&name)?;
         Ok(NetworkIdentity { name, uuid, is_active: runs, is_persistent, autostart })
     }
+
+    /// A UUID for a network that has none. A trial draws the same each time.
+    pub(super) fn drawn_uuid(&self, network: &Network) -> Result<Uuid, Error> {
+        match self.imagined.as_ref().and_then(|imagined| imagined.seed) {
+            Some(_) => Ok(of_name(&network.name)),
+            None => Ok(Uuid::from_random(LinuxHost::random()?)),
+        }
+    }
+}
+
+/// The UUID of a network by its kept definition. One that somebody wrote there may have none: then
+/// it is made of the name, so that the network has the same before, during and after it runs.
+pub(super) fn uuid_of(kept: &Network) -> Uuid {
+    kept.uuid.unwrap_or_else(|| of_name(&kept.name))
 }
 
 /// A UUID that is always the same for a name.
-fn of_name(name: &NetworkName) -> Uuid {
-    let half = |salt: u8| fnv1a(name.as_str().bytes().chain([salt])).to_be_bytes();
+fn of_name(name: &str) -> Uuid {
+    let half = |salt: u8| fnv1a(name.bytes().chain([salt])).to_be_bytes();
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&half(0));
     bytes[8..].copy_from_slice(&half(1));

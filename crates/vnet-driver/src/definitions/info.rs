@@ -7,6 +7,7 @@ use vnet_types::{InterfaceName, NetworkName, Uuid};
 use vnet_xml::Network;
 
 use super::fill::fixed_bridge;
+use super::identity::uuid_of;
 use super::kept::are_different;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -19,7 +20,7 @@ use crate::state::State;
 pub struct NetworkInfo {
     /// Its name.
     pub name: NetworkName,
-    /// Its UUID. `None` when it was started without one, or its definition cannot be read.
+    /// Its UUID. `None` when its definition cannot be read.
     pub uuid: Option<Uuid>,
     /// One line for people, from `<title>`.
     pub title: Option<String>,
@@ -102,7 +103,7 @@ impl Driver {
         let differs = matches!((&kept, &runs), (Some(kept), Some(runs)) if are_different(kept, runs));
         let of = |read: fn(&Network) -> Option<String>| runs.as_ref().or(kept.as_ref()).and_then(read);
         Ok(NetworkInfo {
-            uuid: runs.as_ref().and_then(|runs| runs.uuid).or(kept.as_ref().and_then(|kept| kept.uuid)),
+            uuid: runs.as_ref().or(kept.as_ref()).map(uuid_of),
             title: of(|network| network.title.clone()),
             autostart: is_persistent && self.definitions.starts_at_boot(&name)?,
             bridge: match &running {

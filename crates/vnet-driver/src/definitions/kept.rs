@@ -8,6 +8,7 @@ use vnet_types::{KnownNetwork, NetworkName, Uuid};
 use vnet_xml::Network;
 
 use super::fill::{as_running, fixed_bridge};
+use super::identity::uuid_of;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::RUNNING;
@@ -172,22 +173,23 @@ impl Driver {
         if let Some(running) = running.find(|known| known.uuid == Some(uuid)) {
             return Ok(Some(running.name));
         }
-        let has_it = |network: &Network| network.uuid == Some(uuid);
+        let has_it = |network: &Network| uuid_of(network) == uuid;
         Ok(self.others(None)?.into_iter().find(|(_, network)| has_it(network)).map(|(name, _)| name))
     }
 
-    /// The UUID that a network runs with: that of the definition, else that which it has already.
-    /// Refuses one that libvirt refuses because of what is kept.
+    /// The UUID that a network runs with: that of the definition, else that which it has already,
+    /// else one that is drawn. Refuses one that libvirt refuses because of what is kept.
     pub(crate) fn identity(
         &self,
         network: &Network,
         name: &NetworkName,
         receipt: Option<&Receipt>,
-    ) -> Result<Option<Uuid>, Error> {
+    ) -> Result<Uuid, Error> {
         // A kept definition that cannot be read is reported where it is used.
-        let kept = self.kept(name).ok().flatten().and_then(|kept| kept.uuid);
+        let kept = self.kept(name).ok().flatten().map(|kept| uuid_of(&kept));
         let Some(uuid) = network.uuid else {
-            return Ok(receipt.and_then(|receipt| receipt.header.uuid).or(kept));
+            let known = receipt.and_then(|receipt| receipt.header.uuid).or(kept);
+            return known.map_or_else(|| self.drawn_uuid(network), Ok);
         };
         match kept {
             Some(kept) if kept == uuid => {}
@@ -199,7 +201,7 @@ impl Driver {
                 }
             }
         }
-        Ok(Some(uuid))
+        Ok(uuid)
     }
 
     /// The other networks that are defined, with the names of their bridges, which are taken even

@@ -28,7 +28,7 @@ pub(crate) struct Prepared {
     pub(crate) lowered: Lowered,
     /// Its receipt, if it runs.
     pub(super) receipt: Option<Receipt>,
-    pub(super) uuid: Option<Uuid>,
+    pub(super) uuid: Uuid,
     pub(super) findings: Vec<Finding>,
     notes: Vec<Note>,
     obstacles: Vec<Obstacle>,
@@ -107,7 +107,7 @@ impl Prepared {
         let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
         let runs = self.receipt.as_ref().filter(|receipt| receipt.header.namespace.is(&namespace));
         let awaits_hooks = runs.map_or(has_hooks, |receipt| receipt.header.awaits_hooks);
-        Ok(Header { network, uuid: self.uuid, bridge, namespace, owner, awaits_hooks })
+        Ok(Header { network, uuid: Some(self.uuid), bridge, namespace, owner, awaits_hooks })
     }
 
     /// The result of the changes. Obstacles are looked up again when the bridge has changed its
@@ -158,15 +158,15 @@ fn offer_at_once(lowered: &mut Lowered, directory: &Path) {
 }
 
 /// The definition with open choices filled in, as a file in the network's folder.
-fn running(network: &Network, uuid: Option<Uuid>, lowered: &Lowered, directory: &Path) -> File {
+fn running(network: &Network, uuid: Uuid, lowered: &Lowered, directory: &Path) -> File {
     let network = chosen(network, uuid, lowered);
     File { path: directory.join(RUNNING), contents: Some(network.inactive().to_string()), mode: 0o600 }
 }
 
 /// The definition with open choices filled in.
-pub(super) fn chosen(network: &Network, uuid: Option<Uuid>, lowered: &Lowered) -> Network {
+pub(super) fn chosen(network: &Network, uuid: Uuid, lowered: &Lowered) -> Network {
     let mut network = network.clone();
-    network.uuid = uuid;
+    network.uuid = Some(uuid);
     if let Some(name) = &lowered.bridge {
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(name.clone()));
     }
