@@ -68,6 +68,8 @@ enum Command {
     Stop,
     Attach,
     Detach,
+    /// The names of hosts are replaced.
+    Replace,
     /// libvirt starts the network.
     Libvirt,
     TakeOver,
@@ -142,7 +144,15 @@ fn run(command: Command, host: &mut impl Host, seen: &MemoryHost, store: &Store)
             vnet_host::start(host, &lock, PortHeader { port, namespace: HOME, owner: None }, &desired)
         }
         Command::Detach => vnet_host::detach(host, &lock, &"guest0".parse().expect("a name"), HOME),
+        Command::Replace => {
+            vnet_host::replace_file(host, &lock, &"lab".parse().expect("a name"), HOME, names_of_hosts(store))
+        }
     }
+}
+
+fn names_of_hosts(store: &Store) -> File {
+    let path = store.directory(&"lab".parse().expect("a name")).join("dnsmasq.addnhosts");
+    File { path, contents: Some("10.9.0.5 five\n".to_owned()), mode: 0o644 }
 }
 
 /// What libvirt makes for the network: the same bridge and addresses, with its own dnsmasq, files
@@ -256,7 +266,9 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
     let finished = run_whole(command, host, store);
     let is_fine = match (&command, &finished) {
         (_, Ok(_)) | (Command::Start(_) | Command::Attach | Command::TakeOver, Err(Error::Running(_))) => true,
-        (Command::Stop | Command::Detach, Err(Error::Absent(_))) => true,
+        (Command::Stop | Command::Detach | Command::Replace, Err(Error::Absent(_))) => true,
+        // The second command was more than that, and an apply ends it.
+        (Command::Replace, Err(Error::Unfinished(_))) => true,
         // The second command may have taken the network away, or left it half-way.
         (Command::Attach, Err(Error::Unexpected(_) | Error::Step { .. } | Error::Unfinished(_))) => true,
         _ => false,
@@ -310,6 +322,7 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
 #[case(&[Command::Libvirt], Command::TakeOver, Command::TakeOver)]
 #[case(&[Command::Libvirt], Command::TakeOver, Command::Apply(NAT))]
 #[case(&[Command::Libvirt], Command::TakeOver, Command::Stop)]
+#[case(&[Command::Start(NAT)], Command::Replace, Command::Apply(ROUTED))]
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Attach)]
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Stop)]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Detach, Command::Attach)]
@@ -319,4 +332,27 @@ fn two_processes_that_are_killed_leave_nothing_that_a_third_cannot_end(
     #[case] second: Command,
 ) {
     sweep(before, first, second);
+}
+
+#[test]
+fn a_file_whose_replacement_was_killed_is_replaced_by_the_next() {
+    let root = std::env::temp_dir().join(format!("vnet-kills-{}-file", std::process::id()));
+    let (store, lab) = (Store::new(&root), "lab".parse().expect("a name"));
+    let mut host = MemoryHost::default();
+    run_whole(Command::Start(NAT), &mut host, &store).expect("it starts");
+    for place in 0..2 {
+        let begin = run_killed(Command::Replace, &mut host, &store, place);
+        assert!(begin.is_some() && !store.receipt(&lab).expect("a receipt").expect("it runs").settled);
+        let made = run_whole(Command::Replace, &mut host, &store).expect("it is replaced");
+        // The process died before the change, or right after it.
+        assert_eq!(made.len(), 1 - place);
+        assert_eq!(vnet_host::drift(&host, &store, &lab, HOME).expect("it runs"), []);
+        let file = Resource::from(names_of_hosts(&store));
+        assert_eq!(host.state.get(&file.key()), Some(&file));
+        assert!(store.receipt(&lab).expect("a receipt").expect("it runs").settled);
+        let other = File { contents: Some(String::new()), ..names_of_hosts(&store) };
+        let lock = store.lock().expect("a lock");
+        vnet_host::replace_file(&mut host, &lock, &lab, HOME, other).expect("it is as before");
+    }
+    run_whole(Command::Stop, &mut host, &store).expect("it stops");
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 use vnet_host::{Error, Facts, Header, Host, LinuxHost, MemoryHost, Named, Namespace, Store};
-use vnet_plan::{Change, Choices, HostState, Key, Lowered, Resource, lower};
+use vnet_plan::{Change, Choices, File, HostState, Key, Lowered, Resource, lower};
 use vnet_tests::run;
 use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, NetworkName};
 use vnet_xml::Network;
@@ -139,6 +139,33 @@ fn leaves_what_is_in_the_way(mut it: Scenario<impl Host>) {
     assert!(matches!(it.stop(), Err(Error::Absent(_))));
 }
 
+fn replaces_one_file(mut it: Scenario<impl Host>) {
+    let network = network("");
+    it.start(&network).expect("it starts");
+    let desired = it.desired(&network);
+    let route = desired.iter().find(|it| matches!(it, Resource::Route(_))).expect("a route").clone();
+    it.meddle(&Change::Delete { from: route.clone() });
+    let hosts = |it: &Resource| matches!(it, Resource::File(file) if file.path.ends_with("lab/dnsmasq.addnhosts"));
+    let before = desired.iter().find(|it| hosts(it)).expect("names of hosts").clone();
+    let Resource::File(file) = &before else { unreachable!() };
+    let file = File { contents: Some("192.168.130.5 five\n".to_owned()), ..file.clone() };
+    let to = Resource::from(file.clone());
+    let mut replace = |home| {
+        let lock = it.store.lock().expect("a lock");
+        vnet_host::replace_file(&mut it.host, &lock, &lab(), home, file.clone())
+    };
+    assert!(matches!(replace(Namespace::new(0, 2)), Err(Error::Elsewhere(_))));
+    assert_eq!(replace(HOME).expect("it is replaced"), [Change::Update { from: before.clone(), to: to.clone() }]);
+    assert_eq!(replace(HOME).expect("it is so"), []);
+    assert_eq!(it.look(&[before].into_iter().collect()).iter().collect::<Vec<_>>(), [&to]);
+    // What has drifted stays so, and is still known to be ours.
+    assert_eq!(it.drift(), [route.key()]);
+    it.stop().expect("it stops");
+    let lock = it.store.lock().expect("a lock");
+    let absent = vnet_host::replace_file(&mut it.host, &lock, &lab(), HOME, file);
+    assert!(matches!(absent, Err(Error::Absent(_))), "{absent:?}");
+}
+
 type OnMemory = fn(Scenario<MemoryHost>);
 type OnLinux = fn(Scenario<LinuxHost>);
 
@@ -147,6 +174,7 @@ type OnLinux = fn(Scenario<LinuxHost>);
 #[case::change(changes_in_place, "b")]
 #[case::repair(repairs_what_drifted, "c")]
 #[case::in_the_way(leaves_what_is_in_the_way, "d")]
+#[case::one_file(replaces_one_file, "e")]
 fn on_a_host_of_values(#[case] scenario: OnMemory, #[case] folder: &str) {
     let folder = format!("vnet-lifecycle-{}-{folder}", std::process::id());
     let root: PathBuf = std::env::temp_dir().join(folder);
@@ -161,6 +189,7 @@ fn on_a_host_of_values(#[case] scenario: OnMemory, #[case] folder: &str) {
 #[case::change(changes_in_place)]
 #[case::repair(repairs_what_drifted)]
 #[case::in_the_way(leaves_what_is_in_the_way)]
+#[case::one_file(replaces_one_file)]
 fn on_this_kernel(#[case] scenario: OnLinux) {
     vnet_tests::isolate!();
     scenario(Scenario { host: LinuxHost::open().expect("sockets"), store: Store::new("/run/vnet") });

@@ -41,6 +41,8 @@ pub struct Receipt<S = Header> {
 pub(crate) struct Act {
     /// What was owned before.
     pub(crate) owned: HostState,
+    /// Whether the act before was finished.
+    pub(crate) was_settled: bool,
     /// The changes in order.
     pub(crate) changes: Vec<Change>,
 }
@@ -91,8 +93,8 @@ impl<S: Subject> Receipt<S> {
     }
 
     fn text(&self) -> Vec<u8> {
-        let (settled, header) = (self.settled, &self.header);
-        let mut text = line(&Top { receipt: VERSION, settled, owns: self.owned.iter().len(), header });
+        let (settled, owns) = (self.settled, self.owned.iter().len());
+        let mut text = line(&Top { receipt: VERSION, settled, owns, header: &self.header });
         for resource in self.owned.iter() {
             text.extend(line(&Own { own: resource.clone(), fact: self.facts.get(&resource.key()) }));
         }
@@ -229,12 +231,11 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
     for (number, text) in lines {
         match (parse(path, number, text)?, &receipt.act) {
             (Line::Begin(changes), _) => receipt.begin(changes),
-            (Line::Noted { change, fact }, Some(act)) => {
-                if let Some(change) = act.changes.get(change) {
+            (Line::Noted { change, fact }, act) => {
+                if let Some(change) = act.as_ref().and_then(|act| act.changes.get(change)) {
                     receipt.facts.set(change.key(), Some(fact));
                 }
             }
-            (Line::Noted { .. }, None) => {}
         }
     }
     Ok(Some(receipt))
@@ -252,8 +253,7 @@ fn own(path: &Path, number: usize, line: &[u8]) -> Result<Own, Error> {
 impl<S> Receipt<S> {
     /// Adds an unfinished act: what it creates and what it deletes may both be there.
     fn begin(&mut self, changes: Vec<Change>) {
-        self.settled = false;
-        let owned = self.owned.clone();
+        let (owned, was_settled) = (self.owned.clone(), std::mem::take(&mut self.settled));
         for change in &changes {
             match change {
                 // The earlier resource of that name is gone, so its fact is dropped.
@@ -265,7 +265,7 @@ impl<S> Receipt<S> {
                 change.apply_to(&mut self.owned);
             }
         }
-        self.act = Some(Act { owned, changes });
+        self.act = Some(Act { owned, was_settled, changes });
     }
 }
 

@@ -130,7 +130,8 @@ pub fn apply_all<S: Subject>(
     })
 }
 
-/// Replaces a file of a network that runs, and touches nothing else: what has drifted stays so.
+/// Replaces a file of a network that runs, and touches nothing else: what has drifted stays so. A
+/// replacement of the same file that was killed is brought to its end.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error::Unfinished`] when its last change did not end,
@@ -144,16 +145,29 @@ pub fn replace_file(
 ) -> Result<Vec<Change>, Error> {
     let store = lock.store();
     let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(Named::Network(network.clone())))?;
-    let receipt = at_home(receipt, namespace)?;
+    let key = Key::File(file.path.clone());
+    let receipt = replaced(host, store, at_home(receipt, namespace)?, &key)?;
     if !receipt.settled {
         return Err(Error::Unfinished(network.clone()));
     }
-    let (mut desired, key) = (receipt.owned.clone(), Key::File(file.path.clone()));
+    let mut desired = receipt.owned.clone();
     desired.insert(Resource::File(file));
     match Act::replace(host, store, receipt, &desired, &key)? {
         Some(act) => act.advance(host, store)?.end(host, store),
         None => Ok(Vec::new()),
     }
+}
+
+/// Closes an act that was to replace one file alone: what the file is now can be seen.
+fn replaced(host: &impl Host, store: &Store, receipt: Receipt, key: &Key) -> Result<Receipt, Error> {
+    let is_of_file = |act: &&journal::Act| act.was_settled && act.changes.iter().all(|change| change.key() == *key);
+    let Some(act) = receipt.act.as_ref().filter(is_of_file) else { return Ok(receipt) };
+    let expected = receipt.owned.get(key).cloned().into_iter().collect();
+    let mut owned = act.owned.clone();
+    owned.extend(host.observe(&expected, &receipt.facts)?.iter().cloned());
+    let receipt = Receipt { owned, settled: true, act: None, ..receipt };
+    journal::write(store, &receipt)?;
+    Ok(receipt)
 }
 
 /// Notes that the hooks of a network agree that it runs.
