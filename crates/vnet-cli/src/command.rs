@@ -85,8 +85,8 @@ pub(crate) enum Command {
     Info(info::Args),
     #[command(visible_alias = "net-name")]
     Name(name::Args),
-    #[command(visible_alias = "net-desc")]
     Desc(desc::Desc),
+    NetDesc(desc::NetDesc),
     Title(desc::Title),
     #[command(visible_alias = "net-metadata")]
     Metadata(metadata::Args),
@@ -150,6 +150,7 @@ impl Command {
             Self::Info(args) => args.run(directories),
             Self::Name(args) => args.run(directories),
             Self::Desc(args) => args.run(directories),
+            Self::NetDesc(args) => args.run(directories),
             Self::Title(args) => args.run(directories),
             Self::Metadata(args) => args.run(directories),
             Self::Uuid(args) => args.run(directories),

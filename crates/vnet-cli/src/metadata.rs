@@ -28,6 +28,8 @@ pub(crate) struct ImpactOption {
 /// What to do with a part of the metadata.
 pub(crate) enum Act {
     Show,
+    /// Shows it; says that there is none, as virsh does, and that is no failure.
+    ShowIfAny,
     /// Sets it; without a text, removes it.
     Set(Option<String>),
     Edit,
@@ -72,6 +74,13 @@ impl Subject<'_> {
                     Ok(Answer::Yes)
                 }
                 Err(error) => failure::answer(error),
+            },
+            Act::ShowIfAny => match self.text(&driver, &name) {
+                Err(Error::NoMetadata { .. }) => {
+                    let none = format!("No {} for network: {name}\n", self.part);
+                    self.print(&name, None, Impact::default(), || print(none)).map(|()| Answer::Yes)
+                }
+                _ => self.run(Act::Show, directories),
             },
             Act::Set(text) => self.set(&driver, &name, text.as_deref()),
             Act::Edit => self.edit(&driver, &name),

@@ -14,6 +14,12 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     let output = vnet_with(&["define", "-"], DEFAULT.as_bytes());
     assert!(output.status.success(), "{}", shown(&output));
     refuses(&["desc", "default"], "network `default` has no description");
+    // virsh says so, and that is no failure. An element that is missing is one.
+    assert_eq!(says(&["net-desc", "default"], ""), "No description for network: default\n");
+    assert_eq!(says(&["net-desc", "default", "--title"], ""), "No title for network: default\n");
+    assert_eq!(json(&vnet_with(&["net-desc", "default", "--format", "json"], b""))["text"], serde_json::Value::Null);
+    refuses(&["net-metadata", "default", URI], "has no element of the namespace");
+    says(&["net-metadata", "default", URI, "--remove"], "is removed, as it is kept");
     refuses(&["desc", "default", "--live", "x"], "network `default` does not run");
     says(&["net-desc", "default", "for", "the", "lab"], "is set, as it is kept");
     says(&["start", "default"], "started");

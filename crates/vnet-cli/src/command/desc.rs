@@ -1,4 +1,5 @@
-//! `vnet desc NETWORK [TEXT]` and `vnet title NETWORK [TEXT]`: what a network is for.
+//! `vnet desc NETWORK [TEXT]` and `vnet title NETWORK [TEXT]`: what a network is for. virsh's
+//! `net-desc` differs where the network has none: it says so, and that is no failure.
 
 use anyhow::{Context, bail};
 use vnet_xml::network::MetadataPart;
@@ -18,6 +19,15 @@ pub(crate) struct Desc {
     title: bool,
     #[command(flatten)]
     args: Args,
+}
+
+/// Show or change the description of a network, as virsh does
+///
+/// As `desc`, but with exit code 0 when the network has none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NetDesc {
+    #[command(flatten)]
+    desc: Desc,
 }
 
 /// Show or change the title of a network, which is one line
@@ -51,19 +61,30 @@ struct Args {
 impl Desc {
     /// Shows or changes it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        self.args.run(if self.title { MetadataPart::Title } else { MetadataPart::Description }, directories)
+        self.args.run(self.part(), Act::Show, directories)
+    }
+
+    fn part(&self) -> MetadataPart {
+        if self.title { MetadataPart::Title } else { MetadataPart::Description }
+    }
+}
+
+impl NetDesc {
+    /// Shows or changes it.
+    pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
+        self.desc.args.run(self.desc.part(), Act::ShowIfAny, directories)
     }
 }
 
 impl Title {
     /// Shows or changes it.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        self.args.run(MetadataPart::Title, directories)
+        self.args.run(MetadataPart::Title, Act::Show, directories)
     }
 }
 
 impl Args {
-    fn run(&self, part: MetadataPart, directories: &Directories) -> anyhow::Result<Answer> {
+    fn run(&self, part: MetadataPart, show: Act, directories: &Directories) -> anyhow::Result<Answer> {
         let (network, words) = match (&self.network, self.words.split_first()) {
             (Some(network), _) => (network, &self.words[..]),
             (None, words) => words.context("the network is missing")?,
@@ -72,7 +93,7 @@ impl Args {
         let act = match (self.edit, words.is_empty()) {
             (true, false) => bail!("--edit takes no text"),
             (true, true) => Act::Edit,
-            (false, true) => Act::Show,
+            (false, true) => show,
             (false, false) => Act::Set(Some(words.join(" "))),
         };
         let Self { impact, format, .. } = self;
