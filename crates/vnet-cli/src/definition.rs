@@ -7,7 +7,7 @@ use vnet_driver::{Driver, Error, NetworkInfo};
 use vnet_types::{InterfaceName, NetworkName};
 
 use crate::document::Document;
-use crate::failure::readable;
+use crate::failure::{apart, tell_unread};
 use crate::files::Files;
 
 /// One definition or more.
@@ -96,7 +96,10 @@ impl Definitions {
         if !self.all {
             return Ok(Vec::new());
         }
-        Ok(readable(driver.all()?).filter(are_meant).map(|info| info.name).collect())
+        let (all, unread) = apart(driver.all()?);
+        let meant: Vec<NetworkName> = all.into_iter().filter(are_meant).map(|info| info.name).collect();
+        tell_unread(unread, meant.is_empty())?;
+        Ok(meant)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -10,7 +10,12 @@ use nix::unistd::{Uid, User};
 use vnet_driver::Driver;
 
 use crate::failure;
+use crate::output::note;
+use crate::style::{BOLD, WARNING};
 use crate::time::duration;
+
+/// The folder of root's state.
+const OF_ROOT: &str = "/run/vnet";
 
 /// The options for the folders of state, definitions and leases.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -100,6 +105,15 @@ impl Directories {
         Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook))
     }
 
+    /// Tells an ordinary user who has no networks where those of root are. An empty table alone
+    /// would say that this host has none.
+    pub(crate) fn tell_of_root(&self) {
+        if self.state_dir.is_none() && !Uid::effective().is_root() && Path::new(OF_ROOT).is_dir() {
+            let told = format!("these are your own networks; `--state-dir {OF_ROOT}` is for those of root");
+            note(format!("{WARNING}note{WARNING:#}{BOLD}: {told}{BOLD:#}\n"));
+        }
+    }
+
     /// The options again, for another process of this program.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let folders =
@@ -115,7 +129,7 @@ impl Directories {
 /// The folder of state of this user.
 fn usual_state() -> anyhow::Result<PathBuf> {
     if Uid::effective().is_root() {
-        return Ok(PathBuf::from("/run/vnet"));
+        return Ok(PathBuf::from(OF_ROOT));
     }
     match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
         Some(path) if path.is_absolute() => Ok(path.join("vnet")),

@@ -168,6 +168,28 @@ pub(crate) fn last(mut errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
     last.map_or(Ok(()), Err)
 }
 
+/// The entries that could be read, and the errors of the others.
+pub(crate) fn apart<T>(listed: Vec<vnet_driver::Listed<T>>) -> (Vec<T>, Vec<anyhow::Error>) {
+    let (mut entries, mut unread) = (Vec::new(), Vec::new());
+    for one in listed {
+        match one {
+            Ok(entry) => entries.push(entry),
+            Err(error) => unread.push(error.into()),
+        }
+    }
+    (entries, unread)
+}
+
+/// Reports what could not be read. When nothing is left to show, the call fails: an empty table
+/// would say that there is nothing.
+pub(crate) fn tell_unread(unread: Vec<anyhow::Error>, shows_nothing: bool) -> anyhow::Result<()> {
+    if shows_nothing {
+        return last(unread);
+    }
+    unread.iter().for_each(report);
+    Ok(())
+}
+
 /// The entries that could be read. The others are reported with their errors.
 pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> impl Iterator<Item = T> {
     listed.into_iter().filter_map(|listed| listed.map_err(|unreadable| report(&unreadable.into())).ok())

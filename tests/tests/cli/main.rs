@@ -13,6 +13,7 @@ mod metadata;
 mod named;
 mod new;
 mod schemas;
+mod user;
 mod virsh;
 
 use std::fs;

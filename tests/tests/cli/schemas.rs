@@ -3,8 +3,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use vnet_tests::as_its_schema_says;
 
 use crate::{BAD_HOST, DEFAULT, json, root, run, scratch, vnet};
@@ -57,7 +59,10 @@ fn documents_are_as_their_schemas_say() {
     let uuid = check("uuid", &["uuid", "default"])["uuid"].as_str().unwrap().to_owned();
     check("name", &["name", &uuid]);
     check("info", &["info", "default"]);
-    check("list", &["list", "--all"]);
+    let stray = folder.join("VNET_CONFIG_DIR/networks/a b.xml");
+    fs::write(&stray, DEFAULT).unwrap();
+    assert_eq!(check("list", &["list", "--all"])["unused_files"], serde_json::json!([stray]));
+    fs::remove_file(stray).unwrap();
     assert_eq!(check("metadata", &["title", "default", "Lab"])["config"], true);
     assert_eq!(check("metadata", &["desc", "default", "--title"])["text"], "Lab");
     check("metadata", &["metadata", "default", "urn:app", "--key", "app", "--set", "<a/>"]);
@@ -69,6 +74,10 @@ fn documents_are_as_their_schemas_say() {
     check("failures", &["status", "nothing"]);
     check("port", &["plan", "guest.xml"]);
     assert_eq!(check("port", &["attach", "guest.xml"])["port"]["name"], "guest1");
+    let chain = "add chain inet guard forward { type filter hook forward priority 0; policy drop; }";
+    vnet_tests::run("nft", &[&format!("add table inet guard; {chain}")]);
+    assert_eq!(check("status", &["status", "default"])["networks"][0]["obstacles"][0]["chain"], "forward");
+    vnet_tests::run("nft", &["delete table inet guard"]);
     check("ports", &["ports"]);
     check("changes", &["diff", "default"]);
     vnet_tests::run("ip", &["address", "del", "192.168.122.1/24", "dev", "virbr0"]);
@@ -89,6 +98,12 @@ fn documents_are_as_their_schemas_say() {
     check("passt-list", &["passt", "list"]);
     check("update", &["update", "default.xml", "--section", "ip-dhcp-host", "--command", "add", "--xml", "host.xml"]);
 
+    // A schema says what an object has.
+    for file in fs::read_dir(root().join("crates/vnet-cli/schemas")).unwrap() {
+        let file = file.unwrap().path();
+        are_exact(&serde_json::from_slice(&fs::read(&file).unwrap()).unwrap(), &file);
+    }
+
     // The tests of these check their documents; a namespace that is gone takes more to make.
     let elsewhere = ["common", "doctor", "event", "forget", "passt-run", "passt-status", "passt-stop", "trace", "try"];
     let files = fs::read_dir(root().join("crates/vnet-cli/schemas")).unwrap();
@@ -97,4 +112,13 @@ fn documents_are_as_their_schemas_say() {
         names.filter(|name| !elsewhere.contains(&name.as_str()) && !seen.borrow().contains(name)).collect();
     assert_eq!(unseen, [""; 0], "every schema is checked");
     fs::remove_dir_all(folder).unwrap();
+}
+
+fn are_exact(schema: &Value, file: &Path) {
+    let is_object = schema["type"] == "object";
+    let is_exact = schema["properties"].is_object() || schema["additionalProperties"].is_object();
+    assert!(!is_object || is_exact, "{}: {schema:#}", file.display());
+    assert!(schema["type"] != "array" || schema["items"].is_object(), "{}: {schema:#}", file.display());
+    let parts = schema.as_object().into_iter().flat_map(|parts| parts.values());
+    parts.chain(schema.as_array().into_iter().flatten()).for_each(|part| are_exact(part, file));
 }

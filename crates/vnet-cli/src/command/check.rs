@@ -10,7 +10,7 @@ use crate::check::{Format, Summary};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::{self, readable};
+use crate::failure::{self, apart, tell_unread};
 use crate::files::Files;
 use crate::output::{Answer, progress};
 use crate::rewrite::{files_only, rewrite};
@@ -62,9 +62,11 @@ impl Args {
         };
         let mut given: Vec<PathBuf> = self.paths.iter().map(of_network).collect::<anyhow::Result<_>>()?;
         if self.all {
-            let defined = readable(driver.all()?).filter(|info| info.is_persistent);
+            let (all, unread) = apart(driver.all()?);
+            let defined = all.iter().filter(|info| info.is_persistent);
             given.extend(defined.map(|info| driver.definition_file(&info.name)));
             given.extend(driver.unused_files()?);
+            tell_unread(unread, given.is_empty())?;
         }
         Ok(given)
     }

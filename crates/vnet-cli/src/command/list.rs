@@ -4,7 +4,7 @@ use serde::Serialize;
 use vnet_driver::State;
 
 use crate::directories::Directories;
-use crate::failure::readable;
+use crate::failure::{apart, tell_unread};
 use crate::network::{NetworkJson, tell_unused, yes_no};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::{BOLD, WARNING};
@@ -54,21 +54,28 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Report {
     networks: Vec<NetworkJson>,
+    /// Files among the kept definitions that nothing reads.
+    unused_files: Vec<String>,
 }
 
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
-        let all = readable(driver.all()?).map(|info| NetworkJson::of(&info));
+        let (all, unread) = apart(driver.all()?);
+        let all = all.iter().map(NetworkJson::of);
         let networks: Vec<NetworkJson> = all.filter(|network| self.is_asked(network)).collect();
+        tell_unread(unread, networks.is_empty())?;
         let lines = |text: fn(&NetworkJson) -> Option<&str>| {
             networks.iter().filter_map(text).map(|text| format!("{}\n", plain(text))).collect::<String>()
         };
         let is_well = |network: &NetworkJson| !matches!(network.state, Some(State::Drifted | State::Interrupted));
         let answer = Answer::when(!self.exit_code || networks.iter().all(is_well));
         match self.format.format {
-            Format::Json => return print_json(&Report { networks }).map(|()| answer),
+            Format::Json => {
+                let unused_files = driver.unused_files()?.iter().map(|file| file.display().to_string()).collect();
+                return print_json(&Report { networks, unused_files }).map(|()| answer);
+            }
             Format::Human if self.name => print(lines(|network| Some(&network.network)))?,
             Format::Human if self.uuid => print(lines(|network| network.uuid.as_deref()))?,
             Format::Human if self.title => {
@@ -83,6 +90,9 @@ impl Args {
                 let header = ["Name", "State", "Autostart", "Persistent", "Bridge", "Guests"];
                 print(table(header, &networks.iter().map(row).collect::<Vec<_>>()))?;
             }
+        }
+        if networks.is_empty() {
+            directories.tell_of_root();
         }
         if !self.name && !self.uuid {
             for news in networks.iter().filter_map(NetworkJson::news) {

@@ -9,7 +9,7 @@ use vnet_xml::Severity;
 use crate::definition::{is_file, network_name};
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::readable;
+use crate::failure::{apart, tell_unread};
 use crate::guest::{Guest, Which};
 use crate::notes;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
@@ -55,7 +55,7 @@ impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
-        let all: Vec<PortStatus> = readable(driver.ports()?).collect();
+        let (all, unread) = apart(driver.ports()?);
         let meant = self.meant(&all)?;
         let is_of_guest = |port: &KnownPort| self.guest.is_none() || port.guest == self.guest;
         let (mut ports, mut devs) = (Vec::new(), Vec::new());
@@ -75,6 +75,7 @@ impl Args {
             devs.push(port.dev.clone());
             ports.push(Port { port: PortJson::of(&port, &device, passt.as_ref()), state, obstacles, row });
         }
+        tell_unread(unread, ports.is_empty())?;
         match self.format.format {
             Format::Human if self.uuid => {
                 for dev in devs {
@@ -92,6 +93,7 @@ impl Args {
         }
         Ok(Answer::Yes)
     }
+
     /// The names of the ports of the network or the document.
     fn meant(&self, all: &[PortStatus]) -> anyhow::Result<Vec<InterfaceName>> {
         let known = all.iter().map(|status| status.port.clone());

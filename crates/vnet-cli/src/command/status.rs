@@ -5,7 +5,7 @@ use vnet_driver::{Driver, Error};
 
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::failure::{self, readable};
+use crate::failure::{self, apart};
 use crate::network::tell_unused;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Shown, Status, human, is_well};
@@ -38,14 +38,17 @@ impl Args {
         let driver = directories.driver()?;
         let (mut networks, mut answer, mut failed) = (Vec::new(), Answer::Yes, Vec::new());
         if self.networks.is_empty() {
-            for network in readable(driver.statuses()?) {
+            let (running, unread) = apart(driver.statuses()?);
+            for network in running {
                 networks.push(Shown::running(network, &driver)?);
             }
-        }
-        if self.all {
-            let inactive = readable(driver.all()?).filter(|info| !info.is_active());
-            networks.extend(inactive.map(Shown::inactive));
-            tell_unused(&driver)?;
+            if self.all {
+                // Those that cannot be read are known already.
+                let inactive = apart(driver.all()?).0.into_iter().filter(|info| !info.is_active());
+                networks.extend(inactive.map(Shown::inactive));
+                tell_unused(&driver)?;
+            }
+            failure::tell_unread(unread, networks.is_empty())?;
         }
         for given in &self.networks {
             match look(&driver, given) {
@@ -61,7 +64,10 @@ impl Args {
                 print_json(&Report { networks: networks.iter().map(Status::of).collect() })?;
             }
             Format::Json => {}
-            Format::Human if networks.is_empty() && self.networks.is_empty() => print("no network runs\n")?,
+            Format::Human if networks.is_empty() && self.networks.is_empty() => {
+                print("no network runs\n")?;
+                directories.tell_of_root();
+            }
             Format::Human => print(networks.iter().map(human).collect::<Vec<_>>().join("\n"))?,
         }
         if self.exit_code && !networks.iter().all(is_well) {

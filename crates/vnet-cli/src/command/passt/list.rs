@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::status::Status;
 use crate::directories::Directories;
-use crate::failure::readable;
+use crate::failure::{apart, tell_unread};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::table::table;
 
@@ -23,8 +23,9 @@ struct Report {
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
-        let mut guests: Vec<Status> =
-            readable(directories.driver()?.ports()?).filter_map(|port| Status::of(&port)).collect();
+        let (ports, unread) = apart(directories.driver()?.ports()?);
+        let mut guests: Vec<Status> = ports.iter().filter_map(Status::of).collect();
+        tell_unread(unread, guests.is_empty())?;
         guests.sort_by(|a, b| a.name.cmp(&b.name));
         match self.format.format {
             Format::Json => print_json(&Report { guests })?,
