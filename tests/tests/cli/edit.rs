@@ -88,6 +88,47 @@ fn a_refused_text_is_not_lost() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// `vnet edit default` on a terminal, with what is typed there. Returns the exit code and what the
+/// terminal shows.
+fn typed(folder: &Path, editor: &str, answers: &str) -> (Option<i32>, String) {
+    let mut terminal = Command::new("script");
+    let edit = format!("{} edit default", vnet().display());
+    terminal.args(["--quiet", "--return", "--command", &edit, "/dev/null"]);
+    let output = run(terminal.env("TMPDIR", folder).env("VISUAL", editor), answers.as_bytes());
+    (output.status.code(), text(&output.stdout))
+}
+
+#[test]
+fn a_terminal_is_asked_whether_to_edit_again() {
+    const QUESTION: &str = "Edit it again, or keep nothing? [Y/n] ";
+    vnet_tests::isolate!();
+    let folder = defined("terminal");
+    let before = fs::read_to_string(KEPT).unwrap();
+    // Nobody answers, or somebody says no: the text is not lost.
+    for answers in ["", "n\n", "what\nNo\n"] {
+        let (code, said) = typed(&folder, "sed -i s/122.254/99.254/", answers);
+        assert_eq!(code, Some(1), "{said}");
+        assert_eq!(said.matches(QUESTION).count(), answers.lines().count().max(1), "{answers:?}: {said}");
+        let files = left(&folder);
+        assert!(said.contains(files[0].to_str().unwrap()), "{said}");
+        assert!(fs::read_to_string(&files[0]).unwrap().contains("192.168.99.254"), "{said}");
+        fs::remove_dir_all(files[0].parent().unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(KEPT).unwrap(), before);
+    }
+    // The editor gets the text as it was left: another run makes .254 of the other subnet .200.
+    let editor = "sed -i -e s/99.254/122.200/ -e t -e s/122.254/99.254/";
+    for answers in ["\n", "y\n"] {
+        let (code, said) = typed(&folder, editor, answers);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said.matches(QUESTION).count(), 1, "{said}");
+        assert!(said.contains("network default edited"), "{said}");
+        assert!(fs::read_to_string(KEPT).unwrap().contains("192.168.122.200"), "{said}");
+        assert!(left(&folder).is_empty(), "{said}");
+        fs::write(KEPT, &before).unwrap();
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn somebody_elses_change_is_noticed() {
     vnet_tests::isolate!();

@@ -31,7 +31,7 @@ const LIMITED: &str = "<bridge name='lab2' stp='off'/><mac address='52:54:00:00:
 
 /// Every how many steps one is taken; with `VNET_SWEEP=all` each of them.
 fn stride() -> usize {
-    if std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all") { 1 } else { 17 }
+    if std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all") { 1 } else { 7 }
 }
 
 /// Runs `apply` of a file, with one of its calls tampered with. `None` where it has fewer calls.

@@ -136,8 +136,10 @@ fn an_update_is_decided_before_anything_is_done() {
         assert_eq!(state(), before, "{told}");
         told
     };
-    // The kept definition has it, the network that runs has not.
-    said(&["net-update", "lab", "add", "dns-txt", "<txt name='a' value='b'/>", "--config"]);
+    // The kept definition has it and another one, the network that runs has neither.
+    for text in ["<txt name='a' value='b'/>", "<txt name='b' value='b'/>"] {
+        said(&["net-update", "lab", "add", "dns-txt", text, "--config"]);
+    }
     assert!(refuse("dns-txt", "<txt name='a' value='b'/>").contains("already"));
     assert!(refuse("ip-dhcp-host", "<host mac='52:54:00:00:00:05' ip='10.8.0.5'/>").contains("10.8.0.5"));
     // The host refuses the change of the network that runs: the kept definition is as before.
