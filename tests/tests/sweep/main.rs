@@ -181,7 +181,7 @@ fn ends(operation: &Operation, told: &str) {
 
 #[rstest]
 fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] at: usize,
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)] at: usize,
 ) {
     isolate!();
     write();
@@ -216,7 +216,7 @@ fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
 
 #[rstest]
 fn a_call_that_is_refused_is_told_and_undone(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] at: usize,
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)] at: usize,
 ) {
     isolate!();
     write();

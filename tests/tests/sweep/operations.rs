@@ -49,7 +49,7 @@ const OPERATION: Operation = Operation {
 /// One of a definition that is kept.
 const KEPT: Operation = Operation { after: &["undefine lab"], stride: 11, ..OPERATION };
 
-pub(crate) const OPERATIONS: [Operation; 17] = [
+pub(crate) const OPERATIONS: [Operation; 18] = [
     Operation { name: "start", command: LAB, end: &[As("/tmp/lab.xml")], ..OPERATION },
     Operation {
         name: "apply: another DHCP range",
@@ -152,6 +152,19 @@ pub(crate) const OPERATIONS: [Operation; 17] = [
             Says("dumpxml lab", "ip='192.168.130.50'"),
             Says("dumpxml --inactive lab", "ip='192.168.130.50'"),
             Says("diff lab", ""),
+        ],
+        after: &["stop lab", "undefine lab"],
+        stride: 31,
+        ..OPERATION
+    },
+    Operation {
+        name: "desc: live and kept",
+        before: &[DEFINE, "start lab"],
+        command: "desc lab --live --config for-tests",
+        end: &[
+            Says("dumpxml lab", "<description>for-tests<"),
+            Says("dumpxml --inactive lab", "<description>for-tests<"),
+            Says("diff lab", "network lab is in sync"),
         ],
         after: &["stop lab", "undefine lab"],
         stride: 31,
