@@ -52,6 +52,49 @@ fn packets_and_bytes_are_counted_by_network_and_verdict() {
     assert_eq!(run("nft", &["list", "ruleset"]), "");
 }
 
+/// On a terminal, of which script(1) makes one: in place, with rates. Changes of several networks
+/// say so there, and nowhere else.
+#[test]
+fn what_goes_on_is_shown_on_a_terminal() {
+    isolate!();
+    start("one", "virbr1", "<forward/>", "192.168.150.1");
+    let one = plug("vnet1", Some("virbr1"), "192.168.150.2", "192.168.150.1");
+    let outside = plug("uplink", None, OUTSIDE, "203.0.113.1");
+    run("ip", &["address", "add", "203.0.113.1/24", "dev", "uplink"]);
+    let on_a_terminal = |line: &str, file: &str| {
+        let line = format!("stty rows 40 cols 100; {} {line}", vnet().display());
+        Command::new("script")
+            .args(["--quiet", "--flush", "--command", &line, file])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut watching = on_a_terminal("status --watch=200ms", "/tmp/watched");
+    let shown = || std::fs::read_to_string("/tmp/watched").unwrap_or_default();
+    vnet_tests::wait_for(Duration::from_secs(20), "a rate", || {
+        arrive(&one, &outside, OUTSIDE, 1);
+        let is_rate = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            matches!(words[..], ["accepted", rate, "packets/s", ..] if rate != "0")
+        };
+        shown().lines().any(is_rate).then_some(())
+    });
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    assert!(shown().matches("\u{1b}[H").count() > 1 && shown().contains("one: in sync"), "{}", shown());
+
+    std::fs::create_dir("/tmp/two").unwrap();
+    for (name, bridge, address) in [("b", "virbr2", "10.2.0.1"), ("c", "virbr3", "10.3.0.1")] {
+        std::fs::write(format!("/tmp/two/{name}.xml"), definition(name, bridge, "", address)).unwrap();
+    }
+    assert!(on_a_terminal("start /tmp/two", "/tmp/started").wait().unwrap().success());
+    let started = std::fs::read_to_string("/tmp/started").unwrap();
+    assert!(started.contains("changing 2 networks …") && started.contains("network b started"), "{started}");
+    let output = Command::new(vnet()).args(["stop", "b", "c"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("changing"));
+    call(&["stop", "one"], "");
+}
+
 /// The same rules in another order, and one more element: seen by `diff` and `status`, repaired by
 /// `apply`.
 #[test]

@@ -11,7 +11,7 @@ use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::document::Document;
 use crate::failure;
 use crate::notes;
-use crate::output::{Answer, Format, done, note, print, print_json};
+use crate::output::{Answer, Format, done, note, print, print_json, progress};
 
 /// A definition and its changes on the host. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
@@ -105,7 +105,12 @@ pub(crate) fn several(
         }
     }
     let sound: Vec<Network> = all.iter().filter_map(Checked::sound_network).cloned().collect();
-    let mut results = call(&sound)?.into_iter();
+    if sound.len() > 1 {
+        progress(&format!("changing {} networks", sound.len()));
+    }
+    let results = call(&sound);
+    progress("");
+    let mut results = results?.into_iter();
     let mut outcomes = Vec::new();
     for checked in &mut all {
         let result = checked.sound_network().and_then(|_| results.next());

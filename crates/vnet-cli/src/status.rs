@@ -115,6 +115,19 @@ impl Shown {
         Ok(Self { network: Seen::Running(Box::new(network)), persistent, autostart, news })
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> String {
+        match &self.network {
+            Seen::Running(network) => network.name.to_string(),
+            Seen::Inactive(info) => info.name.to_string(),
+        }
+    }
+
+    /// The counters of its rules, by decision.
+    pub(crate) fn verdicts(&self) -> BTreeMap<Decision, Counts> {
+        Status::of(self).verdicts
+    }
+
     /// A network that is only defined.
     pub(crate) fn inactive(info: NetworkInfo) -> Self {
         let (persistent, autostart) = (info.is_persistent, info.autostart);

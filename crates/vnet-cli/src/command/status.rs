@@ -1,5 +1,10 @@
 //! `vnet status [NETWORK…]`: shows the state of networks.
 
+mod watch;
+
+use std::time::Duration;
+
+use anyhow::bail;
 use serde::Serialize;
 use vnet_driver::{Driver, Error};
 
@@ -9,6 +14,7 @@ use crate::failure::{self, apart};
 use crate::network::tell_unused;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Shown, Status, human, is_well};
+use crate::time::duration;
 
 /// Show the state of networks, or of all that run: in sync or drifted, bridge, addresses, dnsmasq,
 /// leases; with --verbose also the counters of their rules
@@ -23,6 +29,17 @@ pub(crate) struct Args {
     /// Exit with code 1 when a network is drifted, interrupted, or blocked by rules of others
     #[arg(long)]
     exit_code: bool,
+    /// Show it again and again, with packets and bytes per second; on a terminal in place
+    #[arg(
+        long,
+        value_name = "EVERY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2s",
+        value_parser = duration,
+        conflicts_with = "exit_code"
+    )]
+    watch: Option<Duration>,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -36,29 +53,16 @@ impl Args {
     /// Reads and prints the state.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
-        let (mut networks, mut answer, mut failed) = (Vec::new(), Answer::Yes, Vec::new());
-        if self.networks.is_empty() {
-            let (running, unread) = apart(driver.statuses()?);
-            for network in running {
-                networks.push(Shown::running(network, &driver)?);
+        if let Some(every) = self.watch {
+            if self.format.format == Format::Json {
+                bail!("--watch is for people: call `vnet status --format json` again and again");
             }
-            if self.all {
-                // Those that cannot be read are known already.
-                let inactive = apart(driver.all()?).0.into_iter().filter(|info| !info.is_active());
-                networks.extend(inactive.map(Shown::inactive));
-                tell_unused(&driver)?;
-            }
-            failure::tell_unread(unread, networks.is_empty())?;
+            return watch::watch(every, || {
+                let (networks, answer, failed) = self.look(&driver)?;
+                failure::last(failed).map(|()| (networks, answer))
+            });
         }
-        for given in &self.networks {
-            match look(&driver, given) {
-                Ok(shown) => networks.push(shown),
-                Err(error) => match error.downcast().map_or_else(Err, failure::answer) {
-                    Ok(_) => answer = Answer::No,
-                    Err(error) => failed.push(error),
-                },
-            }
-        }
+        let (networks, mut answer, failed) = self.look(&driver)?;
         match self.format.format {
             Format::Json if answer == Answer::Yes || !networks.is_empty() => {
                 print_json(&Report { networks: networks.iter().map(Status::of).collect() })?;
@@ -74,6 +78,34 @@ impl Args {
             answer = Answer::No;
         }
         failure::last(failed).map(|()| answer)
+    }
+
+    /// The networks, whether all that are named are known, and what failed.
+    fn look(&self, driver: &Driver) -> anyhow::Result<(Vec<Shown>, Answer, Vec<anyhow::Error>)> {
+        let (mut networks, mut answer, mut failed) = (Vec::new(), Answer::Yes, Vec::new());
+        if self.networks.is_empty() {
+            let (running, unread) = apart(driver.statuses()?);
+            for network in running {
+                networks.push(Shown::running(network, driver)?);
+            }
+            if self.all {
+                // Those that cannot be read are known already.
+                let inactive = apart(driver.all()?).0.into_iter().filter(|info| !info.is_active());
+                networks.extend(inactive.map(Shown::inactive));
+                tell_unused(driver)?;
+            }
+            failure::tell_unread(unread, networks.is_empty())?;
+        }
+        for given in &self.networks {
+            match look(driver, given) {
+                Ok(shown) => networks.push(shown),
+                Err(error) => match error.downcast().map_or_else(Err, failure::answer) {
+                    Ok(_) => answer = Answer::No,
+                    Err(error) => failed.push(error),
+                },
+            }
+        }
+        Ok((networks, answer, failed))
     }
 }
 
