@@ -34,6 +34,7 @@ fn host() {
     {
         call(&["new", mode, name, "--subnet", subnet, "--start", "--dhcp", "none"]);
     }
+    call(&["forward", "add", "lab", "tcp/2222", "10.1.0.9:22", "--live"]);
     call(&["new", "nat", "later", "--subnet", "10.4.0.0/24", "--define"]);
     for (guest, network, mac) in [("web<1>", "lab", 1), ("mail", "dmz", 2), ("postgres", "db", 3)] {
         let guest = guest.replace('<', "&lt;");
@@ -63,7 +64,7 @@ fn every_form_tells_what_is_connected_to_what() {
     ├─ routed ─ dmz  bridge virbr1, 10.2.0.1/24
     │  ! address 10.2.0.1/24 dev virbr1 is gone
     │  └─ mail  52:54:00:00:00:02  (vnet1)
-    └─ NAT ─ lab  bridge virbr0, 10.1.0.1/24
+    └─ NAT ─ lab  bridge virbr0, 10.1.0.1/24, tcp/2222 to 10.1.0.9:22
        └─ web<1>  52:54:00:00:00:01  (vnet0)
     no way out
     └─ db  isolated, bridge virbr2, 10.3.0.1/24
@@ -83,7 +84,8 @@ fn every_form_tells_what_is_connected_to_what() {
     assert!(dot.contains("[label=\"NAT\"];") && dot.contains("[label=\"vnet0\"];"), "{dot}");
     let svg = call(&["graph", "--format", "svg"]);
     let html = call(&["graph", "--format", "html"]);
-    for name in ["lab", "dmz", "db", "later", "web&lt;1&gt;", "mail", "postgres", "uplink", "203.0.113.2/24"] {
+    let forward = "tcp/2222 to 10.1.0.9:22";
+    for name in ["lab", "dmz", "db", "later", "web&lt;1&gt;", "mail", "postgres", "uplink", "203.0.113.2/24", forward] {
         let drawn = format!(">{name}</text>");
         assert!(svg.contains(&drawn) && html.contains(&drawn), "{name}: {svg}");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use vnet_plan::Change;
-use vnet_types::{Family, InterfaceName, Inventory, KnownPort, MacAddr};
-use vnet_xml::network::{ForwardMode, Ip, WayOut};
+use vnet_types::{Family, InterfaceName, Inventory, KnownPort, MacAddr, PortRange};
+use vnet_xml::network::{ForwardGuest, ForwardMode, GuestForward, Ip, WayOut};
 use vnet_xml::{BridgeName, Network};
 
 use super::{PartKind, Picture, PictureConnection, PicturePart, Seen, SeenNetwork};
@@ -16,6 +16,8 @@ use crate::state::State;
 
 /// The name of what is beyond an imagined host.
 const OUTSIDE: &str = "outside";
+/// The most port forwards that a network's card shows; more are among its details.
+const FORWARDS_SHOWN: usize = 3;
 
 /// The picture of a host.
 pub(super) fn drawn(seen: &Seen) -> Picture {
@@ -236,17 +238,41 @@ impl Drawing<'_> {
     }
 }
 
-/// Adds what a definition says: how guests get out, its subnets, DHCP, names.
+/// Adds what a definition says: how guests get out, its subnets, port forwards, DHCP, names.
 fn describe(network: &mut PicturePart, definition: &Network, addresses: &[String]) {
     network.facts.insert(0, mode(definition).to_owned());
     let defined = || definition.ips.iter().filter_map(Ip::net).map(|net| net.to_string()).collect();
     network.facts.extend(if addresses.is_empty() { defined() } else { addresses.to_vec() });
+    let forwards: Vec<String> = definition.extensions.port_forwards.iter().flat_map(forwarded).collect();
+    if forwards.len() <= FORWARDS_SHOWN {
+        network.facts.extend(forwards);
+    } else {
+        network.facts.push(format!("{} port forwards", forwards.len()));
+        network.details.extend(forwards);
+    }
     for range in definition.ips.iter().flat_map(|ip| ip.dhcp.iter().flat_map(|dhcp| &dhcp.ranges)) {
         network.details.push(format!("DHCP {} to {}", range.start, range.end));
     }
     network.details.extend(definition.domain.iter().map(|domain| shown(&format!("domain {}", domain.name))));
     network.details.extend(definition.title.iter().map(|title| shown(title)));
     network.details.extend(definition.uuid.map(|uuid| format!("UUID {uuid}")));
+}
+
+/// The ports that lead to a guest, as `vnet forward add` has them.
+fn forwarded(it: &GuestForward) -> Vec<String> {
+    let forward = &it.forward;
+    let guest = match &it.guest {
+        ForwardGuest::Address(address) if address.is_ipv6() => format!("[{address}]"),
+        guest => guest.to_string(),
+    };
+    let address = forward.address.map(|address| format!(" of {address}")).unwrap_or_default();
+    let dev = forward.dev.as_ref().map(|dev| format!(" on {dev}")).unwrap_or_default();
+    let text = |(ports, to): (PortRange, u16)| {
+        let protocol = forward.protocol.word();
+        let ports = if ports.start() == ports.end() { ports.start().to_string() } else { ports.to_string() };
+        shown(&format!("{protocol}/{ports}{address}{dev} to {guest}:{to}"))
+    };
+    forward.leads().into_iter().map(text).collect()
 }
 
 fn with_addresses(guest: &mut PicturePart, addresses: &[&AddressOfGuest]) {
