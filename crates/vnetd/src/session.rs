@@ -118,7 +118,7 @@ impl Session {
             Call::AuthList {} => Ok(Reply::Ints { values: vec![if self.must_ask { POLKIT } else { NONE }] }),
             Call::AuthPolkit {} => self.authenticate(),
             Call::ConnectRegisterCloseCallback {} | Call::ConnectUnregisterCloseCallback {} => Ok(Reply::Nothing {}),
-            Call::ConnectSetIdentity { parameters, .. } => answer::identity(self.peer, parameters),
+            Call::ConnectSetIdentity { parameters, .. } => answer::identity(parameters),
             Call::ConnectNetworkEventRegisterAny { event_id, network } => {
                 let network = network.as_ref().map(|network| network.uuid);
                 answer::listen(&self.shared.news, self.id, &self.queue, *event_id, network)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use vnet_rpc::{ErrorCode, ErrorDomain, Reply, TypedParameter, TypedValue, Uuid};
 
 use crate::news::{Kind, News};
-use crate::peer::Peer;
 use crate::queue::Queue;
 use crate::refusal::{self, Refusal};
 
@@ -54,9 +53,10 @@ fn is_number(value: &TypedValue) -> bool {
     matches!(value, TypedValue::LLong(_) | TypedValue::ULLong(_))
 }
 
-/// Hears for whom the client acts, such as virtqemud for its own client. Nothing is decided by it:
-/// who may write may do everything.
-pub(crate) fn identity(_peer: Peer, parameters: &[TypedParameter]) -> Result<Reply, Refusal> {
+/// Hears for whom a client says that it acts, such as virtqemud for its own client. It is checked
+/// in its form and then forgotten, whoever says it: what a connection may do follows from its
+/// socket, and from the process that the kernel names.
+pub(crate) fn identity(parameters: &[TypedParameter]) -> Result<Reply, Refusal> {
     for TypedParameter { field, value } in parameters {
         match FACTS.iter().find(|(fact, _)| fact == field) {
             Some((_, is_right)) if is_right(value) => {}
