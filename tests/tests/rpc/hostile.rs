@@ -1,6 +1,6 @@
 //! What no client sends, and many clients at once.
 
-use vnet_rpc::{Call, Frame, FrameHeader, NetworkRef, REMOTE_PROGRAM, Reply};
+use vnet_rpc::{Call, Frame, FrameHeader, NetworkRef, REMOTE_PROGRAM, Reply, TypedParameter, TypedValue};
 use vnet_tests::isolate;
 
 use crate::lab::{Client, READ_ONLY, SOCKET, Server, answer};
@@ -106,6 +106,9 @@ fn nothing_is_changed_on_a_read_only_socket() {
     let lab = Client::open().define(LAB);
     let mut client = Client::connect(READ_ONLY);
     client.done(&Call::ConnectOpen { uri: Some("network:///system".to_owned()), flags: 0 });
+    // It is taken, as by libvirt, and not believed.
+    let root = TypedParameter { field: "unix-user-id".to_owned(), value: TypedValue::ULLong(0) };
+    client.done(&Call::ConnectSetIdentity { parameters: vec![root], flags: 0 });
     let refused = client.call(&Call::NetworkUndefine { network: lab.clone() }).unwrap_err();
     assert_eq!(refused.message.as_deref(), Some("operation forbidden: read only access prevents virNetworkUndefine"));
     let network = NetworkRef { name: String::new(), ..lab };

@@ -4,6 +4,7 @@
 
 mod hostile;
 mod lab;
+mod program;
 mod recording;
 mod replay;
 mod virsh;

@@ -1,0 +1,178 @@
+//! The program `vnetd` as a process: whose networks it has, at which sockets, what it tells of the
+//! program `vnet`, and what is left when it is killed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use vnet_rpc::{Call, Frame, FrameHeader, Lifecycle, NetworkRef, RemoteEvent, Reply};
+use vnet_tests::{isolate, run, vnet, vnetd, wait_for};
+
+use crate::lab::{Client, SOCKET};
+
+const SOON: Duration = Duration::from_secs(10);
+const LAB: &str = "<network><name>lab</name><bridge name='virbr7'/>\
+    <ip address='10.77.7.1' netmask='255.255.255.0'>\
+    <dhcp><range start='10.77.7.100' end='10.77.7.150'/></dhcp></ip></network>";
+const RUNTIME: &str = "/tmp/user/run";
+const OF_SESSION: &str = "/tmp/user/run/libvirt/virtnetworkd-sock";
+
+/// A process, ended with the value.
+struct Daemon(Child);
+
+impl Daemon {
+    /// Serves the networks of the test's `/run/vnet`.
+    fn start() -> Self {
+        fs::create_dir_all("/run/libvirt").unwrap();
+        Self::at(SOCKET, Command::new(vnetd()).args(["--timeout", "0", "--listen", SOCKET]))
+    }
+
+    fn at(socket: &str, command: &mut Command) -> Self {
+        let daemon = Self(command.stdin(Stdio::null()).spawn().expect("vnetd starts"));
+        wait_for(SOON, "vnetd", || UnixStream::connect(socket).ok());
+        daemon
+    }
+
+    /// Asks it to end.
+    fn end(mut self) -> ExitStatus {
+        run("kill", &[&self.0.id().to_string()]);
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program, as an ordinary user.
+fn of_user(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-user=1000", "--map-group=1000"]).arg(program).env("LC_ALL", "C");
+    command.env("HOME", "/tmp/user").env("XDG_RUNTIME_DIR", RUNTIME);
+    for variable in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "VNET_STATE_DIR"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What the program `vnet` prints for this user.
+fn vnet_of_user(arguments: &[&str]) -> String {
+    let output = of_user(&vnet()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_ordinary_user_has_a_server_of_its_own_networks() {
+    isolate!();
+    run("ip", &["link", "add", "br0", "type", "bridge"]);
+    fs::create_dir_all(RUNTIME).unwrap();
+    let daemon = Daemon::at(OF_SESSION, of_user(&vnetd()).args(["--timeout", "0"]));
+    assert_eq!(fs::metadata(OF_SESSION).unwrap().permissions().mode() & 0o777, 0o600);
+    let second = of_user(&vnetd()).output().unwrap();
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(told.contains("another program listens at"), "{told}");
+
+    let mut client = Client::connect(OF_SESSION);
+    let open = |uri: &str| Call::ConnectOpen { uri: Some(uri.to_owned()), flags: 0 };
+    let refused = client.call(&open("network:///system")).unwrap_err();
+    let what = "internal error: unexpected network URI path '/system', try network:///session";
+    assert_eq!(refused.message.as_deref(), Some(what));
+    client.done(&open("network:///session"));
+    let xml = "<network><name>mine</name><forward mode='bridge'/><bridge name='br0'/></network>";
+    let network = client.define(xml);
+    assert!(Path::new("/tmp/user/.config/vnet/networks/mine.xml").is_file());
+    client.done(&Call::NetworkCreate { network: network.clone() });
+    assert!(vnet_of_user(&["list", "--all"]).contains("mine"));
+    if cfg!(libvirt) {
+        let virsh = of_user(Path::new("virsh")).args(["-c", "network:///session", "net-list", "--name"]).output();
+        let virsh = virsh.unwrap();
+        assert_eq!(String::from_utf8_lossy(&virsh.stdout).trim(), "mine", "{virsh:?}");
+    }
+    vnet_of_user(&["stop", "mine"]);
+    assert_eq!(client.done(&Call::NetworkIsActive { network }), Reply::Int { value: 0 });
+    assert!(daemon.end().success());
+    assert!(!Path::new(OF_SESSION).exists(), "a file without a server misleads clients");
+}
+
+#[test]
+fn a_socket_for_everybody_needs_polkit() {
+    isolate!();
+    let served = |options: &str| {
+        let script = format!("umask 0; exec '{}' --timeout 1 {options}", vnetd().display());
+        Command::new("sh").args(["-c", &script]).output().unwrap()
+    };
+    let refused = served("--listen /tmp/vnetd.sock");
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("everybody may change networks") && told.contains("--polkit"), "{told}");
+    assert!(!Path::new("/tmp/vnetd.sock").exists());
+    assert!(served("--listen-read-only /tmp/vnetd.sock").status.success());
+    assert!(served("--listen /tmp/vnetd.sock --polkit").status.success());
+}
+
+/// What the program `vnet` does is told to clients of the server.
+#[test]
+fn tells_of_what_the_program_does() {
+    isolate!();
+    let _daemon = Daemon::start();
+    let mut client = Client::open();
+    client.done(&Call::ConnectNetworkEventRegisterAny { event_id: 0, network: None });
+    fs::write("/tmp/lab.xml", LAB).unwrap();
+    let vnet = vnet();
+    for (arguments, expected) in [
+        (["define", "/tmp/lab.xml"], Lifecycle::Defined),
+        (["start", "lab"], Lifecycle::Started),
+        (["stop", "lab"], Lifecycle::Stopped),
+        (["undefine", "lab"], Lifecycle::Undefined),
+    ] {
+        run(vnet.to_str().unwrap(), &arguments);
+        let message = client.receive().expect("an event");
+        let event = RemoteEvent::from_payload(message.header.procedure, &message.payload).unwrap();
+        let Some(RemoteEvent::Lifecycle { network, event, .. }) = event else { panic!("{event:?}") };
+        assert_eq!((network.name.as_str(), event), ("lab", expected as i32));
+    }
+}
+
+/// Wherever a start is when the server is killed, the next server ends it, or begins it again.
+#[test]
+fn a_killed_server_leaves_what_the_next_one_can_use() {
+    isolate!();
+    let network = {
+        let _daemon = Daemon::start();
+        Client::open().define(LAB)
+    };
+    let is_sent = || Some(());
+    let is_recorded = || Path::new("/run/vnet").read_dir().ok()?.next().map(drop);
+    let has_bridge = || Path::new("/sys/class/net/virbr7").exists().then_some(());
+    let moments: [&dyn Fn() -> Option<()>; 3] = [&is_sent, &is_recorded, &has_bridge];
+    for moment in moments {
+        let mut killed = Daemon::start();
+        let mut client = Client::open();
+        let call = Call::NetworkCreate { network: network.clone() };
+        let frame = Frame::new(FrameHeader::call(call.procedure().number(), 9), call.to_payload());
+        client.send(&frame.to_bytes().unwrap());
+        wait_for(SOON, "the start", moment);
+        killed.0.kill().unwrap();
+        killed.0.wait().unwrap();
+
+        let _next = Daemon::start();
+        let mut client = Client::open();
+        let count = client.done(&Call::ConnectListAllNetworks { need_results: 1, flags: 0 });
+        let lab = NetworkRef { name: "lab".to_owned(), uuid: network.uuid };
+        assert_eq!(count, Reply::Networks { networks: vec![lab], count: 1 });
+        // Nothing may have begun, or all may be done.
+        let _ = client.call(&Call::NetworkDestroy { network: network.clone() });
+        assert!(!Path::new("/sys/class/net/virbr7").exists());
+        client.done(&call);
+        assert_eq!(client.done(&Call::NetworkIsActive { network: network.clone() }), Reply::Int { value: 1 });
+        run(vnet().to_str().unwrap(), &["status", "lab"]);
+        client.done(&Call::NetworkDestroy { network: network.clone() });
+    }
+}
