@@ -97,6 +97,32 @@ const WRONG: &[Wrong] = &[
         "sysctl -qw net.ipv4.conf.virbr7.forwarding=1",
     ),
     read("ip rule add iif virbr7 prohibit", "way-out", "that leave", "ip rule del iif virbr7 prohibit"),
+    read(
+        "ip rule add from 192.168.130.0/24 table 78 && ip route add default dev lo table 78",
+        "way-to-guests",
+        "leave by lo",
+        "ip rule del table 78 && ip route flush table 78",
+    ),
+    read(
+        "ip rule add iif virbr7 table 78 && ip route add default dev lo table 78",
+        "way-out",
+        "go to lo",
+        "ip rule del table 78 && ip route flush table 78",
+    ),
+    read("bridge link set dev tap7 locked on", "port", "tap7 is locked", "bridge link set dev tap7 locked off"),
+    read(
+        "echo 0 52:54:00:00:00:77 192.168.130.5 vm '*' > /var/lib/vnet/lab/leases \
+           && ip neighbour add 192.168.130.5 lladdr 02:00:00:00:00:99 dev virbr7",
+        "guest",
+        "this host sends to 02:00:00:00:00:99",
+        ": > /var/lib/vnet/lab/leases && ip neighbour del 192.168.130.5 dev virbr7",
+    ),
+    tried(
+        "ip route replace default via 203.0.113.9",
+        "uplink",
+        "203.0.113.9, the router of this host, does not answer",
+        "ip route replace default via 203.0.113.2",
+    ),
     read("ip link set eth0 mtu 1300", "mtu", "eth0 carries 1300", "ip link set eth0 mtu 1500"),
     read(
         "echo '<network>' > /etc/vnet/networks/lab.xml",
@@ -213,7 +239,7 @@ fn plug(link: &str, netns: &Netns, address: &str) {
 #[test]
 fn the_cause_comes_first() {
     isolate!();
-    let (_outside, _guest) = host();
+    let (_outside, guest) = host();
     let (report, code) = examined(&["lab"]);
     assert_eq!((&report["cause"], code), (&Value::Null, Some(0)), "{report:#}");
     let health = |check: &str| {
@@ -244,6 +270,13 @@ fn the_cause_comes_first() {
         assert_eq!((&report["cause"], code), (&Value::Null, Some(0)), "mended from {breaks}: {report:#}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    guest.run(|| run("ip", &["address", "add", "192.168.130.1/24", "dev", "card"]));
+    let (report, _) = examined(&["lab"]);
+    let cause = &report["cause"];
+    assert!(
+        cause["check"] == "frames" && cause["finding"].as_str().unwrap().contains("has 192.168.130.1"),
+        "{report:#}"
+    );
 }
 
 /// What a made-up guest could leave: links, neighbours, rules, leases.

@@ -85,13 +85,13 @@ const CHECKS: &[(&str, &str, Of)] = &[
     ("foreign-rules", "no rule of another program drops what guests need", Of::Bridge(rules::foreign)),
     ("bridge-netfilter", "bridged packets do not pass the rules for routed ones", Of::Bridge(rules::bridged)),
     ("pool", "addresses are left", Of::Bridge(service::pool)),
+    ("uplink", "the host has a way out", Of::Bridge(beyond::uplink)),
+    ("forwarding", "the host forwards packets", Of::Bridge(beyond::forwarding)),
+    ("way-out", "the kernel takes packets of guests, and has a way for them and back", Of::Bridge(beyond::ways)),
     ("frames", "what a guest sends reaches the host", Of::Bridge(service::frames)),
     ("dhcp", "a guest is offered an address", Of::Bridge(service::dhcp)),
     ("dns", "dnsmasq answers a question", Of::Bridge(service::dns)),
-    ("uplink", "the host has a way out", Of::Bridge(beyond::uplink)),
     ("name-servers", "the host's name servers answer", Of::Network(names::check)),
-    ("forwarding", "the host forwards packets", Of::Bridge(beyond::forwarding)),
-    ("way-out", "the kernel takes packets of guests, and has a way for them and back", Of::Bridge(beyond::ways)),
     ("mtu", "what guests send fits all the way", Of::Bridge(beyond::mtu)),
     ("outside", "an answer from outside comes back to a guest", Of::Bridge(outside::check)),
     ("guest", "the guest has an address", Of::Network(guest::check)),
@@ -183,14 +183,17 @@ impl Driver {
     /// Does what vnet can do about a problem itself.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start) and of [`repair_all`](Self::repair_all).
+    /// Those of [`start`](Self::start) and of [`apply`](Self::apply).
     pub fn mend(&self, mend: &Mend) -> Result<crate::NetworkOutcome, Error> {
         match mend {
             Mend::Start(network) => {
                 let kept = self.kept(network)?.ok_or_else(|| Error::NotDefined(network.clone()))?;
                 self.start(&kept)
             }
-            Mend::Repair(network) => self.repair(network),
+            Mend::Repair(network) => match self.kept(network)? {
+                Some(kept) => self.apply(&kept),
+                None => self.repair(network),
+            },
         }
     }
 }
@@ -202,7 +205,8 @@ fn made(check: &'static str, result: Result<Vec<Symptom>, Error>) -> Vec<Symptom
         Err(error) => {
             let symptom = Symptom::unknown(check, format!("this could not be checked: {error:?}"));
             let is_privilege = error.missing_capability().is_some();
-            vec![if is_privilege { symptom.help("run it as root") } else { symptom }]
+            let help = || service::as_root("this process lacks the capability, as in a container");
+            vec![if is_privilege { symptom.help(help()) } else { symptom }]
         }
     }
 }

@@ -76,6 +76,7 @@ pub use coalesce::Coalesce;
 pub use error::{Error, Operation, Refused};
 pub use link::{KernelLink, LinkCondition, PortState};
 pub use monitor::Monitor;
+pub use neighbour::Whereabouts;
 pub use netfilter::Netfilter;
 pub use tap::{Tap, TapName, TapNameError};
 pub use way::{Traveller, Way};

@@ -17,6 +17,20 @@ const NDA_LLADDR: u16 = 2;
 const NDA_IFINDEX: u16 = 8;
 /// The states in which a neighbour has answered: reachable, stale, delay, probe and permanent.
 const ANSWERED: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+const PERMANENT: u16 = 0x80;
+/// The states in which it was asked and has not answered: incomplete and failed.
+const SILENT: u16 = 0x01 | 0x20;
+
+/// What the kernel knows of who has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Somebody has answered.
+    Answered(MacAddr),
+    /// Somebody has written it down, and the kernel asks nobody.
+    Permanent(MacAddr),
+    /// Nobody has answered.
+    Silent,
+}
 
 impl Netlink {
     /// Lists who has answered at which address behind a link. Empty when there is no such link.
@@ -30,13 +44,34 @@ impl Netlink {
             let mut header = [0; HEADER];
             header[0] = family.to_ne_bytes()[0];
             let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &known.index.to_ne_bytes());
-            let read = |message: Message<'_>| read(message, known.index);
+            let read = |message: Message<'_>| read(message, known.index).filter(|it| it.1 & ANSWERED != 0);
             let entries = self.ask(request, Intent::List, read);
             let entries = entries.map_err(Operation::List.of(format_args!("neighbours of {link}")))?;
-            found.extend(entries.into_iter().map(|(ip, mac)| Neighbour { ip, mac, link: link.clone() }));
+            found.extend(
+                entries.into_iter().filter_map(|(ip, _, mac)| Some(Neighbour { ip, mac: mac?, link: link.clone() })),
+            );
         }
         found.sort();
         Ok(found)
+    }
+
+    /// What the kernel knows of who has an address behind a link. `None` when it has never asked.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn whereabouts(&self, link: &InterfaceName, of: IpAddr) -> Result<Option<Whereabouts>, Error> {
+        let Some(known) = self.link(link)? else { return Ok(None) };
+        let mut header = [0; HEADER];
+        header[0] = if of.is_ipv4() { AF_INET } else { AF_INET6 }.to_ne_bytes()[0];
+        let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &known.index.to_ne_bytes());
+        let read = |message: Message<'_>| read(message, known.index).filter(|(ip, ..)| *ip == of);
+        let found = self.ask(request, Intent::List, read);
+        let found = found.map_err(Operation::List.of(format_args!("neighbours of {link}")))?;
+        Ok(found.into_iter().next().and_then(|(_, state, mac)| match mac {
+            Some(mac) if state & PERMANENT != 0 => Some(Whereabouts::Permanent(mac)),
+            Some(mac) if state & ANSWERED != 0 => Some(Whereabouts::Answered(mac)),
+            _ => (state & SILENT != 0).then_some(Whereabouts::Silent),
+        }))
     }
 
     /// Forgets who has answered at an address behind a link. It is no error when nobody has.
@@ -61,11 +96,11 @@ impl Netlink {
     }
 }
 
-fn read(message: Message<'_>, link: u32) -> Option<(IpAddr, MacAddr)> {
+fn read(message: Message<'_>, link: u32) -> Option<(IpAddr, u16, Option<MacAddr>)> {
     let (header, attributes) = message.payload().split_at_checked(HEADER)?;
     let index = u32::from_ne_bytes(header[4..8].try_into().ok()?);
     let state = u16::from_ne_bytes([header[8], header[9]]);
-    if index != link || state & ANSWERED == 0 {
+    if index != link {
         return None;
     }
     let destination = attribute(attributes, NDA_DST)?;
@@ -73,5 +108,6 @@ fn read(message: Message<'_>, link: u32) -> Option<(IpAddr, MacAddr)> {
         4 => IpAddr::from(<[u8; 4]>::try_from(destination).ok()?),
         _ => IpAddr::from(<[u8; 16]>::try_from(destination).ok()?),
     };
-    Some((ip, MacAddr(attribute(attributes, NDA_LLADDR)?.try_into().ok()?)))
+    let mac = attribute(attributes, NDA_LLADDR).and_then(|mac| Some(MacAddr(mac.try_into().ok()?)));
+    Some((ip, state, mac))
 }

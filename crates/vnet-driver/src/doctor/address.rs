@@ -1,5 +1,6 @@
 //! The host's addresses in a network, who else uses them, and the way to guests.
 
+use std::fs;
 use std::net::IpAddr;
 
 use vnet_netlink::Traveller;
@@ -57,8 +58,8 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
         return Ok(vec![symptom.read(read)]);
     }
     let there = scene.netlink.addresses_of(bridge)?;
-    let mut symptoms = Vec::new();
     let wanted = addresses(patient);
+    let mut symptoms: Vec<Symptom> = wanted.iter().filter_map(|net| unfinished(net.addr(), bridge)).collect();
     for net in wanted.iter().filter(|net| !there.iter().any(|it| it.net == **net)) {
         let finding = format!("{bridge} has no address {net}: guests find neither their gateway nor dnsmasq");
         let symptom = Symptom::problem(NAME, finding).read(read.clone());
@@ -77,6 +78,41 @@ pub(super) fn addresses(patient: &Patient) -> Vec<IpNet> {
     definition.filter_map(vnet_xml::network::Ip::net).collect()
 }
 
+/// The flags of an IPv6 address of this host (`IFA_F_*`).
+fn flags(ip: IpAddr) -> Option<u8> {
+    let IpAddr::V6(ip) = ip else { return None };
+    let wanted = format!("{:032x}", ip.to_bits());
+    let listed = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
+    let line = listed.lines().find(|line| line.starts_with(&wanted))?;
+    u8::from_str_radix(line.split_whitespace().nth(4)?, 16).ok()
+}
+
+const DAD_FAILED: u8 = 0x08;
+const TENTATIVE: u8 = 0x40;
+
+/// Whether the kernel still looks whether somebody else has this address. Nobody can use it then.
+/// It cannot look as long as nothing is plugged in.
+pub(super) fn is_tentative(ip: IpAddr) -> bool {
+    flags(ip).is_some_and(|flags| flags & TENTATIVE != 0)
+}
+
+/// An address that the host has and cannot use.
+fn unfinished(ip: IpAddr, bridge: &InterfaceName) -> Option<Symptom> {
+    let read = format!("`ip -6 address show {bridge}`");
+    match flags(ip)? {
+        flags if flags & DAD_FAILED != 0 => {
+            let finding = format!("somebody else behind {bridge} has {ip}: this host does not use it");
+            let help = format!("take it away there, then `ip address del` and `add` it on {bridge}");
+            Some(Symptom::problem("address", finding).read(read).help(help))
+        }
+        flags if flags & TENTATIVE != 0 => {
+            let finding = format!("{ip} is tentative: the kernel lets nobody use it before a guest is plugged in");
+            Some(Symptom::unknown("address", finding).read(read))
+        }
+        _ => None,
+    }
+}
+
 /// An address that a guest may have: the highest of a subnet.
 pub(super) fn example(net: IpNet) -> IpAddr {
     match net.broadcast() {
@@ -91,33 +127,49 @@ pub(super) fn way_to_guests(
     patient: &Patient,
     bridge: &InterfaceName,
 ) -> Result<Vec<Symptom>, Error> {
-    const NAME: &str = "way-to-guests";
     let mut symptoms = Vec::new();
     for net in addresses(patient) {
         let to = guest_in(scene, patient, net);
-        let read = format!("`ip route get {to}`");
-        let finding = match scene.netlink.way(&Traveller { to, from: None, incoming: None })? {
-            Ok(way) if way.local => format!("{to}, which a guest may have, is an address of this host"),
-            Ok(way) => match way.link {
-                Some(link) if link == *bridge => {
-                    symptoms
-                        .push(Symptom::ok(NAME, format!("packets for {} leave by {bridge}", net.trunc())).read(read));
-                    continue;
-                }
-                Some(link) => format!(
-                    "packets for guests of {} leave by {link}{}, and not by {bridge}: another route or rule comes \
-                     first",
-                    net.trunc(),
-                    way.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default()
-                ),
-                None => format!("the kernel drops packets for guests of {}", net.trunc()),
-            },
-            Err(refused) => format!("this host has no way to guests of {}: {refused}", net.trunc()),
+        // What dnsmasq answers has the host's address in the network as its source.
+        let is_there = scene.inventory.addresses.iter().any(|(link, it)| link == bridge && it.net == net);
+        let from = Some(net.addr()).filter(|ip| is_there && !is_tentative(*ip));
+        let found = match one_way(scene, bridge, net, (to, None))? {
+            None if from.is_some() => one_way(scene, bridge, net, (to, from))?,
+            found => found,
         };
-        let symptom = Symptom::problem(NAME, finding).read(read).read("`ip rule`, `ip route show table all`");
-        symptoms.push(symptom.help("delete that route or rule, or give the network another subnet"));
+        symptoms.push(found.unwrap_or_else(|| {
+            let finding = format!("packets for {} leave by {bridge}", net.trunc());
+            Symptom::ok("way-to-guests", finding).read(format!("`ip route get {to}`"))
+        }));
     }
     Ok(symptoms)
+}
+
+/// What is wrong with the way to a guest. `None`: it is by the bridge.
+fn one_way(
+    scene: &Scene<'_>,
+    bridge: &InterfaceName,
+    net: IpNet,
+    (to, from): (IpAddr, Option<IpAddr>),
+) -> Result<Option<Symptom>, Error> {
+    let subnet = net.trunc();
+    let sent = from.map_or_else(String::new, |from| format!(" from {from}"));
+    let finding = match scene.netlink.way(&Traveller { to, from, incoming: None })? {
+        Ok(way) if way.local => format!("{to}, which a guest may have, is an address of this host"),
+        Ok(way) => match way.link {
+            Some(link) if link == *bridge => return Ok(None),
+            Some(link) => format!(
+                "packets{sent} for guests of {subnet} leave by {link}{}, and not by {bridge}: another route or rule \
+                 comes first",
+                way.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default()
+            ),
+            None => format!("the kernel drops packets{sent} for guests of {subnet}"),
+        },
+        Err(refused) => format!("this host has no way{sent} to guests of {subnet}: {refused}"),
+    };
+    let symptom = Symptom::problem("way-to-guests", finding).read(format!("`ip route get {to}{sent}`"));
+    let symptom = symptom.read("`ip rule`, `ip route show table all`");
+    Ok(Some(symptom.help("delete that route or rule, or give the network another subnet")))
 }
 
 /// The address of an examined guest in a subnet, or one that a guest may have.

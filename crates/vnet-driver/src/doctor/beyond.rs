@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vnet_netlink::{Traveller, Way};
+use vnet_netlink::{Traveller, Way, Whereabouts};
 use vnet_types::{Family, InterfaceName, IpNet};
 
 use super::Scene;
@@ -64,10 +64,25 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
                 let finding = format!("{link}, this host's way out, has no carrier");
                 symptoms.push(Symptom::problem(NAME, finding).read(format!("`ip link show {link}`")));
             }
-            _ => symptoms.push(Symptom::ok(NAME, format!("the way out is {link}{gateway}")).read(read)),
+            _ => symptoms.push(match way.gateway.filter(|gateway| is_silent(scene, &link, *gateway)) {
+                Some(router) => {
+                    let finding =
+                        format!("{router}, the router of this host, does not answer at {link}: nothing gets out");
+                    let read = format!("`ip neighbour show {router}`");
+                    Symptom::problem(NAME, finding).read(read).help("mend the router, the cable, or the default route")
+                }
+                None => Symptom::ok(NAME, format!("the way out is {link}{gateway}")).read(read),
+            }),
         }
     }
     Ok(symptoms)
+}
+
+/// Whether a router answered neither an echo nor who asks for its MAC address.
+fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
+    let IpAddr::V4(asked) = router else { return false };
+    scene.targets.silent.contains(&asked)
+        && matches!(scene.netlink.whereabouts(link, router), Ok(Some(Whereabouts::Silent)))
 }
 
 /// A sysctl of this network namespace.
@@ -109,6 +124,9 @@ pub(super) fn forwarding(scene: &Scene<'_>, patient: &Patient, bridge: &Interfac
 pub(super) fn ways(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "way-out";
     let mut symptoms = Vec::new();
+    if patient.definition.is_some() && families(patient).is_empty() {
+        symptoms.push(Symptom::ok(NAME, "it promises its guests no way out: they reach this host and each other"));
+    }
     for net in addresses(patient) {
         let (family, subnet) = (Family::of(net.addr()), net.trunc());
         if !families(patient).contains(&family) {
@@ -156,6 +174,11 @@ fn one_way(scene: &Scene<'_>, of: &Traveller, net: IpNet, goes: &str) -> Result<
         Ok(way) if way.local && goes == "leave" => {
             let finding = format!("what guests of {net} send beyond the host is taken for its own: {} is local", of.to);
             return Ok(Err(Box::new(Symptom::problem(NAME, finding).read(words(of)))));
+        }
+        Ok(way) if way.link.as_ref().is_some_and(|link| link.as_str() == "lo") => {
+            let finding = format!("packets of guests of {net} that {goes} go to lo, where they end");
+            let symptom = Symptom::problem(NAME, finding).read(words(of)).read("`ip rule`, `ip route show table all`");
+            return Ok(Err(Box::new(symptom.help("delete that route or rule"))));
         }
         Ok(way) => return Ok(Ok(way)),
         Err(refused) => refused,

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use vnet_netlink::{Netlink, Traveller};
-use vnet_types::{Family, InterfaceName, IpNet};
+use vnet_types::{Family, InterfaceName, IpNet, Link};
 use vnet_xml::network::WayOut;
 
 use super::ask::{self, Answer, ask, ping, root};
 use super::names;
 use super::patient::Patient;
 use super::scratch::{Findings, Task, tried};
-use super::service::taken;
+use super::service::{leased, taken};
 use super::symptom::Symptom;
 use super::{Scene, beyond};
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(super) struct Targets {
     routers: Vec<Ipv4Addr>,
     name_servers: Vec<Ipv4Addr>,
     /// Those that do not answer.
-    silent: Vec<Ipv4Addr>,
+    pub(super) silent: Vec<Ipv4Addr>,
 }
 
 impl Targets {
@@ -67,7 +67,7 @@ pub(super) fn try_all(scene: &Scene<'_>, patients: &mut [Patient]) -> Result<(),
         let there = patient.bridge.as_ref().filter(|_| patient.runs && patient.intent.is_some());
         let Some(bridge) = there else { continue };
         if let Some(known) = scene.host.link(bridge)?.filter(|known| known.link.up) {
-            tasks.push((at, task(scene, patient, bridge, known.link.mtu)));
+            tasks.push((at, task(scene, patient, bridge, &known.link)));
         }
     }
     if tasks.len() > MOST {
@@ -87,7 +87,7 @@ pub(super) fn try_all(scene: &Scene<'_>, patients: &mut [Patient]) -> Result<(),
     Ok(())
 }
 
-fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, mtu: Option<u32>) -> Task {
+fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, link: &Link) -> Task {
     let network = patient.definition.as_ref();
     let gateway = super::address::addresses(patient).into_iter().find_map(|net| match net {
         IpNet::V4(net) => Some(net),
@@ -97,8 +97,10 @@ fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, mtu: Optio
     let goes_out = network.is_some_and(|network| network.way_out(Family::Ipv4).is_some());
     Task {
         bridge: bridge.clone(),
-        mtu,
+        mtu: link.mtu,
         gateway,
+        host: link.mac,
+        leased: leased(scene, patient).unwrap_or_default().into_iter().map(|(_, ip)| ip).collect(),
         taken: taken(scene, patient),
         dhcp: config.is_some_and(|config| config.serves_dhcp(Family::Ipv4)),
         examined: patient.ports.first().filter(|_| patient.has_guest).map(|port| port.mac),

@@ -95,6 +95,18 @@ fn member(
     if condition.xdp {
         symptoms.push(xdp(NAME, dev));
     }
+    if condition.locked {
+        let mac = patient.ports.iter().find(|port| port.dev == *dev).map(|port| port.mac);
+        let finding = format!("{dev} is locked: {bridge} drops what comes from a MAC address that it has no entry for");
+        let read = format!("`bridge -d link show dev {dev}`, `bridge fdb show dev {dev}`");
+        let command = format!("bridge link set dev {dev} locked off");
+        let symptom = match mac {
+            None => Some(Symptom::unknown(NAME, finding)),
+            Some(mac) if scene.netlink.fdb()?.iter().any(|it| it.mac == mac && it.port == *dev) => None,
+            Some(_) => Some(Symptom::problem(NAME, finding)),
+        };
+        symptoms.extend(symptom.map(|symptom| symptom.read(read).command(command)));
+    }
     if let Some(BridgePort { unicast_flood, learning, isolated, .. }) = scene.netlink.port(dev)? {
         let is_ours = patient.ports.iter().any(|port| port.dev == *dev);
         if !unicast_flood && !learning && !is_ours {

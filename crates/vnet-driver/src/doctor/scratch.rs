@@ -2,6 +2,7 @@
 //! with the process. It asks for an address, for a name, and beyond the host, as a guest does, and
 //! takes nothing: no lease, and an address that nobody has.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,10 +19,14 @@ use super::frame::{self, EVERYBODY, End, Heard};
 
 /// dnsmasq pings an address for three seconds before it offers it.
 const OFFER: Duration = Duration::from_millis(4500);
+/// It does so for one guest after the other. So the second discover may wait longer.
+const LATE_OFFER: Duration = Duration::from_millis(6500);
 /// Spanning tree opens a port after twice its delay, which is 2 seconds at least.
 const OPENS: Duration = Duration::from_millis(5000);
 const ANSWER: Duration = Duration::from_millis(400);
 const ATTEMPTS: usize = 2;
+/// Nobody needs to know more of those who have the same address.
+const MOST_CLAIMS: usize = 8;
 /// The guest's own MAC address: locally administered, and of no hypervisor.
 pub(crate) const MAC: MacAddr = MacAddr([0x02, 0x76, 0x6e, 0x65, 0x74, 0x01]);
 /// That of the tap: higher than others, so that no bridge takes it for itself.
@@ -35,10 +40,15 @@ pub(super) struct Task {
     pub(super) mtu: Option<u32>,
     /// The host's address in the network.
     pub(super) gateway: Option<Ipv4Net>,
+    /// The MAC address that the host answers with.
+    pub(super) host: Option<MacAddr>,
     /// Addresses that somebody has.
     pub(super) taken: Vec<IpAddr>,
-    /// The guests that ask for an address: itself, and one that is examined.
+    /// Addresses that guests have leased.
+    pub(super) leased: Vec<Ipv4Addr>,
+    /// Whether to ask for an address.
     pub(super) dhcp: bool,
+    /// The guest in whose name to ask, in place of its own.
     pub(super) examined: Option<MacAddr>,
     pub(super) dns: bool,
     /// Routers and name servers beyond the host.
@@ -53,6 +63,8 @@ pub(super) struct Findings {
     pub(super) address: Option<Ipv4Addr>,
     /// Whether the host said that it has the gateway's address.
     pub(super) gateway: bool,
+    /// Who has said that it has the gateway's address, or one that a guest has leased.
+    pub(super) claims: BTreeMap<Ipv4Addr, BTreeSet<MacAddr>>,
     pub(super) offers: Vec<Offer>,
     /// Whether the host's dnsmasq has answered a question.
     pub(super) dns: bool,
@@ -65,8 +77,6 @@ pub(super) struct Findings {
 /// An offer of a DHCP server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offer {
-    /// Whether it is for the guest that is examined.
-    pub(super) examined: bool,
     pub(super) address: Ipv4Addr,
     pub(super) server: Ipv4Addr,
     pub(super) mac: MacAddr,
@@ -81,7 +91,7 @@ pub(crate) struct Scratch {
     me: End,
     gateway: Option<Ipv4Net>,
     findings: Findings,
-    waits_for_offers: usize,
+    waits_for_offer: bool,
 }
 
 /// Plugs the guest in, and lets it try everything.
@@ -98,7 +108,9 @@ impl Scratch {
             bridge: bridge.clone(),
             mtu,
             gateway: None,
+            host: None,
             taken: Vec::new(),
+            leased: Vec::new(),
             dhcp: false,
             examined: None,
             dns: false,
@@ -130,26 +142,50 @@ impl Scratch {
         }
         let [queue] = <[_; 1]>::try_from(tap.into_queues()).map_err(|_| "the tap has no file")?;
         let me = End { mac: MAC, ip: Ipv4Addr::UNSPECIFIED };
-        let (bridge, findings, file) = (task.bridge.clone(), Findings::default(), File::from(queue));
-        Ok(Self { netlink, tap: name, bridge, file, me, gateway: task.gateway, findings, waits_for_offers: 0 })
+        let (bridge, file) = (task.bridge.clone(), File::from(queue));
+        let watched = task.leased.iter().copied().chain(task.gateway.map(|gateway| gateway.addr()));
+        let claims = watched.map(|ip| (ip, BTreeSet::new())).collect();
+        let findings = Findings { claims, ..Findings::default() };
+        Ok(Self { netlink, tap: name, bridge, file, me, gateway: task.gateway, findings, waits_for_offer: false })
     }
 
     fn run(&mut self, task: &Task) {
         let asked = Instant::now();
+        let nobody = End { mac: EVERYBODY, ip: Ipv4Addr::BROADCAST };
+        // One at a time: dnsmasq pings the addresses of two guests one after the other.
+        let discover = frame::discover(task.examined.unwrap_or(MAC), TRANSACTION);
+        let discover = frame::udp(self.me, nobody, (68, 67), &discover);
         if task.dhcp {
-            let nobody = End { mac: EVERYBODY, ip: Ipv4Addr::BROADCAST };
-            for (client, transaction) in [(Some(MAC), TRANSACTION), (task.examined, TRANSACTION + 1)] {
-                let Some(client) = client else { continue };
-                self.send(&frame::udp(self.me, nobody, (68, 67), &frame::discover(client, transaction)));
-                self.waits_for_offers += 1;
-            }
+            self.send(&discover);
+            self.waits_for_offer = true;
         }
         if let Some(gateway) = task.gateway {
             self.try_as_guest(task, gateway);
         }
-        let until = asked + OFFER;
-        while self.waits_for_offers > 0 && Instant::now() < until {
+        self.look_for_guests(task);
+        self.wait_for_offer(asked + OFFER);
+        if self.waits_for_offer {
+            self.send(&discover);
+            self.wait_for_offer(Instant::now() + LATE_OFFER);
+        }
+    }
+
+    fn wait_for_offer(&mut self, until: Instant) {
+        while self.waits_for_offer && Instant::now() < until {
             self.hear(until, |_, heard| matches!(heard, Heard::Udp { ports: (67, 68), .. }).then_some(()));
+        }
+    }
+
+    /// Asks who has the addresses that guests have leased, and hears all who say so.
+    fn look_for_guests(&mut self, task: &Task) {
+        for _ in 0..ATTEMPTS {
+            let is_silent = |ip: &&Ipv4Addr| self.findings.claims.get(ip).is_none_or(BTreeSet::is_empty);
+            let silent: Vec<Ipv4Addr> = task.leased.iter().filter(is_silent).copied().collect();
+            if silent.is_empty() {
+                return;
+            }
+            silent.into_iter().for_each(|ip| self.send(&frame::ask(self.me, ip)));
+            self.hear(Instant::now() + ANSWER, |_, _| None::<()>);
         }
     }
 
@@ -157,7 +193,9 @@ impl Scratch {
         let host = self.exchange(
             |me| frame::ask(me, gateway.addr()),
             |_, heard| match heard {
-                Heard::Here(end) if end.ip == gateway.addr() => Some(*end),
+                Heard::Here(end) if end.ip == gateway.addr() && task.host.is_none_or(|mac| mac == end.mac) => {
+                    Some(*end)
+                }
                 _ => None,
             },
         );
@@ -250,6 +288,12 @@ impl Scratch {
             }
             let length = self.file.read(&mut buffer).ok()?;
             let Some(heard) = frame::read(&buffer[..length]) else { continue };
+            if let Heard::Asked { by: end, .. } | Heard::Here(end) = &heard
+                && let Some(claims) = self.findings.claims.get_mut(&end.ip)
+                && claims.len() < MOST_CLAIMS
+            {
+                claims.insert(end.mac);
+            }
             match &heard {
                 Heard::Asked { by, ip } if *ip == self.me.ip && !self.me.ip.is_unspecified() => {
                     self.send(&frame::tell(self.me, *by));
@@ -265,18 +309,11 @@ impl Scratch {
     }
 
     fn offered(&mut self, from: End, message: &[u8]) {
-        for examined in [false, true] {
-            if let Some((address, server)) = frame::offer(message, TRANSACTION + u32::from(examined)) {
-                self.findings.offers.push(Offer {
-                    examined,
-                    address,
-                    server: server.unwrap_or(from.ip),
-                    mac: from.mac,
-                });
-                // Another server may be faster, and is heard too.
-                let is_ours = self.gateway.is_none_or(|gateway| server == Some(gateway.addr()));
-                self.waits_for_offers = self.waits_for_offers.saturating_sub(usize::from(is_ours));
-            }
+        let Some((address, server)) = frame::offer(message, TRANSACTION) else { return };
+        self.findings.offers.push(Offer { address, server: server.unwrap_or(from.ip), mac: from.mac });
+        // Another server may be faster, and is heard too.
+        if self.gateway.is_none_or(|gateway| server == Some(gateway.addr())) {
+            self.waits_for_offer = false;
         }
     }
 }

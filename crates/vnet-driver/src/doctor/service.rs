@@ -1,20 +1,20 @@
 //! dnsmasq: whether it runs, has its ports, has addresses left, and answers.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use vnet_dnsmasq::{Config, Lease, parse_leases};
+use vnet_dnsmasq::{Client, Config, Lease, parse_leases};
 use vnet_plan::Key;
-use vnet_types::{AddressRange, Family, InterfaceName};
+use vnet_types::{AddressRange, Family, InterfaceName, KnownPort, MacAddr};
 
 use super::Scene;
-use super::address::addresses;
+use super::address::{addresses, is_tentative};
 use super::ask::{self, Answer, ask, version};
 use super::bridge::drifted;
 use super::patient::{Keeper, Patient};
 use super::scratch::{Findings, Offer};
 use super::sockets::Listening;
-use super::symptom::Symptom;
+use super::symptom::{Health, Symptom};
 use crate::error::Error;
 use crate::libvirt::LibvirtFolders;
 
@@ -41,10 +41,15 @@ pub(super) fn dnsmasq(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) -
     if config(patient).is_none() {
         return Ok(Vec::new());
     }
-    let drift = patient.drift(|key| matches!(key, Key::Process(_) | Key::File(_)));
-    let what = "dnsmasq or its files are not as they were made: guests get no addresses and no names";
+    let drift = patient.drift(|key| matches!(key, Key::Process(_)));
+    let what = "dnsmasq is not as it was started: guests get no addresses and no names";
     if let Some(symptom) = drifted(NAME, patient, &drift, what) {
         return Ok(vec![symptom]);
+    }
+    let drift = patient.drift(|key| matches!(key, Key::File(_)));
+    let what = "a file of dnsmasq is not as it was made; dnsmasq runs with what it has read before";
+    if let Some(symptom) = drifted(NAME, patient, &drift, what) {
+        return Ok(vec![Symptom { health: Health::Unknown, ..symptom }]);
     }
     Ok(vec![match (process(patient), &patient.keeper) {
         (Some(pid), _) => Symptom::ok(NAME, format!("dnsmasq runs (process {pid})")).read(format!("`/proc/{pid}`")),
@@ -92,6 +97,8 @@ pub(super) fn listening(scene: &Scene<'_>, patient: &Patient, bridge: &Interface
                     format!("have it listen on other addresses than those of {bridge}, then start the network anew");
                 symptoms.push(Symptom::problem(NAME, finding).read(read).help(help));
             }
+            // It takes no address that is still tentative.
+            None if ours.iter().all(|net| is_tentative(net.addr())) => {}
             None if own.is_some() && there.iter().all(|it| it.holder.is_some()) => {
                 let finding = format!("dnsmasq runs and does not listen on port {port}");
                 symptoms.push(Symptom::problem(NAME, finding).read(read).mend(patient.repair()));
@@ -120,6 +127,20 @@ pub(super) fn leases(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Lease>,
         }
         (Keeper::Libvirt { .. }, None) => Ok(Vec::new()),
     }
+}
+
+/// The addresses that attached guests have leased.
+pub(super) fn leased<'p>(scene: &Scene<'_>, patient: &'p Patient) -> Result<Vec<(&'p KnownPort, Ipv4Addr)>, Error> {
+    let leases = leases(scene, patient)?;
+    let of = |port: &'p KnownPort| {
+        let its = leases.iter().filter(|lease| matches!(lease.client, Client::Mac(mac) if mac == port.mac));
+        let its = its.filter_map(|lease| match lease.ip {
+            IpAddr::V4(ip) => Some((port, ip)),
+            IpAddr::V6(_) => None,
+        });
+        its.collect::<Vec<_>>()
+    };
+    Ok(patient.ports.iter().filter(|port| port.bridge.is_some()).flat_map(of).collect())
 }
 
 /// The addresses that somebody has or will get.
@@ -187,20 +208,25 @@ fn size(range: AddressRange) -> Option<usize> {
     usize::try_from(last).ok()?.checked_add(1)
 }
 
+/// What to do about a missing privilege: `root_lacks` is for who is root already.
+pub(super) fn as_root(root_lacks: &str) -> String {
+    if rustix::process::geteuid().is_root() { root_lacks.to_owned() } else { "run it as root".to_owned() }
+}
+
 /// What the made-up guest has found, or why there was none.
 pub(super) fn tried<'p>(check: &'static str, patient: &'p Patient) -> Result<&'p Findings, Vec<Symptom>> {
     match &patient.tried {
         Some(Ok(findings)) => Ok(findings),
         Some(Err(reason)) => {
             let finding = format!("it could not be tried as a guest: {reason}");
-            Err(vec![Symptom::unknown(check, finding).help("run it as root, where `/dev/net/tun` is there")])
+            Err(vec![Symptom::unknown(check, finding).help(as_root("`/dev/net/tun` and CAP_NET_ADMIN are needed"))])
         }
         None => Err(Vec::new()),
     }
 }
 
 /// Whether the host hears a guest at all.
-pub(super) fn frames(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+pub(super) fn frames(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "frames";
     let findings = match tried(NAME, patient) {
         Ok(findings) => findings,
@@ -209,6 +235,12 @@ pub(super) fn frames(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -
     let Some(gateway) = addresses(patient).into_iter().find(|net| net.addr().is_ipv4()) else { return Ok(Vec::new()) };
     let gateway = gateway.addr();
     let read = format!("a guest that was made up in {bridge} asked by ARP for {gateway}");
+    let own = scene.host.link(bridge)?.and_then(|known| known.link.mac);
+    if let Some(other) = other_claim(findings, gateway, own) {
+        let finding = format!("{other} says that it has {gateway}: guests send to it what is for this host");
+        let help = format!("`bridge fdb show br {bridge} | grep {other}` says behind which port it is");
+        return Ok(vec![Symptom::problem(NAME, finding).read(read).help(help)]);
+    }
     Ok(vec![match findings.gateway {
         true => Symptom::ok(NAME, format!("the host answers a guest at {gateway}")).read(read),
         false => {
@@ -218,6 +250,12 @@ pub(super) fn frames(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -
             Symptom::problem(NAME, finding).read(read).help(help)
         }
     }])
+}
+
+/// Who else says that it has an address of a known owner.
+pub(super) fn other_claim(findings: &Findings, ip: IpAddr, owner: Option<MacAddr>) -> Option<MacAddr> {
+    let (IpAddr::V4(ip), Some(owner)) = (ip, owner) else { return None };
+    findings.claims.get(&ip)?.iter().copied().find(|mac| *mac != owner)
 }
 
 /// Whether a guest is offered an address.
@@ -241,8 +279,7 @@ pub(super) fn dhcp(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> 
     }
     let has_ranges = config.subnets.iter().filter_map(|it| it.dhcp.as_ref()).any(|dhcp| !dhcp.ranges.is_empty());
     let examined = patient.has_guest && !patient.ports.is_empty();
-    let offer = ours.iter().find(|offer| offer.examined == examined);
-    symptoms.push(match offer {
+    symptoms.push(match ours.first() {
         Some(offer) => {
             let who = if examined { "the guest is" } else { "a guest is" };
             Symptom::ok(NAME, format!("{who} offered {}", offer.address)).read(read)
@@ -268,6 +305,11 @@ pub(super) fn dns(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) 
     let mut symptoms = Vec::new();
     for net in addresses(patient) {
         let server = net.addr();
+        if is_tentative(server) {
+            let finding = format!("{server} was not asked: the address is tentative as long as nothing is plugged in");
+            symptoms.push(Symptom::unknown(NAME, finding).read(format!("`ip address show {bridge}`")));
+            continue;
+        }
         let answer = ask(ask::at(server, port), &version());
         let read = format!("`dig @{server} version.bind chaos txt`, from this host");
         symptoms.push(match answer {

@@ -44,7 +44,7 @@ pub struct Symptom {
 pub enum Mend {
     /// Starts a network that is defined.
     Start(NetworkName),
-    /// Repairs a network as it runs.
+    /// Makes a network as it is kept, or as it runs when it is not kept.
     Repair(NetworkName),
 }
 
@@ -94,7 +94,7 @@ impl Mend {
     pub fn command(&self) -> String {
         match self {
             Self::Start(network) => format!("vnet start {network}"),
-            Self::Repair(_) => "vnet apply --running".to_owned(),
+            Self::Repair(network) => format!("vnet apply {network}"),
         }
     }
 
@@ -102,7 +102,7 @@ impl Mend {
     pub fn words(&self) -> String {
         match self {
             Self::Start(network) => format!("start network {network}"),
-            Self::Repair(network) => format!("repair network {network} as it runs"),
+            Self::Repair(network) => format!("repair network {network}"),
         }
     }
 }

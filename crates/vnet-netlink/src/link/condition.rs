@@ -12,6 +12,7 @@ use crate::{Error, Intent, Netlink, Operation};
 const IFLA_XDP: u16 = 43;
 const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_BRPORT_STATE: u16 = 1;
+const IFLA_BRPORT_LOCKED: u16 = 39;
 
 /// The condition of a link at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct LinkCondition {
     pub controller: Option<u32>,
     /// The state of a port of a bridge.
     pub port: Option<PortState>,
+    /// Whether a port takes frames only from MAC addresses that the bridge has an entry for.
+    pub locked: bool,
 }
 
 /// The state of a port of a bridge (`BR_STATE_*` of `linux/if_bridge.h`).
@@ -91,5 +94,6 @@ fn read(message: Message<'_>) -> Option<LinkCondition> {
         xdp: byte(attribute(attributes, IFLA_XDP), IFLA_XDP_ATTACHED).is_some_and(|attached| attached != 0),
         controller: attribute(attributes, IFLA_MASTER).and_then(number32),
         port: byte(data, IFLA_BRPORT_STATE).and_then(PortState::of),
+        locked: byte(data, IFLA_BRPORT_LOCKED) == Some(1),
     })
 }
