@@ -32,7 +32,9 @@ fn host() {
     for (mode, name, subnet) in
         [("nat", "lab", "10.1.0.0/24"), ("route", "dmz", "10.2.0.0/24"), ("isolated", "db", "10.3.0.0/24")]
     {
-        call(&["new", mode, name, "--subnet", subnet, "--start", "--dhcp", "none"]);
+        let all = ["new", mode, name, "--subnet", subnet, "--start", "--dhcp", "none"];
+        let reserved = ["--host", "52:54:00:00:00:09=10.3.0.9,spare"];
+        call(&[&all[..], if name == "db" { &reserved } else { &[] }].concat());
     }
     call(&["forward", "add", "lab", "tcp/2222", "10.1.0.9:22", "--live"]);
     call(&["new", "nat", "later", "--subnet", "10.4.0.0/24", "--define"]);
@@ -46,6 +48,7 @@ fn host() {
         call(&["attach", "/tmp/guest.xml"]);
     }
     run("ip", &["address", "del", "10.2.0.1/24", "dev", "virbr1"]);
+    run("ip", &["link", "set", "virbr2", "down"]);
 }
 
 fn call(args: &[&str]) -> String {
@@ -68,7 +71,9 @@ fn every_form_tells_what_is_connected_to_what() {
        └─ web<1>  52:54:00:00:00:01  (vnet0)
     no way out
     └─ db  isolated, bridge virbr2, 10.3.0.1/24
-       └─ postgres  52:54:00:00:00:03  (vnet2)
+       ! link virbr2 is down
+       ├─ postgres  52:54:00:00:00:03  (vnet2)
+       └─ spare  10.3.0.9, reserved
     not running
     └─ later  NAT, defined, does not run, 10.4.0.1/24
     ");
@@ -76,10 +81,16 @@ fn every_form_tells_what_is_connected_to_what() {
     let only = call(&["graph", "db"]);
     assert!(only.contains("postgres") && !only.contains("lab"), "{only}");
 
+    let parts: serde_json::Value = serde_json::from_str(&call(&["graph", "--format", "json"])).unwrap();
+    let runs =
+        |name: &str| parts["parts"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap()["runs"] == true;
+    assert!(runs("postgres") && !runs("spare"), "{parts}");
+
     let mermaid = call(&["graph", "--format", "mermaid"]);
     let gone = "10.2.0.1/24<br/>address 10.2.0.1/24 dev virbr1 is gone\"]:::troubled";
     assert!(mermaid.contains(&format!("[\"dmz<br/>routed<br/>bridge virbr1<br/>{gone}")), "{mermaid}");
     assert!(mermaid.contains("web#60;1#62;"), "{mermaid}");
+    assert!(mermaid.contains("(\"spare<br/>10.3.0.9<br/>reserved\"):::inactive"), "{mermaid}");
     let dot = call(&["graph", "--format", "dot"]);
     assert!(dot.contains("[label=\"NAT\"];") && dot.contains("[label=\"vnet0\"];"), "{dot}");
     let svg = call(&["graph", "--format", "svg"]);
@@ -116,7 +127,7 @@ fn a_browser_shows_the_page(#[case] scheme: u8, #[case] ground: &str) {
     let page = browse("--dump-dom");
     let look = page.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap();
     let look: serde_json::Value = serde_json::from_str(&look.replace("&lt;", "<").replace("&gt;", ">")).unwrap();
-    assert_eq!((&look["parts"], &look["outside"], &look["overlaps"]), (&8.into(), &0.into(), &0.into()), "{look}");
+    assert_eq!((&look["parts"], &look["outside"], &look["overlaps"]), (&9.into(), &0.into(), &0.into()), "{look}");
     assert_eq!((look["ground"].as_str().unwrap(), &look["loads"]), (ground, &0.into()), "{look}");
     assert!(
         look["details"].as_str().unwrap().contains("UUID") || look["details"].as_str().unwrap().contains("10.1.0.1/24")

@@ -121,10 +121,18 @@ impl Subject<'_> {
 
     fn set(&self, driver: &Driver, name: &NetworkName, text: Option<&str>) -> anyhow::Result<Answer> {
         let text = text.filter(|text| !text.is_empty());
+        let has =
+            |live: bool| text.is_none() && driver.metadata(name, &self.part, Impact { live, config: !live }).is_ok();
+        let (had_live, had_config) = (has(true), has(false));
         let changed = match driver.set_metadata(name, &self.part, text, self.key, self.impact()) {
             Ok(changed) => changed,
             Err(error) => return failure::answer(error),
         };
+        if text.is_none() && !(changed.live && had_live || changed.config && had_config) {
+            let told = format!("network {name} has no {}: nothing to remove\n", self.part);
+            self.print(name, None, Impact::default(), || print(told))?;
+            return Ok(Answer::Yes);
+        }
         let how = match (changed.live, changed.config) {
             (true, true) => "as it runs and as it is kept",
             (true, false) => "as it runs",

@@ -158,7 +158,7 @@ fn drafted(
     for (family, wish) in [(Family::Ipv4, wishes.ipv4), (Family::Ipv6, wishes.ipv6)] {
         let net = match wish {
             SubnetWish::None => continue,
-            SubnetWish::Given(net) => net,
+            SubnetWish::Given(net) => addresses::usable(net)?,
             SubnetWish::Free => free(wishes.name.as_str(), family, others, is_taken)?,
         };
         if !wishes.mode.has_own_bridge() {

@@ -49,7 +49,8 @@ pub struct PicturePart {
     pub details: Vec<String>,
     /// What is wrong: it drifted, or is blocked.
     pub troubles: Vec<String>,
-    /// Whether it runs; `false` for a network that is only defined.
+    /// Whether it runs; `false` for a network that is only defined, and for a guest that is only
+    /// known by an address that is reserved for it.
     pub runs: bool,
 }
 

@@ -1,10 +1,11 @@
 //! Subnets that a new network avoids although the host has nothing in them now: those of networks
-//! that are only defined, and the pools of container engines.
+//! that are only defined, the pools of container engines, and routes of other tables.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use vnet_netlink::Netlink;
 use vnet_types::{Inventory, ReservedSubnet, SubnetHolder, fnv1a};
 use vnet_xml::Network;
 
@@ -27,6 +28,8 @@ impl Driver {
             inventory.reserved.extend(subnets(&network).map(|net| ReservedSubnet { net, by: by.clone() }));
         }
         if self.imagined.is_none() {
+            let routed = Netlink::open().and_then(|netlink| netlink.subnets_of_other_tables());
+            inventory.reserved.extend(routed.map_err(vnet_host::Error::from)?);
             inventory.reserved.extend(of_libvirt(&LibvirtFolders::system(), &mut unread));
             inventory.reserved.extend(containers::reserved(root, &mut unread));
             inventory.machine = fs::read(MACHINE).map_or(0, |id| fnv1a(id.trim_ascii().iter().copied()));
@@ -50,9 +53,13 @@ fn of_libvirt(folders: &LibvirtFolders, unread: &mut Vec<PathBuf>) -> Vec<Reserv
         let file = folders.file(&name);
         match fs::read(&file) {
             Err(_) => unread.push(file),
-            // A definition that libvirt cannot read either has no subnets.
             Ok(text) => {
-                let network = Network::parse(&text).value;
+                let parsed = Network::parse(&text);
+                if parsed.has_errors() {
+                    unread.push(file);
+                }
+                // What can be read of it counts.
+                let network = parsed.value;
                 let by = SubnetHolder::Libvirt(name);
                 let of = |net| ReservedSubnet { net, by: by.clone() };
                 reserved.extend(network.iter().flat_map(subnets).map(of));

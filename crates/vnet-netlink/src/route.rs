@@ -1,4 +1,5 @@
-//! Unicast routes of the main table (rtnetlink(7), `linux/rtnetlink.h`).
+//! Unicast routes (rtnetlink(7), `linux/rtnetlink.h`): those of the main table, and what others
+//! have.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +10,7 @@ use netlink_packet_route::route::{
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::libc::ESRCH;
 use rtnetlink::RouteMessageBuilder;
-use vnet_types::{Family, InterfaceName, IpNet, Route, RouteProtocol};
+use vnet_types::{Family, InterfaceName, IpNet, ReservedSubnet, Route, RouteProtocol, SubnetHolder};
 
 use crate::address::{family, ip};
 use crate::link::names;
@@ -25,6 +26,8 @@ const RTA_PRIORITY: u16 = 6;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
+/// The table of the host's own addresses (`RT_TABLE_LOCAL`).
+const LOCAL: u32 = 255;
 
 impl Netlink {
     /// Lists the unicast routes of the main table, both families. A route with several next hops is
@@ -86,6 +89,26 @@ impl Netlink {
         }
     }
 
+    /// Lists the subnets that tables other than the main one have unicast routes to, such as those
+    /// of a VPN. Default routes are left out.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn subnets_of_other_tables(&self) -> Result<Vec<ReservedSubnet>, Error> {
+        let links = self.links()?;
+        let names = names(&links);
+        let list = || {
+            let mut subnets = Vec::new();
+            for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+                let mut listed =
+                    self.list_table(RouteHeader::RT_TABLE_UNSPEC, family, None, |it| elsewhere(it, family, &names))?;
+                subnets.append(&mut listed);
+            }
+            Ok(subnets)
+        };
+        list().map_err(Operation::List.of("routes of all tables"))
+    }
+
     /// Adds a route, unless one with its destination and metric exists. An IPv6 route without a
     /// metric gets 1024.
     ///
@@ -137,10 +160,21 @@ impl Netlink {
         link: Option<u32>,
         read: impl FnMut(Message<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Refused> {
+        self.list_table(RouteHeader::RT_TABLE_MAIN, family, link, read)
+    }
+
+    /// The same of another table, or of all of them.
+    fn list_table<T>(
+        &self,
+        table: u8,
+        family: AddressFamily,
+        link: Option<u32>,
+        read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
         let mut request = RouteMessage::default();
         request.attributes.extend(link.map(RouteAttribute::Oif));
         request.header.address_family = family;
-        request.header.table = RouteHeader::RT_TABLE_MAIN;
+        request.header.table = table;
         request.header.kind = RouteType::Unicast;
         match self.request(RouteNetlinkMessage::GetRoute(request), Intent::List, read) {
             // The kernel creates the table with its first route.
@@ -210,25 +244,46 @@ fn read_protocol(protocol: Protocol) -> RouteProtocol {
     }
 }
 
-/// Reads a route: one for each next hop whose link has a name. A kernel without IPv6 answers with
-/// IPv4 routes.
-fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &InterfaceName>) -> Option<Vec<Route>> {
+/// The header, the table and the destination of a unicast route.
+fn head(message: Message<'_>, family: AddressFamily) -> Option<(RouteHeader, u32, IpNet)> {
     let header = RouteHeader::parse(message.payload()).ok()?;
-    let attributes = message.payload().get(HEADER..)?;
-    let number = |kind| attribute(attributes, kind).and_then(number32);
-    let table = number(RTA_TABLE).unwrap_or(header.table.into());
-    if header.address_family != family
-        || table != u32::from(RouteHeader::RT_TABLE_MAIN)
-        || header.kind != RouteType::Unicast
-    {
+    if header.address_family != family || header.kind != RouteType::Unicast {
         return None;
     }
+    let attributes = message.payload().get(HEADER..)?;
+    let table = attribute(attributes, RTA_TABLE).and_then(number32).unwrap_or(header.table.into());
     let anywhere = match family {
         AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let destination = attribute(attributes, RTA_DST).map_or(Some(anywhere), ip)?;
     let destination = IpNet::new(destination, header.destination_prefix_length).ok()?;
+    Some((header, table, destination))
+}
+
+/// Reads the destination of a route that is not in the main table. The kernel's table `local` has
+/// unicast routes of the host's own addresses.
+fn elsewhere(
+    message: Message<'_>,
+    family: AddressFamily,
+    names: &BTreeMap<u32, &InterfaceName>,
+) -> Option<ReservedSubnet> {
+    let (_, table, net) = head(message, family)?;
+    let is_other = ![u32::from(RouteHeader::RT_TABLE_MAIN), LOCAL].contains(&table);
+    let index = links(message.payload().get(HEADER..)?).into_iter().next();
+    let link = index.and_then(|index| names.get(&index)).map(|name| (*name).clone());
+    (is_other && net.prefix_len() > 0).then_some(ReservedSubnet { net, by: SubnetHolder::Route { table, link } })
+}
+
+/// Reads a route: one for each next hop whose link has a name. A kernel without IPv6 answers with
+/// IPv4 routes.
+fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &InterfaceName>) -> Option<Vec<Route>> {
+    let (header, table, destination) = head(message, family)?;
+    if table != u32::from(RouteHeader::RT_TABLE_MAIN) {
+        return None;
+    }
+    let attributes = message.payload().get(HEADER..)?;
+    let number = |kind| attribute(attributes, kind).and_then(number32);
     let route = |index: u32, attributes| {
         Some(Route {
             destination,

@@ -86,6 +86,13 @@ pub enum SubnetHolder {
     Containers(String),
     /// The pool that this program chooses subnets from.
     Pool(String),
+    /// A route of another table than the main one, which rules may ask first (ip-rule(8)).
+    Route {
+        /// The number of the table.
+        table: u32,
+        /// The link that the route leads to; `None` if it leads to none, or to one without a name.
+        link: Option<InterfaceName>,
+    },
 }
 
 impl SubnetHolder {
@@ -150,6 +157,9 @@ impl Inventory {
             others.links.retain(|link| link.name != bridge);
             others.addresses.retain(|(link, _)| *link != bridge);
             others.routes.retain(|route| route.link != bridge);
+            let is_own =
+                |by: &SubnetHolder| matches!(by, SubnetHolder::Route { link: Some(link), .. } if *link == bridge);
+            others.reserved.retain(|it| !is_own(&it.by));
         }
         others
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vnet_types::{Address, Family, InterfaceName, Inventory, IpNet, Route};
+use vnet_types::{Address, Family, InterfaceName, Inventory, IpNet, Route, SubnetHolder};
 use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
@@ -79,6 +79,7 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inv
             |taken: &Taken<'_>| matches!(taken, Taken::Route(it) if it.gateway.is_some()) && taken.net() != net;
         let closeness = |taken: &&Taken<'_>| (is_way(taken), taken.net().prefix_len().abs_diff(net.prefix_len()));
         let Some(conflict) = taken.iter().filter(|taken| overlap(taken.net(), net)).min_by_key(closeness) else {
+            findings.extend(in_other_table(network, &path, net, others));
             continue;
         };
         let relation = match conflict.net() {
@@ -111,6 +112,21 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inv
         }));
     }
     findings
+}
+
+/// A route of another table that overlaps a subnet. Rules decide which of the two is used.
+fn in_other_table(network: &Network, path: &NodePath, net: IpNet, others: &Inventory) -> Option<Finding> {
+    let routed = others.reserved.iter().filter_map(|it| match &it.by {
+        SubnetHolder::Route { table, link } if counts(it.net) && overlap(it.net, net) => Some((it.net, table, link)),
+        _ => None,
+    });
+    let (other, table, link) = routed.min_by_key(|(other, ..)| other.prefix_len().abs_diff(net.prefix_len()))?;
+    let dev = link.as_ref().map(|link| format!(" dev {link}")).unwrap_or_default();
+    let message = format!("the subnet {net} overlaps a route of this host: `{other}{dev} table {table}`");
+    let finding = Finding::new(rules::HOST_SUBNET_INSIDE_ROUTE, path.attribute("address"), message);
+    let free = free_subnets(&network.name, Family::of(net.addr()), net.prefix_len(), others).next();
+    let such = free.map(|free| format!(", such as {free}")).unwrap_or_default();
+    Some(finding.help(format!("guests are not reached where a rule asks this table first: choose a free subnet{such}")))
 }
 
 fn static_routes(network: &Network, root: &NodePath, existing: &[Route]) -> Vec<Finding> {

@@ -39,9 +39,9 @@ const MOST: u128 = 1 << 16;
 /// ```
 pub fn free_subnets(name: &str, family: Family, prefix: u8, host: &Inventory) -> impl Iterator<Item = IpNet> + use<> {
     let in_use = host.addresses.iter().map(|(_, address)| address.net);
-    let in_use = in_use.chain(host.routes.iter().map(|route| route.destination)).filter(|net| counts(*net));
+    let in_use = in_use.chain(host.routes.iter().map(|route| route.destination));
     let kept = host.reserved.iter().filter(|it| !it.by.is_pool()).map(|it| it.net);
-    let used = Ranges::of(family, in_use.chain(kept));
+    let used = Ranges::of(family, in_use.chain(kept).filter(|net| counts(*net)));
     let pools = Ranges::of(family, host.reserved.iter().filter(|it| it.by.is_pool()).map(|it| it.net));
     let start = fnv1a(name.bytes());
     let blocks: Vec<IpNet> = match family {

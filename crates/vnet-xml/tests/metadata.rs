@@ -99,6 +99,32 @@ fn what_is_no_element_of_the_namespace_is_refused(#[case] text: &str, #[case] ke
     assert_eq!(network, self::network());
 }
 
+#[rstest]
+#[case::of_xmlns("http://www.w3.org/2000/xmlns/")]
+#[case::of_xml("http://www.w3.org/XML/1998/namespace")]
+fn the_namespaces_of_xml_are_refused(#[case] namespace: &str) {
+    let mut network = network();
+    let error = network.set_metadata_part(&element(namespace), Some("<a/>"), Some("k")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("`{namespace}` is a namespace of XML itself: no program can have an element in it")
+    );
+    assert_eq!(network, self::network());
+}
+
+#[test]
+fn a_text_has_no_control_characters() {
+    let mut network = network();
+    for part in [MetadataPart::Title, MetadataPart::Description] {
+        let error = network.set_metadata_part(&part, Some("ä\tb\u{1b}[1m"), None).unwrap_err();
+        let told = "line 1, column 4: the control character U+001B cannot be in XML: leave it out";
+        assert_eq!(error.to_string(), told);
+    }
+    let error = network.set_metadata_part(&MetadataPart::Description, Some("one\ntwo\0"), None).unwrap_err();
+    assert!(matches!(error, MetadataError::Character { character: '\0', line: 2, column: 4 }));
+    assert_eq!(network, self::network());
+}
+
 #[test]
 fn an_element_is_not_deeper_than_a_definition_can_be() {
     let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));

@@ -19,7 +19,8 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     assert_eq!(says(&["net-desc", "default", "--title"], ""), "No title for network: default\n");
     assert_eq!(json(&vnet_with(&["net-desc", "default", "--format", "json"], b""))["text"], serde_json::Value::Null);
     refuses(&["net-metadata", "default", URI], "has no element of the namespace");
-    says(&["net-metadata", "default", URI, "--remove"], "is removed, as it is kept");
+    let none = says(&["net-metadata", "default", URI, "--remove"], "");
+    assert_eq!(none, format!("network default has no element of the namespace `{URI}`: nothing to remove\n"));
     refuses(&["desc", "default", "--live", "x"], "network `default` does not run");
     says(&["net-desc", "default", "for", "the", "lab"], "is set, as it is kept");
     says(&["start", "default"], "started");
@@ -56,6 +57,14 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     refuses(&["desc", "default", "--config", "x"], "is transient: no definition of it is kept");
     for (words, told) in [
         (&["title", "default", "two\nlines"][..], "a title is one line"),
+        (
+            &["desc", "default", "two\nred \u{1b}[31m"],
+            "line 2, column 5: the control character U+001B cannot be in XML",
+        ),
+        (
+            &["metadata", "default", "http://www.w3.org/2000/xmlns/", "--set", "<a/>", "--key", "k"],
+            "is a namespace of XML itself",
+        ),
         (&["metadata", "default", URI, "--set", "<a/><b/>", "--key", "k"], "one element at its root"),
         (&["metadata", "default", URI, "--set", "<a xmlns='urn:x'/>", "--key", "k"], "in the namespace `urn:x`"),
     ] {
@@ -63,7 +72,9 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     }
     let before = fs::read_to_string("/run/vnet/default/network.xml").unwrap();
     assert!(before.contains("<description>for the lab</description>"), "what is refused changes nothing: {before}");
+    says(&["metadata", "default", URI, "--set", "<a/>", "--key", "k"], "is set, as it runs");
     says(&["metadata", "default", URI, "--remove"], "is removed, as it runs");
+    says(&["metadata", "default", URI, "--remove"], "nothing to remove");
 }
 
 #[test]

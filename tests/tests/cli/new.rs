@@ -37,6 +37,10 @@ fn a_subnet_is_free_and_stays_the_same() {
     assert_eq!(subnet(&["route", "lab"]), first, "the same again");
     assert_ne!(subnet(&["nat", "other"]), first);
 
+    let nowhere = vnet_with(&["import"], b"");
+    assert_eq!(nowhere.status.code(), Some(2), "{}", shown(&nowhere));
+    assert!(text(&nowhere.stderr).contains("there is no libvirt here"), "{}", shown(&nowhere));
+
     // What libvirt keeps, and the pools of container engines.
     fs::create_dir_all("/etc/libvirt/qemu/networks").unwrap();
     fs::write("/etc/libvirt/qemu/networks/theirs.xml", definition("theirs", &first)).unwrap();
@@ -46,6 +50,23 @@ fn a_subnet_is_free_and_stays_the_same() {
         .unwrap();
     let outside = subnet(&["nat", "lab"]);
     assert!(!outside.starts_with("192.168."), "{outside}");
+
+    // What another table routes, as VPNs have it.
+    vnet_tests::run("ip", &["link", "add", "up0", "up", "type", "veth", "peer", "name", "down0"]);
+    let elsewhere = format!("{outside}.0/24");
+    vnet_tests::run("ip", &["route", "add", &elsewhere, "dev", "up0", "table", "52"]);
+    assert_ne!(subnet(&["nat", "lab"]), outside, "table 52 routes it");
+    let told = vnet_with(&["check", "--against-host", "-"], definition("lab", &outside).as_bytes());
+    let warning = format!("the subnet {elsewhere} overlaps a route of this host: `{elsewhere} dev up0 table 52`");
+    assert!(text(&told.stdout).contains(&warning) || text(&told.stderr).contains(&warning), "{}", shown(&told));
+    vnet_tests::run("ip", &["link", "del", "up0"]);
+
+    // What libvirt keeps and nobody can read.
+    fs::write("/etc/libvirt/qemu/networks/broken.xml", "<network><name>broken</name>").unwrap();
+    let note = "`/etc/libvirt/qemu/networks/broken.xml` cannot be read: the networks in it may have the same subnet";
+    let made = vnet_with(&["new", "nat", "lab"], b"");
+    assert!(made.status.success() && text(&made.stderr).contains(note), "{}", shown(&made));
+    fs::remove_file("/etc/libvirt/qemu/networks/broken.xml").unwrap();
 
     // What is kept and what runs; its own is its own.
     let made = vnet_with(&["new", "nat", "lab", "--define", "--start"], b"");
@@ -63,6 +84,7 @@ fn a_subnet_is_free_and_stays_the_same() {
     // An overlap is told with one that is free, and that one is taken.
     let taken = vnet_with(&["new", "isolated", "more", "--subnet", &format!("{outside}.0/24")], b"");
     assert_eq!(taken.status.code(), Some(1), "{}", shown(&taken));
+    assert_eq!(text(&taken.stdout), "", "what is refused is not printed");
     let advice = text(&taken.stderr);
     let free = advice.split("such as ").nth(1).and_then(|rest| rest.split('\n').next()).unwrap();
     assert_eq!(free, format!("{}.0/24", subnet(&["isolated", "more"])), "{advice}");
@@ -127,6 +149,11 @@ fn wishes_are_checked() {
     };
     refused(&["nat", "lab", "--subnet", "fd00::/64"], 2, "write auto, none, or a subnet such as 10.20.0.0/24");
     refused(&["nat", "lab", "--host", "52:54:00:00:00:01"], 2, "write MAC=ADDRESS");
+    refused(&["nat", "lab", "--ipv6", "fe80::/64"], 2, "fe80::/64 is in fe80::/10 (link-local)");
+    refused(&["nat", "lab", "--subnet", "10.0.0.0/31"], 2, "has no room for the host and one guest");
+    refused(&["nat", "lab", "--subnet", "10.0.0.0/0"], 2, "is every address there is");
+    let large = vnet_with(&["new", "isolated", "lab", "--subnet", "10.0.0.0/8"], b"");
+    assert!(large.status.success() && text(&large.stdout).contains("end='10.1.0.1'"), "{}", shown(&large));
     refused(&["bridge", "lab"], 2, "which device of the host do the guests share?");
     refused(&["isolated", "lab", "--dhcp", "10.0.0.5-10.0.0.9", "--subnet", "10.1.0.0/24"], 2, "is not in 10.1.0.0/24");
     let all =

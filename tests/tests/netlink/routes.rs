@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json as value};
 use vnet_netlink::Netlink;
 use vnet_tests::{isolate, json, run};
-use vnet_types::{Address, Route, RouteProtocol};
+use vnet_types::{Address, ReservedSubnet, Route, RouteProtocol, SubnetHolder};
 
 use crate::{address, errno, name, network, route};
 
@@ -98,6 +98,30 @@ fn routes_of_others_are_read() {
     let ipv6: Vec<_> = routes.iter().filter(|it| it.destination.addr().is_ipv6()).map(Route::to_string).collect();
     assert!(ipv6.contains(&"2001:db8::/64 dev virbr0 proto kernel metric 256".to_owned()), "{ipv6:?}");
     assert!(!ipv6.iter().any(|it| it.starts_with("ff00")), "multicast is no unicast: {ipv6:?}");
+}
+
+#[test]
+fn subnets_of_other_tables_are_read() {
+    isolate!();
+    let netlink = network();
+    for words in [
+        "10.1.0.0/16 via 192.168.122.9",
+        "10.2.0.0/16 via 192.168.122.9 table 52",
+        "10.3.0.0/16 dev virbr0 table 5000",
+        "default dev virbr0 table 52",
+        "throw 10.4.0.0/16 table 52",
+        "2001:db8:5::/48 dev virbr0 table 52",
+    ] {
+        let family = if words.contains("db8") { "-6" } else { "-4" };
+        run("ip", &[&[family, "route", "add"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
+    }
+    let reserved = |net: &str, table| ReservedSubnet {
+        net: net.parse().unwrap(),
+        by: SubnetHolder::Route { table, link: Some(name("virbr0")) },
+    };
+    let mut found = netlink.subnets_of_other_tables().unwrap();
+    found.sort_by_key(|it| it.net);
+    assert_eq!(found, [reserved("10.2.0.0/16", 52), reserved("10.3.0.0/16", 5000), reserved("2001:db8:5::/48", 52)]);
 }
 
 #[test]

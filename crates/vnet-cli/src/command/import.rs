@@ -89,6 +89,13 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let folders = self.folders()?;
+        // A take-over that was killed goes on without libvirt.
+        if self.from.is_none() && !self.take_over && matches!(folders.definitions().try_exists(), Ok(false)) {
+            let folder = folders.definitions().display();
+            bail!(
+                "there is no libvirt here: the folder of its definitions, `{folder}`, does not exist; --from names another"
+            );
+        }
         let names = if self.networks.is_empty() { folders.names()? } else { self.networks.clone() };
         let mut networks = Vec::new();
         for name in names {

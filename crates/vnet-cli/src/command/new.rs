@@ -173,6 +173,8 @@ impl Args {
         let is_text = !self.define && !self.start;
         let shown = || match self.format.format {
             Format::Json => print_json(&report),
+            // What was refused is no definition for a pipe.
+            Format::Human if is_text && answer == Answer::No => Ok(()),
             Format::Human if is_text => Ok(print_exact(&report.xml)?),
             Format::Human => Ok(print(&lines)?),
         };

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use vnet_plan::Change;
+use vnet_plan::{Change, Resource};
 use vnet_types::{Family, InterfaceName, Inventory, KnownPort, MacAddr, PortRange};
 use vnet_xml::network::{ForwardGuest, ForwardMode, GuestForward, Ip, WayOut};
 use vnet_xml::{BridgeName, Network};
 
 use super::{PartKind, Picture, PictureConnection, PicturePart, Seen, SeenNetwork};
-use crate::network::AddressOfGuest;
+use crate::network::{AddressOfGuest, AddressSource};
 use crate::obstacle::Obstacle;
 use crate::port::PortStatus;
 use crate::state::State;
@@ -207,6 +207,10 @@ impl Drawing<'_> {
             let mut guest = part(PartKind::Guest, name);
             with_addresses(&mut guest, &own);
             with_mac(&mut guest, own[0].mac);
+            if own.iter().all(|it| it.source == AddressSource::Reservation) {
+                guest.runs = false;
+                guest.facts.push("reserved".to_owned());
+            }
             self.connect(network, guest, "", None);
         }
     }
@@ -296,6 +300,9 @@ fn with_mac(guest: &mut PicturePart, mac: Option<MacAddr>) {
 fn drifted(change: &Change) -> String {
     shown(&match change {
         Change::Create { .. } => format!("{} is gone", change.key()),
+        Change::Update { from: Resource::Link(is), to: Resource::Link(wanted) } if !is.up && wanted.up => {
+            format!("{} is down", change.key())
+        }
         Change::Update { .. } => format!("{} was changed", change.key()),
         Change::Delete { .. } => format!("{} is left over", change.key()),
         Change::Rename { from, to } => format!("link {from} is to be called {to}"),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{Content, Metadata, Node, owned, whole};
-use crate::characters::is_name;
+use crate::characters::{is_name, is_xml_char};
 use crate::document::any_element;
 use crate::network::VNET_NAMESPACE;
 use crate::{Network, Refused};
@@ -21,6 +21,9 @@ pub enum MetadataPart {
     Element(String),
 }
 
+/// The namespaces of the prefixes `xml` and `xmlns` (Namespaces in XML 1.0, section 3).
+const RESERVED: [&str; 2] = ["http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"];
+
 /// Why a part cannot be set. The network is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +31,20 @@ pub enum MetadataError {
     /// The title has a line break.
     #[error("a title is one line: a longer text can be the description")]
     TitleOfLines,
+    /// The text has a character that XML cannot have.
+    #[error("line {line}, column {column}: the control character U+{character:04X} cannot be in XML: leave it out",
+        character = u32::from(*character))]
+    Character {
+        /// The character.
+        character: char,
+        /// Its line, from 1.
+        line: usize,
+        /// Its column in characters, from 1.
+        column: usize,
+    },
+    /// The namespace is one of XML itself.
+    #[error("`{0}` is a namespace of XML itself: no program can have an element in it")]
+    ReservedNamespace(String),
     /// The namespace has no URI.
     #[error("the URI of the namespace is empty")]
     NoNamespace,
@@ -118,6 +135,9 @@ impl Network {
         key: Option<&str>,
     ) -> Result<(), MetadataError> {
         let text = text.filter(|text| !text.is_empty());
+        if let (Some(text), MetadataPart::Title | MetadataPart::Description) = (text, part) {
+            of_xml(text)?;
+        }
         match part {
             MetadataPart::Title if text.is_some_and(|text| text.contains('\n')) => {
                 return Err(MetadataError::TitleOfLines);
@@ -163,6 +183,16 @@ impl Metadata {
     }
 }
 
+/// Whether every character of a text can be in XML.
+fn of_xml(text: &str) -> Result<(), MetadataError> {
+    for (line, words) in (1..).zip(text.split('\n')) {
+        if let Some((column, character)) = (1..).zip(words.chars()).find(|(_, c)| !is_xml_char(*c)) {
+            return Err(MetadataError::Character { character, line, column });
+        }
+    }
+    Ok(())
+}
+
 /// The metadata with a new element in a namespace, after the others. `None` when no element is
 /// left.
 fn with(before: Option<&Metadata>, namespace: &str, new: Option<Node<'_>>) -> Option<Metadata> {
@@ -191,6 +221,9 @@ fn with(before: Option<&Metadata>, namespace: &str, new: Option<Node<'_>>) -> Op
 fn element<'a>(text: &'a str, namespace: &str, key: Option<&str>) -> Result<Node<'a>, MetadataError> {
     if namespace.is_empty() {
         return Err(MetadataError::NoNamespace);
+    }
+    if RESERVED.contains(&namespace) {
+        return Err(MetadataError::ReservedNamespace(namespace.to_owned()));
     }
     let key = key.ok_or(MetadataError::NoKey)?;
     if !is_name(key) || key.contains(':') || matches!(key, "xml" | "xmlns") {
