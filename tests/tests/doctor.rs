@@ -131,6 +131,26 @@ const WRONG: &[Wrong] = &[
         "cp /run/lab.xml /etc/vnet/networks/lab.xml",
     ),
     read(
+        "mv /run/vnet/lab/receipt /run/receipt",
+        "definition",
+        "its receipt is gone",
+        "mv /run/receipt /run/vnet/lab/receipt",
+    ),
+    read(
+        "cp /run/vnet/lab/receipt /run/receipt && head -c 100 /run/receipt > /run/vnet/lab/receipt",
+        "definition",
+        "receipt cannot be read",
+        "cp /run/receipt /run/vnet/lab/receipt",
+    ),
+    read(
+        "echo 0 52:54:00:00:00:77 192.168.130.5 vm '*' > /var/lib/vnet/lab/leases && nft add table ip me \
+           && nft 'add chain ip me out { type filter hook forward priority 0; }' \
+           && nft add rule ip me out ip saddr 192.168.130.4/30 drop",
+        "foreign-rules",
+        "refuses what guests with these addresses send: 192.168.130.5",
+        ": > /var/lib/vnet/lab/leases && nft delete table ip me",
+    ),
+    read(
         "vnet stop lab",
         "definition",
         "does not run",
@@ -270,6 +290,15 @@ fn the_cause_comes_first() {
         assert_eq!((&report["cause"], code), (&Value::Null, Some(0)), "mended from {breaks}: {report:#}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for (table, hook) in [("bridge", "prerouting priority 0"), ("netdev", "ingress device plug priority 0")] {
+        shell(&format!("nft add table {table} me && nft 'add chain {table} me in {{ type filter hook {hook}; }}'"));
+        shell(&format!("nft add rule {table} me in ether saddr 52:54:00:00:00:77 drop"));
+        let (report, _) = examined(&["lab", "--no-probe"]);
+        let place = format!("of chain `in` in table `{table} me`");
+        let is_named = |it: &Value| it["health"] == "unknown" && it["finding"].as_str().unwrap().contains(&place);
+        assert!(report["checks"].as_array().unwrap().iter().any(is_named), "{report:#}");
+        shell(&format!("nft delete table {table} me"));
+    }
     guest.run(|| run("ip", &["address", "add", "192.168.130.1/24", "dev", "card"]));
     let (report, _) = examined(&["lab"]);
     let cause = &report["cause"];

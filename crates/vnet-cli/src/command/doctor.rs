@@ -111,10 +111,7 @@ fn text(diagnosis: &Diagnosis) -> String {
             let _ = writeln!(text, "{BOLD}{}{}{BOLD:#}", of(cause), plain(&cause.finding));
             text += &details(cause);
         }
-        None if diagnosis.symptoms.iter().any(|symptom| symptom.health == Health::Unknown) => {
-            text += "no problem found; what is unknown is marked\n";
-        }
-        None => text += "no problem found\n",
+        None => text += &format!("no problem found{}\n", limits(diagnosis)),
     }
     text.push('\n');
     for symptom in &diagnosis.symptoms {
@@ -133,6 +130,25 @@ fn text(diagnosis: &Diagnosis) -> String {
         }
     }
     text
+}
+
+/// What it means that no problem was found.
+fn limits(diagnosis: &Diagnosis) -> String {
+    if diagnosis.networks.is_empty() {
+        return ": no network is defined or runs, and nothing was examined".to_owned();
+    }
+    let has = |check: &str| diagnosis.symptoms.iter().any(|symptom| symptom.check == check);
+    if !has("bridge") {
+        return ": no network runs, and only definitions were examined".to_owned();
+    }
+    let mut limits = match has("frames") {
+        true => "; one made-up guest and samples of packets were tried".to_owned(),
+        false => "; nothing was sent".to_owned(),
+    };
+    if diagnosis.symptoms.iter().any(|symptom| symptom.health == Health::Unknown) {
+        limits += "; what is unknown is marked";
+    }
+    limits
 }
 
 /// The network that a check is about.

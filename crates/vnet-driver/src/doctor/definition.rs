@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use vnet_types::{InterfaceName, IpNet, NetworkName};
+
 use super::Scene;
+use super::address::addresses;
 use super::patient::{Keeper, Patient};
 use super::symptom::{Mend, Symptom};
 use crate::definitions::DefinitionNews;
@@ -28,7 +31,12 @@ pub(super) fn privilege(scene: &Scene<'_>) -> Result<Vec<Symptom>, Error> {
 pub(super) fn check(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> {
     match &patient.keeper {
         Keeper::Vnet { .. } => of_vnet(scene, patient),
-        Keeper::Libvirt { autostart } => Ok(vec![of_libvirt(patient, *autostart)]),
+        Keeper::Libvirt { unusable: Some(file), .. } => {
+            let file = file.display();
+            let finding = format!("libvirt's definition `{file}` cannot be used");
+            Ok(vec![Symptom::problem("definition", finding).read(format!("`vnet check {file}`"))])
+        }
+        Keeper::Libvirt { autostart, .. } => Ok(vec![of_libvirt(patient, *autostart)]),
     }
 }
 
@@ -45,6 +53,7 @@ fn of_vnet(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> 
     match status {
         Err(error) => {
             let symptom = Symptom::problem(NAME, format!("the network's receipt cannot be read: {error:?}"));
+            let symptom = symptom.command(format!("vnet forget {name}"));
             symptoms.push(symptom.read(format!("`{}`", driver.directory(name).display())));
         }
         Ok(None) => symptoms.extend(idle(scene, patient)?),
@@ -89,12 +98,32 @@ fn idle(scene: &Scene<'_>, patient: &Patient) -> Result<Option<Symptom>, Error> 
     if matches!(scene.driver.kept(name), Err(_) | Ok(None)) {
         return Ok(None);
     }
+    if let Some(lost) = lost(scene, patient, name) {
+        return Ok(Some(lost));
+    }
     let (finding, read) =
         ("it is defined and does not run", format!("`vnet list --all`, `{}`", scene.driver.state().display()));
     let is_wanted = patient.is_meant || scene.driver.is_autostarted(name)?;
     let symptom = if is_wanted { Symptom::problem("definition", finding) } else { Symptom::ok("definition", finding) };
     let start = is_wanted.then(|| Mend::Start(name.clone()));
     Ok(Some(symptom.read(read).mend(start)))
+}
+
+/// A bridge with the network's name and address, which runs without a receipt.
+fn lost(scene: &Scene<'_>, patient: &Patient, name: &NetworkName) -> Option<Symptom> {
+    let bridge = patient.bridge.as_ref()?;
+    let wanted = addresses(patient);
+    let is_its = |link: &InterfaceName, net: &IpNet| link == bridge && wanted.contains(net);
+    scene.inventory.addresses.iter().find(|(link, address)| is_its(link, &address.net))?;
+    let directory = scene.driver.directory(name);
+    let directory = directory.display();
+    let finding = format!("{bridge} looks like this network's, and its receipt is gone from `{directory}`");
+    let command = format!(
+        "kill $(cat {directory}/dnsmasq.pid); rm -r {directory}; vnet gc --rules; ip link delete {bridge}; vnet start \
+         {name}"
+    );
+    let symptom = Symptom::problem("definition", finding).read(format!("`ls {directory}`, `ip address show {bridge}`"));
+    Some(symptom.command(command))
 }
 
 fn of_libvirt(patient: &Patient, autostart: bool) -> Symptom {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use vnet_plan::{Change, Intent, Key};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, NetworkName};
@@ -40,8 +41,15 @@ pub(super) struct Patient {
 
 /// Who runs a network.
 pub(super) enum Keeper {
-    Vnet { name: NetworkName, status: Result<Option<Box<NetworkStatus>>, Error> },
-    Libvirt { autostart: bool },
+    Vnet {
+        name: NetworkName,
+        status: Result<Option<Box<NetworkStatus>>, Error>,
+    },
+    Libvirt {
+        autostart: bool,
+        /// The file of a definition that cannot be used.
+        unusable: Option<PathBuf>,
+    },
 }
 
 impl Driver {
@@ -88,7 +96,10 @@ impl Driver {
             Err(error) => return Err(error),
         };
         let is_of_libvirt = match &name {
-            Some(name) => !self.runs(name)? && running().iter().any(|there| there.network.name == name.as_str()),
+            // A receipt that cannot be read is one of vnet's.
+            Some(name) => {
+                !self.runs(name).unwrap_or(true) && running().iter().any(|there| there.network.name == name.as_str())
+            }
             None => true,
         };
         if is_of_libvirt && let Some(patient) = self.patient_of_libvirt(given)? {
@@ -124,13 +135,19 @@ impl Driver {
             Some(there) => (there.network, there.bridge, true),
             None => {
                 let Ok(text) = fs::read(folders.file(given)) else { return Ok(None) };
-                let Ok(network) = Network::parse(&text).into_result() else { return Ok(None) };
+                let Ok(network) = Network::parse(&text).into_result() else {
+                    let keeper = Keeper::Libvirt {
+                        autostart: folders.starts_at_boot(given),
+                        unusable: Some(folders.file(given)),
+                    };
+                    return Ok(Some(Patient::of(given.to_owned(), keeper, None, None, false, Vec::new())));
+                };
                 let bridge = fixed_bridge(&network).cloned();
                 (network, bridge, false)
             }
         };
         let autostart = folders.starts_at_boot(&definition.name);
-        let (name, keeper) = (definition.name.clone(), Keeper::Libvirt { autostart });
+        let (name, keeper) = (definition.name.clone(), Keeper::Libvirt { autostart, unusable: None });
         let network = network_name(&name).ok();
         let ports = network.map_or(Ok(Vec::new()), |network| self.ports_of(&network))?;
         Ok(Some(Patient::of(name, keeper, Some(definition), bridge, runs, ports)))

@@ -5,6 +5,7 @@
 //! on something that cannot be known in advance (a limit, a mark, a set of more than one field),
 //! the judgement is [`Judgement::Unsure`].
 
+mod frames;
 mod packet;
 mod registers;
 mod walk;
@@ -63,6 +64,8 @@ type Name = (u8, String, String);
 struct Chain {
     /// Hook and priority, and whether the policy drops.
     base: Option<(u32, i32, bool)>,
+    /// The links of a base chain of the family `netdev`.
+    devices: Vec<String>,
     rules: Vec<ForeignRule>,
 }
 
@@ -143,8 +146,9 @@ impl Foreign {
                         let priority = attribute(hook, 2).and_then(u32_of)?.cast_signed();
                         Some((attribute(hook, 1).and_then(u32_of)?, priority, number(5) == Some(0)))
                     });
+                    let devices = hook.map(frames::devices).unwrap_or_default();
                     let Some(name) = text(3) else { continue };
-                    foreign.chains.insert((family, table, name), Chain { base, rules: Vec::new() });
+                    foreign.chains.insert((family, table, name), Chain { base, devices, rules: Vec::new() });
                 }
                 NEW_RULE => {
                     let chain = text(2).and_then(|chain| foreign.chains.get_mut(&(family, table, chain)));

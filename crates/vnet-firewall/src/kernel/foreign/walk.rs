@@ -310,10 +310,13 @@ fn padded(name: &str) -> Vec<u8> {
     bytes
 }
 
-fn site(name: &Name, rule: Option<&ForeignRule>) -> Site {
+pub(super) fn site(name: &Name, rule: Option<&ForeignRule>) -> Site {
     let family = match name.0 {
         1 => "inet",
         2 => "ip",
+        3 => "arp",
+        5 => "netdev",
+        7 => "bridge",
         10 => "ip6",
         _ => "other",
     };
