@@ -54,6 +54,14 @@ impl Store {
         self.wait_for_lock(Some(tell)).inspect_err(|_| remove_made(self.root()))
     }
 
+    /// Whether somebody holds the lock now. Says no where the file cannot be opened.
+    pub fn is_locked(&self) -> bool {
+        let Ok(file) = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(self.root().join(FILE)) else {
+            return false;
+        };
+        matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
+    }
+
     fn wait_for_lock(&self, mut tell: Option<impl FnOnce(Option<u32>) -> io::Result<()>>) -> Result<Lock, Error> {
         let root = self.root();
         let path = root.join(FILE);

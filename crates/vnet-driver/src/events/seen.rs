@@ -221,7 +221,10 @@ impl Driver {
             Err(Error::Host(error)) if matches!(*error, vnet_host::Error::Elsewhere(_)) => return Ok(None),
             drift => drift?,
         };
-        Ok((self.settled(network)? == Some(before)).then_some(drift))
+        // A stop tells programs to end before it writes down anything. When it ends, its lock is
+        // closed, which is seen.
+        let is_changed = !drift.is_empty() && self.store.is_locked();
+        Ok((!is_changed && self.settled(network)? == Some(before)).then_some(drift))
     }
 
     /// What a network and its ports are to be like. `None` while somebody changes one of them.
