@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// The guest: its name, MAC address, device or IP address
     #[arg(value_name = "GUEST")]
     guest: String,
-    /// Where its packets go to: an address, with :PORT if wanted ([ADDRESS]:PORT for IPv6)
+    /// Where its packets go to: an address, with :PORT if wanted (`[ADDRESS]:PORT` for IPv6)
     #[arg(value_name = "TO[:PORT]", value_parser = place)]
     to: Option<Place>,
     /// The protocol

@@ -18,7 +18,7 @@ pub(super) struct Add {
     /// The ports of the host: tcp/2222, udp/5000-5010
     ports: HostPorts,
     /// The guest, by its address or by the name or MAC address of its reservation, and its first
-    /// port: web:22, [fd00::10]:22 [default: the same port]
+    /// port: `web:22`, `[fd00::10]:22` [default: the same port]
     guest: GuestPort,
     #[command(flatten)]
     at: Arrival,
