@@ -31,12 +31,9 @@ mod tracing;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
+pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
 #[cfg(feature = "netlink")]
-pub use kernel::Ledger;
-pub use kernel::{
-    Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, RuleTexts, Site, Table,
-    TraceEvent, TraceFlow, TracedPacket,
-};
+pub use kernel::{Ledger, RuleTexts, TraceEvent, TraceFlow, TracedPacket};
 pub use libvirt::LibvirtRules;
 pub use policy::{Access, ForwardedPorts, Policy, Subnet};
 pub use ruleset::{

@@ -20,6 +20,7 @@ mod seen;
 mod set;
 mod statement;
 mod table;
+#[cfg(feature = "netlink")]
 mod trace;
 mod user_data;
 
@@ -35,4 +36,5 @@ pub use networks::Networks;
 pub use table::{Counts, Table};
 #[cfg(feature = "netlink")]
 pub(crate) use trace::arm;
+#[cfg(feature = "netlink")]
 pub use trace::{RuleTexts, TraceEvent, TraceFlow, TracedPacket};
