@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use vnet_plan::Zone;
 use vnet_types::{Firewalld, InterfaceName};
-use zbus::Connection;
 use zbus::connection::Builder;
 use zbus::message::Body;
 use zbus::names::OwnedUniqueName;
+use zbus::{Connection, DBusError as _};
 
 use super::bus::{self, BUS, BUS_PATH};
 use super::{Kind, LinuxHost};
@@ -158,6 +158,7 @@ fn ask<T: Send + 'static>(
     });
     match answer {
         Ok(answer) => Ok(answer.flatten()),
+        Err(error) if has_ended(&error) => Ok(None),
         Err(error) if bus::is_timeout(&error) => {
             host.hangs.set(true);
             Err(hangs())
@@ -165,6 +166,18 @@ fn ask<T: Send + 'static>(
         Err(error) if is_of_polkit(&error) => Err(Error::Polkit { action: action(), source: Box::new(error) }),
         Err(error) => Err(Error::Firewalld { action: action(), source: Box::new(error) }),
     }
+}
+
+/// Whether firewalld ended between two questions, or before it answered.
+fn has_ended(error: &zbus::Error) -> bool {
+    let name = match error {
+        zbus::Error::MethodError(name, ..) => name.to_string(),
+        zbus::Error::FDO(error) => error.name().to_string(),
+        _ => return false,
+    };
+    ["NameHasNoOwner", "ServiceUnknown", "NoReply"]
+        .iter()
+        .any(|ended| name.strip_prefix("org.freedesktop.DBus.Error.") == Some(ended))
 }
 
 /// Whether firewalld hands on an error of polkit, which it asks for every call.
