@@ -92,6 +92,14 @@ pub(crate) fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
+/// The bytes of an address: 4 or 16.
+pub(crate) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
 /// Reads an address by its length: 4 or 16 bytes.
 pub(crate) fn ip(value: &[u8]) -> Option<IpAddr> {
     let ipv4 = || <[u8; 4]>::try_from(value).ok().map(IpAddr::from);

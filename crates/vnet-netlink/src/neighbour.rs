@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use nix::libc::{AF_INET, AF_INET6};
 use vnet_types::{InterfaceName, MacAddr, Neighbour};
 
+use crate::address::octets;
 use crate::message::{Message, Request, attribute};
 use crate::{Error, Intent, Netlink, Operation};
 
@@ -32,6 +33,9 @@ pub enum Whereabouts {
     Silent,
 }
 
+/// An address, the state of its entry, and the MAC address.
+type Entry = (IpAddr, u16, Option<MacAddr>);
+
 impl Netlink {
     /// Lists who has answered at which address behind a link. Empty when there is no such link.
     ///
@@ -41,15 +45,10 @@ impl Netlink {
         let Some(known) = self.link(link)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for family in [AF_INET, AF_INET6] {
-            let mut header = [0; HEADER];
-            header[0] = family.to_ne_bytes()[0];
-            let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &known.index.to_ne_bytes());
-            let read = |message: Message<'_>| read(message, known.index).filter(|it| it.1 & ANSWERED != 0);
-            let entries = self.ask(request, Intent::List, read);
-            let entries = entries.map_err(Operation::List.of(format_args!("neighbours of {link}")))?;
-            found.extend(
-                entries.into_iter().filter_map(|(ip, _, mac)| Some(Neighbour { ip, mac: mac?, link: link.clone() })),
-            );
+            let answered = |(ip, state, mac): Entry| {
+                Some(Neighbour { ip, mac: mac.filter(|_| state & ANSWERED != 0)?, link: link.clone() })
+            };
+            found.extend(self.entries(link, known.index, family)?.into_iter().filter_map(answered));
         }
         found.sort();
         Ok(found)
@@ -61,17 +60,21 @@ impl Netlink {
     /// The kernel's refusal.
     pub fn whereabouts(&self, link: &InterfaceName, of: IpAddr) -> Result<Option<Whereabouts>, Error> {
         let Some(known) = self.link(link)? else { return Ok(None) };
-        let mut header = [0; HEADER];
-        header[0] = if of.is_ipv4() { AF_INET } else { AF_INET6 }.to_ne_bytes()[0];
-        let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &known.index.to_ne_bytes());
-        let read = |message: Message<'_>| read(message, known.index).filter(|(ip, ..)| *ip == of);
-        let found = self.ask(request, Intent::List, read);
-        let found = found.map_err(Operation::List.of(format_args!("neighbours of {link}")))?;
-        Ok(found.into_iter().next().and_then(|(_, state, mac)| match mac {
+        let found = self.entries(link, known.index, family(of))?.into_iter().find(|(ip, ..)| *ip == of);
+        Ok(found.and_then(|(_, state, mac)| match mac {
             Some(mac) if state & PERMANENT != 0 => Some(Whereabouts::Permanent(mac)),
             Some(mac) if state & ANSWERED != 0 => Some(Whereabouts::Answered(mac)),
             _ => (state & SILENT != 0).then_some(Whereabouts::Silent),
         }))
+    }
+
+    /// The entries of a family behind a link.
+    fn entries(&self, link: &InterfaceName, index: u32, family: i32) -> Result<Vec<Entry>, Error> {
+        let mut header = [0; HEADER];
+        header[0] = family.to_ne_bytes()[0];
+        let request = Request::new(RTM_GETNEIGH, &header).with(NDA_IFINDEX, &index.to_ne_bytes());
+        let entries = self.ask(request, Intent::List, |message: Message<'_>| read(message, index));
+        entries.map_err(Operation::List.of(format_args!("neighbours of {link}")))
     }
 
     /// Forgets who has answered at an address behind a link. It is no error when nobody has.
@@ -81,13 +84,9 @@ impl Netlink {
     pub fn forget_neighbour(&self, link: &InterfaceName, at: IpAddr) -> Result<(), Error> {
         let Some(known) = self.link(link)? else { return Ok(()) };
         let mut header = [0; HEADER];
-        let (family, octets) = match at {
-            IpAddr::V4(at) => (AF_INET, at.octets().to_vec()),
-            IpAddr::V6(at) => (AF_INET6, at.octets().to_vec()),
-        };
-        header[0] = family.to_ne_bytes()[0];
+        header[0] = family(at).to_ne_bytes()[0];
         header[4..8].copy_from_slice(&known.index.to_ne_bytes());
-        match self.tell(Request::new(RTM_DELNEIGH, &header).with(NDA_DST, &octets), Intent::Existing) {
+        match self.tell(Request::new(RTM_DELNEIGH, &header).with(NDA_DST, &octets(at)), Intent::Existing) {
             Err(refused) if !refused.is_not_found() => {
                 Err(Operation::Delete.of(format_args!("neighbour {at} of {link}"))(refused))
             }
@@ -96,7 +95,11 @@ impl Netlink {
     }
 }
 
-fn read(message: Message<'_>, link: u32) -> Option<(IpAddr, u16, Option<MacAddr>)> {
+fn family(address: IpAddr) -> i32 {
+    if address.is_ipv4() { AF_INET } else { AF_INET6 }
+}
+
+fn read(message: Message<'_>, link: u32) -> Option<Entry> {
     let (header, attributes) = message.payload().split_at_checked(HEADER)?;
     let index = u32::from_ne_bytes(header[4..8].try_into().ok()?);
     let state = u16::from_ne_bytes([header[8], header[9]]);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use nix::libc::{AF_INET, AF_INET6};
 use vnet_types::InterfaceName;
 
-use crate::address::ip;
+use crate::address::{ip, octets};
 use crate::message::{Message, Request, attribute, number32};
 use crate::{Error, Intent, Netlink, Operation, Refused};
 
@@ -50,7 +50,6 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal to answer.
     pub fn way(&self, of: &Traveller) -> Result<Result<Way, Refused>, Error> {
-        let words = |f: &Traveller| format!("route to {}", f.to);
         let mut header = [0; HEADER];
         let (family, length) = if of.to.is_ipv4() { (AF_INET, 32) } else { (AF_INET6, 128) };
         header[0] = family.to_ne_bytes()[0];
@@ -61,7 +60,7 @@ impl Netlink {
             request = request.with(RTA_SRC, &octets(from));
         }
         if let Some(incoming) = &of.incoming {
-            let index = self.index(incoming).map_err(Operation::List.of(words(of)))?;
+            let index = self.index(incoming).map_err(Operation::List.of(format_args!("route to {}", of.to)))?;
             request = request.with(RTA_IIF, &index.to_ne_bytes());
         }
         let found = match self.ask(request, Intent::Existing, read) {
@@ -73,13 +72,6 @@ impl Netlink {
         };
         let link = link.map_or(Ok(None), |index| self.link_name(index))?;
         Ok(Ok(Way { local: kind == RTN_LOCAL, link, gateway }))
-    }
-}
-
-fn octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
     }
 }
 
