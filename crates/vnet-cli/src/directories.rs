@@ -1,21 +1,16 @@
 //! The folders of state, definitions and leases.
 
-use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use nix::unistd::{Uid, User};
-use vnet_driver::Driver;
+use nix::unistd::Uid;
+use vnet_driver::{Driver, UserFolders};
 
 use crate::failure;
+use crate::notes::noted;
 use crate::output::note;
-use crate::style::{BOLD, WARNING};
 use crate::time::duration;
-
-/// The folder of root's state.
-const OF_ROOT: &str = "/run/vnet";
 
 /// The options for the folders of state, definitions and leases.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -79,23 +74,8 @@ pub(crate) struct Directories {
 impl Directories {
     /// The driver for these folders.
     pub(crate) fn driver(&self) -> anyhow::Result<Driver> {
-        let usual = usual_state();
-        let state = match &self.state_dir {
-            Some(given) => absolute(given.clone())?,
-            None => usual.as_ref().map(PathBuf::clone).map_err(|error| anyhow!("{error}: give --state-dir"))?,
-        };
-        let is_usual = usual.is_ok_and(|usual| usual == state);
-        let mut driver = Driver::open(state)?;
-        let own = |variable, below_home| match is_usual && !Uid::effective().is_root() {
-            true => of_user(variable, below_home),
-            false => None,
-        };
-        if let Some(folder) = self.config_dir.clone().or_else(|| own("XDG_CONFIG_HOME", ".config")) {
-            driver = driver.with_definitions(absolute(folder)?);
-        }
-        if let Some(folder) = self.data_dir.clone().or_else(|| own("XDG_STATE_HOME", ".local/state")) {
-            driver = driver.with_data(absolute(folder)?);
-        }
+        let (state, definitions, data) = (self.state_dir.clone(), self.config_dir.clone(), self.data_dir.clone());
+        let mut driver = Driver::of_user(&UserFolders { state, definitions, data })?;
         if let Some(limit) = self.hook_timeout {
             driver = driver.with_hook_limit(limit);
         }
@@ -108,9 +88,10 @@ impl Directories {
     /// Tells an ordinary user who has no networks where those of root are. An empty table alone
     /// would say that this host has none.
     pub(crate) fn tell_of_root(&self) {
-        if self.state_dir.is_none() && !Uid::effective().is_root() && Path::new(OF_ROOT).is_dir() {
-            let told = format!("these are your own networks; `--state-dir {OF_ROOT}` is for those of root");
-            note(format!("{WARNING}note{WARNING:#}{BOLD}: {told}{BOLD:#}\n"));
+        let of_root = UserFolders::STATE_OF_ROOT;
+        if self.state_dir.is_none() && !Uid::effective().is_root() && Path::new(of_root).is_dir() {
+            let told = format!("these are your own networks; `--state-dir {of_root}` is for those of root");
+            note(noted(told));
         }
     }
 
@@ -124,33 +105,4 @@ impl Directories {
         let hooks = self.libvirt_hooks.then(|| OsString::from("--libvirt-hooks"));
         given.flatten().chain(hooks).collect()
     }
-}
-
-/// The folder of state of this user.
-fn usual_state() -> anyhow::Result<PathBuf> {
-    if Uid::effective().is_root() {
-        return Ok(PathBuf::from(OF_ROOT));
-    }
-    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        Some(path) if path.is_absolute() => Ok(path.join("vnet")),
-        Some(_) => bail!("$XDG_RUNTIME_DIR is not an absolute path"),
-        // If no session has set the variable, its usual value is used: plans work, and a start
-        // reports what is missing.
-        None => Ok(PathBuf::from(format!("/run/user/{}/vnet", Uid::effective()))),
-    }
-}
-
-/// vnet's folder in one of this user's folders (the XDG Base Directory Specification).
-fn of_user(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
-    let home = || {
-        let known = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);
-        absolute(env::var_os("HOME").map(PathBuf::from)).or_else(known)
-    };
-    let folder = absolute(env::var_os(variable).map(PathBuf::from)).or_else(|| Some(home()?.join(below_home)));
-    folder.map(|folder| folder.join("vnet"))
-}
-
-fn absolute(path: PathBuf) -> anyhow::Result<PathBuf> {
-    std::path::absolute(&path).with_context(|| format!("the folder `{}` cannot be used", path.display()))
 }

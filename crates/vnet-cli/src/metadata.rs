@@ -8,8 +8,8 @@ use vnet_xml::network::MetadataPart;
 use crate::directories::Directories;
 use crate::editor::EditedText;
 use crate::failure;
+use crate::notes::noted;
 use crate::output::{Answer, Format, FormatOption, done, note, print, print_exact, print_json};
-use crate::style::{BOLD, WARNING};
 
 /// Which definition is meant.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -68,19 +68,16 @@ impl Subject<'_> {
             Err(error) => return failure::answer(error),
         };
         match act {
-            Act::Show => match self.text(&driver, &name) {
+            Act::Show | Act::ShowIfAny => match self.text(&driver, &name) {
                 Ok(text) => {
                     self.print(&name, Some(&text), Impact::default(), || print_exact(&format!("{text}\n")))?;
                     Ok(Answer::Yes)
                 }
-                Err(error) => failure::answer(error),
-            },
-            Act::ShowIfAny => match self.text(&driver, &name) {
-                Err(Error::NoMetadata { .. }) => {
+                Err(Error::NoMetadata { .. }) if matches!(act, Act::ShowIfAny) => {
                     let none = format!("No {} for network: {name}\n", self.part);
                     self.print(&name, None, Impact::default(), || print(none)).map(|()| Answer::Yes)
                 }
-                _ => self.run(Act::Show, directories),
+                Err(error) => failure::answer(error),
             },
             Act::Set(text) => self.set(&driver, &name, text.as_deref()),
             Act::Edit => self.edit(&driver, &name),
@@ -114,7 +111,7 @@ impl Subject<'_> {
         let answer = self.set(driver, name, Some(text));
         if !matches!(answer, Ok(Answer::Yes)) {
             let file = edited.stay();
-            note(noted(&format!("the edited text is in {}", file.display())));
+            note(noted(format!("the edited text is in {}", file.display())));
         }
         answer
     }
@@ -169,8 +166,4 @@ pub(crate) fn word_and_namespace(part: &MetadataPart) -> (&'static str, Option<&
         MetadataPart::Description => ("description", None),
         MetadataPart::Element(namespace) => ("element", Some(namespace)),
     }
-}
-
-fn noted(text: &str) -> String {
-    format!("{WARNING}note{WARNING:#}{BOLD}: {text}{BOLD:#}\n")
 }

@@ -1,7 +1,7 @@
 //! Reports about a host besides the findings: what it cannot do, and what other programs do against
 //! a network.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use vnet_driver::{Draft, Note, Obstacle};
 use vnet_xml::Severity;
@@ -26,7 +26,12 @@ pub(crate) fn passed_over(files: &[PassedOver]) -> String {
 
 /// Prints what a host cannot do for a network.
 pub(crate) fn notes(notes: &[Note]) -> String {
-    notes.iter().map(|note| format!("{WARNING}note{WARNING:#}{BOLD}: {note}{BOLD:#}\n")).collect()
+    notes.iter().map(noted).collect()
+}
+
+/// Prints a note.
+pub(crate) fn noted(text: impl Display) -> String {
+    format!("{WARNING}note{WARNING:#}{BOLD}: {text}{BOLD:#}\n")
 }
 
 /// Prints why a new network has not the subnet that it would have had, and what was not looked at.
@@ -35,7 +40,7 @@ pub(crate) fn of_draft(draft: &Draft) -> String {
     let unread = draft.unread.iter().map(|path| {
         format!("`{}` cannot be read: the networks in it may have the same subnet", plain(&path.display().to_string()))
     });
-    answered.chain(unread).map(|text| format!("{WARNING}note{WARNING:#}{BOLD}: {text}{BOLD:#}\n")).collect()
+    answered.chain(unread).map(noted).collect()
 }
 
 /// Prints obstacles. A certain obstacle has severity `worst`, any other is a note.

@@ -125,7 +125,10 @@ impl Shown {
 
     /// The counters of its rules, by decision.
     pub(crate) fn verdicts(&self) -> BTreeMap<Decision, Counts> {
-        Status::of(self).verdicts
+        match &self.network {
+            Seen::Running(network) => sums(&network.rules.iter().map(Counted::of).collect::<Vec<_>>()),
+            Seen::Inactive(_) => BTreeMap::new(),
+        }
     }
 
     /// A network that is only defined.

@@ -1,6 +1,5 @@
 //! The driver: its folders, and what every call begins with.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName}
 use vnet_xml::Network;
 
 use crate::error::Error;
+use crate::folders::{UserFolders, absolute};
 use crate::hooks::{self, Hooks};
 use crate::imagined::Imagined;
 use crate::libvirt::{Running, running};
@@ -31,7 +31,7 @@ pub struct Driver {
 }
 
 /// The system's folders: of state, of definitions, and of what outlasts a stop.
-const SYSTEM: [&str; 3] = ["/run/vnet", "/etc/vnet", "/var/lib/vnet"];
+const SYSTEM: [&str; 3] = [UserFolders::STATE_OF_ROOT, "/etc/vnet", "/var/lib/vnet"];
 /// The folder of networks in the folder of definitions.
 const NETWORKS: &str = "networks";
 
@@ -46,9 +46,7 @@ impl Driver {
     /// # Errors
     /// [`Error::Folder`] for a relative path when the current folder is gone.
     pub fn open(state: impl AsRef<Path>) -> Result<Self, Error> {
-        let state = state.as_ref();
-        let failed = |source: io::Error| Error::Folder { path: state.to_owned(), source };
-        let state = std::path::absolute(state).map_err(failed)?;
+        let state = absolute(state.as_ref())?;
         let [system, definitions, data] = SYSTEM.map(Path::new);
         let is_system = state == system;
         // No folder of a network begins with this character.

@@ -12,6 +12,7 @@ use vnet_validate::Finding;
 use vnet_xml::Severity;
 use vnet_xml::network::{MetadataError, MetadataPart};
 
+use crate::folders::RuntimeFolderError;
 use crate::network::ElementReport;
 
 /// Why a call failed. Nothing has changed on the host then, unless the error says so.
@@ -284,6 +285,9 @@ pub enum Error {
         /// The first failure.
         source: Box<Error>,
     },
+    /// The folder of this user's state is not known.
+    #[error("{0}: give --state-dir")]
+    RuntimeFolder(RuntimeFolderError),
     /// A folder cannot be used.
     #[error("the folder `{}` cannot be used", path.display())]
     Folder {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use listenfd::ListenFd;
 use nix::sys::stat::{Mode, umask};
+use vnet_driver::UserFolders;
 use vnetd::RpcSocket;
 
 use crate::folders;
@@ -81,7 +82,7 @@ impl Sockets {
 
     /// Listens where libvirt's clients of this user look. Nobody else may connect.
     fn listen_for_session(&mut self) -> anyhow::Result<()> {
-        let runtime = folders::of_runtime()?.context("$XDG_RUNTIME_DIR is not set: give --listen PATH")?;
+        let runtime = UserFolders::runtime()?.context("$XDG_RUNTIME_DIR is not set: give --listen PATH")?;
         let folder = runtime.join("libvirt");
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.with_context(|| format!("cannot make the folder `{}`", folder.display()))?;

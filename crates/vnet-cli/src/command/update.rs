@@ -19,8 +19,8 @@ use crate::diagnostic::{Checked, Diagnostic};
 use crate::directories::Directories;
 use crate::document::Document;
 use crate::failure;
+use crate::notes::noted;
 use crate::output::{Answer, Format, FormatOption, done, note, plain, print, print_exact, print_json};
-use crate::style::{BOLD, WARNING};
 
 /// Add, replace or delete one element of a network: of the one that runs, in place, of the kept
 /// definition, or of both
@@ -286,11 +286,7 @@ fn unexpected(word: &str, section: Option<Section>, command: Option<Command>) ->
 }
 
 fn lost_comments(lost: &[String]) -> String {
-    lost.iter().map(|text| noted(&format!("the comment of the element is deleted with it: {}", plain(text)))).collect()
-}
-
-fn noted(text: &str) -> String {
-    format!("{WARNING}note{WARNING:#}{BOLD}: {text}{BOLD:#}\n")
+    lost.iter().map(|text| noted(format!("the comment of the element is deleted with it: {}", plain(text)))).collect()
 }
 
 /// Parses one of the words; the error lists them.
