@@ -72,7 +72,8 @@ impl Ports {
             };
             let (of, name, why) = (&unread.of, unread.of.name(), Error::causes(&unread.error));
             let remedy = format!(
-                "`vnet forget {name}` drops a damaged receipt, and `ip link delete {name}` the device; then attach the                  guest again"
+                "`vnet forget {name}` drops a damaged receipt, and `ip link delete {name}` the device; then attach the \
+                 guest again"
             );
             obstacles.push(Obstacle::by(
                 "guests get what the network defines",

@@ -5,6 +5,7 @@
 //! that file as well. So one rename keeps a definition, and one removal drops it: a process that is
 //! killed leaves at most a file or a link that means nothing, and the next change removes it.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
@@ -67,9 +68,31 @@ impl Definitions {
     /// [`Error::Untrusted`] when others could have written it; [`Error::File`] when it cannot be
     /// read.
     pub fn read(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
+        self.read_in(network, || trust::folder(&self.folder))
+    }
+
+    /// The texts of the kept definitions of some networks, in their order, each as
+    /// [`read`](Self::read) has it. The folder is looked at once.
+    pub fn read_each<'n>(
+        &self,
+        networks: impl IntoIterator<Item = &'n NetworkName>,
+    ) -> impl Iterator<Item = Result<Option<Vec<u8>>, Error>> {
+        let is_trusted = OnceCell::new();
+        // Where the folder cannot be trusted, each definition has the error.
+        let is_trusted = move || *is_trusted.get_or_init(|| trust::folder(&self.folder).is_ok());
+        networks.into_iter().map(move |network| {
+            self.read_in(network, || if is_trusted() { Ok(()) } else { trust::folder(&self.folder) })
+        })
+    }
+
+    fn read_in(
+        &self,
+        network: &NetworkName,
+        check_folder: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let path = self.file(network);
         let Some(mut file) = trust::open(&path)? else { return Ok(None) };
-        trust::folder(&self.folder)?;
+        check_folder()?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
         Ok(Some(text))
@@ -119,8 +142,7 @@ impl Definitions {
         trust::folder(&self.folder)?;
         self.sweep();
         let (path, before) = (self.file(network), self.before(network));
-        let _ = fs::remove_file(&before);
-        let had_one = fs::hard_link(&path, &before).is_ok();
+        let had_one = put_aside(&path, &before)?;
         let replaced = Replaced { before: had_one.then_some(before), path };
         self.replace(network, text)?;
         match sync(&self.folder) {
@@ -252,6 +274,21 @@ impl Replaced {
 impl Drop for Replaced {
     fn drop(&mut self) {
         let _ = self.before.take().map(fs::remove_file);
+    }
+}
+
+/// Gives a file a second name. Returns whether there is one.
+fn put_aside(path: &Path, before: &Path) -> Result<bool, Error> {
+    let _ = fs::remove_file(before);
+    match fs::hard_link(path, before) {
+        Ok(()) => Ok(true),
+        Err(error) if is_missing(&error) => Ok(false),
+        // Not every file system has hard links.
+        Err(_) => {
+            let copied = fs::copy(path, before).and_then(|_| File::open(before)?.sync_all());
+            copied.inspect_err(|_| drop(fs::remove_file(before))).map_err(Error::file("copy", path))?;
+            Ok(true)
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::journal;
-use crate::store::{Listed, RECEIPT, Unreadable};
+use crate::store::RECEIPT;
 use crate::{Error, Subject, hint, trust};
 
 /// So many receipts are opened without such a file.
@@ -34,13 +34,13 @@ impl From<&Metadata> for Version {
     }
 }
 
-/// The headers of the receipts in these folders. A header in the index counts while its receipt is
-/// the same file.
-pub(crate) fn of<S: Subject>(index: &Path, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<Listed<S>> {
+/// The headers of the receipts in these folders, as far as they can be read. A header in the index
+/// counts while its receipt is the same file.
+pub(crate) fn of<S: Subject>(index: &Path, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<S> {
     let is_kept = folders.len() > FEW;
     let mut known: Index<S> = is_kept.then(|| hint::read(index)).flatten().unwrap_or_default();
     let (mut now, mut is_news, mut headers) = (Index::new(), false, Vec::new());
-    for (folder, name, path) in folders {
+    for (folder, _, path) in folders {
         let path = path.join(RECEIPT);
         let read = || -> Result<Option<S>, Error> {
             let Some(about) = trust::look(&path)? else { return Ok(None) };
@@ -56,7 +56,7 @@ pub(crate) fn of<S: Subject>(index: &Path, folders: Vec<(String, S::Name, PathBu
             now.insert(folder, (version, header.clone()));
             Ok(Some(header))
         };
-        headers.extend(read().map_err(|error| Unreadable { of: S::named(&name), network: None, error }).transpose());
+        headers.extend(read().ok().flatten());
     }
     if is_kept && (is_news || !known.is_empty()) {
         hint::write(index, &now);

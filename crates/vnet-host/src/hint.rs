@@ -21,6 +21,8 @@ pub(crate) const RULES: &str = ".rules";
 pub(crate) const NETWORKS: &str = ".networks";
 /// The headers of ports.
 pub(crate) const PORTS: &str = ".ports";
+/// All of them.
+pub(crate) const ALL: [&str; 3] = [RULES, NETWORKS, PORTS];
 
 /// Reads one. `None` when there is none that is whole.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {

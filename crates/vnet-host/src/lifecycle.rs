@@ -175,10 +175,14 @@ fn replaced(host: &impl Host, store: &Store, receipt: Receipt, key: &Key) -> Res
 /// # Errors
 /// [`Error`] where the receipt cannot be read or written.
 pub fn hooks_agreed(lock: &Lock, network: &NetworkName) -> Result<(), Error> {
-    match lock.store().receipt(network)? {
-        Some(mut receipt) if receipt.header.awaits_hooks && receipt.act.is_none() => {
+    let store = lock.store();
+    if !store.header(network)?.is_some_and(|header| header.awaits_hooks) {
+        return Ok(());
+    }
+    match store.receipt(network)? {
+        Some(mut receipt) if receipt.act.is_none() => {
             receipt.header.awaits_hooks = false;
-            journal::write(lock.store(), &receipt)
+            journal::write(store, &receipt)
         }
         _ => Ok(()),
     }

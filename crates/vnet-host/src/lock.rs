@@ -157,14 +157,13 @@ impl Drop for Lock {
         let root = self.store.root();
         let _ = fs::remove_file(root.join(NEW_RECEIPT));
         let ports = root.join(PORTS);
-        let in_use = take_empty(&ports, &[]) + take_empty(root, &[FILE, hint::RULES, hint::NETWORKS, hint::PORTS]);
+        let in_use = take_empty(&ports, &[]) + take_empty(root, &[&[FILE][..], &hint::ALL].concat());
         if in_use > 0 {
             return;
         }
-        for hint in [hint::RULES, hint::NETWORKS, hint::PORTS] {
-            let _ = fs::remove_file(root.join(hint));
+        for file in hint::ALL.into_iter().chain([FILE]) {
+            let _ = fs::remove_file(root.join(file));
         }
-        let _ = fs::remove_file(root.join(FILE));
         remove_made(root);
     }
 }

@@ -67,12 +67,20 @@ impl Store {
         self.read(port)
     }
 
+    /// The header of a network's receipt, without the rest. `None` when there is no receipt.
+    ///
+    /// # Errors
+    /// Those of [`Store::receipt`].
+    pub fn header(&self, network: &NetworkName) -> Result<Option<Header>, Error> {
+        journal::header(&self.receipt_path::<Header>(network))
+    }
+
     /// Whether there is a receipt of a network. Reads its header only.
     ///
     /// # Errors
     /// Those of [`Store::receipt`].
     pub fn has(&self, network: &NetworkName) -> Result<bool, Error> {
-        Ok(journal::header::<Header>(&self.receipt_path::<Header>(network))?.is_some())
+        Ok(self.header(network)?.is_some())
     }
 
     /// The receipts of all networks, ordered by the names of their folders. Networks that are
@@ -119,8 +127,7 @@ impl Store {
 
     /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
-        let headers = headers::of::<S>(&self.root.join(S::HEADERS), self.folders::<S>()?);
-        Ok(headers.into_iter().flatten().collect())
+        Ok(headers::of::<S>(&self.root.join(S::HEADERS), self.folders::<S>()?))
     }
 
     /// Reads the receipts of one kind.

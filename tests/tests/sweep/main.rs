@@ -55,6 +55,14 @@ fn places(operation: usize, group: usize, calls: usize) -> impl Iterator<Item = 
     (1 + (operation * 5 + group * 7) % stride..=calls).step_by(stride)
 }
 
+/// An operation, what is there before anything, and how often it makes each call.
+fn begun(at: usize) -> (&'static Operation, String, BTreeMap<String, usize>) {
+    write();
+    let (operation, base) = (&OPERATIONS[at], seen());
+    let counts = counted(operation, &base);
+    (operation, base, counts)
+}
+
 /// How often each call is made when nothing is tampered with.
 fn counted(operation: &Operation, base: &str) -> BTreeMap<String, usize> {
     prepare(operation);
@@ -184,11 +192,8 @@ fn a_process_that_is_killed_leaves_nothing_that_the_next_cannot_end(
     #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)] at: usize,
 ) {
     isolate!();
-    write();
-    let operation = &OPERATIONS[at];
+    let (operation, base, counts) = begun(at);
     let command = operation.command;
-    let base = seen();
-    let counts = counted(operation, &base);
     let mut kills = 0;
     for (group, calls) in DONE_BY.into_iter().enumerate() {
         for number in places(at, group, most(&counts, calls)) {
@@ -219,11 +224,8 @@ fn a_call_that_is_refused_is_told_and_undone(
     #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)] at: usize,
 ) {
     isolate!();
-    write();
-    let operation = &OPERATIONS[at];
+    let (operation, base, counts) = begun(at);
     let command = operation.command;
-    let base = seen();
-    let counts = counted(operation, &base);
     let mut refusals = 0;
     for (group, (error, calls, _)) in REFUSED.into_iter().enumerate() {
         for number in places(at, group, most(&counts, calls)) {
@@ -263,6 +265,46 @@ fn a_call_that_is_refused_is_told_and_undone(
     assert!(refusals > 0, "{refusals}");
 }
 
+/// On a file system without hard links, too, the definition before comes back when the disk fails.
+#[test]
+fn a_definition_comes_back_without_hard_links() {
+    isolate!();
+    write();
+    assert!(call("define /tmp/lab.xml").status.success());
+    let before = seen();
+    for number in 1.. {
+        let mut strace = Command::new("strace");
+        strace.args(["-qq", "-o", TRACE, "-e", "trace=?link,linkat,fsync", "-e", "inject=?link,linkat:error=EPERM"]);
+        strace.args(["-e", &format!("inject=fsync:error=EIO:when={number}")]).arg(vnet());
+        let output = strace.args(["define", "/tmp/range.xml"]).output().unwrap();
+        let trace = fs::read_to_string(TRACE).unwrap();
+        assert!(trace.contains("EPERM"), "{trace}");
+        if !trace.contains("EIO") {
+            assert!(output.status.success() && number > 2, "{number}: {output:?}");
+            break;
+        }
+        assert_eq!(output.status.code(), Some(2), "{number}: {output:?}");
+        assert_eq!(seen(), before, "{number}: {output:?}");
+    }
+}
+
+/// A network that was known before has no leases then either.
+#[test]
+fn an_import_that_fails_leaves_no_leases() {
+    isolate!();
+    write();
+    let leases = "/var/lib/vnet/lab/leases";
+    assert!(call("import").status.success());
+    fs::remove_file(leases).unwrap();
+    fs::create_dir("/etc/vnet/networks/.lab.xml.new").unwrap();
+    let before = seen();
+    let output = call("import");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(seen(), before);
+    fs::remove_dir("/etc/vnet/networks/.lab.xml.new").unwrap();
+    assert!(call("import").status.success() && Path::new(leases).exists());
+}
+
 #[test]
 fn the_table_of_kills_and_refusals_is_current() {
     let mut table = String::from(
@@ -287,8 +329,8 @@ fn the_table_of_kills_and_refusals_is_current() {
         let _ = writeln!(table, "| {error} | {} | {reason} |", names.join(", "));
     }
     table.push_str("\n| operation | killed | refused |\n|---|---|---|\n");
-    for Operation { name, in_part, .. } in OPERATIONS {
-        let refused = if in_part { "done, or told and ended by the next run" } else { "done, or told and undone" };
+    for Operation { name, in_part, .. } in &OPERATIONS {
+        let refused = if *in_part { "done, or told and ended by the next run" } else { "done, or told and undone" };
         let _ = writeln!(table, "| {name} | ended by the next run | {refused} |");
     }
     if std::env::var_os("VNET_BLESS").is_some() {

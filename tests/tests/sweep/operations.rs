@@ -49,7 +49,7 @@ const OPERATION: Operation = Operation {
 /// One of a definition that is kept.
 const KEPT: Operation = Operation { after: &["undefine lab"], stride: 11, ..OPERATION };
 
-pub(crate) const OPERATIONS: [Operation; 18] = [
+pub(crate) static OPERATIONS: [Operation; 18] = [
     Operation { name: "start", command: LAB, end: &[As("/tmp/lab.xml")], ..OPERATION },
     Operation {
         name: "apply: another DHCP range",

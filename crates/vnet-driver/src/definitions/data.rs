@@ -21,6 +21,6 @@ impl Driver {
 
     /// Whether a network runs or is defined. One whose receipt cannot be read may run.
     pub(crate) fn is_known(&self, network: &NetworkName) -> Result<bool, vnet_host::Error> {
-        Ok(!matches!(self.store.receipt(network), Ok(None)) || self.definitions.has(network)?)
+        Ok(!matches!(self.store.has(network), Ok(false)) || self.definitions.has(network)?)
     }
 }

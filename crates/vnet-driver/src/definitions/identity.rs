@@ -45,12 +45,12 @@ impl Driver {
     /// # Errors
     /// [`Error::Host`] when a folder cannot be read.
     pub fn identity_of_name(&self, network: &NetworkName) -> Result<Option<NetworkIdentity>, Error> {
-        let receipt = self.store.receipt(network)?;
-        if receipt.is_none() && !self.definitions.has(network)? {
+        let header = self.store.header(network)?;
+        if header.is_none() && !self.definitions.has(network)? {
             return Ok(None);
         }
-        let uuid = receipt.as_ref().and_then(|receipt| receipt.header.uuid);
-        self.identified(network.clone(), uuid, receipt.is_some()).map(Some)
+        let uuid = header.as_ref().and_then(|header| header.uuid);
+        self.identified(network.clone(), uuid, header.is_some()).map(Some)
     }
 
     /// The network with this UUID. `None` when no such network runs or is defined.

@@ -51,7 +51,7 @@ impl Departure {
             }
         }
         if let Some((network, document)) = self.network
-            && matches!(driver.store.receipt(&network), Ok(None))
+            && matches!(driver.store.has(&network), Ok(false))
         {
             driver.tell_hooks(HookOperation::Stopped, &network, &document);
         }

@@ -54,22 +54,30 @@ impl Driver {
         if !is_unchanged && !is_free && !replace {
             return Err(Error::KeptDiffers { file: self.definition_file(&name), name });
         }
+        let text = match text {
+            Some(text) if self.takes_leases(&name, replace)? => Some(text),
+            _ => None,
+        };
         let leases_before = fs::read(self.data.leases(&name)).ok();
         let autostart = from.starts_at_boot(&network.name);
-        let take = || -> Result<(usize, Defined), Error> {
-            let leases = self.take_leases(&lock, &name, text.as_deref(), replace)?;
+        let take = || -> Result<Defined, Error> {
+            text.as_ref().map_or(Ok(()), |text| self.write_leases(&lock, &name, text))?;
             let (defined, replaced) = self.keep_for_now(&lock, network)?;
             if autostart || replace {
                 let set = self.definitions.set_start_at_boot(&lock, &name, autostart);
                 set.map_err(|error| Error::from(error).undone(replaced.undo()))?;
             }
-            Ok((leases, defined))
+            Ok(defined)
         };
-        let (leases, defined) = take().inspect_err(|_| {
-            // The first error is the one to report.
-            let _ = leases_before.map(|leases| fs::write(self.data.leases(&name), leases));
+        let defined = take().inspect_err(|_| {
+            // The first error is the one to report. Leases that were not taken may be in use.
+            if text.is_some() {
+                let leases = self.data.leases(&name);
+                let _ = leases_before.map_or_else(|| fs::remove_file(&leases), |before| fs::write(&leases, before));
+            }
             let _ = self.forget_data(&lock, &name);
         })?;
+        let leases = text.map_or(0, |text| vnet_dnsmasq::parse_leases(&text).len());
         let runs_in_libvirt =
             from.state.as_ref().is_some_and(|state| running::read(&file(state, &network.name, "xml")).is_some());
         let autostart = self.is_autostarted(&name)?;
@@ -88,22 +96,11 @@ impl Driver {
         leases::converted(&json).map(Some).map_err(|error| Error::Kept { path, what, source: error.into() })
     }
 
-    /// Writes leases for a network that does not run and has none, or whose leases are replaced.
-    /// Leases of a network that is not known are of no use to anybody.
-    fn take_leases(
-        &self,
-        lock: &Lock,
-        network: &NetworkName,
-        text: Option<&str>,
-        replace: bool,
-    ) -> Result<usize, Error> {
-        let Some(text) = text else { return Ok(0) };
+    /// Whether a network takes leases: it does not run and has none, or they are replaced. Leases
+    /// of a network that is not known are of no use to anybody.
+    fn takes_leases(&self, network: &NetworkName, replace: bool) -> Result<bool, Error> {
         let has_leases = self.is_known(network)? && self.data.leases(network).exists();
-        if self.store.receipt(network)?.is_some() || (has_leases && !replace) {
-            return Ok(0);
-        }
-        self.write_leases(lock, network, text)?;
-        Ok(vnet_dnsmasq::parse_leases(text).len())
+        Ok(self.store.receipt(network)?.is_none() && (replace || !has_leases))
     }
 
     /// Writes the leases that our dnsmasq starts with.
