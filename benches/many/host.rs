@@ -14,6 +14,8 @@ use crate::library;
 pub(crate) const SERVE: &str = "serve";
 /// Between the words of a request.
 const BETWEEN: char = '\u{1f}';
+/// The number of the network that is started and stopped beside the others.
+pub(crate) const ONE: usize = 60_000;
 /// The folder of state, in memory.
 pub(crate) const STATE: &str = "/run/state";
 
@@ -97,15 +99,20 @@ pub(crate) fn file(number: usize) -> String {
 
 /// One of many networks: NAT, without a program.
 pub(crate) fn definition(number: usize) -> String {
-    with_dhcp(number).replace("<dhcp/>", "").replace("<ip ", "<dns enable='no'/><ip ")
+    with(number, "<dns enable='no'/>", |_| String::new())
 }
 
-/// The same with DHCP, where the text has `<dhcp/>` filled in.
-pub(crate) fn with_dhcp(number: usize) -> String {
-    let (high, low) = (number / 250, number % 250);
+/// The same with DHCP.
+pub(crate) fn dhcp_network(number: usize) -> String {
+    with(number, "", |net| format!("<dhcp><range start='{net}.2' end='{net}.200'/></dhcp>"))
+}
+
+fn with(number: usize, dns: &str, dhcp: impl FnOnce(&str) -> String) -> String {
+    let net = format!("10.{}.{}", number / 250, number % 250);
+    let dhcp = dhcp(&net);
     format!(
-        "<network><name>n{number}</name><forward mode='nat'/><bridge name='b{number}' stp='off'/>\
-         <ip address='10.{high}.{low}.1' prefix='24'><dhcp/></ip></network>"
+        "<network><name>n{number}</name><forward mode='nat'/><bridge name='b{number}' stp='off'/>{dns}\
+         <ip address='{net}.1' prefix='24'>{dhcp}</ip></network>"
     )
 }
 

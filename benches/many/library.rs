@@ -7,10 +7,7 @@ use vnet_driver::{AttachOptions, Driver, Interface, Network};
 use vnet_netlink::Netlink;
 use vnet_types::{BridgePort, Link, LinkKind, TapOptions};
 
-use crate::host::{STATE, definition, elapsed};
-
-/// The number of the network that is started and stopped beside the others.
-const ONE: usize = 60_000;
+use crate::host::{ONE, STATE, definition, elapsed};
 
 /// The library, and what it works on.
 pub(crate) struct Library {

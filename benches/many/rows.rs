@@ -4,14 +4,12 @@ use std::fs;
 
 use vnet_benches::median;
 
-use crate::host::{Host, definition, file, with_dhcp};
+use crate::host::{Host, ONE, definition, dhcp_network, file};
 
 /// How often short work is done.
 const OFTEN: usize = 11;
 /// How often long work is done.
 const SELDOM: usize = 3;
-/// The network that is started and stopped beside the others.
-const ONE: usize = 60_000;
 /// The first of several networks that are started and stopped together.
 const FIRST: usize = 61_000;
 const GUESTS: usize = 30;
@@ -212,10 +210,4 @@ fn on_disk(before: &str, now: &str) -> Vec<Row> {
         });
     }
     rows
-}
-
-fn dhcp_network(number: usize) -> String {
-    let (high, low) = (number / 250, number % 250);
-    let range = format!("<dhcp><range start='10.{high}.{low}.2' end='10.{high}.{low}.200'/></dhcp>");
-    with_dhcp(number).replace("<dhcp/>", &range)
 }
