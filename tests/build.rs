@@ -1,5 +1,5 @@
-//! Says whether libvirt, its test data and the guest's image are at hand, so that tests with them
-//! run or are reported as ignored.
+//! Says whether libvirt, its test data, the guest's image and a browser are at hand, so that tests
+//! with them run or are reported as ignored.
 
 use std::path::Path;
 
@@ -25,6 +25,11 @@ fn main() {
     println!("cargo::rerun-if-changed=/usr/sbin/libvirtd");
     if programs.iter().all(|program| folders.iter().any(|folder| folder.join(program).is_file())) {
         println!("cargo::rustc-cfg=libvirt");
+    }
+    println!("cargo::rustc-check-cfg=cfg(browser)");
+    println!("cargo::rerun-if-changed=/usr/bin/chromium-headless-shell");
+    if Path::new("/usr/bin/chromium-headless-shell").is_file() {
+        println!("cargo::rustc-cfg=browser");
     }
     println!("cargo::rustc-check-cfg=cfg(libvirt_qemu)");
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"].map(Path::new);

@@ -111,7 +111,7 @@ fn every_form_tells_what_is_connected_to_what() {
 #[rstest]
 #[case::light(1, "rgb(255, 255, 255)")]
 #[case::dark(0, "rgb(13, 17, 23)")]
-#[ignore = "needs chromium-headless-shell of Debian, which Ubuntu does not have: run it with --run-ignored all"]
+#[cfg_attr(not(browser), ignore = "chromium-headless-shell is not installed")]
 fn a_browser_shows_the_page(#[case] scheme: u8, #[case] ground: &str) {
     isolate!();
     host();

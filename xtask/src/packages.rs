@@ -43,6 +43,10 @@ const TESTS: &[Program] = &[
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
 ];
 
+/// Ubuntu does not have it.
+const BROWSER: Program =
+    program("chromium-headless-shell", "chromium-headless-shell", "chromium-headless", "tests: the page of a host");
+
 /// The packages of Debian and Ubuntu with the newest kernel for virtual machines. They are
 /// downloaded, not installed.
 pub(crate) const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
@@ -54,10 +58,13 @@ const fn program(name: &'static str, debian: &'static str, fedora: &'static str,
 /// The list, for people.
 pub(crate) fn table() -> String {
     let row = |name: &str, debian: &str, fedora: &str, what_for: &str| {
-        format!("{name:<19}{debian:<16}{fedora:<21}{what_for}\n")
+        format!("{name:<25}{debian:<25}{fedora:<21}{what_for}\n")
     };
     let head = row("program", "Debian/Ubuntu", "Fedora", "for");
-    VNET.iter().chain(TESTS).fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
+    VNET.iter()
+        .chain(TESTS)
+        .chain([&BROWSER])
+        .fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
 }
 
 /// Installs the missing programs that vnet needs.
@@ -67,7 +74,11 @@ pub(crate) fn install_for_vnet() -> Result<(), Failed> {
 
 /// Installs the missing programs that vnet and its tests need.
 pub(crate) fn install() -> Result<(), Failed> {
-    install_missing(VNET.iter().chain(TESTS))
+    install_missing(VNET.iter().chain(TESTS))?;
+    install_missing([&BROWSER].into_iter()).or_else(|_| {
+        println!("xtask: there is no {} here: the tests with a browser are ignored", BROWSER.name);
+        Ok(())
+    })
 }
 
 /// Installs with the system's package manager, through sudo when not root.

@@ -120,12 +120,22 @@ fn read(text: &str) -> Option<(SocketAddr, u16)> {
 
 fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    let mut stream = TcpStream::connect_timeout(&server, left())?;
+    let mut stream = loop {
+        match TcpStream::connect_timeout(&server, left()) {
+            // The kernel ended the connection and gave no reason.
+            Err(error) if is_unexplained(&error) && Instant::now() < deadline => {}
+            connected => break connected?,
+        }
+    };
     stream.set_read_timeout(Some(left()))?;
     stream.write_all(b"?")?;
     let mut answer = String::new();
     (&mut stream).take(80).read_to_string(&mut answer)?;
     Ok(read(&answer))
+}
+
+fn is_unexplained(error: &io::Error) -> bool {
+    error.raw_os_error().is_none() && error.kind() != io::ErrorKind::TimedOut
 }
 
 fn ask_udp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {

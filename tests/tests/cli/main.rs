@@ -150,12 +150,9 @@ fn run(command: &mut Command, stdin: &[u8]) -> Output {
     })
 }
 
+/// A folder that no other test has. Whoever needs it removes it.
 fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("vnet-cli-{name}-{}", std::process::id()));
-    // A process number is used again, and inside a namespace it is always the same.
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    tempfile::Builder::new().prefix(&format!("vnet-cli-{name}-")).tempdir().unwrap().keep()
 }
 
 fn vnet() -> PathBuf {

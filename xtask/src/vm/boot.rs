@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::kernel::kernel;
-use crate::run::{Failed, cargo, failed, root, watch};
+use crate::run::{Failed, build_programs, failed, root, watch};
 use crate::tally::{self, Tally};
 
 /// Boots it, and counts the cases.
@@ -18,7 +18,7 @@ pub(crate) fn test() -> Tally {
 }
 
 fn try_test() -> Result<Tally, Failed> {
-    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])?;
+    build_programs()?;
     let folder = root().join("target/vm");
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     kernel(&folder)?;
