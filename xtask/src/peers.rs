@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::{Failed, can, cargo, watch};
+use crate::run::{Failed, build_programs, can, watch};
 use crate::tally::{Tally, read};
 use crate::tests::is_root;
 
@@ -21,7 +21,7 @@ pub(crate) fn test(release: &str) -> Tally {
 }
 
 fn try_test(release: &str) -> Result<Tally, Failed> {
-    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])?;
+    build_programs()?;
     let mut tally = Tally::default();
     let succeeded = watch("bash", &["xtask/peers/run.sh", "target/debug/vnet", release], |line| {
         tally = read(line).unwrap_or(tally);

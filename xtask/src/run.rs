@@ -48,6 +48,11 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
+/// Builds the programs that tests run.
+pub(crate) fn build_programs() -> Result<(), Failed> {
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])
+}
+
 /// Runs a program, shows each line of its output and passes it on, and returns whether the program
 /// succeeded.
 pub(crate) fn watch(program: &str, arguments: &[&str], mut line: impl FnMut(&str)) -> Result<bool, Failed> {

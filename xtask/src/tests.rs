@@ -8,7 +8,7 @@ use std::thread::available_parallelism;
 
 use serde_json::Value;
 
-use crate::run::{Failed, can, cargo, cargo_program, output, root, watch};
+use crate::run::{Failed, build_programs, can, cargo_program, output, root, watch};
 use crate::tally::{Tally, read};
 
 const WORKSPACE: [&str; 2] = ["--workspace", "--all-features"];
@@ -58,7 +58,7 @@ pub(crate) fn is_root() -> bool {
 
 /// Runs a tier as this user, and for root also as `nobody`.
 pub(crate) fn test(tier: Tier) -> Tally {
-    if let Err(failed) = cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"]) {
+    if let Err(failed) = build_programs() {
         return Tally::of(Err(failed));
     }
     let examples = if tier == Tier::Unit { documentation() } else { Ok(Tally::default()) };

@@ -52,6 +52,19 @@ const UNCLEAR: &[(&str, &str)] = &[
     ("that is none", "say what it is not"),
 ];
 
+/// Nobody writes so many blanks: they come from a text that was broken over two lines.
+const INDENTATION: &str = "            ";
+
+fn has_lost_line_break(line: &str) -> bool {
+    let is_between = |(at, blanks): (usize, &str)| {
+        let (before, after) = (&line[..at], &line[at + blanks.len()..]);
+        line.contains('"')
+            && before.ends_with(|last: char| last.is_ascii_alphanumeric() || ",;.".contains(last))
+            && after.trim_start().starts_with(|first: char| first.is_ascii_lowercase())
+    };
+    line.match_indices(INDENTATION).any(is_between)
+}
+
 pub(super) fn misspelt(text: &Text) -> Vec<Problem> {
     let lines = text.content.lines().enumerate().filter(|_| !text.path.starts_with("xtask/src/tidy/"));
     let in_line = |(index, line): (usize, &str)| {
@@ -62,7 +75,7 @@ pub(super) fn misspelt(text: &Text) -> Vec<Problem> {
     lines.flat_map(in_line).collect()
 }
 
-/// Finds phrases in any line, and doc comments that are questions.
+/// Finds phrases in any line, doc comments that are questions, and messages with a lost line break.
 pub(super) fn unclear(text: &Text) -> Vec<Problem> {
     let lines = text.content.lines().enumerate().filter(|_| !text.path.starts_with("xtask/src/tidy/"));
     let in_line = |(index, line): (usize, &str)| {
@@ -73,6 +86,9 @@ pub(super) fn unclear(text: &Text) -> Vec<Problem> {
         let doc = line.trim_start();
         if text.kind == Kind::Rust && (doc.starts_with("///") || doc.starts_with("//!")) && doc.ends_with('?') {
             problems.push(text.problem(index, "a doc comment asks: `Whether it is ours.`, not `Is it ours?`"));
+        }
+        if text.kind == Kind::Rust && has_lost_line_break(doc) {
+            problems.push(text.problem(index, "blanks within a message: end the line before them with `\\`"));
         }
         problems
     };
