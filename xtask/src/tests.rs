@@ -68,22 +68,26 @@ pub(crate) fn test(tier: Tier) -> Tally {
 /// Runs the tests with nextest, which gives each test a process. Without nextest, each test program
 /// is one process.
 fn as_this_user(tier: Tier) -> Result<Tally, Failed> {
-    if !can(&cargo_program(), &["nextest", "--version"]) {
-        println!("xtask: cargo-nextest is not installed: tests of one program share a process");
-        return programs(tier)?
-            .iter()
-            .map(|program| run_program(program, tier, &[]))
-            .collect::<Result<Vec<_>, _>>()
-            .map(sum);
+    if has_nextest() {
+        return nextest(tier, &[]);
     }
+    println!("xtask: cargo-nextest is not installed: tests of one program share a process");
+    programs(tier)?.iter().map(|program| run_program(program, tier, &[])).collect::<Result<Vec<_>, _>>().map(sum)
+}
+
+fn has_nextest() -> bool {
+    can(&cargo_program(), &["nextest", "--version"])
+}
+
+/// Runs a tier with nextest, started through another program.
+fn nextest(tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
     let filter = match tier {
         Tier::Unit => "not package(vnet-tests)",
         Tier::Kernel => "package(vnet-tests)",
     };
-    let threads = tier.threads();
-    let nextest = ["nextest", "run", "--no-fail-fast", "--color=never", &threads, "-E", filter];
-    let nextest = [&nextest, &WORKSPACE[..]].concat();
-    counted(&cargo_program(), &nextest, |tally, next| *tally = next)
+    let (cargo, threads) = (cargo_program(), tier.threads());
+    let nextest = [cargo.as_str(), "nextest", "run", "--no-fail-fast", "--color=never", &threads, "-E", filter];
+    counted("env", &[wrapper, &nextest[..], &WORKSPACE].concat(), |tally, next| *tally = next)
 }
 
 fn documentation() -> Result<Tally, Failed> {
@@ -103,6 +107,11 @@ pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
     // Distributions let everyone open it; containers often do not.
     let has_tun = can("setpriv", &[&user[..], &["test", "-w", "/dev/net/tun"]].concat());
     let tun = if has_tun { &[][..] } else { &WITH_TUN };
+    if tier == Tier::Kernel && has_nextest() {
+        let runner = format!("{}=setpriv {}", runner_variable()?, user.join(" "));
+        let variables = [without_cargo(), runner];
+        return nextest(tier, &[&variables.each_ref().map(String::as_str), tun].concat());
+    }
     let wrapper = [tun, &["setpriv"], &user[..]].concat();
     programs.iter().map(|program| run_program(program, tier, &wrapper)).collect::<Result<Vec<_>, _>>().map(sum)
 }
@@ -110,11 +119,22 @@ pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
 /// Runs a test program through another program.
 fn run_program(program: &TestProgram, tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
     let folder = format!("--chdir={}", package_folder(program)?.display());
-    // insta would run cargo, which nobody may be unable to run.
-    let snapshots = format!("INSTA_WORKSPACE_ROOT={}", root().display());
-    let threads = tier.threads();
+    let (threads, snapshots) = (tier.threads(), without_cargo());
     let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable, &threads]].concat();
     counted("env", &arguments, |tally, next| *tally = next)
+}
+
+/// The variable without which insta would run cargo, which nobody may be unable to run.
+fn without_cargo() -> String {
+    format!("INSTA_WORKSPACE_ROOT={}", root().display())
+}
+
+/// The variable for the program through which cargo and nextest run tests.
+fn runner_variable() -> Result<String, Failed> {
+    let version = output("rustc", &["-vV"])?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.ok_or_else(|| Failed("rustc does not say for which host it builds".to_owned()))?;
+    Ok(format!("CARGO_TARGET_{}_RUNNER", host.replace('-', "_").to_uppercase()))
 }
 
 /// Runs a program that prints how many tests passed. `add` counts the last such line, or all of
