@@ -7,7 +7,7 @@ use vnet_driver::{Driver, Error, NetworkInfo};
 use vnet_types::{InterfaceName, NetworkName};
 
 use crate::document::Document;
-use crate::failure::{apart, tell_unread};
+use crate::failure::apart;
 use crate::files::Files;
 
 /// One definition or more.
@@ -50,7 +50,7 @@ impl Definitions {
         self.some()?;
         let mut documents = Vec::new();
         for name in self.all(driver, are_meant)? {
-            documents.push(of_network(&name, driver).map_err(anyhow::Error::from));
+            documents.push(name.and_then(|name| Ok(of_network(&name, driver)?)));
         }
         for given in self.given() {
             if is_folder(given) {
@@ -75,7 +75,8 @@ impl Definitions {
         are_meant: fn(&NetworkInfo) -> bool,
     ) -> anyhow::Result<Vec<anyhow::Result<String>>> {
         self.some()?;
-        let mut names: Vec<_> = self.all(driver, are_meant)?.into_iter().map(|name| Ok(name.to_string())).collect();
+        let all = self.all(driver, are_meant)?.into_iter();
+        let mut names: Vec<_> = all.map(|name| name.map(|name| name.to_string())).collect();
         for given in self.given() {
             if is_folder(given) {
                 names.extend(in_folder(given)?.into_iter().map(|document| name_in(&document?)));
@@ -92,14 +93,18 @@ impl Definitions {
         Ok(names)
     }
 
-    fn all(&self, driver: &Driver, are_meant: fn(&NetworkInfo) -> bool) -> anyhow::Result<Vec<NetworkName>> {
+    /// The networks of `--all`, or why one cannot be read.
+    fn all(
+        &self,
+        driver: &Driver,
+        are_meant: fn(&NetworkInfo) -> bool,
+    ) -> anyhow::Result<Vec<anyhow::Result<NetworkName>>> {
         if !self.all {
             return Ok(Vec::new());
         }
         let (all, unread) = apart(driver.all()?);
-        let meant: Vec<NetworkName> = all.into_iter().filter(are_meant).map(|info| info.name).collect();
-        tell_unread(unread, meant.is_empty())?;
-        Ok(meant)
+        let meant = all.into_iter().filter(are_meant).map(|info| Ok(info.name));
+        Ok(meant.chain(unread.into_iter().map(Err)).collect())
     }
 }
 

@@ -180,19 +180,21 @@ pub(crate) fn apart<T>(listed: Vec<vnet_driver::Listed<T>>) -> (Vec<T>, Vec<anyh
     (entries, unread)
 }
 
-/// Reports what could not be read. When nothing is left to show, the call fails: an empty table
-/// would say that there is nothing.
-pub(crate) fn tell_unread(unread: Vec<anyhow::Error>, shows_nothing: bool) -> anyhow::Result<()> {
+/// Reports what could not be read: then the answer is that the call failed, whatever is shown. When
+/// nothing is left to show, that is an error: an empty table would say that there is nothing.
+pub(crate) fn tell_unread(unread: Vec<anyhow::Error>, shows_nothing: bool) -> anyhow::Result<Answer> {
     if shows_nothing {
-        return last(unread);
+        return last(unread).map(|()| Answer::Yes);
     }
     unread.iter().for_each(report);
-    Ok(())
+    Ok(if unread.is_empty() { Answer::Yes } else { Answer::Failed })
 }
 
 /// The entries that could be read. The others are reported with their errors.
-pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> impl Iterator<Item = T> {
-    listed.into_iter().filter_map(|listed| listed.map_err(|unreadable| report(&unreadable.into())).ok())
+pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> Vec<T> {
+    let (entries, unread) = apart(listed);
+    unread.iter().for_each(report);
+    entries
 }
 
 fn text(error: &anyhow::Error) -> String {

@@ -1,7 +1,9 @@
 //! A network that runs or is defined, for programs and as a row of a list.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
-use vnet_driver::{DefinitionNews, Driver, Error, NetworkInfo, State};
+use vnet_driver::{DefinitionNews, Driver, Error, NetworkInfo, State, Unread};
 use vnet_xml::{KEPT_FILE_UNUSED, KEPT_UNDER_OTHER_NAME};
 
 use crate::output::{note, plain};
@@ -24,6 +26,8 @@ pub(crate) struct NetworkJson {
     pub(crate) bridge: Option<String>,
     /// The number of attached guests.
     pub(crate) connections: usize,
+    /// What of it could not be read.
+    pub(crate) unread: BTreeSet<Unread>,
     /// Whether the kept definition is not the one that it runs with.
     pub(crate) definition_differs: bool,
     /// Why the kept definition cannot be used.
@@ -43,6 +47,7 @@ impl NetworkJson {
             autostart: info.autostart,
             bridge: info.bridge.as_ref().map(ToString::to_string),
             connections: info.guests,
+            unread: info.unread.clone(),
             definition_differs: info.differs,
             definition_error: info.trouble.as_ref().map(|error| unusable(info.name.as_str(), error)),
         }
@@ -65,6 +70,22 @@ impl NetworkJson {
             None if self.definition_differs => Some(format!("network `{name}`: {}", differs(&name))),
             None => None,
         }
+    }
+}
+
+/// What a part that could not be read is, and why it could not be.
+pub(crate) fn unread_part(unread: Unread) -> &'static str {
+    match unread {
+        Unread::Rules => "rules: that needs CAP_NET_ADMIN",
+        _ => "zone of the bridge: firewalld did not tell it",
+    }
+}
+
+/// Tells what of networks could not be read.
+pub(crate) fn tell_unread_parts(parts: &BTreeSet<Unread>) {
+    for part in parts {
+        let part = unread_part(*part);
+        note(format!("{WARNING}note{WARNING:#}{BOLD}: not read: the {part}{BOLD:#}\n"));
     }
 }
 

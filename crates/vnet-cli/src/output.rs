@@ -49,6 +49,11 @@ impl Answer {
     pub(crate) fn when(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }
     }
+
+    /// This answer, unless something could not be read.
+    pub(crate) fn unless_failed(self, reading: Self) -> Self {
+        if reading == Self::Failed { reading } else { self }
+    }
 }
 
 impl From<Answer> for ExitCode {

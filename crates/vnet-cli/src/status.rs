@@ -1,15 +1,15 @@
 //! The state of a network, for programs and for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use vnet_driver::{Change, DefinitionNews, Driver, Error, NetworkInfo, NetworkStatus, Obstacle, State};
+use vnet_driver::{Change, DefinitionNews, Driver, Error, NetworkInfo, NetworkStatus, Obstacle, State, Unread};
 use vnet_firewall::Counts;
 use vnet_xml::Severity;
 
 use crate::changes::{ChangeJson, changes, listed};
 use crate::counted::{Counted, Decision, sums};
-use crate::network::{news, unusable, yes_no};
+use crate::network::{news, unread_part, unusable, yes_no};
 use crate::notes;
 use crate::output::{is_verbose, plain};
 use crate::port::PortJson;
@@ -43,6 +43,8 @@ pub(crate) struct Status<'a> {
     changes: Vec<ChangeJson>,
     /// Rules of other programs that block it.
     obstacles: &'a [Obstacle],
+    /// What of it could not be read.
+    unread: BTreeSet<Unread>,
 }
 
 impl<'a> Status<'a> {
@@ -69,6 +71,7 @@ impl<'a> Status<'a> {
             rules,
             changes: changes(&network.drift),
             obstacles: &network.obstacles,
+            unread: network.unread.clone(),
         }
     }
 
@@ -89,6 +92,7 @@ impl<'a> Status<'a> {
             verdicts: BTreeMap::new(),
             changes: Vec::new(),
             obstacles: &[],
+            unread: BTreeSet::new(),
         }
     }
 }
@@ -184,6 +188,7 @@ pub(crate) fn human(shown: &Shown) -> String {
         Some(bridge) => line("bridge", bridge),
         None => line("bridge", "none of its own"),
     }
+    status.unread.iter().for_each(|part| line("not read", unread_part(*part)));
     line("persistent", yes_no(status.persistent));
     line("autostart", yes_no(status.autostart));
     status.addresses.iter().for_each(|address| line("address", address));

@@ -11,6 +11,7 @@ const NARROWEST: usize = 6;
 pub(crate) fn words(state: State) -> &'static str {
     match state {
         State::InSync => "in sync",
+        State::Unsure => "unsure",
         State::Drifted => "drifted",
         State::Interrupted => "interrupted",
         State::Elsewhere => "elsewhere",

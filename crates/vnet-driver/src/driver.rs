@@ -32,6 +32,8 @@ pub struct Driver {
 
 /// The system's folders: of state, of definitions, and of what outlasts a stop.
 const SYSTEM: [&str; 3] = [UserFolders::STATE_OF_ROOT, "/etc/vnet", "/var/lib/vnet"];
+/// How long firewalld may take for an answer to those who only look.
+const GLANCE: Duration = Duration::from_secs(3);
 /// The folder of networks in the folder of definitions.
 const NETWORKS: &str = "networks";
 
@@ -130,6 +132,14 @@ impl Driver {
             Some(limit) => host.with_firewalld_limit(limit),
             None => host,
         })
+    }
+
+    /// The host, for those who only look: what cannot be read is told, and does not hold them up.
+    pub(crate) fn onlooker(&self) -> Result<LinuxHost, Error> {
+        let limit = self.firewalld_limit.map_or(GLANCE, |limit| limit.min(GLANCE));
+        let mut host = self.host()?.with_firewalld_limit(limit);
+        host.look_as_allowed();
+        Ok(host)
     }
 
     /// Waits for the lock on networks and ports.

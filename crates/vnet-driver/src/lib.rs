@@ -60,7 +60,7 @@ pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, P
 pub use state::State;
 pub use trace::{TraceRequest, TraceStep};
 
-pub use vnet_host::{Listed, Named, Unreadable, Unscoped};
+pub use vnet_host::{Listed, Named, Unread, Unreadable, Unscoped};
 pub use vnet_netlink::Capability;
 pub use vnet_plan::Change;
 pub use vnet_types::{InterfaceName, KnownPort, NetworkName};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vnet_host::Unscoped;
+use vnet_host::{Unread, Unscoped};
 
 /// Something that a host cannot do for a network or a port, and its effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Note {
     NoChecksums,
     /// systemd has given a program no scope of its own.
     Unscoped(Unscoped),
+    /// A part of the host could not be read for a plan.
+    Unread(Unread),
 }
 
 impl fmt::Display for Note {
@@ -20,6 +22,13 @@ impl fmt::Display for Note {
             Self::NoChecksums => f.write_str(
                 "this kernel cannot fill in the checksums of DHCP answers (act_csum): guests whose DHCP client checks \
                  them, as very old ones do, get no address",
+            ),
+            Self::Unread(Unread::Rules) => f.write_str(
+                "the rules of nf_tables could not be read, which needs CAP_NET_ADMIN: rules are planned as if those \
+                 that were made were there, and those of other programs are not known",
+            ),
+            Self::Unread(_) => f.write_str(
+                "firewalld did not tell its zones: the plan takes those that were set to be as they were made",
             ),
             Self::Unscoped(Unscoped { program, cgroup, reason, .. }) => {
                 write!(f, "{program} runs in {cgroup} and may end with that: {reason}")

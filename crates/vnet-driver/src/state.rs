@@ -1,6 +1,9 @@
 //! The state of a network or a port.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use vnet_host::Unread;
 
 /// The state of a network or a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -8,6 +11,8 @@ use serde::Serialize;
 pub enum State {
     /// It is as it was made.
     InSync,
+    /// It is as it was made, as far as it could be read.
+    Unsure,
     /// Something is not as it was made.
     Drifted,
     /// A start, stop or change was interrupted.
@@ -23,5 +28,10 @@ impl State {
             (true, true) => Self::Drifted,
             (true, false) => Self::InSync,
         }
+    }
+
+    /// The same, when this could not be read.
+    pub(crate) fn without(self, unread: &BTreeSet<Unread>) -> Self {
+        if self == Self::InSync && !unread.is_empty() { Self::Unsure } else { self }
     }
 }

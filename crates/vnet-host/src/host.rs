@@ -39,6 +39,12 @@ pub trait Host {
     /// [`Error`] where it cannot be read.
     fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error>;
 
+    /// Whether what is under a key could not be read, and [`observe`](Self::observe) told what was
+    /// expected.
+    fn is_unread(&self, _key: &Key) -> bool {
+        false
+    }
+
     /// Makes one change completely or not at all. Deleting something that is gone is success.
     ///
     /// # Errors

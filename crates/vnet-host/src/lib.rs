@@ -42,7 +42,7 @@ pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host};
 pub use journal::Receipt;
 pub use lifecycle::{apply, apply_all, drift, drift_of, hooks_agreed, plan, replace_file, start, start_all, take_over};
-pub use linux::{LinuxHost, Unscoped};
+pub use linux::{LinuxHost, Unread, Unscoped};
 pub use listeners::listeners;
 pub use lock::Lock;
 pub use memory::MemoryHost;

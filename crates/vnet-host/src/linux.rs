@@ -22,6 +22,7 @@ mod rules;
 mod scope;
 mod seen;
 mod sysctl;
+mod unread;
 mod vf;
 mod vlan_filtering;
 mod vlans;
@@ -36,10 +37,11 @@ use std::time::Duration;
 
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_plan::{Change, HostState, NetworkRules, Resource, Sysctl, for_kind};
+use vnet_plan::{Change, HostState, Key, NetworkRules, Resource, Sysctl, for_kind};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, RouteProtocol};
 
 pub use scope::Unscoped;
+pub use unread::Unread;
 
 use self::ledger::LedgerFile;
 use self::seen::Seen;
@@ -57,6 +59,8 @@ pub struct LinuxHost {
     /// What firewalld has, once it was asked.
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
+    /// What could not be read. `None` when everything must be.
+    unread: Option<RefCell<BTreeSet<Unread>>>,
     /// How long firewalld may take for an answer.
     patience: Duration,
     /// Whether it took longer.
@@ -81,6 +85,7 @@ impl LinuxHost {
             patience: zone::PATIENCE,
             hangs: Cell::default(),
             ledger: None,
+            unread: None,
         })
     }
 
@@ -269,9 +274,13 @@ impl Host for LinuxHost {
         expected.iter().filter_map(|resource| self.look(resource, facts).transpose()).collect()
     }
 
+    fn is_unread(&self, key: &Key) -> bool {
+        self.has_not_read(key)
+    }
+
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
         let fact = facts.get(&change.key());
-        self.seen = None;
+        (self.seen, self.unread) = (None, None);
         match change {
             Change::Create { to } => for_kind!(to, it => it.create(self)),
             Change::Update { from, to } => self.update(from, to, fact),

@@ -20,7 +20,7 @@ pub struct Store {
 
 /// A receipt that cannot be read. Its network or port may still be on the host.
 #[derive(Debug, thiserror::Error)]
-#[error("{of} cannot be told")]
+#[error("{of} cannot be read")]
 #[non_exhaustive]
 pub struct Unreadable {
     /// The network or port, by the name of the folder.

@@ -54,6 +54,10 @@ impl Task {
         // the wanted one.
         let expected: HostState = wanted.iter().chain(owned.iter()).cloned().collect();
         let mut before = host.observe(&expected, &facts)?;
+        // What is not ours and cannot be read is taken to be absent.
+        for key in expected.iter().map(Resource::key).filter(|key| owned.get(key).is_none() && host.is_unread(key)) {
+            before.remove(&key);
+        }
         // The bridge gives every port its default VLAN. On our own port, that VLAN is nobody's.
         let is_default = |key: &Key| matches!(key, Key::Vlans(link) if owned.get(&Key::Port(link.clone())).is_some());
         let not_ours = |resource: &&Resource| {

@@ -19,8 +19,8 @@ const TCA_ACT_KIND: u16 = 1;
 impl Netlink {
     /// Tests what not every kernel supports, in a temporary network namespace.
     ///
-    /// Returns `None` if the caller may not create one, which needs `CAP_SYS_ADMIN`. It takes some
-    /// milliseconds.
+    /// Returns `None` if the caller may not create one, which needs `CAP_SYS_ADMIN`, or change its
+    /// links, which needs `CAP_NET_ADMIN`. It takes some milliseconds.
     ///
     /// # Errors
     /// The kernel's refusal of something that every kernel supports.
@@ -29,7 +29,10 @@ impl Netlink {
             if unshare(CloneFlags::CLONE_NEWNET).is_err() {
                 return Ok(None);
             }
-            try_all(&Netlink::open()?).map(Some)
+            match try_all(&Netlink::open()?) {
+                Err(error) if error.missing_capability().is_some() => Ok(None),
+                features => features.map(Some),
+            }
         };
         // The namespace ends with the thread.
         let tried = thread::scope(|scope| scope.spawn(trial).join());

@@ -8,6 +8,8 @@ use nix::unistd::geteuid;
 
 use crate::{shown, text, vnet};
 
+const LAB: &str = "<network><name>lab</name><forward/><bridge name='lab0'/><ip address='10.9.0.1' prefix='24'>
+    <dhcp><range start='10.9.0.2' end='10.9.0.9'/></dhcp></ip></network>";
 /// Makes a network and a port as root, then runs commands as somebody else.
 const WORLD: &str = r#"
 cat >/tmp/lab.xml <<.
@@ -95,6 +97,101 @@ fn a_process_that_may_not_read_is_told() {
     vnet_tests::isolate!();
     let close = "find /run/vnet /tmp/config -type f -exec chmod 0 {} +";
     are_told(world(&mut Command::new("env"), &vnet(), "setpriv --bounding-set=-all --inh-caps=-all", close));
+}
+
+/// The files can be read, the rules cannot: root without CAP_NET_ADMIN, as in many containers. What
+/// can be read is shown, and the rest is named.
+#[test]
+fn a_process_that_may_read_files_alone_sees_what_is_in_them() {
+    vnet_tests::isolate!();
+    std::fs::write("/tmp/lab.xml", LAB).unwrap();
+    let call = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let seen = Command::new("setpriv")
+            .args(["--bounding-set=-net_admin", "--inh-caps=-net_admin"])
+            .arg(vnet())
+            .args(&words)
+            .output()
+            .unwrap();
+        (seen.status.code(), text(&seen.stdout), text(&seen.stderr))
+    };
+    let root = |words: &[&str]| {
+        let made = Command::new(vnet()).args(words).output().unwrap();
+        assert!(made.status.success(), "{}", shown(&made));
+    };
+    let (code, planned, told) = call("plan /tmp/lab.xml");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(
+        planned.contains("+ ip link add lab0") && told.contains("the rules of nf_tables could not be read"),
+        "{told}"
+    );
+
+    root(&["start", "/tmp/lab.xml"]);
+    std::fs::write(
+        "/tmp/port.xml",
+        "<interface type='network'><source network='lab'/><target dev='tap7'/></interface>",
+    )
+    .unwrap();
+    root(&["attach", "/tmp/port.xml"]);
+    for (words, seen) in [
+        ("list", "unsure"),
+        ("list --name", "lab\n"),
+        ("list --all --format json", "\"unread\": [\n        \"rules\"\n      ]"),
+        ("info lab", "unsure"),
+        ("status", "lab: unsure"),
+        ("status lab --format json", "\"state\": \"unsure\""),
+        ("leases", "Source"),
+        ("ports", "tap7"),
+        ("dumpxml lab", "<name>lab</name>"),
+        ("plan /tmp/lab.xml", "nothing to change"),
+    ] {
+        let (code, out, err) = call(words);
+        assert_eq!(code, Some(0), "{words}: {err}");
+        assert!(out.contains(seen), "{words}: {out}");
+        let is_shown = !["list --name", "leases", "ports", "dumpxml lab"].contains(&words);
+        assert_eq!((out + &err).contains("CAP_NET_ADMIN"), is_shown && !words.contains("json"), "{words}: {err}");
+    }
+    for words in ["list --exit-code", "status --exit-code"] {
+        assert_eq!(call(words).0, Some(1), "{words}");
+    }
+    // A difference that was not looked for is not reported as none.
+    assert_eq!(call("diff lab").0, Some(2));
+    // What differs and can be read is told.
+    vnet_tests::run("ip", &["address", "flush", "dev", "lab0"]);
+    assert!(call("status lab").1.starts_with("lab: drifted\n"));
+    root(&["apply", "/tmp/lab.xml"]);
+    root(&["detach", "tap7"]);
+    root(&["stop", "lab"]);
+}
+
+/// One receipt that is damaged: the others are shown, and the exit code tells that not all are.
+#[test]
+fn a_list_with_one_damaged_receipt_is_shown_and_fails() {
+    vnet_tests::isolate!();
+    for (name, number) in [("lab", 9), ("other", 8)] {
+        let text = LAB.replace("lab", name).replace("10.9.", &format!("10.{number}."));
+        std::fs::write(format!("/tmp/{name}.xml"), text).unwrap();
+        let started = Command::new(vnet()).args(["start", &format!("/tmp/{name}.xml")]).output().unwrap();
+        assert!(started.status.success(), "{}", shown(&started));
+    }
+    let receipt = "/run/vnet/other/receipt";
+    let sound = std::fs::read(receipt).unwrap();
+    std::fs::write(receipt, "{").unwrap();
+    for words in ["list", "status", "leases", "list --format json", "status --format json"] {
+        let seen = Command::new(vnet()).args(words.split(' ')).output().unwrap();
+        assert_eq!(seen.status.code(), Some(2), "{words}: {}", shown(&seen));
+        assert!(words == "leases" || text(&seen.stdout).contains("lab0"), "{words}: {}", shown(&seen));
+        assert!(text(&seen.stderr).contains("network `other`"), "{words}: {}", shown(&seen));
+        if words.ends_with("json") {
+            let document: serde_json::Value = serde_json::from_slice(&seen.stdout).unwrap();
+            assert_eq!(document["failures"].as_array().map(Vec::len), Some(1), "{document}");
+        }
+    }
+    let stopped = Command::new(vnet()).args(["stop", "--all"]).output().unwrap();
+    assert_eq!(stopped.status.code(), Some(2), "{}", shown(&stopped));
+    std::fs::write(receipt, sound).unwrap();
+    let stopped = Command::new(vnet()).args(["stop", "--all"]).output().unwrap();
+    assert_eq!((stopped.status.code(), text(&stopped.stdout).trim()), (Some(0), "network other stopped"));
 }
 
 /// The user nobody looks at what root runs, in namespaces without a map of users. Only root can

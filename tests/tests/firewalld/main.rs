@@ -268,6 +268,26 @@ fn a_firewalld_that_fails_during_a_start_is_told(#[case] signal: &str, #[case] e
     assert!(!Path::new("/run/vnet").exists());
 }
 
+/// Who only looks is told what was not read, and sees the rest.
+#[test]
+fn a_firewalld_that_hangs_does_not_hide_networks() {
+    isolate!();
+    let firewalld = start_firewalld(&ZONES);
+    call(&["start", &network("<forward/>", "<bridge/>")]);
+    let pid = firewalld.0.id().to_string();
+    run("kill", &["-STOP", &pid]);
+    for words in [&["status", "lab"][..], &["status"], &["list"], &["info", "lab"]] {
+        let seen = call(words);
+        let told = text(&seen) + &stderr(&seen);
+        assert!(told.contains("zone of the bridge: firewalld did not tell it"), "{words:?}: {told}");
+        assert!(told.contains("unsure") && told.contains("virbr0"), "{words:?}: {told}");
+    }
+    assert_eq!(vnet_command(&["status", "--exit-code"]).status.code(), Some(1));
+    run("kill", &["-CONT", &pid]);
+    assert!(text(&call(&["status", "--exit-code"])).starts_with("lab: in sync\n"));
+    call(&["stop", "lab"]);
+}
+
 /// A definition with one subnet.
 fn network(forward: &str, bridge: &str) -> String {
     let bridge = bridge.replace("<bridge", "<bridge name='virbr0' stp='off'");

@@ -10,7 +10,7 @@ use crate::check::{Format, Summary};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::{self, apart, tell_unread};
+use crate::failure::{self, apart};
 use crate::files::Files;
 use crate::output::{Answer, progress};
 use crate::rewrite::{files_only, rewrite};
@@ -51,7 +51,7 @@ pub(crate) struct Args {
 
 impl Args {
     /// The paths. What is no file here is a network that is defined.
-    fn given(&self, driver: &Driver) -> anyhow::Result<Vec<PathBuf>> {
+    fn given(&self, driver: &Driver) -> anyhow::Result<(Vec<PathBuf>, Vec<anyhow::Error>)> {
         let of_network = |given: &PathBuf| {
             let text = given.to_str().filter(|text| *text != "-" && !text.contains('/') && !given.exists());
             match text.map(|text| driver.lookup(text).and_then(|name| Ok(driver.definition_text(&name)?.0))) {
@@ -60,15 +60,16 @@ impl Args {
                 Some(Err(error)) => Err(error.into()),
             }
         };
+        let mut failed = Vec::new();
         let mut given: Vec<PathBuf> = self.paths.iter().map(of_network).collect::<anyhow::Result<_>>()?;
         if self.all {
             let (all, unread) = apart(driver.all()?);
             let defined = all.iter().filter(|info| info.is_persistent);
             given.extend(defined.map(|info| driver.definition_file(&info.name)));
             given.extend(driver.unused_files()?);
-            tell_unread(unread, given.is_empty())?;
+            failed = unread;
         }
-        Ok(given)
+        Ok((given, failed))
     }
 
     /// Checks and reports.
@@ -79,7 +80,9 @@ impl Args {
         let driver = directories.driver()?;
         let checker = self.against_host.then(|| driver.checker()).transpose()?;
         let mut summary = Summary::new(self.format, self.strict, checker.as_ref());
-        let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&self.given(&driver)?)?;
+        let (given, failed) = self.given(&driver)?;
+        let Files { found: files, mut passed_over, mut unread, .. } = Files::of(&given)?;
+        unread.extend(failed);
         let began = Instant::now();
         for (done, file) in files.iter().enumerate() {
             let takes_long = began.elapsed() > PATIENCE;

@@ -55,7 +55,7 @@ impl Args {
             return Ok(Answer::No);
         };
         let guest = Guest::of(definition, &checked.document, &self.which)?;
-        let known = readable(driver.ports()?).map(|status| status.port).collect();
+        let known = readable(driver.ports()?).into_iter().map(|status| status.port).collect();
         let ports = guest.attached(known, &self.port)?.into_iter().map(|port| port.dev).collect::<Vec<_>>();
         if ports.is_empty() {
             let what = format!("no such interface of `{}` is attached; `vnet ports` shows those that are", self.port);

@@ -36,7 +36,7 @@ impl Args {
         let domain = domain.context("the guest's name is missing")?;
         self.of_guest.live_only("take the `<interface>` out of the guest's definition")?;
         let driver = directories.driver()?;
-        let ports = readable(driver.ports()?).map(|status| status.port);
+        let ports = readable(driver.ports()?).into_iter().map(|status| status.port);
         let ports: Vec<_> = ports
             .filter(|port| port.guest.as_ref() == Some(&domain) && self.mac.is_none_or(|mac| port.mac == mac))
             .collect();

@@ -3,7 +3,7 @@
 use crate::directories::Directories;
 use crate::failure;
 use crate::named::OneNetwork;
-use crate::network::{NetworkJson, yes_no};
+use crate::network::{NetworkJson, tell_unread_parts, yes_no};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::{BOLD, WARNING};
 
@@ -41,6 +41,7 @@ impl Args {
             line("Guests:", &network.connections.to_string());
         }
         print(text)?;
+        tell_unread_parts(&network.unread);
         if let Some(news) = network.news() {
             note(format!("{WARNING}warning{WARNING:#}{BOLD}: {news}{BOLD:#}\n"));
         }

@@ -10,7 +10,7 @@ use vnet_types::MacAddr;
 
 use crate::definition::network_name;
 use crate::directories::Directories;
-use crate::failure::{self, readable};
+use crate::failure::{self, apart};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::WARNING;
 use crate::table::table;
@@ -49,6 +49,15 @@ enum Source {
     Reservation,
     /// A guest has answered there
     Arp,
+}
+
+/// What is known of the addresses of guests.
+struct Found {
+    addresses: Vec<AddressOfGuest>,
+    /// The lines of dnsmasq's files that cannot be read.
+    lines: Vec<String>,
+    /// The networks that cannot be read.
+    unread: Vec<anyhow::Error>,
 }
 
 #[derive(Serialize)]
@@ -90,14 +99,15 @@ impl Args {
             self.print(network.as_ref(), &[found], Vec::new())?;
             return Ok(Answer::Yes);
         }
-        let (mut addresses, unreadable) = match self.addresses(&driver, network.as_ref()) {
-            Ok(addresses) => addresses,
+        let Found { mut addresses, lines, unread } = match self.addresses(&driver, network.as_ref()) {
+            Ok(found) => found,
             Err(error) => return failure::answer(error),
         };
+        let reading = failure::tell_unread(unread, false)?;
         addresses.retain(|address| mac.is_none() || address.mac == mac);
         addresses.sort_by_key(|address| (address.network.to_string(), address.mac, address.ip));
-        self.print(network.as_ref(), &addresses, unreadable)?;
-        Ok(Answer::Yes)
+        self.print(network.as_ref(), &addresses, lines)?;
+        Ok(reading)
     }
 
     /// The network and the MAC address. The words may name one of them, or both.
@@ -112,20 +122,15 @@ impl Args {
         })
     }
 
-    /// The addresses, and the lines of dnsmasq's files that cannot be read.
-    fn addresses(
-        &self,
-        driver: &Driver,
-        network: Option<&NetworkName>,
-    ) -> Result<(Vec<AddressOfGuest>, Vec<String>), vnet_driver::Error> {
+    fn addresses(&self, driver: &Driver, network: Option<&NetworkName>) -> Result<Found, vnet_driver::Error> {
         let sources: Vec<AddressSource> = match &self.source[..] {
             [] => AddressSource::ALL.to_vec(),
             some => some.iter().map(|source| source.of_driver()).collect(),
         };
         if let Some(network) = network {
-            return Ok((driver.addresses(network, &sources)?, unreadable(driver.leases(network)?)));
+            let addresses = driver.addresses(network, &sources)?;
+            return Ok(Found { addresses, lines: unreadable(driver.leases(network)?), unread: Vec::new() });
         }
-        let (mut addresses, mut lines) = (Vec::new(), Vec::new());
         let mut networks = driver.networks()?;
         // An empty table would say that there is no address.
         if networks.iter().all(Result::is_err)
@@ -133,17 +138,19 @@ impl Args {
         {
             return Err(unreadable.error.into());
         }
-        for network in readable(networks) {
+        let (networks, unread) = apart(networks);
+        let mut found = Found { addresses: Vec::new(), lines: Vec::new(), unread };
+        for network in networks {
             match driver.addresses(&network.name, &sources) {
                 // It was stopped meanwhile.
                 Err(vnet_driver::Error::NotRunning(_)) => {}
                 some => {
-                    addresses.extend(some?);
-                    lines.extend(driver.leases(&network.name).into_iter().flat_map(unreadable));
+                    found.addresses.extend(some?);
+                    found.lines.extend(driver.leases(&network.name).into_iter().flat_map(unreadable));
                 }
             }
         }
-        Ok((addresses, lines))
+        Ok(found)
     }
 
     fn print(

@@ -5,7 +5,7 @@ use vnet_driver::State;
 
 use crate::directories::Directories;
 use crate::failure::{apart, tell_unread};
-use crate::network::{NetworkJson, tell_unused, yes_no};
+use crate::network::{NetworkJson, tell_unread_parts, tell_unused, yes_no};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::{BOLD, WARNING};
 use crate::table::table;
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Print the titles too
     #[arg(long)]
     title: bool,
-    /// Exit with code 1 when a network is drifted or interrupted
+    /// Exit with code 1 when a network is drifted or interrupted, or could not be read entirely
     #[arg(long)]
     exit_code: bool,
     #[command(flatten)]
@@ -65,12 +65,13 @@ impl Args {
         let (all, unread) = apart(driver.all()?);
         let all = all.iter().map(NetworkJson::of);
         let networks: Vec<NetworkJson> = all.filter(|network| self.is_asked(network)).collect();
-        tell_unread(unread, networks.is_empty())?;
+        let reading = tell_unread(unread, networks.is_empty())?;
         let lines = |text: fn(&NetworkJson) -> Option<&str>| {
             networks.iter().filter_map(text).map(|text| format!("{}\n", plain(text))).collect::<String>()
         };
-        let is_well = |network: &NetworkJson| !matches!(network.state, Some(State::Drifted | State::Interrupted));
-        let answer = Answer::when(!self.exit_code || networks.iter().all(is_well));
+        let is_well =
+            |network: &NetworkJson| !matches!(network.state, Some(State::Unsure | State::Drifted | State::Interrupted));
+        let answer = Answer::when(!self.exit_code || networks.iter().all(is_well)).unless_failed(reading);
         match self.format.format {
             Format::Json => {
                 let unused_files = driver.unused_files()?.iter().map(|file| file.display().to_string()).collect();
@@ -98,6 +99,7 @@ impl Args {
             for news in networks.iter().filter_map(NetworkJson::news) {
                 note(format!("{WARNING}warning{WARNING:#}{BOLD}: {news}{BOLD:#}\n"));
             }
+            tell_unread_parts(&networks.iter().flat_map(|network| &network.unread).copied().collect());
             tell_unused(&driver)?;
         }
         Ok(answer)

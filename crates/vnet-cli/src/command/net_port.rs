@@ -105,7 +105,8 @@ impl OnePort {
         let [network, port] = fill(&self.words, [&self.network, &self.port])?;
         let network = network_name(&network.context("the network is missing")?)?;
         let wanted = port.context("the port is missing")?;
-        for status in readable(driver.ports()?).filter(|status| status.port.network.as_ref() == Some(&network)) {
+        let ports = readable(driver.ports()?).into_iter();
+        for status in ports.filter(|status| status.port.network.as_ref() == Some(&network)) {
             let dev = status.port.dev;
             let Some(record) = driver.port_record(&dev)? else { continue };
             if dev.as_str() == wanted || record.uuid.to_string() == wanted {

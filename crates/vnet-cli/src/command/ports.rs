@@ -75,7 +75,7 @@ impl Args {
             devs.push(port.dev.clone());
             ports.push(Port { port: PortJson::of(&port, &device, passt.as_ref()), state, obstacles, row });
         }
-        tell_unread(unread, ports.is_empty())?;
+        let reading = tell_unread(unread, ports.is_empty())?;
         match self.format.format {
             Format::Human if self.uuid => {
                 for dev in devs {
@@ -91,7 +91,7 @@ impl Args {
                 print(table(["Name", "State", "Guest", "MAC address", "Network", "On"], &rows) + &notes)?;
             }
         }
-        Ok(Answer::Yes)
+        Ok(reading)
     }
 
     /// The names of the ports of the network or the document.

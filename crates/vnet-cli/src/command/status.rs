@@ -26,7 +26,8 @@ pub(crate) struct Args {
     /// Also show networks that are defined and do not run
     #[arg(long, conflicts_with = "networks")]
     all: bool,
-    /// Exit with code 1 when a network is drifted, interrupted, or blocked by rules of others
+    /// Exit with code 1 when a network is drifted, interrupted, blocked by rules of others, or could
+    /// not be read entirely
     #[arg(long)]
     exit_code: bool,
     /// Show it again and again, with packets and bytes per second; on a terminal in place
@@ -62,9 +63,9 @@ impl Args {
                 failure::last(failed).map(|()| (networks, answer))
             });
         }
-        let (networks, mut answer, failed) = self.look(&driver)?;
+        let (networks, reading, failed) = self.look(&driver)?;
         match self.format.format {
-            Format::Json if answer == Answer::Yes || !networks.is_empty() => {
+            Format::Json if reading == Answer::Yes || !networks.is_empty() => {
                 print_json(&Report { networks: networks.iter().map(Status::of).collect() })?;
             }
             Format::Json => {}
@@ -74,10 +75,8 @@ impl Args {
             }
             Format::Human => print(networks.iter().map(human).collect::<Vec<_>>().join("\n"))?,
         }
-        if self.exit_code && !networks.iter().all(is_well) {
-            answer = Answer::No;
-        }
-        failure::last(failed).map(|()| answer)
+        let is_no = reading == Answer::No || (self.exit_code && !networks.iter().all(is_well));
+        failure::last(failed).map(|()| Answer::when(!is_no).unless_failed(reading))
     }
 
     /// The networks, whether all that are named are known, and what failed.
@@ -94,7 +93,7 @@ impl Args {
                 networks.extend(inactive.map(Shown::inactive));
                 tell_unused(driver)?;
             }
-            failure::tell_unread(unread, networks.is_empty())?;
+            answer = failure::tell_unread(unread, networks.is_empty())?;
         }
         for given in &self.networks {
             match look(driver, given) {

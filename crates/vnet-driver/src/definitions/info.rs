@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vnet_host::{Listed, Named, Unreadable};
+use vnet_host::{Listed, Named, Unread, Unreadable};
 use vnet_types::{InterfaceName, NetworkName, Uuid};
 use vnet_xml::Network;
 
@@ -34,6 +34,8 @@ pub struct NetworkInfo {
     pub bridge: Option<InterfaceName>,
     /// The number of attached guests.
     pub guests: usize,
+    /// What of the network that runs could not be read.
+    pub unread: BTreeSet<Unread>,
     /// Whether the kept definition is not the one that it runs with.
     pub differs: bool,
     /// Why the kept definition cannot be used.
@@ -111,6 +113,7 @@ impl Driver {
                 None => kept.as_ref().and_then(fixed_bridge).cloned(),
             },
             guests: running.as_ref().map_or(0, |running| running.guests),
+            unread: running.as_ref().map(|running| running.unread.clone()).unwrap_or_default(),
             state: running.map(|running| running.state),
             is_persistent,
             differs,

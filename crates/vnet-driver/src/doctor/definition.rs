@@ -66,7 +66,7 @@ fn of_vnet(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> 
                 let symptom = Symptom::problem(NAME, "its last start, stop or change was interrupted");
                 symptoms.push(symptom.read(format!("`{}`", driver.directory(name).display())).mend(patient.repair()));
             }
-            State::InSync | State::Drifted if matches!(news, Some(DefinitionNews::Differs)) => {
+            State::InSync | State::Unsure | State::Drifted if matches!(news, Some(DefinitionNews::Differs)) => {
                 let symptom = Symptom::unknown(NAME, "it does not run as it is kept: the definition was changed since");
                 symptoms.push(
                     symptom
@@ -75,7 +75,7 @@ fn of_vnet(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> 
                         .command(format!("vnet apply {name}")),
                 );
             }
-            State::InSync | State::Drifted => {}
+            State::InSync | State::Unsure | State::Drifted => {}
         },
     }
     if let Some(obstacle) = driver.unconfirmed_obstacle(name)? {

@@ -1,9 +1,10 @@
 //! The state of the networks that run.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use vnet_firewall::{Counts, Rule};
-use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt};
+use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt, Unread};
 use vnet_plan::{Change, Files, Intent, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
@@ -28,6 +29,8 @@ pub struct NetworkSummary {
     pub bridge: Option<InterfaceName>,
     /// The number of attached guests.
     pub guests: usize,
+    /// What of it could not be read.
+    pub unread: BTreeSet<Unread>,
 }
 
 /// A network that runs.
@@ -56,6 +59,16 @@ pub struct NetworkStatus {
     pub drift: Vec<Change>,
     /// Rules of other programs that block it.
     pub obstacles: Vec<Obstacle>,
+    /// What of it could not be read.
+    pub unread: BTreeSet<Unread>,
+}
+
+/// The state of a network.
+struct Look {
+    state: State,
+    /// The changes that would repair it.
+    drift: Vec<Change>,
+    unread: BTreeSet<Unread>,
 }
 
 /// A rule and its counters.
@@ -76,7 +89,7 @@ impl Driver {
     /// [`Error::Host`] when the folder or the host cannot be read. A network whose receipt cannot
     /// be read is an entry.
     pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
-        let mut host = self.host()?;
+        let mut host = self.onlooker()?;
         let (networks, ports) = self.receipts(&mut host)?;
         let here = LinuxHost::namespace()?;
         host.look_once();
@@ -85,7 +98,7 @@ impl Driver {
 
     /// A network as a row of a list. `None` when it does not run.
     pub(crate) fn summary(&self, network: &NetworkName) -> Result<Option<NetworkSummary>, Error> {
-        let mut host = self.host()?;
+        let mut host = self.onlooker()?;
         let Some(receipt) = self.store.receipt(network)? else { return Ok(None) };
         let ports = self.read_ports()?;
         host.look_once();
@@ -100,9 +113,9 @@ impl Driver {
         ports: &[Receipt<PortHeader>],
         here: Namespace,
     ) -> Result<Option<NetworkSummary>, Error> {
-        let Some((state, _)) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
+        let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
         let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
-        Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge }))
+        Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge, unread }))
     }
 
     /// The state of a network.
@@ -111,11 +124,11 @@ impl Driver {
     /// [`Error::NotRunning`]; [`Error::Host`] when the host cannot be read.
     pub fn status(&self, network: &NetworkName) -> Result<NetworkStatus, Error> {
         let absent = || Error::NotRunning(network.clone());
-        let mut host = self.host()?;
+        let mut host = self.onlooker()?;
         let receipt = self.store.receipt(network)?.ok_or_else(absent)?;
         let ports = self.read_ports()?;
         host.look_once();
-        let (inventory, _) = self.survey(&host, None)?;
+        let inventory = host.ways_out()?;
         self.look(&host, &inventory, &receipt, &ports)?.ok_or_else(absent)
     }
 
@@ -125,10 +138,10 @@ impl Driver {
     /// [`Error::Host`] when the folder or the host cannot be read. A network whose receipt cannot
     /// be read is an entry.
     pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
-        let mut host = self.host()?;
+        let mut host = self.onlooker()?;
         let (networks, ports) = self.receipts(&mut host)?;
         host.look_once();
-        let (inventory, _) = self.survey(&host, None)?;
+        let inventory = host.ways_out()?;
         each(networks, |receipt| self.look(&host, &inventory, receipt, &ports))
     }
 
@@ -141,9 +154,8 @@ impl Driver {
         all: &Ports,
     ) -> Result<Option<NetworkStatus>, Error> {
         let ports = all.of(&receipt.header.network);
-        let Some((state, drift)) = self.state_of(host, receipt, ports, LinuxHost::namespace()?)? else {
-            return Ok(None);
-        };
+        let look = self.state_of(host, receipt, ports, LinuxHost::namespace()?)?;
+        let Some(Look { state, drift, unread }) = look else { return Ok(None) };
         let name = receipt.header.network.clone();
         let mut status = NetworkStatus {
             state,
@@ -153,9 +165,10 @@ impl Driver {
             dnsmasq: None,
             leases: None,
             ports: Vec::new(),
-            rules: counts(host, receipt)?,
+            rules: if unread.contains(&Unread::Rules) { Vec::new() } else { counts(host, receipt)? },
             obstacles: self.obstacles_among(host, inventory, receipt, ports.iter().map(|it| &it.header.port.dev))?,
             drift,
+            unread,
             name,
         };
         let bridge = receipt.header.bridge.as_ref();
@@ -219,15 +232,16 @@ impl Driver {
         fs::read_to_string(file).ok()?.trim().parse().ok()
     }
 
-    /// The state of a network, and the changes that would repair it. `None` when it was stopped
-    /// meanwhile.
+    /// `None` when it was stopped meanwhile.
     fn state_of(
         &self,
         host: &LinuxHost,
         receipt: &Receipt,
         ports: &[Receipt<PortHeader>],
         here: Namespace,
-    ) -> Result<Option<(State, Vec<Change>)>, Error> {
+    ) -> Result<Option<Look>, Error> {
+        // What was not read of another network does not count here.
+        host.unread();
         let mut drift = vnet_host::drift_of(host, receipt.clone(), here).map_err(Error::from);
         for port in ports {
             drift = drift.and_then(|mut drift| {
@@ -237,16 +251,18 @@ impl Driver {
         }
         // It may have been changed or stopped since its receipt was read.
         if drift.as_ref().is_ok_and(|drift| !drift.is_empty()) && self.has_changed(receipt, ports)? {
-            drift = self.drift(&self.host()?, &receipt.header.network);
+            drift = self.drift(&self.onlooker()?, &receipt.header.network);
         }
+        let unread = host.unread();
         match drift {
             Err(Error::NotRunning(_)) => Ok(None),
             Err(Error::Host(error)) if matches!(*error, vnet_host::Error::Elsewhere(_)) => {
-                Ok(Some((State::Elsewhere, Vec::new())))
+                Ok(Some(Look { state: State::Elsewhere, drift: Vec::new(), unread: BTreeSet::new() }))
             }
             drift => {
                 let drift = drift?;
-                Ok(Some((State::of(receipt.settled && !receipt.header.awaits_hooks, !drift.is_empty()), drift)))
+                let state = State::of(receipt.settled && !receipt.header.awaits_hooks, !drift.is_empty());
+                Ok(Some(Look { state: state.without(&unread), drift, unread }))
             }
         }
     }

@@ -220,7 +220,7 @@ impl Drawing<'_> {
             match status.state {
                 State::Drifted => guest.troubles.push("its port is not as it was made".to_owned()),
                 State::Interrupted => guest.troubles.push("its last change was interrupted".to_owned()),
-                State::InSync | State::Elsewhere => {}
+                State::InSync | State::Unsure | State::Elsewhere => {}
             }
             guest.troubles.extend(status.obstacles.iter().filter(|it| it.is_sure()).map(|it| shown(&it.to_string())));
         }

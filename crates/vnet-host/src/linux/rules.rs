@@ -9,10 +9,13 @@ use crate::{Error, Fact};
 impl Kind for NetworkRules {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let found = match &host.seen {
-            Some(seen) => host.firewall.find_in(seen.rules(&host.netlink, &host.firewall)?, &self.ruleset.network),
-            None => host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network))?,
+            Some(seen) => seen
+                .rules(&host.netlink, &host.firewall)
+                .map(|rules| host.firewall.find_in(rules, &self.ruleset.network)),
+            None => host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network)),
         };
-        Ok(found.map(|ruleset| Self { ruleset, ..self.clone() }))
+        let found = found.map(|found| found.map(|ruleset| Self { ruleset, ..self.clone() }));
+        host.found_or(self, found)
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {

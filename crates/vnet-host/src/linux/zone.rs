@@ -63,8 +63,11 @@ fn firewalld(host: &LinuxHost) -> Result<Option<Firewalld>, Error> {
 impl Kind for Zone {
     /// A link that is in its earlier zone, or in no zone, was not put into ours.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let zone = zone_of(host, &self.link)?.flatten().filter(|zone| Some(zone) != self.was.as_ref());
-        Ok(zone.map(|zone| Self { zone, ..self.clone() }))
+        let found = zone_of(host, &self.link).map(|zone| {
+            let zone = zone.flatten().filter(|zone| Some(zone) != self.was.as_ref());
+            zone.map(|zone| Self { zone, ..self.clone() })
+        });
+        host.found_or(self, found)
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {

@@ -25,7 +25,7 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let (ports, unread) = apart(directories.driver()?.ports()?);
         let mut guests: Vec<Status> = ports.iter().filter_map(Status::of).collect();
-        tell_unread(unread, guests.is_empty())?;
+        let reading = tell_unread(unread, guests.is_empty())?;
         guests.sort_by(|a, b| a.name.cmp(&b.name));
         match self.format.format {
             Format::Json => print_json(&Report { guests })?,
@@ -38,6 +38,6 @@ impl Args {
                 print(table(["Guest", "Port", "State", "Process", "Socket"], &rows.collect::<Vec<_>>()))?;
             }
         }
-        Ok(Answer::Yes)
+        Ok(reading)
     }
 }
