@@ -313,3 +313,29 @@ fn tc_shows_what_libvirt_would_have_made() {
     let unnumbered = |text: String| text.replace("police 0x2", "police 0x1");
     assert_eq!(unnumbered(arriving("ours")), unnumbered(arriving("theirs")));
 }
+
+/// What `vnet try` measures with: it tells a link with a limit from one without.
+#[test]
+fn a_flow_shows_a_limit() {
+    isolate!();
+    let (here, there) = (vnet_lab::Namespace::current().unwrap(), vnet_lab::Namespace::new().unwrap());
+    run("ip", &["link", "add", "near", "type", "veth", "peer", "name", "far"]);
+    run("ip", &["address", "add", "192.0.2.1/24", "dev", "near"]);
+    let far = here.netlink().link(&"far".parse().unwrap()).unwrap().unwrap();
+    here.move_link(far.index, &there).unwrap();
+    run("ip", &["link", "set", "near", "up"]);
+    there
+        .run(|| {
+            run("ip", &["address", "add", "192.0.2.2/24", "dev", "far"]);
+            run("ip", &["link", "set", "far", "up"]);
+            Ok::<_, vnet_lab::Error>(())
+        })
+        .unwrap();
+    let time = std::time::Duration::from_millis(300);
+    let arrived = || vnet_lab::flow(&here, &there, "192.0.2.2".parse().unwrap(), 600_000, time).unwrap().arrived;
+    // 50 kB/s and 10 kB at once, and some for a clock that is late.
+    let most = 50_000;
+    assert!(arrived() > 2 * most);
+    run("tc", &["qdisc", "add", "dev", "near", "root", "tbf", "rate", "50kbps", "burst", "10kb", "latency", "50ms"]);
+    assert!((1..most).contains(&arrived()));
+}

@@ -168,6 +168,11 @@ fn portgroups_have_guests_of_their_own() {
     let leases = leases.filter(|promise| promise["subject"] == "lease");
     let texts: Vec<_> = leases.map(|promise| promise["promise"].as_str().expect("text").to_owned()).collect();
     assert!(texts.len() == 3 && texts[2].starts_with("group1 of portgroup slow gets"), "{texts:?}");
+    let promises = report["networks"][0]["promises"].as_array().expect("promises").iter();
+    let limits: Vec<_> = promises.filter(|promise| promise["subject"] == "bandwidth").collect();
+    assert_eq!(limits.len(), 1, "{limits:?}");
+    assert_eq!(limits[0]["promise"], "group1 of portgroup slow receives at most 900 kB/s");
+    assert!(limits[0]["seen"].as_str().expect("text").contains(" kB arrived in 400 ms"), "{limits:?}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! [`Isolation`] starts a program in namespaces of its own, as root in them, without any privilege;
 //! [`mounts`] gives programs a usable file system there; a [`Namespace`] is a further network
 //! beside it. The rest are guests and servers: clients for [`dhcp4`], [`dhcp6`] and [`dns`], an
-//! [echo](ping()), and servers that tell each client which address they [see](probe).
+//! [echo](ping()), servers that tell each client which address they [see](probe), and a
+//! [flow](flow()) that is measured.
 //!
 //! This crate does not depend on libvirt's network definitions. Every wait has a deadline, and the
 //! parsers do not trust what arrives.
@@ -20,6 +21,7 @@ pub mod dhcp4;
 pub mod dhcp6;
 pub mod dns;
 mod error;
+mod flow;
 mod isolation;
 pub mod mounts;
 mod namespace;
@@ -28,6 +30,7 @@ pub mod probe;
 
 pub use capabilities::without_capabilities;
 pub use error::Error;
+pub use flow::{Flow, flow};
 pub use isolation::{Isolation, Step, Unavailable};
 pub use namespace::Namespace;
 pub use ping::ping;

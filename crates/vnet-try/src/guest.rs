@@ -143,10 +143,10 @@ pub(crate) fn may_collide(network: &Network, guests: &[Guest]) -> bool {
     configured.into_iter().any(|address| ranges.iter().any(|range| range.contains(address)))
 }
 
-/// The portgroups with settings other than an ordinary guest's. A guest alone in its VLAN would
-/// reach nobody.
+/// The portgroups with settings other than an ordinary guest's. None has a VLAN: that is refused in
+/// networks with a bridge of their own.
 fn tried_groups(network: &Network) -> impl Iterator<Item = &vnet_xml::network::PortGroup> {
-    network.port_groups.iter().filter(|group| !group.default && group.vlan.is_none())
+    network.port_groups.iter().filter(|group| !group.default)
 }
 
 pub(crate) fn reservations(network: &Network) -> impl Iterator<Item = &DhcpHost> {

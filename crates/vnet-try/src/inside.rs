@@ -12,7 +12,7 @@ use crate::judge::{Crossing, Party, side_by_side};
 use crate::neighbour::neighbour;
 use crate::outside::{Answer, Task, is_inside};
 use crate::passt;
-use crate::promise::Promise;
+use crate::promise::{Phase, Promise};
 use crate::promises::of_network;
 use crate::report::{InterfaceReport, Judgement, NetworkReport, Report};
 use crate::start::{Started, start};
@@ -116,13 +116,17 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
     let crossings: Vec<(usize, Crossing<'_>)> =
         pairs.filter_map(|(from, to)| Some((from, parties[from].crossing(&parties[to])?))).collect();
     let mut crossed: Vec<Option<Judgement>> = vec![None; crossings.len()];
-    for own_way in [false, true] {
+    for phase in Phase::ALL {
+        let own_way = phase == Phase::OwnWay;
         if own_way {
             parties.iter().try_for_each(Party::find_ways)?;
         }
         side_by_side(parties.iter().zip(&promises).zip(&mut judged), |((party, promises), judged)| {
-            party.judge(promises, own_way, judged)
+            party.judge(promises, phase, judged)
         })?;
+        if phase == Phase::Alone {
+            continue;
+        }
         let some = crossings.iter().zip(&mut crossed).filter(|((_, crossing), _)| crossing.allowed != own_way);
         side_by_side(some, |((from, crossing), judged)| {
             *judged = Some(parties[*from].judge_crossing(crossing)?);

@@ -12,9 +12,9 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
     let (reservations, routes) = left_out(network);
     let has = |is: fn(&Dhcp) -> bool| network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).any(is);
     let with_stp = network.bridge.as_ref().is_none_or(|bridge| bridge.stp != Some(false));
-    let groups = || network.port_groups.iter().filter(|group| !group.default);
-    let many = groups().filter(|group| group.vlan.is_none()).count().saturating_sub(MOST_GROUPS);
-    let with_vlan = groups().any(|group| group.vlan.is_some());
+    let groups = network.port_groups.iter().filter(|group| !group.default);
+    let many = groups.count().saturating_sub(MOST_GROUPS);
+    let floors = network.port_groups.iter().filter_map(|group| group.bandwidth.as_ref()?.inbound.as_ref()?.floor);
     let notes = [
         (with_stp, "STP paused while guests were plugged in: a port takes 4 s to forward".to_owned()),
         (
@@ -27,7 +27,10 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
         ),
         (reservations > 0, format!("{reservations} more reservations were not tried")),
         (many > 0, format!("{many} more portgroups were not tried")),
-        (with_vlan, "portgroups with a VLAN were not tried: nobody else is in it".to_owned()),
+        (
+            floors.count() > 0,
+            "the bandwidth that `floor` reserves was not tried: no other guest takes it away".to_owned(),
+        ),
         (routes > 0, format!("{routes} routes were not tried: the host prefers another one to the same place")),
         (has(|dhcp| dhcp.bootp.is_some()), "booting over the network was not tried".to_owned()),
         (

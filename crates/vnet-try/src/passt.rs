@@ -13,7 +13,7 @@ use vnet_xml::Interface;
 
 use crate::error::{Failed, Result};
 use crate::judge::Party;
-use crate::promise::Promise;
+use crate::promise::{Phase, Promise};
 use crate::promises::{guest_ports, passt as promised};
 use crate::report::InterfaceReport;
 use crate::world::{DEVICE, SWITCHES, Station, World};
@@ -47,7 +47,7 @@ pub(crate) fn attempt(world: &World, guests: &[(usize, Interface)], has_names: b
         let guest = promised::guest(&passt, mac, world);
         let party = Party::behind_passt(world, uplink, guest, station, guest_ports(&passt, &promises))?;
         let mut judgements = vec![None; promises.len()];
-        party.judge(&promises, false, &mut judgements)?;
+        party.judge(&promises, Phase::AsTold, &mut judgements)?;
         reports.push(InterfaceReport {
             definition,
             passt: Some(program.version().to_owned()),

@@ -10,6 +10,7 @@ use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use crate::guest::{Addressing, Guest};
 use crate::promises::led::Lead;
+use crate::promises::limits::{Direction, Limit};
 use crate::report::Subject;
 
 /// Something that a definition promises. Guests are given by their index.
@@ -54,8 +55,25 @@ pub(crate) enum Promise {
     Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
     /// A port of the host leads to a guest of the network, from each of these sides.
     Led { lead: Lead, from: Vec<Side> },
+    /// No more than this of a guest's traffic passes.
+    Limit { guest: usize, limit: Limit },
     /// passt writes a log.
     Log(PathBuf),
+}
+
+/// When a promise is observed: some observations disturb others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// With the routes that guests were told.
+    AsTold,
+    /// By guests that add their own routes.
+    OwnWay,
+    /// One after the other, when nothing else is sent.
+    Alone,
+}
+
+impl Phase {
+    pub(crate) const ALL: [Self; 3] = [Self::AsTold, Self::OwnWay, Self::Alone];
 }
 
 /// Who connects to a port of the host.
@@ -126,14 +144,19 @@ impl Promise {
             Self::Route { .. } => Subject::Route,
             Self::Port { to: Some(_), .. } | Self::Led { .. } => Subject::Forward,
             Self::Port { to: None, .. } => Subject::NoForward,
+            Self::Limit { .. } => Subject::Bandwidth,
             Self::Log(_) => Subject::Log,
         }
     }
 
-    /// Whether it can only be observed by a guest that adds its own routes, instead of using those
-    /// it was told.
-    pub(crate) fn takes_own_way(&self) -> bool {
-        matches!(self, Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_))
+    /// When it is observed. That something is not reached can only be observed by a guest that adds
+    /// its own routes, instead of using those it was told.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_) => Phase::OwnWay,
+            Self::Limit { .. } => Phase::Alone,
+            _ => Phase::AsTold,
+        }
     }
 
     /// The promise in words.
@@ -183,6 +206,13 @@ impl Promise {
                 format!("{protocol} port {port} is closed at {}", at.join(", "))
             }
             Self::Led { lead, .. } => lead_text(lead, &guests[lead.guest].name),
+            Self::Limit { guest, limit } => {
+                let verb = match limit.direction {
+                    Direction::In => "receives",
+                    Direction::Out => "sends",
+                };
+                format!("{} {verb} at most {limit}", guests[*guest].title())
+            }
             Self::Log(_) => "passt writes its log".to_owned(),
         }
     }

@@ -72,8 +72,8 @@ pub enum Verdict {
     Broken,
     /// The promise depends on another one that is broken.
     Unjudged,
-    /// The promise was not observed, and an option that only dnsmasq or passt understands may
-    /// override it.
+    /// The promise was not observed: an option that only dnsmasq or passt understands may override
+    /// it, or it cannot be tried here.
     Open,
 }
 
@@ -102,6 +102,7 @@ pub enum Subject {
     Hostname,
     Forward,
     NoForward,
+    Bandwidth,
     Log,
 }
 

@@ -16,7 +16,7 @@ use vnet_xml::Network;
 use crate::error::Result;
 use crate::guest::{Guest, may_collide};
 use crate::options;
-use crate::promise::Promise;
+use crate::promise::{Phase, Promise};
 use crate::promises::led::leads;
 use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
@@ -98,18 +98,13 @@ impl<'a> Party<'a> {
         Ok(self)
     }
 
-    /// Judges the promises whose `takes_own_way` has this value; the others stay as they are.
-    pub(crate) fn judge(
-        &self,
-        promises: &[Promise],
-        own_way: bool,
-        judgements: &mut [Option<Judgement>],
-    ) -> Result<()> {
-        let judged: Vec<_> =
-            promises.iter().zip(judgements).filter(|(promise, _)| promise.takes_own_way() == own_way).collect();
+    /// Judges the promises of this phase; the others stay as they are.
+    pub(crate) fn judge(&self, promises: &[Promise], phase: Phase, judgements: &mut [Option<Judgement>]) -> Result<()> {
+        let judged: Vec<_> = promises.iter().zip(judgements).filter(|(promise, _)| promise.phase() == phase).collect();
         let mut judged = judged.into_iter();
+        let at_a_time = if phase == Phase::Alone { 1 } else { AT_A_TIME };
         loop {
-            let some: Vec<_> = judged.by_ref().take(AT_A_TIME).collect();
+            let some: Vec<_> = judged.by_ref().take(at_a_time).collect();
             if some.is_empty() {
                 return Ok(());
             }

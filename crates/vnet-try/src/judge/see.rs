@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use vnet_lab::dns::{Question, Record};
-use vnet_lab::ping;
 use vnet_lab::probe::{Outcome, PORT, Transport};
+use vnet_lab::{flow, ping};
 use vnet_passt::Protocol;
 use vnet_types::{Family, contiguous_prefix};
 
@@ -16,6 +16,7 @@ use super::{PATIENCE, Party, SUSPICION, Seen};
 use crate::error::{Failed, Result};
 use crate::guest::Addressing;
 use crate::promise::{Place, Promise, Source, router_of};
+use crate::promises::limits::{Direction, Limit};
 use crate::report::Verdict;
 
 impl Party<'_> {
@@ -90,6 +91,7 @@ impl Party<'_> {
                 Seen(Verdict::when(holds), ports(&outcomes))
             }
             Promise::Led { lead, from } => self.see_led(lead, from)?,
+            Promise::Limit { guest, limit } => self.see_limit(*guest, limit)?,
             Promise::Log(file) => {
                 let length = fs::metadata(file).map(|about| about.len()).unwrap_or_default();
                 Seen(Verdict::when(length > 0), format!("{length} bytes"))
@@ -122,6 +124,30 @@ impl Party<'_> {
                 Seen(Verdict::when(net.contains(&got)), got.to_string())
             }
         }
+    }
+
+    /// Sends more than is allowed between the guest and the host, and looks what arrives.
+    fn see_limit(&self, guest: usize, limit: &Limit) -> Result<Seen> {
+        if !limit.is_measurable() {
+            return Ok(Seen(Verdict::Open, "too much for this host to send: this was not measured".to_owned()));
+        }
+        let (inside, host) = (&self.stations[guest].namespace, &self.world.host);
+        let both = self.subnets.iter().find_map(|net| Some((self.address(guest, Family::of(net.addr()))?, net.addr())));
+        let Some((theirs, ours)) = both else { return Ok(without_address(&self.guests[guest].name)) };
+        let (from, to, address) = match limit.direction {
+            Direction::In => (host, inside, theirs),
+            Direction::Out => (inside, host, ours),
+        };
+        let flow = flow(from, to, address, limit.offer(), limit.time())?;
+        let milliseconds = limit.time().as_millis();
+        let seen =
+            format!("{} of {} kB arrived in {milliseconds} ms", flow.arrived.div_ceil(1000), flow.sent.div_ceil(1000));
+        Ok(match flow.arrived {
+            0 => Seen(Verdict::Broken, format!("{} kB were sent, and nothing arrived", flow.sent.div_ceil(1000))),
+            // Nothing would have been held back.
+            _ if limit.allows(flow.sent) => Seen(Verdict::Open, format!("{seen}: this host sends no faster")),
+            arrived => Seen(Verdict::when(limit.allows(arrived)), seen),
+        })
     }
 
     fn see_name(&self, which: usize, name: &str) -> Seen {

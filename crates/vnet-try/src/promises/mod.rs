@@ -4,6 +4,7 @@
 //! silent.
 
 pub(crate) mod led;
+pub(crate) mod limits;
 mod names;
 pub(crate) mod passt;
 mod ports;
@@ -61,6 +62,7 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
         let (behind, destination) = (behind(network, route)?, route.net()?);
         Some(Promise::Route { behind, destination, gateway: route.gateway })
     }));
+    promises.extend(limits::promises(network, guests));
     promises
 }
 

@@ -1,0 +1,86 @@
+//! How much of a flow of datagrams arrives.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Error, Namespace};
+
+/// The payload of a datagram, and what IP, UDP and Ethernet add to it at least.
+const PAYLOAD: usize = 1200;
+const FRAME: u64 = PAYLOAD as u64 + 42;
+/// How long the first datagram may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Datagrams are sent in portions, so that no queue of sockets overflows.
+const PORTION: Duration = Duration::from_millis(2);
+
+/// A flow of datagrams, in bytes of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flow {
+    /// What was sent.
+    pub sent: u64,
+    /// What arrived.
+    pub arrived: u64,
+}
+
+/// Sends so many bytes evenly for a time from one namespace to an address of another, and counts
+/// those that arrive in as much time, from the first one on.
+///
+/// # Errors
+/// [`Error`] when the address cannot be used, or the kernel refuses to send.
+pub fn flow(from: &Namespace, to: &Namespace, address: IpAddr, bytes: u64, time: Duration) -> Result<Flow, Error> {
+    let doing = || Error::doing(format!("send datagrams to {address}"));
+    let receiver = to.run(|| {
+        let receiver = UdpSocket::bind((address, 0)).map_err(doing())?;
+        receiver.set_read_timeout(Some(PORTION)).map_err(doing())?;
+        Ok::<_, Error>(receiver)
+    })?;
+    let server = receiver.local_addr().map_err(doing())?;
+    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+    let sender = from.run(|| {
+        let sender = UdpSocket::bind(any).map_err(doing())?;
+        sender.connect(server).map_err(doing())?;
+        Ok::<_, Error>(sender)
+    })?;
+    thread::scope(|scope| {
+        let counting = scope.spawn(|| count(&receiver, time));
+        let sent = send(&sender, bytes, time).map_err(doing());
+        let arrived = counting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok(Flow { sent: sent?, arrived })
+    })
+}
+
+fn send(sender: &UdpSocket, bytes: u64, time: Duration) -> std::io::Result<u64> {
+    let (began, mut sent) = (Instant::now(), 0);
+    while sent < bytes && began.elapsed() < time {
+        let share = began.elapsed().as_secs_f64() / time.as_secs_f64();
+        #[allow(clippy::cast_precision_loss, reason = "a share of some megabytes")]
+        while (sent as f64) < (bytes as f64) * share {
+            match sender.send(&[0; PAYLOAD]) {
+                Ok(_) => sent += FRAME,
+                // A queue on the way is full, or nobody listens any more.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::WouldBlock) => break,
+                Err(error) if error.raw_os_error() == Some(nix::libc::ENOBUFS) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        thread::sleep(PORTION);
+    }
+    Ok(sent)
+}
+
+fn count(receiver: &UdpSocket, time: Duration) -> u64 {
+    let mut buffer = [0; PAYLOAD];
+    let (mut arrived, mut ends) = (0, Instant::now() + PATIENCE);
+    while Instant::now() < ends {
+        if receiver.recv(&mut buffer).is_ok() {
+            if arrived == 0 {
+                ends = Instant::now() + time;
+            }
+            arrived += FRAME;
+        }
+    }
+    arrived
+}
