@@ -79,7 +79,8 @@ fn subnets(network: &Network, root: &NodePath, taken: &[Taken<'_>], others: &Inv
             |taken: &Taken<'_>| matches!(taken, Taken::Route(it) if it.gateway.is_some()) && taken.net() != net;
         let closeness = |taken: &&Taken<'_>| (is_way(taken), taken.net().prefix_len().abs_diff(net.prefix_len()));
         let Some(conflict) = taken.iter().filter(|taken| overlap(taken.net(), net)).min_by_key(closeness) else {
-            findings.extend(in_other_table(network, &path, net, others));
+            let other = in_other_table(network, &path, net, others);
+            findings.extend(other.or_else(|| defined(network, &path, net, others)));
             continue;
         };
         let relation = match conflict.net() {
@@ -127,6 +128,20 @@ fn in_other_table(network: &Network, path: &NodePath, net: IpNet, others: &Inven
     let free = free_subnets(&network.name, Family::of(net.addr()), net.prefix_len(), others).next();
     let such = free.map(|free| format!(", such as {free}")).unwrap_or_default();
     Some(finding.help(format!("guests are not reached where a rule asks this table first: choose a free subnet{such}")))
+}
+
+/// A subnet of a network that is only defined: the two cannot run at the same time.
+fn defined(network: &Network, path: &NodePath, net: IpNet, others: &Inventory) -> Option<Finding> {
+    let (other, owner) = others.reserved.iter().find_map(|it| match &it.by {
+        SubnetHolder::Network(name) if overlap(it.net, net) => Some((it.net, format!("network `{name}`"))),
+        SubnetHolder::Libvirt(name) if overlap(it.net, net) => Some((it.net, format!("libvirt's network `{name}`"))),
+        _ => None,
+    })?;
+    let message = format!("the subnet {net} overlaps {other} of {owner}, which is defined");
+    let finding = Finding::new(rules::HOST_SUBNET_DEFINED, path.attribute("address"), message);
+    let free = free_subnets(&network.name, Family::of(net.addr()), net.prefix_len(), others).next();
+    let such = free.map(|free| format!(", such as {free}")).unwrap_or_default();
+    Some(finding.help(format!("the two cannot run at the same time: choose a free subnet{such}")))
 }
 
 fn static_routes(network: &Network, root: &NodePath, existing: &[Route]) -> Vec<Finding> {

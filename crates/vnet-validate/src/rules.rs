@@ -276,6 +276,7 @@ rules! {
     625  Error    Host    Nothing    Any         HOST_SOURCE_NOT_A_BRIDGE        "host-source-not-a-bridge"
     626  Error    Host    Nothing    Any         HOST_PORT_IN_USE                "host-port-in-use"
     627  Warning  Host    Nothing    Any         HOST_PORT_COVERED               "host-port-covered"
+    628  Warning  Host    Nothing    Any         HOST_SUBNET_DEFINED             "host-subnet-defined"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use vnet_types::{
     Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownListener, KnownNetwork, KnownPort, Link,
-    LinkKind, Route, RouteProtocol, Uuid,
+    LinkKind, ReservedSubnet, Route, RouteProtocol, SubnetHolder, Uuid,
 };
 use vnet_validate::{KnownHost, check, check_against};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
@@ -60,6 +60,10 @@ fn known(host: &mut Inventory, name: &str, bridge: &str, uuid: Option<u8>) {
         uuid: uuid.map(uuid_of),
         bridge: Some(device(bridge)),
     });
+}
+
+fn reserved(host: &mut Inventory, by: SubnetHolder) {
+    host.reserved.push(ReservedSubnet { net: "192.168.100.128/25".parse().unwrap(), by });
 }
 
 fn uuid_of(last: u8) -> Uuid {
@@ -127,6 +131,10 @@ fn all_bridges(host: &mut Inventory) {
 #[case::route_ipv6(|_: &mut Network, h: &mut Inventory| host_route(h, "fd00:100::/32 dev eth0 metric 1024"), &["VN0601 /network/ip[2]/@address"])]
 #[case::route_and_address(|_: &mut Network, h: &mut Inventory| { address(h, "eth0", "192.168.100.7/24"); host_route(h, "192.168.100.0/24 dev eth0 metric 0") },
     &["VN0601 /network/ip[1]/@address"])]
+#[case::defined(|_: &mut Network, h: &mut Inventory| reserved(h, SubnetHolder::Network("db".parse().unwrap())), &["VN0628 /network/ip[1]/@address"])]
+#[case::defined_in_libvirt(|_: &mut Network, h: &mut Inventory| reserved(h, SubnetHolder::Libvirt("db".to_owned())), &["VN0628 /network/ip[1]/@address"])]
+#[case::defined_as_itself(|_: &mut Network, h: &mut Inventory| reserved(h, SubnetHolder::Network("lab".parse().unwrap())), &[])]
+#[case::in_a_pool(|_: &mut Network, h: &mut Inventory| reserved(h, SubnetHolder::Pool("Docker".to_owned())), &[])]
 #[case::link_local(|n: &mut Network, _: &mut Inventory| n.ips.push(ip("fe80::1/64")), &[])]
 #[case::own_bridge(|_: &mut Network, h: &mut Inventory| {
     known(h, "lab", "virbr3", None);
