@@ -59,6 +59,39 @@ it "a user starts a passt" as_user vnet passt run --name web /cases/passt.xml
 it "passt is in a scope of the user" eval 'as_user systemctl --user is-active vnet-web-passt.scope'
 it "the passt stops" as_user vnet passt stop web
 
+# Docker and libvirt, by what their units are ordered behind: each notes the dnsmasq that it finds.
+# Docker makes its rules then, which drop what is forwarded and not its own.
+cat > /cases/docker.sh <<'SH'
+for table in iptables-nft ip6tables-nft; do
+    $table --policy FORWARD DROP
+    for chain in DOCKER-USER DOCKER-FORWARD; do
+        $table --new-chain $chain
+        $table --append FORWARD --jump $chain
+    done
+    $table --append DOCKER-USER --jump RETURN
+done
+SH
+: > /cases/virtqemud.sh
+for unit in docker virtqemud; do
+    cat > "/etc/systemd/system/$unit.service" <<UNIT
+[Unit]
+Wants=network-online.target
+After=network-online.target nss-lookup.target nftables.service firewalld.service time-set.target dbus.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'cat /run/vnet/lab/dnsmasq.pid > /cases/$unit; exec sh /cases/$unit.sh'
+[Install]
+WantedBy=multi-user.target
+UNIT
+    systemctl --quiet enable "$unit"
+done
+sound() {
+    local said folder=/usr/local/lib/systemd/system
+    said=$(systemd-analyze verify "$folder"/*.service /etc/systemd/system/{docker,virtqemud}.service 2>&1)
+    [ -z "$said" ] || { echo "$said"; false; }
+}
+it "systemd finds no fault with the units and their order" sound
+
 # For the next boot: a hundred networks more, and two that do not start.
 cp /sys/class/net/virbr7/address /var/lib/vnet/lab/leases /cases
 for number in {1..100}; do

@@ -8,6 +8,18 @@ all_run() {
 }
 it "a hundred networks run" all_run
 it "each dnsmasq is in a scope of its own" eval 'in_its_scope n1 && in_its_scope n100'
+it "Docker starts behind the networks" same /cases/docker /run/vnet/lab/dnsmasq.pid
+drops_what_is_forwarded() { iptables-nft --list-rules FORWARD | grep -x -- "-P FORWARD DROP"; }
+it "Docker has made its rules" drops_what_is_forwarded
+world
+guest virbr7
+it "a guest gets an address beside Docker" asks_for_an_address
+it "the status names Docker's chain" eval 'vnet status lab | grep "the policy of chain .FORWARD. in table .ip filter. refuses it"'
+it "a guest does not reach out yet" not reaches_out
+leave() { vnet status lab | sed -n 's/^ *ip\(6*\)tables -I/ip\1tables-nft -I/p' | sh -ex; }
+it "the commands that the status gives are taken" leave
+it "a guest reaches out beside Docker" reaches_out
+it "libvirt starts behind the networks" same /cases/virtqemud /run/vnet/lab/dnsmasq.pid
 it "the unit failed, as two networks did not start" is failed vnet
 said() { journalctl --boot --unit vnet --output cat | grep "$1"; }
 it "the journal names the broken one" said broken
@@ -24,5 +36,5 @@ cat > /etc/firewalld/zones/libvirt.xml <<'XML'
 <zone target="ACCEPT"><short>libvirt</short><protocol value="icmp"/><protocol value="ipv6-icmp"/><service name="dhcp"/>
   <service name="dhcpv6"/><service name="dns"/><service name="ssh"/><rule priority="32767"><reject/></rule></zone>
 XML
-systemctl --quiet disable nftables
+systemctl --quiet disable nftables docker virtqemud
 systemctl --quiet enable firewalld
