@@ -4,4 +4,5 @@
 
 mod import;
 mod lab;
+mod net_update;
 mod take_over;
