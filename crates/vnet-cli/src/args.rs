@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::command::Command;
 use crate::directories::Directories;
+use crate::help;
 use crate::output::Verbosity;
 
 /// The end of the help and of the manual page.
@@ -24,7 +25,7 @@ and cannot change networks or ports itself.";
 /// Results go to stdout, diagnostics to stderr. Exit codes: 0 done, or in sync; 1 the answer is no
 /// (invalid, refused, drifted, not formatted, a broken promise); 2 the command failed.
 #[derive(Debug, Parser)]
-#[command(name = "vnet", version, max_term_width = 100, disable_help_subcommand = true, after_long_help = HOOKS)]
+#[command(name = "vnet", version, max_term_width = 100, after_long_help = HOOKS)]
 pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) directories: Directories,
@@ -38,7 +39,18 @@ pub(crate) struct Call {
     pub(crate) command: Command,
 }
 
+/// The command line as clap knows it.
+pub(crate) fn program() -> clap::Command {
+    help::arranged(Call::command())
+}
+
 impl Call {
+    /// Reads the command line of this process.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let matches = program().try_get_matches()?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut program()))
+    }
+
     /// How much to print.
     pub(crate) fn verbosity(&self) -> Verbosity {
         match (self.verbose, self.quiet) {
@@ -58,8 +70,6 @@ pub(crate) fn asks_for_json(arguments: impl IntoIterator<Item = OsString>) -> bo
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -75,6 +85,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Call::command().debug_assert();
+        program().debug_assert();
     }
 }

@@ -44,6 +44,7 @@ mod trace;
 mod undefine;
 mod update;
 mod uuid;
+mod version;
 mod words;
 
 use crate::directories::Directories;
@@ -117,6 +118,7 @@ pub(crate) enum Command {
     Explain(explain::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Version(version::Args),
 }
 
 impl Command {
@@ -170,8 +172,9 @@ impl Command {
             Self::Trace(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::Explain(args) => args.run(),
-            Self::Completions(args) => args.run(program()),
+            Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(program()),
+            Self::Version(args) => args.run(&program()),
         }
     }
 }

@@ -8,6 +8,7 @@ mod attempts;
 mod changes;
 mod check;
 mod command;
+mod complete;
 mod counted;
 mod definition;
 mod diagnostic;
@@ -17,6 +18,7 @@ mod editor;
 mod failure;
 mod files;
 mod guest;
+mod help;
 mod hypervisor;
 mod metadata;
 mod named;
@@ -33,22 +35,22 @@ mod style;
 mod table;
 mod time;
 mod try_network;
+mod verbs;
 mod whose;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
-
 fn main() -> ExitCode {
     vnet_try::inside();
+    complete::answer();
     if args::asks_for_json(std::env::args_os().skip(1)) {
         failure::tell_in_json();
     }
-    let code = match args::Call::try_parse() {
-        Err(error) => failure::end_of_usage(&error),
+    let code = match args::Call::read() {
+        Err(error) => failure::end_of_usage(&verbs::with_right_verb(error)),
         Ok(call) => {
             output::set_verbosity(call.verbosity());
-            match call.command.run(&call.directories, args::Call::command) {
+            match call.command.run(&call.directories, args::program) {
                 Ok(answer) => answer.into(),
                 Err(error) => {
                     failure::report(&error);

@@ -10,7 +10,8 @@ use crate::output::{Answer, Format, FormatOption, print, print_json};
 /// Explain a code such as VN0107; without one, list all
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The code
+    /// The code, its number or its name: VN0107, 107
+    #[arg(value_name = "CODE")]
     code: Option<String>,
     #[command(flatten)]
     format: FormatOption,
@@ -39,7 +40,11 @@ impl Args {
             }
             return Ok(Answer::Yes);
         };
-        let wanted = code.to_ascii_uppercase();
+        let given = code.to_ascii_uppercase();
+        let wanted = match given.trim_start_matches("VN").parse::<u16>() {
+            Ok(number) => format!("VN{number:04}"),
+            Err(_) => given,
+        };
         let rule = RULES.iter().find(|rule| rule.code.to_string() == wanted || rule.name == code);
         let rule = rule.with_context(|| format!("there is no code `{code}`; `vnet explain` lists all"))?;
         match self.format.format {
