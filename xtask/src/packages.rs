@@ -12,14 +12,14 @@ struct Program {
     what_for: &'static str,
 }
 
-/// The programs that vnet needs to build and to run.
+/// The programs that vnet needs to build and for its main job: networks with addresses.
 const VNET: &[Program] = &[
     program("dnsmasq", "dnsmasq-base", "dnsmasq", "DHCP and DNS of networks"),
-    program("passt", "passt", "passt", "networks for guests without privilege"),
     program("cc", "gcc", "gcc", "the linker of Rust programs"),
 ];
 
 const TESTS: &[Program] = &[
+    program("passt", "passt", "passt", "networks for guests without privilege"),
     program("nft", "nftables", "nftables", "tests: a second eye on the rules"),
     program("iptables-nft", "iptables", "iptables-nft", "tests: what others make of rules"),
     program("ip", "iproute2", "iproute", "tests: a second eye on links, addresses and routes"),

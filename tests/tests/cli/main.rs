@@ -12,6 +12,7 @@ mod kept;
 mod metadata;
 mod named;
 mod new;
+mod readme;
 mod schemas;
 mod user;
 mod virsh;
