@@ -79,7 +79,8 @@ const NAT: &str =
     "<network><name>lab</name><forward mode='nat'/><bridge name='lab0'/><mac address='52:54:00:00:00:01'/>
     <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.2' end='10.9.0.9'/></dhcp></ip></network>";
 const ROUTED: &str = "<network><name>lab</name><forward mode='route'/><bridge name='lab0'/>
-    <mac address='52:54:00:00:00:02'/><mtu size='1400'/><ip address='10.9.1.1' prefix='24'/>
+    <mac address='52:54:00:00:00:02'/><mtu size='1400'/>
+    <domain name='lab.test' localOnly='yes' register='yes'/><ip address='10.9.1.1' prefix='24'/>
     <route address='10.77.0.0' prefix='16' gateway='10.9.1.9'/></network>";
 const RENAMED: &str = "<network><name>lab</name><forward mode='nat'/><bridge name='other0'/>
     <mac address='52:54:00:00:00:01'/><bandwidth><outbound average='100'/></bandwidth>
@@ -91,7 +92,7 @@ fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let network: Network = text.parse().expect("a network");
     let name = network.name.parse().expect("a name");
     let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, leases: None };
-    let inventory = Inventory { ipv6: true, ..Inventory::default() };
+    let inventory = Inventory { ipv6: true, resolved: true, ..Inventory::default() };
     let lowered = lower(&network, &inventory, &choices).expect("a sound network");
     (
         Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None, awaits_hooks: false },

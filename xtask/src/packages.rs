@@ -1,8 +1,9 @@
 //! The list of programs that vnet and its tests run, with their packages.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::run::{Failed, can, run};
+use crate::run::{Failed, can, failed, root, run, run_in};
 
 /// A program, its package on Debian and Ubuntu, and its package on Fedora.
 struct Program {
@@ -55,6 +56,33 @@ const fn program(name: &'static str, debian: &'static str, fedora: &'static str,
     Program { name, debian, fedora, what_for }
 }
 
+/// The package of Debian and Ubuntu with a program that takes over names on a machine where it is
+/// installed. It is unpacked below `target/unpacked`.
+const UNPACKED: &str = "systemd-resolved";
+
+/// Unpacks what tests run and no machine should have for their sake. Fedora has it.
+fn unpack() -> Result<(), Failed> {
+    let to = root().join("target/unpacked");
+    let programs = ["/usr/lib/systemd", "/lib/systemd"].map(Path::new).into_iter().map(Path::to_owned);
+    let mut folders = programs.chain([to.join("lib/systemd"), to.join("usr/lib/systemd")]);
+    if folders.any(|folder| folder.join(UNPACKED).is_file()) || !can("apt-get", &["--version"]) {
+        return Ok(());
+    }
+    fs::create_dir_all(&to).map_err(failed(&to))?;
+    if run_in(&to, "apt-get", &["download", "-q", UNPACKED]).is_err() {
+        refresh()?;
+        run_in(&to, "apt-get", &["download", "-q", UNPACKED])?;
+    }
+    for entry in fs::read_dir(&to).map_err(failed(&to))? {
+        let package = entry.map_err(failed(&to))?.path();
+        if package.extension().is_some_and(|it| it == "deb") {
+            run_in(&to, "dpkg-deb", &["-x", &package.display().to_string(), "."])?;
+            fs::remove_file(&package).map_err(failed(&package))?;
+        }
+    }
+    Ok(())
+}
+
 /// The list, for people.
 pub(crate) fn table() -> String {
     let row = |name: &str, debian: &str, fedora: &str, what_for: &str| {
@@ -78,7 +106,8 @@ pub(crate) fn install() -> Result<(), Failed> {
     install_missing([&BROWSER].into_iter()).or_else(|_| {
         println!("xtask: there is no {} here: the tests with a browser are ignored", BROWSER.name);
         Ok(())
-    })
+    })?;
+    unpack()
 }
 
 /// Installs with the system's package manager, through sudo when not root.

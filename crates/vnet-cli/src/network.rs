@@ -77,6 +77,7 @@ impl NetworkJson {
 pub(crate) fn unread_part(unread: Unread) -> &'static str {
     match unread {
         Unread::Rules => "rules: that needs CAP_NET_ADMIN",
+        Unread::NameServers => "domain in systemd-resolved: it did not tell it",
         _ => "zone of the bridge: firewalld did not tell it",
     }
 }

@@ -88,7 +88,8 @@ impl Driver {
         Self { waiting, ..self }
     }
 
-    /// Changes how long firewalld may take for an answer, which is 30 seconds by default.
+    /// Changes how long firewalld and systemd-resolved may take for an answer, which is 30 seconds
+    /// by default.
     #[must_use]
     pub fn with_firewalld_limit(self, limit: Duration) -> Self {
         Self { firewalld_limit: Some(limit), ..self }
@@ -166,6 +167,7 @@ impl Driver {
         {
             inventory.firewalld =
                 zone(network).map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
+            inventory.resolved = true;
         }
         if self.imagined.is_none() {
             let known = |there: Running| {

@@ -37,7 +37,6 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::network("<network><name>lab</name><domain name='lab.test' register='yes'/></network>", "VN0801")]
     #[case::interface("<interface type='bridge'><source bridge='br0'/><filterref filter='f'/></interface>", "VN0802")]
     fn what_vnet_cannot_do_is_said_once_as_an_error(#[case] text: &str, #[case] code: &str) {
         let definition = Definition::parse(text.as_bytes()).value.unwrap();

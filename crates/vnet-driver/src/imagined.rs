@@ -3,7 +3,8 @@
 /// A host that exists only for the trial of a definition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imagined {
-    /// firewalld has every zone that a network asks for, blocks nothing in it, and is never called.
+    /// firewalld has every zone that a network asks for and blocks nothing in it, and
+    /// systemd-resolved takes every domain. Neither is ever called.
     pub zones: bool,
     /// dnsmasq offers an address at once, without pinging it for three seconds.
     pub offers_at_once: bool,

@@ -27,6 +27,9 @@ impl fmt::Display for Note {
                 "the rules of nf_tables could not be read, which needs CAP_NET_ADMIN: rules are planned as if those \
                  that were made were there, and those of other programs are not known",
             ),
+            Self::Unread(Unread::NameServers) => f.write_str(
+                "systemd-resolved did not tell its domains: the plan takes those that were registered to be there",
+            ),
             Self::Unread(_) => f.write_str(
                 "firewalld did not tell its zones: the plan takes those that were set to be as they were made",
             ),

@@ -63,6 +63,28 @@ pub enum Error {
         /// The request: "put virbr0 into its zone libvirt".
         action: String,
     },
+    /// systemd-resolved refused something.
+    #[error("systemd-resolved does not {action}")]
+    Resolved {
+        /// The request: "take the name servers of virbr0".
+        action: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// systemd-resolved did not answer.
+    #[error("systemd-resolved did not {action} within {seconds} s; see `systemctl status systemd-resolved`")]
+    ResolvedHangs {
+        /// The request: "take the name servers of virbr0".
+        action: String,
+        /// The time it was given.
+        seconds: u64,
+    },
+    /// systemd-resolved has ended since it was asked.
+    #[error("cannot have systemd-resolved {action}: it has ended meanwhile")]
+    ResolvedEnded {
+        /// The request: "take the name servers of virbr0".
+        action: String,
+    },
     /// A guest's passt does not start, or does not end.
     #[error(transparent)]
     Passt(#[from] vnet_passt::run::Error),

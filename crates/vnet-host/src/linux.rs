@@ -1,5 +1,5 @@
-//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes and firewalld. Each kind of
-//! resource has a file.
+//! Linux, through netlink, nf_tables, `/proc/sys`, files, processes, firewalld and
+//! systemd-resolved. Each kind of resource has a file.
 
 mod address;
 mod borrowed;
@@ -17,10 +17,12 @@ mod port;
 mod process;
 mod qdisc;
 mod remains;
+mod resolver;
 mod route;
 mod rules;
 mod scope;
 mod seen;
+mod service;
 mod sysctl;
 mod unread;
 mod vf;
@@ -28,7 +30,7 @@ mod vlan_filtering;
 mod vlans;
 mod zone;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
@@ -61,10 +63,10 @@ pub struct LinuxHost {
     ledger: Option<LedgerFile>,
     /// What could not be read. `None` when everything must be.
     unread: Option<RefCell<BTreeSet<Unread>>>,
-    /// How long firewalld may take for an answer.
+    /// How long firewalld and systemd-resolved may take for an answer.
     patience: Duration,
-    /// Whether it took longer.
-    hangs: Cell<bool>,
+    /// Those that took longer, by their names on the bus.
+    hanging: RefCell<BTreeSet<&'static str>>,
 }
 
 impl LinuxHost {
@@ -83,14 +85,14 @@ impl LinuxHost {
             seen: None,
             firewalld: RefCell::default(),
             patience: zone::PATIENCE,
-            hangs: Cell::default(),
+            hanging: RefCell::default(),
             ledger: None,
             unread: None,
         })
     }
 
-    /// Changes how long firewalld may take for an answer, which is 30 seconds by default. One that
-    /// gave none is not asked again.
+    /// Changes how long firewalld and systemd-resolved may take for an answer, which is 30 seconds
+    /// by default. One that gave none is not asked again.
     #[must_use]
     pub fn with_firewalld_limit(mut self, limit: Duration) -> Self {
         self.patience = limit;
@@ -257,6 +259,7 @@ impl Host for LinuxHost {
             bridge_netfilter: filters_bridged(),
             features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
             firewalld: self.firewalld()?,
+            resolved: false,
             reserved: Vec::new(),
             machine: 0,
         })

@@ -55,6 +55,8 @@ pub enum Key {
     File(PathBuf),
     /// A running program, by its pid file.
     Process(PathBuf),
+    /// The name servers of a link in systemd-resolved, which forgets them with the link.
+    Resolver(InterfaceName),
 }
 
 impl Key {
@@ -70,7 +72,11 @@ impl Key {
             Self::Qdisc(link, _) | Self::Class(link, _) | Self::ClassQdisc(link, _) | Self::Filter(link, ..) => {
                 Some(link)
             }
-            Self::Port(link) | Self::Vlans(link) | Self::Fdb(link, ..) | Self::Coalesce(link) => Some(link),
+            Self::Port(link)
+            | Self::Vlans(link)
+            | Self::Fdb(link, ..)
+            | Self::Coalesce(link)
+            | Self::Resolver(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
             Self::Zone(_)
@@ -110,6 +116,7 @@ impl fmt::Display for Key {
             Self::Filter(link, parent, priority, _) => write!(f, "filter {parent} prio {priority} dev {link}"),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Process(pid_file) => write!(f, "process of {}", pid_file.display()),
+            Self::Resolver(link) => write!(f, "name servers of {link} in systemd-resolved"),
         }
     }
 }

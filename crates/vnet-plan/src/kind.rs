@@ -13,6 +13,7 @@ mod passt;
 mod port;
 mod process;
 mod qdisc;
+mod resolver;
 mod route;
 mod rules;
 mod sysctl;
@@ -34,6 +35,7 @@ pub use coalesce::LinkCoalesce;
 pub use file::File;
 pub use port::Port;
 pub use process::Process;
+pub use resolver::LinkResolver;
 pub use rules::NetworkRules;
 pub use sysctl::{Sysctl, SysctlSetting};
 pub use vf::Vf;
@@ -90,6 +92,8 @@ pub enum Resource {
     Process(Process),
     /// A guest's passt, with the folder of its socket, which only passt's user owns.
     Passt(Box<Passt>),
+    /// The name servers of a link in systemd-resolved.
+    Resolver(LinkResolver),
 }
 
 /// Evaluates one expression for a resource of any kind: `for_kind!(resource, it => it.key())`,
@@ -121,6 +125,7 @@ macro_rules! for_kind {
                 let $it = &**$it;
                 $value
             }
+            $crate::Resource::Resolver($it) => $value,
         }
     };
 }
@@ -165,6 +170,7 @@ conversions! {
     File(File),
     Process(Process),
     Passt(Passt),
+    Resolver(LinkResolver),
 }
 
 /// The key of a kind of resource, and its commands in the words of ip(8), tc(8), nft(8) and

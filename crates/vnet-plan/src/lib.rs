@@ -17,8 +17,8 @@ mod state;
 pub use change::{Change, diff};
 pub use key::Key;
 pub use kind::{
-    Borrowed, File, LinkAddress, LinkCoalesce, NetworkRules, Port, Process, Resource, Sysctl, SysctlSetting, Vf,
-    VlanFiltering, Vlans, Zone,
+    Borrowed, File, LinkAddress, LinkCoalesce, LinkResolver, NetworkRules, Port, Process, Resource, Sysctl,
+    SysctlSetting, Vf, VlanFiltering, Vlans, Zone,
 };
 pub use lower::{
     AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, VirtualPortError,

@@ -6,6 +6,7 @@ mod checksum;
 mod dnsmasq;
 mod firewall;
 mod passt;
+mod resolver;
 mod zone;
 
 use std::net::IpAddr;
@@ -16,7 +17,6 @@ use vnet_types::{
     Address, BridgeOptions, Family, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
-use vnet_validate::Finding;
 use vnet_xml::network::{self, Forward, ForwardGuest, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
@@ -67,10 +67,6 @@ pub enum LowerError {
     /// The name of the network is invalid.
     #[error("the network cannot have this name")]
     Name(#[source] NameError),
-    /// The definition has a part that vnet does not support, so the network would not be as
-    /// defined.
-    #[error("{}", .0.message)]
-    Unsupported(Box<Finding>),
     /// No name is free for the bridge.
     #[error("no interface name is free for the bridge template `{0}`")]
     NoFreeBridge(BridgeName),
@@ -112,6 +108,14 @@ pub enum LowerError {
         /// The zone.
         zone: String,
     },
+    /// The definition registers its domain, but systemd-resolved does not run.
+    #[error(
+        "`<domain name='{domain}' register='yes'/>` needs systemd-resolved, which does not run for this network namespace"
+    )]
+    NoResolved {
+        /// The domain.
+        domain: String,
+    },
     /// The card has no virtual function for guests.
     #[error(
         "no virtual function of `{0}` can be used; `/sys/class/net/{0}/device/sriov_numvfs` says how many there are"
@@ -130,18 +134,16 @@ pub enum LowerError {
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
-    if let Some(finding) = vnet_validate::unsupported_network(network).into_iter().next() {
-        return Err(LowerError::Unsupported(Box::new(finding)));
-    }
     if network.forward_mode().has_own_bridge() {
         zone::check(network, inventory.firewalld.as_ref())?;
+        resolver::check(network, inventory)?;
         bandwidth::check(network, inventory)?;
     }
     preview(network, inventory, choices)
 }
 
-/// Decides as [`lower`] does, but ignores what is [`LowerError::Unsupported`] and a zone that does
-/// not exist. Use the result to show, not to start a network.
+/// Decides as [`lower`] does, but ignores that a zone or systemd-resolved is missing. Use the
+/// result to show, not to start a network.
 ///
 /// # Errors
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
@@ -198,6 +200,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     }
     if let Some(config) = &intent.dnsmasq {
         dnsmasq::add_to(&mut desired, config, inventory, choices)?;
+        desired.extend(resolver::resolver(network, config));
     }
     Ok(Lowered { name, bridge: Some(bridge), desired, intent: Some(intent) })
 }

@@ -52,6 +52,7 @@ impl Resource {
             Self::Ruleset(it) => it.ruleset.rename(from, to),
             Self::Address(it) => rename(&mut it.link),
             Self::Route(it) => rename(&mut it.link),
+            Self::Resolver(it) => rename(&mut it.link),
             Self::Qdisc(it) => rename(&mut it.link),
             Self::Class(it) => rename(&mut it.link),
             Self::Filter(it) => {

@@ -22,6 +22,9 @@ use vnet_plan::Resource;
 #[case::sysctl(r#"{"resource":"sysctl","switch":{"accept-ra":"virbr0"},"value":0}"#)]
 #[case::shared_sysctl(r#"{"resource":"sysctl","switch":"ipv4-forward","value":1}"#)]
 #[case::zone(r#"{"resource":"zone","link":"virbr0","zone":"libvirt","was":null}"#)]
+#[case::resolver(
+    r#"{"resource":"resolver","link":"virbr0","servers":["192.0.2.1"],"domains":["~lab.test"],"default_route":false}"#
+)]
 #[case::ruleset(r#"{"resource":"ruleset","network":"lab","ruleset":{"network":"lab","sets":[],"chains":[]}}"#)]
 #[case::address(r#"{"resource":"address","link":"virbr0","address":{"net":"192.0.2.1/24","broadcast":"192.0.2.255"}}"#)]
 #[case::route(

@@ -51,6 +51,9 @@ pub struct Inventory {
     /// run for this network namespace.
     #[cfg_attr(feature = "serde", serde(default))]
     pub firewalld: Option<Firewalld>,
+    /// Whether systemd-resolved runs for this network namespace; `false` if it was not asked.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub resolved: bool,
     /// The subnets that a new network has to avoid although the host has no address or route in
     /// them now. Empty if nobody looked for them.
     #[cfg_attr(feature = "serde", serde(default))]

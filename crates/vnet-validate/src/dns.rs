@@ -12,7 +12,9 @@ use crate::words::{self, LONGEST_LABEL};
 pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(found) = &network.domain {
-        findings.extend(domain(found, &root.element("domain")));
+        let path = root.element("domain");
+        findings.extend(domain(found, &path));
+        findings.extend(unanswered(network, found, &path));
     }
     findings.extend(options::check(network, root));
     if let Some(dns) = &network.dns {
@@ -53,6 +55,16 @@ fn domain(domain: &Domain, path: &NodePath) -> Vec<Finding> {
             .help("add `localOnly='yes'`, or leave `register` out")
     });
     name.into_iter().chain(register).collect()
+}
+
+/// The resolver of the host would ask a DNS server that the network does not have.
+fn unanswered(network: &Network, domain: &Domain, path: &NodePath) -> Option<Finding> {
+    let is_asked = domain.register == Some(true) && network.registered_domain().is_none();
+    is_asked.then(|| {
+        let message = "the network has no DNS server that the host could ask for names of the domain";
+        Finding::new(rules::DOMAIN_REGISTER_UNANSWERED, path.attribute("register"), message)
+            .help("leave `register` out; a network with an `<ip>` has a DNS server, unless `<dns enable='no'/>`")
+    })
 }
 
 /// The first element in `<dns>`. These elements have no effect when no server answers.

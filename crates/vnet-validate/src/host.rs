@@ -17,6 +17,7 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
     // Every host has a link: an inventory without one means an unknown host.
     if !inventory.links.is_empty() {
         findings.extend(zone(network, root, inventory));
+        findings.extend(resolver(network, root, inventory));
         findings.extend(ipv6(network, root, inventory));
         findings.extend(hears_routers(network, root, inventory));
         findings.extend(policer(network, root, inventory));
@@ -144,6 +145,19 @@ fn zone(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Fin
     };
     let message = format!("firewalld has no zone `{zone}`");
     Some(Finding::new(rules::HOST_ZONE_MISSING, path, message).help(help))
+}
+
+/// A domain can be registered with systemd-resolved only. What else does it is said.
+fn resolver(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
+    let domain = network.registered_domain().filter(|_| !inventory.resolved)?;
+    let server = network.ips.first().map_or_else(|| "ADDRESS".to_owned(), |ip| ip.address.to_string());
+    let message = "systemd-resolved, which would register the domain, does not run for this network namespace";
+    let path = root.element("domain").attribute("register");
+    Some(Finding::new(rules::HOST_WITHOUT_RESOLVED, path, message).help(format!(
+        "start it (`systemctl start systemd-resolved`), or leave `register` out and tell the resolver of this host to ask \
+         {server} for names of `{domain}`: `server=/{domain}/{server}` in dnsmasq, also that of NetworkManager, or a \
+         forward zone in unbound"
+    )))
 }
 
 fn ipv6(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<Finding> {

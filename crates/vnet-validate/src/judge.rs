@@ -125,14 +125,11 @@ impl sealed::Subject for Network {
             route::check,
             port_forward::check,
         ];
-        let findings = subjects.into_iter().flat_map(|check| check(self, &root)).collect();
-        beside(findings, support::of_network(self, &root))
+        subjects.into_iter().flat_map(|check| check(self, &root)).collect()
     }
 
     fn on_host(&self, host: &KnownHost<'_>) -> Vec<Finding> {
-        let root = NodePath::root("network");
-        let findings = host::check(self, &root, host.inventory);
-        findings.into_iter().chain(support::of_network(self, &root).into_iter().map(Finding::into_error)).collect()
+        host::check(self, &NodePath::root("network"), host.inventory)
     }
 }
 

@@ -88,5 +88,5 @@ pub use finding::{Finding, Related, follows_from};
 pub use free::free_subnets;
 pub use judge::{KnownHost, Subject, check, check_against, check_parsed, check_update};
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
-pub use support::{unsupported_interface, unsupported_network};
+pub use support::unsupported_interface;
 pub use together::Together;

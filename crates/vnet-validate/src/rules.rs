@@ -195,6 +195,7 @@ rules! {
     316  Error    Meaning Nothing    Any         DNSMASQ_OPTION_REFUSED          "dnsmasq-option-refused"
     317  Warning  Meaning Nothing    Any         DNSMASQ_OPTION_DOUBTFUL         "dnsmasq-option-doubtful"
     318  Error    Host    Nothing    Any         DNSMASQ_OPTION_UNKNOWN          "dnsmasq-option-unknown"
+    319  Warning  Meaning Subnet     Any         DOMAIN_REGISTER_UNANSWERED      "domain-register-unanswered"
 
     // Static routes.
     401  Error    Parser  Nothing    Any         ROUTE_FAMILY                    "route-family"
@@ -277,6 +278,7 @@ rules! {
     626  Error    Host    Nothing    Any         HOST_PORT_IN_USE                "host-port-in-use"
     627  Warning  Host    Nothing    Any         HOST_PORT_COVERED               "host-port-covered"
     628  Warning  Host    Nothing    Any         HOST_SUBNET_DEFINED             "host-subnet-defined"
+    629  Error    Host    Nothing    Any         HOST_WITHOUT_RESOLVED           "host-without-resolved"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"
@@ -339,7 +341,6 @@ rules! {
     766  Warning  Meaning Nothing    Any         PORTS_ALL_PRIVILEGED            "ports-all-privileged"
 
     // What libvirt supports and vnet does not.
-    801  Warning  Meaning Nothing    Any         NETWORK_UNSUPPORTED             "network-unsupported"
     802  Warning  Meaning Nothing    Any         INTERFACE_UNSUPPORTED           "interface-unsupported"
 
     // What definitions for one host share.

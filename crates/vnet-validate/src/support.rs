@@ -1,41 +1,17 @@
-//! What libvirt supports and vnet does not: the one list of what `start` and `attach` refuse in a
-//! valid definition. It is a warning when a definition is checked alone, and an error on a host.
+//! What libvirt supports and vnet does not: the one list of what `attach` refuses in a valid
+//! definition. It is a warning when a definition is checked alone, and an error on a host.
 
 use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network::{ForwardMode, PortGroup};
-use vnet_xml::{BridgeName, Interface, Network, NodePath};
+use vnet_xml::{Interface, Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
-
-/// Finds what vnet refuses to start a network with.
-pub fn unsupported_network(network: &Network) -> Vec<Finding> {
-    of_network(network, &NodePath::root("network"))
-}
 
 /// Finds what vnet refuses to attach an interface with. If `network` is known, its settings apply
 /// too.
 pub fn unsupported_interface(interface: &Interface, network: Option<&Network>) -> Vec<Finding> {
     of_interface(interface, network, &NodePath::root("interface"))
-}
-
-pub(crate) fn of_network(network: &Network, root: &NodePath) -> Vec<Finding> {
-    let Some(domain) = network.domain.as_ref().filter(|domain| domain.register == Some(true)) else {
-        return Vec::new();
-    };
-    let bridge = match network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref()) {
-        Some(BridgeName::Fixed(name)) => name.as_str(),
-        _ => "BRIDGE",
-    };
-    let server = network.ips.first().map_or_else(|| "ADDRESS".to_owned(), |ip| ip.address.to_string());
-    let message = "vnet does not register a domain with the host's resolver";
-    let path = root.element("domain").attribute("register");
-    let finding = Finding::new(rules::NETWORK_UNSUPPORTED, path, message);
-    vec![finding.help(format!(
-        "leave `register` out; `resolvectl dns {bridge} {server}` and `resolvectl domain {bridge} '~{}'` do it once the \
-         network runs",
-        domain.name
-    ))]
 }
 
 /// How the guest is connected.

@@ -1,7 +1,9 @@
 //! The real firewalld, on a bus of its own: which zone a network's bridge is put into, and that it
-//! is let go.
+//! is let go. Beside it the real systemd-resolved.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
+
+mod resolved;
 
 use std::fs;
 use std::io::ErrorKind;

@@ -63,7 +63,7 @@ impl Driver {
             let known = KnownNetwork { name: name.clone(), uuid: network.uuid, bridge: Some(bridge) };
             inventory.networks.push(known);
         }
-        let has_probed = look_closer(std::slice::from_ref(&network), &mut inventory)?;
+        let has_probed = look_closer(std::slice::from_ref(&network), &host, &mut inventory)?;
         let prepared = self.prepare_on(&network, &host, &inventory, has_probed)?;
         let desired = &prepared.lowered.desired;
         let mut theirs = there.as_ref().map(made_by_libvirt).unwrap_or_default();

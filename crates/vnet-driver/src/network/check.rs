@@ -43,6 +43,7 @@ impl Driver {
         // What cannot be read only makes the advice worse.
         self.reserve(&mut inventory)?;
         inventory.listeners = listeners();
+        inventory.resolved = inventory.resolved || host.has_resolved()?;
         let receipts = self.store.receipts()?.into_iter().flatten();
         let networks = receipts.filter_map(|receipt| self.as_it_runs(&receipt.header.network).ok().flatten()).collect();
         Ok(Checker { driver: self, host, inventory, networks })

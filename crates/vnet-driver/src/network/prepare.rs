@@ -45,7 +45,7 @@ impl Driver {
         // What is wrong alone is refused before the host is read.
         sound(vnet_validate::check(network))?;
         let mut inventory = self.inventory(host, lock, Some(network))?;
-        let has_probed = look_closer(std::slice::from_ref(network), &mut inventory)?;
+        let has_probed = look_closer(std::slice::from_ref(network), host, &mut inventory)?;
         self.prepare_on(network, host, &inventory, has_probed)
     }
 
@@ -80,7 +80,8 @@ impl Driver {
         let mut lowered = lower(network, &inventory, &choices)?;
         if let Some(imagined) = &self.imagined {
             if let Some(bridge) = lowered.bridge.clone().filter(|_| imagined.zones) {
-                lowered.desired.remove(&Key::Zone(bridge));
+                lowered.desired.remove(&Key::Zone(bridge.clone()));
+                lowered.desired.remove(&Key::Resolver(bridge));
             }
             if imagined.offers_at_once {
                 offer_at_once(&mut lowered, &choices.directory);
@@ -136,11 +137,14 @@ impl Prepared {
     }
 }
 
-/// Reads what only some networks depend on, if one of these does: who listens on the host, and the
-/// kernel's features. Returns whether the features are known then.
-pub(crate) fn look_closer(networks: &[Network], inventory: &mut Inventory) -> Result<bool, Error> {
+/// Reads what only some networks depend on, if one of these does: who listens on the host, whether
+/// systemd-resolved runs, and the kernel's features. Returns whether the features are known then.
+pub(crate) fn look_closer(networks: &[Network], host: &LinuxHost, inventory: &mut Inventory) -> Result<bool, Error> {
     if networks.iter().any(|network| !network.extensions.port_forwards.is_empty()) {
         inventory.listeners = listeners();
+    }
+    if !inventory.resolved && networks.iter().any(|network| network.registered_domain().is_some()) {
+        inventory.resolved = host.has_resolved()?;
     }
     let mends = networks.iter().any(mends_checksums);
     let is_known = !mends || Netlink::open()?.fills_checksums().is_some();

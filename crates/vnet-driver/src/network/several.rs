@@ -105,7 +105,7 @@ impl Driver {
         aim: Aim,
     ) -> Result<Each<Wanted>, Error> {
         let here = LinuxHost::namespace()?;
-        let has_probed = look_closer(networks, &mut inventory)?;
+        let has_probed = look_closer(networks, host, &mut inventory)?;
         let (mut wanted, mut instances) = (Vec::new(), Vec::new());
         for network in networks {
             let mut one = || -> Result<Wanted, Error> {

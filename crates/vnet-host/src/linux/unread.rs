@@ -18,11 +18,13 @@ pub enum Unread {
     Rules,
     /// firewalld's zones: it does not answer, or does not tell them.
     Zones,
+    /// Name servers of links in systemd-resolved: it does not answer, or does not tell them.
+    NameServers,
 }
 
 impl LinuxHost {
-    /// From now on, what cannot be read of rules and zones is taken to be as it was made, and
-    /// [`unread`](Self::unread) tells of it: for those who only look.
+    /// From now on, what cannot be read of rules, zones and name servers is taken to be as it was
+    /// made, and [`unread`](Self::unread) tells of it: for those who only look.
     pub fn look_as_allowed(&mut self) {
         self.unread = Some(RefCell::default());
     }
@@ -37,6 +39,7 @@ impl LinuxHost {
         let part = match key {
             Key::Ruleset(_) => Unread::Rules,
             Key::Zone(_) => Unread::Zones,
+            Key::Resolver(_) => Unread::NameServers,
             _ => return false,
         };
         self.unread.as_ref().is_some_and(|unread| unread.borrow().contains(&part))
@@ -61,6 +64,7 @@ impl LinuxHost {
 fn part(error: &Error) -> Option<Unread> {
     match error {
         Error::FirewalldHangs { .. } | Error::Firewalld { .. } | Error::Polkit { .. } => Some(Unread::Zones),
+        Error::Resolved { .. } | Error::ResolvedHangs { .. } => Some(Unread::NameServers),
         Error::Rules { .. } | Error::Firewall(_) => error.missing_capability().map(|_| Unread::Rules),
         _ => None,
     }

@@ -1,27 +1,17 @@
 //! Zones of firewalld, over D-Bus (firewalld.dbus(5)).
-//!
-//! The bus belongs to the whole machine, but firewalld's rules belong to one network namespace: a
-//! firewalld in another namespace does not count. Each query opens its own connection.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 use vnet_plan::Zone;
 use vnet_types::{Firewalld, InterfaceName};
-use zbus::connection::Builder;
-use zbus::message::Body;
-use zbus::names::OwnedUniqueName;
-use zbus::{Connection, DBusError as _};
 
-use super::bus::{self, BUS, BUS_PATH};
+use super::service::{Asked, Service, Unanswered};
 use super::{Kind, LinuxHost};
-use crate::{Error, Fact, Namespace};
+use crate::{Error, Fact};
 
-const FIREWALLD: &str = "org.fedoraproject.FirewallD1";
-const FIREWALLD_PATH: &str = "/org/fedoraproject/FirewallD1";
+const FIREWALLD: Service =
+    Service { name: "org.fedoraproject.FirewallD1", path: "/org/fedoraproject/FirewallD1", program: "firewalld" };
 const ZONE: &str = "org.fedoraproject.FirewallD1.zone";
 const POLICY: &str = "org.fedoraproject.FirewallD1.policy";
 /// The time for one question. firewalld answers when it has loaded its rules, and after 25 s when
@@ -113,92 +103,22 @@ fn zone_of(host: &LinuxHost, link: &InterfaceName) -> Result<Option<Option<Strin
     Ok(zone.map(|zone| Some(zone).filter(|zone| !zone.is_empty())))
 }
 
-/// A connection to a running firewalld.
-struct Bus<'a> {
-    connection: &'a Connection,
-    owner: OwnedUniqueName,
-}
-
-impl<'a> Bus<'a> {
-    /// `None` when no firewalld runs for this network namespace.
-    async fn find(connection: &'a Connection) -> zbus::Result<Option<Self>> {
-        // Calling it by its well-known name would start a firewalld that does not run.
-        let owner = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetNameOwner", &FIREWALLD).await;
-        let owner: OwnedUniqueName = match owner {
-            Err(zbus::Error::FDO(_)) => return Ok(None),
-            owner => owner?.body().deserialize()?,
-        };
-        let pid = connection.call_method(Some(BUS), BUS_PATH, Some(BUS), "GetConnectionUnixProcessID", &owner).await?;
-        let is_here = is_here(pid.body().deserialize()?);
-        Ok(is_here.then_some(Self { connection, owner }))
-    }
-
-    async fn call<B>(&self, interface: &str, method: &str, arguments: &B) -> zbus::Result<Body>
-    where
-        B: serde::Serialize + zbus::DynamicType,
-    {
-        let owner = Some(self.owner.as_str());
-        let reply = self.connection.call_method(owner, FIREWALLD_PATH, Some(interface), method, arguments).await?;
-        Ok(reply.body())
-    }
-}
-
 /// Queries firewalld, if one runs for this network namespace.
 fn ask<T: Send + 'static>(
     host: &LinuxHost,
     action: &str,
-    question: impl AsyncFnOnce(&Bus<'_>) -> zbus::Result<T> + Send + 'static,
+    question: impl AsyncFnOnce(&Asked<'_>) -> zbus::Result<T> + Send + 'static,
 ) -> Result<Option<T>, Error> {
-    let (action, limit) = (|| action.to_owned(), host.patience);
-    let hangs = || Error::FirewalldHangs { action: action(), seconds: limit.as_secs() };
-    // What is undone after that would wait as long again for each question.
-    if host.hangs.get() {
-        return Err(hangs());
-    }
-    let answer = bus::ask(Builder::system, limit, async move |connection| match Bus::find(connection).await? {
-        Some(bus) => question(&bus).await.map(Some),
-        None => Ok(None),
-    });
-    match answer {
-        Ok(answer) => Ok(answer.flatten()),
-        Err(error) if has_ended(&error) => Ok(None),
-        Err(error) if bus::is_timeout(&error) => {
-            host.hangs.set(true);
-            Err(hangs())
+    FIREWALLD.ask(host, question).map_err(|unanswered| match unanswered {
+        Unanswered::Hangs => Error::FirewalldHangs { action: action.to_owned(), seconds: host.patience.as_secs() },
+        Unanswered::Refused(error) if is_of_polkit(&error) => {
+            Error::Polkit { action: action.to_owned(), source: Box::new(error) }
         }
-        Err(error) if is_of_polkit(&error) => Err(Error::Polkit { action: action(), source: Box::new(error) }),
-        Err(error) => Err(Error::Firewalld { action: action(), source: Box::new(error) }),
-    }
-}
-
-/// Whether firewalld ended between two questions, or before it answered.
-fn has_ended(error: &zbus::Error) -> bool {
-    let name = match error {
-        zbus::Error::MethodError(name, ..) => name.to_string(),
-        zbus::Error::FDO(error) => error.name().to_string(),
-        _ => return false,
-    };
-    ["NameHasNoOwner", "ServiceUnknown", "NoReply"]
-        .iter()
-        .any(|ended| name.strip_prefix("org.freedesktop.DBus.Error.") == Some(ended))
+        Unanswered::Refused(error) => Error::Firewalld { action: action.to_owned(), source: Box::new(error) },
+    })
 }
 
 /// Whether firewalld hands on an error of polkit, which it asks for every call.
 fn is_of_polkit(error: &zbus::Error) -> bool {
     matches!(error, zbus::Error::MethodError(name, ..) if name.starts_with("org.freedesktop.PolicyKit1."))
-}
-
-/// Whether this process is a firewalld in our network namespace. The process number comes from the
-/// bus; in another PID namespace it may be somebody else's. An ordinary user cannot look, but is in
-/// our namespace, because the bus refuses users from a user namespace.
-fn is_here(pid: u32) -> bool {
-    let folder = Path::new("/proc").join(pid.to_string());
-    let is_firewalld = fs::read(folder.join("cmdline"))
-        .is_ok_and(|line| line.split(|byte| *byte == 0).any(|word| word.ends_with(b"firewalld")));
-    let is_ours = match Namespace::of(&folder.join("ns/net")) {
-        Ok(theirs) => LinuxHost::namespace().is_ok_and(|ours| ours.is(&theirs)),
-        Err(Error::File { source, .. }) => source.kind() == ErrorKind::PermissionDenied,
-        Err(_) => false,
-    };
-    is_firewalld && is_ours
 }

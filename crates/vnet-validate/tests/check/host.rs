@@ -5,7 +5,7 @@ use vnet_types::{
     Address, BridgeOptions, Firewalld, InterfaceName, Inventory, KnownListener, KnownNetwork, KnownPort, Link,
     LinkKind, ReservedSubnet, Route, RouteProtocol, SubnetHolder, Uuid,
 };
-use vnet_validate::{KnownHost, check, check_against};
+use vnet_validate::{KnownHost, check_against};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
 use vnet_xml::network::{Bridge, GuestForward, Nat};
 use vnet_xml::{Domain, Interface, Network, NetworkPort};
@@ -81,6 +81,11 @@ fn bridge(network: &mut Network, name: &str) {
 fn zone(network: &mut Network, zone: &str) {
     bridge(network, "virbr3");
     network.bridge.as_mut().unwrap().zone = Some(zone.to_owned());
+}
+
+fn register(network: &mut Network) {
+    let domain = network.domain.get_or_insert_default();
+    (domain.name, domain.register) = ("lab.test".into(), Some(true));
 }
 
 fn firewalld(host: &mut Inventory, zones: &[&str]) {
@@ -179,6 +184,8 @@ fn all_bridges(host: &mut Inventory) {
 #[case::without_policer_or_limit(|n: &mut Network, h: &mut Inventory| limit(n, h, 0), &[])]
 #[case::without_br_netfilter(|n: &mut Network, h: &mut Inventory| { limit(n, h, 800); h.bridge_netfilter = false }, &[])]
 #[case::with_policer(|n: &mut Network, h: &mut Inventory| { limit(n, h, 800); h.features.police = true }, &[])]
+#[case::register_without_resolved(|n: &mut Network, _: &mut Inventory| register(n), &["VN0629 /network/domain/@register"])]
+#[case::register(|n: &mut Network, h: &mut Inventory| { register(n); h.resolved = true }, &[])]
 #[case::zone_without_firewalld(|n: &mut Network, _: &mut Inventory| zone(n, "trusted"), &["VN0621 /network/bridge/@zone"])]
 #[case::zone_missing(|n: &mut Network, h: &mut Inventory| { zone(n, "trsted"); firewalld(h, &["public", "trusted"]) }, &["VN0622 /network/bridge/@zone"])]
 #[case::zone(|n: &mut Network, h: &mut Inventory| { zone(n, "trusted"); firewalld(h, &["public", "trusted"]) }, &[])]
@@ -354,18 +361,6 @@ fn guests_of_a_network(#[case] rest: &str, #[case] group: &str, #[case] inside: 
     let findings = check_against(&interface, KnownHost::new(&inventory, &networks));
     assert_eq!(lines(&findings), expected, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
-}
-
-#[test]
-fn what_vnet_cannot_do_is_a_warning_and_on_a_host_an_error() {
-    let network = "<network><name>lab</name><domain name='lab.test' localOnly='yes' register='yes'/></network>";
-    let network: Network = network.parse().unwrap();
-    let severities = |findings: Vec<vnet_validate::Finding>| {
-        let line = |it: &vnet_validate::Finding| (it.code.to_string(), it.severity);
-        findings.iter().map(line).collect::<Vec<_>>()
-    };
-    assert_eq!(severities(check(&network)), [("VN0801".to_owned(), vnet_xml::Severity::Warning)]);
-    assert_eq!(severities(check_against(&network, &host())), [("VN0801".to_owned(), vnet_xml::Severity::Error)]);
 }
 
 #[rstest]

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
-use vnet_validate::{Finding, check};
-use vnet_xml::{Definition, Parsed, Severity};
+use vnet_types::Inventory;
+use vnet_validate::{Finding, check, check_against};
+use vnet_xml::{Definition, Interface, Parsed, Severity};
 
 use crate::lines;
 
@@ -124,4 +125,15 @@ fn valid_documents_have_no_errors(#[files("../../testdata/interface/valid/*.xml"
     let (_, findings) = found(&file);
     let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn what_vnet_cannot_do_is_a_warning_and_on_a_host_an_error() {
+    let text = "<interface type='bridge'><source bridge='br0'/><filterref filter='f'/></interface>";
+    let interface: Interface = text.parse().unwrap();
+    let severities =
+        |findings: Vec<Finding>| findings.iter().map(|it| (it.code.to_string(), it.severity)).collect::<Vec<_>>();
+    assert_eq!(severities(check(&interface)), [("VN0802".to_owned(), Severity::Warning)]);
+    let on_host = check_against(&interface, &Inventory::default());
+    assert_eq!(severities(on_host), [("VN0802".to_owned(), Severity::Error)]);
 }

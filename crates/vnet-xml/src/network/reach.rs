@@ -83,6 +83,12 @@ impl Network {
             && (self.answers_names() || self.ips.iter().any(gives))
     }
 
+    /// The domain that the resolver of the host has to know, if dnsmasq answers for it.
+    pub fn registered_domain(&self) -> Option<&str> {
+        let domain = self.domain.as_ref().filter(|domain| domain.register == Some(true))?;
+        (self.has_dnsmasq() && self.answers_names()).then_some(domain.name.as_str())
+    }
+
     fn nat(&self) -> Option<&Nat> {
         self.forward.as_ref()?.nat.as_ref()
     }
