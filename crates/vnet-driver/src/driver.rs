@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Store, Survey};
+use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Store, Survey, Understood};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
@@ -25,6 +25,10 @@ pub struct Driver {
     pub(crate) data: Data,
     state: PathBuf,
     pub(crate) imagined: Option<Imagined>,
+    /// What kept definitions say of their networks.
+    pub(crate) understood: Understood<Option<KnownNetwork>>,
+    /// Whether a definition is compared with the host when it is kept.
+    pub(crate) warns: bool,
     waiting: fn(Option<u32>),
     pub(crate) hooks: Hooks,
     firewalld_limit: Option<Duration>,
@@ -62,6 +66,8 @@ impl Driver {
             hooks: Hooks::of(definitions),
             state,
             imagined: None,
+            understood: Understood::default(),
+            warns: true,
             waiting: |_| {},
             firewalld_limit: None,
         })
@@ -93,6 +99,13 @@ impl Driver {
     #[must_use]
     pub fn with_firewalld_limit(self, limit: Duration) -> Self {
         Self { firewalld_limit: Some(limit), ..self }
+    }
+
+    /// Keeps definitions without a comparison with the host, which takes longer than all the rest
+    /// and only gives warnings.
+    #[must_use]
+    pub fn without_warnings(self) -> Self {
+        Self { warns: false, ..self }
     }
 
     /// Makes it the driver of a host that was created for a trial.

@@ -6,8 +6,9 @@
 //! killed leaves at most a file or a link that means nothing, and the next change removes it.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use vnet_types::NetworkName;
 
 use crate::linux::file::write_new;
-use crate::{Error, Header, Lock, Subject, trust};
+use crate::{Error, Header, Lock, Subject, Understood, trust};
 
 /// The end of a definition's file name.
 const XML: &str = ".xml";
@@ -54,12 +55,30 @@ impl Definitions {
     /// # Errors
     /// [`Error::File`] when the folder cannot be read.
     pub fn has(&self, network: &NetworkName) -> Result<bool, Error> {
+        Ok(self.look(network)?.is_some())
+    }
+
+    fn look(&self, network: &NetworkName) -> Result<Option<Metadata>, Error> {
         let path = self.file(network);
         match fs::symlink_metadata(&path) {
-            Ok(_) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
+            Ok(about) => Ok(Some(about)),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(Error::file("look at", &path)(error)),
         }
+    }
+
+    /// What a kept definition says: as it is remembered of the same file, or by `read`. `None` when
+    /// none is kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn understood<T: Clone>(
+        &self,
+        network: &NetworkName,
+        memory: &Understood<T>,
+        read: impl FnOnce() -> T,
+    ) -> Result<Option<T>, Error> {
+        memory.of(&self.file(network), self.look(network)?.as_ref(), || Ok(Some(read())))
     }
 
     /// The text of a kept definition. `None` when none is kept.
@@ -131,6 +150,16 @@ impl Definitions {
         Ok(self.is_linked(network) && self.has(network)?)
     }
 
+    /// The networks for which there is a link that says that they start at boot. It means nothing
+    /// where no definition is kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the folder cannot be read.
+    pub fn linked(&self) -> Result<BTreeSet<NetworkName>, Error> {
+        let links = entries(&self.links())?;
+        Ok(links.iter().filter_map(|link| network(link)).filter(|network| self.is_linked(network)).collect())
+    }
+
     /// Keeps a definition in place of the one before, completely or not at all. What is returned
     /// can undo it.
     ///
@@ -157,7 +186,7 @@ impl Definitions {
 
     fn replace(&self, network: &NetworkName, text: &str) -> Result<(), Error> {
         let (path, new) = (self.file(network), self.folder.join(new_name(network)));
-        let written = write_new(&new, text.as_bytes(), 0o600).and_then(|()| File::open(&new)?.sync_all());
+        let written = write_new(&new, text.as_bytes(), 0o600).and_then(|file| file.sync_all());
         let written = written.and_then(|()| fs::rename(&new, &path));
         // A half-written file is of no use. The first error is the one to report.
         written.inspect_err(|_| drop(fs::remove_file(&new))).map_err(Error::file("write", &path))

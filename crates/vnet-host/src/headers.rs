@@ -1,16 +1,14 @@
 //! The headers of all receipts of one kind, kept in one file so that most receipts need not be
 //! opened.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use crate::journal;
 use crate::store::RECEIPT;
-use crate::{Error, Subject, hint, trust};
+use crate::understood::Version;
+use crate::{Error, Subject, Understood, hint, trust};
 
 /// So many receipts are opened without such a file.
 const FEW: usize = 16;
@@ -18,50 +16,39 @@ const FEW: usize = 16;
 /// Headers by the name of their folder.
 type Index<S> = BTreeMap<String, (Version, S)>;
 
-/// What tells a file from one that takes its place, and from itself before it was written to.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Version {
-    inode: u64,
-    size: u64,
-    written: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl From<&Metadata> for Version {
-    fn from(about: &Metadata) -> Self {
-        let (written, changed) = ((about.mtime(), about.mtime_nsec()), (about.ctime(), about.ctime_nsec()));
-        Self { inode: about.ino(), size: about.size(), written, changed }
-    }
-}
-
-/// The headers of the receipts in these folders, as far as they can be read. A header in the index
-/// counts while its receipt is the same file.
-pub(crate) fn of<S: Subject>(index: &Path, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<S> {
+/// The headers of the receipts in these folders, as far as they can be read: as they are remembered,
+/// from the index, or from the receipt. One that was read before counts while its receipt is the
+/// same file.
+pub(crate) fn of<S: Subject>(index: &Path, memory: &Understood<S>, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<S> {
     let is_kept = folders.len() > FEW;
-    let mut known: Index<S> = is_kept.then(|| hint::read(index)).flatten().unwrap_or_default();
-    let (mut now, mut is_news, mut headers) = (Index::new(), false, Vec::new());
+    let known: OnceCell<Index<S>> = OnceCell::new();
+    let (mut now, mut is_news) = (Index::new(), false);
     for (folder, _, path) in folders {
         let path = path.join(RECEIPT);
-        let read = || -> Result<Option<S>, Error> {
+        let mut read = || -> Result<Option<(Version, S)>, Error> {
             let Some(about) = trust::look(&path)? else { return Ok(None) };
             let version = Version::from(&about);
-            let header = match known.remove(&folder) {
-                Some((same, header)) if same == version => header,
-                _ => {
-                    is_news = true;
-                    let Some(header) = journal::header(&path)? else { return Ok(None) };
-                    header
+            let header = memory.of(&path, Some(&about), || {
+                let known = known.get_or_init(|| is_kept.then(|| hint::read(index)).flatten().unwrap_or_default());
+                match known.get(&folder).filter(|(same, _)| *same == version) {
+                    Some((_, header)) => Ok(Some(header.clone())),
+                    None => {
+                        is_news = true;
+                        journal::header(&path)
+                    }
                 }
-            };
-            now.insert(folder, (version, header.clone()));
-            Ok(Some(header))
+            })?;
+            Ok(header.map(|header| (version, header)))
         };
-        headers.extend(read().ok().flatten());
+        if let Ok(Some(header)) = read() {
+            now.insert(folder, header);
+        }
     }
-    if is_kept && (is_news || !known.is_empty()) {
+    let is_old = |known: &Index<S>| known.keys().any(|folder| !now.contains_key(folder));
+    if is_kept && (is_news || known.get().is_some_and(is_old)) {
         hint::write(index, &now);
     }
-    headers
+    now.into_values().map(|(_, header)| header).collect()
 }
 
 #[cfg(test)]
@@ -80,8 +67,9 @@ mod tests {
         journal::write(store, &Receipt::new(header)).unwrap();
     }
 
+    /// What another process reads, which remembers nothing.
     fn bridges(store: &Store) -> Vec<String> {
-        let headers = store.headers::<Header>().unwrap();
+        let headers = Store::new(store.root()).headers::<Header>().unwrap();
         headers.into_iter().map(|header| header.bridge.unwrap().to_string()).collect()
     }
 

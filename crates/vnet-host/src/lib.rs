@@ -33,6 +33,7 @@ mod subject;
 mod survey;
 mod task;
 mod trust;
+mod understood;
 mod view;
 
 pub use data::Data;
@@ -53,4 +54,5 @@ pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use survey::{Survey, inventory, survey};
 pub use trust::trusted_file;
+pub use understood::Understood;
 pub use vnet_netlink::Capability;

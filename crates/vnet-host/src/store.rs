@@ -8,7 +8,7 @@ use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
 use crate::journal::{self, Receipt};
 use crate::lock::{NEW_RECEIPT, make};
-use crate::{Error, Header, Named, Owner, PortHeader, Subject, headers, hint};
+use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, headers, hint, trust};
 
 pub(crate) const RECEIPT: &str = "receipt";
 
@@ -16,6 +16,8 @@ pub(crate) const RECEIPT: &str = "receipt";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
+    pub(crate) networks: Understood<Header>,
+    pub(crate) ports: Understood<PortHeader>,
 }
 
 /// A receipt that cannot be read. Its network or port may still be on the host.
@@ -38,7 +40,7 @@ pub type Listed<T> = Result<T, Unreadable>;
 impl Store {
     /// A store in a folder, which is created when it is needed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), networks: Understood::default(), ports: Understood::default() }
     }
 
     /// The folder of a network: its receipt, and the files of its programs.
@@ -72,7 +74,8 @@ impl Store {
     /// # Errors
     /// Those of [`Store::receipt`].
     pub fn header(&self, network: &NetworkName) -> Result<Option<Header>, Error> {
-        journal::header(&self.receipt_path::<Header>(network))
+        let path = self.receipt_path::<Header>(network);
+        self.networks.of(&path, trust::look(&path)?.as_ref(), || journal::header(&path))
     }
 
     /// Whether there is a receipt of a network. Reads its header only.
@@ -127,7 +130,7 @@ impl Store {
 
     /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
-        Ok(headers::of::<S>(&self.root.join(S::HEADERS), self.folders::<S>()?))
+        Ok(headers::of::<S>(&self.root.join(S::HEADERS), S::remembered(self), self.folders::<S>()?))
     }
 
     /// Reads the receipts of one kind.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
 
-use crate::{Namespace, Owner, hint};
+use crate::{Namespace, Owner, Store, Understood, hint};
 
 /// A network or a port. Both are started, changed and stopped in the same way.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -36,6 +36,9 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
 
     /// The file with the headers of all subjects of this kind, in the store's folder.
     const HEADERS: &'static str;
+
+    /// What a store remembers of headers of this kind.
+    fn remembered(store: &Store) -> &Understood<Self>;
 
     /// Its own folder, below the folder of its kind.
     fn folder(name: &Self::Name) -> String;
@@ -145,6 +148,10 @@ impl Subject for Header {
     }
 
     /// Names that begin with a dot or an `@` are reserved for the store's own folders and files.
+    fn remembered(store: &Store) -> &Understood<Self> {
+        &store.networks
+    }
+
     fn folder(name: &NetworkName) -> String {
         let folder = name.file_name();
         folder.strip_prefix('.').map_or(folder.clone(), |rest| format!("%2e{rest}"))
@@ -196,6 +203,10 @@ impl Subject for PortHeader {
 
     /// A port keeps the name that it was attached with.
     fn rename_link(&mut self, _: &InterfaceName, _: &InterfaceName) {}
+
+    fn remembered(store: &Store) -> &Understood<Self> {
+        &store.ports
+    }
 
     fn folder(name: &InterfaceName) -> String {
         name.to_string()

@@ -86,7 +86,8 @@ fn place(path: &Path) -> Result<Metadata, Error> {
     let failed = Error::file("look at", path);
     let real = path.canonicalize().map_err(failed)?;
     // The target of each symbolic link on the way is checked too.
-    for folder in path.ancestors().skip(1).chain(real.ancestors().skip(1)) {
+    let led = if real == path { Path::new("") } else { &real };
+    for folder in path.ancestors().skip(1).chain(led.ancestors().skip(1)) {
         if folder.as_os_str().is_empty() {
             continue;
         }
@@ -99,6 +100,9 @@ fn place(path: &Path) -> Result<Metadata, Error> {
     }
     let about = fs::symlink_metadata(path).map_err(Error::file("look at", path))?;
     check(path, &about)?;
+    if real == path {
+        return Ok(about);
+    }
     let about = fs::metadata(&real).map_err(Error::file("look at", path))?;
     check(&real, &about)?;
     Ok(about)

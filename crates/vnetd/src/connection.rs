@@ -1,7 +1,7 @@
 //! One connection: a thread that reads, and one that answers the calls in their order. Pings are
 //! answered by the reader, so that a client sees life while its call takes long.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,8 @@ use crate::session::Session;
 
 /// How long a client may leave its socket full.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How many bytes are read at once.
+const AT_ONCE: usize = 4096;
 
 /// The way to a client. Two threads write to it, a whole message each.
 #[derive(Debug)]
@@ -65,7 +67,9 @@ impl Drop for End<'_> {
 }
 
 /// Reads messages until the client closes the connection, or sends what is no message.
-fn read(mut stream: &UnixStream, queue: &Queue, client: &Client<'_>, shared: &Shared) -> io::Result<()> {
+fn read(stream: &UnixStream, queue: &Queue, client: &Client<'_>, shared: &Shared) -> io::Result<()> {
+    // Most messages arrive whole.
+    let mut stream = BufReader::with_capacity(AT_ONCE, stream);
     loop {
         let mut head = [0; HEADER_LENGTH];
         stream.read_exact(&mut head[..4])?;
@@ -75,15 +79,15 @@ fn read(mut stream: &UnixStream, queue: &Queue, client: &Client<'_>, shared: &Sh
         let Ok(header) = FrameHeader::from_bytes(&head[4..]) else { return Ok(()) };
         let length = length - (HEADER_LENGTH - 4);
         let Some(share) = shared.budget.share(length) else {
-            io::copy(&mut stream.take(as_u64(length)), &mut io::sink())?;
+            io::copy(&mut stream.by_ref().take(as_u64(length)), &mut io::sink())?;
             if header.message_type == message_type::CALL {
                 queue.call(Job::TooLong(header));
             }
             continue;
         };
         // Memory is taken as bytes arrive, and not for a length that is only claimed.
-        let mut payload = Vec::new();
-        if stream.take(as_u64(length)).read_to_end(&mut payload)? < length {
+        let mut payload = Vec::with_capacity(length.min(AT_ONCE));
+        if stream.by_ref().take(as_u64(length)).read_to_end(&mut payload)? < length {
             return Ok(());
         }
         if header.program == KEEPALIVE_PROGRAM {

@@ -82,6 +82,8 @@ impl RpcServer {
 
     fn new(driver: Driver, whose: Whose) -> io::Result<Self> {
         let ended = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // No reply has a place for warnings.
+        let driver = driver.without_warnings();
         let (news, budget, connections) = (News::new(driver.clone()), Budget::default(), Mutex::default());
         let shared = Shared { driver, whose, news, budget, asks_polkit: false, connections, ended };
         Ok(Self { sockets: Vec::new(), shared, idle: None })

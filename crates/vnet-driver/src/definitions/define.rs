@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use vnet_host::{Lock, Replaced};
-use vnet_types::{InterfaceName, Inventory, NetworkName};
+use vnet_types::{InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_validate::Finding;
 use vnet_xml::{Network, Severity};
 
-use super::fill::fixed_bridge;
+use super::fill::{fixed_bridge, takes_free_bridge};
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::findings::{join, sound};
@@ -41,8 +41,8 @@ impl Driver {
     /// [`Error::Host`] when it cannot be written: then the definition before is still kept.
     pub fn define(&self, network: &Network) -> Result<Defined, Error> {
         // Errors of the definition are reported even when the lock cannot be taken.
-        sound(vnet_validate::check(network))?;
-        self.keep(&self.lock()?, network)
+        let findings = sound(vnet_validate::check(network))?;
+        self.keep_sound(&self.lock()?, network, findings).map(|(defined, _)| defined)
     }
 
     /// Keeps the definition of a network that is not defined yet.
@@ -84,18 +84,30 @@ impl Driver {
     /// The same, in a way that can be undone.
     pub(crate) fn keep_for_now(&self, lock: &Lock, network: &Network) -> Result<(Defined, Replaced), Error> {
         let findings = sound(vnet_validate::check(network))?;
+        self.keep_sound(lock, network, findings)
+    }
+
+    /// The same for a definition without an error.
+    fn keep_sound(&self, lock: &Lock, network: &Network, findings: Vec<Finding>) -> Result<(Defined, Replaced), Error> {
         let name = network_name(&network.name)?;
         let kept = readable(self.kept(&name))?;
         let runs = readable(self.as_it_runs(&name))?;
-        let others = self.others(Some(&name))?;
+        let others = self.known_others(Some(&name))?;
         self.is_free(&name, network, [&kept, &runs], &others)?;
-        // A definition can be kept on a host that cannot be read.
-        let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);
-        let inventory = inventory.unwrap_or_default().beside(name.as_str());
-        let filled = self.filled(network, kept.as_ref().or(runs.as_ref()), &bridges(&inventory, &others))?;
-        let mut on_host = vnet_validate::check_against(&filled, &inventory);
-        on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
-        let (is_new, is_running) = (!self.definitions.has(&name)?, self.runs(&name)?);
+        let known = kept.as_ref().or(runs.as_ref());
+        let (filled, on_host) = if self.warns || takes_free_bridge(network, known) {
+            // A definition can be kept on a host that cannot be read.
+            let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);
+            let inventory = inventory.unwrap_or_default().beside(name.as_str());
+            let filled = self.filled(network, known, &bridges(&inventory, &others))?;
+            let mut on_host = vnet_validate::check_against(&filled, &inventory);
+            on_host.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+            (filled, on_host)
+        } else {
+            (self.filled(network, known, &BTreeSet::new())?, Vec::new())
+        };
+        let is_new = kept.is_none() && !self.definitions.has(&name)?;
+        let is_running = runs.is_some() || self.runs(&name)?;
         let text = filled.inactive().to_string();
         let replaced = self.definitions.write(lock, &name, &text)?;
         let network = text.parse().unwrap_or(filled);
@@ -108,7 +120,7 @@ impl Driver {
         name: &NetworkName,
         network: &Network,
         known: [&Option<Network>; 2],
-        others: &[(NetworkName, Network)],
+        others: &[KnownNetwork],
     ) -> Result<(), Error> {
         let running = self.store.networks()?;
         if let Some(uuid) = network.uuid {
@@ -117,14 +129,14 @@ impl Driver {
                 return Err(Error::NameTaken { name: name.clone(), uuid });
             }
             let running = running.iter().filter(|other| other.uuid == Some(uuid)).map(|other| &other.name);
-            let kept = others.iter().filter(|(_, other)| other.uuid == Some(uuid)).map(|(name, _)| name);
+            let kept = others.iter().filter(|other| other.uuid == Some(uuid)).map(|other| &other.name);
             if let Some(other) = running.chain(kept).find(|other| *other != name) {
                 return Err(Error::UuidTaken { name: other.clone(), uuid });
             }
         }
         if let Some(bridge) = fixed_bridge(network) {
             let running = running.iter().filter(|other| other.bridge.as_ref() == Some(bridge)).map(|other| &other.name);
-            let kept = others.iter().filter(|(_, other)| fixed_bridge(other) == Some(bridge)).map(|(name, _)| name);
+            let kept = others.iter().filter(|other| other.bridge.as_ref() == Some(bridge)).map(|other| &other.name);
             if let Some(other) = running.chain(kept).find(|other| *other != name) {
                 return Err(Error::BridgeTaken { bridge: bridge.clone(), name: other.clone() });
             }
@@ -142,8 +154,8 @@ fn readable(known: Result<Option<Network>, Error>) -> Result<Option<Network>, Er
 }
 
 /// The names that a bridge cannot get: those of links, and of the bridges of other networks.
-fn bridges(inventory: &Inventory, others: &[(NetworkName, Network)]) -> BTreeSet<InterfaceName> {
+fn bridges(inventory: &Inventory, others: &[KnownNetwork]) -> BTreeSet<InterfaceName> {
     let links = inventory.links.iter().map(|link| &link.name);
-    let running = inventory.networks.iter().filter_map(|known| known.bridge.as_ref());
-    links.chain(running).chain(others.iter().filter_map(|(_, network)| fixed_bridge(network))).cloned().collect()
+    let networks = inventory.networks.iter().chain(others).filter_map(|known| known.bridge.as_ref());
+    links.chain(networks).cloned().collect()
 }

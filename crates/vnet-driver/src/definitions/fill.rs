@@ -35,6 +35,12 @@ impl Driver {
     }
 }
 
+/// Whether the bridge of a network gets a name that nobody has.
+pub(super) fn takes_free_bridge(network: &Network, known: Option<&Network>) -> bool {
+    let fixed = fixed_bridge(network).or_else(|| known.and_then(fixed_bridge));
+    network.forward_mode().has_own_bridge() && fixed.is_none()
+}
+
 /// The bridge's name. `None` when all names of the template are taken: a start reports that.
 fn bridge_name(network: &Network, known: Option<&Network>, taken: &BTreeSet<InterfaceName>) -> Option<InterfaceName> {
     let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.clone()) {

@@ -37,7 +37,12 @@ impl Driver {
         for name in self.definitions.names()? {
             networks.entry(name).or_default();
         }
-        networks.into_iter().map(|(name, (uuid, runs))| self.identified(name, uuid, runs)).collect()
+        let linked = self.definitions.linked()?;
+        let identified = |(name, (uuid, runs))| {
+            let is_linked = linked.contains(&name);
+            self.identified(name, uuid, runs, is_linked)
+        };
+        networks.into_iter().map(identified).collect()
     }
 
     /// The network with this name. `None` when it neither runs nor is defined.
@@ -50,7 +55,8 @@ impl Driver {
             return Ok(None);
         }
         let uuid = header.as_ref().and_then(|header| header.uuid);
-        self.identified(network.clone(), uuid, header.is_some()).map(Some)
+        let is_linked = self.definitions.starts_at_boot(network)?;
+        self.identified(network.clone(), uuid, header.is_some(), is_linked).map(Some)
     }
 
     /// The network with this UUID. `None` when no such network runs or is defined.
@@ -61,13 +67,17 @@ impl Driver {
         Ok(self.identities()?.into_iter().find(|network| network.uuid == uuid))
     }
 
-    fn identified(&self, name: NetworkName, uuid: Option<Uuid>, runs: bool) -> Result<NetworkIdentity, Error> {
-        // A definition that cannot be read is reported where it is used.
-        let kept = || self.kept(&name).ok().flatten().map(|kept| uuid_of(&kept));
-        let uuid = uuid.or_else(kept).unwrap_or_else(|| of_name(name.as_str()));
-        let is_persistent = self.definitions.has(&name)?;
-        let autostart = is_persistent && self.definitions.starts_at_boot(&name)?;
-        Ok(NetworkIdentity { name, uuid, is_active: runs, is_persistent, autostart })
+    fn identified(
+        &self,
+        name: NetworkName,
+        uuid: Option<Uuid>,
+        runs: bool,
+        is_linked: bool,
+    ) -> Result<NetworkIdentity, Error> {
+        let kept = self.kept_facts(&name)?;
+        let is_persistent = kept.is_some();
+        let uuid = uuid.or_else(|| kept.flatten()?.uuid).unwrap_or_else(|| of_name(name.as_str()));
+        Ok(NetworkIdentity { name, uuid, is_active: runs, is_persistent, autostart: is_persistent && is_linked })
     }
 
     /// A UUID for a network that has none. A trial draws the same each time.
@@ -86,7 +96,7 @@ pub(super) fn uuid_of(kept: &Network) -> Uuid {
 }
 
 /// A UUID that is always the same for a name.
-fn of_name(name: &str) -> Uuid {
+pub(super) fn of_name(name: &str) -> Uuid {
     let half = |salt: u8| fnv1a(name.bytes().chain([salt])).to_be_bytes();
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&half(0));

@@ -8,7 +8,7 @@ use vnet_types::{KnownNetwork, NetworkName, Uuid};
 use vnet_xml::Network;
 
 use super::fill::{as_running, fixed_bridge};
-use super::identity::uuid_of;
+use super::identity::{of_name, uuid_of};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::RUNNING;
@@ -173,8 +173,8 @@ impl Driver {
         if let Some(running) = running.find(|known| known.uuid == Some(uuid)) {
             return Ok(Some(running.name));
         }
-        let has_it = |network: &Network| uuid_of(network) == uuid;
-        Ok(self.others(None)?.into_iter().find(|(_, network)| has_it(network)).map(|(name, _)| name))
+        let has_it = |known: &KnownNetwork| known.uuid.unwrap_or_else(|| of_name(known.name.as_str())) == uuid;
+        Ok(self.known_others(None)?.into_iter().find(has_it).map(|known| known.name))
     }
 
     /// The UUID that a network runs with: that of the definition, else that which it has already,
@@ -195,9 +195,9 @@ impl Driver {
             Some(kept) if kept == uuid => {}
             Some(kept) => return Err(Error::NameTaken { name: name.clone(), uuid: kept }),
             None => {
-                let others = self.others(Some(name)).unwrap_or_default();
-                if let Some((other, _)) = others.into_iter().find(|(_, other)| other.uuid == Some(uuid)) {
-                    return Err(Error::UuidTaken { name: other, uuid });
+                let others = self.known_others(Some(name)).unwrap_or_default();
+                if let Some(other) = others.into_iter().find(|other| other.uuid == Some(uuid)) {
+                    return Err(Error::UuidTaken { name: other.name, uuid });
                 }
             }
         }
@@ -207,8 +207,25 @@ impl Driver {
     /// The other networks that are defined, with the names of their bridges, which are taken even
     /// when they do not run.
     pub(crate) fn reserved(&self, but: &NetworkName) -> impl Iterator<Item = KnownNetwork> {
-        let others = self.others(Some(but)).unwrap_or_default().into_iter();
-        others.map(|(name, network)| KnownNetwork { name, uuid: None, bridge: fixed_bridge(&network).cloned() })
+        let others = self.known_others(Some(but)).unwrap_or_default().into_iter();
+        others.map(|known| KnownNetwork { uuid: None, ..known })
+    }
+
+    /// What a kept definition says of its network. `None` when none is kept; `Some(None)` when it
+    /// cannot be read, which is reported where it is used.
+    pub(super) fn kept_facts(&self, network: &NetworkName) -> Result<Option<Option<KnownNetwork>>, Error> {
+        let read = || {
+            let kept = self.kept(network).ok().flatten()?;
+            Some(KnownNetwork { name: network.clone(), uuid: kept.uuid, bridge: fixed_bridge(&kept).cloned() })
+        };
+        Ok(self.definitions.understood(network, &self.understood, read)?)
+    }
+
+    /// What the kept definitions of all networks but one say, as far as they can be read.
+    pub(super) fn known_others(&self, but: Option<&NetworkName>) -> Result<Vec<KnownNetwork>, Error> {
+        let names = self.definitions.names()?.into_iter().filter(|name| Some(name) != but);
+        let known = names.map(|name| self.kept_facts(&name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(known.into_iter().flatten().flatten().collect())
     }
 
     /// The kept definitions of all networks but one, as far as they can be read.

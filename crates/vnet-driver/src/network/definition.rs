@@ -19,8 +19,10 @@ impl Driver {
     /// [`Error::Host`].
     pub fn definition(&self, name: &NetworkName) -> Result<Network, Error> {
         let mut network = self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
-        let (inventory, _) = self.survey(&self.host()?, None)?;
-        fill_pool(&mut network, &inventory);
+        if network.forward.as_ref().is_some_and(|forward| forward.pf.is_some()) {
+            let (inventory, _) = self.survey(&self.host()?, None)?;
+            fill_pool(&mut network, &inventory);
+        }
         self.with_connections(network, name)
     }
 

@@ -32,7 +32,7 @@ impl Kind for File {
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
         let Some(contents) = &self.contents else { return Ok(None) };
         let beside = beside(&self.path);
-        let written = write_new(&beside, contents.as_bytes(), self.mode).and_then(|()| fs::rename(&beside, &self.path));
+        let written = write_new(&beside, contents.as_bytes(), self.mode).and_then(|_| fs::rename(&beside, &self.path));
         written.map_err(|error| {
             // A half-written file is of no use. The first error is the one to report.
             let _ = fs::remove_file(&beside);
@@ -55,11 +55,12 @@ impl Kind for File {
 }
 
 /// Writes a new file to the disk.
-pub(crate) fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, contents: &[u8], mode: u32) -> io::Result<fs::File> {
     let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     // The umask may have cleared some bits.
     new.set_permissions(Permissions::from_mode(mode))?;
-    new.write_all(contents)
+    new.write_all(contents)?;
+    Ok(new)
 }
 
 /// The temporary path that is renamed to the final one.

@@ -14,22 +14,21 @@ const DONE: Reply = Reply::Nothing {};
 
 /// Keeps a definition.
 pub(super) fn define(driver: &Driver, news: &News, text: &str, flags: u32) -> Result<Reply, Refusal> {
-    let network = identified(read(text, flags, "networkDefineXMLFlags")?)?;
+    let (network, uuid) = identified(read(text, flags, "networkDefineXMLFlags")?)?;
     news.change(|| {
         let defined = driver.define(&network).map_err(refusal::other)?;
-        let network = known(driver, defined.name.as_str())?;
+        let network = NetworkRef { name: defined.name.to_string(), uuid };
         Ok((Reply::Network { network: network.clone() }, Deed::Lifecycle(network, Lifecycle::Defined)))
     })
 }
 
 /// Starts a network by a definition that is not kept.
 pub(super) fn create(driver: &Driver, news: &News, text: &str, flags: u32) -> Result<Reply, Refusal> {
-    let network = identified(read(text, flags, "networkCreateXMLFlags")?)?;
+    let (network, uuid) = identified(read(text, flags, "networkCreateXMLFlags")?)?;
     news.change(|| {
-        if let Some(there) = named(driver, &network.name)?.filter(|there| Some(there.uuid) != network.uuid) {
+        if let Some(there) = named(driver, &network.name)?.filter(|there| there.uuid != uuid) {
             return Err(refusal::other(Error::NameTaken { name: there.name, uuid: there.uuid }));
         }
-        let uuid = network.uuid.unwrap_or(Uuid([0; 16]));
         let same = driver.identity_of_uuid(uuid).map_err(refusal::other)?;
         if let Some(there) = same.filter(|there| there.name.as_str() != network.name) {
             return Err(refusal::other(Error::UuidTaken { name: there.name, uuid }));
@@ -86,14 +85,13 @@ pub(super) fn set_autostart(driver: &Driver, network: &NetworkRef, on: bool) -> 
     Ok(DONE)
 }
 
-/// The definition with a UUID. libvirt draws one before it compares: a definition without a UUID is
+/// The definition with a UUID, and this UUID. libvirt draws one before it compares: a definition without a UUID is
 /// not that of a network with the same name.
-fn identified(mut network: Network) -> Result<Network, Refusal> {
-    if network.uuid.is_none() {
-        let random = LinuxHost::random().map_err(|error| refusal::other(error.into()))?;
-        network.uuid = Some(Uuid::from_random(random));
-    }
-    Ok(network)
+fn identified(mut network: Network) -> Result<(Network, Uuid), Refusal> {
+    let draw = || LinuxHost::random().map(Uuid::from_random).map_err(|error| refusal::other(error.into()));
+    let uuid = network.uuid.map_or_else(draw, Ok)?;
+    network.uuid = Some(uuid);
+    Ok((network, uuid))
 }
 
 fn known(driver: &Driver, name: &str) -> Result<NetworkRef, Refusal> {
