@@ -121,6 +121,17 @@ pub(crate) fn tell_unused(driver: &Driver) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tells of sockets of libvirt's clients at which nobody listens.
+pub(crate) fn tell_dead_sockets(driver: &Driver) {
+    for socket in driver.client_sockets().into_iter().filter(|socket| !socket.is_alive) {
+        let (path, mend) = (socket.path.display(), socket.mend);
+        note(format!(
+            "{WARNING}warning{WARNING:#}{BOLD}: nobody listens at `{path}`, so clients of libvirt fail there: \
+             `{mend}`{BOLD:#}\n"
+        ));
+    }
+}
+
 /// What is said of a kept definition that is not the one that a network runs with.
 pub(crate) fn differs(name: &str) -> String {
     format!(

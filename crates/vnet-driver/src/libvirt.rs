@@ -5,10 +5,12 @@ mod export;
 mod import;
 mod leases;
 mod running;
+mod sockets;
 mod take_over;
 
 pub use definitions::LibvirtFolders;
 pub use export::Exported;
 pub use import::Imported;
 pub(crate) use running::{Running, running};
+pub use sockets::ClientSocket;
 pub use take_over::TakenOver;

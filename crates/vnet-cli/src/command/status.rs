@@ -11,7 +11,7 @@ use vnet_driver::{Driver, Error};
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::failure::{self, apart};
-use crate::network::tell_unused;
+use crate::network::{tell_dead_sockets, tell_unused};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::status::{Shown, Status, human, is_well};
 use crate::time::duration;
@@ -94,6 +94,7 @@ impl Args {
                 tell_unused(driver)?;
             }
             answer = failure::tell_unread(unread, networks.is_empty())?;
+            tell_dead_sockets(driver);
         }
         for given in &self.networks {
             match look(driver, given) {

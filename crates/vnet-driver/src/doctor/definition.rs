@@ -1,8 +1,5 @@
 //! What is kept, what runs, and who runs it.
 
-use std::fs;
-use std::path::Path;
-
 use vnet_types::{InterfaceName, IpNet, NetworkName};
 
 use super::Scene;
@@ -11,6 +8,7 @@ use super::patient::{Keeper, Patient};
 use super::symptom::{Mend, Symptom};
 use crate::definitions::DefinitionNews;
 use crate::error::Error;
+use crate::libvirt::ClientSocket;
 use crate::state::State;
 
 /// Whether the rules and the processes of others can be read.
@@ -140,35 +138,21 @@ fn of_libvirt(patient: &Patient, autostart: bool) -> Symptom {
     }
 }
 
-/// The sockets of libvirt's programs that run networks.
-const SOCKETS: [&str; 2] = ["/run/libvirt/virtnetworkd-sock", "/run/libvirt/libvirt-sock"];
-
-/// Sockets that are left behind by a program that has ended, and two programs for the same
-/// networks.
-pub(super) fn libvirt(_: &Scene<'_>) -> Result<Vec<Symptom>, Error> {
+/// Sockets that are left behind by a program that has ended.
+pub(super) fn libvirt(scene: &Scene<'_>) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "libvirt";
-    let there: Vec<&str> = SOCKETS.into_iter().filter(|path| Path::new(path).exists()).collect();
-    if there.is_empty() {
-        return Ok(Vec::new());
-    }
-    let listed = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-    let listens = |path: &str| listed.lines().any(|line| line.ends_with(&format!(" {path}")) && is_listening(line));
-    let (alive, stale): (Vec<&str>, Vec<&str>) = there.into_iter().partition(|path| listens(path));
+    let (alive, stale): (Vec<_>, Vec<_>) = scene.driver.client_sockets().into_iter().partition(|it| it.is_alive);
     let mut symptoms = Vec::new();
-    for path in &stale {
-        let unit = if path.contains("virtnetworkd") { "virtnetworkd" } else { "libvirtd" };
-        let finding = format!("nobody listens at `{path}`: {unit} has ended and left its socket, and virsh fails");
+    for ClientSocket { path, mend, .. } in &stale {
+        let path = path.display();
+        let finding = format!("nobody listens at `{path}`: a service has ended and left its socket, and virsh fails");
         // `virsh` takes the other one where only that is alive, but only when it is told to.
         let symptom = if alive.is_empty() { Symptom::problem(NAME, finding) } else { Symptom::unknown(NAME, finding) };
-        symptoms.push(symptom.read("`/proc/net/unix`").command(format!("systemctl restart {unit}.socket")));
+        symptoms.push(symptom.read("`/proc/net/unix`").command(mend.clone()));
     }
-    if symptoms.is_empty() {
-        symptoms.push(Symptom::ok(NAME, format!("somebody listens at {}", alive.join(", "))).read("`/proc/net/unix`"));
+    if symptoms.is_empty() && !alive.is_empty() {
+        let paths: Vec<String> = alive.iter().map(|it| it.path.display().to_string()).collect();
+        symptoms.push(Symptom::ok(NAME, format!("somebody listens at {}", paths.join(", "))).read("`/proc/net/unix`"));
     }
     Ok(symptoms)
-}
-
-/// Whether the line of a socket has the flag `__SO_ACCEPTCON`, in the fourth column.
-fn is_listening(line: &str) -> bool {
-    line.split_whitespace().nth(3).and_then(|flags| u32::from_str_radix(flags, 16).ok()) == Some(0x1_0000)
 }
