@@ -34,6 +34,13 @@ const TESTS: &[Program] = &[
         "tests: networks are taken over from it, guests of its QEMU driver are on ours",
     ),
     program("virsh", "libvirt-clients", "libvirt-client", "tests: it reads what vnet writes"),
+    program(
+        "/usr/lib/python3/dist-packages/libvirt.py",
+        "python3-libvirt",
+        "python3-libvirt",
+        "tests: a client of libvirt's protocol",
+    ),
+    program("/usr/lib/polkit-1/polkitd", "polkitd", "polkit", "tests: it says who may change networks"),
     program("iperf3", "iperf3", "iperf3", "tests: what gets through of a declared bandwidth"),
     program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "tests: guests, and another kernel"),
     program("busybox", "busybox-static", "busybox", "tests: what guests run"),
@@ -86,7 +93,7 @@ fn unpack() -> Result<(), Failed> {
 /// The list, for people.
 pub(crate) fn table() -> String {
     let row = |name: &str, debian: &str, fedora: &str, what_for: &str| {
-        format!("{name:<25}{debian:<25}{fedora:<21}{what_for}\n")
+        format!("{name:<42}{debian:<25}{fedora:<21}{what_for}\n")
     };
     let head = row("program", "Debian/Ubuntu", "Fedora", "for");
     VNET.iter()

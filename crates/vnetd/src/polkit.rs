@@ -38,7 +38,7 @@ pub(crate) fn check(peer: Peer, reads_only: bool) -> Result<(), Refusal> {
     let (is_allowed, is_challenge, details) = match told.recv_timeout(PATIENCE).map_err(no_answer)? {
         Ok(answer) => answer,
         Err(zbus::Error::Connection(error, _)) if error.kind() == ErrorKind::NotFound => {
-            let what = format!("Unable to get system bus connection: {error}");
+            let what = "Unable to get system bus connection: Could not connect: No such file or directory";
             return Err(refusal::of(ErrorCode::InternalError, ErrorDomain::Dbus, what));
         }
         Err(error) => return Err(refused(ErrorCode::AuthFailed, &format!("polkit cannot be asked: {error}"))),

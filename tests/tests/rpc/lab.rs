@@ -67,6 +67,13 @@ impl Client {
         client
     }
 
+    /// A connection on which networks can only be read.
+    pub(crate) fn reader() -> Self {
+        let mut client = Self::connect(READ_ONLY);
+        client.done(&Call::ConnectOpen { uri: Some("network:///system".to_owned()), flags: 0 });
+        client
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         // A server that has closed the connection is seen by who reads.
         let _ = self.stream.write_all(bytes);

@@ -4,7 +4,9 @@
 
 mod hostile;
 mod lab;
+mod polkit;
 mod program;
 mod recording;
 mod replay;
+mod storm;
 mod virsh;

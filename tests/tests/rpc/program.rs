@@ -11,26 +11,27 @@ use std::time::Duration;
 use vnet_rpc::{Call, Frame, FrameHeader, Lifecycle, NetworkRef, RemoteEvent, Reply};
 use vnet_tests::{isolate, run, vnet, vnetd, wait_for};
 
-use crate::lab::{Client, SOCKET};
+use crate::lab::{Client, READ_ONLY, SOCKET};
 
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 const LAB: &str = "<network><name>lab</name><bridge name='virbr7'/>\
     <ip address='10.77.7.1' netmask='255.255.255.0'>\
     <dhcp><range start='10.77.7.100' end='10.77.7.150'/></dhcp></ip></network>";
-const RUNTIME: &str = "/tmp/user/run";
+pub(crate) const RUNTIME: &str = "/tmp/user/run";
 const OF_SESSION: &str = "/tmp/user/run/libvirt/virtnetworkd-sock";
 
 /// A process, ended with the value.
-struct Daemon(Child);
+pub(crate) struct Daemon(pub(crate) Child);
 
 impl Daemon {
     /// Serves the networks of the test's `/run/vnet`.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         fs::create_dir_all("/run/libvirt").unwrap();
-        Self::at(SOCKET, Command::new(vnetd()).args(["--timeout", "0", "--listen", SOCKET]))
+        let sockets = ["--listen-read-only", READ_ONLY, "--listen", SOCKET];
+        Self::at(SOCKET, Command::new(vnetd()).args(["--timeout", "0"]).args(sockets))
     }
 
-    fn at(socket: &str, command: &mut Command) -> Self {
+    pub(crate) fn at(socket: &str, command: &mut Command) -> Self {
         let daemon = Self(command.stdin(Stdio::null()).spawn().expect("vnetd starts"));
         wait_for(SOON, "vnetd", || UnixStream::connect(socket).ok());
         daemon
@@ -51,7 +52,7 @@ impl Drop for Daemon {
 }
 
 /// A program, as an ordinary user.
-fn of_user(program: &Path) -> Command {
+pub(crate) fn of_user(program: &Path) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-user=1000", "--map-group=1000"]).arg(program).env("LC_ALL", "C");
     command.env("HOME", "/tmp/user").env("XDG_RUNTIME_DIR", RUNTIME);
@@ -99,6 +100,24 @@ fn an_ordinary_user_has_a_server_of_its_own_networks() {
     assert_eq!(client.done(&Call::NetworkIsActive { network }), Reply::Int { value: 0 });
     assert!(daemon.end().success());
     assert!(!Path::new(OF_SESSION).exists(), "a file without a server misleads clients");
+}
+
+/// A file without a server misleads libvirt's clients. Who looks at the state is told.
+#[test]
+fn a_socket_that_is_left_is_named() {
+    isolate!();
+    drop(Daemon::start());
+    let said = |arguments: &[&str]| {
+        let output = Command::new(vnet()).args(arguments).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for arguments in [&["status"][..], &["doctor", "--no-probe"]] {
+        let told = said(arguments);
+        assert!(told.contains("nobody listens at `/run/libvirt/virtnetworkd-sock`"), "{told}");
+        assert!(told.contains("rm /run/libvirt/virtnetworkd-sock"), "{told}");
+    }
+    let _daemon = Daemon::start();
+    assert!(!said(&["status"]).contains("nobody listens"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Debian's virsh with vnetd, and the same commands with libvirt's own network driver: both print
+//! virsh and python3-libvirt with vnetd, and the same with libvirt's own network driver: both print
 //! the same.
 
 use std::fs;
@@ -87,13 +87,27 @@ fn prints_the_same_with_both_servers() {
     }
     let server = Server::start();
     let ours: Vec<String> = SCENARIO.iter().map(|command| virsh(SOCKET, command)).collect();
+    let session = python(SOCKET);
     drop(server);
     let mut libvirt = libvirtd();
     let theirs: Vec<String> = SCENARIO.iter().map(|command| virsh(LIBVIRTS, command)).collect();
+    let libvirts = python(LIBVIRTS);
     libvirt.kill().and_then(|()| libvirt.wait()).unwrap();
     for (command, (ours, theirs)) in SCENARIO.iter().zip(ours.iter().zip(&theirs)) {
         assert_eq!(ours, theirs, "virsh {command}: ours, and libvirt's");
     }
+    let lines = session.lines().zip(libvirts.lines()).filter(|(ours, theirs)| ours != theirs);
+    assert_eq!(lines.collect::<Vec<_>>(), [], "python: ours, and libvirt's");
+    assert_eq!(session.lines().count(), libvirts.lines().count());
+}
+
+/// What the calls of python3-libvirt return.
+fn python(socket: &str) -> String {
+    let uri = format!("network+unix:///system?socket={socket}");
+    // The bindings are those of Debian's python.
+    let output = Command::new("/usr/bin/python3").args(["tests/rpc/session.py", &uri]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().replace(socket, "SOCKET")
 }
 
 /// What a command prints, and how it ends.
