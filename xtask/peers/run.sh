@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, unpacked in a
-# temporary folder and entered. Prints what was tried, and at the end how much of it passed.
+# run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, and its virsh and
+# python3-libvirt with vnetd, unpacked in a temporary folder and entered. Prints what was tried, and
+# at the end how much of it passed.
 vnet=$(readlink -f "$1") suite=$2
 . "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
-unpack "$suite" tree passt dnsmasq-base nftables
-cp "$vnet" "$here/tree/vnet"
+unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt
+cp "$vnet" "$vnet"d "$here/tree"
 mkdir -p "$here/tree/etc/vnet"
 
 cat > "$here/tree/nat.xml" <<XML
@@ -22,6 +23,27 @@ cat > "$here/tree/user.xml" <<XML
   <backend type='passt'/></interface>
 XML
 sed "s/start='2022' to='22'/start='80'/" "$here/tree/user.xml" > "$here/tree/low.xml"
+
+cat > "$here/tree/port.xml" <<XML
+<networkport><uuid>5d744f21-ba4a-4d6e-bdb2-30a35ff3207d</uuid><owner><name>guest1</name>
+  <uuid>06578fc1-c686-46fa-bc2c-220893b466a6</uuid></owner><mac address='52:54:00:7b:35:93'/></networkport>
+XML
+cat > "$here/tree/events.py" <<'PYTHON'
+# Prints events of networks until one has stopped.
+import libvirt
+
+seen, names = [], {0: "defined", 1: "undefined", 2: "started", 3: "stopped"}
+libvirt.virEventRegisterDefaultImpl()
+connection = libvirt.open("network:///system")
+lifecycle = lambda _, network, event, detail, __: seen.append(network.name() + " " + names[event])
+metadata = lambda _, network, kind, uri, __: seen.append(f"{network.name()} metadata {kind}")
+connection.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_LIFECYCLE, lifecycle, None)
+connection.networkEventRegisterAny(None, libvirt.VIR_NETWORK_EVENT_ID_METADATA_CHANGE, metadata, None)
+open("/tmp/listens", "w").close()
+while not seen or not seen[-1].endswith("stopped"):
+    libvirt.virEventRunDefaultImpl()
+print(*seen, sep=", ")
+PYTHON
 
 cat > "$here/tree/cases.sh" <<'CASES'
 passed=0 failed=0
@@ -69,6 +91,44 @@ it "passt starts for nobody" as_nobody /vnet passt run --name two /user.xml
 it "nobody's passt stops" as_nobody /vnet passt stop two
 it "passt of root has a port below 1024" /vnet passt run --name low /low.xml
 it "passt with a low port stops" /vnet passt stop low
+
+# libvirt's clients, which find vnetd where they look for virtnetworkd.
+rm -rf /var/run && ln -s /run /var/run
+mkdir /run/libvirt
+/vnetd --timeout 0 --listen /run/libvirt/virtnetworkd-sock --listen-read-only /run/libvirt/virtnetworkd-sock-ro &
+virsh() { command virsh --quiet --connect network:///system "$@"; }
+says() { # says WORDS COMMAND...: whatever its end
+    local words=$1 output
+    shift
+    output=$("$@" 2>&1) || true
+    [[ $output == *"$words"* ]] || { echo "$output"; return 1; }
+}
+until [ -S /run/libvirt/virtnetworkd-sock-ro ]; do sleep 0.1; done
+echo "# virsh $(virsh --version)"
+PYTHONPATH=/usr/lib/python3/dist-packages python3 /events.py > /tmp/events 2>&1 &
+until [ -e /tmp/listens ] || ! kill -0 $!; do sleep 0.1; done
+it "virsh defines a network" virsh net-define /nat.xml --validate
+it "virsh starts it" virsh net-start nat
+it "virsh does not start it again" says "network is already active" virsh net-start nat
+it "virsh lists it" says "nat   active   no   yes" virsh net-list
+it "virsh shows what is of it" says "Bridge:         virbr0" virsh net-info nat
+it "virsh prints it" says "<port start='1024' end='65535'/>" virsh net-dumpxml nat
+it "virsh describes it" virsh net-desc nat --live "for guests"
+it "virsh shows the description" says "for guests" virsh net-desc nat
+it "virsh gives it metadata" virsh net-metadata nat urn:a --key k --set "<a/>"
+it "virsh shows the metadata" says "<a/>" virsh net-metadata nat urn:a
+it "virsh adds a host" virsh net-update nat add ip-dhcp-host "<host mac='52:54:00:00:00:11' ip='192.168.122.11'/>" --live --config
+it "virsh makes a port" virsh net-port-create nat /port.xml
+it "virsh lists the port" says 5d744f21-ba4a-4d6e-bdb2-30a35ff3207d virsh net-port-list nat
+it "vnet knows the port" says guest1 /vnet ports
+it "virsh deletes the port" virsh net-port-delete nat 5d744f21-ba4a-4d6e-bdb2-30a35ff3207d
+it "virsh only reads where it is told to" says "read only access prevents" virsh --readonly net-destroy nat
+it "vnet finds it in sync" /vnet status nat --exit-code
+it "virsh stops it" virsh net-destroy nat
+it "virsh undefines it" virsh net-undefine nat
+it "virsh finds it no longer" says "Network not found: no network with matching name 'nat'" virsh net-info nat
+wait $!
+it "python is told of everything" says "nat defined, nat started, nat metadata 0, nat metadata 2, nat stopped" cat /tmp/events
 result=ok
 [ $failed = 0 ] || result=FAILED
 echo "test result: $result. $passed passed; $failed failed"
