@@ -45,6 +45,7 @@ systemctl start dbus.socket
 it "the network without a scope stops" vnet stop other
 
 echo 'user:x:1000:1000::/home/user:/bin/bash' >> /etc/passwd
+. /cases/clients.sh
 mkdir -p /home/user/.config/systemd /var/lib/systemd/linger
 chown -R 1000:1000 /home/user
 touch /var/lib/systemd/linger/user

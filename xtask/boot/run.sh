@@ -13,7 +13,7 @@ limit=600
 packages="base-files base-passwd bash coreutils dash debianutils findutils grep gzip hostname libc-bin
     login mount passwd sed tar util-linux netbase mawk procps kmod systemd systemd-sysv dbus
     dbus-user-session udev iproute2 iputils-ping busybox-static nftables iptables dnsmasq-base
-    firewalld polkitd passt"
+    firewalld polkitd passt libvirt-clients"
 
 # With an empty list of installed packages, apt names all that these need.
 mkdir -p "$folder/apt/archives/partial"
@@ -38,14 +38,16 @@ work=$(mktemp -d -p "$folder" work.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 inside=$work/folder
 mkdir -p "$inside/cases" "$inside"/usr/local/{bin,lib} "$inside/etc/systemd/system"
-cp "$here"/{machine,cases,lease,boot-1,boot-2,boot-3}.sh "$inside/cases"
+cp "$here"/{machine,cases,lease,boot-1,clients,boot-2,boot-3}.sh "$inside/cases"
 chmod +x "$inside/cases/lease.sh"
 strip -o "$inside/usr/local/bin/vnet" "$vnet"
+strip -o "$inside/usr/local/bin/vnetd" "${vnet}d"
 # As the README installs them; `systemctl enable` would make these links.
 cp -r "$here/../../packaging/systemd" "$inside/usr/local/lib"
 units=/usr/local/lib/systemd/system
 for wanted in multi-user.target/vnet.service nftables.service/vnet-reload@nftables.service \
-    firewalld.service/vnet-reload@firewalld.service firewalld.service/vnet-firewalld.service; do
+    firewalld.service/vnet-reload@firewalld.service firewalld.service/vnet-firewalld.service \
+    sockets.target/vnetd.socket vnetd.socket/vnetd-ro.socket; do
     by=$inside/etc/systemd/system/${wanted%/*}.wants
     mkdir -p "$by"
     unit=${wanted#*/}
@@ -75,7 +77,7 @@ for ((boot = 1; boot <= boots; boot++)); do
         -nodefaults -no-user-config -display none -no-reboot -serial stdio \
         -kernel "$image/vmlinuz" -initrd "$work/initrd" \
         -drive id=disk,file="$work/disk",format=raw,if=none,cache=unsafe -device virtio-blk-pci,drive=disk \
-        -append "console=ttyS0 quiet loglevel=3 panic=-1 clocksource=hpet mitigations=off nokaslr lsm=capability \
+        -append "console=ttyS0 no_timer_check quiet loglevel=3 panic=-1 clocksource=hpet mitigations=off nokaslr lsm=capability \
             audit=0 cryptomgr.notests no5lvl systemd.show_status=0" < /dev/null)
     if [ -z "$ended" ]; then
         echo "boot $boot did not come to its end within $limit s"
