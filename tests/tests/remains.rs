@@ -138,6 +138,21 @@ fn a_port_whose_receipt_cannot_be_read_is_told() {
         let output = call("apply /run/other.xml");
         assert!(output.status.success() && !String::from_utf8_lossy(&output.stderr).contains("passed over"));
     }
+    // Somebody has deleted the bridge: it is made anew, with all ports in it, as they are defined.
+    let isolated = definition.replace("<ip", "<port isolated='yes'/><ip");
+    fs::write(DEFINITION, isolated).unwrap();
+    fs::write(&receipt, &whole).unwrap();
+    done(&format!("apply {DEFINITION}"));
+    fs::write(&receipt, format!("{header}\n")).unwrap();
+    run("ip", &["link", "delete", "virbr7"]);
+    let said = refused(&format!("apply {DEFINITION}"), 2);
+    assert!(said.contains("port `tap7` of network `lab` stays as it was"), "{said}");
+    for dev in ["tap7", "tap8"] {
+        let port = json("ip", &["-d", "-j", "link", "show", dev])[0].clone();
+        let is_isolated = &port["linkinfo"]["info_slave_data"]["isolated"];
+        assert!(port["master"] == "virbr7" && *is_isolated == true, "{port}");
+    }
+    fs::write(DEFINITION, &definition).unwrap();
     // A stop cannot take its device away.
     fs::write(&receipt, format!("{header}\n")).unwrap();
     assert!(refused("stop lab", 2).contains("tap7/receipt` is cut short"));

@@ -13,6 +13,7 @@ mod outcome;
 mod passt;
 mod plan;
 mod prepare;
+mod put_back;
 mod recorded;
 
 pub use attached::AttachedPort;

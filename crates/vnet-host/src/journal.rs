@@ -88,7 +88,7 @@ enum Line {
 
 impl<S: Subject> Receipt<S> {
     /// A new receipt that owns nothing.
-    pub(crate) fn new(header: S) -> Self {
+    pub fn new(header: S) -> Self {
         Self { header, owned: HostState::new(), facts: Facts::default(), settled: false, act: None }
     }
 

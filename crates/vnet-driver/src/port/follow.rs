@@ -23,14 +23,18 @@ pub(crate) struct Followed {
 
 impl Driver {
     /// Brings the ports of a network in line with its new definition. One whose receipt cannot be
-    /// read stays as it was: that is an error when it is surely a port of the network, after the
+    /// read stays as it was, in the bridge if it can be: that is an error when it is surely a port of the network, after the
     /// others have followed, and an obstacle when it may be one.
     pub(crate) fn follow(&self, host: &mut LinuxHost, lock: &Lock, network: &NetworkName) -> Result<Followed, Error> {
         let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
         let ports = self.read_ports().map_err(stay)?;
         let bridge = self.store.receipt(network).map_err(Error::from).map_err(stay)?;
         let bridge = bridge.and_then(|receipt| receipt.header.bridge);
-        let changes = self.follow_with(host, lock, network, ports.of(network))?;
+        let mut changes = self.follow_with(host, lock, network, ports.of(network))?;
+        for dev in ports.unread_of(host, network, bridge.as_ref()).map_err(stay)? {
+            // That its receipt cannot be read is what is told.
+            changes.extend(self.put_back(host, network, &dev).unwrap_or_default());
+        }
         let obstacles = ports.obstacles(host, network, bridge.as_ref()).map_err(stay)?;
         match ports.first_unread(host, network, bridge.as_ref()).map_err(stay)? {
             Some((dev, error)) => {
