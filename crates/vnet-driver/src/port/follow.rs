@@ -23,8 +23,8 @@ pub(crate) struct Followed {
 
 impl Driver {
     /// Brings the ports of a network in line with its new definition. One whose receipt cannot be
-    /// read stays as it was, in the bridge if it can be: that is an error when it is surely a port of the network, after the
-    /// others have followed, and an obstacle when it may be one.
+    /// read stays as it was, in the bridge if it can be: that is an error when it is surely a port
+    /// of the network, after the others have followed, and an obstacle when it may be one.
     pub(crate) fn follow(&self, host: &mut LinuxHost, lock: &Lock, network: &NetworkName) -> Result<Followed, Error> {
         let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
         let ports = self.read_ports().map_err(stay)?;
