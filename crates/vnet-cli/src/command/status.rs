@@ -26,8 +26,8 @@ pub(crate) struct Args {
     /// Also show networks that are defined and do not run
     #[arg(long, conflicts_with = "networks")]
     all: bool,
-    /// Exit with code 1 when a network is drifted, interrupted, blocked by rules of others, or could
-    /// not be read entirely
+    /// Exit with code 1 when a network is drifted, interrupted, blocked by rules of others, or
+    /// could not be read entirely
     #[arg(long)]
     exit_code: bool,
     /// Show it again and again, with packets and bytes per second; on a terminal in place
