@@ -55,8 +55,10 @@ fn a_packet_is_followed_and_nothing_stays() {
     run("ip", &["route", "add", "default", "via", OUTSIDE]);
     std::fs::write(
         "/run/lab.xml",
-        "<network><name>lab</name><forward/><bridge name='virbr7' stp='off' delay='0'/><dns enable='no'/>
-         <ip address='192.168.130.1' prefix='24'/></network>",
+        "<network><name>lab</name><forward><nat ipv6='yes'/></forward>
+         <bridge name='virbr7' stp='off' delay='0'/><dns enable='no'/>
+         <ip address='192.168.130.1' prefix='24'/>
+         <ip family='ipv6' address='2001:db8:7::1' prefix='64'/></network>",
     )
     .unwrap();
     assert!(call(&["start", "/run/lab.xml"]).status.success());
@@ -64,6 +66,8 @@ fn a_packet_is_followed_and_nothing_stays() {
     run("ip", &["link", "set", "plug", "master", "virbr7", "up"]);
     plug("card", &guest, "192.168.130.77/24", Some("192.168.130.1"));
     let before = tables();
+    of_ipv6(&outside, &guest);
+    assert_eq!(tables(), before);
 
     // What leaves is translated, and its answer comes back.
     let (steps, code) = sent(&[OUTSIDE]);
@@ -89,6 +93,7 @@ fn a_packet_is_followed_and_nothing_stays() {
         let last = steps.last().unwrap();
         assert_eq!([&last["hook"], &last["table"], &last["chain"], &last["verdict"]], [hook, "ip me", "it", "drop"]);
         assert!(last["rule"].as_str().unwrap().contains("# handle"), "{last:#}");
+        assert_eq!(last["counts"]["packets"], 1, "{last:#}");
         run("nft", &["delete table ip me"]);
     }
 
@@ -112,4 +117,32 @@ fn a_packet_is_followed_and_nothing_stays() {
     trace.wait().unwrap();
     wait_for(Duration::from_secs(20), "the end of the table", || (tables() == before).then_some(()));
     assert_eq!(call(&["trace", "nobody"]).status.code(), Some(2));
+}
+
+/// The same for IPv6: an echo and a segment in the guest's name, there and back.
+fn of_ipv6(outside: &Netns, guest: &Netns) {
+    const FAR: &str = "2001:db8:8::2";
+    run("ip", &["address", "add", "2001:db8:8::1/64", "dev", "eth0", "nodad"]);
+    outside.run(|| run("ip", &["address", "add", "2001:db8:8::2/64", "dev", "far", "nodad"]));
+    guest.run(|| {
+        run("ip", &["address", "add", "2001:db8:7::77/64", "dev", "card", "nodad"]);
+        run("ip", &["route", "add", "default", "via", "2001:db8:7::1"]);
+        // The kernel does not answer before the bridge's own addresses are known to be unique.
+        let ping = || Command::new("ping").args(["-c", "1", "-W", "1", FAR]).stdout(Stdio::null()).status().unwrap();
+        wait_for(Duration::from_secs(20), "an answer", || ping().success().then_some(()));
+    });
+    for (to, protocol) in [(FAR.to_owned(), "icmpv6"), (format!("[{FAR}]:443"), "tcp")] {
+        let output = call(&["trace", "2001:db8:7::77", &to, "--send", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = report["steps"].as_array().unwrap();
+        let has = |packet: u64, field: &str, words: &str| {
+            steps.iter().any(|it| it["packet"] == packet && it[field].as_str().is_some_and(|text| text.contains(words)))
+        };
+        assert!(has(1, "header", "2001:db8:7::77") && has(1, "header", protocol), "{steps:#?}");
+        assert!(has(1, "translated", "became") && has(1, "outgoing", "eth0"), "{steps:#?}");
+        assert!(has(2, "translated", "destination"), "the answer: {steps:#?}");
+    }
+    let refused = call(&["trace", "2001:db8:7::77", OUTSIDE, "--send"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no known address of that family"), "{refused:?}");
 }

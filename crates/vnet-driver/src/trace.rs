@@ -1,25 +1,27 @@
 //! A packet's way through the rules of everybody on this host, as the kernel tells it.
 
+mod packet;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use vnet_firewall::{TraceEvent, TraceFlow, TracedPacket, Tracing, Verdict};
+use vnet_firewall::{Counts, TraceEvent, TraceFlow, TracedPacket, Tracing, Verdict};
 use vnet_host::LinuxHost;
 use vnet_netlink::Netlink;
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, MacAddr};
 
+use crate::doctor::is_called;
 use crate::doctor::scratch::{MAC, Scratch};
-use crate::doctor::{frame, is_called};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::AddressSource;
 
+use packet::{Sent, in_family};
+
 /// What is quiet for so long has ended.
 const QUIET: Duration = Duration::from_millis(300);
-/// The source port of a packet that is sent.
-const PORT: u16 = 40_777;
 
 /// The packets to follow, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,8 @@ pub struct TraceRequest {
     pub to: Option<IpAddr>,
     /// Their destination port; any if `None`.
     pub port: Option<u16>,
-    /// The number of their protocol: 1 for ICMP, 6 for TCP, 17 for UDP; any if `None`.
+    /// The number of their protocol: 1 for ICMP of either family, 6 for TCP, 17 for UDP; any if
+    /// `None`.
     pub protocol: Option<u8>,
     /// Whether a packet is sent in the guest's name. Otherwise the trace waits for one.
     pub send: bool,
@@ -70,6 +73,8 @@ pub struct TraceStep {
     pub chain: Option<String>,
     /// The rule, with its handle; `None` at the end of a chain.
     pub rule: Option<String>,
+    /// The counts of the rule, this packet among them, if it has a counter of its own.
+    pub counts: Option<Counts>,
     /// What is done with it: `accept`, `drop`, `continue`, `jump CHAIN`, `passed`.
     pub verdict: String,
     /// The link that it came in by.
@@ -102,16 +107,21 @@ impl Driver {
     ) -> Result<usize, Error> {
         let host = self.host()?;
         let (inventory, _) = self.survey(&host, None)?;
-        let guest = self.guest_of(&request.guest, &inventory)?;
+        let guest = self.guest_of(request, &inventory)?;
+        if let (true, Some(from), Some(to)) = (request.send, guest.address, request.to)
+            && from.is_ipv4() != to.is_ipv4()
+        {
+            return Err(Error::NotSent("the guest has no known address of that family".to_owned()));
+        }
         let flow = TraceFlow {
             // A packet that is sent in its name has another MAC address.
             mac: guest.mac.filter(|_| !request.send),
             address: guest.address,
             to: request.to,
-            protocol: request.protocol,
+            protocol: in_family(request.protocol, request.to),
             port: request.port,
         };
-        let tracing = Tracing::begin(&format!("vnet-trace-{}", std::process::id()), &flow)?;
+        let mut tracing = Tracing::begin(&format!("vnet-trace-{}", std::process::id()), &flow)?;
         armed();
         let scratch = if request.send { Some(self.send(&host, &guest, request)?) } else { None };
         let deadline = Instant::now() + request.limit;
@@ -139,7 +149,8 @@ impl Driver {
         Ok(way.packets.len())
     }
 
-    fn guest_of(&self, given: &str, inventory: &Inventory) -> Result<Guest, Error> {
+    fn guest_of(&self, request: &TraceRequest, inventory: &Inventory) -> Result<Guest, Error> {
+        let given = request.guest.as_str();
         if let Ok(address) = given.parse::<IpAddr>() {
             let is_bridge = |name: &InterfaceName| {
                 inventory.links.iter().any(|link| link.name == *name && matches!(link.kind, LinkKind::Bridge(_)))
@@ -159,30 +170,33 @@ impl Driver {
         if let Some(network) = port.and_then(|port| port.network.as_ref()) {
             known = self.addresses(network, &[AddressSource::Lease, AddressSource::Arp])?;
         }
-        let address = known.into_iter().find(|it| it.mac == Some(mac)).map(|it| it.ip);
+        let is_meant = |ip: IpAddr| request.to.is_none_or(|to| can_send_to(ip, to));
+        let address = known.into_iter().find(|it| it.mac == Some(mac) && is_meant(it.ip)).map(|it| it.ip);
         Ok(Guest { mac: Some(mac), address, bridge })
     }
 
     /// Sends a packet in the name of a guest, from a port beside it.
     fn send(&self, host: &LinuxHost, guest: &Guest, request: &TraceRequest) -> Result<Scratch, Error> {
         let refused = |reason: &str| Error::NotSent(reason.to_owned());
-        let Some(IpAddr::V4(to)) = request.to else { return Err(refused("give the IPv4 address that it goes to")) };
-        let Some(IpAddr::V4(from)) = guest.address else { return Err(refused("the guest has no known IPv4 address")) };
+        let to = request.to.ok_or_else(|| refused("give the address that it goes to"))?;
+        let from = guest.address.ok_or_else(|| refused("the guest has no known address of that family"))?;
         let bridge = guest.bridge.as_ref().ok_or_else(|| refused("the guest is in no bridge of this host"))?;
         let known = host.link(bridge)?.ok_or_else(|| refused("its bridge is gone"))?;
         let mac = known.link.mac.ok_or_else(|| refused("its bridge has no MAC address"))?;
+        let sent = Sent { macs: [MAC, mac], protocol: request.protocol, port: request.port };
+        let packet = sent.frame(from, to).map_err(refused)?;
         let mut scratch = Scratch::beside(bridge, known.link.mtu).map_err(Error::NotSent)?;
-        let (me, host) = (frame::End { mac: MAC, ip: from }, frame::End { mac, ip: to });
-        let port = request.port.unwrap_or(443);
-        let packet = match request.protocol {
-            Some(1) => frame::echo(me, host, 1),
-            Some(17) => frame::udp(me, host, (PORT, request.port.unwrap_or(53)), b"vnet trace"),
-            None if request.port.is_none() => frame::echo(me, host, 1),
-            None | Some(6) => frame::syn(me, host, (PORT, port)),
-            Some(_) => return Err(refused("only ICMP, TCP and UDP can be sent")),
-        };
         scratch.send(&packet);
         Ok(scratch)
+    }
+}
+
+/// Whether two addresses are of one family and of one scope, so that one can send to the other.
+fn can_send_to(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => true,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.is_unicast_link_local() == other.is_unicast_link_local(),
+        _ => false,
     }
 }
 
@@ -257,6 +271,7 @@ impl Way {
             table: place(event.table),
             chain: place(event.chain),
             rule: event.rule,
+            counts: event.counts,
         }))
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use vnet_netlink::{Monitor, Netfilter, Netlink};
+use vnet_netlink::{KernelLink, Monitor, Netfilter, Netlink};
+use vnet_types::InterfaceName;
 
 use crate::firewall::Error;
 use crate::kernel::arm;
@@ -12,16 +13,16 @@ use crate::{RuleTexts, TraceEvent, TraceFlow};
 #[derive(Debug)]
 pub struct Tracing {
     /// The table belongs to this socket.
-    _owner: Netfilter,
+    owner: Netfilter,
     monitor: Monitor,
+    links: Vec<KernelLink>,
     texts: RuleTexts,
     table: String,
 }
 
 impl Tracing {
     /// Arms a trace, in the network namespace of this thread, by a table of a name that nobody else
-    /// uses. Rules that are changed meanwhile are
-    /// printed as they were.
+    /// uses.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::Links`], [`Error::Read`]; [`Error::Refused`] where the kernel is
@@ -32,17 +33,24 @@ impl Tracing {
         let subject = || format!("the table {table}, which is to go with its socket (Linux 5.12)");
         owner.commit(&arm(table, flow)).map_err(|source| Error::Refused { subject: subject(), source })?;
         let links = netlink.links()?;
-        let name_of = |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone());
-        let texts = RuleTexts::read(|request| owner.find(request), name_of).map_err(Error::Read)?;
-        Ok(Self { _owner: owner, monitor, texts, table: table.to_owned() })
+        let texts = RuleTexts::read(|request| owner.find(request), name_in(&links)).map_err(Error::Read)?;
+        Ok(Self { owner, monitor, links, texts, table: table.to_owned() })
     }
 
     /// Waits for what the kernel tells next. Empty when it tells nothing in time.
     ///
     /// # Errors
-    /// [`Error::Links`] when the kernel cannot be asked.
-    pub fn next_within(&self, wait: Duration) -> Result<Vec<TraceEvent>, Error> {
+    /// [`Error::Links`], [`Error::Read`] when the kernel cannot be asked.
+    pub fn next_within(&mut self, wait: Duration) -> Result<Vec<TraceEvent>, Error> {
         let told = self.monitor.told(wait)?;
+        if !told.is_empty() {
+            let Self { owner, links, texts, .. } = self;
+            texts.read_again(|request| owner.find(request), name_in(links)).map_err(Error::Read)?;
+        }
         Ok(told.iter().filter_map(|message| self.texts.event(message, &self.table)).collect())
     }
+}
+
+fn name_in(links: &[KernelLink]) -> impl Fn(u32) -> Option<InterfaceName> {
+    |index| links.iter().find(|known| known.index == index).map(|known| known.link.name.clone())
 }

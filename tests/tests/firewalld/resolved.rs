@@ -36,6 +36,8 @@ fn a_domain_is_registered_repaired_and_taken_back() {
     assert_eq!(drift.status.code(), Some(1));
     assert!(text(&drift).starts_with("+ resolvectl dns virbr0 192.168.122.1\n"), "{}", text(&drift));
     assert!(text(&vnet_command(&["status", "lab"])).contains("drifted"));
+    let doctor = text(&vnet_command(&["doctor", "lab", "--no-probe"]));
+    assert!(doctor.contains("systemd-resolved does not ask the network for names of its guests"), "{doctor}");
     call(&["apply", "lab"]);
     resolvectl(&["dns", "virbr0", "192.168.122.77"]);
     assert!(text(&vnet_command(&["diff", "lab"])).starts_with("~ resolvectl dns virbr0 192.168.122.1\n"));

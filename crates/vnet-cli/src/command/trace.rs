@@ -128,5 +128,7 @@ fn text(step: &TraceStep, packet: &mut usize) -> String {
         return text + &format!("  {hook:12}{DIM}passed{}{DIM:#}\n", by("out", &step.outgoing));
     };
     let rule = step.rule.as_ref().map(|rule| format!("  {}", plain(rule))).unwrap_or_default();
-    text + &format!("  {hook:12}{} {}: {style}{}{style:#}{rule}\n", plain(table), plain(chain), step.verdict)
+    let counts = step.counts.map(|it| format!("  {DIM}(packets {} bytes {}){DIM:#}", it.packets, it.bytes));
+    let counts = counts.unwrap_or_default();
+    text + &format!("  {hook:12}{} {}: {style}{}{style:#}{rule}{counts}\n", plain(table), plain(chain), step.verdict)
 }

@@ -48,7 +48,7 @@ pub(crate) enum Heard<'f> {
     },
 }
 
-fn ethernet(to: MacAddr, from: MacAddr, kind: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn ethernet(to: MacAddr, from: MacAddr, kind: u16, payload: &[u8]) -> Vec<u8> {
     [&to.0[..], &from.0, &kind.to_be_bytes(), payload].concat()
 }
 

@@ -1,12 +1,15 @@
 //! The name servers that dnsmasq asks: those of the host's resolv.conf, or those of the definition.
+//! And whether the host asks dnsmasq for the names of guests.
 
 use std::fs;
 use std::net::IpAddr;
 
 use vnet_dnsmasq::Reach;
+use vnet_plan::Key;
 
 use super::Scene;
 use super::ask::{self, Answer, ask, root};
+use super::bridge::drifted;
 use super::patient::Patient;
 use super::symptom::{Health, Symptom};
 use crate::error::Error;
@@ -27,8 +30,15 @@ pub(super) fn of_host() -> Result<Vec<String>, std::io::Error> {
         .collect())
 }
 
-/// Whether the name servers answer that the network's dnsmasq asks.
+/// Whether names are resolved: those of guests by the host, and others by the network's dnsmasq.
 pub(super) fn check(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> {
+    let drift = patient.drift(|key| matches!(key, Key::Resolver(_)));
+    let lost = drifted(NAME, patient, &drift, "systemd-resolved does not ask the network for names of its guests");
+    Ok(lost.into_iter().chain(of_dnsmasq(scene, patient)?).collect())
+}
+
+/// Whether the name servers answer that the network's dnsmasq asks.
+fn of_dnsmasq(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>, Error> {
     let config = patient.intent.as_ref().and_then(|intent| intent.dnsmasq.as_ref()).filter(|_| patient.runs);
     let Some(dns) = config.filter(|config| config.reach == Reach::Routed).and_then(|config| config.dns.as_ref()) else {
         return Ok(Vec::new());

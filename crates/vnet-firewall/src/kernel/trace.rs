@@ -8,11 +8,12 @@ use vnet_types::{Family, InterfaceName, MacAddr};
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
 use super::expression::{CMP, Expression, IMMEDIATE, META, PAYLOAD, Value, read_data};
-use super::foreign::open;
+use super::foreign::{family_word, open};
 use super::message::{
     self, APPEND, CREATE, DUMP, EXCLUSIVE, GET_CHAIN, GET_RULE, HEADER, NEW_CHAIN, NEW_RULE, NEW_TABLE,
 };
 use super::recognise::statements;
+use super::table::Counts;
 use crate::ruleset::{Rule, Verdict};
 
 const TRACE: u8 = 17;
@@ -63,6 +64,8 @@ pub struct TraceEvent {
     pub hook: Option<&'static str>,
     /// The rule, with its handle; `None` at the end of a chain.
     pub rule: Option<String>,
+    /// The counts of the rule, this packet among them, if it has a counter of its own.
+    pub counts: Option<Counts>,
     /// What is done with the packet.
     pub verdict: Option<Verdict>,
     /// Whether it is the policy of a base chain.
@@ -94,7 +97,7 @@ pub struct TracedPacket {
 /// The rules and the chains of all tables, by name, to print what a message refers to.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTexts {
-    rules: BTreeMap<(u8, String, u64), String>,
+    rules: BTreeMap<(u8, String, u64), (String, Option<Counts>)>,
     hooks: BTreeMap<(u8, String, String), u32>,
 }
 
@@ -265,19 +268,31 @@ impl RuleTexts {
     /// # Errors
     /// Those of `dump`.
     pub fn read<E>(
-        mut dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
         name_of: impl Fn(u32) -> Option<InterfaceName>,
     ) -> Result<Self, E> {
         let mut texts = Self::default();
+        texts.read_again(dump, name_of).map(|()| texts)
+    }
+
+    /// Reads them again, for new rules and counts. What is gone is still known.
+    ///
+    /// # Errors
+    /// Those of `dump`.
+    pub(crate) fn read_again<E>(
+        &mut self,
+        mut dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<(), E> {
         for kind in [GET_CHAIN, GET_RULE] {
             let mut request = Vec::new();
             message::write(&mut request, kind, DUMP, 0, |_| {});
             request[HEADER - 4] = 0;
             for message in dump(&request)? {
-                texts.learn(&message, &name_of);
+                self.learn(&message, &name_of);
             }
         }
-        Ok(texts)
+        Ok(())
     }
 
     fn learn(&mut self, message: &[u8], name_of: &dyn Fn(u32) -> Option<InterfaceName>) {
@@ -298,7 +313,8 @@ impl RuleTexts {
                 let comment = attribute(message, 7).and_then(super::user_data::read_comment);
                 let rule = Rule { statements: statements(&expressions, name_of), comment };
                 if let (Some(table), Some(handle)) = (text(1), handle) {
-                    self.rules.insert((family, table, handle), format!("{rule} # handle {handle}"));
+                    let counts = expressions.iter().find_map(Expression::counts);
+                    self.rules.insert((family, table, handle), (format!("{rule} # handle {handle}"), counts));
                 }
             }
             _ => {}
@@ -325,15 +341,8 @@ impl RuleTexts {
             None if kind == 1 => policy,
             None => None,
         };
-        let words = match kept {
-            1 => "inet",
-            2 => "ip",
-            3 => "arp",
-            5 => "netdev",
-            7 => "bridge",
-            10 => "ip6",
-            _ => "other",
-        };
+        let words = family_word(kept);
+        let rule = handle.and_then(|handle| self.rules.get(&(kept, table.clone(), handle)));
         let (is_own, packet) = (table == own, packet(attribute(message, 8), attribute(message, 9)));
         Some(TraceEvent {
             id: number(6)?,
@@ -341,9 +350,8 @@ impl RuleTexts {
                 5 => Some("ingress"),
                 _ => HOOKS.get(usize::try_from(*hook).ok()?).copied(),
             }),
-            rule: handle.map(|handle| {
-                self.rules.get(&(kept, table.clone(), handle)).cloned().unwrap_or_else(|| format!("# handle {handle}"))
-            }),
+            rule: handle.map(|handle| rule.map_or_else(|| format!("# handle {handle}"), |(text, _)| text.clone())),
+            counts: rule.and_then(|(_, counts)| *counts),
             verdict,
             is_policy: kind == 1,
             is_own,

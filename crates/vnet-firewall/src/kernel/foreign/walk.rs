@@ -311,7 +311,13 @@ fn padded(name: &str) -> Vec<u8> {
 }
 
 pub(super) fn site(name: &Name, rule: Option<&ForeignRule>) -> Site {
-    let family = match name.0 {
+    let family = family_word(name.0);
+    Site { table: format!("{family} {}", name.1), chain: name.2.clone(), rule: rule.map(|rule| rule.text.clone()) }
+}
+
+/// The family of a table, as nft(8) calls it.
+pub(in crate::kernel) fn family_word(family: u8) -> &'static str {
+    match family {
         1 => "inet",
         2 => "ip",
         3 => "arp",
@@ -319,6 +325,5 @@ pub(super) fn site(name: &Name, rule: Option<&ForeignRule>) -> Site {
         7 => "bridge",
         10 => "ip6",
         _ => "other",
-    };
-    Site { table: format!("{family} {}", name.1), chain: name.2.clone(), rule: rule.map(|rule| rule.text.clone()) }
+    }
 }
