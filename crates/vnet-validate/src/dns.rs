@@ -59,7 +59,8 @@ fn domain(domain: &Domain, path: &NodePath) -> Vec<Finding> {
 
 /// The resolver of the host would ask a DNS server that the network does not have.
 fn unanswered(network: &Network, domain: &Domain, path: &NodePath) -> Option<Finding> {
-    let is_asked = domain.register == Some(true) && network.registered_domain().is_none();
+    let is_sound = domain.register == Some(true) && domain.local_only == Some(true);
+    let is_asked = is_sound && network.registered_domain().is_none();
     is_asked.then(|| {
         let message = "the network has no DNS server that the host could ask for names of the domain";
         Finding::new(rules::DOMAIN_REGISTER_UNANSWERED, path.attribute("register"), message)
