@@ -135,8 +135,7 @@ impl Netlink {
     }
 
     fn exchange<T>(&self, request: &[u8], read: impl FnMut(Message<'_>) -> Option<T>) -> Result<Vec<T>, Refused> {
-        let replies = self.transport.exchange(request)?;
-        Ok(replies.iter().map(|reply| Message(reply)).filter_map(read).collect())
+        self.transport.exchange_with(request, read)
     }
 
     /// [`Netlink::request`] for a request written by hand.

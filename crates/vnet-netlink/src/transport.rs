@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use crate::Refused;
-use crate::message::{messages, stamp};
+use crate::message::{Message, messages, stamp};
 
 /// How often to request a list again that changed while it was read.
 const ATTEMPTS: usize = 32;
@@ -36,6 +36,8 @@ struct Turn {
     room: usize,
     /// Whether answers to a batch may be unread.
     unread: bool,
+    /// The last datagram. Its memory is used again, since that of a fresh one is not mapped yet.
+    datagram: Vec<u8>,
 }
 
 impl Transport {
@@ -52,13 +54,22 @@ impl Transport {
 
     /// Sends a request and returns its replies, each with its header.
     pub(crate) fn exchange(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+        self.exchange_with(request, |reply| Some(reply.0.to_vec()))
+    }
+
+    /// Sends a request and reads a value from each reply that holds one.
+    pub(crate) fn exchange_with<T>(
+        &self,
+        request: &[u8],
+        mut read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
         let mut request = request.to_vec();
         let mut turn = self.turn();
         for _ in 0..ATTEMPTS {
             turn.sequence = turn.sequence.wrapping_add(1);
             stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, turn.sequence);
             self.send(&request)?;
-            if let Some(replies) = self.replies(turn.sequence)? {
+            if let Some(replies) = self.replies(&mut turn, &mut read)? {
                 return Ok(replies);
             }
         }
@@ -82,7 +93,7 @@ impl Transport {
             let first = turn.sequence.wrapping_sub(u32::try_from(some.len()).expect("a few")).wrapping_add(1);
             let mut open = some.len();
             while open > 0 {
-                for message in messages(&self.receive()?) {
+                for message in messages(self.receive(&mut turn.datagram)?) {
                     let message = message?;
                     if message.sequence().wrapping_sub(first) >= u32::try_from(some.len()).expect("a few") {
                         continue;
@@ -120,12 +131,13 @@ impl Transport {
         turn.unread = true;
         self.send(batch)?;
         loop {
-            for message in messages(&self.receive()?) {
+            let Turn { unread, datagram, .. } = &mut *turn;
+            for message in messages(self.receive(datagram)?) {
                 let message = message?;
                 match message.outcome() {
                     Some(Err(refused)) => return Err(Refused { sequence: Some(message.sequence()), ..refused }),
                     Some(Ok(())) if message.sequence() == last => {
-                        turn.unread = false;
+                        *unread = false;
                         return Ok(());
                     }
                     _ => {}
@@ -139,20 +151,24 @@ impl Transport {
     }
 
     /// Reads up to the end of the answer; `None` if the list changed while the kernel wrote it.
-    fn replies(&self, sequence: u32) -> Result<Option<Vec<Vec<u8>>>, Refused> {
+    fn replies<T>(
+        &self,
+        turn: &mut Turn,
+        mut read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;
         loop {
-            for message in messages(&self.receive()?) {
+            for message in messages(self.receive(&mut turn.datagram)?) {
                 let message = message?;
-                if message.sequence() != sequence {
+                if message.sequence() != turn.sequence {
                     continue;
                 }
                 interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
                 match message.outcome() {
                     Some(outcome) => return outcome.map(|()| (!interrupted).then_some(replies)),
                     None if message.kind() == NLMSG_NOOP => {}
-                    None => replies.push(message.0.to_vec()),
+                    None => replies.extend(read(message)),
                 }
             }
         }
@@ -190,9 +206,10 @@ impl Transport {
         uninterrupted(|| self.socket.send(bytes, 0)).map(drop)
     }
 
-    fn receive(&self) -> Result<Vec<u8>, Refused> {
-        let mut datagram = Vec::with_capacity(DATAGRAM);
-        let length = uninterrupted(|| self.socket.recv(&mut datagram, libc::MSG_TRUNC))?;
+    fn receive<'d>(&self, datagram: &'d mut Vec<u8>) -> Result<&'d [u8], Refused> {
+        datagram.clear();
+        datagram.reserve(DATAGRAM);
+        let length = uninterrupted(|| self.socket.recv(datagram, libc::MSG_TRUNC))?;
         if length > datagram.len() {
             return Err(Refused::from_errno(libc::EMSGSIZE));
         }
