@@ -1,4 +1,6 @@
-//! Deletes links together, as a group (`IFLA_GROUP`). The kernel waits once for all of them.
+//! Deletes links together, as a group (`IFLA_GROUP`). The kernel then waits once for all taps. For
+//! bridges it saves less: it waits for each alone before that, in `br_multicast_dev_del`
+//! (`net/bridge/br_multicast.c`), which calls `rcu_barrier`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
