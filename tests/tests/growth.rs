@@ -6,7 +6,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use vnet_tests::{isolate, vnet};
+use vnet_driver::{Driver, Error, Network};
+use vnet_tests::{isolate, run, vnet};
+use vnet_validate::{Finding, rule};
 
 const TRACE: &str = "/run/trace";
 
@@ -39,10 +41,12 @@ fn messages_do_not_grow_with_the_networks() {
     }
     assert_eq!(seen[0], seen[1]);
     messages(&["status"], "");
-    assert_ne!(listings(), 0);
-    for (arguments, input) in [(["diff", "n1"], ""), (["apply", "-"], &definition(1, ""))] {
+    assert_ne!((listings(ELEMENTS), listings(LINKS)), (0, 0));
+    let calls = [["diff", "n1"], ["apply", "-"], ["start", "-"]];
+    for (arguments, input) in calls.into_iter().zip(["", &definition(1, ""), &definition(201, "")]) {
         messages(&arguments, input);
-        assert_eq!(listings(), 0, "{arguments:?} lists the rules of all networks");
+        assert_eq!(listings(ELEMENTS), 0, "{arguments:?} lists the rules of all networks");
+        assert_eq!(listings(LINKS), 0, "{arguments:?} lists all links");
     }
 }
 
@@ -77,10 +81,64 @@ fn messages(arguments: &[&str], input: &str) -> usize {
     fs::read_to_string(TRACE).unwrap().matches("nlmsg_len=").count()
 }
 
-/// The lists of a set's elements that the last call has asked for.
-fn listings() -> usize {
+/// A start asks only for what is near to its definition, and sees all that is in the way.
+#[test]
+fn what_is_in_the_way_is_near() {
+    isolate!();
+    let driver = Driver::open("/run/near").unwrap();
+    let network = |name: &str, more: &str, subnet: &str| -> Network {
+        let text = format!(
+            "<network><name>{name}</name>{more}<forward mode='nat'/><dns enable='no'/><ip address='{subnet}.1' \
+             prefix='24'/></network>"
+        );
+        text.parse().unwrap()
+    };
+    let uuid = "<uuid>b5c2a8e6-5d0e-4bd4-a1b0-5d9c3a1f0e77</uuid>";
+    driver.start(&network("first", uuid, "10.0.1")).unwrap();
+    for command in [
+        "link set dev virbr0 down",
+        "link set dev virbr0 name old0",
+        "link add other0 type bridge",
+        "link add virbr1 type bridge",
+        "link set dev other0 up",
+        "address add 10.9.0.1/16 dev other0",
+        "route add 172.16.0.0/12 via 10.9.0.2",
+    ] {
+        run("ip", &command.split(' ').collect::<Vec<_>>());
+    }
+    let is_named = |finding: &Finding, name: &str| rule(finding.code).is_some_and(|rule| rule.name == name);
+    for (more, subnet, name) in [
+        ("<bridge name='other0'/>", "10.0.2", "host-bridge-name-taken"),
+        ("<bridge name='old0'/>", "10.0.2", "host-bridge-name-taken"),
+        (uuid, "10.0.2", "host-uuid-taken"),
+        ("", "10.0.1", "host-subnet-in-use"),
+        ("", "10.9.5", "host-subnet-in-use"),
+    ] {
+        match driver.start(&network("second", more, subnet)) {
+            Err(Error::Refused { findings, .. }) => {
+                assert!(findings.iter().any(|finding| is_named(finding, name)), "{name}: {findings:?}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    // The network's own bridge is found under its new name.
+    driver.apply(&network("first", uuid, "10.0.1")).unwrap();
+    assert_eq!(driver.diff(&"first".parse().unwrap()).unwrap(), []);
+    let started = driver.start(&network("second", "", "172.16.5")).unwrap();
+    assert!(started.findings.iter().any(|finding| is_named(finding, "host-subnet-inside-route")), "{started:?}");
+    let third = driver.start(&network("third", "", "10.0.3")).unwrap();
+    let bridges = [started.bridge, third.bridge].map(|bridge| bridge.unwrap().to_string());
+    assert!(!bridges.contains(&"virbr1".to_owned()) && bridges[0] != bridges[1], "{bridges:?}");
+}
+
+/// Lists that a call asks for.
+const ELEMENTS: &str = "NFT_MSG_GETSETELEM";
+const LINKS: &str = "RTM_GETLINK";
+
+/// How many lists of a kind the last call has asked for.
+fn listings(kind: &str) -> usize {
     let trace = fs::read_to_string(TRACE).unwrap();
-    let requests = trace.split("NFT_MSG_GETSETELEM").skip(1).map(|it| it.split("nlmsg_seq").next().unwrap());
+    let requests = trace.split(kind).skip(1).map(|it| it.split("nlmsg_seq").next().unwrap());
     requests.filter(|flags| flags.contains("NLM_F_DUMP") || flags.contains("0x300")).count()
 }
 

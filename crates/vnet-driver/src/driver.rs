@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Store, Survey, Understood};
+use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Near, Store, Survey, Understood};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
@@ -174,7 +174,22 @@ impl Driver {
 
     /// The state of the host, and which of it belongs to owners that have ended.
     pub(crate) fn survey(&self, host: &LinuxHost, network: Option<&Network>) -> Result<(Inventory, Vec<Named>), Error> {
-        let Survey { mut inventory, owners } = vnet_host::survey(host, &self.store)?;
+        Ok(self.surveyed(vnet_host::survey(host, &self.store)?, network))
+    }
+
+    /// The same, but of the host only what is near to a definition.
+    pub(crate) fn survey_near(
+        &self,
+        host: &LinuxHost,
+        network: &Network,
+        near: Near,
+    ) -> Result<(Inventory, Vec<Named>), Error> {
+        let survey = vnet_host::survey_near(host, &self.store, &network_name(&network.name)?, near)?;
+        Ok(self.surveyed(survey, Some(network)))
+    }
+
+    fn surveyed(&self, survey: Survey, network: Option<&Network>) -> (Inventory, Vec<Named>) {
+        let Survey { mut inventory, owners } = survey;
         if let Some(imagined) = &self.imagined
             && imagined.zones
         {
@@ -190,7 +205,7 @@ impl Driver {
             inventory.libvirt = running().into_iter().filter_map(known).collect();
         }
         let dead = owners.into_iter().filter(|(_, owner)| owner.is_gone()).map(|(named, _)| named);
-        Ok((inventory, dead.collect()))
+        (inventory, dead.collect())
     }
 }
 

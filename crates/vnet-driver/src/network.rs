@@ -12,6 +12,7 @@ mod impact;
 mod instances;
 mod leases;
 mod metadata;
+mod near;
 mod outcome;
 mod plan;
 mod prepare;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Key};
-use vnet_types::{InterfaceName, Inventory, Link};
+use vnet_types::{InterfaceName, Inventory, IpNet, Link};
 
 use crate::{Error, Namespace};
 
@@ -16,6 +16,15 @@ pub trait Host {
     /// [`Error`] where it cannot be read.
     fn inventory(&self) -> Result<Inventory, Error>;
 
+    /// The same, but of links, addresses and routes only what [`Near`] asks for. A host may tell
+    /// more.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    fn inventory_near(&self, _near: &Near) -> Result<Inventory, Error> {
+        self.inventory()
+    }
+
     /// The network namespace of the host.
     ///
     /// # Errors
@@ -25,7 +34,6 @@ pub trait Host {
     /// The current name of one of our links, and its fact. The link is found by its fact, or
     /// without one by its kind and MAC address. `None` when the link is gone, whatever else has its
     /// name.
-    /// has its name.
     ///
     /// # Errors
     /// [`Error`] where it cannot be read.
@@ -55,6 +63,16 @@ pub trait Host {
     /// or end, and links are deleted together. Each change is then made by [`apply`](Self::apply),
     /// which waits for what was begun and tells whether it failed. May do nothing.
     fn hasten(&mut self, _changes: &[(&Change, &Facts)]) {}
+}
+
+/// The part of a host that a definition can be in conflict with, or depend on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Near {
+    /// These links, as far as they are there.
+    pub links: Vec<InterfaceName>,
+    /// The addresses and routes that overlap one of these subnets, as default routes do, and what
+    /// routers have advertised to the host in their families.
+    pub nets: Vec<IpNet>,
 }
 
 /// What a change tells beyond what was asked for.

@@ -40,14 +40,14 @@ use std::time::Duration;
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, NetworkRules, Resource, Sysctl, for_kind};
-use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, RouteProtocol};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
 
 pub use scope::Unscoped;
 pub use unread::Unread;
 
 use self::ledger::LedgerFile;
 use self::seen::Seen;
-use crate::{Error, Fact, Facts, Host, Namespace, Store};
+use crate::{Error, Fact, Facts, Host, Namespace, Near, Store};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
@@ -199,6 +199,32 @@ impl LinuxHost {
         }
     }
 
+    /// What an inventory has beside links and addresses.
+    fn inventory_of(&self, routes: Vec<Route>) -> Result<Inventory, Error> {
+        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+        let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
+        let mut hears_routers = Vec::new();
+        for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
+            // At 0, a program handles router advertisements in the kernel's place. 2 is meant for
+            // hosts that forward.
+            if sysctl::read(&Sysctl::AcceptRa(link.clone()))? == Some(1) {
+                hears_routers.push(link.clone());
+            }
+        }
+        Ok(Inventory {
+            routes,
+            hears_routers,
+            ipv6: Path::new("/proc/sys/net/ipv6").exists(),
+            single_user: users.sum::<u64>() == 1,
+            user: nix::unistd::geteuid().as_raw(),
+            bridge_netfilter: filters_bridged(),
+            features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
+            firewalld: self.firewalld()?,
+            ..Inventory::default()
+        })
+    }
+
     fn look(&self, expected: &Resource, facts: &Facts) -> Result<Option<Resource>, Error> {
         let fact = facts.get(&expected.key());
         for_kind!(expected, it => Ok(it.look(self, fact)?.map(Resource::from)))
@@ -227,42 +253,27 @@ fn filters_bridged() -> bool {
 
 impl Host for LinuxHost {
     fn inventory(&self) -> Result<Inventory, Error> {
-        let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-        let users = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
         let fresh = Seen::default();
         let seen = self.seen.as_ref().unwrap_or(&fresh);
-        let (links, routes) = (&seen.links(&self.netlink)?.all, seen.routes(&self.netlink)?);
-        let learned = routes.iter().filter(|route| route.protocol == RouteProtocol::Ra);
-        let mut hears_routers = Vec::new();
-        for link in learned.map(|route| &route.link).collect::<BTreeSet<_>>() {
-            // At 0, a program handles router advertisements in the kernel's place. 2 is meant for
-            // hosts that forward.
-            if sysctl::read(&Sysctl::AcceptRa(link.clone()))? == Some(1) {
-                hears_routers.push(link.clone());
-            }
-        }
+        let links = &seen.links(&self.netlink)?.all;
         let given = |card: &InterfaceName| Ok(self.netlink.vfs(card)?);
-        let functions = vf::all(Path::new(vf::CLASS), links, given)?;
         Ok(Inventory {
-            listeners: Vec::new(),
             links: links.iter().map(|known| known.link.clone()).collect(),
-            functions,
+            functions: vf::all(Path::new(vf::CLASS), links, given)?,
             addresses: seen.addresses(&self.netlink)?.to_vec(),
-            routes: routes.to_vec(),
-            networks: Vec::new(),
-            libvirt: Vec::new(),
-            ports: Vec::new(),
-            hears_routers,
-            ipv6: Path::new("/proc/sys/net/ipv6").exists(),
-            single_user: users.sum::<u64>() == 1,
-            user: nix::unistd::geteuid().as_raw(),
-            bridge_netfilter: filters_bridged(),
-            features: Features { csum: self.netlink.fills_checksums().unwrap_or(false), ..Features::ALL },
-            firewalld: self.firewalld()?,
-            resolved: false,
-            reserved: Vec::new(),
-            machine: 0,
+            ..self.inventory_of(seen.routes(&self.netlink)?.to_vec())?
         })
+    }
+
+    fn inventory_near(&self, near: &Near) -> Result<Inventory, Error> {
+        let mut links = Vec::new();
+        // An inventory without a link is that of an unknown host.
+        let names = std::iter::once("lo".parse().ok()).chain(near.links.iter().cloned().map(Some));
+        for name in names.flatten().collect::<BTreeSet<InterfaceName>>() {
+            links.extend(self.link(&name)?.map(|known| known.link));
+        }
+        let addresses = self.netlink.addresses_near(&near.nets)?;
+        Ok(Inventory { links, addresses, ..self.inventory_of(self.netlink.routes_near(&near.nets)?)? })
     }
 
     fn namespace(&self) -> Result<Namespace, Error> {

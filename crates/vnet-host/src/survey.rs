@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use vnet_plan::{Key, Resource, Zone};
-use vnet_types::{InterfaceName, Inventory, KnownNetwork, LinkKind};
+use vnet_types::{InterfaceName, Inventory, KnownNetwork, KnownPort, LinkKind, NetworkName};
 
-use crate::{Error, Header, Host, Named, Owner, PortHeader, Store, store};
+use crate::{Error, Header, Host, Named, Near, Owner, PortHeader, Store, store};
 
 /// What the host has, with the networks that vnet runs on it and the ports of guests.
 ///
@@ -29,13 +29,8 @@ pub struct Survey {
 /// # Errors
 /// [`Error`] where one of them cannot be read.
 pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
-    let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
-    let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
-    // Networks in another network namespace do not conflict.
-    let here = host.namespace()?;
-    let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
-    let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
-    let mut inventory = Inventory { networks: networks.collect(), ports, ..host.inventory()? };
+    let Receipts { networks, ports, owners } = Receipts::read(host, folder)?;
+    let mut inventory = Inventory { networks, ports, ..host.inventory()? };
     let links: BTreeSet<&InterfaceName> = inventory.links.iter().map(|link| &link.name).collect();
     for network in &mut inventory.networks {
         let is_there = |bridge: &InterfaceName| links.contains(bridge);
@@ -43,16 +38,58 @@ pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
             network.bridge = renamed(host, folder, network)?;
         }
     }
-    if let Some(firewalld) = &mut inventory.firewalld {
-        for receipt in folder.receipts()?.into_iter().flatten() {
-            for resource in receipt.owned.iter() {
-                if let Resource::Zone(Zone { link, was, .. }) = resource {
-                    firewalld.put(link, was.as_deref());
-                }
+    out_of_our_zones(&mut inventory, folder)?;
+    Ok(Survey { inventory, owners })
+}
+
+/// The same for the definition of one network, whose cost hardly grows with the number of others:
+/// of the host only what is near, with the bridge that the network has if it runs. Bridges of other
+/// networks have the names that they were made with.
+///
+/// # Errors
+/// [`Error`] where the host or a receipt cannot be read.
+pub fn survey_near(host: &impl Host, folder: &Store, network: &NetworkName, mut near: Near) -> Result<Survey, Error> {
+    let Receipts { mut networks, ports, owners } = Receipts::read(host, folder)?;
+    if let Some(own) = networks.iter_mut().find(|known| known.name == *network) {
+        own.bridge = renamed(host, folder, own)?;
+        near.links.extend(own.bridge.clone());
+    }
+    let mut inventory = Inventory { networks, ports, ..host.inventory_near(&near)? };
+    out_of_our_zones(&mut inventory, folder)?;
+    Ok(Survey { inventory, owners })
+}
+
+/// What receipts say about the networks and ports of a namespace.
+struct Receipts {
+    networks: Vec<KnownNetwork>,
+    ports: Vec<KnownPort>,
+    /// Those that a process owns, in any namespace.
+    owners: Vec<(Named, Owner)>,
+}
+
+impl Receipts {
+    fn read(host: &impl Host, folder: &Store) -> Result<Self, Error> {
+        let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
+        let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
+        // Networks in another network namespace do not conflict.
+        let here = host.namespace()?;
+        let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
+        let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
+        Ok(Self { networks: networks.collect(), ports, owners })
+    }
+}
+
+/// Makes firewalld's zones those without the bridges that vnet has put into them.
+fn out_of_our_zones(inventory: &mut Inventory, folder: &Store) -> Result<(), Error> {
+    let Some(firewalld) = &mut inventory.firewalld else { return Ok(()) };
+    for receipt in folder.receipts()?.into_iter().flatten() {
+        for resource in receipt.owned.iter() {
+            if let Resource::Zone(Zone { link, was, .. }) = resource {
+                firewalld.put(link, was.as_deref());
             }
         }
     }
-    Ok(Survey { inventory, owners })
+    Ok(())
 }
 
 /// The current name of a network's bridge: somebody, or an interrupted change, may have renamed it.

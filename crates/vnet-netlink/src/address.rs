@@ -37,6 +37,28 @@ impl Netlink {
         Ok(named.collect())
     }
 
+    /// Lists the addresses whose subnets overlap one of these. The cost hardly grows with the number
+    /// of links and of other addresses.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn addresses_near(&self, nets: &[IpNet]) -> Result<Vec<(InterfaceName, Address)>, Error> {
+        let list = || {
+            let mut found = Vec::new();
+            for family in families(nets) {
+                let mut message = AddressMessage::default();
+                message.header.family = family;
+                let is_near = |it: &(u32, Address)| overlaps(it.1.net, nets);
+                let near = |message: Message<'_>| read(message).filter(is_near);
+                let listed = self.request(RouteNetlinkMessage::GetAddress(message), Intent::List, near)?;
+                // A link that has gone meanwhile has taken its addresses with it.
+                found.extend(listed.into_iter().filter_map(|(index, it)| Some((self.name(index).ok()?, it))));
+            }
+            Ok(found)
+        };
+        list().map_err(Operation::List.of("addresses"))
+    }
+
     /// Lists the addresses of one link, both families. A link that does not exist has none.
     ///
     /// # Errors
@@ -98,6 +120,17 @@ pub(crate) fn octets(address: IpAddr) -> Vec<u8> {
         IpAddr::V4(address) => address.octets().to_vec(),
         IpAddr::V6(address) => address.octets().to_vec(),
     }
+}
+
+/// The families that these subnets are of.
+pub(crate) fn families(nets: &[IpNet]) -> impl Iterator<Item = AddressFamily> {
+    let both = [AddressFamily::Inet, AddressFamily::Inet6].into_iter();
+    both.filter(|of| nets.iter().any(|net| family(net.addr()) == *of))
+}
+
+/// Whether a subnet overlaps one of these.
+pub(crate) fn overlaps(net: IpNet, nets: &[IpNet]) -> bool {
+    nets.iter().any(|other| other.contains(&net.network()) || net.contains(&other.network()))
 }
 
 /// Reads an address by its length: 4 or 16 bytes.

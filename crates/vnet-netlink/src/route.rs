@@ -12,7 +12,7 @@ use nix::libc::ESRCH;
 use rtnetlink::RouteMessageBuilder;
 use vnet_types::{Family, InterfaceName, IpNet, ReservedSubnet, Route, RouteProtocol, SubnetHolder};
 
-use crate::address::{family, ip};
+use crate::address::{families, family, ip, overlaps};
 use crate::link::names;
 use crate::message::{Message, attribute, number32};
 use crate::{Error, Intent, KernelLink, Netlink, Operation, Refused};
@@ -57,20 +57,51 @@ impl Netlink {
             let mut routes = Vec::new();
             for family in [AddressFamily::Inet, AddressFamily::Inet6] {
                 // The second byte of `struct rtmsg` is the length of the destination's prefix.
-                let is_default = |it: &Message<'_>| it.payload().get(1) == Some(&0);
-                let listed = self.list(family, None, |it| is_default(&it).then(|| it.0.to_vec()))?;
-                for message in listed.iter().map(|bytes| Message(bytes)) {
-                    let mut known = BTreeMap::new();
-                    for index in message.payload().get(HEADER..).map(links).into_iter().flatten() {
-                        known.extend(self.name(index).ok().map(|name| (index, name)));
-                    }
-                    let names = known.iter().map(|(index, name)| (*index, name)).collect();
-                    routes.extend(read(message, family, &names).into_iter().flatten());
-                }
+                routes.extend(self.some(family, |it| it.payload().get(1) == Some(&0))?);
             }
             Ok(routes)
         };
         list().map_err(Operation::List.of("default routes"))
+    }
+
+    /// Lists those of [`Netlink::routes`] that overlap one of these subnets, as default routes do,
+    /// and the IPv6 routes that a router has advertised. The cost hardly grows with the number of
+    /// links and of other routes. Families of which no subnet is are left out.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn routes_near(&self, nets: &[IpNet]) -> Result<Vec<Route>, Error> {
+        let list = || {
+            let mut routes = Vec::new();
+            for family in families(nets) {
+                let is_near = |it: Message<'_>| {
+                    let (header, _, net) = head(it, family)?;
+                    Some(header.protocol == Protocol::Ra || overlaps(net, nets))
+                };
+                routes.extend(self.some(family, |it| is_near(it) == Some(true))?);
+            }
+            Ok(routes)
+        };
+        list().map_err(Operation::List.of("routes"))
+    }
+
+    /// Some routes of the main table. Only the links of these are looked up.
+    fn some(
+        &self,
+        family: AddressFamily,
+        mut is_wanted: impl FnMut(Message<'_>) -> bool,
+    ) -> Result<Vec<Route>, Refused> {
+        let listed = self.list(family, None, |it| is_wanted(it).then(|| it.0.to_vec()))?;
+        let mut routes = Vec::new();
+        for message in listed.iter().map(|bytes| Message(bytes)) {
+            let mut known = BTreeMap::new();
+            for index in message.payload().get(HEADER..).map(links).into_iter().flatten() {
+                known.extend(self.name(index).ok().map(|name| (index, name)));
+            }
+            let names = known.iter().map(|(index, name)| (*index, name)).collect();
+            routes.extend(read(message, family, &names).into_iter().flatten());
+        }
+        Ok(routes)
     }
 
     /// Lists the routes of [`Netlink::routes`] through one link. A link that does not exist has

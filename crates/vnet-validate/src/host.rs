@@ -1,5 +1,7 @@
 //! Conflicts of a network with a host: names and devices. `collision` checks addresses and routes.
 
+use std::collections::HashSet;
+
 use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
 use vnet_xml::network::ForwardInterface;
 use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
@@ -66,14 +68,12 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
     if !network.forward_mode().has_own_bridge() {
         return bridge_of_the_host(network, path, others);
     }
-    let taken = |name: &InterfaceName| {
-        others.links.iter().any(|link| link.name == *name)
-            || others.networks.iter().any(|known| known.bridge.as_ref() == Some(name))
-    };
-    let free = |template: &BridgeTemplate| template.names().find(|name| !taken(name));
+    let bridges = others.networks.iter().filter_map(|known| known.bridge.as_ref());
+    let taken: HashSet<&InterfaceName> = others.links.iter().map(|link| &link.name).chain(bridges).collect();
+    let free = |template: &BridgeTemplate| template.names().find(|name| !taken.contains(name));
     let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref()) {
         Some(BridgeName::Fixed(name)) => {
-            if !taken(name) {
+            if !taken.contains(name) {
                 return None;
             }
             let of_libvirt = running_in_libvirt(others, name);

@@ -44,6 +44,9 @@ impl Driver {
     ) -> Result<Prepared, Error> {
         // What is wrong alone is refused before the host is read.
         sound(vnet_validate::check(network))?;
+        if let Some(prepared) = self.prepare_near(network, host)? {
+            return Ok(prepared);
+        }
         let mut inventory = self.inventory(host, lock, Some(network))?;
         let has_probed = look_closer(std::slice::from_ref(network), host, &mut inventory)?;
         self.prepare_on(network, host, &inventory, has_probed)
