@@ -51,6 +51,11 @@ impl Driver {
 }
 
 impl Ports {
+    /// Whether no guest is attached, as far as the folder tells.
+    pub(crate) fn are_none(&self) -> bool {
+        self.of.is_empty() && self.unread.is_empty()
+    }
+
     /// The receipts of a network's ports.
     pub(crate) fn of(&self, network: &NetworkName) -> &[Receipt<PortHeader>] {
         self.of.get(network).map_or(&[], Vec::as_slice)

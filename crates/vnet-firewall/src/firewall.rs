@@ -157,6 +157,10 @@ impl Firewall {
         if !known.as_ref().is_some_and(|known| known.is_about(table)) {
             *known = Ledger::of(table);
         }
+        // In one generation a network has the same rules.
+        if known.as_ref().zip(listed).is_some_and(|(known, listed)| known.knows(&listed.network)) {
+            return;
+        }
         if let (Some(known), Some(listed)) = (&mut *known, listed) {
             known.note(listed);
         }

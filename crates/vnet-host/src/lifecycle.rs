@@ -1,5 +1,7 @@
 //! Starting and changing networks and ports: each function makes the difference of two states.
 
+use std::borrow::Cow;
+
 use vnet_plan::{Change, File, HostState, Key, Resource, diff};
 use vnet_types::NetworkName;
 
@@ -198,15 +200,22 @@ fn only<T>(mut all: Vec<T>) -> T {
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error`] where the host cannot be read.
 pub fn drift<N: Name>(host: &impl Host, store: &Store, name: &N, namespace: Namespace) -> Result<Vec<Change>, Error> {
     let receipt = store.read::<N::Header>(name)?.ok_or_else(|| Error::Absent(N::Header::named(name)))?;
-    drift_of(host, receipt, namespace)
+    drift_of(host, &receipt, namespace)
 }
 
 /// The same for a receipt that was read.
 ///
 /// # Errors
 /// Those of [`drift`], except [`Error::Absent`].
-pub fn drift_of<S: Subject>(host: &impl Host, receipt: Receipt<S>, namespace: Namespace) -> Result<Vec<Change>, Error> {
-    let receipt = at_home(receipt, namespace)?;
+pub fn drift_of<S: Subject>(
+    host: &impl Host,
+    receipt: &Receipt<S>,
+    namespace: Namespace,
+) -> Result<Vec<Change>, Error> {
+    let receipt = match receipt.header.namespace().is(&namespace) {
+        true => Cow::Borrowed(receipt),
+        false => Cow::Owned(at_home(receipt.clone(), namespace)?),
+    };
     let observed = View::new(host, &receipt.owned, &receipt.facts)?.observe(host)?;
     Ok(diff(&observed, &receipt.owned))
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use vnet_types::Uuid;
@@ -39,6 +40,17 @@ impl From<Written> for Namespace {
     }
 }
 
+/// The boot of this host, which lasts as long as this process. It is read once.
+fn boot() -> Result<Option<Uuid>, Error> {
+    static BOOT: OnceLock<Option<Uuid>> = OnceLock::new();
+    if let Some(known) = BOOT.get() {
+        return Ok(*known);
+    }
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    let read = fs::read_to_string(path).map_err(Error::file("read", path))?.parse().ok();
+    Ok(*BOOT.get_or_init(|| read))
+}
+
 impl Namespace {
     /// A namespace with a made-up boot, for hosts in memory.
     pub const fn new(device: u64, inode: u64) -> Self {
@@ -59,9 +71,7 @@ impl Namespace {
     /// [`Error::File`] where the file cannot be read.
     pub fn of(path: &Path) -> Result<Self, Error> {
         let metadata = fs::metadata(path).map_err(Error::file("look at", path))?;
-        let path = Path::new("/proc/sys/kernel/random/boot_id");
-        let boot = fs::read_to_string(path).map_err(Error::file("read", path))?.parse().ok();
-        Ok(Self { device: metadata.dev(), inode: metadata.ino(), boot })
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), boot: boot()? })
     }
 
     /// The identity from the target of a link in `/proc`.

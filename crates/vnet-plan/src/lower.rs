@@ -9,6 +9,7 @@ mod passt;
 mod resolver;
 mod zone;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -175,7 +176,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let intent = Intent::of(network, &bridge)?;
     if let Some(policy) = &intent.policy {
         let ruleset = Ruleset::compile(policy);
-        desired.insert(NetworkRules { network: name.clone(), ruleset });
+        desired.insert(NetworkRules { network: name.clone(), ruleset: ruleset.into() });
     }
     for ip in &network.ips {
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
@@ -252,11 +253,9 @@ fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     if let Some(kept) = choices.bridge.as_ref().filter(|kept| template.names().any(|name| name == **kept)) {
         return Ok(kept.clone());
     }
-    let taken = |candidate: &InterfaceName| {
-        inventory.links.iter().any(|link| link.name == *candidate)
-            || inventory.networks.iter().any(|known| known.bridge.as_ref() == Some(candidate))
-    };
-    let free = template.names().find(|candidate| !taken(candidate));
+    let bridges = inventory.networks.iter().filter_map(|known| known.bridge.as_ref());
+    let taken: HashSet<&InterfaceName> = inventory.links.iter().map(|link| &link.name).chain(bridges).collect();
+    let free = template.names().find(|candidate| !taken.contains(candidate));
     free.ok_or(LowerError::NoFreeBridge(BridgeName::Template(template)))
 }
 

@@ -1,5 +1,7 @@
 //! Renaming of links: a link stays the same, and the resources on it follow.
 
+use std::sync::Arc;
+
 use vnet_types::{FilterAction, InterfaceName, Link, LinkKind};
 
 use crate::{HostState, Resource, Sysctl};
@@ -49,7 +51,7 @@ impl Resource {
                 Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link) => rename(link),
                 Sysctl::Ipv4Forward | Sysctl::Ipv6Forward => {}
             },
-            Self::Ruleset(it) => it.ruleset.rename(from, to),
+            Self::Ruleset(it) => Arc::make_mut(&mut it.ruleset).rename(from, to),
             Self::Address(it) => rename(&mut it.link),
             Self::Route(it) => rename(&mut it.link),
             Self::Resolver(it) => rename(&mut it.link),

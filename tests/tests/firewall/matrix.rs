@@ -230,7 +230,7 @@ fn lowered(network: &Network) -> Option<Ruleset> {
     let lowered =
         preview(network, &Inventory { ipv6: true, ..Inventory::default() }, &choices).expect("a sound definition");
     lowered.desired.iter().find_map(|resource| match resource {
-        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset.clone()),
+        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some((**ruleset).clone()),
         _ => None,
     })
 }

@@ -22,7 +22,7 @@ fn nft_reads_the_same(#[files("../testdata/network/valid/*.xml")] file: PathBuf)
     let choices = Choices { directory: "/run/vnet/lab".into(), random: [1, 2, 3], bridge: None, leases: None };
     let lowered = lower(&network, &Inventory::default(), &choices).unwrap();
     let ruleset = lowered.desired.iter().find_map(|resource| match resource {
-        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some(ruleset.clone()),
+        Resource::Ruleset(NetworkRules { ruleset, .. }) => Some((**ruleset).clone()),
         _ => None,
     });
     let Some(ruleset) = ruleset else {

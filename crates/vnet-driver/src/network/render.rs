@@ -38,7 +38,7 @@ impl Driver {
         let mut rendering = Rendering::default();
         for resource in lowered.desired.iter() {
             match resource {
-                Resource::Ruleset(NetworkRules { ruleset, .. }) => rendering.rules = Some(ruleset.clone()),
+                Resource::Ruleset(NetworkRules { ruleset, .. }) => rendering.rules = Some((**ruleset).clone()),
                 Resource::File(file) if file.path == files.conf => rendering.dnsmasq = Some(file.clone()),
                 Resource::File(file) if [&files.hosts, &files.addn_hosts].contains(&&file.path) => {
                     rendering.hosts.push(file.clone());

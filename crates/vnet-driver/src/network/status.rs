@@ -242,10 +242,10 @@ impl Driver {
     ) -> Result<Option<Look>, Error> {
         // What was not read of another network does not count here.
         host.unread();
-        let mut drift = vnet_host::drift_of(host, receipt.clone(), here).map_err(Error::from);
+        let mut drift = vnet_host::drift_of(host, receipt, here).map_err(Error::from);
         for port in ports {
             drift = drift.and_then(|mut drift| {
-                drift.extend(vnet_host::drift_of(host, port.clone(), here)?);
+                drift.extend(vnet_host::drift_of(host, port, here)?);
                 Ok(drift)
             });
         }

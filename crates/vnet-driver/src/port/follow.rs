@@ -28,6 +28,9 @@ impl Driver {
     pub(crate) fn follow(&self, host: &mut LinuxHost, lock: &Lock, network: &NetworkName) -> Result<Followed, Error> {
         let stay = |error| Error::PortsStay { network: network.clone(), source: Box::new(error) };
         let ports = self.read_ports().map_err(stay)?;
+        if ports.are_none() {
+            return Ok(Followed::default());
+        }
         let bridge = self.store.receipt(network).map_err(Error::from).map_err(stay)?;
         let bridge = bridge.and_then(|receipt| receipt.header.bridge);
         let mut changes = self.follow_with(host, lock, network, ports.of(network))?;

@@ -86,7 +86,7 @@ impl Driver {
     fn port_status(&self, host: &LinuxHost, receipt: Receipt<PortHeader>) -> Result<Option<PortStatus>, Error> {
         let (settled, passt) = (receipt.settled, passt(&receipt.owned).cloned());
         let port = receipt.header.port.clone();
-        let drift = match vnet_host::drift_of(host, receipt, LinuxHost::namespace()?) {
+        let drift = match vnet_host::drift_of(host, &receipt, LinuxHost::namespace()?) {
             // It may have been changed or detached since its receipt was read.
             Ok(drift) if !drift.is_empty() => {
                 vnet_host::drift(&self.host()?, &self.store, &port.dev, LinuxHost::namespace()?)

@@ -57,22 +57,28 @@ impl Ledger {
         self.networks.get(&owner(&ruleset.network)) == Some(&Some(digest(ruleset)))
     }
 
+    /// Whether all rules of a network are known.
+    pub(crate) fn knows(&self, network: &str) -> bool {
+        self.networks.get(&owner(network)).is_some_and(Option::is_some)
+    }
+
     /// Records all rules of a network.
     pub(crate) fn note(&mut self, ruleset: &Ruleset) {
         self.networks.insert(owner(&ruleset.network), Some(digest(ruleset)));
     }
 
     /// The ledger after a transaction that was made for this generation.
-    pub(crate) fn after(mut self, batch: &Batch, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Self {
+    pub(crate) fn after<'r>(mut self, batch: &Batch, from: Option<&'r Ruleset>, to: Option<&'r Ruleset>) -> Self {
         if !batch.is_empty() {
             // The kernel skips 0.
             self.generation = self.generation.checked_add(1).unwrap_or(1);
         }
-        let before = self.networks.clone();
-        for ruleset in from.into_iter().chain(to) {
+        let known = |ruleset: &'r Ruleset| (ruleset, self.networks.get(&owner(&ruleset.network)).copied());
+        let before: Vec<_> = from.into_iter().chain(to).map(known).collect();
+        for (ruleset, before) in before {
             let is_it = |other: &&Ruleset| other.network == ruleset.network;
-            let is_known = match before.get(&owner(&ruleset.network)) {
-                Some(digested) => digested.is_some() && *digested == from.filter(is_it).map(digest),
+            let is_known = match before {
+                Some(digested) => digested.is_some() && digested == from.filter(is_it).map(digest),
                 None => true,
             };
             match to.filter(is_it) {

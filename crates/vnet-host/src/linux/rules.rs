@@ -14,7 +14,8 @@ impl Kind for NetworkRules {
                 .map(|rules| host.firewall.find_in(rules, &self.ruleset.network)),
             None => host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network)),
         };
-        let found = found.map(|found| found.map(|ruleset| Self { ruleset, ..self.clone() }));
+        let found =
+            found.map(|found| found.map(|ruleset| Self { ruleset: ruleset.into(), network: self.network.clone() }));
         host.found_or(self, found)
     }
 

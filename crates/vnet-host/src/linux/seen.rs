@@ -1,12 +1,14 @@
 //! Lists of the kernel that are read once and serve many networks.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use vnet_firewall::{Firewall, Foreign, Networks};
 use vnet_netlink::{KernelLink, Netlink};
+use vnet_plan::Sysctl;
 use vnet_types::{Address, BridgePort, InterfaceName, Route};
 
+use super::sysctl;
 use crate::Error;
 
 /// What the kernel has. Each list is read when something first needs it, and then kept.
@@ -20,6 +22,7 @@ pub(super) struct Seen {
     ports: OnceCell<BTreeMap<InterfaceName, BridgePort>>,
     rules: OnceCell<Networks>,
     foreign: OnceCell<Foreign>,
+    switches: RefCell<BTreeMap<Sysctl, Option<u32>>>,
 }
 
 /// All links.
@@ -91,6 +94,18 @@ impl Seen {
     /// The rules of other programs.
     pub(super) fn foreign(&self, firewall: &Firewall) -> Result<&Foreign, Error> {
         once(&self.foreign, || firewall.foreign().map_err(Error::Firewall))
+    }
+}
+
+impl Seen {
+    /// The value of a switch.
+    pub(super) fn switch(&self, switch: &Sysctl) -> Result<Option<u32>, Error> {
+        if let Some(known) = self.switches.borrow().get(switch) {
+            return Ok(*known);
+        }
+        let value = sysctl::read(switch)?;
+        self.switches.borrow_mut().insert(switch.clone(), value);
+        Ok(value)
     }
 }
 

@@ -10,8 +10,12 @@ use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
 impl Kind for SysctlSetting {
-    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        Ok(read(&self.switch)?.map(|value| Self { value, ..self.clone() }))
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let value = match &host.seen {
+            Some(seen) => seen.switch(&self.switch)?,
+            None => read(&self.switch)?,
+        };
+        Ok(value.map(|value| Self { value, ..self.clone() }))
     }
 
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {

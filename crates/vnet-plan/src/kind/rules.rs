@@ -1,5 +1,7 @@
 //! nf_tables rules of networks.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use vnet_firewall::Ruleset;
 use vnet_types::NetworkName;
@@ -12,8 +14,25 @@ use crate::Key;
 pub struct NetworkRules {
     /// The network.
     pub network: NetworkName,
-    /// The rules, chains and map elements.
-    pub ruleset: Ruleset,
+    /// The rules, chains and map elements. They are most of a network's state, and copied with it.
+    #[serde(with = "whole")]
+    pub ruleset: Arc<Ruleset>,
+}
+
+/// The rules as they are written where they are not shared.
+mod whole {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use vnet_firewall::Ruleset;
+
+    pub(super) fn serialize<S: Serializer>(ruleset: &Arc<Ruleset>, to: S) -> Result<S::Ok, S::Error> {
+        (**ruleset).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Ruleset>, D::Error> {
+        Ruleset::deserialize(from).map(Arc::new)
+    }
 }
 
 impl Kind for NetworkRules {
