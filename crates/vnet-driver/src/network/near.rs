@@ -69,8 +69,8 @@ fn near(network: &Network) -> Option<Near> {
     })
 }
 
-/// Whether a finding is the same beside the whole host: what is missing is named, or is a route that
-/// is near to every subnet.
+/// Whether a finding is the same beside the whole host: what is missing is named, or is a route
+/// that is near to every subnet.
 fn is_told_near(finding: &Finding) -> bool {
     let told = ["host-without-default-route", "host-forward-interface-missing"];
     rule(finding.code).is_none_or(|rule| rule.stage != Stage::Host || told.contains(&rule.name))
