@@ -84,7 +84,13 @@ fn every_valid_network_keeps_its_promises(#[files("../testdata/network/valid/*.x
 #[case::nat("nat-default", &["lease", "lease", "gateway", "own-name", "dns-forwarding", "guest-to-guest", "out", "no-way-in", "other-network", "other-network"])]
 #[case::isolated("isolated-reservations", &["lease", "lease", "reservation", "reservation", "reservation", "gateway", "dns", "dns", "dns", "dns", "dns", "own-name", "guest-to-guest", "no-way-out", "no-way-in", "other-network", "other-network"])]
 fn what_is_judged(#[case] name: &str, #[case] expected: &[&str]) {
-    assert_eq!(subjects(&report(&[&valid(name)], 0), 0), expected);
+    let report = report(&[&valid(name)], 0);
+    assert_eq!(subjects(&report, 0), expected);
+    // Each way that is closed says so: a rejection is seen, whenever and however often it comes.
+    let promises = report["networks"][0]["promises"].as_array().expect("promises").iter();
+    let closed =
+        promises.filter(|it| ["no-way-out", "no-way-in", "other-network"].iter().any(|way| it["subject"] == *way));
+    closed.for_each(|promise| assert_eq!(promise["seen"], "refused", "{promise}"));
 }
 
 #[test]

@@ -25,9 +25,10 @@ pub(crate) use uplink::Uplink;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The name of the only interface of a guest, and of others that have just one.
 pub(crate) const DEVICE: &str = "eth0";
-/// Switches of every namespace. No duplicate addresses are possible here, and routers answer at
-/// once.
-pub(crate) const SWITCHES: [(&str, &str); 9] = [
+/// Switches of every namespace. No duplicate addresses are possible here, routers answer at once,
+/// and every rejection is sent: the kernel limits them to about one each second for each
+/// destination, and silence has to be waited for.
+pub(crate) const SWITCHES: [(&str, &str); 11] = [
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv6/conf/all/accept_dad", "0"),
@@ -37,6 +38,8 @@ pub(crate) const SWITCHES: [(&str, &str); 9] = [
     ("ipv6/conf/default/disable_ipv6", "0"),
     ("ipv4/ping_group_range", "0 0"),
     ("ipv6/conf/default/use_tempaddr", "0"),
+    ("ipv4/icmp_ratemask", "0"),
+    ("ipv6/icmp/ratemask", "0"),
 ];
 
 /// The imagined host and the outside.
