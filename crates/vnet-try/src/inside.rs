@@ -8,7 +8,7 @@ use vnet_xml::{Interface, Network};
 
 use crate::error::{Failure, Result};
 use crate::guest::{Guest, guests, may_collide};
-use crate::judge::{Crossing, Party, side_by_side};
+use crate::judge::{Crossing, Party, beside, side_by_side};
 use crate::neighbour::neighbour;
 use crate::outside::{Answer, Task, is_inside};
 use crate::passt;
@@ -121,17 +121,18 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
         if own_way {
             parties.iter().try_for_each(Party::find_ways)?;
         }
-        side_by_side(parties.iter().zip(&promises).zip(&mut judged), |((party, promises), judged)| {
-            party.judge(promises, phase, judged)
-        })?;
-        if phase == Phase::Alone {
-            continue;
-        }
-        let some = crossings.iter().zip(&mut crossed).filter(|((_, crossing), _)| crossing.allowed != own_way);
-        side_by_side(some, |((from, crossing), judged)| {
-            *judged = Some(parties[*from].judge_crossing(crossing)?);
-            Ok(())
-        })?;
+        let is_now = |crossing: &Crossing<'_>| phase != Phase::Alone && crossing.allowed != own_way;
+        let some = crossings.iter().zip(&mut crossed).filter(|((_, crossing), _)| is_now(crossing));
+        let cross = || {
+            side_by_side(some, |((from, crossing), judged)| {
+                *judged = Some(parties[*from].judge_crossing(crossing)?);
+                Ok(())
+            })
+        };
+        let all = parties.iter().zip(&promises).zip(&mut judged);
+        let keep = || side_by_side(all, |((party, promises), judged)| party.judge(promises, phase, judged));
+        let (kept, crossed) = beside(keep, cross);
+        kept.and(crossed)?;
     }
     let mut judged: Vec<Vec<Judgement>> = judged.into_iter().map(|it| it.into_iter().flatten().collect()).collect();
     for (at, party) in parties.iter().enumerate().take(definitions) {

@@ -12,7 +12,7 @@ use vnet_types::MacAddr;
 use vnet_xml::Interface;
 
 use crate::error::{Failed, Result};
-use crate::judge::Party;
+use crate::judge::{Party, side_by_side};
 use crate::promise::{Phase, Promise};
 use crate::promises::{guest_ports, passt as promised};
 use crate::report::InterfaceReport;
@@ -39,8 +39,7 @@ pub(crate) fn attempt(world: &World, guests: &[(usize, Interface)], has_names: b
         let guest = start(world, &program, interface, number);
         started.push((*definition, interface, guest.map_err(Failed::doing("a guest's passt cannot be tried"))?));
     }
-    let mut reports = Vec::new();
-    for (definition, interface, Started { passt, mac, station, cable }) in started {
+    side_by_side(started, |(definition, interface, Started { passt, mac, station, cable })| {
         let mut promises = promised::promises(&passt, world);
         promises.retain(|promise| has_names || !matches!(promise, Promise::Forwarded { .. }));
         let uplink = world.uplink_by(passt.interface.as_ref());
@@ -48,15 +47,14 @@ pub(crate) fn attempt(world: &World, guests: &[(usize, Interface)], has_names: b
         let party = Party::behind_passt(world, uplink, guest, station, guest_ports(&passt, &promises))?;
         let mut judgements = vec![None; promises.len()];
         party.judge(&promises, Phase::AsTold, &mut judgements)?;
-        reports.push(InterfaceReport {
+        drop(cable);
+        Ok(InterfaceReport {
             definition,
             passt: Some(program.version().to_owned()),
             promises: judgements.into_iter().flatten().collect(),
             notes: promised::notes(interface, has_names),
-        });
-        drop(cable);
-    }
-    Ok(reports)
+        })
+    })
 }
 
 fn start(world: &World, program: &Program, interface: &Interface, number: u8) -> Result<Started> {

@@ -26,7 +26,6 @@ use settle::{Told, settle};
 /// The time limit for something that should happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait for something that should not happen. The firewall's rejections arrive at once.
-/// once.
 pub(crate) const SUSPICION: Duration = Duration::from_millis(600);
 /// How long a DHCP server takes for each guest to check whether an address is in use.
 const PING_CHECK: Duration = Duration::from_secs(4);
@@ -210,5 +209,14 @@ pub(crate) fn side_by_side<I: Send, T: Send>(
         let running: Vec<_> = items.into_iter().map(|item| scope.spawn(move || each(item))).collect();
         let ended = running.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         ended.collect()
+    })
+}
+
+/// Runs two closures at the same time.
+pub(crate) fn beside<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), other)
     })
 }

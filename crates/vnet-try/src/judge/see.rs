@@ -12,7 +12,7 @@ use vnet_types::{Family, contiguous_prefix};
 
 use super::settle::is_duid;
 use super::words::{both, ports, said, unreached};
-use super::{PATIENCE, Party, SUSPICION, Seen};
+use super::{PATIENCE, Party, SUSPICION, Seen, beside, side_by_side};
 use crate::error::{Failed, Result};
 use crate::guest::Addressing;
 use crate::promise::{Place, Promise, Source, router_of};
@@ -52,20 +52,19 @@ impl Party<'_> {
                 Ok(Seen(Verdict::when(is_seen_as(outcome, own)), outcome.to_string()))
             })?,
             Promise::Apart(family) => self.between(*family, |_, other| {
-                let ask = |transport| self.probe(1, other, transport, SUSPICION);
-                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+                ask_both(|transport| self.probe(1, other, transport, SUSPICION)).map(unreached)
             })?,
             Promise::Out(family, source) => self.with_address(0, *family, |own| {
                 self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
-                let ask = |transport| self.probe(0, self.uplink.outside(*family), transport, PATIENCE);
-                let (tcp, udp) = (ask(Transport::Tcp)?, ask(Transport::Udp)?);
+                let outside = self.uplink.outside(*family);
+                let (tcp, udp) = ask_both(|transport| self.probe(0, outside, transport, PATIENCE))?;
                 let host = self.uplink.host(*family);
                 let holds = [tcp, udp].into_iter().all(|outcome| is_from(outcome, source, own, host));
                 Ok(Seen(Verdict::when(holds), both(tcp, udp)))
             })?,
             Promise::NoWayOut(family) => self.with_address(0, *family, |_| {
-                let ask = |transport| self.probe(0, self.uplink.outside(*family), transport, SUSPICION);
-                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+                let outside = self.uplink.outside(*family);
+                ask_both(|transport| self.probe(0, outside, transport, SUSPICION)).map(unreached)
             })?,
             Promise::In(family) => self.with_address(0, *family, |own| {
                 self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
@@ -73,8 +72,7 @@ impl Party<'_> {
                 Ok(Seen(Verdict::when(is_seen_as(outcome, self.uplink.outside(*family))), outcome.to_string()))
             })?,
             Promise::NoWayIn(family) => self.with_address(0, *family, |own| {
-                let ask = |transport| self.enter(own, PORT, transport, SUSPICION);
-                Ok(unreached(ask(Transport::Tcp)?, ask(Transport::Udp)?))
+                ask_both(|transport| self.enter(own, PORT, transport, SUSPICION)).map(unreached)
             })?,
             Promise::Route { behind, .. } => {
                 let server = SocketAddr::new(*behind, PORT);
@@ -84,9 +82,8 @@ impl Party<'_> {
                 Seen(Verdict::when(answers), seen)
             }
             Promise::Port { protocol, port, at, to } => {
-                let outcomes =
-                    at.iter().map(|place| Ok((*place, self.ask_port(*protocol, *place, *port, to.is_some())?)));
-                let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
+                let ask = |place: &Place| Ok((*place, self.ask_port(*protocol, *place, *port, to.is_some())?));
+                let outcomes = side_by_side(at, ask)?;
                 let holds = outcomes.iter().all(|(_, outcome)| leads_to(*outcome) == *to);
                 Seen(Verdict::when(holds), ports(&outcomes))
             }
@@ -241,6 +238,12 @@ impl Party<'_> {
     fn between(&self, family: Family, see: impl FnOnce(IpAddr, IpAddr) -> Result<Seen>) -> Result<Seen> {
         self.with_address(1, family, |own| self.with_address(0, family, |other| see(own, other)))
     }
+}
+
+/// Asks by TCP and by UDP at the same time.
+fn ask_both(ask: impl Fn(Transport) -> Result<Outcome> + Sync) -> Result<(Outcome, Outcome)> {
+    let (tcp, udp) = beside(|| ask(Transport::Tcp), || ask(Transport::Udp));
+    Ok((tcp?, udp?))
 }
 
 fn is_seen_as(outcome: Outcome, address: IpAddr) -> bool {

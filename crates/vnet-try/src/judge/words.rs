@@ -12,7 +12,7 @@ pub(super) fn both(tcp: Outcome, udp: Outcome) -> String {
 }
 
 /// The same, when neither should have reached anybody.
-pub(super) fn unreached(tcp: Outcome, udp: Outcome) -> Seen {
+pub(super) fn unreached((tcp, udp): (Outcome, Outcome)) -> Seen {
     let reached = [tcp, udp].iter().any(|outcome| matches!(outcome, Outcome::SeenAs(..)));
     Seen(Verdict::when(!reached), both(tcp, udp))
 }
