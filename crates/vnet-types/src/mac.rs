@@ -33,19 +33,21 @@ impl FromStr for MacAddr {
     type Err = ParseMacError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let octet = |group: &str| match group.len() {
-            1 | 2 if group.bytes().all(|b| b.is_ascii_hexdigit()) => u8::from_str_radix(group, 16).ok(),
+        let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
+        let octet = |group: &[u8]| match *group {
+            [one] => digit(one),
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
             _ => None,
         };
-        let mut octets = [0; 6];
-        let mut groups = text.split(':');
-        for slot in &mut octets {
-            *slot = groups.next().and_then(octet).ok_or_else(|| ParseMacError(text.to_owned()))?;
-        }
-        match groups.next() {
-            None => Ok(Self(octets)),
-            Some(_) => Err(ParseMacError(text.to_owned())),
-        }
+        let read = || {
+            let mut groups = text.as_bytes().split(|byte| *byte == b':');
+            let mut octets = [0; 6];
+            for slot in &mut octets {
+                *slot = octet(groups.next()?)?;
+            }
+            groups.next().is_none().then_some(Self(octets))
+        };
+        read().ok_or_else(|| ParseMacError(text.to_owned()))
     }
 }
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::characters::{is_name, is_space, is_xml_char, reference, unescape};
+use crate::characters::{forbidden, is_name, is_space, reference, unescape};
 use crate::markup::{attribute, declaration, instruction};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
@@ -84,7 +84,7 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
         let message = format!("the document is larger than {} bytes", limits.bytes);
         return Err(Malformed::new(rules::TOO_LARGE, message, 0..0));
     }
-    if let Some((at, c)) = source.char_indices().find(|(_, c)| !is_xml_char(*c)) {
+    if let Some((at, c)) = forbidden(source) {
         let message = format!("the character {c:?} is not allowed in XML");
         return Err(Malformed::new(rules::CHARACTER, message, at..at + c.len_utf8()));
     }
@@ -201,7 +201,7 @@ impl<'a, 'l> Builder<'a, 'l> {
         let mut at = start;
         while let Some((name_span, value_span)) = attribute(self.source, at..end)? {
             let (name, raw) = (&self.source[name_span.clone()], &self.source[value_span.clone()]);
-            if raw.contains('<') {
+            if raw.as_bytes().contains(&b'<') {
                 return Err(malformed("`<` is written `&lt;` in a value", value_span));
             }
             let this = &self.tree.attributes[first..];
@@ -238,8 +238,8 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 
     fn check_prefix(&self, name: &str, span: Span) -> Result<(), Malformed> {
-        match name.split_once(':') {
-            Some((prefix, _)) if !self.prefixes.contains(&prefix) => {
+        match name.bytes().position(|byte| byte == b':').map(|at| &name[..at]) {
+            Some(prefix) if !self.prefixes.contains(&prefix) => {
                 let known = [("dnsmasq", DNSMASQ_NAMESPACE)].into_iter().find(|(known, _)| *known == prefix);
                 let namespace = known.map_or("…", |(_, namespace)| namespace);
                 let (root, message) = (self.tree.nodes.first(), format!("the prefix `{prefix}` is not declared"));
@@ -263,7 +263,7 @@ impl<'a, 'l> Builder<'a, 'l> {
 
     fn text(&mut self, span: Span) -> Result<(), Malformed> {
         let raw = &self.source[span.clone()];
-        if let Some(at) = raw.find("]]>") {
+        if let Some(at) = Some(raw).filter(|raw| raw.as_bytes().contains(&b'>')).and_then(|raw| raw.find("]]>")) {
             let at = span.start + at;
             return Err(malformed("`]]>` is written `]]&gt;` in text", at..at + 3));
         }

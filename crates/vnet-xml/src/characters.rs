@@ -7,7 +7,7 @@ use crate::rules;
 
 /// Replaces the references in a value, and each white space character by a blank.
 pub(crate) fn unescape(raw: &str, at: usize) -> Result<Cow<'_, str>, Malformed> {
-    if !raw.contains(['&', '\t', '\n', '\r']) {
+    if !raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
         return Ok(Cow::Borrowed(raw));
     }
     let mut text = String::with_capacity(raw.len());
@@ -63,7 +63,21 @@ pub(crate) fn is_xml_char(c: char) -> bool {
     (c >= ' ' || is_space(c)) && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
+/// The first character of a text that XML does not allow, and its place.
+pub(crate) fn forbidden(text: &str) -> Option<(usize, char)> {
+    // U+FFFE and U+FFFF begin with the byte 0xEF. Nearly all documents have neither it nor control
+    // characters, which the compiler sees 64 bytes at a time.
+    let plain = |byte: &u8| (*byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r')) & (*byte != 0xef);
+    let is_plain = |bytes: &[u8]| bytes.iter().fold(true, |all, byte| all & plain(byte));
+    let suspicious = text.as_bytes().chunks(64).any(|bytes| !is_plain(bytes));
+    if suspicious { text.char_indices().find(|(_, c)| !is_xml_char(*c)) } else { None }
+}
+
 pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(plain) {
+        return true;
+    }
     let start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
     let rest = |c: char| start(c) || c.is_numeric() || matches!(c, '-' | '.' | '\u{b7}');
     let colons = text.matches(':').count() < 2 && !text.starts_with(':') && !text.ends_with(':');

@@ -8,29 +8,37 @@ use crate::encoding::{is_latin1, unread};
 /// Finds the first attribute in a part of a tag: its name, and its value without the quotes.
 pub(crate) fn attribute(source: &str, within: Span) -> Result<Option<(Span, Span)>, Malformed> {
     let (at, end) = (within.start, within.end);
-    let rest = source[within].trim_start_matches(is_space);
-    let name_at = end - rest.len();
-    if rest.is_empty() {
-        return Ok(None);
-    }
+    // All delimiters are ASCII, so places between them are places between characters.
+    let tag = &source.as_bytes()[..end];
+    let Some(name_at) = after(tag, at, is_blank) else { return Ok(None) };
     if name_at == at {
         return Err(malformed("a space is missing before the attribute", at..end));
     }
-    let name = &rest[..rest.find(|c| is_space(c) || c == '=').unwrap_or(rest.len())];
-    let name_span = name_at..name_at + name.len();
+    let name_end = after(tag, name_at, |byte| !is_blank(byte) && byte != b'=').unwrap_or(end);
+    let (name, name_span) = (&source[name_at..name_end], name_at..name_end);
     if !is_name(name) {
         return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
     }
-    let value = rest[name.len()..].trim_start_matches(is_space).strip_prefix('=');
-    let value = value.ok_or_else(|| malformed(format!("`{name}` has no value"), name_span.clone()))?;
-    let value = value.trim_start_matches(is_space);
-    let quoted = value.strip_prefix(['\'', '"']).and_then(|inner| {
-        let quote = value.chars().next()?;
-        Some(&inner[..inner.find(quote)?])
-    });
-    let raw = quoted.ok_or_else(|| malformed(format!("`{name}` has no value in quotes"), name_span.clone()))?;
-    let value_at = end - value.len() + 1;
-    Ok(Some((name_span, value_at..value_at + raw.len())))
+    let equals = after(tag, name_end, is_blank).filter(|at| tag[*at] == b'=');
+    let equals = equals.ok_or_else(|| malformed(format!("`{name}` has no value"), name_span.clone()))?;
+    let value = || {
+        let quote_at = after(tag, equals + 1, is_blank)?;
+        let quote = Some(tag[quote_at]).filter(|quote| matches!(quote, b'\'' | b'"'))?;
+        Some(quote_at + 1..after(tag, quote_at + 1, |byte| byte != quote)?)
+    };
+    match value() {
+        Some(value) => Ok(Some((name_span, value))),
+        None => Err(malformed(format!("`{name}` has no value in quotes"), name_span)),
+    }
+}
+
+/// The place of the first byte from here on that fails a test.
+fn after(bytes: &[u8], from: usize, passes: impl Fn(u8) -> bool) -> Option<usize> {
+    bytes[from..].iter().position(|byte| !passes(*byte)).map(|len| from + len)
+}
+
+fn is_blank(byte: u8) -> bool {
+    is_space(char::from(byte))
 }
 
 /// Checks `<?xml version='1.0' encoding='UTF-8' standalone='yes'?>`: it has the version, and the

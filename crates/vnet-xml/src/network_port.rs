@@ -282,7 +282,9 @@ impl Print for NetworkPort {
     }
 
     fn print_bare(&self, f: &mut fmt::Formatter<'_>, style: Style) -> fmt::Result {
-        Writer::new(f, style.libvirt).tag("networkport")?.around(|writer| self.write(writer))
+        let mut writer = Writer::new(f, style.libvirt);
+        writer.tag("networkport")?.around(|writer| self.write(writer))?;
+        writer.finish()
     }
 }
 

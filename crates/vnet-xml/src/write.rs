@@ -1,13 +1,51 @@
 //! Prints XML as libvirt does: two spaces for each level, single quotes, one element on each line,
 //! no prolog.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 
 use crate::Libvirt;
 
-/// Writes elements, one below the other.
+/// The bytes that are printed as they are in the value of an attribute. White space is escaped there:
+/// readers replace it otherwise. libvirt does not escape it, and reads back something else.
+static IN_ATTRIBUTES: Plain = plain(b"\t\n\r");
+
+/// The same in text, where readers replace only a carriage return.
+static IN_TEXT: Plain = plain(b"\r");
+
+/// Whether a byte is printed as it is, whatever is around it.
+type Plain = [bool; 256];
+
+/// All bytes but markup, control characters and this white space. The two characters of more than
+/// one byte that XML does not allow begin with 0xEF.
+const fn plain(spaces: &[u8]) -> Plain {
+    let mut plain = [true; 256];
+    let mut byte = 0;
+    while byte < 32 {
+        plain[byte] = matches!(byte, 9 | 10 | 13);
+        byte += 1;
+    }
+    let others = [b'<', b'>', b'&', b'"', b'\'', 0xef];
+    let mut at = 0;
+    while at < others.len() {
+        plain[others[at] as usize] = false;
+        at += 1;
+    }
+    at = 0;
+    while at < spaces.len() {
+        plain[spaces[at] as usize] = false;
+        at += 1;
+    }
+    plain
+}
+
+/// How much is printed before it is handed on.
+const PORTION: usize = 4096;
+
+/// Writes elements, one below the other. What is written last is handed on by [`Writer::finish`].
 pub(crate) struct Writer<'w> {
     out: &'w mut dyn fmt::Write,
+    /// What is not handed on yet.
+    text: String,
     depth: usize,
     libvirt: Libvirt,
 }
@@ -20,7 +58,7 @@ pub(crate) struct Tag<'a, 'w> {
 
 impl<'w> Writer<'w> {
     pub(crate) fn new(out: &'w mut dyn fmt::Write, libvirt: Libvirt) -> Self {
-        Self { out, depth: 0, libvirt }
+        Self { out, text: String::new(), depth: 0, libvirt }
     }
 
     /// The release whose form is printed.
@@ -30,25 +68,57 @@ impl<'w> Writer<'w> {
 
     /// Starts an element; finish it with [`Tag::empty`] or [`Tag::around`].
     pub(crate) fn tag(&mut self, name: &'static str) -> Result<Tag<'_, 'w>, fmt::Error> {
-        write!(self.out, "{:width$}<{name}", "", width = 2 * self.depth)?;
+        self.indent()?;
+        self.text.push('<');
+        self.text.push_str(name);
         Ok(Tag { writer: self, name })
     }
 
     /// Writes an element that is printed already.
     pub(crate) fn verbatim(&mut self, element: &str) -> fmt::Result {
-        writeln!(self.out, "{:width$}{element}", "", width = 2 * self.depth)
+        self.indent()?;
+        self.text.push_str(element);
+        self.text.push('\n');
+        Ok(())
     }
 
     /// Writes an element that has text only.
     pub(crate) fn text(&mut self, name: &'static str, text: &str) -> fmt::Result {
-        let text = Escaped { text, spaces: &['\r'] };
-        writeln!(self.out, "{:width$}<{name}>{text}</{name}>", "", width = 2 * self.depth)
+        let tag = self.tag(name)?;
+        tag.writer.text.push('>');
+        push_escaped(&mut tag.writer.text, text, &IN_TEXT);
+        tag.end()
+    }
+
+    /// Hands on what is written.
+    pub(crate) fn finish(self) -> fmt::Result {
+        self.out.write_str(&self.text)
+    }
+
+    /// Begins a line.
+    fn indent(&mut self) -> fmt::Result {
+        if self.text.len() >= PORTION {
+            self.out.write_str(&self.text)?;
+            self.text.clear();
+        }
+        (0..self.depth).for_each(|_| self.text.push_str("  "));
+        Ok(())
     }
 }
 
 impl<'w> Tag<'_, 'w> {
     pub(crate) fn attribute(self, name: &str, value: impl Display) -> Result<Self, fmt::Error> {
-        write!(self.writer.out, " {name}='{}'", Escaped { text: &value.to_string(), spaces: &['\t', '\n', '\r'] })?;
+        let text = &mut self.writer.text;
+        text.push(' ');
+        text.push_str(name);
+        text.push_str("='");
+        let start = text.len();
+        write!(text, "{value}")?;
+        if !is_plain(&text[start..], &IN_ATTRIBUTES) {
+            let value = text.split_off(start);
+            push_escaped(text, &value, &IN_ATTRIBUTES);
+        }
+        text.push('\'');
         Ok(self)
     }
 
@@ -72,47 +142,56 @@ impl<'w> Tag<'_, 'w> {
 
     /// Closes the tag and the element.
     pub(crate) fn empty(self) -> fmt::Result {
-        self.writer.out.write_str("/>\n")
+        self.writer.text.push_str("/>\n");
+        Ok(())
     }
 
     /// Closes the tag, writes the children, closes the element.
     pub(crate) fn around(self, children: impl FnOnce(&mut Writer<'w>) -> fmt::Result) -> fmt::Result {
-        let Self { writer, name } = self;
-        writer.out.write_str(">\n")?;
-        writer.depth += 1;
-        children(writer)?;
-        writer.depth -= 1;
-        writeln!(writer.out, "{:width$}</{name}>", "", width = 2 * writer.depth)
+        self.writer.text.push_str(">\n");
+        self.writer.depth += 1;
+        children(self.writer)?;
+        self.writer.depth -= 1;
+        self.writer.indent()?;
+        self.end()
+    }
+
+    /// Writes the end tag.
+    fn end(self) -> fmt::Result {
+        let text = &mut self.writer.text;
+        ["</", self.name, ">\n"].into_iter().for_each(|part| text.push_str(part));
+        Ok(())
     }
 }
 
 /// The value of an attribute, escaped so that it can stand in either kind of quotes.
 pub(crate) fn escaped(value: &str) -> String {
-    Escaped { text: value, spaces: &['\t', '\n', '\r'] }.to_string()
+    let mut text = String::with_capacity(value.len());
+    push_escaped(&mut text, value, &IN_ATTRIBUTES);
+    text
 }
 
-/// Text, escaped for XML. Control characters are not allowed in XML and are left out, as in
+fn is_plain(text: &str, plain: &Plain) -> bool {
+    text.bytes().all(|byte| plain[usize::from(byte)])
+}
+
+/// Adds a text, escaped for XML. Control characters are not allowed in XML and are left out, as in
 /// libvirt.
-///
-/// White space in attributes and carriage returns are escaped too, because readers replace them
-/// otherwise. libvirt does not escape them, and reads back something else.
-struct Escaped<'a> {
-    text: &'a str,
-    spaces: &'static [char],
-}
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.chars().try_for_each(|c| match c {
-            '<' => f.write_str("&lt;"),
-            '>' => f.write_str("&gt;"),
-            '&' => f.write_str("&amp;"),
-            '"' => f.write_str("&quot;"),
-            '\'' => f.write_str("&apos;"),
-            c if self.spaces.contains(&c) => write!(f, "&#{};", u32::from(c)),
-            '\t' | '\n' | '\r' => fmt::Write::write_char(f, c),
-            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => Ok(()),
-            c => fmt::Write::write_char(f, c),
-        })
+fn push_escaped(out: &mut String, text: &str, plain: &Plain) {
+    if is_plain(text, plain) {
+        return out.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            '\t' | '\n' | '\r' if plain[c as usize] => out.push(c),
+            '\t' | '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
+            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => {}
+            c => out.push(c),
+        }
     }
 }

@@ -26,7 +26,8 @@ impl Print for Interface {
         let root = writer.tag("interface")?.attribute("type", self.source.word())?;
         let root = root.optional("managed", managed.then_some("yes"))?;
         let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
-        root.around(|writer| self.write(writer, !style.inactive))
+        root.around(|writer| self.write(writer, !style.inactive))?;
+        writer.finish()
     }
 }
 

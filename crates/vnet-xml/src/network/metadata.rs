@@ -69,7 +69,9 @@ pub(super) fn whole(others: Option<&Metadata>, own: &Extensions) -> Result<Optio
     }
     let mut text = others.map_or("<metadata>", Metadata::as_str).to_owned();
     text.truncate(text.rfind("</metadata>").unwrap_or(text.len()));
-    own.write(&mut Writer::new(&mut text, Libvirt::default()))?;
+    let mut writer = Writer::new(&mut text, Libvirt::default());
+    own.write(&mut writer)?;
+    writer.finish()?;
     text += "</metadata>";
     let mut printed = String::new();
     Node::read(&text).ok_or(fmt::Error)?.print(&mut printed, 1, true)?;

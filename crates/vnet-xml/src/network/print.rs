@@ -36,7 +36,8 @@ impl Print for Network {
         let root = writer.tag("network")?.optional("xmlns:dnsmasq", namespace)?;
         let root = root.optional("connections", connections)?.optional("ipv6", self.ipv6.then_some("yes"))?;
         let root = root.yes_no("trustGuestRxFilters", self.trust_guest_rx_filters)?;
-        root.around(|writer| self.write(writer, form))
+        root.around(|writer| self.write(writer, form))?;
+        writer.finish()
     }
 }
 
