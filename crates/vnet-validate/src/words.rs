@@ -13,6 +13,14 @@ pub(crate) const LONGEST_LABEL: usize = 63;
 /// bytes of a line.
 const LONGEST_TEXT: usize = 1000;
 
+/// Whether a value is a single label of a DNS name that begins with a letter or a digit: nothing is
+/// wrong with it.
+pub(crate) fn is_label(value: &str) -> bool {
+    let begins_well = value.starts_with(|first: char| first.is_ascii_alphanumeric());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    begins_well && value.len() <= LONGEST_LABEL && value.bytes().all(plain)
+}
+
 /// Checks a value that becomes a DNS name.
 pub(crate) fn name(path: NodePath, what: &str, value: &str) -> Option<Finding> {
     if value.is_empty() {
@@ -119,6 +127,7 @@ mod tests {
     fn names(#[case] value: &str, #[case] code: Option<u16>) {
         let finding = name(NodePath::root("network"), "the name", value);
         assert_eq!(finding.map(|finding| finding.code.0), code);
+        assert!(!is_label(value) || code.is_none());
     }
 
     #[rstest]
