@@ -16,9 +16,9 @@ const FEW: usize = 16;
 /// Headers by the name of their folder.
 type Index<S> = BTreeMap<String, (Version, S)>;
 
-/// The headers of the receipts in these folders, as far as they can be read: as they are remembered,
-/// from the index, or from the receipt. One that was read before counts while its receipt is the
-/// same file.
+/// The headers of the receipts in these folders, as far as they can be read: as they are
+/// remembered, from the index, or from the receipt. One that was read before counts while its
+/// receipt is the same file.
 pub(crate) fn of<S: Subject>(index: &Path, memory: &Understood<S>, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<S> {
     let is_kept = folders.len() > FEW;
     let known: OnceCell<Index<S>> = OnceCell::new();

@@ -37,8 +37,8 @@ impl Netlink {
         Ok(named.collect())
     }
 
-    /// Lists the addresses whose subnets overlap one of these. The cost hardly grows with the number
-    /// of links and of other addresses.
+    /// Lists the addresses whose subnets overlap one of these. The cost hardly grows with the
+    /// number of links and of other addresses.
     ///
     /// # Errors
     /// The kernel's refusal.

@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Write as _};
 
 use crate::Libvirt;
 
-/// The bytes that are printed as they are in the value of an attribute. White space is escaped there:
-/// readers replace it otherwise. libvirt does not escape it, and reads back something else.
+/// The bytes that are printed as they are in the value of an attribute. White space is escaped
+/// there: readers replace it otherwise. libvirt does not escape it, and reads back something else.
 static IN_ATTRIBUTES: Plain = plain(b"\t\n\r");
 
 /// The same in text, where readers replace only a carriage return.

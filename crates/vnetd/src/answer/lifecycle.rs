@@ -85,8 +85,8 @@ pub(super) fn set_autostart(driver: &Driver, network: &NetworkRef, on: bool) -> 
     Ok(DONE)
 }
 
-/// The definition with a UUID, and this UUID. libvirt draws one before it compares: a definition without a UUID is
-/// not that of a network with the same name.
+/// The definition with a UUID, and this UUID. libvirt draws one before it compares: a definition
+/// without a UUID is not that of a network with the same name.
 fn identified(mut network: Network) -> Result<(Network, Uuid), Refusal> {
     let draw = || LinuxHost::random().map(Uuid::from_random).map_err(|error| refusal::other(error.into()));
     let uuid = network.uuid.map_or_else(draw, Ok)?;
