@@ -39,16 +39,13 @@ fn start(network: &Network) -> Vec<String> {
     diff(&HostState::new(), &desired(network)).iter().map(|change| change.to_string()).collect()
 }
 
-/// A definition that cannot be carried out exactly is refused, and the error names the reason.
-#[rstest]
-#[case::register(
-    "<domain name='lab' localOnly='yes' register='yes'/>",
-    "vnet does not register a domain with the host's resolver"
-)]
-fn what_is_not_supported_is_named(#[case] part: &str, #[case] named: &str) {
+/// Where nobody could register the domain, the network is refused, and the error names the domain.
+#[test]
+fn a_domain_that_nobody_registers_is_refused() {
+    let part = "<domain name='lab' localOnly='yes' register='yes'/><ip address='10.0.0.1' prefix='24'/>";
     let network: Network = format!("<network><name>lab</name>{part}</network>").parse().unwrap();
     let error = lower(&network, &Inventory::default(), &choices()).unwrap_err();
-    assert_eq!(error.to_string(), named);
+    assert!(error.to_string().contains("name='lab'"), "{error}");
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
 }
 
