@@ -25,6 +25,7 @@ use super::statement::NameOf;
 use crate::ruleset::{Rule, Verdict};
 
 pub use packet::{CtState, Hook, Packet};
+#[cfg(feature = "netlink")]
 pub(super) use walk::family_word;
 
 /// The rules of a host that do not belong to vnet.
