@@ -2,8 +2,7 @@
 # A pool of `<forward>` with interfaces and PCI addresses is accepted by libvirt, which keeps the
 # interfaces and forgets the addresses without a word.
 #
-# The schema refuses the mixture, `net-define` does not: it prints `Network ... defined`. Seen with
-# libvirt 11.3.0 and 12.8.0. With the addresses alone they are kept.
+# net-define refuses nothing. Seen with libvirt 11.3.0 and 12.8.0. Addresses alone are kept.
 . "$(dirname "$0")/libvirt.sh"
 pool() { echo "<network><name>$1</name><forward mode='hostdev'>$2</forward></network>"; }
 address="<address type='pci' domain='0' bus='3' slot='0' function='1'/>"
