@@ -135,7 +135,9 @@ impl Netlink {
     }
 
     fn exchange<T>(&self, request: &[u8], read: impl FnMut(Message<'_>) -> Option<T>) -> Result<Vec<T>, Refused> {
-        self.transport.exchange_with(request, read)
+        // A reader may ask again, so the answer is whole before it is read.
+        let replies = self.transport.exchange(request)?;
+        Ok(replies.iter().map(|reply| Message(reply)).filter_map(read).collect())
     }
 
     /// [`Netlink::request`] for a request written by hand.

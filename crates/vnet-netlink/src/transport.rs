@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use crate::Refused;
-use crate::message::{Message, messages, stamp};
+use crate::message::{messages, stamp};
 
 /// How often to request a list again that changed while it was read.
 const ATTEMPTS: usize = 32;
@@ -54,22 +54,13 @@ impl Transport {
 
     /// Sends a request and returns its replies, each with its header.
     pub(crate) fn exchange(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
-        self.exchange_with(request, |reply| Some(reply.0.to_vec()))
-    }
-
-    /// Sends a request and reads a value from each reply that holds one.
-    pub(crate) fn exchange_with<T>(
-        &self,
-        request: &[u8],
-        mut read: impl FnMut(Message<'_>) -> Option<T>,
-    ) -> Result<Vec<T>, Refused> {
         let mut request = request.to_vec();
         let mut turn = self.turn();
         for _ in 0..ATTEMPTS {
             turn.sequence = turn.sequence.wrapping_add(1);
             stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, turn.sequence);
             self.send(&request)?;
-            if let Some(replies) = self.replies(&mut turn, &mut read)? {
+            if let Some(replies) = self.replies(&mut turn)? {
                 return Ok(replies);
             }
         }
@@ -151,11 +142,7 @@ impl Transport {
     }
 
     /// Reads up to the end of the answer; `None` if the list changed while the kernel wrote it.
-    fn replies<T>(
-        &self,
-        turn: &mut Turn,
-        mut read: impl FnMut(Message<'_>) -> Option<T>,
-    ) -> Result<Option<Vec<T>>, Refused> {
+    fn replies(&self, turn: &mut Turn) -> Result<Option<Vec<Vec<u8>>>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;
         loop {
@@ -168,7 +155,7 @@ impl Transport {
                 match message.outcome() {
                     Some(outcome) => return outcome.map(|()| (!interrupted).then_some(replies)),
                     None if message.kind() == NLMSG_NOOP => {}
-                    None => replies.extend(read(message)),
+                    None => replies.push(message.0.to_vec()),
                 }
             }
         }
