@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -114,13 +114,17 @@ fn ask_tcp(to: SocketAddr) -> std::io::Result<String> {
 fn ask_udp(to: SocketAddr) -> std::io::Result<String> {
     /// A datagram to a port that nobody has is refused at once; one that is forwarded into the void
     /// is not answered.
-    const GLANCE: Duration = Duration::from_millis(1500);
+    const GLANCE: Duration = Duration::from_millis(500);
+    /// The first may be lost while somebody looks for its way.
+    const TIMES: usize = 3;
     let any: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
     socket.set_read_timeout(Some(GLANCE))?;
-    socket.send(b"?")?;
     let mut answer = [0; 64];
-    let length = socket.recv(&mut answer)?;
+    let mut ask = || socket.send(b"?").and_then(|_| socket.recv(&mut answer));
+    let is_late = |asked: &std::io::Result<usize>| asked.as_ref().is_err_and(|it| it.kind() == ErrorKind::WouldBlock);
+    let asked = (0..TIMES).map(|_| ask()).find(|asked| !is_late(asked));
+    let length = asked.unwrap_or_else(|| Err(ErrorKind::TimedOut.into()))?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
 }
