@@ -23,7 +23,7 @@ impl Driver {
     pub(crate) fn reserve(&self, inventory: &mut Inventory) -> Result<Vec<PathBuf>, Error> {
         let mut unread = Vec::new();
         let root = Path::new("/");
-        for (name, network) in self.others(None)? {
+        for (name, network) in self.all_kept()? {
             let by = SubnetHolder::Network(name);
             inventory.reserved.extend(subnets(&network).map(|net| ReservedSubnet { net, by: by.clone() }));
         }

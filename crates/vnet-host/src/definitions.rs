@@ -5,7 +5,6 @@
 //! that file as well. So one rename keeps a definition, and one removal drops it: a process that is
 //! killed leaves at most a file or a link that means nothing, and the next change removes it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata};
@@ -87,31 +86,9 @@ impl Definitions {
     /// [`Error::Untrusted`] when others could have written it; [`Error::File`] when it cannot be
     /// read.
     pub fn read(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
-        self.read_in(network, || trust::folder(&self.folder))
-    }
-
-    /// The texts of the kept definitions of some networks, in their order, each as
-    /// [`read`](Self::read) has it. The folder is looked at once.
-    pub fn read_each<'n>(
-        &self,
-        networks: impl IntoIterator<Item = &'n NetworkName>,
-    ) -> impl Iterator<Item = Result<Option<Vec<u8>>, Error>> {
-        let is_trusted = OnceCell::new();
-        // Where the folder cannot be trusted, each definition has the error.
-        let is_trusted = move || *is_trusted.get_or_init(|| trust::folder(&self.folder).is_ok());
-        networks.into_iter().map(move |network| {
-            self.read_in(network, || if is_trusted() { Ok(()) } else { trust::folder(&self.folder) })
-        })
-    }
-
-    fn read_in(
-        &self,
-        network: &NetworkName,
-        check_folder: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<Option<Vec<u8>>, Error> {
         let path = self.file(network);
         let Some(mut file) = trust::open(&path)? else { return Ok(None) };
-        check_folder()?;
+        trust::folder(&self.folder)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
         Ok(Some(text))

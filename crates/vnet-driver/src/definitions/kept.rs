@@ -228,9 +228,9 @@ impl Driver {
         Ok(known.into_iter().flatten().flatten().collect())
     }
 
-    /// The kept definitions of all networks but one, as far as they can be read.
-    pub(crate) fn others(&self, but: Option<&NetworkName>) -> Result<Vec<(NetworkName, Network)>, Error> {
-        let names = self.definitions.names()?.into_iter().filter(|name| Some(name) != but);
+    /// The kept definitions of all networks, as far as they can be read.
+    pub(crate) fn all_kept(&self) -> Result<Vec<(NetworkName, Network)>, Error> {
+        let names = self.definitions.names()?.into_iter();
         Ok(names.filter_map(|name| Some((name.clone(), self.kept(&name).ok()??))).collect())
     }
 }
