@@ -10,28 +10,35 @@ use crate::run::Failed;
 pub(crate) struct Tally {
     pub(crate) passed: u32,
     pub(crate) failed: u32,
+    /// Of those that passed, how many failed at first.
+    pub(crate) flaky: u32,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} passed, {} failed", self.passed, self.failed)
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.flaky > 0 { write!(f, ", {} passed only when run again", self.flaky) } else { Ok(()) }
     }
 }
 
 impl Sum for Tally {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, it| Self { passed: sum.passed + it.passed, failed: sum.failed + it.failed })
+        all.fold(Self::default(), |sum, it| Self {
+            passed: sum.passed + it.passed,
+            failed: sum.failed + it.failed,
+            flaky: sum.flaky + it.flaky,
+        })
     }
 }
 
 impl Tally {
-    const FAILED: Self = Self { passed: 0, failed: 1 };
+    const FAILED: Self = Self { passed: 0, failed: 1, flaky: 0 };
 
     /// Counts one check. A failure is printed.
     #[allow(clippy::needless_pass_by_value, reason = "the result ends here")]
     pub(crate) fn of(result: Result<(), Failed>) -> Self {
         match result {
-            Ok(()) => Self { passed: 1, failed: 0 },
+            Ok(()) => Self { passed: 1, ..Self::default() },
             Err(failed) => {
                 eprintln!("xtask: {failed}");
                 Self::FAILED
@@ -63,7 +70,7 @@ pub(crate) fn read(line: &str) -> Option<Tally> {
         let number = |pair: &[&str]| pair[0].parse::<u32>().ok().filter(|_| wanted.contains(&pair[1]));
         words.windows(2).filter_map(number).sum()
     };
-    Some(Tally { passed: count(&["passed"]), failed: count(&["failed", "timed", "exec"]) })
+    Some(Tally { passed: count(&["passed"]), failed: count(&["failed", "timed", "exec"]), flaky: count(&["flaky"]) })
 }
 
 #[cfg(test)]
@@ -74,16 +81,18 @@ mod tests {
     fn the_last_lines_of_test_runners_are_read() {
         let libtest =
             "test result: FAILED. 12 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s";
-        assert_eq!(read(libtest), Some(Tally { passed: 12, failed: 2 }));
-        let nextest = "     Summary [   0.899s] 20 tests run: 17 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(read(nextest), Some(Tally { passed: 17, failed: 3 }));
+        assert_eq!(read(libtest), Some(Tally { passed: 12, failed: 2, flaky: 0 }));
+        let nextest =
+            "     Summary [   0.899s] 20 tests run: 17 passed (1 slow, 2 flaky), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(read(nextest), Some(Tally { passed: 17, failed: 3, flaky: 2 }));
         assert_eq!(read("test tests::it ... ok"), None);
     }
 
     #[test]
     fn a_program_that_dies_has_failed() {
-        assert_eq!(Tally { passed: 3, failed: 0 }.with_status(false), Tally { passed: 3, failed: 1 });
-        assert_eq!(Tally { passed: 3, failed: 2 }.with_status(false), Tally { passed: 3, failed: 2 });
-        assert_eq!(Tally { passed: 3, failed: 0 }.with_status(true), Tally { passed: 3, failed: 0 });
+        let of = |passed, failed| Tally { passed, failed, flaky: 0 };
+        assert_eq!(of(3, 0).with_status(false), of(3, 1));
+        assert_eq!(of(3, 2).with_status(false), of(3, 2));
+        assert_eq!(of(3, 0).with_status(true), of(3, 0));
     }
 }

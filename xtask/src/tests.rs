@@ -79,14 +79,18 @@ fn has_nextest() -> bool {
     can(&cargo_program(), &["nextest", "--version"])
 }
 
-/// Runs a tier with nextest, started through another program.
+/// Runs a tier with nextest, started through another program. A test that uses the kernel and
+/// fails is run once more: a busy machine loses a packet now and then. The end names such tests and
+/// counts them.
 fn nextest(tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
     let filter = match tier {
         Tier::Unit => "not package(vnet-tests)",
         Tier::Kernel => "package(vnet-tests)",
     };
     let (cargo, threads) = (cargo_program(), tier.threads());
-    let nextest = [cargo.as_str(), "nextest", "run", "--no-fail-fast", "--color=never", &threads, "-E", filter];
+    let retries = if tier == Tier::Kernel { "--retries=1" } else { "--retries=0" };
+    let nextest =
+        [cargo.as_str(), "nextest", "run", "--no-fail-fast", "--color=never", retries, &threads, "-E", filter];
     counted("env", &[wrapper, &nextest[..], &WORKSPACE].concat(), |tally, next| *tally = next)
 }
 

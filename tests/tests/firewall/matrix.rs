@@ -196,10 +196,16 @@ impl Bench {
             if differ.is_empty() {
                 break;
             }
-            // A busy machine loses a packet now and then; rules decide the same each time.
+            // A busy machine loses a packet now and then; rules decide the same each time. What both
+            // have agreed on once stays.
             let (again, still) = self.ask(theirs, networks);
-            differ.retain(|(at, ..)| still.iter().any(|(other, ..)| other == at));
-            ours = again;
+            differ.retain(|(at, ..)| {
+                let is_still = still.iter().any(|(other, ..)| other == at);
+                if !is_still {
+                    ours[*at] = again[*at].clone();
+                }
+                is_still
+            });
         }
         let different = differ.into_iter().map(|(at, theirs, ours)| (self.probes[at].clone(), theirs, ours));
         (ours, different.collect())

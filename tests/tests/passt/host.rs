@@ -102,21 +102,31 @@ pub(crate) fn ask(protocol: Protocol, ip: IpAddr, port: u16) -> Option<u16> {
     answer.ok()?.parse().ok()
 }
 
+/// The first packet may be lost while somebody looks for its way.
+const TIMES: usize = 3;
+
 fn ask_tcp(to: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&to, SOON)?;
-    stream.set_read_timeout(Some(SOON))?;
-    stream.write_all(b"?")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    // passt of 2023 accepts at once, asks the guest once, and ends the connection when the guest
+    // has not answered after ten seconds.
+    let ask = |mut stream: TcpStream| {
+        stream.set_read_timeout(Some(SOON))?;
+        stream.write_all(b"?")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    let mut asked = ask(TcpStream::connect_timeout(&to, SOON)?);
+    for _ in 1..TIMES {
+        if asked.is_err() {
+            asked = ask(TcpStream::connect_timeout(&to, SOON)?);
+        }
+    }
+    asked
 }
 
 fn ask_udp(to: SocketAddr) -> std::io::Result<String> {
     /// A datagram to a port that nobody has is refused at once; one that is forwarded into the void
     /// is not answered.
     const GLANCE: Duration = Duration::from_millis(500);
-    /// The first may be lost while somebody looks for its way.
-    const TIMES: usize = 3;
     let any: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0u16; 8].into() };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
