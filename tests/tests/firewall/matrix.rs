@@ -196,8 +196,8 @@ impl Bench {
             if differ.is_empty() {
                 break;
             }
-            // A busy machine loses a packet now and then; rules decide the same each time. What both
-            // have agreed on once stays.
+            // A busy machine loses a packet now and then; rules decide the same each time. What
+            // both have agreed on once stays.
             let (again, still) = self.ask(theirs, networks);
             differ.retain(|(at, ..)| {
                 let is_still = still.iter().any(|(other, ..)| other == at);
