@@ -3,6 +3,7 @@
 
 mod address;
 mod borrowed;
+#[cfg(feature = "firewalld")]
 mod bus;
 mod class;
 mod coalesce;
@@ -12,22 +13,29 @@ mod filter;
 mod ledger;
 mod libvirt_rules;
 mod link;
+#[cfg(not(feature = "firewalld"))]
+mod no_bus;
 mod passt;
 mod port;
 mod process;
 mod qdisc;
 mod remains;
+#[cfg(feature = "firewalld")]
 mod resolver;
 mod route;
 mod rules;
 mod scope;
 mod seen;
+#[cfg(feature = "firewalld")]
 mod service;
 mod sysctl;
+#[cfg(feature = "firewalld")]
+mod unit;
 mod unread;
 mod vf;
 mod vlan_filtering;
 mod vlans;
+#[cfg(feature = "firewalld")]
 mod zone;
 
 use std::cell::RefCell;
@@ -46,7 +54,11 @@ pub use scope::Unscoped;
 pub use unread::Unread;
 
 use self::ledger::LedgerFile;
+#[cfg(not(feature = "firewalld"))]
+use self::no_bus::PATIENCE;
 use self::seen::Seen;
+#[cfg(feature = "firewalld")]
+use self::zone::PATIENCE;
 use crate::{Error, Fact, Facts, Host, Namespace, Near, Store};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
@@ -59,6 +71,7 @@ pub struct LinuxHost {
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
     /// What firewalld has, once it was asked.
+    #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
     /// What could not be read. `None` when everything must be.
@@ -66,6 +79,7 @@ pub struct LinuxHost {
     /// How long firewalld and systemd-resolved may take for an answer.
     patience: Duration,
     /// Those that took longer, by their names on the bus.
+    #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     hanging: RefCell<BTreeSet<&'static str>>,
 }
 
@@ -84,7 +98,7 @@ impl LinuxHost {
             begun: RefCell::default(),
             seen: None,
             firewalld: RefCell::default(),
-            patience: zone::PATIENCE,
+            patience: PATIENCE,
             hanging: RefCell::default(),
             ledger: None,
             unread: None,
