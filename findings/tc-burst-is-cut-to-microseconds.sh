@@ -4,10 +4,10 @@
 #
 # The kernel takes bursts as time, in ticks of 64 ns. tc first computes that time in whole
 # microseconds, so the rest of a burst below a microsecond is lost, which at 10 Gbit/s is up to 1250
-# bytes: 2000 bytes become 15 ticks (1200 bytes), as does the default of 1600 bytes, and at 20 Gbit/s
-# the default becomes no tick at all. iproute2 6.15.0 (Debian 13) rounds up to the next tick. The
-# ticks are seen as the tokens of a class that has sent nothing. Whoever shapes fast links by tc of
-# Debian 12, as libvirt does, gives a burst of many microseconds.
+# bytes: 2000 bytes become 15 ticks (1200 bytes), as does the default of 1600 bytes, and at 20
+# Gbit/s the default becomes no tick at all. iproute2 6.15.0 (Debian 13) rounds up to the next tick.
+# The ticks are seen as the tokens of a class that has sent nothing. Whoever shapes fast links by tc
+# of Debian 12, as libvirt does, gives a burst of many microseconds.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 6.1.0 iproute2=6.1.0-3
 unpack trixie 6.15.0 iproute2=6.15.0-1

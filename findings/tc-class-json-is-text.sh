@@ -3,8 +3,8 @@
 #
 # `tc -j qdisc show` and `tc -j filter show` of the same release print JSON, so a program that
 # parses them meets a syntax error only when it lists classes. Nothing tells it: the status is 0 and
-# stderr is empty. iproute2 6.15.0 (Debian 13) prints JSON, with rates in bytes per second, where the
-# text has bits. Read classes by netlink where Debian 12 counts.
+# stderr is empty. iproute2 6.15.0 (Debian 13) prints JSON, with rates in bytes per second, where
+# the text has bits. Read classes by netlink where Debian 12 counts.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 6.1.0 iproute2=6.1.0-3
 unpack trixie 6.15.0 iproute2=6.15.0-1

@@ -11,7 +11,8 @@ const ETHERNET: u8 = 1;
 /// Length of `struct tc_ratespec`.
 pub(super) const SPEC: usize = 12;
 
-/// The time that `bytes` take at a rate, in ticks, rounded as `tc` does.
+/// The time that `bytes` take at a rate, in ticks, rounded up as `tc` of iproute2 6.15 does; 6.1
+/// cuts it to whole microseconds.
 pub(super) fn ticks(rate: u64, bytes: u32) -> u32 {
     let ticks = (u128::from(bytes) * NANOSECONDS).div_ceil(u128::from(rate.max(1)) * TICK_NANOSECONDS);
     u32::try_from(ticks).unwrap_or(u32::MAX)
