@@ -146,7 +146,7 @@ fn run(command: Command, host: &mut impl Host, seen: &MemoryHost, store: &Store)
         }
         Command::Detach => vnet_host::detach(host, &lock, &"guest0".parse().expect("a name"), HOME),
         Command::Replace => {
-            vnet_host::replace_file(host, &lock, &"lab".parse().expect("a name"), HOME, names_of_hosts(store))
+            vnet_host::replace(host, &lock, &"lab".parse().expect("a name"), HOME, vec![names_of_hosts(store).into()])
         }
     }
 }
@@ -353,7 +353,7 @@ fn a_file_whose_replacement_was_killed_is_replaced_by_the_next() {
         assert!(store.receipt(&lab).expect("a receipt").expect("it runs").settled);
         let other = File { contents: Some(String::new()), ..names_of_hosts(&store) };
         let lock = store.lock().expect("a lock");
-        vnet_host::replace_file(&mut host, &lock, &lab, HOME, other).expect("it is as before");
+        vnet_host::replace(&mut host, &lock, &lab, HOME, vec![other.into()]).expect("it is as before");
     }
     run_whole(Command::Stop, &mut host, &store).expect("it stops");
 }

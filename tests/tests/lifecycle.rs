@@ -152,7 +152,7 @@ fn replaces_one_file(mut it: Scenario<impl Host>) {
     let to = Resource::from(file.clone());
     let mut replace = |home| {
         let lock = it.store.lock().expect("a lock");
-        vnet_host::replace_file(&mut it.host, &lock, &lab(), home, file.clone())
+        vnet_host::replace(&mut it.host, &lock, &lab(), home, vec![file.clone().into()])
     };
     assert!(matches!(replace(Namespace::new(0, 2)), Err(Error::Elsewhere(_))));
     assert_eq!(replace(HOME).expect("it is replaced"), [Change::Update { from: before.clone(), to: to.clone() }]);
@@ -162,7 +162,7 @@ fn replaces_one_file(mut it: Scenario<impl Host>) {
     assert_eq!(it.drift(), [route.key()]);
     it.stop().expect("it stops");
     let lock = it.store.lock().expect("a lock");
-    let absent = vnet_host::replace_file(&mut it.host, &lock, &lab(), HOME, file);
+    let absent = vnet_host::replace(&mut it.host, &lock, &lab(), HOME, vec![file.into()]);
     assert!(matches!(absent, Err(Error::Absent(_))), "{absent:?}");
 }
 

@@ -343,6 +343,23 @@ pub enum Error {
         /// The family.
         family: Family,
     },
+    /// A container gets no address.
+    #[error(transparent)]
+    ContainerAddress(#[from] vnet_plan::ContainerAddressError),
+    /// The container's network namespace does not exist.
+    #[error("there is no network namespace `{}`", .0.display())]
+    NoContainer(PathBuf),
+    /// The file is not a network namespace, or is that of the host.
+    #[error("`{}` is {what}", path.display())]
+    NotAContainer {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The container has an interface of this name already.
+    #[error("the container has an interface `{0}` already")]
+    InterfaceExists(InterfaceName),
     /// The rules cannot be read.
     #[error(transparent)]
     Firewall(#[from] vnet_firewall::Error),

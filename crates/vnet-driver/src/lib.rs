@@ -57,6 +57,9 @@ pub use note::Note;
 pub use obstacle::Obstacle;
 pub use picture::{PartKind, Picture, PictureConnection, PicturePart, PicturePromise, TreeLine};
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
+pub use port::{
+    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, Gateway, Readiness,
+};
 pub use state::State;
 pub use trace::{TraceRequest, TraceStep};
 

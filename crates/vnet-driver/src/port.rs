@@ -3,6 +3,7 @@
 mod apply;
 mod attach;
 mod attached;
+mod container;
 mod detach;
 mod device;
 mod diff;
@@ -17,6 +18,9 @@ mod put_back;
 mod recorded;
 
 pub use attached::AttachedPort;
+pub use container::{
+    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, Gateway, Readiness,
+};
 pub use device::Device;
 pub(crate) use follow::Followed;
 pub use list::{PortStatus, passt_process};

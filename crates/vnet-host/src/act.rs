@@ -1,5 +1,7 @@
 //! One change of a network or a port, from the journal's begin to its end.
 
+use std::collections::BTreeSet;
+
 use vnet_plan::{Change, HostState, Key};
 
 use crate::journal::{self, Journal, Receipt};
@@ -49,16 +51,16 @@ impl<'a, S: Subject> Act<'a, S> {
         Ok(Some(Self { task, journal, header, desired, previous }))
     }
 
-    /// Decides how to replace one resource of what we own, whatever has become of the others.
+    /// Decides how to replace some resources of what we own, whatever has become of the others.
     /// `desired` is what we own then. `None` when there is nothing to do.
     pub(crate) fn replace(
         host: &impl Host,
         store: &Store,
         before: Receipt<S>,
         desired: &'a HostState,
-        key: &Key,
+        keys: &BTreeSet<Key>,
     ) -> Result<Option<Self>, Error> {
-        let only = |state: &HostState| state.get(key).cloned().into_iter().collect::<HostState>();
+        let only = |state: &HostState| keys.iter().filter_map(|key| state.get(key)).cloned().collect::<HostState>();
         let task = Task::new(host, &only(&before.owned), &before.facts, &only(desired))?;
         let (header, previous) = (before.header.clone(), Some(before.clone()));
         if task.changes.is_empty() {

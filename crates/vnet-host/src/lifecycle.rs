@@ -1,6 +1,7 @@
 //! Starting and changing networks and ports: each function makes the difference of two states.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use vnet_plan::{Change, File, HostState, Key, Resource, diff};
 use vnet_types::NetworkName;
@@ -132,44 +133,59 @@ pub fn apply_all<S: Subject>(
     })
 }
 
-/// Replaces a file of a network that runs, and touches nothing else: what has drifted stays so. A
-/// replacement of the same file that was killed is brought to its end.
+/// Replaces files of a network that runs, and programs that read them again, and touches nothing
+/// else: what has drifted stays so. A replacement of the same resources that was killed is brought
+/// to its end.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error::Unfinished`] when its last change did not end,
 /// or was made before the host booted; [`Error::Step`], with the file as it was.
-pub fn replace_file(
+pub fn replace(
     host: &mut impl Host,
     lock: &Lock,
     network: &NetworkName,
     namespace: Namespace,
-    file: File,
+    resources: Vec<Resource>,
 ) -> Result<Vec<Change>, Error> {
     let store = lock.store();
     let receipt = store.receipt(network)?.ok_or_else(|| Error::Absent(Named::Network(network.clone())))?;
-    let key = Key::File(file.path.clone());
-    let receipt = replaced(host, store, at_home(receipt, namespace)?, &key)?;
+    let keys: BTreeSet<Key> = resources.iter().map(Resource::key).collect();
+    let receipt = replaced(host, store, at_home(receipt, namespace)?, &keys)?;
     if !receipt.settled {
         return Err(Error::Unfinished(network.clone()));
     }
     let mut desired = receipt.owned.clone();
-    desired.insert(Resource::File(file));
-    match Act::replace(host, store, receipt, &desired, &key)? {
+    desired.extend(resources);
+    match Act::replace(host, store, receipt, &desired, &keys)? {
         Some(act) => act.advance(host, store)?.end(host, store),
         None => Ok(Vec::new()),
     }
 }
 
-/// Closes an act that was to replace one file alone: what the file is now can be seen.
-fn replaced(host: &impl Host, store: &Store, receipt: Receipt, key: &Key) -> Result<Receipt, Error> {
-    let is_of_file = |act: &&journal::Act| act.was_settled && act.changes.iter().all(|change| change.key() == *key);
-    let Some(act) = receipt.act.as_ref().filter(is_of_file) else { return Ok(receipt) };
-    let expected = receipt.owned.get(key).cloned().into_iter().collect();
+/// Closes an act that was to replace these resources alone: what the files are now can be seen. A
+/// program may not have read them again, so it counts as one that has not.
+fn replaced(host: &impl Host, store: &Store, receipt: Receipt, keys: &BTreeSet<Key>) -> Result<Receipt, Error> {
+    let is_of_them = |act: &&journal::Act| {
+        act.was_settled && act.changes.iter().all(|change| keys.contains(&change.key()) && is_replacement(change))
+    };
+    let Some(act) = receipt.act.as_ref().filter(is_of_them) else { return Ok(receipt) };
+    let files = keys.iter().filter(|key| matches!(key, Key::File(_)));
+    let expected = files.filter_map(|key| receipt.owned.get(key)).cloned().collect();
     let mut owned = act.owned.clone();
     owned.extend(host.observe(&expected, &receipt.facts)?.iter().cloned());
     let receipt = Receipt { owned, settled: true, act: None, ..receipt };
     journal::write(store, &receipt)?;
     Ok(receipt)
+}
+
+/// Whether a change is that of a file, or makes a program read its files again.
+fn is_replacement(change: &Change) -> bool {
+    match change {
+        Change::Update { from: Resource::Process(from), to: Resource::Process(to) } => {
+            from.restart_on == to.restart_on && from.args == to.args
+        }
+        other => matches!(other.key(), Key::File(_)),
+    }
 }
 
 /// Notes that the hooks of a network agree that it runs.

@@ -7,6 +7,7 @@ mod borrowed;
 mod bus;
 mod class;
 mod coalesce;
+mod container;
 mod fdb;
 pub(crate) mod file;
 mod filter;
@@ -50,6 +51,7 @@ use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, NetworkRules, Resource, Sysctl, for_kind};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
 
+pub use container::{ContainerSeen, look_into};
 pub use scope::Unscoped;
 pub use unread::Unread;
 

@@ -119,6 +119,7 @@ impl Netlink {
                 LinkKind::Bridge(options) if options.vlan_filtering => Some(Missing::VlanFiltering),
                 LinkKind::Bridge(_) => Some(Missing::Kind("bridge".to_owned())),
                 LinkKind::Macvtap(_) => Some(Missing::Kind("macvtap".to_owned())),
+                LinkKind::Veth(_) => Some(Missing::Kind("veth".to_owned())),
                 LinkKind::Other(word) => Some(Missing::Kind(word.clone())),
                 LinkKind::Tap(_) => None,
             };

@@ -49,6 +49,8 @@ pub enum Key {
     ClassQdisc(InterfaceName, TrafficHandle),
     /// A filter of a link, by its qdisc, priority and number.
     Filter(InterfaceName, TrafficHandle, u16, u32),
+    /// What a veth pair is in its container, by its end on the host.
+    Container(InterfaceName),
     /// A sysctl that is shared by the whole host: only a rollback resets it.
     SharedSysctl(Sysctl),
     /// A file.
@@ -76,7 +78,8 @@ impl Key {
             | Self::Vlans(link)
             | Self::Fdb(link, ..)
             | Self::Coalesce(link)
-            | Self::Resolver(link) => Some(link),
+            | Self::Resolver(link)
+            | Self::Container(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
             Self::Zone(_)
@@ -101,6 +104,7 @@ impl fmt::Display for Key {
             Self::Fdb(link, mac, None) => write!(f, "fdb entry {mac} dev {link}"),
             Self::Fdb(link, mac, Some(vlan)) => write!(f, "fdb entry {mac} dev {link} vlan {vlan}"),
             Self::Coalesce(link) => write!(f, "coalescing of {link}"),
+            Self::Container(link) => write!(f, "container's end of {link}"),
             Self::LinkSysctl(switch) | Self::SharedSysctl(switch) => write!(f, "sysctl {}", switch.path()),
             Self::Zone(link) => write!(f, "firewalld zone of {link}"),
             Self::Ruleset(network) => write!(f, "rules of network {network}"),

@@ -4,6 +4,7 @@ mod address;
 mod borrowed;
 mod class;
 mod coalesce;
+mod container;
 mod fdb;
 mod file;
 mod filter;
@@ -32,6 +33,7 @@ use vnet_types::{Class, Fdb, Filter, Link, Qdisc, Route};
 pub use address::LinkAddress;
 pub use borrowed::Borrowed;
 pub use coalesce::LinkCoalesce;
+pub use container::{ContainerEnd, ContainerTap};
 pub use file::File;
 pub use port::Port;
 pub use process::Process;
@@ -86,6 +88,8 @@ pub enum Resource {
     Class(Class),
     /// A filter of traffic control.
     Filter(Filter),
+    /// What a veth pair is in its container.
+    Container(Box<ContainerEnd>),
     /// A file.
     File(File),
     /// A running program.
@@ -119,6 +123,10 @@ macro_rules! for_kind {
             $crate::Resource::Qdisc($it) => $value,
             $crate::Resource::Class($it) => $value,
             $crate::Resource::Filter($it) => $value,
+            $crate::Resource::Container($it) => {
+                let $it = &**$it;
+                $value
+            }
             $crate::Resource::File($it) => $value,
             $crate::Resource::Process($it) => $value,
             $crate::Resource::Passt($it) => {
@@ -167,6 +175,7 @@ conversions! {
     Qdisc(Qdisc),
     Class(Class),
     Filter(Filter),
+    Container(ContainerEnd),
     File(File),
     Process(Process),
     Passt(Passt),

@@ -17,12 +17,13 @@ mod state;
 pub use change::{Change, diff};
 pub use key::Key;
 pub use kind::{
-    Borrowed, File, LinkAddress, LinkCoalesce, LinkResolver, NetworkRules, Port, Process, Resource, Sysctl,
-    SysctlSetting, Vf, VlanFiltering, Vlans, Zone,
+    Borrowed, ContainerEnd, ContainerTap, File, LinkAddress, LinkCoalesce, LinkResolver, NetworkRules, Port, Process,
+    Resource, Sysctl, SysctlSetting, Vf, VlanFiltering, Vlans, Zone,
 };
 pub use lower::{
-    AttachError, Choices, Files, LowerError, Lowered, LoweredPort, NotPasst, PortChoices, VirtualPortError,
-    asks_features, attach, bandwidth, dnsmasq, fill_pool, lower, mends_checksums, passt, preview, record_port,
+    AddressWish, AttachError, Choices, ContainerAddressError, Files, LowerError, Lowered, LoweredPort, NotPasst,
+    PortChoices, VirtualPortError, asks_features, attach, bandwidth, container_addresses, dnsmasq, fill_pool, lower,
+    mends_checksums, passt, preview, record_port,
 };
 pub use passage::{Intent, Passage};
 pub use rename::renames;

@@ -3,6 +3,7 @@
 mod attach;
 pub mod bandwidth;
 mod checksum;
+mod container;
 mod dnsmasq;
 mod firewall;
 mod passt;
@@ -25,6 +26,7 @@ use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting,
 
 pub use attach::{AttachError, LoweredPort, PortChoices, VirtualPortError, attach, fill_pool, record_port};
 pub use checksum::mends_checksums;
+pub use container::{AddressWish, ContainerAddressError, container_addresses};
 pub(crate) use dnsmasq::config;
 pub use dnsmasq::{Files, dnsmasq};
 pub(crate) use firewall::policy;
@@ -200,8 +202,9 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         desired.insert(SysctlSetting { switch, value: 1 });
     }
     if let Some(config) = &intent.dnsmasq {
-        dnsmasq::add_to(&mut desired, config, inventory, choices)?;
-        desired.extend(resolver::resolver(network, config));
+        let config = container::with_guests(config, network, &inventory.ports);
+        dnsmasq::add_to(&mut desired, &config, inventory, choices)?;
+        desired.extend(resolver::resolver(network, &config));
     }
     Ok(Lowered { name, bridge: Some(bridge), desired, intent: Some(intent) })
 }

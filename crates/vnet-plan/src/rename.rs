@@ -47,6 +47,7 @@ impl Resource {
             Self::Vlans(it) => rename(&mut it.link),
             Self::Fdb(it) => rename(&mut it.port),
             Self::Coalesce(it) => rename(&mut it.link),
+            Self::Container(it) => rename(&mut it.link),
             Self::Sysctl(it) => match &mut it.switch {
                 Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link) => rename(link),
                 Sysctl::Ipv4Forward | Sysctl::Ipv6Forward => {}

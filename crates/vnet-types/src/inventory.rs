@@ -230,6 +230,27 @@ pub struct KnownPort {
     /// Then `dev` is only a name, and no link has it.
     #[cfg_attr(feature = "serde", serde(default))]
     pub recorded: bool,
+    /// The container whose interface it is. `None` for a virtual machine.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub container: Option<KnownContainer>,
+}
+
+/// The container of a port, as its runtime names it, and what it has on the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct KnownContainer {
+    /// The network's name in the runtime's configuration.
+    pub network: String,
+    /// The container.
+    pub id: String,
+    /// The interface in the container.
+    pub interface: InterfaceName,
+    /// The pod, as `NAMESPACE/NAME` or `NAME`.
+    pub pod: Option<String>,
+    /// The addresses that are its own, one for each family at most.
+    pub addresses: Vec<IpNet>,
+    /// The names that DNS has for the addresses.
+    pub names: Vec<String>,
 }
 
 /// The part of a network's bandwidth that is reserved for a guest.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
@@ -34,6 +35,9 @@ pub enum LinkKind {
     Tap(TapOptions),
     /// A macvtap.
     Macvtap(MacvtapOptions),
+    /// A pair of links whose other end is in a container. A veth that was read is `Other`: the
+    /// kernel does not tell the namespace of its peer by a path.
+    Veth(VethOptions),
     /// Another kind, by the kernel's name (`veth`, `tun`); empty for hardware.
     Other(String),
 }
@@ -51,6 +55,18 @@ pub struct BridgeOptions {
     /// [`Features`](crate::Features).
     #[cfg_attr(feature = "serde", serde(default))]
     pub vlan_filtering: bool,
+}
+
+/// The other end of a veth pair, in a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VethOptions {
+    /// The file of the container's network namespace.
+    pub namespace: PathBuf,
+    /// Its name there.
+    pub peer: InterfaceName,
+    /// Its MAC address.
+    pub peer_mac: MacAddr,
 }
 
 /// An address on a link.

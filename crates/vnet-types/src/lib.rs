@@ -26,12 +26,12 @@ mod vf;
 pub use features::Features;
 pub use hash::fnv1a;
 pub use inventory::{
-    Firewalld, Inventory, KnownFloor, KnownListener, KnownNetwork, KnownPort, ReservedSubnet, SubnetHolder,
-    VirtualFunction,
+    Firewalld, Inventory, KnownContainer, KnownFloor, KnownListener, KnownNetwork, KnownPort, ReservedSubnet,
+    SubnetHolder, VirtualFunction,
 };
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol};
+pub use kernel::{Address, BridgeOptions, Link, LinkKind, Route, RouteProtocol, VethOptions};
 pub use mac::{MacAddr, ParseMacError};
 pub use name::{InterfaceName, NameError, NetworkName};
 pub use neighbour::Neighbour;

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::hooks::HookOperation;
 
 /// The result of an apply.
-pub(super) struct Applied {
-    pub(super) outcome: NetworkOutcome,
+pub(crate) struct Applied {
+    pub(crate) outcome: NetworkOutcome,
     /// Whether the caller owns the network now: no other process that still runs has started it.
     pub(super) is_ours: bool,
 }
@@ -48,7 +48,7 @@ impl Driver {
     }
 
     /// The same, for a caller that has the lock.
-    pub(super) fn apply_locked(
+    pub(crate) fn apply_locked(
         &self,
         network: &Network,
         owner: Option<Owner>,

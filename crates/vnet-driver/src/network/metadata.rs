@@ -66,7 +66,7 @@ impl Driver {
         let mut host = self.host()?;
         let path = self.store.directory(name).join(RUNNING);
         let file = File { path, contents: Some(definition.inactive().to_string()), mode: 0o600 };
-        vnet_host::replace_file(&mut host, lock, name, LinuxHost::namespace()?, file)?;
+        vnet_host::replace(&mut host, lock, name, LinuxHost::namespace()?, vec![file.into()])?;
         Ok(())
     }
 }

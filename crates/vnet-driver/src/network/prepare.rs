@@ -97,7 +97,7 @@ impl Driver {
     }
 
     /// The choices that a definition leaves open.
-    pub(super) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
+    pub(crate) fn choices(&self, network: &Network, name: &NetworkName, receipt: Option<&Receipt>) -> Choices {
         let bridge = receipt.and_then(|receipt| receipt.header.bridge.clone());
         let leases = Some(self.data.leases(name));
         Choices { directory: self.store.directory(name), random: random(network), bridge, leases }

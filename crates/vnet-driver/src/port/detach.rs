@@ -33,12 +33,14 @@ impl Driver {
         lock: &Lock,
         port: &InterfaceName,
     ) -> Result<Vec<Change>, vnet_host::Error> {
-        let departure = match self.store.port_receipt(port) {
-            Ok(Some(receipt)) => Departure::of_port(self, &receipt.header),
-            _ => Departure::default(),
-        };
-        let detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?);
+        let header = self.store.port_receipt(port).ok().flatten().map(|receipt| receipt.header);
+        let departure = header.as_ref().map(|header| Departure::of_port(self, header)).unwrap_or_default();
+        let mut detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?)?;
         departure.tell(self);
-        detached
+        let container = header.filter(|header| header.port.container.is_some());
+        if let Some(network) = container.and_then(|header| header.port.network) {
+            detached.extend(self.tell_dnsmasq(host, lock, &network, None)?);
+        }
+        Ok(detached)
     }
 }

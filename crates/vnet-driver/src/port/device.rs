@@ -52,6 +52,6 @@ fn is_macvtap(known: &KernelLink) -> bool {
     match &known.link.kind {
         LinkKind::Macvtap(_) => true,
         LinkKind::Other(word) => word == "macvtap",
-        LinkKind::Bridge(_) | LinkKind::Tap(_) => false,
+        LinkKind::Bridge(_) | LinkKind::Tap(_) | LinkKind::Veth(_) => false,
     }
 }

@@ -14,6 +14,7 @@ use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network, NetworkPort};
 
+use super::container;
 use super::device::Device;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
@@ -25,7 +26,7 @@ use crate::hooks::{HookOperation, document};
 use crate::note::Note;
 
 /// The file in a port's folder that keeps the definition it was attached with.
-const KEPT: &str = "interface.xml";
+pub(super) const KEPT: &str = "interface.xml";
 /// The file in a port's folder that says how it is attached to its network.
 pub(crate) const RECORD: &str = "networkport.xml";
 
@@ -152,6 +153,7 @@ impl Driver {
             folder: folder.unwrap_or_default(),
             kept: attached.map(|receipt| receipt.header.port.clone()),
             owned: attached.map(|receipt| receipt.owned.clone()).unwrap_or_default(),
+            container: attached.and_then(container::of),
         };
         let mut lowered = attach(interface, network, &inventory, &choices)?;
         if let Some(mut passt) = passt(&lowered.desired).cloned() {
@@ -254,7 +256,7 @@ pub(super) fn record_file(folder: &Path, record: &NetworkPort) -> File {
     file(folder, RECORD, record.to_string())
 }
 
-fn file(folder: &Path, name: &str, text: String) -> File {
+pub(super) fn file(folder: &Path, name: &str, text: String) -> File {
     File { path: folder.join(name), contents: Some(text), mode: 0o600 }
 }
 
@@ -271,7 +273,7 @@ pub(super) fn passt(state: &HostState) -> Option<&Passt> {
     })
 }
 
-fn asks_features(interface: &Interface, network: Option<&Network>) -> bool {
+pub(super) fn asks_features(interface: &Interface, network: Option<&Network>) -> bool {
     let by_us = |manager: Option<MacTableManager>| manager == Some(MacTableManager::Libvirt);
     let own = matches!(&interface.source, Source::Bridge(source) if by_us(source.mac_table_manager));
     let group = network.is_some_and(|network| network.port_groups.iter().any(|group| group.vlan.is_some()));

@@ -21,6 +21,7 @@ impl Kind for Link {
             (LinkKind::Tap(tap), LinkKind::Tap(wanted)) => {
                 LinkKind::Tap(TapOptions { vnet_hdr: wanted.vnet_hdr, ..tap })
             }
+            (LinkKind::Other(word), LinkKind::Veth(wanted)) if word == "veth" => LinkKind::Veth(wanted.clone()),
             (kind, _) => kind,
         };
         Ok(Some(Self { kind, mac, mtu, ..link }))
@@ -93,6 +94,7 @@ fn is_made(known: &Link, link: &Link) -> bool {
 fn is_of_kind(one: &LinkKind, other: &LinkKind) -> bool {
     match (one, other) {
         (LinkKind::Other(one), LinkKind::Other(other)) => one == other,
+        (LinkKind::Other(word), LinkKind::Veth(_)) | (LinkKind::Veth(_), LinkKind::Other(word)) => word == "veth",
         (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
     }
 }

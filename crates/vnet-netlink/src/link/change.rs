@@ -1,10 +1,15 @@
 //! The messages that create and change a link.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, MacVtapMode};
-use nix::libc::EOPNOTSUPP;
+use netlink_packet_route::link::{
+    BridgeStpState, InfoBridge, InfoData, InfoKind, InfoMacVtap, InfoVeth, LinkAttribute, LinkMessage, MacVtapMode,
+};
+use nix::libc::{EIO, EOPNOTSUPP};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
-use vnet_types::{BridgeOptions, Link, LinkKind, MacvtapMode, MacvtapOptions};
+use vnet_types::{BridgeOptions, Link, LinkKind, MacvtapMode, MacvtapOptions, VethOptions};
 
 use crate::{Intent, Netlink, Refused};
 
@@ -24,9 +29,11 @@ impl Netlink {
             LinkKind::Macvtap(MacvtapOptions { mode: MacvtapMode::Passthrough, .. }) => {
                 Link { mac: None, ..link.clone() }
             }
-            LinkKind::Macvtap(_) | LinkKind::Other(_) => link.clone(),
+            LinkKind::Macvtap(_) | LinkKind::Veth(_) | LinkKind::Other(_) => link.clone(),
         };
-        if !matches!(link.kind, LinkKind::Tap(_)) {
+        if let LinkKind::Veth(options) = &link.kind {
+            self.create_pair(&created, options)?;
+        } else if !matches!(link.kind, LinkKind::Tap(_)) {
             let mut message = difference(None, &created);
             if let LinkKind::Macvtap(options) = &link.kind {
                 message = message.link(self.index(&options.lower)?);
@@ -48,6 +55,30 @@ impl Netlink {
             let _ = self.delete_link(index);
         }
         completed.map(|()| index)
+    }
+
+    /// Creates a veth pair in one message: the other end is born in its namespace.
+    fn create_pair(&self, link: &Link, options: &VethOptions) -> Result<(), Refused> {
+        let namespace =
+            File::open(&options.namespace).map_err(|error| Refused::from_errno(error.raw_os_error().unwrap_or(EIO)))?;
+        let mut peer = LinkMessage::default();
+        peer.attributes.push(LinkAttribute::IfName(options.peer.as_str().to_owned()));
+        peer.attributes.push(LinkAttribute::Address(options.peer_mac.0.to_vec()));
+        peer.attributes.extend(link.mtu.map(LinkAttribute::Mtu));
+        peer.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
+        let mut message = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::Veth)
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
+            .name(link.name.as_str());
+        if let Some(mac) = link.mac {
+            message = message.address(mac.0.to_vec());
+        }
+        if let Some(mtu) = link.mtu {
+            message = message.mtu(mtu);
+        }
+        if link.up {
+            message = message.up();
+        }
+        self.command(RouteNetlinkMessage::NewLink(message.build()), Intent::Create)
     }
 
     /// Changes what differs between two states of a link, step by step.
@@ -76,7 +107,10 @@ impl Netlink {
                 }
             }
             (LinkKind::Tap(before), LinkKind::Tap(after)) if before == after => {}
-            (LinkKind::Tap(_), _) | (_, LinkKind::Tap(_)) => return Err(Refused::from_errno(EOPNOTSUPP)),
+            (LinkKind::Veth(before), LinkKind::Veth(after)) if before == after => {}
+            (LinkKind::Tap(_) | LinkKind::Veth(_), _) | (_, LinkKind::Tap(_) | LinkKind::Veth(_)) => {
+                return Err(Refused::from_errno(EOPNOTSUPP));
+            }
             _ => {}
         }
         set(difference(Some(from), &to))
@@ -124,7 +158,7 @@ fn difference(from: Option<&Link>, to: &Link) -> LinkMessageBuilder<LinkUnspec> 
 /// A message with a link's kind and the settings that belong to it.
 fn of_kind(from: Option<&LinkKind>, kind: &LinkKind) -> LinkMessageBuilder<LinkUnspec> {
     match kind {
-        LinkKind::Tap(_) => LinkMessageBuilder::<LinkUnspec>::new(),
+        LinkKind::Tap(_) | LinkKind::Veth(_) => LinkMessageBuilder::<LinkUnspec>::new(),
         LinkKind::Other(word) => LinkMessageBuilder::new_with_info_kind(InfoKind::Other(word.clone())),
         LinkKind::Macvtap(options) => {
             let mode = match options.mode {

@@ -50,6 +50,9 @@ fn type_words(kind: &LinkKind) -> String {
         }
         LinkKind::Tap(options) => format!("tun {options}"),
         LinkKind::Macvtap(options) => format!("macvtap mode {} link {}", options.mode, options.lower),
+        LinkKind::Veth(options) => {
+            format!("veth peer {} address {} netns {}", options.peer, options.peer_mac, options.namespace.display())
+        }
         LinkKind::Other(kind) => kind.clone(),
     }
 }

@@ -5,6 +5,7 @@
 mod bandwidth;
 mod bridge_port;
 mod connection;
+mod container;
 mod device;
 mod error;
 mod host_end;
@@ -17,13 +18,13 @@ mod virtual_port;
 
 use std::path::PathBuf;
 
-use vnet_types::{Inventory, KnownPort, MacAddr, Uuid};
+use vnet_types::{Inventory, KnownContainer, KnownPort, MacAddr, Uuid};
 use vnet_xml::interface::Source;
 use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
 use super::passt;
-use crate::{HostState, LinkCoalesce};
+use crate::{ContainerEnd, HostState, LinkCoalesce};
 use connection::{Connection, connection};
 use settings::Settings;
 
@@ -55,6 +56,9 @@ pub struct PortChoices {
     pub kept: Option<KnownPort>,
     /// What was made for the existing port, from its receipt.
     pub owned: HostState,
+    /// The end in a container, if the port is for a container: a veth pair takes the place of the
+    /// tap.
+    pub container: Option<(KnownContainer, ContainerEnd)>,
 }
 
 /// An interface with all open choices made.
@@ -91,6 +95,9 @@ pub fn attach(
     let connection = connection(interface, network, inventory, choices)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
     let is_passt = matches!(connection, Connection::Passt);
+    if choices.container.is_some() && !matches!(connection, Connection::Bridge(_)) {
+        return Err(AttachError::ContainerNeedsBridge);
+    }
     let mut desired = HostState::new();
     if port.managed {
         match &connection {
@@ -108,7 +115,10 @@ pub fn attach(
                 desired.insert(passt(interface, &choices.folder)?);
             }
             Connection::Bridge(bridge) => {
-                desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices));
+                match &choices.container {
+                    Some((_, end)) => container::add_to(&mut desired, &port, interface, bridge, end),
+                    None => desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices)),
+                }
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;
             }
         }
@@ -121,7 +131,7 @@ pub fn attach(
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
     }
-    if port.managed && port.function.is_none() && !is_passt {
+    if port.managed && port.function.is_none() && !is_passt && port.container.is_none() {
         bandwidth::add_rest(&mut desired, &port.dev);
     }
     let record = network.map(|_| record::record(interface, &settings, &connection, &port, choices));
@@ -181,6 +191,7 @@ fn port(
         floor: None,
         uuid: None,
         recorded: false,
+        container: choices.container.as_ref().map(|(container, _)| container.clone()),
     })
 }
 

@@ -305,6 +305,7 @@ fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str
         floor: None,
         uuid: None,
         recorded: false,
+        container: None,
     });
     let interface: Interface = format!("<interface type='{kind}'>{inside}</interface>").parse().unwrap();
     let findings = check_against(&interface, &inventory);

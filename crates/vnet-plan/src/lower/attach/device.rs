@@ -19,7 +19,7 @@ pub(super) fn has_vnet_hdr(interface: &Interface) -> bool {
 
 /// The tap's own address: the guest's with another first byte, so that a bridge does not take the
 /// guest's address for its own.
-fn tap_mac(guest: MacAddr) -> MacAddr {
+pub(super) fn tap_mac(guest: MacAddr) -> MacAddr {
     let MacAddr([first, rest @ ..]) = guest;
     let [a, b, c, d, e] = rest;
     MacAddr([if first == 0xfe { 0xfa } else { 0xfe }, a, b, c, d, e])

@@ -125,6 +125,9 @@ pub enum AttachError {
         /// What the port is attached to.
         plug: String,
     },
+    /// A container can only be attached to a bridge.
+    #[error("a container is attached to a bridge, and this network has none: its guests share devices of the host")]
+    ContainerNeedsBridge,
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,

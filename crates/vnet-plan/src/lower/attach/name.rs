@@ -58,6 +58,6 @@ pub(super) fn existing(
         LinkKind::Tap(tap) if queues > 1 && !tap.multi_queue => Err(AttachError::Queues { dev, queues }),
         LinkKind::Tap(_) | LinkKind::Macvtap(_) => Ok(dev),
         LinkKind::Other(word) if word == "macvtap" => Ok(dev),
-        LinkKind::Bridge(_) | LinkKind::Other(_) => Err(AttachError::NotATap(dev)),
+        LinkKind::Bridge(_) | LinkKind::Veth(_) | LinkKind::Other(_) => Err(AttachError::NotATap(dev)),
     }
 }

@@ -56,6 +56,7 @@ pub fn record_port(
         floor: None,
         uuid: Some(record.uuid),
         recorded: true,
+        container: None,
     };
     let mut desired = HostState::new();
     if let Some(limits) = &mut record.bandwidth {

@@ -1,0 +1,170 @@
+//! Containers on networks: a veth pair, and addresses that are decided on here.
+
+mod attach;
+mod check;
+mod collect;
+mod names;
+mod namespace;
+mod readiness;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use vnet_host::{PortHeader, Receipt};
+use vnet_plan::{ContainerEnd, ContainerTap, Resource};
+use vnet_types::{InterfaceName, IpNet, KnownContainer, KnownPort, MacAddr, NetworkName, fnv1a};
+use vnet_xml::{Bandwidth, Network};
+
+pub use check::{ContainerCheck, Expectation};
+pub use collect::ContainersLeft;
+pub use readiness::Readiness;
+
+/// What identifies a container's interface for its runtime.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attachment {
+    /// The network's name in the runtime's configuration.
+    pub network: String,
+    /// The container.
+    pub container: String,
+    /// The interface in the container.
+    pub interface: InterfaceName,
+}
+
+impl Attachment {
+    /// The name of the pair's end on the host. NetworkManager leaves links of this name alone.
+    ///
+    /// # Panics
+    /// Never: the name is always valid.
+    pub fn dev(&self) -> InterfaceName {
+        let text = format!("{}\0{}\0{}", self.network, self.container, self.interface);
+        let digits = format!("{:016x}", fnv1a(text.bytes()));
+        format!("veth{}", &digits[5..]).parse().expect("15 letters and digits are a name")
+    }
+
+    fn is_of(&self, port: &KnownPort) -> bool {
+        port.container
+            .as_ref()
+            .is_some_and(|it| (&it.network, &it.id, &it.interface) == (&self.network, &self.container, &self.interface))
+    }
+}
+
+/// A container's interface to attach.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ContainerOptions {
+    /// What identifies it.
+    pub attachment: Attachment,
+    /// The file of the container's network namespace.
+    pub namespace: PathBuf,
+    /// The network.
+    pub network: NetworkName,
+    /// The definition to start the network with, if it does not run. `None`: the one that is kept.
+    pub definition: Option<Network>,
+    /// Whether a network that does not run is started.
+    pub starts: bool,
+    /// The port group.
+    pub port_group: Option<String>,
+    /// Whether it cannot reach other isolated ports. `None`: as the network says.
+    pub isolated: Option<bool>,
+    /// The MTU. `None`: that of the bridge.
+    pub mtu: Option<u32>,
+    /// The limits of its bandwidth. `None`: those of the port group.
+    pub bandwidth: Option<Bandwidth>,
+    /// Its MAC address. `None`: a random one.
+    pub mac: Option<MacAddr>,
+    /// Whether it gets addresses.
+    pub has_addresses: bool,
+    /// The addresses that it asks for, one for each family at most.
+    pub ips: Vec<IpAddr>,
+    /// Whether its default route leads to the network. `None`: unless the network is isolated.
+    pub default_route: Option<bool>,
+    /// A tap beside the interface, for a virtual machine in the container. The addresses are then
+    /// reserved, and the virtual machine asks for them by DHCP.
+    pub tap: Option<ContainerTap>,
+    /// The pod, as `NAMESPACE/NAME` or `NAME`.
+    pub pod: Option<String>,
+    /// The names that DNS has for its addresses. The definition may reserve an address for one.
+    pub names: Vec<String>,
+}
+
+impl ContainerOptions {
+    /// A container's interface with addresses and a default route.
+    pub fn new(attachment: Attachment, namespace: PathBuf, network: NetworkName) -> Self {
+        Self {
+            attachment,
+            namespace,
+            network,
+            definition: None,
+            starts: true,
+            port_group: None,
+            isolated: None,
+            mtu: None,
+            bandwidth: None,
+            mac: None,
+            has_addresses: true,
+            ips: Vec::new(),
+            default_route: None,
+            tap: None,
+            pod: None,
+            names: Vec::new(),
+        }
+    }
+}
+
+/// A container's interface that was attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContainerPort {
+    /// The port.
+    pub port: KnownPort,
+    /// The MAC address of the end on the host.
+    pub host_mac: Option<MacAddr>,
+    /// The MTU of both ends.
+    pub mtu: Option<u32>,
+    /// The network's bridge and its MAC address.
+    pub bridge: Option<(InterfaceName, Option<MacAddr>)>,
+    /// The addresses, each with its gateway.
+    pub addresses: Vec<Gateway>,
+    /// Whether the default routes lead to the gateways.
+    pub default_route: bool,
+    /// The addresses where the network answers names.
+    pub nameservers: Vec<IpAddr>,
+    /// The network's domain.
+    pub domain: Option<String>,
+}
+
+/// An address of a container and the host's address in the same subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gateway {
+    /// The container's address.
+    pub net: IpNet,
+    /// The host's address.
+    pub gateway: IpAddr,
+}
+
+/// The container of an attached port, and the end there.
+pub(super) fn of(receipt: &Receipt<PortHeader>) -> Option<(KnownContainer, ContainerEnd)> {
+    let end = receipt.owned.iter().find_map(|resource| match resource {
+        Resource::Container(end) => Some((**end).clone()),
+        _ => None,
+    });
+    Some((receipt.header.port.container.clone()?, end?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn each_attachment_has_its_own_device() {
+        let of = |network: &str, container: &str| {
+            let interface = "eth0".parse().unwrap();
+            Attachment { network: network.to_owned(), container: container.to_owned(), interface }.dev()
+        };
+        assert_eq!(of("blue", "c1").as_str().len(), 15);
+        assert_ne!(of("blue", "c1"), of("blue", "c2"));
+        assert_ne!(of("bluec", "1"), of("blue", "c1"));
+    }
+}

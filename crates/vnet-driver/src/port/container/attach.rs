@@ -1,0 +1,243 @@
+//! Attaching a container.
+
+use std::collections::BTreeSet;
+
+use vnet_host::{LinuxHost, Lock, PortHeader};
+use vnet_plan::{AddressWish, ContainerEnd, Key, LoweredPort, PortChoices, Resource, attach, container_addresses};
+use vnet_types::{InterfaceName, Inventory, IpNet, KnownContainer, LinkKind, MacAddr, fnv1a};
+use vnet_validate::KnownHost;
+use vnet_xml::interface::{NetworkSource, Source};
+use vnet_xml::network::ForwardMode;
+use vnet_xml::{Interface, Network};
+
+use super::namespace::identity;
+use super::{ContainerOptions, ContainerPort, Gateway};
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::features::probe;
+use crate::findings::{on_host, sound};
+use crate::port::prepare::{KEPT, asks_features, file, record_file};
+
+impl Driver {
+    /// Attaches a container to a network: a veth pair, with addresses in the container that no
+    /// guest gets by DHCP. It stays attached until it is detached or its network is stopped.
+    ///
+    /// # Errors
+    /// [`Error::NoContainer`], [`Error::NotAContainer`]; [`Error::NotRunning`] where the network is
+    /// not to be started, [`Error::NotDefined`]; [`Error::AlreadyAttached`];
+    /// [`Error::InterfaceExists`]; [`Error::ContainerAddress`]; those of [`attach`](Self::attach)
+    /// and [`apply`](Self::apply). Nothing is left of it then, but for the network.
+    pub fn attach_container(&self, options: &ContainerOptions) -> Result<ContainerPort, Error> {
+        let (device, inode) = identity(&options.namespace)?;
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        let dev = options.attachment.dev();
+        if self.store.port_receipt(&dev)?.is_some_and(|receipt| receipt.settled) {
+            return Err(Error::AlreadyAttached(dev));
+        }
+        let network = self.network_for(options, &mut host, &lock)?;
+        let interface = interface(options, &dev);
+        let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
+        if asks_features(&interface, Some(&network)) {
+            probe(&mut inventory)?;
+        }
+        inventory.ports.retain(|port| port.dev != dev);
+        if self.store.port_receipt(&dev)?.is_some() {
+            // What an attach that was killed has left is removed at the start.
+            inventory.links.retain(|link| link.name != dev);
+        }
+        let networks = std::slice::from_ref(&network);
+        let findings = sound(vnet_validate::check(&interface))?;
+        on_host(findings, vnet_validate::check_against(&interface, KnownHost::new(&inventory, networks)))?;
+        let random = LinuxHost::random()?;
+        let [first, second, third, ..] = random;
+        let mac = options.mac.unwrap_or_else(|| MacAddr::from_random([first, second, third]));
+        let addresses = self.addresses_for(options, &network, &inventory, mac)?;
+        let end = ContainerEnd {
+            link: dev.clone(),
+            namespace: options.namespace.clone(),
+            device,
+            inode,
+            interface: options.attachment.interface.clone(),
+            mac,
+            addresses: if options.tap.is_some() { Vec::new() } else { addresses.clone() },
+            gateways: Vec::new(),
+            at_once: false,
+            tap: options.tap.clone(),
+        };
+        let gateways = gateways(&network, &addresses);
+        let default_route = options.default_route.unwrap_or(network.forward_mode() != ForwardMode::None);
+        let end = ContainerEnd {
+            gateways: gateways
+                .iter()
+                .filter(|it| default_route && end.addresses.contains(&it.net))
+                .map(|it| it.gateway)
+                .collect(),
+            ..end
+        };
+        let container = KnownContainer {
+            network: options.attachment.network.clone(),
+            id: options.attachment.container.clone(),
+            interface: options.attachment.interface.clone(),
+            pod: options.pod.clone(),
+            addresses,
+            names: options.names.clone(),
+        };
+        let choices = PortChoices {
+            random,
+            guest: Some(options.pod.clone().unwrap_or_else(|| container.id.clone())),
+            container: Some((container, end)),
+            ..PortChoices::default()
+        };
+        let mut with_mac = interface;
+        with_mac.mac = Some(mac.into());
+        let lowered = self.with_files(attach(&with_mac, Some(&network), &inventory, &choices)?);
+        self.make_container(&lowered, &mut host, &lock, options)?;
+        Ok(ContainerPort { default_route, ..outcome(lowered, &network, &inventory, gateways) })
+    }
+
+    /// Detaches a container: removes everything that was made for it. Returns whether it was
+    /// attached.
+    ///
+    /// # Errors
+    /// [`Error::Host`] with what could not be removed: the call can be repeated.
+    pub fn detach_container(&self, attachment: &super::Attachment) -> Result<bool, Error> {
+        let dev = attachment.dev();
+        if self.store.port_receipt(&dev)?.is_none() {
+            return Ok(false);
+        }
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        match self.store.port_receipt(&dev)? {
+            Some(receipt) if attachment.is_of(&receipt.header.port) => {
+                match self.detach_locked(&mut host, &lock, &dev) {
+                    Err(vnet_host::Error::Absent(_)) => Ok(false),
+                    detached => Ok(detached.map(|_| true)?),
+                }
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The definition that the network runs with, which is started if it has to be.
+    fn network_for(&self, options: &ContainerOptions, host: &mut LinuxHost, lock: &Lock) -> Result<Network, Error> {
+        let name = &options.network;
+        let here = LinuxHost::namespace()?;
+        let receipt = self.store.receipt(name)?;
+        if receipt.is_some_and(|receipt| receipt.settled && receipt.header.namespace.is(&here))
+            && let Some(network) = self.as_it_runs(name)?
+        {
+            return Ok(network);
+        }
+        if !options.starts {
+            return Err(Error::NotRunning(name.clone()));
+        }
+        let kept = self.kept(name)?;
+        let definition = options.definition.clone().or(kept).ok_or_else(|| Error::NotDefined(name.clone()))?;
+        self.apply_locked(&definition, None, host, lock)?;
+        self.as_it_runs(name)?.ok_or_else(|| Error::NotRunning(name.clone()))
+    }
+
+    fn addresses_for(
+        &self,
+        options: &ContainerOptions,
+        network: &Network,
+        inventory: &Inventory,
+        mac: MacAddr,
+    ) -> Result<Vec<IpNet>, Error> {
+        if !options.has_addresses {
+            return Ok(Vec::new());
+        }
+        let names = options.names.clone();
+        let seed = fnv1a(options.attachment.dev().as_str().bytes());
+        let wish = AddressWish { mac, names, ips: options.ips.clone(), seed };
+        let leases = self.current_leases(&options.network)?;
+        Ok(container_addresses(network, &inventory.ports, &leases, &wish)?)
+    }
+
+    /// Adds the files that describe the port.
+    fn with_files(&self, mut lowered: LoweredPort) -> LoweredPort {
+        let folder = self.store.port_directory(&lowered.port.dev);
+        let kept = file(&folder, KEPT, lowered.interface.to_string());
+        let record = lowered.record.as_ref().map(|record| record_file(&folder, record));
+        lowered.desired.extend([kept].into_iter().chain(record).map(Resource::File));
+        lowered
+    }
+
+    fn make_container(
+        &self,
+        lowered: &LoweredPort,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        options: &ContainerOptions,
+    ) -> Result<(), Error> {
+        let port = &lowered.port;
+        let header = PortHeader { port: port.clone(), namespace: LinuxHost::namespace()?, owner: None };
+        let made = self.with_port_hooks(lowered, || {
+            self.tell_dnsmasq(host, lock, &options.network, Some(port))?;
+            Ok(vnet_host::start(host, lock, header, &lowered.desired)?)
+        });
+        made.map(drop).map_err(|error| {
+            // The first failure is the one to report.
+            let _ = self.tell_dnsmasq(host, lock, &options.network, None);
+            match error {
+                Error::Host(inner) if is_in_the_way(&inner, &port.dev) => {
+                    Error::InterfaceExists(options.attachment.interface.clone())
+                }
+                error => error,
+            }
+        })
+    }
+}
+
+/// Whether the container has an interface of the same name.
+fn is_in_the_way(error: &vnet_host::Error, dev: &InterfaceName) -> bool {
+    match error {
+        vnet_host::Error::Conflict(keys) => keys.contains(&Key::Container(dev.clone())),
+        _ => false,
+    }
+}
+
+/// The container's interface in libvirt's words.
+fn interface(options: &ContainerOptions, dev: &InterfaceName) -> Interface {
+    let mut source = NetworkSource::default();
+    source.network = options.network.to_string();
+    source.port_group.clone_from(&options.port_group);
+    let mut interface = Interface::new(Source::Network(source));
+    interface.mac = options.mac.map(Into::into);
+    interface.mtu = options.mtu;
+    interface.bandwidth.clone_from(&options.bandwidth);
+    interface.port_isolated = options.isolated;
+    interface.target.get_or_insert_default().dev = Some(dev.to_string());
+    interface
+}
+
+/// The host's addresses in the subnets of a container's addresses.
+fn gateways(network: &Network, addresses: &[IpNet]) -> Vec<Gateway> {
+    let gateway = |net: &IpNet| {
+        let ip = network.ips.iter().find(|ip| ip.net().is_some_and(|subnet| subnet.contains(&net.addr())))?;
+        Some(Gateway { net: *net, gateway: ip.address })
+    };
+    addresses.iter().filter_map(gateway).collect()
+}
+
+fn outcome(lowered: LoweredPort, network: &Network, inventory: &Inventory, addresses: Vec<Gateway>) -> ContainerPort {
+    let of_bridge = |name: &InterfaceName| inventory.links.iter().find(|link| link.name == *name);
+    let bridge = lowered.port.bridge.clone();
+    let end = lowered.desired.links().find(|link| matches!(link.kind, LinkKind::Veth(_)));
+    let mtu = end.and_then(|end| end.mtu).or_else(|| of_bridge(bridge.as_ref()?)?.mtu);
+    let own: BTreeSet<_> = addresses.iter().map(|it| it.gateway).collect();
+    ContainerPort {
+        host_mac: end.and_then(|end| end.mac),
+        mtu,
+        bridge: bridge.map(|name| {
+            let mac = of_bridge(&name).and_then(|link| link.mac);
+            (name, mac)
+        }),
+        addresses,
+        default_route: false,
+        nameservers: if network.answers_names() { own.into_iter().collect() } else { Vec::new() },
+        domain: network.domain.as_ref().map(|domain| domain.name.clone()),
+        port: lowered.port,
+    }
+}

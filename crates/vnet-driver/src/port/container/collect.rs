@@ -1,0 +1,76 @@
+//! Removing what is left of containers that are gone.
+
+use vnet_host::{LinuxHost, PortHeader, Receipt};
+use vnet_types::InterfaceName;
+
+use super::{Attachment, namespace, of};
+use crate::driver::Driver;
+use crate::error::Error;
+
+/// What was removed, and what could not be.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct ContainersLeft {
+    /// The interfaces that are gone.
+    pub removed: Vec<Attachment>,
+    /// What could not be removed, and why. The call can be repeated.
+    pub errors: Vec<Error>,
+}
+
+impl Driver {
+    /// Removes the containers' interfaces of a runtime's network that are not in its list. Without
+    /// a list, those whose container or link is gone.
+    ///
+    /// # Errors
+    /// [`Error::Host`] where the folder cannot be locked or read.
+    pub fn collect_containers(&self, network: &str, valid: Option<&[Attachment]>) -> Result<ContainersLeft, Error> {
+        let mut left = ContainersLeft::default();
+        let is_there = |listed: &Receipt<PortHeader>| {
+            listed.header.port.container.as_ref().is_some_and(|container| container.network == network)
+        };
+        if !self.store.port_receipts()?.iter().flatten().any(is_there) {
+            return Ok(left);
+        }
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        for listed in self.store.port_receipts()? {
+            let receipt = match listed {
+                Ok(receipt) => receipt,
+                Err(unreadable) => {
+                    left.errors.push(unreadable.error.into());
+                    continue;
+                }
+            };
+            let Some(attachment) = attachment(&receipt).filter(|it| it.network == network) else { continue };
+            let stays = match valid {
+                Some(valid) => valid.contains(&attachment),
+                None => is_alive(&host, &receipt)?,
+            };
+            if stays {
+                continue;
+            }
+            let dev: InterfaceName = receipt.header.port.dev;
+            match self.detach_locked(&mut host, &lock, &dev) {
+                Ok(_) | Err(vnet_host::Error::Absent(_)) => left.removed.push(attachment),
+                Err(error) => left.errors.push(error.into()),
+            }
+        }
+        Ok(left)
+    }
+}
+
+fn attachment(receipt: &Receipt<PortHeader>) -> Option<Attachment> {
+    let container = receipt.header.port.container.as_ref()?;
+    Some(Attachment {
+        network: container.network.clone(),
+        container: container.id.clone(),
+        interface: container.interface.clone(),
+    })
+}
+
+/// Whether the container's namespace is where it was, and the link is there.
+fn is_alive(host: &LinuxHost, receipt: &Receipt<PortHeader>) -> Result<bool, Error> {
+    let Some((_, end)) = of(receipt) else { return Ok(false) };
+    let same = namespace::identity(&end.namespace).is_ok_and(|identity| identity == (end.device, end.inode));
+    Ok(same && host.link(&receipt.header.port.dev)?.is_some())
+}

@@ -1,0 +1,52 @@
+//! What a network's dnsmasq knows of its containers.
+
+use vnet_host::{LinuxHost, Lock};
+use vnet_plan::{Change, Files, Key, Process, Resource, preview};
+use vnet_types::{Inventory, KnownPort, NetworkName};
+
+use crate::driver::Driver;
+
+impl Driver {
+    /// Writes the addresses and names of a network's containers, with one that comes, into the
+    /// files of its dnsmasq, which reads them again: no guest gets such an address by DHCP.
+    pub(in crate::port) fn tell_dnsmasq(
+        &self,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        network: &NetworkName,
+        comes: Option<&KnownPort>,
+    ) -> Result<Vec<Change>, vnet_host::Error> {
+        let here = LinuxHost::namespace()?;
+        let Some(receipt) = self.store.receipt(network)?.filter(|receipt| receipt.header.namespace.is(&here)) else {
+            return Ok(Vec::new());
+        };
+        // A definition that cannot be read keeps nobody from leaving; `vnet apply` tells of it.
+        let Ok(Some(definition)) = self.as_it_runs(network) else { return Ok(Vec::new()) };
+        let mut ports = self.store.ports()?;
+        if let Some(port) = comes {
+            ports.retain(|known| known.dev != port.dev);
+            ports.push(port.clone());
+        }
+        let choices = self.choices(&definition, network, Some(&receipt));
+        let Ok(lowered) = preview(&definition, &Inventory { ports, ..Inventory::default() }, &choices) else {
+            return Ok(Vec::new());
+        };
+        let files = Files::of(&choices);
+        let process = Key::Process(files.pid_file);
+        let mut wanted = Vec::new();
+        for key in [Key::File(files.hosts), Key::File(files.addn_hosts)] {
+            let file = lowered.desired.get(&key).filter(|file| receipt.owned.get(&key).is_some_and(|had| had != *file));
+            wanted.extend(file.cloned());
+        }
+        // An act that was killed may have left the files as they are wanted.
+        if wanted.is_empty() && receipt.settled {
+            return Ok(Vec::new());
+        }
+        if let (Some(Resource::Process(had)), Some(Resource::Process(now))) =
+            (receipt.owned.get(&process), lowered.desired.get(&process))
+        {
+            wanted.push(Process { reload_on: now.reload_on.clone(), ..had.clone() }.into());
+        }
+        vnet_host::replace(host, lock, network, here, wanted)
+    }
+}

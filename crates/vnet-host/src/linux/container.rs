@@ -1,0 +1,296 @@
+//! Ends of veth pairs in containers.
+
+use std::fs::{self, File};
+use std::io;
+use std::num::NonZeroU16;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
+use vnet_netlink::{KernelLink, Netlink, PortState, Tap};
+use vnet_plan::{ContainerEnd, ContainerTap, Key};
+use vnet_types::{
+    Address, BridgeOptions, Filter, FilterAction, FilterMatch, InterfaceName, IpNet, Link, LinkKind, MacAddr, Qdisc,
+    QdiscKind, Route, RouteProtocol, TapOptions, TrafficHandle,
+};
+
+use super::{Kind, LinuxHost, gone_is_fine};
+use crate::{Error, Fact};
+
+/// How long the kernel may take to notice that both ends of a pair are up.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// An interface in a container, as the kernel has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContainerSeen {
+    /// Administratively up.
+    pub up: bool,
+    /// Its MAC address.
+    pub mac: Option<MacAddr>,
+    /// Its MTU.
+    pub mtu: Option<u32>,
+    /// Its addresses, but for those of the link itself.
+    pub addresses: Vec<IpNet>,
+    /// Its routes, but for those that follow from the addresses.
+    pub routes: Vec<Route>,
+}
+
+/// Looks at an interface in a network namespace. `None` when the namespace or the interface is
+/// gone.
+///
+/// # Errors
+/// [`Error::File`] where the namespace cannot be entered; [`Error::Netlink`] where the kernel
+/// cannot be asked.
+pub fn look_into(namespace: &Path, interface: &InterfaceName) -> Result<Option<ContainerSeen>, Error> {
+    let Some(file) = open(namespace)? else { return Ok(None) };
+    within(namespace, &file, |netlink| seen(netlink, interface))
+}
+
+impl Kind for ContainerEnd {
+    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let Some(file) = self.open()? else { return Ok(None) };
+        let there = within(&self.namespace, &file, |netlink| {
+            let Some(seen) = seen(netlink, &self.interface)? else { return Ok(None) };
+            let tap = match &self.tap {
+                Some(tap) => netlink.link(&tap.name)?.and_then(as_tap),
+                None => None,
+            };
+            Ok(Some((seen, tap)))
+        })?;
+        Ok(there.map(|(seen, tap)| Self {
+            addresses: self.addresses.iter().filter(|net| seen.addresses.contains(net)).copied().collect(),
+            // The kernel drops the routes of a link that is set down. Others may take routes away.
+            gateways: if seen.up { self.gateways.clone() } else { Vec::new() },
+            at_once: self.at_once && seen.up,
+            // Whoever opens a tap decides whether frames have a header.
+            tap: tap.zip(self.tap.as_ref()).map(|(tap, wanted)| ContainerTap {
+                options: TapOptions { vnet_hdr: wanted.options.vnet_hdr, ..tap.options },
+                ..tap
+            }),
+            ..self.clone()
+        }))
+    }
+
+    fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        let gone = || Error::file("enter", &self.namespace)(io::ErrorKind::NotFound.into());
+        let file = self.open()?.ok_or_else(gone)?;
+        let bridge = if self.at_once { spanning_tree(host, &self.link)? } else { None };
+        let set = |from: bool, to: bool| match &bridge {
+            Some((known, options)) => {
+                let of = |stp| Link { kind: LinkKind::Bridge(BridgeOptions { stp, ..*options }), ..known.link.clone() };
+                host.netlink.set_link(known.index, &of(from), &of(to))
+            }
+            None => Ok(()),
+        };
+        set(true, false)?;
+        let made = within(&self.namespace, &file, |netlink| self.set_up(netlink));
+        if bridge.is_some() && made.is_ok() {
+            wait_until_it_forwards(host, &self.link)?;
+        }
+        set(false, true)?;
+        made.map(|()| None)
+    }
+
+    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        let Some(file) = to.open()? else { return to.create(host) };
+        within(&to.namespace, &file, |netlink| {
+            for net in self.addresses.iter().filter(|net| !to.addresses.contains(net)) {
+                gone_is_fine(netlink.delete_address(&to.interface, &address(*net)))?;
+            }
+            self.take_tap_away(netlink)
+        })?;
+        to.create(host)
+    }
+
+    /// The end goes with the one on the host. A tap beside it has to be deleted.
+    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        match self.open()?.filter(|_| self.tap.is_some()) {
+            Some(file) => within(&self.namespace, &file, |netlink| self.take_tap_away(netlink)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The work inside the container.
+trait Inside {
+    fn open(&self) -> Result<Option<File>, Error>;
+    fn set_up(&self, netlink: &Netlink) -> Result<(), Error>;
+    fn add_tap(&self, netlink: &Netlink, mtu: Option<u32>) -> Result<(), Error>;
+    fn take_tap_away(&self, netlink: &Netlink) -> Result<(), Error>;
+}
+
+impl Inside for ContainerEnd {
+    /// The namespace. `None` when it is gone, even if another one has its path now.
+    fn open(&self) -> Result<Option<File>, Error> {
+        let Some(file) = open(&self.namespace)? else { return Ok(None) };
+        let about = file.metadata().map_err(Error::file("look at", &self.namespace))?;
+        Ok(Some(file).filter(|_| (about.dev(), about.ino()) == (self.device, self.inode)))
+    }
+
+    fn set_up(&self, netlink: &Netlink) -> Result<(), Error> {
+        let unexpected = || Error::Unexpected(Key::Container(self.link.clone()));
+        let known = netlink.link(&self.interface)?.ok_or_else(unexpected)?;
+        if self.tap.is_some() {
+            // The guest has the same MAC address, and so the same link-local address.
+            switch(&self.interface, "ipv6", "disable_ipv6", "1")?;
+        } else if !self.addresses.is_empty() {
+            switch(&self.interface, "ipv4", "arp_notify", "1")?;
+            switch(&self.interface, "ipv6", "accept_ra", "0")?;
+            // The addresses are known to be free.
+            switch(&self.interface, "ipv6", "accept_dad", "0")?;
+        }
+        let there = netlink.addresses_of(&self.interface)?;
+        for net in self.addresses.iter().filter(|net| there.iter().all(|it| it.net != **net)) {
+            netlink.add_address(&self.interface, &address(*net))?;
+        }
+        if !known.link.up {
+            netlink.set_up(known.index, true)?;
+        }
+        let there = netlink.routes_of(&self.interface)?;
+        let has = |gateway| there.iter().any(|it| it.destination.prefix_len() == 0 && it.gateway == Some(gateway));
+        for gateway in self.gateways.iter().filter(|gateway| !has(**gateway)) {
+            netlink.add_route(&default_route(&self.interface, *gateway))?;
+        }
+        self.add_tap(netlink, known.link.mtu)
+    }
+
+    fn add_tap(&self, netlink: &Netlink, mtu: Option<u32>) -> Result<(), Error> {
+        let Some(tap) = &self.tap else { return Ok(()) };
+        let made = Tap::create(&(&tap.name).into(), &tap.options, NonZeroU16::MIN)?;
+        let known = netlink.link(&tap.name)?.ok_or_else(|| Error::Unexpected(Key::Container(self.link.clone())))?;
+        switch(&tap.name, "ipv6", "disable_ipv6", "1")?;
+        netlink.set_link(known.index, &known.link, &Link { mtu, up: true, ..known.link.clone() })?;
+        for (from, to) in [(&self.interface, &tap.name), (&tap.name, &self.interface)] {
+            let handle = TrafficHandle::qdisc(0xffff);
+            netlink.add_qdisc(&Qdisc {
+                link: from.clone(),
+                parent: TrafficHandle::INGRESS,
+                handle,
+                kind: QdiscKind::Ingress,
+            })?;
+            netlink.add_filter(&Filter {
+                link: from.clone(),
+                parent: handle,
+                priority: 1,
+                handle: 0x8000_0800,
+                matches: FilterMatch::All,
+                action: FilterAction::Redirect(to.clone()),
+            })?;
+        }
+        Ok(made.persist(true)?)
+    }
+
+    fn take_tap_away(&self, netlink: &Netlink) -> Result<(), Error> {
+        let Some(tap) = &self.tap else { return Ok(()) };
+        if let Some(known) = netlink.link(&tap.name)?.filter(|known| matches!(known.link.kind, LinkKind::Tap(_))) {
+            gone_is_fine(netlink.delete_link(known.index))?;
+        }
+        let of_interface = netlink.qdiscs(&self.interface)?;
+        for qdisc in of_interface.iter().filter(|qdisc| qdisc.kind == QdiscKind::Ingress) {
+            gone_is_fine(netlink.delete_qdisc(qdisc))?;
+        }
+        Ok(())
+    }
+}
+
+fn open(namespace: &Path) -> Result<Option<File>, Error> {
+    match File::open(namespace) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some).map_err(Error::file("open", namespace)),
+    }
+}
+
+/// Runs something in a network namespace, in a thread that ends with it: the threads of the caller
+/// stay where they are.
+fn within<T: Send>(
+    path: &Path,
+    namespace: &File,
+    run: impl FnOnce(&Netlink) -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    thread::scope(|scope| {
+        let inside = scope.spawn(|| {
+            setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|errno| Error::file("enter", path)(errno.into()))?;
+            run(&Netlink::open()?)
+        });
+        inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn seen(netlink: &Netlink, interface: &InterfaceName) -> Result<Option<ContainerSeen>, Error> {
+    let Some(KernelLink { link, .. }) = netlink.link(interface)? else { return Ok(None) };
+    let addresses = netlink.addresses_of(interface)?.into_iter().map(|address| address.net);
+    let of_link = |net: &IpNet| matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local());
+    let mut routes = netlink.routes_of(interface)?;
+    routes.retain(|route| route.protocol != RouteProtocol::Kernel);
+    Ok(Some(ContainerSeen {
+        up: link.up,
+        mac: link.mac,
+        mtu: link.mtu,
+        addresses: addresses.filter(|net| !of_link(net)).collect(),
+        routes,
+    }))
+}
+
+fn as_tap(known: KernelLink) -> Option<ContainerTap> {
+    match known.link.kind {
+        LinkKind::Tap(options) => Some(ContainerTap { name: known.link.name, options }),
+        _ => None,
+    }
+}
+
+fn address(net: IpNet) -> Address {
+    let broadcast = match net {
+        IpNet::V4(net) if net.prefix_len() < 31 => Some(net.broadcast()),
+        IpNet::V4(_) | IpNet::V6(_) => None,
+    };
+    Address { net, broadcast }
+}
+
+fn default_route(interface: &InterfaceName, gateway: std::net::IpAddr) -> Route {
+    let everything = match gateway {
+        std::net::IpAddr::V4(_) => IpNet::V4(vnet_types::Ipv4Net::default()),
+        std::net::IpAddr::V6(_) => IpNet::V6(vnet_types::Ipv6Net::default()),
+    };
+    Route {
+        destination: everything,
+        gateway: Some(gateway),
+        link: interface.clone(),
+        metric: 0,
+        protocol: RouteProtocol::Boot,
+    }
+}
+
+/// Sets a switch of an interface, in the namespace of this thread. A kernel without the protocol
+/// has no such switch.
+fn switch(interface: &InterfaceName, protocol: &str, name: &str, value: &str) -> Result<(), Error> {
+    let path = format!("/proc/sys/net/{protocol}/conf/{interface}/{name}");
+    match fs::write(&path, value) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written.map_err(Error::file("write", Path::new(&path))),
+    }
+}
+
+/// The bridge of a port, if the kernel runs spanning tree on it.
+fn spanning_tree(host: &LinuxHost, port: &InterfaceName) -> Result<Option<(KernelLink, BridgeOptions)>, Error> {
+    let Some(index) = host.netlink.link(port)?.and_then(|known| known.controller) else { return Ok(None) };
+    Ok(host.link_at(index)?.and_then(|known| match known.link.kind {
+        LinkKind::Bridge(options) if options.stp => Some((known, options)),
+        _ => None,
+    }))
+}
+
+/// The kernel opens a port some time after both ends of its pair are up.
+fn wait_until_it_forwards(host: &LinuxHost, port: &InterfaceName) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let state = host.netlink.condition(port)?.and_then(|condition| condition.port);
+        if !matches!(state, Some(PortState::Disabled)) {
+            break;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! A container's interface: a veth pair in the place of a tap.
+
+use vnet_types::{KnownPort, Link, LinkKind, VethOptions};
+use vnet_xml::Interface;
+
+use super::connection::Bridge;
+use super::device::tap_mac;
+use crate::{ContainerEnd, HostState};
+
+/// Adds both ends. `end` says what the end in the container is; this port gives it a name on the
+/// host and the MAC address.
+pub(super) fn add_to(
+    desired: &mut HostState,
+    port: &KnownPort,
+    interface: &Interface,
+    bridge: &Bridge,
+    end: &ContainerEnd,
+) {
+    let (peer, namespace) = (end.interface.clone(), end.namespace.clone());
+    desired.insert(Link {
+        name: port.dev.clone(),
+        kind: LinkKind::Veth(VethOptions { namespace, peer, peer_mac: port.mac }),
+        mac: Some(tap_mac(port.mac)),
+        mtu: interface.mtu.filter(|mtu| *mtu > 0).or(bridge.mtu),
+        up: true,
+    });
+    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, at_once: bridge.own, ..end.clone() });
+}
