@@ -21,6 +21,6 @@ pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
 pub use named::NamedNetns;
 pub use netns::Netns;
-pub use program::{json, run, vnet, vnetd, wait_for};
+pub use program::{json, run, vnet, vnet_cni, vnetd, wait_for};
 pub use schema::as_its_schema_says;
 pub use vnet_lab::without_capabilities;

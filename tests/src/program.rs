@@ -66,6 +66,14 @@ pub fn vnetd() -> PathBuf {
     built("vnetd", "vnetd")
 }
 
+/// The program `vnet-cni`, built in the same profile as the test.
+///
+/// # Panics
+/// When it is not built.
+pub fn vnet_cni() -> PathBuf {
+    built("vnet-cni", "vnet-cni")
+}
+
 fn built(program: &str, package: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a program knows its file");
     let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join(program);

@@ -62,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-xml",
         ],
     ),
+    ("vnet-cni", &["vnet-driver", "vnet-host", "vnet-plan", "vnet-types", "vnet-xml"]),
     ("vnetd", &["vnet-dnsmasq", "vnet-driver", "vnet-host", "vnet-plan", "vnet-rpc", "vnet-types", "vnet-xml"]),
 ];
 

@@ -50,7 +50,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
 
 /// Builds the programs that tests run.
 pub(crate) fn build_programs() -> Result<(), Failed> {
-    cargo(&["build", "--package", "vnet-cli", "--package", "vnetd"])
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnet-cni", "--package", "vnetd"])
 }
 
 /// Runs a program, shows each line of its output and passes it on, and returns whether the program
