@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use vnet_plan::{Change, File, HostState, Key, Resource, diff};
+use vnet_plan::{Change, HostState, Key, Resource, diff};
 use vnet_types::NetworkName;
 
 use crate::act::Act;

@@ -50,7 +50,7 @@ impl Driver {
         let here = LinuxHost::namespace()?;
         let inside = inside(attachment, expected)?;
         let network = receipt.header.port.network.clone();
-        let mut port = vnet_host::drift_of(&host, receipt, here)?;
+        let mut port = vnet_host::drift_of(&host, &receipt, here)?;
         // What later programs have changed in the container is expected.
         port.retain(|change| !matches!(change.key(), Key::Container(_)));
         let network = match network {

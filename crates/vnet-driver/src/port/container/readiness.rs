@@ -40,7 +40,7 @@ impl Driver {
             let kept = if definition.is_some() { None } else { self.kept(network)? };
             return Ok(startable(network, definition.or(kept.as_ref()), starts));
         };
-        let drift = vnet_host::drift_of(&self.host()?, receipt, here)?;
+        let drift = vnet_host::drift_of(&self.host()?, &receipt, here)?;
         if !drift.is_empty() {
             let changes: Vec<String> = drift.iter().map(ToString::to_string).collect();
             let words = format!("network `{network}` is not as it was made; `vnet apply {network}` repairs it");
