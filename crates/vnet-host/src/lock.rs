@@ -23,7 +23,8 @@ const MADE: u32 = 0o1755;
 pub(crate) const NEW_RECEIPT: &str = ".receipt.new";
 /// How long to wait until the caller is told who has the lock.
 const SILENCE: Duration = Duration::from_secs(1);
-/// The search for empty folders stops after this many folders that are in use.
+/// After a process that was killed, the search for empty folders stops after this many folders that
+/// are in use. Otherwise there are none: each operation removes its own.
 const IN_USE: usize = 64;
 
 /// The lock on networks and ports, held until it is dropped. Only one process holds it at a time,
@@ -31,7 +32,9 @@ const IN_USE: usize = 64;
 #[derive(Debug)]
 pub struct Lock {
     store: Store,
-    _file: Flock<File>,
+    file: Flock<File>,
+    /// Whether the holder before was killed, so that it may have left something.
+    was_killed: bool,
 }
 
 impl Store {
@@ -79,13 +82,15 @@ impl Store {
             file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
             let mut file = wait(file, &mut tell).map_err(failed)?;
             // The folder may have been removed and created anew meanwhile.
-            let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-            if fs::metadata(&path).map(identity).ok() != file.metadata().map(identity).ok() {
+            let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+            let about = file.metadata().map_err(failed)?;
+            if !fs::metadata(&path).is_ok_and(|there| identity(&there) == identity(&about)) {
                 continue;
             }
-            // The holder's number is only informative.
+            // Whoever gives the lock back takes its number out.
+            let was_killed = about.len() > 0;
             let _ = name_holder(&mut file);
-            return Ok(Lock { store: self.clone(), _file: file });
+            return Ok(Lock { store: self.clone(), file, was_killed });
         }
     }
 }
@@ -155,10 +160,16 @@ impl Drop for Lock {
     /// made it. A failure here loses nothing.
     fn drop(&mut self) {
         let root = self.store.root();
-        let _ = fs::remove_file(root.join(NEW_RECEIPT));
+        let limit = if self.was_killed { IN_USE } else { 1 };
+        if self.was_killed {
+            let _ = fs::remove_file(root.join(NEW_RECEIPT));
+        }
         let ports = root.join(PORTS);
-        let in_use = take_empty(&ports, &[]) + take_empty(root, &[&[FILE][..], &hint::ALL].concat());
-        if in_use > 0 {
+        if take_empty(&ports, &[], limit) == 0 {
+            let _ = fs::remove_dir(&ports);
+        }
+        if take_empty(root, &[&[FILE][..], &hint::ALL].concat(), limit) > 0 {
+            let _ = self.file.set_len(0);
             return;
         }
         for file in hint::ALL.into_iter().chain([FILE]) {
@@ -176,8 +187,8 @@ fn remove_made(folder: &Path) {
 }
 
 /// Removes the empty folders in a folder, and counts what else is in it, up to a limit.
-fn take_empty(folder: &Path, but: &[&str]) -> usize {
+fn take_empty(folder: &Path, but: &[&str], limit: usize) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let others = entries.filter(|entry| !but.iter().any(|name| entry.file_name() == *name));
-    others.filter(|entry| fs::remove_dir(entry.path()).is_err()).take(IN_USE).count()
+    others.filter(|entry| fs::remove_dir(entry.path()).is_err()).take(limit).count()
 }

@@ -33,6 +33,8 @@ pub fn stop_all(
 ) -> Vec<Result<Vec<Change>, Error>> {
     let begin = |network: &NetworkName| Stop::new(host, lock, network, namespace);
     let mut stops: Vec<Result<Stop, Error>> = networks.iter().map(begin).collect();
+    // Whoever comes after a process that was killed from here on goes on with the stop.
+    stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
     let known = || stops.iter().flatten();
     let mut first: Vec<(&Change, &Facts)> = known().flat_map(|stop| stop.network.changes(Stage::Programs)).collect();
     for port in known().flat_map(|stop| &stop.ports) {
@@ -71,8 +73,9 @@ pub(crate) fn take_away<S: Subject>(
     receipt: Receipt<S>,
 ) -> Result<Vec<Change>, Error> {
     let mut removal = Removal::new(host, receipt)?;
+    removal.begin(lock);
     host.hasten(&removal.changes(Stage::Programs).collect::<Vec<_>>());
-    removal.open(host, lock);
+    removal.open(host);
     removal.end(host, lock)
 }
 
@@ -112,13 +115,14 @@ impl Stop {
     /// Detaches the ports, and removes what stands on the network's links.
     fn open(&mut self, host: &mut impl Host, lock: &Lock) {
         for mut port in std::mem::take(&mut self.ports) {
-            port.open(host, lock);
+            port.begin(lock);
+            port.open(host);
             match port.end(host, lock) {
                 Ok(gone) => self.changes.extend(gone),
                 Err(error) => self.errors.push(error),
             }
         }
-        self.network.open(host, lock);
+        self.network.open(host);
     }
 
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {
@@ -176,10 +180,14 @@ impl<S: Subject> Removal<S> {
         self.changes.iter().filter(move |change| Stage::of(change) == stage).map(|change| (change, &self.left.facts))
     }
 
-    /// Writes down what is to be removed, and removes what stands on links.
-    fn open(&mut self, host: &mut impl Host, lock: &Lock) {
+    /// Writes down what is to be removed.
+    fn begin(&mut self, lock: &Lock) {
         // Removal continues when the disk is full: the receipt on disk already names everything.
         self.journal = Journal::begin(lock.store(), self.left.clone(), &self.changes).ok();
+    }
+
+    /// Removes what stands on links.
+    fn open(&mut self, host: &mut impl Host) {
         self.remove(host, Stage::Rest);
     }
 
@@ -211,6 +219,6 @@ impl<S: Subject> Removal<S> {
     }
 }
 
-fn without_shared(state: &HostState) -> HostState {
+pub(crate) fn without_shared(state: &HostState) -> HostState {
     state.iter().filter(|resource| !resource.key().is_shared()).cloned().collect()
 }

@@ -128,6 +128,20 @@ impl Store {
         Ok(owners(&networks).chain(owners(&ports)).collect())
     }
 
+    /// Whether the last act of each network and port came to its end, as far as their receipts can
+    /// be read.
+    ///
+    /// # Errors
+    /// Those of [`Store::receipts`].
+    pub fn is_settled(&self) -> Result<bool, Error> {
+        Ok(self.are_settled::<Header>()? && self.are_settled::<PortHeader>()?)
+    }
+
+    fn are_settled<S: Subject>(&self) -> Result<bool, Error> {
+        let is_settled = |folder: &Path| journal::is_settled::<S>(&folder.join(RECEIPT)).unwrap_or(true);
+        Ok(self.folders::<S>()?.iter().all(|(_, _, folder)| is_settled(folder)))
+    }
+
     /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
         Ok(headers::of::<S>(&self.root.join(S::HEADERS), S::remembered(self), self.folders::<S>()?))

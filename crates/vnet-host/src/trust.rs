@@ -4,7 +4,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::geteuid;
@@ -83,28 +83,33 @@ pub fn trusted_file(path: &Path) -> Result<(), Error> {
 
 /// Checks a path, its target and all folders above both. Returns what the target is.
 fn place(path: &Path) -> Result<Metadata, Error> {
-    let failed = Error::file("look at", path);
-    let real = path.canonicalize().map_err(failed)?;
-    // The target of each symbolic link on the way is checked too.
-    let led = if real == path { Path::new("") } else { &real };
-    for folder in path.ancestors().skip(1).chain(led.ancestors().skip(1)) {
-        if folder.as_os_str().is_empty() {
-            continue;
-        }
-        let about = fs::symlink_metadata(folder).map_err(Error::file("look at", folder))?;
-        if about.is_dir() && about.mode() & STICKY != 0 {
-            check_owner(folder, &about)?;
-        } else {
-            check(folder, &about)?;
-        }
+    let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    let mut is_real = path.is_absolute() && path.components().all(is_plain);
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        is_real &= !check_folder(folder)?.is_symlink();
     }
     let about = fs::symlink_metadata(path).map_err(Error::file("look at", path))?;
     check(path, &about)?;
-    if real == path {
+    if is_real && !about.is_symlink() {
         return Ok(about);
+    }
+    // The target of each symbolic link on the way is checked too.
+    let real = path.canonicalize().map_err(Error::file("look at", path))?;
+    for folder in real.ancestors().skip(1) {
+        check_folder(folder)?;
     }
     let about = fs::metadata(&real).map_err(Error::file("look at", path))?;
     check(&real, &about)?;
+    Ok(about)
+}
+
+fn check_folder(folder: &Path) -> Result<Metadata, Error> {
+    let about = fs::symlink_metadata(folder).map_err(Error::file("look at", folder))?;
+    if about.is_dir() && about.mode() & STICKY != 0 {
+        check_owner(folder, &about)?;
+    } else {
+        check(folder, &about)?;
+    }
     Ok(about)
 }
 
