@@ -10,6 +10,7 @@ mod diff;
 mod forward;
 mod impact;
 mod instances;
+mod interrupted;
 mod leases;
 mod metadata;
 mod near;

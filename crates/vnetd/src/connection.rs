@@ -1,10 +1,11 @@
 //! One connection: a thread that reads, and one that answers the calls in their order. Pings are
-//! answered by the reader, so that a client sees life while its call takes long.
+//! answered by the reader, so that a client sees life while its call takes long; so are calls that
+//! are quick, when no other one is under way.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::peer::Peer;
 use crate::queue::{Job, Queue};
 use crate::refusal as refuse;
 use crate::server::Shared;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// How long a client may leave its socket full.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,18 +38,18 @@ pub(crate) fn serve(shared: &Arc<Shared>, id: u64, stream: &UnixStream, is_read_
     let _ = stream.set_write_timeout(Some(PATIENCE));
     let client = Client { stream, turn: Mutex::default() };
     let queue = Arc::new(Queue::default());
-    let session = Session::new(Arc::clone(shared), id, peer, is_read_only, Arc::clone(&queue));
+    let session = Mutex::new(Session::new(Arc::clone(shared), id, peer, is_read_only, Arc::clone(&queue)));
     thread::scope(|scope| {
         let worker = thread::Builder::new().name("calls".to_owned()).spawn_scoped(scope, || {
             // It ends badly only by a bug; then the client sees the end of the connection, too.
             let _end = End { queue: &queue, stream };
-            answer(session, &queue, &client);
+            answer(&session, &queue, &client);
         });
+        // However the reader ends, there is nothing more to read.
+        let _end = EndOfCalls(&queue);
         if worker.is_ok() {
-            // However it ends, there is nothing more to read.
-            let _ = read(stream, &queue, &client, shared);
+            let _ = read(stream, &session, &queue, &client, shared);
         }
-        queue.end();
     });
     shared.news.forget(id);
 }
@@ -66,8 +67,23 @@ impl Drop for End<'_> {
     }
 }
 
+/// Lets the calls that were read be the last ones.
+struct EndOfCalls<'a>(&'a Queue);
+
+impl Drop for EndOfCalls<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Reads messages until the client closes the connection, or sends what is no message.
-fn read(stream: &UnixStream, queue: &Queue, client: &Client<'_>, shared: &Shared) -> io::Result<()> {
+fn read(
+    stream: &UnixStream,
+    session: &Mutex<Session>,
+    queue: &Queue,
+    client: &Client<'_>,
+    shared: &Shared,
+) -> io::Result<()> {
     // Most messages arrive whole.
     let mut stream = BufReader::with_capacity(AT_ONCE, stream);
     loop {
@@ -94,38 +110,52 @@ fn read(stream: &UnixStream, queue: &Queue, client: &Client<'_>, shared: &Shared
             if header.procedure == PING {
                 client.send(&Frame::new(FrameHeader::keepalive(PONG), Vec::new()))?;
             }
-        } else if header.message_type == message_type::CALL
-            && !queue.call(Job::Call(Frame::new(header, payload), share))
-        {
-            return Ok(());
+        } else if header.message_type == message_type::CALL {
+            let call = Frame::new(header, payload);
+            if session::is_quick(&header) && queue.is_quiet() {
+                let reply = reply(session, &call);
+                client.send(&reply)?;
+            } else if !queue.call(Job::Call(call, share)) {
+                return Ok(());
+            }
         }
     }
 }
 
 /// Answers calls until the reader has ended, or the client asks to close.
-fn answer(mut session: Session, queue: &Queue, client: &Client<'_>) {
+fn answer(session: &Mutex<Session>, queue: &Queue, client: &Client<'_>) {
     while let Some(job) = queue.next() {
         let sent = match job {
-            Job::Event(event) => session.tells(&event).map_or(Ok(()), |frame| client.send(&frame)),
+            Job::Event(event) => {
+                let told = locked(session).tells(&event);
+                told.map_or(Ok(()), |frame| client.send(&frame))
+            }
             Job::TooLong(header) => {
                 let what = "the message is too long, or too many long ones are read at this moment";
                 client.send(&refusal(header, &refuse::protocol(what)))
             }
             Job::Call(call, share) => {
-                let header = call.header;
-                let answer = session.answer(&call);
+                let reply = reply(session, &call);
                 drop((call, share));
-                let reply = match answer {
-                    Ok(reply) => Frame::new(header.reply(status::OK), reply.to_payload()),
-                    Err(error) => refusal(header, &error),
-                };
                 client.send(&reply)
             }
         };
-        if sent.is_err() || session.is_closing() {
+        if sent.is_err() || locked(session).is_closing() {
             break;
         }
     }
+}
+
+/// Does what a call asks.
+fn reply(session: &Mutex<Session>, call: &Frame) -> Frame {
+    match locked(session).answer(call) {
+        Ok(reply) => Frame::new(call.header.reply(status::OK), reply.to_payload()),
+        Err(error) => refusal(call.header, &error),
+    }
+}
+
+fn locked(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
+    session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn refusal(header: FrameHeader, error: &RemoteError) -> Frame {

@@ -61,6 +61,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
         pipe::register(signal, told.try_clone()?)?;
     }
     let driver = args.folders.driver()?;
+    // No client sees what a killed process has left half done. What cannot be ended, its call says.
+    let ended = driver.end_interrupted().unwrap_or_else(|error| vec![error]);
+    ended.into_iter().for_each(|error| tell(&error.into()));
     let server = if folders::is_session() { RpcServer::of_session(driver) } else { RpcServer::of_system(driver) };
     let mut sockets = args.paths.sockets(args.polkit)?;
     let mut server = sockets.all.drain(..).fold(server?, RpcServer::with_socket);

@@ -27,13 +27,18 @@ pub(crate) enum Job {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
+    /// There is something to do, or nothing any more.
     changed: Condvar,
+    /// There is room for a call.
+    room: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     jobs: VecDeque<Job>,
     calls: usize,
+    /// Something is being done.
+    is_busy: bool,
     /// No call comes any more.
     has_ended: bool,
     /// Nobody does what waits.
@@ -44,17 +49,27 @@ impl Queue {
     /// Adds a call, when there is room for it. Whether somebody will answer it.
     pub(crate) fn call(&self, job: Job) -> bool {
         let is_full = |state: &mut State| state.calls >= CALLS && !state.is_abandoned;
-        let mut state = self.changed.wait_while(self.state(), is_full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.room.wait_while(self.state(), is_full).unwrap_or_else(PoisonError::into_inner);
         state.calls += 1;
         state.jobs.push_back(job);
         self.changed.notify_all();
         !state.is_abandoned
     }
 
+    /// Whether nothing waits and nothing is being done. Until the caller adds a call, nothing but
+    /// events come.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.jobs.is_empty() && !state.is_busy && !state.is_abandoned
+    }
+
     /// Adds an event. A client that leaves too many unread is given up.
     pub(crate) fn event(&self, event: RemoteEvent) {
         let mut state = self.state();
-        state.is_abandoned |= state.jobs.len() >= CALLS + EVENTS;
+        if state.jobs.len() >= CALLS + EVENTS {
+            state.is_abandoned = true;
+            self.room.notify_all();
+        }
         state.jobs.push_back(Job::Event(event));
         self.changed.notify_all();
     }
@@ -62,11 +77,14 @@ impl Queue {
     /// Waits for the next job. `None` when there is nothing more to do.
     pub(crate) fn next(&self) -> Option<Job> {
         let is_idle = |state: &mut State| state.jobs.is_empty() && !state.has_ended && !state.is_abandoned;
-        let mut state = self.changed.wait_while(self.state(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        state.is_busy = false;
+        let mut state = self.changed.wait_while(state, is_idle).unwrap_or_else(PoisonError::into_inner);
         let job = state.jobs.pop_front().filter(|_| !state.is_abandoned)?;
+        state.is_busy = true;
         if !matches!(job, Job::Event(_)) {
             state.calls -= 1;
-            self.changed.notify_all();
+            self.room.notify_one();
         }
         Some(job)
     }
@@ -83,6 +101,7 @@ impl Queue {
         state.is_abandoned = true;
         state.jobs.clear();
         self.changed.notify_all();
+        self.room.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -45,6 +45,29 @@ pub(crate) struct Session {
     must_ask: bool,
 }
 
+/// Whether a call only reads some files, and waits for nobody.
+pub(crate) fn is_quick(header: &FrameHeader) -> bool {
+    let procedure = Procedure::from_number(header.procedure);
+    procedure.is_some_and(|procedure| {
+        matches!(
+            procedure,
+            Procedure::ConnectGetLibVersion
+                | Procedure::ConnectGetType
+                | Procedure::ConnectListAllNetworks
+                | Procedure::ConnectListDefinedNetworks
+                | Procedure::ConnectListNetworks
+                | Procedure::ConnectNumOfDefinedNetworks
+                | Procedure::ConnectNumOfNetworks
+                | Procedure::NetworkGetAutostart
+                | Procedure::NetworkGetXmlDesc
+                | Procedure::NetworkIsActive
+                | Procedure::NetworkIsPersistent
+                | Procedure::NetworkLookupByName
+                | Procedure::NetworkLookupByUuid
+        )
+    })
+}
+
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, id: u64, peer: Peer, is_read_only: bool, queue: Arc<Queue>) -> Self {
         let must_ask = shared.asks_polkit && !peer.is_root();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::result_large_err, reason = "a test")]
 
 mod hostile;
+mod kills;
 mod lab;
 mod polkit;
 mod program;

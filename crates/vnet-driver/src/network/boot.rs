@@ -51,7 +51,7 @@ impl Driver {
         attempts.into_iter().next().expect("a result for the network").result
     }
 
-    fn bring_up(&self, networks: Vec<NetworkName>, lock: &Lock) -> Result<Vec<Attempt>, Error> {
+    pub(super) fn bring_up(&self, networks: Vec<NetworkName>, lock: &Lock) -> Result<Vec<Attempt>, Error> {
         let mut definitions = Vec::new();
         let read = |name: &NetworkName| self.as_it_runs_or_is_kept(name).map(|it| definitions.push(it));
         let known: Vec<_> = networks.iter().map(read).collect();
