@@ -1,4 +1,4 @@
-//! The basic types of virtual networking, shared by every crate of vnet.
+#![doc = include_str!("../README.md")]
 //!
 //! These are scalars as people write them ([`MacAddr`], [`Uuid`], [`InterfaceName`],
 //! [`NetworkName`], ranges) and the kernel's objects by name ([`Link`], [`Address`], [`Route`],
