@@ -148,6 +148,10 @@ struct Place {
 
 #[test]
 fn what_is_written_is_printed() {
+    // A package alone has no examples. cargo keeps the manifest of the workspace beside its own.
+    if Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml.orig").exists() {
+        return;
+    }
     let mut fates: BTreeMap<String, Fate> = BTreeMap::new();
     for document in documents() {
         for place in places(&document) {
