@@ -6,6 +6,8 @@ mod api;
 mod arrows;
 mod checks;
 mod compare;
+mod crates;
+mod dist;
 mod instructions;
 mod metadata;
 mod packages;
@@ -54,6 +56,10 @@ More:
                 write benches/RESULTS.md
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
+  crates        make each package's .crate file, and run its tests from that alone
+  dist [here]   .deb, .rpm and tarball of static programs, for x86_64 and aarch64 or for this machine alone, in target/dist
+  dist again    make them from nothing again, and compare
+  installed     install the .deb of target/dist in trees of Debian 12 and 13, use, upgrade and purge it; lintian
   packages      print the programs that are needed and the packages that have them";
 
 /// A check and its name.
@@ -93,6 +99,11 @@ fn main() -> ExitCode {
         ["guest"] => installed(),
         ["bench"] => bench(),
         ["compare", commit] => compare::compare(commit),
+        ["crates"] => crates::check(),
+        ["dist"] => dist::dist(),
+        ["dist", "here"] => dist::here(),
+        ["dist", "again"] => dist::again(),
+        ["installed"] => dist::installed(),
         ["packages"] => {
             print!("{}", packages::table());
             Ok(())
@@ -167,4 +178,44 @@ fn all(checks: &[Check]) -> Result<(), Failed> {
 fn verdict(tally: Tally) -> Result<(), Failed> {
     println!("{tally}");
     if tally.failed == 0 { Ok(()) } else { Err(Failed("see above for what failed".to_owned())) }
+}
+
+#[cfg(test)]
+mod verbs {
+    use std::fs;
+
+    use super::USAGE;
+    use crate::run::root;
+
+    /// Workflows and documents call what there is.
+    #[test]
+    fn each_verb_that_is_called_exists() {
+        let known: Vec<&str> = USAGE.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let files = ["README.md", "CONTRIBUTING.md", "RELEASING.md", "docs/packagers.md"].map(|file| root().join(file));
+        let workflows = fs::read_dir(root().join(".github/workflows")).unwrap().map(|entry| entry.unwrap().path());
+        let mut called = 0;
+        for file in files.into_iter().chain(workflows) {
+            let text = fs::read_to_string(&file).unwrap();
+            for verb in text.split("cargo xtask ").skip(1).filter_map(|rest| rest.split([' ', '`', '\n']).next()) {
+                called += 1;
+                assert!(verb.starts_with("${{") || known.contains(&verb), "{}: {verb}", file.display());
+            }
+        }
+        assert!(called > 20, "{called}");
+    }
+
+    /// The workflow `ci` tries what the README tells to install.
+    #[test]
+    fn the_workflow_has_the_lines_of_the_readme() {
+        let readme = fs::read_to_string(root().join("README.md")).unwrap();
+        let workflow = fs::read_to_string(root().join(".github/workflows/ci.yml")).unwrap();
+        let table = readme.split("what the build needs").nth(1).unwrap().split("\n\n").next().unwrap();
+        let commands: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+        assert!(commands.len() >= 5, "{commands:?}");
+        for command in commands {
+            // Who is root in a container needs no sudo, and is there to answer nothing.
+            let command = command.trim_start_matches("sudo ").replace("install ", "install -y ");
+            assert!(workflow.contains(&command), "{command}");
+        }
+    }
 }

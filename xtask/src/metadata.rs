@@ -47,12 +47,12 @@ fn numbers(version: &str) -> Vec<u32> {
     numbers.chain(std::iter::repeat(0)).take(3).collect()
 }
 
-fn ask(arguments: &[&str]) -> Result<Value, Failed> {
+pub(crate) fn ask(arguments: &[&str]) -> Result<Value, Failed> {
     let printed = output(&cargo_program(), &[&["metadata", "--format-version=1"], arguments].concat())?;
     serde_json::from_str(&printed).map_err(|error| Failed(format!("cargo metadata: {error}")))
 }
 
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
