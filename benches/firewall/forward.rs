@@ -10,7 +10,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
 use vnet_tests::{Netns, run};
 
-use crate::rules::{Mode, libvirt, load};
+use crate::rules::{Mode, libvirt, load, load_limited};
 use vnet_benches::median;
 
 /// How long one variant is measured before the next one.
@@ -32,6 +32,8 @@ enum Rules {
     /// A single handwritten rule: the minimal cost of translation.
     Masquerade,
     Ours(u32, Mode),
+    /// Guests reach the internet only.
+    Limited(u32, Mode),
     Libvirt(u32, Mode),
 }
 
@@ -41,6 +43,7 @@ impl Rules {
             Self::None => "no rules".to_owned(),
             Self::Masquerade => "one rule: masquerade".to_owned(),
             Self::Ours(count, mode) => format!("{count} networks, {}", word(mode)),
+            Self::Limited(count, mode) => format!("{count} networks, {}, internet only", word(mode)),
             Self::Libvirt(count, mode) => format!("{count} networks, {}, libvirt's rules", word(mode)),
         }
     }
@@ -52,6 +55,7 @@ impl Rules {
             Self::None => {}
             Self::Masquerade => nft(&["table ip by_hand { chain out { type nat hook postrouting priority 100; ip saddr 10.0.0.0/24 masquerade; }; }".to_owned()]),
             Self::Ours(count, mode) => load(count, mode),
+            Self::Limited(count, mode) => load_limited(count, mode),
             Self::Libvirt(count, mode) => nft(&libvirt(count, mode)),
         }
     }
@@ -70,7 +74,7 @@ impl Lab {
         router.run(|| {
             std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
             for (name, netns, own, its) in
-                [("guest", &guest, "10.0.0.1", "10.0.0.2"), ("outside", &outside, "192.0.2.1", "192.0.2.2")]
+                [("guest", &guest, "10.0.0.1", "10.0.0.2"), ("outside", &outside, "9.9.9.1", "9.9.9.2")]
             {
                 let file = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
                 run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &file]);
@@ -90,7 +94,7 @@ impl Lab {
     /// The number of 64-byte packets that arrive per second of the sender's CPU time. veth forwards
     /// within send(2), so the thread's time covers the whole path.
     fn datagrams(&self) -> f64 {
-        let server = self.outside.run(|| UdpSocket::bind("192.0.2.2:0").unwrap());
+        let server = self.outside.run(|| UdpSocket::bind("9.9.9.2:0").unwrap());
         setsockopt(&server, sockopt::RcvBufForce, &(1 << 26))
             .or_else(|_| setsockopt(&server, sockopt::RcvBuf, &(1 << 22)))
             .unwrap();
@@ -118,7 +122,7 @@ impl Lab {
 
     /// The number of bytes of a TCP connection that arrive per second of real time.
     fn stream(&self) -> f64 {
-        let server = self.outside.run(|| TcpListener::bind("192.0.2.2:0").unwrap());
+        let server = self.outside.run(|| TcpListener::bind("9.9.9.2:0").unwrap());
         let to = server.local_addr().unwrap();
         let reader = self.outside.spawn(move || {
             let mut connection = server.accept().unwrap().0;
@@ -151,7 +155,7 @@ pub(crate) fn report() -> String {
     let mut wanted = vec![Rules::None, Rules::Masquerade];
     for mode in [Mode::Routed, Mode::Nat] {
         wanted.extend([1, 200, 1000].map(|count| Rules::Ours(count, mode)));
-        wanted.push(Rules::Libvirt(200, mode));
+        wanted.extend([Rules::Limited(200, mode), Rules::Libvirt(200, mode)]);
     }
     let labs: Vec<Lab> = wanted.into_iter().map(Lab::new).collect();
     let mut measured: Vec<[Vec<f64>; 2]> = labs.iter().map(|_| Default::default()).collect();

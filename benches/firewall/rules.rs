@@ -2,7 +2,7 @@
 
 use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
-use vnet_types::InterfaceName;
+use vnet_types::{Egress, EgressPreset, InterfaceName};
 
 /// Whether outgoing traffic is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,22 @@ pub(crate) fn index_of(name: &InterfaceName) -> Option<u32> {
 
 /// Adds networks, the first one last: a linear search would go through the whole list.
 pub(crate) fn load(count: u32, mode: Mode) {
+    load_each(count, |number| policy(number, mode));
+}
+
+/// The same, with guests that may reach the internet only.
+pub(crate) fn load_limited(count: u32, mode: Mode) {
+    load_each(count, |number| {
+        let mut policy = policy(number, mode);
+        policy.egress = Some(Egress::new(EgressPreset::InternetOnly));
+        policy
+    });
+}
+
+fn load_each(count: u32, policy: impl Fn(u32) -> Policy) {
     let netfilter = Netfilter::open().unwrap();
     for number in (0..count).rev() {
-        let ruleset = Ruleset::compile(&policy(number, mode));
+        let ruleset = Ruleset::compile(&policy(number));
         let table = Table::read_near(&[&ruleset], |requests| netfilter.find_all(requests), index_of, |_| None).unwrap();
         netfilter.commit(&Batch::new(&table, None, Some(&ruleset), index_of).unwrap().bytes).unwrap();
     }

@@ -11,6 +11,8 @@
 //! address of the subnet are translated too. Only the first packet of a connection passes these
 //! rules.
 
+mod limit;
+
 use std::net::SocketAddr;
 
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
@@ -36,9 +38,13 @@ impl Ruleset {
         if !policy.forwards.is_empty() {
             ruleset.share(Share::Forwarding);
         }
+        if policy.egress.is_some() {
+            ruleset.share(Share::Egress);
+        }
         ruleset.filter(policy);
         ruleset.translate(policy);
         ruleset.forward(policy);
+        ruleset.limit(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
             // A subnet may be listed twice.

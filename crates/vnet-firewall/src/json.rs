@@ -18,7 +18,8 @@ use serde::Serialize;
 use vnet_types::{AddressRange, Family, IpNet, PortRange};
 
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Verdict,
+    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
+    Verdict,
 };
 
 /// The whole table with one network only, for `nft -j -f` on a host without such a table.
@@ -228,6 +229,21 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
         Statement::LocalDestination => {
             let fib = Fib { result: FibResult::Type, flags: HashSet::from([FibFlag::Daddr]) };
             matches(named(NamedExpression::Fib(fib)), Operator::EQ, text(&"local"))
+        }
+        Statement::Reply => {
+            let direction = named(NamedExpression::CT(CT { key: "direction".into(), family: None, dir: None }));
+            matches(direction, Operator::EQ, text(&"reply"))
+        }
+        Statement::Port(transport, port) => {
+            let protocol = if *transport == Transport::Tcp { "tcp" } else { "udp" };
+            matches(field_of(protocol, "dport"), Operator::EQ, ports(*port))
+        }
+        Statement::Icmp(family) => {
+            let protocol = if *family == Family::Ipv4 { "icmp" } else { "ipv6-icmp" };
+            matches(meta(MetaKey::L4proto), Operator::EQ, text(&protocol))
+        }
+        Statement::Icmpv6Type(kind) => {
+            matches(field_of("icmpv6", "type"), Operator::EQ, Expression::Number((*kind).into()))
         }
         Statement::Counter => Nft::Counter(stmt::Counter::Anonymous(None)),
         Statement::Verdict(Verdict::Accept) => Nft::Accept(None),

@@ -18,10 +18,12 @@ pub(crate) enum Role {
     Out,
     /// Translation of packets that leave.
     Nat,
+    /// What guests may reach, and from where.
+    Limit,
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::In, Self::Out, Self::Nat];
+    pub(crate) const ALL: [Self; 4] = [Self::In, Self::Out, Self::Nat, Self::Limit];
 
     /// The name of a network's chain: an identifier of nft(8), different for different networks.
     /// Bytes other than letters, digits, `-`, `.` and `_` become `/` and two hexadecimal digits; a
@@ -46,6 +48,7 @@ impl Role {
             Self::In => "in_",
             Self::Out => "out_",
             Self::Nat => "nat_",
+            Self::Limit => "limit_",
         }
     }
 }

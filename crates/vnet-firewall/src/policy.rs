@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
+use vnet_types::{AddressRange, Egress, Family, InterfaceName, IpNet, PortRange};
 
 use crate::Transport;
 
@@ -24,6 +24,9 @@ pub struct Policy {
     pub subnets: Vec<Subnet>,
     /// Ports of the host that lead to guests.
     pub forwards: Vec<ForwardedPorts>,
+    /// What guests may reach beyond the network; if `None`, whatever the rest allows, from any
+    /// address.
+    pub egress: Option<Egress>,
 }
 
 /// Ports of the host that lead to as many ports of a guest.
@@ -90,6 +93,7 @@ pub enum Access {
 impl Policy {
     /// An isolated network's policy, with no subnet.
     pub fn new(network: impl Into<String>, bridge: InterfaceName) -> Self {
-        Self { network: network.into(), bridge, device: None, ipv6: false, subnets: Vec::new(), forwards: Vec::new() }
+        let (network, subnets, forwards) = (network.into(), Vec::new(), Vec::new());
+        Self { network, bridge, device: None, ipv6: false, subnets, forwards, egress: None }
     }
 }

@@ -195,8 +195,16 @@ pub enum Statement {
     Established,
     /// `ct status dnat`: the destination of the connection was translated.
     Redirected,
+    /// `ct direction reply`: it answers a connection that the other side has begun.
+    Reply,
     /// `fib daddr type local`: the destination is an address of the host.
     LocalDestination,
+    /// `udp dport 67`
+    Port(Transport, PortRange),
+    /// `meta l4proto icmp`, or ICMPv6 for IPv6.
+    Icmp(Family),
+    /// `icmpv6 type 135`
+    Icmpv6Type(u8),
     /// `counter`
     Counter,
     /// `accept`, `return`, `jump CHAIN`

@@ -10,11 +10,16 @@
 //! Ports of the host that lead to guests are elements of maps, which only the first packet of a
 //! connection looks up. The maps are added with the first network that has such ports.
 //!
+//! What guests may reach beyond their network is asked before everything else, in base chains that
+//! are added with the first network that limits it.
+//!
 //! Connection tracking costs more than all rules. A rule that uses it, or a chain that translates,
-//! turns it on for everything that the host forwards. So the part that needs it is added with the
-//! first network that translates.
+//! turns it on for everything that the host forwards. So the parts that need it are added with the
+//! first network that translates, has ports of the host, or limits what guests reach.
 
+mod egress;
 mod forwarding;
+mod per_family;
 
 use std::sync::LazyLock;
 
@@ -24,6 +29,10 @@ use crate::ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Key, KeyType, Part, Rule, Set, Statement, Subject, Transport,
     Verdict,
 };
+
+pub(crate) use egress::{CHECKED, HOST_ONLY, INTERNET_ONLY, LIMITED, OWN_LIMIT, REFUSE_EGRESS};
+pub(crate) use egress::{SPOOFED, UNLIMITED, link_local};
+pub(crate) use per_family::PerFamily;
 
 /// How long the prefixes are that sets can be asked for.
 pub(crate) const PREFIX4: u8 = 24;
@@ -41,75 +50,20 @@ pub(crate) const OWN_FROM: &str = "own_from";
 const ANSWERS: &str = "answers";
 const TRANSLATE: &str = "translate";
 
-/// Sets that exist once for each family.
-#[derive(Clone, Copy)]
-pub(crate) enum PerFamily {
-    /// Subnets that anyone may reach.
-    Reach,
-    /// Subnets whose packets may leave.
-    Leave,
-    /// Subnets that may get answers.
-    Answer,
-    /// Subnets within which nothing is translated.
-    Inside,
-    /// Subnets whose source address is translated.
-    Translate,
-    /// Subnets with their own translation rules.
-    OwnNat,
-    /// Ports of guests that ports of the host lead to.
-    Forwarded,
-    /// Ports of an address of the host.
-    Lead,
-    /// Ports of every address of the host.
-    LeadAny,
-    /// Ports of a device.
-    LeadDevice,
-    /// Ports of an address at a device.
-    LeadDeviceAddress,
-}
-
-impl PerFamily {
-    pub(crate) fn set(self, family: Family) -> &'static str {
-        match (self, family) {
-            (Self::Reach, Family::Ipv4) => "reach_ipv4",
-            (Self::Reach, Family::Ipv6) => "reach_ipv6",
-            (Self::Leave, Family::Ipv4) => "leave_ipv4",
-            (Self::Leave, Family::Ipv6) => "leave_ipv6",
-            (Self::Answer, Family::Ipv4) => "answer_ipv4",
-            (Self::Answer, Family::Ipv6) => "answer_ipv6",
-            (Self::Inside, Family::Ipv4) => "inside_ipv4",
-            (Self::Inside, Family::Ipv6) => "inside_ipv6",
-            (Self::Translate, Family::Ipv4) => "translate_ipv4",
-            (Self::Translate, Family::Ipv6) => "translate_ipv6",
-            (Self::OwnNat, Family::Ipv4) => "own_nat_ipv4",
-            (Self::OwnNat, Family::Ipv6) => "own_nat_ipv6",
-            (Self::Forwarded, Family::Ipv4) => "forwarded_ipv4",
-            (Self::Forwarded, Family::Ipv6) => "forwarded_ipv6",
-            (Self::Lead, Family::Ipv4) => "lead_ipv4",
-            (Self::Lead, Family::Ipv6) => "lead_ipv6",
-            (Self::LeadAny, Family::Ipv4) => "lead_any_ipv4",
-            (Self::LeadAny, Family::Ipv6) => "lead_any_ipv6",
-            (Self::LeadDevice, Family::Ipv4) => "lead_device_ipv4",
-            (Self::LeadDevice, Family::Ipv6) => "lead_device_ipv6",
-            (Self::LeadDeviceAddress, Family::Ipv4) => "lead_device_address_ipv4",
-            (Self::LeadDeviceAddress, Family::Ipv6) => "lead_device_address_ipv6",
-        }
-    }
-}
-
-/// A shared part: it is added with the first network, with the first network that translates, or
-/// with the first one that ports of the host lead to.
+/// A shared part: it is added with the first network, with the first network that translates, with
+/// the first one that ports of the host lead to, or with the first one whose egress is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Filter,
     Translation,
     Forwarding,
+    Egress,
 }
 
 impl Share {
-    pub(crate) const ALL: [Self; 3] = [Self::Filter, Self::Translation, Self::Forwarding];
+    pub(crate) const ALL: [Self; 4] = [Self::Filter, Self::Translation, Self::Forwarding, Self::Egress];
     /// Those that not every network needs.
-    pub(crate) const SOME: [Self; 2] = [Self::Translation, Self::Forwarding];
+    pub(crate) const SOME: [Self; 3] = [Self::Translation, Self::Forwarding, Self::Egress];
 
     /// The shares that a network needs.
     #[cfg(feature = "netlink")]
@@ -134,15 +88,17 @@ impl Share {
     }
 
     fn value(self) -> &'static Shared {
-        static ALL: [LazyLock<Shared>; 3] = [
+        static ALL: [LazyLock<Shared>; 4] = [
             LazyLock::new(|| Shared::new(Share::Filter)),
             LazyLock::new(|| Shared::new(Share::Translation)),
             LazyLock::new(|| Shared::new(Share::Forwarding)),
+            LazyLock::new(|| Shared::new(Share::Egress)),
         ];
         match self {
             Self::Filter => &ALL[0],
             Self::Translation => &ALL[1],
             Self::Forwarding => &ALL[2],
+            Self::Egress => &ALL[3],
         }
     }
 
@@ -177,6 +133,7 @@ impl Share {
                 sets
             }
             Self::Forwarding => forwarding::sets(),
+            Self::Egress => egress::sets(),
         }
     }
 
@@ -190,6 +147,7 @@ impl Share {
         match self {
             Self::Filter | Self::Forwarding => Vec::new(),
             Self::Translation => BOTH.map(|family| (ANSWERS, element(family))).into(),
+            Self::Egress => egress::elements(),
         }
     }
 
@@ -312,6 +270,7 @@ impl Share {
                 ]
             }
             Self::Forwarding => forwarding::chains(),
+            Self::Egress => egress::chains(),
         }
     }
 }

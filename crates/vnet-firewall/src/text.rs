@@ -12,6 +12,10 @@ use crate::ruleset::{
     Subject, Transport, Verdict,
 };
 
+/// nft(8)'s words for types of ICMPv6.
+pub(crate) const ICMPV6_TYPES: [(u8, &str); 3] =
+    [(133, "nd-router-solicit"), (135, "nd-neighbor-solicit"), (136, "nd-neighbor-advert")];
+
 /// The whole table with this network only, for `nft -f` on a host without such a table.
 impl fmt::Display for Ruleset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,6 +109,7 @@ impl fmt::Display for Base {
         write!(f, "type {} hook {hook} priority ", self.kind)?;
         match (self.priority, *hook) {
             (0, _) => f.write_str("filter"),
+            (-1, "input" | "forward") => f.write_str("filter - 1"),
             (100, "postrouting") => f.write_str("srcnat"),
             (99, "postrouting") => f.write_str("srcnat - 1"),
             (-100, "prerouting") => f.write_str("dstnat"),
@@ -203,7 +208,18 @@ impl fmt::Display for Statement {
             }
             Self::Established => f.write_str("ct state established,related"),
             Self::Redirected => f.write_str("ct status dnat"),
+            Self::Reply => f.write_str("ct direction reply"),
             Self::LocalDestination => f.write_str("fib daddr type local"),
+            Self::Port(transport, ports) if ports.start() == ports.end() => {
+                write!(f, "{transport} dport {}", ports.start())
+            }
+            Self::Port(transport, ports) => write!(f, "{transport} dport {ports}"),
+            Self::Icmp(Family::Ipv4) => f.write_str("meta l4proto icmp"),
+            Self::Icmp(Family::Ipv6) => f.write_str("meta l4proto ipv6-icmp"),
+            Self::Icmpv6Type(kind) => match ICMPV6_TYPES.iter().find(|(number, _)| number == kind) {
+                Some((_, word)) => write!(f, "icmpv6 type {word}"),
+                None => write!(f, "icmpv6 type {kind}"),
+            },
             Self::Counter => f.write_str("counter"),
             Self::Verdict(verdict) => verdict.fmt(f),
             Self::Reject(None) => f.write_str("reject"),

@@ -7,7 +7,9 @@ use vnet_firewall::{
     Access, Batch, EncodeError, ForwardedPorts, Key, Part, Policy, Rule, Ruleset, Statement, Subnet, Table, Transport,
     Verdict,
 };
-use vnet_types::{AddressRange, InterfaceName, IpNet, PortRange};
+use vnet_types::{
+    AddressRange, Egress, EgressException, EgressPreset, EgressProtocol, InterfaceName, IpNet, PortRange,
+};
 
 fn index_of(name: &InterfaceName) -> Option<u32> {
     name.as_str().strip_prefix("virbr").and_then(|number| number.parse().ok()).map(|number: u32| number + 100)
@@ -79,16 +81,44 @@ fn policies() -> impl Strategy<Value = Policy> {
         forward
     });
     let forwards = prop::collection::vec(forward, 0..4);
-    (".{1,100}", 0..100u32, device, any::<bool>(), prop::collection::vec(subnet, 0..5), forwards).prop_map(
-        |(network, number, device, ipv6, subnets, forwards)| {
+    let subnets = prop::collection::vec(subnet, 0..5);
+    (".{1,100}", 0..100u32, device, any::<bool>(), subnets, forwards, egress()).prop_map(
+        |(network, number, device, ipv6, subnets, forwards, egress)| {
             let mut policy = Policy::new(network, format!("virbr{number}").parse().expect("a name"));
             policy.device = device;
             policy.ipv6 = ipv6;
             policy.subnets = subnets;
             policy.forwards = forwards;
+            policy.egress = egress;
             policy
         },
     )
+}
+
+fn egress() -> impl Strategy<Value = Option<Egress>> {
+    let net = any::<(u32, u128, u8)>().prop_map(|(v4, v6, prefix)| {
+        let net = match prefix % 2 {
+            0 => IpNet::new(Ipv4Addr::from(v4).into(), prefix % 33),
+            _ => IpNet::new(Ipv6Addr::from(v6).into(), prefix % 129),
+        };
+        net.expect("a prefix that fits")
+    });
+    let protocol = prop::sample::select(EgressProtocol::WORDS.iter().map(|(_, it)| *it).collect::<Vec<_>>());
+    let ports = any::<(u16, u16)>().prop_map(|(a, b)| PortRange::new(a.min(b), a.max(b)).expect("in order"));
+    let exception = (prop::option::of(net), prop::option::of(protocol), prop::option::of(ports));
+    let exception = exception.prop_map(|(net, protocol, ports)| {
+        let mut exception = EgressException::default();
+        (exception.net, exception.protocol, exception.ports) = (net, protocol, ports);
+        exception
+    });
+    let some = || prop::collection::vec(exception.clone(), 0..3);
+    let preset = prop::sample::select(EgressPreset::WORDS.iter().map(|(_, it)| *it).collect::<Vec<_>>());
+    let egress = (preset, some(), some()).prop_map(|(preset, allow, deny)| {
+        let mut egress = Egress::new(preset);
+        (egress.allow, egress.deny) = (allow, deny);
+        egress
+    });
+    prop::option::of(egress)
 }
 
 proptest! {

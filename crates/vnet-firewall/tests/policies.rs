@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use vnet_firewall::{Access, ForwardedPorts, Policy, Ruleset, Subnet, Transport};
+use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol};
 
 fn nat(ports: &str) -> Access {
     Access::Nat { addresses: None, ports: ports.parse().expect("ports") }
@@ -49,6 +50,30 @@ fn with_forwards(mut policy: Policy) -> Policy {
     policy
 }
 
+fn with_egress(mut policy: Policy, preset: EgressPreset, exceptions: bool) -> Policy {
+    let mut egress = Egress::new(preset);
+    if exceptions {
+        let exception = |net: Option<&str>, protocol, ports: Option<&str>| {
+            let mut exception = EgressException::default();
+            exception.net = net.map(|net| net.parse().expect("a subnet"));
+            exception.protocol = protocol;
+            exception.ports = ports.map(|ports| ports.parse().expect("ports"));
+            exception
+        };
+        egress.allow = vec![
+            exception(Some("10.0.0.0/8"), None, None),
+            exception(Some("fd00::5/128"), Some(EgressProtocol::Tcp), Some("8000-8010")),
+            exception(None, Some(EgressProtocol::Icmp), None),
+        ];
+        egress.deny = vec![
+            exception(Some("10.0.0.7/32"), None, Some("53-53")),
+            exception(Some("10.9.0.0/16"), Some(EgressProtocol::Udp), None),
+        ];
+    }
+    policy.egress = Some(egress);
+    policy
+}
+
 const NET: &str = "192.168.122.1/24";
 const NET6: &str = "2001:db8:ca2:2::1/64";
 
@@ -58,6 +83,8 @@ const NET6: &str = "2001:db8:ca2:2::1/64";
 #[case::nat_address_range(policy(&[(NET, nat_to("203.0.113.1-203.0.113.9"))]))]
 #[case::nat_one_address(policy(&[(NET, nat_to("203.0.113.1-203.0.113.1"))]))]
 #[case::nat_ipv6(policy(&[(NET, nat("1024-65535")), (NET6, nat("1024-65535"))]))]
+#[case::egress_usual(with_egress(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]), EgressPreset::InternetOnly, false))]
+#[case::egress_exceptions(with_egress(policy(&[(NET, nat("1024-65535"))]), EgressPreset::HostOnly, true))]
 #[case::nat_dual_stack(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]))]
 #[case::nat_many_subnets(policy(&[(NET, nat("1024-65535")), ("10.0.0.0/20", nat("1024-65535")), ("192.168.0.0/16", nat("1024-65535"))]))]
 #[case::forward_device(with_device(policy(&[(NET, nat("1024-65535"))])))]

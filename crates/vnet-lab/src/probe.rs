@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -79,10 +79,23 @@ impl fmt::Display for Transport {
 /// # Errors
 /// [`Error`] when the port is in use.
 pub fn serve(namespace: &Namespace, port: u16) -> Result<(), Error> {
+    let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
+    serve_on(namespace, &any, port)
+}
+
+/// The same at one address, from which they answer, too.
+///
+/// # Errors
+/// [`Error`] when the port is in use, or the address is not of this namespace.
+pub fn serve_at(namespace: &Namespace, address: IpAddr, port: u16) -> Result<(), Error> {
+    serve_on(namespace, &[SocketAddr::new(address, port)], port)
+}
+
+/// Servers at the first of the places that can be used.
+fn serve_on(namespace: &Namespace, places: &[SocketAddr], port: u16) -> Result<(), Error> {
     let (listener, socket) = namespace.run(|| {
-        let any = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))];
-        let listener = TcpListener::bind(&any[..]).map_err(Error::doing(format!("serve TCP port {port}")))?;
-        let socket = UdpSocket::bind(&any[..]).map_err(Error::doing(format!("serve UDP port {port}")))?;
+        let listener = TcpListener::bind(places).map_err(Error::doing(format!("serve TCP port {port}")))?;
+        let socket = UdpSocket::bind(places).map_err(Error::doing(format!("serve UDP port {port}")))?;
         Ok::<_, Error>((listener, socket))
     })?;
     thread::spawn(move || {

@@ -19,7 +19,7 @@ use vnet_types::{
     Address, BridgeOptions, Family, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
     RangeError, Route, RouteProtocol,
 };
-use vnet_xml::network::{self, Forward, ForwardGuest, MacTableManager};
+use vnet_xml::network::{self, Forward, ForwardGuest, ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
@@ -82,6 +82,9 @@ pub enum LowerError {
     /// Ports of the host cannot lead to this guest.
     #[error("no port of the host can lead to the guest `{0}`")]
     PortForward(ForwardGuest),
+    /// The host is not the router of the guests, or has no rules for them.
+    #[error("what guests of a network in mode `{0}` reach cannot be limited")]
+    Egress(ForwardMode),
     /// The delay of the bridge is above the kernel's limit of 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
@@ -157,6 +160,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         if let Some(forward) = network.extensions.port_forwards.first() {
             return Err(LowerError::PortForward(forward.guest.clone()));
         }
+        firewall::egress(network)?;
         let desired = of_the_host(network, inventory)?;
         return Ok(Lowered { name, bridge: None, desired, intent: None });
     }

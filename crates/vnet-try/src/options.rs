@@ -65,7 +65,7 @@ pub(crate) fn doubt<'a>(network: &'a Network, guests: &[Guest], promise: &Promis
         Promise::Answer { .. } | Promise::Reverse { .. } => (&[Topic::Names], leases(0)),
         Promise::OwnName { .. } => (&[Topic::Names, Topic::OwnNames], leases(0)),
         Promise::Forwarded { .. } => (&[Topic::Names, Topic::Forwarding], leases(0)),
-        Promise::Out(..) | Promise::In(_) => (&[Topic::Routers], leases(0)),
+        Promise::Out(..) | Promise::Reach { .. } | Promise::In(_) => (&[Topic::Routers], leases(0)),
         _ => (&[], &[]),
     };
     let concerns = |topic: Topic| topics.contains(&topic) || leases.contains(&topic);

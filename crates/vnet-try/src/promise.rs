@@ -45,6 +45,8 @@ pub(crate) enum Promise {
     Out(Family, Source),
     /// The first guest does not reach the outside.
     NoWayOut(Family),
+    /// The first guest reaches an address beyond its network by these protocols only.
+    Reach { to: IpAddr, tcp: bool, udp: bool },
     /// The outside reaches the first guest.
     In(Family),
     /// The outside cannot open a connection to the first guest.
@@ -138,6 +140,8 @@ impl Promise {
             Self::Forwarded { .. } => Subject::DnsForwarding,
             Self::BetweenGuests(_) | Self::Apart(_) => Subject::GuestToGuest,
             Self::Out(..) => Subject::Out,
+            Self::Reach { tcp: false, udp: false, .. } => Subject::NoWayOut,
+            Self::Reach { .. } => Subject::Out,
             Self::NoWayOut(_) => Subject::NoWayOut,
             Self::In(_) => Subject::In,
             Self::NoWayIn(_) => Subject::NoWayIn,
@@ -154,6 +158,7 @@ impl Promise {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_) => Phase::OwnWay,
+            Self::Reach { tcp: false, udp: false, .. } => Phase::OwnWay,
             Self::Limit { .. } => Phase::Alone,
             _ => Phase::AsTold,
         }
@@ -194,6 +199,10 @@ impl Promise {
                 let addresses = addresses.map_or("the host".to_owned(), |addresses| addresses.to_string());
                 format!("guests get out over {}, as {addresses} with ports {ports}", word(family))
             }
+            Self::Reach { to, tcp: true, udp: true } => format!("guests reach {to}"),
+            Self::Reach { to, tcp: true, udp: false } => format!("guests reach {to} by TCP only"),
+            Self::Reach { to, tcp: false, udp: true } => format!("guests reach {to} by UDP only"),
+            Self::Reach { to, tcp: false, udp: false } => format!("guests do not reach {to}"),
             Self::NoWayOut(family) => format!("no way out over {}", word(family)),
             Self::In(family) => format!("the outside reaches guests over {}", word(family)),
             Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),

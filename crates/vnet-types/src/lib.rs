@@ -4,6 +4,7 @@
 //! [`NetworkName`], ranges) and the kernel's objects by name ([`Link`], [`Address`], [`Route`],
 //! [`BridgePort`], [`Qdisc`]). An [`Inventory`] lists those of a host. Nothing here changes a host.
 
+mod egress;
 mod features;
 mod hash;
 mod inventory;
@@ -23,6 +24,7 @@ mod traffic;
 mod uuid;
 mod vf;
 
+pub use egress::{Egress, EgressException, EgressPreset, EgressProtocol};
 pub use features::Features;
 pub use hash::fnv1a;
 pub use inventory::{

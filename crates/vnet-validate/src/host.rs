@@ -8,7 +8,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
 use crate::forward::interface_path;
-use crate::{collision, port_forward, rules};
+use crate::{collision, egress, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
@@ -26,6 +26,7 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
         findings.extend(forward_interfaces(network, root, inventory));
         findings.extend(default_route(network, root, inventory));
         findings.extend(port_forward::check_against(network, root, inventory));
+        findings.extend(egress::check_against(network, root, inventory));
     }
     findings
 }

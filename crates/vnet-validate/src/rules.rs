@@ -248,6 +248,13 @@ rules! {
     554  Error    Meaning Nothing    Any         PORT_FORWARD_ADDRESS            "port-forward-address"
     555  Error    Meaning Neighbour  Any         PORT_FORWARD_PORTS              "port-forward-ports"
     556  Error    Meaning Nothing    Any         PORT_FORWARD_DEVICE             "port-forward-device"
+    561  Error    Meaning Mode       Any         EGRESS_NOT_IN_MODE              "egress-not-in-mode"
+    562  Error    Meaning Mode       Any         EGRESS_WITHOUT_WAY_OUT          "egress-without-way-out"
+    563  Error    Meaning Nothing    Any         EGRESS_NAMES_NOTHING            "egress-names-nothing"
+    564  Error    Meaning Subnet     Any         EGRESS_UNREACHED                "egress-unreached"
+    565  Error    Meaning Nothing    Any         EGRESS_PORT                     "egress-port"
+    566  Warning  Meaning Nothing    Any         EGRESS_TWICE                    "egress-twice"
+    567  Error    Meaning Nothing    Any         EGRESS_TOO_MANY                 "egress-too-many"
 
     // The host.
     601  Error    Host    Nothing    Any         HOST_SUBNET_IN_USE              "host-subnet-in-use"
@@ -279,6 +286,7 @@ rules! {
     627  Warning  Host    Nothing    Any         HOST_PORT_COVERED               "host-port-covered"
     628  Warning  Host    Nothing    Any         HOST_SUBNET_DEFINED             "host-subnet-defined"
     629  Error    Host    Nothing    Any         HOST_WITHOUT_RESOLVED           "host-without-resolved"
+    630  Warning  Host    Nothing    Any         HOST_EGRESS_UNREACHED           "host-egress-unreached"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use vnet_firewall::{Access, Batch, Element, Firewall, Interface, Key, Part, Ruleset, Table, Verdict};
 use vnet_tests::{isolate, run};
+use vnet_types::EgressPreset;
 
 use crate::*;
 
@@ -26,6 +27,8 @@ use crate::*;
 #[case::forward_device_with_star(through("eth*", default_policy()))]
 #[case::odd_name(policy("büro \"1\"; {drop}", "virbr0", &[(NET, nat())]))]
 #[case::long_name(policy(&"ü".repeat(80), "virbr0", &[(NET, nat())]))]
+#[case::egress_usual(limited(EgressPreset::InternetOnly, "", policy("default", "virbr0", &[(NET, nat()), (NET6, nat())])))]
+#[case::egress_exceptions(limited(EgressPreset::HostOnly, EXCEPTIONS, default_policy()))]
 fn the_kernel_and_nft_see_the_same_rules(#[case] policy: Policy) {
     isolate!();
     bridge("virbr0");
@@ -71,6 +74,27 @@ fn networks_come_and_go_beside_each_other() {
     assert_eq!(listed(), alone);
     commit("default", None);
     assert_eq!(tables(), "");
+}
+
+/// What limits guests is there as long as a network limits its guests, and others do not notice.
+#[test]
+fn limits_go_with_the_last_network_that_has_some() {
+    isolate!();
+    for bridge in ["virbr0", "virbr1"] {
+        crate::bridge(bridge);
+    }
+    let other = limited(EgressPreset::None, EXCEPTIONS, policy("other", "virbr1", &[(OTHER_NET, Access::Routed)]));
+    let firewall = Firewall::open().unwrap();
+    firewall.apply(&default_policy()).unwrap();
+    let rules = listed();
+    for policy in [&other, &limited(EgressPreset::InternetOnly, "", default_policy())] {
+        firewall.apply(policy).unwrap();
+        assert_eq!(read().ruleset(&policy.network), Some(Ruleset::compile(policy)));
+    }
+    firewall.remove("other").unwrap();
+    assert_eq!(read().networks().len(), 1);
+    firewall.apply(&default_policy()).unwrap();
+    assert_eq!(listed(), rules);
 }
 
 /// What translation needs is there as long as a network translates.
@@ -217,6 +241,17 @@ fn drift_is_seen_and_repaired(#[case] change: &str) {
 #[case::interval_added("add element inet vnet own_nat_ipv4 { 10.0.0.1-10.0.0.5 : jump nat_default }")]
 fn drift_of_own_rules_is_seen_and_repaired(#[case] change: &str) {
     drift(&through("eth0", default_policy()), change);
+}
+
+/// A network whose guests are limited in what they reach.
+#[rstest]
+#[case::source_deleted("delete element inet vnet internet_ipv4 { virbr0 . 192.168.122.0 }")]
+#[case::no_longer_limited("delete element inet vnet limited { virbr0 }")]
+#[case::another_preset("add element inet vnet unlimited { virbr0 }")]
+#[case::prefix_deleted("delete element inet vnet beyond_internet_ipv4 { 10.0.0.0/8 }")]
+#[case::rule_flushed("flush chain inet vnet egress_forward")]
+fn drift_of_limits_is_seen_and_repaired(#[case] change: &str) {
+    drift(&limited(EgressPreset::InternetOnly, "", default_policy()), change);
 }
 
 fn drift(policy: &Policy, change: &str) {

@@ -23,7 +23,7 @@ use nix::net::if_::if_nametoindex;
 use vnet_firewall::{Access, Batch, Firewall, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
 use vnet_tests::{json, run};
-use vnet_types::InterfaceName;
+use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, InterfaceName};
 
 const NET: &str = "192.168.122.0/24";
 const NET6: &str = "2001:db8:ca2:2::/64";
@@ -130,5 +130,30 @@ fn through(device: &str, mut policy: Policy) -> Policy {
 
 fn with_ipv6(mut policy: Policy) -> Policy {
     policy.ipv6 = true;
+    policy
+}
+
+/// Exceptions: whether they allow, addresses, protocol, ports.
+const EXCEPTIONS: &str = "\
+    allow 203.0.113.0/24
+    deny 203.0.113.2/32 tcp
+    allow 198.51.100.2/32 udp 7-7
+    allow 2001:db8:eeee::/64 icmp
+    deny 0.0.0.0/0 tcp 7-9
+    allow ::/0 icmp";
+
+fn limited(preset: EgressPreset, exceptions: &str, mut policy: Policy) -> Policy {
+    let mut egress = Egress::new(preset);
+    for line in exceptions.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut exception = EgressException::default();
+        exception.net = Some(words[1].parse().expect("a subnet"));
+        let is_it = |(word, _): &&(&str, EgressProtocol)| words.get(2) == Some(word);
+        exception.protocol = EgressProtocol::WORDS.iter().find(is_it).map(|(_, protocol)| *protocol);
+        exception.ports = words.get(3).map(|ports| ports.parse().expect("ports"));
+        let list = if words[0] == "allow" { &mut egress.allow } else { &mut egress.deny };
+        list.push(exception);
+    }
+    policy.egress = Some(egress);
     policy
 }

@@ -10,14 +10,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use vnet_firewall::{Access, Policy, Ruleset, Subnet, Transport};
 use vnet_tests::{isolate, run};
-use vnet_types::{InterfaceName, IpNet};
+use vnet_types::{EgressPreset, InterfaceName, IpNet};
 
-use crate::commit;
 use crate::fate::{Fate, Port};
 use crate::lab::Lab;
 use crate::probe::{Place, Probe, places, probes, round};
 use crate::walk::{self, Packet, Walk};
 use crate::wire::Kind;
+use crate::{EXCEPTIONS, commit, limited};
 
 /// A round takes a third of a second.
 const ROUNDS: usize = 12;
@@ -46,7 +46,7 @@ fn the_kernel_does_what_the_interpreter_says() {
     let sent: Vec<(Probe, Packet, &str)> = probes(&[]).into_iter().filter_map(modelled).collect();
     assert!(sent.len() > 150, "{}", sent.len());
     let mut runner = TestRunner::new(Config::default());
-    let mut fates = [0; 3];
+    let mut fates = [0; 4];
     let mut count = 0;
     for _ in 0..ROUNDS {
         let policies = policies().new_tree(&mut runner).expect("policies").current();
@@ -71,6 +71,7 @@ fn the_kernel_does_what_the_interpreter_says() {
                 walk::Fate::Refused => 0,
                 walk::Fate::Passed => 1,
                 walk::Fate::Translated(..) => 2,
+                walk::Fate::Dropped => 3,
                 walk::Fate::Led(_) => unreachable!("nothing leads anywhere here"),
             }] += 1;
         }
@@ -96,6 +97,7 @@ fn difference(rulesets: &[Ruleset], (probe, packet, receiver): &(Probe, Packet, 
     let arrived = fate.arrived(receiver);
     let as_foretold = match &foretold {
         walk::Fate::Refused => arrived.is_none() && fate.is_rejected(),
+        walk::Fate::Dropped => arrived.is_none() && !fate.is_rejected(),
         walk::Fate::Led(_) => unreachable!("nothing leads anywhere here"),
         walk::Fate::Passed => arrived.is_some_and(|(source, port)| source == packet.source && is_kept(port)),
         walk::Fate::Translated(addresses, ports) => arrived.is_some_and(|(source, port)| {
@@ -122,14 +124,16 @@ fn difference(rulesets: &[Ruleset], (probe, packet, receiver): &(Probe, Packet, 
         source: packet.destination,
         destination: packet.source,
         established: true,
+        reply: true,
         from: packet.to.clone(),
         to: packet.from.clone(),
         ..packet.clone()
     };
     let comes_back = Walk { rulesets, packet: &back }.fate() != walk::Fate::Refused;
+    let is_stopped = matches!(foretold, walk::Fate::Refused | walk::Fate::Dropped);
     let is_honest =
         PLACES.iter().any(|(name, _, own)| *name == probe.sender && own.iter().any(|it| ip(it) == packet.source));
-    let answered = !is_honest || foretold == walk::Fate::Refused || fate.is_answered(probe.sender) == comes_back;
+    let answered = !is_honest || is_stopped || fate.is_answered(probe.sender) == comes_back;
     if as_foretold && answered {
         return None;
     }
@@ -160,9 +164,12 @@ fn modelled(probe: Probe) -> Option<(Probe, Packet, &'static str)> {
         established: false,
         from: device(from),
         to: device(to),
-        port: 0,
+        // Who answers listens on it.
+        port: 7,
         redirected: false,
         local: false,
+        reply: false,
+        icmpv6: None,
     };
     (from != *to).then_some((probe, packet, *receiver))
 }
@@ -177,12 +184,19 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
         let access = prop_oneof![1 => Just(Access::Isolated), 2 => Just(Access::Routed), 2 => nat];
         let subnet = (select(nets), access).prop_map(|(net, access)| Subnet { net, access });
         let device = prop::option::of(select(["eth0", "eth1"].to_vec()));
-        (device, any::<bool>(), prop::collection::vec(subnet, 0..4)).prop_map(move |(device, ipv6, subnets)| {
+        let presets = select(EgressPreset::WORDS.iter().map(|(_, it)| *it).collect::<Vec<_>>());
+        let egress = prop::option::of((presets, any::<bool>()));
+        let all = (device, any::<bool>(), prop::collection::vec(subnet, 0..4), egress);
+        all.prop_map(move |(device, ipv6, subnets, egress)| {
             let mut policy = Policy::new(name, bridge.parse().expect("a name"));
             policy.device = device.map(|device| device.parse().expect("a name"));
             policy.ipv6 = ipv6;
             policy.subnets = subnets;
-            policy
+            match egress {
+                Some((preset, true)) => limited(preset, EXCEPTIONS, policy),
+                Some((preset, false)) => limited(preset, "", policy),
+                None => policy,
+            }
         })
     };
     let one = ["192.168.122.0/24", "192.168.122.8/30", "192.168.122.10/32", "2001:db8:ca2:2::/64"];

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
 
 use vnet_netlink::{Netlink, Traveller};
-use vnet_types::{Family, InterfaceName, IpNet, Link};
+use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, Link};
 use vnet_xml::network::WayOut;
 
 use super::ask::{self, Answer, ask, ping, root};
@@ -104,10 +104,25 @@ fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, link: &Lin
         taken: taken(scene, patient),
         dhcp: config.is_some_and(|config| config.serves_dhcp(Family::Ipv4)),
         examined: patient.ports.first().filter(|_| patient.has_guest).map(|port| port.mac),
-        dns: config.is_some_and(|config| config.dns_port() == Some(53)),
+        dns: config.is_some_and(|config| config.dns_port() == Some(53)) && may_ask_names(patient),
         routers: if goes_out { scene.targets.routers.clone() } else { Vec::new() },
         name_servers: if goes_out { scene.targets.name_servers.clone() } else { Vec::new() },
     }
+}
+
+/// Whether the network lets its guests ask its name server.
+pub(super) fn may_ask_names(patient: &Patient) -> bool {
+    let egress = patient.definition.as_ref().and_then(|network| network.extensions.egress.as_ref());
+    let mut addresses = super::address::addresses(patient).into_iter().map(|net| net.addr());
+    egress.is_none_or(|egress| addresses.all(|host| egress.allows(host, EgressProtocol::Udp, Some(53), true)))
+}
+
+/// Whether guests may reach those that were asked; `None` where the network does not limit them.
+fn may_reach(patient: &Patient, targets: &Targets) -> Option<bool> {
+    let egress = patient.definition.as_ref()?.extensions.egress.as_ref()?;
+    let pings = |to: &Ipv4Addr| egress.allows((*to).into(), EgressProtocol::Icmp, None, false);
+    let asks = |to: &Ipv4Addr| egress.allows((*to).into(), EgressProtocol::Udp, Some(53), false);
+    Some(targets.routers.iter().any(pings) || targets.name_servers.iter().any(asks))
 }
 
 /// Whether an answer from outside comes back to a guest.
@@ -125,6 +140,16 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
             false => format!("beyond the host nobody answers even the host itself: {}", silent.join(", ")),
         };
         return Ok(vec![Symptom::unknown(NAME, finding)]);
+    }
+    if may_reach(patient, targets) == Some(false) {
+        return Ok(vec![match findings.outside.first() {
+            Some(answered) => {
+                let finding = format!("{answered} answers a guest, which `<vnet:egress>` keeps from it");
+                Symptom::problem(NAME, finding).read(read).mend(patient.repair())
+            }
+            None => Symptom::ok(NAME, format!("guests are kept from {}, as `<vnet:egress>` says", targets.words()))
+                .read(read),
+        }]);
     }
     if let Some(answered) = findings.outside.first() {
         return Ok(vec![Symptom::ok(NAME, format!("{answered} answers a guest")).read(read)]);

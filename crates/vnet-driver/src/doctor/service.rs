@@ -11,6 +11,7 @@ use super::Scene;
 use super::address::{addresses, is_tentative};
 use super::ask::{self, Answer, ask, version};
 use super::bridge::drifted;
+use super::outside::may_ask_names;
 use super::patient::{Keeper, Patient};
 use super::scratch::{Findings, Offer};
 use super::sockets::Listening;
@@ -327,6 +328,7 @@ pub(super) fn dns(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) 
     }
     if let (Some(Ok(findings)), Some(Symptom { health: super::Health::Ok, .. })) = (&patient.tried, symptoms.first())
         && port == 53
+        && may_ask_names(patient)
         && let Some(address) = findings.address.filter(|_| !findings.dns)
     {
         let finding = format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use vnet_plan::{Change, Resource};
-use vnet_types::{Family, InterfaceName, Inventory, KnownPort, MacAddr, PortRange};
+use vnet_types::{EgressPreset, Family, InterfaceName, Inventory, KnownPort, MacAddr, PortRange};
 use vnet_xml::network::{ForwardGuest, ForwardMode, GuestForward, Ip, WayOut};
 use vnet_xml::{BridgeName, Network};
 
@@ -254,12 +254,28 @@ fn describe(network: &mut PicturePart, definition: &Network, addresses: &[String
         network.facts.push(format!("{} port forwards", forwards.len()));
         network.details.extend(forwards);
     }
+    if let Some(egress) = &definition.extensions.egress {
+        network.facts.push(limit(egress.preset).to_owned());
+        let exceptions =
+            egress.allow.iter().map(|it| ("allowed", it)).chain(egress.deny.iter().map(|it| ("denied", it)));
+        network.details.extend(exceptions.map(|(what, it)| format!("{what}: {it}")));
+    }
     for range in definition.ips.iter().flat_map(|ip| ip.dhcp.iter().flat_map(|dhcp| &dhcp.ranges)) {
         network.details.push(format!("DHCP {} to {}", range.start, range.end));
     }
     network.details.extend(definition.domain.iter().map(|domain| shown(&format!("domain {}", domain.name))));
     network.details.extend(definition.title.iter().map(|title| shown(title)));
     network.details.extend(definition.uuid.map(|uuid| format!("UUID {uuid}")));
+}
+
+/// What guests may reach, in words.
+fn limit(preset: EgressPreset) -> &'static str {
+    match preset {
+        EgressPreset::InternetOnly => "reaches the internet only",
+        EgressPreset::HostOnly => "reaches this host only",
+        EgressPreset::None => "reaches nothing",
+        EgressPreset::Any => "reaches anything, from its own addresses",
+    }
 }
 
 /// The ports that lead to a guest, as `vnet forward add` has them.

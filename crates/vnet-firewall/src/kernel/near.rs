@@ -21,6 +21,8 @@ use crate::shared::{NETWORKS, Share};
 const ELEMENTS: u16 = 3;
 /// So many elements of a set are listed with all others faster than asked for one by one.
 const MANY: usize = 64;
+/// The same for intervals, each of which takes several questions.
+const FEW: usize = 6;
 
 impl Table {
     /// Reads only what concerns some networks, of which these rules are expected: enough for their
@@ -156,7 +158,11 @@ fn intervals_near<E>(
     index_of: IndexOf<'_>,
 ) -> Result<Vec<Vec<u8>>, E> {
     let mut messages = Vec::new();
-    for key in keys(set, expected) {
+    let keys = keys(set, expected);
+    if keys.len() > FEW {
+        return ask(&[request(GET_ELEMENT, Some(Some(&set.name)))]);
+    }
+    for key in keys {
         let Ok((start, end)) = ends(key, index_of) else { continue };
         let first = ask(&[by_key(set, &start, false)])?;
         let starts = is_at(&first, &start);

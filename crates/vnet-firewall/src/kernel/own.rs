@@ -27,7 +27,8 @@ impl Table {
         };
         let chains: Vec<Chain> = own_chains.iter().filter_map(|name| self.chain(name)).cloned().collect();
         let translates = has(Share::Translation) || chains.iter().any(|chain| Role::Nat.is_of(&chain.name));
-        if self.dormant || !has(Share::Filter) && !translates && chains.is_empty() {
+        let limits = has(Share::Egress) || chains.iter().any(|chain| Role::Limit.is_of(&chain.name));
+        if self.dormant || !has(Share::Filter) && !translates && !limits && chains.is_empty() {
             return None;
         }
         let mut ruleset = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() };
@@ -35,6 +36,7 @@ impl Table {
             Share::Filter => true,
             Share::Translation => translates,
             Share::Forwarding => has(Share::Forwarding),
+            Share::Egress => limits,
         };
         let shares = Share::ALL.into_iter().filter(needs);
         let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
@@ -111,7 +113,7 @@ impl Table {
 /// the comment of another network, by the bridge.
 pub(super) struct Owner {
     pub(super) prefix: String,
-    pub(super) chains: [String; 3],
+    pub(super) chains: [String; 4],
     bridges: Vec<Part>,
 }
 

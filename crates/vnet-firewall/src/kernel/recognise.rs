@@ -8,9 +8,9 @@ use super::expression::{
     BITWISE, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT,
 };
 use super::statement::{
-    self, CT_STATUS, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO, META_OIF, META_OIFNAME, NETWORK_HEADER,
-    NOT_EQUAL, NameOf, REGISTER, REJECT_ICMPX, TRANSPORT_HEADER, interface, ip, l4proto, nfproto, offset, port_offset,
-    reject_with,
+    self, AT_LEAST, CT_DIRECTION, CT_STATUS, ICMP, ICMPV6, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO,
+    META_OIF, META_OIFNAME, NETWORK_HEADER, NOT_EQUAL, NameOf, REGISTER, REJECT_ICMPX, TRANSPORT_HEADER, interface, ip,
+    l4proto, nfproto, offset, port_offset, reject_with,
 };
 use crate::ruleset::{Direction, Field, Statement, Subject, Transport};
 
@@ -46,7 +46,7 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(lookup);
     }
     if first.is(&META) {
-        return guess_meta(first.u32(2)?, next?.bytes(3)?, name_of);
+        return guess_transport(expressions).or_else(|| guess_meta(first.u32(2)?, next?.bytes(3)?, name_of));
     }
     if first.is(&PAYLOAD) {
         let masked = next.filter(|next| next.is(&BITWISE));
@@ -60,8 +60,11 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(Statement::Address { field, negated: compared.u32(2)? == NOT_EQUAL, net });
     }
     if first.is(&CT) {
-        let is_status = first.u32(2) == Some(CT_STATUS);
-        return Some(if is_status { Statement::Redirected } else { Statement::Established });
+        return Some(match first.u32(2) {
+            Some(CT_STATUS) => Statement::Redirected,
+            Some(CT_DIRECTION) => Statement::Reply,
+            _ => Statement::Established,
+        });
     }
     if first.is(&FIB) {
         return Some(Statement::LocalDestination);
@@ -77,6 +80,26 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(Statement::Verdict(verdict.clone()));
     }
     guess_translation(expressions)
+}
+
+/// A field of the transport header, with the protocol before it.
+fn guess_transport(expressions: &[Expression]) -> Option<Statement> {
+    let [protocol, is, load, compared, ..] = expressions else { return None };
+    if protocol.u32(2) != Some(META_L4PROTO) || !load.is(&PAYLOAD) || load.u32(2) != Some(TRANSPORT_HEADER) {
+        return None;
+    }
+    if is.bytes(3)? == [ICMPV6] {
+        let [kind] = compared.bytes(3)? else { return None };
+        return Some(Statement::Icmpv6Type(*kind));
+    }
+    let port = |it: &Expression| Some(u16::from_be_bytes(it.bytes(3)?.try_into().ok()?));
+    let start = port(compared)?;
+    let end = match compared.u32(2) {
+        Some(AT_LEAST) => port(expressions.get(4)?)?,
+        _ => start,
+    };
+    let transport = [Transport::Tcp, Transport::Udp].into_iter().find(|it| is.bytes(3) == Some(&[l4proto(*it)]))?;
+    Some(Statement::Port(transport, PortRange::new(start, end).ok()?))
 }
 
 fn guess_lookup(expressions: &[Expression]) -> Option<Statement> {
@@ -146,6 +169,8 @@ fn guess_meta(key: u32, compared: &[u8], name_of: NameOf<'_>) -> Option<Statemen
             .into_iter()
             .find(|family| [nfproto(*family)] == compared)
             .map(Statement::Family),
+        META_L4PROTO if compared == [ICMP] => Some(Statement::Icmp(Family::Ipv4)),
+        META_L4PROTO if compared == [ICMPV6] => Some(Statement::Icmp(Family::Ipv6)),
         META_L4PROTO => [Transport::Tcp, Transport::Udp]
             .into_iter()
             .find(|transport| [l4proto(*transport)] == compared)

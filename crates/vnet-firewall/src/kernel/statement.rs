@@ -29,7 +29,14 @@ pub(super) const META_L4PROTO: u32 = 16;
 pub(super) const NETWORK_HEADER: u32 = 1;
 pub(super) const TRANSPORT_HEADER: u32 = 2;
 const CT_STATE: u32 = 0;
+pub(super) const CT_DIRECTION: u32 = 1;
 pub(super) const CT_STATUS: u32 = 2;
+/// `IP_CT_DIR_REPLY`
+const DIRECTION_REPLY: u8 = 1;
+pub(super) const ICMP: u8 = 1;
+pub(super) const ICMPV6: u8 = 58;
+pub(super) const AT_LEAST: u32 = 5;
+const AT_MOST: u32 = 3;
 /// `IPS_DST_NAT`
 const STATUS_DNAT: u32 = 0x20;
 /// `NFT_FIB_RESULT_ADDRTYPE`
@@ -79,6 +86,31 @@ pub(super) fn expressions<'a>(
             Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_STATUS))]),
             mask(STATUS_DNAT.to_ne_bytes().to_vec()),
             compare(NOT_EQUAL, vec![0; 4]),
+        ],
+        Statement::Reply => vec![
+            Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_DIRECTION))]),
+            compare(EQUAL, vec![DIRECTION_REPLY]),
+        ],
+        Statement::Port(transport, ports) => {
+            let port = |op, port: u16| compare(op, port.to_be_bytes().to_vec());
+            let mut expressions = vec![
+                meta(META_L4PROTO),
+                compare(EQUAL, vec![l4proto(*transport)]),
+                load_from(TRANSPORT_HEADER, port_offset(Field::Destination), 2),
+            ];
+            match ports.start() == ports.end() {
+                true => expressions.push(port(EQUAL, ports.start())),
+                false => expressions.extend([port(AT_LEAST, ports.start()), port(AT_MOST, ports.end())]),
+            }
+            expressions
+        }
+        Statement::Icmp(Family::Ipv4) => vec![meta(META_L4PROTO), compare(EQUAL, vec![ICMP])],
+        Statement::Icmp(Family::Ipv6) => vec![meta(META_L4PROTO), compare(EQUAL, vec![ICMPV6])],
+        Statement::Icmpv6Type(kind) => vec![
+            meta(META_L4PROTO),
+            compare(EQUAL, vec![ICMPV6]),
+            load_from(TRANSPORT_HEADER, 0, 1),
+            compare(EQUAL, vec![*kind]),
         ],
         Statement::LocalDestination => {
             let fib = [(1, REGISTER), (2, FIB_ADDRESS_TYPE), (3, FIB_DESTINATION)];

@@ -9,12 +9,15 @@ use std::net::{IpAddr, SocketAddr};
 use proptest::prelude::*;
 use proptest::sample::select;
 use vnet_firewall::{Access, ForwardedPorts, Policy, Ruleset, Subnet, Transport};
-use vnet_types::{InterfaceName, IpNet, PortRange};
+use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, InterfaceName, IpNet, PortRange};
 
 use walk::{ABSENT, Fate, Packet, Walk};
 
 /// The verdict from the policies alone.
 fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
+    if let Some(fate) = limited(policies, packet, false) {
+        return fate;
+    }
     if is_refused(policies, packet) {
         return Fate::Refused;
     }
@@ -26,6 +29,41 @@ fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
         return Fate::Translated(None, None);
     }
     policies.iter().find_map(|policy| translation(policy, packet)).unwrap_or(Fate::Passed)
+}
+
+/// How the limits of the network that a packet comes from end its way, beyond the host or to it.
+fn limited(policies: &[Policy], packet: &Packet, to_host: bool) -> Option<Fate> {
+    let policy = policies.iter().find(|policy| policy.bridge == packet.from)?;
+    let egress = policy.egress.as_ref()?;
+    let (address, udp) = (packet.destination, packet.transport == Some(Transport::Udp));
+    let gets_an_address = match address.is_ipv4() {
+        true => udp && packet.port == 67,
+        false => udp && packet.port == 547 || matches!(packet.icmpv6, Some(133 | 135 | 136)),
+    };
+    if to_host && (gets_an_address || packet.reply) || !to_host && packet.to == policy.bridge {
+        return None;
+    }
+    let link_local: IpNet = "fe80::/10".parse().unwrap();
+    let is_own = policy.subnets.iter().any(|subnet| subnet.net.contains(&packet.source));
+    if !is_own && !(to_host && link_local.contains(&packet.source)) {
+        return Some(Fate::Dropped);
+    }
+    let protocol = match packet.transport {
+        Some(Transport::Tcp) => EgressProtocol::Tcp,
+        Some(Transport::Udp) => EgressProtocol::Udp,
+        None => EgressProtocol::Icmp,
+    };
+    let port = packet.transport.map(|_| packet.port);
+    let allowed = egress.excepted(address, protocol, port).unwrap_or(match egress.preset {
+        EgressPreset::Any => true,
+        EgressPreset::InternetOnly if to_host => port == Some(53),
+        EgressPreset::InternetOnly => {
+            Egress::is_internet(address) && policies.iter().all(|other| other.bridge != packet.to)
+        }
+        EgressPreset::HostOnly => to_host,
+        EgressPreset::None => false,
+    });
+    (!allowed && !packet.reply).then_some(Fate::Refused)
 }
 
 /// Where a packet is led by the policies alone: the more exact forward wins.
@@ -168,16 +206,41 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
             forward
         });
         let forwards = prop_oneof![Just(Vec::new()), prop::collection::vec(forward, 0..6)];
-        (device, any::<bool>(), subnets, forwards).prop_map(move |(device, ipv6, subnets, forwards)| {
-            let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
-            policy.device = device;
-            policy.ipv6 = ipv6;
-            policy.subnets = subnets;
-            policy.forwards = forwards;
-            policy
-        })
+        (device, any::<bool>(), subnets, forwards, egress()).prop_map(
+            move |(device, ipv6, subnets, forwards, egress)| {
+                let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
+                policy.device = device;
+                policy.ipv6 = ipv6;
+                policy.subnets = subnets;
+                policy.forwards = forwards;
+                policy.egress = egress;
+                policy
+            },
+        )
     };
     (policy(1), policy(2)).prop_map(|(one, two)| vec![one, two])
+}
+
+fn egress() -> impl Strategy<Value = Option<Egress>> {
+    let nets = ["10.0.0.0/8", "10.2.0.0/16", "10.2.0.9/32", "8.8.8.8/32", "fd00:2::/32", "2001:db8::1/128", "::/0"];
+    let nets = select(nets.map(|net| net.parse::<IpNet>().unwrap()).to_vec());
+    let protocols = select(EgressProtocol::WORDS.iter().map(|(_, it)| *it).collect::<Vec<_>>());
+    let ports = select(["22-22", "23-2210", "53-53"].map(|ports| ports.parse::<PortRange>().unwrap()).to_vec());
+    let exception = (prop::option::weighted(0.8, nets), prop::option::of(protocols), prop::option::of(ports));
+    let exception = exception.prop_map(|(net, protocol, ports)| {
+        let mut exception = EgressException::default();
+        (exception.net, exception.protocol) = (net, protocol);
+        exception.ports = ports.filter(|_| protocol != Some(EgressProtocol::Icmp));
+        exception
+    });
+    let some = || prop_oneof![Just(Vec::new()), prop::collection::vec(exception.clone(), 0..4)];
+    let presets = select(EgressPreset::WORDS.iter().map(|(_, it)| *it).collect::<Vec<_>>());
+    let egress = (presets, some(), some()).prop_map(|(preset, allow, deny)| {
+        let mut egress = Egress::new(preset);
+        (egress.allow, egress.deny) = (allow, deny);
+        egress
+    });
+    prop::option::of(egress)
 }
 
 fn packets() -> impl Strategy<Value = Packet> {
@@ -193,6 +256,7 @@ fn packets() -> impl Strategy<Value = Packet> {
         "10.2.1.9",
         "10.2.2.77",
         "10.3.0.1",
+        "8.8.8.8",
         "198.51.100.1",
         "127.0.0.1",
         "224.0.0.251",
@@ -206,6 +270,7 @@ fn packets() -> impl Strategy<Value = Packet> {
         "fd00:2:1::9",
         "fd00:3::9",
         "2001:db8::1",
+        "2606:4700::1111",
         "::1",
         "ff02::fb",
         "ff05::2",
@@ -218,20 +283,38 @@ fn packets() -> impl Strategy<Value = Packet> {
         select(["virbr1", "virbr2", "eth0", "eth1", ABSENT].map(|name| name.parse::<InterfaceName>().unwrap()).to_vec())
     };
     let transport = select(vec![Some(Transport::Tcp), Some(Transport::Udp), None]);
-    let port = select(vec![22u16, 23, 24, 2210, 2211, 2213, 2220, 2221, 2223, 65535]);
-    (ends, transport, any::<bool>(), (interface(), interface()), port, any::<[bool; 2]>()).prop_map(
-        |((source, destination), transport, established, (from, to), port, [redirected, local])| Packet {
-            source,
-            destination,
-            transport,
-            established,
-            from,
-            to,
-            port,
-            redirected,
-            local,
-        },
+    let port = select(vec![22u16, 53, 67, 547, 23, 24, 2210, 2211, 2213, 2220, 2221, 2223, 65535]);
+    (
+        ends,
+        transport,
+        any::<bool>(),
+        (interface(), interface()),
+        port,
+        any::<[bool; 3]>(),
+        select(vec![128u8, 133, 135]),
     )
+        .prop_map(
+            |((source, destination), transport, established, (from, to), port, [redirected, local, reply], kind)| {
+                Packet {
+                    source,
+                    destination,
+                    transport,
+                    established,
+                    from,
+                    to,
+                    port,
+                    redirected,
+                    local,
+                    reply,
+                    icmpv6: Some(kind).filter(|_| transport.is_none() && destination.is_ipv6()),
+                }
+            },
+        )
+}
+
+/// Whether a packet to the host is for its link, where guests may have an address of the link, too.
+fn destination_is_link_local(packet: &Packet) -> bool {
+    packet.destination == "ff02::fb".parse::<IpAddr>().unwrap()
 }
 
 proptest! {
@@ -243,6 +326,13 @@ proptest! {
         for packet in &packets {
             let walked = Walk { rulesets: &rulesets, packet }.fate();
             prop_assert_eq!(walked, plainly(&policies, packet), "{:?}", packet);
+            let mut to_host = packet.clone();
+            to_host.to = ABSENT.parse().unwrap();
+            if destination_is_link_local(&to_host) {
+                to_host.source = "fe80::9".parse().unwrap();
+            }
+            let met = Walk { rulesets: &rulesets, packet: &to_host }.to_host();
+            prop_assert_eq!(met, limited(&policies, &to_host, true).unwrap_or(Fate::Passed), "to the host: {:?}", to_host);
             for (hook, is_from_host) in [("prerouting", false), ("output", true)] {
                 let mut packet = packet.clone();
                 if is_from_host {

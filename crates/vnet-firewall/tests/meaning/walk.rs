@@ -26,11 +26,17 @@ pub(crate) struct Packet {
     pub(crate) redirected: bool,
     /// Its destination is an address of the host.
     pub(crate) local: bool,
+    /// It goes against the direction in which its connection began.
+    pub(crate) reply: bool,
+    /// The type of ICMPv6.
+    pub(crate) icmpv6: Option<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Refused,
+    /// Nobody is told.
+    Dropped,
     Passed,
     /// It passes with another source: one of these addresses, or the outgoing interface's; one of
     /// these ports, or any.
@@ -57,14 +63,21 @@ enum Step {
 
 impl Walk<'_> {
     pub(crate) fn fate(&self) -> Fate {
-        match self.base_chain("forward") {
-            Fate::Refused => Fate::Refused,
+        let filters = ["egress_forward", "forward"].map(|chain| self.base_chain(chain));
+        match filters.into_iter().find(|fate| *fate != Fate::Passed).unwrap_or(Fate::Passed) {
+            refused @ (Fate::Refused | Fate::Dropped) => refused,
             // Of a connection, the first chain that translates does.
             _ => match self.base_chain("hairpin") {
                 Fate::Passed => self.base_chain("postrouting"),
                 fate => fate,
             },
         }
+    }
+
+    /// What becomes of the packet on its way to the host itself.
+    #[allow(dead_code, reason = "not every test asks")]
+    pub(crate) fn to_host(&self) -> Fate {
+        self.base_chain("egress_input")
     }
 
     /// Where the packet is led by a base chain that translates destinations.
@@ -118,6 +131,12 @@ impl Walk<'_> {
                 Statement::Established => packet.established,
                 Statement::Redirected => packet.redirected,
                 Statement::LocalDestination => packet.local,
+                Statement::Reply => packet.reply,
+                Statement::Port(transport, ports) => {
+                    Some(*transport) == packet.transport && (ports.start()..=ports.end()).contains(&packet.port)
+                }
+                Statement::Icmp(family) => packet.transport.is_none() && *family == Family::of(packet.source),
+                Statement::Icmpv6Type(kind) => packet.icmpv6 == Some(*kind),
                 Statement::Dnat { family, subjects, map } => {
                     assert_eq!(*family, Family::of(packet.source), "the family was asked before: {rule}");
                     match self.look_up(subjects, map) {
@@ -155,6 +174,7 @@ impl Walk<'_> {
     fn verdict(&self, verdict: &Verdict) -> Step {
         match verdict {
             Verdict::Accept => Step::End(Fate::Passed),
+            Verdict::Drop => Step::End(Fate::Dropped),
             Verdict::Return => Step::Back,
             Verdict::Jump(chain) => self.chain(chain),
             Verdict::Goto(chain) => match self.chain(chain) {

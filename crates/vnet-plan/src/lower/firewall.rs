@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vnet_firewall::{Access, ForwardedPorts, Policy, Subnet, Transport};
-use vnet_types::{Family, InterfaceName};
+use vnet_types::{Egress, Family, InterfaceName};
 use vnet_xml::Network;
 use vnet_xml::interface::Protocol;
 use vnet_xml::network::{ForwardMode, GuestForward, Ip, WayOut};
@@ -13,7 +13,8 @@ use super::LowerError;
 /// The policy of a network. `None` in mode `open`: nothing is filtered or translated.
 pub(crate) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option<Policy>, LowerError> {
     if network.forward_mode() == ForwardMode::Open {
-        // There are no rules that ports could be forwarded by.
+        // There are no rules that ports could be forwarded by, or guests limited by.
+        egress(network)?;
         return forwards(network).map(|_| None);
     }
     let subnet = |ip: &Ip| {
@@ -24,8 +25,16 @@ pub(crate) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option
     policy.device = network.outgoing_device().cloned();
     policy.ipv6 = network.ipv6;
     policy.forwards = forwards(network)?;
+    policy.egress = egress(network)?.cloned();
     policy.subnets = network.ips.iter().map(subnet).collect::<Result<_, LowerError>>()?;
     Ok(Some(policy))
+}
+
+/// What guests may reach, where the host can limit it.
+pub(crate) fn egress(network: &Network) -> Result<Option<&Egress>, LowerError> {
+    let egress = network.extensions.egress.as_ref();
+    let can = matches!(network.forward_mode(), ForwardMode::Nat | ForwardMode::Route | ForwardMode::None);
+    if egress.is_some() && !can { Err(LowerError::Egress(network.forward_mode())) } else { Ok(egress) }
 }
 
 /// Ports of the host that lead to guests, of each family that the guest has an address of.

@@ -9,6 +9,7 @@ use vnet_types::Family;
 use super::{PATIENCE, Party, SUSPICION, Seen};
 use crate::error::Result;
 use crate::promise::{Side, lead_text};
+use crate::promises::egress::lets_cross;
 use crate::promises::led::{Lead, leads, may_reach};
 use crate::report::{Judgement, Subject, Verdict};
 
@@ -45,7 +46,7 @@ impl Party<'_> {
             if from.address(0, family).is_none() {
                 continue;
             }
-            let allowed = may_reach(other, network, &lead);
+            let allowed = may_reach(other, network, &lead) && lets_cross(other, lead.to.ip(), lead.to.port());
             let patience = if allowed { PATIENCE } else { SUSPICION };
             from.stations[0].wait_for_way(family, Instant::now() + patience)?;
             let server = SocketAddr::new(self.host_address(&lead), lead.port);

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::guest::{Guest, may_collide};
 use crate::options;
 use crate::promise::{Phase, Promise};
+use crate::promises::egress::lets_cross;
 use crate::promises::led::leads;
 use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
@@ -146,7 +147,7 @@ impl<'a> Party<'a> {
             self.address(0, family)?;
             Some((family, to.address(0, family)?))
         })?;
-        let allowed = may_cross(from_network, to_network, family);
+        let allowed = may_cross(from_network, to_network, family) && lets_cross(from_network, address, PORT);
         Some(Crossing { from: &from_network.name, to: &to_network.name, family, address, allowed })
     }
 

@@ -16,6 +16,7 @@ use super::{PATIENCE, Party, SUSPICION, Seen, beside, side_by_side};
 use crate::error::{Failed, Result};
 use crate::guest::Addressing;
 use crate::promise::{Place, Promise, Source, router_of};
+use crate::promises::egress;
 use crate::promises::limits::{Direction, Limit};
 use crate::report::Verdict;
 
@@ -65,6 +66,19 @@ impl Party<'_> {
             Promise::NoWayOut(family) => self.with_address(0, *family, |_| {
                 let outside = self.uplink.outside(*family);
                 ask_both(|transport| self.probe(0, outside, transport, SUSPICION)).map(unreached)
+            })?,
+            Promise::Reach { to, tcp, udp } => self.with_address(0, Family::of(*to), |_| {
+                if *tcp || *udp {
+                    self.stations[0].wait_for_way(Family::of(*to), Instant::now() + PATIENCE)?;
+                }
+                let ask = |transport: Transport, may: bool| {
+                    let deadline = Instant::now() + if may { PATIENCE } else { SUSPICION };
+                    let server = SocketAddr::new(*to, egress::PORT);
+                    self.stations[0].namespace.run(|| transport.ask(server, deadline))
+                };
+                let asked = [ask(Transport::Tcp, *tcp)?, ask(Transport::Udp, *udp)?];
+                let reached = asked.map(|outcome| matches!(outcome, Outcome::SeenAs(..)));
+                Ok(Seen(Verdict::when(reached == [*tcp, *udp]), both(asked[0], asked[1])))
             })?,
             Promise::In(family) => self.with_address(0, *family, |own| {
                 self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;

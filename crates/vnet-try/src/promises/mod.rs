@@ -3,6 +3,7 @@
 //! The promises come from libvirt's documentation, or from its firewall where the documentation is
 //! silent.
 
+pub(crate) mod egress;
 pub(crate) mod led;
 pub(crate) mod limits;
 mod names;
@@ -10,7 +11,7 @@ pub(crate) mod passt;
 mod ports;
 mod ways;
 
-use vnet_types::Family;
+use vnet_types::{EgressPreset, Family};
 use vnet_xml::Network;
 use vnet_xml::network::WayOut;
 
@@ -35,8 +36,12 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
             Router::Other(ip) => Promise::Router { router: Some(ip.into()), of: None },
         }));
     }
-    promises.extend(network.ips.iter().map(|ip| Promise::Gateway { guest: 0, ip: ip.address }));
-    if names::has_names(network) {
+    let egress = network.extensions.egress.as_ref();
+    match egress {
+        Some(egress) => promises.extend(egress::promises(network, egress)),
+        None => promises.extend(network.ips.iter().map(|ip| Promise::Gateway { guest: 0, ip: ip.address })),
+    }
+    if names::has_names(network) && egress::lets_ask_names(network) {
         promises.extend(names::names(network));
     }
     let are_two = guests.get(1).is_some_and(|guest| guest.name == "guest2");
@@ -49,20 +54,25 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
     }
     for family in network.families() {
         promises.extend(are_two.then(|| between(family)));
-        promises.extend(match network.way_out(family) {
+        let ways = match network.way_out(family) {
             None => [Promise::NoWayOut(family), Promise::NoWayIn(family)],
             Some(WayOut::Routed) => [Promise::Out(family, Source::Own), Promise::In(family)],
             Some(WayOut::Translated { addresses, ports }) => {
                 [Promise::Out(family, Source::Translated { addresses, ports }), Promise::NoWayIn(family)]
             }
-        });
+        };
+        // Where guests are limited, it is promised for each address whether they reach it.
+        let is_limited = |it: &Promise| egress.is_some() && matches!(it, Promise::Out(..));
+        promises.extend(ways.into_iter().filter(|it| !is_limited(it)));
     }
     promises.extend(led::promises(network, guests));
     promises.extend(network.routes.iter().filter_map(|route| {
         let (behind, destination) = (behind(network, route)?, route.net()?);
         Some(Promise::Route { behind, destination, gateway: route.gateway })
     }));
-    promises.extend(limits::promises(network, guests));
+    // What is measured goes to an address that limited guests may not reach.
+    let is_free = egress.is_none_or(|egress| egress.preset == EgressPreset::Any && egress.deny.is_empty());
+    promises.extend(limits::promises(network, guests).into_iter().filter(|_| is_free));
     promises
 }
 

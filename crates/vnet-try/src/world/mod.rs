@@ -15,6 +15,7 @@ use vnet_types::{Address, Family, InterfaceName, IpNet, Link, Route, RouteProtoc
 use vnet_xml::{Interface, Network};
 
 use crate::error::Result;
+use crate::promises::egress;
 use route::{add_route, default_of};
 pub(crate) use station::Station;
 use station::wait_usable;
@@ -65,6 +66,9 @@ impl World {
             world.connect(at, uplink)?;
         }
         probe::serve(&world.outside, probe::PORT)?;
+        if networks.iter().any(|network| network.extensions.egress.is_some()) {
+            world.be_everywhere()?;
+        }
         Ok(world)
     }
 
@@ -125,6 +129,22 @@ impl World {
         let wanted = Link { name: name.clone(), ..found.link.clone() };
         to.netlink().set_link(found.index, &found.link, &wanted)?;
         Ok(index(netlink, near)?.index)
+    }
+
+    /// Gives the outside an address of each kind that guests may be kept from, and lets the host
+    /// answer as the outside does. On `lo`, the outside begins no connection from them.
+    fn be_everywhere(&self) -> Result<()> {
+        let lo: InterfaceName = "lo".parse().expect("a name");
+        if let Some(known) = self.outside.netlink().link(&lo)? {
+            self.outside.netlink().set_up(known.index, true)?;
+        }
+        for address in egress::EXAMPLES {
+            let address: IpAddr = address.parse().expect("an address");
+            self.outside.netlink().add_address(&lo, &Address { net: address.into(), broadcast: None })?;
+            // A server of any address answers datagrams from another one.
+            probe::serve_at(&self.outside, address, egress::PORT)?;
+        }
+        Ok(probe::serve(&self.host, egress::PORT)?)
     }
 
     fn connect(&self, at: usize, uplink: &Uplink) -> Result<()> {

@@ -83,6 +83,18 @@ impl<'t> Element<'t> {
         }
     }
 
+    /// The child of this usual name; a second one is an error.
+    pub(crate) fn only_child_in(&self, scope: &Scope, name: &str) -> Option<Element<'t>> {
+        let mut found = self.node.children().filter(|child| scope.usual(child.name()) == name);
+        let first = found.next()?;
+        for other in found {
+            let message = format!("there can be only one `<{}>` in `<{}>`", first.name(), self.node.name());
+            self.report(rules::EXCLUSIVE, message, None, self.path().element(name), name_span(other));
+        }
+        let place = self.notes.source.borrow_mut().element(self.place, name, first.span());
+        Some(Self { node: first, place, notes: self.notes })
+    }
+
     /// The children of this usual name that can be understood, as [`Element::children`].
     pub(crate) fn children_in<T>(&self, scope: &Scope, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
         let mut list = Vec::new();

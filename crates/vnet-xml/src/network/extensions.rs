@@ -3,13 +3,14 @@
 //! libvirt keeps `<metadata>` and does not read it.
 
 mod edit;
+mod egress;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use vnet_types::{Family, MacAddr, parse_ip};
+use vnet_types::{Egress, Family, MacAddr, parse_ip};
 
 use super::{DhcpHost, Network};
 use crate::element::{Element, Scope};
@@ -34,6 +35,8 @@ pub(super) const NAME: &str = "vnet:network";
 pub struct Extensions {
     /// `<vnet:portForward>`, any number.
     pub port_forwards: Vec<GuestForward>,
+    /// `<vnet:egress>`
+    pub egress: Option<Egress>,
 }
 
 /// `<vnet:portForward>`: ports of the host that lead to a guest.
@@ -114,7 +117,7 @@ impl fmt::Display for ForwardGuest {
     }
 }
 
-pub(super) static GRAMMAR: Grammar = Grammar::new(&[], &[(FORWARD, &PORT_FORWARD)]);
+pub(super) static GRAMMAR: Grammar = Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR)]);
 static PORT_FORWARD: Grammar = Grammar::new(&["proto", "address", "dev", "guest"], &[(FORWARD_RANGE, &RANGE)]);
 
 const FORWARD: &str = "vnet:portForward";
@@ -132,7 +135,8 @@ pub(super) fn extensions(metadata: &Element<'_>, around: &Element<'_>) -> Extens
         return Extensions::default();
     }
     element.expect_in(&scope, &GRAMMAR);
-    Extensions { port_forwards: element.children_in(&scope, FORWARD, |it| port_forward(it, &scope)) }
+    let port_forwards = element.children_in(&scope, FORWARD, |it| port_forward(it, &scope));
+    Extensions { port_forwards, egress: egress::read(&element, &scope) }
 }
 
 fn port_forward(element: &Element<'_>, scope: &Scope) -> Option<GuestForward> {
@@ -159,7 +163,8 @@ impl Extensions {
             self.port_forwards.iter().try_for_each(|GuestForward { guest, forward }| {
                 let tag = forward.start(writer.tag(FORWARD)?)?.attribute("guest", guest)?;
                 forward.finish(tag, FORWARD_RANGE)
-            })
+            })?;
+            self.egress.iter().try_for_each(|it| egress::write(it, writer))
         })
     }
 }

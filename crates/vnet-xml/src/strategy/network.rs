@@ -1,7 +1,8 @@
 //! Networks of any kind.
 
 use proptest::prelude::*;
-use vnet_types::{InterfaceName, MacAddr, PciAddress, PortRange, Uuid};
+use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, InterfaceName, IpNet, MacAddr, PciAddress};
+use vnet_types::{PortRange, Uuid};
 
 use super::shared::{address, bandwidth, virtual_port, vlan, word};
 use crate::network::{
@@ -102,6 +103,31 @@ prop_compose! {
     }
 }
 
+fn egress() -> impl Strategy<Value = Option<Egress>> {
+    fn one_of<T: Copy + std::fmt::Debug>(words: &[(&str, T)]) -> impl Strategy<Value = T> + use<T> {
+        prop::sample::select(words.iter().map(|(_, it)| *it).collect::<Vec<_>>())
+    }
+    let net = (address(), any::<u8>()).prop_map(|(address, prefix)| {
+        let bits = if address.is_ipv4() { 33 } else { 129 };
+        IpNet::new(address, prefix % bits).unwrap()
+    });
+    let exception =
+        (prop::option::of(net), prop::option::of(one_of(EgressProtocol::WORDS)), any::<Option<(u16, u16)>>());
+    let exception = exception.prop_map(|(net, protocol, ports)| {
+        let mut exception = EgressException::default();
+        (exception.net, exception.protocol) = (net, protocol);
+        exception.ports = ports.map(|(one, other)| PortRange::new(one.min(other), one.max(other)).unwrap());
+        exception
+    });
+    let exceptions = || prop::collection::vec(exception.clone(), 0..3);
+    let egress = (one_of(EgressPreset::WORDS), exceptions(), exceptions()).prop_map(|(preset, allow, deny)| {
+        let mut egress = Egress::new(preset);
+        (egress.allow, egress.deny) = (allow, deny);
+        egress
+    });
+    prop::option::of(egress)
+}
+
 prop_compose! {
     fn group()(
         (name, default, trust) in ("[a-z<&']{1,12}", any::<bool>(), any::<Option<bool>>()),
@@ -165,7 +191,7 @@ prop_compose! {
         ips in prop::collection::vec(ip(), 0..3),
         routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
         (bandwidth, groups, options) in (bandwidth(), prop::collection::vec(group(), 0..2), prop::collection::vec(word(), 0..2)),
-        (trust, isolated, connections) in any::<(Option<bool>, Option<bool>, u32)>(),
+        ((trust, isolated, connections), egress) in (any::<(Option<bool>, Option<bool>, u32)>(), egress()),
     ) -> Network {
         let mut network = Network::new(name);
         (network.bandwidth, network.port_groups, network.dnsmasq_options) = (bandwidth, groups, options);
@@ -185,6 +211,7 @@ prop_compose! {
             domain
         });
         (network.forward, network.dns, network.ips) = (forward, dns, ips);
+        network.extensions.egress = egress;
         network.routes = routes.into_iter().map(|(address, mask, gateway, metric)| {
             let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
             (route.family, route.address, route.mask, route.metric) = (None, Some(address), mask, metric);

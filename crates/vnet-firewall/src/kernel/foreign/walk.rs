@@ -217,7 +217,9 @@ impl Walk<'_> {
             let Some(at) = expression.u32(1) else { return Some(true) };
             let value = match (expression.u32(2)?, self.packet.connection) {
                 (0, _) => Some(self.packet.state()),
-                // Nothing has seen or translated a new connection yet.
+                // Nothing has gone the other way,
+                (1, CtState::New) => Some(0),
+                // or has seen or translated a new connection yet.
                 (2, CtState::New) => Some(0),
                 _ => None,
             };
