@@ -129,11 +129,11 @@ fn difference(rulesets: &[Ruleset], (probe, packet, receiver): &(Probe, Packet, 
         to: packet.from.clone(),
         ..packet.clone()
     };
-    let comes_back = Walk { rulesets, packet: &back }.fate() != walk::Fate::Refused;
-    let is_stopped = matches!(foretold, walk::Fate::Refused | walk::Fate::Dropped);
+    let is_stopped = |fate: &walk::Fate| matches!(fate, walk::Fate::Refused | walk::Fate::Dropped);
+    let comes_back = !is_stopped(&Walk { rulesets, packet: &back }.fate());
     let is_honest =
         PLACES.iter().any(|(name, _, own)| *name == probe.sender && own.iter().any(|it| ip(it) == packet.source));
-    let answered = !is_honest || is_stopped || fate.is_answered(probe.sender) == comes_back;
+    let answered = !is_honest || is_stopped(&foretold) || fate.is_answered(probe.sender) == comes_back;
     if as_foretold && answered {
         return None;
     }

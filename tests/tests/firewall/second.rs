@@ -50,7 +50,7 @@ fn as_nft_shows(mut chain: Chain) -> Chain {
                 Statement::Lookup { subjects, .. } | Statement::Dnat { subjects, .. } => {
                     subjects.iter().any(is_address)
                 }
-                other => matches!(other, Statement::Address { .. }),
+                other => matches!(other, Statement::Address { .. } | Statement::Icmpv6Type(_)),
             }
         });
         rule.statements.retain(|statement| !(has_address && matches!(statement, Statement::Family(_))));
@@ -217,10 +217,24 @@ fn matches(described: &Value) -> Statement {
         Some("nfproto") => Statement::Family(if right == "ipv4" { Family::Ipv4 } else { Family::Ipv6 }),
         Some("l4proto") if right == "tcp" => Statement::Transport(Transport::Tcp),
         Some("l4proto") if right == "udp" => Statement::Transport(Transport::Udp),
+        Some("l4proto") if right == "icmp" => Statement::Icmp(Family::Ipv4),
+        Some("l4proto") if right == "ipv6-icmp" => Statement::Icmp(Family::Ipv6),
         None if left["ct"]["key"] == "state" => {
             assert_eq!(*right, serde_json::json!(["established", "related"]));
             Statement::Established
         }
+        None if left["ct"]["key"] == "direction" && right == "reply" => Statement::Reply,
+        None if left["payload"]["field"] == "dport" => {
+            let transport = if left["payload"]["protocol"] == "tcp" { Transport::Tcp } else { Transport::Udp };
+            let [first, last] = ends(right).map(|port| port.parse().unwrap());
+            Statement::Port(transport, PortRange::new(first, last).unwrap())
+        }
+        None if left["payload"]["protocol"] == "icmpv6" => Statement::Icmpv6Type(match right.as_str() {
+            Some("nd-router-solicit") => 133,
+            Some("nd-neighbor-solicit") => 135,
+            Some("nd-neighbor-advert") => 136,
+            other => panic!("{other:?}"),
+        }),
         None if left["ct"]["key"] == "status" && right == "dnat" => Statement::Redirected,
         None if left["fib"]["result"] == "type" && right == "local" => Statement::LocalDestination,
         None => Statement::Address { field: field(&left["payload"]), negated, net: net(right) },
