@@ -141,6 +141,7 @@ impl World {
         for address in egress::EXAMPLES {
             let address: IpAddr = address.parse().expect("an address");
             self.outside.netlink().add_address(&lo, &Address { net: address.into(), broadcast: None })?;
+            wait_usable(&self.outside, address, Instant::now() + PATIENCE)?;
             // A server of any address answers datagrams from another one.
             probe::serve_at(&self.outside, address, egress::PORT)?;
         }
