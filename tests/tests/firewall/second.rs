@@ -117,6 +117,7 @@ fn set(described: &Value) -> Set {
         }
         (None, None) => Holds::Nothing,
     };
+    let interval = described["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "interval"));
     let elements = described["elem"].as_array().into_iter().flatten().map(|described| {
         let (element, verdict, target) = match described.as_array() {
             Some(pair) => (&pair[0]["elem"], verdict(&pair[1]), target(&pair[1])),
@@ -124,12 +125,10 @@ fn set(described: &Value) -> Set {
         };
         assert_eq!(element.get("counter").is_some(), holds == Holds::Counter);
         let parts = element["val"]["concat"].as_array().cloned().unwrap_or_else(|| vec![element["val"].clone()]);
-        let interval = verdict.is_some() && matches!(key[..], [KeyType::Ipv4Address | KeyType::Ipv6Address]);
         let parts = key.iter().zip(&parts).map(|(kind, described)| part(*kind, described, interval)).collect();
         Element { key: Key(parts), verdict, target, comment: Some(text(&element["comment"])) }
     });
     let elements = elements.collect();
-    let interval = described["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "interval"));
     Set { name: text(&described["name"]), key, interval, holds, elements }
 }
 
