@@ -88,6 +88,12 @@ const RENAMED: &str = "<network><name>lab</name><forward mode='nat'/><bridge nam
 const OPEN: &str = "<network><name>lab</name><forward mode='open'/><bridge name='other1'/>
     <mac address='52:54:00:00:00:03'/><ip address='10.9.2.1' prefix='24'/></network>";
 
+const EGRESS: &str = "<network><name>lab</name>
+    <metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+    <vnet:egress preset='internet-only'><vnet:allow address='10.1.2.3'/></vnet:egress></vnet:network></metadata>
+    <forward mode='nat'/><bridge name='lab0'/><mac address='52:54:00:00:00:01'/>
+    <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.2' end='10.9.0.9'/></dhcp></ip></network>";
+
 fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let network: Network = text.parse().expect("a network");
     let name = network.name.parse().expect("a name");
@@ -317,6 +323,8 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
 #[case(&[Command::Start(NAT)], Command::Apply(RENAMED), Command::Apply(NAT))]
 #[case(&[Command::Start(NAT)], Command::Apply(RENAMED), Command::Stop)]
 #[case(&[Command::Start(RENAMED)], Command::Apply(OPEN), Command::Apply(NAT))]
+#[case(&[Command::Start(RENAMED), Command::Attach], Command::Apply(EGRESS), Command::Apply(NAT))]
+#[case(&[Command::Start(EGRESS)], Command::Apply(ROUTED), Command::Apply(EGRESS))]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Apply(RENAMED), Command::Stop)]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Apply(OPEN), Command::Apply(OPEN))]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Stop, Command::Start(NAT))]

@@ -230,6 +230,15 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
             let fib = Fib { result: FibResult::Type, flags: HashSet::from([FibFlag::Daddr]) };
             matches(named(NamedExpression::Fib(fib)), Operator::EQ, text(&"local"))
         }
+        Statement::New => {
+            let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
+            matches(state, Operator::EQ, text(&"new"))
+        }
+        Statement::Midway => {
+            let flags = Expression::List(["fin", "syn", "rst", "ack"].map(|flag| text(&flag)).to_vec());
+            let masked = BinaryOperation::AND(field_of("tcp", "flags"), flags);
+            matches(Expression::BinaryOperation(Box::new(masked)), Operator::NEQ, text(&"syn"))
+        }
         Statement::Reply => {
             let direction = named(NamedExpression::CT(CT { key: "direction".into(), family: None, dir: None }));
             matches(direction, Operator::EQ, text(&"reply"))

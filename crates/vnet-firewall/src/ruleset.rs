@@ -195,6 +195,10 @@ pub enum Statement {
     Established,
     /// `ct status dnat`: the destination of the connection was translated.
     Redirected,
+    /// `ct state new`
+    New,
+    /// `tcp flags != syn / fin,syn,rst,ack`: a segment of TCP that begins no connection.
+    Midway,
     /// `ct direction reply`: it answers a connection that the other side has begun.
     Reply,
     /// `fib daddr type local`: the destination is an address of the host.

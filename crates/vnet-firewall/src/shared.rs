@@ -30,7 +30,7 @@ use crate::ruleset::{
     Verdict,
 };
 
-pub(crate) use egress::{CHECKED, HOST_ONLY, INTERNET_ONLY, LIMITED, OWN_LIMIT, REFUSE_EGRESS};
+pub(crate) use egress::{CHECKED, HOST_ONLY, INTERNET_ONLY, LIMIT, LIMITED, OWN_LIMIT, REFUSE_EGRESS};
 pub(crate) use egress::{SPOOFED, UNLIMITED, link_local};
 pub(crate) use per_family::PerFamily;
 

@@ -109,7 +109,7 @@ impl fmt::Display for Base {
         write!(f, "type {} hook {hook} priority ", self.kind)?;
         match (self.priority, *hook) {
             (0, _) => f.write_str("filter"),
-            (-1, "input" | "forward") => f.write_str("filter - 1"),
+            (-1, "input" | "forward" | "output") => f.write_str("filter - 1"),
             (100, "postrouting") => f.write_str("srcnat"),
             (99, "postrouting") => f.write_str("srcnat - 1"),
             (-100, "prerouting") => f.write_str("dstnat"),
@@ -208,6 +208,8 @@ impl fmt::Display for Statement {
             }
             Self::Established => f.write_str("ct state established,related"),
             Self::Redirected => f.write_str("ct status dnat"),
+            Self::New => f.write_str("ct state new"),
+            Self::Midway => f.write_str("tcp flags != syn / fin,syn,rst,ack"),
             Self::Reply => f.write_str("ct direction reply"),
             Self::LocalDestination => f.write_str("fib daddr type local"),
             Self::Port(transport, ports) if ports.start() == ports.end() => {

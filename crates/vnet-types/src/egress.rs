@@ -93,9 +93,9 @@ impl Egress {
         Self { preset, allow: Vec::new(), deny: Vec::new() }
     }
 
-    /// The exceptions, each with whether it allows, in the order in which they apply: the first that
-    /// matches decides. The longer prefix comes first, then what names ports, then what names a
-    /// protocol; of two that are as exact, the one that denies.
+    /// The exceptions, each with whether it allows, in the order in which they apply: the first
+    /// that matches decides. The longer prefix comes first, then what names ports, then what names
+    /// a protocol; of two that are as exact, the one that denies.
     pub fn exceptions(&self) -> Vec<(bool, &EgressException)> {
         let deny = self.deny.iter().map(|it| (false, it));
         let mut all: Vec<_> = deny.chain(self.allow.iter().map(|it| (true, it))).collect();

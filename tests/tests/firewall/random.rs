@@ -169,6 +169,7 @@ fn modelled(probe: Probe) -> Option<(Probe, Packet, &'static str)> {
         redirected: false,
         local: false,
         reply: false,
+        midway: false,
         icmpv6: None,
     };
     (from != *to).then_some((probe, packet, *receiver))

@@ -73,13 +73,16 @@ fn listed_by_nft(ours: &Ruleset) -> Ruleset {
     let place = |name: &str| ours.chains.iter().position(|chain| chain.name == name);
     chains.sort_by_key(|chain| place(&chain.name));
     let translates = ours.chain("postrouting").is_some();
-    let is_ours = |element: &Element| match element.comment.as_deref().unwrap() {
-        comment if comment.starts_with("vnet: ") => translates,
+    // The network beside translates.
+    let is_shared = |set: &str| translates || set != "answers";
+    let is_ours = |set: &str, element: &Element| match element.comment.as_deref().unwrap() {
+        comment if comment.starts_with("vnet: ") => is_shared(set),
         comment => !comment.starts_with("network beside: "),
     };
     let mut sets: Vec<Set> = of_kind("set").chain(of_kind("map")).map(set).collect();
     for set in &mut sets {
-        set.elements.retain(is_ours);
+        let name = set.name.clone();
+        set.elements.retain(|element| is_ours(&name, element));
         set.elements.sort();
     }
     let place = |name: &str| ours.sets.iter().position(|set| set.name == name);
@@ -218,9 +221,16 @@ fn matches(described: &Value) -> Statement {
         Some("l4proto") if right == "udp" => Statement::Transport(Transport::Udp),
         Some("l4proto") if right == "icmp" => Statement::Icmp(Family::Ipv4),
         Some("l4proto") if right == "ipv6-icmp" => Statement::Icmp(Family::Ipv6),
-        None if left["ct"]["key"] == "state" => {
-            assert_eq!(*right, serde_json::json!(["established", "related"]));
-            Statement::Established
+        None if left["ct"]["key"] == "state" => match right.as_str() {
+            Some("new") => Statement::New,
+            _ => {
+                assert_eq!(*right, serde_json::json!(["established", "related"]));
+                Statement::Established
+            }
+        },
+        None if left["&"][0]["payload"]["field"] == "flags" => {
+            assert!(negated && right == "syn", "{described}");
+            Statement::Midway
         }
         None if left["ct"]["key"] == "direction" && right == "reply" => Statement::Reply,
         None if left["payload"]["field"] == "dport" => {

@@ -29,6 +29,14 @@ const RENAMED: &str = "<bridge name='lab1' stp='off'/>";
 const SHUT: &str = "<forward mode='nat' dev='lo'/><bridge name='lab0' stp='off'/>";
 const LIMITED: &str = "<bridge name='lab2' stp='off'/><mac address='52:54:00:00:00:99'/><mtu size='1400'/>";
 
+/// The outside has no address of the internet.
+const INTERNET_ONLY: &str = "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+    <vnet:egress preset='internet-only'/></vnet:network></metadata>
+    <forward mode='nat'/><bridge name='lab0' stp='off'/>";
+const HOST_ONLY: &str = "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+    <vnet:egress preset='host-only'><vnet:deny address='10.0.0.0/8' proto='icmp'/></vnet:egress></vnet:network></metadata>
+    <forward mode='route'/><bridge name='lab0' stp='off'/>";
+
 /// Every how many steps one is taken; with `VNET_SWEEP=all` each of them.
 fn stride() -> usize {
     if std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all") { 1 } else { 7 }
@@ -90,7 +98,7 @@ fn send(guest: &Netns, bridge: &str) {
 
 #[rstest]
 fn nothing_leaves_that_neither_definition_lets_out(
-    #[values((ISOLATED, RENAMED), (ISOLATED, SHUT), (SHUT, LIMITED))] change: (&str, &str),
+    #[values((ISOLATED, RENAMED), (ISOLATED, SHUT), (SHUT, LIMITED), (INTERNET_ONLY, HOST_ONLY))] change: (&str, &str),
     #[values("signal=KILL", "error=ENOBUFS")] how: &str,
 ) {
     isolate!();

@@ -74,8 +74,19 @@ pub(crate) const FORWARDS: [Definition; 6] = [
     },
 ];
 
+/// What is in the metadata of vnet.
+macro_rules! egress {
+    ($inner:literal) => {
+        concat!(
+            "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>",
+            $inner,
+            "</vnet:network></metadata>"
+        )
+    };
+}
+
 /// Each differs from [`NAT`] in one thing.
-pub(crate) const OTHERS: [Definition; 23] = [
+pub(crate) const OTHERS: [Definition; 26] = [
     Definition {
         change: "`<bridge stp='on'>`",
         bridge: "name='lab0' stp='on' delay='2'",
@@ -144,6 +155,19 @@ pub(crate) const OTHERS: [Definition; 23] = [
         more: "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
                <vnet:portForward proto='tcp' guest='10.9.0.12'><vnet:range start='2222' end='2230' to='22'/></vnet:portForward>
                </vnet:network></metadata>",
+        ..NAT
+    },
+    Definition { change: "`<vnet:egress preset='any'>`", more: egress!("<vnet:egress preset='any'/>"), ..NAT },
+    Definition {
+        change: "`<vnet:egress preset='none'>`",
+        more: egress!("<vnet:egress preset='none'/>"),
+        effects: [Effect::Nothing, Effect::Cut, Effect::Cut],
+        ..NAT
+    },
+    Definition {
+        change: "`<vnet:egress preset='internet-only'>` and `<vnet:allow>` for the outside",
+        more: egress!("<vnet:egress preset='internet-only'><vnet:allow address='198.51.100.0/24'/></vnet:egress>"),
+        effects: [Effect::Nothing, Effect::Cut, Effect::Nothing],
         ..NAT
     },
     Definition { change: "another `<ip>`, IPv4", ips: "<ip address='10.9.4.1' prefix='28'/>", ..NAT },

@@ -2,6 +2,7 @@
 //! through, and whether the result is that of a fresh start.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod begun;
 mod chains;
 mod closed;
 mod definitions;

@@ -9,8 +9,8 @@ use super::expression::{
 };
 use super::statement::{
     self, AT_LEAST, CT_DIRECTION, CT_STATUS, ICMP, ICMPV6, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO,
-    META_OIF, META_OIFNAME, NETWORK_HEADER, NOT_EQUAL, NameOf, REGISTER, REJECT_ICMPX, TRANSPORT_HEADER, interface, ip,
-    l4proto, nfproto, offset, port_offset, reject_with,
+    META_OIF, META_OIFNAME, NETWORK_HEADER, NEW, NOT_EQUAL, NameOf, REGISTER, REJECT_ICMPX, TCP_FLAGS,
+    TRANSPORT_HEADER, interface, ip, l4proto, nfproto, offset, port_offset, reject_with,
 };
 use crate::ruleset::{Direction, Field, Statement, Subject, Transport};
 
@@ -63,6 +63,7 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
         return Some(match first.u32(2) {
             Some(CT_STATUS) => Statement::Redirected,
             Some(CT_DIRECTION) => Statement::Reply,
+            _ if next.and_then(|mask| mask.bytes(4)) == Some(&NEW.to_ne_bytes()) => Statement::New,
             _ => Statement::Established,
         });
     }
@@ -87,6 +88,9 @@ fn guess_transport(expressions: &[Expression]) -> Option<Statement> {
     let [protocol, is, load, compared, ..] = expressions else { return None };
     if protocol.u32(2) != Some(META_L4PROTO) || !load.is(&PAYLOAD) || load.u32(2) != Some(TRANSPORT_HEADER) {
         return None;
+    }
+    if load.u32(3) == Some(TCP_FLAGS) {
+        return Some(Statement::Midway);
     }
     if is.bytes(3)? == [ICMPV6] {
         let [kind] = compared.bytes(3)? else { return None };

@@ -31,6 +31,12 @@ pub(super) const TRANSPORT_HEADER: u32 = 2;
 const CT_STATE: u32 = 0;
 pub(super) const CT_DIRECTION: u32 = 1;
 pub(super) const CT_STATUS: u32 = 2;
+/// `NF_CT_STATE_BIT(IP_CT_NEW)`
+pub(super) const NEW: u32 = 8;
+/// Where the flags are in the header of TCP, and their bits.
+pub(super) const TCP_FLAGS: u32 = 13;
+const FIN_SYN_RST_ACK: u8 = 0x17;
+const SYN: u8 = 0x02;
 /// `IP_CT_DIR_REPLY`
 const DIRECTION_REPLY: u8 = 1;
 pub(super) const ICMP: u8 = 1;
@@ -40,9 +46,9 @@ const AT_MOST: u32 = 3;
 /// `IPS_DST_NAT`
 const STATUS_DNAT: u32 = 0x20;
 /// `NFT_FIB_RESULT_ADDRTYPE`
-const FIB_ADDRESS_TYPE: u32 = 3;
+pub(super) const FIB_ADDRESS_TYPE: u32 = 3;
 /// `NFTA_FIB_F_DADDR`
-const FIB_DESTINATION: u32 = 2;
+pub(super) const FIB_DESTINATION: u32 = 2;
 /// `RTN_LOCAL`
 const ADDRESS_LOCAL: u32 = 2;
 /// `NFT_NAT_DNAT`
@@ -86,6 +92,18 @@ pub(super) fn expressions<'a>(
             Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_STATUS))]),
             mask(STATUS_DNAT.to_ne_bytes().to_vec()),
             compare(NOT_EQUAL, vec![0; 4]),
+        ],
+        Statement::New => vec![
+            Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_STATE))]),
+            mask(NEW.to_ne_bytes().to_vec()),
+            compare(NOT_EQUAL, vec![0; 4]),
+        ],
+        Statement::Midway => vec![
+            meta(META_L4PROTO),
+            compare(EQUAL, vec![l4proto(Transport::Tcp)]),
+            load_from(TRANSPORT_HEADER, TCP_FLAGS, 1),
+            mask(vec![FIN_SYN_RST_ACK]),
+            compare(NOT_EQUAL, vec![SYN]),
         ],
         Statement::Reply => vec![
             Expression::new(&CT, [(1, Value::U32(REGISTER)), (2, Value::U32(CT_DIRECTION))]),

@@ -6,6 +6,7 @@ use vnet_types::{Family, InterfaceName, IpNet};
 
 use super::{Chain, Element, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject};
 use crate::name::Role;
+use crate::shared::LIMIT;
 
 impl Ruleset {
     /// A network without rules and without the shared parts.
@@ -62,6 +63,11 @@ impl Ruleset {
                 *interface = Interface::Named(to.clone());
             }
         }
+    }
+
+    /// Whether it limits what guests reach.
+    pub fn limits_guests(&self) -> bool {
+        self.chain(LIMIT).is_some()
     }
 
     /// The chain with this name.

@@ -1,16 +1,24 @@
 //! What guests of a network may reach beyond it.
 //!
-//! These base chains come before all others at their hooks, so what they refuse is refused, whatever
-//! others accept; what they accept, the others still see. A packet of a usual network that may reach
-//! the internet only is looked up three times: its source, its destination, and whether it goes to
-//! another network. Everything else takes the longer way through `limited`.
+//! These base chains come before all others at their hooks, so what they refuse is refused,
+//! whatever others accept; what they accept, the others still see. A packet of a usual network that
+//! may reach the internet only is looked up three times: its source, its destination, and whether
+//! it goes to another network. A look-up among ranges costs as much as two others, so the
+//! destination is looked up by its first bits, and exactly only where these leave it open.
+//! Everything else takes the longer way through `limited`.
 //!
 //! Guests answer connections that others have begun, to whatever address: it is asked last whether
 //! a packet does so, as that needs connection tracking. An established connection that a guest has
 //! begun is asked packet by packet, so that a change holds for it, too.
 //!
-//! What every guest needs to have an address passes first: DHCP, and neighbour discovery to the host.
-//! It has other source addresses than the subnet's.
+//! A host that has not tracked connections before knows of none of those that are there when the
+//! first network limits its guests. Of these, whoever sends first would pass for the one who began.
+//! So segments to such guests that begin no connection of TCP are dropped, unless it is known.
+//!
+//! What every guest needs to have an address passes first: DHCP, and neighbour discovery to the
+//! host. It has other source addresses than the subnet's.
+
+use std::collections::BTreeSet;
 
 use vnet_types::{Egress, Family, IpNet, PortRange};
 
@@ -35,6 +43,10 @@ pub(crate) const UNLIMITED: &str = "unlimited";
 pub(crate) const SPOOFED: &str = "spoofed";
 /// Bridges, to refuse what guests may not reach. It is the name of the chain, too.
 pub(crate) const REFUSE_EGRESS: &str = "refuse_egress";
+/// The base chain of what is forwarded.
+pub(crate) const LIMIT: &str = "egress_forward";
+const MIDWAY: &str = "midway";
+const BEYOND: &str = "beyond_internet";
 const PRESET: &str = "egress_preset";
 const HOST: &str = "egress_host";
 const HOST_PRESET: &str = "egress_host_preset";
@@ -56,22 +68,52 @@ pub(super) fn sets() -> Vec<Set> {
         }
         let beyond = set(PerFamily::BeyondInternet.set(family), &[address], Holds::Nothing);
         sets.push(Set { interval: true, ..beyond });
+        sets.push(set(PerFamily::NearInternet.set(family), &[address], Holds::Nothing));
     }
     sets
 }
 
 pub(super) fn elements() -> Vec<(&'static str, Element)> {
-    let element = |net: IpNet| Element {
-        key: Key(vec![Part::Subnet(net)]),
+    let element = |part, what: &str| Element {
+        key: Key(vec![part]),
         verdict: None,
         target: None,
-        comment: Some(format!("{SHARED}not the internet")),
+        comment: Some(format!("{SHARED}{what}")),
     };
     let of = |family| {
-        let set = PerFamily::BeyondInternet.set(family);
-        Egress::beyond_internet(family).map(move |net| (set, element(net)))
+        let [beyond, near] = [PerFamily::BeyondInternet, PerFamily::NearInternet].map(|kind| kind.set(family));
+        let exact =
+            Egress::beyond_internet(family).map(move |net| (beyond, element(Part::Subnet(net), "not the internet")));
+        let around = near_internet(family).into_iter();
+        exact.chain(around.map(move |net| (near, element(Part::Address(net.addr()), "some of it is not the internet"))))
     };
     BOTH.into_iter().flat_map(of).collect()
+}
+
+/// How long the prefixes are that tell whether an address may be outside the internet.
+fn near(family: Family) -> u8 {
+    match family {
+        Family::Ipv4 => 8,
+        Family::Ipv6 => 16,
+    }
+}
+
+/// The prefixes of this length that have something in them that is not the internet. Of IPv6 only
+/// those within 2000::/3.
+fn near_internet(family: Family) -> BTreeSet<IpNet> {
+    let within = |net: &IpNet| family == Family::Ipv4 || global().contains(net);
+    let beyond = Egress::beyond_internet(family).filter(within);
+    beyond
+        .flat_map(|net| {
+            let around = IpNet::new(net.addr(), net.prefix_len().min(near(family))).expect("a prefix of the family");
+            around.trunc().subnets(near(family)).expect("a longer prefix").collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// 2000::/3: all of the internet that has IPv6.
+fn global() -> IpNet {
+    "2000::/3".parse().expect("a subnet")
 }
 
 pub(super) fn chains() -> Vec<Chain> {
@@ -88,8 +130,18 @@ pub(super) fn chains() -> Vec<Chain> {
         || bridge(SPOOFED, Statement::Verdict(Verdict::Drop), "what has an address of another network is dropped");
     let refuse = || rule(Vec::new(), goto(REFUSE_EGRESS), "nothing else");
 
-    let mut forward: Vec<Rule> = BOTH.map(|family| from(PerFamily::Internet, family, INTERNET_ONLY)).into();
+    let midway = || {
+        let mut matches = vec![Statement::Midway, Statement::New];
+        matches.extend(find([leaves], LIMITED));
+        rule(matches, goto(MIDWAY), "the middle of a connection that nobody has seen begin")
+    };
+
+    let mut forward = vec![midway()];
+    forward.extend(BOTH.map(|family| from(PerFamily::Internet, family, INTERNET_ONLY)));
     forward.push(bridge(LIMITED, goto(LIMITED), "guests that are limited in what they reach"));
+
+    let drop = Statement::Verdict(Verdict::Drop);
+    let unseen = vec![siblings(), rule(Vec::new(), drop, "who began it is not known")];
 
     let mut limited =
         vec![siblings(), own(), bridge(CHECKED, goto(PRESET), "networks whose own rules know the address")];
@@ -100,8 +152,22 @@ pub(super) fn chains() -> Vec<Chain> {
         let destination = Subject::Address { field: Field::Destination, family, prefix: family.bits() };
         rule(find([destination], PerFamily::BeyondInternet.set(family)), goto(REFUSE_EGRESS), "not the internet")
     };
-    let mut internet: Vec<Rule> = BOTH.map(beyond).into();
-    internet.push(rule(find([leaves], BRIDGES), goto(REFUSE_EGRESS), "another network"));
+    let other = || rule(find([leaves], BRIDGES), goto(REFUSE_EGRESS), "another network");
+    let around = |family: Family| {
+        let destination = Subject::Address { field: Field::Destination, family, prefix: near(family) };
+        let kind = PerFamily::NearInternet.set(family);
+        rule(find([destination], kind), goto(BEYOND), "what may not be the internet")
+    };
+    let outside = Statement::Address { field: Field::Destination, negated: true, net: global() };
+    let outside = vec![Statement::Family(Family::Ipv6), outside];
+    let internet = vec![
+        around(Family::Ipv4),
+        rule(outside, goto(REFUSE_EGRESS), "not the internet"),
+        around(Family::Ipv6),
+        other(),
+    ];
+    let mut exact: Vec<Rule> = BOTH.map(beyond).into();
+    exact.push(other());
 
     let preset = vec![
         bridge(UNLIMITED, accept(), "guests that may reach anything"),
@@ -143,7 +209,7 @@ pub(super) fn chains() -> Vec<Chain> {
         refuse(),
     ];
     vec![
-        base("egress_forward", "filter", 2, BEFORE, forward),
+        base(LIMIT, "filter", 2, BEFORE, forward),
         base(
             "egress_input",
             "filter",
@@ -151,8 +217,11 @@ pub(super) fn chains() -> Vec<Chain> {
             BEFORE,
             vec![bridge(LIMITED, goto(HOST), "guests that are limited in what they reach")],
         ),
+        base("egress_output", "filter", 3, BEFORE, vec![midway()]),
+        chain(MIDWAY, unseen),
         chain(LIMITED, limited),
         chain(INTERNET_ONLY, internet),
+        chain(BEYOND, exact),
         chain(PRESET, preset),
         chain(HOST, host),
         chain(HOST_PRESET, host_preset),

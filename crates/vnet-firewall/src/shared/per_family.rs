@@ -33,6 +33,8 @@ pub(crate) enum PerFamily {
     Source,
     /// What is not the internet.
     BeyondInternet,
+    /// Longer prefixes around that, which one look-up in a hash table finds.
+    NearInternet,
 }
 
 impl PerFamily {
@@ -66,6 +68,8 @@ impl PerFamily {
             (Self::Source, Family::Ipv6) => "source_ipv6",
             (Self::BeyondInternet, Family::Ipv4) => "beyond_internet_ipv4",
             (Self::BeyondInternet, Family::Ipv6) => "beyond_internet_ipv6",
+            (Self::NearInternet, Family::Ipv4) => "near_internet_ipv4",
+            (Self::NearInternet, Family::Ipv6) => "near_internet_ipv6",
         }
     }
 }

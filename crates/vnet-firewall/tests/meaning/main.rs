@@ -15,6 +15,12 @@ use walk::{ABSENT, Fate, Packet, Walk};
 
 /// The verdict from the policies alone.
 fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
+    let is_limited =
+        |bridge: &InterfaceName| policies.iter().any(|policy| policy.bridge == *bridge && policy.egress.is_some());
+    let is_new = !packet.established && !packet.reply;
+    if packet.midway && is_new && is_limited(&packet.to) && packet.from != packet.to {
+        return Fate::Dropped;
+    }
     if let Some(fate) = limited(policies, packet, false) {
         return fate;
     }
@@ -290,11 +296,19 @@ fn packets() -> impl Strategy<Value = Packet> {
         any::<bool>(),
         (interface(), interface()),
         port,
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         select(vec![128u8, 133, 135]),
     )
         .prop_map(
-            |((source, destination), transport, established, (from, to), port, [redirected, local, reply], kind)| {
+            |(
+                (source, destination),
+                transport,
+                established,
+                (from, to),
+                port,
+                [redirected, local, reply, midway],
+                kind,
+            )| {
                 Packet {
                     source,
                     destination,
@@ -306,6 +320,7 @@ fn packets() -> impl Strategy<Value = Packet> {
                     redirected,
                     local,
                     reply,
+                    midway: midway && transport == Some(Transport::Tcp),
                     icmpv6: Some(kind).filter(|_| transport.is_none() && destination.is_ipv6()),
                 }
             },

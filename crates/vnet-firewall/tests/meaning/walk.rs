@@ -28,6 +28,8 @@ pub(crate) struct Packet {
     pub(crate) local: bool,
     /// It goes against the direction in which its connection began.
     pub(crate) reply: bool,
+    /// It is a segment of TCP that begins no connection.
+    pub(crate) midway: bool,
     /// The type of ICMPv6.
     pub(crate) icmpv6: Option<u8>,
 }
@@ -131,6 +133,8 @@ impl Walk<'_> {
                 Statement::Established => packet.established,
                 Statement::Redirected => packet.redirected,
                 Statement::LocalDestination => packet.local,
+                Statement::New => !packet.established && !packet.reply,
+                Statement::Midway => packet.midway,
                 Statement::Reply => packet.reply,
                 Statement::Port(transport, ports) => {
                     Some(*transport) == packet.transport && (ports.start()..=ports.end()).contains(&packet.port)

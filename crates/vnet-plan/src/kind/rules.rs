@@ -59,7 +59,10 @@ impl Kind for NetworkRules {
         Some("traffic is no longer filtered or translated")
     }
 
-    fn effect_of_change(&self, _: &Self) -> Option<&'static str> {
+    fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
+        if to.ruleset.limits_guests() {
+            return Some("rules change in one step; what guests have begun is asked anew");
+        }
         Some("rules change in one step; connections that run go on")
     }
 }
