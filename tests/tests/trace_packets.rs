@@ -29,6 +29,14 @@ fn sent(arguments: &[&str]) -> (Vec<Value>, Option<i32>) {
     (report["steps"].as_array().unwrap().clone(), output.status.code())
 }
 
+/// What the rules would do with a packet, with the exit code.
+fn explained(arguments: &[&str]) -> (Value, Option<i32>) {
+    let output = call(&[&["trace", GUEST], arguments, &["--explain", "--format", "json"]].concat());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    as_its_schema_says("trace", &report);
+    (report, output.status.code())
+}
+
 fn plug(link: &str, netns: &Netns, address: &str, gateway: Option<&str>) {
     let netlink = vnet_netlink::Netlink::open().unwrap();
     let index = netlink.link(&link.parse().unwrap()).unwrap().unwrap().index;
@@ -94,8 +102,32 @@ fn a_packet_is_followed_and_nothing_stays() {
         assert_eq!([&last["hook"], &last["table"], &last["chain"], &last["verdict"]], [hook, "ip me", "it", "drop"]);
         assert!(last["rule"].as_str().unwrap().contains("# handle"), "{last:#}");
         assert_eq!(last["counts"]["packets"], 1, "{last:#}");
+        // Without a packet, the same rule is found; another packet passes.
+        let (report, code) = explained(&["203.0.113.2:443"]);
+        let found = report["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!((report["answer"].as_str(), code), (Some("refused"), Some(1)), "{report:#}");
+        for field in ["hook", "table", "chain", "rule", "verdict"] {
+            assert_eq!(found[field], last[field], "{report:#}");
+        }
+        let (report, code) = explained(&["203.0.113.2:80"]);
+        assert_eq!((report["answer"].as_str(), code), (Some("passes"), Some(0)), "{report:#}");
+        // Whether a limit is reached is not known.
+        run("nft", &["insert rule ip me it limit rate over 1/hour drop"]);
+        let (report, code) = explained(&["203.0.113.2:80"]);
+        assert_eq!((report["answer"].as_str(), code), (Some("unknown"), Some(1)), "{report:#}");
+        assert!(report["reason"].as_str().unwrap().contains("limit"), "{report:#}");
         run("nft", &["delete table ip me"]);
     }
+
+    // What is the host's own, what goes out, and what has no way.
+    let (report, _) = explained(&["192.168.130.1:22"]);
+    assert_eq!(report["answer"], "passes", "{report:#}");
+    let (report, _) = explained(&[OUTSIDE, "--proto", "udp"]);
+    let steps = report["steps"].as_array().unwrap();
+    assert!(steps.iter().any(|it| it["verdict"] == "translates" && it["table"] == "inet vnet"), "{report:#}");
+    run("ip", &["route", "add", "unreachable", "198.51.100.0/24"]);
+    let (report, code) = explained(&["198.51.100.7:80"]);
+    assert_eq!((report["answer"].as_str(), code), (Some("refused"), Some(1)), "{report:#}");
 
     // One that waits hears the guest's own packets, by its MAC address too, and leaves nothing when
     // it is killed.

@@ -61,7 +61,7 @@ pub use port::{
     Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, Gateway, Readiness,
 };
 pub use state::State;
-pub use trace::{TraceRequest, TraceStep};
+pub use trace::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};
 
 pub use vnet_host::{Listed, Named, Unread, Unreadable, Unscoped};
 pub use vnet_netlink::Capability;

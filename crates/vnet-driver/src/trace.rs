@@ -1,5 +1,6 @@
 //! A packet's way through the rules of everybody on this host, as the kernel tells it.
 
+mod explain;
 mod packet;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::network::AddressSource;
 
+pub use explain::{TraceAnswer, TraceEnd};
 use packet::{Sent, in_family};
 
 /// What is quiet for so long has ended.
@@ -136,7 +138,8 @@ impl Driver {
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = if way.packets.len() >= request.packets { left.min(QUIET) } else { left };
             let events = tracing.next_within(wait)?;
-            if events.is_empty() || left.is_zero() {
+            // The kernel may have told more than fits: then there is nothing, and more to come.
+            if left.is_zero() || events.is_empty() && way.packets.len() >= request.packets {
                 break;
             }
             for event in events {

@@ -9,7 +9,9 @@ use vnet_types::InterfaceName;
 
 use crate::kernel::{Installed, Intact};
 use crate::shared::Share;
-use crate::{Batch, EncodeError, Foreign, Judgement, Ledger, LibvirtRules, Networks, Packet, Policy, Ruleset, Table};
+use crate::{
+    Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, LibvirtRules, Networks, Packet, Policy, Ruleset, Table,
+};
 
 /// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -273,6 +275,16 @@ impl Firewall {
     pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
         let (links, foreign) = (self.links(), self.foreign()?);
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.index(name))).collect())
+    }
+
+    /// Explains what the rules of everybody do with a packet, ours among them.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn explain(&self, packet: &Packet) -> Result<Explanation, Error> {
+        let links = self.links();
+        let all = Foreign::read_all(|request| self.netfilter.find(request), |index| links.name(index));
+        Ok(all.map_err(Error::Read)?.explain(packet, |name| links.index(name)))
     }
 
     /// Whether libvirt has rules for one of its networks.

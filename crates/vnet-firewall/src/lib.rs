@@ -32,6 +32,7 @@ mod tracing;
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
 pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
+pub use kernel::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 #[cfg(feature = "netlink")]
 pub use kernel::{Ledger, RuleTexts, TraceEvent, TraceFlow, TracedPacket};
 pub use libvirt::LibvirtRules;

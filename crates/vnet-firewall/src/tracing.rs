@@ -9,6 +9,9 @@ use crate::firewall::Error;
 use crate::kernel::arm;
 use crate::{RuleTexts, TraceEvent, TraceFlow};
 
+/// So many messages are told of at once.
+const MOST: usize = 512;
+
 /// A trace that is armed. The kernel removes its table with this value, or with the process.
 #[derive(Debug)]
 pub struct Tracing {
@@ -42,8 +45,16 @@ impl Tracing {
     /// # Errors
     /// [`Error::Links`], [`Error::Read`] when the kernel cannot be asked.
     pub fn next_within(&mut self, wait: Duration) -> Result<Vec<TraceEvent>, Error> {
-        let told = self.monitor.told(wait)?;
+        let mut told = self.monitor.told(wait)?;
         if !told.is_empty() {
+            // The rules are read once for all that has come meanwhile.
+            while told.len() < MOST {
+                let more = self.monitor.told(Duration::ZERO)?;
+                if more.is_empty() {
+                    break;
+                }
+                told.extend(more);
+            }
             let Self { owner, links, texts, .. } = self;
             texts.read_again(|request| owner.find(request), name_in(links)).map_err(Error::Read)?;
         }

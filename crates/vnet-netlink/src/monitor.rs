@@ -8,6 +8,7 @@ use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::libc::{ENOBUFS, MSG_DONTWAIT};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::message::messages;
 use crate::{Error, Operation, Refused};
@@ -18,6 +19,8 @@ const ROUTE_GROUPS: [u32; 6] = [1, 4, 5, 7, 9, 11];
 const RULES_GROUP: u32 = 7;
 /// `NFNLGRP_NFTRACE`.
 const TRACES_GROUP: u32 = 9;
+/// Room for what the kernel tells of a hundred packets, a dozen messages of each.
+const TRACES: usize = 1 << 21;
 /// More than the kernel puts into one message about a packet.
 const MESSAGE: usize = 1 << 14;
 
@@ -52,7 +55,11 @@ impl Monitor {
     /// # Errors
     /// When the kernel refuses the socket, as it does without `CAP_NET_ADMIN`.
     pub fn traces() -> Result<Self, Error> {
-        Self::open(NETLINK_NETFILTER, &[TRACES_GROUP])
+        let monitor = Self::open(NETLINK_NETFILTER, &[TRACES_GROUP])?;
+        // Whoever is not root of the host gets less.
+        let _ = setsockopt(&monitor.socket, sockopt::RcvBufForce, &TRACES)
+            .or_else(|_| setsockopt(&monitor.socket, sockopt::RcvBuf, &TRACES));
+        Ok(monitor)
     }
 
     fn open(protocol: isize, groups: &[u32]) -> Result<Self, Error> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use vnet_driver::{TraceRequest, TraceStep};
+use vnet_driver::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};
 
 use crate::directories::Directories;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
-use crate::style::{BOLD, BROKEN, DIM, KEPT};
+use crate::style::{BOLD, BROKEN, DIM, KEPT, OPEN};
 use crate::time::duration;
 
 /// Show the way of a guest's packets through all rules of this host, of vnet and of other programs,
@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Send one packet in the guest's name, from beside it, in place of waiting for one
     #[arg(long, requires = "to")]
     send: bool,
+    /// Send and wait for nothing: say what the rules and routes as they stand would do with the
+    /// first packet of a connection, by TCP unless --proto says UDP
+    #[arg(long, requires = "to", conflicts_with_all = ["send", "packets", "limit"])]
+    explain: bool,
     /// End after this many packets; answers count
     #[arg(long, default_value_t = 2, value_name = "NUMBER")]
     packets: usize,
@@ -59,6 +63,9 @@ enum Protocol {
 struct Report {
     packets: usize,
     steps: Vec<TraceStep>,
+    /// What the rules would do, where no packet was sent.
+    answer: Option<TraceEnd>,
+    reason: Option<String>,
 }
 
 fn place(text: &str) -> anyhow::Result<Place> {
@@ -81,6 +88,9 @@ impl Args {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
         });
+        if self.explain {
+            return self.explain(&driver.explain(&request)?);
+        }
         request.send = self.send;
         request.packets = self.packets;
         request.limit = self.limit.unwrap_or(Duration::from_secs(if self.send { 2 } else { 30 }));
@@ -100,11 +110,35 @@ impl Args {
         failed.map_or(Ok(()), Err)?;
         let is_dropped = steps.iter().any(|step| step.verdict.starts_with("drop"));
         match self.format.format {
-            Format::Json => print_json(&Report { packets, steps })?,
+            Format::Json => print_json(&Report { packets, steps, answer: None, reason: None })?,
             Format::Human if packets == 0 => print("no packet came\n")?,
             Format::Human => {}
         }
         Ok(Answer::when(packets > 0 && !is_dropped))
+    }
+}
+
+impl Args {
+    /// Prints what the rules would do.
+    fn explain(&self, explained: &TraceAnswer) -> anyhow::Result<Answer> {
+        let TraceAnswer { steps, answer, reason, .. } = explained;
+        match self.format.format {
+            Format::Json => {
+                let (steps, reason) = (steps.clone(), Some(reason.clone()));
+                print_json(&Report { packets: 0, steps, answer: Some(*answer), reason })?;
+            }
+            Format::Human => {
+                let mut packet = 0;
+                steps.iter().try_for_each(|step| print(text(step, &mut packet)))?;
+                let (word, style) = match answer {
+                    TraceEnd::Passes => ("passes", KEPT),
+                    TraceEnd::Refused => ("refused", BROKEN),
+                    TraceEnd::Unknown => ("unknown", OPEN),
+                };
+                print(format!("{style}{word}{style:#}: {}\n", plain(reason)))?;
+            }
+        }
+        Ok(Answer::when(*answer == TraceEnd::Passes))
     }
 }
 

@@ -25,7 +25,8 @@ mod trace;
 mod user_data;
 
 pub use batch::{Batch, EncodeError};
-pub use foreign::{CtState, Foreign, Hook, Judgement, Packet, Site};
+pub use foreign::{CtState, Deed, ExplainedEnd, ExplainedStep, Explanation};
+pub use foreign::{Foreign, Hook, Judgement, Packet, Site};
 #[cfg(feature = "netlink")]
 pub(crate) use intact::Intact;
 #[cfg(feature = "netlink")]

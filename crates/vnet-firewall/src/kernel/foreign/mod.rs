@@ -5,6 +5,7 @@
 //! on something that cannot be known in advance (a limit, a mark, a set of more than one field),
 //! the judgement is [`Judgement::Unsure`].
 
+mod explain;
 mod frames;
 mod packet;
 mod registers;
@@ -24,6 +25,7 @@ use super::recognise::statements;
 use super::statement::NameOf;
 use crate::ruleset::{Rule, Verdict};
 
+pub use explain::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 pub use packet::{CtState, Hook, Packet};
 #[cfg(feature = "netlink")]
 pub(super) use walk::family_word;
@@ -68,6 +70,8 @@ struct Chain {
     base: Option<(u32, i32, bool)>,
     /// The links of a base chain of the family `netdev`.
     devices: Vec<String>,
+    /// A base chain that translates.
+    is_nat: bool,
     rules: Vec<ForeignRule>,
 }
 
@@ -106,14 +110,33 @@ impl Foreign {
     /// # Errors
     /// Those of `dump`.
     pub fn read<E>(
+        dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<Self, E> {
+        Self::read_but(dump, name_of, Some(TABLE))
+    }
+
+    /// Reads all tables, ours among them.
+    ///
+    /// # Errors
+    /// Those of `dump`.
+    pub fn read_all<E>(
+        dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
+        name_of: impl Fn(u32) -> Option<InterfaceName>,
+    ) -> Result<Self, E> {
+        Self::read_but(dump, name_of, None)
+    }
+
+    fn read_but<E>(
         mut dump: impl FnMut(&[u8]) -> Result<Vec<Vec<u8>>, E>,
         name_of: impl Fn(u32) -> Option<InterfaceName>,
+        left_out: Option<&str>,
     ) -> Result<Self, E> {
         let mut messages = Vec::new();
         for kind in [GET_TABLE, GET_CHAIN, GET_SET, GET_RULE] {
             messages.extend(dump(&request(kind, 0, &[]))?);
         }
-        let mut foreign = Self::decode(&messages, &name_of);
+        let mut foreign = Self::decode(&messages, &name_of, left_out);
         let sets: Vec<Name> = foreign.sets.keys().cloned().collect();
         for name in sets {
             for message in dump(&request(GET_ELEMENT, name.0, &[&name.1, &name.2]))? {
@@ -130,14 +153,14 @@ impl Foreign {
         Ok(foreign)
     }
 
-    fn decode(messages: &[Vec<u8>], name_of: NameOf<'_>) -> Self {
+    fn decode(messages: &[Vec<u8>], name_of: NameOf<'_>, left_out: Option<&str>) -> Self {
         let mut foreign = Self::default();
         let mut dormant = BTreeSet::new();
         for (family, kind, message) in messages.iter().filter_map(|message| open(message)) {
             let Some(table) = attribute(message, 1).and_then(text_of) else { continue };
             let text = |number| attribute(message, number).and_then(text_of);
             let number = |number| attribute(message, number).and_then(u32_of);
-            if table == TABLE && family == 1 {
+            if left_out == Some(&table) && family == 1 {
                 continue;
             }
             match kind {
@@ -150,7 +173,8 @@ impl Foreign {
                     });
                     let devices = hook.map(frames::devices).unwrap_or_default();
                     let Some(name) = text(3) else { continue };
-                    foreign.chains.insert((family, table, name), Chain { base, devices, rules: Vec::new() });
+                    let is_nat = text(7).as_deref() == Some("nat");
+                    foreign.chains.insert((family, table, name), Chain { base, devices, is_nat, rules: Vec::new() });
                 }
                 NEW_RULE => {
                     let chain = text(2).and_then(|chain| foreign.chains.get_mut(&(family, table, chain)));

@@ -7,13 +7,14 @@ use super::registers::{Registers, compare, range, raw, store, take};
 use super::xtables::{self, Target};
 use super::{Chain, Foreign, ForeignRule, Judgement, Name, Set, Site};
 use crate::kernel::attribute::text_of;
-use crate::kernel::expression::{BITWISE, CMP, COUNTER, CT, Expression, IMMEDIATE, LOOKUP, META, PAYLOAD, REJECT};
+use crate::kernel::expression::{BITWISE, CMP, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, META, PAYLOAD, REJECT};
+use crate::kernel::statement::{FIB_ADDRESS_TYPE, FIB_DESTINATION};
 use crate::ruleset::Verdict;
 
 /// After this many rules the outcome stays open.
-const PATIENCE: usize = 100_000;
+pub(super) const PATIENCE: usize = 100_000;
 /// The kernel's own limit for jumps is 16.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 impl Foreign {
     /// Judges a packet; `index_of` returns the index of an existing interface.
@@ -51,7 +52,7 @@ impl Foreign {
     }
 
     /// Whether any rule sets marks. Otherwise every packet has the mark 0.
-    fn sets_marks(&self) -> bool {
+    pub(super) fn sets_marks(&self) -> bool {
         self.chains.values().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.expressions).any(|expression| {
             let name = raw(expression, 1).and_then(text_of);
             let is_target = expression.name == "target" && name.is_some_and(|name| name.ends_with("MARK"));
@@ -70,7 +71,7 @@ struct Outcome {
 }
 
 /// The effect of a rule on a packet that it matches.
-enum Effect {
+pub(super) enum Effect {
     /// It decides nothing.
     None,
     Verdict(Verdict),
@@ -78,12 +79,12 @@ enum Effect {
     Unknown,
 }
 
-struct Walk<'a> {
-    foreign: &'a Foreign,
-    packet: &'a Packet,
-    has_marks: bool,
-    index_of: &'a dyn Fn(&InterfaceName) -> Option<u32>,
-    left: usize,
+pub(super) struct Walk<'a> {
+    pub(super) foreign: &'a Foreign,
+    pub(super) packet: &'a Packet,
+    pub(super) has_marks: bool,
+    pub(super) index_of: &'a dyn Fn(&InterfaceName) -> Option<u32>,
+    pub(super) left: usize,
 }
 
 impl Walk<'_> {
@@ -149,7 +150,7 @@ impl Walk<'_> {
     }
 
     /// Whether the rule certainly matches, and its effect; `None` if it certainly does not match.
-    fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
+    pub(super) fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
         let mut registers = [None; 64];
         let mut is_sure = true;
         for expression in &rule.expressions {
@@ -250,6 +251,12 @@ impl Walk<'_> {
         } else if expression.is(&IMMEDIATE) {
             let value = expression.bytes(2).map(|bytes| bytes.iter().copied().map(Some).collect());
             store(registers, expression.u32(1)?, value);
+        } else if expression.is(&FIB)
+            && expression.u32(2) == Some(FIB_ADDRESS_TYPE)
+            && expression.u32(3) == Some(FIB_DESTINATION)
+        {
+            let kind = self.packet.destination_type().trailing_zeros();
+            store(registers, expression.u32(1)?, Some(kind.to_ne_bytes().map(Some).to_vec()));
         } else if expression.name == "fib"
             || expression.name == "byteorder"
             || expression.name == "rt"
