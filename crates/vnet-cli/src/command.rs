@@ -44,6 +44,7 @@ mod trace;
 mod undefine;
 mod update;
 mod uuid;
+mod verify;
 mod version;
 mod words;
 
@@ -114,6 +115,7 @@ pub(crate) enum Command {
     Render(render::Args),
     Passt(passt::Args),
     Trace(trace::Args),
+    Verify(verify::Args),
     Try(try_network::Args),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -170,6 +172,7 @@ impl Command {
             Self::Render(args) => args.run(directories),
             Self::Passt(args) => args.run(directories),
             Self::Trace(args) => args.run(directories),
+            Self::Verify(args) => args.run(directories),
             Self::Try(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Completions(args) => args.run(),

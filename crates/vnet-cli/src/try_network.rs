@@ -1,7 +1,7 @@
 //! `vnet try FILE…`: runs networks, and guests behind passt, on an imagined host and checks their
 //! promises. `vnet-try` does the work; this file prints it.
 
-mod report;
+pub(crate) mod report;
 
 use std::fs;
 use std::path::PathBuf;

@@ -28,6 +28,7 @@ const CALLED_ELSEWHERE: &[(&str, &[&str])] = &[
     ("lint", &["check"]),
     ("format", &["fmt"]),
     ("test", &["try"]),
+    ("audit", &["verify"]),
     ("debug", &["doctor"]),
     ("diagnose", &["doctor"]),
     ("ps", &["list", "ports"]),

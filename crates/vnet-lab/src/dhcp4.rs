@@ -80,11 +80,19 @@ impl Client {
     /// # Errors
     /// [`io::Error`] when the device cannot be used.
     pub fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
-        // Any kind of socket can be read with the timeout of a UDP socket.
-        let sockets = [open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)];
+        let sockets = sockets(device)?;
         let Some(offer) = self.exchange(&sockets, None, deadline)? else { return Ok(None) };
         let ack = self.exchange(&sockets, Some(&offer), deadline)?;
         Ok(ack.filter(|reply| reply.kind == Kind::Ack).map(|reply| reply.lease))
+    }
+
+    /// Asks for an address, and takes none. `None` when no server offers one before the deadline.
+    ///
+    /// # Errors
+    /// [`io::Error`] when the device cannot be used.
+    pub fn offer(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
+        let offer = self.exchange(&sockets(device)?, None, deadline)?;
+        Ok(offer.map(|reply| reply.lease))
     }
 
     fn exchange(
@@ -206,6 +214,12 @@ fn full_name(mut bytes: &[u8]) -> Option<String> {
 /// The first address of a list.
 fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets))
+}
+
+/// The sockets to send by and to hear by.
+fn sockets(device: &InterfaceName) -> io::Result<[UdpSocket; 2]> {
+    // Any kind of socket can be read with the timeout of a UDP socket.
+    Ok([open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)])
 }
 
 fn open(device: &InterfaceName) -> io::Result<UdpSocket> {

@@ -64,6 +64,14 @@ impl Client {
         Ok(self.exchange(&socket, link, Some(&offer), deadline)?.and_then(|reply| reply.address))
     }
 
+    /// Asks for an address, and takes none. `None` when no server offers one before the deadline.
+    ///
+    /// # Errors
+    /// [`io::Error`] when the link cannot be used.
+    pub fn offer(&self, link: u32, deadline: Instant) -> io::Result<Option<Ipv6Addr>> {
+        Ok(self.exchange(&bound(deadline)?, link, None, deadline)?.and_then(|offer| offer.address))
+    }
+
     fn exchange(
         &self,
         socket: &UdpSocket,

@@ -116,7 +116,7 @@ fn attach_to(
 }
 
 /// Gives the guest's card its MAC address and MTU, sets it up, and returns its index.
-fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAddr, mtu: Option<u32>) -> Result<u32> {
+pub(crate) fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAddr, mtu: Option<u32>) -> Result<u32> {
     let netlink = namespace.netlink();
     let found = netlink.link(device)?.ok_or_else(|| vnet_lab::Error::Gone(device.clone()))?;
     let wanted = Link { mac: Some(mac), mtu: mtu.or(found.link.mtu), up: true, ..found.link.clone() };
@@ -125,7 +125,7 @@ fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAddr, mtu: Op
 }
 
 /// Carries frames between the host's tap and the guest's card, as a hypervisor does.
-fn join(outer: File, inner: File) -> Result<()> {
+pub(crate) fn join(outer: File, inner: File) -> Result<()> {
     let (to, from) = (outer.try_clone()?, inner.try_clone()?);
     thread::spawn(move || carry(from, to));
     thread::spawn(move || carry(outer, inner));

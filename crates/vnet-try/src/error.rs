@@ -38,6 +38,12 @@ pub enum Error {
     /// An error of the inner process.
     #[error(transparent)]
     Inside(Failure),
+    /// The driver's error about a network that is to be verified.
+    #[error(transparent)]
+    Driver(#[from] vnet_driver::Error),
+    /// A network that runs could not be verified.
+    #[error(transparent)]
+    Unverified(Failure),
     /// The communication with the inner process failed.
     #[error("cannot speak to the process inside")]
     Pipe(#[from] io::Error),
@@ -53,6 +59,15 @@ pub struct Failure {
 impl Failure {
     pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         Self { text: error.to_string(), cause: error.source().map(|cause| Box::new(Self::of(cause))) }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Driver(error) => Self::Driver(error),
+            other => Self::Unverified(Failure::of(&other)),
+        }
     }
 }
 

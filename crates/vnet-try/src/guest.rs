@@ -177,7 +177,7 @@ fn free_mac(network: &Network, at: usize) -> MacAddr {
 
 /// How the ordinary guest with this number gets an address in a subnet. `None` when the subnet has
 /// no room for it.
-fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing> {
+pub(crate) fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option<Addressing> {
     let net = ip.net()?;
     let ranges: Vec<_> = ip.dhcp.iter().flat_map(ranges).collect();
     if !ranges.is_empty() {

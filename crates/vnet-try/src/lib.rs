@@ -6,6 +6,9 @@
 //! are started and guests attached by the same code as on a real host. Guests request leases and
 //! names, reach each other, connect to the outside, and are connected to from there. The [`Report`]
 //! says for each promise whether it is kept. Nothing is printed, and this host is not changed.
+//!
+//! [`verify()`] does the same with a network that runs on this host, by guests that are made up for
+//! a moment.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -27,9 +30,11 @@ mod promises;
 mod report;
 mod routes;
 mod start;
+mod verify;
 mod world;
 
 pub use error::{Error, Failure};
 pub use inside::inside;
 pub use outside::try_all;
 pub use report::{InterfaceReport, Judgement, NetworkReport, Report, Subject, Verdict};
+pub use verify::verify;

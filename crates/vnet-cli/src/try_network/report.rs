@@ -78,18 +78,11 @@ impl ReportJson {
         let mut text: String = self.networks.iter().map(network).chain(self.interfaces.iter().map(interface)).collect();
         let of_networks = self.networks.iter().flat_map(|network| &network.promises);
         let judged: Vec<_> = of_networks.chain(self.interfaces.iter().flat_map(|it| &it.promises)).collect();
-        let count = |verdict| judged.iter().filter(|it| it.verdict == verdict).count();
-        let others = [(Verdict::Broken, "broken"), (Verdict::Open, "open"), (Verdict::Unjudged, "not judged")];
-        let others = others.map(|(verdict, word)| (count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
-        let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
         let refused = self.networks.iter().filter(|network| network.bridge.is_none()).count();
         let style = if self.holds { KEPT.bold() } else { BROKEN };
-        let seconds = format!("{}.{:02} s", self.milliseconds / 1000, self.milliseconds % 1000 / 10);
+        let seconds = seconds(self.milliseconds);
         text += &match refused {
-            0 => {
-                let (kept, all) = (count(Verdict::Kept), judged.len());
-                format!("{style}{kept} of {all} promises kept{others}{style:#} in {seconds}\n")
-            }
+            0 => format!("{style}{}{style:#} in {seconds}\n", counts(&judged, "open")),
             _ => format!("{style}refused: {refused} of {} definitions{style:#}\n", self.networks.len()),
         };
         text
@@ -120,27 +113,42 @@ fn network(report: &NetworkJson) -> String {
     let Some(bridge) = &report.bridge else { return String::new() };
     let name = report.network.as_deref().unwrap_or_default();
     let title = format!("{BOLD}{}{BOLD:#} on {bridge} ({})\n", plain(name), plain(&report.file));
-    title + &table(&report.promises, &report.notes)
+    title + &table(&report.promises, &report.notes, "open")
 }
 
 fn interface(report: &InterfaceJson) -> String {
     let Some(version) = &report.passt else { return String::new() };
     let title = format!("{BOLD}{}{BOLD:#} behind {}\n", plain(&report.file), plain(version));
-    title + &table(&report.promises, &report.notes)
+    title + &table(&report.promises, &report.notes, "open")
 }
 
-fn table(promises: &[Judgement], notes: &[String]) -> String {
+/// How many promises are kept, and how many are not.
+pub(crate) fn counts(judged: &[&Judgement], unseen: &str) -> String {
+    let count = |verdict| judged.iter().filter(|it| it.verdict == verdict).count();
+    let others = [(Verdict::Broken, "broken"), (Verdict::Open, unseen), (Verdict::Unjudged, "not judged")];
+    let others = others.map(|(verdict, word)| (count(verdict), word)).into_iter().filter(|(count, _)| *count > 0);
+    let others: String = others.map(|(count, word)| format!(", {count} {word}")).collect();
+    format!("{} of {} promises kept{others}", count(Verdict::Kept), judged.len())
+}
+
+pub(crate) fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10)
+}
+
+/// The promises, one a line, with this word for those that were not observed.
+pub(crate) fn table(promises: &[Judgement], notes: &[String], unseen: &str) -> String {
     let mut text = String::new();
+    let marks = unseen.len().max("BROKEN".len());
     let promises: Vec<_> = promises.iter().map(|it| (it, plain(&it.promise))).collect();
     let width = promises.iter().map(|(_, promise)| promise.chars().count()).max().unwrap_or(0);
     for (judgement, promise) in promises {
         let (style, mark) = match judgement.verdict {
-            Verdict::Kept => (KEPT, "kept  "),
+            Verdict::Kept => (KEPT, "kept"),
             Verdict::Broken => (BROKEN, "BROKEN"),
-            Verdict::Open => (OPEN, "open  "),
-            _ => (OPEN, "-     "),
+            Verdict::Open => (OPEN, unseen),
+            _ => (OPEN, "-"),
         };
-        text += &format!("  {style}{mark}{style:#}  {promise:width$}  {DIM}{}{DIM:#}\n", plain(&judgement.seen));
+        text += &format!("  {style}{mark:marks$}{style:#}  {promise:width$}  {DIM}{}{DIM:#}\n", plain(&judgement.seen));
     }
     text.extend(notes.iter().map(|note| format!("  note: {}\n", plain(note))));
     text + "\n"

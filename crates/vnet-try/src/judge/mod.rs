@@ -1,6 +1,7 @@
 //! Lets guests use what a definition promises, and judges the results.
 
 mod led;
+mod live;
 mod see;
 mod settle;
 mod words;
@@ -22,7 +23,8 @@ use crate::promises::led::leads;
 use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
 use crate::world::{Station, Uplink, World};
-use settle::{Told, settle};
+use live::Ways;
+use settle::{Takes, Told, settle};
 
 /// The time limit for something that should happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,6 +46,8 @@ pub(crate) struct Party<'a> {
     /// The subnets of guests, with the network's own address in each.
     subnets: Vec<IpNet>,
     told: Vec<Told>,
+    /// How packets go through the rules of a real host; `None` on the imagined one.
+    ways: Option<Ways>,
 }
 
 /// The observation of a promise.
@@ -61,7 +65,7 @@ impl<'a> Party<'a> {
             true => PATIENCE + PING_CHECK * u32::try_from(guests.len()).unwrap_or(u32::MAX),
             false => PATIENCE,
         };
-        let subnets = network.ips.iter().filter_map(vnet_xml::network::Ip::net).collect();
+        let subnets = subnets(network);
         let uplink = world.uplink(network);
         for lead in leads(network, &guests) {
             if let Some(address) = lead.address {
@@ -70,7 +74,23 @@ impl<'a> Party<'a> {
         }
         serve_leads(network, &guests, &stations)?;
         stations.iter().try_for_each(|station| probe::serve(&station.namespace, PORT))?;
-        Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new() }.settled(patience)
+        Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new(), ways: None }
+            .settled(Takes::Lease, patience)
+    }
+
+    /// Lets some guests of a network that runs on this host get their addresses, the first of the
+    /// list. They take no lease, and serve only each other.
+    pub(crate) fn of_running(
+        world: &'a World,
+        network: &'a Network,
+        guests: Vec<Guest>,
+        stations: Vec<Station>,
+    ) -> Result<Self> {
+        let patience = PATIENCE + PING_CHECK * u32::try_from(stations.len()).unwrap_or(u32::MAX);
+        let (subnets, uplink) = (subnets(network), world.uplink(network));
+        stations.iter().try_for_each(|station| probe::serve(&station.namespace, PORT))?;
+        Self { world, network: Some(network), guests, uplink, stations, subnets, told: Vec::new(), ways: None }
+            .settled(Takes::Offer, patience)
     }
 
     /// Lets a guest behind passt get its addresses. The guest listens on these ports.
@@ -88,13 +108,14 @@ impl<'a> Party<'a> {
         });
         let subnets = subnets.collect();
         let (guests, stations) = (vec![guest], vec![station]);
-        Self { world, network: None, guests, uplink, stations, subnets, told: Vec::new() }.settled(PATIENCE)
+        Self { world, network: None, guests, uplink, stations, subnets, told: Vec::new(), ways: None }
+            .settled(Takes::Lease, PATIENCE)
     }
 
-    fn settled(mut self, patience: Duration) -> Result<Self> {
+    fn settled(mut self, takes: Takes, patience: Duration) -> Result<Self> {
         let all = self.guests.iter().zip(&self.stations);
         let deadline = Instant::now() + patience;
-        self.told = side_by_side(all, |(guest, station)| settle(&self.subnets, guest, station, deadline))?;
+        self.told = side_by_side(all, |(guest, station)| settle(&self.subnets, guest, station, takes, deadline))?;
         Ok(self)
     }
 
@@ -108,7 +129,10 @@ impl<'a> Party<'a> {
             if some.is_empty() {
                 return Ok(());
             }
-            let seen = side_by_side(some.iter(), |(promise, _)| self.see(promise))?;
+            let seen = side_by_side(some.iter(), |(promise, _)| match &self.ways {
+                None => self.see(promise),
+                Some(ways) => self.see_on_host(promise, ways),
+            })?;
             for ((promise, judgement), seen) in some.into_iter().zip(seen) {
                 *judgement = Some(self.judgement(promise, seen));
             }
@@ -177,6 +201,11 @@ impl<'a> Party<'a> {
             seen,
         })
     }
+}
+
+/// The subnets of a network, with its own address in each.
+fn subnets(network: &Network) -> Vec<IpNet> {
+    network.ips.iter().filter_map(vnet_xml::network::Ip::net).collect()
 }
 
 /// Guests listen at the ports that are led to them.

@@ -235,6 +235,11 @@ impl Party<'_> {
         }
     }
 
+    /// The addresses of a guest.
+    pub(crate) fn addresses(&self, guest: usize) -> Vec<IpAddr> {
+        self.told.get(guest).into_iter().flat_map(|told| &told.addresses).flatten().copied().collect()
+    }
+
     /// The first address of a guest in a family.
     pub(super) fn address(&self, guest: usize, family: Family) -> Option<IpAddr> {
         let told = self.told.get(guest)?;
@@ -283,6 +288,6 @@ fn leads_to(outcome: Outcome) -> Option<u16> {
     }
 }
 
-fn without_address(guest: &str) -> Seen {
+pub(super) fn without_address(guest: &str) -> Seen {
     Seen(Verdict::Unjudged, format!("{guest} has no address"))
 }

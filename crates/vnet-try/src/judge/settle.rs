@@ -18,9 +18,24 @@ pub(super) struct Told {
     pub(super) addresses: Vec<Option<IpAddr>>,
 }
 
+/// What a guest takes of a DHCP server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// A lease, which is written down with the guest's name.
+    Lease,
+    /// The offer of one, of which nothing stays.
+    Offer,
+}
+
 /// Lets a guest get its addresses. Its routes come from DHCP or router advertisements. A configured
 /// guest uses the network's own address as its gateway.
-pub(super) fn settle(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant) -> Result<Told> {
+pub(super) fn settle(
+    subnets: &[IpNet],
+    guest: &Guest,
+    station: &Station,
+    takes: Takes,
+    deadline: Instant,
+) -> Result<Told> {
     guest.behind.iter().try_for_each(|address| station.own(*address))?;
     let mut told = Told::default();
     for how in &guest.addresses {
@@ -33,12 +48,12 @@ pub(super) fn settle(subnets: &[IpNet], guest: &Guest, station: &Station, deadli
             Addressing::Leased(Family::Ipv4, _)
             | Addressing::Reserved(IpAddr::V4(_))
             | Addressing::Told(IpAddr::V4(_), _) => {
-                told.lease = lease4(guest, station, deadline)?;
+                told.lease = lease4(guest, station, takes, deadline)?;
                 told.lease.as_ref().map(|lease| lease.address.into())
             }
             Addressing::Leased(Family::Ipv6, _)
             | Addressing::Reserved(IpAddr::V6(_))
-            | Addressing::Told(IpAddr::V6(_), _) => lease6(subnets, guest, station, deadline)?,
+            | Addressing::Told(IpAddr::V6(_), _) => lease6(subnets, guest, station, takes, deadline)?,
         };
         told.addresses.push(got);
     }
@@ -52,9 +67,12 @@ pub(super) fn settle(subnets: &[IpNet], guest: &Guest, station: &Station, deadli
     Ok(told)
 }
 
-fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<dhcp4::Lease>> {
+fn lease4(guest: &Guest, station: &Station, takes: Takes, deadline: Instant) -> Result<Option<dhcp4::Lease>> {
     let client = dhcp4::Client { mac: guest.mac, hostname: guest.name.clone() };
-    let lease = station.namespace.run(|| client.lease(&station.device, deadline));
+    let lease = station.namespace.run(|| match takes {
+        Takes::Lease => client.lease(&station.device, deadline),
+        Takes::Offer => client.offer(&station.device, deadline),
+    });
     let Some(lease) = lease.map_err(Failed::doing("cannot ask for DHCP"))? else { return Ok(None) };
     let prefix = lease.netmask.and_then(contiguous_prefix).unwrap_or(32);
     let net = Ipv4Net::new(lease.address, prefix).expect("at most 32 bits");
@@ -70,12 +88,21 @@ fn lease4(guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<
     Ok(Some(lease))
 }
 
-fn lease6(subnets: &[IpNet], guest: &Guest, station: &Station, deadline: Instant) -> Result<Option<IpAddr>> {
+fn lease6(
+    subnets: &[IpNet],
+    guest: &Guest,
+    station: &Station,
+    takes: Takes,
+    deadline: Instant,
+) -> Result<Option<IpAddr>> {
     let own = || dhcp6::Client::new(guest.mac, guest.name.clone());
     // No client sends an identity that is not a DUID, so this guest uses its own.
     let client = guest.duid.as_deref().filter(|id| is_duid(id)).and_then(|id| own().with_duid(id));
     let client = client.unwrap_or_else(own);
-    let lease = station.namespace.run(|| client.lease(station.index, deadline));
+    let lease = station.namespace.run(|| match takes {
+        Takes::Lease => client.lease(station.index, deadline),
+        Takes::Offer => client.offer(station.index, deadline),
+    });
     let Some(address) = lease.map_err(Failed::doing("cannot ask for DHCPv6"))?.map(IpAddr::V6) else {
         return Ok(None);
     };

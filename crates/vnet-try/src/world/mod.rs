@@ -72,6 +72,12 @@ impl World {
         Ok(world)
     }
 
+    /// This host as it is. Nobody is outside: the addresses there are nobody's.
+    pub(crate) fn here(network: &Network) -> Result<Self> {
+        let uplinks = uplink::uplinks(&[network], &[])?;
+        Ok(Self { host: Namespace::current()?, outside: Namespace::new()?, uplinks, name_servers: Vec::new() })
+    }
+
     /// The uplink of a network.
     pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
         self.uplink_by(network.outgoing_device())
