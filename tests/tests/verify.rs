@@ -50,8 +50,8 @@ fn host() -> [Vec<String>; 3] {
         words
     };
     let mut neighbours = all(json("ip", &["-j", "neighbour"]), "dst");
-    // The kernel forgets these by itself.
-    neighbours.retain(|address| !address.starts_with("fe80"));
+    // Those of guests; the kernel forgets addresses of the link by itself.
+    neighbours.retain(|address| address.starts_with("192.168.130.") || address.starts_with("fd00:130:"));
     let tables = run("nft", &["list", "tables"]).lines().map(str::to_owned).collect();
     [all(json("ip", &["-j", "link"]), "ifname"), neighbours, tables]
 }

@@ -232,7 +232,7 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
         }
         Statement::New => {
             let state = named(NamedExpression::CT(CT { key: "state".into(), family: None, dir: None }));
-            matches(state, Operator::EQ, text(&"new"))
+            matches(state, Operator::IN, text(&"new"))
         }
         Statement::Midway => {
             let flags = Expression::List(["fin", "syn", "rst", "ack"].map(|flag| text(&flag)).to_vec());

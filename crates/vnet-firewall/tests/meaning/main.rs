@@ -51,7 +51,7 @@ fn limited(policies: &[Policy], packet: &Packet, to_host: bool) -> Option<Fate> 
     }
     let link_local: IpNet = "fe80::/10".parse().unwrap();
     let is_own = policy.subnets.iter().any(|subnet| subnet.net.contains(&packet.source));
-    if !is_own && !(to_host && link_local.contains(&packet.source)) {
+    if !(is_own || to_host && link_local.contains(&packet.source)) {
         return Some(Fate::Dropped);
     }
     let protocol = match packet.transport {

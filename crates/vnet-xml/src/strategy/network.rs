@@ -103,29 +103,37 @@ prop_compose! {
     }
 }
 
-fn egress() -> impl Strategy<Value = Option<Egress>> {
-    fn one_of<T: Copy + std::fmt::Debug>(words: &[(&str, T)]) -> impl Strategy<Value = T> + use<T> {
-        prop::sample::select(words.iter().map(|(_, it)| *it).collect::<Vec<_>>())
-    }
-    let net = (address(), any::<u8>()).prop_map(|(address, prefix)| {
-        let bits = if address.is_ipv4() { 33 } else { 129 };
-        IpNet::new(address, prefix % bits).unwrap()
-    });
-    let exception =
-        (prop::option::of(net), prop::option::of(one_of(EgressProtocol::WORDS)), any::<Option<(u16, u16)>>());
-    let exception = exception.prop_map(|(net, protocol, ports)| {
+fn one_of<T: Copy + std::fmt::Debug + 'static>(words: &[(&str, T)]) -> impl Strategy<Value = T> + use<T> {
+    prop::sample::select(words.iter().map(|(_, it)| *it).collect::<Vec<_>>())
+}
+
+prop_compose! {
+    fn exception()(
+        net in prop::option::of((address(), any::<u8>())),
+        protocol in prop::option::of(one_of(EgressProtocol::WORDS)),
+        ports in any::<Option<(u16, u16)>>(),
+    ) -> EgressException {
         let mut exception = EgressException::default();
-        (exception.net, exception.protocol) = (net, protocol);
+        exception.net = net.map(|(address, prefix)| {
+            let bits = if address.is_ipv4() { 33 } else { 129 };
+            IpNet::new(address, prefix % bits).unwrap()
+        });
+        exception.protocol = protocol;
         exception.ports = ports.map(|(one, other)| PortRange::new(one.min(other), one.max(other)).unwrap());
         exception
-    });
-    let exceptions = || prop::collection::vec(exception.clone(), 0..3);
-    let egress = (one_of(EgressPreset::WORDS), exceptions(), exceptions()).prop_map(|(preset, allow, deny)| {
+    }
+}
+
+prop_compose! {
+    fn egress()(
+        preset in one_of(EgressPreset::WORDS),
+        allow in prop::collection::vec(exception(), 0..3),
+        deny in prop::collection::vec(exception(), 0..3),
+    ) -> Egress {
         let mut egress = Egress::new(preset);
         (egress.allow, egress.deny) = (allow, deny);
         egress
-    });
-    prop::option::of(egress)
+    }
 }
 
 prop_compose! {
@@ -191,7 +199,7 @@ prop_compose! {
         ips in prop::collection::vec(ip(), 0..3),
         routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
         (bandwidth, groups, options) in (bandwidth(), prop::collection::vec(group(), 0..2), prop::collection::vec(word(), 0..2)),
-        ((trust, isolated, connections), egress) in (any::<(Option<bool>, Option<bool>, u32)>(), egress()),
+        ((trust, isolated, connections), egress) in (any::<(Option<bool>, Option<bool>, u32)>(), prop::option::of(egress())),
     ) -> Network {
         let mut network = Network::new(name);
         (network.bandwidth, network.port_groups, network.dnsmasq_options) = (bandwidth, groups, options);
