@@ -1,5 +1,6 @@
 //! The driver's errors in libvirt's words.
 
+mod document;
 pub(crate) mod port;
 
 use std::io;
@@ -7,7 +8,10 @@ use std::io;
 use vnet_driver::Error;
 use vnet_rpc::{ErrorCode, ErrorDomain, RemoteError};
 use vnet_types::Uuid;
-use vnet_xml::{Code, Problem, Refused, Severity};
+
+pub(crate) use document::{
+    MISSING_ATTRIBUTE, MISSING_ELEMENT, WRONG_ROOT, attribute, by_schema, definition, document, not_well_formed,
+};
 
 /// Why a call is refused.
 pub(crate) type Refusal = Box<RemoteError>;
@@ -40,6 +44,11 @@ pub(crate) fn invalid(detail: impl Into<String>) -> Refusal {
 /// The protocol was not kept.
 pub(crate) fn protocol(detail: impl Into<String>) -> Refusal {
     of(ErrorCode::Rpc, ErrorDomain::Rpc, detail)
+}
+
+/// A payload is not what its procedure takes.
+pub(crate) fn undecoded() -> Refusal {
+    protocol("Unable to decode message payload")
 }
 
 /// A bug or a shortage in the server's own part.
@@ -98,45 +107,4 @@ pub(crate) fn other(error: Error) -> Refusal {
 fn in_full(error: &Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// The rules of the reader that libvirt has another code for than "XML error".
-const NOT_A_DOCUMENT: std::ops::RangeInclusive<u16> = 1..=6;
-const UNKNOWN: std::ops::RangeInclusive<u16> = 20..=24;
-pub(crate) const MISSING_ATTRIBUTE: Code = Code(31);
-const MISSING_ELEMENT: Code = Code(32);
-
-/// A document that cannot be read.
-pub(crate) fn document(text: &str, refused: &Refused) -> Refusal {
-    let errors = || refused.problems.iter().filter(|problem| problem.severity == Severity::Error);
-    if text.trim().is_empty() {
-        return network(ErrorCode::XmlDetail, "at line 1: Document is empty\n(null)\n^");
-    }
-    let Some(first) = errors().next() else { return network(ErrorCode::XmlError, "no document") };
-    if NOT_A_DOCUMENT.contains(&first.code.0) {
-        return network(ErrorCode::XmlDetail, at_line(text, first));
-    }
-    if errors().any(|it| it.code == MISSING_ELEMENT && it.message.contains("`<name>`")) {
-        return network(ErrorCode::NoName, "");
-    }
-    let words: Vec<String> = errors().map(|it| format!("{} at {}", it.message, it.path)).collect();
-    network(ErrorCode::XmlError, words.join("; "))
-}
-
-/// What a schema refuses: elements and attributes that are not known.
-pub(crate) fn by_schema(problems: &[Problem]) -> Option<Refusal> {
-    let unknown = problems.iter().filter(|problem| UNKNOWN.contains(&problem.code.0));
-    let words: Vec<String> = unknown.map(|it| format!("{} at {}\n", it.message, it.path)).collect();
-    let error = || of(ErrorCode::XmlInvalidSchema, ErrorDomain::Xml, words.concat());
-    (!words.is_empty()).then(error)
-}
-
-/// A place in a document, as libvirt shows it: the line, and a mark below the place.
-fn at_line(text: &str, problem: &Problem) -> String {
-    let before = text.get(..problem.span.start).unwrap_or(text);
-    let number = before.matches('\n').count() + 1;
-    let begins = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = text[begins..].lines().next().unwrap_or_default();
-    let mark = "-".repeat(before[begins..].chars().count());
-    format!("at line {number}: {}\n{line}\n{mark}^", problem.message)
 }

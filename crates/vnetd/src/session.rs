@@ -97,8 +97,7 @@ impl Session {
             return Err(refusal::protocol(format!("Cannot find program {program} version {version}")));
         }
         let Some(procedure) = Procedure::from_number(number) else { return Err(answer::foreign(number)) };
-        let call = Call::from_payload(procedure, &frame.payload)
-            .map_err(|_| refusal::protocol("Unable to decode message payload"))?;
+        let call = Call::from_payload(procedure, &frame.payload).map_err(|_| refusal::undecoded())?;
         self.may(&call)?;
         self.connection_call(&call).unwrap_or_else(|| answer::network_call(&self.shared, call))
     }

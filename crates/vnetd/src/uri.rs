@@ -35,9 +35,15 @@ impl Whose {
         if uri.is_empty() {
             return Err(nobody("<null>"));
         }
-        let path = ["network://", "qemu://"].iter().find_map(|scheme| uri.strip_prefix(scheme));
+        let Some((scheme, rest)) = uri.split_once(':') else {
+            return Err(nobody(&format!("URI '{uri}' does not include a driver name")));
+        };
         // A client strips the parameters that it understands.
-        let path = path.and_then(|rest| rest.split('?').next()).filter(|path| path.starts_with('/'));
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
+        // Another host is not asked.
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let is_local = path.len() == rest.len() || path.starts_with('/');
+        let path = Some(path).filter(|_| is_local && ["network", "qemu"].contains(&scheme));
         match path.ok_or_else(|| nobody(uri))? {
             path if path == self.path() => Ok(()),
             _ if !uri.starts_with("network") => Err(nobody(uri)),
@@ -58,7 +64,13 @@ mod tests {
         let refused = |uri| Whose::System.open(uri).map_err(|error| error.message.unwrap_or_default()).err();
         assert_eq!(refused(Some("network:///system")), None);
         assert_eq!(refused(Some("network:///system?no_such=1")), None);
+        assert_eq!(refused(Some("network:/system")), None);
+        assert_eq!(refused(Some("network:///system#x")), None);
         assert_eq!(refused(Some("qemu:///system")), None);
+        let other = "no connection driver available for network://host/system";
+        assert_eq!(refused(Some("network://host/system")).as_deref(), Some(other));
+        let bare = "no connection driver available for URI '/system' does not include a driver name";
+        assert_eq!(refused(Some("/system")).as_deref(), Some(bare));
         let path = "internal error: unexpected network URI path '/session', try network:///system";
         assert_eq!(refused(Some("network:///session")).as_deref(), Some(path));
         let nobody = "no connection driver available for test:///default";

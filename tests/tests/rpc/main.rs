@@ -11,3 +11,4 @@ mod recording;
 mod replay;
 mod storm;
 mod virsh;
+mod words;

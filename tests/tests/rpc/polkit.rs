@@ -8,6 +8,7 @@ use vnet_tests::{isolate, run, vnetd, wait_for};
 
 use crate::lab::Client;
 use crate::program::{Daemon, RUNTIME, SOON, of_user};
+use crate::replay::replay;
 
 const SOCKET: &str = "/tmp/vnetd.sock";
 const READ_ONLY: &str = "/tmp/vnetd.sock-ro";
@@ -34,6 +35,8 @@ fn polkit_decides() {
     // The words are those of the recording `polkit-nobody`.
     let no_bus = "internal error: Unable to get system bus connection: Could not connect: No such file or directory";
     assert_eq!(asked(SOCKET).map(drop), Err((1, 47, no_bus.to_owned())));
+    let recorded = Path::new("../testdata/rpc/misc-11.3/polkit-nobody.rec");
+    assert_eq!(replay(recorded, SOCKET, &mut Vec::new()), [""; 0]);
 
     let _bus = bus();
     let refused = asked(SOCKET).map(drop).unwrap_err();
@@ -56,6 +59,10 @@ fn polkit_decides() {
     let unavailable =
         "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'";
     assert_eq!(asked(SOCKET).map(drop), Err((94, 60, unavailable.to_owned())));
+
+    let _agent = agent();
+    let cancelled = "authentication cancelled: user cancelled authentication process".to_owned();
+    assert_eq!(asked(SOCKET).map(drop), Err((79, 60, cancelled)));
 
     let mut reader = asked(READ_ONLY).unwrap();
     assert_eq!(reader.done(&Call::ConnectNumOfDefinedNetworks {}), Reply::Int { value: 1 });
@@ -80,6 +87,17 @@ fn virsh(command: &str) -> String {
     let uri = format!("network+unix:///session?socket={SOCKET}");
     let output = of_user(Path::new("virsh")).args(["-c", &uri]).args(command.split(' ')).output().unwrap();
     String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// An agent that asks for this process, and is told no.
+fn agent() -> Daemon {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let mut command = of_user(Path::new("/usr/bin/python3"));
+    command.args(["tests/rpc/agent.py", &std::process::id().to_string(), started]);
+    let daemon = Daemon(command.spawn().expect("the agent starts"));
+    wait_for(SOON, "the agent", || Path::new("/tmp/agent").exists().then_some(()));
+    daemon
 }
 
 fn bus() -> Daemon {

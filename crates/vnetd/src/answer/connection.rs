@@ -30,44 +30,51 @@ pub(crate) fn leave(news: &News, connection: u64, callback_id: i32) -> Result<Re
     Err(refusal::internal(format!("network event callback {callback_id} not registered")))
 }
 
-/// A fact that may be told of a person, and whether a value can be it.
-type Fact = (&'static str, fn(&TypedValue) -> bool);
-const FACTS: [Fact; 10] = [
-    ("user-name", is_text),
-    ("unix-user-id", is_number),
-    ("group-name", is_text),
-    ("unix-group-id", is_number),
-    ("process-id", is_number),
-    ("process-time", is_number),
-    ("sasl-user-name", is_text),
-    ("x509-distinguished-name", is_text),
-    ("selinux-context", is_text),
-    ("system.token", is_text),
+/// The facts that may be told of a person, with their types.
+const FACTS: [(&str, &str); 10] = [
+    ("user-name", TEXT),
+    ("unix-user-id", NUMBER),
+    ("group-name", TEXT),
+    ("unix-group-id", NUMBER),
+    ("process-id", "llong"),
+    ("process-time", NUMBER),
+    ("sasl-user-name", TEXT),
+    ("x509-distinguished-name", TEXT),
+    ("selinux-context", TEXT),
+    ("system.token", TEXT),
 ];
+const TEXT: &str = "string";
+const NUMBER: &str = "ullong";
 
-fn is_text(value: &TypedValue) -> bool {
-    matches!(value, TypedValue::String(_))
-}
-
-fn is_number(value: &TypedValue) -> bool {
-    matches!(value, TypedValue::LLong(_) | TypedValue::ULLong(_))
+/// libvirt's name of the type of a value.
+fn type_of(value: &TypedValue) -> &'static str {
+    match value {
+        TypedValue::Int(_) => "int",
+        TypedValue::UInt(_) => "uint",
+        TypedValue::LLong(_) => "llong",
+        TypedValue::ULLong(_) => NUMBER,
+        TypedValue::Double(_) => "double",
+        TypedValue::Boolean(_) => "boolean",
+        TypedValue::String(_) => TEXT,
+    }
 }
 
 /// Hears for whom a client says that it acts, such as virtqemud for its own client. It is checked
 /// in its form and then forgotten, whoever says it: what a connection may do follows from its
 /// socket, and from the process that the kernel names.
 pub(crate) fn identity(parameters: &[TypedParameter]) -> Result<Reply, Refusal> {
-    for TypedParameter { field, value } in parameters {
-        match FACTS.iter().find(|(fact, _)| fact == field) {
-            Some((_, is_right)) if is_right(value) => {}
-            Some(_) => {
-                let what = format!("invalid type for parameter '{field}'");
-                return Err(refusal::of(ErrorCode::InvalidArg, ErrorDomain::None, what));
-            }
-            None => {
-                let what = format!("parameter '{field}' not supported");
-                return Err(refusal::of(ErrorCode::ArgumentUnsupported, ErrorDomain::None, what));
-            }
+    let invalid = |what| refusal::of(ErrorCode::InvalidArg, ErrorDomain::None, what);
+    for (at, TypedParameter { field, value }) in parameters.iter().enumerate() {
+        let Some((_, expected)) = FACTS.iter().find(|(fact, _)| fact == field) else {
+            let what = format!("parameter '{field}' not supported");
+            return Err(refusal::of(ErrorCode::ArgumentUnsupported, ErrorDomain::None, what));
+        };
+        if type_of(value) != *expected {
+            let given = type_of(value);
+            return Err(invalid(format!("invalid type '{given}' for parameter '{field}', expected '{expected}'")));
+        }
+        if parameters[..at].iter().any(|before| before.field == *field) {
+            return Err(invalid(format!("parameter '{field}' occurs multiple times")));
         }
     }
     Ok(Reply::Nothing {})

@@ -26,10 +26,14 @@ const KNOWN: &[(i32, &str, ErrorDomain)] = &[
     (342, "virConnectGetDomainCapabilities", ErrorDomain::Domain),
 ];
 
+/// Authentication by SASL, which nobody is asked for.
+const SASL: std::ops::RangeInclusive<i32> = 67..=69;
+
 /// The refusal of a procedure. Clients try another way when one is unknown, by its wording.
 pub(crate) fn foreign(number: i32) -> Refusal {
     match KNOWN.iter().find(|(known, ..)| *known == number) {
         Some((_, function, domain)) => refusal::of(ErrorCode::NoSupport, *domain, *function),
+        None if SASL.contains(&number) => refusal::of(ErrorCode::AuthFailed, ErrorDomain::Rpc, "authentication failed"),
         None => refusal::protocol(format!("unknown procedure: {number}")),
     }
 }

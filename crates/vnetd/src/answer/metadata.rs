@@ -1,7 +1,7 @@
 //! Title, description and metadata of a network.
 
 use vnet_driver::{Driver, Error, Impact};
-use vnet_rpc::{NetworkRef, Reply};
+use vnet_rpc::{ErrorCode, ErrorDomain, NetworkRef, Reply};
 use vnet_xml::network::{MetadataError, MetadataPart};
 
 use super::known::{find, reference};
@@ -34,13 +34,14 @@ pub(super) fn get(
     uri: Option<String>,
     flags: u32,
 ) -> Result<Reply, Refusal> {
-    let part = part(kind, uri, "virNetworkGetMetadata")?;
-    only_flags(flags, LIVE | CONFIG, "networkGetMetadata")?;
-    let known = find(driver, network)?;
-    if flags == LIVE | CONFIG {
-        return Err(refusal::argument(BOTH, "networkGetMetadata", "flags"));
+    const FUNCTION: &str = "virNetworkGetMetadata";
+    if flags & (LIVE | CONFIG) == LIVE | CONFIG {
+        return Err(refusal::argument(BOTH, FUNCTION, "ctl"));
     }
-    let text = driver.metadata(&known.name, &part, impact(flags)).map_err(|error| in_words(error, ""))?;
+    check_uri(kind, uri.as_deref(), FUNCTION)?;
+    let known = find(driver, network)?;
+    only_flags(flags, LIVE | CONFIG, "virNetworkObjGetMetadata")?;
+    let text = driver.metadata(&known.name, &part(kind, uri)?, impact(flags)).map_err(|error| in_words(error, ""))?;
     Ok(Reply::Text { text })
 }
 
@@ -53,6 +54,10 @@ pub(super) fn set(
 ) -> Result<Reply, Refusal> {
     const FUNCTION: &str = "virNetworkSetMetadata";
     let Wanted { kind, text, key, uri } = wanted;
+    if kind == TITLE && text.as_ref().is_some_and(|text| text.contains('\n')) {
+        return Err(refusal::argument("metadata title can't contain newlines", FUNCTION, "metadata"));
+    }
+    check_uri(kind, uri.as_deref(), FUNCTION)?;
     match kind {
         DESCRIPTION | TITLE if key.is_some() => {
             return Err(refusal::argument("key in virNetworkSetMetadata must be NULL", FUNCTION, "key"));
@@ -62,27 +67,36 @@ pub(super) fn set(
         }
         _ => {}
     }
-    let part = part(kind, uri.clone(), FUNCTION)?;
     only_flags(flags, LIVE | CONFIG, "networkSetMetadata")?;
     news.change(|| {
         let known = find(driver, network)?;
+        let part = part(kind, uri.clone())?;
+        if let Some(error) = text.as_ref().filter(|_| kind == ELEMENT).and_then(|text| refusal::not_well_formed(text)) {
+            return Err(error);
+        }
         let set = driver.set_metadata(&known.name, &part, text.as_deref(), key.as_deref(), impact(flags));
         set.map_err(|error| in_words(error, text.as_deref().unwrap_or_default()))?;
         Ok((Reply::Nothing {}, Deed::Metadata(reference(&known), kind, uri)))
     })
 }
 
+/// Refuses a namespace where the kind has none, and a kind without its namespace.
+fn check_uri(kind: i32, uri: Option<&str>, function: &str) -> Result<(), Refusal> {
+    let wrong = match (kind, uri) {
+        (DESCRIPTION | TITLE, Some(_)) => "must be NULL",
+        (ELEMENT, None) => "must not be NULL",
+        _ => return Ok(()),
+    };
+    Err(refusal::argument(&format!("uri in {function} {wrong}"), function, "uri"))
+}
+
 /// The part that a call means.
-fn part(kind: i32, uri: Option<String>, function: &str) -> Result<MetadataPart, Refusal> {
+fn part(kind: i32, uri: Option<String>) -> Result<MetadataPart, Refusal> {
     match (kind, uri) {
-        (DESCRIPTION, None) => Ok(MetadataPart::Description),
-        (TITLE, None) => Ok(MetadataPart::Title),
+        (DESCRIPTION, _) => Ok(MetadataPart::Description),
+        (TITLE, _) => Ok(MetadataPart::Title),
         (ELEMENT, Some(uri)) => Ok(MetadataPart::Element(uri)),
-        (DESCRIPTION | TITLE, Some(_)) => {
-            Err(refusal::argument(&format!("uri in {function} must be NULL"), function, "uri"))
-        }
-        (ELEMENT, None) => Err(refusal::argument(&format!("uri in {function} must not be NULL"), function, "uri")),
-        _ => Err(refusal::network(vnet_rpc::ErrorCode::InvalidArg, "unknown metadata type")),
+        _ => Err(refusal::network(ErrorCode::InvalidArg, format!("unknown metadata type '{kind}'"))),
     }
 }
 
@@ -102,14 +116,18 @@ pub(crate) fn number(part: &MetadataPart) -> (i32, Option<String>) {
 fn in_words(error: Error, text: &str) -> Refusal {
     match &error {
         Error::NoMetadata { .. } => {
-            refusal::network(vnet_rpc::ErrorCode::NoNetworkMetadata, "Requested metadata element is not present")
+            refusal::network(ErrorCode::NoNetworkMetadata, "Requested metadata element is not present")
         }
         Error::NotRunning(_) => refusal::invalid("network is not running"),
-        Error::Metadata(MetadataError::Element(refused)) => refusal::document(text, refused),
+        Error::Metadata(MetadataError::Element(refused)) => refusal::document(text, refused, None),
         Error::Metadata(MetadataError::TitleOfLines) => {
             refusal::argument("metadata title can't contain newlines", "virNetworkSetMetadata", "metadata")
         }
-        Error::Metadata(_) => refusal::network(vnet_rpc::ErrorCode::InvalidArg, error.to_string()),
+        Error::Metadata(MetadataError::Key(_)) => {
+            let what = "failed to validate prefix for a new XML namespace";
+            refusal::of(ErrorCode::InternalError, ErrorDomain::Xml, what)
+        }
+        Error::Metadata(_) => refusal::network(ErrorCode::InvalidArg, error.to_string()),
         _ => refusal::other(error),
     }
 }

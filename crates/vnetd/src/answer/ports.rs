@@ -17,6 +17,9 @@ const VALIDATE: u32 = 2;
 const INBOUND: [&str; 4] = ["inbound.average", "inbound.peak", "inbound.floor", "inbound.burst"];
 const OUTBOUND: [&str; 3] = ["outbound.average", "outbound.peak", "outbound.burst"];
 
+/// The most parameters that the protocol allows for a port.
+const PARAMETERS: usize = 16;
+
 /// The ports of a network.
 pub(super) fn all(driver: &Driver, network: &NetworkRef, need_results: bool, flags: u32) -> Result<Reply, Refusal> {
     only_flags(flags, 0, "networkListAllPorts")?;
@@ -89,6 +92,9 @@ pub(super) fn set_parameters(
     parameters: &[TypedParameter],
     flags: u32,
 ) -> Result<Reply, Refusal> {
+    if parameters.len() > PARAMETERS {
+        return Err(refusal::undecoded());
+    }
     only_flags(flags, 0, "networkPortSetParameters")?;
     let known = find(driver, &port.network)?;
     let wanted = record(driver, &known.name, port.uuid)?;
@@ -102,6 +108,7 @@ pub(super) fn set_parameters(
 pub(super) fn delete(driver: &Driver, port: &PortRef, flags: u32) -> Result<Reply, Refusal> {
     only_flags(flags, 0, "networkPortDelete")?;
     let known = find(driver, &port.network)?;
+    record(driver, &known.name, port.uuid)?;
     driver.delete_port(&known.name, port.uuid).map_err(refusal::other)?;
     Ok(Reply::Nothing {})
 }

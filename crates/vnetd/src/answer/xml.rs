@@ -56,5 +56,5 @@ pub(super) fn read(text: &str, flags: u32, function: &str) -> Result<Network, Re
     {
         return Err(error);
     }
-    parsed.into_result().map_err(|refused| refusal::document(text, &refused))
+    parsed.into_result().map_err(|refused| refusal::document(text, &refused, None))
 }

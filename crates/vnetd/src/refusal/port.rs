@@ -122,7 +122,7 @@ pub(crate) fn document(text: &str, refused: &Refused) -> Refusal {
             return internal(if is_empty { missing.to_owned() } else { format!("Unable to parse {kind} '{value}'") });
         }
     }
-    any_document(text, refused)
+    any_document(text, refused, None)
 }
 
 #[cfg(test)]
