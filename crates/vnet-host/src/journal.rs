@@ -5,17 +5,16 @@
 //! unfinished act. The snapshot is only replaced as a whole. Lines are appended to an act.
 
 mod old;
+pub(crate) mod settled;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vnet_plan::{Change, HostState, NetworkRules, Resource};
 
-use crate::stop::without_shared;
 use crate::{Error, Fact, Facts, Header, Store, Subject, trust};
 
 /// The version of the format.
@@ -91,16 +90,6 @@ impl<S: Subject> Receipt<S> {
     /// A new receipt that owns nothing.
     pub fn new(header: S) -> Self {
         Self { header, owned: HostState::new(), facts: Facts::default(), settled: false, act: None }
-    }
-
-    /// Whether the act that did not end makes everything or removes everything: it is a start or a
-    /// stop, of a network or a port, and no change.
-    pub fn starts_or_stops(&self) -> bool {
-        let Some(act) = &self.act else { return false };
-        let mut after = without_shared(&act.owned);
-        let starts = after.iter().len() == 0;
-        act.changes.iter().for_each(|change| change.apply_to(&mut after));
-        starts || without_shared(&after).iter().len() == 0
     }
 
     fn text(&self) -> Vec<u8> {
@@ -218,21 +207,6 @@ pub(crate) fn header<S: Subject>(path: &Path) -> Result<Option<S>, Error> {
     }
     file.read_to_end(&mut first).map_err(Error::file("read", path))?;
     Ok(old::read(path, &first)?.map(|receipt| receipt.header))
-}
-
-/// Whether the last act of a network or port came to its end. Understands no more of its receipt
-/// than that takes.
-pub(crate) fn is_settled<S: Subject>(path: &Path) -> Result<bool, Error> {
-    let Some(mut file) = trust::open(path)? else { return Ok(true) };
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(Error::file("read", path))?;
-    let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-    if format(path, first)? != VERSION {
-        return Ok(old::read::<S>(path, &text)?.is_none_or(|receipt| receipt.settled));
-    }
-    let top: Top<IgnoredAny> = parse(path, 0, first)?;
-    let lines = text.iter().filter(|byte| **byte == b'\n').count();
-    Ok(top.settled && lines == top.owns + 1)
 }
 
 /// Reads a receipt. `None` when there is no receipt.

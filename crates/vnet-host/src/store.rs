@@ -138,7 +138,7 @@ impl Store {
     }
 
     fn are_settled<S: Subject>(&self) -> Result<bool, Error> {
-        let is_settled = |folder: &Path| journal::is_settled::<S>(&folder.join(RECEIPT)).unwrap_or(true);
+        let is_settled = |folder: &Path| journal::settled::is_settled::<S>(&folder.join(RECEIPT)).unwrap_or(true);
         Ok(self.folders::<S>()?.iter().all(|(_, _, folder)| is_settled(folder)))
     }
 

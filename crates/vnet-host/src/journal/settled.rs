@@ -1,0 +1,37 @@
+//! Acts that did not come to their end.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::de::IgnoredAny;
+
+use super::{Receipt, Top, VERSION, format, old, parse};
+use crate::stop::without_shared;
+use crate::{Error, Subject, trust};
+
+impl<S: Subject> Receipt<S> {
+    /// Whether the act that did not end makes everything or removes everything: it is a start or a
+    /// stop, of a network or a port, and no change.
+    pub fn starts_or_stops(&self) -> bool {
+        let Some(act) = &self.act else { return false };
+        let mut after = without_shared(&act.owned);
+        let starts = after.iter().len() == 0;
+        act.changes.iter().for_each(|change| change.apply_to(&mut after));
+        starts || without_shared(&after).iter().len() == 0
+    }
+}
+
+/// Whether the last act of a network or port came to its end. Understands no more of its receipt
+/// than that takes.
+pub(crate) fn is_settled<S: Subject>(path: &Path) -> Result<bool, Error> {
+    let Some(mut file) = trust::open(path)? else { return Ok(true) };
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(Error::file("read", path))?;
+    let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if format(path, first)? != VERSION {
+        return Ok(old::read::<S>(path, &text)?.is_none_or(|receipt| receipt.settled));
+    }
+    let top: Top<IgnoredAny> = parse(path, 0, first)?;
+    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    Ok(top.settled && lines == top.owns + 1)
+}
