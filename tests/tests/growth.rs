@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use vnet_driver::{Driver, Error, Network};
+use vnet_driver::{Driver, Error, Network, State};
 use vnet_tests::{isolate, run, vnet};
 use vnet_validate::{Finding, rule};
 
@@ -129,6 +129,44 @@ fn what_is_in_the_way_is_near() {
     let third = driver.start(&network("third", "", "10.0.3")).unwrap();
     let bridges = [started.bridge, third.bridge].map(|bridge| bridge.unwrap().to_string());
     assert!(!bridges.contains(&"virbr1".to_owned()) && bridges[0] != bridges[1], "{bridges:?}");
+}
+
+/// A list asks for the rules once, and again when somebody has changed them.
+#[test]
+fn rules_are_known_until_they_are_changed() {
+    isolate!();
+    let states = || {
+        let listed = Driver::open("/run/vnet").unwrap().networks().unwrap();
+        listed.into_iter().map(|it| it.unwrap().state).collect::<Vec<_>>()
+    };
+    let asks = |expected: bool, why: &str| {
+        messages(&["list"], "");
+        assert_eq!(listings(ELEMENTS) > 0, expected, "{why}");
+    };
+    let (runs, drifted) = (State::InSync, State::Drifted);
+    (0..2).for_each(start_if_absent);
+    asks(true, "nothing is known");
+    asks(false, "it is known");
+    assert_eq!(states(), [runs, runs]);
+    let element = "{ \"virbr0\" . 10.0.0.0 comment \"network n0: nat: these guests may reach out\" }";
+    let change = |what: &str| drop(run("nft", &[format!("{what} element inet vnet leave_ipv4 {element}").as_str()]));
+    change("delete");
+    assert_eq!(states(), [drifted, runs]);
+    assert_eq!(states(), [drifted, runs]);
+    change("add");
+    asks(true, "the rules were changed");
+    asks(false, "they are as before");
+    start_if_absent(2);
+    asks(true, "a network was started");
+    asks(false, "it is known too");
+    assert_eq!(states(), [runs, runs, runs]);
+    run("nft", &["add element inet vnet bridges { \"lo\" comment \"network n1: its bridge\" }"]);
+    assert_eq!(states(), [runs, drifted, runs]);
+    run("nft", &["delete element inet vnet bridges { \"lo\" }"]);
+    asks(true, "the rules were changed");
+    run("ip", &["link", "delete", "virbr2"]);
+    run("ip", &["link", "add", "virbr2", "type", "bridge"]);
+    assert_eq!(states(), [runs, runs, drifted]);
 }
 
 /// Lists that a call asks for.

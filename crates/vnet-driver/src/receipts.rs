@@ -20,17 +20,17 @@ pub(crate) struct Ports {
 }
 
 impl Driver {
-    /// Reads the receipts of all networks and of their ports. What ended processes have left is
-    /// removed first.
+    /// Reads the receipts of all networks and of their ports, as [`LinuxHost::receipts`] does. What
+    /// ended processes have left is removed first.
     pub(crate) fn receipts(&self, host: &mut LinuxHost) -> Result<(Vec<Listed<Receipt>>, Ports), Error> {
-        let (networks, ports) = self.read_receipts()?;
+        let (networks, ports) = self.read_receipts(host)?;
         let is_left = networks.iter().flatten().any(is_left) || ports.of.values().flatten().any(is_left);
-        if is_left && self.tidy(host) { self.read_receipts() } else { Ok((networks, ports)) }
+        if is_left && self.tidy(host) { self.read_receipts(host) } else { Ok((networks, ports)) }
     }
 
-    fn read_receipts(&self) -> Result<(Vec<Listed<Receipt>>, Ports), Error> {
+    fn read_receipts(&self, host: &mut LinuxHost) -> Result<(Vec<Listed<Receipt>>, Ports), Error> {
         let ports = self.read_ports()?;
-        Ok((self.store.receipts()?, ports))
+        Ok((host.receipts(&self.store)?, ports))
     }
 
     /// Reads the receipts of all ports.

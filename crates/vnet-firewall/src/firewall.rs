@@ -147,6 +147,16 @@ impl Firewall {
         self.locked_ledger().clone()
     }
 
+    /// The same, if nobody has changed the rules of the host since.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn current_ledger(&self) -> Result<Option<Ledger>, Error> {
+        let Some(ledger) = self.ledger() else { return Ok(None) };
+        let now = self.netfilter.find(&Table::generation_request()).map_err(Error::Read)?;
+        Ok(Some(ledger).filter(|ledger| ledger.is_now(&now)))
+    }
+
     /// Takes over what another firewall knew in this network namespace. It counts as long as nobody
     /// has changed the rules of the host.
     pub fn remember(&self, ledger: Ledger) {

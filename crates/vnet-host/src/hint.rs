@@ -20,8 +20,13 @@ pub(crate) const RULES: &str = ".rules";
 pub(crate) const NETWORKS: &str = ".networks";
 /// The headers of ports.
 pub(crate) const PORTS: &str = ".ports";
+/// Rules of networks that were seen to be as their receipts say.
+pub(crate) const SEEN: &str = ".seen";
 /// All of them.
-pub(crate) const ALL: [&str; 3] = [RULES, NETWORKS, PORTS];
+pub(crate) const ALL: [&str; 4] = [RULES, NETWORKS, PORTS, SEEN];
+
+/// What tells a text from another.
+pub(crate) type Digest = [u8; 8];
 
 /// Reads one. `None` when there is none that is whole.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
@@ -40,9 +45,9 @@ pub(crate) fn write(path: &Path, value: &impl Serialize) {
     let _ = options.open(path).and_then(|mut file| file.write_all(&text));
 }
 
-/// Tells a torn file from a whole one. It takes eight bytes at a time, because a file has the
-/// headers of hundreds of networks.
-fn digest(text: &[u8]) -> [u8; 8] {
+/// Tells a text from another one, and a torn file from a whole one. It takes eight bytes at a time,
+/// because there are hundreds of networks.
+pub(crate) fn digest(text: &[u8]) -> Digest {
     let mut sum = text.len() as u64;
     for some in text.chunks(8) {
         let mut word = [0; 8];

@@ -11,6 +11,7 @@ mod container;
 mod fdb;
 pub(crate) mod file;
 mod filter;
+mod known;
 mod ledger;
 mod libvirt_rules;
 mod link;
@@ -48,13 +49,14 @@ use std::time::Duration;
 
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_netlink::{KernelLink, Netlink};
-use vnet_plan::{Change, HostState, Key, NetworkRules, Resource, Sysctl, for_kind};
-use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
+use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, NetworkName, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, look_into};
 pub use scope::Unscoped;
 pub use unread::Unread;
 
+use self::known::Known;
 use self::ledger::LedgerFile;
 #[cfg(not(feature = "firewalld"))]
 use self::no_bus::PATIENCE;
@@ -76,6 +78,8 @@ pub struct LinuxHost {
     #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
+    /// What is known of the rules of the receipts that were read.
+    known: Option<Known>,
     /// What could not be read. `None` when everything must be.
     unread: Option<RefCell<BTreeSet<Unread>>>,
     /// How long firewalld and systemd-resolved may take for an answer.
@@ -103,6 +107,7 @@ impl LinuxHost {
             patience: PATIENCE,
             hanging: RefCell::default(),
             ledger: None,
+            known: None,
             unread: None,
         })
     }
@@ -160,17 +165,17 @@ impl LinuxHost {
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.named(name).map(|known| known.index))).collect())
     }
 
-    /// The counters of a network's rules, of which these are expected. Each has its chain, or the
-    /// set that has the rule as an element.
+    /// The counters of a network's rules. Each has its chain, or the set that has the rule as an
+    /// element.
     ///
     /// # Errors
-    /// [`Error::Rules`] where the rules cannot be read.
-    pub fn counts(&self, rules: &NetworkRules) -> Result<Vec<(String, Rule, Counts)>, Error> {
+    /// [`Error::Rules`], [`Error::Firewall`] where the rules cannot be read.
+    pub fn counts(&self, network: &NetworkName) -> Result<Vec<(String, Rule, Counts)>, Error> {
         match &self.seen {
-            Some(seen) => Ok(seen.rules(&self.netlink, &self.firewall)?.counts(&rules.ruleset.network)),
+            Some(seen) => Ok(seen.rules(&self.netlink, &self.firewall)?.counts(network.as_str())),
             None => {
-                let table = self.firewall.read_near(&rules.ruleset).map_err(Error::rules(&rules.network))?;
-                Ok(table.counts(&rules.ruleset.network).collect())
+                let table = self.firewall.read().map_err(Error::rules(network))?;
+                Ok(table.counts(network.as_str()).collect())
             }
         }
     }
@@ -257,6 +262,7 @@ impl LinuxHost {
 impl Drop for LinuxHost {
     fn drop(&mut self) {
         self.ledger.iter().for_each(|ledger| ledger.save(&self.firewall));
+        self.known.iter().for_each(Known::save);
     }
 }
 

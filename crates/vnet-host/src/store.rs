@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
+use crate::hint::Digest;
 use crate::journal::{self, Receipt};
 use crate::lock::{NEW_RECEIPT, make};
 use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, headers, hint, trust};
@@ -95,6 +96,14 @@ impl Store {
         self.all()
     }
 
+    /// The same without those rules that are known, as [`journal::read_but`] reads each.
+    pub(crate) fn receipts_but(
+        &self,
+        mut is_known: impl FnMut(&Header, Digest) -> bool,
+    ) -> Result<Vec<Listed<Receipt>>, Error> {
+        self.all_but(&mut is_known)
+    }
+
     /// The receipts of all ports, ordered by name. Ports that are detached meanwhile are left out.
     ///
     /// # Errors
@@ -149,9 +158,16 @@ impl Store {
 
     /// Reads the receipts of one kind.
     fn all<S: Subject>(&self) -> Result<Vec<Listed<Receipt<S>>>, Error> {
+        self.all_but(&mut |_, _| false)
+    }
+
+    fn all_but<S: Subject>(
+        &self,
+        is_known: &mut impl FnMut(&S, Digest) -> bool,
+    ) -> Result<Vec<Listed<Receipt<S>>>, Error> {
         let read = self.folders::<S>()?.into_iter().filter_map(|(_, name, folder)| {
             let path = folder.join(RECEIPT);
-            let read = journal::read(&path).transpose()?;
+            let read = journal::read_but(&path, &mut *is_known).transpose()?;
             Some(read.map_err(|error| {
                 let header = journal::header::<S>(&path).ok().flatten();
                 let network = header.and_then(|header| header.network().cloned());
@@ -196,6 +212,11 @@ impl Store {
     /// What is known of the rules of all networks.
     pub(crate) fn ledger_path(&self) -> PathBuf {
         self.root.join(hint::RULES)
+    }
+
+    /// The rules that were seen to be as receipts say.
+    pub(crate) fn seen_path(&self) -> PathBuf {
+        self.root.join(hint::SEEN)
     }
 
     fn folder<S: Subject>(&self, name: &S::Name) -> PathBuf {

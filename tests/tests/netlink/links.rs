@@ -238,3 +238,23 @@ fn only_the_links_that_were_named_are_deleted_together() {
     }
     netlink.delete_links(&[]).unwrap();
 }
+
+/// The list of IPv6 switches says what their files say.
+#[test]
+fn ipv6_switches_are_listed() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let index = netlink.add_link(&bridge(false, 0, MAC, 1500, true)).unwrap();
+    let file = |name: &str| format!("/proc/sys/net/ipv6/conf/virbr0/{name}");
+    for (disable, accept, autoconf) in [(0, 2, 1), (1, 0, 0)] {
+        for (name, value) in [("disable_ipv6", disable), ("accept_ra", accept), ("autoconf", autoconf)] {
+            fs::write(file(name), format!("{value}\n")).unwrap();
+        }
+        let listed = netlink.ipv6_switches().unwrap()[&index];
+        assert_eq!((listed.disable_ipv6, listed.accept_ra, listed.autoconf), (disable, accept, autoconf));
+    }
+    // A link that is too small for IPv6 has none.
+    run("ip", &["link", "set", "dev", "virbr0", "mtu", "1000"]);
+    assert!(!fs::exists(file("autoconf")).unwrap());
+    assert!(!netlink.ipv6_switches().unwrap().contains_key(&index));
+}

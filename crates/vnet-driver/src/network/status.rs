@@ -92,7 +92,6 @@ impl Driver {
         let mut host = self.onlooker()?;
         let (networks, ports) = self.receipts(&mut host)?;
         let here = LinuxHost::namespace()?;
-        host.look_once();
         each(networks, |receipt| self.summarised(&host, receipt, ports.of(&receipt.header.network), here))
     }
 
@@ -140,7 +139,6 @@ impl Driver {
     pub fn statuses(&self) -> Result<Vec<Listed<NetworkStatus>>, Error> {
         let mut host = self.onlooker()?;
         let (networks, ports) = self.receipts(&mut host)?;
-        host.look_once();
         let inventory = host.ways_out()?;
         each(networks, |receipt| self.look(&host, &inventory, receipt, &ports))
     }
@@ -165,7 +163,7 @@ impl Driver {
             dnsmasq: None,
             leases: None,
             ports: Vec::new(),
-            rules: if unread.contains(&Unread::Rules) { Vec::new() } else { counts(host, receipt)? },
+            rules: if unread.contains(&Unread::Rules) { Vec::new() } else { counts(host, &receipt.header.network)? },
             obstacles: self.obstacles_among(host, inventory, receipt, ports.iter().map(|it| &it.header.port.dev))?,
             drift,
             unread,
@@ -287,13 +285,8 @@ fn unheard(header: &Header) -> Option<Obstacle> {
     })
 }
 
-fn counts(host: &LinuxHost, receipt: &Receipt) -> Result<Vec<Counted>, Error> {
-    let expected = receipt.owned.iter().find_map(|resource| match resource {
-        Resource::Ruleset(rules) => Some(rules),
-        _ => None,
-    });
-    let Some(expected) = expected else { return Ok(Vec::new()) };
-    let counts = host.counts(expected)?.into_iter();
+fn counts(host: &LinuxHost, network: &NetworkName) -> Result<Vec<Counted>, Error> {
+    let counts = host.counts(network)?.into_iter();
     Ok(counts.map(|(chain, rule, counts)| Counted { chain, rule, counts }).collect())
 }
 

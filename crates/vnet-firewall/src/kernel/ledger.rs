@@ -47,9 +47,20 @@ impl Ledger {
         self.networks.is_empty()
     }
 
+    /// What tells the rules of a network from others. `None` when it has none, or may have more
+    /// than it should.
+    pub fn digest(&self, network: &str) -> Option<u64> {
+        self.networks.get(&owner(network)).copied().flatten()
+    }
+
     /// Whether it is about the generation in which a table was read.
     pub(crate) fn is_about(&self, table: &Table) -> bool {
         table.generation == Some(self.generation)
+    }
+
+    /// Whether it is about the generation that an answer to [`Table::generation_request`] names.
+    pub(crate) fn is_now(&self, answer: &[Vec<u8>]) -> bool {
+        Table::generation_of(answer) == Some(self.generation)
     }
 
     /// Whether a network has these rules and nothing else.
@@ -59,7 +70,7 @@ impl Ledger {
 
     /// Whether all rules of a network are known.
     pub(crate) fn knows(&self, network: &str) -> bool {
-        self.networks.get(&owner(network)).is_some_and(Option::is_some)
+        self.digest(network).is_some()
     }
 
     /// Records all rules of a network.

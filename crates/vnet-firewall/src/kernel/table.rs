@@ -81,7 +81,12 @@ impl Table {
     /// Whether the table was read in the generation that the answer to
     /// [`generation_request`](Self::generation_request) names.
     pub fn is_of(&self, answer: &[Vec<u8>]) -> bool {
-        self.generation.is_some() && self.generation == Self::decode(answer, |_| None).generation
+        self.generation.is_some() && self.generation == Self::generation_of(answer)
+    }
+
+    /// The generation that an answer to [`generation_request`](Self::generation_request) names.
+    pub(super) fn generation_of(answer: &[Vec<u8>]) -> Option<u32> {
+        Self::decode(answer, |_| None).generation
     }
 
     /// The requests that list everything except the elements of maps. They do not fail if there is

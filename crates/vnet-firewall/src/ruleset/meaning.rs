@@ -50,6 +50,15 @@ impl Ruleset {
         Some(Rule { statements, comment: element.comment.clone() })
     }
 
+    /// The interfaces that they match by index.
+    pub fn interfaces(&self) -> impl Iterator<Item = &InterfaceName> {
+        let parts = self.sets.iter().flat_map(|set| &set.elements).flat_map(|element| &element.key.0);
+        let statements = self.chains.iter().flat_map(|chain| &chain.rules).flat_map(|rule| &rule.statements);
+        let in_keys = parts.filter_map(|part| if let Part::Interface(it) = part { Some(it) } else { None });
+        let in_rules = statements.filter_map(|it| if let Statement::Interface(_, it) = it { Some(it) } else { None });
+        in_keys.chain(in_rules).filter_map(|it| if let Interface::Named(name) = it { Some(name) } else { None })
+    }
+
     /// The same rules after an interface that they match by index was renamed. Matches by name
     /// stay.
     pub fn rename(&mut self, from: &InterfaceName, to: &InterfaceName) {

@@ -1,7 +1,7 @@
 //! nf_tables rules of networks: read back into the value that they were made from, replaced in one
 //! transaction.
 
-use vnet_plan::NetworkRules;
+use vnet_plan::{Key, NetworkRules};
 
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
@@ -16,7 +16,11 @@ impl Kind for NetworkRules {
         };
         let found =
             found.map(|found| found.map(|ruleset| Self { ruleset: ruleset.into(), network: self.network.clone() }));
-        host.found_or(self, found)
+        let found = host.found_or(self, found)?;
+        if !host.has_not_read(&Key::Ruleset(self.network.clone())) && found.as_ref() == Some(self) {
+            host.has_seen(self);
+        }
+        Ok(found)
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 
 use vnet_firewall::{Firewall, Foreign, Networks};
-use vnet_netlink::{KernelLink, Netlink};
+use vnet_netlink::{Ipv6Switches, KernelLink, Netlink};
 use vnet_plan::Sysctl;
 use vnet_types::{Address, BridgePort, InterfaceName, Route};
 
@@ -22,6 +22,7 @@ pub(super) struct Seen {
     ports: OnceCell<BTreeMap<InterfaceName, BridgePort>>,
     rules: OnceCell<Networks>,
     foreign: OnceCell<Foreign>,
+    ipv6: OnceCell<BTreeMap<u32, Ipv6Switches>>,
     switches: RefCell<BTreeMap<Sysctl, Option<u32>>>,
 }
 
@@ -98,8 +99,19 @@ impl Seen {
 }
 
 impl Seen {
-    /// The value of a switch.
-    pub(super) fn switch(&self, switch: &Sysctl) -> Result<Option<u32>, Error> {
+    /// The value of a switch. Those of links are listed, because each takes a file otherwise.
+    pub(super) fn switch(&self, netlink: &Netlink, switch: &Sysctl) -> Result<Option<u32>, Error> {
+        let (link, value): (_, fn(&Ipv6Switches) -> u32) = match switch {
+            Sysctl::DisableIpv6(link) => (link, |it| it.disable_ipv6),
+            Sysctl::AcceptRa(link) => (link, |it| it.accept_ra),
+            Sysctl::Autoconf(link) => (link, |it| it.autoconf),
+            Sysctl::Ipv4Forward | Sysctl::Ipv6Forward => return self.shared_switch(switch),
+        };
+        let Some(known) = self.links(netlink)?.named(link) else { return Ok(None) };
+        Ok(once(&self.ipv6, || Ok(netlink.ipv6_switches()?))?.get(&known.index).map(value))
+    }
+
+    fn shared_switch(&self, switch: &Sysctl) -> Result<Option<u32>, Error> {
         if let Some(known) = self.switches.borrow().get(switch) {
             return Ok(*known);
         }

@@ -12,7 +12,7 @@ use crate::{Error, Fact};
 impl Kind for SysctlSetting {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let value = match &host.seen {
-            Some(seen) => seen.switch(&self.switch)?,
+            Some(seen) => seen.switch(&host.netlink, &self.switch)?,
             None => read(&self.switch)?,
         };
         Ok(value.map(|value| Self { value, ..self.clone() }))
