@@ -71,6 +71,11 @@ impl Host {
         self.ask(&[call])
     }
 
+    /// Deletes so many bare bridges as one group, by ip(8).
+    pub(crate) fn delete_bridges(&mut self, count: usize) -> f64 {
+        self.ask(&["bridges", &count.to_string()])
+    }
+
     /// Writes a file.
     pub(crate) fn put(&mut self, path: &str, text: &str) {
         self.ask(&["put", path, text]);
@@ -143,9 +148,21 @@ fn answer(words: &[&str], library: &mut library::Library) -> f64 {
             let count = trace.lines().filter(|line| line.contains("sync(")).count();
             f64::from(u32::try_from(count).unwrap())
         }
+        ["bridges", count] => {
+            let count: usize = count.parse().unwrap();
+            let made = (0..count).map(|it| format!("link add g{it} type bridge\nlink set g{it} up group 77\n"));
+            fs::write("/run/bridges", made.collect::<String>()).unwrap();
+            ip(&["-batch", "/run/bridges"]);
+            elapsed(|| ip(&["link", "delete", "group", "77"]))
+        }
         [call] => library.call(call),
         _ => panic!("{words:?}"),
     }
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output().unwrap();
+    assert!(output.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The milliseconds that something takes.

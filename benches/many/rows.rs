@@ -113,6 +113,7 @@ fn together(before: &str, now: &str) -> Vec<Row> {
         let files: Vec<String> = networks.iter().map(|(file, _, _)| file.clone()).collect();
         let names: Vec<String> = networks.iter().map(|(_, name, _)| name.clone()).collect();
         let mut times: [[Vec<f64>; 3]; 2] = Default::default();
+        let mut bare = Vec::new();
         for (path, _, text) in &networks {
             hosts.iter_mut().for_each(|host| host.put(path, text));
         }
@@ -122,6 +123,7 @@ fn together(before: &str, now: &str) -> Vec<Row> {
                 let all: Vec<&str> = std::iter::once(verb).chain(arguments.iter().map(String::as_str)).collect();
                 times[1][at].push(hosts[1].vnet(&all));
             }
+            bare.push(hosts[1].delete_bridges(count));
         }
         let targets = if dhcp { [Some(start), None, None] } else { [Some(start), Some(0.04), Some(0.1)] };
         for (at, what) in ["start", "apply without change", "stop"].into_iter().enumerate() {
@@ -129,6 +131,12 @@ fn together(before: &str, now: &str) -> Vec<Row> {
             let what = format!("{what} of {kind} in one call / today's loop");
             rows.push(Row { what, measured, against, target: targets[at] });
         }
+        let (stop, bare) = (rows.last().unwrap(), median(bare));
+        let (measured, against) = (stop.measured, stop.against);
+        let what = format!("`ip link delete` of a group of {count} bridges / today's loop of stops of {kind}");
+        rows.push(Row { what, measured: bare, against, target: None });
+        let what = format!("stop of {kind} in one call / `ip link delete` of a group of {count} bridges");
+        rows.push(Row { what, measured, against: bare, target: None });
     }
     rows
 }

@@ -139,7 +139,7 @@ fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Rec
 /// its hooks may refuse it.
 fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
     let Some(network) = header.network() else { return Ok(()) };
-    match store.receipt(network)? {
+    match store.receipt_but_rules(network)? {
         Some(receipt) if !receipt.settled || receipt.header.awaits_hooks => Err(Error::Unfinished(network.clone())),
         _ => Ok(()),
     }

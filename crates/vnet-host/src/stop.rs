@@ -24,7 +24,7 @@ pub fn stop(
 }
 
 /// Stops several networks, as [`stop`] does each. Their programs end at the same time, and their
-/// links are deleted together.
+/// links are deleted together, with those of their ports: the rules go when nobody is connected.
 pub fn stop_all(
     host: &mut impl Host,
     lock: &Lock,
@@ -35,17 +35,16 @@ pub fn stop_all(
     let mut stops: Vec<Result<Stop, Error>> = networks.iter().map(begin).collect();
     // Whoever comes after a process that was killed from here on goes on with the stop.
     stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
-    let known = || stops.iter().flatten();
-    let mut first: Vec<(&Change, &Facts)> = known().flat_map(|stop| stop.network.changes(Stage::Programs)).collect();
-    for port in known().flat_map(|stop| &stop.ports) {
-        first.extend(port.changes(Stage::Programs).chain(port.changes(Stage::Links)));
+    let mut long: Vec<(&Change, &Facts)> = Vec::new();
+    for stop in stops.iter().flatten() {
+        for stage in [Stage::Programs, Stage::Links] {
+            long.extend(stop.ports.iter().flat_map(|port| port.changes(stage)).chain(stop.network.changes(stage)));
+        }
     }
-    host.hasten(&first);
+    host.hasten(&long);
     for stop in stops.iter_mut().flatten() {
         stop.open(host, lock);
     }
-    let links = stops.iter().flatten().flat_map(|stop| stop.network.changes(Stage::Links));
-    host.hasten(&links.collect::<Vec<_>>());
     stops.into_iter().map(|stop| stop?.end(host, lock)).collect()
 }
 

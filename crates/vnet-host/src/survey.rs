@@ -82,7 +82,7 @@ impl Receipts {
 /// Makes firewalld's zones those without the bridges that vnet has put into them.
 fn out_of_our_zones(inventory: &mut Inventory, folder: &Store) -> Result<(), Error> {
     let Some(firewalld) = &mut inventory.firewalld else { return Ok(()) };
-    for receipt in folder.receipts()?.into_iter().flatten() {
+    for receipt in folder.receipts_but(|_, _| true)?.into_iter().flatten() {
         for resource in receipt.owned.iter() {
             if let Resource::Zone(Zone { link, was, .. }) = resource {
                 firewalld.put(link, was.as_deref());
@@ -95,7 +95,7 @@ fn out_of_our_zones(inventory: &mut Inventory, folder: &Store) -> Result<(), Err
 /// The current name of a network's bridge: somebody, or an interrupted change, may have renamed it.
 fn renamed(host: &impl Host, store: &Store, network: &KnownNetwork) -> Result<Option<InterfaceName>, Error> {
     // A bridge that cannot be read keeps its old name.
-    let Ok(Some(receipt)) = store.receipt(&network.name) else { return Ok(network.bridge.clone()) };
+    let Ok(Some(receipt)) = store.receipt_but_rules(&network.name) else { return Ok(network.bridge.clone()) };
     for link in receipt.owned.links().filter(|link| matches!(link.kind, LinkKind::Bridge(_))) {
         if let Some((name, _)) = host.locate(link, receipt.facts.get(&Key::Link(link.name.clone())))? {
             return Ok(Some(name));

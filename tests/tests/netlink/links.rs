@@ -258,3 +258,27 @@ fn ipv6_switches_are_listed() {
     assert!(!fs::exists(file("autoconf")).unwrap());
     assert!(!netlink.ipv6_switches().unwrap().contains_key(&index));
 }
+
+/// Links are deleted as a group of which nobody else is a member: not a link that is in the first
+/// group that is tried, and not one that was in the same group before.
+#[test]
+fn a_group_takes_nothing_of_others() {
+    isolate!();
+    let netlink = Netlink::open().unwrap();
+    let made: Vec<u32> = ["one", "two", "three", "four", "theirs0", "theirs1"]
+        .map(|link| {
+            netlink.add_link(&Link { name: name(link), mac: None, ..bridge(false, 0, MAC, 1500, true) }).unwrap()
+        })
+        .into();
+    let groups = [("theirs0", 0x766e_0000_u32), ("one", 0x766e_0000), ("theirs1", 7), ("two", 7)];
+    for (link, group) in groups {
+        run("ip", &["link", "set", "dev", link, "group", &group.to_string()]);
+    }
+    run("ip", &["link", "delete", "four"]);
+    netlink.delete_links(&made[..4]).unwrap();
+    let left = json("ip", &["-j", "-N", "link"]);
+    let left: Vec<_> =
+        left.as_array().unwrap().iter().map(|link| (link["ifname"].clone(), link["group"].clone())).collect();
+    let expected = [("lo", 0), ("theirs0", 0x766e_0000), ("theirs1", 7)];
+    assert_eq!(left, expected.map(|(link, group)| (value!(link), value!(group.to_string()))));
+}

@@ -105,6 +105,11 @@ impl Driver {
 }
 
 impl Prepared {
+    /// Whether the network runs with this definition already, as far as its receipt says.
+    pub(super) fn is_as_it_runs(&self) -> bool {
+        self.receipt.as_ref().is_some_and(|receipt| receipt.owned == self.lowered.desired)
+    }
+
     /// The header of its receipt, with an owner, on a driver that has hooks or none.
     pub(crate) fn header(&self, owner: Option<Owner>, has_hooks: bool) -> Result<Header, Error> {
         let Lowered { name, bridge, .. } = &self.lowered;

@@ -133,7 +133,9 @@ impl Driver {
                 Ok(Wanted { prepared, header, runs })
             };
             let one = one();
-            if let Ok(Wanted { prepared, header, .. }) = &one {
+            if let Ok(Wanted { prepared, header, runs }) = &one
+                && !(*runs && prepared.is_as_it_runs())
+            {
                 inventory = with(&inventory, &prepared.lowered, header);
             }
             wanted.push(one);
