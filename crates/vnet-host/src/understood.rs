@@ -1,9 +1,10 @@
 //! What was understood of files, for as long as they stay the same.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 const TICKS: Duration = Duration::from_millis(100);
 
 /// What was understood of files. It saves time and nothing else: each file is
-/// looked at before what is remembered of it counts. Clones share it.
+/// looked at before what is remembered of it counts. Clones share it. Paths are compared as text:
+/// there are hundreds of them.
 #[derive(Clone, Debug)]
-pub struct Understood<T>(Arc<Mutex<BTreeMap<PathBuf, (Version, T)>>>);
+pub struct Understood<T>(Arc<Mutex<HashMap<OsString, (Version, T)>>>);
 
 /// What tells a file from one that takes its place, and from itself before it was written to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +39,18 @@ impl<T: Clone> Understood<T> {
     ) -> Result<Option<T>, E> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let version = about.map(Version::from);
-        let same = known().get(path).filter(|(same, _)| Some(same) == version.as_ref()).map(|(_, value)| value.clone());
+        let same = known()
+            .get(path.as_os_str())
+            .filter(|(same, _)| Some(same) == version.as_ref())
+            .map(|(_, value)| value.clone());
         if same.is_some() {
             return Ok(same);
         }
-        known().remove(path);
+        known().remove(path.as_os_str());
         let Some(version) = version else { return Ok(None) };
         let value = read()?;
         if let Some(value) = value.clone().filter(|_| version.is_settled()) {
-            known().insert(path.to_owned(), (version, value));
+            known().insert(path.as_os_str().to_owned(), (version, value));
         }
         Ok(value)
     }
