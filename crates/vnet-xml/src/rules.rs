@@ -59,7 +59,8 @@ pub const RULES: &[Rule] = &[
         code: CHARACTER,
         severity: Error,
         name: "forbidden-character",
-        explanation: "XML allows no control characters except tab, newline and carriage return, not even escaped.",
+        explanation: "XML allows no control characters except tab, newline and carriage return, not even escaped. \
+            Delete what else there is.",
     },
     Rule {
         code: TOO_LARGE,
@@ -87,14 +88,16 @@ pub const RULES: &[Rule] = &[
         code: WRONG_ROOT,
         severity: Error,
         name: "wrong-root",
-        explanation: "The outermost element says what kind of document it is. For a network it is `<network>`.",
+        explanation: "The outermost element says what kind of document it is. For a network it is `<network>`. \
+            Check that this is the right file.",
     },
     Rule {
         code: UNKNOWN_ELEMENT,
         severity: Warning,
         name: "unknown-element",
         explanation: "libvirt has no such element here and ignores it silently; vnet ignores it with this warning. \
-            It is usually a typo, and what was meant does not happen.\n\n    <brige name='virbr0'/>      no effect\n    \
+            It is usually a typo, and what was meant does not happen. Correct the name, or delete it.\n\n    \
+            <brige name='virbr0'/>      no effect\n    \
             <bridge name='virbr0'/>     the bridge's name",
     },
     Rule {
@@ -102,7 +105,8 @@ pub const RULES: &[Rule] = &[
         severity: Warning,
         name: "unknown-attribute",
         explanation: "libvirt has no such attribute here and ignores it silently; vnet ignores it with this warning. \
-            It is usually a typo, and what was meant does not happen.\n\n    <range begin='192.168.122.2' …/>    \
+            It is usually a typo, and what was meant does not happen. Correct the name, or delete it.\n\n    \
+            <range begin='192.168.122.2' …/>    \
             no effect\n    <range start='192.168.122.2' …/>    the first address",
     },
     Rule {
@@ -123,7 +127,8 @@ pub const RULES: &[Rule] = &[
         code: STRAY_TEXT,
         severity: Warning,
         name: "stray-text",
-        explanation: "There is text in a place where only elements have a meaning. The text is ignored.",
+        explanation: "There is text in a place where only elements have a meaning. The text is ignored. \
+            Delete it, or make it a comment.",
     },
     Rule {
         code: MORE_PROBLEMS,
@@ -136,7 +141,8 @@ pub const RULES: &[Rule] = &[
         code: WITHOUT_EFFECT,
         severity: Warning,
         name: "without-effect",
-        explanation: "The element lacks the attribute that the others depend on. libvirt ignores it silently.\n\n    \
+        explanation: "The element lacks the attribute that the others depend on. libvirt ignores it silently. \
+            Add the attribute.\n\n    \
             <lease unit='hours'/>               no effect\n    <lease expiry='2' unit='hours'/>    two hours",
     },
     Rule {
@@ -147,7 +153,7 @@ pub const RULES: &[Rule] = &[
             values libvirt knows one word and reads every other word as the opposite, and so does vnet. The numbers of \
             802.1Qbg are decimal since libvirt 12.8; before, `0x10` was 16 and `010` was 8, and vnet still reads them \
             so. libvirt prints a running guest's interface on a network with its actual type, `bridge` or `direct`; \
-            when that is read back, the interface is no longer on the network.\n\n    \
+            when that is read back, the interface is no longer on the network. Write what libvirt prints.\n\n    \
             <bridge stp='Off'/>               STP is on\n    \
             <bridge stp='off'/>               STP is off\n    <portgroup default='true' …/>     not the default\n    \
             <portgroup default='yes' …/>      the default",
@@ -173,7 +179,7 @@ pub const RULES: &[Rule] = &[
         severity: Error,
         name: "missing-element",
         explanation: "The element has no meaning without this child. A network needs a `<name>`; a `<host>` of \
-            `<dns>` needs a `<hostname>`.",
+            `<dns>` needs a `<hostname>`. Add it.",
     },
     Rule {
         code: EXCLUSIVE,
@@ -197,7 +203,8 @@ pub const RULES: &[Rule] = &[
         explanation: "The element is valid, but the update does not fit this network: it adds what exists already, or \
             changes or deletes what does not exist or matches several elements. The rules are those of `virsh \
             net-update`: a DHCP host is identified by its MAC address, name or address, a range by both ends, DNS \
-            records by name or address, a portgroup by its name.",
+            records by name or address, a portgroup by its name. \
+            Check with `vnet dumpxml NAME` what the network has.",
     },
     Rule {
         code: KEPT_UNDER_OTHER_NAME,
@@ -212,6 +219,7 @@ pub const RULES: &[Rule] = &[
         severity: Warning,
         name: "kept-file-unused",
         explanation: "A file among the kept definitions ends in `.xml`, but vnet would give the file of no network this \
-            name, so nothing reads it. `vnet define FILE` keeps its network under the right name; then remove the file.",
+            name, so nothing reads it. \
+            Keep its network under the right name with `vnet define FILE`, and remove the file.",
     },
 ];

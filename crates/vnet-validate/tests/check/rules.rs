@@ -33,6 +33,21 @@ fn codes_and_names_are_unique_and_in_order() {
     }
 }
 
+/// How a sentence begins that says what to do.
+const DO: &str = "Add Allow Check Convert Correct Create Delete Detach Fix Give Keep Leave Let Put Remove Start Take Use \
+                  Write add check delete give use write";
+
+#[test]
+fn every_explanation_says_what_to_do() {
+    for rule in RULES {
+        let text = rule.explanation;
+        let has_example = text.contains("Right:") || text.lines().any(|line| line.ends_with(" right"));
+        let mut sentences = text.split(['.', ':', ';', ',']).filter_map(|it| it.split_whitespace().next());
+        let says = sentences.any(|first| DO.split_whitespace().any(|word| word == first));
+        assert!(has_example || says, "{} {}: {text}", rule.code, rule.name);
+    }
+}
+
 #[test]
 fn rules_are_found_by_code() {
     assert_eq!(rule(Code(1)).map(|rule| rule.name), Some("not-well-formed"));
