@@ -41,7 +41,8 @@ fn verified(network: &str) -> (Vec<(String, String, String)>, Option<i32>) {
     (promises, output.status.code())
 }
 
-/// What a host has that a guest could leave something in: links, who answers at which address, tables.
+/// What a host has that a guest could leave something in: links, who answers at which address,
+/// tables.
 fn host() -> [Vec<String>; 3] {
     let all = |document: Value, field: &str| {
         let words = document.as_array().unwrap().iter().filter_map(|it| it[field].as_str().map(str::to_owned));
