@@ -48,7 +48,8 @@ impl Stage<'_> {
         self.write(&format!("{DOC}/licences.txt"), &dependencies::licences(&dependencies)?)?;
         let made = output("date", &["--utc", "--date", &format!("@{}", self.epoch), "+%Y-%m-%dT%H:%M:%SZ"])?;
         self.write(BILL, &dependencies::bill(&dependencies, self.version, made.trim()))?;
-        // A static program is what this package is. One that can be loaded anywhere has the second tag.
+        // A static program is what this package is. One that can be loaded anywhere has the second
+        // tag.
         let programs = ["usr/bin/vnet", "usr/sbin/vnetd"];
         let tags = programs.iter().flat_map(|program| {
             ["statically-linked-binary", "shared-library-lacks-prerequisites"]
