@@ -1,6 +1,6 @@
 //! The lock on a state folder, and the removal of the folder.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -23,8 +23,7 @@ const MADE: u32 = 0o1755;
 pub(crate) const NEW_RECEIPT: &str = ".receipt.new";
 /// How long to wait until the caller is told who has the lock.
 const SILENCE: Duration = Duration::from_secs(1);
-/// After a process that was killed, the search for empty folders stops after this many folders that
-/// are in use. Otherwise there are none: each operation removes its own.
+/// The search for empty folders stops after this many that are in use.
 const IN_USE: usize = 64;
 
 /// The lock on networks and ports, held until it is dropped. Only one process holds it at a time,
@@ -160,15 +159,12 @@ impl Drop for Lock {
     /// made it. A failure here loses nothing.
     fn drop(&mut self) {
         let root = self.store.root();
-        let limit = if self.was_killed { IN_USE } else { 1 };
         if self.was_killed {
             let _ = fs::remove_file(root.join(NEW_RECEIPT));
         }
-        let ports = root.join(PORTS);
-        if take_empty(&ports, &[], limit) == 0 {
-            let _ = fs::remove_dir(&ports);
-        }
-        if take_empty(root, &[&[FILE][..], &hint::ALL].concat(), limit) > 0 {
+        let in_ports = take_empty(&root.join(PORTS), &[], self.was_killed);
+        let in_use = in_ports + take_empty(root, &[&[FILE][..], &hint::ALL].concat(), self.was_killed);
+        if in_use > 0 {
             let _ = self.file.set_len(0);
             return;
         }
@@ -186,9 +182,19 @@ fn remove_made(folder: &Path) {
     }
 }
 
-/// Removes the empty folders in a folder, and counts what else is in it, up to a limit.
-fn take_empty(folder: &Path, but: &[&str], limit: usize) -> usize {
+/// Removes the empty folders in a folder, and counts what else is in it, up to a limit. Each
+/// operation removes the folder of its network or port: only after a process that was killed are
+/// empty ones looked for beside one that is in use.
+fn take_empty(folder: &Path, but: &[&str], was_killed: bool) -> usize {
+    let is_shared = |entry: &DirEntry| entry.file_name().as_encoded_bytes().starts_with(b"@");
+    let mut is_used = false;
+    let is_in_use = |entry: &DirEntry| {
+        let may_be_empty = was_killed || !is_used || is_shared(entry);
+        let stays = !may_be_empty || fs::remove_dir(entry.path()).is_err();
+        is_used |= stays;
+        stays
+    };
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let others = entries.filter(|entry| !but.iter().any(|name| entry.file_name() == *name));
-    others.filter(|entry| fs::remove_dir(entry.path()).is_err()).take(limit).count()
+    others.filter(is_in_use).take(IN_USE).count()
 }
