@@ -44,6 +44,7 @@ impl Ruleset {
         ruleset.filter(policy);
         ruleset.translate(policy);
         ruleset.forward(policy);
+        ruleset.redirect(policy);
         ruleset.limit(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
@@ -158,6 +159,16 @@ impl Ruleset {
                     self.add(PerFamily::Forwarded.set(family), element);
                 }
             }
+        }
+    }
+
+    fn redirect(&mut self, policy: &Policy) {
+        let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
+        for guest in policy.redirected.iter().filter(|guest| policy.translated().any(|(net, ..)| net.contains(*guest)))
+        {
+            let key = vec![bridge.clone(), Part::Address(*guest)];
+            let element = policy.element(key, None, "nat: others may redirect connections to it");
+            self.add(PerFamily::Redirected.set(Family::of(*guest)), element);
         }
     }
 

@@ -27,6 +27,10 @@ pub struct Policy {
     /// What guests may reach beyond the network; if `None`, whatever the rest allows, from any
     /// address.
     pub egress: Option<Egress>,
+    /// Guests that other programs on the host may redirect connections to (`ct status dnat`). Only
+    /// those with [`Access::Nat`] need it: routed guests are reached by anyone, isolated ones by
+    /// nobody.
+    pub redirected: Vec<IpAddr>,
 }
 
 /// Ports of the host that lead to as many ports of a guest.
@@ -93,7 +97,7 @@ pub enum Access {
 impl Policy {
     /// An isolated network's policy, with no subnet.
     pub fn new(network: impl Into<String>, bridge: InterfaceName) -> Self {
-        let (network, subnets, forwards) = (network.into(), Vec::new(), Vec::new());
-        Self { network, bridge, device: None, ipv6: false, subnets, forwards, egress: None }
+        let (network, subnets, forwards, redirected) = (network.into(), Vec::new(), Vec::new(), Vec::new());
+        Self { network, bridge, device: None, ipv6: false, subnets, forwards, egress: None, redirected }
     }
 }

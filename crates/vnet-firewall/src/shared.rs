@@ -129,6 +129,7 @@ impl Share {
                     sets.push(Set { interval: true, ..own });
                     let endpoint = [InterfaceIndex, KeyType::Protocol, address, KeyType::Port];
                     sets.push(set(PerFamily::Forwarded.set(family), &endpoint, Holds::Counter));
+                    sets.push(of_interface(PerFamily::Redirected, family));
                 }
                 sets
             }
@@ -218,6 +219,7 @@ impl Share {
                         rule(matches, accept.clone(), "answers to what guests have asked"),
                         rule(find([iface(In)], BRIDGES), goto, "guests need leave to get out"),
                         rule(forwarding::led(family), accept.clone(), "ports that the host leads to"),
+                        rule(forwarding::redirected(family), accept.clone(), "guests that others lead to"),
                     ];
                     chain(set, rules)
                 };
@@ -239,17 +241,15 @@ impl Share {
                     postrouting.push(rule(translate, jump(TRANSLATE), "guests that leave with another source"));
                 }
                 for family in BOTH {
-                    let prefix = family.bits();
-                    let source = Subject::Address { field: Source, family, prefix };
+                    let source = Subject::Address { field: Source, family, prefix: family.bits() };
                     postrouting.push(decide(
                         [source],
                         PerFamily::OwnNat.set(family),
                         "networks with rules of their own",
                     ));
                 }
-                let ports: PortRange = default_ports();
                 let masquerade = |transport: Option<Transport>, what| {
-                    let ports = transport.map(|_| ports);
+                    let ports = transport.map(|_| default_ports());
                     let matches = transport.map(Statement::Transport).into_iter().collect();
                     rule(matches, Statement::Masquerade(ports), what)
                 };

@@ -88,6 +88,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             policy.device = device;
             policy.ipv6 = ipv6;
             policy.subnets = subnets;
+            policy.redirected = forwards.iter().map(|forward| forward.guest).collect();
             policy.forwards = forwards;
             policy.egress = egress;
             policy

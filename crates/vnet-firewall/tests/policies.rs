@@ -30,6 +30,12 @@ fn with_ipv6(mut policy: Policy) -> Policy {
     policy
 }
 
+fn with_redirected(mut policy: Policy) -> Policy {
+    policy.redirected =
+        ["192.168.122.7", "192.168.122.6", "fd00::7"].map(|guest| guest.parse().expect("an address")).into();
+    policy
+}
+
 fn with_forwards(mut policy: Policy) -> Policy {
     let forward = |transport, ports: &str, guest: &str, first| {
         let mut forward =
@@ -95,6 +101,7 @@ const NET6: &str = "2001:db8:ca2:2::1/64";
 #[case::ipv6_without_address(with_ipv6(policy(&[(NET, nat("1024-65535"))])))]
 #[case::nothing(policy(&[]))]
 #[case::port_forwards(with_forwards(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)])))]
+#[case::redirected(with_redirected(policy(&[(NET, nat("1024-65535")), (NET6, Access::Isolated)])))]
 fn compiles_to(#[case] policy: Policy) {
     let name = std::thread::current().name().and_then(|name| name.rsplit("case_").next()).map(str::to_owned);
     // `01_nat_default` reads better without its number.

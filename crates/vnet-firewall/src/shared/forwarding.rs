@@ -83,13 +83,15 @@ pub(super) fn crossing(family: Family) -> &'static str {
 /// Lets guests through that may leave their own network.
 pub(super) fn from_guests(family: Family) -> Chain {
     let arrives = Subject::Interface(Direction::In);
-    let mut leaves = find([arrives, net(Field::Source, family)], PerFamily::Leave.set(family));
-    // The family is asked once.
-    leaves.extend(led(family).into_iter().skip(1));
-    let accept = Statement::Verdict(Verdict::Accept);
-    let own = decide([arrives], OWN_FROM, "networks with rules of their own");
-    let own = Rule { statements: [led(family), own.statements].concat(), ..own };
-    chain(crossing(family), vec![rule(leaves, accept, "guests that may leave"), own])
+    let rules = [led(family), redirected(family)].into_iter().flat_map(|led| {
+        let mut leaves = find([arrives, net(Field::Source, family)], PerFamily::Leave.set(family));
+        // The family is asked once.
+        leaves.extend(led.iter().skip(1).cloned());
+        let leaves = rule(leaves, Statement::Verdict(Verdict::Accept), "guests that may leave");
+        let own = decide([arrives], OWN_FROM, "networks with rules of their own");
+        [leaves, Rule { statements: [led, own.statements].concat(), ..own }]
+    });
+    chain(crossing(family), rules.collect())
 }
 
 /// Matches what the host has led to a port of a guest.
@@ -99,6 +101,14 @@ pub(super) fn led(family: Family) -> Vec<Statement> {
     let mut led = find(subjects, PerFamily::Forwarded.set(family));
     led.push(Statement::Redirected);
     led
+}
+
+/// Matches what another program has led to a guest that it may lead to.
+pub(super) fn redirected(family: Family) -> Vec<Statement> {
+    let subjects = [Subject::Interface(Direction::Out), destination(family)];
+    let mut redirected = find(subjects, PerFamily::Redirected.set(family));
+    redirected.push(Statement::Redirected);
+    redirected
 }
 
 fn destination(family: Family) -> Subject {

@@ -19,6 +19,8 @@ pub(crate) enum PerFamily {
     OwnNat,
     /// Ports of guests that ports of the host lead to.
     Forwarded,
+    /// Guests that other programs may redirect connections to.
+    Redirected,
     /// Ports of an address of the host.
     Lead,
     /// Ports of every address of the host.
@@ -54,6 +56,8 @@ impl PerFamily {
             (Self::OwnNat, Family::Ipv6) => "own_nat_ipv6",
             (Self::Forwarded, Family::Ipv4) => "forwarded_ipv4",
             (Self::Forwarded, Family::Ipv6) => "forwarded_ipv6",
+            (Self::Redirected, Family::Ipv4) => "redirected_ipv4",
+            (Self::Redirected, Family::Ipv6) => "redirected_ipv6",
             (Self::Lead, Family::Ipv4) => "lead_ipv4",
             (Self::Lead, Family::Ipv6) => "lead_ipv6",
             (Self::LeadAny, Family::Ipv4) => "lead_any_ipv4",

@@ -106,9 +106,12 @@ fn is_led(policies: &[Policy], policy: &Policy, packet: &Packet) -> bool {
             && forward.first <= packet.port
             && u32::from(packet.port) <= last
     };
-    translates
-        && packet.redirected
-        && policy.forwards.iter().any(leads)
+    let may_be_led = |guest: &IpAddr| {
+        let of_guest = |subnet: &Subnet| subnet.net.contains(guest) && matches!(subnet.access, Access::Nat { .. });
+        *guest == packet.destination && policy.subnets.iter().any(of_guest)
+    };
+    packet.redirected
+        && (translates && policy.forwards.iter().any(leads) || policy.redirected.iter().any(may_be_led))
         && policies.iter().find(|other| other.bridge == packet.from).is_none_or(|from| may_leave(from, packet))
 }
 
@@ -196,6 +199,7 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
         let device = prop::option::of(select(vec!["eth0".parse().unwrap(), "eth1".parse().unwrap()]));
         let guests = ["10.N.0.9", "10.N.1.9", "10.N.2.77", "fd00:N:1::9"];
         let guests = guests.map(|ip| ip.replace('N', &number.to_string()).parse::<IpAddr>().unwrap()).to_vec();
+        let redirected = prop::collection::vec(select(guests.clone()), 0..3);
         let forward = (
             (select(vec![Transport::Tcp, Transport::Udp]), select(guests), prop::option::of(Just(()))),
             (0..4u16, 0..3u16, select(vec![22u16, 2220, 65535])),
@@ -212,13 +216,14 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
             forward
         });
         let forwards = prop_oneof![Just(Vec::new()), prop::collection::vec(forward, 0..6)];
-        (device, any::<bool>(), subnets, forwards, egress()).prop_map(
-            move |(device, ipv6, subnets, forwards, egress)| {
+        (device, any::<bool>(), subnets, (forwards, redirected), egress()).prop_map(
+            move |(device, ipv6, subnets, (forwards, redirected), egress)| {
                 let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
                 policy.device = device;
                 policy.ipv6 = ipv6;
                 policy.subnets = subnets;
                 policy.forwards = forwards;
+                policy.redirected = redirected;
                 policy.egress = egress;
                 policy
             },
