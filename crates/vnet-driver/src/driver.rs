@@ -31,6 +31,7 @@ pub struct Driver {
     pub(crate) warns: bool,
     waiting: fn(Option<u32>),
     pub(crate) hooks: Hooks,
+    lock_limit: Option<Duration>,
     firewalld_limit: Option<Duration>,
 }
 
@@ -69,6 +70,7 @@ impl Driver {
             understood: Understood::default(),
             warns: true,
             waiting: |_| {},
+            lock_limit: None,
             firewalld_limit: None,
         })
     }
@@ -92,6 +94,13 @@ impl Driver {
     #[must_use]
     pub fn with_waiting(self, waiting: fn(Option<u32>)) -> Self {
         Self { waiting, ..self }
+    }
+
+    /// Waits for the lock for so long at most, and not for ever. A call fails then with
+    /// [`vnet_host::Error::Locked`].
+    #[must_use]
+    pub fn with_lock_limit(self, limit: Duration) -> Self {
+        Self { lock_limit: Some(limit), ..self }
     }
 
     /// Changes how long firewalld and systemd-resolved may take for an answer, which is 30 seconds
@@ -163,7 +172,7 @@ impl Driver {
             (self.waiting)(holder);
             Ok(())
         };
-        Ok(self.store.lock_or_tell(tell)?)
+        Ok(self.store.lock_or_tell(self.lock_limit, tell)?)
     }
 
     /// The networks and ports whose owners have ended.

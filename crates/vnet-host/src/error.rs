@@ -98,6 +98,20 @@ pub enum Error {
         /// The cause.
         source: io::Error,
     },
+    /// Another process has the lock for longer than the caller waits.
+    #[error(
+        "{} has the lock on `{}`, and did not release it within {seconds} s; try again",
+        holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
+        folder.display()
+    )]
+    Locked {
+        /// The folder of state.
+        folder: PathBuf,
+        /// The process, if known.
+        holder: Option<u32>,
+        /// The time that the caller waited.
+        seconds: u64,
+    },
     /// A program is not installed.
     #[error(
         "the program `{program}` is not installed; Debian and Ubuntu: apt-get install {debian}; Fedora: dnf install {fedora}"

@@ -43,17 +43,22 @@ impl Store {
     /// [`Error::Untrusted`] when others can write to the folder; [`Error::File`] when it cannot be
     /// created or locked.
     pub fn lock(&self) -> Result<Lock, Error> {
-        self.lock_or_tell(|_| Ok(()))
+        self.lock_or_tell(None, |_| Ok(()))
     }
 
     /// Like [`Store::lock`], but calls `tell` after one second of waiting with the process number
-    /// of the holder, if known. It goes on waiting, unless `tell` returns an error.
+    /// of the holder, if known. It goes on waiting, up to a limit, unless `tell` returns an error.
     ///
     /// # Errors
-    /// Those of [`Store::lock`]; [`Error::File`] with the error that `tell` returned.
-    pub fn lock_or_tell(&self, tell: impl FnOnce(Option<u32>) -> io::Result<()>) -> Result<Lock, Error> {
+    /// Those of [`Store::lock`]; [`Error::File`] with the error that `tell` returned;
+    /// [`Error::Locked`] when the limit is reached.
+    pub fn lock_or_tell(
+        &self,
+        limit: Option<Duration>,
+        tell: impl FnOnce(Option<u32>) -> io::Result<()>,
+    ) -> Result<Lock, Error> {
         // A folder that was made for a lock that cannot be taken is of no use.
-        self.wait_for_lock(Some(tell)).inspect_err(|_| remove_made(self.root()))
+        self.wait_for_lock(limit, Some(tell)).inspect_err(|_| remove_made(self.root()))
     }
 
     /// Whether somebody holds the lock now. Says no where the file cannot be opened.
@@ -64,7 +69,11 @@ impl Store {
         matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
     }
 
-    fn wait_for_lock(&self, mut tell: Option<impl FnOnce(Option<u32>) -> io::Result<()>>) -> Result<Lock, Error> {
+    fn wait_for_lock(
+        &self,
+        limit: Option<Duration>,
+        mut tell: Option<impl FnOnce(Option<u32>) -> io::Result<()>>,
+    ) -> Result<Lock, Error> {
         let root = self.root();
         let path = root.join(FILE);
         let failed = |error| Error::file("lock", &path)(error);
@@ -79,7 +88,12 @@ impl Store {
                 file => file.map_err(failed)?,
             };
             file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
-            let mut file = wait(file, &mut tell).map_err(failed)?;
+            let mut file = match wait(file, &mut tell, limit).map_err(failed)? {
+                Waited::Locked(file) => file,
+                Waited::InVain { holder, limit } => {
+                    return Err(Error::Locked { folder: root.to_owned(), holder, seconds: limit.as_secs() });
+                }
+            };
             // The folder may have been removed and created anew meanwhile.
             let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
             let about = file.metadata().map_err(failed)?;
@@ -94,31 +108,49 @@ impl Store {
     }
 }
 
+/// The end of a wait for a lock.
+enum Waited {
+    Locked(Flock<File>),
+    InVain { holder: Option<u32>, limit: Duration },
+}
+
 /// Waits for a lock. Tells the caller once.
-fn wait(mut file: File, tell: &mut Option<impl FnOnce(Option<u32>) -> io::Result<()>>) -> io::Result<Flock<File>> {
-    let patience = Instant::now() + SILENCE;
-    while tell.is_some() {
+fn wait(
+    mut file: File,
+    tell: &mut Option<impl FnOnce(Option<u32>) -> io::Result<()>>,
+    limit: Option<Duration>,
+) -> io::Result<Waited> {
+    let begin = Instant::now();
+    while tell.is_some() || limit.is_some() {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return Ok(locked),
+            Ok(locked) => return Ok(Waited::Locked(locked)),
             Err((back, Errno::EWOULDBLOCK)) => file = back,
             Err((_, errno)) => return Err(errno.into()),
         }
-        if Instant::now() < patience {
+        let waited = begin.elapsed();
+        if let Some(tell) = tell.take_if(|_| waited >= SILENCE) {
+            tell(holder(&mut file)?)?;
+        } else if let Some(limit) = limit.filter(|limit| waited >= *limit) {
+            return Ok(Waited::InVain { holder: holder(&mut file)?, limit });
+        } else {
             thread::sleep(Duration::from_millis(2));
-        } else if let Some(tell) = tell.take() {
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            file.rewind()?;
-            tell(text.trim().parse().ok())?;
         }
     }
     loop {
         match Flock::lock(file, FlockArg::LockExclusive) {
-            Ok(locked) => return Ok(locked),
+            Ok(locked) => return Ok(Waited::Locked(locked)),
             Err((back, Errno::EINTR)) => file = back,
             Err((_, errno)) => return Err(errno.into()),
         }
     }
+}
+
+/// The process number of the holder, if known.
+fn holder(file: &mut File) -> io::Result<Option<u32>> {
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    file.rewind()?;
+    Ok(text.trim().parse().ok())
 }
 
 fn name_holder(file: &mut File) -> io::Result<()> {
@@ -197,4 +229,26 @@ fn take_empty(folder: &Path, but: &[&str], was_killed: bool) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let others = entries.filter(|entry| !but.iter().any(|name| entry.file_name() == *name));
     others.filter(is_in_use).take(IN_USE).count()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_wait_has_a_limit() {
+        let folder = std::env::temp_dir().join(format!("vnet-lock-{}", std::process::id()));
+        let store = Store::new(&folder);
+        let limit = Some(Duration::from_millis(20));
+        let held = store.lock().unwrap();
+        match store.lock_or_tell(limit, |_| panic!("nobody waits for a second")) {
+            Err(Error::Locked { holder, .. }) => assert_eq!(holder, Some(std::process::id())),
+            other => panic!("{other:?}"),
+        }
+        drop(held);
+        drop(store.lock_or_tell(limit, |_| Ok(())).unwrap());
+        assert!(!folder.exists());
+    }
 }

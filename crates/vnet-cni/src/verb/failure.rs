@@ -7,6 +7,8 @@ use vnet_plan::ContainerAddressError;
 
 use crate::protocol::Failure;
 
+/// The same call may succeed later.
+const TRY_AGAIN: u32 = 11;
 /// The network cannot be started, or does not take the container.
 const NETWORK: u32 = 100;
 /// The address is taken, or cannot be that of a container.
@@ -42,7 +44,8 @@ fn code(error: &Error) -> u32 {
         Error::Folder { .. } | Error::Read { .. } | Error::Kept { .. } => 5,
         Error::NetworkName { .. } | Error::NotDefined(_) => 7,
         Error::ContainerAddress(ContainerAddressError::NoRange(_)) => 7,
-        Error::NotRunning(_) => 11,
+        Error::NotRunning(_) => TRY_AGAIN,
+        Error::Host(inner) if matches!(**inner, vnet_host::Error::Locked { .. }) => TRY_AGAIN,
         Error::ContainerAddress(ContainerAddressError::UsedUp { .. }) => USED_UP,
         Error::ContainerAddress(_) => ADDRESS,
         Error::AlreadyAttached(_) | Error::InterfaceExists(_) => EXISTS,
@@ -50,5 +53,18 @@ fn code(error: &Error) -> u32 {
         Error::Host(inner) if matches!(**inner, vnet_host::Error::NoProgram { .. }) => PROGRAM,
         Error::Host(_) | Error::Denied { .. } => HOST,
         _ => NETWORK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_others_keep_is_for_later() {
+        let locked = vnet_host::Error::Locked { folder: "/run/vnet".into(), holder: Some(7), seconds: 10 };
+        let failure = failure(&locked.into());
+        assert_eq!(failure.code, TRY_AGAIN);
+        assert!(failure.message.contains("process 7 has the lock"), "{failure:?}");
     }
 }
