@@ -133,9 +133,9 @@ pub fn apply_all<S: Subject>(
     })
 }
 
-/// Replaces files of a network that runs, and programs that read them again, and touches nothing
-/// else: what has drifted stays so. A replacement of the same resources that was killed is brought
-/// to its end.
+/// Replaces files and rules of a network that runs, and programs that read the files again, and
+/// touches nothing else: what has drifted stays so. A replacement of the same resources that was
+/// killed is brought to its end.
 ///
 /// # Errors
 /// [`Error::Absent`]; [`Error::Elsewhere`]; [`Error::Unfinished`] when its last change did not end,
@@ -162,15 +162,15 @@ pub fn replace(
     }
 }
 
-/// Closes an act that was to replace these resources alone: what the files are now can be seen. A
-/// program may not have read them again, so it counts as one that has not.
+/// Closes an act that was to replace these resources alone: what files and rules are now can be
+/// seen. A program may not have read them again, so it counts as one that has not.
 fn replaced(host: &impl Host, store: &Store, receipt: Receipt, keys: &BTreeSet<Key>) -> Result<Receipt, Error> {
     let is_of_them = |act: &&journal::Act| {
         act.was_settled && act.changes.iter().all(|change| keys.contains(&change.key()) && is_replacement(change))
     };
     let Some(act) = receipt.act.as_ref().filter(is_of_them) else { return Ok(receipt) };
-    let files = keys.iter().filter(|key| matches!(key, Key::File(_)));
-    let expected = files.filter_map(|key| receipt.owned.get(key)).cloned().collect();
+    let seen = keys.iter().filter(|key| !matches!(key, Key::Process(_)));
+    let expected = seen.filter_map(|key| receipt.owned.get(key)).cloned().collect();
     let mut owned = act.owned.clone();
     owned.extend(host.observe(&expected, &receipt.facts)?.iter().cloned());
     let receipt = Receipt { owned, settled: true, act: None, ..receipt };
@@ -178,13 +178,13 @@ fn replaced(host: &impl Host, store: &Store, receipt: Receipt, keys: &BTreeSet<K
     Ok(receipt)
 }
 
-/// Whether a change is that of a file, or makes a program read its files again.
+/// Whether a change is that of a file or of rules, or makes a program read its files again.
 fn is_replacement(change: &Change) -> bool {
     match change {
         Change::Update { from: Resource::Process(from), to: Resource::Process(to) } => {
             from.restart_on == to.restart_on && from.args == to.args
         }
-        other => matches!(other.key(), Key::File(_)),
+        other => matches!(other.key(), Key::File(_) | Key::Ruleset(_)),
     }
 }
 

@@ -38,7 +38,9 @@ impl View {
     fn drop_link(&mut self, name: &InterfaceName) {
         let link = Key::Link(name.clone());
         self.facts.set(link.clone(), None);
-        let stood = |key: &Key| *key == link || key.link() == Some(name);
+        // What was done to the bridge for a container outlives the link.
+        let outlives = |key: &Key| matches!(key, Key::Container(_));
+        let stood = |key: &Key| *key == link || key.link() == Some(name) && !outlives(key);
         self.owned = self.owned.iter().filter(|resource| !stood(&resource.key())).cloned().collect();
     }
 

@@ -179,8 +179,9 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
         switches.into_iter().for_each(|(switch, value)| desired.insert(SysctlSetting { switch, value }));
     }
     desired.extend(zone::zone(network, &bridge, inventory.firewalld.as_ref()));
-    let intent = Intent::of(network, &bridge)?;
-    if let Some(policy) = &intent.policy {
+    let mut intent = Intent::of(network, &bridge)?;
+    if let Some(policy) = &mut intent.policy {
+        policy.redirected = container::addresses(network, &inventory.ports);
         let ruleset = Ruleset::compile(policy);
         desired.insert(NetworkRules { network: name.clone(), ruleset: ruleset.into() });
     }
@@ -238,6 +239,11 @@ fn of_the_host(network: &Network, inventory: &Inventory) -> Result<HostState, Lo
     Ok(desired)
 }
 
+/// Whether the kernel runs spanning tree on the network's own bridge.
+fn runs_spanning_tree(network: &Network) -> bool {
+    network.forward_mode().has_own_bridge() && network.bridge.as_ref().and_then(|bridge| bridge.stp).unwrap_or(true)
+}
+
 /// Whether the guests' addresses are entered into the bridge, which then does not learn them.
 fn keeps_mac_table(network: &Network) -> bool {
     let bridge = network.bridge.as_ref();
@@ -267,9 +273,8 @@ fn bridge_name(network: &Network, inventory: &Inventory, choices: &Choices) -> R
 }
 
 fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Link, LowerError> {
-    let bridge = network.bridge.clone().unwrap_or_default();
-    let stp = bridge.stp.unwrap_or(true);
-    let delay = bridge.delay.unwrap_or(0);
+    let stp = runs_spanning_tree(network);
+    let delay = network.bridge.as_ref().and_then(|bridge| bridge.delay).unwrap_or(0);
     let hundredths = u32::try_from(delay).ok().filter(|delay| *delay <= 30).ok_or(LowerError::Delay(delay))? * 100;
     // With STP the kernel raises shorter delays to 2 seconds. Asking for 2 seconds avoids a
     // difference to the actual state.

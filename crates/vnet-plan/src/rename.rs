@@ -47,7 +47,10 @@ impl Resource {
             Self::Vlans(it) => rename(&mut it.link),
             Self::Fdb(it) => rename(&mut it.port),
             Self::Coalesce(it) => rename(&mut it.link),
-            Self::Container(it) => rename(&mut it.link),
+            Self::Container(it) => {
+                rename(&mut it.link);
+                it.without_tree.iter_mut().for_each(rename);
+            }
             Self::Sysctl(it) => match &mut it.switch {
                 Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link) => rename(link),
                 Sysctl::Ipv4Forward | Sysctl::Ipv6Forward => {}

@@ -39,7 +39,7 @@ impl Driver {
         departure.tell(self);
         let container = header.filter(|header| header.port.container.is_some());
         if let Some(network) = container.and_then(|header| header.port.network) {
-            detached.extend(self.tell_dnsmasq(host, lock, &network, None)?);
+            detached.extend(self.tell_network(host, lock, &network, None)?);
         }
         Ok(detached)
     }

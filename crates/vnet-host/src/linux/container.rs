@@ -50,8 +50,8 @@ pub fn look_into(namespace: &Path, interface: &InterfaceName) -> Result<Option<C
 }
 
 impl Kind for ContainerEnd {
-    fn look(&self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let Some(file) = self.open()? else { return Ok(None) };
+    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let Some(file) = self.open()? else { return self.left(host) };
         let there = within(&self.namespace, &file, |netlink| {
             let Some(seen) = seen(netlink, &self.interface)? else { return Ok(None) };
             let tap = match &self.tap {
@@ -64,7 +64,7 @@ impl Kind for ContainerEnd {
             addresses: self.addresses.iter().filter(|net| seen.addresses.contains(net)).copied().collect(),
             // The kernel drops the routes of a link that is set down. Others may take routes away.
             gateways: if seen.up { self.gateways.clone() } else { Vec::new() },
-            at_once: self.at_once && seen.up,
+            up: seen.up,
             // Whoever opens a tap decides whether frames have a header.
             tap: tap.zip(self.tap.as_ref()).map(|(tap, wanted)| ContainerTap {
                 options: TapOptions { vnet_hdr: wanted.options.vnet_hdr, ..tap.options },
@@ -77,21 +77,14 @@ impl Kind for ContainerEnd {
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         let gone = || Error::file("enter", &self.namespace)(io::ErrorKind::NotFound.into());
         let file = self.open()?.ok_or_else(gone)?;
-        let bridge = if self.at_once { spanning_tree(host, &self.link)? } else { None };
-        let set = |from: bool, to: bool| match &bridge {
-            Some((known, options)) => {
-                let of = |stp| Link { kind: LinkKind::Bridge(BridgeOptions { stp, ..*options }), ..known.link.clone() };
-                host.netlink.set_link(known.index, &of(from), &of(to))
-            }
-            None => Ok(()),
-        };
-        set(true, false)?;
+        self.set_tree(host, false)?;
         let made = within(&self.namespace, &file, |netlink| self.set_up(netlink));
-        if bridge.is_some() && made.is_ok() {
-            wait_until_it_forwards(host, &self.link)?;
-        }
-        set(false, true)?;
-        made.map(|()| None)
+        let forwards = match made {
+            Ok(()) if self.without_tree.is_some() => wait_until_it_forwards(host, &self.link),
+            made => made,
+        };
+        self.set_tree(host, true)?;
+        forwards.map(|()| None)
     }
 
     fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
@@ -105,8 +98,10 @@ impl Kind for ContainerEnd {
         to.create(host)
     }
 
-    /// The end goes with the one on the host. A tap beside it has to be deleted.
-    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+    /// The end goes with the one on the host. A tap beside it has to be deleted. A process that was
+    /// killed may have left the bridge without spanning tree.
+    fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        self.set_tree(host, true)?;
         match self.open()?.filter(|_| self.tap.is_some()) {
             Some(file) => within(&self.namespace, &file, |netlink| self.take_tap_away(netlink)),
             None => Ok(()),
@@ -114,15 +109,40 @@ impl Kind for ContainerEnd {
     }
 }
 
-/// The work inside the container.
-trait Inside {
+/// The work inside the container, and on the bridge.
+trait End {
+    fn left(&self, host: &LinuxHost) -> Result<Option<ContainerEnd>, Error>;
+    fn tree(&self, host: &LinuxHost) -> Result<Option<(KernelLink, BridgeOptions)>, Error>;
+    fn set_tree(&self, host: &LinuxHost, on: bool) -> Result<(), Error>;
     fn open(&self) -> Result<Option<File>, Error>;
     fn set_up(&self, netlink: &Netlink) -> Result<(), Error>;
     fn add_tap(&self, netlink: &Netlink, mtu: Option<u32>) -> Result<(), Error>;
     fn take_tap_away(&self, netlink: &Netlink) -> Result<(), Error>;
 }
 
-impl Inside for ContainerEnd {
+impl End for ContainerEnd {
+    /// What is left of it when the namespace is gone: the bridge without spanning tree.
+    fn left(&self, host: &LinuxHost) -> Result<Option<Self>, Error> {
+        let is_off = self.tree(host)?.is_some_and(|(_, options)| !options.stp);
+        let left = || Self { addresses: Vec::new(), gateways: Vec::new(), up: false, tap: None, ..self.clone() };
+        Ok(is_off.then(left))
+    }
+
+    /// The bridge whose spanning tree is off while the pair comes up.
+    fn tree(&self, host: &LinuxHost) -> Result<Option<(KernelLink, BridgeOptions)>, Error> {
+        let Some(bridge) = &self.without_tree else { return Ok(None) };
+        Ok(host.netlink.link(bridge)?.and_then(|known| match known.link.kind {
+            LinkKind::Bridge(options) => Some((known, options)),
+            _ => None,
+        }))
+    }
+
+    fn set_tree(&self, host: &LinuxHost, on: bool) -> Result<(), Error> {
+        let Some((known, options)) = self.tree(host)? else { return Ok(()) };
+        let of = |stp| Link { kind: LinkKind::Bridge(BridgeOptions { stp, ..options }), ..known.link.clone() };
+        Ok(host.netlink.set_link(known.index, &of(options.stp), &of(on))?)
+    }
+
     /// The namespace. `None` when it is gone, even if another one has its path now.
     fn open(&self) -> Result<Option<File>, Error> {
         let Some(file) = open(&self.namespace)? else { return Ok(None) };
@@ -271,15 +291,6 @@ fn switch(interface: &InterfaceName, protocol: &str, name: &str, value: &str) ->
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         written => written.map_err(Error::file("write", Path::new(&path))),
     }
-}
-
-/// The bridge of a port, if the kernel runs spanning tree on it.
-fn spanning_tree(host: &LinuxHost, port: &InterfaceName) -> Result<Option<(KernelLink, BridgeOptions)>, Error> {
-    let Some(index) = host.netlink.link(port)?.and_then(|known| known.controller) else { return Ok(None) };
-    Ok(host.link_at(index)?.and_then(|known| match known.link.kind {
-        LinkKind::Bridge(options) if options.stp => Some((known, options)),
-        _ => None,
-    }))
 }
 
 /// The kernel opens a port some time after both ends of its pair are up.

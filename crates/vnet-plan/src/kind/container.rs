@@ -30,9 +30,11 @@ pub struct ContainerEnd {
     pub addresses: Vec<IpNet>,
     /// The gateways of its default routes.
     pub gateways: Vec<IpAddr>,
-    /// Whether the bridge carries its frames at once. With spanning tree it would wait for twice
-    /// its delay, although a container closes no loop.
-    pub at_once: bool,
+    /// Whether it is up.
+    pub up: bool,
+    /// The bridge, if spanning tree is off there while the pair comes up. With it, the kernel would
+    /// keep the port closed for twice the bridge's delay, although a container closes no loop.
+    pub without_tree: Option<InterfaceName>,
     /// A tap beside it. Each of them sends what the other receives, so that a virtual machine in
     /// the container is on the network.
     pub tap: Option<ContainerTap>,

@@ -23,7 +23,7 @@ use vnet_xml::interface::Source;
 use vnet_xml::network_port::NetworkPort;
 use vnet_xml::{Interface, Network};
 
-use super::passt;
+use super::{passt, runs_spanning_tree};
 use crate::{ContainerEnd, HostState, LinkCoalesce};
 use connection::{Connection, connection};
 use settings::Settings;
@@ -116,7 +116,10 @@ pub fn attach(
             }
             Connection::Bridge(bridge) => {
                 match &choices.container {
-                    Some((_, end)) => container::add_to(&mut desired, &port, interface, bridge, end),
+                    Some((_, end)) => {
+                        let has_tree = network.is_some_and(runs_spanning_tree);
+                        container::add_to(&mut desired, &port, interface, (bridge, has_tree), end);
+                    }
                     None => desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices)),
                 }
                 bridge_port::add_to(&mut desired, &port, bridge, &settings, &inventory.features)?;

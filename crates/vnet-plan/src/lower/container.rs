@@ -110,8 +110,7 @@ pub fn container_addresses(
 /// them by DHCP, and their names.
 pub(super) fn with_guests(config: &Config, network: &Network, ports: &[KnownPort]) -> Config {
     let mut config = config.clone();
-    let ours = ports.iter().filter(|port| port.network.as_ref().is_some_and(|name| name.as_str() == network.name));
-    for (port, container) in ours.filter_map(|port| Some((port, port.container.as_ref()?))) {
+    for (port, container) in containers(network, ports) {
         for net in &container.addresses {
             let ip = net.addr();
             let is_reserved = hosts(network).any(|host| host.ip == ip);
@@ -126,6 +125,20 @@ pub(super) fn with_guests(config: &Config, network: &Network, ports: &[KnownPort
         }
     }
     config
+}
+
+/// The addresses of a network's containers.
+pub(super) fn addresses(network: &Network, ports: &[KnownPort]) -> Vec<IpAddr> {
+    containers(network, ports).flat_map(|(_, container)| &container.addresses).map(IpNet::addr).collect()
+}
+
+/// The containers of a network, each with its port.
+fn containers<'a>(
+    network: &'a Network,
+    ports: &'a [KnownPort],
+) -> impl Iterator<Item = (&'a KnownPort, &'a KnownContainer)> {
+    let is_here = |port: &&KnownPort| port.network.as_ref().is_some_and(|name| name.as_str() == network.name);
+    ports.iter().filter(is_here).filter_map(|port| Some((port, port.container.as_ref()?)))
 }
 
 /// A reservation that no client but the container asks for.
@@ -168,12 +181,9 @@ impl Taken<'_> {
 
     /// Who has an address.
     fn holder(&self, ip: IpAddr) -> Option<String> {
-        let of_container = |container: &KnownContainer| container.addresses.iter().any(|net| net.addr() == ip);
-        let has_it = |port: &&KnownPort| {
-            let is_here = port.network.as_ref().is_some_and(|name| name.as_str() == self.network.name);
-            is_here && port.container.as_ref().is_some_and(of_container)
-        };
-        if let Some(container) = self.ports.iter().find(has_it).and_then(|port| port.container.as_ref()) {
+        let has_it = |container: &&KnownContainer| container.addresses.iter().any(|net| net.addr() == ip);
+        let mut containers = containers(self.network, self.ports).map(|(_, container)| container);
+        if let Some(container) = containers.find(has_it) {
             let pod = container.pod.as_ref().map(|pod| format!(" (pod {pod})")).unwrap_or_default();
             return Some(format!("interface {} of container {}{pod}", container.interface, container.id));
         }

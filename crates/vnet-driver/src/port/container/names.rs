@@ -1,4 +1,4 @@
-//! What a network's dnsmasq knows of its containers.
+//! What a network's dnsmasq and rules know of its containers.
 
 use vnet_host::{LinuxHost, Lock};
 use vnet_plan::{Change, Files, Key, Process, Resource, preview};
@@ -8,8 +8,9 @@ use crate::driver::Driver;
 
 impl Driver {
     /// Writes the addresses and names of a network's containers, with one that comes, into the
-    /// files of its dnsmasq, which reads them again: no guest gets such an address by DHCP.
-    pub(in crate::port) fn tell_dnsmasq(
+    /// files of its dnsmasq, which reads them again: no guest gets such an address by DHCP. The
+    /// rules let through what other programs on the host redirect to these addresses.
+    pub(in crate::port) fn tell_network(
         &self,
         host: &mut LinuxHost,
         lock: &Lock,
@@ -34,9 +35,9 @@ impl Driver {
         let files = Files::of(&choices);
         let process = Key::Process(files.pid_file);
         let mut wanted = Vec::new();
-        for key in [Key::File(files.hosts), Key::File(files.addn_hosts)] {
-            let file = lowered.desired.get(&key).filter(|file| receipt.owned.get(&key).is_some_and(|had| had != *file));
-            wanted.extend(file.cloned());
+        for key in [Key::File(files.hosts), Key::File(files.addn_hosts), Key::Ruleset(network.clone())] {
+            let is_other = |now: &&Resource| receipt.owned.get(&key).is_some_and(|had| had != *now);
+            wanted.extend(lowered.desired.get(&key).filter(is_other).cloned());
         }
         // An act that was killed may have left the files as they are wanted.
         if wanted.is_empty() && receipt.settled {

@@ -8,12 +8,12 @@ use super::device::tap_mac;
 use crate::{ContainerEnd, HostState};
 
 /// Adds both ends. `end` says what the end in the container is; this port gives it a name on the
-/// host and the MAC address.
+/// host and the MAC address. `has_tree`: whether spanning tree runs on the bridge.
 pub(super) fn add_to(
     desired: &mut HostState,
     port: &KnownPort,
     interface: &Interface,
-    bridge: &Bridge,
+    (bridge, has_tree): (&Bridge, bool),
     end: &ContainerEnd,
 ) {
     let (peer, namespace) = (end.interface.clone(), end.namespace.clone());
@@ -24,5 +24,6 @@ pub(super) fn add_to(
         mtu: interface.mtu.filter(|mtu| *mtu > 0).or(bridge.mtu),
         up: true,
     });
-    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, at_once: bridge.own, ..end.clone() });
+    let without_tree = Some(bridge.name.clone()).filter(|_| has_tree);
+    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, without_tree, ..end.clone() });
 }
