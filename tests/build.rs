@@ -1,7 +1,8 @@
-//! Says whether libvirt, its test data, the guest's image and a browser are at hand, so that tests
-//! with them run or are reported as ignored.
+//! Says whether libvirt, its test data, the guest's image, a browser and podman are at hand, so
+//! that tests with them run or are reported as ignored.
 
 use std::path::Path;
+use std::process::Command;
 
 fn main() {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/libvirt-corpus");
@@ -35,6 +36,14 @@ fn main() {
     let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"].map(Path::new);
     if folders.iter().any(|folder| folder.join("libvirt/connection-driver/libvirt_driver_qemu.so").is_file()) {
         println!("cargo::rustc-cfg=libvirt_qemu");
+    }
+    println!("cargo::rustc-check-cfg=cfg(podman)");
+    println!("cargo::rerun-if-changed=/usr/bin/podman");
+    // Later ones have no CNI.
+    let version = Command::new("podman").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    let has_all = ["/usr/bin/crun", "/usr/bin/busybox"].iter().all(|file| Path::new(file).is_file());
+    if has_all && version.starts_with(b"podman version 4.") {
+        println!("cargo::rustc-cfg=podman");
     }
     println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
 }

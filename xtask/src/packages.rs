@@ -46,6 +46,12 @@ const TESTS: &[Program] = &[
     program("busybox", "busybox-static", "busybox", "tests: what guests run"),
     program("strip", "binutils", "binutils", "tests: programs that fit into a machine's memory"),
     program("/etc/protocols", "netbase", "setup", "tests: nft prints names of protocols"),
+    program(
+        "/usr/lib/cni/portmap",
+        "containernetworking-plugins",
+        "containernetworking-plugins",
+        "tests: CNI plugins that come after ours, and measurements against them",
+    ),
     program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
     program("strace", "strace", "strace", "tests: a process is killed at a system call, or the call is refused"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),

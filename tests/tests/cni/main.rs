@@ -1,8 +1,10 @@
 //! The CNI plugin on this kernel: the conformance table, and what the table cannot say.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod chain;
 mod conformance;
 mod life;
+mod runtime;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -92,12 +94,17 @@ fn world() -> NamedNetns {
     outside
 }
 
-/// Keeps the definition of a network, and starts it.
+/// Keeps the definition of the network `blue`, and starts it.
 fn start(definition: &str) {
+    define(definition);
+    vnet(&["start", "blue"]);
+}
+
+/// Keeps the definition of a network.
+fn define(definition: &str) {
     fs::create_dir_all("/etc/vnet").unwrap();
     fs::write("/run/network.xml", definition).unwrap();
     vnet(&["define", "/run/network.xml"]);
-    vnet(&["start", "blue"]);
 }
 
 fn vnet(arguments: &[&str]) -> String {
