@@ -52,8 +52,8 @@ More:
   tidy --fix [PATH]...
                 wrap the comments and the Markdown that are too long, below these paths only if any are given
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
-  bench         measure rules against libvirt's and the bare kernel, and many networks against an older build, and
-                write benches/RESULTS.md
+  bench         measure rules against libvirt's and the bare kernel, many networks against an older build, and
+                containers against CNI's reference plugins, and write benches/RESULTS.md
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
   crates        make each package's .crate file, and run its tests from that alone
@@ -138,11 +138,13 @@ const BEFORE: &str = "799bf8a6fbd2cf75a6a46e2747218de74a4714f9";
 fn bench() -> Result<(), Failed> {
     packages::install()?;
     let (_, before) = compare::build(BEFORE)?;
-    cargo(&["build", "--release", "--package", "vnet-cli"])?;
-    cargo(&["build", "--release", "--package", "vnet-benches", "--bin", "firewall", "--bin", "many"])?;
+    cargo(&["build", "--release", "--package", "vnet-cli", "--package", "vnet-cni"])?;
+    let bins = ["firewall", "many", "containers"].map(|bin| ["--bin", bin]);
+    cargo(&[&["build", "--release", "--package", "vnet-benches"][..], &bins.concat()].concat())?;
     let (namespaces, results) = (["--map-root-user", "--net", "--mount"], "benches/RESULTS.md");
     run("unshare", &[&namespaces[..], &["target/release/firewall", results]].concat())?;
-    run("unshare", &[&namespaces[..], &["target/release/many", results, &before, "target/release/vnet"]].concat())
+    run("unshare", &[&namespaces[..], &["target/release/many", results, &before, "target/release/vnet"]].concat())?;
+    run("unshare", &[&namespaces[..], &["target/release/containers", results, "target/release/vnet-cni"]].concat())
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.
