@@ -124,7 +124,7 @@ fn what_a_running_network_promises_is_tried_and_nothing_stays() {
     let is_told = |it: &&(String, String, String)| {
         it.0 == "guests do not reach 10.200.77.7" && it.2 == "it left this host by eth0"
     };
-    assert!(broken.iter().any(|it| is_told(it)), "{promises:#?}");
+    assert!(broken.iter().any(is_told), "{promises:#?}");
 
     let (promises, code) = verified("db");
     let kept: Vec<_> = promises.iter().filter(|it| it.1 == "kept").map(|it| it.0.as_str()).collect();
