@@ -88,7 +88,7 @@ UNIT
 done
 sound() {
     local said folder=/usr/local/lib/systemd/system
-    said=$(systemd-analyze verify "$folder"/vnet.service "$folder"/vnet-*.service /etc/systemd/system/{docker,virtqemud}.service 2>&1)
+    said=$(systemd-analyze verify --man=no "$folder"/vnet.service "$folder"/vnet-*.service /etc/systemd/system/{docker,virtqemud}.service 2>&1)
     [ -z "$said" ] || { echo "$said"; false; }
 }
 it "systemd finds no fault with the units and their order" sound
