@@ -144,7 +144,10 @@ fn bench() -> Result<(), Failed> {
     let (namespaces, results) = (["--map-root-user", "--net", "--mount"], "benches/RESULTS.md");
     run("unshare", &[&namespaces[..], &["target/release/firewall", results]].concat())?;
     run("unshare", &[&namespaces[..], &["target/release/many", results, &before, "target/release/vnet"]].concat())?;
-    run("unshare", &[&namespaces[..], &["target/release/containers", results, "target/release/vnet-cni"]].concat())
+    // The network of the last container has a dnsmasq, which ends with its namespace.
+    let ending = ["--pid", "--fork", "--mount-proc"];
+    let containers = ["target/release/containers", results, "target/release/vnet-cni"];
+    run("unshare", &[&namespaces[..], &ending, &containers].concat())
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.
