@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 use vnet_firewall::Ruleset;
 use vnet_types::{
-    Address, BridgeOptions, Family, InterfaceName, Inventory, IpNet, Link, LinkKind, MacAddr, NameError, NetworkName,
-    RangeError, Route, RouteProtocol,
+    BridgeOptions, Family, InterfaceName, Inventory, Link, LinkKind, MacAddr, NameError, NetworkName, RangeError,
+    Route, RouteProtocol,
 };
 use vnet_xml::network::{self, Forward, ForwardGuest, ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
@@ -187,7 +187,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     }
     for ip in &network.ips {
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
-        desired.insert(LinkAddress { link: bridge.clone(), address: address(net) });
+        desired.insert(LinkAddress { link: bridge.clone(), address: net.into() });
     }
     for definition in &network.routes {
         desired.insert(route(definition, &bridge)?);
@@ -286,16 +286,6 @@ fn link(network: &Network, name: InterfaceName, choices: &Choices) -> Result<Lin
         mtu: network.mtu.filter(|mtu| *mtu != 0),
         up: true,
     })
-}
-
-fn address(net: IpNet) -> Address {
-    let broadcast = match net {
-        IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
-        // A subnet of one or two addresses has no broadcast address: it would be the address of the
-        // other end.
-        IpNet::V4(_) | IpNet::V6(_) => None,
-    };
-    Address { net, broadcast }
 }
 
 fn route(definition: &network::Route, bridge: &InterfaceName) -> Result<Route, LowerError> {

@@ -79,6 +79,19 @@ pub struct Address {
     pub broadcast: Option<Ipv4Addr>,
 }
 
+/// With the broadcast address of its subnet.
+impl From<IpNet> for Address {
+    fn from(net: IpNet) -> Self {
+        let broadcast = match net {
+            IpNet::V4(v4) if v4.prefix_len() < 31 => Some(v4.broadcast()),
+            // A subnet of one or two addresses has no broadcast address: it would be the address of
+            // the other end.
+            IpNet::V4(_) | IpNet::V6(_) => None,
+        };
+        Self { net, broadcast }
+    }
+}
+
 /// A unicast route of the main table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -162,11 +162,16 @@ impl Driver {
             passt.connection = options.passt.connection.unwrap_or(passt.connection);
             lowered.desired.insert(Resource::Passt(Box::new(passt)));
         }
+        Ok(self.with_files(lowered))
+    }
+
+    /// Adds the files that describe the port.
+    pub(super) fn with_files(&self, mut lowered: LoweredPort) -> LoweredPort {
         let folder = self.store.port_directory(&lowered.port.dev);
         let kept = file(&folder, KEPT, lowered.interface.to_string());
         let record = lowered.record.as_ref().map(|record| record_file(&folder, record));
         lowered.desired.extend([kept].into_iter().chain(record).map(Resource::File));
-        Ok(lowered)
+        lowered
     }
 
     /// Attaches a new port. The hooks may refuse it before, and are told when it is not attached

@@ -15,9 +15,9 @@ impl<S: Subject> Receipt<S> {
     pub fn starts_or_stops(&self) -> bool {
         let Some(act) = &self.act else { return false };
         let mut after = without_shared(&act.owned);
-        let starts = after.iter().len() == 0;
+        let starts = after.is_empty();
         act.changes.iter().for_each(|change| change.apply_to(&mut after));
-        starts || without_shared(&after).iter().len() == 0
+        starts || without_shared(&after).is_empty()
     }
 }
 

@@ -12,8 +12,8 @@ use nix::sched::{CloneFlags, setns};
 use vnet_netlink::{KernelLink, Netlink, PortState, Tap};
 use vnet_plan::{ContainerEnd, ContainerTap, Key};
 use vnet_types::{
-    Address, BridgeOptions, Filter, FilterAction, FilterMatch, InterfaceName, IpNet, Link, LinkKind, MacAddr, Qdisc,
-    QdiscKind, Route, RouteProtocol, TapOptions, TrafficHandle,
+    BridgeOptions, Filter, FilterAction, FilterMatch, InterfaceName, IpNet, Link, LinkKind, MacAddr, Qdisc, QdiscKind,
+    Route, RouteProtocol, TapOptions, TrafficHandle,
 };
 
 use super::{Kind, LinuxHost, gone_is_fine};
@@ -91,7 +91,7 @@ impl Kind for ContainerEnd {
         let Some(file) = to.open()? else { return to.create(host) };
         within(&to.namespace, &file, |netlink| {
             for net in self.addresses.iter().filter(|net| !to.addresses.contains(net)) {
-                gone_is_fine(netlink.delete_address(&to.interface, &address(*net)))?;
+                gone_is_fine(netlink.delete_address(&to.interface, &(*net).into()))?;
             }
             self.take_tap_away(netlink)
         })?;
@@ -164,7 +164,7 @@ impl End for ContainerEnd {
         }
         let there = netlink.addresses_of(&self.interface)?;
         for net in self.addresses.iter().filter(|net| there.iter().all(|it| it.net != **net)) {
-            netlink.add_address(&self.interface, &address(*net))?;
+            netlink.add_address(&self.interface, &(*net).into())?;
         }
         if !known.link.up {
             netlink.set_up(known.index, true)?;
@@ -259,14 +259,6 @@ fn as_tap(known: KernelLink) -> Option<ContainerTap> {
         LinkKind::Tap(options) => Some(ContainerTap { name: known.link.name, options }),
         _ => None,
     }
-}
-
-fn address(net: IpNet) -> Address {
-    let broadcast = match net {
-        IpNet::V4(net) if net.prefix_len() < 31 => Some(net.broadcast()),
-        IpNet::V4(_) | IpNet::V6(_) => None,
-    };
-    Address { net, broadcast }
 }
 
 fn default_route(interface: &InterfaceName, gateway: std::net::IpAddr) -> Route {

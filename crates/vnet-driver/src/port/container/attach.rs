@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use vnet_host::{LinuxHost, Lock, PortHeader};
-use vnet_plan::{AddressWish, ContainerEnd, Key, LoweredPort, PortChoices, Resource, attach, container_addresses};
+use vnet_plan::{AddressWish, ContainerEnd, Key, LoweredPort, PortChoices, attach, container_addresses};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownContainer, LinkKind, MacAddr, fnv1a};
 use vnet_validate::KnownHost;
 use vnet_xml::interface::{NetworkSource, Source};
@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::features::probe;
 use crate::findings::{on_host, sound};
-use crate::port::prepare::{KEPT, asks_features, file, record_file};
+use crate::port::prepare::asks_features;
 
 impl Driver {
     /// Attaches a container to a network: a veth pair, with addresses in the container that no
@@ -53,6 +53,11 @@ impl Driver {
         let [first, second, third, ..] = random;
         let mac = options.mac.unwrap_or_else(|| MacAddr::from_random([first, second, third]));
         let addresses = self.addresses_for(options, &network, &inventory, mac)?;
+        let gateways = gateways(&network, &addresses);
+        let default_route = options.default_route.unwrap_or(network.forward_mode() != ForwardMode::None);
+        // Where there is a tap, its virtual machine asks for them by DHCP.
+        let is_inside = options.tap.is_none();
+        let routed = gateways.iter().filter(|_| default_route && is_inside);
         let end = ContainerEnd {
             link: dev.clone(),
             namespace: options.namespace.clone(),
@@ -60,21 +65,11 @@ impl Driver {
             inode,
             interface: options.attachment.interface.clone(),
             mac,
-            addresses: if options.tap.is_some() { Vec::new() } else { addresses.clone() },
-            gateways: Vec::new(),
+            addresses: if is_inside { addresses.clone() } else { Vec::new() },
+            gateways: routed.map(|it| it.gateway).collect(),
             up: true,
             without_tree: None,
             tap: options.tap.clone(),
-        };
-        let gateways = gateways(&network, &addresses);
-        let default_route = options.default_route.unwrap_or(network.forward_mode() != ForwardMode::None);
-        let end = ContainerEnd {
-            gateways: gateways
-                .iter()
-                .filter(|it| default_route && end.addresses.contains(&it.net))
-                .map(|it| it.gateway)
-                .collect(),
-            ..end
         };
         let container = KnownContainer {
             network: options.attachment.network.clone(),
@@ -154,15 +149,6 @@ impl Driver {
         let wish = AddressWish { mac, names, ips: options.ips.clone(), seed };
         let leases = self.current_leases(&options.network)?;
         Ok(container_addresses(network, &inventory.ports, &leases, &wish)?)
-    }
-
-    /// Adds the files that describe the port.
-    fn with_files(&self, mut lowered: LoweredPort) -> LoweredPort {
-        let folder = self.store.port_directory(&lowered.port.dev);
-        let kept = file(&folder, KEPT, lowered.interface.to_string());
-        let record = lowered.record.as_ref().map(|record| record_file(&folder, record));
-        lowered.desired.extend([kept].into_iter().chain(record).map(Resource::File));
-        lowered
     }
 
     fn make_container(
