@@ -16,6 +16,7 @@ mod named;
 mod netns;
 mod program;
 mod schema;
+mod switch;
 
 pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
@@ -23,4 +24,5 @@ pub use named::NamedNetns;
 pub use netns::Netns;
 pub use program::{json, run, vnet, vnet_cni, vnetd, wait_for};
 pub use schema::as_its_schema_says;
+pub use switch::{OpenVSwitch, OvsdbServer};
 pub use vnet_lab::without_capabilities;

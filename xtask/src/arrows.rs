@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-firewall", &["vnet-netlink", "vnet-nlattr", "vnet-types"]),
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
+    ("vnet-ovsdb", &["vnet-types"]),
     ("vnet-rpc", &["vnet-types"]),
     ("vnet-validate", &["vnet-dnsmasq", "vnet-types", "vnet-xml"]),
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-validate", "vnet-xml"]),

@@ -52,6 +52,8 @@ const TESTS: &[Program] = &[
         "containernetworking-plugins",
         "tests: CNI plugins that come after ours, and measurements against them",
     ),
+    program("ovs-vswitchd", "openvswitch-switch", "openvswitch", "tests: ports of Open vSwitch"),
+    program("ovsdb-server", "openvswitch-common", "openvswitch", "tests: a database of Open vSwitch"),
     program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
     program("strace", "strace", "strace", "tests: a process is killed at a system call, or the call is refused"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
