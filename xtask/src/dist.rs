@@ -20,6 +20,10 @@ const DEB: (&str, &str) = ("cargo-deb", "3.8.0");
 /// The tool that makes the `.rpm`, and its release.
 const RPM: (&str, &str) = ("cargo-generate-rpm", "0.21.1");
 
+/// What is packed: the package, its program, and the folder below `/usr` where that is installed.
+const PROGRAMS: [(&str, &str, &str); 3] =
+    [("vnet-cli", "vnet", "bin"), ("vnetd", "vnetd", "sbin"), ("vnet-cni", "vnet-cni", "lib/cni")];
+
 /// The architectures that packages are made for, as Rust and Fedora call them.
 const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
 
@@ -120,17 +124,18 @@ fn build(architecture: &str, builds: &str) -> Result<PathBuf, Failed> {
     let environment = [
         format!("CARGO_ENCODED_RUSTFLAGS={}", flags.join("\x1f")),
         format!("SOURCE_DATE_EPOCH={}", epoch()?),
-        "CARGO_PROFILE_RELEASE_STRIP=symbols".to_owned(),
         // Rust's own linker, which makes the same on every machine and for every architecture.
         format!("CARGO_TARGET_{}_LINKER=rust-lld", target.to_uppercase().replace('-', "_")),
         cargo_program(),
     ];
-    let build = ["build", "--release", "--locked", "--package=vnet-cli", "--package=vnetd"];
+    let build = ["build", "--profile=dist", "--locked"];
+    let packages = PROGRAMS.map(|(package, ..)| format!("--package={package}"));
+    let packages = packages.iter().map(String::as_str);
     let folders = ["--target", &target, "--target-dir", builds];
-    let words: Vec<&str> = environment.iter().map(String::as_str).chain(build).chain(folders).collect();
+    let words: Vec<&str> = environment.iter().map(String::as_str).chain(build).chain(packages).chain(folders).collect();
     let add = format!("Rust for {target} comes with `rustup target add {target}`");
     run("env", &words).map_err(|Failed(why)| Failed(format!("{why}\n{add}")))?;
-    Ok(builds_in.join(target).join("release"))
+    Ok(builds_in.join(target).join("dist"))
 }
 
 /// Makes a package of the stage, with the time of the commit.

@@ -37,7 +37,7 @@ pub(super) fn of_programs(target: &str) -> Result<Vec<Dependency>, Failed> {
         list(&metadata["packages"]).filter_map(|package| Some((package["id"].as_str()?, package))).collect();
     let nodes: BTreeMap<&str, &Value> =
         list(&metadata["resolve"]["nodes"]).filter_map(|node| Some((node["id"].as_str()?, node))).collect();
-    let is_program = |id: &&str| ["vnet-cli", "vnetd"].iter().any(|name| id.contains(&format!("/{name}#")));
+    let is_program = |id: &&str| super::PROGRAMS.iter().any(|(package, ..)| id.contains(&format!("/{package}#")));
     let mut waiting: Vec<&str> = nodes.keys().copied().filter(is_program).collect();
     let mut needed = BTreeSet::new();
     while let Some(id) = waiting.pop() {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{dependencies, path};
+use super::{PROGRAMS, dependencies, path};
 use crate::run::{Failed, failed, output, root, run};
 
 /// The shells, and where each looks for completions.
@@ -29,11 +29,13 @@ pub(super) struct Stage<'a> {
 impl Stage<'_> {
     /// Puts everything in its place, for programs of a target.
     pub(super) fn fill(&self, programs: &Path, target: &str) -> Result<(), Failed> {
-        for (program, folder) in [("vnet", "usr/bin"), ("vnetd", "usr/sbin")] {
-            self.copy(&programs.join(program), &format!("{folder}/{program}"))?;
+        for (_, program, folder) in PROGRAMS {
+            self.copy(&programs.join(program), &format!("usr/{folder}/{program}"))?;
         }
         run(path(self.own), &["man", "--out-dir", path(&self.folder.join("usr/share/man/man1"))])?;
-        self.copy(&root().join("packaging/vnetd.8"), "usr/share/man/man8/vnetd.8")?;
+        for page in ["vnetd.8", "vnet-cni.8"] {
+            self.copy(&root().join("packaging").join(page), &format!("usr/share/man/man8/{page}"))?;
+        }
         for (shell, file) in COMPLETIONS {
             self.write(file, &output(path(self.own), &["completions", shell])?)?;
         }
@@ -50,10 +52,9 @@ impl Stage<'_> {
         self.write(BILL, &dependencies::bill(&dependencies, self.version, made.trim()))?;
         // A static program is what this package is. One that can be loaded anywhere has the second
         // tag.
-        let programs = ["usr/bin/vnet", "usr/sbin/vnetd"];
-        let tags = programs.iter().flat_map(|program| {
+        let tags = PROGRAMS.iter().flat_map(|(_, program, folder)| {
             ["statically-linked-binary", "shared-library-lacks-prerequisites"]
-                .map(|tag| format!("vnet: {tag} [{program}]\n"))
+                .map(|tag| format!("vnet: {tag} [usr/{folder}/{program}]\n"))
         });
         self.write("usr/share/lintian/overrides/vnet", &tags.collect::<String>())?;
         let date = output("date", &["--utc", "--rfc-email", "--date", &format!("@{}", self.epoch)])?;
