@@ -38,11 +38,19 @@ ip route add default via 192.0.2.1
 installs() { dpkg --install "/$1.deb" && dpkg --status vnet | grep "^Status: install ok installed"; }
 # Every command has its page.
 has_pages() {
-    local pages=/usr/share/man/man1 page
-    for page in vnet vnet-start vnet-forward-add; do
-        zcat "$pages/$page.1.gz" | grep --quiet 'SH EXAMPLES' || { echo "$page has no examples"; return 1; }
+    local pages=/usr/share/man page part
+    for page in man1/vnet.1 man1/vnet-start.1 man1/vnet-forward-add.1 man8/vnetd.8 man8/vnet-cni.8; do
+        for part in EXAMPLES FILES ENVIRONMENT 'EXIT STATUS'; do
+            zcat "$pages/$page.gz" | grep --quiet --extended-regexp "^.SH \"?$part" ||
+                { echo "$page has no $part"; return 1; }
+        done
     done
-    [ -e /usr/share/man/man8/vnetd.8.gz ]
+}
+has_papers() {
+    local file
+    for file in doc/vnet/{copyright,licences.txt*,vnet.cdx.json*,examples/network} polkit-1/actions/vnetd.policy; do
+        [ -s /usr/share/$file ] || { echo "there is no $file"; return 1; }
+    done
 }
 has_units() { [ -e /usr/lib/systemd/system/vnet.service ] && [ ! -e /etc/systemd/system/multi-user.target.wants/vnet.service ]; }
 makes() {
@@ -58,23 +66,35 @@ completes() {
     _clap_complete_vnet vnet l info
     [ "${COMPREPLY[*]}" = lab ] || { echo "completed: ${COMPREPLY[*]}"; return 1; }
 }
+# As a container runtime calls the plugin.
+cni() {
+    env CNI_COMMAND=$1 CNI_CONTAINERID=box CNI_NETNS=/run/netns/box CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni \
+        /usr/lib/cni/vnet-cni <<< '{"cniVersion": "1.0.0", "name": "lab", "type": "vnet-cni"}'
+}
+connects() {
+    ip netns add box && cni ADD && ip -n box address show eth0 | grep "inet 192.168." && vnet ports lab | grep box &&
+        cni DEL && ! ip -n box link show eth0
+}
 is_gone() {
     ! ip link show virbr0 2> /dev/null && ! pidof dnsmasq && [ -z "$(nft list tables)" ]
 }
 purges() {
     dpkg --purge vnet
     local left
-    left=$(ls --directory /etc/vnet /var/lib/vnet /usr/bin/vnet /usr/sbin/vnetd /usr/lib/systemd/system/vnet* 2> /dev/null)
+    left=$(ls --directory /etc/vnet /var/lib/vnet /usr/bin/vnet /usr/sbin/vnetd /usr/lib/cni/vnet-cni \
+        /usr/share/polkit-1/actions/vnetd.policy /usr/lib/systemd/system/vnet* 2> /dev/null)
     [ -z "$left" ] || { echo "left: $left"; return 1; }
 }
 it "it installs" installs vnet
 it "it says its version" vnet version
 it "every command has a page" has_pages
+it "licences, bill of materials, example of a hook and polkit's actions are there" has_papers
 it "its units are there, and nothing is enabled" has_units
 it "a network keeps its promises, as root" sh -c 'vnet new nat lab | vnet try -'
 it "a network keeps its promises, as nobody" as_nobody sh -c 'vnet new nat lab | vnet try -'
 it "a network is made and starts" makes
 it "the shell completes its name" completes
+it "a container is connected and disconnected" connects
 it "it is upgraded under the running network" installs next
 it "the network is in sync" vnet diff lab
 it "the network stops" vnet stop lab

@@ -34,31 +34,40 @@ fn target(architecture: &str) -> String {
 
 /// Makes all of it for both architectures.
 pub(crate) fn dist() -> Result<(), Failed> {
-    make(&ARCHITECTURES, BUILDS).map(|sums| print!("{sums}"))
+    make(&ARCHITECTURES)
 }
 
 /// Makes all of it for this machine.
 pub(crate) fn here() -> Result<(), Failed> {
-    make(&[std::env::consts::ARCH], BUILDS).map(|sums| print!("{sums}"))
+    make(&[std::env::consts::ARCH])
 }
 
-/// Makes all of it again, from nothing, and compares it with what is there.
+/// Makes all of it again from the same commit, in another folder, and compares it with what is
+/// there.
 pub(crate) fn again() -> Result<(), Failed> {
-    let sums = root().join("target/dist/SHA256SUMS");
-    let before = fs::read_to_string(&sums).map_err(failed(&sums))?;
+    let sums = |tree: &Path| {
+        let file = tree.join("target/dist/SHA256SUMS");
+        fs::read_to_string(&file).map_err(failed(&file))
+    };
+    let before = sums(&root())?;
     let both = before.contains("aarch64") && before.contains("x86_64");
-    let architectures = if both { &ARCHITECTURES[..] } else { &[std::env::consts::ARCH] };
-    let builds = root().join("target/again");
-    if builds.exists() {
-        fs::remove_dir_all(&builds).map_err(failed(&builds))?;
+    let tree = root().join("target/again");
+    if tree.exists() {
+        fs::remove_dir_all(&tree).map_err(failed(&tree))?;
     }
-    let after = make(architectures, "target/again")?;
-    fs::remove_dir_all(&builds).map_err(failed(&builds))?;
+    run("git", &["clone", "--quiet", ".", path(&tree)])?;
+    // cargo's tools need not be built again.
+    let tools = tree.join(TOOLS);
+    fs::create_dir_all(&tools).map_err(failed(&tools))?;
+    run("cp", &["--recursive", "--no-target-directory", TOOLS, path(&tools)])?;
+    let dist = ["xtask", "dist", "here"];
+    run_in(&tree, &cargo_program(), if both { &dist[..2] } else { &dist })?;
+    let after = sums(&tree)?;
     if before != after {
-        return Err(Failed(format!("two builds differ:\n{before}\n{after}")));
+        return Err(Failed(format!("two builds differ:\n{before}\n{after}in {}", tree.display())));
     }
     println!("the second build is equal to the first");
-    Ok(())
+    fs::remove_dir_all(&tree).map_err(failed(&tree))
 }
 
 /// Installs the `.deb` in trees of Debian's releases, uses, upgrades and purges it.
@@ -74,19 +83,19 @@ pub(crate) fn installed() -> Result<(), Failed> {
     run("bash", &["xtask/dist/lintian.sh", path(&deb)])
 }
 
-/// Makes the packages for architectures. Returns the checksums.
-fn make(architectures: &[&str], builds: &str) -> Result<String, Failed> {
+/// Makes the packages for architectures, and prints the checksums.
+fn make(architectures: &[&str]) -> Result<(), Failed> {
     let out = root().join("target/dist");
     if out.exists() {
         fs::remove_dir_all(&out).map_err(failed(&out))?;
     }
     let (deb, rpm) = (with_tool(DEB)?, with_tool(RPM)?);
     // This machine's program writes the pages and completions of all.
-    let own = build(std::env::consts::ARCH, builds)?.join("vnet");
+    let own = build(std::env::consts::ARCH)?.join("vnet");
     let version = output(path(&own), &["version"])?;
     let version = version.trim().trim_start_matches("vnet ");
     for architecture in architectures {
-        let (programs, epoch) = (build(architecture, builds)?, epoch()?);
+        let (programs, epoch) = (build(architecture)?, epoch()?);
         let stage = stage::Stage { folder: root().join(STAGE), own: &own, version, epoch: &epoch };
         stage.fill(&programs, &target(architecture))?;
         let name = format!("vnet-{version}-{architecture}");
@@ -104,7 +113,7 @@ fn make(architectures: &[&str], builds: &str) -> Result<String, Failed> {
         fs::remove_dir_all(&stage.folder).map_err(failed(&stage.folder))?;
     }
     run_in(&out, "sh", &["-c", "sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS ."])?;
-    fs::read_to_string(out.join("SHA256SUMS")).map_err(failed(&out))
+    run_in(&out, "cat", &["SHA256SUMS"])
 }
 
 /// The time that stands in every file: that of the commit.
@@ -113,12 +122,12 @@ fn epoch() -> Result<String, Failed> {
 }
 
 /// Builds the programs for an architecture; returns their folder.
-fn build(architecture: &str, builds: &str) -> Result<PathBuf, Failed> {
+fn build(architecture: &str) -> Result<PathBuf, Failed> {
     let target = target(architecture);
     let home =
         std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{}/.cargo", std::env::var("HOME").unwrap_or_default()));
     let remap = |from: &str, to: &str| format!("--remap-path-prefix={from}={to}");
-    let builds_in = root().join(builds);
+    let builds_in = root().join(BUILDS);
     // The last prefix that fits counts.
     let flags = [remap(path(&root()), "/vnet"), remap(&home, "/cargo"), remap(path(&builds_in), "/builds")];
     let environment = [
@@ -131,7 +140,7 @@ fn build(architecture: &str, builds: &str) -> Result<PathBuf, Failed> {
     let build = ["build", "--profile=dist", "--locked"];
     let packages = PROGRAMS.map(|(package, ..)| format!("--package={package}"));
     let packages = packages.iter().map(String::as_str);
-    let folders = ["--target", &target, "--target-dir", builds];
+    let folders = ["--target", &target, "--target-dir", BUILDS];
     let words: Vec<&str> = environment.iter().map(String::as_str).chain(build).chain(packages).chain(folders).collect();
     let add = format!("Rust for {target} comes with `rustup target add {target}`");
     run("env", &words).map_err(|Failed(why)| Failed(format!("{why}\n{add}")))?;

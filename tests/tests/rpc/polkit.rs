@@ -14,12 +14,8 @@ const SOCKET: &str = "/tmp/vnetd.sock";
 const READ_ONLY: &str = "/tmp/vnetd.sock-ro";
 const BUS: &str = "/run/dbus/system_bus_socket";
 
-/// libvirt's actions, with the defaults of its package.
-const ACTIONS: &str = "<policyconfig>\
-    <action id='org.libvirt.unix.monitor'><description>.</description><message>.</message>\
-    <defaults><allow_any>yes</allow_any></defaults></action>\
-    <action id='org.libvirt.unix.manage'><description>.</description><message>.</message>\
-    <defaults><allow_any>auth_admin_keep</allow_any></defaults></action></policyconfig>";
+/// vnetd's actions, which are libvirt's.
+const ACTIONS: &str = include_str!("../../../packaging/vnetd.policy");
 /// The administrator decides by a file. Where it is empty, the defaults count.
 const RULES: &str = "polkit.addRule(function(action) {\
     if (action.id == 'org.libvirt.unix.manage') return polkit.spawn(['cat', '/tmp/answer']).trim() || null;\
@@ -107,10 +103,9 @@ fn bus() -> Daemon {
 }
 
 fn polkitd() -> Daemon {
-    for (folder, file, text) in [
-        ("/usr/share/polkit-1/actions", "org.libvirt.unix.policy", ACTIONS),
-        ("/etc/polkit-1/rules.d", "10-test.rules", RULES),
-    ] {
+    for (folder, file, text) in
+        [("/usr/share/polkit-1/actions", "vnetd.policy", ACTIONS), ("/etc/polkit-1/rules.d", "10-test.rules", RULES)]
+    {
         run("mount", &["-t", "tmpfs", "tmpfs", folder]);
         fs::write(Path::new(folder).join(file), text).unwrap();
     }

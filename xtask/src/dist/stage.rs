@@ -36,6 +36,7 @@ impl Stage<'_> {
         for page in ["vnetd.8", "vnet-cni.8"] {
             self.copy(&root().join("packaging").join(page), &format!("usr/share/man/man8/{page}"))?;
         }
+        self.copy(&root().join("packaging/vnetd.policy"), "usr/share/polkit-1/actions/vnetd.policy")?;
         for (shell, file) in COMPLETIONS {
             self.write(file, &output(path(self.own), &["completions", shell])?)?;
         }
