@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # installed.sh DEB SUITE: the package in a fresh tree of a Debian release: installed, used, upgraded
 # under a running network, and purged. Takes root; nothing of this machine is touched.
-deb=$(readlink -f "$1") suite=$2
-. "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
+deb=$(readlink -f "$1") suite=$2 scripts=$(dirname "$(readlink -f "$0")")
+. "$scripts/../../findings/lib.sh"
 unpack "$suite" tree dpkg tar gzip diffutils libc-bin dnsmasq-base nftables procps
 cp "$deb" "$here/tree/vnet.deb"
 # The same package as the next release.
@@ -14,27 +14,10 @@ mkdir -p "$here"/tree/var/lib/dpkg/{info,updates,triggers}
 # What a system has made at its installation, and scripts of packages expect.
 mkdir -p "$here"/tree/var/{log,cache,tmp} "$here/tree/usr/share/doc"
 
-cat > "$here/tree/cases.sh" <<'CASES'
-passed=0 failed=0
-it() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then
-        passed=$((passed + 1)); echo "test $name ... ok"
-    else
-        failed=$((failed + 1)); echo "test $name ... FAILED"; echo "$output"
-    fi
-}
-as_nobody() {
-    setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/tmp/nobody XDG_RUNTIME_DIR=/tmp/nobody "$@"
-}
-mount -t tmpfs tmpfs /dev/net && mknod --mode 666 /dev/net/tun c 10 200
-mkdir -p /tmp/nobody && chown 65534 /tmp/nobody && chmod 700 /tmp/nobody
-ip link add eth0 type veth peer name away
-ip link set eth0 up && ip link set away up
-ip address add 192.0.2.2/24 dev eth0
-ip route add default via 192.0.2.1
-
+cp "$scripts/cases.sh" "$here/tree"
+cat > "$here/tree/installed.sh" <<'CASES'
+. /cases.sh
+plugins=/usr/lib/cni
 installs() { dpkg --install "/$1.deb" && dpkg --status vnet | grep "^Status: install ok installed"; }
 # Every command has its page.
 has_pages() {
@@ -66,18 +49,6 @@ completes() {
     _clap_complete_vnet vnet l info
     [ "${COMPREPLY[*]}" = lab ] || { echo "completed: ${COMPREPLY[*]}"; return 1; }
 }
-# As a container runtime calls the plugin.
-cni() {
-    env CNI_COMMAND=$1 CNI_CONTAINERID=box CNI_NETNS=/run/netns/box CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni \
-        /usr/lib/cni/vnet-cni <<< '{"cniVersion": "1.0.0", "name": "lab", "type": "vnet-cni"}'
-}
-connects() {
-    ip netns add box && cni ADD && ip -n box address show eth0 | grep "inet 192.168." && vnet ports lab | grep box &&
-        cni DEL && ! ip -n box link show eth0
-}
-is_gone() {
-    ! ip link show virbr0 2> /dev/null && ! pidof dnsmasq && [ -z "$(nft list tables)" ]
-}
 purges() {
     dpkg --purge vnet
     local left
@@ -100,9 +71,6 @@ it "the network is in sync" vnet diff lab
 it "the network stops" vnet stop lab
 it "nothing of it is left" is_gone
 it "it is purged" purges
-result=ok
-[ $failed = 0 ] || result=FAILED
-echo "test result: $result. $passed passed; $failed failed"
-[ $failed = 0 ]
+tell
 CASES
-inside tree "bash /cases.sh"
+inside tree "bash /installed.sh"

@@ -70,17 +70,24 @@ pub(crate) fn again() -> Result<(), Failed> {
     fs::remove_dir_all(&tree).map_err(failed(&tree))
 }
 
-/// Installs the `.deb` in trees of Debian's releases, uses, upgrades and purges it.
+/// Installs the `.deb` in trees of Debian's releases, uses, upgrades and purges it; the `.rpm` is
+/// installed, used and erased.
 pub(crate) fn installed() -> Result<(), Failed> {
-    let absent = || Failed("target/dist has no .deb for this machine: `cargo xtask dist here` makes one".to_owned());
-    let end = if std::env::consts::ARCH == "aarch64" { "_arm64.deb" } else { "_amd64.deb" };
-    let files = fs::read_dir(root().join("target/dist")).map_err(|_| absent())?;
-    let mut files = files.flatten().map(|entry| entry.path());
-    let deb = files.find(|file| file.to_string_lossy().ends_with(end)).ok_or_else(absent)?;
+    let deb = made(if std::env::consts::ARCH == "aarch64" { "_arm64.deb" } else { "_amd64.deb" })?;
     for suite in ["bookworm", "trixie"] {
         run("bash", &["xtask/dist/installed.sh", path(&deb), suite])?;
     }
-    run("bash", &["xtask/dist/lintian.sh", path(&deb)])
+    run("bash", &["xtask/dist/lintian.sh", path(&deb)])?;
+    let rpm = made(&format!(".{}.rpm", std::env::consts::ARCH))?;
+    run("bash", &["xtask/dist/rpm.sh", path(&rpm)])
+}
+
+/// The file in `target/dist` whose name ends so.
+fn made(end: &str) -> Result<PathBuf, Failed> {
+    let absent = || Failed(format!("target/dist has no `*{end}`: `cargo xtask dist here` makes one"));
+    let files = fs::read_dir(root().join("target/dist")).map_err(|_| absent())?;
+    let mut files = files.flatten().map(|entry| entry.path());
+    files.find(|file| file.to_string_lossy().ends_with(end)).ok_or_else(absent)
 }
 
 /// Makes the packages for architectures, and prints the checksums.

@@ -58,8 +58,9 @@ More:
                 time, memory and instructions of this tree and of that commit, in one run
   crates        make each package's .crate file, and run its tests from that alone
   dist [here]   .deb, .rpm and tarball of static programs, for x86_64 and aarch64 or for this machine alone, in target/dist
-  dist again    make them from nothing again, and compare
-  installed     install the .deb of target/dist in trees of Debian 12 and 13, use, upgrade and purge it; lintian
+  dist again    make them again from the commit, in another folder, and compare
+  installed     install the .deb of target/dist in trees of Debian 12 and 13, use, upgrade and purge it; lintian;
+                install, use and erase the .rpm
   packages      print the programs that are needed and the packages that have them";
 
 /// A check and its name.
