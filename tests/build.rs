@@ -21,10 +21,9 @@ fn main() {
         println!("cargo::rustc-cfg=guest_image");
     }
     println!("cargo::rustc-check-cfg=cfg(libvirt)");
-    let folders = ["/usr/bin", "/usr/sbin"].map(Path::new);
     let programs = ["libvirtd", "virsh"];
     println!("cargo::rerun-if-changed=/usr/sbin/libvirtd");
-    if programs.iter().all(|program| folders.iter().any(|folder| folder.join(program).is_file())) {
+    if programs.iter().all(|program| is_in(&["/usr/bin", "/usr/sbin"], program)) && has_driver("network") {
         println!("cargo::rustc-cfg=libvirt");
     }
     println!("cargo::rustc-check-cfg=cfg(browser)");
@@ -33,8 +32,7 @@ fn main() {
         println!("cargo::rustc-cfg=browser");
     }
     println!("cargo::rustc-check-cfg=cfg(libvirt_qemu)");
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"].map(Path::new);
-    if folders.iter().any(|folder| folder.join("libvirt/connection-driver/libvirt_driver_qemu.so").is_file()) {
+    if has_driver("qemu") {
         println!("cargo::rustc-cfg=libvirt_qemu");
     }
     println!("cargo::rustc-check-cfg=cfg(podman)");
@@ -46,4 +44,14 @@ fn main() {
         println!("cargo::rustc-cfg=podman");
     }
     println!("cargo::rustc-env=VNET_LIBVIRT_CORPUS_FOLDER={}", folder.display());
+}
+
+/// Whether libvirtd can load this driver.
+fn has_driver(name: &str) -> bool {
+    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    is_in(&folders, &format!("libvirt/connection-driver/libvirt_driver_{name}.so"))
+}
+
+fn is_in(folders: &[&str], file: &str) -> bool {
+    folders.iter().any(|folder| Path::new(folder).join(file).is_file())
 }

@@ -27,12 +27,7 @@ const TESTS: &[Program] = &[
     program("ping", "iputils-ping", "iputils", "tests: packets"),
     program("firewalld", "firewalld", "firewalld", "tests: zones, in namespaces of their own"),
     program("dbus-daemon", "dbus", "dbus-daemon", "tests: the bus that firewalld is asked over"),
-    program(
-        "libvirtd",
-        "libvirt-daemon",
-        "libvirt-daemon",
-        "tests: networks are taken over from it, guests of its QEMU driver are on ours",
-    ),
+    program("libvirtd", "libvirt-daemon", "libvirt-daemon", "tests: networks are taken over from it"),
     program("virsh", "libvirt-clients", "libvirt-client", "tests: it reads what vnet writes"),
     program(
         "/usr/lib/python3/dist-packages/libvirt.py",
@@ -59,9 +54,22 @@ const TESTS: &[Program] = &[
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),
 ];
 
-/// Ubuntu does not have it.
-const BROWSER: Program =
-    program("chromium-headless-shell", "chromium-headless-shell", "chromium-headless", "tests: the page of a host");
+/// What not every release has as a package of its own. Tests that miss one are ignored.
+const OPTIONAL: &[Program] = &[
+    program("chromium-headless-shell", "chromium-headless-shell", "chromium-headless", "tests: the page of a host"),
+    program(
+        "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_network.so",
+        "libvirt-daemon-driver-network",
+        "libvirt-daemon-driver-network",
+        "tests: libvirtd's networks; before libvirt 10.6 Debian has it with libvirtd",
+    ),
+    program(
+        "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so",
+        "libvirt-daemon-driver-qemu",
+        "libvirt-daemon-driver-qemu",
+        "tests: libvirtd's guests on our networks",
+    ),
+];
 
 /// The packages of Debian and Ubuntu with the newest kernel for virtual machines. They are
 /// downloaded, not installed.
@@ -106,7 +114,7 @@ pub(crate) fn table() -> String {
     let head = row("program", "Debian/Ubuntu", "Fedora", "for");
     VNET.iter()
         .chain(TESTS)
-        .chain([&BROWSER])
+        .chain(OPTIONAL)
         .fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
 }
 
@@ -118,10 +126,11 @@ pub(crate) fn install_for_vnet() -> Result<(), Failed> {
 /// Installs the missing programs that vnet and its tests need.
 pub(crate) fn install() -> Result<(), Failed> {
     install_missing(VNET.iter().chain(TESTS))?;
-    install_missing([&BROWSER].into_iter()).or_else(|_| {
-        println!("xtask: there is no {} here: the tests with a browser are ignored", BROWSER.name);
-        Ok(())
-    })?;
+    for program in OPTIONAL {
+        if install_missing(std::iter::once(program)).is_err() {
+            println!("xtask: there is no {} here: the tests with it are ignored", program.name);
+        }
+    }
     unpack()
 }
 
