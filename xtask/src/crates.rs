@@ -60,6 +60,7 @@ const FOREIGN: [Foreign; 3] = [
 
 /// Makes the `.crate` files, unpacks them away from the workspace, and runs their tests there.
 pub(crate) fn check() -> Result<(), Failed> {
+    crate::packages::install()?;
     let published: Vec<_> = packages()?.into_iter().filter(|package| package.is_published).collect();
     let metadata = ask(&["--no-deps"])?;
     let version = |name: &str| {
