@@ -32,7 +32,7 @@ impl Ruleset {
     pub fn compile(policy: &Policy) -> Self {
         let mut ruleset = Self { network: policy.network.clone(), sets: Vec::new(), chains: Vec::new() };
         ruleset.share(Share::Filter);
-        if policy.translated().next().is_some() {
+        if policy.translated().next().is_some() && !policy.filtered_elsewhere {
             ruleset.share(Share::Translation);
         }
         if !policy.forwards.is_empty() {
@@ -41,10 +41,13 @@ impl Ruleset {
         if policy.egress.is_some() {
             ruleset.share(Share::Egress);
         }
-        ruleset.filter(policy);
-        ruleset.translate(policy);
+        ruleset.belong(policy);
+        if !policy.filtered_elsewhere {
+            ruleset.filter(policy);
+            ruleset.translate(policy);
+            ruleset.redirect(policy);
+        }
         ruleset.forward(policy);
-        ruleset.redirect(policy);
         ruleset.limit(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
@@ -62,12 +65,18 @@ impl Ruleset {
         }
     }
 
-    fn filter(&mut self, policy: &Policy) {
+    /// What every network has. Without [`BRIDGES`] nothing is filtered.
+    fn belong(&mut self, policy: &Policy) {
         let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
         let element = |parts: Vec<Part>, cause: &str| policy.element(parts, None, cause);
         self.add(NETWORKS, element(vec![Part::Word(word(&policy.network))], "has elements in the sets below"));
+        self.add(SAME_NETWORK, element(vec![bridge.clone(), bridge], "guests may talk with each other"));
+    }
+
+    fn filter(&mut self, policy: &Policy) {
+        let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
+        let element = |parts: Vec<Part>, cause: &str| policy.element(parts, None, cause);
         self.add(BRIDGES, element(vec![bridge.clone()], "its bridge"));
-        self.add(SAME_NETWORK, element(vec![bridge.clone(), bridge.clone()], "guests may talk with each other"));
         let [refuse_to, refuse_from] = if policy.filters(Family::Ipv6) {
             ["nothing else may reach the guests", "guests may reach nothing else"]
         } else {
@@ -136,7 +145,7 @@ impl Ruleset {
                 self.add(HAIRPIN, element);
             }
         }
-        let translates = policy.translated().next().is_some();
+        let translates = policy.translated().next().is_some() && !policy.filtered_elsewhere;
         for forward in &policy.forwards {
             let (family, transport) = (forward.family(), Part::Protocol(forward.transport));
             let device = forward.device.as_ref().map(|device| Part::Word(device.to_string()));

@@ -1,6 +1,7 @@
 //! Installs, reads and removes the rules of this host over netlink.
 
 mod known;
+mod libvirt;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,11 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
 
-use crate::kernel::{Installed, Intact};
+use crate::kernel::Intact;
 use crate::shared::Share;
-use crate::{
-    Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, LibvirtRules, Networks, Packet, Policy, Ruleset, Table,
-};
+use crate::{Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, Networks, Packet, Policy, Ruleset, Table};
 
 /// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -72,6 +71,12 @@ pub enum Error {
         /// Its reason.
         source: Refused,
     },
+    /// libvirt has no rules for the network where rules of ours can be among them.
+    #[error(
+        "libvirt has no rules for `{0}` in nf_tables, so that forwarded ports cannot be let through them: somebody has \
+         removed them, or they are those of iptables-legacy"
+    )]
+    NoRulesOfLibvirt(InterfaceName),
     /// Others changed the host's rules at every attempt.
     #[error("other programs keep changing the rules of the host: gave up after {ATTEMPTS} attempts")]
     Busy,
@@ -249,44 +254,6 @@ impl Firewall {
         let links = self.links();
         let all = Foreign::read_all(|request| self.netfilter.find(request), |index| links.name(index));
         Ok(all.map_err(Error::Read)?.explain(packet, |name| links.index(name)))
-    }
-
-    /// Whether libvirt has rules for one of its networks.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub fn has_rules_of_libvirt(&self, network: &LibvirtRules) -> Result<bool, Error> {
-        Ok(self.rules_of_libvirt(network)?.has_rules())
-    }
-
-    /// Removes libvirt's rules for one of its networks, in one transaction, with libvirt's chains
-    /// and tables when nobody else has a rule in them. Libvirt's own daemon must not run meanwhile.
-    /// A network without rules is not an error.
-    ///
-    /// # Errors
-    /// [`Error`]: nothing has changed then.
-    pub fn remove_rules_of_libvirt(&self, network: &LibvirtRules) -> Result<(), Error> {
-        self.intact().take();
-        for _ in 0..ATTEMPTS {
-            let Some(batch) = self.rules_of_libvirt(network)?.removal() else { return Ok(()) };
-            match self.netfilter.commit(&batch) {
-                Err(refused) if refused.is_outdated() => {}
-                Err(source) => {
-                    let subject = format!("the removal of libvirt's rules for {}", network.bridge);
-                    return Err(Error::Refused { subject, source });
-                }
-                Ok(()) => return Ok(()),
-            }
-        }
-        Err(Error::Busy)
-    }
-
-    fn rules_of_libvirt(&self, network: &LibvirtRules) -> Result<Installed, Error> {
-        let mut messages = self.netfilter.find(&Table::generation_request()).map_err(Error::Read)?;
-        for request in Installed::requests() {
-            messages.extend(self.netfilter.find(&request).map_err(Error::Read)?);
-        }
-        Ok(Installed::decode(&messages, network, self.links().index(&network.bridge)))
     }
 
     /// Reads the rules of others.

@@ -35,7 +35,7 @@ pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, 
 pub use kernel::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 #[cfg(feature = "netlink")]
 pub use kernel::{Ledger, RuleTexts, TraceEvent, TraceFlow, TracedPacket};
-pub use libvirt::LibvirtRules;
+pub use libvirt::{LibvirtForwards, LibvirtRules, ReachedPorts};
 pub use policy::{Access, ForwardedPorts, Policy, Subnet};
 pub use ruleset::{
     Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,

@@ -27,6 +27,9 @@ pub struct Policy {
     /// What guests may reach beyond the network; if `None`, whatever the rest allows, from any
     /// address.
     pub egress: Option<Egress>,
+    /// Whether another program, such as libvirt, filters and translates for the guests. The rules
+    /// are then those for forwards and egress alone.
+    pub filtered_elsewhere: bool,
     /// Guests that other programs on the host may redirect connections to (`ct status dnat`). Only
     /// those with [`Access::Nat`] need it: routed guests are reached by anyone, isolated ones by
     /// nobody.
@@ -98,6 +101,7 @@ impl Policy {
     /// An isolated network's policy, with no subnet.
     pub fn new(network: impl Into<String>, bridge: InterfaceName) -> Self {
         let (network, subnets, forwards, redirected) = (network.into(), Vec::new(), Vec::new(), Vec::new());
-        Self { network, bridge, device: None, ipv6: false, subnets, forwards, egress: None, redirected }
+        let (device, ipv6, egress, filtered_elsewhere) = (None, false, None, false);
+        Self { network, bridge, device, ipv6, subnets, forwards, egress, filtered_elsewhere, redirected }
     }
 }

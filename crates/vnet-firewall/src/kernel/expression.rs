@@ -19,6 +19,13 @@ pub(super) struct Layout {
     attributes: &'static [Wire],
 }
 
+impl Layout {
+    /// An expression that is written, and whose attributes are read as bytes.
+    pub(super) const fn unread(name: &'static str) -> Self {
+        Self { name, attributes: &[] }
+    }
+}
+
 /// The encoding of an attribute's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
@@ -39,6 +46,8 @@ pub(super) enum Value {
     Text(String),
     Bytes(Vec<u8>),
     Verdict(Verdict),
+    /// What no layout is for, as it is.
+    Raw(Vec<u8>),
 }
 
 /// An expression: attribute numbers and values, in ascending order.
@@ -162,6 +171,7 @@ impl Expression {
                         inner.bytes(DATA_VALUE, value);
                     }),
                     Value::Verdict(verdict) => data.nest(*number, |inner| write_verdict(verdict, inner)),
+                    Value::Raw(value) => data.bytes(*number, value),
                 };
             }
         });
@@ -201,7 +211,7 @@ impl PartialEq for Expression {
                 Value::U8(value) => *value != 0,
                 Value::U32(value) => *value != 0,
                 Value::U64(value) => *value != 0,
-                Value::Bytes(_) | Value::Text(_) | Value::Verdict(_) => true,
+                Value::Bytes(_) | Value::Text(_) | Value::Verdict(_) | Value::Raw(_) => true,
             })
         }
         self.name == other.name && telling(self).eq(telling(other))

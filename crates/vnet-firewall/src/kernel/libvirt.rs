@@ -175,7 +175,7 @@ enum Loaded<'a> {
 }
 
 /// Whether a rule names the network's bridge, or the source addresses of one of its subnets.
-fn is_about(expressions: &[Expression], network: &LibvirtRules, index: Option<u32>) -> bool {
+pub(super) fn is_about(expressions: &[Expression], network: &LibvirtRules, index: Option<u32>) -> bool {
     let mut loaded = None;
     for expression in expressions {
         if expression.is(&META) {

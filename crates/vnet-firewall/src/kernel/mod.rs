@@ -11,6 +11,8 @@ mod intact;
 mod ledger;
 #[cfg(feature = "netlink")]
 mod libvirt;
+#[cfg(feature = "netlink")]
+mod libvirt_forwards;
 mod message;
 mod near;
 mod networks;
@@ -33,6 +35,8 @@ pub(crate) use intact::Intact;
 pub use ledger::Ledger;
 #[cfg(feature = "netlink")]
 pub(crate) use libvirt::Installed;
+#[cfg(feature = "netlink")]
+pub(crate) use libvirt_forwards::Passages;
 pub use networks::Networks;
 pub use table::{Counts, Table};
 #[cfg(feature = "netlink")]

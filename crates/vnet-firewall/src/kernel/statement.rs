@@ -18,7 +18,7 @@ pub(super) type NameOf<'a> = &'a dyn Fn(u32) -> Option<InterfaceName>;
 const REGISTER_VERDICT: u32 = 0;
 pub(super) const REGISTER: u32 = 1;
 const REGISTER_WORDS: u32 = 8;
-const EQUAL: u32 = 0;
+pub(super) const EQUAL: u32 = 0;
 pub(super) const NOT_EQUAL: u32 = 1;
 pub(super) const META_IIF: u32 = 4;
 pub(super) const META_OIF: u32 = 5;
@@ -224,11 +224,11 @@ pub(super) fn reject_with(family: Family) -> Expression {
     Expression::new(&REJECT, [(1, Value::U32(REJECT_ICMP)), (2, Value::U8(code))])
 }
 
-fn meta(key: u32) -> Expression {
+pub(super) fn meta(key: u32) -> Expression {
     Expression::new(&META, [(1, Value::U32(REGISTER)), (2, Value::U32(key))])
 }
 
-fn compare(op: u32, data: Vec<u8>) -> Expression {
+pub(super) fn compare(op: u32, data: Vec<u8>) -> Expression {
     Expression::new(&CMP, [(1, Value::U32(REGISTER)), (2, Value::U32(op)), (3, Value::Bytes(data))])
 }
 
