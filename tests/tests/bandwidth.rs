@@ -35,7 +35,15 @@ impl Lab {
     fn header() -> Header {
         let namespace = LinuxHost::namespace().expect("a namespace");
         let network = "lab".parse().expect("a name");
-        Header { network, uuid: None, bridge: Some(name("virbr0")), namespace, owner: None, awaits_hooks: false }
+        Header {
+            network,
+            uuid: None,
+            bridge: Some(name("virbr0")),
+            namespace,
+            owner: None,
+            awaits_hooks: false,
+            of_libvirt: false,
+        }
     }
 
     fn apply(&mut self, bandwidth: &str) -> Vec<Change> {

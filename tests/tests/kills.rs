@@ -101,7 +101,15 @@ fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let inventory = Inventory { ipv6: true, resolved: true, ..Inventory::default() };
     let lowered = lower(&network, &inventory, &choices).expect("a sound network");
     (
-        Header { network: name, uuid: None, bridge: lowered.bridge, namespace: HOME, owner: None, awaits_hooks: false },
+        Header {
+            network: name,
+            uuid: None,
+            bridge: lowered.bridge,
+            namespace: HOME,
+            owner: None,
+            awaits_hooks: false,
+            of_libvirt: false,
+        },
         lowered.desired,
     )
 }

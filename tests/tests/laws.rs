@@ -134,6 +134,7 @@ fn header() -> Header {
         namespace: HOME,
         owner: None,
         awaits_hooks: false,
+        of_libvirt: false,
     }
 }
 

@@ -76,7 +76,15 @@ fn bridge() -> InterfaceName {
 }
 
 fn header() -> Header {
-    Header { network: lab(), uuid: None, bridge: Some(bridge()), namespace: HOME, owner: None, awaits_hooks: false }
+    Header {
+        network: lab(),
+        uuid: None,
+        bridge: Some(bridge()),
+        namespace: HOME,
+        owner: None,
+        awaits_hooks: false,
+        of_libvirt: false,
+    }
 }
 
 fn starts_once_and_stops_once(mut it: Scenario<impl Host>) {

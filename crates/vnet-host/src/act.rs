@@ -140,6 +140,7 @@ fn restore<S: Subject>(store: &Store, journal: &Journal<S>, previous: Option<Rec
 fn is_finished(store: &Store, header: &impl Subject) -> Result<(), Error> {
     let Some(network) = header.network() else { return Ok(()) };
     match store.receipt_but_rules(network)? {
+        Some(receipt) if receipt.header.of_libvirt => Err(Error::OfLibvirt(network.clone())),
         Some(receipt) if !receipt.settled || receipt.header.awaits_hooks => Err(Error::Unfinished(network.clone())),
         _ => Ok(()),
     }

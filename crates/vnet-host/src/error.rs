@@ -231,6 +231,9 @@ pub enum Error {
          takes the network away"
     )]
     Unfinished(NetworkName),
+    /// libvirt runs the network.
+    #[error("libvirt runs network `{0}`: guests are attached to it through libvirt (`virsh attach-interface`)")]
+    OfLibvirt(NetworkName),
     /// The host is not as it was before a failed change.
     #[error("not as before: {}", list(.0))]
     NotAsBefore(Vec<Key>),

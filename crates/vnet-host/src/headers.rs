@@ -62,8 +62,15 @@ mod tests {
 
     fn write(store: &Store, number: usize, bridge: &str) {
         let (network, bridge) = (format!("n{number}").parse().unwrap(), Some(bridge.parse().unwrap()));
-        let header =
-            Header { network, uuid: None, bridge, namespace: Namespace::new(1, 2), owner: None, awaits_hooks: false };
+        let header = Header {
+            network,
+            uuid: None,
+            bridge,
+            namespace: Namespace::new(1, 2),
+            owner: None,
+            awaits_hooks: false,
+            of_libvirt: false,
+        };
         journal::write(store, &Receipt::new(header)).unwrap();
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod file;
 mod filter;
 mod known;
 mod ledger;
+mod libvirt_forwards;
 mod libvirt_rules;
 mod link;
 #[cfg(not(feature = "firewalld"))]

@@ -91,6 +91,10 @@ pub struct Header {
     /// Whether the hooks have yet to agree that it runs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub awaits_hooks: bool,
+    /// Whether libvirt runs the network. What is made for it is then in addition to what libvirt
+    /// has made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_libvirt: bool,
 }
 
 /// The header of a port's receipt.

@@ -36,6 +36,8 @@ pub enum Key {
     Ruleset(NetworkName),
     /// libvirt's rules for a network that vnet takes over, by its bridge.
     LibvirtRules(InterfaceName),
+    /// Forwarded ports that rules of ours let through those of libvirt, by the network's bridge.
+    LibvirtForwards(InterfaceName),
     /// An address of a link.
     Address(InterfaceName, IpNet),
     /// A route. The kernel has one for each destination and metric; the link distinguishes the
@@ -85,6 +87,7 @@ impl Key {
             Self::Zone(_)
             | Self::Ruleset(_)
             | Self::LibvirtRules(_)
+            | Self::LibvirtForwards(_)
             | Self::SharedSysctl(_)
             | Self::File(_)
             | Self::Process(_) => None,
@@ -109,6 +112,7 @@ impl fmt::Display for Key {
             Self::Zone(link) => write!(f, "firewalld zone of {link}"),
             Self::Ruleset(network) => write!(f, "rules of network {network}"),
             Self::LibvirtRules(bridge) => write!(f, "libvirt's rules for {bridge}"),
+            Self::LibvirtForwards(bridge) => write!(f, "forwards through libvirt's rules for {bridge}"),
             Self::Address(link, net) => write!(f, "address {net} dev {link}"),
             Self::Route(destination, _, link) if destination.prefix_len() == 0 => {
                 write!(f, "route default dev {link}")

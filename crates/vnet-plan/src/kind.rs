@@ -8,6 +8,7 @@ mod container;
 mod fdb;
 mod file;
 mod filter;
+mod libvirt_forwards;
 mod libvirt_rules;
 mod link;
 mod passt;
@@ -26,7 +27,7 @@ mod zone;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use vnet_firewall::LibvirtRules;
+use vnet_firewall::{LibvirtForwards, LibvirtRules};
 use vnet_passt::Passt;
 use vnet_types::{Class, Fdb, Filter, Link, Qdisc, Route};
 
@@ -78,6 +79,8 @@ pub enum Resource {
     Ruleset(NetworkRules),
     /// libvirt's rules for a network that vnet takes over.
     LibvirtRules(LibvirtRules),
+    /// Forwarded ports of guests that rules of ours let through those of libvirt.
+    LibvirtForwards(LibvirtForwards),
     /// An address of a link.
     Address(LinkAddress),
     /// A route.
@@ -118,6 +121,7 @@ macro_rules! for_kind {
             $crate::Resource::Zone($it) => $value,
             $crate::Resource::Ruleset($it) => $value,
             $crate::Resource::LibvirtRules($it) => $value,
+            $crate::Resource::LibvirtForwards($it) => $value,
             $crate::Resource::Address($it) => $value,
             $crate::Resource::Route($it) => $value,
             $crate::Resource::Qdisc($it) => $value,
@@ -170,6 +174,7 @@ conversions! {
     Zone(Zone),
     Ruleset(NetworkRules),
     LibvirtRules(LibvirtRules),
+    LibvirtForwards(LibvirtForwards),
     Address(LinkAddress),
     Route(Route),
     Qdisc(Qdisc),

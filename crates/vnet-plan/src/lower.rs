@@ -2,6 +2,7 @@
 
 mod attach;
 pub mod bandwidth;
+mod beside_libvirt;
 mod checksum;
 mod container;
 mod dnsmasq;
@@ -25,6 +26,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
 pub use attach::{AttachError, LoweredPort, PortChoices, VirtualPortError, attach, fill_pool, record_port};
+pub use beside_libvirt::beside_libvirt;
 pub use checksum::mends_checksums;
 pub use container::{AddressWish, ContainerAddressError, container_addresses};
 pub(crate) use dnsmasq::config;

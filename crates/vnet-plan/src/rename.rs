@@ -67,8 +67,9 @@ impl Resource {
                     rename(link);
                 }
             }
-            // iptables knows links by name.
-            Self::LibvirtRules(_) => {}
+            // Rules of libvirt, and ours among them, are for libvirt's bridges, which keep their
+            // names.
+            Self::LibvirtRules(_) | Self::LibvirtForwards(_) => {}
             Self::Zone(_) | Self::File(_) | Self::Process(_) | Self::Passt(_) => {}
         }
     }

@@ -11,7 +11,7 @@ fn switch(value: u32) -> Resource {
 
 fn header() -> Header {
     let (network, namespace) = ("lab".parse().unwrap(), Namespace::new(1, 2));
-    Header { network, uuid: None, bridge: None, namespace, owner: None, awaits_hooks: false }
+    Header { network, uuid: None, bridge: None, namespace, owner: None, awaits_hooks: false, of_libvirt: false }
 }
 
 /// A temporary folder of receipts, removed on drop.

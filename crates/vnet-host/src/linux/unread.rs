@@ -37,7 +37,7 @@ impl LinuxHost {
     /// Whether what is under a key could not be read.
     pub(super) fn has_not_read(&self, key: &Key) -> bool {
         let part = match key {
-            Key::Ruleset(_) => Unread::Rules,
+            Key::Ruleset(_) | Key::LibvirtForwards(_) => Unread::Rules,
             Key::Zone(_) => Unread::Zones,
             Key::Resolver(_) => Unread::NameServers,
             _ => return false,
