@@ -26,6 +26,7 @@ mod graph;
 mod import;
 mod info;
 mod leases;
+mod libvirt;
 mod list;
 mod man;
 mod metadata;
@@ -110,6 +111,7 @@ pub(crate) enum Command {
     Forward(forward::Args),
     Import(import::Args),
     Export(export::Args),
+    Libvirt(libvirt::Args),
     Gc(gc::Args),
     Forget(forget::Args),
     Render(render::Args),
@@ -167,6 +169,7 @@ impl Command {
             Self::Forward(args) => args.run(directories),
             Self::Import(args) => args.run(directories),
             Self::Export(args) => args.run(directories),
+            Self::Libvirt(args) => args.run(directories),
             Self::Gc(args) => args.run(directories),
             Self::Forget(args) => args.run(directories),
             Self::Render(args) => args.run(directories),

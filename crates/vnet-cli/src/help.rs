@@ -11,7 +11,7 @@ const SUBJECTS: [(&str, &[&str]); 7] = [
     ("Kept and started at boot", &["define", "edit", "undefine", "autostart"]),
     ("Guests", &["attach", "detach", "ports", "leases", "passt"]),
     ("When something is wrong", &["doctor", "verify", "trace", "diff", "graph", "events", "gc", "forget"]),
-    ("From libvirt and back", &["import", "export"]),
+    ("From libvirt and back", &["import", "export", "libvirt"]),
     ("This program", &["help", "version", "completions", "man"]),
 ];
 
@@ -46,6 +46,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("forward", "vnet forward add lab tcp/2222 web:22\nvnet forward list lab\nvnet forward remove lab tcp/2222"),
     ("import", "vnet import\nvnet import --take-over default"),
     ("export", "vnet export default --to networks"),
+    ("libvirt", "vnet libvirt install-hook\nvnet libvirt remove-hook"),
     ("gc", "vnet gc"),
     ("forget", "vnet forget lab"),
     ("render", "vnet render nft net.xml\nvnet render dnsmasq net.xml"),

@@ -32,6 +32,8 @@ pub(crate) struct NetworkJson {
     pub(crate) definition_differs: bool,
     /// Why the kept definition cannot be used.
     pub(crate) definition_error: Option<String>,
+    /// Whether libvirt runs it: forwards and egress alone are ours.
+    pub(crate) runs_in_libvirt: bool,
 }
 
 impl NetworkJson {
@@ -50,6 +52,7 @@ impl NetworkJson {
             unread: info.unread.clone(),
             definition_differs: info.differs,
             definition_error: info.trouble.as_ref().map(|error| unusable(info.name.as_str(), error)),
+            runs_in_libvirt: info.runs_in_libvirt,
         }
     }
 
@@ -57,6 +60,7 @@ impl NetworkJson {
     pub(crate) fn state(&self) -> &'static str {
         match self.state {
             None => "inactive",
+            Some(State::InSync) if self.runs_in_libvirt => "in libvirt",
             Some(State::InSync) => "active",
             Some(state) => words(state),
         }

@@ -45,6 +45,8 @@ pub(crate) struct Status<'a> {
     obstacles: &'a [Obstacle],
     /// What of it could not be read.
     unread: BTreeSet<Unread>,
+    /// Whether libvirt runs it: forwards and egress alone are ours.
+    runs_in_libvirt: bool,
 }
 
 impl<'a> Status<'a> {
@@ -72,6 +74,7 @@ impl<'a> Status<'a> {
             changes: changes(&network.drift),
             obstacles: &network.obstacles,
             unread: network.unread.clone(),
+            runs_in_libvirt: network.runs_in_libvirt,
         }
     }
 
@@ -93,6 +96,7 @@ impl<'a> Status<'a> {
             changes: Vec::new(),
             obstacles: &[],
             unread: BTreeSet::new(),
+            runs_in_libvirt: false,
         }
     }
 }
@@ -114,7 +118,10 @@ impl Shown {
     /// A network that runs.
     pub(crate) fn running(network: NetworkStatus, driver: &Driver) -> Result<Self, Error> {
         let name = &network.name;
-        let (persistent, autostart) = (driver.is_persistent(name)?, driver.is_autostarted(name)?);
+        let (persistent, autostart) = match network.runs_in_libvirt {
+            true => driver.info(name).map(|info| (info.is_persistent, info.autostart))?,
+            false => (driver.is_persistent(name)?, driver.is_autostarted(name)?),
+        };
         let news = driver.definition_news(name);
         Ok(Self { network: Seen::Running(Box::new(network)), persistent, autostart, news })
     }
@@ -187,6 +194,9 @@ pub(crate) fn human(shown: &Shown) -> String {
         Some(bridge) if is_gone(network, &format!("link {bridge} ")) => line("bridge", &format!("{bridge} (gone)")),
         Some(bridge) => line("bridge", bridge),
         None => line("bridge", "none of its own"),
+    }
+    if status.runs_in_libvirt {
+        line("runs in", "libvirt; forwards and egress are vnet's");
     }
     status.unread.iter().for_each(|part| line("not read", unread_part(*part)));
     line("persistent", yes_no(status.persistent));

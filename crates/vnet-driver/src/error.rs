@@ -13,6 +13,7 @@ use vnet_xml::Severity;
 use vnet_xml::network::{MetadataError, MetadataPart};
 
 use crate::folders::RuntimeFolderError;
+use crate::libvirt::LibvirtHookError;
 use crate::network::ElementReport;
 
 /// Why a call failed. Nothing has changed on the host then, unless the error says so.
@@ -360,6 +361,12 @@ pub enum Error {
     /// The container has an interface of this name already.
     #[error("the container has an interface `{0}` already")]
     InterfaceExists(InterfaceName),
+    /// libvirt runs the network.
+    #[error("libvirt runs network `{0}`, vnet only adds to it: `virsh net-destroy {0}` stops it")]
+    OfLibvirt(NetworkName),
+    /// libvirt's hook could not be installed, removed or answered.
+    #[error(transparent)]
+    LibvirtHook(#[from] LibvirtHookError),
     /// The rules cannot be read.
     #[error(transparent)]
     Firewall(#[from] vnet_firewall::Error),

@@ -20,11 +20,11 @@ use crate::driver::Driver;
 use crate::error::Error;
 
 pub use failure::{HookFailure, HookOperation, HookProblem};
-pub(crate) use script::is_not_ours;
+pub(crate) use script::{is_called_by_vnet, is_not_ours};
 pub(crate) use told::{Departure, document};
 
 /// The folder of libvirt's own hooks.
-const LIBVIRTS: &str = "/etc/libvirt/hooks";
+pub(crate) const LIBVIRTS: &str = "/etc/libvirt/hooks";
 /// How long a hook may run.
 const LIMIT: Duration = Duration::from_secs(30);
 

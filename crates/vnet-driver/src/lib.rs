@@ -47,7 +47,9 @@ pub use folders::{RuntimeFolderError, UserFolders};
 pub use gc::Collected;
 pub use hooks::{HookFailure, HookOperation, HookProblem};
 pub use imagined::Imagined;
-pub use libvirt::{ClientSocket, Exported, Imported, LibvirtFolders, TakenOver};
+pub use libvirt::{
+    ClientSocket, Exported, Imported, LibvirtCall, LibvirtFolders, LibvirtHookError, LibvirtHookOutcome, TakenOver,
+};
 pub use network::{
     AddressOfGuest, AddressSource, Attempt, Check, Checker, Counted, Edited, ElementReport, ForwardAct, ForwardUpdate,
     Impact, LeaseOfNetwork, Leases, NetworkOutcome, NetworkStatus, NetworkSummary, Rendering, RunningNetwork,

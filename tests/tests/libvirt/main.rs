@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod hook;
 mod import;
 mod lab;
 mod net_update;

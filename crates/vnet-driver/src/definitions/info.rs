@@ -11,6 +11,7 @@ use super::identity::uuid_of;
 use super::kept::are_different;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::libvirt::LibvirtFolders;
 use crate::network::NetworkSummary;
 use crate::state::State;
 
@@ -40,6 +41,8 @@ pub struct NetworkInfo {
     pub differs: bool,
     /// Why the kept definition cannot be used.
     pub trouble: Option<Error>,
+    /// Whether libvirt runs it, keeps its definition and starts it at boot.
+    pub runs_in_libvirt: bool,
 }
 
 impl NetworkInfo {
@@ -99,7 +102,12 @@ impl Driver {
             Ok(kept) => (kept, None),
             Err(error) => (None, Some(error)),
         };
-        let is_persistent = kept.is_some() || trouble.is_some();
+        let runs_in_libvirt = running.as_ref().is_some_and(|running| running.runs_in_libvirt);
+        let theirs = LibvirtFolders::system();
+        let is_persistent = match runs_in_libvirt {
+            true => theirs.file(name.as_str()).exists(),
+            false => kept.is_some() || trouble.is_some(),
+        };
         // The drift says where this file is damaged.
         let runs = running.as_ref().and_then(|_| self.as_it_runs(&name).ok().flatten());
         let differs = matches!((&kept, &runs), (Some(kept), Some(runs)) if are_different(kept, runs));
@@ -107,7 +115,10 @@ impl Driver {
         Ok(NetworkInfo {
             uuid: runs.as_ref().or(kept.as_ref()).map(uuid_of),
             title: of(|network| network.title.clone()),
-            autostart: is_persistent && self.definitions.starts_at_boot(&name)?,
+            autostart: match runs_in_libvirt {
+                true => theirs.starts_at_boot(name.as_str()),
+                false => is_persistent && self.definitions.starts_at_boot(&name)?,
+            },
             bridge: match &running {
                 Some(running) => running.bridge.clone(),
                 None => kept.as_ref().and_then(fixed_bridge).cloned(),
@@ -118,6 +129,7 @@ impl Driver {
             is_persistent,
             differs,
             trouble,
+            runs_in_libvirt,
             name,
         })
     }

@@ -98,7 +98,7 @@ impl Driver {
         let is_of_libvirt = match &name {
             // A receipt that cannot be read is one of vnet's.
             Some(name) => {
-                !self.runs(name).unwrap_or(true) && running().iter().any(|there| there.network.name == name.as_str())
+                !self.is_ours_to_run(name) && running().iter().any(|there| there.network.name == name.as_str())
             }
             None => true,
         };
@@ -124,6 +124,11 @@ impl Driver {
         let ports = self.ports_of(&name)?;
         let keeper = Keeper::Vnet { name: name.clone(), status };
         Ok(Some(Patient::of(name.to_string(), keeper, definition, bridge, runs, ports)))
+    }
+
+    /// Whether vnet runs a network, and libvirt does not.
+    fn is_ours_to_run(&self, name: &NetworkName) -> bool {
+        self.store.header(name).map_or(true, |header| header.is_some_and(|header| !header.of_libvirt))
     }
 
     fn patient_of_libvirt(&self, given: &str) -> Result<Option<Patient>, Error> {

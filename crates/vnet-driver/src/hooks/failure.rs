@@ -73,6 +73,12 @@ impl HookOperation {
         }
     }
 
+    /// The operation with this word.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        let all = [Self::Start, Self::Started, Self::Stopped, Self::PortCreated, Self::PortDeleted, Self::Updated];
+        all.into_iter().find(|operation| operation.word() == word)
+    }
+
     /// The third argument of a hook.
     pub(super) fn stage(self) -> &'static str {
         if self == Self::Stopped { "end" } else { "begin" }

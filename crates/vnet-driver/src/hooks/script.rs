@@ -35,6 +35,11 @@ pub(crate) fn is_not_ours(holder: Option<u32>) -> io::Result<()> {
     }
 }
 
+/// Whether this process is part of a hook that vnet runs.
+pub(crate) fn is_called_by_vnet() -> bool {
+    env::var_os(WAITS).is_some()
+}
+
 /// What a hook did.
 pub(super) struct Ran {
     /// `None` when it took too long and was ended.

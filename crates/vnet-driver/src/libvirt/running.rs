@@ -38,8 +38,8 @@ pub(super) fn read(file: &Path) -> Option<Running> {
     Some(Running { network, bridge })
 }
 
-/// The `<network>` inside the `<networkstatus>` that libvirt has printed.
-fn element(text: &str) -> Option<&str> {
+/// The `<network>` inside the `<networkstatus>` or `<hookData>` that libvirt has printed.
+pub(super) fn element(text: &str) -> Option<&str> {
     let start = text.find("<network>").into_iter().chain(text.find("<network ")).min()?;
     let end = text.rfind("</network>")? + "</network>".len();
     text.get(start..end)

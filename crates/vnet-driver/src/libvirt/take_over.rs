@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vnet_firewall::{Firewall, LibvirtRules};
-use vnet_host::DaemonLock;
+use vnet_host::{DaemonLock, LinuxHost};
 use vnet_plan::{File, HostState, Process, Resource};
 use vnet_types::{InterfaceName, KnownNetwork, NetworkName};
 use vnet_xml::Network;
@@ -44,7 +44,7 @@ impl Driver {
         let there = running::read(&file(Path::new(STATE), name.as_str(), "xml"));
         let mut host = self.host()?;
         let lock = self.lock()?;
-        let begun = self.store.receipt(name)?;
+        let mut begun = self.store.receipt(name)?;
         if there.is_none() && begun.is_none() {
             return Err(Error::NotOfLibvirt(name.clone()));
         }
@@ -53,6 +53,10 @@ impl Driver {
             && has_legacy_rules(there)?
         {
             return Err(Error::LegacyRules(name.clone()));
+        }
+        // What was added to libvirt's network is made anew with all the rest.
+        if let Some(receipt) = begun.take_if(|receipt| receipt.header.of_libvirt) {
+            vnet_host::stop(&mut host, &lock, &receipt.header.network, LinuxHost::namespace()?)?;
         }
         let network = self.definition_of(name, there.as_ref())?;
         let (mut inventory, _) = self.survey(&host, Some(&network))?;

@@ -9,6 +9,7 @@ use vnet_xml::{Network, Severity};
 use super::update::{Edited, ElementReport, UpdateOutcome};
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::libvirt::{LibvirtFolders, keep_in_libvirt, kept_by_libvirt};
 
 /// A change of a network's forwards.
 #[derive(Clone, Debug)]
@@ -63,11 +64,31 @@ impl ForwardUpdate {
 
 impl Driver {
     /// Adds or removes ports of the host that lead to guests, in place as the network runs, in its
-    /// kept definition, or in both.
+    /// kept definition, or in both. Of a network that libvirt runs, libvirt keeps the definition:
+    /// virsh changes that.
     ///
     /// # Errors
-    /// [`Error::NotForwarded`], [`Error::Refused`]; those of [`update`](Self::update).
+    /// [`Error::NotForwarded`], [`Error::Refused`]; [`Error::LibvirtHook`] when virsh fails; those
+    /// of [`update`](Self::update).
     pub fn update_forwards(&self, network: &NetworkName, update: &ForwardUpdate) -> Result<UpdateOutcome, Error> {
-        self.edit_where(network, update.live, update.config, |network| update.edit(network))
+        if !self.store.header(network)?.is_some_and(|header| header.of_libvirt) {
+            return self.edit_where(network, update.live, update.config, |network| update.edit(network));
+        }
+        let live = || self.edit_where(network, true, false, |network| update.edit(network));
+        let is_kept = LibvirtFolders::system().file(network.as_str()).exists();
+        if !update.config {
+            return Ok(UpdateOutcome { is_kept, ..live()? });
+        }
+        let before = kept_by_libvirt(network)?;
+        let Edited { network: after, element, lost } = update.edit(&before)?;
+        keep_in_libvirt(&after)?;
+        if update.live {
+            let live = live().inspect_err(|_| {
+                // The first error is the one to report.
+                let _ = keep_in_libvirt(&before);
+            })?;
+            return Ok(UpdateOutcome { config: true, is_kept: true, ..live });
+        }
+        Ok(UpdateOutcome { name: network.clone(), live: None, config: true, is_kept: true, element, lost })
     }
 }

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use vnet_host::{Header, LinuxHost, Lock, Owner, Receipt, listeners};
 use vnet_netlink::Netlink;
-use vnet_plan::{Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, lower, mends_checksums};
+use vnet_plan::{
+    Choices, File, Files, HostState, Key, Lowered, Resource, asks_features, beside_libvirt, lower, mends_checksums,
+};
 use vnet_types::{InterfaceName, Inventory, KnownNetwork, MacAddr, NetworkName, Uuid, fnv1a};
 use vnet_validate::Finding;
-use vnet_xml::{BridgeName, Network};
+use vnet_xml::{BridgeName, Network, NodePath};
 
 use super::outcome::NetworkOutcome;
 use crate::definitions::fixed_bridge;
@@ -32,6 +34,8 @@ pub(crate) struct Prepared {
     pub(super) findings: Vec<Finding>,
     notes: Vec<Note>,
     obstacles: Vec<Obstacle>,
+    /// Whether libvirt runs the network.
+    of_libvirt: bool,
 }
 
 impl Driver {
@@ -42,6 +46,9 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
+        if let Some(receipt) = self.receipt_beside(network)? {
+            return self.prepare_beside(network, host, Some(receipt));
+        }
         // What is wrong alone is refused before the host is read.
         sound(vnet_validate::check(network))?;
         if let Some(prepared) = self.prepare_near(network, host)? {
@@ -60,6 +67,9 @@ impl Driver {
         inventory: &Inventory,
         has_probed: bool,
     ) -> Result<Prepared, Error> {
+        if let Some(receipt) = self.receipt_beside(network)? {
+            return self.prepare_beside(network, host, Some(receipt));
+        }
         let findings = sound(vnet_validate::check(network))?;
         let mut inventory = Cow::Borrowed(inventory);
         let lacks = has_probed && mends_checksums(network) && !inventory.features.csum;
@@ -93,7 +103,38 @@ impl Driver {
         let file = running(network, uuid, &lowered, &choices.directory);
         lowered.desired.insert(Resource::File(file));
         let obstacles = self.obstacles(host, &lowered.desired, lowered.intent.as_ref(), &inventory)?;
-        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles })
+        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles, of_libvirt: false })
+    }
+
+    /// The receipt of a network that libvirt runs.
+    fn receipt_beside(&self, network: &Network) -> Result<Option<Receipt>, Error> {
+        let receipt = self.store.receipt(&network_name(&network.name)?)?;
+        Ok(receipt.filter(|receipt| receipt.header.of_libvirt))
+    }
+
+    /// Checks the forwards and the egress of a network that libvirt runs. The rest of its
+    /// definition is libvirt's matter.
+    pub(crate) fn prepare_beside(
+        &self,
+        network: &Network,
+        host: &LinuxHost,
+        receipt: Option<Receipt>,
+    ) -> Result<Prepared, Error> {
+        let extensions = NodePath::root("network").element("metadata").to_string();
+        let about = |mut findings: Vec<Finding>| {
+            findings.retain(|finding| finding.path.to_string().starts_with(&extensions));
+            findings
+        };
+        let findings = sound(about(vnet_validate::check(network)))?;
+        let (mut inventory, _) = self.survey(host, None)?;
+        inventory.listeners = listeners();
+        let findings = on_host(findings, about(vnet_validate::check_against(network, &inventory)))?;
+        let mut lowered = beside_libvirt(network)?;
+        let uuid = self.identity(network, &lowered.name, receipt.as_ref())?;
+        let file = running(network, uuid, &lowered, &self.store.directory(&lowered.name));
+        lowered.desired.insert(Resource::File(file));
+        let (notes, obstacles) = (Vec::new(), Vec::new());
+        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles, of_libvirt: true })
     }
 
     /// The choices that a definition leaves open.
@@ -116,7 +157,8 @@ impl Prepared {
         let (network, bridge, namespace) = (name.clone(), bridge.clone(), LinuxHost::namespace()?);
         let runs = self.receipt.as_ref().filter(|receipt| receipt.header.namespace.is(&namespace));
         let awaits_hooks = runs.map_or(has_hooks, |receipt| receipt.header.awaits_hooks);
-        Ok(Header { network, uuid: Some(self.uuid), bridge, namespace, owner, awaits_hooks })
+        let (uuid, of_libvirt) = (Some(self.uuid), self.of_libvirt);
+        Ok(Header { network, uuid, bridge, namespace, owner, awaits_hooks, of_libvirt })
     }
 
     /// The result of the changes. Obstacles are looked up again when the bridge has changed its

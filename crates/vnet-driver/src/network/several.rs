@@ -42,11 +42,15 @@ impl Driver {
     pub fn stop_all(&self, networks: &[NetworkName]) -> Result<Each<Vec<Change>>, Error> {
         let mut host = self.host()?;
         let lock = self.lock()?;
-        let departures: Vec<Departure> = networks.iter().map(|it| Departure::of_network(self, it)).collect();
-        let stopped = vnet_host::stop_all(&mut host, &lock, networks, LinuxHost::namespace()?);
+        let refused: Vec<_> = networks.iter().map(|network| self.is_not_of_libvirt(network)).collect();
+        let is_ours = networks.iter().zip(&refused).filter(|(_, refused)| refused.is_ok());
+        let ours: Vec<NetworkName> = is_ours.map(|(network, _)| network.clone()).collect();
+        let departures: Vec<Departure> = ours.iter().map(|it| Departure::of_network(self, it)).collect();
+        let mut stopped = vnet_host::stop_all(&mut host, &lock, &ours, LinuxHost::namespace()?).into_iter();
         departures.into_iter().for_each(|departure| departure.tell(self));
-        let results = networks.iter().zip(stopped);
-        Ok(results.map(|(network, stopped)| self.after_stop(&lock, network, stopped)).collect())
+        let mut result = |network| self.after_stop(&lock, network, stopped.next().expect("a result for each"));
+        let results = networks.iter().zip(refused);
+        Ok(results.map(|(network, refused)| refused.and_then(|()| result(network))).collect())
     }
 
     /// Starts or changes several networks, with the lock held.

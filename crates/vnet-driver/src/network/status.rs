@@ -31,6 +31,8 @@ pub struct NetworkSummary {
     pub guests: usize,
     /// What of it could not be read.
     pub unread: BTreeSet<Unread>,
+    /// Whether libvirt runs it. Only forwards and egress are then ours.
+    pub runs_in_libvirt: bool,
 }
 
 /// A network that runs.
@@ -61,6 +63,8 @@ pub struct NetworkStatus {
     pub obstacles: Vec<Obstacle>,
     /// What of it could not be read.
     pub unread: BTreeSet<Unread>,
+    /// Whether libvirt runs it. Only forwards and egress are then ours.
+    pub runs_in_libvirt: bool,
 }
 
 /// The state of a network.
@@ -114,7 +118,8 @@ impl Driver {
     ) -> Result<Option<NetworkSummary>, Error> {
         let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
         let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
-        Ok(Some(NetworkSummary { guests: ports.len(), name, state, bridge, unread }))
+        let (guests, runs_in_libvirt) = (ports.len(), receipt.header.of_libvirt);
+        Ok(Some(NetworkSummary { guests, name, state, bridge, unread, runs_in_libvirt }))
     }
 
     /// The state of a network.
@@ -167,6 +172,7 @@ impl Driver {
             obstacles: self.obstacles_among(host, inventory, receipt, ports.iter().map(|it| &it.header.port.dev))?,
             drift,
             unread,
+            runs_in_libvirt: receipt.header.of_libvirt,
             name,
         };
         let bridge = receipt.header.bridge.as_ref();
@@ -202,6 +208,7 @@ impl Driver {
         let mut obstacles = self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?;
         obstacles.extend(self.unconfirmed_obstacle(&receipt.header.network)?);
         obstacles.extend(unheard(&receipt.header));
+        obstacles.extend(self.untold(&receipt.header));
         if receipt.header.namespace.is(&LinuxHost::namespace()?) {
             let links: Vec<InterfaceName> = receipt.header.bridge.iter().chain(ports).cloned().collect();
             obstacles.extend(manager::obstacles(host, &links)?);
@@ -209,9 +216,23 @@ impl Driver {
         Ok(obstacles)
     }
 
+    /// What it means that libvirt does not tell of the network.
+    fn untold(&self, header: &Header) -> Option<Obstacle> {
+        (header.of_libvirt && !self.has_libvirt_hook()).then(|| {
+            Obstacle::by(
+                "forwards and egress of the network begin and end with it",
+                "libvirt's hook is gone, so that libvirt does not tell of it".to_owned(),
+                "`vnet libvirt install-hook` brings it back".to_owned(),
+            )
+        })
+    }
+
     /// What a network promises its guests, from the definition that it runs with. `None` when that
-    /// cannot be read; the drift reports that.
+    /// cannot be read, which the drift reports, and when libvirt keeps the promises.
     fn intent_of(&self, receipt: &Receipt) -> Result<Option<Intent>, Error> {
+        if receipt.header.of_libvirt {
+            return Ok(None);
+        }
         let network = match self.as_it_runs(&receipt.header.network) {
             Err(Error::Read { .. } | Error::Kept { .. }) => None,
             network => network?,

@@ -13,8 +13,8 @@ impl Driver {
     /// nothing else.
     ///
     /// # Errors
-    /// [`Error::NotRunning`]; [`Error::Host`] with what could not be removed: the call can be
-    /// repeated.
+    /// [`Error::NotRunning`]; [`Error::OfLibvirt`]; [`Error::Host`] with what could not be removed:
+    /// the call can be repeated.
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
         let mut host = self.host()?;
         // Whoever releases the lock removes the leftovers of a start that was killed early.
@@ -26,6 +26,7 @@ impl Driver {
             }
             return Err(Error::NotRunning(network.clone()));
         }
+        self.is_not_of_libvirt(network)?;
         self.stop_locked(&mut host, &lock?, network)
     }
 
@@ -44,7 +45,7 @@ impl Driver {
 
     /// The result of a stop. The leases of a transient network go with it, also when the stop
     /// before was killed.
-    pub(super) fn after_stop(
+    pub(crate) fn after_stop(
         &self,
         lock: &Lock,
         network: &NetworkName,

@@ -45,7 +45,7 @@ struct Place {
     /// Change the network that runs
     #[arg(long)]
     live: bool,
-    /// Change the kept definition
+    /// Change the kept definition, that of libvirt for a network that libvirt runs
     #[arg(long)]
     config: bool,
     #[command(flatten)]
@@ -109,7 +109,7 @@ impl Place {
             Format::Human => {
                 if outcome.is_kept && !outcome.config {
                     note(format_args!(
-                        "{BOLD}note{BOLD:#}: the kept definition is as before: --config changes it too\n"
+                        "{BOLD}note{BOLD:#}: the kept definition is as before: --live --config changes both\n"
                     ));
                 }
                 Ok(print(format!("{}network {name} updated, {how}\n", brief(&made)))?)
