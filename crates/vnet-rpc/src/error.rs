@@ -61,6 +61,8 @@ codes! {
     74 ArgumentUnsupported "argument unsupported: " "";
     /// The person has dismissed polkit's question.
     79 AuthCancelled "authentication cancelled: " "";
+    /// A number is too large.
+    82 Overflow "numerical overflow: " "";
     /// Such a change cannot be made.
     84 OperationUnsupported "Operation not supported: " "";
     /// polkit asks a person, and nobody is there to answer.
@@ -94,12 +96,20 @@ pub enum ErrorDomain {
     NodeDevice = 22,
     /// The driver of the host's interfaces.
     Interface = 26,
+    /// The driver of secrets.
+    Secret = 30,
     /// The driver of packet filters.
     NwFilter = 33,
+    /// What takes snapshots of guests.
+    Snapshot = 35,
+    /// The reader of URIs.
+    Uri = 45,
     /// What speaks D-Bus.
     Dbus = 47,
     /// What asks polkit.
     Polkit = 60,
+    /// What takes checkpoints of guests.
+    Checkpoint = 69,
 }
 
 /// The level of an error; 1 is a warning.

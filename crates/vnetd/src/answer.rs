@@ -2,6 +2,7 @@
 
 mod connection;
 mod foreign;
+mod functions;
 mod known;
 mod leases;
 mod lifecycle;

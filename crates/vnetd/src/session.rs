@@ -96,17 +96,26 @@ impl Session {
         if (program, version) != (REMOTE_PROGRAM, PROGRAM_VERSION) {
             return Err(refusal::protocol(format!("Cannot find program {program} version {version}")));
         }
-        let Some(procedure) = Procedure::from_number(number) else { return Err(answer::foreign(number)) };
+        let Some(procedure) = Procedure::from_number(number) else {
+            let foreign = answer::foreign(number)?;
+            self.is_let_in()?;
+            return Err(foreign.refused(self.is_open, self.is_read_only));
+        };
         let call = Call::from_payload(procedure, &frame.payload).map_err(|_| refusal::undecoded())?;
         self.may(&call)?;
         self.connection_call(&call).unwrap_or_else(|| answer::network_call(&self.shared, call))
     }
 
+    /// Refuses a client that polkit has not let in yet.
+    fn is_let_in(&self) -> Result<(), Refusal> {
+        if self.must_ask { Err(refusal::protocol("authentication required")) } else { Ok(()) }
+    }
+
     /// Refuses what this connection must not do.
     fn may(&self, call: &Call) -> Result<(), Refusal> {
         let procedure = call.procedure();
-        if self.must_ask && !matches!(call, Call::AuthList {} | Call::AuthPolkit {}) {
-            return Err(refusal::protocol("authentication required"));
+        if !matches!(call, Call::AuthList {} | Call::AuthPolkit {}) {
+            self.is_let_in()?;
         }
         let is_early = match call {
             Call::ConnectSupportsFeature { feature } => *feature == KEEPALIVE,
