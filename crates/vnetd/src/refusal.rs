@@ -1,6 +1,7 @@
 //! The driver's errors in libvirt's words.
 
 mod document;
+pub(crate) mod judge;
 pub(crate) mod port;
 
 use std::io;
@@ -10,7 +11,7 @@ use vnet_rpc::{ErrorCode, ErrorDomain, RemoteError};
 use vnet_types::Uuid;
 
 pub(crate) use document::{
-    MISSING_ATTRIBUTE, MISSING_ELEMENT, WRONG_ROOT, attribute, by_schema, definition, document, not_well_formed,
+    MISSING_ATTRIBUTE, MISSING_ELEMENT, attribute, by_schema, definition, document, not_well_formed, readable,
 };
 
 /// Why a call is refused.

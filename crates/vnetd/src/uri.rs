@@ -35,6 +35,10 @@ impl Whose {
         if uri.is_empty() {
             return Err(nobody("<null>"));
         }
+        if uri.contains(char::is_whitespace) {
+            let what = format!("Unable to parse URI {uri}");
+            return Err(refusal::of(ErrorCode::InternalError, ErrorDomain::Uri, what));
+        }
         let Some((scheme, rest)) = uri.split_once(':') else {
             return Err(nobody(&format!("URI '{uri}' does not include a driver name")));
         };
@@ -42,6 +46,8 @@ impl Whose {
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         // Another host is not asked.
         let path = rest.strip_prefix("//").unwrap_or(rest);
+        // Nor is another user.
+        let path = path.split_once('@').filter(|(user, _)| !user.contains('/')).map_or(path, |(_, path)| path);
         let is_local = path.len() == rest.len() || path.starts_with('/');
         let path = Some(path).filter(|_| is_local && ["network", "qemu"].contains(&scheme));
         match path.ok_or_else(|| nobody(uri))? {
@@ -66,7 +72,10 @@ mod tests {
         assert_eq!(refused(Some("network:///system?no_such=1")), None);
         assert_eq!(refused(Some("network:/system")), None);
         assert_eq!(refused(Some("network:///system#x")), None);
+        assert_eq!(refused(Some("network://user@/system")), None);
         assert_eq!(refused(Some("qemu:///system")), None);
+        let blank = "internal error: Unable to parse URI not a uri";
+        assert_eq!(refused(Some("not a uri")).as_deref(), Some(blank));
         let other = "no connection driver available for network://host/system";
         assert_eq!(refused(Some("network://host/system")).as_deref(), Some(other));
         let bare = "no connection driver available for URI '/system' does not include a driver name";

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::result_large_err, reason = "a test")]
 
+mod definitions;
 mod hostile;
 mod kills;
 mod lab;

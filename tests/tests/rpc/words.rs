@@ -1,10 +1,10 @@
 //! What calls are refused with: codes, parts and words are those of libvirt 11.3, which answered
 //! the same calls.
 
-use vnet_rpc::{Call, NetworkRef, PortRef, Reply, TypedParameter, TypedValue};
+use vnet_rpc::{Call, Frame, FrameHeader, NetworkRef, PortRef, Reply, TypedParameter, TypedValue};
 use vnet_tests::isolate;
 
-use crate::lab::{Client, SOCKET, Server};
+use crate::lab::{Client, SOCKET, Server, answer};
 
 const UUID: &str = "0a0b0c0d-1111-4222-8333-000000000001";
 const MISSING: &str = "0a0b0c0d-1111-4222-8333-000000000009";
@@ -58,6 +58,30 @@ fn uris_are_taken_as_by_libvirt() {
         let error = open(uri).unwrap_err();
         assert_eq!((error.code, error.message.as_deref()), (code, Some(words)), "{uri}");
     }
+}
+
+/// A call of another driver names the function that is not there; a call that libvirt does not have
+/// does not.
+#[test]
+fn calls_of_other_drivers_are_not_supported() {
+    isolate!();
+    let _server = Server::start();
+    let refused = |client: &mut Client, procedure| {
+        client.send(&Frame::new(FrameHeader::call(procedure, 1), vec![0; 64]).to_bytes().unwrap());
+        let error = answer(&client.receive().unwrap()).unwrap_err();
+        (error.code, error.domain, error.message.unwrap_or_default())
+    };
+    let unsupported = |function| format!("this function is not supported by the connection driver: {function}");
+    let mut client = Client::connect(SOCKET);
+    assert_eq!(refused(&mut client, 23).2, "internal error: hypervisor connection not open");
+    assert_eq!(refused(&mut client, 84).2, "internal error: connection not open");
+    let mut client = Client::open();
+    assert_eq!(refused(&mut client, 23), (3, 20, unsupported("virDomainLookupByName")));
+    assert_eq!(refused(&mut client, 287), (3, 30, unsupported("virConnectListAllSecrets")));
+    assert_eq!(refused(&mut client, 33), (3, 20, unsupported("virDomainShutdown")));
+    assert_eq!(refused(&mut client, 9999), (39, 7, "unknown procedure: 9999".to_owned()));
+    let denied = "operation forbidden: read only access prevents virDomainShutdown".to_owned();
+    assert_eq!(refused(&mut Client::reader(), 33), (29, 20, denied));
 }
 
 fn lab() -> NetworkRef {
@@ -114,6 +138,8 @@ fn metadata() -> Vec<Case> {
         (get(unknown(), 0, 8), 43, 19, no_network()),
         (get(lab(), 0, 8), 8, 19, flags.to_owned()),
         (get(lab(), 3, 0), 8, 19, "invalid argument: unknown metadata type '3'".to_owned()),
+        (get(lab(), -1, 0), 111, 19, "metadata not found: Requested metadata element is not present".to_owned()),
+        (get(lab(), -1, 1), 55, 19, invalid("network is not running")),
         (get(lab(), 2, 0), 8, 19, "uri in virNetworkGetMetadata must not be NULL".to_owned()),
         (set(1, "a\nb", Some("k"), Some("u")), 8, 19, "metadata title can't contain newlines".to_owned()),
         (set(0, "a", Some("k"), Some("u")), 8, 19, "uri in virNetworkSetMetadata must be NULL".to_owned()),
@@ -154,6 +180,23 @@ fn updates() -> Vec<Case> {
         case(9, 99, "<x/>", 84, "can't update unrecognized section of network"),
         case(add, 1, "<x/>", 84, "can't update 'bridge' section of network 'lab'"),
         case(add, 4, "<x/>", 27, "unexpected element <x>, expecting <host>, while updating network 'lab'"),
+        case(
+            modify,
+            4,
+            "<host mac='52:54:00:00:00:0c' ip='10.77.7.98'/>",
+            55,
+            "couldn't locate an existing dhcp host entry with \"mac='52:54:00:00:00:0c'\" \"name='(null)'\" \
+             \"ip='10.77.7.98'\" in network 'lab'",
+        ),
+        case(
+            modify,
+            4,
+            "<host ip='10.77.7.98'/>",
+            27,
+            "Static host definition in IPv4 network 'lab' must have mac or name attribute",
+        ),
+        case(modify, 5, "<x/>", 27, "unexpected element <x>, expecting <range>, while updating network 'lab'"),
+        case(modify, 10, "<host ip='10.77.7.40'/>", 35, "Missing hostname in network 'lab' DNS HOST record"),
         case(modify, 12, "<x/>", 84, "DNS SRV records cannot be modified, only added or deleted"),
         (update(add, 4, "<host mac='52:54:00:00:00:0b' ip='10.77.7.11'/>", 5), 55, 19, by_index),
         case(

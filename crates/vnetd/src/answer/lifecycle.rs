@@ -16,7 +16,7 @@ const DONE: Reply = Reply::Nothing {};
 pub(super) fn define(driver: &Driver, news: &News, text: &str, flags: u32) -> Result<Reply, Refusal> {
     let (network, uuid) = identified(read(text, flags, "networkDefineXMLFlags")?)?;
     news.change(|| {
-        let defined = driver.define(&network).map_err(|error| refusal::definition(error, &network))?;
+        let defined = driver.define(&network).map_err(|error| refusal::definition(error, text))?;
         let network = NetworkRef { name: defined.name.to_string(), uuid };
         Ok((Reply::Network { network: network.clone() }, Deed::Lifecycle(network, Lifecycle::Defined)))
     })
@@ -35,7 +35,7 @@ pub(super) fn create(driver: &Driver, news: &News, text: &str, flags: u32) -> Re
         }
         let started = driver.start(&network).map_err(|error| match error {
             Error::AlreadyRuns(name) => refusal::invalid(format!("network is already active as '{name}'")),
-            error => refusal::definition(error, &network),
+            error => refusal::definition(error, text),
         })?;
         let network = known(driver, started.name.as_str())?;
         Ok((Reply::Network { network: network.clone() }, Deed::Lifecycle(network, Lifecycle::Started)))
@@ -49,7 +49,7 @@ pub(super) fn start(driver: &Driver, news: &News, network: &NetworkRef) -> Resul
         let kept = driver.kept(&known.name).map_err(refusal::other)?;
         // Without a kept definition it is there because it runs.
         let kept = kept.filter(|_| !known.is_active).ok_or_else(|| refusal::invalid("network is already active"))?;
-        driver.start(&kept).map_err(|error| refusal::definition(error, &kept))?;
+        driver.start(&kept).map_err(|error| refusal::definition(error, &kept.to_string()))?;
         Ok((DONE, Deed::Lifecycle(reference(&known), Lifecycle::Started)))
     })
 }

@@ -1,6 +1,6 @@
 //! Title, description and metadata of a network.
 
-use vnet_driver::{Driver, Error, Impact};
+use vnet_driver::{Driver, Error, Impact, NetworkIdentity};
 use vnet_rpc::{ErrorCode, ErrorDomain, NetworkRef, Reply};
 use vnet_xml::network::{MetadataError, MetadataPart};
 
@@ -41,7 +41,11 @@ pub(super) fn get(
     check_uri(kind, uri.as_deref(), FUNCTION)?;
     let known = find(driver, network)?;
     only_flags(flags, LIVE | CONFIG, "virNetworkObjGetMetadata")?;
-    let text = driver.metadata(&known.name, &part(kind, uri)?, impact(flags)).map_err(|error| in_words(error, ""))?;
+    let Some(part) = part(kind, uri)? else {
+        check_state(&known, flags)?;
+        return Err(absent());
+    };
+    let text = driver.metadata(&known.name, &part, impact(flags)).map_err(|error| in_words(error, ""))?;
     Ok(Reply::Text { text })
 }
 
@@ -70,7 +74,13 @@ pub(super) fn set(
     only_flags(flags, LIVE | CONFIG, "networkSetMetadata")?;
     news.change(|| {
         let known = find(driver, network)?;
-        let part = part(kind, uri.clone())?;
+        let Some(part) = part(kind, uri.clone())? else {
+            check_state(&known, flags)?;
+            return Ok((Reply::Nothing {}, Deed::Metadata(reference(&known), kind, uri)));
+        };
+        if let Some(text) = text.as_ref().filter(|_| kind == ELEMENT) {
+            refusal::readable(text)?;
+        }
         if let Some(error) = text.as_ref().filter(|_| kind == ELEMENT).and_then(|text| refusal::not_well_formed(text)) {
             return Err(error);
         }
@@ -90,14 +100,30 @@ fn check_uri(kind: i32, uri: Option<&str>, function: &str) -> Result<(), Refusal
     Err(refusal::argument(&format!("uri in {function} {wrong}"), function, "uri"))
 }
 
-/// The part that a call means.
-fn part(kind: i32, uri: Option<String>) -> Result<MetadataPart, Refusal> {
+/// The part that a call means. libvirt takes a negative kind, and has nothing of that kind.
+fn part(kind: i32, uri: Option<String>) -> Result<Option<MetadataPart>, Refusal> {
     match (kind, uri) {
-        (DESCRIPTION, _) => Ok(MetadataPart::Description),
-        (TITLE, _) => Ok(MetadataPart::Title),
-        (ELEMENT, Some(uri)) => Ok(MetadataPart::Element(uri)),
+        (DESCRIPTION, _) => Ok(Some(MetadataPart::Description)),
+        (TITLE, _) => Ok(Some(MetadataPart::Title)),
+        (ELEMENT, Some(uri)) => Ok(Some(MetadataPart::Element(uri))),
+        (i32::MIN..0, _) => Ok(None),
         _ => Err(refusal::network(ErrorCode::InvalidArg, format!("unknown metadata type '{kind}'"))),
     }
+}
+
+/// Refuses flags for a definition that the network does not have.
+fn check_state(known: &NetworkIdentity, flags: u32) -> Result<(), Refusal> {
+    if flags & LIVE != 0 && !known.is_active {
+        return Err(refusal::invalid("network is not running"));
+    }
+    if flags & CONFIG != 0 && !known.is_persistent {
+        return Err(refusal::other(Error::NotDefined(known.name.clone())));
+    }
+    Ok(())
+}
+
+fn absent() -> Refusal {
+    refusal::network(ErrorCode::NoNetworkMetadata, "Requested metadata element is not present")
 }
 
 fn impact(flags: u32) -> Impact {
@@ -115,11 +141,9 @@ pub(crate) fn number(part: &MetadataPart) -> (i32, Option<String>) {
 
 fn in_words(error: Error, text: &str) -> Refusal {
     match &error {
-        Error::NoMetadata { .. } => {
-            refusal::network(ErrorCode::NoNetworkMetadata, "Requested metadata element is not present")
-        }
+        Error::NoMetadata { .. } => absent(),
         Error::NotRunning(_) => refusal::invalid("network is not running"),
-        Error::Metadata(MetadataError::Element(refused)) => refusal::document(text, refused, None),
+        Error::Metadata(MetadataError::Element(refused)) => refusal::document(text, refused, |_| None),
         Error::Metadata(MetadataError::TitleOfLines) => {
             refusal::argument("metadata title can't contain newlines", "virNetworkSetMetadata", "metadata")
         }

@@ -41,6 +41,7 @@ pub(super) fn by_uuid(driver: &Driver, network: &NetworkRef, uuid: Uuid) -> Resu
 pub(super) fn create(driver: &Driver, network: &NetworkRef, text: &str, flags: u32) -> Result<Reply, Refusal> {
     only_flags(flags, RECLAIM | VALIDATE, "networkPortCreateXML")?;
     let known = find(driver, network)?;
+    refusal::readable(text)?;
     let parsed = NetworkPort::parse(text.as_bytes());
     if flags & VALIDATE != 0
         && let Some(error) = refusal::by_schema(&parsed.problems)

@@ -7,7 +7,7 @@ use vnet_xml::network::{Command, Section, UpdateError, UpdateRefusal};
 use super::known::{find, reference};
 use super::only_flags;
 use crate::news::{Deed, News};
-use crate::refusal::{self, Refusal};
+use crate::refusal::{self, Refusal, judge};
 
 /// The flags of an update: the network that runs, the definition that is kept.
 const LIVE: u32 = 1;
@@ -50,6 +50,7 @@ pub(super) fn update(
     let known = find(driver, network)?;
     let name = &known.name;
     // The text is read first, whatever is to be done with it.
+    refusal::readable(text)?;
     if let Some(error) = refusal::not_well_formed(text) {
         return Err(error);
     }
@@ -66,30 +67,36 @@ pub(super) fn update(
     let mut update = Update::new(section, chosen.unwrap_or(Command::AddLast), text.as_bytes());
     update.parent_index = usize::try_from(parent).ok();
     (update.live, update.config) = (flags & LIVE != 0, flags & CONFIG != 0);
+    let is_added = matches!(chosen, Some(Command::AddLast | Command::AddFirst));
+    let is_partial = match section {
+        Section::DnsHost | Section::DnsSrv | Section::DnsTxt => !is_added,
+        _ => chosen == Some(Command::Delete),
+    };
+    let not_modified = not_modified(section).filter(|_| chosen == Some(Command::Modify));
+    // libvirt reads the whole element before it looks for the one to change.
+    let judged = || {
+        let change = judge::Change { section, is_read: not_modified.is_none(), is_partial, parent, text };
+        let definition = driver.xml(name).ok()?;
+        let judge = |change| judge::change(name.as_str(), &definition, &change);
+        // What was replaced is read again as a whole.
+        let is_replaced = chosen == Some(Command::Modify);
+        judge(change).or_else(|| judge(judge::Change { is_partial: false, ..change }).filter(|_| is_replaced))
+    };
     let in_words = |error: Error| match &error {
         Error::NotRunning(_) => refusal::invalid("network is not running"),
         Error::Update(UpdateError::Element(refused)) => {
-            let is_other = refused.problems.iter().any(|problem| problem.code == refusal::WRONG_ROOT);
-            if let Some(words) = not_modified(section).filter(|_| chosen == Some(Command::Modify) && !is_other) {
-                return unsupported(words.to_owned());
-            }
-            let is_bare = refused.problems.iter().any(|problem| problem.code == refusal::MISSING_ATTRIBUTE);
-            match section {
-                Section::IpDhcpHost if is_bare => refusal::network(
-                    ErrorCode::XmlError,
-                    format!("Static host definition in IPv4 network '{name}' must have mac or name attribute"),
-                ),
-                _ => refusal::document(text, refused, Some(name.as_str())),
-            }
+            let own = || not_modified.map(|words| unsupported(words.to_owned()));
+            refusal::document(text, refused, |_| judged().or_else(own))
         }
         Error::Update(UpdateError::Refused { reason, .. }) => {
-            refused(reason, (section, word), name.as_str(), &update, text.trim(), &error)
+            judged().unwrap_or_else(|| refused(reason, (section, word), name.as_str(), &update, text.trim(), &error))
         }
+        Error::Element(_) => judged().unwrap_or_else(|| refusal::other(error)),
         _ => refusal::other(error),
     };
     if chosen.is_none() {
         let definition = driver.xml(name).map_err(refusal::other)?;
-        let definition = definition.parse().map_err(|refused| refusal::document(&definition, &refused, None))?;
+        let definition = definition.parse().map_err(|refused| refusal::document(&definition, &refused, |_| None))?;
         update.edit(&definition).map_err(in_words)?;
         return Err(unsupported(format!("unrecognized network update command code {command}")));
     }
@@ -108,6 +115,12 @@ fn not_modified(section: Section) -> Option<&'static str> {
     }
 }
 
+/// The MAC address, name and address of a host, as libvirt writes them.
+fn host_of(text: &str) -> [&str; 3] {
+    [("mac", "unknown"), ("name", "(null)"), ("ip", "unknown")]
+        .map(|(name, absent)| refusal::attribute(text, name).unwrap_or(absent))
+}
+
 fn refused(
     reason: &UpdateRefusal,
     (section, word): (Section, &str),
@@ -119,8 +132,7 @@ fn refused(
     let attribute = |name: &str| refusal::attribute(text, name).unwrap_or("(null)");
     match (reason, section) {
         (UpdateRefusal::Exists(_), Section::IpDhcpHost) => {
-            let [mac, host, ip] = [("mac", "unknown"), ("name", "(null)"), ("ip", "unknown")]
-                .map(|(name, absent)| refusal::attribute(text, name).unwrap_or(absent));
+            let [mac, host, ip] = host_of(text);
             refusal::invalid(format!(
                 "there is an existing dhcp host entry in network '{name}' that matches \"<host mac='{mac}' name='{host}' \
                  ip='{ip}'/>\""
@@ -172,6 +184,13 @@ fn refused(
         }
         (UpdateRefusal::Absent(_), Section::DnsTxt) => {
             refusal::invalid(format!("couldn't locate a matching DNS TXT record in network {name}"))
+        }
+        (UpdateRefusal::Absent(_), Section::IpDhcpHost) if update.command == Command::Modify => {
+            let [mac, host, ip] = host_of(text);
+            refusal::invalid(format!(
+                "couldn't locate an existing dhcp host entry with \"mac='{mac}'\" \"name='{host}'\" \"ip='{ip}'\" in \
+                 network '{name}'"
+            ))
         }
         (UpdateRefusal::Absent(_), _) => {
             refusal::invalid(format!("couldn't locate a matching {word} entry in network '{name}'"))

@@ -7,7 +7,7 @@ use vnet_xml::network::{ForwardMode, Nat};
 
 use super::known::find;
 use super::only_flags;
-use crate::refusal::{self, Refusal};
+use crate::refusal::{self, Refusal, judge};
 
 /// The flag for the definition that the next start uses.
 const INACTIVE: u32 = 1;
@@ -50,11 +50,12 @@ pub(super) fn bridge(driver: &Driver, network: &NetworkRef) -> Result<Reply, Ref
 /// Reads the definition that a client sends.
 pub(super) fn read(text: &str, flags: u32, function: &str) -> Result<Network, Refusal> {
     only_flags(flags, VALIDATE, function)?;
+    refusal::readable(text)?;
     let parsed = Network::parse(text.as_bytes());
     if flags & VALIDATE != 0
         && let Some(error) = refusal::by_schema(&parsed.problems)
     {
         return Err(error);
     }
-    parsed.into_result().map_err(|refused| refusal::document(text, &refused, None))
+    parsed.into_result().map_err(|refused| refusal::document(text, &refused, judge::definition))
 }

@@ -9,7 +9,7 @@ use vnet_xml::network::ForwardMode;
 use vnet_xml::network_port::{NetworkPort, Plug};
 use vnet_xml::{Problem, Refused, Severity};
 
-use super::{MISSING_ATTRIBUTE, MISSING_ELEMENT, Refusal, document as any_document, invalid, network, other};
+use super::{MISSING_ATTRIBUTE, MISSING_ELEMENT, Refusal, document as any_document, invalid, judge, network, other};
 
 /// A port that cannot be recorded or changed.
 pub(crate) fn refused(driver: &Driver, name: &NetworkName, port: &NetworkPort, error: Error) -> Refusal {
@@ -122,7 +122,7 @@ pub(crate) fn document(text: &str, refused: &Refused) -> Refusal {
             return internal(if is_empty { missing.to_owned() } else { format!("Unable to parse {kind} '{value}'") });
         }
     }
-    any_document(text, refused, None)
+    any_document(text, refused, judge::port)
 }
 
 #[cfg(test)]
