@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
 
-use crate::kernel::Intact;
+use crate::kernel::{Intact, pause};
 use crate::shared::Share;
 use crate::{Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, Networks, Packet, Policy, Ruleset, Table};
 
@@ -177,6 +177,7 @@ impl Firewall {
             from.is_some_and(|from| Share::of(from).iter().any(|share| !kept.contains(share)))
         });
         let mut near = true;
+        let mut paused = None;
         for _ in 0..ATTEMPTS {
             let links = self.links();
             let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
@@ -186,6 +187,15 @@ impl Firewall {
             let mut networks = expected.iter().map(|ruleset| ruleset.network.as_str());
             if near && networks.any(|network| installed.has(network) && !is_known(network)) {
                 installed = self.read()?;
+            }
+            if paused.is_none()
+                && !installed.limits_guests()
+                && let Some(batch) = to.and_then(|to| pause(to, &|name| links.index(name)))
+            {
+                paused = Some(Netfilter::open().map_err(Error::Open)?);
+                // A kernel that is too old for it does without.
+                let _ = paused.as_ref().map(|socket| socket.commit(&batch));
+                continue;
             }
             let batch = Batch::new(&installed, from, to, |name| links.index(name))?;
             match self.commit(&batch) {

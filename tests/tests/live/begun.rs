@@ -35,7 +35,7 @@ fn talk(mut stream: TcpStream, heard: &Arc<AtomicUsize>) {
         }
     });
     while stream.write_all(b"?").is_ok() {
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_micros(200));
     }
 }
 

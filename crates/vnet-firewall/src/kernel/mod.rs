@@ -17,6 +17,8 @@ mod message;
 mod near;
 mod networks;
 mod own;
+#[cfg(feature = "netlink")]
+mod pause;
 mod recognise;
 mod seen;
 mod set;
@@ -38,6 +40,8 @@ pub(crate) use libvirt::Installed;
 #[cfg(feature = "netlink")]
 pub(crate) use libvirt_forwards::Passages;
 pub use networks::Networks;
+#[cfg(feature = "netlink")]
+pub(crate) use pause::pause;
 pub use table::{Counts, Table};
 #[cfg(feature = "netlink")]
 pub(crate) use trace::arm;

@@ -14,6 +14,8 @@ use super::recognise::statements;
 use super::statement::NameOf;
 use super::{set, user_data};
 use crate::ruleset::{Base, Chain, Key, Rule, Set};
+#[cfg(feature = "netlink")]
+use crate::shared::LIMIT;
 
 /// The table `inet vnet` as the kernel has it. The default is a host without the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,6 +171,12 @@ impl Table {
     /// The networks with elements in it.
     pub fn networks(&self) -> BTreeSet<String> {
         self.sets.iter().flat_map(|set| &set.elements).filter_map(super::own::network_of).map(str::to_owned).collect()
+    }
+
+    /// Whether it has the shared rules for guests that are limited in what they reach.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn limits_guests(&self) -> bool {
+        self.chain(LIMIT).is_some()
     }
 
     pub(super) fn chain(&self, name: &str) -> Option<&Chain> {

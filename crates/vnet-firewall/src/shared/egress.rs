@@ -13,7 +13,8 @@
 //!
 //! A host that has not tracked connections before knows of none of those that are there when the
 //! first network limits its guests. Of these, whoever sends first would pass for the one who began.
-//! So segments to such guests that begin no connection of TCP are dropped, unless it is known.
+//! So segments to such guests that begin no connection of TCP are dropped, unless it is known; and
+//! until these rules hold, a table that goes with its socket drops them.
 //!
 //! What every guest needs to have an address passes first: DHCP, and neighbour discovery to the
 //! host. It has other source addresses than the subnet's.
