@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
-use vnet_benches::{DEFAULT, many_hosts};
+use vnet_arrows::{DEFAULT, many_hosts};
 use vnet_lab::Namespace;
 use vnet_lab::mounts::mount_new;
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use vnet_benches::{DEFAULT, dual_stack, many_hosts};
+use vnet_arrows::{DEFAULT, dual_stack, many_hosts};
 use vnet_plan::{Choices, HostState, diff, lower};
 use vnet_types::Inventory;
 use vnet_xml::Network;

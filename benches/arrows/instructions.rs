@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use vnet_benches::{DEFAULT, PASST, dual_stack, many_hosts};
+use vnet_arrows::{DEFAULT, PASST, dual_stack, many_hosts};
 use vnet_xml::network::{Command, Section};
 use vnet_xml::{Interface, Network};
 
