@@ -5,7 +5,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::libc::{self, c_int, c_ulong, ifreq};
+use nix::libc::{self, c_char, c_int, c_ulong, ifreq};
 use nix::{ioctl_read_bad, ioctl_write_int_bad, ioctl_write_ptr_bad, request_code_read, request_code_write};
 use vnet_types::InterfaceName;
 
@@ -84,7 +84,7 @@ fn request(name: &str) -> Result<ifreq, Errno> {
         return Err(Errno::ENAMETOOLONG);
     }
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from.cast_signed();
+        *to = c_char::from_ne_bytes([from]);
     }
     Ok(request)
 }
