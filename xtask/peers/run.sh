@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, and its virsh and
-# python3-libvirt with vnetd, unpacked in a temporary folder and entered. Prints what was tried, and
-# at the end how much of it passed.
+# run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, its virsh and
+# python3-libvirt with vnetd, and its libvirtd with vnet's hook, unpacked in a temporary folder and
+# entered. Prints what was tried, and at the end how much of it passed.
 vnet=$(readlink -f "$1") suite=$2
 . "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
-unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt
+unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt \
+    iptables libvirt-daemon libvirt-daemon-driver-network
+for program in iptables ip6tables; do ln -sf xtables-nft-multi "$here/tree/usr/sbin/$program"; done
 cp "$vnet" "$vnet"d "$here/tree"
 mkdir -p "$here/tree/etc/vnet"
 
@@ -43,6 +45,25 @@ open("/tmp/listens", "w").close()
 while not seen or not seen[-1].endswith("stopped"):
     libvirt.virEventRunDefaultImpl()
 print(*seen, sep=", ")
+PYTHON
+
+cat > "$here/tree/hooked.xml" <<XML
+<network><name>hooked</name>
+  <metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>
+    <v:portForward proto='tcp' guest='192.168.99.10'><v:range start='2222' to='22'/></v:portForward>
+    <v:egress preset='internet-only'/></v:network></metadata>
+  <forward mode='nat'/><bridge name='virbr9' stp='off'/>
+  <ip address='192.168.99.1' prefix='24'/></network>
+XML
+cat > "$here/tree/serve.py" <<'PYTHON'
+# Says hello to whoever connects to a port.
+import socket, sys
+
+server = socket.create_server(("", int(sys.argv[1])))
+while True:
+    client, _ = server.accept()
+    client.sendall(b"hello")
+    client.close()
 PYTHON
 
 cat > "$here/tree/cases.sh" <<'CASES'
@@ -129,6 +150,69 @@ it "virsh undefines it" virsh net-undefine nat
 it "virsh finds it no longer" says "Network not found: no network with matching name 'nat'" virsh net-info nat
 wait $!
 it "python is told of everything" says "nat defined, nat started, nat metadata 0, nat metadata 2, nat stopped" cat /tmp/events
+kill $(jobs -p)
+rm -rf /run/libvirt/*
+
+# libvirt's own daemon, with each of its ways to make rules, and vnet's hook. The kernel may have no
+# action that fills in checksums.
+mkdir -p /tmp/drivers /tmp/bin /etc/libvirt /run/netns /var/lib/libvirt/dnsmasq
+ln -s /usr/lib/*/libvirt/connection-driver/libvirt_driver_network.so /tmp/drivers/
+printf '#!/bin/bash\n/usr/sbin/tc "$@" || [[ "$*" == *csum* ]]\n' > /tmp/bin/tc
+chmod +x /tmp/bin/tc
+printf 'auth_unix_rw = "none"\nunix_sock_group = "root"\n' > /etc/libvirt/libvirtd.conf
+libvirt() { # libvirt BACKEND: starts the daemon
+    echo "firewall_backend = \"$1\"" > /etc/libvirt/network.conf
+    PATH=/tmp/bin:$PATH LIBVIRT_DRIVER_DIR=/tmp/drivers libvirtd 2> /tmp/libvirtd.log &
+    daemon=$!
+    until virsh uri > /tmp/uri 2>&1 || ! kill -0 $daemon; do sleep 0.1; done
+}
+place() { # place NAME BRIDGE-OR-NONE ADDRESS GATEWAY: a namespace with eth0
+    ip netns add "$1"
+    ip link add "to$1" type veth peer name eth0 netns "$1"
+    ip link set "to$1" ${2:+master $2} up
+    ip -n "$1" link set eth0 up
+    ip -n "$1" address add "$3/24" dev eth0
+    ip -n "$1" route add default via "$4"
+}
+asks() { # asks PLACE ADDRESS PORT
+    ip netns exec "$1" timeout 3 bash -c 'cat < /dev/tcp/$0/$1' "$2" "$3"
+}
+is_refused() { ! asks "$@"; }
+no_trace() { ! nft list ruleset 2> /dev/null | grep -e vnet -e '"network ' && ! ls /run/vnet 2> /dev/null; }
+ip link delete eth0
+place far "" 198.51.100.1 198.51.100.2
+ip address add 198.51.100.2/24 dev tofar
+ip -n far address add 9.9.9.9/32 dev eth0
+ip route replace default via 198.51.100.1
+ip netns exec far python3 /serve.py 80 &
+for backend in nftables iptables; do
+    libvirt $backend
+    echo "# libvirtd $(libvirtd --version | sed 's/.* //') with $backend"
+    it "$backend: libvirt has a network" virsh net-define /hooked.xml
+    it "$backend: libvirt starts it" virsh net-start hooked
+    place web virbr9 192.168.99.10 192.168.99.1
+    ip netns exec web python3 /serve.py 22 &
+    sleep 0.5
+    it "$backend: the guest is not reached without the hook" is_refused far 198.51.100.2 2222
+    it "$backend: the hook is installed" says "network hooked has what" /vnet libvirt install-hook
+    it "$backend: the guest is reached from outside" says hello asks far 198.51.100.2 2222
+    it "$backend: but not at its own address" is_refused far 192.168.99.10 22
+    it "$backend: the guest reaches the internet" says hello asks web 9.9.9.9 80
+    it "$backend: but no other address" is_refused web 198.51.100.1 80
+    kill $daemon && wait $daemon
+    libvirt $backend
+    it "$backend: libvirt's rules are made anew" says hello asks far 198.51.100.2 2222
+    it "$backend: vnet finds it in sync" /vnet diff hooked
+    it "$backend: libvirt stops it" virsh net-destroy hooked
+    it "$backend: nothing is left" no_trace
+    it "$backend: libvirt starts it again" virsh net-start hooked
+    it "$backend: vnet finds it again" says "in libvirt" /vnet list
+    it "$backend: the hook is removed" says "runs on without" /vnet libvirt remove-hook
+    it "$backend: nothing is left again" no_trace
+    virsh net-destroy hooked && virsh net-undefine hooked
+    ip link delete toweb && ip netns delete web
+    kill $daemon && wait $daemon
+done
 result=ok
 [ $failed = 0 ] || result=FAILED
 echo "test result: $result. $passed passed; $failed failed"
