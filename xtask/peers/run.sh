@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, its virsh and
-# python3-libvirt with vnetd, and its libvirtd with vnet's hook, unpacked in a temporary folder and
+# bindings for Python and Perl with vnetd, and its libvirtd with vnet's hook, unpacked in a temporary folder and
 # entered. Prints what was tried, and at the end how much of it passed.
 vnet=$(readlink -f "$1") suite=$2
 . "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
-unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt \
+unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt libsys-virt-perl \
     iptables libvirt-daemon libvirt-daemon-driver-network
 for program in iptables ip6tables; do ln -sf xtables-nft-multi "$here/tree/usr/sbin/$program"; done
 cp "$vnet" "$vnet"d "$here/tree"
@@ -65,6 +65,15 @@ while True:
     client.sendall(b"hello")
     client.close()
 PYTHON
+cat > "$here/tree/networks.pl" <<'PERL'
+# Prints each network that runs with its bridge, and why there are no secrets.
+use Sys::Virt;
+
+my $connection = Sys::Virt->new(uri => "network:///system", readonly => 1);
+print $_->get_name, " ", $_->get_bridge_name, "\n" for grep { $_->is_active } $connection->list_all_networks;
+eval { $connection->list_all_secrets };
+print $@->message, "\n";
+PERL
 
 cat > "$here/tree/cases.sh" <<'CASES'
 passed=0 failed=0
@@ -134,6 +143,8 @@ it "virsh does not start it again" says "network is already active" virsh net-st
 it "virsh lists it" says "nat   active   no   yes" virsh net-list
 it "virsh shows what is of it" says "Bridge:         virbr0" virsh net-info nat
 it "virsh prints it" says "<port start='1024' end='65535'/>" virsh net-dumpxml nat
+it "Perl finds it" says "nat virbr0" perl /networks.pl
+it "Perl is told what networks do not have" says "driver: virConnectListAllSecrets" perl /networks.pl
 it "virsh describes it" virsh net-desc nat --live "for guests"
 it "virsh shows the description" says "for guests" virsh net-desc nat
 it "virsh gives it metadata" virsh net-metadata nat urn:a --key k --set "<a/>"
