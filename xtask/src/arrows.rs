@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-rpc", &["vnet-types"]),
     ("vnet-validate", &["vnet-dnsmasq", "vnet-types", "vnet-xml"]),
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-validate", "vnet-xml"]),
-    ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-passt", "vnet-plan", "vnet-types"]),
+    ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-ovsdb", "vnet-passt", "vnet-plan", "vnet-types"]),
     (
         "vnet-driver",
         &[

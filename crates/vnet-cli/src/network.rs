@@ -82,6 +82,7 @@ pub(crate) fn unread_part(unread: Unread) -> &'static str {
     match unread {
         Unread::Rules => "rules: that needs CAP_NET_ADMIN",
         Unread::NameServers => "domain in systemd-resolved: it did not tell it",
+        Unread::SwitchPorts => "ports of Open vSwitch: its database cannot be used",
         _ => "zone of the bridge: firewalld did not tell it",
     }
 }

@@ -16,6 +16,8 @@ pub struct Collected {
     pub networks: Vec<NetworkName>,
     /// Ports whose owner has ended.
     pub ports: Vec<InterfaceName>,
+    /// Ports of Open vSwitch whose devices are gone.
+    pub switch_ports: Vec<InterfaceName>,
     /// The changes on the host.
     pub changes: Vec<Change>,
     /// What could not be removed, and why. The call can be repeated.
@@ -25,23 +27,46 @@ pub struct Collected {
 impl Driver {
     /// Removes the ports and networks of processes that have ended, and the leases of transient
     /// networks that are gone. A network with guests of others stays until they are detached. A
-    /// change that nobody has confirmed or undone in time is undone.
+    /// change that nobody has confirmed or undone in time is undone. Ports of Open vSwitch that
+    /// vnet made go when their devices are gone.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
     pub fn gc(&self) -> Result<Collected, Error> {
         let overdue = self.undo_overdue();
-        if self.dead()?.is_empty() && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true)) {
+        let mut host = self.host()?;
+        let stale = self.stale_switch_ports(&host);
+        let is_clean = matches!(&stale, Ok(stale) if stale.is_empty());
+        if is_clean
+            && self.dead()?.is_empty()
+            && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true))
+        {
             return Ok(Collected { errors: overdue, ..Collected::default() });
         }
-        let mut host = self.host()?;
         let lock = self.lock()?;
         let mut collected = self.bury(&mut host, &lock)?;
         for network in self.data.names() {
             collected.errors.extend(self.forget_data(&lock, &network).err().map(Error::from));
         }
         collected.errors.extend(overdue);
+        collected.errors.extend(stale.err());
+        for port in self.stale_switch_ports(&host).unwrap_or_default() {
+            match host.remove_stale_switch_port(&lock, &port) {
+                Ok(()) => collected.switch_ports.push(port),
+                Err(error) => collected.errors.push(error.into()),
+            }
+        }
         Ok(collected)
+    }
+
+    /// The ports of Open vSwitch whose devices are gone, and that no receipt names.
+    fn stale_switch_ports(&self, host: &LinuxHost) -> Result<Vec<InterfaceName>, Error> {
+        let mut stale = host.stale_switch_ports()?;
+        if !stale.is_empty() {
+            let ports = self.store.ports()?;
+            stale.retain(|name| ports.iter().all(|port| port.dev != *name));
+        }
+        Ok(stale)
     }
 
     /// Like [`gc`](Self::gc) for calls that only read and have seen a receipt that

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use vnet_netlink::Capability;
 use vnet_plan::Key;
-use vnet_types::NetworkName;
+use vnet_types::{InterfaceName, NetworkName};
 
 use crate::Named;
 
@@ -84,6 +84,36 @@ pub enum Error {
     ResolvedEnded {
         /// The request: "take the name servers of virbr0".
         action: String,
+    },
+    /// Open vSwitch's database refused something, or cannot be used.
+    #[error("Open vSwitch does not {action}")]
+    Switch {
+        /// The request: "make vnet0 a port of br0".
+        action: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Open vSwitch does not have the bridge.
+    #[error("Open vSwitch has no bridge `{bridge}`; `ovs-vsctl add-br {bridge}` makes it")]
+    NoSwitchBridge {
+        /// The bridge.
+        bridge: InterfaceName,
+    },
+    /// Open vSwitch did not do what its database says.
+    #[error("Open vSwitch did not {action} within {seconds} s; check that ovs-vswitchd runs")]
+    SwitchHangs {
+        /// The request: "make vnet0 a port of br0".
+        action: String,
+        /// The time it was given.
+        seconds: u64,
+    },
+    /// Open vSwitch cannot use a link.
+    #[error("Open vSwitch cannot use {link}: {why}")]
+    SwitchRefuses {
+        /// The link.
+        link: InterfaceName,
+        /// Its words.
+        why: String,
     },
     /// A guest's passt does not start, or does not end.
     #[error(transparent)]

@@ -18,6 +18,8 @@ mod libvirt_rules;
 mod link;
 #[cfg(not(feature = "firewalld"))]
 mod no_bus;
+#[cfg(not(feature = "openvswitch"))]
+mod no_switch;
 mod passt;
 mod port;
 mod process;
@@ -31,6 +33,8 @@ mod scope;
 mod seen;
 #[cfg(feature = "firewalld")]
 mod service;
+#[cfg(feature = "openvswitch")]
+mod switch;
 mod sysctl;
 #[cfg(feature = "firewalld")]
 mod unit;
@@ -54,7 +58,11 @@ use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, NetworkName, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, look_into};
+#[cfg(not(feature = "openvswitch"))]
+pub use no_switch::known_switch;
 pub use scope::Unscoped;
+#[cfg(feature = "openvswitch")]
+pub use switch::known_switch;
 pub use unread::Unread;
 
 use self::known::Known;
@@ -88,6 +96,9 @@ pub struct LinuxHost {
     /// Those that took longer, by their names on the bus.
     #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     hanging: RefCell<BTreeSet<&'static str>>,
+    /// The database of Open vSwitch, once it was asked.
+    #[cfg(feature = "openvswitch")]
+    switch: RefCell<Option<vnet_ovsdb::Database>>,
 }
 
 impl LinuxHost {
@@ -110,6 +121,8 @@ impl LinuxHost {
             ledger: None,
             known: None,
             unread: None,
+            #[cfg(feature = "openvswitch")]
+            switch: RefCell::default(),
         })
     }
 

@@ -21,6 +21,8 @@ pub enum Key {
     VlanFiltering(InterfaceName),
     /// The membership of a link in a bridge.
     Port(InterfaceName),
+    /// The membership of a link in a bridge of Open vSwitch, which stays when the link is gone.
+    SwitchPort(InterfaceName),
     /// The VLANs of a port.
     Vlans(InterfaceName),
     /// A forwarding entry: the port, the MAC address, and the VLAN or `None` for all VLANs of the
@@ -85,6 +87,7 @@ impl Key {
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
             Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
             Self::Zone(_)
+            | Self::SwitchPort(_)
             | Self::Ruleset(_)
             | Self::LibvirtRules(_)
             | Self::LibvirtForwards(_)
@@ -103,6 +106,7 @@ impl fmt::Display for Key {
             Self::Link(name) => write!(f, "link {name}"),
             Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),
             Self::Port(link) => write!(f, "port {link}"),
+            Self::SwitchPort(link) => write!(f, "port {link} of Open vSwitch"),
             Self::Vlans(link) => write!(f, "VLANs of {link}"),
             Self::Fdb(link, mac, None) => write!(f, "fdb entry {mac} dev {link}"),
             Self::Fdb(link, mac, Some(vlan)) => write!(f, "fdb entry {mac} dev {link} vlan {vlan}"),

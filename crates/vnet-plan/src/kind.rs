@@ -18,6 +18,7 @@ mod qdisc;
 mod resolver;
 mod route;
 mod rules;
+mod switch_port;
 mod sysctl;
 mod vf;
 mod vlan_filtering;
@@ -40,6 +41,7 @@ pub use port::Port;
 pub use process::Process;
 pub use resolver::LinkResolver;
 pub use rules::NetworkRules;
+pub use switch_port::{SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans};
 pub use sysctl::{Sysctl, SysctlSetting};
 pub use vf::Vf;
 pub use vlan_filtering::VlanFiltering;
@@ -65,6 +67,8 @@ pub enum Resource {
     VlanFiltering(VlanFiltering),
     /// A link as the port of a bridge.
     Port(Port),
+    /// A link as the port of a bridge of Open vSwitch.
+    SwitchPort(Box<SwitchPort>),
     /// The VLANs of a port.
     Vlans(Vlans),
     /// An entry of a bridge's forwarding database.
@@ -114,6 +118,10 @@ macro_rules! for_kind {
             $crate::Resource::Link($it) => $value,
             $crate::Resource::VlanFiltering($it) => $value,
             $crate::Resource::Port($it) => $value,
+            $crate::Resource::SwitchPort($it) => {
+                let $it = &**$it;
+                $value
+            }
             $crate::Resource::Vlans($it) => $value,
             $crate::Resource::Fdb($it) => $value,
             $crate::Resource::Coalesce($it) => $value,
@@ -167,6 +175,7 @@ conversions! {
     Link(Link),
     VlanFiltering(VlanFiltering),
     Port(Port),
+    SwitchPort(SwitchPort),
     Vlans(Vlans),
     Fdb(Fdb),
     Coalesce(LinkCoalesce),

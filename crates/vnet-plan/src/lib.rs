@@ -18,7 +18,8 @@ pub use change::{Change, diff};
 pub use key::Key;
 pub use kind::{
     Borrowed, ContainerEnd, ContainerTap, File, LinkAddress, LinkCoalesce, LinkResolver, NetworkRules, Port, Process,
-    Resource, Sysctl, SysctlSetting, Vf, VlanFiltering, Vlans, Zone,
+    Resource, SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans, Sysctl, SysctlSetting, Vf, VlanFiltering, Vlans,
+    Zone,
 };
 pub use lower::{
     AddressWish, AttachError, Choices, ContainerAddressError, Files, LowerError, Lowered, LoweredPort, NotPasst,

@@ -70,7 +70,8 @@ impl Resource {
             // Rules of libvirt, and ours among them, are for libvirt's bridges, which keep their
             // names.
             Self::LibvirtRules(_) | Self::LibvirtForwards(_) => {}
-            Self::Zone(_) | Self::File(_) | Self::Process(_) | Self::Passt(_) => {}
+            // Open vSwitch knows links by name, too.
+            Self::SwitchPort(_) | Self::Zone(_) | Self::File(_) | Self::Process(_) | Self::Passt(_) => {}
         }
     }
 }

@@ -185,12 +185,7 @@ fn the_nearest_word_counts(
 }
 
 #[rstest]
-#[case::one(
-    "",
-    "<virtualport type='openvswitch'/>",
-    "",
-    "vnet does not tell a switch of type `openvswitch` of its ports"
-)]
+#[case::one("", "<virtualport type='openvswitch'/>", "", "`br0` is a bridge of Linux, not of Open vSwitch")]
 #[case::added(
     "<virtualport><parameters profileid='red'/></virtualport>",
     "<virtualport type='802.1Qbh'/>",
@@ -201,13 +196,13 @@ fn the_nearest_word_counts(
     "<virtualport type='openvswitch'/>",
     "<virtualport type='midonet'><parameters interfaceid='4d8f0a2e-3b57-4c61-9e7a-1f2b3c4d5e6f'/></virtualport>",
     "",
-    "vnet does not tell a switch of type `openvswitch` of its ports"
+    "mismatched types (openvswitch and midonet)"
 )]
 #[case::another_parameter(
     "<virtualport><parameters profileid='red'/></virtualport>",
     "",
     "<virtualport type='openvswitch'><parameters profileid='blue'/></virtualport>",
-    "vnet does not tell a switch of type `openvswitch` of its ports"
+    "mismatched profileids ('red' and 'blue')"
 )]
 #[case::no_type(
     "<virtualport><parameters profileid='red'/></virtualport>",
@@ -215,7 +210,7 @@ fn the_nearest_word_counts(
     "",
     "vnet does not tell a switch of its ports"
 )]
-fn a_port_that_a_switch_is_told_of_is_refused(
+fn a_port_of_a_switch_that_is_not_there_is_refused(
     #[case] own: &str,
     #[case] network: &str,
     #[case] group: &str,

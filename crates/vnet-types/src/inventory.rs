@@ -64,6 +64,23 @@ pub struct Inventory {
     /// The sockets of the host that wait for connections or datagrams; empty if it was not asked.
     #[cfg_attr(feature = "serde", serde(default))]
     pub listeners: Vec<KnownListener>,
+    /// Open vSwitch, as far as it was asked.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub switch: KnownSwitch,
+}
+
+/// Open vSwitch on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum KnownSwitch {
+    /// It was not asked.
+    #[default]
+    Unasked,
+    /// It cannot be used, for this reason.
+    Unusable(String),
+    /// It has these bridges.
+    Bridges(BTreeSet<String>),
 }
 
 /// A subnet that is meant for something that may not be there now.

@@ -28,8 +28,8 @@ pub use egress::{Egress, EgressException, EgressPreset, EgressProtocol};
 pub use features::Features;
 pub use hash::fnv1a;
 pub use inventory::{
-    Firewalld, Inventory, KnownContainer, KnownFloor, KnownListener, KnownNetwork, KnownPort, ReservedSubnet,
-    SubnetHolder, VirtualFunction,
+    Firewalld, Inventory, KnownContainer, KnownFloor, KnownListener, KnownNetwork, KnownPort, KnownSwitch,
+    ReservedSubnet, SubnetHolder, VirtualFunction,
 };
 pub use ip::{AddressRange, Family, PortRange, RangeError, contiguous_prefix, parse_ip};
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork};
+use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork, KnownSwitch};
 use vnet_xml::network::ForwardInterface;
 use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
 use crate::forward::interface_path;
+use crate::groups::is_open_vswitch;
 use crate::{collision, egress, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
@@ -119,10 +120,19 @@ pub(crate) fn end_in_libvirt(KnownNetwork { name, .. }: &KnownNetwork) -> String
 /// The bridge that guests become ports of. It may be created later, so this is a warning.
 fn bridge_of_the_host(network: &Network, path: NodePath, inventory: &Inventory) -> Option<Finding> {
     let Some(BridgeName::Fixed(name)) = network.bridge.as_ref()?.name.as_ref() else { return None };
-    if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) {
-        return None;
-    }
-    let message = format!("this host has no bridge `{name}` yet");
+    let groups = network.port_groups.iter().map(|group| &group.virtual_port);
+    let is_switched = groups.chain([&network.virtual_port]).flatten().any(is_open_vswitch);
+    let message = match &inventory.switch {
+        KnownSwitch::Unusable(why) if is_switched => format!("Open vSwitch cannot be used here: {why}"),
+        KnownSwitch::Bridges(bridges) if is_switched => {
+            if bridges.contains(name.as_str()) {
+                return None;
+            }
+            format!("Open vSwitch has no bridge `{name}` yet")
+        }
+        _ if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) => return None,
+        _ => format!("this host has no bridge `{name}` yet"),
+    };
     let finding = Finding::new(rules::HOST_BRIDGE_MISSING, path, message);
     Some(finding.help("the network starts without it; guests can be attached once it is there"))
 }

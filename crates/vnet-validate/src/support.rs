@@ -3,7 +3,7 @@
 
 use vnet_xml::interface::{DirectMode, Source};
 use vnet_xml::network::{ForwardMode, PortGroup};
-use vnet_xml::{Interface, Network, NodePath};
+use vnet_xml::{Interface, Network, NodePath, VirtualPortType};
 
 use crate::finding::Finding;
 use crate::rules;
@@ -157,14 +157,29 @@ fn of_its_end(interface: &Interface, network: Option<&Network>, root: &NodePath)
     let isolated = interface.port_isolated.or(network.and_then(|network| network.port_isolated)) == Some(true);
     let has_port = matches!(end, End::Bridge | End::Unknown);
     let own_bridge = network.is_some_and(|network| network.forward_mode().has_own_bridge());
+    let is_of_switch = kind == Some(VirtualPortType::OpenVSwitch) || kind.is_none() && end == End::Unknown;
+    let is_switched = port.is_some() && is_of_switch && has_port && !own_bridge;
     let parts = [
-        (port.is_some() && end != End::Nothing).then(|| Part {
+        (port.is_some() && end != End::Nothing && !is_switched).then(|| Part {
             path: at(own.is_some(), root.element("virtualport"), of_group.is_some()),
             message: match kind {
+                Some(VirtualPortType::OpenVSwitch) => {
+                    "what the guest is connected to is no bridge of Open vSwitch".to_owned()
+                }
                 Some(kind) => format!("vnet does not tell a switch of type `{}` of its ports", kind.word()),
                 None => "vnet does not tell a switch of its ports".to_owned(),
             },
-            help: "leave `<virtualport>` out, and use a bridge of Linux",
+            help: match kind {
+                Some(VirtualPortType::OpenVSwitch) => {
+                    "leave `<virtualport>` out, or use a network in mode `bridge` with a bridge of Open vSwitch"
+                }
+                _ => "leave `<virtualport>` out, and use a bridge of Linux or of Open vSwitch",
+            },
+        }),
+        (isolated && is_switched && end == End::Bridge).then(|| Part {
+            path: at(interface.port_isolated == Some(true), root.element("port").attribute("isolated"), false),
+            message: "ports of Open vSwitch cannot be isolated".to_owned(),
+            help: "leave `<port isolated='yes'/>` out, and put guests into VLANs of their own",
         }),
         (vlan.is_some() && matches!(end, End::Macvtap { alone: false } | End::Tap | End::Passt)).then(|| Part {
             path: vlan_path(),

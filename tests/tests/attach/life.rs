@@ -226,7 +226,7 @@ fn guests_on_a_bridge_of_the_system_leave_it_as_it_was() {
 )]
 #[case::open_vswitch(
     "<interface type='bridge'><source bridge='br0'/><virtualport type='openvswitch'/></interface>",
-    "error[VN0802]: vnet does not tell a switch of type `openvswitch` of its ports"
+    "`br0` is a bridge of Linux, not of Open vSwitch"
 )]
 #[case::user("<interface type='user'/>", "error[VN0802]: there is nothing to attach for an interface of type `user`")]
 fn what_cannot_be_is_refused_and_nothing_done(#[case] interface: &str, #[case] why: &str) {

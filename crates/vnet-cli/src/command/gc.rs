@@ -11,7 +11,8 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 ///
 /// A virtual machine monitor that uses vnet as a library removes its networks and ports when it
 /// ends. If it was killed, this command removes them; start, attach, list and ports do so too. A
-/// network with guests of others stays. Exit code 1 when something could not be removed. Networks
+/// network with guests of others stays. Ports that vnet made in Open vSwitch go when their devices
+/// are gone. Exit code 1 when something could not be removed. Networks
 /// that have rules and no receipt are listed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -27,6 +28,8 @@ pub(crate) struct Args {
 struct Report {
     networks: Vec<String>,
     ports: Vec<String>,
+    /// Ports of Open vSwitch whose devices are gone.
+    switch_ports: Vec<String>,
     /// Networks that have rules and no receipt. With `--rules` the rules are removed.
     rules: Vec<String>,
     changes: Vec<ChangeJson>,
@@ -45,13 +48,20 @@ impl Args {
                 rules: rules.iter().map(ToString::to_string).collect(),
                 networks: gone.networks.iter().map(ToString::to_string).collect(),
                 ports: gone.ports.iter().map(ToString::to_string).collect(),
+                switch_ports: gone.switch_ports.iter().map(ToString::to_string).collect(),
                 changes: changes(&gone.changes),
             }),
-            Format::Human if gone.networks.is_empty() && gone.ports.is_empty() && rules.is_empty() => {
+            Format::Human
+                if [gone.networks.len(), gone.ports.len(), gone.switch_ports.len(), rules.len()] == [0; 4] =>
+            {
                 Ok(print(if is_all { "nothing is left of programs that have ended\n" } else { "" })?)
             }
             Format::Human => {
                 let ports = gone.ports.iter().map(|port| format!("port {port} taken away\n"));
+                let switched = gone.switch_ports.iter();
+                let switched =
+                    switched.map(|port| format!("port {port} of Open vSwitch removed: its device is gone\n"));
+                let ports = ports.chain(switched);
                 let networks = gone.networks.iter().map(|network| format!("network {network} taken away\n"));
                 let rules = rules.iter().map(|network| match self.rules {
                     true => format!("rules of network {network} removed\n"),

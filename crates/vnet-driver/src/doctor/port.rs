@@ -30,7 +30,7 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
         }
     }
     let is_of_port = |key: &Key| match key {
-        Key::Port(link) | Key::Vlans(link) | Key::Fdb(link, ..) | Key::Link(link) => {
+        Key::Port(link) | Key::SwitchPort(link) | Key::Vlans(link) | Key::Fdb(link, ..) | Key::Link(link) => {
             link != bridge && names.contains(&link)
         }
         _ => false,

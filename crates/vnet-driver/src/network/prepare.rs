@@ -16,7 +16,7 @@ use super::outcome::NetworkOutcome;
 use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
-use crate::features::probe;
+use crate::features::{ask_switch, is_switched, probe};
 use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
@@ -195,6 +195,9 @@ pub(crate) fn look_closer(networks: &[Network], host: &LinuxHost, inventory: &mu
     }
     if !inventory.resolved && networks.iter().any(|network| network.registered_domain().is_some()) {
         inventory.resolved = host.has_resolved()?;
+    }
+    if networks.iter().any(is_switched) {
+        ask_switch(inventory);
     }
     let mends = networks.iter().any(mends_checksums);
     let is_known = !mends || Netlink::open()?.fills_checksums().is_some();

@@ -20,7 +20,7 @@ use super::options::AttachOptions;
 use super::outcome::PortOutcome;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
-use crate::features::probe;
+use crate::features::{ask_switch, is_of_switch, is_switched, probe};
 use crate::findings::{on_host, sound};
 use crate::hooks::{HookOperation, document};
 use crate::note::Note;
@@ -63,11 +63,14 @@ impl Driver {
         &self,
         interface: &Interface,
         options: &AttachOptions,
-        inventory: Inventory,
+        mut inventory: Inventory,
     ) -> Result<Prepared, Error> {
         let interface = &*self.as_attached(interface, options, &inventory)?;
         let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let networks = Vec::from_iter(self.network_of(interface)?);
+        if interface.virtual_port.as_ref().is_some_and(is_of_switch) || networks.iter().any(is_switched) {
+            ask_switch(&mut inventory);
+        }
         let host = KnownHost::new(&inventory, &networks);
         let findings = on_host(findings, vnet_validate::check_against(interface, host))?;
         let named = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));

@@ -20,6 +20,8 @@ pub enum Unread {
     Zones,
     /// Name servers of links in systemd-resolved: it does not answer, or does not tell them.
     NameServers,
+    /// Ports of Open vSwitch: its database cannot be used.
+    SwitchPorts,
 }
 
 impl LinuxHost {
@@ -40,6 +42,7 @@ impl LinuxHost {
             Key::Ruleset(_) | Key::LibvirtForwards(_) => Unread::Rules,
             Key::Zone(_) => Unread::Zones,
             Key::Resolver(_) => Unread::NameServers,
+            Key::SwitchPort(_) => Unread::SwitchPorts,
             _ => return false,
         };
         self.unread.as_ref().is_some_and(|unread| unread.borrow().contains(&part))
@@ -64,6 +67,7 @@ impl LinuxHost {
 fn part(error: &Error) -> Option<Unread> {
     match error {
         Error::FirewalldHangs { .. } | Error::Firewalld { .. } | Error::Polkit { .. } => Some(Unread::Zones),
+        Error::Switch { .. } => Some(Unread::SwitchPorts),
         Error::Resolved { .. } | Error::ResolvedHangs { .. } => Some(Unread::NameServers),
         Error::Rules { .. } | Error::Firewall(_) => error.missing_capability().map(|_| Unread::Rules),
         _ => None,

@@ -14,6 +14,7 @@ mod pool;
 mod record;
 mod recorded;
 mod settings;
+mod switch;
 mod virtual_port;
 
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use vnet_types::{Inventory, KnownContainer, KnownPort, MacAddr, Uuid};
 use vnet_xml::interface::Source;
 use vnet_xml::network_port::NetworkPort;
-use vnet_xml::{Interface, Network};
+use vnet_xml::{Interface, Network, VirtualPort};
 
 use super::{passt, runs_spanning_tree};
 use crate::{ContainerEnd, HostState, LinkCoalesce};
@@ -92,11 +93,16 @@ pub fn attach(
     if let Some(finding) = vnet_validate::unsupported_interface(interface, network).into_iter().next() {
         return Err(AttachError::Unsupported(Box::new(finding)));
     }
-    let connection = connection(interface, network, inventory, choices)?;
+    let mut virtual_port = virtual_port(interface, network, &settings)?;
+    if let Some(port) = &mut virtual_port {
+        virtual_port::complete(port, choices.random)?;
+    }
+    let connection = connection(interface, network, virtual_port.is_some(), inventory, choices)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
     let is_passt = matches!(connection, Connection::Passt);
     if choices.container.is_some() && !matches!(connection, Connection::Bridge(_)) {
-        return Err(AttachError::ContainerNeedsBridge);
+        let is_switch = matches!(connection, Connection::Switch(_));
+        return Err(if is_switch { AttachError::ContainerOnSwitch } else { AttachError::ContainerNeedsBridge });
     }
     let mut desired = HostState::new();
     if port.managed {
@@ -114,6 +120,12 @@ pub fn attach(
             Connection::Passt => {
                 desired.insert(passt(interface, &choices.folder)?);
             }
+            Connection::Switch(it) => {
+                desired.insert(device::tap(&port, interface, it.mtu, inventory, choices));
+                if let Some(virtual_port) = &virtual_port {
+                    desired.insert(switch::port(&port, it, virtual_port, &settings, choices));
+                }
+            }
             Connection::Bridge(bridge) => {
                 match &choices.container {
                     Some((_, end)) => {
@@ -129,25 +141,51 @@ pub fn attach(
             desired.insert(LinkCoalesce { link: port.dev.clone(), rx_frames });
         }
     }
+    let is_switched = matches!(connection, Connection::Switch(_));
+    if let Some(limits) = settings.bandwidth.filter(|_| is_switched) {
+        // A port of Open vSwitch has its limits with its rows, and no floor.
+        bandwidth::reserve(&mut port, limits, None, choices.kept.as_ref(), inventory)?;
+    }
     // Like libvirt, vnet does not limit the bandwidth of a guest on passt.
-    if let Some(limits) = settings.bandwidth.filter(|_| !is_passt) {
+    if let Some(limits) = settings.bandwidth.filter(|_| !is_passt && !is_switched) {
         let own = network.filter(|network| network.forward_mode().has_own_bridge());
         bandwidth::add_to(&mut desired, &mut port, limits, own, choices.kept.as_ref(), inventory)?;
     }
-    if port.managed && port.function.is_none() && !is_passt && port.container.is_none() {
+    let has_tc = port.function.is_none() && !is_passt && !is_switched && port.container.is_none();
+    if port.managed && has_tc {
         bandwidth::add_rest(&mut desired, &port.dev);
     }
-    let record = network.map(|_| record::record(interface, &settings, &connection, &port, choices));
+    let mut record = network.map(|_| record::record(interface, &settings, &connection, &port, choices));
+    if let Some(record) = &mut record {
+        record.virtual_port.clone_from(&virtual_port);
+    }
     port.uuid = record.as_ref().map(|record| record.uuid);
     let mut interface = interface.clone();
     interface.target.get_or_insert_default().dev = Some(port.dev.as_str().to_owned());
     if interface.mac.is_none() {
         interface.mac = Some(port.mac.into());
     }
+    if let Some(virtual_port) = virtual_port {
+        // The switch knows the port by this for as long as it is attached.
+        let own = interface.virtual_port.get_or_insert_default();
+        (own.kind, own.interface_id) = (virtual_port.kind, virtual_port.interface_id);
+    }
     if let (Source::Network(source), Some(record)) = (&mut interface.source, &record) {
         source.port_id = Some(record.uuid);
     }
     Ok(LoweredPort { port, interface, record, desired })
+}
+
+/// How Open vSwitch is told of the port, if it is: by the interface, its port group and its network
+/// together.
+fn virtual_port(
+    interface: &Interface,
+    network: Option<&Network>,
+    settings: &Settings<'_>,
+) -> Result<Option<VirtualPort>, AttachError> {
+    let of_network = network.and_then(|network| network.virtual_port.as_ref());
+    let of_group = settings.group.and_then(|group| group.virtual_port.as_ref());
+    Ok(virtual_port::merged(interface.virtual_port.as_ref(), of_network, of_group)?)
 }
 
 /// The record of the port that is kept from now on.
@@ -164,6 +202,7 @@ fn port(
     let mac = interface.mac_address().or(kept.map(|kept| kept.mac));
     let (prefix, bridge, lower) = match connection {
         Connection::Bridge(bridge) => ("vnet", Some(bridge.name.clone()), None),
+        Connection::Switch(switch) => ("vnet", Some(switch.name.clone()), None),
         Connection::Direct { lower, .. } => ("macvtap", None, Some(lower.clone())),
         // libvirt's name for such a device.
         Connection::Function(_) => ("hostdev", None, None),

@@ -1,11 +1,12 @@
 //! What an interface needs and a host lacks, and what conflicts with it there.
 
-use vnet_types::{Inventory, KnownPort, Link, LinkKind};
+use vnet_types::{Inventory, KnownPort, KnownSwitch, Link, LinkKind};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
+use crate::groups::is_open_vswitch;
 use crate::judge::KnownHost;
 use crate::{rules, support};
 
@@ -84,6 +85,15 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
             let message = format!("the network `{}` does not run here", wanted.network);
             (rules::HOST_NETWORK_NOT_RUNNING, "network", message)
         }
+        Source::Bridge(wanted) if is_switched(interface) => {
+            let message = match &inventory.switch {
+                KnownSwitch::Unasked => return None,
+                KnownSwitch::Unusable(why) => format!("Open vSwitch cannot be used here: {why}"),
+                KnownSwitch::Bridges(bridges) if bridges.contains(&wanted.bridge) => return None,
+                KnownSwitch::Bridges(_) => format!("Open vSwitch has no bridge `{}`", wanted.bridge),
+            };
+            (rules::HOST_SOURCE_MISSING, "bridge", message)
+        }
         Source::Bridge(wanted) if link(inventory, &wanted.bridge).is_none() => {
             (rules::HOST_SOURCE_MISSING, "bridge", format!("this host has no bridge `{}`", wanted.bridge))
         }
@@ -95,12 +105,22 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
     Some(Finding::new(rule, source.attribute(place), message).help("the guest can be attached once it is there"))
 }
 
+fn is_switched(interface: &Interface) -> bool {
+    interface.virtual_port.as_ref().is_some_and(is_open_vswitch)
+}
+
 /// Checks that the device to connect to exists and can do what the interface asks for.
 fn unfit(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
     let source = root.element("source");
     let vlan = root.element("vlan");
     match &interface.source {
         Source::Bridge(wanted) => match &link(inventory, &wanted.bridge)?.kind {
+            LinkKind::Bridge(_) if is_switched(interface) => {
+                let message = format!("`{}` is a bridge of Linux, not of Open vSwitch", wanted.bridge);
+                let finding = Finding::new(rules::HOST_SOURCE_NOT_A_BRIDGE, source.attribute("bridge"), message);
+                Some(finding.help("leave `<virtualport>` out, or name a bridge of Open vSwitch"))
+            }
+            _ if is_switched(interface) => None,
             LinkKind::Bridge(options) => {
                 let by_libvirt = wanted.mac_table_manager == Some(MacTableManager::Libvirt);
                 if !inventory.features.vlan_filtering && (interface.vlan.is_some() || by_libvirt) {

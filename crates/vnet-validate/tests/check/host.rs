@@ -284,7 +284,7 @@ fn what_libvirt_runs_is_ended_there() {
     &["VN0620 /interface/source/address"])]
 #[case::passthrough_vlan("direct", "<source dev='eth0' mode='passthrough'/><vlan><tag id='42'/></vlan>", &["VN0620 /interface/vlan"])]
 #[case::filter("network", "<source network='lab'/><filterref filter='clean-traffic'/>", &["VN0802 /interface/filterref"])]
-#[case::open_vswitch("bridge", "<source bridge='virbr7'/><virtualport type='openvswitch'/>", &["VN0802 /interface/virtualport"])]
+#[case::open_vswitch("bridge", "<source bridge='virbr7'/><virtualport type='openvswitch'/>", &["VN0625 /interface/source/@bridge"])]
 #[case::script("ethernet", "<script path='/etc/qemu-ifup'/>", &["VN0802 /interface/script"])]
 fn interfaces(#[case] kind: &str, #[case] inside: &str, #[case] expected: &[&str]) {
     let mut inventory = host();

@@ -6,12 +6,15 @@ use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::{ForwardMode, MacTableManager};
 use vnet_xml::{BridgeName, HostdevDriver, Interface, Network};
 
+use super::switch::switch;
 use super::{AttachError, PortChoices, pool};
 
 /// How a guest is attached.
 pub(super) enum Connection {
     /// By a port of a bridge.
     Bridge(Bridge),
+    /// By a port of Open vSwitch.
+    Switch(Switch),
     /// By a macvtap.
     Direct { lower: InterfaceName, mode: DirectMode },
     /// By a virtual function that is assigned to the guest.
@@ -36,6 +39,12 @@ pub(super) struct Bridge {
     pub(super) leads_to: Vec<MacAddr>,
 }
 
+/// A bridge of Open vSwitch.
+pub(super) struct Switch {
+    pub(super) name: InterfaceName,
+    pub(super) mtu: Option<u32>,
+}
+
 /// A virtual function that is assigned to a guest, and how.
 pub(super) struct Function {
     pub(super) function: VirtualFunction,
@@ -46,14 +55,16 @@ pub(super) struct Function {
 pub(super) fn connection(
     interface: &Interface,
     network: Option<&Network>,
+    is_switched: bool,
     inventory: &Inventory,
     choices: &PortChoices,
 ) -> Result<Connection, AttachError> {
     match &interface.source {
         Source::Network(source) => {
             let network = network.ok_or_else(|| AttachError::NoNetwork(source.network.clone()))?;
-            connection_of(network, inventory, choices)
+            connection_of(network, is_switched, inventory, choices)
         }
+        Source::Bridge(source) if is_switched => Ok(Connection::Switch(switch(&source.bridge, inventory)?)),
         Source::Bridge(source) => {
             let manager = source.mac_table_manager;
             Ok(Connection::Bridge(bridge(&source.bridge, manager, false, inventory)?))
@@ -75,11 +86,19 @@ pub(super) fn connection(
 }
 
 /// How the guests of a network are attached.
-fn connection_of(network: &Network, inventory: &Inventory, choices: &PortChoices) -> Result<Connection, AttachError> {
+fn connection_of(
+    network: &Network,
+    is_switched: bool,
+    inventory: &Inventory,
+    choices: &PortChoices,
+) -> Result<Connection, AttachError> {
     let mode = network.forward_mode();
     let written = network.bridge.as_ref();
     let manager = written.and_then(|bridge| bridge.mac_table_manager);
     if let Some(BridgeName::Fixed(name)) = written.and_then(|bridge| bridge.name.as_ref()) {
+        if is_switched {
+            return Ok(Connection::Switch(switch(name.as_str(), inventory)?));
+        }
         let own = mode.has_own_bridge();
         let bridge = bridge(name.as_str(), manager, own, inventory)?;
         return Ok(Connection::Bridge(Bridge { leads_to: leads_to(network, inventory), ..bridge }));

@@ -31,6 +31,15 @@ pub enum AttachError {
     /// The bridge does not exist.
     #[error("there is no bridge `{0}` on this host")]
     NoBridge(String),
+    /// Open vSwitch cannot be used.
+    #[error("Open vSwitch cannot be used: {0}")]
+    NoSwitch(String),
+    /// The bridge is one of Linux.
+    #[error("`{0}` is a bridge of Linux, not of Open vSwitch; leave `<virtualport>` out")]
+    NotASwitch(String),
+    /// Open vSwitch does not have the bridge.
+    #[error("Open vSwitch has no bridge `{0}`; `ovs-vsctl add-br {0}` makes it")]
+    NoSwitchBridge(String),
     /// The device does not exist.
     #[error("there is no device `{0}` on this host")]
     NoDevice(InterfaceName),
@@ -128,6 +137,9 @@ pub enum AttachError {
     /// A container can only be attached to a bridge.
     #[error("a container is attached to a bridge, and this network has none: its guests share devices of the host")]
     ContainerNeedsBridge,
+    /// A container cannot be attached to Open vSwitch.
+    #[error("vnet attaches containers to bridges of Linux, not to Open vSwitch")]
+    ContainerOnSwitch,
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,

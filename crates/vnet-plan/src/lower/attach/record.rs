@@ -42,6 +42,7 @@ pub(super) fn record(
         Connection::Bridge(Bridge { name, manager, own: false, .. }) => {
             Some(Plug::Bridge { bridge: name.clone(), mac_table_manager: *manager })
         }
+        Connection::Switch(switch) => Some(Plug::Bridge { bridge: switch.name.clone(), mac_table_manager: None }),
         Connection::Direct { lower, mode } => Some(Plug::Direct { dev: lower.clone(), mode: *mode }),
         Connection::Function(it) => Some(Plug::HostdevPci {
             managed: Some(it.managed),
