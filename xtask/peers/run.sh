@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh VNET SUITE: vnet with the dnsmasq, passt and nft of a Debian release, its virsh and
-# bindings for Python and Perl with vnetd, and its libvirtd with vnet's hook, unpacked in a temporary folder and
-# entered. Prints what was tried, and at the end how much of it passed.
+# bindings for Python and Perl with vnetd, and its libvirtd with vnet's hook, unpacked in a
+# temporary folder and entered. Prints what was tried, and at the end how much of it passed.
 vnet=$(readlink -f "$1") suite=$2
 . "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
 unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt libsys-virt-perl \

@@ -165,14 +165,16 @@ impl Driver {
         Ok(host)
     }
 
-    /// Waits for the lock on networks and ports.
+    /// Waits for the lock on networks and ports, and ends a pair of changes that was interrupted.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let tell = |holder| {
             hooks::is_not_ours(holder)?;
             (self.waiting)(holder);
             Ok(())
         };
-        Ok(self.store.lock_or_tell(self.lock_limit, tell)?)
+        let lock = self.store.lock_or_tell(self.lock_limit, tell)?;
+        self.end_pair(&lock)?;
+        Ok(lock)
     }
 
     /// The networks and ports whose owners have ended.

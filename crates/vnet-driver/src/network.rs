@@ -15,6 +15,7 @@ mod leases;
 mod metadata;
 mod near;
 mod outcome;
+mod pair;
 mod plan;
 mod prepare;
 mod refusal;

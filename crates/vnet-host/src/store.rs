@@ -1,17 +1,21 @@
 //! The folder of receipts.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
 use crate::hint::Digest;
 use crate::journal::{self, Receipt};
-use crate::lock::{NEW_RECEIPT, make};
+use crate::linux::file::write_new;
+use crate::lock::{Lock, NEW_RECEIPT, make};
 use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, headers, hint, trust};
 
 pub(crate) const RECEIPT: &str = "receipt";
+/// The file that tells of two changes, and its name while it is written.
+const PAIR: &str = ".pair";
+const NEW_PAIR: &str = ".pair.new";
 
 /// The folder of receipts, with one folder for each network and each port.
 #[derive(Clone, Debug)]
@@ -47,6 +51,35 @@ impl Store {
     /// The folder of a network: its receipt, and the files of its programs.
     pub fn directory(&self, network: &NetworkName) -> PathBuf {
         self.folder::<Header>(network)
+    }
+
+    /// Writes down that two changes are under way, of which one may be made without the other. The
+    /// text is not understood here.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn begin_pair(&self, _: &Lock, text: &[u8]) -> Result<(), Error> {
+        let (path, new) = (self.root.join(PAIR), self.root.join(NEW_PAIR));
+        let written = write_new(&new, text, 0o600).and_then(|_| fs::rename(&new, &path));
+        written.map_err(Error::file("write", &path))
+    }
+
+    /// What is written down of two changes that are under way, or whose process was killed.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`] when others could have written it; [`Error::File`] when it cannot be
+    /// read.
+    pub fn pair(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.root.join(PAIR);
+        let Some(mut file) = trust::open(&path)? else { return Ok(None) };
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
+        Ok(Some(text))
+    }
+
+    /// Removes what was written down of two changes: both were made, or neither.
+    pub fn end_pair(&self) {
+        let _ = fs::remove_file(self.root.join(PAIR));
     }
 
     /// The folder of a port: its receipt and its definition.

@@ -152,6 +152,7 @@ fn cases(lab: &NetworkRef, xml: &str) -> Vec<Case> {
         case(&title(Some("L"), 1), &title(Some("T"), 1)),
         case(&update(3, 1), &update(2, 1)),
         case(&update(3, 2), &update(2, 2)),
+        case(&update(2, 3), &update(3, 3)),
         case(&create_port, &delete_port),
         case(&limit(1000), &limit(0)),
         case(&limit(0), &limit(1000)),

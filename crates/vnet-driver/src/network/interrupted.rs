@@ -16,7 +16,7 @@ impl Driver {
     /// # Errors
     /// [`Error::Host`] when the state folder cannot be read, or the lock cannot be taken.
     pub fn end_interrupted(&self) -> Result<Vec<Error>, Error> {
-        if self.store.is_settled()? {
+        if self.store.is_settled()? && self.store.pair()?.is_none() {
             return Ok(Vec::new());
         }
         // An act that is under way ends first.

@@ -51,6 +51,10 @@ impl Driver {
         if changed.live {
             self.is_confirmed(network)?;
         }
+        let _pair = match &meant.live {
+            Some(live) if changed.config => self.begin_pair(&lock, network, live)?,
+            _ => None,
+        };
         let kept = meant.config.as_ref().map(|definition| self.keep_for_now(&lock, definition)).transpose()?;
         if let Some(definition) = &meant.live
             && let Err(error) = self.note(&lock, network, definition)

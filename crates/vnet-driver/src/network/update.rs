@@ -116,7 +116,7 @@ impl<'a> Update<'a> {
 impl Driver {
     /// Changes one element of a network, in place as it runs, in its kept definition, or in both.
     /// Everything is decided before anything is changed. Of both, the kept definition is changed
-    /// first; where that is all that a process did before it was killed, the next one goes on.
+    /// first; where that is all that a process did before it was killed, the next one takes it back.
     ///
     /// # Errors
     /// [`Error::NoNetwork`]; [`Error::NotRunning`] for `live`, [`Error::NotDefined`] for `config`;
@@ -157,6 +157,10 @@ impl Driver {
         let mut host = live.then(|| self.host()).transpose()?;
         let prepared = match (&edited_live, &mut host) {
             (Some(edited), Some(host)) => Some((self.prepare(&edited.network, host, Some(&lock))?, edited, host)),
+            _ => None,
+        };
+        let _pair = match (&edited_live, &edited_config) {
+            (Some(live), Some(_)) => self.begin_pair(&lock, network, &live.network)?,
             _ => None,
         };
         let replaced = edited_config.as_ref().map(|edited| self.keep_for_now(&lock, &edited.network)).transpose()?;
