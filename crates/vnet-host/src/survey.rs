@@ -71,9 +71,11 @@ impl Receipts {
     fn read(host: &impl Host, folder: &Store) -> Result<Self, Error> {
         let (networks, ports) = (folder.headers::<Header>()?, folder.headers::<PortHeader>()?);
         let owners = store::owners(&networks).chain(store::owners(&ports)).collect();
-        // Networks in another network namespace do not conflict.
+        // Networks in another network namespace do not conflict. Those of libvirt are known from
+        // libvirt.
         let here = host.namespace()?;
-        let networks = networks.into_iter().filter(|header| header.namespace.is(&here)).map(Header::into_known);
+        let is_ours = |header: &Header| header.namespace.is(&here) && !header.of_libvirt;
+        let networks = networks.into_iter().filter(is_ours).map(Header::into_known);
         let ports = ports.into_iter().filter(|header| header.namespace.is(&here)).map(|header| header.port).collect();
         Ok(Self { networks: networks.collect(), ports, owners })
     }

@@ -241,3 +241,27 @@ fn a_failing_hook_leaves_nothing() {
         assert_eq!(traces(), before, "killed at rename {when}");
     }
 }
+
+/// What was added to libvirt's network is part of ours.
+#[test]
+#[cfg_attr(not(libvirt), ignore = "needs libvirtd and virsh")]
+fn a_take_over_keeps_the_forwards() {
+    isolate!();
+    let outside = outside();
+    let mut libvirt = Libvirt::start();
+    libvirt.run("default", &with(NAT, &forward(2222)));
+    let web = settled("virbr0", "vnet1", "192.168.122.10");
+    serve(&web, "192.168.122.10:22", "web");
+    assert_eq!(is_led(&outside, 2222), [false, false]);
+    done(&["libvirt", "install-hook"]);
+    assert_eq!(is_led(&outside, 2222), [true, true]);
+    libvirt.down();
+    done(&["import", "--take-over", "default"]);
+    assert_eq!(is_led(&outside, 2222), [true, true]);
+    assert!(!run("iptables-nft", &["-S"]).contains("LIBVIRT"));
+    done(&["libvirt", "remove-hook"]);
+    assert!(!done(&["list"]).contains("in libvirt"));
+    done(&["diff", "default"]);
+    done(&["stop", "default"]);
+    assert_eq!(traces(), "");
+}

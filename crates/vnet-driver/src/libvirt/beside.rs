@@ -68,7 +68,7 @@ impl Driver {
                 self.prepare_beside(network, &self.host()?, None).map(drop)
             }
             HookOperation::Started => self.add_to(network),
-            HookOperation::Updated | HookOperation::PortCreated => {
+            HookOperation::Updated => {
                 // What was changed since it started stays: libvirt's document does not have it.
                 let mut network = network.clone();
                 if let Some(runs) = self.as_it_runs(&name).ok().flatten() {
@@ -76,6 +76,10 @@ impl Driver {
                 }
                 self.add_to(&network)
             }
+            HookOperation::PortCreated => match self.repair_beside(&name)? {
+                true => Ok(()),
+                false => self.add_to(network),
+            },
             HookOperation::Stopped => self.take_from(&name),
             HookOperation::PortDeleted => Ok(()),
         }
@@ -100,6 +104,22 @@ impl Driver {
         Ok(())
     }
 
+    /// Repairs what a network that libvirt runs has of ours, without a look at the rest of the
+    /// host. Returns false when it has nothing.
+    fn repair_beside(&self, name: &NetworkName) -> Result<bool, Error> {
+        let mut host = self.host()?;
+        let lock = self.lock()?;
+        let Some(receipt) = self.store.receipt(name)?.filter(|receipt| receipt.header.of_libvirt) else {
+            return Ok(false);
+        };
+        // An act that was killed is ended by the definition.
+        if !receipt.settled {
+            return Ok(false);
+        }
+        vnet_host::apply(&mut host, &lock, receipt.header, &receipt.owned)?;
+        Ok(true)
+    }
+
     /// Takes away what a network that libvirt runs, or ran, has of ours.
     pub(super) fn take_from(&self, name: &NetworkName) -> Result<(), Error> {
         let lock = self.lock()?;
@@ -113,15 +133,13 @@ impl Driver {
     /// Takes away what is left of networks that libvirt has stopped without a word: the hook or
     /// this program was not there then.
     pub(super) fn forget_ended(&self) -> Result<(), Error> {
-        let headers = self.store.receipts()?.into_iter().flatten().map(|receipt| receipt.header);
         let host = self.host()?;
-        for header in headers.filter(|header| header.of_libvirt) {
-            // The state of a network that is about to run is written last, its bridge is made
-            // first.
-            if let Some(bridge) = &header.bridge
+        for known in self.store.networks()? {
+            // The bridge of a network that is about to run is made before anything of ours.
+            if let Some(bridge) = &known.bridge
                 && host.link(bridge)?.is_none()
             {
-                self.take_from(&header.network)?;
+                self.take_from(&known.name)?;
             }
         }
         Ok(())
