@@ -256,6 +256,11 @@ fn a_take_over_keeps_the_forwards() {
     done(&["libvirt", "install-hook"]);
     assert_eq!(is_led(&outside, 2222), [true, true]);
     libvirt.down();
+    // A refusal leaves them.
+    let taken = TcpListener::bind("0.0.0.0:2222").unwrap();
+    assert!(!vnet(&["import", "--take-over", "default"]).status.success());
+    drop(taken);
+    assert_eq!(is_led(&outside, 2222), [true, true]);
     done(&["import", "--take-over", "default"]);
     assert_eq!(is_led(&outside, 2222), [true, true]);
     assert!(!run("iptables-nft", &["-S"]).contains("LIBVIRT"));

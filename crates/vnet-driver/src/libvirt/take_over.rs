@@ -54,10 +54,7 @@ impl Driver {
         {
             return Err(Error::LegacyRules(name.clone()));
         }
-        // What was added to libvirt's network is made anew with all the rest.
-        if let Some(receipt) = begun.take_if(|receipt| receipt.header.of_libvirt) {
-            vnet_host::stop(&mut host, &lock, &receipt.header.network, LinuxHost::namespace()?)?;
-        }
+        let added = begun.take_if(|receipt| receipt.header.of_libvirt);
         let network = self.definition_of(name, there.as_ref())?;
         let (mut inventory, _) = self.survey(&host, Some(&network))?;
         if let (Some(bridge), None) = (there.as_ref().and_then(|there| there.bridge.clone()), &begun) {
@@ -68,7 +65,7 @@ impl Driver {
             inventory.networks.push(known);
         }
         let has_probed = look_closer(std::slice::from_ref(&network), &host, &mut inventory)?;
-        let prepared = self.prepare_on(&network, &host, &inventory, has_probed)?;
+        let prepared = self.prepare_whole(&network, &host, &inventory, has_probed)?;
         let desired = &prepared.lowered.desired;
         let mut theirs = there.as_ref().map(made_by_libvirt).unwrap_or_default();
         theirs.extend(desired.iter().filter(|resource| is_of_the_bridge(resource)).cloned());
@@ -80,7 +77,17 @@ impl Driver {
             self.write_leases(&lock, name, &text.unwrap_or_default())?;
         }
         let ports = prepared.lowered.bridge.as_ref().map(ports).unwrap_or_default();
-        let made = match vnet_host::take_over(&mut host, &lock, prepared.header(None, false)?, &theirs, desired) {
+        let header = prepared.header(None, false)?;
+        // What was added to libvirt's network is made anew with all the rest.
+        if added.is_some() {
+            vnet_host::stop(&mut host, &lock, name, LinuxHost::namespace()?)?;
+        }
+        let taken = vnet_host::take_over(&mut host, &lock, header, &theirs, desired);
+        if let (Err(_), Some(added)) = (&taken, added) {
+            // The first error is the one to report.
+            let _ = vnet_host::apply(&mut host, &lock, added.header, &added.owned);
+        }
+        let made = match taken {
             Err(vnet_host::Error::Running(_)) => return Err(Error::AlreadyRuns(name.clone())),
             made => made.map_err(|error| prepared.refusal(&network, error))?,
         };

@@ -70,12 +70,23 @@ impl Driver {
         if let Some(receipt) = self.receipt_beside(network)? {
             return self.prepare_beside(network, host, Some(receipt));
         }
+        self.prepare_whole(network, host, inventory, has_probed)
+    }
+
+    /// The same for a network that vnet runs, or is to take over.
+    pub(crate) fn prepare_whole(
+        &self,
+        network: &Network,
+        host: &LinuxHost,
+        inventory: &Inventory,
+        has_probed: bool,
+    ) -> Result<Prepared, Error> {
         let findings = sound(vnet_validate::check(network))?;
         let mut inventory = Cow::Borrowed(inventory);
         let lacks = has_probed && mends_checksums(network) && !inventory.features.csum;
         let notes = if lacks { vec![Note::NoChecksums] } else { Vec::new() };
         let name = network_name(&network.name)?;
-        let receipt = self.store.receipt(&name)?;
+        let receipt = self.store.receipt(&name)?.filter(|receipt| !receipt.header.of_libvirt);
         // The inventory passes over what it cannot read: a network's own bridge must not seem to be
         // somebody else's.
         if let Some(Receipt { header, .. }) = &receipt
