@@ -12,6 +12,8 @@ mod bridge;
 mod definition;
 pub(crate) mod frame;
 mod guest;
+mod limits;
+mod meddling;
 mod names;
 mod outside;
 mod patient;
@@ -20,7 +22,9 @@ mod rules;
 pub(crate) mod scratch;
 mod service;
 mod sockets;
+mod suspects;
 mod symptom;
+mod traffic;
 
 use std::cell::OnceCell;
 
@@ -83,6 +87,10 @@ const CHECKS: &[(&str, &str, Of)] = &[
     ("dnsmasq", "dnsmasq runs", Of::Bridge(service::dnsmasq)),
     ("own-rules", "the network's own rules are installed", Of::Bridge(rules::own)),
     ("foreign-rules", "no rule of another program drops what guests need", Of::Bridge(rules::foreign)),
+    ("traffic", "traffic control takes nothing away", Of::Bridge(traffic::check)),
+    ("switches", "the host answers guests by ARP", Of::Bridge(limits::switches)),
+    ("ipsec", "no policy of IPsec takes what guests send", Of::Bridge(limits::ipsec)),
+    ("room", "there is room for connections and leases", Of::Bridge(limits::room)),
     ("bridge-netfilter", "bridged packets do not pass the rules for routed ones", Of::Bridge(rules::bridged)),
     ("pool", "addresses are left", Of::Bridge(service::pool)),
     ("uplink", "the host has a way out", Of::Bridge(beyond::uplink)),
@@ -90,6 +98,7 @@ const CHECKS: &[(&str, &str, Of)] = &[
     ("way-out", "the kernel takes packets of guests, and has a way for them and back", Of::Bridge(beyond::ways)),
     ("frames", "what a guest sends reaches the host", Of::Bridge(service::frames)),
     ("dhcp", "a guest is offered an address", Of::Bridge(service::dhcp)),
+    ("router", "a guest hears of a router for IPv6, and finds it", Of::Bridge(service::router)),
     ("dns", "dnsmasq answers a question", Of::Bridge(service::dns)),
     ("name-servers", "the host's name servers answer", Of::Network(names::check)),
     ("mtu", "what guests send fits all the way", Of::Bridge(beyond::mtu)),
@@ -177,6 +186,7 @@ impl Driver {
                 }
             }
         }
+        suspects::name(&mut symptoms);
         Ok(Diagnosis { networks: patients.into_iter().map(|patient| patient.name).collect(), symptoms })
     }
 

@@ -12,7 +12,10 @@ use vnet_types::InterfaceName;
 
 use crate::kernel::{Intact, pause};
 use crate::shared::Share;
-use crate::{Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, Networks, Packet, Policy, Ruleset, Table};
+use crate::{
+    Around, Batch, EncodeError, Explanation, Foreign, Judgement, Ledger, Meddling, Networks, Packet, Policy, Ruleset,
+    Table,
+};
 
 /// How often to retry when others change the host's rules at the same time.
 const ATTEMPTS: usize = 64;
@@ -254,6 +257,15 @@ impl Firewall {
     pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
         let (links, foreign) = (self.links(), self.foreign()?);
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.index(name))).collect())
+    }
+
+    /// What the rules of others do with packets before and after they are filtered.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn meddle<'a>(&self, packets: impl Iterator<Item = (Around, &'a Packet)>) -> Result<Vec<Vec<Meddling>>, Error> {
+        let (links, foreign) = (self.links(), self.foreign()?);
+        Ok(packets.map(|(at, packet)| foreign.meddle(at, packet, |name| links.index(name))).collect())
     }
 
     /// Explains what the rules of everybody do with a packet, ours among them.

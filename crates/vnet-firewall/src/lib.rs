@@ -31,6 +31,7 @@ mod tracing;
 
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
+pub use kernel::{Around, FrameRule, Meddling, MeddlingAct};
 pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
 pub use kernel::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 #[cfg(feature = "netlink")]

@@ -133,16 +133,34 @@ pub(super) fn way_to_guests(
         // What dnsmasq answers has the host's address in the network as its source.
         let is_there = scene.inventory.addresses.iter().any(|(link, it)| link == bridge && it.net == net);
         let from = Some(net.addr()).filter(|ip| is_there && !is_tentative(*ip));
-        let found = match one_way(scene, bridge, net, (to, None))? {
+        let mut found = match one_way(scene, bridge, net, (to, None))? {
             None if from.is_some() => one_way(scene, bridge, net, (to, from))?,
             found => found,
         };
+        for to in spread(patient, net) {
+            found = match found {
+                None => one_way(scene, bridge, net, (to, None))?,
+                found => found,
+            };
+        }
         symptoms.push(found.unwrap_or_else(|| {
             let finding = format!("packets for {} leave by {bridge}", net.trunc());
             Symptom::ok("way-to-guests", finding).read(format!("`ip route get {to}`"))
         }));
     }
     Ok(symptoms)
+}
+
+/// Addresses of a subnet: the ends of its ranges, and some of each of its parts.
+fn spread(patient: &Patient, net: IpNet) -> Vec<IpAddr> {
+    let config = patient.intent.as_ref().and_then(|intent| intent.dnsmasq.as_ref());
+    let subnets = config.iter().flat_map(|config| &config.subnets);
+    let ranges = subnets.filter_map(|subnet| subnet.dhcp.as_ref()).flat_map(|dhcp| &dhcp.ranges);
+    let ends = ranges.flat_map(|range| [range.addresses.start(), range.addresses.end()]);
+    let parts = (net.prefix_len() + 4).min(net.max_prefix_len() - 2).max(net.prefix_len());
+    let parts = net.trunc().subnets(parts).into_iter().flatten().map(example);
+    let is_other = |ip: &IpAddr| net.contains(ip) && *ip != net.addr();
+    ends.filter(is_other).chain(parts.filter(is_other)).collect()
 }
 
 /// What is wrong with the way to a guest. `None`: it is by the bridge.

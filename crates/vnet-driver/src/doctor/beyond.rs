@@ -3,8 +3,10 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use rustix::io::Errno;
 use vnet_netlink::{Traveller, Way, Whereabouts};
 use vnet_types::{Family, InterfaceName, IpNet};
+use vnet_xml::network::WayOut;
 
 use super::Scene;
 use super::address::{addresses, example};
@@ -32,6 +34,79 @@ fn way_of_host(scene: &Scene<'_>, family: Family) -> Result<Option<Way>, Error> 
     Ok(way.ok().filter(|way| !way.local && way.link.is_some()))
 }
 
+/// Why the host has no way out.
+fn no_way(scene: &Scene<'_>, family: Family) -> Result<Symptom, Error> {
+    const NAME: &str = "uplink";
+    let begin = format!("this host has no way beyond itself for {family}");
+    let refused = match scene.netlink.way(&Traveller { to: far(family), from: None, incoming: None })? {
+        Ok(way) if way.local => {
+            let finding = format!("{begin}: a route takes {} for an address of this host", far(family));
+            return Ok(Symptom::problem(NAME, finding).help("delete that route"));
+        }
+        Ok(_) => None,
+        Err(refused) => Some(refused),
+    };
+    // The kernel's answers for such routes and rules (ip-route(8)).
+    let kind = refused.as_ref().and_then(|refused| match Errno::from_raw_os_error(refused.errno) {
+        Errno::INVAL => Some("blackhole"),
+        Errno::ACCESS => Some("prohibit"),
+        Errno::HOSTUNREACH => Some("unreachable"),
+        _ => None,
+    });
+    if let Some(kind) = kind {
+        let finding = format!("{begin}: a route or rule of policy routing, `{kind}`, refuses {}", far(family));
+        return Ok(Symptom::problem(NAME, finding).help("delete that route or rule"));
+    }
+    let links = scene.netlink.links()?.into_iter().filter(|known| known.controller.is_none());
+    let mut deaf = links.map(|known| known.link).filter(|link| {
+        link.up && sysctl(&format!("ipv6/conf/{}/accept_ra", link.name)) == Some(1) && link.name.as_str() != "lo"
+    });
+    Ok(match (family, sysctl("ipv6/conf/all/forwarding"), deaf.next()) {
+        (Family::Ipv6, Some(1), Some(link)) => {
+            let link = link.name;
+            let finding = format!(
+                "{begin}: it has no default route, and does not listen to routers: it forwards, and `accept_ra` of \
+                 {link} is not 2"
+            );
+            Symptom::unknown(NAME, finding).suspect().command(format!("sysctl -w net/ipv6/conf/{link}/accept_ra=2"))
+        }
+        (Family::Ipv6, ..) => Symptom::unknown(NAME, format!("{begin}: it has no default route")),
+        (Family::Ipv4, ..) => {
+            Symptom::problem(NAME, format!("{begin}: it has no default route")).help("connect the host first")
+        }
+    })
+}
+
+/// A link that translated packets leave by, and that has no address that they could have.
+fn nameless(scene: &Scene<'_>, patient: &Patient, family: Family, link: &InterfaceName) -> Option<Symptom> {
+    let way_out = patient.definition.as_ref().and_then(|network| network.way_out(family));
+    let is_its = |ip: IpAddr| Family::of(ip) == family;
+    let has = scene.inventory.addresses.iter().any(|(of, address)| of == link && is_its(address.net.addr()));
+    (matches!(way_out, Some(WayOut::Translated { addresses: None, .. })) && !has).then(|| {
+        let finding = format!(
+            "{link}, this host's way out, has no address of {family}: what guests send leaves with an address of \
+             another link, or is dropped"
+        );
+        let symptom = Symptom::problem("uplink", finding).read(format!("`ip address show {link}`"));
+        symptom.help(format!("give {link} an address"))
+    })
+}
+
+/// A router whose MAC address somebody has written down, and that does not answer.
+fn written_down(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> Option<Symptom> {
+    let IpAddr::V4(asked) = router else { return None };
+    let whereabouts = scene.netlink.whereabouts(link, router).ok()??;
+    let Whereabouts::Permanent(mac) = whereabouts else { return None };
+    scene.targets.silent.contains(&asked).then(|| {
+        let finding = format!(
+            "{router}, the router of this host, does not answer, and the kernel does not ask who has its address: \
+             somebody has written down {mac} for it"
+        );
+        let symptom = Symptom::problem("uplink", finding).read(format!("`ip neighbour show {router}`: PERMANENT"));
+        symptom.command(format!("ip neighbour del {router} dev {link}"))
+    })
+}
+
 /// Whether the host has a way out.
 pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "uplink";
@@ -41,12 +116,8 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
         let (to, version) = (far(family), if family == Family::Ipv4 { "-4" } else { "-6" });
         let read = format!("`ip {version} route get {to}`");
         let Some(way) = way_of_host(scene, family)? else {
-            let finding = format!("this host has no way beyond itself for {family}: it has no default route");
-            let symptom = match family {
-                Family::Ipv4 => Symptom::problem(NAME, finding),
-                Family::Ipv6 => Symptom::unknown(NAME, finding),
-            };
-            symptoms.push(symptom.read(read).read(format!("`ip {version} route`")).help("connect the host first"));
+            let symptom = no_way(scene, family)?;
+            symptoms.push(symptom.read(read).read(format!("`ip {version} rule`, `ip {version} route show table all`")));
             continue;
         };
         let Some(link) = way.link else { continue };
@@ -59,7 +130,17 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
             symptoms.push(Symptom::problem(NAME, finding).read(read).help(help));
             continue;
         }
+        let unknown_router = || way.gateway.and_then(|router| written_down(scene, &link, router));
+        if let Some(cause) = nameless(scene, patient, family, &link).or_else(unknown_router) {
+            symptoms.push(cause);
+            continue;
+        }
         match scene.netlink.condition(&link)? {
+            Some(condition) if !condition.arp && way.gateway.is_some_and(|it| it.is_ipv4()) && condition.carrier => {
+                let finding = format!("{link}, this host's way out, does not ask for MAC addresses (NOARP)");
+                let symptom = Symptom::unknown(NAME, finding).suspect().read(format!("`ip link show {link}`"));
+                symptoms.push(symptom.command(format!("ip link set {link} arp on")));
+            }
             Some(condition) if !condition.up || !condition.carrier => {
                 let finding = format!("{link}, this host's way out, has no carrier");
                 symptoms.push(Symptom::problem(NAME, finding).read(format!("`ip link show {link}`")));
@@ -86,7 +167,7 @@ fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
 }
 
 /// A sysctl of this network namespace.
-fn sysctl(path: &str) -> Option<u32> {
+pub(super) fn sysctl(path: &str) -> Option<u32> {
     fs::read_to_string(format!("/proc/sys/net/{path}")).ok()?.trim().parse().ok()
 }
 

@@ -28,7 +28,8 @@ pub(super) fn managers(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Sympt
 /// An obstacle as a symptom.
 pub(super) fn of(obstacle: &Obstacle, check: &'static str) -> Symptom {
     let finding = obstacle.to_string();
-    let symptom = if obstacle.is_sure() { Symptom::problem(check, finding) } else { Symptom::unknown(check, finding) };
+    let symptom =
+        if obstacle.is_sure() { Symptom::problem(check, finding) } else { Symptom::unknown(check, finding).suspect() };
     let symptom = obstacle.commands().iter().fold(symptom, |symptom, command| symptom.command(command));
     match obstacle.remedy() {
         Some(remedy) => symptom.help(remedy),
@@ -102,6 +103,7 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient) -> Result<Vec<Symptom>
 /// A program in the kernel that sees frames before everything else.
 pub(super) fn xdp(check: &'static str, link: &InterfaceName) -> Symptom {
     Symptom::unknown(check, format!("an XDP program on {link} sees its frames first, and may drop them"))
+        .suspect()
         .read(format!("`ip -d link show {link}`"))
         .help(format!("`bpftool net show dev {link}` shows it, `ip link set {link} xdp off` takes it off"))
 }

@@ -1,13 +1,15 @@
-//! Frames of a guest, as bytes: ARP, and IPv4 with UDP or ICMP. And what is read of those that come
-//! back. Nothing that arrives is trusted.
+//! Frames of a guest, as bytes: ARP, IPv4 with UDP or ICMP, and neighbour discovery. And what is
+//! read of those that come back. Nothing that arrives is trusted.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use vnet_types::MacAddr;
 
 pub(crate) const EVERYBODY: MacAddr = MacAddr([0xff; 6]);
 const IPV4: u16 = 0x0800;
 const ARP: u16 = 0x0806;
+const IPV6: u16 = 0x86dd;
+const ICMPV6: u8 = 58;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -40,6 +42,10 @@ pub(crate) enum Heard<'f> {
         from: Ipv4Addr,
         id: u16,
     },
+    /// A router for IPv6 says that it is there, and for how many seconds.
+    Router(u16),
+    /// Somebody has an address of IPv6.
+    Neighbour(Ipv6Addr),
     /// A router says that a packet does not arrive: its type and code.
     Refused {
         from: Ipv4Addr,
@@ -97,6 +103,35 @@ fn ipv4(from: End, to: End, protocol: u8, payload: &[u8]) -> Vec<u8> {
     ethernet(to.mac, from.mac, IPV4, &[&header[..], payload].concat())
 }
 
+/// Asks for routers, without an address (RFC 4861).
+pub(crate) fn solicit_routers(from: MacAddr) -> Vec<u8> {
+    let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+    icmpv6(from, Ipv6Addr::UNSPECIFIED, everybody, vec![133, 0, 0, 0, 0, 0, 0, 0])
+}
+
+/// Asks who has an address of IPv6.
+pub(crate) fn solicit(from: MacAddr, ip: Ipv6Addr) -> Vec<u8> {
+    let [.., a, b, c] = ip.octets();
+    let [_, d, e, f, g, h] = from.0;
+    let own = [0xfe80, 0, 0, 0, u16::from(from.0[0] ^ 2) << 8 | u16::from(d), u16::from(e) << 8 | 0xff];
+    let own = [&own[..], &[0xfe00 | u16::from(f), u16::from(g) << 8 | u16::from(h)]].concat();
+    let own = Ipv6Addr::from(<[u16; 8]>::try_from(own).unwrap_or_default());
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from(b) << 8 | u16::from(c));
+    // With its own MAC address as an option.
+    let message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &ip.octets(), &[1, 1], &from.0].concat();
+    icmpv6(from, own, group, message)
+}
+
+/// A message of neighbour discovery to a group.
+fn icmpv6(mac: MacAddr, from: Ipv6Addr, to: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let pseudo = [&from.octets()[..], &to.octets(), &[0, 0], &length, &[0, 0, 0, ICMPV6], &message].concat();
+    message[2..4].copy_from_slice(&checksum(&pseudo).to_be_bytes());
+    let header = [&[0x60, 0, 0, 0][..], &length, &[ICMPV6, 255], &from.octets(), &to.octets()].concat();
+    let [.., a, b, c, d] = to.octets();
+    ethernet(MacAddr([0x33, 0x33, a, b, c, d]), mac, IPV6, &[header, message].concat())
+}
+
 /// The checksum of the internet (RFC 1071).
 pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
@@ -134,6 +169,14 @@ pub(crate) fn read(frame: &[u8]) -> Option<Heard<'_>> {
                 }
                 (ICMP, 0) => Some(Heard::Echo { from, id: half(4)? }),
                 (ICMP, kind @ (3 | 11)) => Some(Heard::Refused { from, kind: *kind, code: *payload.get(1)? }),
+                _ => None,
+            }
+        }
+        IPV6 => {
+            let message = body.get(40..).filter(|_| body.get(6) == Some(&ICMPV6))?;
+            match message.first()? {
+                134 => Some(Heard::Router(u16::from_be_bytes([*message.get(6)?, *message.get(7)?]))),
+                136 => Some(Heard::Neighbour(<[u8; 16]>::try_from(message.get(8..24)?).ok()?.into())),
                 _ => None,
             }
         }
@@ -211,6 +254,27 @@ mod tests {
         assert_eq!(read(&back), Some(Heard::Echo { from: YOU.ip, id: 7 }));
         for length in 0..sent.len() {
             let _ = read(&sent[..length]);
+        }
+    }
+
+    #[test]
+    fn neighbour_discovery() {
+        let ip: Ipv6Addr = "2001:db8::12:3456".parse().unwrap();
+        let sent = solicit(MacAddr([2, 0x76, 0x6e, 0x65, 0x74, 1]), ip);
+        assert_eq!(sent[..6], [0x33, 0x33, 0xff, 0x12, 0x34, 0x56]);
+        assert_eq!(sent[22..38], "fe80::76:6eff:fe65:7401".parse::<Ipv6Addr>().unwrap().octets());
+        let pseudo = [&sent[22..54], &[0, 0, 0, 32, 0, 0, 0, 58], &sent[54..]].concat();
+        assert_eq!(checksum(&pseudo), 0, "of the message");
+        assert_eq!(read(&sent), None, "a question is no answer");
+        let mut back = sent.clone();
+        back[54] = 136;
+        assert_eq!(read(&back), Some(Heard::Neighbour(ip)));
+        let mut router = solicit_routers(ME.mac);
+        router[54] = 134;
+        router[60..62].copy_from_slice(&1800u16.to_be_bytes());
+        assert_eq!(read(&router), Some(Heard::Router(1800)));
+        for length in 0..back.len() {
+            let _ = read(&back[..length]);
         }
     }
 

@@ -101,8 +101,10 @@ fn of(server: IpAddr, port: u16) -> Symptom {
             Symptom::problem(NAME, finding).command("systemctl restart systemd-resolved")
         }
         Answer::Nobody => Symptom::problem(NAME, format!("nobody listens at {server}: guests resolve no names")),
-        Answer::Silence => Symptom::problem(NAME, format!("{server} does not answer: guests resolve no names")),
-        Answer::NotSent(why) => Symptom::problem(NAME, format!("{server} cannot be asked: {why}")),
+        Answer::Silence => {
+            Symptom::problem(NAME, format!("{server} does not answer: guests resolve no names")).failed()
+        }
+        Answer::NotSent(why) => Symptom::problem(NAME, format!("{server} cannot be asked: {why}")).failed(),
     };
     symptom.read(read)
 }

@@ -7,6 +7,7 @@ use vnet_netlink::{Netlink, Traveller};
 use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, Link};
 use vnet_xml::network::WayOut;
 
+use super::address::is_tentative;
 use super::ask::{self, Answer, ask, ping, root};
 use super::names;
 use super::patient::Patient;
@@ -95,6 +96,10 @@ fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, link: &Lin
     });
     let config = patient.intent.as_ref().and_then(|intent| intent.dnsmasq.as_ref());
     let goes_out = network.is_some_and(|network| network.way_out(Family::Ipv4).is_some());
+    let gateway6 = super::address::addresses(patient).into_iter().find_map(|net| match net.addr() {
+        IpAddr::V6(ip) if !is_tentative(ip.into()) => Some(ip),
+        _ => None,
+    });
     Task {
         bridge: bridge.clone(),
         mtu: link.mtu,
@@ -107,6 +112,8 @@ fn task(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName, link: &Lin
         dns: config.is_some_and(|config| config.dns_port() == Some(53)) && may_ask_names(patient),
         routers: if goes_out { scene.targets.routers.clone() } else { Vec::new() },
         name_servers: if goes_out { scene.targets.name_servers.clone() } else { Vec::new() },
+        gateway6,
+        asks_router: gateway6.is_some() && config.is_some(),
     }
 }
 
@@ -166,7 +173,7 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
             let first = targets.routers.iter().chain(&targets.name_servers).next().map(ToString::to_string);
             let command = format!("vnet trace {address} {} --send", first.unwrap_or_default());
             let help = format!("if nothing above explains it, `{command}` shows which rule drops them");
-            Symptom::problem(NAME, finding).read(read).help(help)
+            Symptom::problem(NAME, finding).failed().read(read).help(help)
         }
         WayOut::Routed => {
             let finding =

@@ -1,13 +1,14 @@
 //! The ports of guests: there, in the bridge, and open.
 
+use vnet_host::LinuxHost;
 use vnet_netlink::{KernelLink, LinkCondition, PortState};
 use vnet_plan::Key;
-use vnet_types::{BridgePort, BridgeVlan, InterfaceName, KnownPort, LinkKind};
+use vnet_types::{BridgePort, BridgeVlan, FdbOrigin, InterfaceName, KnownPort, LinkKind, MacAddr, Spelled};
 
 use super::Scene;
 use super::bridge::{drifted, xdp};
 use super::patient::Patient;
-use super::symptom::Symptom;
+use super::symptom::{Health, Symptom};
 use crate::error::Error;
 
 const NAME: &str = "port";
@@ -78,7 +79,16 @@ fn attached(
         };
         return Ok(vec![mend(Symptom::problem(NAME, finding).read(read))]);
     }
-    member(scene, patient, bridge, known)
+    let mut symptoms = member(scene, patient, bridge, known)?;
+    if !symptoms.iter().any(|symptom| symptom.health == Health::Problem) {
+        let drift = match vnet_host::drift(&scene.host, &scene.driver.store, dev, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_) | vnet_host::Error::Elsewhere(_)) => Vec::new(),
+            drift => drift?,
+        };
+        let what = format!("{dev}{guest} is not as it was made");
+        symptoms.extend(drifted(NAME, patient, &drift.iter().collect::<Vec<_>>(), &what));
+    }
+    Ok(symptoms)
 }
 
 /// A link in the bridge.
@@ -116,10 +126,77 @@ fn member(
         }
         if isolated && patient.has_guest {
             let finding = format!("{dev} is isolated: it reaches this host and no other isolated guest");
-            symptoms.push(Symptom::unknown(NAME, finding).read(read));
+            symptoms.push(Symptom::unknown(NAME, finding).read(read.clone()));
         }
     }
+    if !condition.broadcasts {
+        let finding = format!("{bridge} sends no broadcasts by {dev}: nobody behind it hears who asks by ARP");
+        let symptom = Symptom::problem(NAME, finding).read(read.clone());
+        symptoms.push(symptom.command(format!("bridge link set dev {dev} bcast_flood on")));
+    }
+    if condition.guarded {
+        let finding = format!(
+            "{bridge} closes {dev} when messages of spanning tree come in by it (`guard` or `root_block`), as from a \
+             guest that bridges"
+        );
+        let symptom = Symptom::unknown(NAME, finding).suspect().read(read.clone());
+        symptoms.push(symptom.command(format!("bridge link set dev {dev} guard off root_block off")));
+    }
+    symptoms.extend(macs(scene, patient, bridge, known)?);
     symptoms.extend(vlans(scene, bridge, dev)?);
+    Ok(symptoms)
+}
+
+/// A MAC address of a guest that is not only the guest's.
+fn macs(
+    scene: &Scene<'_>,
+    patient: &Patient,
+    bridge: &InterfaceName,
+    known: &KernelLink,
+) -> Result<Vec<Symptom>, Error> {
+    let dev = &known.link.name;
+    let Some(port) = patient.ports.iter().find(|port| port.dev == *dev) else { return Ok(Vec::new()) };
+    let (mac, mut symptoms) = (port.mac, Vec::new());
+    if known.link.mac == Some(mac) {
+        let finding =
+            format!("{dev} itself has the MAC address of its guest, {mac}: this host takes the guest's frames");
+        let symptom = Symptom::problem(NAME, finding).read(format!("`ip link show {dev}`"));
+        let other = MacAddr([0xfe, mac.0[1], mac.0[2], mac.0[3], mac.0[4], mac.0[5]]);
+        symptoms.push(symptom.command(format!("ip link set {dev} address {other}")));
+    }
+    for entry in scene.netlink.fdb()?.iter().filter(|entry| entry.mac == mac && entry.port != *dev) {
+        let there = scene.netlink.condition(&entry.port)?.and_then(|it| it.controller);
+        let own = scene.netlink.link(bridge)?.map(|known| known.index);
+        if entry.origin == FdbOrigin::Learned || entry.port != *bridge && there != own {
+            continue;
+        }
+        let finding = format!(
+            "{bridge} has it written down that {mac}, the MAC address of the guest at {dev}, is behind {}: frames for \
+             the guest go there",
+            entry.port
+        );
+        let symptom = Symptom::problem(NAME, finding).read(format!("`bridge fdb show br {bridge} | grep {mac}`"));
+        let place = if entry.port == *bridge { "self" } else { "master" };
+        symptoms.push(symptom.command(format!("bridge fdb del {mac} dev {} {place}", entry.port)));
+    }
+    let reserved = patient.definition.iter().flat_map(|network| &network.ips).filter_map(|ip| ip.dhcp.as_ref());
+    let named = reserved.flat_map(|dhcp| &dhcp.hosts).find(|host| host.name.is_some() && host.name == port.guest);
+    if let Some((host, other)) =
+        named.and_then(|host| Some((host, host.mac.as_ref().map(Spelled::get).filter(|other| *other != mac)?)))
+    {
+        let finding = format!(
+            "the reservation of {} for {} is for {other}, and the guest has the MAC address {mac}: it gets another \
+             address",
+            host.ip,
+            port.guest.as_deref().unwrap_or_default()
+        );
+        let symptom = Symptom::problem(NAME, finding).read(format!("`<host mac='{other}'>` of the definition"));
+        let help = format!(
+            "`vnet update` with `<host mac='{mac}' ip='{}'/>`, or the reservation's address in the guest",
+            host.ip
+        );
+        symptoms.push(symptom.help(help));
+    }
     Ok(symptoms)
 }
 

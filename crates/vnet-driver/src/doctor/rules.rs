@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vnet_firewall::{CtState, Firewall, Hook, Judgement, LibvirtRules, Packet};
+use vnet_firewall::{CtState, Firewall, FrameRule, Hook, Judgement, LibvirtRules, Packet};
 use vnet_netlink::Traveller;
 use vnet_plan::{HostState, Key};
 use vnet_types::{InterfaceName, IpNet};
@@ -13,6 +13,7 @@ use super::Scene;
 use super::address::{addresses, example};
 use super::beyond::FAR;
 use super::bridge::{drifted, of};
+use super::meddling;
 use super::patient::{Keeper, Patient};
 use super::service::leases;
 use super::symptom::Symptom;
@@ -74,6 +75,8 @@ pub(super) fn foreign(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceNa
     let found = scene.driver.obstacles(&scene.host, &owned, patient.intent.as_ref(), &scene.inventory)?;
     let read = "`nft list ruleset`";
     let mut others = sampled(scene, patient, &found)?;
+    let is_told = |symptom: &Symptom| found.iter().any(|obstacle| symptom.finding.contains(&obstacle.to_string()));
+    others.extend(meddling::around(scene, patient)?.into_iter().filter(|symptom| !is_told(symptom)));
     others.extend(for_frames(scene, bridge)?);
     if found.is_empty() && others.is_empty() {
         return Ok(vec![Symptom::ok(NAME, "no rule of another program drops what guests need").read(read)]);
@@ -148,12 +151,15 @@ fn for_frames(scene: &Scene<'_>, bridge: &InterfaceName) -> Result<Vec<Symptom>,
     let rules = Firewall::open()?.foreign()?.frame_rules();
     let is_near =
         |devices: &[String]| devices.is_empty() || ours.iter().any(|link| devices.iter().any(|it| it == link.as_str()));
-    let near = rules.iter().filter(|(devices, _)| is_near(devices));
+    let near = rules.iter().filter(|rule| is_near(&rule.devices));
     Ok(near
-        .map(|(devices, site)| {
+        .map(|FrameRule { devices, site, drops_all, .. }| {
             let by = if devices.is_empty() { String::new() } else { format!(" at {}", devices.join(", ")) };
+            if *drops_all {
+                return Symptom::problem("foreign-rules", format!("the {site}{by} drops all frames that pass it"));
+            }
             let finding = format!("the {site}{by} may drop frames of guests: vnet does not judge rules for frames");
-            Symptom::unknown("foreign-rules", finding)
+            Symptom::unknown("foreign-rules", finding).suspect()
         })
         .collect())
 }

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vnet_netlink::{Netlink, PortState, Tap};
@@ -24,6 +24,8 @@ const LATE_OFFER: Duration = Duration::from_millis(6500);
 /// Spanning tree opens a port after twice its delay, which is 2 seconds at least.
 const OPENS: Duration = Duration::from_millis(5000);
 const ANSWER: Duration = Duration::from_millis(400);
+/// dnsmasq advertises at once; other programs wait half a second.
+const ADVERTISED: Duration = Duration::from_millis(900);
 const ATTEMPTS: usize = 2;
 /// Nobody needs to know more of those who have the same address.
 const MOST_CLAIMS: usize = 8;
@@ -54,6 +56,10 @@ pub(super) struct Task {
     /// Routers and name servers beyond the host.
     pub(super) routers: Vec<Ipv4Addr>,
     pub(super) name_servers: Vec<Ipv4Addr>,
+    /// The host's address in the network of IPv6, where it is not tentative.
+    pub(super) gateway6: Option<Ipv6Addr>,
+    /// Whether to ask for routers of IPv6.
+    pub(super) asks_router: bool,
 }
 
 /// What came of it.
@@ -72,6 +78,10 @@ pub(super) struct Findings {
     pub(super) outside: Vec<Ipv4Addr>,
     /// Who said that a packet does not arrive: the router, the type and the code of ICMP.
     pub(super) refused: Option<(Ipv4Addr, u8, u8)>,
+    /// For how many seconds a router of IPv6 says that it is there.
+    pub(super) router: Option<u16>,
+    /// Whether the host said that it has the gateway's address of IPv6.
+    pub(super) gateway6: bool,
 }
 
 /// An offer of a DHCP server.
@@ -116,6 +126,8 @@ impl Scratch {
             dns: false,
             routers: Vec::new(),
             name_servers: Vec::new(),
+            gateway6: None,
+            asks_router: false,
         })
     }
 
@@ -162,6 +174,7 @@ impl Scratch {
         if let Some(gateway) = task.gateway {
             self.try_as_guest(task, gateway);
         }
+        self.try_ipv6(task);
         self.look_for_guests(task);
         self.wait_for_offer(asked + OFFER);
         if self.waits_for_offer {
@@ -189,7 +202,27 @@ impl Scratch {
         }
     }
 
+    fn try_ipv6(&mut self, task: &Task) {
+        if let Some(gateway) = task.gateway6 {
+            let is_it = |_, heard: &Heard<'_>| matches!(heard, Heard::Neighbour(ip) if *ip == gateway).then_some(());
+            self.findings.gateway6 = self.exchange(|me| frame::solicit(me.mac, gateway), is_it).is_some();
+        }
+        if task.asks_router && self.findings.router.is_none() {
+            for _ in 0..ATTEMPTS {
+                self.send(&frame::solicit_routers(MAC));
+                let heard =
+                    self.hear(Instant::now() + ADVERTISED, |_, heard| matches!(heard, Heard::Router(_)).then_some(()));
+                if heard.is_some() {
+                    break;
+                }
+            }
+        }
+    }
+
     fn try_as_guest(&mut self, task: &Task, gateway: Ipv4Net) {
+        // Rules decide about the first packet of a connection, and the kernel remembers the last
+        // trial.
+        let fresh = fresh();
         let host = self.exchange(
             |me| frame::ask(me, gateway.addr()),
             |_, heard| match heard {
@@ -206,15 +239,17 @@ impl Scratch {
         if task.dns {
             let question = version();
             let heard = self.exchange(
-                |me| frame::udp(me, host, (40053, 53), &question),
+                |me| frame::udp(me, host, (fresh, 53), &question),
                 |_, heard| match heard {
-                    Heard::Udp { ports: (53, 40053), payload, .. } if answers(payload, &question) => Some(()),
+                    Heard::Udp { ports: (53, to), payload, .. } if *to == fresh && answers(payload, &question) => {
+                        Some(())
+                    }
                     _ => None,
                 },
             );
             self.findings.dns = heard.is_some();
         }
-        for (to, id) in task.routers.iter().zip(1..) {
+        for (to, id) in task.routers.iter().zip(fresh..) {
             let beyond = End { ip: *to, ..host };
             let heard = self.exchange(
                 |me| frame::echo(me, beyond, id),
@@ -222,7 +257,7 @@ impl Scratch {
             );
             self.findings.outside.extend(heard.map(|()| *to));
         }
-        for (to, port) in task.name_servers.iter().zip(40100..) {
+        for (to, port) in task.name_servers.iter().zip(fresh + 100..) {
             let (beyond, question) = (End { ip: *to, ..host }, root());
             let heard = self.exchange(
                 |me| frame::udp(me, beyond, (port, 53), &question),
@@ -299,6 +334,7 @@ impl Scratch {
                     self.send(&frame::tell(self.me, *by));
                 }
                 Heard::Udp { from, ports: (67, 68), payload, .. } => self.offered(*from, payload),
+                Heard::Router(seconds) => self.findings.router = Some(*seconds),
                 Heard::Refused { from, kind, code } => self.findings.refused = Some((*from, *kind, *code)),
                 _ => {}
             }
@@ -316,6 +352,13 @@ impl Scratch {
             self.waits_for_offer = false;
         }
     }
+}
+
+/// A source port that no trial has used a short time ago.
+fn fresh() -> u16 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ticks = now.as_millis() / 10 + u128::from(std::process::id()) * 7;
+    20_000 + u16::try_from(ticks % 40_000).unwrap_or(0)
 }
 
 /// The host forgets the guest. The kernel removes the tap.

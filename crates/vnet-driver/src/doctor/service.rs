@@ -248,7 +248,7 @@ pub(super) fn frames(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceNam
             let finding = format!("the host does not answer a guest that asks by ARP for {gateway}");
             let help = "the bridge, a filter of frames (`nft list tables bridge`, `ebtables -L`, `tc filter show`), or \
                         `arp_ignore` keeps it";
-            Symptom::problem(NAME, finding).read(read).help(help)
+            Symptom::problem(NAME, finding).failed().read(read).help(help)
         }
     }])
 }
@@ -293,10 +293,45 @@ pub(super) fn dhcp(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> 
             let help = format!(
                 "`tcpdump -ni {bridge} port 67` shows whether it arrives, `vnet trace GUEST --proto udp` what drops it"
             );
-            Symptom::problem(NAME, finding).read(read).help(help)
+            Symptom::problem(NAME, finding).failed().read(read).help(help)
         }
     });
     Ok(symptoms)
+}
+
+/// Whether a guest hears of a router for IPv6, and finds the host.
+pub(super) fn router(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+    const NAME: &str = "router";
+    let Some(net) = addresses(patient).into_iter().find(|net| net.addr().is_ipv6()) else { return Ok(Vec::new()) };
+    let findings = match tried(NAME, patient) {
+        Ok(findings) => findings,
+        Err(symptoms) => return Ok(symptoms),
+    };
+    let (host, read) = (net.addr(), format!("a guest that was made up in {bridge} asked for routers"));
+    if is_tentative(host) {
+        let finding = format!("{host} was not asked for: the address is tentative");
+        return Ok(vec![Symptom::unknown(NAME, finding).read(format!("`ip -6 address show {bridge}`"))]);
+    }
+    if !findings.gateway6 {
+        let finding = format!("the host does not answer a guest that asks who has {host}");
+        let help = "a rule for ICMPv6, or a filter of frames, keeps it";
+        return Ok(vec![Symptom::problem(NAME, finding).failed().read(read).help(help)]);
+    }
+    if config(patient).is_none() {
+        return Ok(vec![Symptom::ok(NAME, format!("the host answers a guest at {host}")).read(read)]);
+    }
+    Ok(vec![match findings.router {
+        Some(0) => {
+            let finding = "the router that guests hear of says that it is none: they get no default route of IPv6";
+            Symptom::unknown(NAME, finding).read(read)
+        }
+        Some(seconds) => Symptom::ok(NAME, format!("guests hear of a router, for {seconds} s")).read(read),
+        None => {
+            let finding = "guests hear of no router: they get neither an address nor a default route of IPv6";
+            let help = format!("`tcpdump -ni {bridge} icmp6` shows whether it is asked and answers");
+            Symptom::problem(NAME, finding).failed().read(read).help(help)
+        }
+    }])
 }
 
 /// Whether dnsmasq answers questions, of the host and of a guest.
@@ -321,7 +356,7 @@ pub(super) fn dns(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) 
             }
             Answer::Silence => {
                 let finding = format!("dnsmasq does not answer at {server}: guests cannot resolve names");
-                Symptom::problem(NAME, finding).read(read).help("it hangs, or a rule drops what it is asked")
+                Symptom::problem(NAME, finding).failed().read(read).help("it hangs, or a rule drops what it is asked")
             }
             Answer::NotSent(why) => Symptom::unknown(NAME, format!("{server} could not be asked: {why}")).read(read),
         });
@@ -335,7 +370,8 @@ pub(super) fn dns(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) 
             "dnsmasq answers this host and not a guest: what a guest at {address} asks, or the answer, is dropped on its \
              way through {bridge}"
         );
-        let symptom = Symptom::problem(NAME, finding).read(format!("a guest that was made up in {bridge} asked it"));
+        let read = format!("a guest that was made up in {bridge} asked it");
+        let symptom = Symptom::problem(NAME, finding).failed().read(read);
         let server = addresses(patient).first().map(|net| net.addr().to_string()).unwrap_or_default();
         let command = format!("vnet trace {address} {server}:53 --proto udp --send");
         symptoms.push(symptom.help(format!("`{command}` shows which rule drops it")));

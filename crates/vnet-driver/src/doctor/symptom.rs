@@ -35,6 +35,18 @@ pub struct Symptom {
     pub help: Option<String>,
     /// What vnet can do about it itself.
     pub mend: Option<Mend>,
+    #[serde(skip)]
+    pub(super) role: SymptomRole,
+}
+
+/// What a symptom says about causes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SymptomRole {
+    Plain,
+    /// It may be why something else fails.
+    Suspect,
+    /// It fails for a reason that it does not know.
+    Failed,
 }
 
 /// What vnet can do about a problem itself.
@@ -52,7 +64,7 @@ impl Symptom {
     fn new(check: &'static str, health: Health, finding: impl Into<String>) -> Self {
         let finding = finding.into();
         let (network, evidence, commands) = (None, Vec::new(), Vec::new());
-        Self { check, network, health, finding, evidence, commands, help: None, mend: None }
+        Self { check, network, health, finding, evidence, commands, help: None, mend: None, role: SymptomRole::Plain }
     }
 
     pub(super) fn ok(check: &'static str, finding: impl Into<String>) -> Self {
@@ -65,6 +77,18 @@ impl Symptom {
 
     pub(super) fn unknown(check: &'static str, finding: impl Into<String>) -> Self {
         Self::new(check, Health::Unknown, finding)
+    }
+
+    /// It may be why something else fails.
+    pub(super) fn suspect(mut self) -> Self {
+        self.role = SymptomRole::Suspect;
+        self
+    }
+
+    /// Something that was tried fails. That says nothing about the cause.
+    pub(super) fn failed(mut self) -> Self {
+        self.role = SymptomRole::Failed;
+        self
     }
 
     pub(super) fn read(mut self, evidence: impl Into<String>) -> Self {

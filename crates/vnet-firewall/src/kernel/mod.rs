@@ -29,8 +29,8 @@ mod trace;
 mod user_data;
 
 pub use batch::{Batch, EncodeError};
-pub use foreign::{CtState, Deed, ExplainedEnd, ExplainedStep, Explanation};
-pub use foreign::{Foreign, Hook, Judgement, Packet, Site};
+pub use foreign::{Around, CtState, Deed, ExplainedEnd, ExplainedStep, Explanation, FrameRule};
+pub use foreign::{Foreign, Hook, Judgement, Meddling, MeddlingAct, Packet, Site};
 #[cfg(feature = "netlink")]
 pub(crate) use intact::Intact;
 #[cfg(feature = "netlink")]

@@ -12,6 +12,9 @@ use crate::{Error, Intent, Netlink, Operation};
 const IFLA_XDP: u16 = 43;
 const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_BRPORT_STATE: u16 = 1;
+const IFLA_BRPORT_GUARD: u16 = 5;
+const IFLA_BRPORT_PROTECT: u16 = 6;
+const IFLA_BRPORT_BCAST_FLOOD: u16 = 30;
 const IFLA_BRPORT_LOCKED: u16 = 39;
 
 /// The condition of a link at this moment.
@@ -23,6 +26,8 @@ pub struct LinkCondition {
     /// Whether something is at its other end (`IFF_LOWER_UP`): for a tap, a program that has it
     /// open.
     pub carrier: bool,
+    /// Whether it asks and answers by ARP (`IFF_NOARP` is not set).
+    pub arp: bool,
     /// Whether an XDP program sees its frames first, and may drop them.
     pub xdp: bool,
     /// The index of the bridge, or another controller, that it is a port of.
@@ -31,6 +36,11 @@ pub struct LinkCondition {
     pub port: Option<PortState>,
     /// Whether a port takes frames only from MAC addresses that the bridge has an entry for.
     pub locked: bool,
+    /// Whether the bridge sends broadcasts by the port.
+    pub broadcasts: bool,
+    /// Whether the bridge closes the port when a message of spanning tree comes in by it
+    /// (`bpdu_guard`), or takes no better root from it (`root_block`).
+    pub guarded: bool,
 }
 
 /// The state of a port of a bridge (`BR_STATE_*` of `linux/if_bridge.h`).
@@ -91,9 +101,12 @@ fn read(message: Message<'_>) -> Option<LinkCondition> {
     Some(LinkCondition {
         up: header.flags.contains(LinkFlags::Up),
         carrier: header.flags.contains(LinkFlags::LowerUp),
+        arp: !header.flags.contains(LinkFlags::Noarp),
         xdp: byte(attribute(attributes, IFLA_XDP), IFLA_XDP_ATTACHED).is_some_and(|attached| attached != 0),
         controller: attribute(attributes, IFLA_MASTER).and_then(number32),
         port: byte(data, IFLA_BRPORT_STATE).and_then(PortState::of),
         locked: byte(data, IFLA_BRPORT_LOCKED) == Some(1),
+        broadcasts: byte(data, IFLA_BRPORT_BCAST_FLOOD) != Some(0),
+        guarded: [IFLA_BRPORT_GUARD, IFLA_BRPORT_PROTECT].iter().any(|kind| byte(data, *kind) == Some(1)),
     })
 }

@@ -2,9 +2,12 @@
 //! `linux/pkt_cls.h`).
 
 mod class;
+mod classifier;
 mod filter;
 mod qdisc;
 mod rate;
+
+pub use classifier::Classifier;
 
 use nix::libc::ENOENT;
 use vnet_types::TrafficHandle;

@@ -7,7 +7,7 @@ use super::walk::site;
 use super::xtables::{self, Target};
 use super::{Foreign, ForeignRule, Name, Site};
 use crate::kernel::attribute::{attribute, attributes, text_of};
-use crate::kernel::expression::{Expression, IMMEDIATE, LOOKUP, REJECT};
+use crate::kernel::expression::{COUNTER, Expression, IMMEDIATE, LOOKUP, REJECT};
 use crate::ruleset::Verdict;
 
 /// `NFPROTO_ARP`, `NFPROTO_NETDEV`, `NFPROTO_BRIDGE`
@@ -24,17 +24,37 @@ pub(super) fn devices(hook: &[u8]) -> Vec<String> {
     devices
 }
 
+/// A rule or a policy of others that may drop frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FrameRule {
+    /// The links whose frames pass it; empty for those of all.
+    pub devices: Vec<String>,
+    /// The rule, or the policy of the chain.
+    pub site: Site,
+    /// Whether it drops every frame that passes the chain.
+    pub drops_all: bool,
+}
+
 impl Foreign {
     /// The rules and policies of others that may drop frames, in tables of the families arp, netdev
-    /// and bridge, each with the links whose frames pass it. No links: those of all.
-    pub fn frame_rules(&self) -> Vec<(Vec<String>, Site)> {
+    /// and bridge.
+    pub fn frame_rules(&self) -> Vec<FrameRule> {
         let mut found = Vec::new();
         for (name, chain) in self.chains.iter().filter(|(name, _)| FAMILIES.contains(&name.0)) {
             let Some((_, _, drops)) = chain.base else { continue };
             let mut sites = Vec::new();
             self.dropping(name, &mut BTreeSet::new(), &mut sites);
             sites.extend(drops.then(|| site(name, None)));
-            found.extend(sites.into_iter().map(|site| (chain.devices.clone(), site)));
+            let first = chain.rules.first();
+            let drops_all = match first {
+                Some(rule) => rule.expressions.split_last().is_some_and(|(last, before)| {
+                    is_drop(last) && before.iter().all(|expression| expression.is(&COUNTER))
+                }),
+                None => drops,
+            };
+            let of = |(at, site)| FrameRule { devices: chain.devices.clone(), site, drops_all: drops_all && at == 0 };
+            found.extend(sites.into_iter().enumerate().map(of));
         }
         found
     }
@@ -52,14 +72,13 @@ impl Foreign {
     }
 
     fn may_drop(&self, name: &Name, expression: &Expression) -> bool {
-        let is_drop = |verdict: &Verdict| matches!(verdict, Verdict::Drop);
         match expression.name.as_str() {
-            _ if expression.is(&IMMEDIATE) => expression.verdict(2).is_some_and(is_drop),
+            _ if is_drop(expression) => true,
             _ if expression.is(&REJECT) => true,
             // A map of verdicts.
             _ if expression.is(&LOOKUP) && expression.u32(3) == Some(0) => {
                 let set = expression.text(1).and_then(|set| self.sets.get(&(name.0, name.1.clone(), set.to_owned())));
-                set.is_none_or(|set| set.elements.iter().filter_map(|it| it.verdict.as_ref()).any(is_drop))
+                set.is_none_or(|set| set.elements.iter().any(|it| matches!(it.verdict, Some(Verdict::Drop))))
             }
             "target" => {
                 let target = super::registers::raw(expression, 1).and_then(text_of).unwrap_or_default();
@@ -70,6 +89,10 @@ impl Foreign {
             _ => false,
         }
     }
+}
+
+fn is_drop(expression: &Expression) -> bool {
+    expression.is(&IMMEDIATE) && matches!(expression.verdict(2), Some(Verdict::Drop))
 }
 
 /// The chains that a rule jumps to.

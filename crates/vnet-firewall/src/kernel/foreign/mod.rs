@@ -7,6 +7,7 @@
 
 mod explain;
 mod frames;
+mod meddle;
 mod packet;
 mod registers;
 mod walk;
@@ -26,6 +27,8 @@ use super::statement::NameOf;
 use crate::ruleset::{Rule, Verdict};
 
 pub use explain::{Deed, ExplainedEnd, ExplainedStep, Explanation};
+pub use frames::FrameRule;
+pub use meddle::{Around, Meddling, MeddlingAct};
 pub use packet::{CtState, Hook, Packet};
 #[cfg(feature = "netlink")]
 pub(super) use walk::family_word;

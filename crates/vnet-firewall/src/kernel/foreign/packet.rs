@@ -105,6 +105,8 @@ impl Packet {
     pub(super) fn transport_header(&self) -> Vec<Option<u8>> {
         let source = match self.port {
             67 if self.udp => Some(68),
+            68 if self.udp => Some(67),
+            546 if self.udp => Some(547),
             547 if self.udp => Some(546),
             _ => None,
         };
