@@ -252,7 +252,7 @@ fn an_attach_that_is_killed_leaves_before_or_after() {
 #[test]
 fn ports_without_a_device_are_collected_and_those_of_others_stay() {
     isolate!();
-    let switch = switch();
+    let mut switch = switch();
     done(&["attach", "-"], &interface("<bandwidth><inbound average='1000'/></bandwidth>", ""));
     switch.vsctl(&["add-port", "ovs0", "gone0", "--", "set", "Port", "gone0", "other_config:transient=true"]);
     assert_eq!(done(&["gc"], "")["switch_ports"], serde_json::json!([]));
@@ -264,6 +264,11 @@ fn ports_without_a_device_are_collected_and_those_of_others_stay() {
     assert_eq!(done(&["gc"], "")["switch_ports"], serde_json::json!(["vnet0"]));
     assert_eq!(switch.vsctl(&["list-ports", "ovs0"]).trim(), "gone0");
     assert_eq!(rows(&switch, "QoS", "type=linux-htb", "_uuid"), []);
+    // Without the database a port is listed, and not taken to be gone.
+    done(&["attach", "-"], &interface("", ""));
+    switch.server.kill();
+    assert_eq!(done(&["ports"], "")["ports"][0]["state"], "unsure");
+    refused(&["detach", "vnet0"], "", "Open vSwitch does not remove the port vnet0");
 }
 
 /// A guest, as its network card.

@@ -46,7 +46,9 @@ impl Driver {
         if receipts.iter().flatten().any(is_left) && self.tidy(&mut host) {
             receipts = self.store.port_receipts()?;
         }
+        // A list does not fail because one of its ports cannot be looked at.
         host.look_once();
+        host.look_as_allowed();
         let mut ports = Vec::new();
         for listed in receipts {
             match listed {
@@ -89,14 +91,14 @@ impl Driver {
         let drift = match vnet_host::drift_of(host, &receipt, LinuxHost::namespace()?) {
             // It may have been changed or detached since its receipt was read.
             Ok(drift) if !drift.is_empty() => {
-                vnet_host::drift(&self.host()?, &self.store, &port.dev, LinuxHost::namespace()?)
+                vnet_host::drift(&self.onlooker()?, &self.store, &port.dev, LinuxHost::namespace()?)
             }
             drift => drift,
         };
         let state = match drift {
             Err(vnet_host::Error::Absent(_)) => return Ok(None),
             Err(vnet_host::Error::Elsewhere(_)) => State::Elsewhere,
-            drift => State::of(settled, !drift?.is_empty()),
+            drift => State::of(settled, !drift?.is_empty()).without(&host.unread()),
         };
         let device = Device::of(&port, host)?;
         let obstacles = match state {
