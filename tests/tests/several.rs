@@ -107,7 +107,7 @@ fn without_an_inotify_instance_nothing_is_begun() {
     let started = driver.start_all(&wanted).unwrap();
     assert!(started[0].is_ok(), "{started:?}");
     let Err(error @ Error::NoInotify { limit: 1, .. }) = &started[1] else { panic!("{started:?}") };
-    assert!(error.to_string().contains("sysctl -w user.max_inotify_instances=8"), "{error}");
+    assert!(format!("{error:?}").contains("sysctl -w user.max_inotify_instances=8"), "{error}");
     assert!(matches!(driver.start(&wanted[1]), Err(Error::NoInotify { .. })));
     assert_eq!((bridges(), dnsmasqs()), (1, 1));
     // It keeps the one that it has.

@@ -48,7 +48,7 @@ pub(crate) fn report(attempts: Vec<Attempt>, format: Format) -> Answer {
                 let error =
                     anyhow::Error::from(error).context(format!("network `{name}` does not run as it is defined"));
                 failure::report(&error);
-                networks.push(AttemptJson::failed(name.clone(), format!("{error:#}")));
+                networks.push(AttemptJson::failed(name.clone(), failure::line(&error)));
                 failed.push(name);
             }
         }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use vnet_driver::{Driver, Error, NetworkInfo};
 use vnet_types::{InterfaceName, NetworkName};
 
 use crate::document::Document;
-use crate::failure::apart;
+use crate::failure::{self, apart};
 use crate::files::Files;
 
 /// One definition or more.
@@ -31,7 +31,7 @@ impl Definitions {
     /// Refuses a call without any definition.
     fn some(&self) -> anyhow::Result<()> {
         if !self.all && self.given().next().is_none() {
-            bail!("no network is given: name one, a file or a folder, or give --all");
+            return Err(failure::advised("no network is given", "name one, a file or a folder, or give --all"));
         }
         Ok(())
     }
@@ -119,7 +119,8 @@ pub(crate) fn document(given: &str, driver: &Driver) -> anyhow::Result<Document>
         Err(Error::NoNetwork(_)) => {
             let hint =
                 if Path::new(given).is_file() { format!("; the file here is `./{given}`") } else { String::new() };
-            Err(anyhow!("no network `{given}` is defined or runs; `vnet list --all` shows all{hint}"))
+            let help = format!("`vnet list --all` shows all{hint}");
+            Err(failure::advised(format!("no network `{given}` is defined or runs"), help))
         }
         found => Ok(found?),
     }

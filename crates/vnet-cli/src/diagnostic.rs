@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use vnet_driver::Obstacle;
 use vnet_validate::{Finding, OBSTACLE, Stage, rule};
-use vnet_xml::network::Section;
+use vnet_xml::network::{Section, UpdateError};
 use vnet_xml::{Code, Definition, Network, NodePath, Parsed, Problem, Replacement, Severity, SourceMap, Span};
 
 use crate::document::Document;
@@ -239,10 +239,11 @@ impl From<Problem> for Diagnostic {
 
 impl Diagnostic {
     /// The error of `Network::update` as a diagnostic.
-    pub(crate) fn of_update(section: Section, message: String, span: Span) -> Self {
+    pub(crate) fn of_update(section: Section, error: &UpdateError, span: Span) -> Self {
         let (code, severity) = (vnet_xml::UPDATE_REFUSED, Severity::Error);
         let path = NodePath::root(section.element());
-        Self { code, severity, message, help: None, fix: Vec::new(), path, span, related: Vec::new() }
+        let (message, help) = (error.to_string(), error.help());
+        Self { code, severity, message, help, fix: Vec::new(), path, span, related: Vec::new() }
     }
 
     pub(crate) fn from_finding(finding: Finding, place: impl Fn(&NodePath) -> Span) -> Self {

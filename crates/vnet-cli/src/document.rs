@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use vnet_xml::{Limits, Span};
+
+use crate::failure;
 
 /// The bytes of a document and its name.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Document {
         let cannot = || format!("`{name}` cannot be read");
         let file = File::open(path).with_context(cannot)?;
         if file.metadata().with_context(cannot)?.is_dir() {
-            bail!("`{name}` is a folder");
+            return Err(failure::advised(format!("`{name}` is a folder"), "give a file in it"));
         }
         let bytes = bounded(file).with_context(cannot)?;
         Ok(Self::new(name, bytes))

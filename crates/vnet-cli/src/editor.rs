@@ -13,6 +13,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tempfile::TempDir;
 
+use crate::failure;
+
 /// A text that is edited, in a folder that only this user can enter. The folder goes with the
 /// value, unless the text is to [stay](Self::stay).
 pub(crate) struct EditedText {
@@ -75,7 +77,10 @@ fn run(path: &Path) -> anyhow::Result<()> {
     match status.code() {
         Some(0) => Ok(()),
         Some(126 | 127) => bail!(cannot()),
-        _ => bail!("the editor `{}` failed ({status})", editor.display()),
+        _ => {
+            let message = format!("the editor `{}` failed ({status})", editor.display());
+            Err(failure::advised(message, "set $VISUAL or $EDITOR to another one"))
+        }
     }
 }
 

@@ -20,7 +20,20 @@ static TOLD: Mutex<Option<Vec<ErrorJson>>> = Mutex::new(None);
 pub(crate) struct ErrorJson {
     message: String,
     causes: Vec<String>,
-    help: Option<&'static str>,
+    help: Option<String>,
+}
+
+/// An error of the program itself, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Advised {
+    message: String,
+    help: String,
+}
+
+/// An error with what to do about it.
+pub(crate) fn advised(message: impl Into<String>, help: impl Into<String>) -> anyhow::Error {
+    Advised { message: message.into(), help: help.into() }.into()
 }
 
 /// Errors are part of the JSON document from now on.
@@ -68,8 +81,11 @@ impl ErrorJson {
     /// A command line that is wrong.
     fn of_usage(error: &clap::Error) -> Self {
         let text = error.to_string();
-        let message = text.trim().strip_prefix("error: ").unwrap_or_default().to_owned();
-        Self { message, causes: Vec::new(), help: None }
+        let text = text.trim().trim_start_matches("error: ");
+        let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let tip = rest.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+        let help = tip.unwrap_or("`--help` shows what the command takes");
+        Self { message: message.to_owned(), causes: Vec::new(), help: Some(help.to_owned()) }
     }
 }
 
@@ -101,44 +117,33 @@ pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer>
     Ok(Answer::No)
 }
 
-/// Answers no when the network or port does not exist or exists already, with the command that
-/// helps. Otherwise reports the error.
+/// Answers no when the network or port does not exist or exists already. Otherwise reports the
+/// error.
 pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
     use vnet_driver::Error::{
         AlreadyAttached, AlreadyDefined, AlreadyRuns, BridgeTaken, ChangedMeanwhile, Metadata, NameTaken, NoMetadata,
         NoNetwork, NoPort, NotAttached, NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
     };
-    let reason = match &error {
-        AlreadyRuns(name) => {
-            format!("network `{name}` runs already; `vnet apply {name}` repairs it, `vnet stop {name}` ends it")
-        }
-        AlreadyDefined(name) => format!("network `{name}` is defined already; `vnet edit {name}` changes it"),
-        NotDefined(name) => {
-            format!(
-                "network `{name}` is transient: no definition of it is kept; `vnet define --from-running {name}` keeps it"
-            )
-        }
-        NoNetwork(given) => format!("no network has the name or UUID `{given}`; `vnet list --all` shows all"),
-        NameTaken { .. }
-        | UuidTaken { .. }
+    match error {
+        AlreadyAttached(_)
+        | AlreadyDefined(_)
+        | AlreadyRuns(_)
         | BridgeTaken { .. }
+        | ChangedMeanwhile(_)
+        | Metadata(_)
+        | NameTaken { .. }
+        | NoMetadata { .. }
+        | NoNetwork(_)
+        | NoPort
+        | NotAttached(_)
+        | NotDefined(_)
+        | NotRunning(_)
         | OtherName { .. }
         | Renamed { .. }
-        | NoMetadata { .. }
-        | Metadata(_)
-        | ChangedMeanwhile(_) => return refuse(error),
-        NotRunning(name) => format!("network `{name}` does not run; `vnet list` shows those that do"),
-        AlreadyAttached(dev) => {
-            format!("port `{dev}` is attached already; `vnet apply` changes it, `vnet detach {dev}` ends it")
-        }
-        NotAttached(dev) => format!("port `{dev}` is not attached; `vnet ports` shows those that are"),
-        Unknown(name) => {
-            format!("no network or port `{name}` has a receipt; `vnet list` and `vnet ports` show all")
-        }
-        NoPort => "`<target dev>` names no attached port; `vnet attach` attaches the interface".to_owned(),
-        _ => return Err(error.into()),
-    };
-    refuse(anyhow::anyhow!(reason))
+        | Unknown(_)
+        | UuidTaken { .. } => refuse(error),
+        _ => Err(error.into()),
+    }
 }
 
 /// Does something for each of several networks. One that fails does not hold back the others.
@@ -168,6 +173,12 @@ pub(crate) fn last(mut errors: Vec<anyhow::Error>) -> anyhow::Result<()> {
     last.map_or(Ok(()), Err)
 }
 
+/// Reports what failed, before the document is printed that has it.
+pub(crate) fn tell(failed: &[anyhow::Error]) -> Answer {
+    failed.iter().for_each(report);
+    if failed.is_empty() { Answer::Yes } else { Answer::Failed }
+}
+
 /// The entries that could be read, and the errors of the others.
 pub(crate) fn apart<T>(listed: Vec<vnet_driver::Listed<T>>) -> (Vec<T>, Vec<anyhow::Error>) {
     let (mut entries, mut unread) = (Vec::new(), Vec::new());
@@ -186,8 +197,7 @@ pub(crate) fn tell_unread(unread: Vec<anyhow::Error>, shows_nothing: bool) -> an
     if shows_nothing {
         return last(unread).map(|()| Answer::Yes);
     }
-    unread.iter().for_each(report);
-    Ok(if unread.is_empty() { Answer::Yes } else { Answer::Failed })
+    Ok(tell(&unread))
 }
 
 /// The entries that could be read. The others are reported with their errors.
@@ -195,6 +205,12 @@ pub(crate) fn readable<T>(listed: Vec<vnet_driver::Listed<T>>) -> Vec<T> {
     let (entries, unread) = apart(listed);
     unread.iter().for_each(report);
     entries
+}
+
+/// The error with its causes and what to do about it, in one line.
+pub(crate) fn line(error: &anyhow::Error) -> String {
+    let help = help(error).map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{error:#}{help}")
 }
 
 fn text(error: &anyhow::Error) -> String {
@@ -219,19 +235,47 @@ fn causes(error: &anyhow::Error) -> Vec<String> {
     (0..all.len()).filter(|at| is_new(*at)).map(|at| all[at].clone()).collect()
 }
 
-fn help(error: &anyhow::Error) -> Option<&'static str> {
-    // A trial names what is missing itself; it needs no privilege.
+/// What to do about it; `None` where a message says so.
+fn help(error: &anyhow::Error) -> Option<String> {
+    // A trial needs no privilege.
     let is_trial = error.chain().any(|cause| cause.is::<vnet_try::Error>());
     if !error.chain().any(is_denied) || is_trial {
-        return None;
+        return error.chain().find_map(help_of);
     }
-    Some(if nix::unistd::geteuid().is_root() {
+    let help = if nix::unistd::geteuid().is_root() {
         "root has not every privilege here; a container gets it by `--cap-add NET_ADMIN`, and a namespace of your own \
          has it (`unshare --user --map-root-user --net --mount`)"
     } else {
         "run it as root, or in a namespace of your own (`unshare --user --map-root-user --net --mount`); \
          `vnet try` needs no privilege"
-    })
+    };
+    Some(help.to_owned())
+}
+
+/// What to do about an error of a library.
+fn help_of(error: &(dyn Error + 'static)) -> Option<String> {
+    fn of<E: Error + 'static>(error: &(dyn Error + 'static), help: impl Fn(&E) -> Option<String>) -> Option<String> {
+        error.downcast_ref::<Box<E>>().map(AsRef::as_ref).or_else(|| error.downcast_ref::<E>()).and_then(help)
+    }
+    of(error, |error: &Advised| Some(error.help.clone()))
+        .or_else(|| of(error, vnet_driver::Error::help))
+        .or_else(|| of(error, vnet_try::Error::help))
+        .or_else(|| of(error, vnet_passt::run::Error::help))
+        .or_else(|| of(error, |error: &vnet_passt::Error| Some(error.help())))
+        .or_else(|| of(error, |error: &vnet_plan::NotPasst| Some(error.help())))
+        .or_else(|| of(error, vnet_plan::LowerError::help))
+        .or_else(|| of(error, vnet_xml::Refused::help))
+        .or_else(|| of(error, |error: &io::Error| of_file(error.kind()).map(str::to_owned)))
+}
+
+/// What to do about a file that cannot be used.
+fn of_file(error: io::ErrorKind) -> Option<&'static str> {
+    match error {
+        io::ErrorKind::NotFound => Some("see that the path is right, and that the folder above it exists"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("free space on that file system"),
+        io::ErrorKind::ReadOnlyFilesystem => Some("make the file system writable, or choose another folder"),
+        _ => None,
+    }
 }
 
 /// Whether a privilege is missing.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use vnet_xml::Definition;
 
 use crate::document::Document;
+use crate::failure;
 
 /// The documents of the given paths.
 #[derive(Default)]
@@ -90,7 +91,8 @@ impl Files {
             let before = files.found.len();
             files.folder(path)?;
             if files.found.len() == before && files.unread.is_empty() {
-                anyhow::bail!("the folder `{}` has no .xml file", path.display());
+                let message = format!("the folder `{}` has no .xml file", path.display());
+                return Err(failure::advised(message, "give another folder, or the files by name"));
             }
         }
         Ok(files)

@@ -9,6 +9,7 @@ use vnet_xml::{Definition, Interface, NodePath};
 
 use crate::diagnostic::Checked;
 use crate::document::Document;
+use crate::failure;
 
 /// A guest's interfaces and their places in the document.
 pub(crate) struct Guest {
@@ -59,13 +60,25 @@ impl Guest {
                 let all = all.map(|(at, it)| (devices.nth("interface", at), it.clone()));
                 (all.collect(), Some((domain.name.clone(), domain.uuid)))
             }
-            _ => bail!("`{file}` does not define a guest's interface"),
+            _ => {
+                let message = format!("`{file}` does not define a guest's interface");
+                return Err(failure::advised(message, "give the file of an <interface> or a <domain>"));
+            }
         };
         match which {
             _ if !interfaces.is_empty() => {}
-            Which { mac: Some(mac), .. } => bail!("`{file}` has no interface with the MAC address {mac}"),
-            Which { interface: Some(number), .. } => bail!("`{file}` has no interface {number}"),
-            _ => bail!("`{file}` has no interface"),
+            Which { mac: Some(mac), .. } => {
+                let message = format!("`{file}` has no interface with the MAC address {mac}");
+                return Err(failure::advised(message, "give one that is in the file, or leave --mac out"));
+            }
+            Which { interface: Some(number), .. } => {
+                let message = format!("`{file}` has no interface {number}");
+                return Err(failure::advised(message, "give the number of one that is in the file, from 1"));
+            }
+            _ => {
+                let message = format!("`{file}` has no interface");
+                return Err(failure::advised(message, "give its <devices> an <interface>"));
+            }
         }
         let is_whole = *which == Which::default();
         let stem = Path::new(file).file_stem().filter(|_| file != "<stdin>");
@@ -81,7 +94,10 @@ impl Guest {
             guest.interfaces.retain(|(_, interface)| interface.is_passt());
             match guest.interfaces[..] {
                 [_] => {}
-                [] => bail!("`{}` has no interface with `<backend type='passt'/>`", document.name),
+                [] => {
+                    let message = format!("`{}` has no interface with `<backend type='passt'/>`", document.name);
+                    return Err(failure::advised(message, "`vnet attach` attaches other interfaces"));
+                }
                 _ => bail!("`{}` has several interfaces on passt: give the one in a file of its own", document.name),
             }
         }

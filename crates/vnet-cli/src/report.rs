@@ -130,6 +130,7 @@ pub(crate) fn several(
             }
         });
     }
+    let failed = failure::tell(&failed);
     done("the networks are changed", || match format {
         Format::Json => {
             let both = all.iter().zip(&outcomes);
@@ -141,8 +142,7 @@ pub(crate) fn several(
         }
         Format::Human => Ok(print(outcomes.iter().flatten().map(line).collect::<String>())?),
     });
-    failure::last(failed)?;
-    Ok(Answer::when(outcomes.iter().all(Option::is_some)))
+    Ok(Answer::when(outcomes.iter().all(Option::is_some)).unless_failed(failed))
 }
 
 #[derive(Serialize)]

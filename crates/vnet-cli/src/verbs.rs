@@ -54,7 +54,10 @@ pub(crate) fn with_right_verb(mut error: Error) -> Error {
         (None, Some(ContextValue::Strings(near))) => near.last().cloned().into_iter().collect(),
         _ => Vec::new(),
     };
-    if !suggested.is_empty() {
+    if suggested.is_empty() {
+        let tip = "`vnet help` lists the commands".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    } else {
         error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(suggested));
     }
     error
@@ -78,6 +81,12 @@ mod tests {
         let text = with_right_verb(error).to_string();
         let tip = text.lines().find(|line| line.contains("tip: ")).unwrap_or_else(|| panic!("no tip: {text}"));
         assert!(tip.ends_with(&format!(": {right}")), "{tip}");
+    }
+
+    #[test]
+    fn an_unknown_verb_is_answered_with_the_list() {
+        let error = program().try_get_matches_from(["vnet", "qqqqqq"]).expect_err("there is no such verb");
+        assert!(with_right_verb(error).to_string().contains("tip: `vnet help` lists the commands"));
     }
 
     #[test]

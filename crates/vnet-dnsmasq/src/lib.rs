@@ -35,6 +35,7 @@ mod config;
 mod dhcp;
 mod dns;
 mod error;
+mod help;
 mod hosts;
 mod lease_time;
 mod leases;

@@ -1,6 +1,7 @@
 //! Errors of the driver.
 
 mod causes;
+mod help;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,8 @@ use crate::network::ElementReport;
 
 /// Why a call failed. Nothing has changed on the host then, unless the error says so.
 ///
-/// `Debug` prints the text with all causes, so a `main` that returns it prints a readable message.
+/// `Debug` prints the text with all causes and the help, so a `main` that returns it prints a
+/// readable message.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -32,14 +34,10 @@ pub enum Error {
         findings: Vec<Finding>,
     },
     /// The network runs already.
-    #[error("network `{0}` runs already: apply changes it, stop ends it")]
+    #[error("network `{0}` runs already")]
     AlreadyRuns(NetworkName),
     /// dnsmasq needs an inotify instance for the network, and the user has none left.
-    #[error(
-        "the dnsmasq of network `{network}` needs an inotify instance, and all {limit} are in use: \
-         `sysctl -w {sysctl}={}` allows more",
-        limit.saturating_mul(8)
-    )]
+    #[error("the dnsmasq of network `{network}` needs an inotify instance, and all {limit} are in use")]
     NoInotify {
         /// The network.
         network: NetworkName,
@@ -52,7 +50,7 @@ pub enum Error {
     #[error("network `{0}` does not run")]
     NotRunning(NetworkName),
     /// A definition of a network of this name is kept.
-    #[error("network `{0}` is defined already: edit changes it")]
+    #[error("network `{0}` is defined already")]
     AlreadyDefined(NetworkName),
     /// No definition of a network of this name is kept.
     #[error("network `{0}` is not defined: no definition of it is kept")]
@@ -61,7 +59,7 @@ pub enum Error {
     #[error("no network has the name or UUID `{0}`")]
     NoNetwork(String),
     /// No attached guest has this name, MAC address or device.
-    #[error("no guest that is attached is called `{0}`: `vnet ports` lists them")]
+    #[error("no guest that is attached is called `{0}`")]
     NoGuest(String),
     /// Ports that were to be removed lead nowhere.
     #[error("network `{network}` has no forward of {protocol} port {ports} with this address and device")]
@@ -77,7 +75,7 @@ pub enum Error {
     #[error("no packet can be sent in the guest's name: {0}")]
     NotSent(String),
     /// A network of this name has another UUID.
-    #[error("network `{name}` has the UUID {uuid} already: write that one, or leave `<uuid>` out")]
+    #[error("network `{name}` has the UUID {uuid} already")]
     NameTaken {
         /// The name.
         name: NetworkName,
@@ -85,7 +83,7 @@ pub enum Error {
         uuid: Uuid,
     },
     /// Another network has the same UUID.
-    #[error("network `{name}` has the UUID {uuid} already: leave `<uuid>` out, and this network gets its own")]
+    #[error("network `{name}` has the UUID {uuid} already")]
     UuidTaken {
         /// The network that has it.
         name: NetworkName,
@@ -93,7 +91,7 @@ pub enum Error {
         uuid: Uuid,
     },
     /// Another network has a bridge of the same name.
-    #[error("the bridge `{bridge}` is that of network `{name}` already: give this one another name, or leave it out")]
+    #[error("the bridge `{bridge}` is that of network `{name}` already")]
     BridgeTaken {
         /// The bridge.
         bridge: InterfaceName,
@@ -101,11 +99,7 @@ pub enum Error {
         name: NetworkName,
     },
     /// A kept file defines a network of another name.
-    #[error(
-        "`{}` defines a network `{inside}`, but is the file of network `{name}`: give the network the name of the file, \
-         or the file that of the network",
-        path.display()
-    )]
+    #[error("`{}` defines a network `{inside}`, but is the file of network `{name}`", path.display())]
     OtherName {
         /// The file.
         path: PathBuf,
@@ -115,10 +109,7 @@ pub enum Error {
         inside: String,
     },
     /// A changed definition has another name.
-    #[error(
-        "the name of network `{name}` cannot be changed to `{inside}`: leave it as it is; `vnet define` of a file with \
-         the new name and without `<uuid>` keeps another network, and `vnet undefine {name}` drops this one"
-    )]
+    #[error("the name of network `{name}` cannot be changed to `{inside}`")]
     Renamed {
         /// The network.
         name: NetworkName,
@@ -129,10 +120,7 @@ pub enum Error {
     #[error("the kept definition of network `{0}` was changed by somebody else meanwhile")]
     ChangedMeanwhile(NetworkName),
     /// libvirt's network driver runs, and would interfere.
-    #[error(
-        "{program} (process {pid}) runs, and would take down what vnet takes over: `systemctl stop {program}` ends it, \
-         networks and guests run on; start it again afterwards"
-    )]
+    #[error("{program} (process {pid}) runs, and would take down what vnet takes over")]
     LibvirtRuns {
         /// The daemon: `libvirtd` or `virtnetworkd`.
         program: String,
@@ -140,7 +128,7 @@ pub enum Error {
         pid: i32,
     },
     /// Another definition of the network is kept.
-    #[error("`{}` keeps another definition of network `{name}`: `--replace` takes libvirt's", file.display())]
+    #[error("`{}` keeps another definition of network `{name}`", file.display())]
     KeptDiffers {
         /// The network.
         name: NetworkName,
@@ -148,16 +136,13 @@ pub enum Error {
         file: PathBuf,
     },
     /// libvirt's rules for the network are those of iptables-legacy.
-    #[error(
-        "libvirt's rules for network `{0}` are those of iptables-legacy, which vnet cannot change: `virsh net-destroy {0}` \
-         ends it there, `vnet start {0}` starts it"
-    )]
+    #[error("libvirt's rules for network `{0}` are those of iptables-legacy, which vnet cannot change")]
     LegacyRules(NetworkName),
     /// libvirt runs no network of this name.
     #[error("libvirt does not run a network `{0}`, so there is nothing to take over")]
     NotOfLibvirt(NetworkName),
     /// The port is attached already.
-    #[error("port `{0}` is attached already: apply changes it, detach ends it")]
+    #[error("port `{0}` is attached already")]
     AlreadyAttached(InterfaceName),
     /// No port of this name is attached.
     #[error("port `{0}` is not attached")]
@@ -171,7 +156,7 @@ pub enum Error {
         uuid: Uuid,
     },
     /// A port of the network has this UUID already.
-    #[error("network `{network}` has a port with the UUID {uuid} already: each port needs its own")]
+    #[error("network `{network}` has a port with the UUID {uuid} already")]
     PortExists {
         /// The network.
         network: NetworkName,
@@ -182,10 +167,10 @@ pub enum Error {
     #[error("no network or port `{0}` has a receipt")]
     Unknown(String),
     /// The interface does not name an attached port.
-    #[error("`<target dev>` names no attached port: attach the interface first")]
+    #[error("`<target dev>` names no attached port")]
     NoPort,
     /// The guest's passt runs already.
-    #[error("guest `{guest}` has a passt already (process {pid}): stop it first")]
+    #[error("guest `{guest}` has a passt already (process {pid})")]
     PasstRuns {
         /// The guest's name.
         guest: String,
@@ -193,7 +178,7 @@ pub enum Error {
         pid: i32,
     },
     /// The interface has no passt backend.
-    #[error("the interface is not on passt: attach makes its device")]
+    #[error("the interface is not on passt")]
     NotPasst,
     /// A privilege is missing.
     #[error("{capability} is missing")]
@@ -226,9 +211,7 @@ pub enum Error {
     #[error(transparent)]
     Attach(#[from] AttachError),
     /// A network was changed, but its ports could not be read, so they were not.
-    #[error(
-        "network `{network}` is changed, and its ports stay as they were; `vnet apply {network}` brings them along"
-    )]
+    #[error("network `{network}` is changed, and its ports stay as they were")]
     PortsStay {
         /// The network.
         network: NetworkName,
@@ -246,7 +229,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The kernel does not tell what changes.
-    #[error("the kernel does not tell what changes; the limits in /proc/sys/fs/inotify may be too low")]
+    #[error("the kernel does not tell what changes")]
     Watch(#[source] io::Error),
     /// A hook refused, or could not be asked.
     #[error(transparent)]
@@ -287,7 +270,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The folder of this user's state is not known.
-    #[error("{0}: give --state-dir")]
+    #[error(transparent)]
     RuntimeFolder(RuntimeFolderError),
     /// A folder cannot be used.
     #[error("the folder `{}` cannot be used", path.display())]
@@ -306,10 +289,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The last change of a network is not confirmed.
-    #[error(
-        "the last change of network `{0}` is not confirmed; `vnet confirm {0}` keeps it, `vnet confirm --undo {0}` \
-         undoes it"
-    )]
+    #[error("the last change of network `{0}` is not confirmed")]
     Unconfirmed(NetworkName),
     /// No change of a network waits for a confirmation.
     #[error("no change of network `{0}` waits for a confirmation")]
@@ -336,10 +316,7 @@ pub enum Error {
     #[error("{0}")]
     Wish(String),
     /// No subnet for a new network is free.
-    #[error(
-        "no {family} subnet is free on this host: each private one is in use, reserved, or somebody answers in it; give \
-         one with --subnet, or do not ask with --no-probe"
-    )]
+    #[error("no {family} subnet is free on this host: each private one is in use, reserved, or somebody answers in it")]
     NoFreeSubnet {
         /// The family.
         family: Family,
@@ -362,7 +339,7 @@ pub enum Error {
     #[error("the container has an interface `{0}` already")]
     InterfaceExists(InterfaceName),
     /// libvirt runs the network.
-    #[error("libvirt runs network `{0}`, vnet only adds to it: `virsh net-destroy {0}` stops it")]
+    #[error("libvirt runs network `{0}`, vnet only adds to it")]
     OfLibvirt(NetworkName),
     /// libvirt's hook could not be installed, removed or answered.
     #[error(transparent)]

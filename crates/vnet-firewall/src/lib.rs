@@ -17,6 +17,7 @@ struct Readme;
 mod compile;
 #[cfg(feature = "netlink")]
 mod firewall;
+mod help;
 #[cfg(feature = "json")]
 pub mod json;
 mod kernel;

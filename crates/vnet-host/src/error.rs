@@ -1,5 +1,7 @@
 //! What can go wrong with a host, and what to do about it.
 
+mod help;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -36,10 +38,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// firewalld asked polkit, which does not allow it.
-    #[error(
-        "firewalld does not {action}: polkit, which it asks first, refuses; check that polkit runs, and that \
-         /usr/share/polkit-1/actions has org.fedoraproject.FirewallD1.policy, then `systemctl restart polkit`"
-    )]
+    #[error("firewalld does not {action}: polkit, which it asks first, refuses")]
     Polkit {
         /// The request: "put virbr0 into its zone libvirt".
         action: String,
@@ -47,10 +46,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// firewalld did not answer.
-    #[error(
-        "firewalld did not {action} within {seconds} s: it may still load its rules, or wait for polkit; \
-         see `systemctl status firewalld polkit`"
-    )]
+    #[error("firewalld did not {action} within {seconds} s: it may still load its rules, or wait for polkit")]
     FirewalldHangs {
         /// The request: "put virbr0 into its zone libvirt".
         action: String,
@@ -72,7 +68,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// systemd-resolved did not answer.
-    #[error("systemd-resolved did not {action} within {seconds} s; see `systemctl status systemd-resolved`")]
+    #[error("systemd-resolved did not {action} within {seconds} s")]
     ResolvedHangs {
         /// The request: "take the name servers of virbr0".
         action: String,
@@ -130,7 +126,7 @@ pub enum Error {
     },
     /// Another process has the lock for longer than the caller waits.
     #[error(
-        "{} has the lock on `{}`, and did not release it within {seconds} s; try again",
+        "{} has the lock on `{}`, and did not release it within {seconds} s",
         holder.map_or("another process".to_owned(), |pid| format!("process {pid}")),
         folder.display()
     )]
@@ -143,9 +139,7 @@ pub enum Error {
         seconds: u64,
     },
     /// A program is not installed.
-    #[error(
-        "the program `{program}` is not installed; Debian and Ubuntu: apt-get install {debian}; Fedora: dnf install {fedora}"
-    )]
+    #[error("the program `{program}` is not installed")]
     NoProgram {
         /// Its name.
         program: String,
@@ -200,16 +194,13 @@ pub enum Error {
     Absent(Named),
     /// A network or port of this name is in another network namespace.
     #[error(
-        "{} {} in another network namespace; enter that one, or give this one a state folder of its own; where that \
-         namespace is gone, `vnet forget {}` drops its receipt",
-        .0, .0.is_there(), .0.name()
+        "{} {} in another network namespace", .0, .0.is_there()
     )]
     Elsewhere(Named),
     /// The network namespace of a receipt still exists.
     #[error(
-        "{of} is in {} network namespace, which is there: process {user} is in it or holds it; {}",
-        if *here { "this" } else { "another" },
-        if *here { "stop or detach it" } else { "enter that one to stop or detach it" }
+        "{of} is in {} network namespace, which is there: process {user} is in it or holds it",
+        if *here { "this" } else { "another" }
     )]
     Lives {
         /// The network or port.
@@ -221,9 +212,7 @@ pub enum Error {
     },
     /// Others could have written to a file or a folder that vnet relies on.
     #[error(
-        "`{}` cannot be trusted: {why}; only root and the user of vnet may be able to write to it and to the folders above \
-         it",
-        path.display()
+        "`{}` cannot be trusted: {why}", path.display()
     )]
     Untrusted {
         /// The file or folder.
@@ -232,7 +221,7 @@ pub enum Error {
         why: String,
     },
     /// A receipt cannot be understood.
-    #[error("the receipt `{}` cannot be read in line {line}; `vnet forget` drops it", path.display())]
+    #[error("the receipt `{}` cannot be read in line {line}", path.display())]
     Receipt {
         /// The file.
         path: PathBuf,
@@ -242,13 +231,13 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A receipt is cut short.
-    #[error("the receipt `{}` is cut short; `vnet forget` drops it", path.display())]
+    #[error("the receipt `{}` is cut short", path.display())]
     CutShort {
         /// The file.
         path: PathBuf,
     },
     /// A later version of vnet wrote the receipt.
-    #[error("the receipt `{}` has format {version}, that of a newer vnet; use that one", path.display())]
+    #[error("the receipt `{}` has format {version}, that of a newer vnet", path.display())]
     NewerReceipt {
         /// The file.
         path: PathBuf,
@@ -256,13 +245,10 @@ pub enum Error {
         version: u32,
     },
     /// The last change of a network was interrupted. Its rules may allow more than they should.
-    #[error(
-        "the last change of network `{0}` did not come to its end; `vnet apply {0}` brings it to its end, `vnet stop {0}` \
-         takes the network away"
-    )]
+    #[error("the last change of network `{0}` did not come to its end")]
     Unfinished(NetworkName),
     /// libvirt runs the network.
-    #[error("libvirt runs network `{0}`: guests are attached to it through libvirt (`virsh attach-interface`)")]
+    #[error("libvirt runs network `{0}`, so guests are attached to it through libvirt")]
     OfLibvirt(NetworkName),
     /// The host is not as it was before a failed change.
     #[error("not as before: {}", list(.0))]

@@ -22,6 +22,7 @@ pub mod dhcp6;
 pub mod dns;
 mod error;
 mod flow;
+mod help;
 mod isolation;
 pub mod mounts;
 mod namespace;

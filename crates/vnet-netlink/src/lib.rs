@@ -52,6 +52,7 @@ mod cause;
 mod coalesce;
 mod error;
 mod fdb;
+mod help;
 mod ioctl;
 mod ipsec;
 mod ipv6;

@@ -22,6 +22,7 @@
 
 mod arguments;
 mod error;
+mod help;
 mod options;
 mod ports;
 pub mod qemu;

@@ -7,6 +7,7 @@ mod checksum;
 mod container;
 mod dnsmasq;
 mod firewall;
+mod help;
 mod passt;
 mod resolver;
 mod zone;

@@ -1,5 +1,7 @@
 //! Errors of a trial.
 
+mod help;
+
 use std::fmt;
 use std::io;
 use std::process::ExitStatus;
@@ -54,11 +56,18 @@ pub enum Error {
 pub struct Failure {
     text: String,
     cause: Option<Box<Failure>>,
+    /// What to do about it, where no text says so.
+    help: Option<String>,
 }
 
 impl Failure {
-    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { text: error.to_string(), cause: error.source().map(|cause| Box::new(Self::of(cause))) }
+    pub(crate) fn of(error: &Failed) -> Self {
+        Self { help: error.help(), ..Self::in_words(error) }
+    }
+
+    fn in_words(error: &(dyn std::error::Error + 'static)) -> Self {
+        let cause = error.source().map(|cause| Box::new(Self::in_words(cause)));
+        Self { text: error.to_string(), cause, help: None }
     }
 }
 

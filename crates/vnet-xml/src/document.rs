@@ -51,6 +51,14 @@ impl<T> Parsed<T> {
     }
 }
 
+impl Refused {
+    /// What to do about the first error.
+    pub fn help(&self) -> Option<String> {
+        let mut errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.next()?.help.clone()
+    }
+}
+
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = self.problems.iter().filter(|problem| problem.severity == Severity::Error);

@@ -51,7 +51,8 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the journal reads it")]
 fn tell(error: &anyhow::Error) {
-    eprintln!("vnetd: {error:#}");
+    let help = error.downcast_ref().and_then(vnet_driver::Error::help);
+    eprintln!("vnetd: {error:#}{}", help.map(|help| format!("; {help}")).unwrap_or_default());
 }
 
 fn run(args: &Args) -> anyhow::Result<()> {

@@ -96,12 +96,18 @@ pub(crate) fn other(error: Error) -> Refusal {
         Error::PortExists { uuid, .. } => {
             network(ErrorCode::NetworkPortExist, format!("Network port with UUID {uuid} already exists"))
         }
-        Error::Unconfirmed(_) => invalid(in_full(&error)),
+        Error::Unconfirmed(_) => invalid(with_help(&error)),
         Error::Refused { .. } | Error::Element(_) | Error::NetworkName { .. } => {
             network(ErrorCode::XmlError, in_full(&error))
         }
-        _ => network(ErrorCode::InternalError, in_full(&error)),
+        _ => network(ErrorCode::InternalError, with_help(&error)),
     }
+}
+
+/// The error with its causes and what to do about it.
+fn with_help(error: &Error) -> String {
+    let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
+    in_full(error) + &help
 }
 
 /// The error with its causes.

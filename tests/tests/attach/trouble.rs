@@ -236,7 +236,7 @@ fn guests_that_come_while_their_network_stops_are_attached_or_refused_and_leave_
     done(&["stop", "lab"], "");
     for attach in attaches {
         let output = attach.wait_with_output().unwrap();
-        let late = stderr(&output).contains("network `lab` does not run; start it first");
+        let late = stderr(&output).contains("network `lab` does not run");
         assert!(output.status.success() || late, "{}", stderr(&output));
     }
     assert_eq!(done(&["ports"], "")["ports"].as_array().unwrap().len(), 0);

@@ -13,6 +13,7 @@ mod metadata;
 mod named;
 mod new;
 mod readme;
+mod remedies;
 mod schemas;
 mod user;
 mod virsh;

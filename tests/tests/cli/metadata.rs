@@ -54,7 +54,7 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     says(&["title", "default", ""], "is removed, as it runs");
     refuses(&["title", "default"], "has no title");
     says(&["undefine", "default"], "transient");
-    refuses(&["desc", "default", "--config", "x"], "is transient: no definition of it is kept");
+    refuses(&["desc", "default", "--config", "x"], "is not defined: no definition of it is kept");
     for (words, told) in [
         (&["title", "default", "two\nlines"][..], "a title is one line"),
         (

@@ -23,7 +23,7 @@ fn a_network_is_given_by_its_name_everywhere() {
     says(&["status", "lab0"], "`vnet apply lab0` does it");
     says(&["apply", "lab0"], "network lab0 is as defined");
     says(&["diff", "lab0"], "network lab0 is in sync");
-    refuses(&["start", "lab0"], "runs already; `vnet apply lab0` repairs it");
+    refuses(&["start", "lab0"], "help: `vnet apply lab0` repairs it");
     // What runs is kept, and found by its UUID.
     says(&["define", "--from-running", "lab0"], "network lab0 defined from /run/vnet/lab0/network.xml");
     let uuid = says(&["uuid", "lab0"], "");

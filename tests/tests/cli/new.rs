@@ -79,7 +79,7 @@ fn a_subnet_is_free_and_stays_the_same() {
     assert_eq!(subnet(&["nat", "lab"]), outside);
     let again = vnet_with(&["new", "nat", "lab", "--define"], b"");
     assert_eq!(again.status.code(), Some(1), "{}", shown(&again));
-    assert!(text(&again.stderr).contains("`lab` is defined already; `vnet edit lab`"), "{}", shown(&again));
+    assert!(text(&again.stderr).contains("`lab` is defined already\nhelp: `vnet edit lab`"), "{}", shown(&again));
 
     // An overlap is told with one that is free, and that one is taken.
     let taken = vnet_with(&["new", "isolated", "more", "--subnet", &format!("{outside}.0/24")], b"");

@@ -104,6 +104,8 @@ impl Args {
         if self.format.format == Format::Human {
             note(notes::passed_over(&passed_over));
         }
+        // One that fails does not hold back the others.
+        let failed = failure::tell(&failed);
         done("the definitions are kept", || match self.format.format {
             Format::Json => print_json(&Report { networks }),
             Format::Human => {
@@ -115,8 +117,7 @@ impl Args {
                 Ok(print(networks.iter().filter_map(line).collect::<String>())?)
             }
         });
-        // One that fails does not hold back the others.
-        failure::last(failed).map(|()| answer)
+        Ok(answer.unless_failed(failed))
     }
 
     fn define(&self, driver: &Driver, mut checked: Checked) -> anyhow::Result<DefinedJson> {

@@ -58,8 +58,8 @@ impl Args {
         let known = readable(driver.ports()?).into_iter().map(|status| status.port).collect();
         let ports = guest.attached(known, &self.port)?.into_iter().map(|port| port.dev).collect::<Vec<_>>();
         if ports.is_empty() {
-            let what = format!("no such interface of `{}` is attached; `vnet ports` shows those that are", self.port);
-            return refuse(anyhow::anyhow!(what));
+            let message = format!("no such interface of `{}` is attached", self.port);
+            return refuse(failure::advised(message, "`vnet ports` shows those that are"));
         }
         detach(&driver, &ports, self.format.format)
     }

@@ -6,7 +6,7 @@ use vnet_types::MacAddr;
 use super::detach::detach;
 use super::words::{OfGuest, fill};
 use crate::directories::Directories;
-use crate::failure::readable;
+use crate::failure::{self, readable};
 use crate::output::{Answer, FormatOption};
 
 /// Detach an interface of a guest, as for `virsh detach-interface`
@@ -42,7 +42,10 @@ impl Args {
             .collect();
         match &ports[..] {
             [port] => detach(&driver, std::slice::from_ref(&port.dev), self.format.format),
-            [] => bail!("guest `{domain}` has no such interface attached; `vnet ports --guest {domain}` shows all"),
+            [] => {
+                let message = format!("guest `{domain}` has no such interface attached");
+                Err(failure::advised(message, format!("`vnet ports --guest {domain}` shows all")))
+            }
             _ => bail!("guest `{domain}` has {} interfaces attached: choose one by --mac", ports.len()),
         }
     }

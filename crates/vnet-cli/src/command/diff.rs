@@ -66,6 +66,7 @@ impl Args {
         if all.iter().any(|found| !found.drift.is_empty()) {
             answer = Answer::No;
         }
+        let failed = failure::tell(&failed);
         let mut reports: Vec<Report> = Vec::new();
         for found in all {
             match self.format.format {
@@ -83,7 +84,7 @@ impl Args {
             (Format::Json, true) => reports.pop().map_or(Ok(()), |report| print_json(&report))?,
             (Format::Json, false) => print_json(&Reports { networks: reports })?,
         }
-        failure::last(failed).map(|()| answer)
+        Ok(answer.unless_failed(failed))
     }
 
     fn text(&self, found: &Found) -> String {

@@ -1,10 +1,10 @@
 //! `vnet explain CODE`: explains a code, with an example.
 
-use anyhow::Context;
 use serde::Serialize;
 use vnet_validate::{RULES, Rule};
 
 use crate::diagnostic::word;
+use crate::failure;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Explain a code such as VN0107; without one, list all
@@ -46,7 +46,8 @@ impl Args {
             Err(_) => given,
         };
         let rule = RULES.iter().find(|rule| rule.code.to_string() == wanted || rule.name == code);
-        let rule = rule.with_context(|| format!("there is no code `{code}`; `vnet explain` lists all"))?;
+        let rule =
+            rule.ok_or_else(|| failure::advised(format!("there is no code `{code}`"), "`vnet explain` lists all"))?;
         match self.format.format {
             Format::Json => print_json(&RuleJson::from(rule))?,
             Format::Human => {

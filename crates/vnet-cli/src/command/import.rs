@@ -223,7 +223,7 @@ impl Args {
         if self.format.format == Format::Human {
             failure::report(error);
         }
-        taken.error = Some(format!("{error:#}"));
+        taken.error = Some(failure::line(error));
         taken
     }
 }

@@ -94,7 +94,8 @@ impl Args {
             let found = driver.wait_for_lease(network.as_ref(), guest, Instant::now() + self.timeout)?;
             let Some(found) = found else {
                 let where_to = network.map(|name| format!(" in network `{name}`")).unwrap_or_default();
-                return failure::refuse(anyhow::anyhow!("{guest} got no lease{where_to} within {:?}", self.timeout));
+                let message = format!("{guest} got no lease{where_to} within {:?}", self.timeout);
+                return failure::refuse(failure::advised(message, "`vnet doctor` says what keeps guests from one"));
             };
             self.print(network.as_ref(), &[found], Vec::new())?;
             return Ok(Answer::Yes);

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use vnet_xml::network::MetadataPart;
 
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::failure;
 use crate::metadata::{Act, ImpactOption, Subject};
 use crate::output::{Answer, FormatOption};
 
@@ -58,7 +59,7 @@ impl Args {
         let network = self.network.as_ref().or_else(|| words.next()).context("the network is missing")?;
         let uri = self.uri.as_ref().or_else(|| words.next()).context("the URI of the namespace is missing")?;
         if let Some(word) = words.next() {
-            bail!("`{word}` is one word too many");
+            return Err(failure::advised(format!("`{word}` is one word too many"), "quote an element that has blanks"));
         }
         let part = MetadataPart::Element(uri.clone());
         let Self { key, impact, format, .. } = self;

@@ -11,7 +11,7 @@ use super::words::fill;
 use crate::definition::network_name;
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::{readable, refuse};
+use crate::failure::{self, readable, refuse};
 use crate::output::{Answer, FormatOption, print_exact};
 
 /// A port of a network.
@@ -117,6 +117,6 @@ impl OnePort {
     }
 
     fn absent(&self) -> anyhow::Result<Answer> {
-        refuse(anyhow::anyhow!("the network has no such port; `vnet ports` shows all"))
+        refuse(failure::advised("the network has no such port", "`vnet ports` shows all"))
     }
 }

@@ -64,6 +64,7 @@ impl Args {
             });
         }
         let (networks, reading, failed) = self.look(&driver)?;
+        let reading = reading.unless_failed(failure::tell(&failed));
         match self.format.format {
             Format::Json if reading == Answer::Yes || !networks.is_empty() => {
                 print_json(&Report { networks: networks.iter().map(Status::of).collect() })?;
@@ -76,7 +77,7 @@ impl Args {
             Format::Human => print(networks.iter().map(human).collect::<Vec<_>>().join("\n"))?,
         }
         let is_no = reading == Answer::No || (self.exit_code && !networks.iter().all(is_well));
-        failure::last(failed).map(|()| Answer::when(!is_no).unless_failed(reading))
+        Ok(Answer::when(!is_no).unless_failed(reading))
     }
 
     /// The networks, whether all that are named are known, and what failed.

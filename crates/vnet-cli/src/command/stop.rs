@@ -53,6 +53,7 @@ impl Args {
             }
         }
         let is_one = self.networks.is_one();
+        let failed = failure::tell(&failed);
         done(format!("{} stopped", are("network", stopped.iter().map(|(name, _)| name))), || {
             match self.format.format {
                 Format::Json => {
@@ -73,6 +74,6 @@ impl Args {
                 }
             }
         });
-        failure::last(failed).map(|()| answer)
+        Ok(answer.unless_failed(failed))
     }
 }

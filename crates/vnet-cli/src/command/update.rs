@@ -228,14 +228,15 @@ impl Args {
 
     /// Reports why an update is refused.
     fn refuse(&self, asked: &Asked, error: Error) -> anyhow::Result<Answer> {
-        let of_update = |message: String, span| vec![Diagnostic::of_update(asked.section, message, span)];
         let found = match error {
             Error::Element(element) => asked.found(&element),
             Error::Update(UpdateError::Element(refused)) => {
                 refused.problems.into_iter().map(Diagnostic::from).collect()
             }
-            Error::Update(UpdateError::Refused { reason, span }) => of_update(reason.to_string(), span.unwrap_or(0..0)),
-            Error::Update(other) => of_update(other.to_string(), 0..0),
+            Error::Update(error) => {
+                let span = if let UpdateError::Refused { span, .. } = &error { span.clone() } else { None };
+                vec![Diagnostic::of_update(asked.section, &error, span.unwrap_or(0..0))]
+            }
             other => return failure::answer(other),
         };
         let told = Checked::of_element(asked.element.clone(), found);

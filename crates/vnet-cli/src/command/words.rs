@@ -2,6 +2,8 @@
 
 use anyhow::bail;
 
+use crate::failure;
+
 /// The values of options; those that are absent are taken from the words, in order.
 pub(super) fn fill<const N: usize>(
     words: &[String],
@@ -10,7 +12,7 @@ pub(super) fn fill<const N: usize>(
     let mut words = words.iter();
     let filled = options.map(|option| option.clone().or_else(|| words.next().cloned()));
     match words.next() {
-        Some(word) => bail!("`{word}` is one word too many"),
+        Some(word) => Err(failure::advised(format!("`{word}` is one word too many"), "quote a word that has blanks")),
         None => Ok(filled),
     }
 }

@@ -22,7 +22,7 @@ const HOST: u32 = 106;
 /// A program is missing.
 const PROGRAM: u32 = 107;
 
-/// The error with its code and its causes.
+/// The error with its code, its causes and what to do about it.
 pub(super) fn failure(error: &Error) -> Failure {
     let mut causes = Vec::new();
     let mut cause = error.source();
@@ -34,6 +34,7 @@ pub(super) fn failure(error: &Error) -> Failure {
     let message = error.to_string();
     causes.retain(|cause| *cause != message);
     causes.dedup();
+    causes.extend(error.help());
     Failure::new(code(error), message).with(causes.join("\n"))
 }
 

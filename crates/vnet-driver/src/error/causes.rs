@@ -42,7 +42,8 @@ impl Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Self::causes(self))
+        f.write_str(&Self::causes(self))?;
+        self.help().map_or(Ok(()), |help| write!(f, "; {help}"))
     }
 }
 

@@ -85,6 +85,19 @@ impl HookOperation {
     }
 }
 
+impl HookFailure {
+    /// What to do about it. `None` where its cause says so.
+    pub fn help(&self) -> Option<String> {
+        let script = self.script.display();
+        Some(match &self.problem {
+            HookProblem::Refused(_) => format!("read in `{script}` what it refuses; without it nothing asks"),
+            HookProblem::Slow(limit) => format!("make `{script}` end within {limit:?}: let it leave long work behind"),
+            HookProblem::Untrusted(error) => return error.help(),
+            HookProblem::NotRun(_) => format!("make it a program (`chmod +x {script}`, with `#!` in its first line)"),
+        })
+    }
+}
+
 impl fmt::Display for HookFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { network, operation, .. } = self;

@@ -53,6 +53,20 @@ pub enum LibvirtHookError {
     },
 }
 
+impl LibvirtHookError {
+    /// What to do about it. `None` where the message says so itself.
+    pub fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::OfOthers(_) => return None,
+            Self::NoLibvirt => "install libvirt's daemon first",
+            Self::File { .. } => "run it as root, and see that the file system is writable",
+            Self::Program(_) => "install vnet in a folder whose path is UTF-8",
+            Self::Virsh { .. } => "run it by hand to see why; without libvirt's daemon it cannot work",
+        };
+        Some(help.to_owned())
+    }
+}
+
 /// What an installation or a removal has done.
 #[derive(Debug, Default)]
 #[non_exhaustive]

@@ -19,6 +19,7 @@
 
 mod cable;
 mod error;
+mod help;
 mod host;
 mod process;
 mod program;

@@ -1,5 +1,6 @@
 //! `<metadata>`: data of other programs in a definition, printed as libxml2 prints it for libvirt.
 
+mod help;
 mod part;
 
 use std::borrow::Cow;

@@ -6,8 +6,9 @@ use serde::Serialize;
 use vnet_driver::{PortStatus, passt_process};
 
 use crate::directories::Directories;
+use crate::failure::{self, refuse};
 use crate::hypervisor::PasstJson;
-use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Show whether a guest's passt runs; exit code 1 when it does not
 #[derive(Debug, clap::Args)]
@@ -61,8 +62,8 @@ impl Args {
         let port = directories.driver()?.port_of_guest(&self.guest)?;
         let found = port.as_ref().and_then(|port| Some((Status::of(port)?, port.passt.as_ref()?, port.port.mac)));
         let Some((status, passt, mac)) = found else {
-            note(format!("guest `{}` has no passt\n", plain(&self.guest)));
-            return Ok(Answer::No);
+            let message = format!("guest `{}` has no passt", self.guest);
+            return refuse(failure::advised(message, "`vnet passt list` shows those that have one"));
         };
         match (self.format.format, status.pid) {
             (Format::Json, _) => {

@@ -4,7 +4,8 @@ use serde::Serialize;
 use vnet_driver::passt_process;
 
 use crate::directories::Directories;
-use crate::output::{Answer, Format, FormatOption, done, note, plain, print, print_json};
+use crate::failure::{self, refuse};
+use crate::output::{Answer, Format, FormatOption, done, plain, print, print_json};
 
 /// End a guest's passt and remove its files
 #[derive(Debug, clap::Args)]
@@ -28,8 +29,8 @@ impl Args {
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
         let Some(port) = driver.port_of_guest(&self.guest)? else {
-            note(format!("guest `{}` has no passt\n", plain(&self.guest)));
-            return Ok(Answer::No);
+            let message = format!("guest `{}` has no passt", self.guest);
+            return refuse(failure::advised(message, "`vnet passt list` shows those that have one"));
         };
         let running = port.passt.as_ref().and_then(passt_process);
         driver.detach(&port.port.dev)?;

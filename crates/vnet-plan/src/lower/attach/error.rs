@@ -26,7 +26,7 @@ pub enum AttachError {
     #[error(transparent)]
     Passt(#[from] NotPasst),
     /// Its network does not run.
-    #[error("network `{0}` does not run; start it first")]
+    #[error("network `{0}` does not run")]
     NoNetwork(String),
     /// The bridge does not exist.
     #[error("there is no bridge `{0}` on this host")]
@@ -76,7 +76,7 @@ pub enum AttachError {
     #[error("no name is free for the template `{0}`")]
     NoFreeName(String),
     /// The device exists already.
-    #[error("the device `{0}` exists already; with `managed='no'` in `<target>` it is used as it is")]
+    #[error("the device `{0}` exists already")]
     Exists(InterfaceName),
     /// The unmanaged device has no name.
     #[error("with `managed='no'`, `<target>` has to name the device in `dev`")]
@@ -102,7 +102,7 @@ pub enum AttachError {
     #[error("guests of network `{0}` cannot be in a VLAN: it has a bridge of its own")]
     VlanOfNetwork(NetworkName),
     /// The bridge does not filter VLANs.
-    #[error("bridge `{0}` does not filter VLANs; `ip link set {0} type bridge vlan_filtering 1` makes it")]
+    #[error("bridge `{0}` does not filter VLANs")]
     NotFiltering(InterfaceName),
     /// The kernel cannot filter VLANs.
     #[error("this kernel cannot filter VLANs in bridges (CONFIG_BRIDGE_VLAN_FILTERING), which {0} needs")]

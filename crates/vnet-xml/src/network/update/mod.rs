@@ -15,6 +15,7 @@ mod dhcp;
 mod dns;
 mod error;
 mod forward;
+mod help;
 mod single;
 
 use std::fmt;
