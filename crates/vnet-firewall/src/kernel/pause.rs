@@ -1,9 +1,9 @@
 //! A pause for connections that are on their way, while the kernel begins to track them.
 //!
 //! The kernel tracks connections from the moment in which it is told the first rule that asks for
-//! one, which is before that rule holds. What it sees in between has begun with whoever sends first.
-//! So a table of its own drops the middle of connections to guests that are to be limited, until
-//! the rules of their network hold.
+//! one, which is before that rule holds. What it sees in between has begun with whoever sends
+//! first. So a table of its own drops the middle of connections to guests that are to be limited,
+//! until the rules of their network hold.
 
 use vnet_types::InterfaceName;
 
