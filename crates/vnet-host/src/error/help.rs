@@ -35,6 +35,9 @@ impl Error {
             Self::Unfinished(name) => {
                 format!("`vnet apply {name}` brings it to its end, `vnet stop {name}` takes the network away")
             }
+            Self::NoSwitchBridge { .. } | Self::SwitchHangs { .. } => return None,
+            Self::Switch { .. } => "check that ovsdb-server runs: `ovs-vsctl show`".to_owned(),
+            Self::SwitchRefuses { .. } => "change what Open vSwitch complains about; its log may say more".to_owned(),
             Self::OfLibvirt(name) => format!("`virsh attach-interface GUEST network {name}` attaches one"),
             Self::Netlink(error) => return error.help(),
             Self::Firewall(error) => return error.help(),

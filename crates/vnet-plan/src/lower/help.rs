@@ -75,6 +75,12 @@ impl AttachError {
             Self::ContainerNeedsBridge => {
                 "choose a network of mode `nat`, `route`, `open`, `bridge` with a bridge, or an isolated one".to_owned()
             }
+            Self::NoSwitchBridge(_) => return None,
+            Self::NoSwitch(_) => "install and start Open vSwitch, or leave `<virtualport>` out".to_owned(),
+            Self::NotASwitch(_) => {
+                "name a bridge that `ovs-vsctl list-br` shows, or leave `<virtualport>` out".to_owned()
+            }
+            Self::ContainerOnSwitch => "choose a network with a bridge of Linux".to_owned(),
             Self::OwnerOfMacvtap => "leave the owner out, and give the user the macvtap's device node".to_owned(),
         })
     }
