@@ -116,7 +116,8 @@ impl<'a> Update<'a> {
 impl Driver {
     /// Changes one element of a network, in place as it runs, in its kept definition, or in both.
     /// Everything is decided before anything is changed. Of both, the kept definition is changed
-    /// first; where that is all that a process did before it was killed, the next one takes it back.
+    /// first; where that is all that a process did before it was killed, the next one takes it
+    /// back.
     ///
     /// # Errors
     /// [`Error::NoNetwork`]; [`Error::NotRunning`] for `live`, [`Error::NotDefined`] for `config`;
