@@ -88,14 +88,19 @@ impl Root {
     pub(crate) fn modules(&self, kernel: &Kernel, folders: &[&str]) -> Result<(), Failed> {
         let release = Path::new("lib/modules").join(kernel.release());
         for folder in folders {
-            let (from, to) =
-                (kernel.modules.join("kernel").join(folder), self.0.join(&release).join("kernel").join(folder));
-            if !from.exists() {
+            // A folder, or a module, which Debian 13 and Fedora have compressed.
+            let names = [(*folder).to_owned(), format!("{folder}.xz")];
+            let places = names.map(|name| {
+                (kernel.modules.join("kernel").join(&name), self.0.join(&release).join("kernel").join(&name))
+            });
+            let Some((from, to)) = places.into_iter().find(|(from, _)| from.exists()) else {
                 continue;
-            }
+            };
             let parent = to.parent().unwrap_or(&to);
             fs::create_dir_all(parent).map_err(failed(parent))?;
             run("cp", &["-a", &from.display().to_string(), &parent.display().to_string()])?;
+            let unpack = ["-name", "*.ko.xz", "-exec", "busybox", "unxz", "{}", ";"];
+            run("busybox", &[&["find", &to.display().to_string()], &unpack[..]].concat())?;
         }
         for list in ["modules.builtin", "modules.order", "modules.builtin.modinfo"] {
             let (from, to) = (kernel.modules.join(list), self.0.join(&release).join(list));

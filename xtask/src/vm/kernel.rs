@@ -42,10 +42,10 @@ pub(crate) fn kernel(folder: &Path) -> Result<Kernel, Failed> {
 }
 
 /// The newest kernel below a root folder: Debian has the image in `boot`, Fedora beside the
-/// modules.
+/// modules. These are in `usr` since Debian 13.
 fn find(root: &Path) -> Option<Kernel> {
-    let releases = fs::read_dir(root.join("lib/modules")).ok()?;
-    let kernels = releases.filter_map(|release| {
+    let folders = ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder));
+    let kernels = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(|release| {
         let modules = release.ok()?.path();
         let release = modules.file_name()?.to_str()?;
         let images = [modules.join("vmlinuz"), root.join("boot").join(format!("vmlinuz-{release}"))];
