@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Add forwards and egress to networks that libvirt runs
 ///
 /// libvirt tells of its networks by a hook. vnet then makes rules, in its own table, for
-/// <vnet:portForward> and <vnet:egress> in their <metadata>, and takes them away when they stop.
-/// Bridge, addresses, DHCP and all other rules stay libvirt's.
+/// `<vnet:portForward>` and `<vnet:egress>` in their `<metadata>`, and takes them away when they
+/// stop. Bridge, addresses, DHCP and all other rules stay libvirt's.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
