@@ -339,7 +339,8 @@ fn a_kernel_that_cannot_filter_is_found_while_planning(#[case] act: &str, #[case
         assert_eq!(output.status.success(), can);
         if !can {
             let said = String::from_utf8_lossy(&output.stderr);
-            assert!(said.lines().count() == 1 && said.contains("CONFIG_BRIDGE_VLAN_FILTERING"), "{said}");
+            assert!(said.starts_with("error: ") && said.contains("CONFIG_BRIDGE_VLAN_FILTERING"), "{said}");
+            assert!(said.lines().count() == 2 && said.contains("\nhelp: "), "{said}");
             assert_eq!(run("ip", &["-d", "link"]), before);
             assert!(!std::path::Path::new("/run/vnet").exists(), "nothing is left");
         }

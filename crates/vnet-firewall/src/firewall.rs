@@ -193,11 +193,16 @@ impl Firewall {
             }
             if paused.is_none()
                 && !installed.limits_guests()
-                && let Some(batch) = to.and_then(|to| pause(to, &|name| links.index(name)))
+                && let Some(batch) = to.and_then(|to| pause(&installed, to, &|name| links.index(name)))
             {
-                paused = Some(Netfilter::open().map_err(Error::Open)?);
-                // A kernel that is too old for it does without.
-                let _ = paused.as_ref().map(|socket| socket.commit(&batch));
+                let socket = Netfilter::open().map_err(Error::Open)?;
+                match socket.commit(&batch.bytes) {
+                    Err(source) if source.is_outdated() => continue,
+                    Ok(()) => self.carry_over(&installed, &batch, None, None),
+                    // A kernel that is too old for it does without.
+                    Err(_) => {}
+                }
+                paused = Some(socket);
                 continue;
             }
             let batch = Batch::new(&installed, from, to, |name| links.index(name))?;

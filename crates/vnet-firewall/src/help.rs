@@ -1,7 +1,10 @@
 //! What to do when rules cannot be installed, read or removed.
 
-use crate::{EncodeError, Error};
+use crate::EncodeError;
+#[cfg(feature = "netlink")]
+use crate::Error;
 
+#[cfg(feature = "netlink")]
 impl Error {
     /// What to do about it. `None` where the message says so itself.
     pub fn help(&self) -> Option<String> {

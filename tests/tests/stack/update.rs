@@ -158,7 +158,7 @@ fn an_update_is_decided_before_anything_is_done() {
     assert!(said(&["net-update", "lab", "add", "dns-txt", text]).contains("as it is kept"));
     said(&["start", "lab"]);
     said(&["undefine", "lab"]);
-    assert!(refused(&["net-update", "lab", "delete", "dns-txt", text, "--config"]).contains("transient"));
+    assert!(refused(&["net-update", "lab", "delete", "dns-txt", text, "--config"]).contains("is not defined"));
     assert!(said(&["net-update", "lab", "delete", "dns-txt", text]).contains("as it runs"));
     let printed = said(&["update", "lab", "dns-txt", "add", text, "--print"]);
     assert!(printed.contains("<txt name='c'") && !said(&["dumpxml", "lab"]).contains("<txt name='c'"));

@@ -7,9 +7,11 @@
 
 use vnet_types::InterfaceName;
 
+use super::Batch;
 use super::expression::Expression;
 use super::message::{self, APPEND, CREATE, EXCLUSIVE, NEW_CHAIN, NEW_RULE, NEW_TABLE};
 use super::statement::{IndexOf, expressions};
+use super::table::Table;
 use crate::ruleset::{Direction, Interface, Part, Ruleset, Statement, Verdict};
 use crate::shared::LIMITED;
 
@@ -22,7 +24,7 @@ const CHAIN: &str = "forward";
 
 /// The transaction that makes such a table, of a name that no other network's has; `None` if the
 /// network limits no guests, or has no bridge yet.
-pub(crate) fn pause(network: &Ruleset, index_of: IndexOf<'_>) -> Option<Vec<u8>> {
+pub(crate) fn pause(installed: &Table, network: &Ruleset, index_of: IndexOf<'_>) -> Option<Batch> {
     let limited = network.sets.iter().filter(|set| set.name == LIMITED).flat_map(|set| &set.elements);
     let bridges: Vec<&InterfaceName> = limited
         .filter_map(|element| match element.key.0.first() {
@@ -41,7 +43,7 @@ pub(crate) fn pause(network: &Ruleset, index_of: IndexOf<'_>) -> Option<Vec<u8>>
     let rules: Vec<Vec<Expression>> = bridges.into_iter().map(rule).collect::<Option<_>>()?;
 
     let mut bytes = Vec::new();
-    message::begin(&mut bytes, 0, None);
+    message::begin(&mut bytes, 0, installed.generation);
     message::write(&mut bytes, NEW_TABLE, CREATE | EXCLUSIVE, 1, |attributes| {
         attributes.text(1, table).be32(2, OWNER);
     });
@@ -65,5 +67,7 @@ pub(crate) fn pause(network: &Ruleset, index_of: IndexOf<'_>) -> Option<Vec<u8>>
     }
     message::acknowledge(&mut bytes, last);
     message::end(&mut bytes, sequence);
-    Some(bytes)
+    let mut batch = Batch::default();
+    batch.bytes = bytes;
+    Some(batch)
 }
