@@ -22,7 +22,7 @@ pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
 pub use named::NamedNetns;
 pub use netns::Netns;
-pub use program::{json, run, vnet, vnet_cni, vnetd, wait_for};
+pub use program::{json, run, tell, tell_vnet, vnet, vnet_cni, vnet_does, vnetd, wait_for};
 pub use schema::as_its_schema_says;
 pub use switch::{OpenVSwitch, OvsdbServer};
 pub use vnet_lab::without_capabilities;

@@ -1,7 +1,8 @@
 //! Runs programs in tests, and waits for results.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,38 @@ pub fn json(program: &str, arguments: &[&str]) -> Value {
         text => serde_json::from_str(&text)
             .unwrap_or_else(|error| panic!("`{program} {}`: {error}:\n{text}", arguments.join(" "))),
     }
+}
+
+/// Runs a program with a document as its standard input.
+///
+/// # Panics
+/// When it does not start, or ends before it has read the document.
+pub fn tell(mut command: Command, document: &str) -> Output {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    child.stdin.take().expect("it was asked for").write_all(document.as_bytes()).expect("a program that reads");
+    child.wait_with_output().expect("its output")
+}
+
+/// Runs `vnet` with a document as its standard input, and its state in `/run/vnet`. It answers in
+/// JSON.
+///
+/// # Panics
+/// Those of [`tell`].
+pub fn tell_vnet(arguments: &[&str], document: &str) -> Output {
+    let mut command = Command::new(vnet());
+    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
+    tell(command, document)
+}
+
+/// The same, and its answer.
+///
+/// # Panics
+/// Those of [`tell`]; with its standard error, when it fails.
+pub fn vnet_does(arguments: &[&str], document: &str) -> Value {
+    let output = tell_vnet(arguments, document);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// Asks until there is an answer.

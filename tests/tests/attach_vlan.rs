@@ -5,31 +5,16 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
-use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use rstest::rstest;
 use serde_json::Value;
 use vnet_netlink::Tap;
-use vnet_tests::{isolate, json, run, wait_for};
+use vnet_tests::{isolate, json, run, tell_vnet as vnet, vnet_does as done, wait_for};
 
 /// How long nothing has to come, for it to be said that nothing comes.
 const QUIET: Duration = Duration::from_millis(300);
-
-fn vnet(arguments: &[&str], document: &str) -> Output {
-    let mut command = Command::new(vnet_tests::vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn done(arguments: &[&str], document: &str) -> Value {
-    let output = vnet(arguments, document);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 /// A guest, as its network card: frames come and go.
 struct Guest {

@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 use vnet_netlink::Tap;
-use vnet_tests::{OpenVSwitch, isolate, run, wait_for};
+use vnet_tests::{OpenVSwitch, isolate, run, tell_vnet as vnet, vnet_does as done, wait_for};
 
 const SOON: Duration = Duration::from_secs(20);
 const GUEST: &str = "11111111-2222-4333-8444-555555555555";
@@ -22,20 +22,6 @@ const NETWORK: &str = "<network><name>lab</name><forward mode='bridge'/><bridge 
     <virtualport type='openvswitch'/><portgroup name='ten'><vlan><tag id='10'/></vlan></portgroup>\
     <portgroup name='twenty'><vlan><tag id='20'/></vlan></portgroup><portgroup name='both'>\
     <vlan trunk='yes'><tag id='10'/><tag id='20'/></vlan></portgroup></network>";
-
-fn vnet(arguments: &[&str], document: &str) -> Output {
-    let mut command = Command::new(vnet_tests::vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-fn done(arguments: &[&str], document: &str) -> Value {
-    let output = vnet(arguments, document);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 fn refused(arguments: &[&str], document: &str, why: &str) {
     let output = vnet(arguments, document);

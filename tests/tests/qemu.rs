@@ -4,13 +4,13 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use vnet_tests::{Guest, Netns, isolate, json, run, vnet, wait_for};
+use vnet_tests::{Guest, Netns, isolate, json, run, tell, vnet, vnet_does as done, wait_for};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -165,21 +165,6 @@ const NAT: &str = "<network><name>lab</name><forward mode='nat'/><bridge name='l
 
 const ISOLATED: &str = "<network><name>closed</name><bridge name='closed0' stp='off'/>
     <ip address='10.8.0.1' prefix='24'><dhcp><range start='10.8.0.100' end='10.8.0.200'/></dhcp></ip></network>";
-
-fn tell(mut command: Command, document: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// Runs `vnet`, which has to succeed.
-fn done(arguments: &[&str], document: &str) -> Value {
-    let mut command = Command::new(vnet());
-    command.args(["--state-dir", "/run/vnet"]).args(arguments).args(["--format", "json"]);
-    let output = tell(command, document);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 /// A guest's interface: its number is the last of its MAC address.
 fn interface(number: u8, network: &str, more: &str) -> String {

@@ -4,27 +4,18 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::thread;
 
-use serde_json::Value;
 use vnet_netlink::Tap;
-use vnet_tests::{Netns, run};
+pub(crate) use vnet_tests::vnet_does as done;
+use vnet_tests::{Netns, run, tell};
 use vnet_types::TapOptions;
 
 fn vnet(arguments: &[&str], document: &str) -> Output {
     let mut command = Command::new(vnet_tests::vnet());
     command.args(["--state-dir", "/run/vnet"]).args(arguments);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// Runs `vnet`, which has to succeed.
-pub(crate) fn done(arguments: &[&str], document: &str) -> Value {
-    let Output { status, stdout, stderr } = vnet(&[arguments, &["--format", "json"]].concat(), document);
-    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
-    serde_json::from_slice(&stdout).unwrap()
+    tell(command, document)
 }
 
 /// Runs `vnet`; what it tells people where it refuses.

@@ -119,8 +119,11 @@ impl Driver {
 
     /// The receipt of a network that libvirt runs.
     fn receipt_beside(&self, network: &Network) -> Result<Option<Receipt>, Error> {
-        let receipt = self.store.receipt(&network_name(&network.name)?)?;
-        Ok(receipt.filter(|receipt| receipt.header.of_libvirt))
+        let name = network_name(&network.name)?;
+        match self.store.header(&name)?.is_some_and(|header| header.of_libvirt) {
+            true => Ok(self.store.receipt(&name)?),
+            false => Ok(None),
+        }
     }
 
     /// Checks the forwards and the egress of a network that libvirt runs. The rest of its

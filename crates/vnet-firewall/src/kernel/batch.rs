@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use vnet_types::InterfaceName;
 
 use super::attribute::Writer;
-use super::element;
 use super::message::{
     self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_RULE, DELETE_SET, DELETE_TABLE, EXCLUSIVE, NEW_CHAIN,
     NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
@@ -13,11 +12,10 @@ use super::message::{
 use super::own::{Owner, network_of};
 use super::statement::{IndexOf, expressions};
 use super::table::Table;
+use super::{element, expression};
 use super::{set, user_data};
 use crate::ruleset::{Chain, Element, Key, Rule, Ruleset, Set};
 use crate::shared::{NETWORKS, Share};
-
-const LIST_ELEMENT: u16 = 1;
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
@@ -272,11 +270,8 @@ impl Transaction<'_> {
             encoded.extend(expressions(statement, self.index_of).map_err(missing)?);
         }
         self.message(NEW_RULE, CREATE | APPEND, format!("rule `{rule}` of chain {chain}"), |attributes| {
-            attributes.text(1, TABLE).text(2, chain).nest(4, |list| {
-                for expression in &encoded {
-                    list.nest(LIST_ELEMENT, |element| expression.write(element));
-                }
-            });
+            attributes.text(1, TABLE).text(2, chain);
+            expression::write_all(&encoded, attributes);
             if let Some(comment) = &rule.comment {
                 attributes.bytes(7, &user_data::comment(comment));
             }

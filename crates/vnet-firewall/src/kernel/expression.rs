@@ -5,6 +5,8 @@ use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
 use super::table::Counts;
 use crate::ruleset::Verdict;
 
+const RULE_EXPRESSIONS: u16 = 4;
+const LIST_ELEMENT: u16 = 1;
 const EXPR_NAME: u16 = 1;
 const EXPR_DATA: u16 = 2;
 const DATA_VALUE: u16 = 1;
@@ -219,6 +221,15 @@ impl PartialEq for Expression {
         }
         self.name == other.name && telling(self).eq(telling(other))
     }
+}
+
+/// Writes the attribute of a rule that holds its expressions.
+pub(super) fn write_all<'e>(expressions: impl IntoIterator<Item = &'e Expression>, rule: &mut Writer<'_>) {
+    rule.nest(RULE_EXPRESSIONS, |list| {
+        for expression in expressions {
+            list.nest(LIST_ELEMENT, |element| expression.write(element));
+        }
+    });
 }
 
 /// Writes the two attributes of a verdict, inside the attribute that holds the data.

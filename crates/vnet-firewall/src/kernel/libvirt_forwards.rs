@@ -7,7 +7,7 @@ use vnet_nlattr::{MESSAGE_HEADER, Writer};
 use vnet_types::Family;
 
 use super::attribute::{attribute, attributes};
-use super::expression::{COUNTER, Expression, Layout, Value};
+use super::expression::{self, COUNTER, Expression, Layout, Value};
 use super::libvirt::is_about;
 use super::message::{self, CREATE, DELETE_RULE, DUMP, GET_RULE, HEADER, NEW_GENERATION, NEW_RULE};
 use super::statement::{self, EQUAL, META_OIFNAME, l4proto, nfproto};
@@ -155,11 +155,7 @@ impl Passages {
 
 impl Place {
     fn write(&self, network: &LibvirtForwards, ports: &ReachedPorts, rule: &mut Writer<'_>) {
-        rule.nest(4, |list| {
-            for expression in self.made(network, ports) {
-                list.nest(1, |item| expression.write(item));
-            }
-        });
+        expression::write_all(&self.made(network, ports), rule);
         if self.table == IPTABLES {
             // Matches of a protocol's ports ask which protocol the rule is for.
             rule.nest(5, |compatible| {

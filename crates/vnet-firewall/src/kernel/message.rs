@@ -24,6 +24,10 @@ pub(super) const DELETE_ELEMENT: u8 = 14;
 pub(super) const NEW_GENERATION: u8 = 15;
 pub(super) const GET_GENERATION: u8 = 16;
 
+/// A table goes with the socket that has made it (`NFT_TABLE_F_OWNER`, Linux 5.12).
+#[cfg(feature = "netlink")]
+pub(super) const OWNER: u32 = 2;
+
 /// The kernel creates what does not exist (`NLM_F_CREATE`).
 pub(super) const CREATE: u16 = 0x400;
 /// The kernel refuses what exists already (`NLM_F_EXCL`).

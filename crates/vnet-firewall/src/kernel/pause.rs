@@ -8,16 +8,13 @@
 use vnet_types::InterfaceName;
 
 use super::Batch;
-use super::expression::Expression;
-use super::message::{self, APPEND, CREATE, EXCLUSIVE, NEW_CHAIN, NEW_RULE, NEW_TABLE};
+use super::expression::{self, Expression};
+use super::message::{self, APPEND, CREATE, EXCLUSIVE, NEW_CHAIN, NEW_RULE, NEW_TABLE, OWNER};
 use super::statement::{IndexOf, expressions};
 use super::table::Table;
 use crate::ruleset::{Direction, Interface, Part, Ruleset, Statement, Verdict};
 use crate::shared::LIMITED;
 
-/// The table goes with the socket that has made it (`NFT_TABLE_F_OWNER`, Linux 5.12).
-const OWNER: u32 = 2;
-const LIST_ELEMENT: u16 = 1;
 /// `NF_INET_FORWARD`, and a priority before all others.
 const FORWARD: (u32, i32) = (2, i32::MIN);
 const CHAIN: &str = "forward";
@@ -57,11 +54,8 @@ pub(crate) fn pause(installed: &Table, network: &Ruleset, index_of: IndexOf<'_>)
     for rule in &rules {
         last = bytes.len();
         message::write(&mut bytes, NEW_RULE, CREATE | APPEND, sequence, |attributes| {
-            attributes.text(1, table).text(2, CHAIN).nest(4, |list| {
-                for expression in rule {
-                    list.nest(LIST_ELEMENT, |element| expression.write(element));
-                }
-            });
+            attributes.text(1, table).text(2, CHAIN);
+            expression::write_all(rule, attributes);
         });
         sequence += 1;
     }

@@ -7,18 +7,16 @@ use std::net::IpAddr;
 use vnet_types::{Family, InterfaceName, MacAddr};
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of, u64_of};
-use super::expression::{CMP, Expression, IMMEDIATE, META, PAYLOAD, Value, read_data};
+use super::expression::{self, CMP, Expression, IMMEDIATE, META, PAYLOAD, Value, read_data};
 use super::foreign::{family_word, open};
 use super::message::{
-    self, APPEND, CREATE, DUMP, EXCLUSIVE, GET_CHAIN, GET_RULE, HEADER, NEW_CHAIN, NEW_RULE, NEW_TABLE,
+    self, APPEND, CREATE, DUMP, EXCLUSIVE, GET_CHAIN, GET_RULE, HEADER, NEW_CHAIN, NEW_RULE, NEW_TABLE, OWNER,
 };
 use super::recognise::statements;
 use super::table::Counts;
 use crate::ruleset::{Rule, Verdict};
 
 const TRACE: u8 = 17;
-/// The table goes with the socket that has made it (`NFT_TABLE_F_OWNER`, Linux 5.12).
-const OWNER: u32 = 2;
 const INET: u8 = 1;
 const BRIDGE: u8 = 7;
 const REGISTER: u32 = 1;
@@ -166,11 +164,8 @@ impl Arming<'_> {
     fn rule(&mut self, family: u8, chain: &str, expressions: &[Expression]) {
         let table = self.table.to_owned();
         self.message(family, NEW_RULE, CREATE | APPEND, |rule| {
-            rule.text(1, &table).text(2, chain).nest(4, |list| {
-                for expression in expressions.iter().chain(&trace()) {
-                    list.nest(1, |item| expression.write(item));
-                }
-            });
+            rule.text(1, &table).text(2, chain);
+            expression::write_all(expressions.iter().chain(&trace()), rule);
         });
     }
 

@@ -87,20 +87,10 @@ impl Foreign {
                 PREROUTING => &Packet { to: None, ..packet.clone() },
                 _ => packet,
             };
-            let mut bases: Vec<(&Name, &Chain, i32, bool)> = Vec::new();
-            for (name, chain) in &self.chains {
-                if let Some((at, priority, drops)) = chain.base
-                    && at == *hook
-                    && (name.0 == 1 || name.0 == packet.family())
-                {
-                    bases.push((name, chain, priority, drops));
-                }
-            }
-            bases.sort_by_key(|(_, _, priority, _)| *priority);
             let walk =
                 Walk { foreign: self, packet, has_marks: self.sets_marks(), index_of: &index_of, left: PATIENCE };
             let mut way = Way { walk, hook: *hook, steps: &mut steps };
-            for (name, chain, _, drops) in bases {
+            for (name, chain, _, drops) in self.bases(*hook, packet) {
                 match way.chain(name, chain, 0) {
                     Turn::On if drops => {
                         way.step(name, None, Deed::Verdict(Verdict::Drop));

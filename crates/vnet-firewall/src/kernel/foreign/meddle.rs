@@ -75,18 +75,8 @@ impl Foreign {
             _ => packet.clone(),
         };
         let translated = later.map(|source| Packet { source, ..packet.clone() });
-        let mut bases: Vec<(&Name, &Chain, i32, bool)> = Vec::new();
-        for (name, chain) in &self.chains {
-            if let Some((at, priority, drops)) = chain.base
-                && at == hook
-                && (name.0 == 1 || name.0 == packet.family())
-            {
-                bases.push((name, chain, priority, drops));
-            }
-        }
-        bases.sort_by_key(|(_, _, priority, _)| *priority);
         let mut found = Vec::new();
-        for (name, chain, priority, drops) in bases {
+        for (name, chain, priority, drops) in self.bases(hook, &packet) {
             let packet = translated.as_ref().filter(|_| priority > SOURCE).unwrap_or(&packet);
             let walk =
                 Walk { foreign: self, packet, has_marks: self.sets_marks(), index_of: &index_of, left: PATIENCE };

@@ -23,20 +23,9 @@ impl Foreign {
             Hook::Input => 1,
             Hook::Forward => 2,
         };
-        let mut bases: Vec<(&Name, &Chain, i32, bool)> = Vec::new();
-        for (name, chain) in &self.chains {
-            // The family of the table: `inet`, or the packet's.
-            if let Some((at, priority, drops)) = chain.base
-                && at == hook
-                && (name.0 == 1 || name.0 == packet.family())
-            {
-                bases.push((name, chain, priority, drops));
-            }
-        }
-        bases.sort_by_key(|(_, _, priority, _)| *priority);
         let has_marks = self.sets_marks();
         let mut unsure = None;
-        for (name, chain, _, drops) in bases {
+        for (name, chain, _, drops) in self.bases(hook, packet) {
             let mut walk = Walk { foreign: self, packet, has_marks, index_of: &index_of, left: PATIENCE };
             let mut outcome = walk.chain(name, chain, 0);
             if outcome.through && drops {
@@ -49,6 +38,23 @@ impl Foreign {
             unsure.get_or_insert(first);
         }
         unsure.map_or(Judgement::Passes, Judgement::Unsure)
+    }
+
+    /// The base chains that a packet meets at a hook, in order, each with its priority and whether
+    /// it drops what no rule decides.
+    pub(super) fn bases(&self, hook: u32, packet: &Packet) -> Vec<(&Name, &Chain, i32, bool)> {
+        let mut bases = Vec::new();
+        for (name, chain) in &self.chains {
+            // The family of the table: `inet`, or the packet's.
+            if let Some((at, priority, drops)) = chain.base
+                && at == hook
+                && (name.0 == 1 || name.0 == packet.family())
+            {
+                bases.push((name, chain, priority, drops));
+            }
+        }
+        bases.sort_by_key(|(_, _, priority, _)| *priority);
+        bases
     }
 
     /// Whether any rule sets marks. Otherwise every packet has the mark 0.
