@@ -22,15 +22,16 @@ use crate::ruleset::{
     Chain, Direction, Element, Field, Interface, Key, Part, Rule, Ruleset, Statement, Transport, Verdict,
 };
 use crate::shared::{
-    BOTH, BRIDGES, HAIRPIN, NETWORKS, OWN_FROM, OWN_TO, PerFamily, REFUSE_FROM, REFUSE_TO, SAME_NETWORK, Share,
-    default_ports, prefix,
+    ACCELERATED, BOTH, BRIDGES, HAIRPIN, NETWORKS, OWN_FROM, OWN_TO, PerFamily, REFUSE_FROM, REFUSE_TO, SAME_NETWORK,
+    Share, default_ports, flowtable, prefix,
 };
 use crate::{Access, Policy, Subnet};
 
 impl Ruleset {
     /// The rules for a policy.
     pub fn compile(policy: &Policy) -> Self {
-        let mut ruleset = Self { network: policy.network.clone(), sets: Vec::new(), chains: Vec::new() };
+        let mut ruleset =
+            Self { network: policy.network.clone(), sets: Vec::new(), chains: Vec::new(), flowtable: None };
         ruleset.share(Share::Filter);
         if policy.translated().next().is_some() && !policy.filtered_elsewhere {
             ruleset.share(Share::Translation);
@@ -41,6 +42,9 @@ impl Ruleset {
         if policy.egress.is_some() {
             ruleset.share(Share::Egress);
         }
+        if policy.is_accelerated() {
+            ruleset.share(Share::Acceleration);
+        }
         ruleset.belong(policy);
         if !policy.filtered_elsewhere {
             ruleset.filter(policy);
@@ -49,6 +53,7 @@ impl Ruleset {
         }
         ruleset.forward(policy);
         ruleset.limit(policy);
+        ruleset.accelerate(policy);
         for set in &mut ruleset.sets {
             set.elements.sort();
             // A subnet may be listed twice.
@@ -181,6 +186,21 @@ impl Ruleset {
         }
     }
 
+    fn accelerate(&mut self, policy: &Policy) {
+        if !policy.is_accelerated() {
+            return;
+        }
+        for device in &policy.accelerated {
+            for transport in [Transport::Tcp, Transport::Udp] {
+                let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
+                let key = vec![bridge, Part::Word(device.to_string()), Part::Protocol(transport)];
+                let cause = "established connections may skip the rules";
+                self.add(ACCELERATED, policy.element(key, None, cause));
+            }
+        }
+        self.flowtable = Some(flowtable(policy.accelerated.iter().chain([&policy.bridge]).cloned()));
+    }
+
     fn add(&mut self, set: &str, element: Element) {
         let set = self.sets.iter_mut().find(|candidate| candidate.name == set).expect("one of those that are shared");
         set.elements.push(element);
@@ -192,6 +212,12 @@ impl Policy {
     fn is_usual(&self) -> bool {
         let mut open = self.subnets.iter().filter(|subnet| subnet.access != Access::Isolated);
         open.all(|subnet| self.device.is_none() && fits(subnet.net))
+    }
+
+    /// Whether connections may skip the rules. Where others filter, such as libvirt, nobody
+    /// would flush the flowtable when their rules change.
+    fn is_accelerated(&self) -> bool {
+        !self.accelerated.is_empty() && !self.filtered_elsewhere
     }
 
     /// Whether the shared chain can translate for this network.

@@ -226,7 +226,8 @@ impl Firewall {
     /// changed a rule of the host since, which the kernel checks. Returns false if somebody has, or
     /// if a part of the network exists.
     fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {
-        if Share::of(to).iter().any(|share| !known.shares.contains(share)) {
+        // What is known of the table does not say which devices its flowtable has.
+        if to.flowtable.is_some() || Share::of(to).iter().any(|share| !known.shares.contains(share)) {
             return Ok(false);
         }
         let links = self.links();

@@ -5,20 +5,24 @@
 //! name, nor sets whose elements count. [`Declaration`] adds these. A set contains its elements,
 //! because nft 1.0.6 cannot add elements to an interval set that the same transaction declares.
 
+mod value;
+
 use std::collections::HashSet;
 
 use nftables::expr::{
     BinaryOperation, CT, Elem, Expression, Fib, FibFlag, FibResult, Map, Meta, MetaKey, NamedExpression, Payload,
-    PayloadField, Prefix, Range,
+    PayloadField,
 };
 use nftables::schema::{self, NfListObject, NfObject};
-use nftables::stmt::{self, JumpTarget, Match, NAT, NATFamily, Operator, Reject, RejectType, VerdictMap};
+use nftables::stmt::{self, Flow, Match, NAT, NATFamily, Operator, Reject, RejectType, SetOp, VerdictMap};
 use nftables::types::{NfChainPolicy, NfChainType, NfFamily, NfHook, RejectCode};
 use serde::Serialize;
-use vnet_types::{AddressRange, Family, IpNet, PortRange};
+use vnet_types::Family;
+
+use value::{addresses, interface, ports, range, subnet, target, text};
 
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Holds, Interface, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
+    Base, Chain, Direction, Element, Field, Flowtable, Holds, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
     Verdict,
 };
 
@@ -91,6 +95,7 @@ impl Ruleset {
         // Chains come before the elements that jump to them.
         objects.extend(self.chains.iter().map(|it| schema(NfListObject::Chain(chain(it)))));
         objects.extend(self.sets.iter().map(|set| Object::Set(declaration(set))));
+        objects.extend(self.flowtable.iter().map(|it| schema(NfListObject::FlowTable(flowtable(it)))));
         for chain in &self.chains {
             objects.extend(chain.rules.iter().map(|it| schema(NfListObject::Rule(rule(&chain.name, it)))));
         }
@@ -138,6 +143,19 @@ fn chain(chain: &Chain) -> schema::Chain<'static> {
         prio: Some(*priority),
         policy: Some(if *policy == 0 { NfChainPolicy::Drop } else { NfChainPolicy::Accept }),
         ..empty
+    }
+}
+
+fn flowtable(flowtable: &Flowtable) -> schema::FlowTable<'static> {
+    schema::FlowTable {
+        family: FAMILY,
+        table: TABLE.into(),
+        name: flowtable.name.clone().into(),
+        handle: None,
+        hook: Some(NfHook::Ingress),
+        // The schema knows no negative priority, which vnet never makes.
+        prio: u32::try_from(flowtable.priority).ok(),
+        dev: Some(flowtable.devices.iter().map(|device| device.to_string().into()).collect::<Vec<_>>().into()),
     }
 }
 
@@ -295,6 +313,7 @@ fn statement(statement: &Statement) -> Option<stmt::Statement<'static>> {
             let addr = Some(named(NamedExpression::Map(Box::new(map))));
             Nft::DNAT(Some(NAT { addr, family: Some(family), port: None, flags: None }))
         }
+        Statement::Offload(flowtable) => Nft::Flow(Flow { op: SetOp::Add, flowtable: format!("@{flowtable}").into() }),
         Statement::Verdict(Verdict::Other(_)) | Statement::Unknown(_) => return None,
     })
 }
@@ -352,47 +371,4 @@ fn payload(family: Family, field: Field) -> Expr {
 fn field_of(protocol: &'static str, field: &str) -> Expr {
     let field = PayloadField { protocol: protocol.into(), field: field.to_owned().into() };
     named(NamedExpression::Payload(Payload::PayloadField(field)))
-}
-
-fn interface(interface: &Interface) -> Expr {
-    match interface {
-        Interface::Named(name) => text(name),
-        Interface::Gone(index) => Expression::Number(*index),
-        Interface::Absent => Expression::Number(0),
-    }
-}
-
-/// A subnet of one address is written without its prefix.
-fn subnet(net: IpNet) -> Expr {
-    if net.prefix_len() == net.max_prefix_len() {
-        return text(&net.addr());
-    }
-    let addr = Box::new(text(&net.addr()));
-    named(NamedExpression::Prefix(Prefix { addr, len: net.prefix_len().into() }))
-}
-
-fn addresses(addresses: AddressRange) -> Expr {
-    match (addresses.start(), addresses.end()) {
-        (first, last) if first == last => text(&first),
-        (first, last) => range([text(&first), text(&last)]),
-    }
-}
-
-fn ports(ports: PortRange) -> Expr {
-    match [ports.start(), ports.end()].map(|port| Expression::Number(port.into())) {
-        [first, last] if first == last => first,
-        both => range(both),
-    }
-}
-
-fn range(range: [Expr; 2]) -> Expr {
-    Expression::Range(Box::new(Range { range }))
-}
-
-fn target(chain: &str) -> JumpTarget<'static> {
-    JumpTarget { target: chain.to_owned().into() }
-}
-
-fn text(value: &impl ToString) -> Expr {
-    Expression::String(value.to_string().into())
 }

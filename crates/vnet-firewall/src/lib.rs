@@ -40,8 +40,8 @@ pub use kernel::{Ledger, RuleTexts, TraceEvent, TraceFlow, TracedPacket};
 pub use libvirt::{LibvirtForwards, LibvirtRules, ReachedPorts};
 pub use policy::{Access, ForwardedPorts, Policy, Subnet};
 pub use ruleset::{
-    Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
-    Subject, Transport, Verdict,
+    Base, Chain, Direction, Element, Field, Flowtable, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set,
+    Statement, Subject, Transport, Verdict,
 };
 #[cfg(feature = "netlink")]
 pub use tracing::Tracing;

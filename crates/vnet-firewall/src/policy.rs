@@ -34,6 +34,10 @@ pub struct Policy {
     /// those with [`Access::Nat`] need it: routed guests are reached by anyone, isolated ones by
     /// nobody.
     pub redirected: Vec<IpAddr>,
+    /// The devices beyond the host whose connections with guests may skip all rules once they are
+    /// established (TCP and UDP): a flowtable. They must exist when the rules are applied. Empty
+    /// for none.
+    pub accelerated: Vec<InterfaceName>,
 }
 
 /// Ports of the host that lead to as many ports of a guest.
@@ -102,6 +106,7 @@ impl Policy {
     pub fn new(network: impl Into<String>, bridge: InterfaceName) -> Self {
         let (network, subnets, forwards, redirected) = (network.into(), Vec::new(), Vec::new(), Vec::new());
         let (device, ipv6, egress, filtered_elsewhere) = (None, false, None, false);
-        Self { network, bridge, device, ipv6, subnets, forwards, egress, filtered_elsewhere, redirected }
+        let accelerated = Vec::new();
+        Self { network, bridge, device, ipv6, subnets, forwards, egress, filtered_elsewhere, redirected, accelerated }
     }
 }

@@ -20,6 +20,22 @@ pub struct Ruleset {
     pub sets: Vec<Set>,
     /// The shared chains, then the network's own chains, if it needs any.
     pub chains: Vec<Chain>,
+    /// The shared flowtable, with this network's devices only, if it uses that.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub flowtable: Option<Flowtable>,
+}
+
+/// A flowtable: what arrives through its devices and belongs to a connection in it is forwarded at
+/// once, past the rules of everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Flowtable {
+    /// Its name.
+    pub name: String,
+    /// The priority at the ingress of its devices.
+    pub priority: i32,
+    /// Its devices, in order.
+    pub devices: Vec<InterfaceName>,
 }
 
 /// A set or a verdict map.
@@ -244,6 +260,8 @@ pub enum Statement {
         /// The map.
         map: String,
     },
+    /// `flow add @flows`: the connection is added to this flowtable.
+    Offload(String),
     /// A statement that vnet never makes, with the kernel's name for it.
     Unknown(String),
 }

@@ -13,10 +13,15 @@
 //! What guests may reach beyond their network is asked before everything else, in base chains that
 //! are added with the first network that limits it.
 //!
+//! Connections that may skip the rules get into a flowtable, in a base chain that is added with the
+//! first network that asks for it.
+//!
 //! Connection tracking costs more than all rules. A rule that uses it, or a chain that translates,
 //! turns it on for everything that the host forwards. So the parts that need it are added with the
-//! first network that translates, has ports of the host, or limits what guests reach.
+//! first network that translates, has ports of the host, limits what guests reach, or has a
+//! flowtable.
 
+mod acceleration;
 mod egress;
 mod forwarding;
 mod per_family;
@@ -30,6 +35,7 @@ use crate::ruleset::{
     Verdict,
 };
 
+pub(crate) use acceleration::{ACCELERATE, ACCELERATED, devices, flowtable};
 pub(crate) use egress::{CHECKED, HOST_ONLY, INTERNET_ONLY, LIMIT, LIMITED, OWN_LIMIT, REFUSE_EGRESS};
 pub(crate) use egress::{SPOOFED, UNLIMITED, link_local};
 pub(crate) use per_family::PerFamily;
@@ -51,19 +57,22 @@ const ANSWERS: &str = "answers";
 const TRANSLATE: &str = "translate";
 
 /// A shared part: it is added with the first network, with the first network that translates, with
-/// the first one that ports of the host lead to, or with the first one whose egress is limited.
+/// the first one that ports of the host lead to, with the first one whose egress is limited, or
+/// with the first one that has a flowtable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
     Filter,
     Translation,
     Forwarding,
     Egress,
+    Acceleration,
 }
 
 impl Share {
-    pub(crate) const ALL: [Self; 4] = [Self::Filter, Self::Translation, Self::Forwarding, Self::Egress];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Filter, Self::Translation, Self::Forwarding, Self::Egress, Self::Acceleration];
     /// Those that not every network needs.
-    pub(crate) const SOME: [Self; 3] = [Self::Translation, Self::Forwarding, Self::Egress];
+    pub(crate) const SOME: [Self; 4] = [Self::Translation, Self::Forwarding, Self::Egress, Self::Acceleration];
 
     /// The shares that a network needs.
     #[cfg(feature = "netlink")]
@@ -88,17 +97,19 @@ impl Share {
     }
 
     fn value(self) -> &'static Shared {
-        static ALL: [LazyLock<Shared>; 4] = [
+        static ALL: [LazyLock<Shared>; 5] = [
             LazyLock::new(|| Shared::new(Share::Filter)),
             LazyLock::new(|| Shared::new(Share::Translation)),
             LazyLock::new(|| Shared::new(Share::Forwarding)),
             LazyLock::new(|| Shared::new(Share::Egress)),
+            LazyLock::new(|| Shared::new(Share::Acceleration)),
         ];
         match self {
             Self::Filter => &ALL[0],
             Self::Translation => &ALL[1],
             Self::Forwarding => &ALL[2],
             Self::Egress => &ALL[3],
+            Self::Acceleration => &ALL[4],
         }
     }
 
@@ -135,6 +146,7 @@ impl Share {
             }
             Self::Forwarding => forwarding::sets(),
             Self::Egress => egress::sets(),
+            Self::Acceleration => acceleration::sets(),
         }
     }
 
@@ -146,7 +158,7 @@ impl Share {
             comment: Some(format!("{SHARED}ask whether it is an answer")),
         };
         match self {
-            Self::Filter | Self::Forwarding => Vec::new(),
+            Self::Filter | Self::Forwarding | Self::Acceleration => Vec::new(),
             Self::Translation => BOTH.map(|family| (ANSWERS, element(family))).into(),
             Self::Egress => egress::elements(),
         }
@@ -271,6 +283,7 @@ impl Share {
             }
             Self::Forwarding => forwarding::chains(),
             Self::Egress => egress::chains(),
+            Self::Acceleration => acceleration::chains(),
         }
     }
 }

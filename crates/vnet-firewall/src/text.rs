@@ -8,8 +8,8 @@ use std::fmt;
 use vnet_types::{Family, IpNet, PortRange};
 
 use crate::ruleset::{
-    Base, Chain, Direction, Element, Field, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set, Statement,
-    Subject, Transport, Verdict,
+    Base, Chain, Direction, Element, Field, Flowtable, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set,
+    Statement, Subject, Transport, Verdict,
 };
 
 /// nft(8)'s words for types of ICMPv6.
@@ -23,6 +23,9 @@ impl fmt::Display for Ruleset {
         for set in &self.sets {
             writeln!(f, "{set}")?;
         }
+        if let Some(flowtable) = &self.flowtable {
+            writeln!(f, "{flowtable}")?;
+        }
         for (at, chain) in self.chains.iter().enumerate() {
             if at > 0 {
                 writeln!(f)?;
@@ -30,6 +33,16 @@ impl fmt::Display for Ruleset {
             write!(f, "{chain}")?;
         }
         writeln!(f, "}}")
+    }
+}
+
+impl fmt::Display for Flowtable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let priority = if self.priority == 0 { "filter".to_owned() } else { self.priority.to_string() };
+        let devices: Vec<String> =
+            self.devices.iter().map(|it| format!("\"{}\"", it.as_str().replace('"', "?"))).collect();
+        writeln!(f, "\tflowtable {} {{\n\t\thook ingress priority {priority}", self.name)?;
+        writeln!(f, "\t\tdevices = {{ {} }}\n\t}}", devices.join(", "))
     }
 }
 
@@ -256,6 +269,7 @@ impl fmt::Display for Statement {
                 key(subjects, f)?;
                 write!(f, " map @{map}")
             }
+            Self::Offload(flowtable) => write!(f, "flow add @{flowtable}"),
             Self::Unknown(name) => write!(f, "<{name}>"),
         }
     }

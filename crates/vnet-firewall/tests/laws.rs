@@ -82,8 +82,9 @@ fn policies() -> impl Strategy<Value = Policy> {
     });
     let forwards = prop::collection::vec(forward, 0..4);
     let subnets = prop::collection::vec(subnet, 0..5);
-    (".{1,100}", 0..100u32, device, any::<bool>(), subnets, forwards, egress()).prop_map(
-        |(network, number, device, ipv6, subnets, forwards, egress)| {
+    let beyond = prop::collection::vec((100..103u32).prop_map(|number| format!("virbr{number}")), 0..3);
+    (".{1,100}", 0..100u32, device, any::<bool>(), subnets, forwards, (egress(), beyond)).prop_map(
+        |(network, number, device, ipv6, subnets, forwards, (egress, beyond))| {
             let mut policy = Policy::new(network, format!("virbr{number}").parse().expect("a name"));
             policy.device = device;
             policy.ipv6 = ipv6;
@@ -91,6 +92,7 @@ fn policies() -> impl Strategy<Value = Policy> {
             policy.redirected = forwards.iter().map(|forward| forward.guest).collect();
             policy.forwards = forwards;
             policy.egress = egress;
+            policy.accelerated = beyond.iter().map(|name| name.parse().expect("a name")).collect();
             policy
         },
     )
@@ -189,6 +191,66 @@ fn a_replacement_touches_only_what_changes() {
         .expect("the bridge is there");
     let subjects: Vec<&str> = (0..).map_while(|sequence| batch.describe(sequence)).collect();
     assert_eq!(subjects, ["the transaction", "removal of element `\"virbr1\" . 10.1.0.0` of set leave_ipv4"]);
+}
+
+/// A network with a flowtable, whose connections leave by some device.
+fn accelerated(network: &str, bridge: &str, beyond: &str) -> Ruleset {
+    let mut policy = Policy::new(network, bridge.parse().expect("a name"));
+    let net = format!("10.{}.0.0/24", bridge.trim_start_matches("virbr")).parse().expect("a subnet");
+    policy.subnets = vec![Subnet { net, access: Access::Routed }];
+    policy.accelerated = vec![beyond.parse().expect("a name")];
+    Ruleset::compile(&policy)
+}
+
+fn subjects(batch: &Batch) -> Vec<&str> {
+    (1..).map_while(|sequence| batch.describe(sequence)).collect()
+}
+
+#[test]
+fn networks_share_a_flowtable() {
+    let (one, two) = (accelerated("one", "virbr1", "virbr9"), accelerated("two", "virbr2", "virbr9"));
+    let table = installed(&[one.clone(), two.clone()]);
+    assert_eq!(table.ruleset("one").as_ref(), Some(&one));
+    assert_eq!(table.ruleset("two").as_ref(), Some(&two));
+    let plain = compile("three", "virbr3");
+    assert_eq!(plain.flowtable, None);
+    let batch = Batch::new(&table, None, Some(&plain), index_of).expect("the bridge is there");
+    assert!(subjects(&batch).iter().all(|subject| !subject.contains("flowtable")), "{batch:?}");
+}
+
+#[test]
+fn a_change_flushes_the_flowtable() {
+    let (old, other) = (accelerated("one", "virbr1", "virbr9"), accelerated("two", "virbr2", "virbr9"));
+    let table = installed(&[old.clone(), other.clone()]);
+    let flush = ["removal of the rules of chain accelerate", "removal of flowtable flows", "flowtable flows"];
+    let mut new = old.clone();
+    new.sets.iter_mut().find(|set| set.name == "leave_ipv4").expect("it is there").elements.clear();
+    for to in [Some(&new), None] {
+        let batch = Batch::new(&table, Some(&old), to, index_of).expect("the bridge is there");
+        let subjects = subjects(&batch);
+        let at = subjects.iter().position(|subject| *subject == flush[0]).expect("it is flushed");
+        assert_eq!(subjects[at..at + 3], flush);
+        assert!(subjects[at + 3].starts_with("rule `"), "{subjects:?}");
+        assert!(subjects[..at].iter().any(|subject| subject.contains("leave_ipv4")), "{subjects:?}");
+    }
+    let alone = installed(std::slice::from_ref(&old));
+    let batch = Batch::new(&alone, Some(&old), None, index_of).expect("the bridge is there");
+    let last: Vec<&str> = subjects(&batch).into_iter().filter(|subject| subject.contains("flowtable")).collect();
+    assert_eq!(last, ["removal of flowtable flows"]);
+}
+
+#[test]
+fn a_device_that_is_not_in_the_flowtable_is_drift() {
+    let ruleset = accelerated("one", "virbr1", "virbr9");
+    let mut lacking = ruleset.clone();
+    lacking.flowtable.as_mut().expect("it has one").devices.pop();
+    let table = installed(std::slice::from_ref(&lacking));
+    assert_ne!(table.ruleset("one").as_ref(), Some(&ruleset));
+    let batch = Batch::new(&table, Some(&ruleset), Some(&ruleset), index_of).expect("the bridge is there");
+    assert_eq!(subjects(&batch), ["flowtable flows"]);
+    let gone = |name: &InterfaceName| index_of(name).filter(|_| name.as_str() != "virbr9");
+    let error = Batch::new(&Table::default(), None, Some(&ruleset), gone).expect_err("no device");
+    assert_eq!(error, EncodeError::NoInterface("virbr9".parse().expect("a name")));
 }
 
 #[test]

@@ -56,6 +56,11 @@ fn with_forwards(mut policy: Policy) -> Policy {
     policy
 }
 
+fn with_flowtable(mut policy: Policy) -> Policy {
+    policy.accelerated = ["eth0", "eth1"].map(|device| device.parse().expect("a name")).into();
+    policy
+}
+
 fn with_egress(mut policy: Policy, preset: EgressPreset, exceptions: bool) -> Policy {
     let mut egress = Egress::new(preset);
     if exceptions {
@@ -91,6 +96,7 @@ const NET6: &str = "2001:db8:ca2:2::1/64";
 #[case::nat_ipv6(policy(&[(NET, nat("1024-65535")), (NET6, nat("1024-65535"))]))]
 #[case::egress_usual(with_egress(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]), EgressPreset::InternetOnly, false))]
 #[case::egress_exceptions(with_egress(policy(&[(NET, nat("1024-65535"))]), EgressPreset::HostOnly, true))]
+#[case::accelerated(with_flowtable(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)])))]
 #[case::nat_dual_stack(policy(&[(NET, nat("1024-65535")), (NET6, Access::Routed)]))]
 #[case::nat_many_subnets(policy(&[(NET, nat("1024-65535")), ("10.0.0.0/20", nat("1024-65535")), ("192.168.0.0/16", nat("1024-65535"))]))]
 #[case::forward_device(with_device(policy(&[(NET, nat("1024-65535"))])))]

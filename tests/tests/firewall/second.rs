@@ -88,7 +88,7 @@ fn listed_by_nft(ours: &Ruleset) -> Ruleset {
     let place = |name: &str| ours.sets.iter().position(|set| set.name == name);
     sets.retain(|set| place(&set.name).is_some());
     sets.sort_by_key(|set| place(&set.name));
-    Ruleset { network: ours.network.clone(), sets, chains }
+    Ruleset { network: ours.network.clone(), sets, chains, flowtable: ours.flowtable.clone() }
 }
 
 fn chain(described: &Value) -> Chain {

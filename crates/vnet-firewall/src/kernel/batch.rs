@@ -6,16 +6,16 @@ use vnet_types::InterfaceName;
 
 use super::attribute::Writer;
 use super::message::{
-    self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_RULE, DELETE_SET, DELETE_TABLE, EXCLUSIVE, NEW_CHAIN,
-    NEW_ELEMENT, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
+    self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_FLOWTABLE, DELETE_RULE, DELETE_SET, DELETE_TABLE,
+    EXCLUSIVE, NEW_CHAIN, NEW_ELEMENT, NEW_FLOWTABLE, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
 };
 use super::own::{Owner, network_of};
 use super::statement::{IndexOf, expressions};
 use super::table::Table;
-use super::{element, expression};
+use super::{element, expression, flowtable};
 use super::{set, user_data};
-use crate::ruleset::{Chain, Element, Key, Rule, Ruleset, Set};
-use crate::shared::{NETWORKS, Share};
+use crate::ruleset::{Chain, Element, Flowtable, Key, Rule, Ruleset, Set};
+use crate::shared::{ACCELERATE, NETWORKS, Share};
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
@@ -118,6 +118,15 @@ impl Transaction<'_> {
                 set::write(set, u32::try_from(number).expect("some dozen") + 1, attributes);
             });
         }
+        if let Some(flowtable) = &to.flowtable {
+            let is_gone = |device: &&InterfaceName| (self.index_of)(device).is_none();
+            if let Some(device) = flowtable.devices.iter().find(is_gone) {
+                return Err(missing(device));
+            }
+            if installed.flowtable.is_none() {
+                self.make_flowtable(flowtable);
+            }
+        }
         for set in &to.sets {
             let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
             let wanted: BTreeSet<&Element> = set.elements.iter().collect();
@@ -178,6 +187,7 @@ impl Transaction<'_> {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
+        self.flush(installed, own, Some(to))?;
         let own = own.iter().flat_map(|own| &own.chains);
         self.take_away(installed, &over, own.filter(|name| to.chain(name).is_none()));
         Ok(())
@@ -206,6 +216,7 @@ impl Transaction<'_> {
                 self.element(DELETE_ELEMENT, set, element)?;
             }
         }
+        self.flush(installed, own, None)?;
         self.take_away(installed, &over, own_chains.into_iter());
         if last {
             // Not recursive: if another network was added meanwhile, the kernel refuses.
@@ -226,6 +237,43 @@ impl Transaction<'_> {
             });
         }
         self.removed = over.to_vec();
+    }
+
+    /// Ends the way past the rules for all connections if something changes for a network that has
+    /// it: the kernel takes the connections out of a flowtable that it deletes, and each gets into
+    /// the new one with the next packet that the new rules let through.
+    fn flush(&mut self, installed: &Table, own: &[Owner], to: Option<&Ruleset>) -> Result<(), EncodeError> {
+        let Some(here) = &installed.flowtable else { return Ok(()) };
+        let wanted = installed.flowtable_with(own, to);
+        let changes = self.subjects.len() > 1;
+        let is_over = wanted.is_none() && is_idle(Share::Acceleration, installed, own);
+        if is_over || changes && installed.accelerates(own) {
+            let is_wanted = to.is_some_and(|to| to.chain(ACCELERATE).is_some());
+            let has_chain = is_wanted || installed.chain(ACCELERATE).is_some();
+            if has_chain {
+                self.delete_rules(ACCELERATE);
+            }
+            self.message(DELETE_FLOWTABLE, 0, format!("removal of flowtable {}", here.name), |attributes| {
+                attributes.text(1, TABLE).text(2, &here.name);
+            });
+            let Some(wanted) = wanted else { return Ok(()) };
+            self.make_flowtable(&wanted);
+            let rules = Share::Acceleration.chains().iter().filter(|_| has_chain).flat_map(|chain| &chain.rules);
+            return rules.into_iter().try_for_each(|rule| self.rule(ACCELERATE, rule));
+        }
+        let new = wanted.into_iter().flat_map(|wanted| wanted.devices);
+        let devices: Vec<InterfaceName> = new.filter(|device| !here.devices.contains(device)).collect();
+        if !devices.is_empty() {
+            self.make_flowtable(&Flowtable { devices, ..here.clone() });
+        }
+        Ok(())
+    }
+
+    /// Makes a flowtable, or gives an existing one these devices, too.
+    fn make_flowtable(&mut self, flowtable: &Flowtable) {
+        self.message(NEW_FLOWTABLE, CREATE, format!("flowtable {}", flowtable.name), |attributes| {
+            flowtable::write(flowtable, attributes);
+        });
     }
 
     fn make_chain(&mut self, chain: &Chain) {

@@ -89,8 +89,24 @@ pub(super) const NAT: Layout = Layout { name: "nat", attributes: &[U32, U32, U32
 /// `dreg`, `result`, `flags`
 pub(super) const FIB: Layout = Layout { name: "fib", attributes: &[U32, U32, U32] };
 
-const LAYOUTS: [&Layout; 12] =
-    [&META, &CMP, &PAYLOAD, &BITWISE, &CT, &LOOKUP, &COUNTER, &IMMEDIATE, &REJECT, &MASQUERADE, &NAT, &FIB];
+/// `table name`
+pub(super) const FLOW_OFFLOAD: Layout = Layout { name: "flow_offload", attributes: &[Text] };
+
+const LAYOUTS: [&Layout; 13] = [
+    &META,
+    &CMP,
+    &PAYLOAD,
+    &BITWISE,
+    &CT,
+    &LOOKUP,
+    &COUNTER,
+    &IMMEDIATE,
+    &REJECT,
+    &MASQUERADE,
+    &NAT,
+    &FIB,
+    &FLOW_OFFLOAD,
+];
 
 impl Expression {
     /// An expression with these values for its attributes, by number.

@@ -23,6 +23,9 @@ pub(super) const GET_ELEMENT: u8 = 13;
 pub(super) const DELETE_ELEMENT: u8 = 14;
 pub(super) const NEW_GENERATION: u8 = 15;
 pub(super) const GET_GENERATION: u8 = 16;
+pub(super) const NEW_FLOWTABLE: u8 = 22;
+pub(super) const GET_FLOWTABLE: u8 = 23;
+pub(super) const DELETE_FLOWTABLE: u8 = 24;
 
 /// A table goes with the socket that has made it (`NFT_TABLE_F_OWNER`, Linux 5.12).
 #[cfg(feature = "netlink")]

@@ -4,6 +4,7 @@ mod attribute;
 mod batch;
 mod element;
 mod expression;
+mod flowtable;
 mod foreign;
 #[cfg(feature = "netlink")]
 mod intact;

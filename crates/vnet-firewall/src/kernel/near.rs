@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use vnet_types::InterfaceName;
 
 use super::element::{self, ends};
-use super::message::{self, GET_CHAIN, GET_ELEMENT, GET_RULE, GET_SET, GET_TABLE, TABLE};
+use super::message::{self, GET_CHAIN, GET_ELEMENT, GET_FLOWTABLE, GET_RULE, GET_SET, GET_TABLE, TABLE};
 use super::statement::{IndexOf, octets};
 use super::table::{Table, request};
 use crate::kernel::attribute::attribute;
 use crate::name::{Role, word};
 use crate::ruleset::{Key, Part, Ruleset, Set};
-use crate::shared::{NETWORKS, Share};
+use crate::shared::{ACCELERATED, NETWORKS, Share, flowtable};
 
 const ELEMENTS: u16 = 3;
 /// So many elements of a set are listed with all others faster than asked for one by one.
@@ -89,11 +89,17 @@ impl Table {
         };
         messages.extend(ask(&[rules, vec![request(GET_SET, Some(None))]].concat())?);
         let listed = Self::decode(&messages, &name_of);
+        if listed.set(ACCELERATED).is_some() {
+            messages.extend(ask(&[by_name(GET_FLOWTABLE, 2, &flowtable([]).name)])?);
+        }
         let sets = &listed.sets;
         let of_some: BTreeSet<&String> = Share::SOME.into_iter().flat_map(Share::sets).map(|set| &set.name).collect();
         let is_census = |set: &&Set| set.name == NETWORKS || of_some.contains(&set.name);
-        let (census, others): (Vec<&Set>, Vec<&Set>) =
-            sets.iter().partition(|set| scope == Scope::Leaving && is_census(set) && listed.is_uncounted(set));
+        // A flowtable has at most 256 devices, which all networks name.
+        let is_of_all = |set: &&Set| set.name == ACCELERATED;
+        let (census, others): (Vec<&Set>, Vec<&Set>) = sets
+            .iter()
+            .partition(|set| is_of_all(set) || scope == Scope::Leaving && is_census(set) && listed.is_uncounted(set));
         let (intervals, hashes): (Vec<&Set>, Vec<&Set>) = others.into_iter().partition(|set| set.interval);
         let mut requests: Vec<Vec<u8>> = census.iter().map(|set| request(GET_ELEMENT, Some(Some(&set.name)))).collect();
         let mut is_lost = false;

@@ -3,7 +3,7 @@
 use super::table::{Counts, Table};
 use crate::name::{OWNED, Role, owner};
 use crate::ruleset::{Chain, Element, Part, Rule, Ruleset, Set, Verdict};
-use crate::shared::{BRIDGES, Share};
+use crate::shared::{ACCELERATED, BRIDGES, Share};
 
 impl Table {
     /// The rules of one network, with the shared chains and sets that it needs. They equal the
@@ -31,12 +31,14 @@ impl Table {
         if self.dormant || !has(Share::Filter) && !translates && !limits && chains.is_empty() {
             return None;
         }
-        let mut ruleset = Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() };
+        let mut ruleset =
+            Ruleset { network: network.to_owned(), sets: Vec::new(), chains: Vec::new(), flowtable: None };
         let needs = |share: &Share| match share {
             Share::Filter => true,
             Share::Translation => translates,
             Share::Forwarding => has(Share::Forwarding),
             Share::Egress => limits,
+            Share::Acceleration => has(Share::Acceleration),
         };
         let shares = Share::ALL.into_iter().filter(needs);
         let shared: Vec<_> = shares.clone().flat_map(Share::elements).collect();
@@ -53,6 +55,7 @@ impl Table {
             ruleset.chains.extend(share.chains().iter().filter_map(|chain| self.chain(&chain.name)).cloned());
         }
         ruleset.chains.extend(chains);
+        ruleset.flowtable = self.flowtable_of(self.set(ACCELERATED).map(own).unwrap_or_default());
         Some(ruleset)
     }
 
@@ -70,7 +73,8 @@ impl Table {
         own_chains: &[String],
         own: impl Fn(&'t Set) -> Vec<&'t Element>,
     ) -> Vec<(String, Rule, Counts)> {
-        let shared = Ruleset { network: String::new(), sets: Vec::new(), chains: self.shared_chains() };
+        let shared =
+            Ruleset { network: String::new(), sets: Vec::new(), chains: self.shared_chains(), flowtable: None };
         let mut counted = Vec::new();
         for set in &self.sets {
             for element in own(set) {

@@ -5,7 +5,7 @@ use vnet_types::{AddressRange, Family, IpNet, PortRange};
 
 use super::attribute::text_of;
 use super::expression::{
-    BITWISE, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT,
+    BITWISE, COUNTER, CT, Expression, FIB, FLOW_OFFLOAD, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT,
 };
 use super::statement::{
     self, AT_LEAST, CT_DIRECTION, CT_STATUS, ICMP, ICMPV6, META_IIF, META_IIFNAME, META_L4PROTO, META_NFPROTO,
@@ -69,6 +69,9 @@ fn guess(expressions: &[Expression], name_of: NameOf<'_>) -> Option<Statement> {
     }
     if first.is(&FIB) {
         return Some(Statement::LocalDestination);
+    }
+    if first.is(&FLOW_OFFLOAD) {
+        return Some(Statement::Offload(first.text(1)?.to_owned()));
     }
     if first.is(&REJECT) {
         return Some(Statement::Reject(match (first.u32(1)?, first.clone()) {

@@ -7,7 +7,7 @@ use crate::ruleset::{Chain, Set};
 impl Table {
     /// Whether the table has only our objects and all of them were read.
     pub(super) fn is_whole(&self) -> bool {
-        let seen = self.chains.len() + self.sets.len();
+        let seen = self.chains.len() + self.sets.len() + usize::from(self.flowtable.is_some());
         self.others.is_empty() && self.uses.is_none_or(|uses| usize::try_from(uses).is_ok_and(|uses| uses == seen))
     }
 

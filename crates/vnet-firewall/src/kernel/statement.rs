@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use vnet_types::{AddressRange, Family, InterfaceName, IpNet, PortRange};
 
 use super::expression::{
-    BITWISE, CMP, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD, REJECT, Value,
+    BITWISE, CMP, COUNTER, CT, Expression, FIB, FLOW_OFFLOAD, IMMEDIATE, LOOKUP, MASQUERADE, META, NAT, PAYLOAD,
+    REJECT, Value,
 };
 use crate::ruleset::{Direction, Field, Interface, Statement, Subject, Transport};
 
@@ -165,6 +166,7 @@ pub(super) fn expressions<'a>(
             expressions.push(Expression::new(&NAT, values));
             expressions
         }
+        Statement::Offload(flowtable) => vec![Expression::new(&FLOW_OFFLOAD, [(1, Value::Text(flowtable.clone()))])],
         Statement::Unknown(_) => Vec::new(),
     })
 }

@@ -9,13 +9,16 @@ use super::attribute::{attribute, attributes, text_of, u32_of};
 use super::element::{self, Piece};
 use super::expression::Expression;
 use super::message::{self, DUMP, GET_CHAIN, GET_ELEMENT, GET_GENERATION, GET_RULE, GET_SET, GET_TABLE, TABLE};
-use super::message::{NEW_CHAIN, NEW_ELEMENT, NEW_GENERATION, NEW_RULE, NEW_SET, NEW_TABLE};
+use super::message::{
+    GET_FLOWTABLE, NEW_CHAIN, NEW_ELEMENT, NEW_FLOWTABLE, NEW_GENERATION, NEW_RULE, NEW_SET, NEW_TABLE,
+};
 use super::recognise::statements;
 use super::statement::NameOf;
-use super::{set, user_data};
-use crate::ruleset::{Base, Chain, Key, Rule, Set};
+use super::{flowtable, set, user_data};
+use crate::ruleset::{Base, Chain, Flowtable, Key, Rule, Set};
 #[cfg(feature = "netlink")]
 use crate::shared::LIMIT;
+use crate::shared::flowtable as shared_flowtable;
 
 /// The table `inet vnet` as the kernel has it. The default is a host without the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +34,9 @@ pub struct Table {
     pub(super) dormant: bool,
     pub(super) chains: Vec<Chain>,
     pub(super) sets: Vec<Set>,
-    /// Sets and maps that vnet did not make.
+    /// The shared flowtable, with the devices of all networks.
+    pub(super) flowtable: Option<Flowtable>,
+    /// Sets, maps and flowtables that vnet did not make.
     pub(super) others: Vec<String>,
     /// Whether elements of other networks may be missing, except in the listed sets.
     pub(super) partial: bool,
@@ -95,7 +100,11 @@ impl Table {
     /// no table.
     pub fn requests() -> Vec<Vec<u8>> {
         let listing = |kind| request(kind, None);
-        [GET_TABLE, GET_CHAIN, GET_SET].into_iter().map(listing).chain([request(GET_RULE, Some(None))]).collect()
+        [GET_TABLE, GET_CHAIN, GET_SET, GET_FLOWTABLE]
+            .into_iter()
+            .map(listing)
+            .chain([request(GET_RULE, Some(None))])
+            .collect()
     }
 
     /// The requests that list the elements of the existing sets.
@@ -138,6 +147,16 @@ impl Table {
                         table.sets.push(set);
                     }
                     None => table.others.extend(attribute(message, 2).and_then(text_of)),
+                },
+                NEW_FLOWTABLE => match flowtable::read(message) {
+                    Some(more) if more.name == shared_flowtable([]).name => {
+                        let here =
+                            table.flowtable.get_or_insert_with(|| Flowtable { devices: Vec::new(), ..more.clone() });
+                        here.devices.extend(more.devices);
+                        here.devices.sort();
+                        here.devices.dedup();
+                    }
+                    other => table.others.extend(other.map(|it| it.name)),
                 },
                 NEW_RULE => {
                     if let Some(chain) = attribute(message, 2).and_then(text_of) {

@@ -12,7 +12,7 @@ impl Ruleset {
     /// A network without rules and without the shared parts.
     #[cfg(feature = "netlink")]
     pub(crate) fn nothing(network: &str) -> Self {
-        Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new() }
+        Self { network: network.to_owned(), sets: Vec::new(), chains: Vec::new(), flowtable: None }
     }
 
     /// The network's own rules, each with its chain, or with the set that it is an element of: an
@@ -71,6 +71,10 @@ impl Ruleset {
             if matches!(interface, Interface::Named(name) if name == from) {
                 *interface = Interface::Named(to.clone());
             }
+        }
+        if let Some(flowtable) = &mut self.flowtable {
+            flowtable.devices.iter_mut().filter(|device| *device == from).for_each(|device| *device = to.clone());
+            flowtable.devices.sort();
         }
     }
 

@@ -125,6 +125,8 @@ impl Walk<'_> {
                     self.interface(*direction) == name
                 }
                 Statement::Interface(..) | Statement::Unknown(_) => panic!("{rule}"),
+                // It gives no verdict.
+                Statement::Offload(_) => true,
                 Statement::Address { field, negated, net } => {
                     let address = if *field == Field::Source { packet.source } else { packet.destination };
                     assert_eq!(Family::of(address), Family::of(net.addr()), "the family was asked before: {rule}");

@@ -186,7 +186,7 @@ impl Walk<'_> {
                     Target::Unknown => return Some((is_sure, Effect::Unknown)),
                 },
                 "queue" => return Some((is_sure, Effect::Unknown)),
-                "log" | "notrack" | "objref" | "last" => Some(true),
+                "log" | "notrack" | "objref" | "last" | "flow_offload" => Some(true),
                 _ => self.load(expression, &mut registers),
             };
             match matches {
