@@ -2,6 +2,7 @@
 //!
 //! libvirt keeps `<metadata>` and does not read it.
 
+mod driver;
 mod edit;
 mod egress;
 
@@ -37,6 +38,8 @@ pub struct Extensions {
     pub port_forwards: Vec<GuestForward>,
     /// `<vnet:egress>`
     pub egress: Option<Egress>,
+    /// `<vnet:driver flowtable>`: whether established connections of guests skip the rules.
+    pub flowtable: Option<bool>,
 }
 
 /// `<vnet:portForward>`: ports of the host that lead to a guest.
@@ -117,7 +120,8 @@ impl fmt::Display for ForwardGuest {
     }
 }
 
-pub(super) static GRAMMAR: Grammar = Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR)]);
+pub(super) static GRAMMAR: Grammar =
+    Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR), (driver::NAME, &driver::GRAMMAR)]);
 static PORT_FORWARD: Grammar = Grammar::new(&["proto", "address", "dev", "guest"], &[(FORWARD_RANGE, &RANGE)]);
 
 const FORWARD: &str = "vnet:portForward";
@@ -136,7 +140,8 @@ pub(super) fn extensions(metadata: &Element<'_>, around: &Element<'_>) -> Extens
     }
     element.expect_in(&scope, &GRAMMAR);
     let port_forwards = element.children_in(&scope, FORWARD, |it| port_forward(it, &scope));
-    Extensions { port_forwards, egress: egress::read(&element, &scope) }
+    let (egress, flowtable) = (egress::read(&element, &scope), driver::read(&element, &scope));
+    Extensions { port_forwards, egress, flowtable }
 }
 
 fn port_forward(element: &Element<'_>, scope: &Scope) -> Option<GuestForward> {
@@ -164,7 +169,8 @@ impl Extensions {
                 let tag = forward.start(writer.tag(FORWARD)?)?.attribute("guest", guest)?;
                 forward.finish(tag, FORWARD_RANGE)
             })?;
-            self.egress.iter().try_for_each(|it| egress::write(it, writer))
+            self.egress.iter().try_for_each(|it| egress::write(it, writer))?;
+            self.flowtable.iter().try_for_each(|on| driver::write(*on, writer))
         })
     }
 }

@@ -199,7 +199,7 @@ prop_compose! {
         ips in prop::collection::vec(ip(), 0..3),
         routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
         (bandwidth, groups, options) in (bandwidth(), prop::collection::vec(group(), 0..2), prop::collection::vec(word(), 0..2)),
-        ((trust, isolated, connections), egress) in (any::<(Option<bool>, Option<bool>, u32)>(), prop::option::of(egress())),
+        ((trust, isolated, connections, flowtable), egress) in (any::<(Option<bool>, Option<bool>, u32, Option<bool>)>(), prop::option::of(egress())),
     ) -> Network {
         let mut network = Network::new(name);
         (network.bandwidth, network.port_groups, network.dnsmasq_options) = (bandwidth, groups, options);
@@ -219,7 +219,7 @@ prop_compose! {
             domain
         });
         (network.forward, network.dns, network.ips) = (forward, dns, ips);
-        network.extensions.egress = egress;
+        (network.extensions.egress, network.extensions.flowtable) = (egress, flowtable);
         network.routes = routes.into_iter().map(|(address, mask, gateway, metric)| {
             let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
             (route.family, route.address, route.mask, route.metric) = (None, Some(address), mask, metric);
