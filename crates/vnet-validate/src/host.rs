@@ -9,7 +9,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 use crate::finding::Finding;
 use crate::forward::interface_path;
 use crate::groups::is_open_vswitch;
-use crate::{collision, egress, port_forward, rules};
+use crate::{collision, driver, egress, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
@@ -28,6 +28,7 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
         findings.extend(default_route(network, root, inventory));
         findings.extend(port_forward::check_against(network, root, inventory));
         findings.extend(egress::check_against(network, root, inventory));
+        findings.extend(driver::check_against(network, root, inventory));
     }
     findings
 }

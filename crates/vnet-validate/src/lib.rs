@@ -62,6 +62,7 @@ struct Readme;
 mod collision;
 mod dhcp;
 mod dns;
+mod driver;
 mod egress;
 mod finding;
 mod forward;

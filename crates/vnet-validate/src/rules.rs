@@ -255,6 +255,7 @@ rules! {
     565  Error    Meaning Nothing    Any         EGRESS_PORT                     "egress-port"
     566  Warning  Meaning Nothing    Any         EGRESS_TWICE                    "egress-twice"
     567  Error    Meaning Nothing    Any         EGRESS_TOO_MANY                 "egress-too-many"
+    571  Error    Meaning Mode       Any         FLOWTABLE_NOT_IN_MODE           "flowtable-not-in-mode"
 
     // The host.
     601  Error    Host    Nothing    Any         HOST_SUBNET_IN_USE              "host-subnet-in-use"
@@ -287,6 +288,7 @@ rules! {
     628  Warning  Host    Nothing    Any         HOST_SUBNET_DEFINED             "host-subnet-defined"
     629  Error    Host    Nothing    Any         HOST_WITHOUT_RESOLVED           "host-without-resolved"
     630  Warning  Host    Nothing    Any         HOST_EGRESS_UNREACHED           "host-egress-unreached"
+    631  Warning  Host    Nothing    Any         HOST_FLOWTABLE_WITHOUT_WAY_OUT  "host-flowtable-without-way-out"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

@@ -5,6 +5,7 @@
 mod dhcp;
 mod dns;
 mod documents;
+mod driver;
 mod egress;
 mod forward;
 mod host;

@@ -13,6 +13,7 @@ const TABLES: &[&str] = &[
     include_str!("dns.rs"),
     include_str!("route.rs"),
     include_str!("forward.rs"),
+    include_str!("driver.rs"),
     include_str!("egress.rs"),
     include_str!("host.rs"),
     include_str!("documents.rs"),
