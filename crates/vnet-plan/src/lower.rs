@@ -1,5 +1,6 @@
 //! Turns a definition into the state of a host that it requires.
 
+mod acceleration;
 mod attach;
 pub mod bandwidth;
 mod beside_libvirt;
@@ -88,6 +89,9 @@ pub enum LowerError {
     /// The host is not the router of the guests, or has no rules for them.
     #[error("what guests of a network in mode `{0}` reach cannot be limited")]
     Egress(ForwardMode),
+    /// The host is not the router of the guests, or has no rules that connections could skip.
+    #[error("connections of a network in mode `{0}` cannot have a flowtable")]
+    Flowtable(ForwardMode),
     /// The delay of the bridge is above the kernel's limit of 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
@@ -159,6 +163,7 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
     let inventory = &inventory.beside(&network.name);
+    acceleration::check(network)?;
     if !network.forward_mode().has_own_bridge() {
         if let Some(forward) = network.extensions.port_forwards.first() {
             return Err(LowerError::PortForward(forward.guest.clone()));
@@ -185,6 +190,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let mut intent = Intent::of(network, &bridge)?;
     if let Some(policy) = &mut intent.policy {
         policy.redirected = container::addresses(network, &inventory.ports);
+        policy.accelerated = acceleration::devices(network, inventory);
         let ruleset = Ruleset::compile(policy);
         desired.insert(NetworkRules { network: name.clone(), ruleset: ruleset.into() });
     }

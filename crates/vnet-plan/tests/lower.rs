@@ -49,6 +49,52 @@ fn a_domain_that_nobody_registers_is_refused() {
     assert!(vnet_plan::preview(&network, &Inventory::default(), &choices()).is_ok(), "it can be looked at");
 }
 
+/// The flowtable has the bridge, and the devices where connections leave.
+#[rstest]
+#[case::default_routes("mode='nat'", &["eth0", "virbr0"])]
+#[case::named("mode='route' dev='eth1'", &["eth1", "virbr0"])]
+#[case::not_there_yet("mode='nat' dev='eth9'", &[])]
+fn a_flowtable_has_the_devices_of_both_ends(#[case] forward: &str, #[case] expected: &[&str]) {
+    let network = |forward: &str, switch: &str| -> Network {
+        format!(
+            "<network><name>lab</name><metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>\
+             <v:driver flowtable='{switch}'/></v:network></metadata><forward {forward}/><bridge name='virbr0'/>\
+             <ip address='10.0.0.1' prefix='24'/></network>"
+        )
+        .parse()
+        .unwrap()
+    };
+    let mut host = inventory();
+    let link = |name: &str| Link {
+        name: self::name(name),
+        kind: LinkKind::Other(String::new()),
+        mac: None,
+        mtu: None,
+        up: true,
+    };
+    host.links = ["eth0", "eth1"].map(link).into();
+    let route = |destination: &str, link: &str| vnet_types::Route {
+        destination: destination.parse().unwrap(),
+        gateway: None,
+        link: name(link),
+        metric: 0,
+        protocol: vnet_types::RouteProtocol::Boot,
+    };
+    host.routes = vec![route("0.0.0.0/0", "eth0"), route("::/0", "eth1"), route("192.0.2.0/24", "eth1")];
+    let devices = |network: &Network| -> Vec<String> {
+        let desired = lower(network, &host, &choices()).unwrap().desired;
+        let flowtable = desired.iter().find_map(|resource| match resource {
+            Resource::Ruleset(NetworkRules { ruleset, .. }) => ruleset.flowtable.clone(),
+            _ => None,
+        });
+        flowtable.into_iter().flat_map(|it| it.devices).map(|device| device.to_string()).collect()
+    };
+    assert_eq!(devices(&network(forward, "on")), expected);
+    assert_eq!(devices(&network(forward, "off")), Vec::<String>::new());
+    let refused = lower(&network("mode='open'", "on"), &host, &choices()).unwrap_err();
+    assert_eq!(refused, LowerError::Flowtable(ForwardMode::Open));
+}
+
 /// The new and the old zone of a bridge; `-` means that firewalld is asked for nothing.
 #[rstest]
 #[case::nowhere_to_be_put("", "route", None, "-")]
