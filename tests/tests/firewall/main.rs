@@ -4,6 +4,7 @@
 
 mod alone;
 mod fate;
+mod flowtable;
 mod foreign;
 mod forwards;
 mod kernel;

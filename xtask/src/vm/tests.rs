@@ -26,7 +26,7 @@ const MODULES: [&str; 8] =
 const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft_chain_nat nft_masq nft_nat nft_ct \
     nft_reject_inet nft_fib_inet nft_limit nf_conntrack_netlink nft_numgen nft_redir nft_log sch_htb sch_sfq sch_ingress \
     sch_fq_codel sch_tbf br_netfilter cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
-    nf_conntrack_tftp af_packet inet_diag udp_diag tcp_diag";
+    nf_conntrack_tftp nf_flow_table_inet nft_flow_offload af_packet inet_diag udp_diag tcp_diag";
 
 /// Test programs that are not run: the kernel hardly matters to them, they test the harness with
 /// ignored tests, they boot machines, or they use passt, which cannot leave the root of an initial
