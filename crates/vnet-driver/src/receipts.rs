@@ -89,35 +89,20 @@ impl Ports {
         Ok(obstacles)
     }
 
-    /// The ports of a network whose receipts cannot be read.
+    /// The ports of a network whose receipts cannot be read, each with the reason.
     pub(crate) fn unread_of(
-        &self,
-        host: &LinuxHost,
-        network: &NetworkName,
-        bridge: Option<&InterfaceName>,
-    ) -> Result<Vec<InterfaceName>, Error> {
-        let mut devs = Vec::new();
-        for unread in &self.unread {
-            if let (Whose::Its, Named::Port(dev)) = (whose(host, unread, network, bridge)?, &unread.of) {
-                devs.push(dev.clone());
-            }
-        }
-        Ok(devs)
-    }
-
-    /// The first port of a network whose receipt cannot be read.
-    pub(crate) fn first_unread(
         self,
         host: &LinuxHost,
         network: &NetworkName,
         bridge: Option<&InterfaceName>,
-    ) -> Result<Option<(InterfaceName, vnet_host::Error)>, Error> {
+    ) -> Result<Vec<(InterfaceName, vnet_host::Error)>, Error> {
+        let mut ports = Vec::new();
         for unread in self.unread {
             if let (Whose::Its, Named::Port(dev)) = (whose(host, &unread, network, bridge)?, &unread.of) {
-                return Ok(Some((dev.clone(), unread.error)));
+                ports.push((dev.clone(), unread.error));
             }
         }
-        Ok(None)
+        Ok(ports)
     }
 }
 

@@ -34,12 +34,14 @@ impl Driver {
         let bridge = self.store.receipt(network).map_err(Error::from).map_err(stay)?;
         let bridge = bridge.and_then(|receipt| receipt.header.bridge);
         let mut changes = self.follow_with(host, lock, network, ports.of(network))?;
-        for dev in ports.unread_of(host, network, bridge.as_ref()).map_err(stay)? {
+        let obstacles = ports.obstacles(host, network, bridge.as_ref()).map_err(stay)?;
+        let mut first = None;
+        for (dev, error) in ports.unread_of(host, network, bridge.as_ref()).map_err(stay)? {
             // That its receipt cannot be read is what is told.
             changes.extend(self.put_back(host, network, &dev).unwrap_or_default());
+            first.get_or_insert((dev, error));
         }
-        let obstacles = ports.obstacles(host, network, bridge.as_ref()).map_err(stay)?;
-        match ports.first_unread(host, network, bridge.as_ref()).map_err(stay)? {
+        match first {
             Some((dev, error)) => {
                 Err(Error::PortStays { dev, network: network.clone(), source: Box::new(error.into()) })
             }
