@@ -146,7 +146,9 @@ struct Open {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(source: &'a str, limits: &'l Limits) -> Self {
-        let tree = Tree { source, nodes: Vec::new(), attributes: Vec::new(), comments: Vec::new() };
+        // A usual document has an element in about 50 bytes, and an attribute in about 25.
+        let (nodes, attributes) = (Vec::with_capacity(source.len() / 50), Vec::with_capacity(source.len() / 25));
+        let tree = Tree { source, nodes, attributes, comments: Vec::new() };
         Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
     }
 
@@ -201,9 +203,6 @@ impl<'a, 'l> Builder<'a, 'l> {
         let mut at = start;
         while let Some((name_span, value_span)) = attribute(self.source, at..end)? {
             let (name, raw) = (&self.source[name_span.clone()], &self.source[value_span.clone()]);
-            if raw.as_bytes().contains(&b'<') {
-                return Err(malformed("`<` is written `&lt;` in a value", value_span));
-            }
             let this = &self.tree.attributes[first..];
             if this.len() >= self.limits.attributes {
                 let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
@@ -224,7 +223,7 @@ impl<'a, 'l> Builder<'a, 'l> {
                 }
                 self.prefixes.push(prefix);
             }
-            let value = unescape(raw, value_span.start)?;
+            let value = unescape(raw, value_span.clone())?;
             let (name_at, value_at) = (name_span.start, (small(value_span.start), small(value_span.end)));
             self.tree.attributes.push(Attribute { name, value, name_at: small(name_at), value_at });
             at = value_span.end + 1;
@@ -267,7 +266,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             let at = span.start + at;
             return Err(malformed("`]]>` is written `]]&gt;` in text", at..at + 3));
         }
-        if raw.trim_matches(is_space).is_empty() && self.open.is_empty() {
+        if self.open.is_empty() && raw.trim_matches(is_space).is_empty() {
             return Ok(());
         }
         self.append(span, &line_ends(raw))

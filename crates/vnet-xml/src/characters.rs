@@ -3,13 +3,17 @@
 use std::borrow::Cow;
 
 use crate::builder::{Malformed, malformed};
-use crate::rules;
+use crate::{Span, rules};
 
-/// Replaces the references in a value, and each white space character by a blank.
-pub(crate) fn unescape(raw: &str, at: usize) -> Result<Cow<'_, str>, Malformed> {
-    if !raw.bytes().any(|byte| matches!(byte, b'&' | b'\t' | b'\n' | b'\r')) {
+/// The value of an attribute: replaces its references, and each white space character by a blank.
+pub(crate) fn unescape(raw: &str, span: Span) -> Result<Cow<'_, str>, Malformed> {
+    if !raw.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r')) {
         return Ok(Cow::Borrowed(raw));
     }
+    if raw.contains('<') {
+        return Err(malformed("`<` is written `&lt;` in a value", span));
+    }
+    let at = span.start;
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(c) = rest.chars().next() {
@@ -74,8 +78,8 @@ pub(crate) fn forbidden(text: &str) -> Option<(usize, char)> {
 }
 
 pub(crate) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(plain) {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    if text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(plain) {
         return true;
     }
     let start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');

@@ -119,7 +119,7 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
         let problem = problem(rules::WRONG_ROOT, message, &path, node.span());
         return Parsed { value: None, problems: vec![Problem { help, ..problem }], source: SourceMap::default() };
     }
-    let notes = Notes::default();
+    let notes = Notes::with_capacity(tree.nodes.len() + tree.attributes.len());
     let value = read(&Element::root(node, &notes));
     let (problems, source) = notes.finish(&path);
     Parsed { value, problems, source }

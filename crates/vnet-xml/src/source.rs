@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -102,10 +103,46 @@ impl fmt::Display for NodePath {
 #[derive(Clone, Debug, Default)]
 pub struct SourceMap {
     places: Vec<Place>,
-    /// The names in the paths, each stored once, because documents repeat a few names.
-    names: Vec<Box<str>>,
+    names: Names,
     /// The places by parent and step; built on the first lookup.
     index: OnceLock<HashMap<(PlaceId, Step), PlaceId>>,
+}
+
+/// The names in the paths, each stored once, because documents repeat a few names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Names {
+    /// One after the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Names {
+    fn get(&self, number: u16) -> &str {
+        let number = usize::from(number);
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start..self.ends[number]]
+    }
+
+    /// The number of a name that is stored.
+    fn find(&self, name: &str) -> Option<u16> {
+        let (text, mut start) = (self.text.as_bytes(), 0);
+        let is_it = |end: &usize| text[mem::replace(&mut start, *end)..*end] == *name.as_bytes();
+        self.ends.iter().position(is_it).map(numbered)
+    }
+
+    /// The number of a name, which is stored if it is new.
+    fn number(&mut self, name: &str) -> u16 {
+        self.find(name).unwrap_or_else(|| {
+            self.text.push_str(name);
+            self.ends.push(self.text.len());
+            numbered(self.ends.len() - 1)
+        })
+    }
+}
+
+fn numbered(name: usize) -> u16 {
+    u16::try_from(name).expect("the names that are read are those of the grammar")
 }
 
 /// The number of a place, in the order of reading.
@@ -137,6 +174,11 @@ enum Kind {
 }
 
 impl SourceMap {
+    /// Without places, with room for some.
+    pub(crate) fn with_capacity(places: usize) -> Self {
+        Self { places: Vec::with_capacity(places), ..Self::default() }
+    }
+
     /// The place of a value, or else of the nearest element around it that has a place. The place
     /// of an attribute is its value without quotes, that of an element is its start tag.
     pub fn span(&self, path: &NodePath) -> Option<Span> {
@@ -168,7 +210,7 @@ impl SourceMap {
                 None => (step, Kind::Element),
             },
         };
-        let name = u16::try_from(self.names.iter().position(|known| **known == *name)?).ok()?;
+        let name = self.names.find(name)?;
         let index = self.index.get_or_init(|| {
             let numbered = (0..).zip(&self.places);
             numbered.map(|(number, place)| ((place.around, place.step), number)).collect()
@@ -192,9 +234,7 @@ impl SourceMap {
     /// Notes an element that occurs at most once in its parent and may have been noted before.
     pub(crate) fn element_once(&mut self, around: PlaceId, name: &str, span: Span) -> PlaceId {
         let is_it = |place: &Place| {
-            place.around == around
-                && place.step.kind == Kind::Element
-                && *self.names[usize::from(place.step.name)] == *name
+            place.around == around && place.step.kind == Kind::Element && self.names.get(place.step.name) == name
         };
         // Children come after their parents.
         let known = self.places.iter().skip(around as usize).position(is_it).map(|at| around + small(at));
@@ -212,11 +252,7 @@ impl SourceMap {
     }
 
     fn insert(&mut self, around: PlaceId, name: &str, kind: Kind, span: Span) -> PlaceId {
-        let name = self.names.iter().position(|known| **known == *name).unwrap_or_else(|| {
-            self.names.push(name.into());
-            self.names.len() - 1
-        });
-        let name = u16::try_from(name).expect("the names that are read are those of the grammar");
+        let name = self.names.number(name);
         self.places.push(Place { around, step: Step { name, kind }, span: (small(span.start), small(span.end)) });
         small(self.places.len() - 1)
     }
@@ -231,7 +267,7 @@ impl SourceMap {
     /// The path of a place.
     pub(crate) fn path(&self, place: PlaceId) -> NodePath {
         let Place { around, step, .. } = self.places[place as usize];
-        let name = &self.names[usize::from(step.name)];
+        let name = self.names.get(step.name);
         if around == OUTSIDE {
             return NodePath::root(name);
         }

@@ -16,6 +16,11 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
+    /// Without notes, with room for some places.
+    pub(crate) fn with_capacity(places: usize) -> Self {
+        Self { source: RefCell::new(SourceMap::with_capacity(places)), ..Self::default() }
+    }
+
     pub(crate) fn add(&self, problem: Problem) {
         if self.is_full() {
             self.withhold();

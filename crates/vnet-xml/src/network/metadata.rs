@@ -189,7 +189,7 @@ impl<'a> Node<'a> {
         let mut at = name.len();
         while let Some((name, value)) = attribute(inner, at..inner.len()).ok()? {
             at = value.end + 1;
-            attributes.push((Cow::Borrowed(&inner[name]), unescape(&inner[value], 0).ok()?));
+            attributes.push((Cow::Borrowed(&inner[name]), unescape(&inner[value], 0..0).ok()?));
         }
         Some(Self { name: Cow::Borrowed(name), attributes, children: Vec::new(), keeps_blanks: false })
     }
