@@ -5,6 +5,7 @@
 mod driver;
 mod edit;
 mod egress;
+mod ovn;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -20,6 +21,8 @@ use crate::interface::PortForward;
 use crate::interface::port_forward::{RANGE, attributes, range};
 use crate::value::text;
 use crate::write::Writer;
+
+pub use ovn::{OvnAddress, OvnEngine, OvnGateway, OvnOutside};
 
 /// The namespace of [`Network::extensions`].
 pub const VNET_NAMESPACE: &str = "https://github.com/vnet-rs/vnet/network/1.0";
@@ -40,6 +43,9 @@ pub struct Extensions {
     pub egress: Option<Egress>,
     /// `<vnet:driver flowtable>`: whether established connections of guests skip the rules.
     pub flowtable: Option<bool>,
+    /// `<vnet:ovn>`
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub ovn: Option<OvnEngine>,
 }
 
 /// `<vnet:portForward>`: ports of the host that lead to a guest.
@@ -121,7 +127,7 @@ impl fmt::Display for ForwardGuest {
 }
 
 pub(super) static GRAMMAR: Grammar =
-    Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR), (driver::NAME, &driver::GRAMMAR)]);
+    Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR), (driver::NAME, &driver::GRAMMAR), (ovn::NAME, &ovn::GRAMMAR)]);
 static PORT_FORWARD: Grammar = Grammar::new(&["proto", "address", "dev", "guest"], &[(FORWARD_RANGE, &RANGE)]);
 
 const FORWARD: &str = "vnet:portForward";
@@ -141,7 +147,7 @@ pub(super) fn extensions(metadata: &Element<'_>, around: &Element<'_>) -> Extens
     element.expect_in(&scope, &GRAMMAR);
     let port_forwards = element.children_in(&scope, FORWARD, |it| port_forward(it, &scope));
     let (egress, flowtable) = (egress::read(&element, &scope), driver::read(&element, &scope));
-    Extensions { port_forwards, egress, flowtable }
+    Extensions { port_forwards, egress, flowtable, ovn: ovn::read(&element, &scope) }
 }
 
 fn port_forward(element: &Element<'_>, scope: &Scope) -> Option<GuestForward> {
@@ -170,7 +176,8 @@ impl Extensions {
                 forward.finish(tag, FORWARD_RANGE)
             })?;
             self.egress.iter().try_for_each(|it| egress::write(it, writer))?;
-            self.flowtable.iter().try_for_each(|on| driver::write(*on, writer))
+            self.flowtable.iter().try_for_each(|on| driver::write(*on, writer))?;
+            self.ovn.iter().try_for_each(|it| ovn::write(it, writer))
         })
     }
 }

@@ -28,7 +28,9 @@ use crate::{Bandwidth, Comments, Parsed, Printed, Refused, Style, VirtualPort, V
 pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
 pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
-pub use extensions::{Extensions, ForwardGuest, GuestForward, VNET_NAMESPACE};
+pub use extensions::{
+    Extensions, ForwardGuest, GuestForward, OvnAddress, OvnEngine, OvnGateway, OvnOutside, VNET_NAMESPACE,
+};
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
 pub(crate) use ip::net;
 pub use ip::{Bootp, Dhcp, DhcpHost, DhcpRange, Ip, Lease, LeaseUnit, Mask};

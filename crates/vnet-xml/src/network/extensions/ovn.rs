@@ -1,0 +1,207 @@
+//! `<vnet:ovn>`: the network is made by OVN, for all hosts of a cluster.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use vnet_types::IpNet;
+
+use crate::element::{Element, Scope};
+use crate::grammar::Grammar;
+use crate::value::{ip, number, text};
+use crate::write::Writer;
+
+/// `<vnet:ovn>`: the network is made by OVN, for all hosts of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct OvnEngine {
+    /// `northbound`: the servers of OVN's northbound database, separated by commas.
+    pub northbound: String,
+    /// `<vnet:outside>`: what the gateway leads to.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub outside: Option<OvnOutside>,
+}
+
+/// `<vnet:outside>`: the physical network beyond the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct OvnOutside {
+    /// `network`: its name in the hosts' `ovn-bridge-mappings`.
+    pub network: String,
+    /// `vlan`: the tag of its frames; untagged if absent.
+    pub vlan: Option<u16>,
+    /// `<vnet:address>`: the gateway's addresses in it.
+    pub addresses: Vec<OvnAddress>,
+    /// `<vnet:gateway>`: the hosts that can be the gateway.
+    pub gateways: Vec<OvnGateway>,
+}
+
+/// `<vnet:address>` of `<vnet:outside>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct OvnAddress {
+    /// `address`
+    pub address: IpAddr,
+    /// `prefix`
+    pub prefix: u8,
+    /// `gateway`: the next router, which leads to everything else.
+    pub gateway: Option<IpAddr>,
+}
+
+/// `<vnet:gateway>` of `<vnet:outside>`: a host that can be the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct OvnGateway {
+    /// `chassis`: the `system-id` of the host's Open vSwitch.
+    pub chassis: String,
+    /// `priority`: the host with the highest one is the gateway; 0 if absent.
+    pub priority: Option<u16>,
+}
+
+impl OvnEngine {
+    /// A network without an outside.
+    pub fn new(northbound: impl Into<String>) -> Self {
+        Self { northbound: northbound.into(), outside: None }
+    }
+}
+
+impl OvnOutside {
+    /// An untagged physical network, without addresses and gateways.
+    pub fn new(network: impl Into<String>) -> Self {
+        Self { network: network.into(), vlan: None, addresses: Vec::new(), gateways: Vec::new() }
+    }
+}
+
+impl OvnAddress {
+    /// An address of the gateway, and the next router.
+    pub fn new(net: IpNet, gateway: Option<IpAddr>) -> Self {
+        Self { address: net.addr(), prefix: net.prefix_len(), gateway }
+    }
+
+    /// The address with its prefix. `None` if the prefix is too long.
+    pub fn net(self) -> Option<IpNet> {
+        IpNet::new(self.address, self.prefix).ok()
+    }
+}
+
+impl OvnGateway {
+    /// A host.
+    pub fn new(chassis: impl Into<String>, priority: Option<u16>) -> Self {
+        Self { chassis: chassis.into(), priority }
+    }
+}
+
+pub(super) const NAME: &str = "vnet:ovn";
+const OUTSIDE: &str = "vnet:outside";
+const ADDRESS: &str = "vnet:address";
+const GATEWAY: &str = "vnet:gateway";
+
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["northbound"], &[(OUTSIDE, &OUTSIDE_GRAMMAR)]);
+static OUTSIDE_GRAMMAR: Grammar =
+    Grammar::new(&["network", "vlan"], &[(ADDRESS, &ADDRESS_GRAMMAR), (GATEWAY, &GATEWAY_GRAMMAR)]);
+static ADDRESS_GRAMMAR: Grammar = Grammar::new(&["address", "prefix", "gateway"], &[]);
+static GATEWAY_GRAMMAR: Grammar = Grammar::new(&["chassis", "priority"], &[]);
+
+/// Reads the element in `<vnet:network>`.
+pub(super) fn read(network: &Element<'_>, scope: &Scope) -> Option<OvnEngine> {
+    let element = network.only_child_in(scope, NAME)?;
+    element.expect_in(scope, &GRAMMAR);
+    let outside = element.only_child_in(scope, OUTSIDE).and_then(|it| outside(&it, scope));
+    Some(OvnEngine { northbound: element.required("northbound", filled)?, outside })
+}
+
+fn outside(element: &Element<'_>, scope: &Scope) -> Option<OvnOutside> {
+    element.expect_in(scope, &OUTSIDE_GRAMMAR);
+    let addresses = element.children_in(scope, ADDRESS, |it| {
+        it.expect_in(scope, &ADDRESS_GRAMMAR);
+        let (address, prefix, gateway) =
+            (it.required("address", ip), it.required("prefix", number), it.value("gateway", ip));
+        Some(OvnAddress { address: address?, prefix: prefix?, gateway })
+    });
+    let gateways = element.children_in(scope, GATEWAY, |it| {
+        it.expect_in(scope, &GATEWAY_GRAMMAR);
+        let priority = it.value("priority", number);
+        Some(OvnGateway { chassis: it.required("chassis", filled)?, priority })
+    });
+    let vlan = element.value("vlan", number);
+    Some(OvnOutside { network: element.required("network", filled)?, vlan, addresses, gateways })
+}
+
+fn filled(value: &str) -> Result<String, String> {
+    if value.is_empty() { Err("a text that is not empty".to_owned()) } else { text(value) }
+}
+
+pub(super) fn write(engine: &OvnEngine, writer: &mut Writer<'_>) -> fmt::Result {
+    let tag = writer.tag(NAME)?.attribute("northbound", &engine.northbound)?;
+    let Some(outside) = &engine.outside else { return tag.empty() };
+    tag.around(|writer| {
+        let tag = writer.tag(OUTSIDE)?.attribute("network", &outside.network)?.optional("vlan", outside.vlan)?;
+        if outside.addresses.is_empty() && outside.gateways.is_empty() {
+            return tag.empty();
+        }
+        tag.around(|writer| {
+            outside.addresses.iter().try_for_each(|it| {
+                writer
+                    .tag(ADDRESS)?
+                    .attribute("address", it.address)?
+                    .attribute("prefix", it.prefix)?
+                    .optional("gateway", it.gateway)?
+                    .empty()
+            })?;
+            outside.gateways.iter().try_for_each(|it| {
+                writer.tag(GATEWAY)?.attribute("chassis", &it.chassis)?.optional("priority", it.priority)?.empty()
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use rstest::rstest;
+
+    use crate::Network;
+
+    fn parsed(inner: &str) -> crate::Parsed<Network> {
+        let text = format!(
+            "<network><name>n</name><metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>{inner}\
+             </v:network></metadata></network>"
+        );
+        Network::parse(text.as_bytes())
+    }
+
+    #[rstest]
+    #[case("<v:ovn northbound='tcp:192.0.2.1:6641,tcp:192.0.2.2:6641'/>")]
+    #[case("<v:ovn northbound='unix:/nb.sock'><v:outside network='phys'/></v:ovn>")]
+    #[case(
+        "<v:ovn northbound='unix:/nb.sock'><v:outside network='phys' vlan='30'>\
+         <v:address address='192.0.2.10' prefix='24' gateway='192.0.2.1'/><v:address address='2001:db8::10' prefix='64'/>\
+         <v:gateway chassis='h1' priority='20'/><v:gateway chassis='h2'/></v:outside></v:ovn>"
+    )]
+    fn it_is_kept(#[case] inner: &str) {
+        let network = parsed(inner).value.unwrap();
+        assert!(network.extensions.ovn.is_some());
+        let printed = network.to_string();
+        assert_eq!(printed.matches("<vnet:").count(), inner.matches("<v:").count() + 1, "{printed}");
+        assert_eq!(printed.parse::<Network>().unwrap().extensions, network.extensions);
+    }
+
+    #[rstest]
+    #[case("<v:ovn/>", "VN0031")]
+    #[case("<v:ovn northbound=''/>", "VN0030")]
+    #[case("<v:ovn northbound='tcp:1.2.3.4'/><v:ovn northbound='tcp:1.2.3.4'/>", "VN0033")]
+    #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside/></v:ovn>", "VN0031")]
+    #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p' vlan='x'/></v:ovn>", "VN0030")]
+    #[case(
+        "<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:address address='10.0.0.1'/></v:outside></v:ovn>",
+        "VN0031"
+    )]
+    #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:gateway/></v:outside></v:ovn>", "VN0031")]
+    fn what_is_wrong_has_a_code(#[case] inner: &str, #[case] code: &str) {
+        assert_eq!(parsed(inner).problems.iter().map(|it| it.code.to_string()).collect::<Vec<_>>(), [code]);
+    }
+}
