@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-ovsdb", &["vnet-types"]),
+    ("vnet-ovn", &["vnet-ovsdb", "vnet-types", "vnet-xml"]),
     ("vnet-rpc", &["vnet-types"]),
     ("vnet-validate", &["vnet-dnsmasq", "vnet-types", "vnet-xml"]),
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-validate", "vnet-xml"]),

@@ -1,0 +1,49 @@
+//! Ports of the gateway that lead to guests, as load balancers.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use vnet_types::Family;
+use vnet_xml::interface::Protocol;
+use vnet_xml::network::OvnOutside;
+
+use crate::lower::Context;
+use crate::{NorthboundTable, acl};
+
+pub(crate) fn balancers(context: &mut Context<'_>) {
+    let Some(outside) = context.outside else { return };
+    for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
+        let leads = leads(context, outside, protocol);
+        if leads.is_empty() {
+            continue;
+        }
+        let row = context.row(NorthboundTable::LoadBalancer).text("name", context.name(word)).texts("protocol", [word]);
+        let row = row.map("vips", leads.iter().map(|(from, to)| (from.to_string(), to)));
+        // A guest that reaches itself through the gateway must see another address than its own.
+        let gateways: Vec<String> = context.subnets.iter().map(|(ip, _)| ip.address.to_string()).collect();
+        let row = row.map("options", [("hairpin_snat_ip".to_owned(), gateways.join(" "))]);
+        let balancer = context.add_to("router", "load_balancer", &format!("forward {word}"), row);
+        context.refer("switch", "load_balancer", balancer);
+        for to in leads.values() {
+            acl::forwarded(context, to.ip(), word, to.port());
+        }
+    }
+}
+
+fn leads(context: &Context<'_>, outside: &OvnOutside, protocol: Protocol) -> BTreeMap<SocketAddr, SocketAddr> {
+    let mut leads = BTreeMap::new();
+    let forwards = &context.network.extensions.port_forwards;
+    for it in forwards.iter().filter(|it| it.forward.protocol == protocol) {
+        for guest in context.network.addresses_of(&it.guest) {
+            let own = outside.addresses.iter().map(|it| it.address);
+            let all: Vec<IpAddr> = it.forward.address.map_or_else(|| own.collect(), |it| vec![it]);
+            for from in all.into_iter().filter(|it| Family::of(*it) == Family::of(guest)) {
+                for (ports, first) in it.forward.leads() {
+                    let pairs = (ports.start()..=ports.end()).zip(first..);
+                    leads.extend(pairs.map(|(port, to)| (SocketAddr::new(from, port), SocketAddr::new(guest, to))));
+                }
+            }
+        }
+    }
+    leads
+}

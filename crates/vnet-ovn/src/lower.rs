@@ -1,0 +1,148 @@
+//! Turns a definition and its guests into rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use vnet_types::{IpNet, MacAddr, Uuid};
+use vnet_xml::Network;
+use vnet_xml::network::{ForwardMode, Ip, OvnOutside};
+
+use crate::dhcp_value::DhcpTextError;
+use crate::identity::{mac_of, name_of, row_of};
+use crate::row::NorthboundRow;
+use crate::{NorthboundTable, OvnFinding, OvnGuest, acl, dhcp, dns, forward, not_carried, router};
+
+/// Why a definition has no rows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OvnError {
+    /// OVN cannot do what the definition says.
+    #[error("OVN cannot make this network: {}", .0.message)]
+    NotCarried(OvnFinding),
+    /// An `<ip>` has no usable prefix.
+    #[error("the address {0} has no usable netmask or prefix")]
+    Prefix(IpAddr),
+    /// A text cannot be sent by DHCP.
+    #[error(transparent)]
+    Text(#[from] DhcpTextError),
+    /// A guest's address is in no subnet of the network.
+    #[error("the guest's address {0} is in no subnet of the network")]
+    Outside(IpAddr),
+    /// Two guests, or a guest and the gateway, have the same address.
+    #[error("the address {0} is used twice")]
+    Twice(IpAddr),
+}
+
+/// What is known of the network while its rows are made.
+pub(crate) struct Context<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) uuid: Uuid,
+    pub(crate) guests: &'a [OvnGuest],
+    /// The subnets, each with the gateway's address.
+    pub(crate) subnets: Vec<(&'a Ip, IpNet)>,
+    pub(crate) router_mac: MacAddr,
+    /// What the gateway leads to. `None` for an isolated network.
+    pub(crate) outside: Option<&'a OvnOutside>,
+    pub(crate) rows: BTreeMap<Uuid, NorthboundRow>,
+}
+
+impl Context<'_> {
+    /// A row without values.
+    pub(crate) fn row(&self, table: NorthboundTable) -> NorthboundRow {
+        NorthboundRow::new(table, self.uuid)
+    }
+
+    /// Adds the row with a role.
+    pub(crate) fn add(&mut self, role: &str, row: NorthboundRow) -> Uuid {
+        let uuid = row_of(self.uuid, role);
+        self.rows.insert(uuid, row);
+        uuid
+    }
+
+    /// Adds the row with a role, and refers to it from another row.
+    pub(crate) fn add_to(&mut self, owner: &str, column: &'static str, role: &str, row: NorthboundRow) -> Uuid {
+        let uuid = self.add(role, row);
+        self.refer(owner, column, uuid);
+        uuid
+    }
+
+    /// Refers to a row from the one with a role.
+    pub(crate) fn refer(&mut self, owner: &str, column: &'static str, row: Uuid) {
+        if let Some(owner) = self.rows.get_mut(&row_of(self.uuid, owner)) {
+            owner.refer(column, row);
+        }
+    }
+
+    pub(crate) fn name(&self, role: &str) -> String {
+        name_of(self.uuid, role)
+    }
+}
+
+/// The largest packet of a guest: what Geneve over IPv4 leaves of Ethernet's 1500.
+pub(crate) const MTU: u32 = 1442;
+
+/// The rows that a network and its guests are in the northbound database.
+///
+/// # Errors
+/// [`OvnError`].
+pub fn northbound_rows(
+    network: &Network,
+    uuid: Uuid,
+    guests: &[OvnGuest],
+) -> Result<BTreeMap<Uuid, NorthboundRow>, OvnError> {
+    let findings = not_carried(network);
+    if let Some(finding) = findings.into_iter().find(OvnFinding::is_error) {
+        return Err(OvnError::NotCarried(finding));
+    }
+    let subnet = |ip| Ok((ip, Ip::net(ip).ok_or(OvnError::Prefix(ip.address))?));
+    let subnets = network.ips.iter().map(subnet).collect::<Result<Vec<_>, OvnError>>()?;
+    unique(&subnets, guests)?;
+    let is_isolated = network.forward_mode() == ForwardMode::None;
+    let engine = network.extensions.ovn.as_ref().filter(|_| !is_isolated);
+    let router_mac = network.mac.unwrap_or_else(|| mac_of(uuid, "router"));
+    let outside = engine.and_then(|it| it.outside.as_ref());
+    let mut context = Context { network, uuid, guests, subnets, router_mac, outside, rows: BTreeMap::new() };
+    let switch = context.row(NorthboundTable::Switch).text("name", &network.name);
+    context.add("switch", switch);
+    let group = context.row(NorthboundTable::PortGroup).text("name", context.name("guests"));
+    context.add("guests", group);
+    ports(&mut context);
+    dhcp::options(&mut context)?;
+    dns::records(&mut context);
+    router::router(&mut context);
+    forward::balancers(&mut context);
+    acl::acls(&mut context);
+    Ok(context.rows)
+}
+
+/// The role of a guest's port.
+pub(crate) fn port_of(guest: &OvnGuest) -> String {
+    format!("port {}", guest.id)
+}
+
+fn ports(context: &mut Context<'_>) {
+    for guest in context.guests {
+        let addresses: Vec<String> = guest.addresses.iter().map(ToString::to_string).collect();
+        let words = [&[guest.mac.to_string()], addresses.as_slice()].concat();
+        let row = context.row(NorthboundTable::SwitchPort).text("name", guest.id).texts("addresses", [words.join(" ")]);
+        let chassis = guest.chassis.iter().map(|it| ("requested-chassis".to_owned(), it.clone()));
+        // OVN reads the name with its quotes, as any text of DHCP.
+        let name = guest.name.as_deref().filter(|it| dns::is_host_name(it));
+        let name = name.map(|it| ("hostname".to_owned(), format!("\"{it}\"")));
+        let port = context.add_to("switch", "ports", &port_of(guest), row.map("options", chassis.chain(name)));
+        context.refer("guests", "ports", port);
+    }
+}
+
+fn unique(subnets: &[(&Ip, IpNet)], guests: &[OvnGuest]) -> Result<(), OvnError> {
+    let mut seen: BTreeSet<IpAddr> = subnets.iter().map(|(ip, _)| ip.address).collect();
+    for address in guests.iter().flat_map(|guest| &guest.addresses) {
+        if !subnets.iter().any(|(_, net)| net.contains(address)) {
+            return Err(OvnError::Outside(*address));
+        }
+        if !seen.insert(*address) {
+            return Err(OvnError::Twice(*address));
+        }
+    }
+    Ok(())
+}

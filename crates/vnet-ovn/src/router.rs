@@ -1,0 +1,114 @@
+//! The router: the gateway of each subnet, the outside, translation and routes.
+
+use std::net::IpAddr;
+
+use vnet_types::{Family, IpNet};
+use vnet_xml::network::{OvnOutside, WayOut};
+
+use crate::NorthboundTable;
+use crate::identity::mac_of;
+use crate::lower::{Context, MTU};
+
+pub(crate) fn router(context: &mut Context<'_>) {
+    if context.subnets.is_empty() {
+        return;
+    }
+    let row = context.row(NorthboundTable::Router).text("name", &context.network.name);
+    context.add("router", row);
+    let nets = context.subnets.iter().map(|(_, net)| *net);
+    let port = context.row(NorthboundTable::RouterPort).text("name", context.name("inside"));
+    let port = port.text("mac", context.router_mac).texts("networks", nets);
+    let port = port.map("ipv6_ra_configs", advertisements(context));
+    context.add_to("router", "ports", "inside", port);
+    let row = to_router(context, "gateway", "inside");
+    context.add_to("switch", "ports", "gateway", row);
+    for (at, route) in context.network.routes.iter().enumerate() {
+        let Some(net) = route.destination() else { continue };
+        let row = context.row(NorthboundTable::StaticRoute).text("ip_prefix", net).text("nexthop", route.gateway);
+        context.add_to("router", "static_routes", &format!("route {at}"), row);
+    }
+    if let Some(outside) = context.outside {
+        beyond(context, outside);
+    }
+}
+
+/// A port of a switch that leads to one of the router.
+fn to_router(context: &Context<'_>, role: &str, port: &str) -> crate::NorthboundRow {
+    let row = context.row(NorthboundTable::SwitchPort).text("name", context.name(role)).text("type", "router");
+    row.texts("addresses", ["router"]).map("options", [("router-port".to_owned(), context.name(port))])
+}
+
+/// What guests are told of IPv6. An isolated network would be told a way out that it has not.
+fn advertisements(context: &Context<'_>) -> Vec<(String, String)> {
+    if context.outside.is_none() || !context.network.has_family(Family::Ipv6) {
+        return Vec::new();
+    }
+    let mode = if context.network.has_dhcp(Family::Ipv6) { "dhcpv6_stateful" } else { "slaac" };
+    let mtu = context.network.mtu.unwrap_or(MTU).to_string();
+    let all = [("address_mode", mode), ("mtu", mtu.as_str()), ("send_periodic", "true")];
+    all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+fn beyond(context: &mut Context<'_>, outside: &OvnOutside) {
+    let switch = context.row(NorthboundTable::Switch).text("name", format!("{}-outside", context.network.name));
+    context.add("outside switch", switch);
+    let link = context.row(NorthboundTable::SwitchPort).text("name", context.name("link")).text("type", "localnet");
+    let link = link.texts("addresses", ["unknown"]);
+    let mut link = link.map("options", [("network_name".to_owned(), &outside.network)]);
+    if let Some(vlan) = outside.vlan {
+        link = link.with("tag", crate::ColumnValue::Numbers([i64::from(vlan)].into()));
+    }
+    context.add_to("outside switch", "ports", "link", link);
+    let nets: Vec<IpNet> = outside.addresses.iter().filter_map(|it| it.net()).collect();
+    let mtu = context.network.mtu.unwrap_or(MTU);
+    let port = context.row(NorthboundTable::RouterPort).text("name", context.name("outside"));
+    let port = port.text("mac", mac_of(context.uuid, "outside")).texts("networks", &nets);
+    let port = port.map("options", [("gateway_mtu".to_owned(), mtu)]);
+    context.add_to("router", "ports", "outside", port);
+    let row = to_router(context, "way", "outside");
+    context.add_to("outside switch", "ports", "way", row);
+    for gateway in &outside.gateways {
+        let name = format!("{}_{}", context.name("outside"), gateway.chassis);
+        let row = context.row(NorthboundTable::GatewayChassis).text("name", name);
+        let row = row.text("chassis_name", &gateway.chassis).number("priority", gateway.priority.unwrap_or(0));
+        context.add_to("outside", "gateway_chassis", &format!("gateway {}", gateway.chassis), row);
+    }
+    for next in outside.addresses.iter().filter_map(|it| it.gateway) {
+        let all = if next.is_ipv4() { "0.0.0.0/0" } else { "::/0" };
+        let row = context.row(NorthboundTable::StaticRoute).text("ip_prefix", all).text("nexthop", next);
+        let row = row.texts("output_port", [context.name("outside")]);
+        context.add_to("router", "static_routes", &format!("default {next}"), row);
+    }
+    translation(context, outside);
+    unforged(context);
+}
+
+fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
+    for at in 0..context.subnets.len() {
+        let (_, net) = context.subnets[at];
+        let family = Family::of(net.addr());
+        let Some(WayOut::Translated { addresses, .. }) = context.network.way_out(family) else { continue };
+        let own = outside.addresses.iter().map(|it| it.address).find(|it| Family::of(*it) == family);
+        let Some(external) = addresses.map(|it| it.start()).or(own) else { continue };
+        let ports = context.network.forward.as_ref().and_then(|it| it.nat.as_ref()?.ports);
+        let row = context.row(NorthboundTable::Nat).text("type", "snat").text("external_ip", external);
+        let row = row.text("logical_ip", net.trunc());
+        let row = row.text("external_port_range", ports.map(|it| it.to_string()).unwrap_or_default());
+        context.add_to("router", "nat", &format!("nat {}", net.trunc()), row);
+    }
+}
+
+/// Packets from outside with a source inside are forged.
+fn unforged(context: &mut Context<'_>) {
+    if context.network.forward_mode() == vnet_xml::network::ForwardMode::Open {
+        return;
+    }
+    for at in 0..context.subnets.len() {
+        let net = context.subnets[at].1.trunc();
+        let field = if matches!(net.addr(), IpAddr::V4(_)) { "ip4" } else { "ip6" };
+        let is_forged = format!("inport == \"{}\" && {field}.src == {net}", context.name("outside"));
+        let row = context.row(NorthboundTable::RouterPolicy).text("match", is_forged);
+        let row = row.number("priority", 1000).text("action", "drop");
+        context.add_to("router", "policies", &format!("forged {net}"), row);
+    }
+}

@@ -1,0 +1,187 @@
+//! Definitions as rows, and the transactions between them.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod database;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use database::Database;
+use proptest::prelude::*;
+use vnet_ovn::{ColumnValue, Northbound, NorthboundRow, OvnGuest, northbound_rows, not_carried, transaction};
+use vnet_types::{MacAddr, Uuid};
+use vnet_xml::Network;
+
+const OVN: &str = "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>FORWARDS\
+    <vnet:ovn northbound='tcp:192.0.2.1:6641'><vnet:outside network='physical' vlan='30'>\
+    <vnet:address address='198.51.100.10' prefix='24' gateway='198.51.100.1'/>\
+    <vnet:address address='2001:db8:2::10' prefix='64' gateway='2001:db8:2::1'/>\
+    <vnet:gateway chassis='host1' priority='20'/><vnet:gateway chassis='host2' priority='10'/>\
+    </vnet:outside></vnet:ovn></vnet:network></metadata>";
+
+const DEFAULT: &str = "<forward mode='nat'/><bridge name='virbr0' stp='on' delay='0'/>\
+    <ip address='192.168.122.1' netmask='255.255.255.0'>\
+    <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip>";
+
+const DUAL_STACK: &str = "<forward mode='nat'><nat ipv6='yes'><port start='2000' end='3000'/></nat></forward>\
+    <ip address='192.168.122.1' prefix='24'/><ip family='ipv6' address='fd00:77::1' prefix='64'>\
+    <dhcp><range start='fd00:77::10' end='fd00:77::ff'/></dhcp></ip>";
+
+const EVERYTHING: &str = "<forward mode='nat'/><mtu size='1400'/><mac address='52:54:00:aa:bb:cc'/>\
+    <domain name='Lab.example'/><dns><forwarder addr='9.9.9.9'/><forwarder addr='149.112.112.112'/>\
+    <host ip='192.168.122.9'><hostname>Git</hostname><hostname>wiki</hostname></host></dns>\
+    <port isolated='yes'/><ip address='192.168.122.1' prefix='24'><dhcp>\
+    <range start='192.168.122.100' end='192.168.122.200'><lease expiry='10' unit='hours'/></range>\
+    <host mac='52:54:00:00:00:01' name='web' ip='192.168.122.11'><lease expiry='0'/></host>\
+    <bootp file='pxe.0' server='192.168.122.9'/></dhcp></ip><ip family='ipv6' address='fd00:77::1' prefix='64'/>\
+    <route address='10.9.0.0' prefix='16' gateway='192.168.122.9'/>";
+
+const FORWARDS: &str = "<vnet:portForward proto='tcp' guest='web'><vnet:range start='8080' end='8081' to='80'/>\
+    </vnet:portForward><vnet:portForward proto='udp' address='198.51.100.77' guest='192.168.122.9'>\
+    <vnet:range start='53'/></vnet:portForward>";
+
+const NETWORK: Uuid = Uuid([0x3e; 16]);
+
+fn network(parts: &str, forwards: &str) -> Network {
+    let ovn = OVN.replace("FORWARDS", forwards);
+    format!("<network><name>lab</name>{ovn}{parts}</network>").parse().unwrap()
+}
+
+fn guest(number: u8, addresses: &[&str]) -> OvnGuest {
+    let mut guest = OvnGuest::new(Uuid([number; 16]), MacAddr([0x52, 0x54, 0, 0, 0, number]));
+    guest.addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
+    guest
+}
+
+/// The rows, each after its table, with references by what is referred to, and `~` for the beginning
+/// of the network's names.
+fn printed(rows: &BTreeMap<Uuid, NorthboundRow>) -> String {
+    let first = |row: &NorthboundRow| match row.columns.values().next() {
+        Some(ColumnValue::Number(it)) => it.to_string(),
+        _ => String::new(),
+    };
+    let title = |row: &NorthboundRow| {
+        let text =
+            ["name", "match", "logical_ip", "ip_prefix", "cidr"].iter().find_map(|it| match row.columns.get(it) {
+                Some(ColumnValue::Text(it)) => Some(it.clone()),
+                _ => None,
+            });
+        format!("{} {}", row.table.name(), text.unwrap_or_else(|| first(row)))
+    };
+    let mut lines = Vec::new();
+    for row in rows.values() {
+        let mut text = title(row);
+        for (name, value) in &row.columns {
+            let value = match value {
+                ColumnValue::Text(it) if it.is_empty() => continue,
+                ColumnValue::Texts(it) if it.is_empty() => continue,
+                ColumnValue::Numbers(it) if it.is_empty() => continue,
+                ColumnValue::Map(it) if it.is_empty() => continue,
+                ColumnValue::Rows(it) if it.is_empty() => continue,
+                ColumnValue::Text(it) => it.clone(),
+                ColumnValue::Number(it) => it.to_string(),
+                ColumnValue::Texts(it) => format!("{it:?}"),
+                ColumnValue::Numbers(it) => format!("{it:?}"),
+                ColumnValue::Map(it) => {
+                    it.iter().fold(String::new(), |all, (key, it)| format!("{all}\n    {key}={it}"))
+                }
+                ColumnValue::Rows(it) => {
+                    let mut all: Vec<String> = it.iter().map(|it| title(&rows[it])).collect();
+                    all.sort();
+                    all.iter().fold(String::new(), |all, it| format!("{all}\n    -> {it}"))
+                }
+            };
+            write!(text, "\n  {name}: {value}").unwrap();
+        }
+        lines.push(text);
+    }
+    lines.sort();
+    lines.join("\n").replace("vnet_3e3e3e3e_3e3e_3e3e_3e3e_3e3e3e3e3e3e_", "~")
+}
+
+#[test]
+fn definitions_are_these_rows() {
+    let web = || {
+        let mut guest = guest(1, &["192.168.122.11"]);
+        (guest.name, guest.chassis) = (Some("web".to_owned()), Some("host1".to_owned()));
+        guest
+    };
+    let cases = [
+        ("default", DEFAULT, "", vec![guest(1, &["192.168.122.2"])]),
+        ("dual_stack", DUAL_STACK, "", vec![guest(1, &["192.168.122.2", "fd00:77::10"])]),
+        ("everything", EVERYTHING, FORWARDS, vec![web(), guest(2, &["192.168.122.100"])]),
+    ];
+    for (name, parts, forwards, guests) in cases {
+        let rows = northbound_rows(&network(parts, forwards), NETWORK, &guests).unwrap();
+        insta::assert_snapshot!(name, printed(&rows));
+    }
+}
+
+#[test]
+fn what_ovn_cannot_do_has_a_place() {
+    let parts = "<forward mode='nat' dev='eth0'><nat><address start='192.0.2.1' end='192.0.2.9'/>\
+        <port start='9' end='9'/></nat></forward><bridge name='b' stp='on' zone='z' macTableManager='libvirt'/>\
+        <mtu size='9000'/><bandwidth><inbound average='9'/></bandwidth><vlan><tag id='3'/></vlan>\
+        <dns forwardPlainNames='no'><forwarder domain='a.example' addr='192.0.2.3'/><txt name='a' value='b'/>\
+        <srv service='s' protocol='tcp'/><host ip='192.0.2.9'><hostname>*.a</hostname></host></dns>\
+        <ip address='192.168.122.1' prefix='24'><tftp root='/srv'/><dhcp><host id='01:02' ip='192.168.122.4'/>\
+        <bootp file='f'/></dhcp></ip>\
+        <route address='10.0.0.0' prefix='8' gateway='192.168.122.9' metric='4'/>\
+        <portgroup name='g'><bandwidth><outbound average='4'/></bandwidth></portgroup>";
+    let network = network(parts, "<vnet:egress preset='none'/>");
+    let found = not_carried(&network);
+    let words = found.iter().map(|it| format!("{:?} {}: {}", it.severity, it.path, it.message)).collect::<Vec<_>>();
+    insta::assert_snapshot!("not_carried", words.join("\n"));
+    assert!(northbound_rows(&network, NETWORK, &[]).is_err());
+}
+
+fn observed(database: &Database) -> Northbound {
+    Northbound::read(NETWORK, database.results(&Northbound::selects(NETWORK))).unwrap()
+}
+
+/// The rows of any of the definitions with any guests, or no rows.
+fn wanted() -> impl Strategy<Value = BTreeMap<Uuid, NorthboundRow>> {
+    let parts = prop_oneof![Just((DEFAULT, "")), Just((DUAL_STACK, "")), Just((EVERYTHING, FORWARDS)), Just(("", ""))];
+    (parts, prop::collection::btree_set(20_u8..40, 0..5), any::<bool>()).prop_map(
+        |((parts, forwards), guests, stops)| {
+            let mut all = Vec::new();
+            for number in guests {
+                let mut guest = guest(number, &[]);
+                guest.isolated = number % 2 == 0;
+                guest.name = (number % 3 == 0).then(|| format!("g{number}"));
+                if !parts.is_empty() {
+                    guest.addresses.push([192, 168, 122, number].into());
+                }
+                all.push(guest);
+            }
+            if stops { BTreeMap::new() } else { northbound_rows(&network(parts, forwards), NETWORK, &all).unwrap() }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_transaction_leads_from_any_rows_to_any(first in wanted(), second in wanted()) {
+        let mut database = Database::default();
+        for wanted in [&first, &second] {
+            let before = observed(&database);
+            prop_assert!(database.transact(&transaction(&before, wanted)));
+            let after = observed(&database);
+            prop_assert_eq!(&after.rows, wanted);
+            prop_assert!(transaction(&after, wanted).is_empty());
+        }
+    }
+
+    #[test]
+    fn of_two_hosts_one_wins_whole(start in wanted(), one in wanted(), other in wanted()) {
+        let mut database = Database::default();
+        database.transact(&transaction(&observed(&database), &start));
+        let seen = observed(&database);
+        let (first, second) = (transaction(&seen, &one), transaction(&seen, &other));
+        prop_assert!(database.transact(&first));
+        prop_assert_eq!(database.transact(&second), first.is_empty() || second.is_empty());
+        prop_assert_eq!(observed(&database).rows, if first.is_empty() { other } else { one });
+    }
+}
