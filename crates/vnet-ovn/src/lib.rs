@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod acl;
+mod allocate;
 mod dhcp;
 mod dhcp_value;
 mod difference;
@@ -15,6 +16,7 @@ mod router;
 mod row;
 mod table;
 
+pub use allocate::{AllTaken, guest_addresses};
 pub use dhcp_value::{DhcpText, DhcpTextError, DhcpValue};
 pub use difference::transaction;
 pub use finding::{OvnFinding, not_carried};
