@@ -53,8 +53,8 @@ fn guest(number: u8, addresses: &[&str]) -> OvnGuest {
     guest
 }
 
-/// The rows, each after its table, with references by what is referred to, and `~` for the beginning
-/// of the network's names.
+/// The rows, each after its table, with references by what is referred to, and `~` for the
+/// beginning of the network's names.
 fn printed(rows: &BTreeMap<Uuid, NorthboundRow>) -> String {
     let first = |row: &NorthboundRow| match row.columns.values().next() {
         Some(ColumnValue::Number(it)) => it.to_string(),
