@@ -92,6 +92,9 @@ pub enum LowerError {
     /// The host is not the router of the guests, or has no rules that connections could skip.
     #[error("connections of a network in mode `{0}` cannot have a flowtable")]
     Flowtable(ForwardMode),
+    /// Another engine than this host makes the network.
+    #[error("this network is made by OVN, as `<vnet:ovn>` says, and not by a host")]
+    OtherEngine,
     /// The delay of the bridge is above the kernel's limit of 30 seconds.
     #[error("the bridge's delay of {0} seconds is more than the kernel takes")]
     Delay(u64),
@@ -162,6 +165,9 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
+    if network.extensions.ovn.is_some() {
+        return Err(LowerError::OtherEngine);
+    }
     let inventory = &inventory.beside(&network.name);
     acceleration::check(network)?;
     if !network.forward_mode().has_own_bridge() {

@@ -4,7 +4,7 @@
 use rstest::rstest;
 use vnet_plan::{Choices, HostState, Key, LowerError, NetworkRules, Resource, Sysctl, Zone, diff, lower};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
-use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, Route};
+use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, OvnEngine, Route};
 use vnet_xml::{BridgeName, Network};
 
 fn choices() -> Choices {
@@ -93,6 +93,13 @@ fn a_flowtable_has_the_devices_of_both_ends(#[case] forward: &str, #[case] expec
     assert_eq!(devices(&network(forward, "off")), Vec::<String>::new());
     let refused = lower(&network("mode='open'", "on"), &host, &choices()).unwrap_err();
     assert_eq!(refused, LowerError::Flowtable(ForwardMode::Open));
+}
+
+#[test]
+fn a_network_of_ovn_is_not_made_on_the_host() {
+    let mut network = lab();
+    network.extensions.ovn = Some(OvnEngine::new("unix:/run/ovn/ovnnb_db.sock"));
+    assert_eq!(lower(&network, &inventory(), &choices()), Err(LowerError::OtherEngine));
 }
 
 /// The new and the old zone of a bridge; `-` means that firewalld is asked for nothing.

@@ -23,6 +23,7 @@ impl LowerError {
             Self::Flowtable(_) => {
                 "leave `<vnet:driver flowtable='on'/>` out, or make the network one of mode `nat` or `route`".to_owned()
             }
+            Self::OtherEngine => "leave `<vnet:ovn>` out to make it on this host".to_owned(),
             Self::Delay(_) => "choose a delay of at most 30 seconds".to_owned(),
             Self::NoVlanFiltering => "leave `macTableManager` out, or boot a kernel that can".to_owned(),
             Self::NoFirewalld { .. } => "start firewalld, or leave `zone` out".to_owned(),
