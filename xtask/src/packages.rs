@@ -49,6 +49,8 @@ const TESTS: &[Program] = &[
     ),
     program("ovs-vswitchd", "openvswitch-switch", "openvswitch", "tests: ports of Open vSwitch"),
     program("ovsdb-server", "openvswitch-common", "openvswitch", "tests: a database of Open vSwitch"),
+    program("ovn-northd", "ovn-central", "ovn-central", "tests: what OVN makes of its northbound database"),
+    program("ovn-controller", "ovn-host", "ovn-host", "tests: hosts of OVN"),
     program("valgrind", "valgrind", "valgrind", "tests: instructions are counted"),
     program("strace", "strace", "strace", "tests: a process is killed at a system call, or the call is refused"),
     program("setpriv", "util-linux", "util-linux", "tests as an unprivileged user"),

@@ -126,8 +126,15 @@ impl fmt::Display for ForwardGuest {
     }
 }
 
-pub(super) static GRAMMAR: Grammar =
-    Grammar::new(&[], &[(FORWARD, &PORT_FORWARD), (egress::NAME, &egress::GRAMMAR), (driver::NAME, &driver::GRAMMAR), (ovn::NAME, &ovn::GRAMMAR)]);
+pub(super) static GRAMMAR: Grammar = Grammar::new(
+    &[],
+    &[
+        (FORWARD, &PORT_FORWARD),
+        (egress::NAME, &egress::GRAMMAR),
+        (driver::NAME, &driver::GRAMMAR),
+        (ovn::NAME, &ovn::GRAMMAR),
+    ],
+);
 static PORT_FORWARD: Grammar = Grammar::new(&["proto", "address", "dev", "guest"], &[(FORWARD_RANGE, &RANGE)]);
 
 const FORWARD: &str = "vnet:portForward";

@@ -13,6 +13,7 @@
 
 mod interface;
 mod network;
+mod ovn;
 mod shared;
 
 pub use interface::interface;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, InterfaceName, IpNet, MacAddr, PciAddress};
 use vnet_types::{PortRange, Uuid};
 
+use super::ovn::ovn;
 use super::shared::{address, bandwidth, virtual_port, vlan, word};
 use crate::network::{
     Bootp, Bridge, Dhcp, DhcpHost, DhcpRange, Dns, DnsHost, Domain, Forward, ForwardInterface, ForwardMode, Forwarder,
@@ -199,7 +200,8 @@ prop_compose! {
         ips in prop::collection::vec(ip(), 0..3),
         routes in prop::collection::vec((address(), mask(), address(), prop::option::of(1u32..)), 0..3),
         (bandwidth, groups, options) in (bandwidth(), prop::collection::vec(group(), 0..2), prop::collection::vec(word(), 0..2)),
-        ((trust, isolated, connections, flowtable), egress) in (any::<(Option<bool>, Option<bool>, u32, Option<bool>)>(), prop::option::of(egress())),
+        (trust, isolated, connections) in any::<(Option<bool>, Option<bool>, u32)>(),
+        (egress, ovn, flowtable) in (prop::option::of(egress()), prop::option::of(ovn()), any::<Option<bool>>()),
     ) -> Network {
         let mut network = Network::new(name);
         (network.bandwidth, network.port_groups, network.dnsmasq_options) = (bandwidth, groups, options);
@@ -220,6 +222,7 @@ prop_compose! {
         });
         (network.forward, network.dns, network.ips) = (forward, dns, ips);
         (network.extensions.egress, network.extensions.flowtable) = (egress, flowtable);
+        network.extensions.ovn = ovn;
         network.routes = routes.into_iter().map(|(address, mask, gateway, metric)| {
             let mut route = Route::new("10.0.0.0/8".parse().unwrap(), gateway);
             (route.family, route.address, route.mask, route.metric) = (None, Some(address), mask, metric);
