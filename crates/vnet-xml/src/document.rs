@@ -90,14 +90,13 @@ fn moved<T>(parsed: Parsed<T>, place: impl Fn(Span) -> Span) -> Parsed<T> {
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
-    let path = NodePath::root(root);
     if document.len() > Limits::DEFAULT.bytes {
         let message = format!("the document is larger than {} bytes", Limits::DEFAULT.bytes);
-        return nothing(&path, Malformed::new(rules::TOO_LARGE, message, 0..0));
+        return nothing(root, Malformed::new(rules::TOO_LARGE, message, 0..0));
     }
     let decoded = match decode(document) {
         Ok(decoded) => decoded,
-        Err(malformed) => return nothing(&path, malformed),
+        Err(malformed) => return nothing(root, malformed),
     };
     let parsed = parse_text(&decoded.text, root, read);
     if decoded.is_the_document() {
@@ -107,12 +106,11 @@ fn parse_plain<T>(document: &[u8], root: &str, read: impl FnOnce(&Element<'_>) -
 }
 
 fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Option<T>) -> Parsed<T> {
-    let path = NodePath::root(root);
     let tree = match builder::parse(text, &Limits::DEFAULT) {
         Ok(tree) => tree,
-        Err(malformed) => return nothing(&path, malformed),
+        Err(malformed) => return nothing(root, malformed),
     };
-    let node = tree.root();
+    let (node, path) = (tree.root(), NodePath::root(root));
     if node.name() != root {
         let message = format!("the root element is `<{}>`, not `<{root}>`", node.name());
         let help = did_you_mean(node.name(), [root]).map(|meant| format!("did you mean `<{meant}>`?"));
@@ -130,13 +128,14 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
 pub(crate) fn any_element<'t>(text: &'t str, parent: &str) -> Result<&'t str, Refused> {
     match builder::parse(text, &Limits::DEFAULT) {
         Ok(tree) => Ok(&text[tree.root().whole_span()]),
-        Err(malformed) => Err(Refused { problems: nothing::<()>(&NodePath::root(parent), malformed).problems }),
+        Err(malformed) => Err(Refused { problems: nothing::<()>(parent, malformed).problems }),
     }
 }
 
-fn nothing<T>(root: &NodePath, malformed: Malformed) -> Parsed<T> {
+fn nothing<T>(root: &str, malformed: Malformed) -> Parsed<T> {
     let Malformed { code, message, help, span, fix } = malformed;
-    let problem = Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, root, span) };
+    let problem =
+        Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, &NodePath::root(root), span) };
     Parsed { value: None, problems: vec![problem], source: SourceMap::default() }
 }
 

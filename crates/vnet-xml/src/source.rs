@@ -22,7 +22,7 @@ pub struct NodePath(String);
 impl NodePath {
     /// The root element.
     pub fn root(name: &str) -> Self {
-        Self(format!("/{name}"))
+        Self(["/", name].concat())
     }
 
     /// A child that occurs at most once.
@@ -176,7 +176,9 @@ enum Kind {
 impl SourceMap {
     /// Without places, with room for some.
     pub(crate) fn with_capacity(places: usize) -> Self {
-        Self { places: Vec::with_capacity(places), ..Self::default() }
+        // The usual definitions have about twenty names.
+        let names = Names { text: String::with_capacity(128), ends: Vec::with_capacity(24) };
+        Self { places: Vec::with_capacity(places), names, index: OnceLock::new() }
     }
 
     /// The place of a value, or else of the nearest element around it that has a place. The place

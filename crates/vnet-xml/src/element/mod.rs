@@ -143,6 +143,9 @@ impl<'t> Element<'t> {
     /// The comments in the element, and around it if it is the root of the document. Its children
     /// have to be read before. Comments in text that is printed `verbatim` are left out.
     pub(crate) fn comments(&self, verbatim: &str) -> Comments {
+        if self.node.comments().is_empty() {
+            return Comments::default();
+        }
         let (source, path) = (self.notes.source.borrow(), self.path());
         let spans = if path.parent().is_none() { self.node.comments() } else { self.node.comments_within() };
         let mut comments = Comments::default();
