@@ -54,11 +54,22 @@ impl OvsdbServer {
     fn of(folder: &Path, database: &Path) -> Self {
         let socket = folder.join("db.sock");
         let mut command = program("ovsdb-server", folder);
-        command.arg(format!("--remote=punix:{}", socket.display())).arg("--remote=ptcp:0:127.0.0.1");
+        command.arg(format!("--remote=punix:{}", socket.display()));
+        // As the service of Open vSwitch starts it.
+        command.arg("--remote=db:Open_vSwitch,Open_vSwitch,manager_options");
+        for (file, column) in [("private-key", "private_key"), ("certificate", "certificate"), ("ca-cert", "ca_cert")] {
+            command.arg(format!("--{file}=db:Open_vSwitch,SSL,{column}"));
+        }
         command.arg(format!("--unixctl={}", folder.join("db.ctl").display())).arg(database);
         let child = command.spawn().expect("ovsdb-server is installed");
         wait_for(SOON, "ovsdb-server", || UnixStream::connect(&socket).ok());
         Self { child, socket }
+    }
+
+    /// Runs ovs-vsctl on its database, and returns what it prints.
+    pub fn vsctl(&self, arguments: &[&str]) -> String {
+        let database = format!("--db=unix:{}", self.socket.display());
+        run("ovs-vsctl", &[&[&*database, "--timeout=20"], arguments].concat())
     }
 
     /// The process.
@@ -97,7 +108,7 @@ impl OpenVSwitch {
     pub fn start(folder: &Path) -> Self {
         let server = OvsdbServer::start(folder);
         let database = format!("unix:{}", server.socket.display());
-        run("ovs-vsctl", &[&format!("--db={database}"), "--no-wait", "init"]);
+        server.vsctl(&["--no-wait", "init"]);
         let mut command = program("ovs-vswitchd", folder);
         command.arg(format!("--unixctl={}", folder.join("switch.ctl").display())).arg(&database);
         let daemon = command.spawn().expect("ovs-vswitchd is installed");
@@ -106,8 +117,7 @@ impl OpenVSwitch {
 
     /// Runs ovs-vsctl on its database, and returns what it prints.
     pub fn vsctl(&self, arguments: &[&str]) -> String {
-        let database = format!("--db=unix:{}", self.server.socket.display());
-        run("ovs-vsctl", &[&[&*database, "--timeout=20"], arguments].concat())
+        self.server.vsctl(arguments)
     }
 
     /// Makes a bridge.

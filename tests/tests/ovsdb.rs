@@ -1,6 +1,9 @@
 //! The client of OVSDB with real servers.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "ovsdb/tls.rs"]
+mod tls;
+
 use std::path::Path;
 use std::thread;
 use std::time::Duration;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::monitor::{self, RowUpdate, TableMonitor};
 use crate::operation::{NoResults, results};
 use crate::session::Session;
-use crate::{Condition, DatabaseOperation, Error, OperationResult, Remote, Row, Unusable};
+use crate::tls;
+use crate::{Condition, DatabaseOperation, Error, OperationResult, Remote, Row, TlsFiles, Unusable};
 
 /// The database in which each server tells of its databases.
 const SERVER: &str = "_Server";
@@ -26,6 +27,7 @@ pub struct Database {
     remotes: Vec<Remote>,
     time: Duration,
     leader_only: bool,
+    files: Option<TlsFiles>,
     session: Option<Session>,
     /// Whether a connection with monitors has ended, and the caller was not told yet.
     has_lost_monitors: bool,
@@ -50,6 +52,7 @@ impl Database {
             remotes: remotes.into(),
             time: TIME,
             leader_only: false,
+            files: None,
             session: None,
             has_lost_monitors: false,
         }
@@ -68,6 +71,13 @@ impl Database {
     #[must_use]
     pub fn at_leader(mut self) -> Self {
         self.leader_only = true;
+        self
+    }
+
+    /// Names the files of connections over TLS, which addresses with `ssl:` take.
+    #[must_use]
+    pub fn with_tls(mut self, files: TlsFiles) -> Self {
+        self.files = Some(files);
         self
     }
 
@@ -206,7 +216,10 @@ impl Database {
                 // A server that hangs must leave time for the others.
                 let share = deadline.saturating_duration_since(Instant::now())
                     / u32::try_from(self.remotes.len() - at).unwrap_or(1);
-                match use_server(remote, &self.name, self.leader_only, Instant::now() + share) {
+                let until = Instant::now() + share;
+                let session = Session::connect(remote, self.files.as_ref(), until)
+                    .and_then(|session| use_server(session, &self.name, self.leader_only, until));
+                match session {
                     Ok(session) => {
                         self.session = Some(session);
                         return Ok(());
@@ -224,10 +237,16 @@ impl Database {
     }
 }
 
-/// Connects to a server and asks whether it has the database, in the state that is needed.
-fn use_server(remote: &Remote, database: &str, leader_only: bool, deadline: Instant) -> Result<Session, Unusable> {
-    let failed = |error| Unusable::Failed(Box::new(error));
-    let mut session = Session::connect(remote, deadline)?;
+/// Asks a server whether it has the database, in the state that is needed.
+fn use_server(mut session: Session, database: &str, leader_only: bool, deadline: Instant) -> Result<Session, Unusable> {
+    // By TLS 1.3, a server refuses a certificate after the client has begun to speak.
+    let failed = |error| {
+        match &error {
+            Error::Ended { source: Some(source), .. } => tls::failure(source).map(Unusable::Tls),
+            _ => None,
+        }
+        .unwrap_or_else(|| Unusable::Failed(Box::new(error)))
+    };
     // Without it, the server ends the connection when the state of a database changes.
     let aware = session.call("set_db_change_aware", json!([true]), deadline);
     let request = TableMonitor::new("Database", &["name", "model", "connected", "leader"]);
@@ -242,7 +261,7 @@ fn use_server(remote: &Remote, database: &str, leader_only: bool, deadline: Inst
         }
         Err(error) => return Err(failed(error)),
     };
-    let rows = monitor::updates(&state).map_err(|error| failed(Error::value(remote)(error)))?;
+    let rows = monitor::updates(&state).map_err(|error| failed(Error::value(&session.remote)(error)))?;
     let is_it = |update: &&RowUpdate| match &update.change {
         monitor::RowChange::Is(row) => monitor::is_of(row, database),
         _ => false,

@@ -1,8 +1,8 @@
-//! What can go wrong with a database, and what to do about it.
+//! What can go wrong with a database.
 
 use std::io;
 
-use crate::{Remote, ValueError};
+use crate::{Remote, TlsFailure, ValueError};
 
 /// A database could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -17,10 +17,7 @@ pub enum Error {
         tried: Vec<(Remote, Unusable)>,
     },
     /// The server did not answer in time. Whether it has done what was asked is not known.
-    #[error(
-        "{remote} did not answer `{method}` within {seconds} s, so whether it is done is not known; a cluster without a \
-         majority of its servers does not answer: see `ovs-appctl -t CONTROL-SOCKET cluster/status DATABASE`"
-    )]
+    #[error("{remote} did not answer `{method}` within {seconds} s, so whether it is done is not known")]
     TimedOut {
         /// The server.
         remote: Remote,
@@ -30,7 +27,7 @@ pub enum Error {
         seconds: u64,
     },
     /// The connection ended before the answer. Whether what was asked is done is not known.
-    #[error("{remote} ended the connection before it answered `{method}`; look whether it is done before trying again")]
+    #[error("{remote} ended the connection before it answered `{method}`, so whether it is done is not known")]
     Ended {
         /// The server.
         remote: Remote,
@@ -40,12 +37,10 @@ pub enum Error {
         source: Option<io::Error>,
     },
     /// A connection with monitors has ended, and what changed meanwhile is not known.
-    #[error(
-        "the connection that rows were watched over has ended; watch them anew, which tells the rows that there are"
-    )]
+    #[error("the connection that rows were watched over has ended")]
     MonitorsLost,
     /// What the server sent is not OVSDB.
-    #[error("{remote} does not speak OVSDB: {what}; check that the address is that of an ovsdb-server")]
+    #[error("{remote} does not speak OVSDB: {what}")]
     Protocol {
         /// The server.
         remote: Remote,
@@ -53,7 +48,7 @@ pub enum Error {
         what: String,
     },
     /// The server sent more than is read.
-    #[error("{remote} sends a message of more than {limit} bytes, which is not read; ask for fewer rows or columns")]
+    #[error("{remote} sends a message of more than {limit} bytes, which is not read")]
     TooLong {
         /// The server.
         remote: Remote,
@@ -87,17 +82,20 @@ pub enum Error {
 #[non_exhaustive]
 pub enum Unusable {
     /// It cannot be reached.
-    #[error("cannot connect ({0}); check that ovsdb-server runs, and that this user may use its socket")]
+    #[error("cannot connect ({0})")]
     Connect(#[from] io::Error),
     /// It does not have the database.
-    #[error("it does not have this database; `ovsdb-client list-dbs` lists those that it has")]
+    #[error("it does not have this database")]
     NoDatabase,
     /// It has lost the majority of its cluster.
     #[error("it has no connection to the majority of its cluster")]
     NoMajority,
     /// Another server of its cluster is the leader.
-    #[error("it is not the leader of its cluster; add the addresses of the other servers")]
+    #[error("it is not the leader of its cluster")]
     NotLeader,
+    /// TLS fails.
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
     /// It failed when it was asked for its databases.
     #[error(transparent)]
     Failed(Box<Error>),
@@ -114,7 +112,7 @@ pub enum Refusal {
     #[error("a row would refer to one that does not exist")]
     ReferentialIntegrity,
     /// What a `wait` expects is not so: somebody else has changed it.
-    #[error("the database is not as the change expects it: somebody else has changed it; look again, then try again")]
+    #[error("the database is not as the change expects it: somebody else has changed it")]
     NotAsExpected,
     /// Another client has the lock.
     #[error("another client has the lock that the change needs")]
@@ -129,13 +127,13 @@ pub enum Refusal {
     #[error("a number is out of range")]
     Range,
     /// The server cannot write or allocate.
-    #[error("the server lacks resources; check the free space of its disk")]
+    #[error("the server lacks resources")]
     Resources,
     /// The server does not understand an operation: it has no such table or column.
-    #[error("the server does not understand the change; its schema may be older than what it is asked for")]
+    #[error("the server does not understand the change")]
     NotUnderstood,
     /// The user of the connection may not do that.
-    #[error("this client may not do that; check the role of its remote")]
+    #[error("this client may not do that")]
     NotPermitted,
     /// Another reason, in the server's words.
     #[error("the server refuses: {0}")]

@@ -3,10 +3,15 @@
 mod database;
 mod error;
 mod frame;
+mod help;
 mod monitor;
 mod operation;
 mod remote;
 mod session;
+mod stream;
+#[cfg_attr(not(all(feature = "tls", any(target_arch = "x86_64", target_arch = "aarch64"))), path = "no_tls.rs")]
+mod tls;
+mod tls_files;
 mod value;
 
 pub use database::Database;
@@ -14,5 +19,6 @@ pub use error::{Error, Refusal, Unusable};
 pub use monitor::{RowChange, RowUpdate, TableMonitor};
 pub use operation::{Comparison, Condition, DatabaseOperation, Mutation, Mutator, OperationResult, Until};
 pub use remote::{ParseRemoteError, Remote};
+pub use tls_files::{TlsFailure, TlsFiles};
 pub use value::{Atom, Datum, Row, ValueError};
 pub use vnet_types::Uuid;

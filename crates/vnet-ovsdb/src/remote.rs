@@ -9,7 +9,7 @@ use std::str::FromStr;
 const PORT: u16 = 6640;
 
 /// Where a server listens, in the words of `ovs-vsctl --db`: `unix:/run/openvswitch/db.sock`,
-/// `tcp:192.0.2.1:6641`, `tcp:[2001:db8::1]:6641`. Without a port it is 6640.
+/// `tcp:192.0.2.1:6641`, `tcp:[2001:db8::1]:6641`, `ssl:192.0.2.1:6641`. Without a port it is 6640.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Remote {
@@ -17,14 +17,13 @@ pub enum Remote {
     Unix(PathBuf),
     /// An address and a port.
     Tcp(SocketAddr),
+    /// An address and a port, where the server speaks TLS.
+    Ssl(SocketAddr),
 }
 
 /// A text that is no remote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is not the address of an OVSDB server: write `unix:/run/openvswitch/db.sock`, \
-     `tcp:192.0.2.1:6640` or `tcp:[2001:db8::1]:6640`"
-)]
+#[error("`{text}` is not the address of an OVSDB server")]
 pub struct ParseRemoteError {
     text: String,
 }
@@ -46,15 +45,16 @@ impl FromStr for Remote {
         let bad = || ParseRemoteError { text: text.to_owned() };
         match text.split_once(':').ok_or_else(bad)? {
             ("unix", path) if !path.is_empty() && !path.contains('\0') => Ok(Self::Unix(path.into())),
-            ("tcp", address) => {
-                let bare = address.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(address);
-                let whole = address.parse().ok();
-                let of_ip = || Some(SocketAddr::new(bare.parse::<IpAddr>().ok()?, PORT));
-                whole.or_else(of_ip).map(Self::Tcp).ok_or_else(bad)
-            }
+            ("tcp", address) => socket_address(address).map(Self::Tcp).ok_or_else(bad),
+            ("ssl", address) => socket_address(address).map(Self::Ssl).ok_or_else(bad),
             _ => Err(bad()),
         }
     }
+}
+
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(text);
+    text.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse::<IpAddr>().ok()?, PORT)))
 }
 
 impl fmt::Display for Remote {
@@ -62,6 +62,7 @@ impl fmt::Display for Remote {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Ssl(address) => write!(f, "ssl:{address}"),
         }
     }
 }
@@ -78,7 +79,9 @@ mod tests {
     #[case("tcp:[2001:db8::1]:6641", Some("tcp:[2001:db8::1]:6641"))]
     #[case("tcp:[2001:db8::1]", Some("tcp:[2001:db8::1]:6640"))]
     #[case("tcp:example.org:6641", None)]
-    #[case("ssl:192.0.2.1:6641", None)]
+    #[case("ssl:192.0.2.1", Some("ssl:192.0.2.1:6640"))]
+    #[case("ssl:[2001:db8::1]:6641", Some("ssl:[2001:db8::1]:6641"))]
+    #[case("pssl:192.0.2.1:6641", None)]
     #[case("unix:", None)]
     #[case("/run/openvswitch/db.sock", None)]
     fn reads_and_prints(#[case] text: &str, #[case] printed: Option<&str>) {

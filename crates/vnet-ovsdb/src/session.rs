@@ -1,36 +1,24 @@
 //! One connection to one server.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::{self, ErrorKind};
+use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, connect, recv, socket};
 use serde_json::{Value, json};
 use vnet_types::Uuid;
 
 use crate::frame::Frames;
 use crate::monitor::{self, RowUpdate};
-use crate::{Error, Remote};
+use crate::stream::Stream;
+use crate::{Error, Remote, TlsFiles, Unusable};
 
 /// The longest message that is read.
 const MESSAGE_MAX: usize = 256 << 20;
 /// How many updates are kept for a caller that does not take them.
 const UPDATES_MAX: usize = 1 << 20;
-/// The pause between two attempts to connect to a server with a full queue.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// The call of a monitor that the client itself has, for the state of its server.
 const OWN: &str = "server";
-
-enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
 
 pub(crate) struct Session {
     pub(crate) remote: Remote,
@@ -48,16 +36,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn connect(remote: &Remote, deadline: Instant) -> io::Result<Self> {
-        let stream = match remote {
-            Remote::Unix(path) => Stream::Unix(connect_unix(path, deadline)?),
-            Remote::Tcp(address) => {
-                let stream = TcpStream::connect_timeout(address, left(deadline)?)?;
-                stream.set_nodelay(true)?;
-                Stream::Tcp(stream)
-            }
-        };
-        Ok(Self::over(remote, stream))
+    pub(crate) fn connect(remote: &Remote, files: Option<&TlsFiles>, deadline: Instant) -> Result<Self, Unusable> {
+        Ok(Self::over(remote, Stream::connect(remote, files, deadline)?))
     }
 
     fn over(remote: &Remote, stream: Stream) -> Self {
@@ -144,11 +124,11 @@ impl Session {
     pub(crate) fn catch_up(&mut self, deadline: Instant) -> bool {
         let mut bytes = [0; 8192];
         loop {
-            match recv(self.stream.as_fd().as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            match self.stream.read_now(&mut bytes) {
                 Ok(0) => return false,
                 Ok(count) => self.frames.push(&bytes[..count]),
-                Err(Errno::EAGAIN) => break,
-                Err(Errno::EINTR) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return false,
             }
             loop {
@@ -209,12 +189,7 @@ impl Session {
 
     fn read(&mut self, deadline: Instant) -> io::Result<()> {
         let mut bytes = [0; 16384];
-        let time = Some(left(deadline)?);
-        let count = match &mut self.stream {
-            Stream::Unix(it) => it.set_read_timeout(time).and_then(|()| it.read(&mut bytes)),
-            Stream::Tcp(it) => it.set_read_timeout(time).and_then(|()| it.read(&mut bytes)),
-        };
-        match count {
+        match self.stream.read(&mut bytes, deadline) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
                 self.frames.push(&bytes[..count]);
@@ -227,12 +202,7 @@ impl Session {
 
     fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
-            let time = Some(left(deadline)?);
-            let count = match &mut self.stream {
-                Stream::Unix(it) => it.set_write_timeout(time).and_then(|()| it.write(bytes)),
-                Stream::Tcp(it) => it.set_write_timeout(time).and_then(|()| it.write(bytes)),
-            };
-            match count {
+            match self.stream.write(bytes, deadline) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -258,43 +228,16 @@ impl Unhandled {
     }
 }
 
-impl AsFd for Stream {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match self {
-            Self::Unix(it) => it.as_fd(),
-            Self::Tcp(it) => it.as_fd(),
-        }
-    }
-}
-
-/// The time that is left; an error where it is used up.
-fn left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
-}
-
-/// Connects to a socket in the file system. A plain `connect` waits without a limit for a server
-/// whose queue is full.
-fn connect_unix(path: &std::path::Path, deadline: Instant) -> io::Result<UnixStream> {
-    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-    let fd: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    let address = UnixAddr::new(path)?;
-    loop {
-        match connect(fd.as_raw_fd(), &address) {
-            Ok(()) => break,
-            Err(Errno::EAGAIN) => thread::sleep(PAUSE.min(left(deadline)?)),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    let stream = UnixStream::from(fd);
-    stream.set_nonblocking(false)?;
-    Ok(stream)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+    use std::time::Duration;
+
     use proptest::prelude::*;
+
+    use super::*;
 
     fn session(stream: UnixStream) -> Session {
         Session::over(&Remote::Unix("/x".into()), Stream::Unix(stream))

@@ -36,7 +36,7 @@ impl Error {
                 format!("`vnet apply {name}` brings it to its end, `vnet stop {name}` takes the network away")
             }
             Self::NoSwitchBridge { .. } | Self::SwitchHangs { .. } => return None,
-            Self::Switch { .. } => "check that ovsdb-server runs: `ovs-vsctl show`".to_owned(),
+            Self::Switch { source, .. } => return of_switch(&**source),
             Self::SwitchRefuses { .. } => "change what Open vSwitch complains about; its log may say more".to_owned(),
             Self::OfLibvirt(name) => format!("`virsh attach-interface GUEST network {name}` attaches one"),
             Self::Netlink(error) => return error.help(),
@@ -71,6 +71,17 @@ impl Error {
             Self::Injected => "leave the fault out".to_owned(),
         })
     }
+}
+
+/// What to do about a database of Open vSwitch that cannot be used.
+#[cfg(feature = "openvswitch")]
+fn of_switch(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
+    error.downcast_ref::<vnet_ovsdb::Error>().and_then(vnet_ovsdb::Error::help)
+}
+
+#[cfg(not(feature = "openvswitch"))]
+fn of_switch(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
+    Some("build the program with the feature `openvswitch` of vnet-host".to_owned())
 }
 
 /// What to do about a file that cannot be used.

@@ -43,7 +43,10 @@ fn database() -> Database {
 pub fn known_switch() -> KnownSwitch {
     match database().select("Bridge", [], &["name"]) {
         Ok(rows) => KnownSwitch::Bridges(rows.iter().filter_map(|row| Some(row.text("name")?.to_owned())).collect()),
-        Err(error) => KnownSwitch::Unusable(error.to_string()),
+        Err(error) => {
+            let why = [Some(error.to_string()), error.help()];
+            KnownSwitch::Unusable(why.into_iter().flatten().collect::<Vec<_>>().join("; "))
+        }
     }
 }
 
