@@ -9,7 +9,7 @@ use vnet_xml::network::{ForwardMode, Ip, OvnOutside};
 
 use crate::dhcp_value::DhcpTextError;
 use crate::identity::{mac_of, name_of, row_of};
-use crate::row::NorthboundRow;
+use crate::row::{ISOLATED, NorthboundRow};
 use crate::{NorthboundTable, OvnFinding, OvnGuest, acl, dhcp, dns, forward, not_carried, router};
 
 /// Why a definition has no rows.
@@ -129,7 +129,11 @@ fn ports(context: &mut Context<'_>) {
         // OVN reads the name with its quotes, as any text of DHCP.
         let name = guest.name.as_deref().filter(|it| dns::is_host_name(it));
         let name = name.map(|it| ("hostname".to_owned(), format!("\"{it}\"")));
-        let port = context.add_to("switch", "ports", &port_of(guest), row.map("options", chassis.chain(name)));
+        let mut row = row.map("options", chassis.chain(name));
+        if guest.isolated {
+            row.marks.insert(ISOLATED.to_owned(), "yes".to_owned());
+        }
+        let port = context.add_to("switch", "ports", &port_of(guest), row);
         context.refer("guests", "ports", port);
     }
 }

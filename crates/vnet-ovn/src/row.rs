@@ -12,6 +12,8 @@ use crate::table::Kind;
 const OWN: &str = "vnet-";
 /// The key with the network's UUID.
 pub(crate) const NETWORK: &str = "vnet-network";
+/// The key of a port whose guest asks to be isolated, whatever its network does.
+pub(crate) const ISOLATED: &str = "vnet-isolated";
 /// The key that counts the changes of a network, in its switch.
 pub(crate) const GENERATION: &str = "vnet-generation";
 
