@@ -28,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "vnet-firewall",
             "vnet-host",
             "vnet-netlink",
+            "vnet-ovn",
+            "vnet-ovsdb",
             "vnet-passt",
             "vnet-plan",
             "vnet-types",

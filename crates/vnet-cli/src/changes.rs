@@ -63,7 +63,8 @@ pub(crate) fn listed(changes: &[Change]) -> String {
     changes.iter().map(|change| line(&format!("{} {}", mark(change), change.key()))).collect()
 }
 
-fn line(line: &str) -> String {
+/// A line in the colour of its mark.
+pub(crate) fn line(line: &str) -> String {
     let style = match line.trim_start().chars().next() {
         Some('+') => CREATED,
         Some('-') => DELETED,

@@ -6,7 +6,9 @@ use anyhow::Context;
 use vnet_driver::{Driver, Error, NetworkInfo};
 use vnet_types::{InterfaceName, NetworkName};
 
+use crate::diagnostic::Checked;
 use crate::document::Document;
+use crate::engine::EngineOption;
 use crate::failure::{self, apart};
 use crate::files::Files;
 
@@ -60,6 +62,30 @@ impl Definitions {
             }
         }
         Ok(documents)
+    }
+
+    /// Those that OVN makes, and the others. A definition that cannot be read is among the others.
+    pub(crate) fn on_ovn(&self, driver: &Driver, engine: &EngineOption) -> (Vec<Checked>, Self) {
+        let (mut on_ovn, mut rest) = (Vec::new(), Self { given: Vec::new(), all: self.all, option: Vec::new() });
+        for given in self.given() {
+            // What is read of stdin cannot be read again.
+            let is_readable = !is_folder(given) && (given != "-" || engine.is_given());
+            let found = if is_readable { document(given, driver).ok() } else { None };
+            let asked = found.map(Checked::of_network).map(|mut checked| {
+                checked.change_network(|network| engine.ask(network));
+                checked
+            });
+            match asked.filter(|checked| checked.network().is_some_and(|it| it.extensions.ovn.is_some())) {
+                Some(checked) => on_ovn.push(checked),
+                None => rest.given.push(given.clone()),
+            }
+        }
+        (on_ovn, rest)
+    }
+
+    /// Whether none is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.all && self.given().next().is_none()
     }
 
     /// The only document, which may also be that of an attached port.

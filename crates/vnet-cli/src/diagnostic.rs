@@ -152,6 +152,13 @@ impl Checked {
         }
     }
 
+    /// Changes the network, if the document defines one.
+    pub(crate) fn change_network(&mut self, change: impl FnOnce(&mut Network)) {
+        if let Some(Definition::Network(network)) = &mut self.definition {
+            change(network);
+        }
+    }
+
     /// The network, if the document defines one without errors.
     pub(crate) fn sound_network(&self) -> Option<&Network> {
         self.sound().and(self.network())

@@ -124,6 +124,11 @@ pub(crate) fn answer(error: vnet_driver::Error) -> anyhow::Result<Answer> {
         AlreadyAttached, AlreadyDefined, AlreadyRuns, BridgeTaken, ChangedMeanwhile, Metadata, NameTaken, NoMetadata,
         NoNetwork, NoPort, NotAttached, NotDefined, NotRunning, OtherName, Renamed, Unknown, UuidTaken,
     };
+    if let vnet_driver::Error::Ovn(failure) = &error
+        && matches!(**failure, vnet_driver::OvnFailure::ChangedMeanwhile(_) | vnet_driver::OvnFailure::Differs { .. })
+    {
+        return refuse(error);
+    }
     match error {
         AlreadyAttached(_)
         | AlreadyDefined(_)

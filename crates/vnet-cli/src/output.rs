@@ -51,6 +51,15 @@ impl Answer {
     }
 
     /// This answer, unless something could not be read.
+    /// Yes where both are.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failed, _) | (_, Self::Failed) => Self::Failed,
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+        }
+    }
+
     pub(crate) fn unless_failed(self, reading: Self) -> Self {
         if reading == Self::Failed { reading } else { self }
     }

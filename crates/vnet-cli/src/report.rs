@@ -12,6 +12,7 @@ use crate::document::Document;
 use crate::failure;
 use crate::notes;
 use crate::output::{Answer, Format, done, note, print, print_json, progress};
+use crate::ovn::OvnJson;
 
 /// A definition and its changes on the host. `docs/json.md` describes the shape.
 #[derive(Debug, Serialize)]
@@ -24,6 +25,9 @@ pub(crate) struct Report<'a> {
     changes: Vec<ChangeJson>,
     notes: Vec<String>,
     obstacles: &'a [Obstacle],
+    /// What was done on OVN. `None` for a network of this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ovn: Option<OvnJson<'a>>,
 }
 
 /// Reports a document without a usable network.
@@ -159,6 +163,7 @@ impl<'a> Report<'a> {
             changes: Vec::new(),
             notes: Vec::new(),
             obstacles: &[],
+            ovn: None,
         }
     }
 
@@ -169,6 +174,7 @@ impl<'a> Report<'a> {
             changes: changes(&outcome.changes),
             notes: outcome.notes.iter().map(ToString::to_string).collect(),
             obstacles: &outcome.obstacles,
+            ovn: outcome.ovn.as_ref().map(OvnJson::of),
             ..Self::new(checked)
         }
     }

@@ -12,6 +12,7 @@ mod kept;
 mod undefine;
 
 pub(crate) use fill::fixed_bridge;
+pub(crate) use identity::uuid_of;
 pub(crate) use kept::are_different;
 
 pub use define::Defined;

@@ -234,6 +234,9 @@ pub enum Error {
     /// A hook refused, or could not be asked.
     #[error(transparent)]
     Hook(Box<crate::HookFailure>),
+    /// OVN, its database or this host as its chassis.
+    #[error(transparent)]
+    Ovn(Box<crate::OvnFailure>),
     /// An element cannot be added, replaced or deleted.
     #[error(transparent)]
     Update(#[from] vnet_xml::network::UpdateError),

@@ -29,6 +29,7 @@ mod manager;
 mod network;
 mod note;
 mod obstacle;
+mod ovn;
 mod picture;
 mod port;
 mod receipts;
@@ -57,6 +58,7 @@ pub use network::{
 };
 pub use note::Note;
 pub use obstacle::Obstacle;
+pub use ovn::{OvnAct, OvnChange, OvnFailure, OvnNetwork, OvnOutcome, OvnPlan, OvnPort, OvnStatus};
 pub use picture::{PartKind, Picture, PictureConnection, PicturePart, PicturePromise, TreeLine};
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
 pub use port::{

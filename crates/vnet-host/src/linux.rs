@@ -35,6 +35,7 @@ mod seen;
 mod service;
 #[cfg(feature = "openvswitch")]
 mod switch;
+mod switch_socket;
 mod sysctl;
 #[cfg(feature = "firewalld")]
 mod unit;
@@ -63,6 +64,7 @@ pub use no_switch::known_switch;
 pub use scope::Unscoped;
 #[cfg(feature = "openvswitch")]
 pub use switch::known_switch;
+pub use switch_socket::switch_socket;
 pub use unread::Unread;
 
 use self::known::Known;

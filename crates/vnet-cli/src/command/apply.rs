@@ -13,8 +13,10 @@ use crate::definition::{Definitions, network_name};
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::engine::EngineOption;
 use crate::guest::{Guest, Which, is_guest};
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
+use crate::ovn;
 use crate::port::{self, Heard};
 use crate::report::{Call, Report, heard, refuse, several};
 
@@ -39,6 +41,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = confirm::duration, conflicts_with_all = ["dry_run", "running"])]
     confirm_within: Option<Duration>,
     #[command(flatten)]
+    engine: EngineOption,
+    #[command(flatten)]
     format: FormatOption,
 }
 
@@ -52,8 +56,11 @@ impl Args {
         if !self.networks.is_one() {
             ensure!(self.confirm_within.is_none(), "--confirm-within is for one network");
             let documents = self.networks.documents(&driver, |_| true)?;
-            let plan = |networks: &[Network]| Ok(networks.iter().map(|network| driver.plan(network)).collect());
-            let call: Call<'_> = if self.dry_run { &plan } else { &|networks| driver.apply_all(networks) };
+            let plan = |networks: &[Network]| {
+                Ok(self.engine.asked(networks).iter().map(|network| driver.plan(network)).collect())
+            };
+            let call: Call<'_> =
+                if self.dry_run { &plan } else { &|networks| driver.apply_all(&self.engine.asked(networks)) };
             return several(documents, call, format, |applied| self.line(applied));
         }
         let document = self.networks.document_or_port(&driver)?;
@@ -62,6 +69,7 @@ impl Args {
             return self.apply_port(document, &driver);
         }
         let mut checked = Checked::of_network(document);
+        checked.change_network(|network| self.engine.ask(network));
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };
@@ -81,6 +89,12 @@ impl Args {
     }
 
     fn line(&self, applied: &NetworkOutcome) -> String {
+        if let Some(ovn) = applied.ovn.as_ref().filter(|ovn| self.dry_run && !ovn.changes.is_empty()) {
+            return ovn::human(&ovn.changes);
+        }
+        if let Some(told) = ovn::told(applied, "is as defined") {
+            return told;
+        }
         let (name, changes) = (&applied.name, &applied.changes);
         let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
         let until = self

@@ -7,9 +7,11 @@ use vnet_xml::Severity;
 use crate::changes::{ChangeJson, changes, human};
 use crate::definition::{Definitions, network_name};
 use crate::directories::Directories;
+use crate::engine::EngineOption;
 use crate::failure;
 use crate::network::news;
 use crate::notes;
+use crate::on_ovn;
 use crate::output::{Answer, Format, FormatOption, print, print_json};
 
 /// Show how running networks and their ports, or a port, differ from what was made, as the changes
@@ -21,6 +23,8 @@ use crate::output::{Answer, Format, FormatOption, print, print_json};
 pub(crate) struct Args {
     #[command(flatten)]
     networks: Definitions,
+    #[command(flatten)]
+    engine: EngineOption,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -52,9 +56,18 @@ impl Args {
     /// Compares and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
+        let (on_ovn, rest) = self.networks.on_ovn(&driver, &self.engine);
+        if !on_ovn.is_empty() {
+            let answer = on_ovn::differences(on_ovn, &driver, self.format.format, !rest.is_empty())?;
+            return if rest.is_empty() { Ok(answer) } else { Ok(self.of_host(&driver, &rest)?.and(answer)) };
+        }
+        self.of_host(&driver, &self.networks)
+    }
+
+    fn of_host(&self, driver: &Driver, networks: &Definitions) -> anyhow::Result<Answer> {
         let (mut all, mut failed, mut answer) = (Vec::new(), Vec::new(), Answer::Yes);
-        for name in self.networks.names(&driver, |info| info.is_active())? {
-            match name.map(|name| find(&driver, name)) {
+        for name in networks.names(driver, |info| info.is_active())? {
+            match name.map(|name| find(driver, name)) {
                 Ok(Ok(found)) => all.push(found),
                 Ok(Err(error)) => match error.downcast().map_or_else(Err, failure::answer) {
                     Ok(_) => answer = Answer::No,
@@ -79,7 +92,7 @@ impl Args {
                 Format::Human => print(self.text(&found))?,
             }
         }
-        match (self.format.format, self.networks.is_one()) {
+        match (self.format.format, networks.is_one()) {
             (Format::Human, _) => {}
             (Format::Json, true) => reports.pop().map_or(Ok(()), |report| print_json(&report))?,
             (Format::Json, false) => print_json(&Reports { networks: reports })?,

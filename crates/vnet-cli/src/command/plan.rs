@@ -7,8 +7,10 @@ use crate::definition::document_or_port;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
 use crate::document::Document;
+use crate::engine::EngineOption;
 use crate::guest::{Guest, Which, is_guest};
 use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::ovn;
 use crate::port::{self, Heard};
 use crate::report::{Report, heard, refuse};
 use crate::whose::For;
@@ -26,6 +28,8 @@ pub(crate) struct Args {
     which: Which,
     #[command(flatten)]
     whose: For,
+    #[command(flatten)]
+    engine: EngineOption,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -45,6 +49,7 @@ impl Args {
             );
         }
         let mut checked = Checked::of_network(document);
+        checked.change_network(|network| self.engine.ask(network));
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };
@@ -52,6 +57,9 @@ impl Args {
         let Some(planned) = heard(planned, &mut checked, format)? else { return Ok(Answer::No) };
         match format {
             Format::Json => print_json(&Report::changed(&checked, &planned))?,
+            Format::Human if planned.ovn.as_ref().is_some_and(|ovn| !ovn.changes.is_empty()) => {
+                print(planned.ovn.iter().map(|ovn| ovn::human(&ovn.changes)).collect::<String>())?;
+            }
             Format::Human if planned.changes.is_empty() => {
                 print(format!("network {}: nothing to change\n", planned.name))?;
             }

@@ -8,7 +8,9 @@ use crate::changes::brief;
 use crate::definition::Definitions;
 use crate::diagnostic::Checked;
 use crate::directories::Directories;
+use crate::engine::EngineOption;
 use crate::output::{Answer, Format, FormatOption, done, print, print_json};
+use crate::ovn;
 use crate::report::{Report, heard, refuse, several};
 
 /// Start networks on this host
@@ -28,6 +30,8 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "autostart")]
     validate: bool,
     #[command(flatten)]
+    engine: EngineOption,
+    #[command(flatten)]
     format: FormatOption,
 }
 
@@ -43,13 +47,14 @@ impl Args {
             if self.validate {
                 bail!("--validate is for one definition: `vnet check --strict` checks several");
             }
-            return several(documents, &|networks| driver.start_all(networks), format, line);
+            return several(documents, &|networks| driver.start_all(&self.engine.asked(networks)), format, line);
         }
         let Some(document) = documents.pop() else { return Ok(Answer::Yes) };
         let mut checked = Checked::of_network(document?);
         if self.validate {
             checked.be_strict();
         }
+        checked.change_network(|network| self.engine.ask(network));
         let Some(network) = checked.sound_network() else {
             return refuse(&checked, format).map(|()| Answer::No);
         };
@@ -63,6 +68,9 @@ impl Args {
 }
 
 fn line(started: &NetworkOutcome) -> String {
+    if let Some(told) = ovn::told(started, "started") {
+        return told;
+    }
     let on = started.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
     format!("{}network {} started{on}\n", brief(&started.changes), started.name)
 }

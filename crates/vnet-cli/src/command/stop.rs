@@ -1,12 +1,14 @@
 //! `vnet stop NETWORK…`: stops networks.
 
 use serde::Serialize;
-use vnet_driver::NetworkName;
+use vnet_driver::{Driver, NetworkName};
 
 use crate::changes::{ChangeJson, brief, changes};
 use crate::definition::{Definitions, network_name};
 use crate::directories::Directories;
+use crate::engine::EngineOption;
 use crate::failure;
+use crate::on_ovn;
 use crate::output::{Answer, Format, FormatOption, are, done, print, print_json};
 
 /// Stop networks: remove everything that start made, and nothing else
@@ -17,6 +19,8 @@ use crate::output::{Answer, Format, FormatOption, are, done, print, print_json};
 pub(crate) struct Args {
     #[command(flatten)]
     networks: Definitions,
+    #[command(flatten)]
+    engine: EngineOption,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -36,8 +40,18 @@ impl Args {
     /// Stops and reports.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
+        let (on_ovn, rest) = self.networks.on_ovn(&driver, &self.engine);
+        if !on_ovn.is_empty() {
+            let stop = |network: &_| driver.stop_on_ovn(network);
+            let answer = on_ovn::each(on_ovn, stop, "stopped", self.format.format, !rest.is_empty())?;
+            return if rest.is_empty() { Ok(answer) } else { Ok(self.of_host(&driver, &rest)?.and(answer)) };
+        }
+        self.of_host(&driver, &self.networks)
+    }
+
+    fn of_host(&self, driver: &Driver, networks: &Definitions) -> anyhow::Result<Answer> {
         let (mut names, mut failed) = (Vec::new(), Vec::new());
-        for name in self.networks.names(&driver, |info| info.is_active())? {
+        for name in networks.names(driver, |info| info.is_active())? {
             match name.and_then(|name| network_name(&name)) {
                 Ok(name) => names.push(name),
                 Err(error) => failed.push(error),
@@ -52,7 +66,7 @@ impl Args {
                 Err(Err(error)) => failed.push(error),
             }
         }
-        let is_one = self.networks.is_one();
+        let is_one = networks.is_one();
         let failed = failure::tell(&failed);
         done(format!("{} stopped", are("network", stopped.iter().map(|(name, _)| name))), || {
             match self.format.format {

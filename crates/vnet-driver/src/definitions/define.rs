@@ -95,7 +95,9 @@ impl Driver {
         let others = self.known_others(Some(&name))?;
         self.is_free(&name, network, [&kept, &runs], &others)?;
         let known = kept.as_ref().or(runs.as_ref());
-        let (filled, on_host) = if self.warns || takes_free_bridge(network, known) {
+        // OVN makes its network for all hosts, whatever this one has.
+        let warns = self.warns && network.extensions.ovn.is_none();
+        let (filled, on_host) = if warns || takes_free_bridge(network, known) {
             // A definition can be kept on a host that cannot be read.
             let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);
             let inventory = inventory.unwrap_or_default().beside(name.as_str());

@@ -80,18 +80,19 @@ impl Driver {
         Ok(NetworkIdentity { name, uuid, is_active: runs, is_persistent, autostart: is_persistent && is_linked })
     }
 
-    /// A UUID for a network that has none. A trial draws the same each time.
+    /// A UUID for a network that has none. A trial draws the same each time, and a network that OVN
+    /// makes must have the same on every host.
     pub(super) fn drawn_uuid(&self, network: &Network) -> Result<Uuid, Error> {
         match self.imagined.as_ref().and_then(|imagined| imagined.seed) {
-            Some(_) => Ok(of_name(&network.name)),
-            None => Ok(Uuid::from_random(LinuxHost::random()?)),
+            None if network.extensions.ovn.is_none() => Ok(Uuid::from_random(LinuxHost::random()?)),
+            _ => Ok(of_name(&network.name)),
         }
     }
 }
 
 /// The UUID of a network by its kept definition. One that somebody wrote there may have none: then
 /// it is made of the name, so that the network has the same before, during and after it runs.
-pub(super) fn uuid_of(kept: &Network) -> Uuid {
+pub(crate) fn uuid_of(kept: &Network) -> Uuid {
     kept.uuid.unwrap_or_else(|| of_name(&kept.name))
 }
 

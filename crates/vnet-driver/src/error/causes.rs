@@ -56,6 +56,12 @@ impl From<vnet_host::Error> for Error {
     }
 }
 
+impl From<crate::OvnFailure> for Error {
+    fn from(failure: crate::OvnFailure) -> Self {
+        Self::Ovn(Box::new(failure))
+    }
+}
+
 impl From<vnet_netlink::Error> for Error {
     fn from(error: vnet_netlink::Error) -> Self {
         vnet_host::Error::from(error).into()

@@ -83,6 +83,7 @@ impl Error {
             }
             Self::Watch(_) => "raise them: `sysctl -w fs.inotify.max_user_instances=1024`".to_owned(),
             Self::Hook(failure) => return failure.help(),
+            Self::Ovn(failure) => return failure.help(),
             Self::Update(error) => return error.help(),
             Self::NoMetadata { network, part } => match part {
                 MetadataPart::Title => format!("`vnet title {network} TEXT` sets it"),

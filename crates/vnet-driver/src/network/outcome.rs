@@ -6,6 +6,7 @@ use vnet_validate::Finding;
 
 use crate::note::Note;
 use crate::obstacle::Obstacle;
+use crate::ovn::OvnOutcome;
 
 /// The result of planning, starting or changing a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,4 +24,6 @@ pub struct NetworkOutcome {
     pub notes: Vec<Note>,
     /// Rules of other programs that block it.
     pub obstacles: Vec<Obstacle>,
+    /// What was done in OVN's northbound database. `None` for a network of this host.
+    pub ovn: Option<OvnOutcome>,
 }

@@ -15,6 +15,9 @@ impl Driver {
     /// # Errors
     /// [`Error::Refused`]; [`Error::Host`] when something is in the way or the host cannot be read.
     pub fn plan(&self, network: &Network) -> Result<NetworkOutcome, Error> {
+        if Self::is_on_ovn(network) {
+            return self.plan_on_ovn(network);
+        }
         let mut host = self.host()?;
         host.look_as_allowed();
         let prepared = self.prepare(network, &mut host, None)?;

@@ -190,14 +190,16 @@ impl Prepared {
             obstacles = found;
         }
         obstacles.extend(more);
-        NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes: made, findings, notes, obstacles }
+        let Lowered { name, bridge, .. } = lowered;
+        NetworkOutcome { name, bridge, changes: made, findings, notes, obstacles, ovn: None }
     }
 
     /// The result of a plan.
     pub(super) fn planned(self, Followed { changes, obstacles: more }: Followed) -> NetworkOutcome {
         let Self { lowered, findings, notes, mut obstacles, .. } = self;
         obstacles.extend(more);
-        NetworkOutcome { name: lowered.name, bridge: lowered.bridge, changes, findings, notes, obstacles }
+        let Lowered { name, bridge, .. } = lowered;
+        NetworkOutcome { name, bridge, changes, findings, notes, obstacles, ovn: None }
     }
 }
 

@@ -43,18 +43,42 @@ impl Driver {
         let mut host = self.host()?;
         let lock = self.lock()?;
         let refused: Vec<_> = networks.iter().map(|network| self.is_not_of_libvirt(network)).collect();
+        let on_ovn: Vec<_> = networks.iter().map(|network| self.kept_on_ovn(network).ok().flatten()).collect();
         let is_ours = networks.iter().zip(&refused).filter(|(_, refused)| refused.is_ok());
         let ours: Vec<NetworkName> = is_ours.map(|(network, _)| network.clone()).collect();
         let departures: Vec<Departure> = ours.iter().map(|it| Departure::of_network(self, it)).collect();
         let mut stopped = vnet_host::stop_all(&mut host, &lock, &ours, LinuxHost::namespace()?).into_iter();
         departures.into_iter().for_each(|departure| departure.tell(self));
         let mut result = |network| self.after_stop(&lock, network, stopped.next().expect("a result for each"));
-        let results = networks.iter().zip(refused);
-        Ok(results.map(|(network, refused)| refused.and_then(|()| result(network))).collect())
+        let results = networks.iter().zip(refused).map(|(network, refused)| refused.and_then(|()| result(network)));
+        let either = results.zip(on_ovn).map(|(result, on_ovn)| match on_ovn {
+            Some(network) => self.stop_on_ovn(&network).map(|_| Vec::new()),
+            None => result,
+        });
+        Ok(either.collect())
     }
 
-    /// Starts or changes several networks, with the lock held.
+    /// Starts or changes several networks, with the lock held: those of this host, and those that
+    /// OVN makes.
     pub(super) fn realise(
+        &self,
+        networks: &[Network],
+        aim: Aim,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<Each<NetworkOutcome>, Error> {
+        let of_host: Vec<Network> = networks.iter().filter(|it| !Self::is_on_ovn(it)).cloned().collect();
+        let mut results = self.realise_here(&of_host, aim, host, lock)?.into_iter();
+        let result = |network| match (Self::is_on_ovn(network), aim) {
+            (false, _) => results.next().expect("a result for each"),
+            (true, Aim::Change) => self.apply_on_ovn(network),
+            // A host that boots with an old definition must not bring all others to it.
+            (true, Aim::Start | Aim::Repair) => self.start_on_ovn(network),
+        };
+        Ok(networks.iter().map(result).collect())
+    }
+
+    fn realise_here(
         &self,
         networks: &[Network],
         aim: Aim,

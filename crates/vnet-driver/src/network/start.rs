@@ -20,6 +20,9 @@ impl Driver {
     /// [`Error::AlreadyRuns`]; [`Error::NoInotify`]; [`Error::Hook`]; [`Error::Host`] when
     /// something is in the way, or when a step fails: then the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
+        if Self::is_on_ovn(network) {
+            return self.start_on_ovn(network);
+        }
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();

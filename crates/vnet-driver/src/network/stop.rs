@@ -16,6 +16,9 @@ impl Driver {
     /// [`Error::NotRunning`]; [`Error::OfLibvirt`]; [`Error::Host`] with what could not be removed:
     /// the call can be repeated.
     pub fn stop(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
+        if let Some(network) = self.kept_on_ovn(network)? {
+            return self.stop_on_ovn(&network).map(|_| Vec::new());
+        }
         let mut host = self.host()?;
         // Whoever releases the lock removes the leftovers of a start that was killed early.
         let lock = self.lock();

@@ -2,7 +2,7 @@
 
 use vnet_host::{LinuxHost, Lock};
 use vnet_plan::{Change, Resource};
-use vnet_types::Link;
+use vnet_types::{Inventory, Link};
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
@@ -23,6 +23,11 @@ impl Driver {
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();
+        if let Some(network) = self.ovn_of(interface)? {
+            let lock = lock?;
+            let inventory = self.inventory(&mut host, Some(&lock), None)?;
+            return self.attach_to_ovn(network, interface, options, inventory, &mut host, &lock);
+        }
         let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
         self.attach_prepared(prepared, &mut host, &lock?)
     }
@@ -38,8 +43,7 @@ impl Driver {
         let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         let mut attached: Vec<PortOutcome> = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
-            let prepared = self.prepare_port_on(interface, options, inventory.clone());
-            match prepared.and_then(|prepared| self.attach_prepared(prepared, &mut host, &lock)) {
+            match self.attach_one(interface, options, inventory.clone(), &mut host, &lock) {
                 Ok(outcome) => {
                     // The next one is decided on beside this one.
                     inventory.ports.push(outcome.port.clone());
@@ -57,7 +61,26 @@ impl Driver {
         Ok(attached)
     }
 
-    fn attach_prepared(&self, prepared: Prepared, host: &mut LinuxHost, lock: &Lock) -> Result<PortOutcome, Error> {
+    fn attach_one(
+        &self,
+        interface: &Interface,
+        options: &AttachOptions,
+        inventory: Inventory,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<PortOutcome, Error> {
+        match self.ovn_of(interface)? {
+            Some(network) => self.attach_to_ovn(network, interface, options, inventory, host, lock),
+            None => self.attach_prepared(self.prepare_port_on(interface, options, inventory)?, host, lock),
+        }
+    }
+
+    pub(crate) fn attach_prepared(
+        &self,
+        prepared: Prepared,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<PortOutcome, Error> {
         let lowered = &prepared.lowered;
         let dev = lowered.port.dev.clone();
         if prepared.receipt.is_some() {

@@ -20,10 +20,11 @@ impl Driver {
         // Whoever releases the lock removes the leftovers of an attach that was killed early.
         let lock = self.lock();
         self.store.port_receipt(port)?.ok_or_else(absent)?;
-        match self.detach_locked(&mut host, &lock?, port) {
+        let lock = lock?;
+        self.detach_from_ovn(port, || match self.detach_locked(&mut host, &lock, port) {
             Err(vnet_host::Error::Absent(_)) => Err(absent()),
             detached => Ok(detached?),
-        }
+        })
     }
 
     /// The same with the lock held. The hooks are told of a port that is gone.

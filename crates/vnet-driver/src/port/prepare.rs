@@ -31,10 +31,10 @@ pub(super) const KEPT: &str = "interface.xml";
 pub(crate) const RECORD: &str = "networkport.xml";
 
 /// A valid interface, with its desired state on this host.
-pub(super) struct Prepared {
-    pub(super) lowered: LoweredPort,
+pub(crate) struct Prepared {
+    pub(crate) lowered: LoweredPort,
     /// Its receipt, if it is attached.
-    pub(super) receipt: Option<Receipt<PortHeader>>,
+    pub(crate) receipt: Option<Receipt<PortHeader>>,
     findings: Vec<Finding>,
 }
 
@@ -59,12 +59,14 @@ impl Driver {
     }
 
     /// The same on a host that was read.
-    pub(super) fn prepare_port_on(
+    pub(crate) fn prepare_port_on(
         &self,
         interface: &Interface,
         options: &AttachOptions,
         mut inventory: Inventory,
     ) -> Result<Prepared, Error> {
+        let on_ovn = self.as_on_ovn(interface)?;
+        let interface = on_ovn.as_ref().map_or(interface, |it| &it.interface);
         let interface = &*self.as_attached(interface, options, &inventory)?;
         let findings = if options.is_judged { Vec::new() } else { sound(vnet_validate::check(interface))? };
         let networks = Vec::from_iter(self.network_of(interface)?);
@@ -87,7 +89,10 @@ impl Driver {
                 options.guest = Some(guest);
             }
         }
-        let lowered = self.lower_port(interface, inventory, &options, receipt.as_ref())?;
+        let mut lowered = self.lower_port(interface, inventory, &options, receipt.as_ref())?;
+        if let Some(on_ovn) = &on_ovn {
+            self.keep_on_ovn(&mut lowered, on_ovn)?;
+        }
         Ok(Prepared { lowered, receipt, findings })
     }
 

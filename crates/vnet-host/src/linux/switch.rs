@@ -3,8 +3,6 @@
 
 mod operations;
 
-use std::env;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vnet_ovsdb::{
@@ -15,13 +13,11 @@ use vnet_plan::{SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans};
 use vnet_types::{InterfaceName, KnownSwitch, MacAddr};
 
 use self::operations::{change, creation, removal};
+use super::switch_socket::switch_socket;
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact, Lock, Namespace};
 
 const DATABASE: &str = "Open_vSwitch";
-/// The folder of Open vSwitch's sockets, unless `$OVS_RUNDIR` says otherwise, as for its own
-/// programs.
-const FOLDER: &str = "/var/run/openvswitch";
 /// How long Open vSwitch may take for what it was told, which is libvirt's limit.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The key of a port's `external_ids` that marks it as vnet's, with the network namespace.
@@ -30,13 +26,8 @@ const MARK: &str = "vnet-namespace";
 const PORT: [&str; 7] = ["_uuid", "name", "tag", "trunks", "vlan_mode", "qos", "external_ids"];
 const INTERFACE: [&str; 4] = ["name", "external_ids", "ingress_policing_rate", "ingress_policing_burst"];
 
-fn socket() -> PathBuf {
-    let folder = env::var_os("OVS_RUNDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    folder.unwrap_or_else(|| FOLDER.into()).join("db.sock")
-}
-
 fn database() -> Database {
-    Database::new([Remote::Unix(socket())], DATABASE).with_time(PATIENCE)
+    Database::new([Remote::Unix(switch_socket())], DATABASE).with_time(PATIENCE)
 }
 
 /// Asks Open vSwitch for its bridges.
@@ -62,7 +53,7 @@ impl LinuxHost {
     /// # Errors
     /// [`Error::Switch`] where it cannot be asked; [`Error::Netlink`].
     pub fn stale_switch_ports(&self) -> Result<Vec<InterfaceName>, Error> {
-        if !socket().exists() {
+        if !switch_socket().exists() {
             return Ok(Vec::new());
         }
         let rows = self.switch("tell its ports", |database| database.select("Port", [], &["name", "external_ids"]))?;

@@ -263,6 +263,11 @@ pub(super) fn rom(element: &Element<'_>) -> Option<Rom> {
 }
 
 impl Mac {
+    /// An address, and nothing else about it.
+    pub fn new(address: MacAddr) -> Self {
+        Self { address, kind: None, check: None, current: None }
+    }
+
     pub(super) fn write(&self, writer: &mut Writer<'_>, live: bool) -> fmt::Result {
         let kind = self.kind.map(|kind| if kind == MacType::Generated { "generated" } else { "static" });
         let tag = writer.tag("mac")?.attribute("address", self.address)?.optional("type", kind)?;

@@ -1,0 +1,19 @@
+//! Networks that OVN makes, for all hosts of a cluster.
+//!
+//! The northbound database is the memory: a network is the rows that carry its mark. This host
+//! keeps nothing of it but the definition, and receipts of its own guests' ports.
+
+mod attach;
+mod change;
+mod chassis;
+mod failure;
+mod lifecycle;
+mod network;
+mod record;
+mod status;
+
+pub use change::{OvnAct, OvnChange};
+pub use failure::OvnFailure;
+pub use lifecycle::OvnOutcome;
+pub use network::{OvnNetwork, OvnPlan};
+pub use status::{OvnPort, OvnStatus};

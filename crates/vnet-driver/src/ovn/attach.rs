@@ -1,0 +1,221 @@
+//! Guests on networks that OVN makes: a port in the northbound database, and one of this host's
+//! Open vSwitch that carries its id.
+
+use vnet_host::{LinuxHost, Lock};
+use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
+use vnet_plan::{Change, LoweredPort, Resource};
+use vnet_types::{InterfaceName, Inventory, MacAddr, Uuid};
+use vnet_xml::interface::{BridgeSource, Mac, Source};
+use vnet_xml::{Interface, VirtualPort, VirtualPortType};
+
+use super::chassis::Chassis;
+use super::failure::OvnFailure;
+use super::network::{OvnNetwork, OvnPlan};
+use super::record::PortRecord;
+use crate::driver::{Driver, device_name, network_name};
+use crate::error::Error;
+use crate::port::{AttachOptions, PortOutcome};
+
+/// How many times a guest's port is tried while other hosts change the network.
+const TRIES: usize = 20;
+/// The largest packet that fits into the tunnels between hosts.
+const MTU: u32 = 1442;
+
+/// A guest on OVN, as this host has it.
+pub(crate) struct OnOvn {
+    /// A port of Open vSwitch.
+    pub(crate) interface: Interface,
+    mac: MacAddr,
+    record: PortRecord,
+}
+
+impl Driver {
+    /// The network of an interface, if OVN makes it: its definition is kept on this host.
+    pub(crate) fn ovn_of(&self, interface: &Interface) -> Result<Option<OvnNetwork>, Error> {
+        let Source::Network(source) = &interface.source else { return Ok(None) };
+        let kept = self.kept_on_ovn(&network_name(&source.network)?)?;
+        kept.map(|network| OvnNetwork::open(&network)).transpose()
+    }
+
+    /// Attaches a guest: makes its port in the northbound database, its tap and the port of Open
+    /// vSwitch, and waits until OVN has connected them. When a step fails, those before are undone.
+    pub(crate) fn attach_to_ovn(
+        &self,
+        mut network: OvnNetwork,
+        interface: &Interface,
+        options: &AttachOptions,
+        inventory: Inventory,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<PortOutcome, Error> {
+        let mut chassis = Chassis::here()?;
+        let on_ovn = self.on_ovn(&network, &chassis, interface)?;
+        let port = on_ovn.record.port;
+        let mut guest = OvnGuest::new(port, on_ovn.mac);
+        guest.name = options.guest.clone();
+        guest.isolated = interface.port_isolated == Some(true);
+        guest.chassis = Some(chassis.name.clone());
+        let mut prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
+        let dev = prepared.lowered.port.dev.clone();
+        if prepared.receipt.is_some() {
+            return Err(Error::AlreadyAttached(dev));
+        }
+        self.keep_on_ovn(&mut prepared.lowered, &on_ovn)?;
+        let before = network.put_guest(guest)?;
+        let attached = self.attach_prepared(prepared, host, lock).and_then(|outcome| {
+            chassis.wait_for(&dev, port).map_err(|error| {
+                let undone = self.detach_locked(host, lock, &dev).map(drop);
+                Error::from(error).undone(undone)
+            })?;
+            Ok(outcome)
+        });
+        attached.map_err(|error| {
+            let undone = match before {
+                Some(before) => network.put_guest(before).map(drop),
+                None => network.take_guest(port, &chassis.name),
+            };
+            match undone {
+                Ok(()) => error,
+                Err(undo) => Error::NotUndone { undo: Box::new(undo), source: Box::new(error) },
+            }
+        })
+    }
+
+    /// The interface of a guest on OVN as a port of this host's Open vSwitch. `None` for another.
+    pub(crate) fn as_on_ovn(&self, interface: &Interface) -> Result<Option<OnOvn>, Error> {
+        let network = self.ovn_of(interface)?;
+        network.map(|network| self.on_ovn(&network, &Chassis::here()?, interface)).transpose()
+    }
+
+    fn on_ovn(&self, network: &OvnNetwork, chassis: &Chassis, interface: &Interface) -> Result<OnOvn, Error> {
+        let mac = interface.mac_address().map_or_else(|| self.mac_for(interface), Ok)?;
+        let given = interface.virtual_port.as_ref().and_then(|port| port.interface_id);
+        let port = given.unwrap_or_else(|| port_id(network.uuid, mac));
+        let definition = network.network.inactive().to_string();
+        Ok(OnOvn {
+            interface: on_switch(interface, network, &chassis.bridge, mac, port),
+            mac,
+            record: PortRecord { port, chassis: chassis.name.clone(), network: definition },
+        })
+    }
+
+    /// The MAC address of an attached port, or a new one.
+    fn mac_for(&self, interface: &Interface) -> Result<MacAddr, Error> {
+        let dev = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
+        let receipt = dev.map(|dev| self.store.port_receipt(&dev)).transpose()?.flatten();
+        if let Some(receipt) = receipt {
+            return Ok(receipt.header.port.mac);
+        }
+        let [first, second, third, ..] = LinuxHost::random()?;
+        Ok(MacAddr::from_random([first, second, third]))
+    }
+
+    /// Keeps of a port what a detach has to remove.
+    pub(crate) fn keep_on_ovn(&self, lowered: &mut LoweredPort, on_ovn: &OnOvn) -> Result<(), Error> {
+        let file = self.port_record_file(&lowered.port.dev, &on_ovn.record)?;
+        lowered.desired.insert(Resource::File(file));
+        Ok(())
+    }
+
+    /// Detaches a port from this host, and takes it out of the northbound database, unless the
+    /// guest is attached on another host by now.
+    pub(crate) fn detach_from_ovn(
+        &self,
+        dev: &InterfaceName,
+        detach: impl FnOnce() -> Result<Vec<Change>, Error>,
+    ) -> Result<Vec<Change>, Error> {
+        // Its file goes with the port.
+        let record = self.port_record_on_ovn(dev)?;
+        let made = detach()?;
+        let Some(record) = record else { return Ok(made) };
+        let taken = record
+            .network
+            .parse::<vnet_xml::Network>()
+            .map_err(Error::from)
+            .and_then(|network| OvnNetwork::open(&network)?.take_guest(record.port, &record.chassis));
+        match taken {
+            Ok(()) | Err(Error::NotRunning(_)) => Ok(made),
+            Err(source) => Err(OvnFailure::RowStays { dev: dev.clone(), source: Box::new(source) }.into()),
+        }
+    }
+}
+
+impl OvnNetwork {
+    /// Makes a guest's port, or moves it to this host. A guest that is there keeps its addresses.
+    /// Returns the guest as it was. No host waits for it.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`OvnFailure::MacTaken`], [`OvnFailure::NoAddress`] and those of the
+    /// database.
+    pub fn put_guest(&mut self, guest: OvnGuest) -> Result<Option<OvnGuest>, Error> {
+        self.change_guests(|network, guests| {
+            let at = guests.iter().position(|it| it.id == guest.id);
+            let before = at.map(|at| guests.remove(at));
+            if let Some(other) = guests.iter().find(|it| it.mac == guest.mac) {
+                let (name, port) = (network.name.clone(), other.id);
+                return Err(OvnFailure::MacTaken { network: name, port, mac: guest.mac }.into());
+            }
+            let mut new = guest.clone();
+            new.addresses = match &before {
+                Some(before) if before.mac == guest.mac => before.addresses.clone(),
+                _ => {
+                    let found = guest_addresses(&network.network, guests, guest.mac, guest.name.as_deref());
+                    found.map_err(|source| OvnFailure::NoAddress { network: network.name.clone(), source })?
+                }
+            };
+            guests.push(new);
+            Ok(before)
+        })
+    }
+
+    /// Removes a guest's port, if it is still that of this chassis.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; those of the database.
+    pub fn take_guest(&mut self, port: Uuid, chassis: &str) -> Result<(), Error> {
+        self.change_guests(|_, guests| {
+            guests.retain(|it| it.id != port || it.chassis.as_deref() != Some(chassis));
+            Ok(())
+        })
+    }
+
+    /// Changes the guests of the network, and nothing else of it. Tries again where another host
+    /// has changed the network meanwhile: guests of two hosts do not contradict each other.
+    fn change_guests<T>(&mut self, change: impl Fn(&Self, &mut Vec<OvnGuest>) -> Result<T, Error>) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            let observed = self.read()?;
+            if observed.rows.is_empty() {
+                return Err(Error::NotRunning(self.name.clone()));
+            }
+            let mut guests = observed.guests();
+            let before = self.rows(&guests)?;
+            let result = change(self, &mut guests)?;
+            let wanted = with_guests(&observed.rows, &before, &self.rows(&guests)?);
+            match self.carry_out(&OvnPlan::new(&observed, wanted)) {
+                Err(Error::Ovn(failure)) if is_race(&failure) && tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(result),
+            }
+        }
+    }
+}
+
+fn is_race(failure: &OvnFailure) -> bool {
+    matches!(failure, OvnFailure::ChangedMeanwhile(_))
+}
+
+/// The interface as a port of this host's Open vSwitch.
+fn on_switch(interface: &Interface, network: &OvnNetwork, bridge: &str, mac: MacAddr, port: Uuid) -> Interface {
+    let mut own = interface.clone();
+    own.source = Source::Bridge(BridgeSource::new(bridge));
+    own.mac.get_or_insert_with(|| Mac::new(mac));
+    let mut virtual_port = own.virtual_port.take().unwrap_or_else(VirtualPort::default);
+    virtual_port.kind = Some(VirtualPortType::OpenVSwitch);
+    virtual_port.interface_id = Some(port);
+    own.virtual_port = Some(virtual_port);
+    own.mtu = own.mtu.or(network.network.mtu).or(Some(MTU));
+    // The rule is OVN's.
+    own.port_isolated = None;
+    own
+}

@@ -1,0 +1,103 @@
+//! This host as a chassis of OVN: what its Open vSwitch says (ovn-controller(8)).
+
+use std::time::Duration;
+
+use vnet_host::switch_socket;
+use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, Datum, Error, OperationResult, Refusal, Remote};
+use vnet_ovsdb::{Row, Until};
+use vnet_types::{InterfaceName, Uuid};
+
+use super::failure::OvnFailure;
+
+/// How long OVN may take to connect a port.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the southbound database may take for what is only told to people.
+const GLANCE: Duration = Duration::from_secs(2);
+/// The bridge of guests, unless `external_ids:ovn-bridge` says otherwise.
+const BRIDGE: &str = "br-int";
+
+/// This host as OVN knows it.
+pub(super) struct Chassis {
+    database: Database,
+    /// `system-id`
+    pub(super) name: String,
+    /// The bridge that guests are ports of.
+    pub(super) bridge: String,
+    southbound: String,
+}
+
+impl Chassis {
+    /// Asks this host's Open vSwitch.
+    pub(super) fn here() -> Result<Self, OvnFailure> {
+        let mut database = Database::new([Remote::Unix(switch_socket())], "Open_vSwitch");
+        let rows = database.select("Open_vSwitch", [], &["external_ids"]).map_err(failed)?;
+        let ids = rows.first().map(|row| row.texts("external_ids")).unwrap_or_default();
+        let id = |key: &'static str| ids.get(key).map(|it| (*it).to_owned()).ok_or(OvnFailure::NoChassis(key));
+        let (name, southbound) = (id("system-id")?, id("ovn-remote")?);
+        for needed in ["ovn-encap-type", "ovn-encap-ip"] {
+            id(needed)?;
+        }
+        let bridge = (*ids.get("ovn-bridge").unwrap_or(&BRIDGE)).to_owned();
+        Ok(Self { database, name, bridge, southbound })
+    }
+
+    /// Waits until OVN has connected a port of this host, with all that follows from it.
+    pub(super) fn wait_for(&mut self, dev: &InterfaceName, port: Uuid) -> Result<(), OvnFailure> {
+        let installed = Datum::map([("ovn-installed", "true"), ("iface-id", &port.to_string())]);
+        let is_up = Operation::Wait {
+            table: "Interface".to_owned(),
+            conditions: vec![Condition::equal("name", dev.as_str()), Condition::includes("external_ids", installed)],
+            columns: vec!["name".to_owned()],
+            until: Until::Equal,
+            rows: vec![Row::new().with("name", dev.as_str())],
+            time: PATIENCE,
+        };
+        match self.database.transact(&[is_up]) {
+            Ok(_) => Ok(()),
+            Err(error) if error.refusal() == Some(&Refusal::NotAsExpected) => {
+                let why = self.why_not(port);
+                Err(OvnFailure::NotUp { dev: dev.clone(), seconds: PATIENCE.as_secs(), why })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Why a port is not connected, as the southbound database tells.
+    fn why_not(&self, port: Uuid) -> String {
+        let Self { name, southbound, .. } = self;
+        match self.ask(port) {
+            Err(why) => {
+                format!("the southbound database cannot be asked from here ({why}); see `external_ids:ovn-remote`")
+            }
+            Ok((None, _)) => format!(
+                "ovn-controller has not made this host a chassis `{name}` at {southbound}; see that it runs, its log, and \
+                 that no other host has this `system-id` or `ovn-encap-ip`"
+            ),
+            Ok((_, None)) => "ovn-northd has not taken the port over; see that it runs, and its log".to_owned(),
+            Ok((Some(own), Some(Some(bound)))) if own != bound => {
+                "another host has connected it; detach the guest there".to_owned()
+            }
+            Ok(_) => "ovn-controller of this host has not connected it yet; see its log".to_owned(),
+        }
+    }
+
+    /// The chassis of this host, and whether the port is known there and to which chassis it is
+    /// bound.
+    #[allow(clippy::type_complexity, reason = "for one caller")]
+    fn ask(&self, port: Uuid) -> Result<(Option<Uuid>, Option<Option<Uuid>>), String> {
+        let remotes = Remote::list(&self.southbound).map_err(|error| error.to_string())?;
+        let mut database = Database::new(remotes, "OVN_Southbound").with_time(GLANCE);
+        let results = database.transact(&[
+            Operation::select("Chassis", [Condition::equal("name", self.name.as_str())], &["_uuid"]),
+            Operation::select("Port_Binding", [Condition::equal("logical_port", port.to_string())], &["chassis"]),
+        ]);
+        let mut results = results.map_err(|error| error.to_string())?.into_iter().map(OperationResult::rows);
+        let mut first = || results.next().unwrap_or_default().into_iter().next();
+        let own = first().and_then(|row| row.uuid());
+        Ok((own, first().map(|row| row.uuids("chassis").first().copied())))
+    }
+}
+
+fn failed(source: Error) -> OvnFailure {
+    OvnFailure::Database { what: "cannot ask Open vSwitch of this host".to_owned(), source: Box::new(source) }
+}

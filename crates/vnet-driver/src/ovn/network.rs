@@ -1,0 +1,201 @@
+//! One network in the northbound database: what is there, what is wanted, and the transaction.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use vnet_ovn::{Northbound, NorthboundRow, northbound_rows, transaction};
+use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row, Until};
+use vnet_types::{NetworkName, Uuid};
+use vnet_xml::Network;
+
+use super::change::{OvnChange, changes};
+use super::failure::OvnFailure;
+use crate::definitions::uuid_of;
+use crate::driver::network_name;
+use crate::error::Error;
+use crate::findings::sound;
+
+const DATABASE: &str = "OVN_Northbound";
+/// The key of a row's `external_ids` that names its network.
+const MARK: &str = "vnet-network";
+/// How long the hosts may take to do what the database says.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A network that OVN makes, by its definition and over its northbound database.
+pub struct OvnNetwork {
+    pub(super) network: Network,
+    pub(super) name: NetworkName,
+    pub(super) uuid: Uuid,
+    pub(super) database: Database,
+}
+
+/// What brings a network to its definition. It is refused where another host changes the network
+/// before it is carried out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OvnPlan {
+    /// The rows that are made, changed and removed.
+    pub changes: Vec<OvnChange>,
+    /// Whether the network is there already.
+    pub is_there: bool,
+    pub(super) wanted: BTreeMap<Uuid, NorthboundRow>,
+    operations: Vec<Operation>,
+}
+
+impl OvnPlan {
+    pub(super) fn new(observed: &Northbound, wanted: BTreeMap<Uuid, NorthboundRow>) -> Self {
+        let operations = transaction(observed, &wanted);
+        let changes = if operations.is_empty() { Vec::new() } else { changes(observed, &wanted) };
+        Self { changes, is_there: !observed.rows.is_empty(), wanted, operations }
+    }
+
+    /// The number of operations of its transaction: it grows with the change, not with the network.
+    pub fn operations(&self) -> usize {
+        self.operations.len()
+    }
+}
+
+impl OvnNetwork {
+    /// The network of a definition that asks for OVN. No server is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; [`OvnFailure::NotAsked`], [`OvnFailure::Remote`].
+    pub fn open(network: &Network) -> Result<Self, Error> {
+        sound(vnet_validate::check(network))?;
+        let name = network_name(&network.name)?;
+        let Some(engine) = &network.extensions.ovn else { return Err(OvnFailure::NotAsked(name).into()) };
+        let remotes = Remote::list(&engine.northbound);
+        let remotes = remotes.map_err(|source| OvnFailure::Remote { network: name.clone(), source })?;
+        // What a server of a cluster has read is decided on.
+        let database = Database::new(remotes, DATABASE).at_leader();
+        Ok(Self { network: network.clone(), uuid: uuid_of(network), name, database })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &NetworkName {
+        &self.name
+    }
+
+    /// Its UUID: that of its definition, or else one made of its name, the same on every host.
+    pub fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    /// Reads the rows that carry its mark.
+    pub(super) fn read(&mut self) -> Result<Northbound, Error> {
+        let results = self.transact("read", &Northbound::selects(self.uuid))?;
+        let read = Northbound::read(self.uuid, results);
+        Ok(read.map_err(|source| OvnFailure::Row { network: self.name.clone(), source })?)
+    }
+
+    /// The rows of its definition with these guests.
+    pub(super) fn rows(&self, guests: &[vnet_ovn::OvnGuest]) -> Result<BTreeMap<Uuid, NorthboundRow>, Error> {
+        let rows = northbound_rows(&self.network, self.uuid, guests);
+        Ok(rows.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
+    }
+
+    /// What brings the network to its definition, with the guests that are attached anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Ovn`]; [`Error::NameTaken`].
+    pub fn plan(&mut self) -> Result<OvnPlan, Error> {
+        let observed = self.read()?;
+        let wanted = self.rows(&observed.guests())?;
+        if observed.rows.is_empty() {
+            self.is_free()?;
+        }
+        Ok(OvnPlan::new(&observed, wanted))
+    }
+
+    /// What removes the network.
+    ///
+    /// # Errors
+    /// [`Error::NotRunning`]; [`Error::Ovn`].
+    pub fn removal(&mut self) -> Result<OvnPlan, Error> {
+        let observed = self.read()?;
+        if observed.rows.is_empty() {
+            return Err(Error::NotRunning(self.name.clone()));
+        }
+        Ok(OvnPlan::new(&observed, BTreeMap::new()))
+    }
+
+    /// Carries a plan out: all of it, or nothing. Returns the number by which
+    /// [`is_in_force`](Self::is_in_force) knows when hosts have done it; `None` where nothing was
+    /// to be done.
+    ///
+    /// # Errors
+    /// [`OvnFailure::ChangedMeanwhile`]; [`OvnFailure::Database`].
+    pub fn carry_out(&mut self, plan: &OvnPlan) -> Result<Option<i64>, Error> {
+        if plan.operations.is_empty() {
+            return Ok(None);
+        }
+        let results = match self.database.transact(&plan.operations) {
+            // The answer was lost: whether it is done is seen in the rows.
+            Err(vnet_ovsdb::Error::Ended { .. }) if self.read()?.rows == plan.wanted => return Ok(None),
+            Err(error) => return Err(self.refused(error).into()),
+            Ok(results) => results,
+        };
+        let asked = results.into_iter().next_back().map(OperationResult::rows).unwrap_or_default();
+        Ok(asked.first().and_then(|row| row.integer("nb_cfg")))
+    }
+
+    fn refused(&self, error: vnet_ovsdb::Error) -> OvnFailure {
+        match error.refusal() {
+            Some(Refusal::NotAsExpected | Refusal::DuplicateUuid) => OvnFailure::ChangedMeanwhile(self.name.clone()),
+            _ => self.failed("change", error),
+        }
+    }
+
+    fn failed(&self, act: &str, source: vnet_ovsdb::Error) -> OvnFailure {
+        OvnFailure::Database { what: format!("cannot {act} network `{}` on OVN", self.name), source: Box::new(source) }
+    }
+
+    pub(super) fn transact(&mut self, act: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, Error> {
+        let done = self.database.transact(operations);
+        Ok(done.map_err(|source| self.failed(act, source))?)
+    }
+
+    /// Whether every host has done what the database says with this number, which may take five
+    /// seconds.
+    ///
+    /// # Errors
+    /// [`OvnFailure::Database`].
+    pub fn is_in_force(&mut self, number: i64) -> Result<bool, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let look = Operation::select("NB_Global", [], &["hv_cfg"]);
+        let mut operations = vec![look.clone()];
+        loop {
+            let results = match self.database.transact(&operations) {
+                Err(error) if error.refusal() == Some(&Refusal::NotAsExpected) => return Ok(false),
+                results => results.map_err(|source| self.failed("wait for", source))?,
+            };
+            let rows = results.into_iter().next_back().map(OperationResult::rows).unwrap_or_default();
+            let done = rows.first().and_then(|row| row.integer("hv_cfg")).unwrap_or_default();
+            if done >= number {
+                return Ok(true);
+            }
+            let wait = Operation::Wait {
+                table: "NB_Global".to_owned(),
+                conditions: Vec::new(),
+                columns: vec!["hv_cfg".to_owned()],
+                until: Until::NotEqual,
+                rows: vec![Row::new().with("hv_cfg", done)],
+                time: deadline.saturating_duration_since(Instant::now()),
+            };
+            operations = vec![wait, look.clone()];
+        }
+    }
+
+    /// Refuses a name that another network on this OVN has.
+    fn is_free(&mut self) -> Result<(), Error> {
+        let named = [Condition::equal("name", self.name.as_str())];
+        let select = Operation::select("Logical_Switch", named, &["external_ids"]);
+        let found = self.transact("read", &[select])?.into_iter().flat_map(OperationResult::rows);
+        let other =
+            found.filter_map(|row| row.texts("external_ids").get(MARK)?.parse().ok()).find(|it| *it != self.uuid);
+        match other {
+            Some(uuid) => Err(Error::NameTaken { name: self.name.clone(), uuid }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What this host keeps of a guest's port on OVN: a file beside its receipt, which goes with it.
+
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+use vnet_plan::File;
+use vnet_types::{InterfaceName, Uuid};
+
+use crate::driver::Driver;
+use crate::error::Error;
+
+/// The file in the folder of the port.
+const FILE: &str = "ovn.json";
+
+/// A port on OVN, by the definition that its network had when it was attached.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PortRecord {
+    /// What identifies it.
+    pub(super) port: Uuid,
+    /// This host.
+    pub(super) chassis: String,
+    /// The definition of its network.
+    pub(super) network: String,
+}
+
+impl Driver {
+    /// The file that keeps it.
+    pub(super) fn port_record_file(&self, dev: &InterfaceName, record: &PortRecord) -> Result<File, Error> {
+        let path = self.store.port_directory(dev).join(FILE);
+        let text =
+            serde_json::to_string(record).map_err(|error| Error::Read { path: path.clone(), source: error.into() });
+        Ok(File { path, contents: Some(text?), mode: 0o600 })
+    }
+
+    /// What is kept of a port. `None` when it is not on OVN.
+    pub(super) fn port_record_on_ovn(&self, dev: &InterfaceName) -> Result<Option<PortRecord>, Error> {
+        let path = self.store.port_directory(dev).join(FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => match serde_json::from_str(&text) {
+                Ok(record) => Ok(Some(record)),
+                Err(error) => Err(Error::Kept { path, what: "the record of a port on OVN", source: error.into() }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { path, source }),
+        }
+    }
+}
