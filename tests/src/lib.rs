@@ -9,19 +9,23 @@
 //! }
 //! ```
 
+mod cable;
 mod furnish;
 mod guest;
 mod isolate;
 mod named;
 mod netns;
+mod ovn;
 mod program;
 mod schema;
 mod switch;
 
+pub use cable::Machine;
 pub use guest::Guest;
 pub use isolate::{Passed, Place, place};
 pub use named::NamedNetns;
 pub use netns::Netns;
+pub use ovn::{OvnCentral, OvnHost, OvnLab};
 pub use program::{json, run, tell, tell_vnet, vnet, vnet_cni, vnet_does, vnetd, wait_for};
 pub use schema::as_its_schema_says;
 pub use switch::{OpenVSwitch, OvsdbServer};

@@ -40,6 +40,11 @@ impl Netns {
         self.0.spawn(inside).expect("a file descriptor")
     }
 
+    /// It, for those who ask what is in it.
+    pub fn namespace(&self) -> &Namespace {
+        &self.0
+    }
+
     /// The descriptor for netlink messages that move a link into it.
     pub fn file(&self) -> BorrowedFd<'_> {
         self.0.file()

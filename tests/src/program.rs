@@ -107,6 +107,16 @@ pub fn vnet_cni() -> PathBuf {
     built("vnet-cni", "vnet-cni")
 }
 
+/// A file of a package that is installed, or unpacked below `target/unpacked`.
+///
+/// # Panics
+/// When it is neither.
+pub(crate) fn find(file: &str) -> PathBuf {
+    let unpacked = vnet().parent().expect("it is in a folder").join("../unpacked/usr");
+    let found = [PathBuf::from("/usr"), unpacked].into_iter().map(|folder| folder.join(file)).find(|it| it.is_file());
+    found.unwrap_or_else(|| panic!("{file} is missing, `cargo xtask packages` installs or unpacks it"))
+}
+
 fn built(program: &str, package: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a program knows its file");
     let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join(program);

@@ -11,6 +11,14 @@ use crate::{run, wait_for};
 const SOON: Duration = Duration::from_secs(20);
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 
+/// What the service of Open vSwitch tells its server.
+const OF_SWITCH: [&str; 4] = [
+    "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+    "--private-key=db:Open_vSwitch,SSL,private_key",
+    "--certificate=db:Open_vSwitch,SSL,certificate",
+    "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
+];
+
 /// A running ovsdb-server. It ends with this value.
 pub struct OvsdbServer {
     child: Child,
@@ -24,10 +32,16 @@ impl OvsdbServer {
     /// # Panics
     /// When it does not start.
     pub fn start(folder: &Path) -> Self {
+        Self::with_schema(folder, SCHEMA)
+    }
+
+    /// The same, with a new database of another schema.
+    pub(crate) fn with_schema(folder: &Path, schema: &str) -> Self {
         fs::create_dir_all(folder).expect("the folder can be made");
         let database = folder.join("conf.db");
-        run("ovsdb-tool", &["create", text(&database), SCHEMA]);
-        Self::of(folder, &database)
+        run("ovsdb-tool", &["create", text(&database), schema]);
+        let is_switch = schema == SCHEMA;
+        Self::of(folder, &database, if is_switch { &OF_SWITCH } else { &[] })
     }
 
     /// Starts the servers of a cluster, each in a folder of its own. The first is the first leader.
@@ -46,21 +60,16 @@ impl OvsdbServer {
             } else {
                 run("ovsdb-tool", &["join-cluster", file, "Open_vSwitch", &own, &address(1)]);
             }
-            Self::of(&folder, &database)
+            Self::of(&folder, &database, &OF_SWITCH)
         };
         (1..=count).map(start).collect()
     }
 
-    fn of(folder: &Path, database: &Path) -> Self {
+    fn of(folder: &Path, database: &Path, more: &[&str]) -> Self {
         let socket = folder.join("db.sock");
         let mut command = program("ovsdb-server", folder);
         command.arg(format!("--remote=punix:{}", socket.display()));
-        // As the service of Open vSwitch starts it.
-        command.arg("--remote=db:Open_vSwitch,Open_vSwitch,manager_options");
-        for (file, column) in [("private-key", "private_key"), ("certificate", "certificate"), ("ca-cert", "ca_cert")] {
-            command.arg(format!("--{file}=db:Open_vSwitch,SSL,{column}"));
-        }
-        command.arg(format!("--unixctl={}", folder.join("db.ctl").display())).arg(database);
+        command.args(more).arg(format!("--unixctl={}", folder.join("db.ctl").display())).arg(database);
         let child = command.spawn().expect("ovsdb-server is installed");
         wait_for(SOON, "ovsdb-server", || UnixStream::connect(&socket).ok());
         Self { child, socket }
@@ -137,7 +146,7 @@ impl Drop for OpenVSwitch {
     }
 }
 
-fn program(name: &str, folder: &Path) -> Command {
+pub(crate) fn program(name: &str, folder: &Path) -> Command {
     let mut command = Command::new(name);
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     command.env("PATH", path).env("OVS_RUNDIR", folder).env("OVS_LOGDIR", folder).stderr(Stdio::null());

@@ -140,7 +140,7 @@ fn bench() -> Result<(), Failed> {
     packages::install()?;
     let (_, before) = compare::build(BEFORE)?;
     cargo(&["build", "--release", "--package", "vnet-cli", "--package", "vnet-cni"])?;
-    let bins = ["firewall", "many", "containers", "open_vswitch"].map(|bin| ["--bin", bin]);
+    let bins = ["firewall", "many", "containers", "open_vswitch", "ovn"].map(|bin| ["--bin", bin]);
     cargo(&[&["build", "--release", "--package", "vnet-benches"][..], &bins.concat()].concat())?;
     let (namespaces, results) = (["--map-root-user", "--net", "--mount"], "benches/RESULTS.md");
     run("unshare", &[&namespaces[..], &["target/release/firewall", results]].concat())?;
@@ -149,7 +149,8 @@ fn bench() -> Result<(), Failed> {
     let ending = ["--pid", "--fork", "--mount-proc"];
     let containers = ["target/release/containers", results, "target/release/vnet-cni"];
     run("unshare", &[&namespaces[..], &ending, &containers].concat())?;
-    run("unshare", &[&namespaces[..], &ending, &["target/release/open_vswitch", results]].concat())
+    run("unshare", &[&namespaces[..], &ending, &["target/release/open_vswitch", results]].concat())?;
+    run("unshare", &[&namespaces[..], &ending, &["target/release/ovn", results]].concat())
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.

@@ -81,22 +81,39 @@ const fn program(name: &'static str, debian: &'static str, fedora: &'static str,
     Program { name, debian, fedora, what_for }
 }
 
-/// The package of Debian and Ubuntu with a program that takes over names on a machine where it is
-/// installed. It is unpacked below `target/unpacked`.
-const UNPACKED: &str = "systemd-resolved";
+/// Packages of Debian and Ubuntu that start services on a machine where they are installed: one
+/// takes over names, the others are databases and a controller. They are unpacked below
+/// `target/unpacked`, each told by a file that it has.
+const UNPACKED: [(&str, &str); 4] = [
+    ("systemd-resolved", "lib/systemd/systemd-resolved"),
+    ("ovn-common", "usr/bin/ovn-nbctl"),
+    ("ovn-central", "usr/bin/ovn-northd"),
+    ("ovn-host", "usr/bin/ovn-controller"),
+];
 
-/// Unpacks what tests run and no machine should have for their sake. Fedora has it.
+/// OVN, which is installed on Fedora: it starts no service there that nobody has asked for.
+const OVN: [Program; 2] = [
+    program("ovn-northd", "ovn-central", "ovn-central", "tests: OVN's databases; Debian's are unpacked only"),
+    program("ovn-controller", "ovn-host", "ovn-host", "tests: hosts of OVN; Debian's are unpacked only"),
+];
+
+/// Unpacks what tests run and no machine should have for their sake.
 fn unpack() -> Result<(), Failed> {
+    if !can("apt-get", &["--version"]) {
+        return install_missing(OVN.iter());
+    }
     let to = root().join("target/unpacked");
-    let programs = ["/usr/lib/systemd", "/lib/systemd"].map(Path::new).into_iter().map(Path::to_owned);
-    let mut folders = programs.chain([to.join("lib/systemd"), to.join("usr/lib/systemd")]);
-    if folders.any(|folder| folder.join(UNPACKED).is_file()) || !can("apt-get", &["--version"]) {
+    let folders = [Path::new("/").to_owned(), to.clone(), to.join("usr"), Path::new("/usr").to_owned()];
+    let is_there = |file: &str| folders.iter().any(|folder| folder.join(file).is_file());
+    let missing: Vec<&str> = UNPACKED.iter().filter(|(_, file)| !is_there(file)).map(|(package, _)| *package).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     fs::create_dir_all(&to).map_err(failed(&to))?;
-    if run_in(&to, "apt-get", &["download", "-q", UNPACKED]).is_err() {
+    let download = [&["download", "-q"], &missing[..]].concat();
+    if run_in(&to, "apt-get", &download).is_err() {
         refresh()?;
-        run_in(&to, "apt-get", &["download", "-q", UNPACKED])?;
+        run_in(&to, "apt-get", &download)?;
     }
     for entry in fs::read_dir(&to).map_err(failed(&to))? {
         let package = entry.map_err(failed(&to))?.path();
@@ -117,6 +134,7 @@ pub(crate) fn table() -> String {
     VNET.iter()
         .chain(TESTS)
         .chain(OPTIONAL)
+        .chain(&OVN)
         .fold(head, |table, it| table + &row(it.name, it.debian, it.fedora, it.what_for))
 }
 

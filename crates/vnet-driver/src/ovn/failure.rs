@@ -117,7 +117,8 @@ impl OvnFailure {
                 "attaching the guest on another host takes the row over, and `vnet stop` of the network removes it"
                     .to_owned()
             }
-            Self::Database { .. } | Self::Rows { .. } | Self::NoAddress { .. } | Self::NotUp { .. } => return None,
+            Self::Database { source, .. } => return source.help(),
+            Self::Rows { .. } | Self::NoAddress { .. } | Self::NotUp { .. } => return None,
         })
     }
 }

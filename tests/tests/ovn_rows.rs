@@ -1,0 +1,106 @@
+//! Networks in a real northbound database, without hosts: who wins, what a transaction grows with,
+//! and what is left.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
+use std::path::Path;
+use std::thread;
+
+use vnet_driver::{Error, OvnFailure, OvnNetwork};
+use vnet_ovn::OvnGuest;
+use vnet_tests::{OvnCentral, isolate, tell_vnet, vnet_does};
+use vnet_types::{MacAddr, Uuid};
+use vnet_xml::Network;
+
+fn definition(central: &OvnCentral, name: &str, last: u8) -> String {
+    format!(
+        "<network><name>{name}</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+         <vnet:ovn northbound='{}'/></vnet:network></metadata><mtu size='{}'/><ip address='10.77.0.1' prefix='24'><dhcp>\
+         <range start='10.77.0.2' end='10.77.0.9'/><host mac='52:54:00:00:00:99' ip='10.77.0.8'/><host \
+         mac='52:54:00:00:00:98' ip='10.77.0.9'/></dhcp></ip><dns><host ip='10.77.0.{last}'><hostname>web</hostname>\
+         </host></dns><route address='10.9.0.0' prefix='16' gateway='10.77.0.{last}'/></network>",
+        central.remote(),
+        1300 + u16::from(last)
+    )
+}
+
+fn network(central: &OvnCentral, name: &str, last: u8) -> Network {
+    definition(central, name, last).parse().unwrap()
+}
+
+#[test]
+fn of_two_hosts_that_change_a_network_at_once_one_wins_whole() {
+    isolate!();
+    let central = OvnCentral::start(Path::new("/run/ovn"));
+    let host = |last| OvnNetwork::open(&network(&central, "lab", last)).unwrap();
+    // Both make it, and later both change it, by what they have read before the other was done.
+    for (mut first, mut second) in [(host(3), host(4)), (host(5), host(6))] {
+        let (won, lost) = (first.plan().unwrap(), second.plan().unwrap());
+        first.carry_out(&won).unwrap();
+        let told = second.carry_out(&lost).unwrap_err();
+        assert!(matches!(&told, Error::Ovn(it) if matches!(**it, OvnFailure::ChangedMeanwhile(_))), "{told:?}");
+        assert!(first.plan().unwrap().changes.is_empty(), "one definition, whole");
+        assert!(!second.plan().unwrap().changes.is_empty());
+    }
+    // The same by the program, many times: each is done, or told so by its exit code.
+    let last = |last: u8| definition(&central, "lab", last);
+    let (mut won, mut lost) = (0, 0);
+    for round in 0..12 {
+        let each = [5, 6, 7].map(|it| last(it + round % 2));
+        let codes: Vec<Option<i32>> = thread::scope(|scope| {
+            let tried: Vec<_> =
+                each.iter().map(|it| scope.spawn(|| tell_vnet(&["apply", "-"], it).status.code())).collect();
+            tried.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        assert!(codes.iter().all(|code| [Some(0), Some(1)].contains(code)), "{codes:?}");
+        won += codes.iter().filter(|code| **code == Some(0)).count();
+        lost += codes.iter().filter(|code| **code == Some(1)).count();
+        let whole = each.iter().filter(|it| tell_vnet(&["diff", "-", "--engine", "ovn"], it).status.success());
+        assert_eq!(whole.count(), 1, "one of them is there whole");
+    }
+    println!("{won} done, {lost} told that another was faster");
+    // A second network of the name is another one.
+    let other =
+        last(3).replace("<name>lab</name>", "<name>lab</name><uuid>6a0e3b0c-7d3f-4c7c-9a3f-0d0c5b6f1e10</uuid>");
+    assert_eq!(tell_vnet(&["start", "-"], &other).status.code(), Some(1));
+    vnet_does(&["stop", "-", "--engine", "ovn"], &last(3));
+    assert_eq!(central.nbctl(&["show"]), "");
+}
+
+#[test]
+fn a_transaction_grows_with_the_change() {
+    isolate!();
+    let central = OvnCentral::start(Path::new("/run/ovn"));
+    let mut made = Vec::new();
+    for number in 0..40 {
+        let mut network = OvnNetwork::open(&network(&central, &format!("n{number}"), 3)).unwrap();
+        let plan = network.plan().unwrap();
+        network.carry_out(&plan).unwrap();
+        made.push(plan.operations());
+    }
+    assert!(made.iter().all(|count| *count == made[0]), "{made:?}");
+    let mut changed = OvnNetwork::open(&network(&central, "n7", 4)).unwrap();
+    let plan = changed.plan().unwrap();
+    let operations = plan.operations();
+    assert!(operations < made[0] && plan.changes.len() < 8, "{operations}: {:?}", plan.changes);
+    changed.carry_out(&plan).unwrap();
+    let guest = |number: u8| {
+        let mut guest = OvnGuest::new(Uuid([number; 16]), MacAddr([0x52, 0x54, 0, 0, 0, number]));
+        guest.chassis = Some("h1".to_owned());
+        guest
+    };
+    for number in 1..=6 {
+        assert_eq!(changed.put_guest(guest(number)).unwrap(), None);
+    }
+    // An address for each, and a message where none is left.
+    let full = changed.put_guest(guest(7)).unwrap_err();
+    assert!(format!("{full:?}").contains("all addresses from 10.77.0.2 to 10.77.0.9 are taken"), "{full:?}");
+    let is_there = changed.plan().unwrap();
+    assert!(is_there.changes.is_empty(), "guests are no drift: {:?}", is_there.changes);
+    changed.take_guest(Uuid([3; 16]), "h2").unwrap();
+    assert_eq!(changed.status().unwrap().ports.len(), 6, "it is on another host by now");
+    for number in 1..=6 {
+        changed.take_guest(Uuid([number; 16]), "h1").unwrap();
+    }
+    assert!(changed.plan().unwrap().changes.is_empty());
+    println!("a network is made in {} operations, and changed in {operations}", made[0]);
+}
