@@ -21,8 +21,7 @@ fn messages_do_not_grow_with_the_networks() {
     for count in [10, 30] {
         (0..count).for_each(start_if_absent);
         if count == 10 {
-            let guest = "<interface type='network'><source network='n0'/><target dev='guest'/></interface>";
-            call(&mut Command::new(vnet()), &["attach", "-"], guest);
+            call(&mut Command::new(vnet()), &["attach", "-"], &guest("guest"));
         }
         let mut calls = vec![
             ("list", messages(&["list"], "")),
@@ -34,6 +33,8 @@ fn messages_do_not_grow_with_the_networks() {
             ("start of one", messages(&["start", "-"], &definition(200, ""))),
         ];
         calls.push(("stop of one", messages(&["stop", "n200"], "")));
+        calls.push(("attach of one", messages(&["attach", "-"], &guest("one"))));
+        calls.push(("detach of one", messages(&["detach", "one"], "")));
         for (what, sent) in &calls[..3] {
             assert!((1..=40 + 2 * count).contains(sent), "{what} of {count} networks: {sent} messages");
         }
@@ -42,9 +43,16 @@ fn messages_do_not_grow_with_the_networks() {
     assert_eq!(seen[0], seen[1]);
     messages(&["status"], "");
     assert_ne!((listings(ELEMENTS), listings(LINKS)), (0, 0));
-    let calls = [["diff", "n1"], ["apply", "-"], ["start", "-"]];
-    for (arguments, input) in calls.into_iter().zip(["", &definition(1, ""), &definition(201, "")]) {
-        messages(&arguments, input);
+    for (arguments, input, own) in [
+        (["diff", "n1"], String::new(), "n1"),
+        (["apply", "-"], definition(1, ""), "n1"),
+        (["start", "-"], definition(201, ""), "n201"),
+        (["attach", "-"], guest("one"), "n0"),
+        (["attach", "-"], guest("vnet0"), "n0"),
+        (["stop", "n201"], String::new(), "n201"),
+    ] {
+        messages(&arguments, &input);
+        assert_eq!(receipts_but(own), Vec::<String>::new(), "{arguments:?} looks at receipts of others");
         assert_eq!(listings(ELEMENTS), 0, "{arguments:?} lists the rules of all networks");
         assert_eq!(listings(LINKS), 0, "{arguments:?} lists all links");
     }
@@ -59,6 +67,10 @@ fn a_start_and_a_stop_sync_twice() {
     assert_eq!(syncs(), 2);
     traced(&["stop", "n0"], "");
     assert!((1..=2).contains(&syncs()), "{}", syncs());
+}
+
+fn guest(device: &str) -> String {
+    format!("<interface type='network'><source network='n0'/><target dev='{device}'/></interface>")
 }
 
 fn definition(number: usize, dhcp: &str) -> String {
@@ -180,6 +192,14 @@ fn listings(kind: &str) -> usize {
     requests.filter(|flags| flags.contains("NLM_F_DUMP") || flags.contains("0x300")).count()
 }
 
+/// The receipts of networks but one that the last call has looked at.
+fn receipts_but(network: &str) -> Vec<String> {
+    let trace = fs::read_to_string(TRACE).unwrap();
+    let of_others = |line: &&str| line.contains("/receipt\"") && !line.contains("/@ports/");
+    let others = trace.lines().filter(of_others).filter(|line| !line.contains(&format!("/{network}/receipt")));
+    others.map(str::to_owned).collect()
+}
+
 fn syncs() -> usize {
     let trace = fs::read_to_string(TRACE).unwrap();
     trace.lines().filter(|line| line.contains("sync(") || line.contains("sync resumed")).count()
@@ -187,7 +207,7 @@ fn syncs() -> usize {
 
 fn traced(arguments: &[&str], input: &str) {
     let mut strace = Command::new("strace");
-    let calls = "trace=sendto,sendmsg,fsync,fdatasync,syncfs,sync";
+    let calls = "trace=sendto,sendmsg,fsync,fdatasync,syncfs,sync,openat,statx";
     strace.args(["-v", "-s", "65536", "-e", calls, "-o", TRACE]).arg(vnet());
     call(&mut strace, arguments, input);
 }

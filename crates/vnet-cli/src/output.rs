@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+use anstream::ColorChoice;
 use serde::Serialize;
 use terminal_size::Width;
 
@@ -81,12 +82,22 @@ pub(crate) fn print(text: impl Display) -> io::Result<()> {
     if VERBOSITY.get() == Some(&Verbosity::Quiet) {
         return Ok(());
     }
-    written(write!(anstream::stdout().lock(), "{}", fitted(&text.to_string(), width(io::stdout()))))
+    let (text, choice) = (fitted(&text.to_string(), width(io::stdout())), anstream::stdout().current_choice());
+    written(io::stdout().lock().write_all(&styled(&text, choice)))
 }
 
 /// Prints text for people on stderr. If stderr cannot be written, the exit code still tells.
 pub(crate) fn note(text: impl Display) {
-    let _ = write!(anstream::stderr().lock(), "{}", fitted(&text.to_string(), width(io::stderr())));
+    let (text, choice) = (fitted(&text.to_string(), width(io::stderr())), anstream::stderr().current_choice());
+    let _ = io::stderr().lock().write_all(&styled(&text, choice));
+}
+
+/// Text as a stream has it that may have no styles, so that it is written by one call.
+fn styled(text: &str, choice: ColorChoice) -> Vec<u8> {
+    match choice {
+        ColorChoice::Never => anstream::adapter::strip_str(text).to_string().into_bytes(),
+        _ => text.as_bytes().to_vec(),
+    }
 }
 
 /// How much is printed for people.

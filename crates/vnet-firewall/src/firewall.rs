@@ -135,6 +135,10 @@ impl Firewall {
     pub fn read_all_of(&self, expected: &Ruleset) -> Result<Option<Ruleset>, Error> {
         let near = self.read_near(expected)?;
         let found = near.ruleset(&expected.network);
+        if found.is_none() && !near.has(&expected.network) {
+            // Whoever adds the network next need not read again.
+            *self.intact() = near.intact().map(Intact::whole);
+        }
         let is_known = |ledger: &Ledger| ledger.is_about(&near) && ledger.has(expected);
         if found.is_none() || found.as_ref() == Some(expected) && self.ledger().as_ref().is_some_and(is_known) {
             return Ok(found);
@@ -334,26 +338,26 @@ impl Firewall {
 /// The interfaces that rules name, each looked up once.
 struct Links<'a> {
     netlink: &'a Netlink,
-    known: RefCell<BTreeMap<InterfaceName, u32>>,
+    known: RefCell<BTreeMap<InterfaceName, Option<u32>>>,
 }
 
 impl Links<'_> {
     fn index(&self, name: &InterfaceName) -> Option<u32> {
         if let Some(index) = self.known.borrow().get(name) {
-            return Some(*index);
+            return *index;
         }
-        let index = self.netlink.link(name).ok()??.index;
+        let index = self.netlink.link(name).ok()?.map(|known| known.index);
         self.known.borrow_mut().insert(name.clone(), index);
-        Some(index)
+        index
     }
 
     fn name(&self, index: u32) -> Option<InterfaceName> {
-        let known = self.known.borrow().iter().find(|(_, known)| **known == index).map(|(name, _)| name.clone());
+        let known = self.known.borrow().iter().find(|(_, known)| **known == Some(index)).map(|(name, _)| name.clone());
         if known.is_some() {
             return known;
         }
         let name = self.netlink.link_name(index).ok()??;
-        self.known.borrow_mut().insert(name.clone(), index);
+        self.known.borrow_mut().insert(name.clone(), Some(index));
         Some(name)
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -87,10 +87,8 @@ impl Definitions {
     /// read.
     pub fn read(&self, network: &NetworkName) -> Result<Option<Vec<u8>>, Error> {
         let path = self.file(network);
-        let Some(mut file) = trust::open(&path)? else { return Ok(None) };
+        let Some(text) = trust::read(&path)? else { return Ok(None) };
         trust::folder(&self.folder)?;
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
         Ok(Some(text))
     }
 

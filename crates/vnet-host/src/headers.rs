@@ -1,54 +1,273 @@
-//! The headers of all receipts of one kind, kept in one file so that most receipts need not be
-//! opened.
+//! The headers of all receipts of one kind, kept in one file so that receipts need not be opened or
+//! looked at.
+//!
+//! Whoever has the lock adds what it has changed to the file when it gives the lock back, with the
+//! times of the folders then. Every new receipt passes through the state folder, so these times
+//! change with each. The file counts while they are the same and nobody has the lock or was killed
+//! with it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::journal;
+use nix::libc::O_NOFOLLOW;
+use serde::{Deserialize, Serialize};
+
+use crate::hint::digest;
 use crate::store::RECEIPT;
 use crate::understood::Version;
-use crate::{Error, Subject, Understood, hint, trust};
+use crate::{Error, Receipt, Store, Subject, Understood, journal, lock, trust};
 
-/// So many receipts are opened without such a file.
+/// So many receipts are looked at without such a file.
 const FEW: usize = 16;
+/// The file is written anew when it has one piece for so many headers.
+const PER_PIECE: usize = 8;
 
 /// Headers by the name of their folder.
-type Index<S> = BTreeMap<String, (Version, S)>;
+type Index<S> = BTreeMap<String, S>;
 
-/// The headers of the receipts in these folders, as far as they can be read: as they are
-/// remembered, from the index, or from the receipt. One that was read before counts while its
-/// receipt is the same file.
-pub(crate) fn of<S: Subject>(index: &Path, memory: &Understood<S>, folders: Vec<(String, S::Name, PathBuf)>) -> Vec<S> {
-    let is_kept = folders.len() > FEW;
-    let known: OnceCell<Index<S>> = OnceCell::new();
-    let (mut now, mut is_news) = (Index::new(), false);
-    for (folder, _, path) in folders {
-        let path = path.join(RECEIPT);
-        let mut read = || -> Result<Option<(Version, S)>, Error> {
-            let Some(about) = trust::look(&path)? else { return Ok(None) };
-            let version = Version::from(&about);
-            let header = memory.of(&path, Some(&about), || {
-                let known = known.get_or_init(|| is_kept.then(|| hint::read(index)).flatten().unwrap_or_default());
-                match known.get(&folder).filter(|(same, _)| *same == version) {
-                    Some((_, header)) => Ok(Some(header.clone())),
-                    None => {
-                        is_news = true;
-                        journal::header(&path)
-                    }
-                }
-            })?;
-            Ok(header.map(|header| (version, header)))
+/// What a store knows of the headers of one kind. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Headers<S> {
+    /// Those that were read one by one.
+    pub(crate) one: Understood<S>,
+    all: Arc<Mutex<All<S>>>,
+}
+
+#[derive(Debug)]
+struct All<S> {
+    known: Option<Known<S>>,
+    /// While this store has the lock.
+    held: Option<Held<S>>,
+}
+
+/// All headers.
+#[derive(Debug)]
+struct Known<S> {
+    headers: Index<S>,
+    folders: Folders,
+    file: Option<Version>,
+    /// The number of pieces in the file. 0 when receipts were read.
+    pieces: usize,
+}
+
+/// What happens while the lock is held.
+#[derive(Debug)]
+struct Held<S> {
+    /// The folders when the lock was taken. `None` when its last holder was killed.
+    from: Option<Folders>,
+    /// The headers that have changed. `None` for those that are gone.
+    changes: BTreeMap<String, Option<S>>,
+    /// All headers as they are now, once somebody has asked.
+    now: Option<Known<S>>,
+    /// Receipts that were read and have no open act. Nobody else changes them.
+    receipts: BTreeMap<String, Receipt<S>>,
+}
+
+/// The times of the folder that new receipts pass through, and of the folder of folders.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Folders(Version, Option<Version>);
+
+impl Folders {
+    fn of<S: Subject>(root: &Path) -> Option<Self> {
+        let outer = if S::FOLDER.is_empty() { None } else { version(&root.join(S::FOLDER)) };
+        Some(Self(version(root)?, outer))
+    }
+}
+
+impl<S: Subject> Headers<S> {
+    /// The headers of all receipts, as far as they can be read.
+    pub(crate) fn all(&self, store: &Store) -> Result<Vec<S>, Error> {
+        let (root, path) = (store.root(), store.root().join(S::HEADERS));
+        let All { known, held } = &mut *self.state();
+        let Some(held) = held else {
+            let folders = Folders::of::<S>(root).filter(|_| lock::is_free(root));
+            *known = folders.and_then(|folders| Known::of(&path, folders, known.take()));
+            return match known {
+                Some(known) => Ok(known.headers.values().cloned().collect()),
+                None => Ok(self.look(store)?.0.into_values().collect()),
+            };
         };
-        if let Ok(Some(header)) = read() {
-            now.insert(folder, header);
+        if held.now.is_none() {
+            held.now = held.from.clone().and_then(|folders| Known::of(&path, folders, known.take()));
+            for (folder, header) in held.now.as_mut().map(|_| held.changes.clone()).into_iter().flatten() {
+                held.now.iter_mut().for_each(|now| now.change(folder.clone(), header.clone()));
+            }
+        }
+        if held.now.is_none()
+            && let Some(folders) = Folders::of::<S>(root)
+        {
+            let (headers, is_complete) = self.look(store)?;
+            if !is_complete {
+                return Ok(headers.into_values().collect());
+            }
+            held.now = Some(Known { headers, folders, file: None, pieces: 0 });
+        }
+        Ok(held.now.iter().flat_map(|now| now.headers.values()).cloned().collect())
+    }
+
+    /// Looks at each receipt. Also returns whether all could be read.
+    fn look(&self, store: &Store) -> Result<(Index<S>, bool), Error> {
+        let (mut headers, mut is_complete) = (Index::new(), true);
+        for (folder, _, path) in store.folders::<S>()? {
+            let path = path.join(RECEIPT);
+            let about = trust::look(&path);
+            match about.and_then(|about| self.one.of(&path, about.as_ref(), || journal::header(&path))) {
+                Ok(header) => drop(header.map(|header| headers.insert(folder, header))),
+                Err(_) => is_complete = false,
+            }
+        }
+        Ok((headers, is_complete))
+    }
+
+    /// A receipt, as it is remembered while the lock is held, or by `read`.
+    pub(crate) fn receipt(
+        &self,
+        name: &S::Name,
+        read: impl FnOnce() -> Result<Option<Receipt<S>>, Error>,
+    ) -> Result<Option<Receipt<S>>, Error> {
+        let folder = S::folder(name);
+        let mut state = self.state();
+        let Some(held) = &mut state.held else {
+            drop(state);
+            return read();
+        };
+        if let Some(known) = held.receipts.get(&folder) {
+            return Ok(Some(known.clone()));
+        }
+        let receipt = read()?;
+        if let Some(receipt) = receipt.clone().filter(|receipt| receipt.act.is_none()) {
+            held.receipts.insert(folder, receipt);
+        }
+        Ok(receipt)
+    }
+
+    /// Notes that a receipt was replaced by one with this header, or removed.
+    pub(crate) fn note(&self, name: &S::Name, header: Option<&S>) {
+        let All { known, held } = &mut *self.state();
+        let Some(held) = held else {
+            *known = None;
+            return;
+        };
+        held.now.iter_mut().for_each(|now| now.change(S::folder(name), header.cloned()));
+        held.receipts.remove(&S::folder(name));
+        held.changes.insert(S::folder(name), header.cloned());
+    }
+
+    /// Begins to note changes: the lock was taken.
+    pub(crate) fn begin(&self, root: &Path, was_killed: bool) {
+        let from = if was_killed { None } else { Folders::of::<S>(root) };
+        self.state().held = Some(Held { from, changes: BTreeMap::new(), now: None, receipts: BTreeMap::new() });
+    }
+
+    /// Writes the changes down: the lock is about to be given back. A failure costs a look at each
+    /// receipt.
+    pub(crate) fn end(&self, root: &Path) {
+        let All { known, held } = &mut *self.state();
+        let Some(held) = held.take() else { return };
+        let path = root.join(S::HEADERS);
+        let is_few = held.now.as_ref().is_some_and(|now| now.headers.len() <= FEW);
+        if held.from.is_none() && (held.now.is_none() || is_few) {
+            let _ = fs::remove_file(path);
+        } else if held.changes.is_empty() && held.from == Folders::of::<S>(root) && !held.is_news() {
+            *known = known.take().or(held.now);
+        } else if !is_few {
+            *known = held.write(root, &path).ok().flatten();
         }
     }
-    let is_old = |known: &Index<S>| known.keys().any(|folder| !now.contains_key(folder));
-    if is_kept && (is_news || known.get().is_some_and(is_old)) {
-        hint::write(index, &now);
+
+    /// Forgets everything: the lock is about to be given back, and the folder has nothing else.
+    pub(crate) fn forget(&self) {
+        *self.state() = All { known: None, held: None };
     }
-    now.into_values().map(|(_, header)| header).collect()
+
+    fn state(&self) -> MutexGuard<'_, All<S>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// It is empty whatever its headers are of.
+impl<S> Default for Headers<S> {
+    fn default() -> Self {
+        Self { one: Understood::default(), all: Arc::new(Mutex::new(All { known: None, held: None })) }
+    }
+}
+
+impl<S: Subject> Known<S> {
+    /// What a file says about these folders: as it is remembered, or as it is read. `None` when it
+    /// is about others, torn or wrong.
+    fn of(path: &Path, folders: Folders, before: Option<Self>) -> Option<Self> {
+        let file = version(path)?;
+        let is_same = |known: &Self| known.folders == folders && known.file.as_ref() == Some(&file);
+        if let Some(known) = before.filter(is_same) {
+            return Some(known);
+        }
+        let text = trust::read(path).ok()??;
+        let mut known = Self { headers: Index::new(), folders, file: Some(file), pieces: 0 };
+        let (mut rest, mut now) = (&text[..], None);
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let (sum, after) = after.split_first_chunk()?;
+            let (piece, after) = after.split_at_checked(u32::from_le_bytes(*length).try_into().ok()?)?;
+            if digest(piece) != *sum {
+                return None;
+            }
+            let (from, to, headers): (Option<Folders>, Folders, BTreeMap<String, Option<S>>) =
+                serde_json::from_slice(piece).ok()?;
+            // The first piece has all headers, and each other one what has changed since.
+            if from != now {
+                return None;
+            }
+            headers.into_iter().for_each(|(folder, header)| known.change(folder, header));
+            (rest, now) = (after, Some(to));
+            known.pieces += 1;
+        }
+        (rest.is_empty() && now.as_ref() == Some(&known.folders)).then_some(known)
+    }
+
+    fn change(&mut self, folder: String, header: Option<S>) {
+        match header {
+            Some(header) => drop(self.headers.insert(folder, header)),
+            None => drop(self.headers.remove(&folder)),
+        }
+    }
+}
+
+impl<S: Subject> Held<S> {
+    /// Whether all headers are known and the file does not have them.
+    fn is_news(&self) -> bool {
+        self.now.as_ref().is_some_and(|now| now.pieces == 0)
+    }
+
+    /// Adds the changes to the file, or writes all headers.
+    fn write(self, root: &Path, path: &Path) -> io::Result<Option<Known<S>>> {
+        let is_whole = self.now.as_ref().is_some_and(|now| !(1..=now.headers.len() / PER_PIECE).contains(&now.pieces));
+        let mut options = OpenOptions::new();
+        options.write(true).create(is_whole).append(!is_whole).mode(0o600).custom_flags(O_NOFOLLOW);
+        let mut file = options.open(path)?;
+        // The file is there now, so that writing to it does not change the folder.
+        let folders = Folders::of::<S>(root).ok_or(io::ErrorKind::NotFound)?;
+        let from = self.from.as_ref().filter(|_| !is_whole);
+        let all = self.now.iter().filter(|_| is_whole).flat_map(|now| &now.headers);
+        let changes = self.changes.iter().filter(|_| !is_whole);
+        let headers = all.map(|(folder, header)| (folder, Some(header)));
+        let headers = headers.chain(changes.map(|(folder, header)| (folder, header.as_ref())));
+        let piece = serde_json::to_vec(&(from, &folders, headers.collect::<BTreeMap<_, _>>()))?;
+        let length = u32::try_from(piece.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        if is_whole {
+            file.set_len(0)?;
+        }
+        file.write_all(&[&length.to_le_bytes(), &digest(&piece)[..], &piece].concat())?;
+        let about = Version::from(&file.metadata()?);
+        let pieces = |now: &Known<S>| if is_whole { 1 } else { now.pieces + 1 };
+        Ok(self.now.map(|now| Known { pieces: pieces(&now), folders, file: Some(about), ..now }))
+    }
+}
+
+fn version(path: &Path) -> Option<Version> {
+    fs::symlink_metadata(path).ok().as_ref().map(Version::from)
 }
 
 #[cfg(test)]
@@ -74,33 +293,75 @@ mod tests {
         journal::write(store, &Receipt::new(header)).unwrap();
     }
 
-    /// What another process reads, which remembers nothing.
     fn bridges(store: &Store) -> Vec<String> {
-        let headers = Store::new(store.root()).headers::<Header>().unwrap();
+        let headers = store.headers::<Header>().unwrap();
         headers.into_iter().map(|header| header.bridge.unwrap().to_string()).collect()
     }
 
-    /// Whatever the file of headers says, receipts decide.
+    /// A store of its own is what another process has, which remembers nothing.
     #[test]
     fn headers_are_those_of_the_receipts() {
         let root = std::env::temp_dir().join(format!("vnet-headers-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         let (store, kept) = (Store::new(&root), root.join(hint::NETWORKS));
-        (10..40).for_each(|number| write(&store, number, &format!("b{number}")));
         let mut expected: Vec<String> = (10..40).map(|number| format!("b{number}")).collect();
-        assert_eq!(bridges(&store), expected);
+        let is_so = |expected: &[String], why: &str| {
+            assert_eq!(bridges(&store), expected, "{why}");
+            assert_eq!(bridges(&Store::new(&root)), expected, "{why}, by another process");
+        };
+        let lock = store.lock().unwrap();
+        (10..39).for_each(|number| write(&store, number, &format!("b{number}")));
+        assert_eq!(bridges(&store), expected[..29]);
+        write(&store, 39, "b39");
+        is_so(&expected, "while the lock is held");
+        drop(lock);
+        // A receipt that nobody looks at: the file tells its header.
+        let hidden = |work: &dyn Fn()| {
+            let receipt = root.join("n20/receipt");
+            let text = fs::read(&receipt).unwrap();
+            fs::write(&receipt, b"").unwrap();
+            work();
+            fs::write(&receipt, text).unwrap();
+        };
+        hidden(&|| is_so(&expected, "the file has all"));
         let whole = fs::read(&kept).unwrap();
-        write(&store, 10, "c10");
-        store.remove::<Header>(&"n39".parse().unwrap()).unwrap();
-        write(&store, 40, "b40");
-        expected[0] = "c10".to_owned();
-        expected[29] = "b40".to_owned();
-        for old in [whole.clone(), whole[..whole.len() / 2].to_vec(), b"{}".to_vec(), Vec::new()] {
-            fs::write(&kept, &old).unwrap();
-            assert_eq!(bridges(&store), expected);
-            assert_ne!(fs::read(&kept).unwrap(), old, "it is written anew");
-            assert_eq!(bridges(&store), expected);
+        for round in 0..9 {
+            let others = Store::new(&root);
+            let lock = others.lock().unwrap();
+            expected[0] = format!("c{round}");
+            write(lock.store(), 10, &expected[0]);
+            if round == 3 {
+                lock.store().remove::<Header>(&"n39".parse().unwrap()).unwrap();
+                expected.pop();
+            }
+            // Some holders of the lock ask, some do not.
+            assert!(round % 2 == 0 || bridges(lock.store()) == expected);
+            drop(lock);
+            hidden(&|| is_so(&expected, "changes were added"));
         }
+        let last = fs::read(&kept).unwrap();
+        let wrong = [whole.clone(), last[..last.len() - 9].to_vec(), last[whole.len()..].to_vec(), Vec::new()];
+        for old in wrong {
+            fs::write(&kept, &old).unwrap();
+            is_so(&expected, "the file is wrong");
+            let lock = store.lock().unwrap();
+            assert_eq!(bridges(&store), expected);
+            drop(lock);
+            hidden(&|| is_so(&expected, "it is written anew"));
+        }
+        fs::remove_dir_all(root.join("n11")).unwrap();
+        expected.remove(1);
+        is_so(&expected, "somebody has removed one");
+        // The holder of the lock is killed.
+        let killed = store.lock().unwrap();
+        fs::write(
+            root.join("n12/receipt"),
+            fs::read_to_string(root.join("n12/receipt")).unwrap().replace("b12", "d12"),
+        )
+        .unwrap();
+        std::mem::forget(killed);
+        expected[1] = "d12".to_owned();
+        assert_eq!(bridges(&Store::new(&root)), expected);
         fs::remove_dir_all(root).unwrap();
     }
 }

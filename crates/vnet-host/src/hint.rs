@@ -1,10 +1,10 @@
 //! Files that only save time: what they say is checked before it is used.
 //!
-//! They are written without the lock and without waiting for the disk. One that is torn is not
-//! taken, and nobody is told of one that cannot be written.
+//! They are written without waiting for the disk, and but for the headers without the lock. One that
+//! is torn is not taken, and nobody is told of one that cannot be written.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -30,8 +30,7 @@ pub(crate) type Digest = [u8; 8];
 
 /// Reads one. `None` when there is none that is whole.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let mut text = Vec::new();
-    trust::open(path).ok()??.read_to_end(&mut text).ok()?;
+    let text = trust::read(path).ok()??;
     let (text, sum) = text.split_last_chunk()?;
     (digest(text) == *sum).then(|| serde_json::from_slice(text).ok())?
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use vnet_plan::{Change, HostState, NetworkRules, Resource};
 
+use crate::headers::Headers;
 use crate::hint::{Digest, digest};
 use crate::{Error, Fact, Facts, Header, Store, Subject, trust};
 
@@ -110,6 +111,8 @@ pub(crate) struct Journal<S> {
     path: PathBuf,
     new_path: PathBuf,
     file: File,
+    /// What is known of all headers.
+    headers: Headers<S>,
     /// The length of the snapshot in bytes.
     snapshot: u64,
     /// The length of all complete lines in bytes.
@@ -136,8 +139,9 @@ impl<S: Subject> Journal<S> {
                 let _ = store.remove::<S>(name);
             }
         })?;
-        let facts = before.facts.clone();
-        Ok(Self { path, new_path, file, snapshot, len: text.len() as u64, before, facts })
+        let (facts, headers) = (before.facts.clone(), S::headers(store).clone());
+        headers.note(name, Some(&before.header));
+        Ok(Self { path, new_path, file, headers, snapshot, len: text.len() as u64, before, facts })
     }
 
     /// Writes down the fact that a change told. A killed process loses no line. A power failure may
@@ -157,12 +161,15 @@ impl<S: Subject> Journal<S> {
 
     /// Ends the act and replaces the receipt by this one.
     pub(crate) fn commit(&self, receipt: &Receipt<S>) -> Result<(), Error> {
-        replace(&self.path, &self.new_path, &receipt.text()).map(drop)
+        replace(&self.path, &self.new_path, &receipt.text())?;
+        self.headers.note(receipt.header.name(), Some(&receipt.header));
+        Ok(())
     }
 
     /// Ends an act that was undone: the receipt is as it was before.
     pub(crate) fn abort(&self) -> Result<(), Error> {
         let cut = self.file.set_len(self.snapshot).and_then(|()| self.file.sync_data());
+        self.headers.note(self.before.header.name(), Some(&self.before.header));
         cut.map_err(Error::file("write", &self.path))
     }
 }
@@ -171,7 +178,9 @@ impl<S: Subject> Journal<S> {
 pub(crate) fn write<S: Subject>(store: &Store, receipt: &Receipt<S>) -> Result<(), Error> {
     let path = store.receipt_path::<S>(receipt.header.name());
     store.make::<S>(receipt.header.name())?;
-    replace(&path, &store.new_receipt_path(), &receipt.text()).map(drop)
+    replace(&path, &store.new_receipt_path(), &receipt.text())?;
+    S::headers(store).note(receipt.header.name(), Some(&receipt.header));
+    Ok(())
 }
 
 /// Replaces a file as a whole: readers see either the old text or the new one.
@@ -223,9 +232,7 @@ pub(crate) fn read_but<S: Subject>(
     path: &Path,
     mut is_known: impl FnMut(&S, Digest) -> bool,
 ) -> Result<Option<Receipt<S>>, Error> {
-    let Some(mut file) = trust::open(path)? else { return Ok(None) };
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(Error::file("read", path))?;
+    let Some(text) = trust::read(path)? else { return Ok(None) };
     let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     if format(path, first)? != VERSION {
         return old::read(path, &text);

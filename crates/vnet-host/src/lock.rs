@@ -103,9 +103,16 @@ impl Store {
             // Whoever gives the lock back takes its number out.
             let was_killed = about.len() > 0;
             let _ = name_holder(&mut file);
+            self.networks.begin(root, was_killed);
+            self.ports.begin(root, was_killed);
             return Ok(Lock { store: self.clone(), file, was_killed });
         }
     }
+}
+
+/// Whether nobody has the lock on a folder, or was killed with it.
+pub(crate) fn is_free(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(FILE)).is_ok_and(|about| about.len() == 0)
 }
 
 /// The end of a wait for a lock.
@@ -197,9 +204,13 @@ impl Drop for Lock {
         let in_ports = take_empty(&root.join(PORTS), &[], self.was_killed);
         let in_use = in_ports + take_empty(root, &[&[FILE][..], &hint::ALL].concat(), self.was_killed);
         if in_use > 0 {
+            self.store.networks.end(root);
+            self.store.ports.end(root);
             let _ = self.file.set_len(0);
             return;
         }
+        self.store.networks.forget();
+        self.store.ports.forget();
         for file in hint::ALL.into_iter().chain([FILE]) {
             let _ = fs::remove_file(root.join(file));
         }

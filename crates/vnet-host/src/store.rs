@@ -1,16 +1,17 @@
 //! The folder of receipts.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
+use crate::headers::Headers;
 use crate::hint::Digest;
 use crate::journal::{self, Receipt};
 use crate::linux::file::write_new;
 use crate::lock::{Lock, NEW_RECEIPT, make};
-use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, headers, hint, trust};
+use crate::{Error, Header, Named, Owner, PortHeader, Subject, hint, trust};
 
 pub(crate) const RECEIPT: &str = "receipt";
 /// The file that tells of two changes, and its name while it is written.
@@ -21,8 +22,8 @@ const NEW_PAIR: &str = ".pair.new";
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    pub(crate) networks: Understood<Header>,
-    pub(crate) ports: Understood<PortHeader>,
+    pub(crate) networks: Headers<Header>,
+    pub(crate) ports: Headers<PortHeader>,
 }
 
 /// A receipt that cannot be read. Its network or port may still be on the host.
@@ -45,7 +46,7 @@ pub type Listed<T> = Result<T, Unreadable>;
 impl Store {
     /// A store in a folder, which is created when it is needed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), networks: Understood::default(), ports: Understood::default() }
+        Self { root: root.into(), networks: Headers::default(), ports: Headers::default() }
     }
 
     /// The folder of a network: its receipt, and the files of its programs.
@@ -71,10 +72,7 @@ impl Store {
     /// read.
     pub fn pair(&self) -> Result<Option<Vec<u8>>, Error> {
         let path = self.root.join(PAIR);
-        let Some(mut file) = trust::open(&path)? else { return Ok(None) };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(Error::file("read", &path))?;
-        Ok(Some(text))
+        trust::read(&path)
     }
 
     /// Removes what was written down of two changes: both were made, or neither.
@@ -115,7 +113,7 @@ impl Store {
     /// Those of [`Store::receipt`].
     pub fn header(&self, network: &NetworkName) -> Result<Option<Header>, Error> {
         let path = self.receipt_path::<Header>(network);
-        self.networks.of(&path, trust::look(&path)?.as_ref(), || journal::header(&path))
+        self.networks.one.of(&path, trust::look(&path)?.as_ref(), || journal::header(&path))
     }
 
     /// Whether there is a receipt of a network. Reads its header only.
@@ -192,7 +190,7 @@ impl Store {
 
     /// The headers of the receipts of one kind, as far as they can be read.
     pub(crate) fn headers<S: Subject>(&self) -> Result<Vec<S>, Error> {
-        Ok(headers::of::<S>(&self.root.join(S::HEADERS), S::remembered(self), self.folders::<S>()?))
+        S::headers(self).all(self)
     }
 
     /// Reads the receipts of one kind.
@@ -217,7 +215,7 @@ impl Store {
     }
 
     /// The folders of one kind: their names, whose they are, and their paths.
-    fn folders<S: Subject>(&self) -> Result<Vec<(String, S::Name, PathBuf)>, Error> {
+    pub(crate) fn folders<S: Subject>(&self) -> Result<Vec<(String, S::Name, PathBuf)>, Error> {
         let root = self.root.join(S::FOLDER);
         let entries = match fs::read_dir(&root) {
             Ok(entries) => entries,
@@ -232,7 +230,7 @@ impl Store {
     }
 
     pub(crate) fn read<S: Subject>(&self, name: &S::Name) -> Result<Option<Receipt<S>>, Error> {
-        journal::read(&self.receipt_path::<S>(name))
+        S::headers(self).receipt(name, || journal::read(&self.receipt_path::<S>(name)))
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -279,6 +277,7 @@ impl Store {
             }
             _ => {}
         }
+        S::headers(self).note(name, None);
         match fs::remove_dir(&directory) {
             Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => Ok(()),
             result => result.map_err(Error::file("remove", &directory)),

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName, Uuid};
 
-use crate::{Namespace, Owner, Store, Understood, hint};
+use crate::headers::Headers;
+use crate::{Namespace, Owner, Store, hint};
 
 /// A network or a port. Both are started, changed and stopped in the same way.
 pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -37,8 +38,9 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
     /// The file with the headers of all subjects of this kind, in the store's folder.
     const HEADERS: &'static str;
 
-    /// What a store remembers of headers of this kind.
-    fn remembered(store: &Store) -> &Understood<Self>;
+    /// What a store knows of the headers of this kind.
+    #[doc(hidden)]
+    fn headers(store: &Store) -> &Headers<Self>;
 
     /// Its own folder, below the folder of its kind.
     fn folder(name: &Self::Name) -> String;
@@ -152,7 +154,7 @@ impl Subject for Header {
     }
 
     /// Names that begin with a dot or an `@` are reserved for the store's own folders and files.
-    fn remembered(store: &Store) -> &Understood<Self> {
+    fn headers(store: &Store) -> &Headers<Self> {
         &store.networks
     }
 
@@ -208,7 +210,7 @@ impl Subject for PortHeader {
     /// A port keeps the name that it was attached with.
     fn rename_link(&mut self, _: &InterfaceName, _: &InterfaceName) {}
 
-    fn remembered(store: &Store) -> &Understood<Self> {
+    fn headers(store: &Store) -> &Headers<Self> {
         &store.ports
     }
 

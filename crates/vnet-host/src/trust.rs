@@ -2,7 +2,7 @@
 //! written to it, and no symbolic link leads elsewhere.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -23,6 +23,11 @@ const OVERFLOW: u32 = 65_534;
 /// [`Error::Untrusted`] when it is a symbolic link or belongs to another user; [`Error::File`] when
 /// it cannot be opened.
 pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
+    Ok(open_with(path)?.map(|(file, _)| file))
+}
+
+/// The same, with what the file is.
+fn open_with(path: &Path) -> Result<Option<(File, Metadata)>, Error> {
     // Opening a pipe would block.
     let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -36,7 +41,40 @@ pub(crate) fn open(path: &Path) -> Result<Option<File>, Error> {
         return Err(untrusted(path, "it is not a regular file".to_owned()));
     }
     check(path, &about)?;
-    Ok(Some(file))
+    Ok(Some((file, about)))
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// Those of [`open`].
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let Some((file, about)) = open_with(path)? else { return Ok(None) };
+    whole(file, &about).map(Some).map_err(Error::file("read", path))
+}
+
+/// Reads an open file, by one call where nobody writes to it meanwhile: there are hundreds of
+/// receipts.
+pub(crate) fn whole(mut file: File, about: &Metadata) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(about.len()).unwrap_or_default();
+    let (mut text, mut filled) = (vec![0; size + 1], 0);
+    loop {
+        if filled == text.len() {
+            text.resize(filled * 2, 0);
+        }
+        match file.read(&mut text[filled..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => {
+                let some = read?;
+                filled += some;
+                // There was room for more than the file had.
+                if some == 0 || filled == size {
+                    text.truncate(filled);
+                    return Ok(text);
+                }
+            }
+        }
+    }
 }
 
 /// What a regular file is, without opening it. `None` when there is no such file.

@@ -108,8 +108,7 @@ impl Driver {
             true => theirs.file(name.as_str()).exists(),
             false => kept.is_some() || trouble.is_some(),
         };
-        // The drift says where this file is damaged.
-        let runs = running.as_ref().and_then(|_| self.as_it_runs(&name).ok().flatten());
+        let runs = running.as_ref().and_then(|running| running.definition.as_ref()?.parse::<Network>().ok());
         let differs = matches!((&kept, &runs), (Some(kept), Some(runs)) if are_different(kept, runs));
         let of = |read: fn(&Network) -> Option<String>| runs.as_ref().or(kept.as_ref()).and_then(read);
         Ok(NetworkInfo {

@@ -125,8 +125,8 @@ impl Driver {
         {
             let _ = fs::remove_dir(LIBVIRTS);
         }
-        let receipts = self.store.receipts()?.into_iter().flatten().filter(|receipt| receipt.header.of_libvirt);
-        let names: Vec<NetworkName> = receipts.map(|receipt| receipt.header.network).collect();
+        let mut names: Vec<NetworkName> = self.store.networks()?.into_iter().map(|known| known.name).collect();
+        names.retain(|name| self.store.header(name).is_ok_and(|it| it.is_some_and(|header| header.of_libvirt)));
         let networks = names.iter().map(|name| (name.to_string(), self.take_from(name))).collect();
         Ok(LibvirtHookOutcome { file, is_changed, daemon: None, networks })
     }

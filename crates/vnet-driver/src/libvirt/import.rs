@@ -100,7 +100,7 @@ impl Driver {
     /// of a network that is not known are of no use to anybody.
     fn takes_leases(&self, network: &NetworkName, replace: bool) -> Result<bool, Error> {
         let has_leases = self.is_known(network)? && self.data.leases(network).exists();
-        Ok(self.store.receipt(network)?.is_none() && (replace || !has_leases))
+        Ok(!self.store.has(network)? && (replace || !has_leases))
     }
 
     /// Writes the leases that our dnsmasq starts with.

@@ -5,9 +5,10 @@ use std::fs;
 
 use vnet_firewall::{Counts, Rule};
 use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt, Unread};
-use vnet_plan::{Change, Files, Intent, LinkAddress, Resource};
+use vnet_plan::{Change, Files, Intent, Key, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 
+use super::prepare::RUNNING;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::HookOperation;
@@ -33,6 +34,8 @@ pub struct NetworkSummary {
     pub unread: BTreeSet<Unread>,
     /// Whether libvirt runs it. Only forwards and egress are then ours.
     pub runs_in_libvirt: bool,
+    /// The definition that it runs with, as its receipt has it.
+    pub(crate) definition: Option<String>,
 }
 
 /// A network that runs.
@@ -119,7 +122,12 @@ impl Driver {
         let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
         let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
         let (guests, runs_in_libvirt) = (ports.len(), receipt.header.of_libvirt);
-        Ok(Some(NetworkSummary { guests, name, state, bridge, unread, runs_in_libvirt }))
+        let file = receipt.owned.get(&Key::File(self.store.directory(&name).join(RUNNING)));
+        let definition = match file {
+            Some(Resource::File(file)) => file.contents.clone(),
+            _ => None,
+        };
+        Ok(Some(NetworkSummary { guests, name, state, bridge, unread, runs_in_libvirt, definition }))
     }
 
     /// The state of a network.

@@ -40,6 +40,10 @@ impl Driver {
     pub fn attach_all(&self, interfaces: &[&Interface], options: &AttachOptions) -> Result<Vec<PortOutcome>, Error> {
         let mut host = self.host()?;
         let lock = self.lock()?;
+        if let [interface] = interfaces {
+            let prepared = self.prepare_port(interface, options, &mut host, Some(&lock))?;
+            return Ok(vec![self.attach_prepared(prepared, &mut host, &lock)?]);
+        }
         let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         let mut attached: Vec<PortOutcome> = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
@@ -50,7 +54,6 @@ impl Driver {
                     inventory.links.extend(outcome.changes.iter().filter_map(made_link));
                     attached.push(outcome);
                 }
-                Err(error) if interfaces.len() == 1 => return Err(error),
                 Err(error) => {
                     let left = attached.iter().rev().map(|it| it.port.dev.clone());
                     let left = left.filter(|dev| self.detach_locked(&mut host, &lock, dev).is_err()).collect();

@@ -5,11 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use vnet_host::{LinuxHost, Lock, Owner, PortHeader, Receipt};
+use vnet_host::{LinuxHost, Lock, Near, Owner, PortHeader, Receipt};
 use vnet_passt::Passt;
 use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
-use vnet_validate::{Finding, KnownHost};
+use vnet_validate::{Finding, KnownHost, Stage, rule};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network, NetworkPort};
@@ -18,6 +18,7 @@ use super::container;
 use super::device::Device;
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
+use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
 use crate::features::{ask_switch, is_of_switch, is_switched, probe};
@@ -29,6 +30,9 @@ use crate::note::Note;
 pub(super) const KEPT: &str = "interface.xml";
 /// The file in a port's folder that says how it is attached to its network.
 pub(crate) const RECORD: &str = "networkport.xml";
+
+/// So many devices that are there are looked for by name.
+const NAMES: usize = 8;
 
 /// A valid interface, with its desired state on this host.
 pub(crate) struct Prepared {
@@ -54,8 +58,46 @@ impl Driver {
         host: &mut LinuxHost,
         lock: Option<&Lock>,
     ) -> Result<Prepared, Error> {
+        if let Some(prepared) = self.prepare_port_near(interface, options, host)? {
+            return Ok(prepared);
+        }
         let inventory = self.inventory(host, lock, None)?;
         self.prepare_port_on(interface, options, inventory)
+    }
+
+    /// The same beside what is near to it: the bridge of its network, and devices of its name.
+    /// `None` when the whole host has to be read: when something is in the way, for the words and
+    /// the remedy, and when processes that have ended have left something.
+    fn prepare_port_near(
+        &self,
+        interface: &Interface,
+        options: &AttachOptions,
+        host: &LinuxHost,
+    ) -> Result<Option<Prepared>, Error> {
+        let Ok(Some(network)) = self.network_of(interface) else { return Ok(None) };
+        let bridge = fixed_bridge(&network).filter(|_| network.forward_mode().has_own_bridge());
+        let Some(bridge) = bridge.cloned() else { return Ok(None) };
+        let given = interface.target.as_ref().and_then(|target| device_name(target.dev.as_ref()?));
+        let near = Near { links: [bridge].into_iter().chain(given).collect(), nets: Vec::new() };
+        let (mut inventory, dead) = self.survey_near(host, &network, near)?;
+        if !dead.is_empty() {
+            return Ok(None);
+        }
+        for _ in 0..NAMES {
+            let prepared = self.prepare_port_on(interface, options, inventory.clone());
+            let Some(prepared) = prepared.ok().filter(|it| it.findings.iter().all(is_told_near)) else {
+                return Ok(None);
+            };
+            let port = &prepared.lowered.port;
+            if prepared.receipt.is_some() || !port.managed {
+                return Ok(Some(prepared));
+            }
+            match host.link(&port.dev)? {
+                Some(known) => inventory.links.push(known.link),
+                None => return Ok(Some(prepared)),
+            }
+        }
+        Ok(None)
     }
 
     /// The same on a host that was read.
@@ -89,7 +131,7 @@ impl Driver {
                 options.guest = Some(guest);
             }
         }
-        let mut lowered = self.lower_port(interface, inventory, &options, receipt.as_ref())?;
+        let mut lowered = self.lower_port_in(interface, networks.first(), inventory, &options, receipt.as_ref())?;
         if let Some(on_ovn) = &on_ovn {
             self.keep_on_ovn(&mut lowered, on_ovn)?;
         }
@@ -121,19 +163,8 @@ impl Driver {
         Ok(Cow::Owned(interface))
     }
 
-    /// Computes the desired state of an interface on this host, with the files that describe it.
-    pub(super) fn lower_port(
-        &self,
-        interface: &Interface,
-        inventory: Inventory,
-        options: &AttachOptions,
-        attached: Option<&Receipt<PortHeader>>,
-    ) -> Result<LoweredPort, Error> {
-        let network = self.network_of(interface)?;
-        self.lower_port_in(interface, network.as_ref(), inventory, options, attached)
-    }
-
-    /// The same, with the definition of its network.
+    /// Computes the desired state of an interface on this host, with the definition of its network
+    /// and the files that describe it.
     pub(super) fn lower_port_in(
         &self,
         interface: &Interface,
@@ -262,6 +293,11 @@ impl Prepared {
         let notes = host.unscoped().into_iter().map(Note::Unscoped).collect();
         Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings, notes })
     }
+}
+
+/// Whether a finding is the same beside the whole host.
+fn is_told_near(finding: &Finding) -> bool {
+    rule(finding.code).is_none_or(|rule| rule.stage != Stage::Host)
 }
 
 /// The file that says how a port is attached to its network.

@@ -45,6 +45,11 @@ impl Intact {
         if self.table.exists && !removed {
             return self;
         }
+        self.whole()
+    }
+
+    /// With the shared parts in the table.
+    pub(crate) fn whole(mut self) -> Self {
         self.table = Table { exists: true, partial: true, generation: self.table.generation, ..Table::default() };
         for share in Share::ALL.into_iter().filter(|share| self.shares.contains(share)) {
             self.table.chains.extend_from_slice(share.chains());

@@ -1,6 +1,5 @@
 //! Acts that did not come to their end.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde::de::IgnoredAny;
@@ -24,9 +23,7 @@ impl<S: Subject> Receipt<S> {
 /// Whether the last act of a network or port came to its end. Understands no more of its receipt
 /// than that takes.
 pub(crate) fn is_settled<S: Subject>(path: &Path) -> Result<bool, Error> {
-    let Some(mut file) = trust::open(path)? else { return Ok(true) };
-    let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(Error::file("read", path))?;
+    let Some(text) = trust::read(path)? else { return Ok(true) };
     let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     if format(path, first)? != VERSION {
         return Ok(old::read::<S>(path, &text)?.is_none_or(|receipt| receipt.settled));

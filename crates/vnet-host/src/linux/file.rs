@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use vnet_plan::File;
 
 use super::{Kind, LinuxHost};
-use crate::{Error, Fact};
+use crate::{Error, Fact, trust};
 
 impl Kind for File {
     /// A file that its program writes always compares equal: the program writes it when it likes.
@@ -20,12 +20,17 @@ impl Kind for File {
             return Ok(Some(self.clone()));
         }
         let path = &self.path;
-        let metadata = match fs::metadata(path) {
+        let file = match fs::File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            metadata => metadata.map_err(Error::file("read", path))?,
+            file => file.map_err(Error::file("read", path))?,
         };
-        let contents = fs::read(path).map_err(Error::file("read", path))?;
-        let contents = String::from_utf8_lossy(&contents).into_owned();
+        let read = || {
+            let metadata = file.metadata()?;
+            trust::whole(file, &metadata).map(|contents| (metadata, contents))
+        };
+        let (metadata, contents) = read().map_err(Error::file("read", path))?;
+        let contents =
+            String::from_utf8(contents).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into());
         Ok(Some(Self { path: path.clone(), contents: Some(contents), mode: metadata.permissions().mode() & 0o7777 }))
     }
 
