@@ -24,7 +24,7 @@ impl Unavailable {
     /// What to do about it. `None` where the message says so itself.
     pub fn help(&self) -> Option<String> {
         match self {
-            Self::Switch { .. } | Self::Container { .. } | Self::Refused { .. } => None,
+            Self::Switch { .. } | Self::Container { .. } | Self::Chroot { .. } | Self::Refused { .. } => None,
             Self::Start(_) => Some("see that the program exists, and that this user may run it".to_owned()),
         }
     }

@@ -4,7 +4,8 @@
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -69,6 +70,15 @@ pub enum Unavailable {
         /// The kernel's error.
         source: io::Error,
     },
+    /// The process is behind chroot(2), where the kernel gives nobody a user namespace.
+    #[error(
+        "this process is in a chroot, and the kernel gives it no namespaces of its own; run it outside, or enter the \
+         folder by pivot_root(2), as `systemd-nspawn` and `bwrap` do"
+    )]
+    Chroot {
+        /// The kernel's error.
+        source: io::Error,
+    },
     /// The cause is unknown.
     #[error("this system refuses {step}; in a container, start that with {}", crate::mounts::CONTAINER_OPTIONS)]
     Refused {
@@ -130,6 +140,7 @@ impl Isolation {
         });
         match found {
             Some((switch, value, remedy)) => Unavailable::Switch { switch, value, remedy, source },
+            None if step == Step::Unshare && is_chroot() => Unavailable::Chroot { source },
             None if is_container() => Unavailable::Container { step, source },
             None => Unavailable::Refused { step, source },
         }
@@ -151,6 +162,26 @@ const SWITCHES: [(&str, &str, &str); 8] = [
 /// Whether this is a container of Docker or podman: each leaves a file.
 fn is_container() -> bool {
     ["/.dockerenv", "/run/.containerenv"].iter().any(|file| Path::new(file).exists())
+}
+
+/// Whether `/` is another folder than the root of the mounts, as far as this can be seen.
+fn is_chroot() -> bool {
+    let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    match (place("/proc/1/root"), place("/")) {
+        (Some(first), Some(ours)) if namespace("1") == namespace("self") => first != ours,
+        // In a mount namespace of its own, or as a user who may not look at process 1: a folder
+        // that is no mount is not the root of all mounts.
+        _ => fs::read_to_string("/proc/self/mountinfo")
+            .is_ok_and(|mounts| mounts.lines().all(|mount| mount.split(' ').nth(4) != Some("/"))),
+    }
+}
+
+/// What tells a folder from all others: its mount, and its place in that.
+fn place(folder: &str) -> Option<(String, u64, u64)> {
+    let folder = File::from(open(folder, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()?);
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", folder.as_raw_fd())).ok()?;
+    let mount = info.lines().find(|line| line.starts_with("mnt_id:"))?.to_owned();
+    folder.metadata().ok().map(|it| (mount, it.dev(), it.ino()))
 }
 
 fn map(id: u32) -> CString {
