@@ -53,6 +53,7 @@ fn a_network_that_runs_gets_a_text_and_nothing_else() {
     assert_eq!(says(&["title", "default"], ""), "Lab\n", "the kept one");
     says(&["title", "default", ""], "is removed, as it runs");
     refuses(&["title", "default"], "has no title");
+    says(&["title", "default", "--remove"], "network default has no title: nothing to remove");
     says(&["undefine", "default"], "transient");
     refuses(&["desc", "default", "--config", "x"], "is not defined: no definition of it is kept");
     for (words, told) in [

@@ -10,8 +10,8 @@ use crate::output::{Answer, FormatOption};
 
 /// Show or change the description of a network
 ///
-/// With a text, sets it; an empty one removes it. A network that runs is not touched otherwise.
-/// Exit code 1 when the network has none.
+/// With a text, sets it; --remove, or an empty text, removes it. A network that runs is not
+/// touched otherwise. Exit code 1 when the network has none.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Desc {
     /// Show or change the title, which is one line
@@ -32,8 +32,8 @@ pub(crate) struct NetDesc {
 
 /// Show or change the title of a network, which is one line
 ///
-/// With a text, sets it; an empty one removes it. A network that runs is not touched otherwise.
-/// Exit code 1 when the network has none.
+/// With a text, sets it; --remove, or an empty text, removes it. A network that runs is not
+/// touched otherwise. Exit code 1 when the network has none.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Title {
     #[command(flatten)]
@@ -52,6 +52,9 @@ struct Args {
     /// Change it in $VISUAL, $EDITOR or vi
     #[arg(long, conflicts_with = "text")]
     edit: bool,
+    /// Remove it
+    #[arg(long, conflicts_with_all = ["text", "edit"])]
+    remove: bool,
     #[command(flatten)]
     impact: ImpactOption,
     #[command(flatten)]
@@ -90,11 +93,13 @@ impl Args {
             (None, words) => words.context("the network is missing")?,
         };
         let words: Vec<&str> = words.iter().chain(&self.text).map(String::as_str).collect();
-        let act = match (self.edit, words.is_empty()) {
-            (true, false) => bail!("--edit takes no text"),
-            (true, true) => Act::Edit,
-            (false, true) => show,
-            (false, false) => Act::Set(Some(words.join(" "))),
+        let act = match (self.edit, self.remove, words.is_empty()) {
+            (true, _, false) => bail!("--edit takes no text"),
+            (_, true, false) => bail!("--remove takes no text"),
+            (true, _, true) => Act::Edit,
+            (_, true, true) => Act::Set(None),
+            (false, false, true) => show,
+            (false, false, false) => Act::Set(Some(words.join(" "))),
         };
         let Self { impact, format, .. } = self;
         Subject { network, part, key: None, impact: *impact, format: *format }.run(act, directories)
