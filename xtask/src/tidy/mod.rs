@@ -7,7 +7,7 @@ mod wrap;
 use std::fs;
 use std::path::Path;
 
-use crate::run::{Failed, failed, output, root};
+use crate::run::{Failed, failed, root};
 use crate::tally::Tally;
 use wrap::Kind;
 
@@ -43,19 +43,18 @@ impl Text {
     }
 }
 
-/// The tracked and untracked files with text or comments that people read.
+/// The files with text or comments that people read.
 fn texts() -> Result<Vec<Text>, Failed> {
-    let listed = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
     let mut texts = Vec::new();
-    for path in listed.lines() {
-        let Some(kind) = Kind::of(path) else { continue };
-        let file = root().join(path);
+    for path in files::all()? {
+        let Some(kind) = Kind::of(&path) else { continue };
+        let file = root().join(&path);
         // The file was deleted and this is not committed yet.
         if !file.exists() {
             continue;
         }
-        let content = fs::read_to_string(&file).map_err(failed(Path::new(path)))?;
-        texts.push(Text { path: path.to_owned(), content, kind });
+        let content = fs::read_to_string(&file).map_err(failed(Path::new(&path)))?;
+        texts.push(Text { path, content, kind });
     }
     Ok(texts)
 }
