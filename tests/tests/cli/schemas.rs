@@ -9,27 +9,46 @@ use std::process::Command;
 use serde_json::Value;
 use vnet_tests::as_its_schema_says;
 
-use crate::{BAD_HOST, DEFAULT, json, root, run, scratch, vnet};
+use crate::{BAD_HOST, DEFAULT, json, root, run, scratch, shown, vnet};
 
 const GUEST: &str = "<interface type='network'><source network='default'/><mac address='52:54:00:00:00:01'/>\
                      <target dev='guest1'/></interface>";
+const OTHER: &str = "<network><name>other</name><bridge name='virbr9'/></network>";
 const ON_PASST: &str = "<interface type='user'><backend type='passt'/><model type='virtio'/></interface>";
+
+/// Commands whose documents are checked where they are run, with their schema and that file.
+const ELSEWHERE: [(&str, &str, &str); 8] = [
+    ("doctor", "doctor", "doctor/main.rs"),
+    ("events", "event", "events.rs"),
+    ("passt run", "passt-run", "passt/cli.rs"),
+    ("passt status", "passt-status", "passt/cli.rs"),
+    ("passt stop", "passt-stop", "passt/cli.rs"),
+    ("trace", "trace", "trace_packets.rs"),
+    ("try", "try", "try_network.rs"),
+    ("verify", "verify", "verify.rs"),
+];
+/// Commands of two words.
+const FAMILIES: [&str; 3] = ["forward", "libvirt", "passt"];
 
 #[test]
 fn documents_are_as_their_schemas_say() {
     vnet_tests::isolate!();
     let folder = scratch("schemas");
     let seen = RefCell::new(BTreeSet::new());
-    let check = |name: &str, args: &[&str]| {
-        let mut command = Command::new(vnet());
-        command.args(args).args(["--format", "json"]).current_dir(&folder);
+    let vnet_in = |program: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(&folder).env("VISUAL", "true");
         for variable in ["VNET_STATE_DIR", "VNET_CONFIG_DIR", "XDG_STATE_HOME"] {
             command.env(variable, folder.join(variable));
         }
-        command.env("VISUAL", "true");
-        let document = json(&run(&mut command, b""));
+        run(&mut command, b"")
+    };
+    let vnet = vnet().display().to_string();
+    let check = |name: &str, args: &[&str]| {
+        let document = json(&vnet_in(&vnet, &[args, &["--format", "json"]].concat()));
         as_its_schema_says(name, &document);
-        seen.borrow_mut().insert(name.to_owned());
+        let words = if FAMILIES.contains(&args[0]) { 2 } else { 1 };
+        seen.borrow_mut().insert((args[..words].join(" "), name.to_owned()));
         document
     };
     for (name, text) in [("default", DEFAULT), ("bad", BAD_HOST), ("guest", GUEST), ("passt", ON_PASST)] {
@@ -43,6 +62,7 @@ fn documents_are_as_their_schemas_say() {
     check("render", &["render", "dnsmasq", "default.xml"]);
     check("render", &["render", "hosts", "bad.xml"]);
     check("passt-args", &["passt", "args", "passt.xml"]);
+    check("passt-args", &["render", "passt", "passt.xml"]);
     check("explain", &["explain", "VN0107"]);
     check("rules", &["explain"]);
     check("define", &["define", "default.xml"]);
@@ -65,6 +85,7 @@ fn documents_are_as_their_schemas_say() {
     fs::remove_file(stray).unwrap();
     assert_eq!(check("metadata", &["title", "default", "Lab"])["config"], true);
     assert_eq!(check("metadata", &["desc", "default", "--title"])["text"], "Lab");
+    check("metadata", &["net-desc", "default"]);
     check("metadata", &["metadata", "default", "urn:app", "--key", "app", "--set", "<a/>"]);
 
     check("outcome", &["plan", "default"]);
@@ -92,7 +113,32 @@ fn documents_are_as_their_schemas_say() {
     check("update", &["forward", "remove", "default", "tcp/2222"]);
     check("dumpxml", &["dumpxml", "default"]);
     check("detach", &["detach", "guest1"]);
+    check("port", &["attach-interface", "web", "network", "default"]);
+    check("detach", &["detach-interface", "web", "network"]);
+    let uuid = check("port", &["attach", "guest.xml"])["port"]["uuid"].as_str().unwrap().to_owned();
+    check("detach", &["net-port-delete", "default", &uuid]);
+    check("port", &["attach", "guest.xml"]);
+    check("port", &["apply", "guest.xml"]);
     check("changes", &["stop", "default"]);
+
+    let several = |name: &str, args: &[&str], count: usize| {
+        let document = check(name, args);
+        assert_eq!(document["networks"].as_array().map(Vec::len), Some(count), "{document:#}");
+        assert_eq!(document["failures"], Value::Null, "{document:#}");
+    };
+    fs::write(folder.join("other.xml"), OTHER).unwrap();
+    check("define", &["define", "other.xml"]);
+    several("outcomes", &["start", "default", "other"], 2);
+    several("several-changes", &["diff", "--all"], 2);
+    several("outcomes", &["apply", "--all"], 2);
+    several("several-changes", &["stop", "--all"], 2);
+    several("boot", &["start", "--autostart"], 1);
+    several("boot", &["apply", "--running"], 1);
+    check("changes", &["stop", "default"]);
+    // A namespace that ends with the process that was in it.
+    let output = vnet_in("unshare", &["--net", &vnet, "start", "other"]);
+    assert!(output.status.success(), "{}", shown(&output));
+    assert_eq!(check("forget", &["forget", "other"])["network"], "other");
     check("undefine", &["undefine", "default"]);
     check("gc", &["gc"]);
     check("passt-list", &["passt", "list"]);
@@ -104,15 +150,53 @@ fn documents_are_as_their_schemas_say() {
         are_exact(&serde_json::from_slice(&fs::read(&file).unwrap()).unwrap(), &file);
     }
 
-    // The tests of these check their documents; a namespace that is gone takes more to make.
-    let elsewhere =
-        ["common", "doctor", "event", "forget", "passt-run", "passt-status", "passt-stop", "trace", "try", "verify"];
-    let files = fs::read_dir(root().join("crates/vnet-cli/schemas")).unwrap();
-    let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
-    let unseen: Vec<String> =
-        names.filter(|name| !elsewhere.contains(&name.as_str()) && !seen.borrow().contains(name)).collect();
-    assert_eq!(unseen, [""; 0], "every schema is checked");
+    let mut seen = seen.into_inner();
+    for (command, schema, file) in ELSEWHERE {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file)).unwrap();
+        assert!(text.contains("as_its_schema_says("), "{file} checks `vnet {command}`");
+        seen.insert((command.to_owned(), schema.to_owned()));
+    }
+    every_document_is_described(&folder, &seen);
     fs::remove_dir_all(folder).unwrap();
+}
+
+/// Each command with JSON was run, each schema was used, and `json.md` has both, side by side.
+fn every_document_is_described(folder: &Path, seen: &BTreeSet<(String, String)>) {
+    let pages = folder.join("pages");
+    let output = run(Command::new(vnet()).args(["man", "--out-dir"]).arg(&pages), b"");
+    assert!(output.status.success(), "{}", shown(&output));
+    let mut commands = BTreeSet::new();
+    for page in fs::read_dir(pages).unwrap() {
+        let page = page.unwrap().path();
+        let name = page.file_stem().unwrap().to_string_lossy().replacen("vnet-", "", 1);
+        if fs::read_to_string(&page).unwrap().contains("\njson: ") {
+            let family = FAMILIES.iter().find(|family| name.starts_with(&format!("{family}-")));
+            commands.insert(
+                family.map_or(name.clone(), |family| name.replacen(&format!("{family}-"), &format!("{family} "), 1)),
+            );
+        }
+    }
+    let run: BTreeSet<String> = seen.iter().map(|(command, _)| command.clone()).collect();
+    assert_eq!(run, commands, "the commands that are run here, and those that print JSON");
+
+    let schemas = fs::read_dir(root().join("crates/vnet-cli/schemas")).unwrap();
+    let schemas = schemas.map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned());
+    let unused: Vec<String> =
+        schemas.filter(|name| name != "common" && !seen.iter().any(|(_, schema)| schema == name)).collect();
+    assert_eq!(unused, [""; 0], "every schema is checked");
+
+    let guide = fs::read_to_string(root().join("crates/vnet-cli/docs/json.md")).unwrap();
+    let parts: Vec<&str> = guide.split("\n- ").collect();
+    let is_described = |command: &str, schema: &str| {
+        parts.iter().any(|part| {
+            let head = part.split_once(&format!("](../schemas/{schema}.json)")).unwrap_or_default().0;
+            head.contains(&format!("`{command}`")) || head.contains(&format!("`{command} "))
+        })
+    };
+    // Any command may print nothing but what failed.
+    let missing: Vec<_> =
+        seen.iter().filter(|(command, schema)| schema != "failures" && !is_described(command, schema)).collect();
+    assert!(missing.is_empty(), "json.md lacks {missing:?}");
 }
 
 fn are_exact(schema: &Value, file: &Path) {
