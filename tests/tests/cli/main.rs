@@ -6,6 +6,7 @@
 mod check;
 mod documents;
 mod edit;
+mod guides;
 mod host;
 mod hostile;
 mod kept;

@@ -78,7 +78,7 @@ fn steady(text: &str) -> String {
 }
 
 /// Every Markdown file but the rules, which `vnet explain` prints.
-fn pages() -> Vec<PathBuf> {
+pub(crate) fn pages() -> Vec<PathBuf> {
     fn below(folder: &Path, pages: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
             let path = entry.path();
