@@ -20,7 +20,7 @@ mod taken;
 mod walk;
 mod wire;
 
-use nix::net::if_::if_nametoindex;
+use nix::net::if_::{if_indextoname, if_nametoindex};
 use vnet_firewall::{Access, Batch, Firewall, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
 use vnet_tests::{json, run};
@@ -35,10 +35,9 @@ fn index_of(name: &InterfaceName) -> Option<u32> {
     if_nametoindex(name.as_str()).ok()
 }
 
+/// Without a process for each element that is read.
 fn name_of(index: u32) -> Option<InterfaceName> {
-    let links = json("ip", &["-j", "link"]);
-    let link = links.as_array()?.iter().find(|link| link["ifindex"] == index)?;
-    link["ifname"].as_str()?.parse().ok()
+    if_indextoname(index).ok()?.to_str().ok()?.parse().ok()
 }
 
 fn read() -> Table {
