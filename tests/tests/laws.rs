@@ -85,7 +85,7 @@ fn network() -> impl Strategy<Value = HostState> {
                 network.ips.push(Ip::new("fd00::1/64".parse().expect("an address")));
             }
             // The longer way: through an ifb.
-            let features = Features { vlan_filtering: false, police: false, sfq: false, fw: false, csum: true };
+            let features = Features { vlan_filtering: false, police: false, sfq: false, fw: false, ..Features::ALL };
             let inventory = Inventory { ipv6: true, features, ..firewalld() };
             let choices =
                 Choices { directory: PathBuf::from("/run/vnet/lab"), random: [1, 2, 3], bridge: None, leases: None };

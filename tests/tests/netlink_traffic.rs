@@ -205,6 +205,7 @@ fn features_are_those_that_there_are() {
             "tc",
             "filter add dev theirs parent 1: protocol ip prio 2 u32 match ip dport 68 0xffff action csum ip and udp",
         ),
+        flowtable: true,
     };
     assert_eq!(found, expected);
     assert_eq!(before.lines().count(), 1, "only lo: {before}");

@@ -10,6 +10,8 @@ use vnet_host::{Unread, Unscoped};
 pub enum Note {
     /// The kernel has no `act_csum`.
     NoChecksums,
+    /// libvirt filters for the network, so that its connections do not skip the rules.
+    NotAccelerated,
     /// systemd has given a program no scope of its own.
     Unscoped(Unscoped),
     /// A part of the host could not be read for a plan.
@@ -22,6 +24,10 @@ impl fmt::Display for Note {
             Self::NoChecksums => f.write_str(
                 "this kernel cannot fill in the checksums of DHCP answers (act_csum): guests whose DHCP client checks \
                  them, as very old ones do, get no address",
+            ),
+            Self::NotAccelerated => f.write_str(
+                "`<vnet:driver flowtable='on'/>` has no effect while libvirt runs the network: connections that skip the \
+                 rules would go on when libvirt changes these",
             ),
             Self::Unread(Unread::Rules) => f.write_str(
                 "the rules of nf_tables could not be read, which needs CAP_NET_ADMIN: rules are planned as if those \

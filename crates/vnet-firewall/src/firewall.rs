@@ -1,5 +1,6 @@
 //! Installs, reads and removes the rules of this host over netlink.
 
+mod flowtables;
 mod known;
 mod libvirt;
 

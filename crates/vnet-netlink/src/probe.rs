@@ -17,7 +17,8 @@ const TCA_ACT_TAB: u16 = 1;
 const TCA_ACT_KIND: u16 = 1;
 
 impl Netlink {
-    /// Tests what not every kernel supports, in a temporary network namespace.
+    /// Tests what not every kernel supports, in a temporary network namespace. Flowtables are not
+    /// tested, and are taken to be there: `vnet_firewall::Firewall::has_flowtables` tests them.
     ///
     /// Returns `None` if the caller may not create one, which needs `CAP_SYS_ADMIN`, or change its
     /// links, which needs `CAP_NET_ADMIN`. It takes some milliseconds.
@@ -85,5 +86,5 @@ fn try_all(netlink: &Netlink) -> Result<Features, Error> {
         let action = FilterAction::Police { rate: 1_000_000, burst: 100_000 };
         netlink.add_filter(&Filter { handle: 0x8000_0800, ..filter(ingress, FilterMatch::All, action) })
     });
-    Ok(Features { vlan_filtering, police: police.is_ok(), sfq: sfq.is_ok(), fw, csum })
+    Ok(Features { vlan_filtering, police: police.is_ok(), sfq: sfq.is_ok(), fw, csum, flowtable: true })
 }

@@ -23,8 +23,8 @@ pub use kind::{
 };
 pub use lower::{
     AddressWish, AttachError, Choices, ContainerAddressError, Files, LowerError, Lowered, LoweredPort, NotPasst,
-    PortChoices, VirtualPortError, asks_features, attach, bandwidth, beside_libvirt, container_addresses, dnsmasq,
-    fill_pool, lower, mends_checksums, passt, preview, record_port,
+    PortChoices, VirtualPortError, accelerated_devices, asks_features, attach, bandwidth, beside_libvirt,
+    container_addresses, dnsmasq, fill_pool, lower, mends_checksums, passt, preview, record_port,
 };
 pub use passage::{Intent, Passage};
 pub use rename::renames;

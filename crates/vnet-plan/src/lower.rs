@@ -27,6 +27,7 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
 use crate::{HostState, Intent, LinkAddress, NetworkRules, Sysctl, SysctlSetting, VlanFiltering};
 
+pub use acceleration::accelerated_devices;
 pub use attach::{AttachError, LoweredPort, PortChoices, VirtualPortError, attach, fill_pool, record_port};
 pub use beside_libvirt::beside_libvirt;
 pub use checksum::mends_checksums;
@@ -196,7 +197,7 @@ pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> R
     let mut intent = Intent::of(network, &bridge)?;
     if let Some(policy) = &mut intent.policy {
         policy.redirected = container::addresses(network, &inventory.ports);
-        policy.accelerated = acceleration::devices(network, inventory);
+        policy.accelerated = accelerated_devices(network, inventory);
         let ruleset = Ruleset::compile(policy);
         desired.insert(NetworkRules { network: name.clone(), ruleset: ruleset.into() });
     }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use rstest::rstest;
-use vnet_plan::{Choices, HostState, Key, LowerError, NetworkRules, Resource, Sysctl, Zone, diff, lower};
+use vnet_plan::{
+    Choices, HostState, Key, LowerError, NetworkRules, Resource, Sysctl, Zone, accelerated_devices, diff, lower,
+};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
 use vnet_xml::network::{Bridge, Dhcp, DhcpRange, Forward, ForwardMode, Ip, OvnEngine, Route};
 use vnet_xml::{BridgeName, Network};
@@ -93,6 +95,15 @@ fn a_flowtable_has_the_devices_of_both_ends(#[case] forward: &str, #[case] expec
     assert_eq!(devices(&network(forward, "off")), Vec::<String>::new());
     let refused = lower(&network("mode='open'", "on"), &host, &choices()).unwrap_err();
     assert_eq!(refused, LowerError::Flowtable(ForwardMode::Open));
+
+    // Connections do not skip the rules of another network.
+    let devices_on = |host: &Inventory| accelerated_devices(&network("mode='nat'", "on"), host);
+    let bridge = Some(name("eth0"));
+    let between = KnownNetwork { name: "other".parse().unwrap(), uuid: None, bridge };
+    assert_eq!(devices_on(&Inventory { networks: vec![between], ..host.clone() }), []);
+    let features = Features { flowtable: false, ..Features::ALL };
+    assert_eq!(devices_on(&Inventory { features, ..host.clone() }), []);
+    assert_eq!(devices_on(&host), [name("eth0")]);
 }
 
 #[test]

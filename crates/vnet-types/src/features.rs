@@ -16,11 +16,13 @@ pub struct Features {
     pub fw: bool,
     /// Checksums can be filled in (`act_csum`).
     pub csum: bool,
+    /// Established connections can skip the rules (`nf_flow_table_inet`, `nft_flow_offload`).
+    pub flowtable: bool,
 }
 
 impl Features {
     /// A kernel with all features.
-    pub const ALL: Self = Self { vlan_filtering: true, police: true, sfq: true, fw: true, csum: true };
+    pub const ALL: Self = Self { vlan_filtering: true, police: true, sfq: true, fw: true, csum: true, flowtable: true };
 }
 
 impl Default for Features {
@@ -40,6 +42,7 @@ impl fmt::Display for Features {
             ("sfq", self.sfq),
             ("fw", self.fw),
             ("csum", self.csum),
+            ("flowtable", self.flowtable),
         ];
         let there: Vec<&str> = all.into_iter().filter(|(_, there)| *there).map(|(word, _)| word).collect();
         f.write_str(&there.join(" "))

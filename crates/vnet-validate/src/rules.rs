@@ -289,6 +289,7 @@ rules! {
     629  Error    Host    Nothing    Any         HOST_WITHOUT_RESOLVED           "host-without-resolved"
     630  Warning  Host    Nothing    Any         HOST_EGRESS_UNREACHED           "host-egress-unreached"
     631  Warning  Host    Nothing    Any         HOST_FLOWTABLE_WITHOUT_WAY_OUT  "host-flowtable-without-way-out"
+    632  Warning  Host    Nothing    Any         HOST_WITHOUT_FLOWTABLES         "host-without-flowtables"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

@@ -55,7 +55,7 @@ impl Driver {
 }
 
 /// What of a host can matter to a definition. `None` for one whose guests use devices of the host.
-fn near(network: &Network) -> Option<Near> {
+pub(super) fn near(network: &Network) -> Option<Near> {
     if !network.forward_mode().has_own_bridge() {
         return None;
     }
@@ -72,6 +72,11 @@ fn near(network: &Network) -> Option<Near> {
 /// Whether a finding is the same beside the whole host: what is missing is named, or is a route
 /// that is near to every subnet.
 fn is_told_near(finding: &Finding) -> bool {
-    let told = ["host-without-default-route", "host-forward-interface-missing"];
+    let told = [
+        "host-without-default-route",
+        "host-forward-interface-missing",
+        "host-flowtable-without-way-out",
+        "host-without-flowtables",
+    ];
     rule(finding.code).is_none_or(|rule| rule.stage != Stage::Host || told.contains(&rule.name))
 }

@@ -147,8 +147,8 @@ impl Driver {
         let uuid = self.identity(network, &lowered.name, receipt.as_ref())?;
         let file = running(network, uuid, &lowered, &self.store.directory(&lowered.name));
         lowered.desired.insert(Resource::File(file));
-        let (notes, obstacles) = (Vec::new(), Vec::new());
-        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles, of_libvirt: true })
+        let notes = if network.extensions.flowtable == Some(true) { vec![Note::NotAccelerated] } else { Vec::new() };
+        Ok(Prepared { lowered, receipt, uuid, findings, notes, obstacles: Vec::new(), of_libvirt: true })
     }
 
     /// The choices that a definition leaves open.
@@ -218,7 +218,11 @@ pub(crate) fn look_closer(networks: &[Network], host: &LinuxHost, inventory: &mu
     let mends = networks.iter().any(mends_checksums);
     let is_known = !mends || Netlink::open()?.fills_checksums().is_some();
     let asks = !is_known || networks.iter().any(asks_features);
-    Ok((asks && probe(inventory)?) || is_known)
+    let has_probed = (asks && probe(inventory)?) || is_known;
+    if networks.iter().any(|network| network.extensions.flowtable == Some(true)) {
+        inventory.features.flowtable = host.has_flowtables().unwrap_or(true);
+    }
+    Ok(has_probed)
 }
 
 /// dnsmasq pings an address for three seconds before it offers it, one guest after the other.

@@ -118,14 +118,8 @@ impl Transaction<'_> {
                 set::write(set, u32::try_from(number).expect("some dozen") + 1, attributes);
             });
         }
-        if let Some(flowtable) = &to.flowtable {
-            let is_gone = |device: &&InterfaceName| (self.index_of)(device).is_none();
-            if let Some(device) = flowtable.devices.iter().find(is_gone) {
-                return Err(missing(device));
-            }
-            if installed.flowtable.is_none() {
-                self.make_flowtable(flowtable);
-            }
+        if let Some(flowtable) = to.flowtable.as_ref().filter(|_| installed.flowtable.is_none()) {
+            self.make_flowtable(flowtable);
         }
         for set in &to.sets {
             let here = installed.set(&set.name).map_or(&[][..], |set| &set.elements);
@@ -262,15 +256,20 @@ impl Transaction<'_> {
             return rules.into_iter().try_for_each(|rule| self.rule(ACCELERATE, rule));
         }
         let new = wanted.into_iter().flat_map(|wanted| wanted.devices);
-        let devices: Vec<InterfaceName> = new.filter(|device| !here.devices.contains(device)).collect();
+        let is_there = |device: &InterfaceName| (self.index_of)(device).is_some();
+        let devices: Vec<InterfaceName> =
+            new.filter(|device| !here.devices.contains(device) && is_there(device)).collect();
         if !devices.is_empty() {
             self.make_flowtable(&Flowtable { devices, ..here.clone() });
         }
         Ok(())
     }
 
-    /// Makes a flowtable, or gives an existing one these devices, too.
+    /// Makes a flowtable, or gives an existing one these devices, too. A device may be gone, such as
+    /// one of before that a change which is taken back names: what then lacks is drift.
     fn make_flowtable(&mut self, flowtable: &Flowtable) {
+        let devices = flowtable.devices.iter().filter(|device| (self.index_of)(device).is_some());
+        let flowtable = &Flowtable { devices: devices.cloned().collect(), ..flowtable.clone() };
         self.message(NEW_FLOWTABLE, CREATE, format!("flowtable {}", flowtable.name), |attributes| {
             flowtable::write(flowtable, attributes);
         });

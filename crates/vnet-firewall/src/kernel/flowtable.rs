@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use vnet_types::InterfaceName;
 
 use super::attribute::{Writer, attribute, attributes, text_of, u32_of};
+#[cfg(feature = "netlink")]
+use super::expression::{self, Expression, FLOW_OFFLOAD};
 use super::message::TABLE;
+#[cfg(feature = "netlink")]
+use super::message::{self, CREATE, NEW_CHAIN, NEW_FLOWTABLE, NEW_RULE, NEW_TABLE};
 use super::own::Owner;
 use super::table::Table;
 use crate::ruleset::{Element, Flowtable, Ruleset};
@@ -19,6 +23,34 @@ const DEVICES: u16 = 3;
 const DEVICE: u16 = 1;
 /// `NF_NETDEV_INGRESS`
 const INGRESS: u32 = 0;
+
+/// A transaction that every kernel refuses: with `EINVAL` one that has flowtables and adds
+/// connections to them, since the rule names none; with another error one that has not.
+#[cfg(feature = "netlink")]
+pub(crate) fn trial() -> Vec<u8> {
+    const TRIAL: &str = "vnet_trial";
+    let mut bytes = Vec::new();
+    message::begin(&mut bytes, 0, None);
+    message::write(&mut bytes, NEW_TABLE, CREATE, 1, |table| {
+        table.text(1, TRIAL);
+    });
+    message::write(&mut bytes, NEW_FLOWTABLE, CREATE, 2, |flowtable| {
+        flowtable.text(1, TRIAL).text(NAME, TRIAL).nest(HOOK, |hook| {
+            hook.be32(NUMBER, INGRESS).be32(PRIORITY, 0);
+        });
+    });
+    message::write(&mut bytes, NEW_CHAIN, CREATE, 3, |chain| {
+        chain.text(1, TRIAL).text(3, TRIAL);
+    });
+    let last = bytes.len();
+    message::write(&mut bytes, NEW_RULE, CREATE, 4, |rule| {
+        rule.text(1, TRIAL).text(2, TRIAL);
+        expression::write_all(&[Expression::new(&FLOW_OFFLOAD, [])], rule);
+    });
+    message::acknowledge(&mut bytes, last);
+    message::end(&mut bytes, 5);
+    bytes
+}
 
 /// Writes the attributes of a flowtable, or of one that gets more devices.
 pub(super) fn write(flowtable: &Flowtable, to: &mut Writer<'_>) {

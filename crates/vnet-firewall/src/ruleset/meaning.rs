@@ -24,7 +24,7 @@ impl Ruleset {
         elements.filter_map(|(set, element)| Some((set.name.as_str(), self.stands_for(set, element)?))).chain(own)
     }
 
-    /// The rule that an element with a counter stands for.
+    /// The rule that an element with a counter stands for, or one whose connections skip the rules.
     pub(crate) fn stands_for(&self, set: &Set, element: &Element) -> Option<Rule> {
         let asks = |statement: &Statement| match statement {
             Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects.clone()),
@@ -32,7 +32,7 @@ impl Ruleset {
         };
         let rules = self.chains.iter().flat_map(|chain| &chain.rules);
         let (rule, subjects) = rules
-            .filter(|_| set.holds == Holds::Counter)
+            .filter(|rule| set.holds == Holds::Counter || rule.offloads())
             .find_map(|rule| Some((rule, rule.statements.iter().find_map(asks)?)))?;
         let mut statements = Vec::new();
         for statement in &rule.statements {
@@ -40,7 +40,7 @@ impl Ruleset {
                 lookup if asks(lookup).is_some() => {
                     let parts = subjects.iter().zip(&element.key.0);
                     statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
-                    statements.push(Statement::Counter);
+                    statements.extend((set.holds == Holds::Counter).then_some(Statement::Counter));
                 }
                 // The address implies the family.
                 Statement::Family(_) => {}
@@ -108,6 +108,9 @@ impl Subject {
             (Self::Interface(direction), Part::Interface(interface)) => {
                 vec![Statement::Interface(*direction, interface.clone())]
             }
+            (Self::InterfaceName(direction), Part::Word(name)) => {
+                name.parse().ok().map(|name| Statement::InterfaceName(*direction, name)).into_iter().collect()
+            }
             (Self::Address { field, family, prefix }, Part::Address(first)) => {
                 let net = IpNet::new(*first, *prefix).ok();
                 let address = net.map(|net| Statement::Address { field: *field, negated: false, net });
@@ -129,6 +132,12 @@ impl Rule {
                 Some(Statement::Dnat { subjects, .. }) => has_address(subjects),
                 _ => false,
             }
+    }
+
+    /// Whether the rule adds connections to a flowtable. It does not count: what it lets skip the
+    /// rules is not counted, either.
+    pub fn offloads(&self) -> bool {
+        matches!(self.statements.last(), Some(Statement::Offload(_)))
     }
 
     /// Whether the rule counts what it matches.

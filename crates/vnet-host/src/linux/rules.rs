@@ -6,6 +6,14 @@ use vnet_plan::{Key, NetworkRules};
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
+impl LinuxHost {
+    /// Whether the kernel can let established connections skip the rules
+    /// ([`Firewall::has_flowtables`](vnet_firewall::Firewall::has_flowtables)).
+    pub fn has_flowtables(&self) -> Option<bool> {
+        self.firewall.has_flowtables()
+    }
+}
+
 impl Kind for NetworkRules {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
         let found = match &host.seen {

@@ -212,7 +212,8 @@ pub(super) mod tests {
         state.iter().map(|to| Change::Create { to: to.clone() }.to_string()).collect()
     }
 
-    const NOTHING: Features = Features { vlan_filtering: false, police: false, sfq: false, fw: false, csum: false };
+    const NOTHING: Features =
+        Features { vlan_filtering: false, police: false, sfq: false, fw: false, csum: false, flowtable: false };
 
     #[rstest]
     #[case::nothing(bandwidth(None, None), &[])]

@@ -1,7 +1,7 @@
 //! `<vnet:driver>` in `<metadata>`.
 
 use rstest::rstest;
-use vnet_types::{InterfaceName, Inventory, Link, LinkKind};
+use vnet_types::{Features, InterfaceName, Inventory, KnownNetwork, Link, LinkKind};
 use vnet_validate::check_against;
 use vnet_xml::Network;
 use vnet_xml::network::{Forward, ForwardInterface, ForwardMode};
@@ -33,10 +33,18 @@ fn it_needs_the_device_where_connections_leave() {
         let (name, kind) = (name.parse().unwrap(), LinkKind::Other(String::new()));
         Link { name, kind, mac: None, mtu: Some(1500), up: true }
     };
-    let found = |links: Vec<Link>| {
-        let host = Inventory { ipv6: true, links, ..Inventory::default() };
-        lines(&check_against(&network, &host)).into_iter().filter(|it| it.starts_with("VN0631")).collect::<Vec<_>>()
+    let on = |host: &Inventory| -> Vec<String> {
+        lines(&check_against(&network, host)).into_iter().filter(|it| it.starts_with("VN063")).collect()
     };
-    assert_eq!(found(vec![link("eth1")]), ["VN0631 /network/metadata/vnet:network/vnet:driver/@flowtable"]);
+    let without_way_out = ["VN0631 /network/metadata/vnet:network/vnet:driver/@flowtable"];
+    let without_flowtables = ["VN0632 /network/metadata/vnet:network/vnet:driver/@flowtable"];
+    let found = |links: Vec<Link>| on(&Inventory { ipv6: true, links, ..Inventory::default() });
+    assert_eq!(found(vec![link("eth1")]), without_way_out);
     assert_eq!(found(vec![link("eth0")]), Vec::<String>::new());
+    let host = Inventory { ipv6: true, links: vec![link("eth0")], ..Inventory::default() };
+    let features = Features { flowtable: false, ..Features::ALL };
+    assert_eq!(on(&Inventory { features, ..host.clone() }), without_flowtables);
+    let bridge = Some("eth0".parse().unwrap());
+    let between = KnownNetwork { name: "other".parse().unwrap(), uuid: None, bridge };
+    assert_eq!(on(&Inventory { networks: vec![between], ..host }), without_way_out);
 }
