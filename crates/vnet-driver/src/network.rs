@@ -1,5 +1,6 @@
 //! Networks: one file for each operation.
 
+mod acceleration;
 mod addresses;
 mod apply;
 mod boot;
@@ -27,6 +28,7 @@ mod status;
 mod stop;
 mod update;
 
+pub(crate) use acceleration::flowtable_of;
 pub(crate) use prepare::{RUNNING, look_closer, random};
 
 pub use addresses::{AddressOfGuest, AddressSource};

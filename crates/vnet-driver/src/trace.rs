@@ -11,13 +11,13 @@ use serde::Serialize;
 use vnet_firewall::{Counts, TraceEvent, TraceFlow, TracedPacket, Tracing, Verdict};
 use vnet_host::LinuxHost;
 use vnet_netlink::Netlink;
-use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, MacAddr};
+use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, MacAddr, NetworkName};
 
 use crate::doctor::is_called;
 use crate::doctor::scratch::{MAC, Scratch};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::network::AddressSource;
+use crate::network::{AddressSource, flowtable_of};
 
 pub use explain::{TraceAnswer, TraceEnd};
 use packet::{Sent, in_family};
@@ -150,6 +150,19 @@ impl Driver {
         }
         drop(scratch);
         Ok(way.packets.len())
+    }
+
+    /// The network of a guest whose established connections may skip the rules, and a trace with
+    /// them: it has a flowtable.
+    ///
+    /// # Errors
+    /// [`Error::NoGuest`]; [`Error::Host`] when links and receipts cannot be read.
+    pub fn untraced(&self, request: &TraceRequest) -> Result<Option<NetworkName>, Error> {
+        let (inventory, _) = self.survey(&self.host()?, None)?;
+        let Some(bridge) = self.guest_of(request, &inventory)?.bridge else { return Ok(None) };
+        let network = inventory.networks.into_iter().find(|known| known.bridge.as_ref() == Some(&bridge));
+        let Some(name) = network.map(|known| known.name) else { return Ok(None) };
+        Ok(self.store.receipt(&name)?.filter(|receipt| !flowtable_of(receipt).is_empty()).map(|_| name))
     }
 
     fn guest_of(&self, request: &TraceRequest, inventory: &Inventory) -> Result<Guest, Error> {

@@ -210,6 +210,10 @@ pub(crate) trait Kind {
     fn changed(&self, to: &Self) -> String {
         replaced(&self.deleted(), &to.added())
     }
+    /// The effect on guests when it is created.
+    fn effect_of_create(&self) -> Option<&'static str> {
+        None
+    }
     /// The effect on running guests when it is deleted.
     fn effect_of_delete(&self) -> Option<&'static str>;
     /// The effect on running guests when it changes to `to`.
@@ -237,6 +241,10 @@ impl Resource {
             Ok(from) => Kind::changed(from, to),
             Err(_) => replaced(&self.deleted(), &to.added()),
         })
+    }
+
+    pub(crate) fn effect_of_create(&self) -> Option<&'static str> {
+        for_kind!(self, it => it.effect_of_create())
     }
 
     pub(crate) fn effect_of_delete(&self) -> Option<&'static str> {

@@ -21,7 +21,7 @@ impl Change {
     /// The effect of the change on running guests, if there is one.
     pub fn effect_on_guests(&self) -> Option<&'static str> {
         match self {
-            Self::Create { .. } => None,
+            Self::Create { to } => to.effect_of_create(),
             Self::Delete { from } => from.effect_of_delete(),
             Self::Update { from, to } => from.effect_of_change(to),
             Self::Rename { .. } => Some("guests stay connected"),

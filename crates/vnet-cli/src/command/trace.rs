@@ -96,7 +96,14 @@ impl Args {
         request.limit = self.limit.unwrap_or(Duration::from_secs(if self.send { 2 } else { 30 }));
         let is_human = self.format.format == Format::Human;
         let (mut steps, mut failed, mut packet) = (Vec::new(), None, 0);
+        let untraced = if self.send { None } else { driver.untraced(&request)? };
         let armed = || {
+            if let Some(network) = &untraced {
+                note(format!(
+                    "network {network} has a flowtable: packets of established connections may skip the rules, and are \
+                     not seen then\n"
+                ));
+            }
             if !self.send {
                 note(format!("waiting for packets of {}, {} s at most\n", plain(&self.guest), request.limit.as_secs()));
             }

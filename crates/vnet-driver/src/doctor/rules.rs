@@ -18,22 +18,32 @@ use super::patient::{Keeper, Patient};
 use super::service::leases;
 use super::symptom::Symptom;
 use crate::error::Error;
+use crate::network::flowtable_of;
 use crate::obstacle::Obstacle;
 
 /// Whether the network's own rules are installed.
-pub(super) fn own(_: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+pub(super) fn own(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "own-rules";
     let mode = patient.definition.as_ref().map(vnet_xml::Network::forward_mode);
     if patient.intent.is_none() || mode == Some(ForwardMode::Open) {
         return Ok(Vec::new());
     }
     match &patient.keeper {
-        Keeper::Vnet { .. } => {
+        Keeper::Vnet { name, .. } => {
             let drift = patient.drift(|key| matches!(key, Key::Ruleset(_)));
+            let skipped = scene.driver.store.receipt(name)?.is_some_and(|receipt| !flowtable_of(&receipt).is_empty());
             let read = "`nft list table inet vnet`";
             let what = "the network's rules are not as they were made, as after a flush: guests are not forwarded";
             Ok(vec![match drifted(NAME, patient, &drift, what) {
                 Some(symptom) => symptom.read(read),
+                None if skipped => {
+                    let finding = "its rules are installed; established connections may skip them and those of others, \
+                                   since the network has a flowtable";
+                    Symptom::ok(NAME, finding)
+                        .read(read)
+                        .read("`/proc/net/nf_conntrack`: [OFFLOAD] is what skips them")
+                        .help("the next change of the network by `vnet apply` ends that for all of them")
+                }
                 None => Symptom::ok(NAME, "its rules are installed").read(read),
             }])
         }

@@ -7,6 +7,7 @@ use vnet_firewall::{Counts, Rule};
 use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt, Unread};
 use vnet_plan::{Change, Files, Intent, Key, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
+use vnet_xml::Network;
 
 use super::prepare::RUNNING;
 use crate::driver::Driver;
@@ -212,7 +213,9 @@ impl Driver {
         receipt: &'p Receipt,
         ports: impl Iterator<Item = &'p InterfaceName>,
     ) -> Result<Vec<Obstacle>, Error> {
-        let intent = self.intent_of(receipt)?;
+        let network = self.promised_by(receipt)?;
+        let both = network.as_ref().zip(receipt.header.bridge.as_ref());
+        let intent = both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?;
         let mut obstacles = self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?;
         obstacles.extend(self.unconfirmed_obstacle(&receipt.header.network)?);
         obstacles.extend(unheard(&receipt.header));
@@ -220,6 +223,9 @@ impl Driver {
         if receipt.header.namespace.is(&LinuxHost::namespace()?) {
             let links: Vec<InterfaceName> = receipt.header.bridge.iter().chain(ports).cloned().collect();
             obstacles.extend(manager::obstacles(host, &links)?);
+            if let Some(network) = &network {
+                obstacles.extend(self.unaccelerated(host, receipt, network)?);
+            }
         }
         Ok(obstacles)
     }
@@ -235,18 +241,16 @@ impl Driver {
         })
     }
 
-    /// What a network promises its guests, from the definition that it runs with. `None` when that
-    /// cannot be read, which the drift reports, and when libvirt keeps the promises.
-    fn intent_of(&self, receipt: &Receipt) -> Result<Option<Intent>, Error> {
+    /// The definition that a network runs with, which says what it promises its guests. `None` when
+    /// it cannot be read, which the drift reports, and when libvirt keeps the promises.
+    fn promised_by(&self, receipt: &Receipt) -> Result<Option<Network>, Error> {
         if receipt.header.of_libvirt {
             return Ok(None);
         }
-        let network = match self.as_it_runs(&receipt.header.network) {
-            Err(Error::Read { .. } | Error::Kept { .. }) => None,
-            network => network?,
-        };
-        let both = network.as_ref().zip(receipt.header.bridge.as_ref());
-        Ok(both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?)
+        match self.as_it_runs(&receipt.header.network) {
+            Err(Error::Read { .. } | Error::Kept { .. }) => Ok(None),
+            network => network,
+        }
     }
 
     /// The process number of its dnsmasq, if it runs.

@@ -9,6 +9,10 @@ use vnet_types::NetworkName;
 use super::{Kind, difference};
 use crate::Key;
 
+/// What a flowtable means.
+const ACCELERATED: &str = "established connections with the outside skip all rules until vnet changes the network's: \
+                           rules that others change meanwhile, counters and marks do not concern them";
+
 /// A network's nf_tables rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkRules {
@@ -55,11 +59,20 @@ impl Kind for NetworkRules {
         format!("~ nft rules of network {}{lines}", to.network)
     }
 
+    fn effect_of_create(&self) -> Option<&'static str> {
+        self.ruleset.flowtable.as_ref().map(|_| ACCELERATED)
+    }
+
     fn effect_of_delete(&self) -> Option<&'static str> {
         Some("traffic is no longer filtered or translated")
     }
 
     fn effect_of_change(&self, to: &Self) -> Option<&'static str> {
+        match (&self.ruleset.flowtable, &to.ruleset.flowtable) {
+            (None, Some(_)) => return Some(ACCELERATED),
+            (Some(_), _) => return Some("rules change in one step; what skips them is asked anew"),
+            (None, None) => {}
+        }
         if to.ruleset.limits_guests() {
             return Some("rules change in one step; what guests have begun is asked anew");
         }
