@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use vnet_firewall::Firewall;
 use vnet_tests::{NamedNetns, isolate, run, vnet};
 
 const OUTSIDE: &str = "203.0.113.2";
@@ -131,6 +132,106 @@ fn what_was_changed_by_hand_is_shown_and_repaired() {
         vnet_answers(&["diff", network], 0);
         assert_eq!(list(), before, "{change}");
     }
+}
+
+/// A network with a flowtable.
+fn accelerated(forward: &str) -> String {
+    let flowtable = "<metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>\
+                     <v:driver flowtable='on'/></v:network></metadata>";
+    definition("one", "virbr1", &format!("{flowtable}{forward}"), "192.168.150.1")
+}
+
+/// The same with limits.
+fn limited(forward: &str) -> String {
+    let limits = "<bandwidth><inbound average='100000'/><outbound average='100000'/></bandwidth>";
+    accelerated(&format!("{forward}{limits}"))
+}
+
+/// What `vnet start` and the like answer.
+fn answered(args: &[&str], document: &str) -> Value {
+    serde_json::from_slice(&call(&[args, &["--format", "json"]].concat(), document)).unwrap()
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    report["diagnostics"].as_array().unwrap().iter().map(|it| it["code"].as_str().unwrap()).collect()
+}
+
+/// Where the kernel has no flowtables, the network runs without one, and that is said.
+#[test]
+fn a_flowtable_is_there_or_missed() {
+    isolate!();
+    let _outside = plug("uplink", None, OUTSIDE, "203.0.113.1");
+    run("ip", &["address", "add", "203.0.113.1/24", "dev", "uplink"]);
+    run("ip", &["route", "add", "default", "via", OUTSIDE]);
+    let has = Firewall::open().unwrap().has_flowtables().unwrap();
+    let planned = answered(&["plan", "-"], &accelerated("<forward/>"));
+    assert_eq!(codes(&planned).contains(&"VN0632"), !has, "{planned}");
+    let started = answered(&["start", "-"], &accelerated("<forward/>"));
+    assert_eq!(codes(&started).contains(&"VN0632"), !has, "{started}");
+    let says = started["changes"].to_string().contains("skip all rules");
+    assert_eq!((says, run("nft", &["list", "ruleset"]).contains("flowtable")), (has, has));
+    vnet_answers(&["diff", "one"], 0);
+    vnet_answers(&["status", "one"], 0);
+}
+
+#[test]
+#[ignore = "needs flowtables: runs in cargo xtask vm"]
+fn a_flowtable_follows_the_way_out_and_keeps_limits() {
+    isolate!();
+    std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+    let outside = plug("uplink", None, OUTSIDE, "203.0.113.1");
+    run("ip", &["address", "add", "203.0.113.1/24", "dev", "uplink"]);
+    run("ip", &["route", "add", "default", "via", OUTSIDE]);
+    answered(&["start", "-"], &limited("<forward/>"));
+    let one = plug("vnet1", Some("virbr1"), "192.168.150.2", "192.168.150.1");
+
+    let server = outside.run(|| UdpSocket::bind((OUTSIDE, 0)).unwrap());
+    let client = one.run(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    client.connect(server.local_addr().unwrap()).unwrap();
+    for socket in [&client, &server] {
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    }
+    let word = || {
+        client.send(&[0; DATAGRAM]).unwrap();
+        let (len, peer) = server.recv_from(&mut [0; 2 * DATAGRAM]).unwrap();
+        server.send_to(&[0; DATAGRAM][..len], peer).unwrap();
+        assert_eq!(client.recv(&mut [0; 2 * DATAGRAM]).unwrap(), DATAGRAM);
+    };
+    (0..2).for_each(|_| word());
+    let queued = || -> Vec<u64> {
+        let queues = vnet_tests::json("tc", &["-s", "-j", "qdisc", "show", "dev", "virbr1"]);
+        let of = |kind: &str| queues.as_array().unwrap().iter().find(|it| it["kind"] == kind).unwrap();
+        ["htb", "ingress"].map(|kind| of(kind)["packets"].as_u64().unwrap()).into()
+    };
+    let (before, counts) = (queued(), counted("one"));
+    (0..10).for_each(|_| word());
+    assert_eq!(counted("one"), counts, "they skip the rules");
+    let passed: Vec<u64> = queued().into_iter().zip(before).map(|(now, before)| now - before).collect();
+    assert!(passed.iter().all(|packets| *packets >= 10), "and pass the limits: {passed:?}");
+
+    // Another way out.
+    let _other = plug("other", None, "198.51.100.2", "198.51.100.1");
+    run("ip", &["address", "add", "198.51.100.1/24", "dev", "other"]);
+    run("ip", &["route", "replace", "default", "via", "198.51.100.2"]);
+    assert!(vnet_answers(&["status", "one"], 1).contains("`other`, which is not in the flowtable"));
+    answered(&["apply", "-"], &limited("<forward/>"));
+    vnet_answers(&["status", "one"], 0);
+    let devices = run("nft", &["list", "flowtables"]);
+    assert!(devices.contains("other") && !devices.contains("uplink"), "{devices}");
+    run("ip", &["route", "replace", "default", "via", OUTSIDE]);
+    answered(&["apply", "-"], &limited("<forward/>"));
+    (0..2).for_each(|_| word());
+
+    // The bridge has another name, and the flowtable goes with it.
+    answered(&["apply", "-"], &limited("<forward/>").replace("virbr1", "virbr7"));
+    vnet_answers(&["diff", "one"], 0);
+    assert!(run("nft", &["list", "flowtables"]).contains("virbr7"));
+    (0..2).for_each(|_| word());
+
+    answered(&["apply", "-"], &limited("").replace("flowtable='on'", "flowtable='off'").replace("virbr1", "virbr7"));
+    client.send(&[0; DATAGRAM]).unwrap();
+    assert_eq!(client.recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert!(!run("nft", &["list", "ruleset"]).contains("flowtable"));
 }
 
 /// The handle of the last rule of a chain, and the rule.

@@ -112,6 +112,7 @@ fn fill(
         inside.executable(file)?;
         strip(&inside, file)?;
     }
+    inside.link("/run", "/var/run")?;
     inside.write("etc/resolv.conf", "nameserver 192.0.2.53\n")?;
     inside.write("init", &init(programs, which))?;
     pack(&inside, archive)
