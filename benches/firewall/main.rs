@@ -13,8 +13,11 @@ use std::fs;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().expect("usage: firewall RESULTS.md [apply|forward]");
+    let file = arguments.next().expect("usage: firewall RESULTS.md [apply|forward|flowtable]");
     let only = arguments.next();
+    if only.as_deref() == Some("flowtable") {
+        return fs::write(file, forward::report_flowtable()).unwrap();
+    }
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let parts: Vec<String> =
         [wanted("apply").then(apply::report), wanted("forward").then(forward::report)].into_iter().flatten().collect();

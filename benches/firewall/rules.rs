@@ -51,6 +51,15 @@ pub(crate) fn load_limited(count: u32, mode: Mode) {
     });
 }
 
+/// One network whose established connections skip the rules.
+pub(crate) fn load_accelerated(mode: Mode) {
+    load_each(1, |number| {
+        let mut policy = policy(number, mode);
+        policy.accelerated = vec!["outside".parse().unwrap()];
+        policy
+    });
+}
+
 fn load_each(count: u32, policy: impl Fn(u32) -> Policy) {
     let netfilter = Netfilter::open().unwrap();
     for number in (0..count).rev() {

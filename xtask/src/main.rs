@@ -18,10 +18,12 @@ mod tests;
 mod tidy;
 mod vm;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use run::{Failed, cargo, run};
+use run::{Failed, cargo, failed, run};
 use tally::Tally;
 use tests::Tier;
 use vm::tests::Which;
@@ -54,6 +56,7 @@ More:
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   bench         measure rules against libvirt's and the bare kernel, many networks against an older build, and
                 containers against CNI's reference plugins, and write benches/RESULTS.md
+  bench vm      measure forwarding with a flowtable in a virtual machine, and print the section
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
   crates        make each package's .crate file, and run its tests from that alone
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
         ["peers", release] => verdict(peers::test(release)),
         ["guest"] => installed(),
         ["bench"] => bench(),
+        ["bench", "vm"] => vm::bench::forwarding().map(|section| print!("{section}")),
         ["compare", commit] => compare::compare(commit),
         ["crates"] => crates::check(),
         ["dist"] => dist::dist(),
@@ -150,7 +154,10 @@ fn bench() -> Result<(), Failed> {
     let containers = ["target/release/containers", results, "target/release/vnet-cni"];
     run("unshare", &[&namespaces[..], &ending, &containers].concat())?;
     run("unshare", &[&namespaces[..], &ending, &["target/release/open_vswitch", results]].concat())?;
-    run("unshare", &[&namespaces[..], &ending, &["target/release/ovn", results]].concat())
+    run("unshare", &[&namespaces[..], &ending, &["target/release/ovn", results]].concat())?;
+    let all = fs::read_to_string(results).map_err(failed(Path::new(results)))?;
+    let section = vm::bench::forwarding()?;
+    fs::write(results, format!("{all}\n{section}")).map_err(failed(Path::new(results)))
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.

@@ -2,6 +2,7 @@
 //! qemu and busybox, and no privilege.
 
 mod archive;
+pub(crate) mod bench;
 pub(crate) mod boot;
 mod folder;
 pub(crate) mod guest;
