@@ -14,7 +14,7 @@ mkdir -p "$here"/tree/var/lib/dpkg/{info,updates,triggers}
 # What a system has made at its installation, and scripts of packages expect.
 mkdir -p "$here"/tree/var/{log,cache,tmp} "$here/tree/usr/share/doc"
 
-cp "$scripts/cases.sh" "$here/tree"
+cp "$scripts/cases.sh" "$scripts/../common.sh" "$here/tree"
 cat > "$here/tree/installed.sh" <<'CASES'
 . /cases.sh
 plugins=/usr/lib/cni

@@ -5,7 +5,7 @@ rpm=$(readlink -f "$1") scripts=$(dirname "$(readlink -f "$0")")
 . "$scripts/../../findings/lib.sh"
 unpack trixie tree rpm dnsmasq-base nftables procps findutils
 cp "$rpm" "$here/tree/vnet.rpm"
-cp "$scripts/cases.sh" "$here/tree"
+cp "$scripts/cases.sh" "$scripts/../common.sh" "$here/tree"
 cat > "$here/tree/rpm.sh" <<'CASES'
 . /cases.sh
 plugins=/usr/libexec/cni

@@ -3,11 +3,12 @@
 # bindings for Python and Perl with vnetd, and its libvirtd with vnet's hook, unpacked in a
 # temporary folder and entered. Prints what was tried, and at the end how much of it passed.
 vnet=$(readlink -f "$1") suite=$2
-. "$(dirname "$(readlink -f "$0")")/../../findings/lib.sh"
+scripts=$(dirname "$(readlink -f "$0")")
+. "$scripts/../../findings/lib.sh"
 unpack "$suite" tree passt dnsmasq-base nftables libvirt-clients python3-libvirt libsys-virt-perl \
     iptables libvirt-daemon libvirt-daemon-driver-network
 for program in iptables ip6tables; do ln -sf xtables-nft-multi "$here/tree/usr/sbin/$program"; done
-cp "$vnet" "$vnet"d "$here/tree"
+cp "$vnet" "$vnet"d "$scripts/../common.sh" "$here/tree"
 mkdir -p "$here/tree/etc/vnet"
 
 cat > "$here/tree/nat.xml" <<XML
@@ -76,32 +77,10 @@ print $@->message, "\n";
 PERL
 
 cat > "$here/tree/cases.sh" <<'CASES'
-passed=0 failed=0
-as_nobody() {
-    setpriv --reuid 65534 --regid 65534 --clear-groups \
-        env HOME=/tmp/nobody XDG_RUNTIME_DIR=/tmp/nobody "$@"
-}
-# it NAME COMMAND...: one case
-it() {
-    local name=$1 output
-    shift
-    if output=$("$@" 2>&1); then
-        passed=$((passed + 1)); echo "test $name ... ok"
-    else
-        failed=$((failed + 1)); echo "test $name ... FAILED"; echo "$output"
-    fi
-}
+. /common.sh
 rules_load() { /vnet render nft /nat.xml | nft --check --file -; }
 gone() { /vnet stop nat && ! ip link show virbr0 2> /dev/null && ! pidof dnsmasq; }
 
-# Everybody may open /dev/net/tun on a Debian; who made the machine's may have kept it for root. To
-# make a device takes root of the machine, as all of this does.
-mount -t tmpfs tmpfs /dev/net && mknod --mode 666 /dev/net/tun c 10 200
-mkdir -p /tmp/nobody && chown 65534 /tmp/nobody && chmod 700 /tmp/nobody
-ip link add eth0 type veth peer name away
-ip link set eth0 up && ip link set away up
-ip address add 192.0.2.2/24 dev eth0
-ip route add default via 192.0.2.1
 echo "# $(dnsmasq --version | head -1); $(nft --version); $(readlink -f /usr/bin/passt)"
 
 it "a NAT network keeps its promises, as root" /vnet try /nat.xml
@@ -224,9 +203,6 @@ for backend in nftables iptables; do
     ip link delete toweb && ip netns delete web
     kill $daemon && wait $daemon
 done
-result=ok
-[ $failed = 0 ] || result=FAILED
-echo "test result: $result. $passed passed; $failed failed"
-[ $failed = 0 ]
+tell
 CASES
 inside tree "bash /cases.sh"
