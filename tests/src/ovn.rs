@@ -117,8 +117,8 @@ impl OvnHost {
             for (bridge, card) in [("br-int", None), ("br-phy", Some("e0")), ("br-ex", Some("e1"))] {
                 switch.add_bridge(bridge);
                 if let Some(card) = card {
-                    // Otherwise the kernel answers with the card's MAC address, too, and tunnels that
-                    // are sent there lead nowhere.
+                    // Otherwise the kernel answers with the card's MAC address, too, and tunnels
+                    // that are sent there lead nowhere.
                     run("ip", &["link", "set", card, "arp", "off", "up"]);
                     switch.vsctl(&["add-port", bridge, card]);
                 }
@@ -152,12 +152,14 @@ impl OvnHost {
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {stdout}"))
     }
 
+    /// The interface of a guest.
+    pub fn interface(network: &str, mac: &str, inside: &str) -> String {
+        format!("<interface type='network'><source network='{network}'/><mac address='{mac}'/>{inside}</interface>")
+    }
+
     /// Attaches a guest with a MAC address to a network, and starts it.
     pub fn guest(&self, network: &str, name: &str, mac: &str, inside: &str) -> Machine {
-        let document = format!(
-            "<interface type='network'><source network='{network}'/><mac address='{mac}'/>{inside}</interface>"
-        );
-        let attached = self.does(&["attach", "-", "--guest", name], &document);
+        let attached = self.does(&["attach", "-", "--guest", name], &Self::interface(network, mac, inside));
         let tap = attached["port"]["name"].as_str().expect("a name").to_owned();
         Machine::on(&tap, &self.netns, mac)
     }

@@ -112,8 +112,11 @@ pub fn vnet_cni() -> PathBuf {
 /// # Panics
 /// When it is neither.
 pub(crate) fn find(file: &str) -> PathBuf {
-    let unpacked = vnet().parent().expect("it is in a folder").join("../unpacked/usr");
-    let found = [PathBuf::from("/usr"), unpacked].into_iter().map(|folder| folder.join(file)).find(|it| it.is_file());
+    let own = std::env::current_exe().expect("a program knows its file");
+    // Tests are in target/PROFILE/deps, measurements in target/PROFILE.
+    let unpacked = own.ancestors().map(|folder| folder.join("unpacked/usr"));
+    let mut folders = [PathBuf::from("/usr")].into_iter().chain(unpacked);
+    let found = folders.find_map(|folder| Some(folder.join(file)).filter(|it| it.is_file()));
     found.unwrap_or_else(|| panic!("{file} is missing, `cargo xtask packages` installs or unpacks it"))
 }
 

@@ -24,8 +24,8 @@ fn guest(number: u8) -> OvnGuest {
     let mut guest = OvnGuest::new(Uuid([number; 16]), MacAddr([0x52, 0x54, 0, 0, 0, number]));
     guest.addresses = vec![IpAddr::from([10, 77, 0, number])];
     guest.name = Some(format!("guest{number}"));
-    guest.isolated = number % 3 == 0;
-    guest.chassis = (number % 2 == 0).then(|| "h1".to_owned());
+    guest.isolated = number.is_multiple_of(3);
+    guest.chassis = number.is_multiple_of(2).then(|| "h1".to_owned());
     guest
 }
 

@@ -6,7 +6,7 @@ use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
 use vnet_plan::{Change, LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, MacAddr, Uuid};
 use vnet_xml::interface::{BridgeSource, Mac, Source};
-use vnet_xml::{Interface, VirtualPort, VirtualPortType};
+use vnet_xml::{Interface, VirtualPortType};
 
 use super::chassis::Chassis;
 use super::failure::OvnFailure;
@@ -88,6 +88,9 @@ impl Driver {
     }
 
     fn on_ovn(&self, network: &OvnNetwork, chassis: &Chassis, interface: &Interface) -> Result<OnOvn, Error> {
+        if interface.vlan.is_some() || network.network.port_groups.iter().any(|group| group.vlan.is_some()) {
+            return Err(OvnFailure::Vlan(network.name.clone()).into());
+        }
         let mac = interface.mac_address().map_or_else(|| self.mac_for(interface), Ok)?;
         let given = interface.virtual_port.as_ref().and_then(|port| port.interface_id);
         let port = given.unwrap_or_else(|| port_id(network.uuid, mac));
@@ -210,7 +213,7 @@ fn on_switch(interface: &Interface, network: &OvnNetwork, bridge: &str, mac: Mac
     let mut own = interface.clone();
     own.source = Source::Bridge(BridgeSource::new(bridge));
     own.mac.get_or_insert_with(|| Mac::new(mac));
-    let mut virtual_port = own.virtual_port.take().unwrap_or_else(VirtualPort::default);
+    let mut virtual_port = own.virtual_port.take().unwrap_or_default();
     virtual_port.kind = Some(VirtualPortType::OpenVSwitch);
     virtual_port.interface_id = Some(port);
     own.virtual_port = Some(virtual_port);

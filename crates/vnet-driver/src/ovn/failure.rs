@@ -70,6 +70,9 @@ pub enum OvnFailure {
         /// The MAC address.
         mac: MacAddr,
     },
+    /// A guest or a port group has a VLAN.
+    #[error("a guest of network `{0}` cannot be in a VLAN: OVN keeps networks apart itself")]
+    Vlan(NetworkName),
     /// This host is no chassis of OVN.
     #[error("this host is no chassis of OVN: its Open vSwitch has no `external_ids:{0}`")]
     NoChassis(&'static str),
@@ -110,6 +113,7 @@ impl OvnFailure {
                 "give the guest another MAC address, or the `interfaceid` of that port if it is the same guest"
                     .to_owned()
             }
+            Self::Vlan(_) => "leave `<vlan>` out of the interface and of the port groups".to_owned(),
             Self::NoChassis(key) => {
                 format!("`ovs-vsctl set open . external_ids:{key}=VALUE` sets it; see ovn-controller(8)")
             }
