@@ -16,9 +16,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("vnet-dnsmasq", &["vnet-types"]),
     ("vnet-passt", &["vnet-types"]),
     ("vnet-ovsdb", &["vnet-types"]),
-    ("vnet-ovn", &["vnet-ovsdb", "vnet-types", "vnet-xml"]),
+    ("vnet-ovn", &["vnet-ovsdb", "vnet-types", "vnet-validate", "vnet-xml"]),
     ("vnet-rpc", &["vnet-types"]),
-    ("vnet-validate", &["vnet-dnsmasq", "vnet-types", "vnet-xml"]),
+    ("vnet-validate", &["vnet-dnsmasq", "vnet-ovsdb", "vnet-types", "vnet-xml"]),
     ("vnet-plan", &["vnet-dnsmasq", "vnet-firewall", "vnet-passt", "vnet-types", "vnet-validate", "vnet-xml"]),
     ("vnet-host", &["vnet-firewall", "vnet-netlink", "vnet-ovsdb", "vnet-passt", "vnet-plan", "vnet-types"]),
     (

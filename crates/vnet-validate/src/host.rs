@@ -9,9 +9,13 @@ use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 use crate::finding::Finding;
 use crate::forward::interface_path;
 use crate::groups::is_open_vswitch;
-use crate::{collision, driver, egress, port_forward, rules};
+use crate::{collision, driver, egress, ovn, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
+    if ovn::asks_for_it(network) {
+        // It is no network of this host, and needs nothing of it that others could have.
+        return ovn::check_against(network, root, inventory).into_iter().collect();
+    }
     let own = inventory.networks.iter().find(|known| known.name.as_str() == network.name);
     let others = inventory.beside(&network.name);
     let mut findings = collision::check(network, root, &others);

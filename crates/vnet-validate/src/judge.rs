@@ -7,8 +7,8 @@ use vnet_xml::{Definition, Domain, Interface, Network, NetworkPort, NodePath, Pa
 
 use crate::finding::{self, Finding, follows_from};
 use crate::{
-    dhcp, dns, driver, egress, forward, groups, host, interface, ip, mode, network, network_port, port_forward, route,
-    rules, support,
+    dhcp, dns, driver, egress, forward, groups, host, interface, ip, mode, network, network_port, ovn, port_forward,
+    route, rules, support,
 };
 
 /// What is known about a host: its inventory, and the definitions of networks that run there.
@@ -126,6 +126,7 @@ impl sealed::Subject for Network {
             route::check,
             port_forward::check,
             egress::check,
+            ovn::check,
             driver::check,
         ];
         subjects.into_iter().flat_map(|check| check(self, &root)).collect()

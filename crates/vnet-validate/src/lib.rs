@@ -29,7 +29,7 @@
 //! Each mistake gives one finding: what only follows from it is not reported. Rules are grouped by
 //! the hundred of their code: 1 the network and its bridge, 2 subnets and DHCP, 3 DNS, 4 static
 //! routes, 5 forwarding, pools, portgroups and network ports, 6 the host, 7 guests' interfaces, 8
-//! what libvirt can do and vnet cannot, 9 what several definitions share.
+//! what libvirt can do and vnet or OVN cannot, 9 what several definitions share.
 //!
 //! # Differences from libvirt
 //!
@@ -76,6 +76,7 @@ mod lease;
 mod mode;
 mod network;
 mod network_port;
+mod ovn;
 mod port_forward;
 mod reservation;
 mod route;
@@ -89,6 +90,7 @@ pub use dns::options::refused_by_dnsmasq;
 pub use finding::{Finding, Related, follows_from};
 pub use free::free_subnets;
 pub use judge::{KnownHost, Subject, check, check_against, check_parsed, check_update};
+pub use ovn::refused_by_ovn;
 pub use rules::{OBSTACLE, RULES, Rule, Stage, rule};
 pub use support::unsupported_interface;
 pub use together::Together;

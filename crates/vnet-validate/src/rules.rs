@@ -290,6 +290,7 @@ rules! {
     630  Warning  Host    Nothing    Any         HOST_EGRESS_UNREACHED           "host-egress-unreached"
     631  Warning  Host    Nothing    Any         HOST_FLOWTABLE_WITHOUT_WAY_OUT  "host-flowtable-without-way-out"
     632  Warning  Host    Nothing    Any         HOST_WITHOUT_FLOWTABLES         "host-without-flowtables"
+    633  Warning  Host    Nothing    Any         HOST_WITHOUT_OVN                "host-without-ovn"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"
@@ -351,8 +352,16 @@ rules! {
     765  Warning  Meaning Nothing    Any         PORT_BESIDE_ALL                 "port-beside-all"
     766  Warning  Meaning Nothing    Any         PORTS_ALL_PRIVILEGED            "ports-all-privileged"
 
-    // What libvirt supports and vnet does not.
+    // What libvirt supports and vnet does not, or OVN.
     802  Warning  Meaning Nothing    Any         INTERFACE_UNSUPPORTED           "interface-unsupported"
+    811  Error    Meaning Mode       Any         OVN_NOT_IN_MODE                 "ovn-not-in-mode"
+    812  Error    Meaning Nothing    Any         OVN_NORTHBOUND                  "ovn-northbound"
+    813  Error    Meaning Neighbour  Any         OVN_OUTSIDE                     "ovn-outside"
+    814  Error    Meaning Nothing    Any         OVN_OUTSIDE_VALUE               "ovn-outside-value"
+    815  Error    Meaning Neighbour  Any         OVN_CANNOT                      "ovn-cannot"
+    816  Warning  Meaning Nothing    Any         OVN_WITHOUT_EFFECT              "ovn-without-effect"
+    817  Error    Meaning Nothing    Any         OVN_TEXT                        "ovn-text"
+    818  Error    Meaning Nothing    Any         OVN_PORT_FORWARD                "ovn-port-forward"
 
     // What definitions for one host share.
     901  Error    Together Nothing   Any         TOGETHER_NAME                   "definitions-share-name"

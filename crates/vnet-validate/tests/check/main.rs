@@ -13,6 +13,7 @@ mod interfaces;
 mod ip;
 mod network;
 mod network_ports;
+mod ovn;
 mod route;
 mod rules;
 mod together;

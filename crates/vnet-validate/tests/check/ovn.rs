@@ -1,0 +1,116 @@
+//! `<vnet:ovn>` in `<metadata>`.
+
+use rstest::rstest;
+use vnet_types::{Inventory, Link, LinkKind};
+use vnet_validate::{check_against, refused_by_ovn};
+use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
+use vnet_xml::network::{
+    Bootp, DhcpHost, Domain, Forward, ForwardGuest, ForwardMode, Forwarder, GuestForward, MacTableManager, OvnAddress,
+    OvnEngine, OvnGateway, OvnOutside, PortGroup, Srv, Txt,
+};
+use vnet_xml::{Bandwidth, Network, Rate, Vlan};
+
+use crate::{addr, dns, lines, nat, route};
+
+/// The valid network, made by OVN.
+fn on_ovn() -> Network {
+    let mut network = nat();
+    let mut outside = OvnOutside::new("physical");
+    let address = |net: &str, next: &str| OvnAddress::new(net.parse().unwrap(), Some(addr(next)));
+    outside.addresses =
+        vec![address("198.51.100.10/24", "198.51.100.1"), address("2001:db8:2::10/64", "2001:db8:2::1")];
+    outside.gateways = vec![OvnGateway::new("host1", Some(20)), OvnGateway::new("host2", None)];
+    let mut engine = OvnEngine::new("tcp:192.0.2.1:6641");
+    engine.outside = Some(outside);
+    network.extensions.ovn = Some(engine);
+    network
+}
+
+fn outside(network: &mut Network) -> &mut OvnOutside {
+    network.extensions.ovn.as_mut().unwrap().outside.as_mut().unwrap()
+}
+
+fn forward(network: &mut Network, ports: (u16, u16)) -> &mut GuestForward {
+    let mut forward = PortForward::new(Protocol::Tcp);
+    let mut range = PortForwardRange::default();
+    (range.start, range.end) = (Some(ports.0), Some(ports.1));
+    forward.ranges = vec![range];
+    let guest = ForwardGuest::Address(addr("192.168.100.10"));
+    network.extensions.port_forwards.push(GuestForward::new(guest, forward));
+    network.extensions.port_forwards.last_mut().unwrap()
+}
+
+fn limited(peak: Option<u64>) -> Bandwidth {
+    let mut bandwidth = Bandwidth::default();
+    let mut rate = Rate::average(1000);
+    rate.peak = peak;
+    bandwidth.inbound = Some(rate);
+    bandwidth
+}
+
+const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
+
+#[rstest]
+#[case::usual(|_: &mut Network| {}, &[])]
+#[case::isolated(|n: &mut Network| { n.forward = None; n.extensions.ovn = Some(OvnEngine::new("unix:/nb.sock")); }, &[])]
+#[case::another_engine(|n: &mut Network| { n.extensions.ovn = None; n.vlan = Some(Vlan::tag(3)); }, &[])]
+#[case::bridge(|n: &mut Network| n.forward = Some(Forward::new(ForwardMode::Bridge)), &["VN0811 /network/forward/@mode"])]
+#[case::no_remote(|n: &mut Network| n.extensions.ovn.as_mut().unwrap().northbound = "here".to_owned(),
+    &["VN0812 /network/metadata/vnet:network/vnet:ovn/@northbound"])]
+#[case::no_outside(|n: &mut Network| n.extensions.ovn.as_mut().unwrap().outside = None,
+    &["VN0813 /network/metadata/vnet:network/vnet:ovn"])]
+#[case::no_gateway(|n: &mut Network| outside(n).gateways.clear(), &["VN0813 /~"])]
+#[case::no_ipv6_address(|n: &mut Network| { outside(n).addresses.pop(); }, &["VN0813 /~"])]
+#[case::no_vlan(|n: &mut Network| outside(n).vlan = Some(4095), &["VN0814 /~/@vlan"])]
+#[case::a_vlan(|n: &mut Network| outside(n).vlan = Some(4094), &[])]
+#[case::physical_network(|n: &mut Network| outside(n).network = "a:br".to_owned(), &["VN0814 /~/@network"])]
+#[case::chassis(|n: &mut Network| outside(n).gateways[0].chassis = "a,b".to_owned(), &["VN0814 /~/vnet:gateway[1]/@chassis"])]
+#[case::chassis_twice(|n: &mut Network| outside(n).gateways[1].chassis = "host1".to_owned(), &["VN0814 /~/vnet:gateway[2]/@chassis"])]
+#[case::priority(|n: &mut Network| outside(n).gateways[1].priority = Some(32768), &["VN0814 /~/vnet:gateway[2]/@priority"])]
+#[case::prefix(|n: &mut Network| outside(n).addresses[0].prefix = 33, &["VN0814 /~/vnet:address[1]/@prefix"])]
+#[case::next_router(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("203.0.113.1")), &["VN0814 /~/vnet:address[1]/@gateway"])]
+#[case::itself(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("198.51.100.10")), &["VN0814 /~/vnet:address[1]/@gateway"])]
+#[case::among_guests(|n: &mut Network| outside(n).addresses[0] = OvnAddress::new("192.168.100.77/16".parse().unwrap(), None), &["VN0814 /~/vnet:address[1]"])]
+#[case::srv(|n: &mut Network| { let mut srv = Srv::default(); srv.service = "ldap".to_owned(); srv.protocol = "tcp".to_owned(); dns(n).srvs.push(srv) }, &["VN0815 /network/dns/srv[1]"])]
+#[case::txt(|n: &mut Network| dns(n).txts.push(Txt { name: "a".to_owned(), value: "b".to_owned() }), &["VN0815 /network/dns/txt[1]"])]
+#[case::domain_forwarder(|n: &mut Network| { let mut it = Forwarder::default(); it.domain = Some("a.example".to_owned()); dns(n).forwarders.push(it) }, &["VN0815 /network/dns/forwarder[1]"])]
+#[case::forwarder(|n: &mut Network| { let mut it = Forwarder::default(); it.addr = Some(addr("9.9.9.9")); dns(n).forwarders.push(it) }, &[])]
+#[case::mtu(|n: &mut Network| n.mtu = Some(1443), &["VN0815 /network/mtu/@size"])]
+#[case::small_mtu(|n: &mut Network| n.mtu = Some(1442), &[])]
+#[case::option(|n: &mut Network| n.dnsmasq_options.push("log-dhcp".to_owned()), &["VN0815 /network/dnsmasq:options/dnsmasq:option[1]"])]
+#[case::tftp(|n: &mut Network| n.ips[0].tftp_root = Some("/srv".to_owned()), &["VN0815 /network/ip[1]/tftp"])]
+#[case::bootp_by_itself(|n: &mut Network| n.ips[0].dhcp.as_mut().unwrap().bootp = Some(Bootp { file: "f".to_owned(), server: None }), &["VN0815 /network/ip[1]/dhcp/bootp"])]
+#[case::client_id(|n: &mut Network| { let mut it = DhcpHost::new(addr("192.168.100.9")); it.id = Some("01:02".to_owned()); n.ips[0].dhcp.as_mut().unwrap().hosts.push(it) }, &["VN0815 /network/ip[1]/dhcp/host[1]"])]
+#[case::rate_of_all(|n: &mut Network| n.bandwidth = Some(limited(None)), &["VN0815 /network/bandwidth"])]
+#[case::rate_of_each(|n: &mut Network| { let mut it = PortGroup::new("g"); it.bandwidth = Some(limited(None)); n.port_groups.push(it) }, &[])]
+#[case::peak(|n: &mut Network| { let mut it = PortGroup::new("g"); it.bandwidth = Some(limited(Some(2000))); n.port_groups.push(it) }, &["VN0816 /network/portgroup[1]/bandwidth/inbound/@peak"])]
+#[case::flowtable(|n: &mut Network| n.extensions.flowtable = Some(true), &["VN0816 /network/metadata/vnet:network/vnet:driver/@flowtable"])]
+#[case::metric(|n: &mut Network| { let mut it = route("10.30.0.0/16 via 192.168.100.2"); it.metric = Some(4); n.routes.push(it) }, &["VN0816 /network/route[1]/@metric"])]
+#[case::table_manager(|n: &mut Network| n.bridge.get_or_insert_default().mac_table_manager = Some(MacTableManager::Libvirt), &["VN0816 /network/bridge/@macTableManager"])]
+#[case::domain(|n: &mut Network| { let mut it = Domain::default(); it.name = "büro".to_owned(); n.domain = Some(it) }, &["VN0817 /network/domain/@name"])]
+#[case::a_device(|n: &mut Network| forward(n, (80, 80)).forward.dev = Some("eth0".parse().unwrap()), &["VN0818 /network/metadata/vnet:network/vnet:portForward[1]/@dev"])]
+#[case::many_ports(|n: &mut Network| { forward(n, (1, 1024)); }, &[])]
+#[case::too_many_ports(|n: &mut Network| { forward(n, (1, 1025)); }, &["VN0818 /network/metadata/vnet:network/vnet:portForward[1]"])]
+fn refusals(#[case] change: fn(&mut Network), #[case] expected: &[&str]) {
+    let mut network = on_ovn();
+    change(&mut network);
+    let findings = refused_by_ovn(&network);
+    let expected: Vec<String> = expected.iter().map(|it| it.replace("/~", OUTSIDE)).collect();
+    assert_eq!(lines(&findings), expected, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.help.is_some()), "all have help: {findings:#?}");
+    let all = lines(&vnet_validate::check(&network));
+    assert!(expected.iter().all(|it| all.contains(it)), "{all:?}");
+}
+
+#[rstest]
+#[case::no_bridge("eth0", &["VN0633 /network/metadata/vnet:network/vnet:ovn"])]
+#[case::bridge("br-int", &[])]
+fn a_host_of_ovn_has_a_bridge(#[case] link: &str, #[case] expected: &[&str]) {
+    let (name, kind) = (link.parse().unwrap(), LinkKind::Other(String::new()));
+    // What is in the way of a bridge of the host is in the way of none of OVN's.
+    let address = vnet_types::Address { net: "192.168.100.1/24".parse().unwrap(), broadcast: None };
+    let mut host = Inventory { ipv6: true, ..Inventory::default() };
+    host.addresses.push((link.parse().unwrap(), address));
+    host.links.push(Link { name, kind, mac: None, mtu: Some(1500), up: true });
+    assert_eq!(lines(&check_against(&on_ovn(), &host)), expected);
+}
