@@ -1,57 +1,75 @@
 //! Rules: what comes in unasked is refused, and isolated guests do not reach each other.
-//!
-//! A match that OVN cannot read is ignored and so lets everything pass. Nothing of a definition
-//! stands in one but addresses and prefixes that were parsed.
 
-use vnet_types::Family;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use vnet_types::{Family, IpNet, PortSet};
 use vnet_xml::network::{ForwardMode, WayOut};
 
-use crate::NorthboundTable;
 use crate::lower::{Context, port_of};
+use crate::matching::{OvnMatch, Predicate, Side, Transport, Way};
+use crate::priority::Priority;
+use crate::{NorthboundTable, egress};
 
-const DROP: i64 = 1000;
-const ALLOW: i64 = 1001;
-const FORWARD: i64 = 1002;
-const ISOLATE: i64 = 2000;
+/// What a rule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Lets the connection pass, with its answers.
+    Allow,
+    Drop,
+    /// Tells the sender.
+    Reject,
+}
 
 pub(crate) fn acls(context: &mut Context<'_>) {
     isolation(context);
-    let filters = matches!(context.network.forward_mode(), ForwardMode::Nat | ForwardMode::Route);
-    if context.outside.is_none() || context.subnets.is_empty() || !filters {
+    if context.subnets.is_empty() {
         return;
     }
-    let from_router = format!("inport == \"{}\"", context.name("gateway"));
-    let from_guests = format!("inport == @{}", context.name("guests"));
+    egress::limits(context);
+    let filters = matches!(context.network.forward_mode(), ForwardMode::Nat | ForwardMode::Route);
+    if context.outside.is_none() || !filters {
+        return;
+    }
+    let from_router = OvnMatch::port(Way::In, context.name("gateway"));
     for family in context.network.families().collect::<Vec<_>>() {
-        let (word, field) = match family {
-            Family::Ipv4 => ("ipv4", "ip4"),
-            Family::Ipv6 => ("ipv6", "ip6"),
-        };
-        let is_translated = matches!(context.network.way_out(family), Some(WayOut::Translated { .. }));
-        add(context, &format!("out {word}"), "from-lport", ALLOW, format!("{from_guests} && {field}"), "allow-related");
-        if !is_translated {
-            let all = format!("{from_router} && {field}");
-            add(context, &format!("in {word}"), "to-lport", ALLOW, all, "allow-related");
+        let of_family = || OvnMatch::is(Predicate::of(family));
+        let all = from_guests(context).and(of_family());
+        add(context, &format!("out {family}"), Way::In, Priority::Asked, all, Verdict::Allow);
+        let all = from_router.clone().and(of_family());
+        if !matches!(context.network.way_out(family), Some(WayOut::Translated { .. })) {
+            add(context, &format!("in {family}"), Way::Out, Priority::Asked, all, Verdict::Allow);
             continue;
         }
-        add(context, &format!("unasked {word}"), "to-lport", DROP, format!("{from_router} && {field}"), "drop");
-        let own = context.subnets.iter().map(|(_, net)| net.trunc());
-        let behind = context.network.routes.iter().filter_map(|route| route.destination());
-        let behind = behind.filter(|net| net.prefix_len() > 0);
-        let inside: Vec<_> = own.chain(behind).filter(|net| Family::of(net.addr()) == family).collect();
-        for net in inside {
-            let all = format!("{from_router} && {field}.src == {net}");
-            add(context, &format!("inside {net}"), "to-lport", ALLOW, all, "allow-related");
+        add(context, &format!("unasked {family}"), Way::Out, Priority::Unasked, all, Verdict::Drop);
+        let inside = inside(context).into_iter().filter(|net| net.prefix_len() > 0);
+        if let Some(inside) = OvnMatch::within(Side::Source, family, inside) {
+            let all = from_router.clone().and(inside);
+            add(context, &format!("inside {family}"), Way::Out, Priority::Asked, all, Verdict::Allow);
         }
     }
 }
 
-/// Lets the connections of a forward in.
-pub(crate) fn forwarded(context: &mut Context<'_>, guest: std::net::IpAddr, transport: &str, port: u16) {
-    let field = if guest.is_ipv4() { "ip4" } else { "ip6" };
-    let all =
-        format!("inport == \"{}\" && {field}.dst == {guest} && {transport}.dst == {port}", context.name("gateway"));
-    add(context, &format!("forward {guest} {transport} {port}"), "to-lport", FORWARD, all, "allow-related");
+pub(crate) fn from_guests(context: &Context<'_>) -> OvnMatch {
+    OvnMatch::group(Way::In, context.name("guests"))
+}
+
+/// The subnets of guests, and those behind them.
+pub(crate) fn inside(context: &Context<'_>) -> Vec<IpNet> {
+    let own = context.subnets.iter().map(|(_, net)| net.trunc());
+    own.chain(context.network.routes.iter().filter_map(|route| route.destination())).collect()
+}
+
+/// Lets the connections of forwards in, to the ports of each guest.
+pub(crate) fn forwarded(context: &mut Context<'_>, transport: Transport, guests: &BTreeMap<IpAddr, PortSet>) {
+    for (guest, ports) in guests {
+        let family = Family::of(*guest);
+        let Some(to) = OvnMatch::within(Side::Destination, family, [IpNet::from(*guest)]) else { continue };
+        let ports = OvnMatch::any(ports.ranges().map(|ports| OvnMatch::transport_to(transport, ports)));
+        let all = OvnMatch::all([OvnMatch::port(Way::In, context.name("gateway")), to, ports]);
+        let role = format!("forward {guest} {}", transport.word());
+        add(context, &role, Way::Out, Priority::Forwarded, all, Verdict::Allow);
+    }
 }
 
 fn isolation(context: &mut Context<'_>) {
@@ -64,10 +82,35 @@ fn isolation(context: &mut Context<'_>) {
     let ports = isolated.iter().map(|role| crate::identity::row_of(context.uuid, role));
     let group = context.row(NorthboundTable::PortGroup).text("name", &name).rows("ports", ports);
     context.add("isolated", group);
-    add(context, "isolate", "to-lport", ISOLATE, format!("inport == @{name} && outport == @{name}"), "drop");
+    let to_isolated = OvnMatch::group(Way::Out, &name);
+    let all = OvnMatch::group(Way::In, &name).and(to_isolated.clone());
+    add(context, "isolate", Way::Out, Priority::Isolated, all, Verdict::Drop);
+    // The router would lead from one to the other.
+    for family in context.network.families().collect::<Vec<_>>() {
+        let from_router = OvnMatch::port(Way::In, context.name("gateway"));
+        let all = OvnMatch::all([from_router, to_isolated.clone(), OvnMatch::address_of(Side::Source, family, &name)]);
+        add(context, &format!("isolate {family}"), Way::Out, Priority::Isolated, all, Verdict::Drop);
+    }
 }
 
-fn add(context: &mut Context<'_>, role: &str, direction: &str, priority: i64, all: String, action: &str) {
-    let row = context.row(NorthboundTable::Acl).text("direction", direction).number("priority", priority);
+/// Adds a rule for what leaves guests, [`Way::In`] of the switch, or for what reaches them.
+pub(crate) fn add(
+    context: &mut Context<'_>,
+    role: &str,
+    way: Way,
+    priority: Priority,
+    all: OvnMatch,
+    verdict: Verdict,
+) {
+    let direction = match way {
+        Way::In => "from-lport",
+        Way::Out => "to-lport",
+    };
+    let action = match verdict {
+        Verdict::Allow => "allow-related",
+        Verdict::Drop => "drop",
+        Verdict::Reject => "reject",
+    };
+    let row = context.row(NorthboundTable::Acl).text("direction", direction).number("priority", priority.number());
     context.add_to("switch", "acls", &format!("acl {role}"), row.text("match", all).text("action", action));
 }

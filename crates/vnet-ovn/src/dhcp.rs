@@ -1,38 +1,59 @@
 //! DHCP: one row for each subnet and time of a lease, named by the ports whose address it gives.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vnet_types::{Ipv4Net, MacAddr};
+use vnet_types::{IpNet, Ipv4Net, MacAddr};
 use vnet_xml::network::{Dhcp, Ip, Lease, LeaseUnit};
 
 use crate::dhcp_value::{DhcpText, DhcpValue};
+use crate::identity::row_of;
 use crate::lower::{Context, MTU, OvnError, port_of};
 use crate::{NorthboundTable, OvnGuest, dns};
 
 /// The time of a lease where the definition has none, as dnsmasq has it.
 const HOUR: u32 = 3600;
 
+/// The rows of each subnet, one for each time that a lease of it can have, whether or not there is a
+/// guest with it.
 pub(crate) fn options(context: &mut Context<'_>) -> Result<(), OvnError> {
     for at in 0..context.subnets.len() {
         let (ip, net) = context.subnets[at];
         let Some(dhcp) = ip.dhcp.as_ref().filter(|_| ip.has_dhcp()) else { continue };
-        for guest in context.guests {
-            let Some(address) = guest.addresses.iter().find(|it| net.contains(*it)) else { continue };
-            let time = lease(dhcp, guest, *address);
-            let (role, column) = match address {
-                IpAddr::V4(_) => (format!("dhcp {} {time}", net.trunc()), "dhcpv4_options"),
-                IpAddr::V6(_) => (format!("dhcp {}", net.trunc()), "dhcpv6_options"),
-            };
+        for time in times(ip.address, dhcp) {
             let options = match ip.address {
                 IpAddr::V4(_) => ipv4(context, ip, dhcp, time)?,
                 IpAddr::V6(_) => ipv6(context, ip)?,
             };
             let row = context.row(NorthboundTable::DhcpOptions).text("cidr", net.trunc());
-            let row = context.add(&role, row.map("options", options));
+            context.add(&role(net, time), row.map("options", options));
+        }
+        for guest in context.guests {
+            let Some(address) = guest.addresses.iter().find(|it| net.contains(*it)) else { continue };
+            let column = if address.is_ipv4() { "dhcpv4_options" } else { "dhcpv6_options" };
+            let row = row_of(context.uuid, &role(net, lease(dhcp, guest, *address)));
             context.refer(&port_of(guest), column, row);
         }
     }
     Ok(())
+}
+
+/// Leases of IPv6 have no time.
+fn role(net: IpNet, time: u32) -> String {
+    match net {
+        IpNet::V4(net) => format!("dhcp {} {time}", net.trunc()),
+        IpNet::V6(net) => format!("dhcp {}", net.trunc()),
+    }
+}
+
+fn times(gateway: IpAddr, dhcp: &Dhcp) -> BTreeSet<u32> {
+    if gateway.is_ipv6() {
+        return BTreeSet::from([HOUR]);
+    }
+    let of = |lease: Option<Lease>| lease.map_or(HOUR, seconds);
+    let ranges = dhcp.ranges.iter().map(|range| of(range.lease));
+    // A reservation without a time has that of the range around it.
+    ranges.chain(dhcp.hosts.iter().map(|host| of(host.lease))).chain([HOUR]).collect()
 }
 
 type Values = Vec<(String, DhcpValue)>;

@@ -3,17 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vnet_types::Family;
+use vnet_types::{EgressPreset, Family};
 use vnet_xml::Network;
 
 use crate::NorthboundTable;
 use crate::lower::Context;
 
 /// The servers that guests are told: those that all names are forwarded to, or the gateway. OVN
-/// answers the names that it knows whichever server is asked.
+/// answers the names that it knows whichever server is asked. Guests that reach the gateway only are
+/// told that.
 pub(crate) fn servers(network: &Network, gateway: IpAddr) -> Vec<IpAddr> {
     if !network.answers_names() {
         return Vec::new();
+    }
+    if network.extensions.egress.as_ref().is_some_and(|it| it.preset == EgressPreset::HostOnly) {
+        return vec![gateway];
     }
     let forwarders = network.dns.iter().flat_map(|dns| &dns.forwarders);
     let family = Family::of(gateway);

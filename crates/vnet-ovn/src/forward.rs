@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use vnet_types::Family;
+use vnet_types::{Family, PortRange, PortSet};
 use vnet_xml::interface::Protocol;
 use vnet_xml::network::OvnOutside;
 
 use crate::lower::Context;
+use crate::matching::Transport;
 use crate::{NorthboundTable, acl};
 
 pub(crate) fn balancers(context: &mut Context<'_>) {
     let Some(outside) = context.outside else { return };
-    for (protocol, word) in [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")] {
-        let leads = leads(context, outside, protocol);
+    for (protocol, transport) in [(Protocol::Tcp, Transport::Tcp), (Protocol::Udp, Transport::Udp)] {
+        let (leads, word) = (leads(context, outside, protocol), transport.word());
         if leads.is_empty() {
             continue;
         }
@@ -24,9 +25,12 @@ pub(crate) fn balancers(context: &mut Context<'_>) {
         let row = row.map("options", [("hairpin_snat_ip".to_owned(), gateways.join(" "))]);
         let balancer = context.add_to("router", "load_balancer", &format!("forward {word}"), row);
         context.refer("switch", "load_balancer", balancer);
+        let mut guests: BTreeMap<IpAddr, Vec<PortRange>> = BTreeMap::new();
         for to in leads.values() {
-            acl::forwarded(context, to.ip(), word, to.port());
+            guests.entry(to.ip()).or_default().extend(PortRange::new(to.port(), to.port()).ok());
         }
+        let guests = guests.into_iter().map(|(guest, ports)| (guest, PortSet::from_iter(ports))).collect();
+        acl::forwarded(context, transport, &guests);
     }
 }
 

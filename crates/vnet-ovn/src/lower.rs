@@ -4,21 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use vnet_types::{IpNet, MacAddr, Uuid};
-use vnet_xml::Network;
+use vnet_validate::{Finding, refused_by_ovn};
 use vnet_xml::network::{ForwardMode, Ip, OvnOutside};
+use vnet_xml::{Network, Severity};
 
 use crate::dhcp_value::DhcpTextError;
 use crate::identity::{mac_of, name_of, row_of};
-use crate::row::{ISOLATED, NorthboundRow};
-use crate::{NorthboundTable, OvnFinding, OvnGuest, acl, dhcp, dns, forward, not_carried, router};
+use crate::row::NorthboundRow;
+use crate::{NorthboundTable, OvnGuest, acl, dhcp, dns, forward, qos, router};
 
 /// Why a definition has no rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OvnError {
+    /// The definition does not ask for OVN.
+    #[error("the definition has no `<vnet:ovn>`")]
+    NoEngine,
     /// OVN cannot do what the definition says.
     #[error("OVN cannot make this network: {}", .0.message)]
-    NotCarried(OvnFinding),
+    NotCarried(Box<Finding>),
     /// An `<ip>` has no usable prefix.
     #[error("the address {0} has no usable netmask or prefix")]
     Prefix(IpAddr),
@@ -90,9 +94,11 @@ pub fn northbound_rows(
     uuid: Uuid,
     guests: &[OvnGuest],
 ) -> Result<BTreeMap<Uuid, NorthboundRow>, OvnError> {
-    let findings = not_carried(network);
-    if let Some(finding) = findings.into_iter().find(OvnFinding::is_error) {
-        return Err(OvnError::NotCarried(finding));
+    if network.extensions.ovn.is_none() {
+        return Err(OvnError::NoEngine);
+    }
+    if let Some(finding) = refused_by_ovn(network).into_iter().find(|it| it.severity == Severity::Error) {
+        return Err(OvnError::NotCarried(Box::new(finding)));
     }
     let subnet = |ip| Ok((ip, Ip::net(ip).ok_or(OvnError::Prefix(ip.address))?));
     let subnets = network.ips.iter().map(subnet).collect::<Result<Vec<_>, OvnError>>()?;
@@ -122,19 +128,17 @@ pub(crate) fn port_of(guest: &OvnGuest) -> String {
 
 fn ports(context: &mut Context<'_>) {
     for guest in context.guests {
-        let addresses: Vec<String> = guest.addresses.iter().map(ToString::to_string).collect();
-        let words = [&[guest.mac.to_string()], addresses.as_slice()].concat();
-        let row = context.row(NorthboundTable::SwitchPort).text("name", guest.id).texts("addresses", [words.join(" ")]);
+        let words = format!("{} {}", guest.mac, guest.address_words());
+        let row =
+            context.row(NorthboundTable::SwitchPort).text("name", guest.id).texts("addresses", [words.trim_end()]);
         let chassis = guest.chassis.iter().map(|it| ("requested-chassis".to_owned(), it.clone()));
         // OVN reads the name with its quotes, as any text of DHCP.
         let name = guest.name.as_deref().filter(|it| dns::is_host_name(it));
         let name = name.map(|it| ("hostname".to_owned(), format!("\"{it}\"")));
-        let mut row = row.map("options", chassis.chain(name));
-        if guest.isolated {
-            row.marks.insert(ISOLATED.to_owned(), "yes".to_owned());
-        }
+        let row = guest.marked(row.map("options", chassis.chain(name)));
         let port = context.add_to("switch", "ports", &port_of(guest), row);
         context.refer("guests", "ports", port);
+        qos::limits(context, guest);
     }
 }
 

@@ -1,13 +1,13 @@
 //! The router: the gateway of each subnet, the outside, translation and routes.
 
-use std::net::IpAddr;
-
 use vnet_types::{Family, IpNet};
 use vnet_xml::network::{OvnOutside, WayOut};
 
-use crate::NorthboundTable;
 use crate::identity::mac_of;
 use crate::lower::{Context, MTU};
+use crate::matching::{OvnMatch, Side, Way};
+use crate::priority::FORGED;
+use crate::{NorthboundTable, acl, dns};
 
 pub(crate) fn router(context: &mut Context<'_>) {
     if context.subnets.is_empty() {
@@ -27,6 +27,7 @@ pub(crate) fn router(context: &mut Context<'_>) {
         let row = context.row(NorthboundTable::StaticRoute).text("ip_prefix", net).text("nexthop", route.gateway);
         context.add_to("router", "static_routes", &format!("route {at}"), row);
     }
+    foreign(context);
     if let Some(outside) = context.outside {
         beyond(context, outside);
     }
@@ -45,8 +46,12 @@ fn advertisements(context: &Context<'_>) -> Vec<(String, String)> {
     }
     let mode = if context.network.has_dhcp(Family::Ipv6) { "dhcpv6_stateful" } else { "slaac" };
     let mtu = context.network.mtu.unwrap_or(MTU).to_string();
-    let all = [("address_mode", mode), ("mtu", mtu.as_str()), ("send_periodic", "true")];
-    all.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    let mut all = vec![("address_mode", mode.to_owned()), ("mtu", mtu), ("send_periodic", "true".to_owned())];
+    let servers = context.subnets.iter().filter(|(ip, _)| ip.address.is_ipv6());
+    let server = servers.flat_map(|(ip, _)| dns::servers(context.network, ip.address)).next();
+    all.extend(server.map(|it| ("rdnss", it.to_string())));
+    all.extend(context.network.domain.as_ref().map(|domain| ("dnssl", domain.name.clone())));
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn beyond(context: &mut Context<'_>, outside: &OvnOutside) {
@@ -100,15 +105,35 @@ fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
 
 /// Packets from outside with a source inside are forged.
 fn unforged(context: &mut Context<'_>) {
+    forged(context, "outside", "forged", OvnMatch::within);
+}
+
+/// Packets from inside with a source elsewhere are forged, too.
+fn foreign(context: &mut Context<'_>) {
+    forged(context, "inside", "foreign", OvnMatch::beyond);
+}
+
+/// Drops what comes from a port of the router with these sources.
+fn forged(
+    context: &mut Context<'_>,
+    port: &str,
+    role: &str,
+    sources: fn(Side, Family, Vec<IpNet>) -> Option<OvnMatch>,
+) {
     if context.network.forward_mode() == vnet_xml::network::ForwardMode::Open {
         return;
     }
-    for at in 0..context.subnets.len() {
-        let net = context.subnets[at].1.trunc();
-        let field = if matches!(net.addr(), IpAddr::V4(_)) { "ip4" } else { "ip6" };
-        let is_forged = format!("inport == \"{}\" && {field}.src == {net}", context.name("outside"));
-        let row = context.row(NorthboundTable::RouterPolicy).text("match", is_forged);
-        let row = row.number("priority", 1000).text("action", "drop");
-        context.add_to("router", "policies", &format!("forged {net}"), row);
+    for family in context.network.families().collect::<Vec<_>>() {
+        let inside: Vec<IpNet> =
+            acl::inside(context).into_iter().filter(|net| Family::of(net.addr()) == family).collect();
+        // A guest that leads to everything else sends from anywhere.
+        if inside.iter().any(|net| net.prefix_len() == 0) {
+            continue;
+        }
+        let Some(sources) = sources(Side::Source, family, inside) else { continue };
+        let all = OvnMatch::port(Way::In, context.name(port)).and(sources);
+        let row = context.row(NorthboundTable::RouterPolicy).text("match", all);
+        let row = row.number("priority", FORGED).text("action", "drop");
+        context.add_to("router", "policies", &format!("{role} {family}"), row);
     }
 }

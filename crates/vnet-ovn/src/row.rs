@@ -12,8 +12,6 @@ use crate::table::Kind;
 const OWN: &str = "vnet-";
 /// The key with the network's UUID.
 pub(crate) const NETWORK: &str = "vnet-network";
-/// The key of a port whose guest asks to be isolated, whatever its network does.
-pub(crate) const ISOLATED: &str = "vnet-isolated";
 /// The key that counts the changes of a network, in its switch.
 pub(crate) const GENERATION: &str = "vnet-generation";
 
@@ -30,6 +28,8 @@ pub enum ColumnValue {
     Numbers(BTreeSet<i64>),
     /// Texts by texts.
     Map(BTreeMap<String, String>),
+    /// Numbers by texts.
+    Amounts(BTreeMap<String, i64>),
     /// Rows.
     Rows(BTreeSet<Uuid>),
 }
@@ -65,6 +65,7 @@ impl ColumnValue {
             Kind::Texts => Self::Texts(BTreeSet::new()),
             Kind::Numbers => Self::Numbers(BTreeSet::new()),
             Kind::Map => Self::Map(BTreeMap::new()),
+            Kind::Amounts => Self::Amounts(BTreeMap::new()),
             Kind::Rows => Self::Rows(BTreeSet::new()),
         }
     }
@@ -76,6 +77,7 @@ impl ColumnValue {
             Self::Texts(it) => it.is_empty(),
             Self::Numbers(it) => it.is_empty(),
             Self::Map(it) => it.is_empty(),
+            Self::Amounts(it) => it.is_empty(),
             Self::Rows(it) => it.is_empty(),
         }
     }
@@ -98,6 +100,10 @@ impl ColumnValue {
                 let Datum::Map(pairs) = datum else { return None };
                 Self::Map(pairs.iter().map(|(key, value)| text(key).zip(text(value))).collect::<Option<_>>()?)
             }
+            Kind::Amounts => {
+                let Datum::Map(pairs) = datum else { return None };
+                Self::Amounts(pairs.iter().map(|(key, value)| text(key).zip(number(value))).collect::<Option<_>>()?)
+            }
         })
     }
 
@@ -109,6 +115,7 @@ impl ColumnValue {
             Self::Texts(it) => Datum::set(it.iter().map(String::as_str)),
             Self::Numbers(it) => Datum::set(it.iter().copied()),
             Self::Map(it) => Datum::map(it.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
+            Self::Amounts(it) => Datum::map(it.iter().map(|(key, value)| (key.as_str(), *value))),
             Self::Rows(it) => Datum::set(it.iter().copied()),
         }
     }
@@ -146,6 +153,16 @@ impl NorthboundRow {
 
     pub(crate) fn map<V: ToString>(self, column: &'static str, map: impl IntoIterator<Item = (String, V)>) -> Self {
         self.with(column, ColumnValue::Map(map.into_iter().map(|(key, it)| (key, it.to_string())).collect()))
+    }
+
+    pub(crate) fn amounts(self, column: &'static str, amounts: impl IntoIterator<Item = (&'static str, i64)>) -> Self {
+        self.with(column, ColumnValue::Amounts(amounts.into_iter().map(|(key, it)| (key.to_owned(), it)).collect()))
+    }
+
+    /// Adds a mark of vnet's.
+    pub(crate) fn mark(mut self, key: impl Into<String>, value: impl ToString) -> Self {
+        self.marks.insert(key.into(), value.to_string());
+        self
     }
 
     pub(crate) fn rows(self, column: &'static str, rows: impl IntoIterator<Item = Uuid>) -> Self {

@@ -29,6 +29,8 @@ pub enum NorthboundTable {
     Acl,
     /// `Port_Group`
     PortGroup,
+    /// `QoS`
+    Qos,
 }
 
 /// What a column has.
@@ -42,13 +44,15 @@ pub(crate) enum Kind {
     Numbers,
     /// Texts by texts.
     Map,
+    /// Numbers by texts.
+    Amounts,
     /// Rows, any number or at most one.
     Rows,
 }
 
 impl NorthboundTable {
     /// Every table that vnet has rows in.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Switch,
         Self::SwitchPort,
         Self::Router,
@@ -62,6 +66,7 @@ impl NorthboundTable {
         Self::Dns,
         Self::Acl,
         Self::PortGroup,
+        Self::Qos,
     ];
 
     /// Its name in the database.
@@ -80,12 +85,13 @@ impl NorthboundTable {
             Self::Dns => "DNS",
             Self::Acl => "ACL",
             Self::PortGroup => "Port_Group",
+            Self::Qos => "QoS",
         }
     }
 
     /// The columns that vnet sets, the first of which tells whether a row is as it was read.
     pub(crate) fn columns(self) -> &'static [(&'static str, Kind)] {
-        use Kind::{Map, Number, Numbers, Rows, Text, Texts};
+        use Kind::{Amounts, Map, Number, Numbers, Rows, Text, Texts};
         match self {
             Self::Switch => &[
                 ("name", Text),
@@ -93,6 +99,7 @@ impl NorthboundTable {
                 ("acls", Rows),
                 ("load_balancer", Rows),
                 ("dns_records", Rows),
+                ("qos_rules", Rows),
                 ("other_config", Map),
             ],
             Self::SwitchPort => &[
@@ -129,6 +136,7 @@ impl NorthboundTable {
             Self::Dns => &[("records", Map)],
             Self::Acl => &[("match", Text), ("direction", Text), ("priority", Number), ("action", Text)],
             Self::PortGroup => &[("name", Text), ("ports", Rows)],
+            Self::Qos => &[("match", Text), ("direction", Text), ("priority", Number), ("bandwidth", Amounts)],
         }
     }
 }

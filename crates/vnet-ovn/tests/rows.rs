@@ -3,14 +3,14 @@
 
 mod database;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use database::Database;
 use proptest::prelude::*;
-use vnet_ovn::{ColumnValue, Northbound, NorthboundRow, OvnGuest, northbound_rows, not_carried, transaction};
+use vnet_ovn::{ColumnValue, Northbound, NorthboundRow, OvnError, OvnGuest, OvnMatch, northbound_rows, transaction};
 use vnet_types::{MacAddr, Uuid};
-use vnet_xml::Network;
+use vnet_xml::{Bandwidth, Network, Rate};
 
 const OVN: &str = "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>FORWARDS\
     <vnet:ovn northbound='tcp:192.0.2.1:6641'><vnet:outside network='physical' vlan='30'>\
@@ -39,6 +39,17 @@ const EVERYTHING: &str = "<forward mode='nat'/><mtu size='1400'/><mac address='5
 const FORWARDS: &str = "<vnet:portForward proto='tcp' guest='web'><vnet:range start='8080' end='8081' to='80'/>\
     </vnet:portForward><vnet:portForward proto='udp' address='198.51.100.77' guest='192.168.122.9'>\
     <vnet:range start='53'/></vnet:portForward>";
+
+/// A routed network whose guests reach the internet and little else.
+const LIMITED: &str = "<forward mode='route'/><ip address='192.168.122.1' prefix='24'>\
+    <dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip>\
+    <ip family='ipv6' address='fd00:77::1' prefix='64'/>";
+
+const EGRESS: &str = "<vnet:egress preset='internet-only'><vnet:allow address='10.0.0.5' proto='tcp' port='80-90'/>\
+    <vnet:allow proto='icmp'/><vnet:deny port='25'/></vnet:egress>";
+
+const ISOLATED: &str = "<ip address='192.168.122.1' prefix='24'><dhcp>\
+    <range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip>";
 
 const NETWORK: Uuid = Uuid([0x3e; 16]);
 
@@ -77,6 +88,7 @@ fn printed(rows: &BTreeMap<Uuid, NorthboundRow>) -> String {
                 ColumnValue::Texts(it) if it.is_empty() => continue,
                 ColumnValue::Numbers(it) if it.is_empty() => continue,
                 ColumnValue::Map(it) if it.is_empty() => continue,
+                ColumnValue::Amounts(it) if it.is_empty() => continue,
                 ColumnValue::Rows(it) if it.is_empty() => continue,
                 ColumnValue::Text(it) => it.clone(),
                 ColumnValue::Number(it) => it.to_string(),
@@ -85,6 +97,7 @@ fn printed(rows: &BTreeMap<Uuid, NorthboundRow>) -> String {
                 ColumnValue::Map(it) => {
                     it.iter().fold(String::new(), |all, (key, it)| format!("{all}\n    {key}={it}"))
                 }
+                ColumnValue::Amounts(it) => format!("{it:?}"),
                 ColumnValue::Rows(it) => {
                     let mut all: Vec<String> = it.iter().map(|it| title(&rows[it])).collect();
                     all.sort();
@@ -106,10 +119,20 @@ fn definitions_are_these_rows() {
         (guest.name, guest.chassis) = (Some("web".to_owned()), Some("host1".to_owned()));
         guest
     };
+    let slow = || {
+        let mut guest = guest(1, &["192.168.122.2"]);
+        let mut bandwidth = Bandwidth::default();
+        let mut rate = Rate::average(1000);
+        rate.burst = Some(512);
+        (bandwidth.inbound, bandwidth.outbound) = (Some(rate), Some(Rate::average(250)));
+        (guest.bandwidth, guest.isolated) = (Some(bandwidth), true);
+        guest
+    };
     let cases = [
         ("default", DEFAULT, "", vec![guest(1, &["192.168.122.2"])]),
         ("dual_stack", DUAL_STACK, "", vec![guest(1, &["192.168.122.2", "fd00:77::10"])]),
         ("everything", EVERYTHING, FORWARDS, vec![web(), guest(2, &["192.168.122.100"])]),
+        ("limited", LIMITED, EGRESS, vec![slow()]),
     ];
     for (name, parts, forwards, guests) in cases {
         let rows = northbound_rows(&network(parts, forwards), NETWORK, &guests).unwrap();
@@ -117,46 +140,62 @@ fn definitions_are_these_rows() {
     }
 }
 
-#[test]
-fn what_ovn_cannot_do_has_a_place() {
-    let parts = "<forward mode='nat' dev='eth0'><nat><address start='192.0.2.1' end='192.0.2.9'/>\
-        <port start='9' end='9'/></nat></forward><bridge name='b' stp='on' zone='z' macTableManager='libvirt'/>\
-        <mtu size='9000'/><bandwidth><inbound average='9'/></bandwidth><vlan><tag id='3'/></vlan>\
-        <dns forwardPlainNames='no'><forwarder domain='a.example' addr='192.0.2.3'/><txt name='a' value='b'/>\
-        <srv service='s' protocol='tcp'/><host ip='192.0.2.9'><hostname>*.a</hostname></host></dns>\
-        <ip address='192.168.122.1' prefix='24'><tftp root='/srv'/><dhcp><host id='01:02' ip='192.168.122.4'/>\
-        <bootp file='f'/></dhcp></ip>\
-        <route address='10.0.0.0' prefix='8' gateway='192.168.122.9' metric='4'/>\
-        <portgroup name='g'><bandwidth><outbound average='4'/></bandwidth></portgroup>";
-    let network = network(parts, "<vnet:egress preset='none'/>");
-    let found = not_carried(&network);
-    let words = found.iter().map(|it| format!("{:?} {}: {}", it.severity, it.path, it.message)).collect::<Vec<_>>();
-    insta::assert_snapshot!("not_carried", words.join("\n"));
-    assert!(northbound_rows(&network, NETWORK, &[]).is_err());
-}
-
 fn observed(database: &Database) -> Northbound {
     Northbound::read(NETWORK, database.results(&Northbound::selects(NETWORK))).unwrap()
 }
 
+/// Any of the definitions.
+fn definition() -> impl Strategy<Value = Network> {
+    let parts = [
+        (DEFAULT, ""),
+        (DUAL_STACK, ""),
+        (EVERYTHING, FORWARDS),
+        (LIMITED, EGRESS),
+        (ISOLATED, "<vnet:egress preset='host-only'/>"),
+        ("", ""),
+    ];
+    prop::sample::select(parts.to_vec()).prop_map(|(parts, more)| network(parts, more))
+}
+
+/// Any guests of it, none of which have the addresses of others.
+fn guests(network: &Network, numbers: BTreeSet<u8>) -> Vec<OvnGuest> {
+    let with = |number: u8| {
+        let mut guest = guest(number, &[]);
+        guest.isolated = number.is_multiple_of(2);
+        guest.name = number.is_multiple_of(3).then(|| format!("g{number}"));
+        guest.chassis = number.is_multiple_of(5).then(|| "host1".to_owned());
+        if number.is_multiple_of(4) {
+            let mut bandwidth = Bandwidth::default();
+            bandwidth.outbound = Some(Rate::average(u64::from(number)));
+            guest.bandwidth = Some(bandwidth);
+        }
+        if !network.ips.is_empty() {
+            guest.addresses.push([192, 168, 122, number].into());
+        }
+        guest
+    };
+    numbers.into_iter().map(with).collect()
+}
+
+fn numbers() -> impl Strategy<Value = BTreeSet<u8>> {
+    prop::collection::btree_set(20_u8..40, 0..5)
+}
+
 /// The rows of any of the definitions with any guests, or no rows.
 fn wanted() -> impl Strategy<Value = BTreeMap<Uuid, NorthboundRow>> {
-    let parts = prop_oneof![Just((DEFAULT, "")), Just((DUAL_STACK, "")), Just((EVERYTHING, FORWARDS)), Just(("", ""))];
-    (parts, prop::collection::btree_set(20_u8..40, 0..5), any::<bool>()).prop_map(
-        |((parts, forwards), guests, stops)| {
-            let mut all = Vec::new();
-            for number in guests {
-                let mut guest = guest(number, &[]);
-                guest.isolated = number % 2 == 0;
-                guest.name = (number % 3 == 0).then(|| format!("g{number}"));
-                if !parts.is_empty() {
-                    guest.addresses.push([192, 168, 122, number].into());
-                }
-                all.push(guest);
-            }
-            if stops { BTreeMap::new() } else { northbound_rows(&network(parts, forwards), NETWORK, &all).unwrap() }
-        },
-    )
+    (definition(), numbers(), any::<bool>()).prop_map(|(network, numbers, stops)| match stops {
+        true => BTreeMap::new(),
+        false => northbound_rows(&network, NETWORK, &guests(&network, numbers)).unwrap(),
+    })
+}
+
+#[test]
+fn what_is_not_asked_for_or_cannot_be_has_no_rows() {
+    let network: Network = "<network><name>lab</name></network>".parse().unwrap();
+    assert_eq!(northbound_rows(&network, NETWORK, &[]), Err(OvnError::NoEngine));
+    let network = self::network("<mtu size='9000'/>", "");
+    let error = northbound_rows(&network, NETWORK, &[]).unwrap_err();
+    assert!(matches!(error, OvnError::NotCarried(it) if it.path.as_str() == "/network/mtu/@size"));
 }
 
 proptest! {
@@ -183,5 +222,26 @@ proptest! {
         prop_assert!(database.transact(&first));
         prop_assert_eq!(database.transact(&second), first.is_empty() || second.is_empty());
         prop_assert_eq!(observed(&database).rows, if first.is_empty() { other } else { one });
+    }
+
+    /// OVN reads every match, so no rule is missing in silence.
+    #[test]
+    fn every_match_is_read(rows in wanted()) {
+        for row in rows.values() {
+            if let Some(ColumnValue::Text(text)) = row.columns.get("match") {
+                prop_assert!(text.parse::<OvnMatch>().is_ok(), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rows_tell_of_the_guests(network in definition(), numbers in numbers()) {
+        let guests = guests(&network, numbers);
+        let mut database = Database::default();
+        database.transact(&transaction(&observed(&database), &northbound_rows(&network, NETWORK, &guests).unwrap()));
+        prop_assert_eq!(observed(&database).guests(), guests.clone());
+        // Whatever others have made of the columns.
+        database.overwrite("Logical_Switch_Port", "addresses", "unknown");
+        prop_assert_eq!(observed(&database).guests(), guests);
     }
 }

@@ -6,7 +6,7 @@ use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
 use vnet_plan::{Change, LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, MacAddr, Uuid};
 use vnet_xml::interface::{BridgeSource, Mac, Source};
-use vnet_xml::{Interface, VirtualPortType};
+use vnet_xml::{Bandwidth, Interface, Network, VirtualPortType};
 
 use super::chassis::Chassis;
 use super::failure::OvnFailure;
@@ -54,6 +54,10 @@ impl Driver {
         let mut guest = OvnGuest::new(port, on_ovn.mac);
         guest.name = options.guest.clone();
         guest.isolated = interface.port_isolated == Some(true);
+        // That of the interface itself is Open vSwitch's.
+        if interface.bandwidth.is_none() {
+            guest.bandwidth = bandwidth_of_group(interface, &network.network);
+        }
         guest.chassis = Some(chassis.name.clone());
         let mut prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
         let dev = prepared.lowered.port.dev.clone();
@@ -206,6 +210,16 @@ impl OvnNetwork {
 
 fn is_race(failure: &OvnFailure) -> bool {
     matches!(failure, OvnFailure::ChangedMeanwhile(_))
+}
+
+/// The bandwidth of the interface's portgroup: the one that it names, or the default.
+fn bandwidth_of_group(interface: &Interface, network: &Network) -> Option<Bandwidth> {
+    let Source::Network(source) = &interface.source else { return None };
+    let group = network.port_groups.iter().find(|group| match &source.port_group {
+        Some(name) => group.name == *name,
+        None => group.default,
+    });
+    group?.bandwidth.clone()
 }
 
 /// The interface as a port of this host's Open vSwitch.

@@ -74,6 +74,7 @@ fn words(value: &ColumnValue) -> String {
         ColumnValue::Texts(texts) => format!("[{}]", all(texts.iter().map(|it| format!("{it:?}")))),
         ColumnValue::Numbers(numbers) => format!("[{}]", all(numbers)),
         ColumnValue::Map(map) => format!("{{{}}}", all(map.iter().map(|(key, value)| format!("{key}={value:?}")))),
+        ColumnValue::Amounts(map) => format!("{{{}}}", all(map.iter().map(|(key, value)| format!("{key}={value}")))),
         ColumnValue::Rows(rows) => format!("[{}]", all(rows)),
     }
 }

@@ -18,6 +18,13 @@ impl Database {
         done
     }
 
+    /// Gives a column of all rows of a table another text, as somebody else does.
+    pub(crate) fn overwrite(&mut self, table: &str, column: &str, text: &str) {
+        for ((_, _), row) in self.0.iter_mut().filter(|((of, _), _)| of == table) {
+            row.0.insert(column.to_owned(), Datum::set([text]));
+        }
+    }
+
     /// What `select` finds. A column without a value is an empty set, map or text, as asked.
     pub(crate) fn results(&self, operations: &[DatabaseOperation]) -> Vec<OperationResult> {
         let of = |operation: &DatabaseOperation| match operation {
@@ -92,7 +99,9 @@ impl Database {
 
 fn default(column: &str) -> Datum {
     match column {
-        "external_ids" | "other_config" | "options" | "records" | "vips" | "ipv6_ra_configs" => Datum::Map(Vec::new()),
+        "external_ids" | "other_config" | "options" | "records" | "vips" | "ipv6_ra_configs" | "bandwidth" => {
+            Datum::Map(Vec::new())
+        }
         "name" | "type" | "external_port_range" => "".into(),
         "priority" => 0_i64.into(),
         _ => Datum::Set(Vec::new()),
