@@ -70,18 +70,23 @@ impl Ruleset {
         }
     }
 
-    /// What every network has. Without [`BRIDGES`] nothing is filtered.
+    /// What every network has. By its bridge, guests that may reach the internet only are kept from
+    /// the others.
     fn belong(&mut self, policy: &Policy) {
         let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
         let element = |parts: Vec<Part>, cause: &str| policy.element(parts, None, cause);
         self.add(NETWORKS, element(vec![Part::Word(word(&policy.network))], "has elements in the sets below"));
+        self.add(BRIDGES, element(vec![bridge.clone()], "its bridge"));
+        if policy.filtered_elsewhere {
+            let pass = policy.element(vec![bridge.clone()], Some(Verdict::Accept), "its guests are not filtered here");
+            self.add(OWN_FROM, pass);
+        }
         self.add(SAME_NETWORK, element(vec![bridge.clone(), bridge], "guests may talk with each other"));
     }
 
     fn filter(&mut self, policy: &Policy) {
         let bridge = Part::Interface(Interface::Named(policy.bridge.clone()));
         let element = |parts: Vec<Part>, cause: &str| policy.element(parts, None, cause);
-        self.add(BRIDGES, element(vec![bridge.clone()], "its bridge"));
         let [refuse_to, refuse_from] = if policy.filters(Family::Ipv6) {
             ["nothing else may reach the guests", "guests may reach nothing else"]
         } else {

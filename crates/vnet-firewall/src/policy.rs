@@ -27,8 +27,9 @@ pub struct Policy {
     /// What guests may reach beyond the network; if `None`, whatever the rest allows, from any
     /// address.
     pub egress: Option<Egress>,
-    /// Whether another program, such as libvirt, filters and translates for the guests. The rules
-    /// are then those for forwards and egress alone.
+    /// Whether another program, such as libvirt, filters and translates for the guests, or nobody
+    /// does. The rules are then those for forwards and egress alone, of this network and of those
+    /// whose guests may not reach other networks.
     pub filtered_elsewhere: bool,
     /// Guests that other programs on the host may redirect connections to (`ct status dnat`). Only
     /// those with [`Access::Nat`] need it: routed guests are reached by anyone, isolated ones by

@@ -290,6 +290,25 @@ fn bridge_names(#[case] written: Option<&str>, #[case] taken: &[&str], #[case] e
     assert_eq!(lower(&network, &inventory, &choices()).unwrap().bridge, Some(name(expected)));
 }
 
+/// Nothing is filtered for guests of mode `open`; guests of others are kept from those that have
+/// addresses of the internet.
+#[rstest]
+#[case::private("192.168.9.1/24", None, false)]
+#[case::of_the_internet("9.9.9.1/24", None, true)]
+#[case::behind_a_guest("192.168.9.1/24", Some("9.9.8.0/24"), true)]
+fn open_networks_are_known_to_others(#[case] net: &str, #[case] behind: Option<&str>, #[case] expected: bool) {
+    let mut network = lab();
+    network.forward = Some(Forward::new(ForwardMode::Open));
+    network.ips = vec![Ip::new(net.parse().unwrap())];
+    network.routes.extend(behind.map(|net| Route::new(net.parse().unwrap(), "192.168.9.7".parse().unwrap())));
+    let state = desired(&network);
+    let rules = state.get(&Key::Ruleset("lab".parse().unwrap()));
+    assert_eq!(rules.is_some(), expected);
+    if let Some(Resource::Ruleset(NetworkRules { ruleset, .. })) = rules {
+        assert_eq!(ruleset.rules().count(), 1, "guests of one network: {ruleset}");
+    }
+}
+
 /// Another name is changed to what a fresh start chooses.
 #[rstest]
 #[case::kept("virbr5", None, "virbr5")]

@@ -128,8 +128,8 @@ impl Rule {
         let has_address = |subjects: &[Subject]| subjects.iter().any(|it| matches!(it, Subject::Address { .. }));
         matches!(self.statements[at], Statement::Family(_))
             && match self.statements.get(at + 1) {
-                Some(Statement::Address { .. } | Statement::Lookup { .. } | Statement::Icmpv6Type(_)) => true,
-                Some(Statement::Dnat { subjects, .. }) => has_address(subjects),
+                Some(Statement::Address { .. } | Statement::Icmpv6Type(_)) => true,
+                Some(Statement::Lookup { subjects, .. } | Statement::Dnat { subjects, .. }) => has_address(subjects),
                 _ => false,
             }
     }

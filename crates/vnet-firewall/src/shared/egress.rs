@@ -137,8 +137,9 @@ pub(super) fn chains() -> Vec<Chain> {
         rule(matches, goto(MIDWAY), "the middle of a connection that nobody has seen begin")
     };
 
-    let mut forward = vec![midway()];
-    forward.extend(BOTH.map(|family| from(PerFamily::Internet, family, INTERNET_ONLY)));
+    // Those that may reach the internet only reach no other guests, however their connections began.
+    let mut forward: Vec<Rule> = BOTH.map(|family| from(PerFamily::Internet, family, internet_only(family))).into();
+    forward.push(midway());
     forward.push(bridge(LIMITED, goto(LIMITED), "guests that are limited in what they reach"));
 
     let drop = Statement::Verdict(Verdict::Drop);
@@ -156,25 +157,23 @@ pub(super) fn chains() -> Vec<Chain> {
     let other = || rule(find([leaves], BRIDGES), goto(REFUSE_EGRESS), "another network");
     let around = |family: Family| {
         let destination = Subject::Address { field: Field::Destination, family, prefix: near(family) };
-        let kind = PerFamily::NearInternet.set(family);
-        rule(find([destination], kind), goto(BEYOND), "what may not be the internet")
+        rule(find([destination], PerFamily::NearInternet.set(family)), goto(BEYOND), "what may not be the internet")
     };
     let outside = Statement::Address { field: Field::Destination, negated: true, net: global() };
+    let ipv4 = vec![around(Family::Ipv4), other()];
     let outside = vec![Statement::Family(Family::Ipv6), outside];
-    let internet = vec![
-        around(Family::Ipv4),
-        rule(outside, goto(REFUSE_EGRESS), "not the internet"),
-        around(Family::Ipv6),
-        other(),
-    ];
+    let ipv6 = vec![rule(outside, goto(REFUSE_EGRESS), "not the internet"), around(Family::Ipv6), other()];
     let mut exact: Vec<Rule> = BOTH.map(beyond).into();
     exact.push(other());
 
-    let preset = vec![
-        bridge(UNLIMITED, accept(), "guests that may reach anything"),
-        bridge(INTERNET_ONLY, goto(INTERNET_ONLY), "guests that may reach the internet"),
-        refuse(),
-    ];
+    let internet = |family| {
+        let mut matches = vec![Statement::Family(family)];
+        matches.extend(find([arrives], INTERNET_ONLY));
+        rule(matches, goto(internet_only(family)), "guests that may reach the internet")
+    };
+    let mut preset = vec![bridge(UNLIMITED, accept(), "guests that may reach anything")];
+    preset.extend(BOTH.map(internet));
+    preset.push(refuse());
     let refused = vec![
         siblings(),
         reply(),
@@ -221,7 +220,8 @@ pub(super) fn chains() -> Vec<Chain> {
         base("egress_output", "filter", 3, BEFORE, vec![midway()]),
         chain(MIDWAY, unseen),
         chain(LIMITED, limited),
-        chain(INTERNET_ONLY, internet),
+        chain(internet_only(Family::Ipv4), ipv4),
+        chain(internet_only(Family::Ipv6), ipv6),
         chain(BEYOND, exact),
         chain(PRESET, preset),
         chain(HOST, host),
@@ -233,6 +233,15 @@ pub(super) fn chains() -> Vec<Chain> {
 /// fe80::/10: every host has such an address, for the link alone.
 pub(crate) fn link_local() -> IpNet {
     "fe80::/10".parse().expect("a subnet")
+}
+
+/// The chain of guests that may reach the internet only. A chain for each family has fewer
+/// rules.
+fn internet_only(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "internet_only_ipv4",
+        Family::Ipv6 => "internet_only_ipv6",
+    }
 }
 
 fn goto(chain: &str) -> Statement {

@@ -18,7 +18,19 @@ fn plainly(policies: &[Policy], packet: &Packet) -> Fate {
     let is_limited =
         |bridge: &InterfaceName| policies.iter().any(|policy| policy.bridge == *bridge && policy.egress.is_some());
     let is_new = !packet.established && !packet.reply;
-    if packet.midway && is_new && is_limited(&packet.to) && packet.from != packet.to {
+    // Guests that may reach the internet only are told.
+    let is_told = policies.iter().any(|policy| {
+        let only_internet = policy
+            .egress
+            .as_ref()
+            .is_some_and(|egress| egress.preset == EgressPreset::InternetOnly && egress.exceptions().is_empty());
+        let is_usual = |net: IpNet| net.prefix_len() == if net.addr().is_ipv4() { 24 } else { 64 };
+        policy.bridge == packet.from
+            && only_internet
+            && policy.subnets.iter().all(|subnet| is_usual(subnet.net))
+            && policy.subnets.iter().any(|subnet| subnet.net.contains(&packet.source))
+    });
+    if !is_told && packet.midway && is_new && is_limited(&packet.to) && packet.from != packet.to {
         return Fate::Dropped;
     }
     if let Some(fate) = limited(policies, packet, false) {
@@ -99,6 +111,9 @@ fn plainly_led(policies: &[Policy], packet: &Packet, is_from_host: bool) -> Opti
 /// Whether the host has led a packet to a guest of this network, and the sender may reach it.
 fn is_led(policies: &[Policy], policy: &Policy, packet: &Packet) -> bool {
     let translates = policy.subnets.iter().any(|subnet| matches!(subnet.access, Access::Nat { .. }));
+    if policy.filtered_elsewhere {
+        return false;
+    }
     let leads = |forward: &ForwardedPorts| {
         let last = u32::from(forward.first) + u32::from(forward.ports.end() - forward.ports.start());
         Some(forward.transport) == packet.transport
@@ -112,7 +127,12 @@ fn is_led(policies: &[Policy], policy: &Policy, packet: &Packet) -> bool {
     };
     packet.redirected
         && (translates && policy.forwards.iter().any(leads) || policy.redirected.iter().any(may_be_led))
-        && policies.iter().find(|other| other.bridge == packet.from).is_none_or(|from| may_leave(from, packet))
+        && filtered(policies, &packet.from).is_none_or(|from| may_leave(from, packet))
+}
+
+/// The network of a bridge, if its guests are filtered.
+fn filtered<'a>(policies: &'a [Policy], bridge: &InterfaceName) -> Option<&'a Policy> {
+    policies.iter().find(|policy| policy.bridge == *bridge && !policy.filtered_elsewhere)
 }
 
 fn may_leave(policy: &Policy, packet: &Packet) -> bool {
@@ -127,7 +147,7 @@ fn is_refused(policies: &[Policy], packet: &Packet) -> bool {
         packet.source.is_ipv4() || policy.ipv6 || policy.subnets.iter().any(|subnet| subnet.net.addr().is_ipv6())
     };
     // First the network that it goes to decides, then the network that it comes from.
-    if let Some(policy) = policies.iter().find(|policy| policy.bridge == packet.to) {
+    if let Some(policy) = filtered(policies, &packet.to) {
         let welcome = |subnet: &Subnet| match subnet.access {
             Access::Isolated => false,
             Access::Routed => true,
@@ -145,12 +165,12 @@ fn is_refused(policies: &[Policy], packet: &Packet) -> bool {
             return true;
         }
     }
-    let Some(policy) = policies.iter().find(|policy| policy.bridge == packet.from) else { return false };
+    let Some(policy) = filtered(policies, &packet.from) else { return false };
     !may_leave(policy, packet) && knows(policy)
 }
 
 fn translation(policy: &Policy, packet: &Packet) -> Option<Fate> {
-    if policy.device.as_ref().is_some_and(|device| *device != packet.to) {
+    if policy.filtered_elsewhere || policy.device.as_ref().is_some_and(|device| *device != packet.to) {
         return None;
     }
     let local: [IpNet; 3] =
@@ -216,8 +236,8 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
             forward
         });
         let forwards = prop_oneof![Just(Vec::new()), prop::collection::vec(forward, 0..6)];
-        (device, any::<bool>(), subnets, (forwards, redirected), egress()).prop_map(
-            move |(device, ipv6, subnets, (forwards, redirected), egress)| {
+        (device, any::<bool>(), subnets, (forwards, redirected), (egress(), prop::bool::weighted(0.2))).prop_map(
+            move |(device, ipv6, subnets, (forwards, redirected), (egress, filtered_elsewhere))| {
                 let mut policy = Policy::new(format!("net{number}"), format!("virbr{number}").parse().unwrap());
                 policy.device = device;
                 policy.ipv6 = ipv6;
@@ -225,6 +245,7 @@ fn policies() -> impl Strategy<Value = Vec<Policy>> {
                 policy.forwards = forwards;
                 policy.redirected = redirected;
                 policy.egress = egress;
+                policy.filtered_elsewhere = filtered_elsewhere;
                 policy
             },
         )

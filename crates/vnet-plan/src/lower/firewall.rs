@@ -3,19 +3,32 @@
 use std::net::IpAddr;
 
 use vnet_firewall::{Access, ForwardedPorts, Policy, Subnet, Transport};
-use vnet_types::{Egress, Family, InterfaceName};
+use vnet_types::{Egress, Family, InterfaceName, IpNet};
 use vnet_xml::Network;
 use vnet_xml::interface::Protocol;
 use vnet_xml::network::{ForwardMode, GuestForward, Ip, WayOut};
 
 use super::LowerError;
 
-/// The policy of a network. `None` in mode `open`: nothing is filtered or translated.
+/// The policy of a network. In mode `open` nothing is filtered or translated. There is no policy
+/// then, unless guests have addresses of the internet: guests of others that may reach the internet
+/// only are kept from these by the rules.
 pub(crate) fn policy(network: &Network, bridge: &InterfaceName) -> Result<Option<Policy>, LowerError> {
     if network.forward_mode() == ForwardMode::Open {
         // There are no rules that ports could be forwarded by, or guests limited by.
         egress(network)?;
-        return forwards(network).map(|_| None);
+        forwards(network)?;
+        let is_internet = |net: IpNet| {
+            let mut beyond = Egress::beyond_internet(Family::of(net.addr()));
+            !beyond.any(|beyond| beyond.contains(&net))
+        };
+        let routes = network.routes.iter().filter_map(|route| route.net());
+        let policy = network.ips.iter().filter_map(Ip::net).chain(routes).any(is_internet).then(|| {
+            let mut policy = Policy::new(network.name.as_str(), bridge.clone());
+            policy.filtered_elsewhere = true;
+            policy
+        });
+        return Ok(policy);
     }
     let subnet = |ip: &Ip| {
         let net = ip.net().ok_or(LowerError::Prefix(ip.address))?;
