@@ -19,6 +19,9 @@ const LAB: &str = "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dn
 /// Two addresses of guests: one is in use.
 const DB: &str = "<network><name>db</name><bridge name='virbr8' stp='off' delay='0'/><dns enable='no'/>
   <ip address='192.168.131.1' prefix='24'/></network>";
+/// Without rules of its own, and with addresses of the internet.
+const PUB: &str = "<network><name>pub</name><forward mode='open'/><bridge name='virbr9' stp='off' delay='0'/>
+  <dns enable='no'/><ip address='9.8.8.1' prefix='24'/></network>";
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(vnet());
@@ -79,7 +82,7 @@ fn what_a_running_network_promises_is_tried_and_nothing_stays() {
     outside.run(|| run("ip", &["address", "add", "2001:db8::2/64", "dev", "far", "nodad"]));
     run("ip", &["route", "add", "default", "via", "203.0.113.2"]);
     run("ip", &["route", "add", "default", "via", "2001:db8::2"]);
-    for (name, text) in [("lab", LAB), ("db", DB)] {
+    for (name, text) in [("lab", LAB), ("db", DB), ("pub", PUB)] {
         let file = format!("/run/{name}.xml");
         std::fs::write(&file, text).unwrap();
         let started = call(&["start", &file]);
@@ -106,6 +109,10 @@ fn what_a_running_network_promises_is_tried_and_nothing_stays() {
         "guests do not reach 169.254.169.254",
         "guests do not reach fd77:7a7a::7",
         "guests do not reach 192.168.130.1",
+        "guests do not reach those of db, as at 192.168.131.254",
+        "guests do not reach those of pub, as at 9.8.8.254",
+        "nothing gets out with the source 9.8.8.254 of others",
+        "nothing gets out with the source fd77:7a7a:9::9 of others",
     ] {
         assert!(kept.iter().any(|it| it == expected), "{expected}: {promises:#?}");
     }
@@ -121,10 +128,12 @@ fn what_a_running_network_promises_is_tried_and_nothing_stays() {
     let (promises, code) = verified("lab");
     let broken: Vec<_> = promises.iter().filter(|it| it.1 == "broken").collect();
     assert_eq!(code, Some(1), "{promises:#?}");
-    let is_told = |it: &&(String, String, String)| {
-        it.0 == "guests do not reach 10.200.77.7" && it.2 == "it left this host by eth0"
-    };
-    assert!(broken.iter().any(is_told), "{promises:#?}");
+    for (promise, device) in
+        [("guests do not reach 10.200.77.7", "eth0"), ("guests do not reach those of pub, as at 9.8.8.254", "virbr9")]
+    {
+        let seen = format!("it left this host by {device}");
+        assert!(broken.iter().any(|it| it.0 == promise && it.2 == seen), "{promise}: {promises:#?}");
+    }
 
     let (promises, code) = verified("db");
     let kept: Vec<_> = promises.iter().filter(|it| it.1 == "kept").map(|it| it.0.as_str()).collect();

@@ -57,6 +57,10 @@ pub(crate) enum Promise {
     Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
     /// A port of the host leads to a guest of the network, from each of these sides.
     Led { lead: Lead, from: Vec<Side> },
+    /// Guests reach an address of another network that runs on this host by these protocols only.
+    OtherNetwork { name: String, to: IpAddr, tcp: bool, udp: bool },
+    /// Nothing gets out with this source, which no guest of the network can have.
+    Spoofed { source: IpAddr },
     /// No more than this of a guest's traffic passes.
     Limit { guest: usize, limit: Limit },
     /// passt writes a log.
@@ -142,7 +146,8 @@ impl Promise {
             Self::Out(..) => Subject::Out,
             Self::Reach { tcp: false, udp: false, .. } => Subject::NoWayOut,
             Self::Reach { .. } => Subject::Out,
-            Self::NoWayOut(_) => Subject::NoWayOut,
+            Self::NoWayOut(_) | Self::Spoofed { .. } => Subject::NoWayOut,
+            Self::OtherNetwork { .. } => Subject::OtherNetwork,
             Self::In(_) => Subject::In,
             Self::NoWayIn(_) => Subject::NoWayIn,
             Self::Route { .. } => Subject::Route,
@@ -157,8 +162,9 @@ impl Promise {
     /// its own routes, instead of using those it was told.
     pub(crate) fn phase(&self) -> Phase {
         match self {
-            Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_) => Phase::OwnWay,
+            Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_) | Self::Spoofed { .. } => Phase::OwnWay,
             Self::Reach { tcp: false, udp: false, .. } => Phase::OwnWay,
+            Self::OtherNetwork { tcp: false, udp: false, .. } => Phase::OwnWay,
             Self::Limit { .. } => Phase::Alone,
             _ => Phase::AsTold,
         }
@@ -203,6 +209,16 @@ impl Promise {
             Self::Reach { to, tcp: true, udp: false } => format!("guests reach {to} by TCP only"),
             Self::Reach { to, tcp: false, udp: true } => format!("guests reach {to} by UDP only"),
             Self::Reach { to, tcp: false, udp: false } => format!("guests do not reach {to}"),
+            Self::OtherNetwork { name, to, tcp, udp } => {
+                let by = match (tcp, udp) {
+                    (true, true) => "",
+                    (true, false) => " by TCP only",
+                    (false, true) => " by UDP only",
+                    (false, false) => return format!("guests do not reach those of {name}, as at {to}"),
+                };
+                format!("guests reach those of {name}, as at {to}{by}")
+            }
+            Self::Spoofed { source } => format!("nothing gets out with the source {source} of others"),
             Self::NoWayOut(family) => format!("no way out over {}", word(family)),
             Self::In(family) => format!("the outside reaches guests over {}", word(family)),
             Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),

@@ -12,21 +12,26 @@ use std::time::{Duration, Instant};
 use vnet_driver::{AttachOptions, AttachedPort, Driver};
 use vnet_lab::Namespace;
 use vnet_netlink::{Netlink, PortState, Tap};
-use vnet_types::{InterfaceName, NetworkName, TapOptions};
+use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, NetworkName, TapOptions};
 use vnet_xml::interface::Source;
+use vnet_xml::network::{ForwardMode, Ip};
 use vnet_xml::{Interface, Network};
 
 use crate::attach::{bring_up, join};
 use crate::error::{Error, Failed, Result};
 use crate::guest::{Addressing, Guest, guests, ordinary_address};
 use crate::judge::Party;
-use crate::promise::Phase;
-use crate::promises::of_network;
+use crate::promise::{Phase, Promise};
+use crate::promises::egress::{self, lets_cross};
+use crate::promises::{may_cross, of_network};
 use crate::report::{Judgement, NetworkReport, Report};
 use crate::world::{DEVICE, Station, World};
 
 /// The guest of such a port.
 const GUEST: &str = "vnet-verify";
+/// Sources that no guest has, where no other network runs: addresses for benchmarks, and a private
+/// one.
+const SOURCES: [&str; 2] = ["198.18.77.9", "fd77:7a7a:9::9"];
 /// The most guests that are made up.
 const MOST: usize = 2;
 /// Spanning tree opens a port after twice its delay, which is 30 seconds at most.
@@ -89,7 +94,8 @@ pub fn verify(
         scratch.wait_until_open()?;
     }
     progress("asking for addresses");
-    let promises = of_network(&network, &guests);
+    let mut promises = of_network(&network, &guests);
+    promises.extend(beside(driver, &network)?);
     let party = Party::of_running(&world, &network, guests, stations)?;
     for (at, scratch) in scratches.iter_mut().enumerate() {
         scratch.addresses = party.addresses(at);
@@ -108,6 +114,43 @@ pub fn verify(
     };
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Report::new(vec![report], Vec::new(), milliseconds))
+}
+
+/// What is promised about the other networks that run here, and about packets with their sources.
+fn beside(driver: &Driver, network: &Network) -> Result<Vec<Promise>> {
+    let mut promises = Vec::new();
+    let mut sources: Vec<IpAddr> = SOURCES.iter().map(|it| it.parse().expect("an address")).collect();
+    for other in driver.networks()? {
+        let Ok(other) = other else { continue };
+        if other.name.as_str() == network.name || other.bridge.is_none() {
+            continue;
+        }
+        let other = driver.definition(&other.name)?;
+        for to in other.ips.iter().filter_map(last_of) {
+            let family = Family::of(to);
+            if !network.has_family(family) || network.ips.iter().filter_map(Ip::net).any(|net| net.contains(&to)) {
+                continue;
+            }
+            let may = |protocol| may_cross(network, &other, family) && lets_cross(network, to, protocol, egress::PORT);
+            let [tcp, udp] = [EgressProtocol::Tcp, EgressProtocol::Udp].map(may);
+            promises.push(Promise::OtherNetwork { name: other.name.clone(), to, tcp, udp });
+            sources.insert(0, to);
+        }
+    }
+    // Without rules, guests send what they like.
+    if network.forward_mode() != ForwardMode::Open {
+        let of = |family| sources.iter().copied().find(|source| Family::of(*source) == family);
+        promises.extend(network.families().filter_map(of).map(|source| Promise::Spoofed { source }));
+    }
+    Ok(promises)
+}
+
+/// The last address of a subnet that a guest can have: DHCP gives it last.
+fn last_of(ip: &Ip) -> Option<IpAddr> {
+    match ip.net()? {
+        IpNet::V4(net) => net.hosts().rev().map(IpAddr::V4).find(|it| *it != ip.address),
+        IpNet::V6(net) => net.hosts().rev().map(IpAddr::V6).skip(1).find(|it| *it != ip.address),
+    }
 }
 
 /// Gives a guest that configures itself addresses that nobody has.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use vnet_lab::probe::Outcome;
-use vnet_types::Family;
+use vnet_types::{EgressProtocol, Family};
 
 use super::{PATIENCE, Party, SUSPICION, Seen};
 use crate::error::Result;
@@ -46,7 +46,8 @@ impl Party<'_> {
             if from.address(0, family).is_none() {
                 continue;
             }
-            let allowed = may_reach(other, network, &lead) && lets_cross(other, lead.to.ip(), lead.to.port());
+            let allowed = may_reach(other, network, &lead)
+                && lets_cross(other, lead.to.ip(), EgressProtocol::Tcp, lead.to.port());
             let patience = if allowed { PATIENCE } else { SUSPICION };
             from.stations[0].wait_for_way(family, Instant::now() + patience)?;
             let server = SocketAddr::new(self.host_address(&lead), lead.port);

@@ -2,7 +2,7 @@
 //! what the rules do with a packet is told by the kernel. What cannot be seen so stays open.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const AFTER: Duration = Duration::from_millis(600);
 /// How many packets are followed at the same time: the kernel tells much of each.
 const AT_A_TIME: usize = 4;
+/// The port that packets with a source of others go to, and no other packet.
+const SPOOFED: u16 = 7779;
 const BOTH: [Transport; 2] = [Transport::Tcp, Transport::Udp];
 
 /// What became of packets that the first guest has sent.
@@ -67,14 +69,27 @@ impl Party<'_> {
                 ways.add(driver, &self.stations[0].namespace, own, &probes)?;
             }
         }
+        for promise in promises {
+            if let Promise::Spoofed { source } = promise {
+                let station = &self.stations[0];
+                station.own(*source)?;
+                station.wait_usable(*source, Instant::now() + PATIENCE)?;
+                ways.spoof(driver, &station.namespace, *source, self.nowhere(*source))?;
+            }
+        }
         self.ways = Some(ways);
         Ok(self)
+    }
+
+    /// Where a packet goes that has the source of others.
+    fn nowhere(&self, source: IpAddr) -> SocketAddr {
+        SocketAddr::new(self.uplink.outside(Family::of(source)), SPOOFED)
     }
 
     /// Where the packets go that show whether a promise is kept.
     fn target(&self, promise: &Promise) -> Option<SocketAddr> {
         match promise {
-            Promise::Reach { to, .. } => Some(SocketAddr::new(*to, egress::PORT)),
+            Promise::Reach { to, .. } | Promise::OtherNetwork { to, .. } => Some(SocketAddr::new(*to, egress::PORT)),
             Promise::NoWayOut(family) | Promise::Out(family, _) => {
                 Some(SocketAddr::new(self.uplink.outside(*family), PORT))
             }
@@ -104,7 +119,7 @@ impl Party<'_> {
             | Promise::Reverse { .. }
             | Promise::BetweenGuests(_)
             | Promise::Apart(_) => self.see(promise),
-            Promise::Reach { to, tcp, udp } => {
+            Promise::Reach { to, tcp, udp } | Promise::OtherNetwork { to, tcp, udp, .. } => {
                 let to = SocketAddr::new(*to, egress::PORT);
                 Ok(self.between_ways(to, [*tcp, *udp], ways))
             }
@@ -119,6 +134,10 @@ impl Party<'_> {
                     seen => seen,
                 })
             }
+            Promise::Spoofed { source } => Ok(match &ways.untold {
+                Some(why) => Seen(Verdict::Open, format!("no packet could be followed: {why}")),
+                None => ways.spoofed(self.nowhere(*source)),
+            }),
             Promise::OwnName { .. } => open("the made-up guest takes no lease"),
             Promise::Forwarded { .. } => open("who was asked cannot be seen from here"),
             Promise::In(_) | Promise::NoWayIn(_) => open("nobody outside can be told to connect"),
@@ -174,13 +193,34 @@ impl Ways {
             Ok::<_, Failed>((echoes, outcomes))
         };
         let rounds = u32::try_from(probes.len().div_ceil(AT_A_TIME)).unwrap_or(u32::MAX);
-        let mut request = TraceRequest::new(own.to_string());
+        let (echoes, outcomes) = self.follow(driver, own, PATIENCE * (rounds + 1) + AFTER, ask_all)?;
+        self.echoed.extend(echoes.into_iter().flatten());
+        self.outcomes.extend(outcomes);
+        Ok(())
+    }
+
+    /// Sends a datagram with a source that the guest must not have.
+    fn spoof(&mut self, driver: &Driver, namespace: &Namespace, source: IpAddr, to: SocketAddr) -> Result<()> {
+        // If our own kernel refuses to send, nothing is told of a packet.
+        let send = || Ok(namespace.run(|| UdpSocket::bind((source, 0)).and_then(|socket| socket.send_to(&[0], to))));
+        self.follow(driver, source, PATIENCE + AFTER, send).map(drop)
+    }
+
+    /// Does something while the kernel tells of packets from an address.
+    fn follow<T: Send>(
+        &mut self,
+        driver: &Driver,
+        from: IpAddr,
+        limit: Duration,
+        act: impl Fn() -> Result<T> + Sync,
+    ) -> Result<T> {
+        let mut request = TraceRequest::new(from.to_string());
         request.packets = usize::MAX;
-        request.limit = PATIENCE * (rounds + 1) + AFTER;
+        request.limit = limit;
         let before = self.steps.iter().map(|step| step.packet).max().unwrap_or(0);
         let (asked, traced) = thread::scope(|scope| {
             let mut asking = None;
-            let armed = || asking = Some(scope.spawn(ask_all));
+            let armed = || asking = Some(scope.spawn(&act));
             let traced = driver.trace(&request, armed, |step| {
                 let mut step = step.clone();
                 step.packet += before;
@@ -188,15 +228,23 @@ impl Ways {
             });
             let asked = match asking {
                 Some(asking) => asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                None => ask_all(),
+                None => act(),
             };
             (asked, traced)
         });
-        let (echoes, outcomes) = asked?;
-        self.echoed.extend(echoes.into_iter().flatten());
-        self.outcomes.extend(outcomes);
         self.untold = self.untold.take().or(traced.err().map(|error| error.to_string()));
-        Ok(())
+        asked
+    }
+
+    fn spoofed(&self, to: SocketAddr) -> Seen {
+        let (verdict, seen) = match self.way(to, Transport::Udp) {
+            Way::Refused(by) => (Verdict::Kept, format!("refused by {by}")),
+            Way::Lost => (Verdict::Kept, "this host sent it nowhere".to_owned()),
+            Way::Left(device) => (Verdict::Broken, format!("it left this host by {device}")),
+            Way::Arrived => (Verdict::Broken, "it arrived at this host".to_owned()),
+            Way::Untold => (Verdict::Open, "the kernel told of no packet".to_owned()),
+        };
+        Seen(verdict, seen)
     }
 
     fn seen(&self, to: SocketAddr, transport: Transport, may: bool) -> (Verdict, String) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use vnet_lab::probe;
 use vnet_lab::probe::{Outcome, PORT, Transport};
-use vnet_types::{Family, IpNet};
+use vnet_types::{EgressProtocol, Family, IpNet};
 use vnet_xml::Network;
 
 use crate::error::Result;
@@ -171,7 +171,8 @@ impl<'a> Party<'a> {
             self.address(0, family)?;
             Some((family, to.address(0, family)?))
         })?;
-        let allowed = may_cross(from_network, to_network, family) && lets_cross(from_network, address, PORT);
+        let allowed =
+            may_cross(from_network, to_network, family) && lets_cross(from_network, address, EgressProtocol::Tcp, PORT);
         Some(Crossing { from: &from_network.name, to: &to_network.name, family, address, allowed })
     }
 

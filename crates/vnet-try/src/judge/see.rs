@@ -102,6 +102,9 @@ impl Party<'_> {
                 Seen(Verdict::when(holds), ports(&outcomes))
             }
             Promise::Led { lead, from } => self.see_led(lead, from)?,
+            Promise::OtherNetwork { .. } | Promise::Spoofed { .. } => {
+                Seen(Verdict::Open, "only seen on a host where the network runs".to_owned())
+            }
             Promise::Limit { guest, limit } => self.see_limit(*guest, limit)?,
             Promise::Log(file) => {
                 let length = fs::metadata(file).map(|about| about.len()).unwrap_or_default();

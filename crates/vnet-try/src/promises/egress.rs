@@ -54,9 +54,9 @@ pub(super) fn lets_ask_names(network: &Network) -> bool {
     network.ips.iter().all(|ip| egress.allows(ip.address, EgressProtocol::Udp, Some(53), true))
 }
 
-/// Whether guests of a network may connect to a guest of another network, as far as they are
-/// limited.
-pub(crate) fn lets_cross(from: &Network, to: IpAddr, port: u16) -> bool {
+/// Whether guests of a network may connect to a guest of another network by a protocol, as far as
+/// they are limited.
+pub(crate) fn lets_cross(from: &Network, to: IpAddr, protocol: EgressProtocol, port: u16) -> bool {
     let Some(egress) = &from.extensions.egress else { return true };
-    egress.excepted(to, EgressProtocol::Tcp, Some(port)).unwrap_or(egress.preset == EgressPreset::Any)
+    egress.excepted(to, protocol, Some(port)).unwrap_or(egress.preset == EgressPreset::Any)
 }
