@@ -54,6 +54,24 @@ impl Netlink {
         Ok(found)
     }
 
+    /// Lists the addresses behind a link for which somebody has written down who has them: the
+    /// kernel asks nobody.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn permanent_neighbours(&self, link: &InterfaceName) -> Result<Vec<Neighbour>, Error> {
+        let Some(known) = self.link(link)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for family in [AF_INET, AF_INET6] {
+            let written = |(ip, state, mac): Entry| {
+                Some(Neighbour { ip, mac: mac.filter(|_| state & PERMANENT != 0)?, link: link.clone() })
+            };
+            found.extend(self.entries(link, known.index, family)?.into_iter().filter_map(written));
+        }
+        found.sort();
+        Ok(found)
+    }
+
     /// What the kernel knows of who has an address behind a link. `None` when it has never asked.
     ///
     /// # Errors

@@ -24,6 +24,12 @@ const APPLY: &str = "vnet apply lab";
 pub(crate) const WRONG: &[Wrong] = &[
     read("ip link set virbr7 down", "bridge", "virbr7 is down", APPLY),
     read("ip link delete virbr7", "bridge", "virbr7 is gone", "vnet apply lab && ip link set plug master virbr7"),
+    read(
+        "ip route del 192.168.130.0/24 dev virbr7",
+        "way-to-guests",
+        "the route to guests of 192.168.130.0/24 by virbr7 is gone",
+        "ip route add 192.168.130.0/24 dev virbr7 proto kernel scope link src 192.168.130.1",
+    ),
     read("ip link set tap7 nomaster", "port", "tap7 is not in the bridge", APPLY),
     read("ip link delete tap7", "port", "tap7 is gone", APPLY),
     read("ip link set plug down", "port", "plug is down", "ip link set plug up"),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_netlink::Traveller;
 use vnet_plan::Key;
-use vnet_types::{InterfaceName, IpNet, KnownNetwork, NetworkName};
+use vnet_types::{InterfaceName, IpNet, KnownNetwork, Neighbour, NetworkName};
 use vnet_validate::check_against;
 use vnet_xml::{Definition, Severity};
 
@@ -60,6 +60,14 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
     let there = scene.netlink.addresses_of(bridge)?;
     let wanted = addresses(patient);
     let mut symptoms: Vec<Symptom> = wanted.iter().filter_map(|net| unfinished(net.addr(), bridge)).collect();
+    let is_plugged = scene.netlink.condition(bridge)?.is_some_and(|condition| condition.carrier);
+    if wanted.iter().any(|net| net.addr().is_ipv6()) && is_plugged && !has_link_local(bridge) {
+        let finding =
+            format!("{bridge} has no address of the link (fe80::/10): nothing can tell guests of a router of IPv6");
+        let symptom = Symptom::problem(NAME, finding).read(format!("`ip -6 address show {bridge} scope link`"));
+        symptoms.push(symptom.command(format!("sysctl -w net.ipv6.conf.{bridge}.addr_gen_mode=0")));
+    }
+    symptoms.extend(written_down(scene, patient, bridge, &wanted)?);
     for net in wanted.iter().filter(|net| !there.iter().any(|it| it.net == **net)) {
         let finding = format!("{bridge} has no address {net}: guests find neither their gateway nor dnsmasq");
         let symptom = Symptom::problem(NAME, finding).read(read.clone());
@@ -70,6 +78,39 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
         symptoms.push(Symptom::ok(NAME, format!("{bridge} has {}", all.join(", "))).read(read));
     }
     Ok(symptoms)
+}
+
+/// Whether a link has an address of the link.
+fn has_link_local(link: &InterfaceName) -> bool {
+    let listed = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap_or_default();
+    listed.lines().any(|line| line.starts_with("fe8") && line.split_whitespace().last() == Some(link.as_str()))
+}
+
+/// Guests whose MAC address somebody has written down: the kernel does not ask who they are.
+fn written_down(
+    scene: &Scene<'_>,
+    patient: &Patient,
+    bridge: &InterfaceName,
+    wanted: &[IpNet],
+) -> Result<Vec<Symptom>, Error> {
+    let name = patient.name.parse::<NetworkName>().ok();
+    let leases = name.and_then(|name| scene.driver.current_leases(&name).ok()).unwrap_or_default();
+    let written = scene.netlink.permanent_neighbours(bridge)?;
+    let of_guests = written.into_iter().filter(|it| wanted.iter().any(|net| net.contains(&it.ip)));
+    let symptom = |Neighbour { ip, mac, .. }: Neighbour| {
+        // The check of guests compares it with the lease.
+        if leases.iter().any(|lease| lease.ip == ip) {
+            return None;
+        }
+        let finding = format!(
+            "this host asks nobody who has {ip} behind {bridge}: somebody has written down {mac}; another guest with that \
+             address is not reached"
+        );
+        let symptom = Symptom::unknown("address", finding).suspect();
+        let symptom = symptom.read(format!("`ip neighbour show dev {bridge}`: PERMANENT"));
+        Some(symptom.command(format!("ip neighbour del {ip} dev {bridge}")))
+    };
+    Ok(of_guests.filter_map(symptom).collect())
 }
 
 /// The host's addresses in a network.
@@ -172,10 +213,23 @@ fn one_way(
 ) -> Result<Option<Symptom>, Error> {
     let subnet = net.trunc();
     let sent = from.map_or_else(String::new, |from| format!(" from {from}"));
-    let finding = match scene.netlink.way(&Traveller { to, from, incoming: None })? {
+    let way = scene.netlink.way(&Traveller { to, from, incoming: None })?;
+    if way.as_ref().is_ok_and(|way| !way.local && way.link.as_ref() == Some(bridge)) {
+        return Ok(None);
+    }
+    let mut routes = scene.netlink.routes_of(bridge)?.into_iter();
+    if !is_tentative(net.addr()) && !routes.any(|route| route.destination == subnet) {
+        let finding = format!("the route to guests of {subnet} by {bridge} is gone");
+        let symptom = Symptom::problem("way-to-guests", finding).read(format!("`ip route show dev {bridge}`"));
+        let command = match net {
+            IpNet::V4(_) => format!("ip route add {subnet} dev {bridge} proto kernel scope link src {}", net.addr()),
+            IpNet::V6(_) => format!("ip -6 route add {subnet} dev {bridge} proto kernel metric 256"),
+        };
+        return Ok(Some(symptom.command(command)));
+    }
+    let finding = match way {
         Ok(way) if way.local => format!("{to}, which a guest may have, is an address of this host"),
         Ok(way) => match way.link {
-            Some(link) if link == *bridge => return Ok(None),
             Some(link) => format!(
                 "packets{sent} for guests of {subnet} leave by {link}{}, and not by {bridge}: another route or rule \
                  comes first",

@@ -1,7 +1,7 @@
 //! What this host itself asks: name servers, and the router that it sends by.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
@@ -65,22 +65,33 @@ pub(super) fn ask(server: SocketAddr, question: &[u8]) -> Answer {
     of(ask())
 }
 
-/// Asks whether a router is there.
-pub(super) fn ping(to: Ipv4Addr) -> Answer {
+/// Asks whether a router is there, behind the link with this index.
+pub(super) fn ping(to: IpAddr, link: u32) -> Answer {
+    let (family, protocol, request, reply) = match to {
+        IpAddr::V4(_) => (AddressFamily::INET, ipproto::ICMP, 8, 0),
+        IpAddr::V6(_) => (AddressFamily::INET6, ipproto::ICMPV6, 128, 129),
+    };
     let id = u16::try_from(std::process::id() & 0xffff).unwrap_or(1);
-    let mut message = [&[8, 0, 0, 0][..], &id.to_be_bytes(), &[0, 1], b"vnet doctor"].concat();
-    let sum = checksum(&message);
-    message[2..4].copy_from_slice(&sum.to_be_bytes());
-    let open = |kind| socket_with(AddressFamily::INET, kind, SocketFlags::CLOEXEC, Some(ipproto::ICMP));
+    let mut message = [&[request, 0, 0, 0][..], &id.to_be_bytes(), &[0, 1], b"vnet doctor"].concat();
+    if to.is_ipv4() {
+        // The kernel fills in that of ICMPv6.
+        let sum = checksum(&message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    let open = |kind| socket_with(family, kind, SocketFlags::CLOEXEC, Some(protocol));
     let ask = || {
-        // A raw socket hears the header too; the other one is for who may not have it.
+        // A raw socket of IPv4 hears the header too; the other one is for who may not have it.
         let (socket, header) = match open(SocketType::RAW) {
-            Ok(socket) => (socket, 20),
+            Ok(socket) => (socket, if to.is_ipv4() { 20 } else { 0 }),
             Err(_) => (open(SocketType::DGRAM)?, 0),
         };
         let socket = UdpSocket::from(socket);
-        socket.connect((to, 0))?;
-        let is_echo = |heard: &[u8]| heard.get(header) == Some(&0);
+        socket.connect(match to {
+            // An address of the link needs the link.
+            IpAddr::V6(to) => SocketAddrV6::new(to, 0, 0, link).into(),
+            IpAddr::V4(_) => SocketAddr::new(to, 0),
+        })?;
+        let is_echo = |heard: &[u8]| heard.get(header) == Some(&reply);
         until_heard(&socket, |socket| socket.send(&message).map(drop), is_echo)
     };
     of(ask())

@@ -10,6 +10,7 @@ use vnet_xml::network::WayOut;
 
 use super::Scene;
 use super::address::{addresses, example};
+use super::bridge::xdp;
 use super::patient::Patient;
 use super::symptom::Symptom;
 use crate::error::Error;
@@ -94,10 +95,9 @@ fn nameless(scene: &Scene<'_>, patient: &Patient, family: Family, link: &Interfa
 
 /// A router whose MAC address somebody has written down, and that does not answer.
 fn written_down(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> Option<Symptom> {
-    let IpAddr::V4(asked) = router else { return None };
     let whereabouts = scene.netlink.whereabouts(link, router).ok()??;
     let Whereabouts::Permanent(mac) = whereabouts else { return None };
-    scene.targets.silent.contains(&asked).then(|| {
+    scene.targets.silent.contains(&router).then(|| {
         let finding = format!(
             "{router}, the router of this host, does not answer, and the kernel does not ask who has its address: \
              somebody has written down {mac} for it"
@@ -135,7 +135,11 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
             symptoms.push(cause);
             continue;
         }
-        match scene.netlink.condition(&link)? {
+        let condition = scene.netlink.condition(&link)?;
+        if condition.is_some_and(|condition| condition.xdp) && !symptoms.contains(&xdp(NAME, &link)) {
+            symptoms.push(xdp(NAME, &link));
+        }
+        match condition {
             Some(condition) if !condition.arp && way.gateway.is_some_and(|it| it.is_ipv4()) && condition.carrier => {
                 let finding = format!("{link}, this host's way out, does not ask for MAC addresses (NOARP)");
                 let symptom = Symptom::unknown(NAME, finding).suspect().read(format!("`ip link show {link}`"));
@@ -152,7 +156,13 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
                     let read = format!("`ip neighbour show {router}`");
                     Symptom::problem(NAME, finding).read(read).help("mend the router, the cable, or the default route")
                 }
-                None => Symptom::ok(NAME, format!("the way out is {link}{gateway}")).read(read),
+                None => match way.gateway.filter(|it| it.is_ipv6() && scene.targets.silent.contains(it)) {
+                    Some(router) => {
+                        let finding = format!("{router}, the router of this host, answers no echo: it may be gone");
+                        Symptom::unknown(NAME, finding).suspect().read(format!("`ping {router}`"))
+                    }
+                    None => Symptom::ok(NAME, format!("the way out is {link}{gateway}")).read(read),
+                },
             }),
         }
     }
@@ -161,8 +171,7 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
 
 /// Whether a router answered neither an echo nor who asks for its MAC address.
 fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
-    let IpAddr::V4(asked) = router else { return false };
-    scene.targets.silent.contains(&asked)
+    scene.targets.silent.contains(&router)
         && matches!(scene.netlink.whereabouts(link, router), Ok(Some(Whereabouts::Silent)))
 }
 

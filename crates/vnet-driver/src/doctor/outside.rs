@@ -26,7 +26,7 @@ pub(super) struct Targets {
     routers: Vec<Ipv4Addr>,
     name_servers: Vec<Ipv4Addr>,
     /// Those that do not answer.
-    pub(super) silent: Vec<Ipv4Addr>,
+    pub(super) silent: Vec<IpAddr>,
 }
 
 impl Targets {
@@ -34,9 +34,12 @@ impl Targets {
     pub(super) fn of(netlink: &Netlink) -> Self {
         let way = |to| netlink.way(&Traveller { to, from: None, incoming: None }).ok().and_then(Result::ok);
         let mut targets = Self::default();
-        if let Some(IpAddr::V4(router)) = way(beyond::FAR[0]).and_then(|way| way.gateway) {
-            match ping(router) {
-                Answer::Came => targets.routers.push(router),
+        for (far, way) in beyond::FAR.into_iter().filter_map(|far| Some((far, way(far)?))) {
+            let Some(router) = way.gateway.filter(|router| router.is_ipv4() == far.is_ipv4()) else { continue };
+            let link = way.link.and_then(|link| netlink.link(&link).ok()?).map_or(0, |known| known.index);
+            match (ping(router, link), router) {
+                (Answer::Came, IpAddr::V4(router)) => targets.routers.push(router),
+                (Answer::Came, IpAddr::V6(_)) => {}
                 _ => targets.silent.push(router),
             }
         }
@@ -49,7 +52,7 @@ impl Targets {
             }
             match ask(ask::at(server.into(), 53), &root()) {
                 Answer::Came => targets.name_servers.push(server),
-                _ => targets.silent.push(server),
+                _ => targets.silent.push(server.into()),
             }
         }
         targets
@@ -134,6 +137,17 @@ fn may_reach(patient: &Patient, targets: &Targets) -> Option<bool> {
 
 /// Whether an answer from outside comes back to a guest.
 pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
+    let mut symptoms = over_ipv4(scene, patient, bridge)?;
+    let network = patient.definition.as_ref().filter(|network| network.has_family(Family::Ipv6));
+    let has_way = network.is_some_and(|network| network.way_out(Family::Ipv6).is_some());
+    if has_way && patient.tried.is_some() {
+        let finding = "whether answers from beyond the host come back to guests over IPv6 was not tried";
+        symptoms.push(Symptom::unknown("outside", finding));
+    }
+    Ok(symptoms)
+}
+
+fn over_ipv4(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName) -> Result<Vec<Symptom>, Error> {
     const NAME: &str = "outside";
     let way_out = patient.definition.as_ref().and_then(|network| network.way_out(Family::Ipv4));
     let (Some(way_out), Some(Ok(findings))) = (way_out, &patient.tried) else { return Ok(Vec::new()) };
@@ -141,7 +155,8 @@ pub(super) fn check(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceName
     let targets = &scene.targets;
     let read = format!("a guest that was made up in {bridge}, at {address}, asked them");
     if targets.routers.is_empty() && targets.name_servers.is_empty() {
-        let silent: Vec<String> = targets.silent.iter().map(ToString::to_string).collect();
+        let silent = targets.silent.iter().filter(|it| it.is_ipv4());
+        let silent: Vec<String> = silent.map(ToString::to_string).collect();
         let finding = match silent.is_empty() {
             true => "nobody beyond the host is known who could be asked".to_owned(),
             false => format!("beyond the host nobody answers even the host itself: {}", silent.join(", ")),

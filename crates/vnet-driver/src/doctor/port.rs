@@ -3,7 +3,7 @@
 use vnet_host::LinuxHost;
 use vnet_netlink::{KernelLink, LinkCondition, PortState};
 use vnet_plan::Key;
-use vnet_types::{BridgePort, BridgeVlan, FdbOrigin, InterfaceName, KnownPort, LinkKind, MacAddr, Spelled};
+use vnet_types::{BridgePort, BridgeVlan, Family, FdbOrigin, InterfaceName, KnownPort, LinkKind, MacAddr, Spelled};
 
 use super::Scene;
 use super::bridge::{drifted, xdp};
@@ -133,6 +133,13 @@ fn member(
         let finding = format!("{bridge} sends no broadcasts by {dev}: nobody behind it hears who asks by ARP");
         let symptom = Symptom::problem(NAME, finding).read(read.clone());
         symptoms.push(symptom.command(format!("bridge link set dev {dev} bcast_flood on")));
+    }
+    let has_ipv6 = patient.definition.as_ref().is_some_and(|network| network.has_family(Family::Ipv6));
+    if !condition.multicasts && has_ipv6 {
+        let finding =
+            format!("{bridge} sends no multicasts by {dev}: nobody behind it hears who asks for an address of IPv6");
+        let symptom = Symptom::problem(NAME, finding).read(read.clone());
+        symptoms.push(symptom.command(format!("bridge link set dev {dev} mcast_flood on")));
     }
     if condition.guarded {
         let finding = format!(

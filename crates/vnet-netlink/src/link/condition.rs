@@ -14,6 +14,7 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_BRPORT_STATE: u16 = 1;
 const IFLA_BRPORT_GUARD: u16 = 5;
 const IFLA_BRPORT_PROTECT: u16 = 6;
+const IFLA_BRPORT_MCAST_FLOOD: u16 = 27;
 const IFLA_BRPORT_BCAST_FLOOD: u16 = 30;
 const IFLA_BRPORT_LOCKED: u16 = 39;
 
@@ -38,6 +39,8 @@ pub struct LinkCondition {
     pub locked: bool,
     /// Whether the bridge sends broadcasts by the port.
     pub broadcasts: bool,
+    /// Whether the bridge sends multicasts by the port that nobody behind it has asked for.
+    pub multicasts: bool,
     /// Whether the bridge closes the port when a message of spanning tree comes in by it
     /// (`bpdu_guard`), or takes no better root from it (`root_block`).
     pub guarded: bool,
@@ -107,6 +110,7 @@ fn read(message: Message<'_>) -> Option<LinkCondition> {
         port: byte(data, IFLA_BRPORT_STATE).and_then(PortState::of),
         locked: byte(data, IFLA_BRPORT_LOCKED) == Some(1),
         broadcasts: byte(data, IFLA_BRPORT_BCAST_FLOOD) != Some(0),
+        multicasts: byte(data, IFLA_BRPORT_MCAST_FLOOD) != Some(0),
         guarded: [IFLA_BRPORT_GUARD, IFLA_BRPORT_PROTECT].iter().any(|kind| byte(data, *kind) == Some(1)),
     })
 }
