@@ -125,6 +125,7 @@ fn a_packet_is_followed_and_nothing_stays() {
     let (report, _) = explained(&[OUTSIDE, "--proto", "udp"]);
     let steps = report["steps"].as_array().unwrap();
     assert!(steps.iter().any(|it| it["verdict"] == "translates" && it["table"] == "inet vnet"), "{report:#}");
+    explained_by_state_and_protocol();
     run("ip", &["route", "add", "unreachable", "198.51.100.0/24"]);
     let (report, code) = explained(&["198.51.100.7:80"]);
     assert_eq!((report["answer"].as_str(), code), (Some("refused"), Some(1)), "{report:#}");
@@ -149,6 +150,57 @@ fn a_packet_is_followed_and_nothing_stays() {
     trace.wait().unwrap();
     wait_for(Duration::from_secs(20), "the end of the table", || (tables() == before).then_some(()));
     assert_eq!(call(&["trace", "nobody"]).status.code(), Some(2));
+}
+
+/// Rules that tell protocols, connections and answers apart, and what leads elsewhere.
+fn explained_by_state_and_protocol() {
+    run("nft", &["add table ip me"]);
+    run("nft", &["add chain ip me it { type filter hook forward priority 0; }"]);
+    run("nft", &["add chain ip me to { type nat hook prerouting priority -100; }"]);
+    for rule in [
+        "it ct state established ct direction reply accept",
+        "it ct state established drop",
+        "it icmp type echo-request drop",
+        "it ip daddr 203.0.113.2 tcp dport 8443 ct status dnat accept",
+        "it tcp dport 8443 drop",
+        "to ip daddr 203.0.113.9 tcp dport 443 dnat to 203.0.113.2:8443",
+        "to ip daddr 203.0.113.8 dnat to 203.0.113.2-203.0.113.5",
+    ] {
+        run("nft", &[&format!("add rule ip me {rule}")]);
+    }
+    for (arguments, expected, last) in [
+        (&["203.0.113.2:80"][..], "passes", "masquerade"),
+        (&["203.0.113.2:80", "--state", "established"], "refused", "drop"),
+        (&["203.0.113.2:80", "--state", "reply"], "passes", "ct state established,related"),
+        (&["203.0.113.2", "--proto", "icmp"], "refused", "drop"),
+        (&["203.0.113.2", "--proto", "icmp", "--state", "reply"], "passes", ""),
+        (&["203.0.113.2:8443"], "refused", "drop"),
+        (&["203.0.113.9:443"], "passes", "masquerade"),
+        (&["203.0.113.8:443"], "unknown", "dnat"),
+    ] {
+        let (report, _) = explained(arguments);
+        assert_eq!(report["answer"], expected, "{arguments:?}: {report:#}");
+        let steps = report["steps"].as_array().unwrap();
+        let rules: Vec<&str> = steps.iter().filter_map(|it| it["rule"].as_str()).collect();
+        if expected != "passes" {
+            assert!(rules.last().is_some_and(|rule| rule.contains(last)), "{arguments:?}: {rules:#?}");
+        }
+    }
+    let (report, _) = explained(&["203.0.113.9:443"]);
+    let steps = report["steps"].as_array().unwrap();
+    let led = steps.iter().find_map(|it| it["translated"].as_str());
+    assert_eq!(led, Some("destination 203.0.113.9:443 became 203.0.113.2:8443"), "{report:#}");
+    run("nft", &["delete table ip me"]);
+    // A forward of the network, from its own guest.
+    let added = call(&["forward", "add", "lab", "tcp/2222", "192.168.130.77:22"]);
+    assert!(added.status.success(), "{added:?}");
+    let (report, code) = explained(&["203.0.113.1:2222"]);
+    assert_eq!((report["answer"].as_str(), code), (Some("passes"), Some(0)), "{report:#}");
+    let steps = report["steps"].as_array().unwrap();
+    let led = steps.iter().find_map(|it| it["translated"].as_str());
+    assert_eq!(led, Some("destination 203.0.113.1:2222 became 192.168.130.77:22"), "{report:#}");
+    let removed = call(&["forward", "remove", "lab", "tcp/2222"]);
+    assert!(removed.status.success(), "{removed:?}");
 }
 
 /// The same for IPv6: an echo and a segment in the guest's name, there and back.

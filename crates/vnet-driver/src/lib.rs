@@ -67,6 +67,7 @@ pub use port::{
 pub use state::State;
 pub use trace::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};
 
+pub use vnet_firewall::CtState;
 pub use vnet_host::{Listed, Named, Unread, Unreadable, Unscoped};
 pub use vnet_netlink::Capability;
 pub use vnet_plan::Change;

@@ -196,7 +196,9 @@ fn by_iptables(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &
     let device = if comes { "-i" } else { "-o" };
     let more = match (packet.hook, packet.connection) {
         (Hook::Input, _) => format!(" -p {protocol} --dport {}", packet.port),
-        (Hook::Forward, CtState::Established) => " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned(),
+        (Hook::Forward, CtState::Established | CtState::Ongoing) => {
+            " -m conntrack --ctstate RELATED,ESTABLISHED".to_owned()
+        }
         (Hook::Forward, CtState::New) => String::new(),
     };
     format!("{device} {bridge}{more} -j ACCEPT")
@@ -206,7 +208,7 @@ fn by_nft(packet: &Packet, bridge: &InterfaceName, comes: bool, protocol: &str) 
     let device = if comes { "iifname" } else { "oifname" };
     let more = match (packet.hook, packet.connection) {
         (Hook::Input, _) => format!(" {protocol} dport {}", packet.port),
-        (Hook::Forward, CtState::Established) => " ct state established,related".to_owned(),
+        (Hook::Forward, CtState::Established | CtState::Ongoing) => " ct state established,related".to_owned(),
         (Hook::Forward, CtState::New) => String::new(),
     };
     format!("{device} {bridge}{more} accept")

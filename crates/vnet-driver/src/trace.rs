@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use vnet_firewall::{Counts, TraceEvent, TraceFlow, TracedPacket, Tracing, Verdict};
+use vnet_firewall::{Counts, CtState, TraceEvent, TraceFlow, TracedPacket, Tracing, Verdict};
 use vnet_host::LinuxHost;
 use vnet_netlink::Netlink;
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, MacAddr, NetworkName};
@@ -39,6 +39,8 @@ pub struct TraceRequest {
     /// The number of their protocol: 1 for ICMP of either family, 6 for TCP, 17 for UDP; any if
     /// `None`.
     pub protocol: Option<u8>,
+    /// Whether the packet begins a connection, or belongs to one. Only [`Driver::explain`] asks.
+    pub connection: CtState,
     /// Whether a packet is sent in the guest's name. Otherwise the trace waits for one.
     pub send: bool,
     /// The number of packets to follow; the answers count.
@@ -51,7 +53,8 @@ impl TraceRequest {
     /// Two packets of a guest, to anywhere, within half a minute.
     pub fn new(guest: impl Into<String>) -> Self {
         let limit = Duration::from_secs(30);
-        Self { guest: guest.into(), to: None, port: None, protocol: None, send: false, packets: 2, limit }
+        let (guest, connection) = (guest.into(), CtState::New);
+        Self { guest, to: None, port: None, protocol: None, connection, send: false, packets: 2, limit }
     }
 }
 

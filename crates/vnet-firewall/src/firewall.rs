@@ -289,6 +289,18 @@ impl Firewall {
         Ok(all.map_err(Error::Read)?.explain(packet, |name| links.index(name)))
     }
 
+    /// The same for a packet that was given its destination, as [`ExplainedEnd::Led`] says.
+    ///
+    /// [`ExplainedEnd::Led`]: crate::ExplainedEnd::Led
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn explain_led(&self, packet: &Packet) -> Result<Explanation, Error> {
+        let links = self.links();
+        let all = Foreign::read_all(|request| self.netfilter.find(request), |index| links.name(index));
+        Ok(all.map_err(Error::Read)?.explain_led(packet, |name| links.index(name)))
+    }
+
     /// Reads the rules of others.
     ///
     /// # Errors

@@ -33,7 +33,9 @@ mod tracing;
 #[cfg(feature = "netlink")]
 pub use firewall::{Error, Firewall};
 pub use kernel::{Around, FrameRule, Meddling, MeddlingAct};
-pub use kernel::{Batch, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table};
+pub use kernel::{
+    Batch, Carried, Counts, CtState, EncodeError, Foreign, Hook, Judgement, Networks, Packet, Site, Table,
+};
 pub use kernel::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 #[cfg(feature = "netlink")]
 pub use kernel::{Ledger, RuleTexts, TraceEvent, TraceFlow, TracedPacket};

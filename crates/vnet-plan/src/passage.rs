@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet_dnsmasq::Config;
-use vnet_firewall::{Access, CtState, Hook, Packet, Policy};
+use vnet_firewall::{Access, Carried, CtState, Hook, Packet, Policy};
 use vnet_types::{Family, InterfaceName, Inventory, IpNet, Route};
 use vnet_xml::Network;
 
@@ -69,7 +69,7 @@ impl Intent {
 fn services(config: &Config, add: &mut impl FnMut(String, Packet)) {
     let mut ask = |what: String, source, destination, port| {
         let (hook, from, connection) = (Hook::Input, Some(config.interface.clone()), CtState::New);
-        add(what, Packet { hook, from, to: None, source, destination, udp: true, port, connection });
+        add(what, Packet { hook, from, to: None, source, destination, carries: Carried::Udp, port, connection });
     };
     if config.serves_dhcp(Family::Ipv4) {
         ask("guests get addresses by DHCP".to_owned(), Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into(), 67);
@@ -100,7 +100,7 @@ fn forwarded(policy: &Policy, inventory: &Inventory, add: &mut impl FnMut(String
             to: device.clone(),
             source: guest(net),
             destination: far,
-            udp: false,
+            carries: Carried::Tcp,
             port: 443,
             connection,
         };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rstest::rstest;
-use vnet_firewall::{Access, CtState, Foreign, Hook, Judgement, Packet};
+use vnet_firewall::{Access, Carried, CtState, Foreign, Hook, Judgement, Packet};
 use vnet_tests::{isolate, run, wait_for};
 
 use crate::lab::{Fate, GUEST, GUEST6, Lab, OUTSIDE, OUTSIDE6};
@@ -220,7 +220,7 @@ fn packet(source: &str, destination: &str) -> Packet {
         to: Some("eth0".parse().expect("a name")),
         source: ip(source),
         destination: ip(destination),
-        udp: true,
+        carries: Carried::Udp,
         port: 9,
         connection: CtState::New,
     }

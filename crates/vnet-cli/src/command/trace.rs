@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Serialize;
-use vnet_driver::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};
+use vnet_driver::{CtState, TraceAnswer, TraceEnd, TraceRequest, TraceStep};
 
 use crate::directories::Directories;
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
@@ -32,10 +32,13 @@ pub(crate) struct Args {
     /// Send one packet in the guest's name, from beside it, in place of waiting for one
     #[arg(long, requires = "to")]
     send: bool,
-    /// Send and wait for nothing: say what the rules and routes as they stand would do with the
-    /// first packet of a connection, by TCP unless --proto says UDP
+    /// Send and wait for nothing: say what the rules and routes as they stand would do with a
+    /// packet, by TCP unless --proto says otherwise
     #[arg(long, requires = "to", conflicts_with_all = ["send", "packets", "limit"])]
     explain: bool,
+    /// What the packet is to its connection
+    #[arg(long, value_enum, value_name = "STATE", default_value_t = Connection::New, requires = "explain")]
+    state: Connection,
     /// End after this many packets; answers count
     #[arg(long, default_value_t = 2, value_name = "NUMBER")]
     packets: usize,
@@ -57,6 +60,16 @@ enum Protocol {
     Icmp,
     Tcp,
     Udp,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Connection {
+    /// Its first packet
+    New,
+    /// A later one of a connection that the guest has begun
+    Established,
+    /// The guest's answer to a connection that TO has begun; PORT is the guest's own
+    Reply,
 }
 
 #[derive(Serialize)]
@@ -88,6 +101,11 @@ impl Args {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,
         });
+        request.connection = match self.state {
+            Connection::New => CtState::New,
+            Connection::Established => CtState::Ongoing,
+            Connection::Reply => CtState::Established,
+        };
         if self.explain {
             return self.explain(&driver.explain(&request)?);
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-use vnet_firewall::{Around, CtState, Firewall, Hook, Meddling, MeddlingAct, Packet};
+use vnet_firewall::{Around, Carried, CtState, Firewall, Hook, Meddling, MeddlingAct, Packet};
 use vnet_netlink::Traveller;
 use vnet_types::Family;
 use vnet_xml::network::WayOut;
@@ -152,7 +152,7 @@ fn questions(scene: &Scene<'_>, patient: &Patient) -> Vec<Seen> {
             to: way.link,
             source: source.unwrap_or(FAR[usize::from(server.is_ipv6())]),
             destination: server,
-            udp: true,
+            carries: Carried::Udp,
             port: 53,
             connection: CtState::New,
         })

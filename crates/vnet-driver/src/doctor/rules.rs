@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use vnet_firewall::{CtState, Firewall, FrameRule, Hook, Judgement, LibvirtRules, Packet};
+use vnet_firewall::{Carried, CtState, Firewall, FrameRule, Hook, Judgement, LibvirtRules, Packet};
 use vnet_netlink::Traveller;
 use vnet_plan::{HostState, Key};
 use vnet_types::{InterfaceName, IpNet};
@@ -111,10 +111,11 @@ fn sampled(scene: &Scene<'_>, patient: &Patient, found: &[Obstacle]) -> Result<V
     let mut samples = Vec::new();
     for packet in passages.iter().map(|passage| &passage.packet).filter(is_out) {
         let to = |(udp, port): (bool, u16)| {
-            let protocol = if udp { "udp" } else { "tcp" };
-            (format!("{protocol} port {port}"), false, Packet { udp, port, ..packet.clone() })
+            let (protocol, carries) = if udp { ("udp", Carried::Udp) } else { ("tcp", Carried::Tcp) };
+            (format!("{protocol} port {port}"), false, Packet { carries, port, ..packet.clone() })
         };
         samples.extend(SAMPLES.map(to));
+        samples.push(("an echo of ICMP".to_owned(), false, Packet { carries: Carried::Echo, ..packet.clone() }));
         let of_family = |ip: &&IpAddr| ip.is_ipv4() == packet.source.is_ipv4();
         let of = |ip: &IpAddr| (ip.to_string(), true, Packet { source: *ip, ..packet.clone() });
         samples.extend(leases.iter().filter(of_family).map(of));
@@ -187,7 +188,7 @@ pub(super) fn bridged(scene: &Scene<'_>, patient: &Patient, bridge: &InterfaceNa
         to: Some(bridge.clone()),
         source,
         destination,
-        udp: false,
+        carries: Carried::Tcp,
         port: 443,
         connection: CtState::New,
     };

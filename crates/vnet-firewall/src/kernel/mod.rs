@@ -32,7 +32,7 @@ mod user_data;
 pub use batch::{Batch, EncodeError};
 #[cfg(feature = "netlink")]
 pub(crate) use flowtable::trial;
-pub use foreign::{Around, CtState, Deed, ExplainedEnd, ExplainedStep, Explanation, FrameRule};
+pub use foreign::{Around, Carried, CtState, Deed, ExplainedEnd, ExplainedStep, Explanation, FrameRule};
 pub use foreign::{Foreign, Hook, Judgement, Meddling, MeddlingAct, Packet, Site};
 #[cfg(feature = "netlink")]
 pub(crate) use intact::Intact;

@@ -45,7 +45,7 @@ pub(super) const ICMPV6: u8 = 58;
 pub(super) const AT_LEAST: u32 = 5;
 const AT_MOST: u32 = 3;
 /// `IPS_DST_NAT`
-const STATUS_DNAT: u32 = 0x20;
+pub(super) const STATUS_DNAT: u32 = 0x20;
 /// `NFT_FIB_RESULT_ADDRTYPE`
 pub(super) const FIB_ADDRESS_TYPE: u32 = 3;
 /// `NFTA_FIB_F_DADDR`
@@ -53,7 +53,7 @@ pub(super) const FIB_DESTINATION: u32 = 2;
 /// `RTN_LOCAL`
 const ADDRESS_LOCAL: u32 = 2;
 /// `NFT_NAT_DNAT`
-const DESTINATION_NAT: u32 = 1;
+pub(super) const DESTINATION_NAT: u32 = 1;
 /// `NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED)`
 const ESTABLISHED_RELATED: u32 = 2 | 4;
 pub(super) const REJECT_ICMP: u32 = 0;

@@ -1,11 +1,16 @@
 //! Explains what the rules of a host, of everybody, do with a packet: each rule that decides
 //! something, in order. From a rule on that is not understood, nothing is said.
 
-use vnet_types::InterfaceName;
+use std::net::SocketAddr;
 
-use super::packet::{Hook, Packet};
+use vnet_types::{Family, InterfaceName};
+
+use super::packet::{CtState, Hook, Packet};
+use super::registers::{Registers, take};
 use super::walk::{DEPTH, Effect, PATIENCE, Walk, site};
 use super::{Chain, Foreign, ForeignRule, Name, Site};
+use crate::kernel::expression::{Expression, NAT};
+use crate::kernel::statement::{DESTINATION_NAT, ip, nfproto};
 use crate::ruleset::Verdict;
 
 /// What rules do with a packet.
@@ -50,6 +55,8 @@ pub enum ExplainedEnd {
     Passes,
     /// The last step refuses it.
     Refused,
+    /// It has this destination now, and another way: ask for that with [`Foreign::explain_led`].
+    Led(SocketAddr),
     /// The last step is not understood, or changes where the packet goes.
     Unknown,
 }
@@ -67,12 +74,14 @@ enum Turn {
     On,
     /// The base chain accepts.
     Accept,
+    /// The base chain gives the connection this destination.
+    Led(SocketAddr),
     Refused,
     Unknown,
 }
 
 impl Foreign {
-    /// Follows a packet that begins a connection from `prerouting` on: at each hook through the
+    /// Follows a packet from `prerouting` on: at each hook through the
     /// base chains in the order of their priorities. The routes are taken from the packet's hook
     /// and its devices. `index_of` returns the index of an existing interface.
     pub fn explain(&self, packet: &Packet, index_of: impl Fn(&InterfaceName) -> Option<u32>) -> Explanation {
@@ -80,18 +89,48 @@ impl Foreign {
             Hook::Input => &[PREROUTING, 1],
             Hook::Forward => &[PREROUTING, 2, POSTROUTING],
         };
+        self.follow(packet, hooks, false, &index_of)
+    }
+
+    /// Follows a packet that was given its destination, from there on.
+    pub fn explain_led(&self, packet: &Packet, index_of: impl Fn(&InterfaceName) -> Option<u32>) -> Explanation {
+        let hooks: &[u32] = match packet.hook {
+            Hook::Input => &[1],
+            Hook::Forward => &[2, POSTROUTING],
+        };
+        self.follow(packet, hooks, true, &index_of)
+    }
+
+    fn follow(
+        &self,
+        packet: &Packet,
+        hooks: &[u32],
+        redirected: bool,
+        index_of: &dyn Fn(&InterfaceName) -> Option<u32>,
+    ) -> Explanation {
         let mut steps = Vec::new();
+        let mut packet = packet.clone();
+        let (way_out, mut led) = (packet.to.clone(), None);
         for hook in hooks {
             // A packet has no way yet when it comes in.
-            let packet = match *hook {
-                PREROUTING => &Packet { to: None, ..packet.clone() },
-                _ => packet,
-            };
-            let walk =
-                Walk { foreign: self, packet, has_marks: self.sets_marks(), index_of: &index_of, left: PATIENCE };
-            let mut way = Way { walk, hook: *hook, steps: &mut steps };
-            for (name, chain, _, drops) in self.bases(*hook, packet) {
+            packet.to = way_out.clone().filter(|_| *hook != PREROUTING);
+            for (name, chain, _, drops) in self.bases(*hook, &packet) {
+                // What translates is asked once for a connection, by its first packet. An answer
+                // gets back what the connection has.
+                let mut asked = packet.clone();
+                match (chain.is_nat, packet.connection) {
+                    (true, CtState::Established) => continue,
+                    (true, _) => asked.connection = CtState::New,
+                    (false, _) => {}
+                }
+                let (has_marks, redirected) = (self.sets_marks(), redirected || led.is_some());
+                let walk = Walk { foreign: self, packet: &asked, has_marks, redirected, index_of, left: PATIENCE };
+                let mut way = Way { walk, hook: *hook, steps: &mut steps };
                 match way.chain(name, chain, 0) {
+                    Turn::Led(target) => {
+                        (packet.destination, packet.port) = (target.ip(), target.port());
+                        led = Some(target);
+                    }
                     Turn::On if drops => {
                         way.step(name, None, Deed::Verdict(Verdict::Drop));
                         return Explanation { steps, end: ExplainedEnd::Refused };
@@ -102,6 +141,9 @@ impl Foreign {
                     Turn::Unknown if *hook == POSTROUTING && chain.is_nat => {}
                     Turn::Unknown => return Explanation { steps, end: ExplainedEnd::Unknown },
                 }
+            }
+            if let Some(target) = led.filter(|_| *hook == PREROUTING) {
+                return Explanation { steps, end: ExplainedEnd::Led(target) };
             }
         }
         Explanation { steps, end: ExplainedEnd::Passes }
@@ -128,17 +170,18 @@ impl Way<'_> {
                 return Turn::Unknown;
             }
             if let Some(at) = rule.expressions.iter().position(|it| TRANSLATIONS.contains(&it.name.as_str())) {
-                let matches = ForeignRule { expressions: rule.expressions[..at].to_vec(), text: rule.text.clone() };
-                match self.walk.rule(name, &matches) {
+                let mut registers = [None; 64];
+                match self.walk.run(name, &rule.expressions[..at], &mut registers) {
                     None => continue,
                     // It is not known whether it matches, but if it does, nothing else changes.
                     Some(_) if self.hook == POSTROUTING => {
                         self.step(name, Some(rule), Deed::Translates);
                         return Turn::Accept;
                     }
-                    Some(_) => {
+                    Some((is_sure, _)) => {
                         self.step(name, Some(rule), Deed::Translates);
-                        return Turn::Unknown;
+                        let target = target(&rule.expressions[at], &registers, self.walk.packet);
+                        return target.filter(|_| is_sure).map_or(Turn::Unknown, Turn::Led);
                     }
                 }
             }
@@ -182,4 +225,22 @@ impl Way<'_> {
         }
         Turn::On
     }
+}
+
+/// The destination that an expression gives, where it is one address and at most one port.
+fn target(expression: &Expression, registers: &Registers, packet: &Packet) -> Option<SocketAddr> {
+    let family = Family::of(packet.destination);
+    let is_it = expression.is(&NAT)
+        && expression.u32(1).unwrap_or(0) == DESTINATION_NAT
+        && expression.u32(2) == Some(u32::from(nfproto(family)));
+    let value = |[first, last]: [u16; 2], len: usize| -> Option<Option<Vec<u8>>> {
+        let Some(register) = expression.u32(first) else { return Some(None) };
+        let bytes = |register| take(registers, register, len).iter().copied().collect::<Option<Vec<u8>>>();
+        let bytes = bytes(register).filter(|it| bytes(expression.u32(last).unwrap_or(register)).as_ref() == Some(it));
+        bytes.map(Some)
+    };
+    let address = value([3, 4], usize::from(family.bits() / 8)).filter(|_| is_it)?;
+    let address = address.map_or(Some(packet.destination), |bytes| ip(family, &bytes))?;
+    let port = value([5, 6], 2)?.map_or(packet.port, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+    Some(SocketAddr::new(address, port))
 }

@@ -78,8 +78,14 @@ impl Foreign {
         let mut found = Vec::new();
         for (name, chain, priority, drops) in self.bases(hook, &packet) {
             let packet = translated.as_ref().filter(|_| priority > SOURCE).unwrap_or(&packet);
-            let walk =
-                Walk { foreign: self, packet, has_marks: self.sets_marks(), index_of: &index_of, left: PATIENCE };
+            let walk = Walk {
+                foreign: self,
+                packet,
+                has_marks: self.sets_marks(),
+                redirected: false,
+                index_of: &index_of,
+                left: PATIENCE,
+            };
             let mut visit = Visit { walk, sure: true, found: &mut found };
             if !visit.chain(name, chain, 0) && drops {
                 visit.push(name, None, MeddlingAct::Refuses, true);

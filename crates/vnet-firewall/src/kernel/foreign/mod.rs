@@ -29,7 +29,7 @@ use crate::ruleset::{Rule, Verdict};
 pub use explain::{Deed, ExplainedEnd, ExplainedStep, Explanation};
 pub use frames::FrameRule;
 pub use meddle::{Around, Meddling, MeddlingAct};
-pub use packet::{CtState, Hook, Packet};
+pub use packet::{Carried, CtState, Hook, Packet};
 #[cfg(feature = "netlink")]
 pub(super) use walk::family_word;
 
@@ -99,6 +99,8 @@ struct Element {
     key: Option<Vec<u8>>,
     is_end: bool,
     verdict: Option<Verdict>,
+    /// What a map holds that has no verdicts.
+    data: Option<Vec<u8>>,
 }
 
 const INTERVAL: u32 = 0x4;
@@ -248,9 +250,10 @@ fn element(part: &[u8]) -> Element {
         Some(Value::Bytes(key)) if flags & ELEMENT_CATCH_ALL == 0 => Some(key),
         _ => None,
     };
-    let verdict = match attribute(part, 2).and_then(read_data) {
-        Some(Value::Verdict(verdict)) => Some(verdict),
-        _ => None,
+    let (verdict, data) = match attribute(part, 2).and_then(read_data) {
+        Some(Value::Verdict(verdict)) => (Some(verdict), None),
+        Some(Value::Bytes(data)) => (None, Some(data)),
+        _ => (None, None),
     };
-    Element { key, is_end: flags & ELEMENT_END != 0, verdict }
+    Element { key, is_end: flags & ELEMENT_END != 0, verdict, data }
 }

@@ -18,8 +18,21 @@ pub enum Hook {
 pub enum CtState {
     /// It begins a connection.
     New,
-    /// It belongs to a connection.
+    /// It belongs to a connection, and goes to where the connection has begun: an answer.
     Established,
+    /// It belongs to a connection, and goes the way that this has begun.
+    Ongoing,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// A segment of TCP.
+    Tcp,
+    /// A datagram of UDP.
+    Udp,
+    /// An echo of ICMP or ICMPv6: the request, or its reply in an answer.
+    Echo,
 }
 
 /// A packet to be judged.
@@ -35,11 +48,11 @@ pub struct Packet {
     pub source: IpAddr,
     /// The destination address, of the same family.
     pub destination: IpAddr,
-    /// Whether it is UDP; otherwise it is TCP.
-    pub udp: bool,
-    /// The destination port.
+    /// What it carries.
+    pub carries: Carried,
+    /// The destination port; of an answer, the source port. An echo has none.
     pub port: u16,
-    /// Whether it begins a connection.
+    /// Whether it begins a connection, or belongs to one.
     pub connection: CtState,
 }
 
@@ -50,7 +63,12 @@ impl Packet {
     }
 
     pub(super) fn transport(&self) -> u8 {
-        if self.udp { 17 } else { 6 }
+        match (self.carries, self.source.is_ipv4()) {
+            (Carried::Tcp, _) => 6,
+            (Carried::Udp, _) => 17,
+            (Carried::Echo, true) => 1,
+            (Carried::Echo, false) => 58,
+        }
     }
 
     /// The type of the destination, as a bit of `linux/netfilter/xt_addrtype.h`.
@@ -67,8 +85,13 @@ impl Packet {
     pub(super) fn state(&self) -> u32 {
         match self.connection {
             CtState::New => 8,
-            CtState::Established => 2,
+            CtState::Established | CtState::Ongoing => 2,
         }
+    }
+
+    /// `IP_CT_DIR_ORIGINAL`, `IP_CT_DIR_REPLY`
+    pub(super) fn direction(&self) -> u32 {
+        u32::from(self.connection == CtState::Established)
     }
 
     /// The network header, without the fields that a rule cannot rely on.
@@ -100,14 +123,24 @@ impl Packet {
         }
     }
 
-    /// The ports. The client's port is known for DHCP only; the rest of the transport header is not
-    /// known.
+    /// The ports, or the type and code of an echo. The client's port is known for DHCP only; the
+    /// rest of the transport header is not known.
     pub(super) fn transport_header(&self) -> Vec<Option<u8>> {
+        if self.carries == Carried::Echo {
+            let kind = match (self.source.is_ipv4(), self.connection) {
+                (true, CtState::Established) => 0,
+                (true, _) => 8,
+                (false, CtState::Established) => 129,
+                (false, _) => 128,
+            };
+            return vec![Some(kind), Some(0)];
+        }
+        let udp = self.carries == Carried::Udp;
         let source = match self.port {
-            67 if self.udp => Some(68),
-            68 if self.udp => Some(67),
-            546 if self.udp => Some(547),
-            547 if self.udp => Some(546),
+            67 if udp => Some(68),
+            68 if udp => Some(67),
+            546 if udp => Some(547),
+            547 if udp => Some(546),
             _ => None,
         };
         let both = |port: Option<u16>| match port.map(u16::to_be_bytes) {
@@ -115,7 +148,7 @@ impl Packet {
             None => [None, None],
         };
         let (from, to) = match self.connection {
-            CtState::New => (source, Some(self.port)),
+            CtState::New | CtState::Ongoing => (source, Some(self.port)),
             CtState::Established => (Some(self.port), source),
         };
         [both(from), both(to)].concat()

@@ -5,10 +5,10 @@ use vnet_types::InterfaceName;
 use super::packet::{CtState, Hook, Packet};
 use super::registers::{Registers, compare, range, raw, store, take};
 use super::xtables::{self, Target};
-use super::{Chain, Foreign, ForeignRule, Judgement, Name, Set, Site};
+use super::{Chain, Element, Foreign, ForeignRule, Judgement, Name, Set, Site};
 use crate::kernel::attribute::text_of;
 use crate::kernel::expression::{BITWISE, CMP, COUNTER, CT, Expression, FIB, IMMEDIATE, LOOKUP, META, PAYLOAD, REJECT};
-use crate::kernel::statement::{FIB_ADDRESS_TYPE, FIB_DESTINATION};
+use crate::kernel::statement::{FIB_ADDRESS_TYPE, FIB_DESTINATION, STATUS_DNAT};
 use crate::ruleset::Verdict;
 
 /// After this many rules the outcome stays open.
@@ -26,7 +26,8 @@ impl Foreign {
         let has_marks = self.sets_marks();
         let mut unsure = None;
         for (name, chain, _, drops) in self.bases(hook, packet) {
-            let mut walk = Walk { foreign: self, packet, has_marks, index_of: &index_of, left: PATIENCE };
+            let mut walk =
+                Walk { foreign: self, packet, has_marks, redirected: false, index_of: &index_of, left: PATIENCE };
             let mut outcome = walk.chain(name, chain, 0);
             if outcome.through && drops {
                 outcome.refused.push(site(name, None));
@@ -89,6 +90,8 @@ pub(super) struct Walk<'a> {
     pub(super) foreign: &'a Foreign,
     pub(super) packet: &'a Packet,
     pub(super) has_marks: bool,
+    /// The destination of its connection was translated.
+    pub(super) redirected: bool,
     pub(super) index_of: &'a dyn Fn(&InterfaceName) -> Option<u32>,
     pub(super) left: usize,
 }
@@ -157,25 +160,38 @@ impl Walk<'_> {
 
     /// Whether the rule certainly matches, and its effect; `None` if it certainly does not match.
     pub(super) fn rule(&self, name: &Name, rule: &ForeignRule) -> Option<(bool, Effect)> {
-        let mut registers = [None; 64];
+        self.run(name, &rule.expressions, &mut [None; 64])
+    }
+
+    /// The same for the first expressions of a rule, with what they leave in the registers.
+    pub(super) fn run(
+        &self,
+        name: &Name,
+        expressions: &[Expression],
+        registers: &mut Registers,
+    ) -> Option<(bool, Effect)> {
         let mut is_sure = true;
-        for expression in &rule.expressions {
+        for expression in expressions {
             let matches = match expression.name.as_str() {
                 _ if expression.is(&IMMEDIATE) && expression.verdict(2).is_some() => {
                     return Some((is_sure, Effect::Verdict(expression.verdict(2)?.clone())));
                 }
                 _ if expression.is(&REJECT) => return Some((is_sure, Effect::Refuse)),
                 _ if expression.is(&COUNTER) => Some(true),
-                _ if expression.is(&CMP) => compare(expression, &registers),
-                _ if expression.is(&LOOKUP) => match self.lookup(name, expression, &registers) {
+                _ if expression.is(&CMP) => compare(expression, registers),
+                _ if expression.is(&LOOKUP) => match self.lookup(name, expression, registers) {
                     Found::No => Some(false),
                     Found::Yes => Some(true),
                     Found::Verdict(verdict) => return Some((is_sure, Effect::Verdict(verdict))),
+                    Found::Data(data) => {
+                        store(registers, expression.u32(3)?, Some(data.into_iter().map(Some).collect()));
+                        Some(true)
+                    }
                     // The key for the verdict map is not known.
                     Found::Unknown if expression.u32(3) == Some(0) => return Some((is_sure, Effect::Unknown)),
                     Found::Unknown => None,
                 },
-                "range" => range(expression, &registers),
+                "range" => range(expression, registers),
                 "match" => {
                     let info = raw(expression, 3).unwrap_or_default();
                     xtables::matches(&raw(expression, 1).and_then(text_of).unwrap_or_default(), info, self.packet)
@@ -187,7 +203,7 @@ impl Walk<'_> {
                 },
                 "queue" => return Some((is_sure, Effect::Unknown)),
                 "log" | "notrack" | "objref" | "last" | "flow_offload" => Some(true),
-                _ => self.load(expression, &mut registers),
+                _ => self.load(expression, registers),
             };
             match matches {
                 Some(false) => return None,
@@ -224,10 +240,9 @@ impl Walk<'_> {
             let Some(at) = expression.u32(1) else { return Some(true) };
             let value = match (expression.u32(2)?, self.packet.connection) {
                 (0, _) => Some(self.packet.state()),
-                // Nothing has gone the other way,
-                (1, CtState::New) => Some(0),
-                // or has seen or translated a new connection yet.
-                (2, CtState::New) => Some(0),
+                (1, _) => Some(self.packet.direction()),
+                // Nothing else has seen or translated a new connection yet.
+                (2, CtState::New) => Some(if self.redirected { STATUS_DNAT } else { 0 }),
                 _ => None,
             };
             store(registers, at, value.map(|value| value.to_ne_bytes().map(Some).to_vec()));
@@ -280,17 +295,23 @@ impl Walk<'_> {
         let set = expression.text(1).and_then(|set| self.foreign.sets.get(&(name.0, name.1.clone(), set.to_owned())));
         let Some(set) = set else { return Found::Unknown };
         let key = take(registers, expression.u32(2).unwrap_or(0), set.key_len);
-        let Some(key) = key.iter().copied().collect::<Option<Vec<u8>>>() else { return Found::Unknown };
+        let is_inverted = expression.u32(5).unwrap_or(0) & 1 != 0;
+        let Some(known) = key.iter().copied().collect::<Option<Vec<u8>>>() else {
+            return match set.may_have(key) {
+                true => Found::Unknown,
+                false if is_inverted => Found::Yes,
+                false => Found::No,
+            };
+        };
         if set.is_concatenated {
             return Found::Unknown;
         }
-        let element = set.find(&key);
-        let is_inverted = expression.u32(5).unwrap_or(0) & 1 != 0;
-        match element.map(|element| element.verdict.clone()) {
-            Some(Some(verdict)) => Found::Verdict(verdict),
+        match (set.find(&known), expression.u32(3)) {
+            (Some(Element { verdict: Some(verdict), .. }), _) => Found::Verdict(verdict.clone()),
             // A map that holds no verdicts.
-            Some(None) if expression.u32(3).is_some() => Found::Unknown,
-            found => match found.is_some() != is_inverted {
+            (Some(Element { data: Some(data), .. }), Some(_)) => Found::Data(data.clone()),
+            (Some(_), Some(_)) => Found::Unknown,
+            (found, _) => match found.is_some() != is_inverted {
                 true => Found::Yes,
                 false => Found::No,
             },
@@ -302,11 +323,21 @@ enum Found {
     Yes,
     No,
     Verdict(Verdict),
+    Data(Vec<u8>),
     Unknown,
 }
 
 impl Set {
-    fn find(&self, key: &[u8]) -> Option<&super::Element> {
+    /// Whether an element may match a key of which some bytes are known.
+    fn may_have(&self, key: &[Option<u8>]) -> bool {
+        let agrees = |element: &Element| {
+            let own = element.key.as_ref();
+            own.is_none_or(|own| own.iter().zip(key).all(|(own, known)| known.is_none_or(|known| known == *own)))
+        };
+        self.is_interval || self.is_concatenated || self.elements.iter().any(agrees)
+    }
+
+    fn find(&self, key: &[u8]) -> Option<&Element> {
         let listed = self.elements.iter().filter(|element| element.key.is_some());
         let found = match self.is_interval {
             false => listed.into_iter().find(|element| element.key.as_deref() == Some(key)),

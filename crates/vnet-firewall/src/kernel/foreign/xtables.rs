@@ -65,7 +65,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::{CtState, Hook};
+    use crate::{Carried, CtState, Hook};
 
     /// Information of a match: numbers of two bytes, by place.
     fn info(len: usize, numbers: &[(usize, u16)]) -> Vec<u8> {
@@ -97,7 +97,7 @@ mod tests {
             to: None,
             source: Ipv4Addr::new(192, 168, 122, 2).into(),
             destination: Ipv4Addr::new(192, 168, 122, 1).into(),
-            udp: true,
+            carries: Carried::Udp,
             port: 53,
             connection: CtState::New,
         };
