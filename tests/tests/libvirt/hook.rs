@@ -85,6 +85,10 @@ fn ports_lead_to_guests_of_libvirt() {
     outside.run(|| run("ip", &["route", "add", "192.168.122.0/24", "via", "192.0.2.2"]));
     let mut libvirt = Libvirt::start();
     done(&["libvirt", "install-hook"]);
+    // A definition of ours with the same name and another UUID changes nothing.
+    let kept = "<network><name>default</name><uuid>5e3b1c5a-0000-4000-8000-00000000000a</uuid></network>";
+    fs::create_dir_all("/etc/vnet/networks").unwrap();
+    fs::write("/etc/vnet/networks/default.xml", kept).unwrap();
     wait_for(SOON, "libvirt to look for hooks", || {
         libvirt.run("default", &with(NAT, &forward(2222)));
         if Path::new("/run/vnet/default").exists() {
@@ -93,6 +97,7 @@ fn ports_lead_to_guests_of_libvirt() {
         virsh(&["net-destroy", "default"]);
         None
     });
+    fs::remove_file("/etc/vnet/networks/default.xml").unwrap();
     let web = settled("virbr0", "vnet1", "192.168.122.10");
     let sibling = settled("virbr0", "vnet2", "192.168.122.11");
     serve(&web, "192.168.122.10:22", "web");

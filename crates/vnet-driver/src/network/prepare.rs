@@ -144,7 +144,11 @@ impl Driver {
         inventory.listeners = listeners();
         let findings = on_host(findings, about(vnet_validate::check_against(network, &inventory)))?;
         let mut lowered = beside_libvirt(network)?;
-        let uuid = self.identity(network, &lowered.name, receipt.as_ref())?;
+        // It is libvirt's network, whatever is kept here by its name.
+        let uuid = match network.uuid {
+            Some(uuid) => uuid,
+            None => self.identity(network, &lowered.name, receipt.as_ref())?,
+        };
         let file = running(network, uuid, &lowered, &self.store.directory(&lowered.name));
         lowered.desired.insert(Resource::File(file));
         let notes = if network.extensions.flowtable == Some(true) { vec![Note::NotAccelerated] } else { Vec::new() };
