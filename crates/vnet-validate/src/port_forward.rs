@@ -142,6 +142,20 @@ fn ports(it: &GuestForward, path: &NodePath) -> Vec<Finding> {
         }
         false => {}
     }
+    let mut leads = it.forward.leads();
+    leads.sort_by_key(|(ports, _)| ports.start());
+    let twice = leads.windows(2).find_map(|pair| {
+        let [(one, to), (other, others)] = pair else { return None };
+        let port = other.start();
+        // The same port of the guest twice changes nothing.
+        let differs = to.checked_add(port - one.start()) != Some(*others);
+        (port <= one.end() && differs).then_some(port)
+    });
+    findings.extend(twice.map(|port| {
+        let message = format!("the {} port {port} of the host leads to two ports", it.forward.protocol.word());
+        let finding = Finding::new(rules::PORT_FORWARDED_TWICE, path.clone(), message);
+        finding.help("write a port that is free")
+    }));
     findings
 }
 

@@ -99,6 +99,8 @@ fn port(start: u16) -> PortForwardRange {
 #[case::no_port("web", |it: &mut PortForward| it.ranges.clear(), &["VN0555 /network/metadata/vnet:network/vnet:portForward[1]"])]
 #[case::too_many("web", |it: &mut PortForward| it.ranges[0].end = Some(9000), &["VN0555 /network/metadata/vnet:network/vnet:portForward[1]"])]
 #[case::range_reversed("web", |it: &mut PortForward| it.ranges[0].end = Some(1), &["VN0755 /network/metadata/vnet:network/vnet:portForward[1]/vnet:range[1]/@end"])]
+#[case::the_same_twice("web", |it: &mut PortForward| it.ranges.push(port(2222)), &[])]
+#[case::two_ports_of_the_guest("web", |it: &mut PortForward| { it.ranges.push(port(2222)); it.ranges[1].to = Some(23); }, &["VN0759 /network/metadata/vnet:network/vnet:portForward[1]"])]
 #[case::own_bridge("web", |it: &mut PortForward| it.dev = "virbr9".parse().ok(), &["VN0556 /network/metadata/vnet:network/vnet:portForward[1]/@dev"])]
 #[case::other_device("web", |it: &mut PortForward| it.dev = "eth0".parse().ok(), &[])]
 fn port_forwards(#[case] guest: &str, #[case] change: fn(&mut PortForward), #[case] expected: &[&str]) {
