@@ -319,7 +319,7 @@ fn drifted(change: &Change) -> String {
         Change::Update { from: Resource::Link(is), to: Resource::Link(wanted) } if !is.up && wanted.up => {
             format!("{} is down", change.key())
         }
-        Change::Update { .. } => format!("{} was changed", change.key()),
+        Change::Update { .. } => format!("changed: {}", change.key()),
         Change::Delete { .. } => format!("{} is left over", change.key()),
         Change::Rename { from, to } => format!("link {from} is to be called {to}"),
     })
