@@ -146,6 +146,11 @@ impl Reader<'_> {
         if !(1..=256).contains(&queues) {
             self.problem("queues", format!("a tap has from 1 to 256 queues, not {queues}"));
         }
+        // As for CNI's own plugins, 0 leaves the choice.
+        let mtu = self.number("mtu").filter(|mtu| *mtu != 0);
+        if let Some(mtu) = mtu.filter(|mtu| !(68..=65535).contains(mtu)) {
+            self.problem("mtu", format!("an interface has an MTU from 68 to 65535, not {mtu}"));
+        }
         if self.head.key("runtimeConfig").is_some_and(|it| it.get("deviceID").is_some()) {
             self.problem("runtimeConfig/deviceID", "devices of a pool cannot be given to containers".to_owned());
         }
@@ -157,7 +162,7 @@ impl Reader<'_> {
             device,
             port_group: self.text("portgroup"),
             isolated: self.flag("isolated"),
-            mtu: self.number("mtu"),
+            mtu,
             bandwidth: self.bandwidth(),
             has_addresses,
             default_route: self.flag("defaultRoute"),
