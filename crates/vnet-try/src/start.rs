@@ -3,7 +3,7 @@
 use vnet_driver::{Driver, Error, Imagined};
 use vnet_types::InterfaceName;
 use vnet_validate::Finding;
-use vnet_xml::Network;
+use vnet_xml::{Network, VirtualPortType};
 
 use crate::error::{Failed, Result};
 
@@ -32,9 +32,16 @@ pub(crate) fn start(network: &Network, at_once: bool) -> Result<Started> {
     match driver(at_once)?.start(network) {
         Ok(outcome) => outcome.bridge.map(Started::On).ok_or_else(|| {
             let name = &network.name;
-            Failed::Other(format!(
-                "the guests of network `{name}` use devices of the host: there is nothing of its own to try"
-            ))
+            let of_groups = network.port_groups.iter().filter_map(|group| group.virtual_port.as_ref());
+            let mut switches = network.virtual_port.iter().chain(of_groups);
+            Failed::Other(if switches.any(|port| port.kind == Some(VirtualPortType::OpenVSwitch)) {
+                format!(
+                    "the guests of network `{name}` are ports of Open vSwitch, and a trial starts none: \
+                     `vnet attach` them on the host"
+                )
+            } else {
+                format!("the guests of network `{name}` use devices of the host: there is nothing of its own to try")
+            })
         }),
         Err(Error::Refused { findings }) => Ok(Started::Refused(findings)),
         Err(error) => Err(Failed::doing(format!("network `{}` does not start", network.name))(error)),
