@@ -76,7 +76,8 @@ impl Error {
 /// What to do about a database of Open vSwitch that cannot be used.
 #[cfg(feature = "openvswitch")]
 fn of_switch(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
-    error.downcast_ref::<vnet_ovsdb::Error>().and_then(vnet_ovsdb::Error::help)
+    let shared = error.downcast_ref::<std::sync::Arc<vnet_ovsdb::Error>>().map(AsRef::as_ref);
+    error.downcast_ref().or(shared).and_then(vnet_ovsdb::Error::help)
 }
 
 #[cfg(not(feature = "openvswitch"))]

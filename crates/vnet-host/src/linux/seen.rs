@@ -2,12 +2,16 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+#[cfg(feature = "openvswitch")]
+use std::sync::Arc;
 
 use vnet_firewall::{Firewall, Foreign, Networks};
 use vnet_netlink::{Ipv6Switches, KernelLink, Netlink};
 use vnet_plan::Sysctl;
 use vnet_types::{Address, BridgePort, InterfaceName, Route};
 
+#[cfg(feature = "openvswitch")]
+use super::switch::SwitchRows;
 use super::sysctl;
 use crate::Error;
 
@@ -24,6 +28,9 @@ pub(super) struct Seen {
     foreign: OnceCell<Foreign>,
     ipv6: OnceCell<BTreeMap<u32, Ipv6Switches>>,
     switches: RefCell<BTreeMap<Sysctl, Option<u32>>>,
+    /// What Open vSwitch has, or why it cannot be asked.
+    #[cfg(feature = "openvswitch")]
+    pub(super) switch: OnceCell<Result<SwitchRows, Arc<vnet_ovsdb::Error>>>,
 }
 
 /// All links.

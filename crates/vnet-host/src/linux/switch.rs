@@ -1,17 +1,21 @@
 //! Ports of Open vSwitch, as rows of its database (ovs-vswitchd.conf.db(5)). The rows of an
 //! interface are those that libvirt writes.
 
+mod found;
 mod operations;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vnet_ovsdb::{
-    Condition, Database, DatabaseOperation as Operation, Datum, Error as DatabaseError, OperationResult, Refusal,
-    Remote, Row, Until, Uuid,
+    Condition, Database, DatabaseOperation as Operation, Error as DatabaseError, OperationResult, Refusal, Remote, Row,
+    Until,
 };
-use vnet_plan::{SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans};
-use vnet_types::{InterfaceName, KnownSwitch, MacAddr};
+use vnet_plan::SwitchPort;
+use vnet_types::{InterfaceName, KnownSwitch};
 
+pub(super) use self::found::SwitchRows;
+use self::found::{Found, mark};
 use self::operations::{change, creation, removal};
 use super::switch_socket::switch_socket;
 use super::{Kind, LinuxHost};
@@ -22,9 +26,6 @@ const DATABASE: &str = "Open_vSwitch";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The key of a port's `external_ids` that marks it as vnet's, with the network namespace.
 const MARK: &str = "vnet-namespace";
-/// The columns of a port that vnet decides.
-const PORT: [&str; 7] = ["_uuid", "name", "tag", "trunks", "vlan_mode", "qos", "external_ids"];
-const INTERFACE: [&str; 4] = ["name", "external_ids", "ingress_policing_rate", "ingress_policing_burst"];
 
 fn database() -> Database {
     Database::new([Remote::Unix(switch_socket())], DATABASE).with_time(PATIENCE)
@@ -45,6 +46,10 @@ impl LinuxHost {
     fn switch<T>(&self, action: &str, ask: impl FnOnce(&mut Database) -> Result<T, DatabaseError>) -> Result<T, Error> {
         let mut known = self.switch.borrow_mut();
         ask(known.get_or_insert_with(database)).map_err(|error| refused(action, error))
+    }
+
+    fn all_switch_rows(&self) -> Result<SwitchRows, DatabaseError> {
+        SwitchRows::read(self.switch.borrow_mut().get_or_insert_with(database), None)
     }
 
     /// The ports of Open vSwitch that vnet made for links that are gone: those of this network
@@ -85,10 +90,19 @@ impl LinuxHost {
 impl Kind for SwitchPort {
     /// A port that vnet made before the host booted is gone: its link is.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        const ACTION: &str = "tell its ports";
         let here = Namespace::this()?;
-        let found = host.switch("tell its ports", |database| {
-            let found = Found::read(database, &self.link)?.filter(|found| !found.is_of_an_earlier_boot(&here));
-            Ok(found.map(|found| found.as_port(self)))
+        let found = match &host.seen {
+            // Those who look at many ports ask once.
+            Some(seen) => match seen.switch.get_or_init(|| host.all_switch_rows().map_err(Arc::new)) {
+                Ok(rows) => Ok(rows.of(&self.link)),
+                Err(error) => Err(Error::Switch { action: ACTION.to_owned(), source: Box::new(error.clone()) }),
+            },
+            None => host.switch(ACTION, |database| Found::read(database, &self.link)),
+        };
+        let found = found.map(|found| {
+            let found = found.filter(|found| !found.is_of_an_earlier_boot(&here));
+            found.map(|found| found.as_port(self))
         });
         host.found_or(self, found)
     }
@@ -214,91 +228,6 @@ impl Settles for SwitchPort {
     }
 }
 
-/// The rows of a port.
-struct Found {
-    bridge: Option<String>,
-    port: Row,
-    interface: Row,
-    qos: Option<Row>,
-    queue: Option<Row>,
-}
-
-impl Found {
-    fn read(database: &mut Database, link: &InterfaceName) -> Result<Option<Self>, DatabaseError> {
-        let named = [Condition::equal("name", link.as_str())];
-        let ids = [Condition::includes("external_ids", Datum::map([("ifname", link.as_str())]))];
-        let results = database.transact(&[
-            Operation::select("Port", named.clone(), &PORT),
-            Operation::select("Interface", named, &INTERFACE),
-            Operation::select("Bridge", [], &["name", "ports"]),
-            Operation::select("QoS", ids.clone(), &["_uuid", "other_config"]),
-            Operation::select("Queue", ids, &["other_config"]),
-        ])?;
-        let mut rows = results.into_iter().map(OperationResult::rows);
-        let mut next = || rows.next().unwrap_or_default();
-        let (ports, interfaces, bridges, shapers, queues) = (next(), next(), next(), next(), next());
-        let Some(port) = ports.into_iter().next() else { return Ok(None) };
-        let uuid = port.uuid();
-        let bridge = bridges.iter().find(|bridge| uuid.is_some_and(|uuid| bridge.uuids("ports").contains(&uuid)));
-        let qos = port.uuids("qos").first().copied();
-        Ok(Some(Self {
-            bridge: bridge.and_then(|bridge| Some(bridge.text("name")?.to_owned())),
-            interface: interfaces.into_iter().next().unwrap_or_default(),
-            qos: shapers.into_iter().find(|row| qos.is_some() && row.uuid() == qos),
-            queue: queues.into_iter().next(),
-            port,
-        }))
-    }
-
-    fn is_of_an_earlier_boot(&self, here: &Namespace) -> bool {
-        mark(&self.port).is_some_and(|of| of.is_of_an_earlier_boot(here))
-    }
-
-    fn removal(&self, link: &InterfaceName) -> Vec<Operation> {
-        let interface = self.interface.texts("external_ids");
-        removal(link, self.port.uuid(), interface.get("vm-id").copied().unwrap_or_default())
-    }
-
-    /// The port as it is. What cannot be read of it is different from what is expected.
-    fn as_port(&self, expected: &SwitchPort) -> SwitchPort {
-        let texts = self.interface.texts("external_ids");
-        let id = |key: &str| texts.get(key).and_then(|text| text.parse().ok()).unwrap_or(Uuid([0; 16]));
-        let is_active = texts.get("iface-status") == Some(&"active");
-        let mut trunks: Vec<u16> =
-            self.port.integers("trunks").into_iter().filter_map(|it| it.try_into().ok()).collect();
-        trunks.sort_unstable();
-        let limits = [&self.qos, &self.queue].map(|row| row.as_ref().map(shaper));
-        let shaper = limits.into_iter().find(|limit| *limit != expected.shaper).unwrap_or(expected.shaper);
-        let number = |column| self.interface.integer(column).and_then(|it| u64::try_from(it).ok()).unwrap_or_default();
-        let (rate, burst) = (number("ingress_policing_rate"), number("ingress_policing_burst"));
-        SwitchPort {
-            link: expected.link.clone(),
-            bridge: self.bridge.as_ref().and_then(|name| name.parse().ok()).unwrap_or_else(|| expected.link.clone()),
-            mac: texts.get("attached-mac").and_then(|mac| mac.parse().ok()).unwrap_or(MacAddr([0; 6])),
-            interface_id: id("iface-id"),
-            guest_id: if is_active { id("vm-id") } else { Uuid([0; 16]) },
-            profile: texts.get("port-profile").map(|profile| (*profile).to_owned()),
-            vlans: SwitchVlans {
-                tag: self.port.integer("tag").and_then(|tag| tag.try_into().ok()),
-                trunks,
-                mode: self.port.text("vlan_mode").map(str::to_owned),
-            },
-            shaper,
-            policer: (rate != 0 || burst != 0).then_some(SwitchPolicer { rate, burst }),
-        }
-    }
-}
-
-fn shaper(row: &Row) -> SwitchShaper {
-    let texts = row.texts("other_config");
-    let number = |key: &str| texts.get(key).and_then(|text| text.parse().ok());
-    SwitchShaper {
-        min_rate: number("min-rate").unwrap_or_default(),
-        max_rate: number("max-rate"),
-        burst: number("burst"),
-    }
-}
-
 /// Whether a transaction was refused because its operation at this place is not as expected.
 fn is_refused_at(error: &(dyn std::error::Error + Send + Sync + 'static), at: usize) -> bool {
     matches!(
@@ -306,11 +235,6 @@ fn is_refused_at(error: &(dyn std::error::Error + Send + Sync + 'static), at: us
         Some(DatabaseError::Refused { operation: Some(operation), refusal: Refusal::NotAsExpected, .. })
             if *operation == at
     )
-}
-
-/// The network namespace that a port of vnet's was made in.
-fn mark(port: &Row) -> Option<Namespace> {
-    serde_json::from_str(port.texts("external_ids").get(MARK)?).ok()
 }
 
 fn as_mark(namespace: &Namespace) -> String {

@@ -100,9 +100,8 @@ pub fn attach(
     let connection = connection(interface, network, virtual_port.is_some(), inventory, choices)?;
     let mut port = port(interface, network, &connection, inventory, choices)?;
     let is_passt = matches!(connection, Connection::Passt);
-    if choices.container.is_some() && !matches!(connection, Connection::Bridge(_)) {
-        let is_switch = matches!(connection, Connection::Switch(_));
-        return Err(if is_switch { AttachError::ContainerOnSwitch } else { AttachError::ContainerNeedsBridge });
+    if choices.container.is_some() && !matches!(connection, Connection::Bridge(_) | Connection::Switch(_)) {
+        return Err(AttachError::ContainerNeedsBridge);
     }
     let mut desired = HostState::new();
     if port.managed {
@@ -121,7 +120,10 @@ pub fn attach(
                 desired.insert(passt(interface, &choices.folder)?);
             }
             Connection::Switch(it) => {
-                desired.insert(device::tap(&port, interface, it.mtu, inventory, choices));
+                match &choices.container {
+                    Some((_, end)) => container::add_to(&mut desired, &port, interface, (it.mtu, None), end),
+                    None => desired.insert(device::tap(&port, interface, it.mtu, inventory, choices)),
+                }
                 if let Some(virtual_port) = &virtual_port {
                     desired.insert(switch::port(&port, it, virtual_port, &settings, choices));
                 }
@@ -130,7 +132,8 @@ pub fn attach(
                 match &choices.container {
                     Some((_, end)) => {
                         let has_tree = network.is_some_and(runs_spanning_tree);
-                        container::add_to(&mut desired, &port, interface, (bridge, has_tree), end);
+                        let tree = Some(bridge.name.clone()).filter(|_| has_tree);
+                        container::add_to(&mut desired, &port, interface, (bridge.mtu, tree), end);
                     }
                     None => desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices)),
                 }

@@ -84,7 +84,6 @@ impl AttachError {
             Self::NotASwitch(_) => {
                 "name a bridge that `ovs-vsctl list-br` shows, or leave `<virtualport>` out".to_owned()
             }
-            Self::ContainerOnSwitch => "choose a network with a bridge of Linux".to_owned(),
             Self::OwnerOfMacvtap => "leave the owner out, and give the user the macvtap's device node".to_owned(),
         })
     }

@@ -14,7 +14,7 @@ use super::namespace::identity;
 use super::{ContainerOptions, ContainerPort, Gateway};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::features::probe;
+use crate::features::{ask_switch, is_switched, probe};
 use crate::findings::{on_host, sound};
 use crate::port::prepare::asks_features;
 
@@ -40,6 +40,9 @@ impl Driver {
         let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         if asks_features(&interface, Some(&network)) {
             probe(&mut inventory)?;
+        }
+        if is_switched(&network) {
+            ask_switch(&mut inventory);
         }
         inventory.ports.retain(|port| port.dev != dev);
         if self.store.port_receipt(&dev)?.is_some() {

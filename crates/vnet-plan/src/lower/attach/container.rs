@@ -1,19 +1,19 @@
 //! A container's interface: a veth pair in the place of a tap.
 
-use vnet_types::{KnownPort, Link, LinkKind, VethOptions};
+use vnet_types::{InterfaceName, KnownPort, Link, LinkKind, VethOptions};
 use vnet_xml::Interface;
 
-use super::connection::Bridge;
 use super::device::tap_mac;
 use crate::{ContainerEnd, HostState};
 
 /// Adds both ends. `end` says what the end in the container is; this port gives it a name on the
-/// host and the MAC address. `has_tree`: whether spanning tree runs on the bridge.
+/// host and the MAC address. `mtu` is that of the bridge, `tree` a bridge of Linux that runs
+/// spanning tree.
 pub(super) fn add_to(
     desired: &mut HostState,
     port: &KnownPort,
     interface: &Interface,
-    (bridge, has_tree): (&Bridge, bool),
+    (mtu, tree): (Option<u32>, Option<InterfaceName>),
     end: &ContainerEnd,
 ) {
     let (peer, namespace) = (end.interface.clone(), end.namespace.clone());
@@ -21,9 +21,8 @@ pub(super) fn add_to(
         name: port.dev.clone(),
         kind: LinkKind::Veth(VethOptions { namespace, peer, peer_mac: port.mac }),
         mac: Some(tap_mac(port.mac)),
-        mtu: interface.mtu.filter(|mtu| *mtu > 0).or(bridge.mtu),
+        mtu: interface.mtu.filter(|mtu| *mtu > 0).or(mtu),
         up: true,
     });
-    let without_tree = Some(bridge.name.clone()).filter(|_| has_tree);
-    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, without_tree, ..end.clone() });
+    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, without_tree: tree, ..end.clone() });
 }

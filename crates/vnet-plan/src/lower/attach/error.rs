@@ -137,9 +137,6 @@ pub enum AttachError {
     /// A container can only be attached to a bridge.
     #[error("a container is attached to a bridge, and this network has none: its guests share devices of the host")]
     ContainerNeedsBridge,
-    /// A container cannot be attached to Open vSwitch.
-    #[error("vnet attaches containers to bridges of Linux, not to Open vSwitch")]
-    ContainerOnSwitch,
     /// A macvtap has no owner.
     #[error("an owner can be given to a tap, not to the macvtap of an interface of type `direct`")]
     OwnerOfMacvtap,
