@@ -1,7 +1,7 @@
 //! Files that only save time: what they say is checked before it is used.
 //!
-//! They are written without waiting for the disk, and but for the headers without the lock. One that
-//! is torn is not taken, and nobody is told of one that cannot be written.
+//! They are written without waiting for the disk, and but for the headers without the lock. One
+//! that is torn is not taken, and nobody is told of one that cannot be written.
 
 use std::fs::OpenOptions;
 use std::io::Write;

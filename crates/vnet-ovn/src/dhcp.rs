@@ -14,8 +14,8 @@ use crate::{NorthboundTable, OvnGuest, dns};
 /// The time of a lease where the definition has none, as dnsmasq has it.
 const HOUR: u32 = 3600;
 
-/// The rows of each subnet, one for each time that a lease of it can have, whether or not there is a
-/// guest with it.
+/// The rows of each subnet, one for each time that a lease of it can have, whether or not there is
+/// a guest with it.
 pub(crate) fn options(context: &mut Context<'_>) -> Result<(), OvnError> {
     for at in 0..context.subnets.len() {
         let (ip, net) = context.subnets[at];

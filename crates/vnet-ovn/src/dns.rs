@@ -10,8 +10,8 @@ use crate::NorthboundTable;
 use crate::lower::Context;
 
 /// The servers that guests are told: those that all names are forwarded to, or the gateway. OVN
-/// answers the names that it knows whichever server is asked. Guests that reach the gateway only are
-/// told that.
+/// answers the names that it knows whichever server is asked. Guests that reach the gateway only
+/// are told that.
 pub(crate) fn servers(network: &Network, gateway: IpAddr) -> Vec<IpAddr> {
     if !network.answers_names() {
         return Vec::new();

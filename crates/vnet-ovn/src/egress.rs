@@ -1,7 +1,7 @@
 //! `<vnet:egress>`: what guests may reach beyond their network.
 //!
-//! What the rules are about goes to the router. It takes frames to its own MAC address, and those to
-//! Ethernet's groups: an IP packet to anywhere that is sent in such a frame is routed, too.
+//! What the rules are about goes to the router. It takes frames to its own MAC address, and those
+//! to Ethernet's groups: an IP packet to anywhere that is sent in such a frame is routed, too.
 
 use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, Family, IpNet, PortRange};
 

@@ -105,8 +105,8 @@ fn read_rate(words: &str) -> Rate {
 }
 
 impl Northbound {
-    /// The guests that the rows tell of, in the order of their ids. It is what vnet has written, and
-    /// not what others have made of it.
+    /// The guests that the rows tell of, in the order of their ids. It is what vnet has written,
+    /// and not what others have made of it.
     pub fn guests(&self) -> Vec<OvnGuest> {
         let ports = self.rows.values().filter(|row| row.table == NorthboundTable::SwitchPort);
         let mut guests: Vec<OvnGuest> = ports.filter_map(|row| OvnGuest::read(&row.marks)).collect();

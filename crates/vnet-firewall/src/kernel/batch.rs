@@ -265,8 +265,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Makes a flowtable, or gives an existing one these devices, too. A device may be gone, such as
-    /// one of before that a change which is taken back names: what then lacks is drift.
+    /// Makes a flowtable, or gives an existing one these devices, too. A device may be gone, such
+    /// as one of before that a change which is taken back names: what then lacks is drift.
     fn make_flowtable(&mut self, flowtable: &Flowtable) {
         let devices = flowtable.devices.iter().filter(|device| (self.index_of)(device).is_some());
         let flowtable = &Flowtable { devices: devices.cloned().collect(), ..flowtable.clone() };

@@ -137,7 +137,8 @@ pub(super) fn chains() -> Vec<Chain> {
         rule(matches, goto(MIDWAY), "the middle of a connection that nobody has seen begin")
     };
 
-    // Those that may reach the internet only reach no other guests, however their connections began.
+    // Those that may reach the internet only reach no other guests, however their connections
+    // began.
     let mut forward: Vec<Rule> = BOTH.map(|family| from(PerFamily::Internet, family, internet_only(family))).into();
     forward.push(midway());
     forward.push(bridge(LIMITED, goto(LIMITED), "guests that are limited in what they reach"));
