@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::command::Command;
@@ -47,7 +48,11 @@ pub(crate) fn program() -> clap::Command {
 impl Call {
     /// Reads the command line of this process.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        let matches = program().try_get_matches()?;
+        // What is arranged is help, which most calls do not ask for.
+        let matches = match Call::command().try_get_matches() {
+            Err(error) if error.kind() != ErrorKind::DisplayVersion => program().try_get_matches()?,
+            matches => matches?,
+        };
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut program()))
     }
 

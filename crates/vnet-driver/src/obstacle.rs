@@ -6,7 +6,6 @@
 //! the chain that drops it.
 
 use std::fmt;
-use std::fs;
 
 use serde::Serialize;
 use vnet_firewall::{CtState, Hook, Judgement, Packet, Site};
@@ -75,9 +74,7 @@ impl Driver {
                 obstacles.push(Obstacle { site: Some(site), leave, ..Obstacle::new(&passage.what, sure) });
             }
         }
-        // iptables-legacy has its own tables in the kernel.
-        let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
-        if tables.iter().flatten().any(|names| names.lines().any(|name| name == "filter")) {
+        if host.filters_by_legacy() {
             obstacles.push(unread);
         }
         Ok(obstacles)

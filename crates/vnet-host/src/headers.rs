@@ -123,6 +123,13 @@ impl<S: Subject> Headers<S> {
         Ok((headers, is_complete))
     }
 
+    /// The header of a receipt while the lock is held and all headers are known.
+    pub(crate) fn known(&self, name: &S::Name) -> Option<Option<S>> {
+        let state = self.state();
+        let now = state.held.as_ref()?.now.as_ref()?;
+        Some(now.headers.get(&S::folder(name)).cloned())
+    }
+
     /// A receipt, as it is remembered while the lock is held, or by `read`.
     pub(crate) fn receipt(
         &self,
@@ -155,6 +162,11 @@ impl<S: Subject> Headers<S> {
         held.now.iter_mut().for_each(|now| now.change(S::folder(name), header.cloned()));
         held.receipts.remove(&S::folder(name));
         held.changes.insert(S::folder(name), header.cloned());
+    }
+
+    /// Whether this store has the lock.
+    pub(crate) fn is_held(&self) -> bool {
+        self.state().held.is_some()
     }
 
     /// Begins to note changes: the lock was taken.

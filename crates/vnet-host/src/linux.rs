@@ -181,6 +181,11 @@ impl LinuxHost {
         Ok(packets.map(|packet| foreign.judge(packet, |name| links.named(name).map(|known| known.index))).collect())
     }
 
+    /// Whether iptables-legacy filters packets, by tables of its own that nobody else can read.
+    pub fn filters_by_legacy(&self) -> bool {
+        self.seen.as_ref().map_or_else(seen::filters_by_legacy, Seen::filters_by_legacy)
+    }
+
     /// The counters of a network's rules. Each has its chain, or the set that has the rule as an
     /// element.
     ///

@@ -14,30 +14,14 @@ use crate::Error;
 ///
 /// The first namespace has the same inode after each boot of the same kernel, so the boot is part
 /// of the identity.
+// Old receipts have it as a list of two numbers, which serde reads as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written")]
 pub struct Namespace {
     device: u64,
     inode: u64,
     /// `/proc/sys/kernel/random/boot_id`. `None` in old receipts that did not note it.
+    #[serde(default)]
     boot: Option<Uuid>,
-}
-
-/// A namespace as receipts store it, including old ones without the boot.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Whole { device: u64, inode: u64, boot: Option<Uuid> },
-    Pair(u64, u64),
-}
-
-impl From<Written> for Namespace {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Whole { device, inode, boot } => Self { device, inode, boot },
-            Written::Pair(device, inode) => Self::new(device, inode),
-        }
-    }
 }
 
 /// The boot of this host, which lasts as long as this process. It is read once.

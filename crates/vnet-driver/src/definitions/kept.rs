@@ -146,8 +146,8 @@ impl Driver {
         match self.kept(network) {
             Err(error) => Some(DefinitionNews::Unusable(error)),
             Ok(kept) => {
-                let runs = self.as_it_runs(network).ok().flatten()?;
-                are_different(&kept?, &runs).then_some(DefinitionNews::Differs)
+                let (kept, runs) = (kept?, self.as_it_runs(network).ok().flatten()?);
+                are_different(&kept, &runs).then_some(DefinitionNews::Differs)
             }
         }
     }

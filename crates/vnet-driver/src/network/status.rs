@@ -123,11 +123,7 @@ impl Driver {
         let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
         let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
         let (guests, runs_in_libvirt) = (ports.len(), receipt.header.of_libvirt);
-        let file = receipt.owned.get(&Key::File(self.store.directory(&name).join(RUNNING)));
-        let definition = match file {
-            Some(Resource::File(file)) => file.contents.clone(),
-            _ => None,
-        };
+        let definition = self.definition_in(receipt).map(str::to_owned);
         Ok(Some(NetworkSummary { guests, name, state, bridge, unread, runs_in_libvirt, definition }))
     }
 
@@ -213,7 +209,7 @@ impl Driver {
         receipt: &'p Receipt,
         ports: impl Iterator<Item = &'p InterfaceName>,
     ) -> Result<Vec<Obstacle>, Error> {
-        let network = self.promised_by(receipt)?;
+        let network = self.promised_by(receipt);
         let both = network.as_ref().zip(receipt.header.bridge.as_ref());
         let intent = both.map(|(network, bridge)| Intent::of(network, bridge)).transpose()?;
         let mut obstacles = self.obstacles(host, &receipt.owned, intent.as_ref(), inventory)?;
@@ -241,16 +237,20 @@ impl Driver {
         })
     }
 
+    /// The definition that a network runs with, as its receipt has it.
+    fn definition_in<'r>(&self, receipt: &'r Receipt) -> Option<&'r str> {
+        let file = self.store.directory(&receipt.header.network).join(RUNNING);
+        match receipt.owned.get(&Key::File(file))? {
+            Resource::File(file) => file.contents.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The definition that a network runs with, which says what it promises its guests. `None` when
-    /// it cannot be read, which the drift reports, and when libvirt keeps the promises.
-    fn promised_by(&self, receipt: &Receipt) -> Result<Option<Network>, Error> {
-        if receipt.header.of_libvirt {
-            return Ok(None);
-        }
-        match self.as_it_runs(&receipt.header.network) {
-            Err(Error::Read { .. } | Error::Kept { .. }) => Ok(None),
-            network => network,
-        }
+    /// libvirt keeps the promises.
+    fn promised_by(&self, receipt: &Receipt) -> Option<Network> {
+        let text = self.definition_in(receipt).filter(|_| !receipt.header.of_libvirt)?;
+        text.parse().ok()
     }
 
     /// The process number of its dnsmasq, if it runs.

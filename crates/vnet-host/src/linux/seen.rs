@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::fs;
 #[cfg(feature = "openvswitch")]
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub(super) struct Seen {
     foreign: OnceCell<Foreign>,
     ipv6: OnceCell<BTreeMap<u32, Ipv6Switches>>,
     switches: RefCell<BTreeMap<Sysctl, Option<u32>>>,
+    legacy: OnceCell<bool>,
     /// What Open vSwitch has, or why it cannot be asked.
     #[cfg(feature = "openvswitch")]
     pub(super) switch: OnceCell<Result<SwitchRows, Arc<vnet_ovsdb::Error>>>,
@@ -118,6 +120,10 @@ impl Seen {
         Ok(once(&self.ipv6, || Ok(netlink.ipv6_switches()?))?.get(&known.index).map(value))
     }
 
+    pub(super) fn filters_by_legacy(&self) -> bool {
+        *self.legacy.get_or_init(filters_by_legacy)
+    }
+
     fn shared_switch(&self, switch: &Sysctl) -> Result<Option<u32>, Error> {
         if let Some(known) = self.switches.borrow().get(switch) {
             return Ok(*known);
@@ -126,6 +132,12 @@ impl Seen {
         self.switches.borrow_mut().insert(switch.clone(), value);
         Ok(value)
     }
+}
+
+/// Whether iptables-legacy has a table that filters.
+pub(super) fn filters_by_legacy() -> bool {
+    let tables = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(fs::read_to_string);
+    tables.iter().flatten().any(|names| names.lines().any(|name| name == "filter"))
 }
 
 fn grouped<T>(all: impl Iterator<Item = (InterfaceName, T)>) -> BTreeMap<InterfaceName, Vec<T>> {
