@@ -183,6 +183,7 @@ fn a_port_that_others_change_is_seen_and_repaired() {
 #[test]
 fn what_cannot_be_is_told_and_leaves_nothing() {
     isolate!();
+    refused(&["try", "-"], NETWORK, "are ports of Open vSwitch, and a trial starts none");
     let wanted = interface("", "");
     let check = |document: &str| done(&["check", "--against-host", "-"], document).to_string();
     assert!(check(NETWORK).contains("Open vSwitch cannot be used here"), "{}", check(NETWORK));

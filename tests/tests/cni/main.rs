@@ -5,6 +5,7 @@ mod chain;
 mod conformance;
 mod life;
 mod runtime;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,0 +1,73 @@
+//! Containers as ports of a real Open vSwitch.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use vnet_tests::{NamedNetns, OpenVSwitch, isolate, run};
+
+use super::{Plugin, define, ends, is_in_sync, vnet};
+
+const NETWORK: &str = "<network><name>blue</name><forward mode='bridge'/><bridge name='ovs0'/>\
+    <virtualport type='openvswitch'/><portgroup name='ten'><vlan><tag id='10'/></vlan></portgroup>\
+    <portgroup name='twenty'><vlan><tag id='20'/></vlan>\
+    <bandwidth><inbound average='1000'/></bandwidth></portgroup></network>";
+
+fn reaches(from: &str, to: &str) -> bool {
+    let namespace = format!("--net=/run/netns/{from}");
+    let ping = ["ping", "-c1", "-W1", "-q", to];
+    Command::new("nsenter").arg(namespace).args(ping).output().unwrap().status.success()
+}
+
+#[test]
+fn containers_are_ports_of_open_vswitch() {
+    isolate!();
+    let switch = OpenVSwitch::start(Path::new("/run/openvswitch"));
+    switch.add_bridge("ovs0");
+    define(NETWORK);
+    let plugin = Plugin::ours();
+    let names = ["c1", "c2", "c3"];
+    let mut containers = names.map(NamedNetns::new);
+    let groups = ["ten", "ten", "twenty"].map(|group| json!({ "portgroup": group }));
+    let added: Vec<Value> = (0..3).map(|at| plugin.done("ADD", names[at], &groups[at])).collect();
+    for (at, name) in names.iter().enumerate() {
+        assert_eq!(added[at]["ips"], json!([]), "{}", added[at]);
+        let address = format!("10.5.5.{}/24", at + 1);
+        run("ip", &["-n", name, "address", "add", &address, "dev", "eth0"]);
+    }
+    let dev = |at: usize| {
+        let interfaces = added[at]["interfaces"].as_array().unwrap();
+        let end = interfaces.iter().find(|it| it["name"].as_str().unwrap().starts_with("veth"));
+        end.unwrap_or_else(|| panic!("{interfaces:?}"))["name"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(switch.vsctl(&["get", "Port", &dev(2), "tag"]).trim(), "20");
+    assert_eq!(switch.vsctl(&["--columns=_uuid", "--bare", "find", "QoS", "type=linux-htb"]).lines().count(), 1);
+    let mac = added[0]["interfaces"].as_array().unwrap().iter().find(|it| it["name"] == "eth0").unwrap()["mac"].clone();
+    let known = switch.vsctl(&["get", "Interface", &dev(0), "external_ids:attached-mac"]);
+    assert_eq!(known.trim().trim_matches('"'), mac);
+    assert!(reaches("c1", "10.5.5.2"), "one VLAN");
+    assert!(!reaches("c1", "10.5.5.3"), "two VLANs");
+    assert_eq!(vnet(&["ports"]).matches("in-sync").count(), 3, "{}", vnet(&["ports"]));
+    // What others change is seen, and mended.
+    let check = |code: Option<i32>| {
+        let previous = json!({ "portgroup": "ten", "prevResult": added[0] });
+        let output = plugin.call("CHECK", "c1", &previous);
+        let error = serde_json::from_slice::<Value>(&output.stdout).ok();
+        assert_eq!(error.map(|error| error["code"].clone()), code.map(Value::from));
+    };
+    check(None);
+    switch.vsctl(&["set", "Port", &dev(0), "tag=20"]);
+    check(Some(104));
+    vnet(&["apply", "blue"]);
+    check(None);
+    is_in_sync();
+    // A container that is gone leaves a port without a device.
+    let [gone, ..] = &mut containers;
+    *gone = NamedNetns::new("other");
+    for name in names {
+        plugin.done("DEL", name, &Value::Null);
+    }
+    assert_eq!(ends(), Vec::<String>::new());
+    assert_eq!(switch.vsctl(&["list-ports", "ovs0"]), "");
+    assert_eq!(switch.vsctl(&["--columns=_uuid", "--bare", "find", "QoS", "type=linux-htb"]), "");
+}
