@@ -81,6 +81,19 @@ impl OvnCentral {
         run(&ovn("ovn-sbctl"), &[&[&*database, "--timeout=20"], arguments].concat())
     }
 
+    /// Runs ovn-trace, and returns what it prints. It reads all flows first.
+    ///
+    /// # Panics
+    /// When it fails, or cannot read a flow.
+    pub fn trace(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(ovn("ovn-trace"));
+        command.arg(format!("--db=unix:{}", self.southbound.socket.display())).args(arguments);
+        let output = tell(command, "");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.is_empty(), "{arguments:?}: {told}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The address of the northbound database.
     pub fn remote(&self) -> String {
         format!("unix:{}", self.northbound.socket.display())
