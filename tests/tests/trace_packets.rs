@@ -176,7 +176,7 @@ fn explained_by_state_and_protocol() {
         (&["203.0.113.2", "--proto", "icmp", "--state", "reply"], "passes", ""),
         (&["203.0.113.2:8443"], "refused", "drop"),
         (&["203.0.113.9:443"], "passes", "masquerade"),
-        (&["203.0.113.8:443"], "unknown", "dnat"),
+        (&["203.0.113.8:443"], "unknown", "nat"),
     ] {
         let (report, _) = explained(arguments);
         assert_eq!(report["answer"], expected, "{arguments:?}: {report:#}");

@@ -79,7 +79,11 @@ impl Store {
         let failed = |error| Error::file("lock", &path)(error);
         loop {
             make_all(root).map_err(Error::file("make the folder", root))?;
-            trust::folder(root)?;
+            match trust::folder(root) {
+                // The folder was just removed.
+                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                trusted => trusted?,
+            }
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
             let file = match options.open(&path) {

@@ -47,7 +47,7 @@ fn containers_are_ports_of_open_vswitch() {
     assert_eq!(known.trim().trim_matches('"'), mac);
     assert!(reaches("c1", "10.5.5.2"), "one VLAN");
     assert!(!reaches("c1", "10.5.5.3"), "two VLANs");
-    assert_eq!(vnet(&["ports"]).matches("in-sync").count(), 3, "{}", vnet(&["ports"]));
+    assert_eq!(vnet(&["ports"]).matches("in sync").count(), 3, "{}", vnet(&["ports"]));
     // What others change is seen, and mended.
     let check = |code: Option<i32>| {
         let previous = json!({ "portgroup": "ten", "prevResult": added[0] });

@@ -38,12 +38,11 @@ impl Driver {
     /// Those of [`attach`](Self::attach), in [`Error::OneOfSeveral`] if there are several
     /// interfaces: then those before it are detached again.
     pub fn attach_all(&self, interfaces: &[&Interface], options: &AttachOptions) -> Result<Vec<PortOutcome>, Error> {
+        if let [interface] = interfaces {
+            return Ok(vec![self.attach(interface, options)?]);
+        }
         let mut host = self.host()?;
         let lock = self.lock()?;
-        if let [interface] = interfaces {
-            let prepared = self.prepare_port(interface, options, &mut host, Some(&lock))?;
-            return Ok(vec![self.attach_prepared(prepared, &mut host, &lock)?]);
-        }
         let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         let mut attached: Vec<PortOutcome> = Vec::new();
         for (index, interface) in interfaces.iter().enumerate() {
