@@ -19,7 +19,7 @@ pub(crate) struct EngineOption {
     /// Let OVN make the network for all hosts, as `<vnet:ovn>` in its `<metadata>` does
     #[arg(long, value_enum, value_name = "ENGINE", help_heading = "OVN")]
     engine: Option<Engine>,
-    /// The servers of OVN's northbound database, with commas [default: those of `<vnet:ovn>`, or
+    /// The servers of OVN's northbound database, with commas [default: those of the definition, or
     /// unix:/var/run/ovn/ovnnb_db.sock]
     #[arg(long, value_name = "REMOTES", help_heading = "OVN")]
     northbound: Option<String>,
