@@ -115,6 +115,14 @@ fn a_network_lives_on_several_hosts() {
     }
     two.does(&["start", "cell"], "");
 
+    // A guest whose second interface cannot be leaves no port of the first one.
+    let ports = lab.central.nbctl(&["show"]);
+    let interfaces =
+        [("lab", WEB), ("nowhere", DB)].map(|(network, mac)| vnet_tests::OvnHost::interface(network, mac, ""));
+    let both = format!("<domain><devices>{}</devices></domain>", interfaces.concat());
+    assert!(!one.vnet(&["attach", "-", "--guest", "web"], &both).status.success());
+    assert_eq!(lab.central.nbctl(&["show"]), ports);
+
     // Guests get their leases from OVN, and reach each other across hosts.
     let web = one.guest("lab", "web", WEB, "");
     let db = two.guest("lab", "db", DB, "");

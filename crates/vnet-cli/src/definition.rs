@@ -75,7 +75,7 @@ impl Definitions {
                 checked.change_network(|network| engine.ask(network));
                 checked
             });
-            match asked.filter(|checked| checked.network().is_some_and(|it| it.extensions.ovn.is_some())) {
+            match asked.filter(|checked| checked.network().is_some_and(|it| it.is_on_ovn())) {
                 Some(checked) => on_ovn.push(checked),
                 None => rest.given.push(given.clone()),
             }

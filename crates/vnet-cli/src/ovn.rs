@@ -82,17 +82,16 @@ impl<'a> OvnStatusJson<'a> {
 }
 
 fn rows(changes: &[OvnChange]) -> Vec<RowJson<'_>> {
-    let row = |change: &'_ OvnChange| -> (&'static str, &'static str, String) {
-        let word = match change.act {
-            OvnAct::Create => "create",
-            OvnAct::Update => "update",
-            OvnAct::Delete => "delete",
-        };
-        (word, change.table, change.row.to_string())
+    let word = |act| match act {
+        OvnAct::Create => "create",
+        OvnAct::Update => "update",
+        OvnAct::Delete => "delete",
     };
-    let json = changes.iter().map(|it| {
-        let (change, table, row) = row(it);
-        RowJson { change, table, row, columns: &it.columns }
+    let json = changes.iter().map(|OvnChange { act, table, row, columns, .. }| RowJson {
+        change: word(*act),
+        table,
+        row: row.to_string(),
+        columns,
     });
     json.collect()
 }

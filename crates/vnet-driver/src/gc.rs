@@ -102,7 +102,7 @@ impl Driver {
     fn take_away(&self, host: &mut LinuxHost, lock: &Lock, dead: &[Named]) -> Result<Collected, Error> {
         let mut collected = Collected::default();
         for port in dead.iter().filter_map(port) {
-            let gone = self.detach_locked(host, lock, port).map_err(Error::from);
+            let gone = self.detach_locked(host, lock, port);
             if collected.add(gone) {
                 collected.ports.push(port.clone());
             }

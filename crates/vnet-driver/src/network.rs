@@ -29,6 +29,7 @@ mod stop;
 mod update;
 
 pub(crate) use acceleration::flowtable_of;
+pub(crate) use near::is_told_near;
 pub(crate) use prepare::{RUNNING, look_closer, random};
 
 pub use addresses::{AddressOfGuest, AddressSource};

@@ -285,8 +285,7 @@ impl Firewall {
     /// [`Error::Read`].
     pub fn explain(&self, packet: &Packet) -> Result<Explanation, Error> {
         let links = self.links();
-        let all = Foreign::read_all(|request| self.netfilter.find(request), |index| links.name(index));
-        Ok(all.map_err(Error::Read)?.explain(packet, |name| links.index(name)))
+        Ok(self.all(&links)?.explain(packet, |name| links.index(name)))
     }
 
     /// The same for a packet that was given its destination, as [`ExplainedEnd::Led`] says.
@@ -297,8 +296,13 @@ impl Firewall {
     /// [`Error::Read`].
     pub fn explain_led(&self, packet: &Packet) -> Result<Explanation, Error> {
         let links = self.links();
+        Ok(self.all(&links)?.explain_led(packet, |name| links.index(name)))
+    }
+
+    /// Reads the rules of everybody.
+    fn all(&self, links: &Links<'_>) -> Result<Foreign, Error> {
         let all = Foreign::read_all(|request| self.netfilter.find(request), |index| links.name(index));
-        Ok(all.map_err(Error::Read)?.explain_led(packet, |name| links.index(name)))
+        all.map_err(Error::Read)
     }
 
     /// Reads the rules of others.

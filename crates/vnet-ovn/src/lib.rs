@@ -27,6 +27,6 @@ pub use difference::transaction;
 pub use guest::{OvnGuest, port_id};
 pub use lower::{OvnError, northbound_rows};
 pub use matching::{OvnMatch, ParseMatchError};
-pub use northbound::Northbound;
+pub use northbound::{Northbound, marked, network_of};
 pub use row::{ColumnValue, NorthboundRow, RowError};
 pub use table::NorthboundTable;

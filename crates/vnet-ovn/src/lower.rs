@@ -94,7 +94,7 @@ pub fn northbound_rows(
     uuid: Uuid,
     guests: &[OvnGuest],
 ) -> Result<BTreeMap<Uuid, NorthboundRow>, OvnError> {
-    if network.extensions.ovn.is_none() {
+    if !network.is_on_ovn() {
         return Err(OvnError::NoEngine);
     }
     if let Some(finding) = refused_by_ovn(network).into_iter().find(|it| it.severity == Severity::Error) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vnet_ovsdb::{Condition, DatabaseOperation, Datum, OperationResult};
+use vnet_ovsdb::{Condition, DatabaseOperation, Datum, OperationResult, Row};
 use vnet_types::Uuid;
 
 use crate::NorthboundTable;
@@ -56,7 +56,12 @@ impl Northbound {
     }
 }
 
-/// A row is the network's.
-pub(crate) fn marked(network: Uuid) -> Condition {
+/// The condition that a row is the network's.
+pub fn marked(network: Uuid) -> Condition {
     Condition::includes("external_ids", Datum::map([(NETWORK, network.to_string())]))
+}
+
+/// The network of a row that was read with its `external_ids`. `None` for a row of others.
+pub fn network_of(row: &Row) -> Option<Uuid> {
+    row.texts("external_ids").get(NETWORK)?.parse().ok()
 }

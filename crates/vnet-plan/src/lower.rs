@@ -166,7 +166,7 @@ pub fn lower(network: &Network, inventory: &Inventory, choices: &Choices) -> Res
 /// [`LowerError`] for a definition that has not passed `vnet_validate::check`.
 pub fn preview(network: &Network, inventory: &Inventory, choices: &Choices) -> Result<Lowered, LowerError> {
     let name: NetworkName = network.name.parse().map_err(LowerError::Name)?;
-    if network.extensions.ovn.is_some() {
+    if network.is_on_ovn() {
         return Err(LowerError::OtherEngine);
     }
     let inventory = &inventory.beside(&network.name);

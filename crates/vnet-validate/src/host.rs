@@ -12,7 +12,7 @@ use crate::groups::is_open_vswitch;
 use crate::{collision, driver, egress, ovn, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
-    if ovn::asks_for_it(network) {
+    if network.is_on_ovn() {
         // It is no network of this host, and needs nothing of it that others could have.
         return ovn::check_against(network, root, inventory).into_iter().collect();
     }

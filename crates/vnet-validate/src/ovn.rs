@@ -56,11 +56,6 @@ pub(crate) fn check_against(network: &Network, root: &NodePath, host: &Inventory
     Some(Finding::new(rules::HOST_WITHOUT_OVN, path, message).help(help))
 }
 
-/// Whether the network is made by OVN, and not by the host.
-pub(crate) fn asks_for_it(network: &Network) -> bool {
-    network.extensions.ovn.is_some()
-}
-
 fn place<'n>(network: &'n Network, root: &NodePath) -> Option<(&'n OvnEngine, NodePath)> {
     let engine = network.extensions.ovn.as_ref()?;
     Some((engine, root.element("metadata").element("vnet:network").element("vnet:ovn")))

@@ -112,7 +112,7 @@ impl Args {
             if is_file(given) || self.engine.is_given() {
                 let mut checked = Checked::of_network(document(given, driver)?);
                 checked.change_network(|network| self.engine.ask(network));
-                found = checked.sound_network().filter(|network| network.extensions.ovn.is_some()).cloned();
+                found = checked.sound_network().filter(|network| network.is_on_ovn()).cloned();
             } else if let Ok(name) = driver.lookup(given) {
                 found = driver.kept_on_ovn(&name)?;
             }

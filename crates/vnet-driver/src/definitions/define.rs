@@ -96,7 +96,7 @@ impl Driver {
         self.is_free(&name, network, [&kept, &runs], &others)?;
         let known = kept.as_ref().or(runs.as_ref());
         // OVN makes its network for all hosts, whatever this one has.
-        let warns = self.warns && network.extensions.ovn.is_none();
+        let warns = self.warns && !network.is_on_ovn();
         let (filled, on_host) = if warns || takes_free_bridge(network, known) {
             // A definition can be kept on a host that cannot be read.
             let inventory = self.host().and_then(|host| self.survey(&host, None)).map(|(inventory, _)| inventory);

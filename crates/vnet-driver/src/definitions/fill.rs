@@ -24,7 +24,7 @@ impl Driver {
         let uuid = network.uuid.or(known.map(uuid_of));
         filled.uuid = Some(uuid.map_or_else(|| self.drawn_uuid(network), Ok)?);
         // OVN makes no bridge on this host, and the same rows on every host.
-        if network.forward_mode().has_own_bridge() && network.extensions.ovn.is_none() {
+        if network.forward_mode().has_own_bridge() && !network.is_on_ovn() {
             let known = known.filter(|known| known.forward_mode().has_own_bridge());
             let mac = network.mac.or(known.and_then(|known| known.mac));
             filled.mac = Some(mac.unwrap_or_else(|| MacAddr::from_random(random(network))));
@@ -39,7 +39,7 @@ impl Driver {
 /// Whether the bridge of a network gets a name that nobody has.
 pub(super) fn takes_free_bridge(network: &Network, known: Option<&Network>) -> bool {
     let fixed = fixed_bridge(network).or_else(|| known.and_then(fixed_bridge));
-    network.forward_mode().has_own_bridge() && network.extensions.ovn.is_none() && fixed.is_none()
+    network.forward_mode().has_own_bridge() && !network.is_on_ovn() && fixed.is_none()
 }
 
 /// The bridge's name. `None` when all names of the template are taken: a start reports that.

@@ -84,7 +84,7 @@ impl Driver {
     /// makes must have the same on every host.
     pub(super) fn drawn_uuid(&self, network: &Network) -> Result<Uuid, Error> {
         match self.imagined.as_ref().and_then(|imagined| imagined.seed) {
-            None if network.extensions.ovn.is_none() => Ok(Uuid::from_random(LinuxHost::random()?)),
+            None if !network.is_on_ovn() => Ok(Uuid::from_random(LinuxHost::random()?)),
             _ => Ok(of_name(&network.name)),
         }
     }

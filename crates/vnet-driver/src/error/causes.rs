@@ -19,11 +19,16 @@ impl Error {
     }
 
     /// This error, and the one of undoing what was done before it.
-    pub(crate) fn undone(self, undone: Result<(), vnet_host::Error>) -> Self {
+    pub(crate) fn undone<E: Into<Self>>(self, undone: Result<(), E>) -> Self {
         match undone {
             Ok(()) => self,
             Err(undo) => Self::NotUndone { undo: Box::new(undo.into()), source: Box::new(self) },
         }
+    }
+
+    /// Whether there is no such network or port on this host.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Host(error) if matches!(**error, vnet_host::Error::Absent(_)))
     }
 
     /// The privilege that was missing, if that is why it failed.

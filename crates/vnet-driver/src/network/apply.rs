@@ -26,7 +26,7 @@ impl Driver {
     /// where a network that was changed stays so; [`Error::Host`] when something is in the way, or
     /// when a step fails: then the steps before it are undone.
     pub fn apply(&self, network: &Network) -> Result<NetworkOutcome, Error> {
-        if Self::is_on_ovn(network) {
+        if network.is_on_ovn() {
             return self.apply_on_ovn(network);
         }
         self.is_confirmed(&network_name(&network.name)?)?;

@@ -32,7 +32,7 @@ impl Driver {
             match receipt.starts_or_stops() {
                 true => {
                     let detached = self.detach_locked(&mut host, &lock, &receipt.header.port.dev);
-                    errors.extend(detached.err().map(Error::from));
+                    errors.extend(detached.err());
                 }
                 // A network brings its ports along.
                 false => changed.extend(receipt.header.port.network),

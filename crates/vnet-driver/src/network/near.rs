@@ -71,7 +71,7 @@ pub(super) fn near(network: &Network) -> Option<Near> {
 
 /// Whether a finding is the same beside the whole host: what is missing is named, or is a route
 /// that is near to every subnet.
-fn is_told_near(finding: &Finding) -> bool {
+pub(crate) fn is_told_near(finding: &Finding) -> bool {
     let told = [
         "host-without-default-route",
         "host-forward-interface-missing",

@@ -15,7 +15,7 @@ impl Driver {
     /// # Errors
     /// [`Error::Refused`]; [`Error::Host`] when something is in the way or the host cannot be read.
     pub fn plan(&self, network: &Network) -> Result<NetworkOutcome, Error> {
-        if Self::is_on_ovn(network) {
+        if network.is_on_ovn() {
             return self.plan_on_ovn(network);
         }
         let mut host = self.host()?;

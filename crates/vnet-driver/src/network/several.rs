@@ -67,9 +67,9 @@ impl Driver {
         host: &mut LinuxHost,
         lock: &Lock,
     ) -> Result<Each<NetworkOutcome>, Error> {
-        let of_host: Vec<Network> = networks.iter().filter(|it| !Self::is_on_ovn(it)).cloned().collect();
+        let of_host: Vec<Network> = networks.iter().filter(|it| !it.is_on_ovn()).cloned().collect();
         let mut results = self.realise_here(&of_host, aim, host, lock)?.into_iter();
-        let result = |network| match (Self::is_on_ovn(network), aim) {
+        let result = |network: &Network| match (network.is_on_ovn(), aim) {
             (false, _) => results.next().expect("a result for each"),
             (true, Aim::Change) => self.apply_on_ovn(network),
             // A host that boots with an old definition must not bring all others to it.

@@ -20,7 +20,7 @@ impl Driver {
     /// [`Error::AlreadyRuns`]; [`Error::NoInotify`]; [`Error::Hook`]; [`Error::Host`] when
     /// something is in the way, or when a step fails: then the steps before it are undone.
     pub fn start(&self, network: &Network) -> Result<NetworkOutcome, Error> {
-        if Self::is_on_ovn(network) {
+        if network.is_on_ovn() {
             return self.start_on_ovn(network);
         }
         let mut host = self.host()?;

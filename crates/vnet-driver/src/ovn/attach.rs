@@ -3,7 +3,7 @@
 
 use vnet_host::{LinuxHost, Lock};
 use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
-use vnet_plan::{Change, LoweredPort, Resource};
+use vnet_plan::{LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, MacAddr, Uuid};
 use vnet_xml::interface::{BridgeSource, Mac, Source};
 use vnet_xml::{Bandwidth, Interface, Network, VirtualPortType};
@@ -124,24 +124,12 @@ impl Driver {
         Ok(())
     }
 
-    /// Detaches a port from this host, and takes it out of the northbound database, unless the
-    /// guest is attached on another host by now.
-    pub(crate) fn detach_from_ovn(
-        &self,
-        dev: &InterfaceName,
-        detach: impl FnOnce() -> Result<Vec<Change>, Error>,
-    ) -> Result<Vec<Change>, Error> {
-        // Its file goes with the port.
-        let record = self.port_record_on_ovn(dev)?;
-        let made = detach()?;
-        let Some(record) = record else { return Ok(made) };
-        let taken = record
-            .network
-            .parse::<vnet_xml::Network>()
-            .map_err(Error::from)
-            .and_then(|network| OvnNetwork::open(&network)?.take_guest(record.port, &record.chassis));
-        match taken {
-            Ok(()) | Err(Error::NotRunning(_)) => Ok(made),
+    /// Takes a port that this host had out of the northbound database, unless the guest is attached
+    /// on another host by now.
+    pub(crate) fn take_from_ovn(&self, dev: &InterfaceName, record: PortRecord) -> Result<(), Error> {
+        let network = record.network.parse::<Network>().map_err(Error::from);
+        match network.and_then(|network| OvnNetwork::open(&network)?.take_guest(record.port, &record.chassis)) {
+            Ok(()) | Err(Error::NotRunning(_)) => Ok(()),
             Err(source) => Err(OvnFailure::RowStays { dev: dev.clone(), source: Box::new(source) }.into()),
         }
     }

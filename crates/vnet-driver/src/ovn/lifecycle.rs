@@ -21,11 +21,6 @@ pub struct OvnOutcome {
 }
 
 impl Driver {
-    /// Whether OVN makes a network.
-    pub(crate) fn is_on_ovn(network: &Network) -> bool {
-        network.extensions.ovn.is_some()
-    }
-
     /// The kept definition of a network that OVN makes. `None` where this host makes it, or none is
     /// kept.
     ///
@@ -35,7 +30,7 @@ impl Driver {
         if self.runs(name)? {
             return Ok(None);
         }
-        Ok(self.kept(name)?.filter(Self::is_on_ovn))
+        Ok(self.kept(name)?.filter(Network::is_on_ovn))
     }
 
     /// Starts a network on OVN. One that is there already, as defined, is left as it is.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use vnet_ovn::{Northbound, NorthboundRow, northbound_rows, transaction};
+use vnet_ovn::{Northbound, NorthboundRow, network_of, northbound_rows, transaction};
 use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row, Until};
 use vnet_types::{NetworkName, Uuid};
 use vnet_xml::Network;
@@ -16,8 +16,6 @@ use crate::error::Error;
 use crate::findings::sound;
 
 const DATABASE: &str = "OVN_Northbound";
-/// The key of a row's `external_ids` that names its network.
-const MARK: &str = "vnet-network";
 /// How long the hosts may take to do what the database says.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -191,8 +189,7 @@ impl OvnNetwork {
         let named = [Condition::equal("name", self.name.as_str())];
         let select = Operation::select("Logical_Switch", named, &["external_ids"]);
         let found = self.transact("read", &[select])?.into_iter().flat_map(OperationResult::rows);
-        let other =
-            found.filter_map(|row| row.texts("external_ids").get(MARK)?.parse().ok()).find(|it| *it != self.uuid);
+        let other = found.filter_map(|row| network_of(&row)).find(|it| *it != self.uuid);
         match other {
             Some(uuid) => Err(Error::NameTaken { name: self.name.clone(), uuid }),
             None => Ok(()),

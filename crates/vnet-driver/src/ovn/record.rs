@@ -14,7 +14,7 @@ const FILE: &str = "ovn.json";
 
 /// A port on OVN, by the definition that its network had when it was attached.
 #[derive(Serialize, Deserialize)]
-pub(super) struct PortRecord {
+pub(crate) struct PortRecord {
     /// What identifies it.
     pub(super) port: Uuid,
     /// This host.
@@ -33,7 +33,7 @@ impl Driver {
     }
 
     /// What is kept of a port. `None` when it is not on OVN.
-    pub(super) fn port_record_on_ovn(&self, dev: &InterfaceName) -> Result<Option<PortRecord>, Error> {
+    pub(crate) fn port_record_on_ovn(&self, dev: &InterfaceName) -> Result<Option<PortRecord>, Error> {
         let path = self.store.port_directory(dev).join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => match serde_json::from_str(&text) {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use vnet_ovsdb::{Condition, DatabaseOperation as Operation, Datum, OperationResult};
+use vnet_ovn::marked;
+use vnet_ovsdb::{DatabaseOperation as Operation, OperationResult};
 use vnet_types::{MacAddr, NetworkName, Uuid};
 use vnet_xml::Network;
 
@@ -66,9 +67,7 @@ impl Driver {
     pub fn status_on_ovn(&self, network: &Network) -> Result<OvnStatus, Error> {
         OvnNetwork::open(network)?.status()
     }
-}
 
-impl Driver {
     /// Adds to networks that OVN makes what it has of them: their state, and the number of their
     /// guests. Returns why its database could not be asked, for each that stays as it was.
     pub fn look_on_ovn(&self, networks: &mut [NetworkInfo]) -> Vec<Error> {
@@ -122,8 +121,7 @@ impl OvnNetwork {
     }
 
     fn up(&mut self) -> Result<BTreeMap<Uuid, bool>, Error> {
-        let marked = Condition::includes("external_ids", Datum::map([("vnet-network", self.uuid.to_string())]));
-        let select = Operation::select("Logical_Switch_Port", [marked], &["name", "up"]);
+        let select = Operation::select("Logical_Switch_Port", [marked(self.uuid)], &["name", "up"]);
         let rows = self.transact("read", &[select])?.into_iter().flat_map(OperationResult::rows);
         let up = rows.filter_map(|row| Some((row.text("name")?.parse().ok()?, row.boolean("up").unwrap_or_default())));
         Ok(up.collect())

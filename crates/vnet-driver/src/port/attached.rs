@@ -15,6 +15,7 @@ use super::outcome::PortOutcome;
 use super::prepare::header;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::ovn::OvnFailure;
 
 /// A guest's interface that is attached and open. Dropping it detaches it.
 ///
@@ -37,10 +38,14 @@ impl Driver {
     /// Attaches an interface, or takes over a port that is attached already, and opens it.
     ///
     /// # Errors
-    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Hook`]; [`Error::Denied`], [`Error::Host`]
-    /// when the device cannot be opened: then it is detached again; [`Error::Host`] when something
-    /// is in the way, or when a step fails: then the steps before it are undone.
+    /// [`Error::Ovn`] for a network that OVN makes; [`Error::Refused`]; [`Error::Attach`];
+    /// [`Error::Hook`]; [`Error::Denied`], [`Error::Host`] when the device cannot be opened: then it
+    /// is detached again; [`Error::Host`] when something is in the way, or when a step fails: then
+    /// the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
+        if let Some(network) = self.ovn_of(interface)? {
+            return Err(OvnFailure::NotOpened(network.name().clone()).into());
+        }
         let mut host = self.host()?;
         let lock = self.lock();
         let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;

@@ -20,20 +20,22 @@ impl Driver {
         // Whoever releases the lock removes the leftovers of an attach that was killed early.
         let lock = self.lock();
         self.store.port_receipt(port)?.ok_or_else(absent)?;
-        let lock = lock?;
-        self.detach_from_ovn(port, || match self.detach_locked(&mut host, &lock, port) {
-            Err(vnet_host::Error::Absent(_)) => Err(absent()),
-            detached => Ok(detached?),
-        })
+        match self.detach_locked(&mut host, &lock?, port) {
+            Err(error) if error.is_absent() => Err(absent()),
+            detached => detached,
+        }
     }
 
-    /// The same with the lock held. The hooks are told of a port that is gone.
+    /// The same with the lock held. The hooks are told of a port that is gone, and OVN's northbound
+    /// database has it no more.
     pub(crate) fn detach_locked(
         &self,
         host: &mut LinuxHost,
         lock: &Lock,
         port: &InterfaceName,
-    ) -> Result<Vec<Change>, vnet_host::Error> {
+    ) -> Result<Vec<Change>, Error> {
+        // Its file goes with the port.
+        let on_ovn = self.port_record_on_ovn(port)?;
         let header = self.store.port_receipt(port).ok().flatten().map(|receipt| receipt.header);
         let departure = header.as_ref().map(|header| Departure::of_port(self, header)).unwrap_or_default();
         let mut detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?)?;
@@ -41,6 +43,9 @@ impl Driver {
         let container = header.filter(|header| header.port.container.is_some());
         if let Some(network) = container.and_then(|header| header.port.network) {
             detached.extend(self.tell_network(host, lock, &network, None)?);
+        }
+        if let Some(record) = on_ovn {
+            self.take_from_ovn(port, record)?;
         }
         Ok(detached)
     }

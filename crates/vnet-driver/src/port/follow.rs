@@ -73,7 +73,7 @@ impl Driver {
             let kept = match self.kept_port(receipt) {
                 // The attach was interrupted before it kept the definition.
                 Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !receipt.settled => {
-                    let gone = self.detach_locked(host, lock, dev).map_err(Error::from);
+                    let gone = self.detach_locked(host, lock, dev);
                     made.extend(gone.map_err(stays(dev))?);
                     continue;
                 }

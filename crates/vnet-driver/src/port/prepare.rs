@@ -9,7 +9,7 @@ use vnet_host::{LinuxHost, Lock, Near, Owner, PortHeader, Receipt};
 use vnet_passt::Passt;
 use vnet_plan::{Change, File, HostState, LoweredPort, PortChoices, Resource, attach};
 use vnet_types::{InterfaceName, Inventory, KnownPort, LinkKind, NetworkName};
-use vnet_validate::{Finding, KnownHost, Stage, rule};
+use vnet_validate::{Finding, KnownHost};
 use vnet_xml::interface::Source;
 use vnet_xml::network::MacTableManager;
 use vnet_xml::{Interface, Network, NetworkPort};
@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::features::{ask_switch, is_of_switch, is_switched, probe};
 use crate::findings::{on_host, sound};
 use crate::hooks::{HookOperation, document};
+use crate::network::is_told_near;
 use crate::note::Note;
 
 /// The file in a port's folder that keeps the definition it was attached with.
@@ -293,11 +294,6 @@ impl Prepared {
         let notes = host.unscoped().into_iter().map(Note::Unscoped).collect();
         Ok(PortOutcome { port: lowered.port, device, passt, was_attached, changes, findings, notes })
     }
-}
-
-/// Whether a finding is the same beside the whole host.
-fn is_told_near(finding: &Finding) -> bool {
-    rule(finding.code).is_none_or(|rule| rule.stage != Stage::Host)
 }
 
 /// The file that says how a port is attached to its network.

@@ -103,8 +103,8 @@ impl Driver {
         let absent = || Error::NoPortOf { network: network.clone(), uuid };
         let port = self.find_port(network, uuid)?.ok_or_else(absent)?;
         match self.detach_locked(&mut host, &lock, &port.dev) {
-            Err(vnet_host::Error::Absent(_)) => Err(absent()),
-            detached => Ok(detached?),
+            Err(error) if error.is_absent() => Err(absent()),
+            detached => detached,
         }
     }
 

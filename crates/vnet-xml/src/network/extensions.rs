@@ -188,3 +188,12 @@ impl Extensions {
         })
     }
 }
+
+/// A network with this in its `<vnet:network>`, under another prefix than the usual one.
+#[cfg(test)]
+fn parsed(inner: &str) -> crate::Parsed<Network> {
+    let text = format!(
+        "<network><name>n</name><metadata><v:network xmlns:v='{VNET_NAMESPACE}'>{inner}</v:network></metadata></network>"
+    );
+    Network::parse(text.as_bytes())
+}

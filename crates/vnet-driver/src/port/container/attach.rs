@@ -110,8 +110,8 @@ impl Driver {
         match self.store.port_receipt(&dev)? {
             Some(receipt) if attachment.is_of(&receipt.header.port) => {
                 match self.detach_locked(&mut host, &lock, &dev) {
-                    Err(vnet_host::Error::Absent(_)) => Ok(false),
-                    detached => Ok(detached.map(|_| true)?),
+                    Err(error) if error.is_absent() => Ok(false),
+                    detached => detached.map(|_| true),
                 }
             }
             _ => Ok(false),

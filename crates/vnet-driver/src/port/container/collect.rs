@@ -51,8 +51,8 @@ impl Driver {
             }
             let dev: InterfaceName = receipt.header.port.dev;
             match self.detach_locked(&mut host, &lock, &dev) {
-                Ok(_) | Err(vnet_host::Error::Absent(_)) => left.removed.push(attachment),
-                Err(error) => left.errors.push(error.into()),
+                Err(error) if !error.is_absent() => left.errors.push(error),
+                _ => left.removed.push(attachment),
             }
         }
         Ok(left)

@@ -29,15 +29,8 @@ mod tests {
 
     use rstest::rstest;
 
+    use super::super::parsed;
     use crate::Network;
-
-    fn parsed(inner: &str) -> crate::Parsed<Network> {
-        let text = format!(
-            "<network><name>n</name><metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>{inner}\
-             </v:network></metadata></network>"
-        );
-        Network::parse(text.as_bytes())
-    }
 
     #[rstest]
     #[case("on", true)]

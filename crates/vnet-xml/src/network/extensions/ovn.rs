@@ -7,6 +7,7 @@ use vnet_types::IpNet;
 
 use crate::element::{Element, Scope};
 use crate::grammar::Grammar;
+use crate::network::Network;
 use crate::value::{ip, number, text};
 use crate::write::Writer;
 
@@ -20,6 +21,13 @@ pub struct OvnEngine {
     /// `<vnet:outside>`: what the gateway leads to.
     #[cfg_attr(feature = "serde", serde(default))]
     pub outside: Option<OvnOutside>,
+}
+
+impl Network {
+    /// Whether OVN makes the network, for all hosts of a cluster, and not this host.
+    pub fn is_on_ovn(&self) -> bool {
+        self.extensions.ovn.is_some()
+    }
 }
 
 /// `<vnet:outside>`: the physical network beyond the gateway.
@@ -164,15 +172,8 @@ mod tests {
 
     use rstest::rstest;
 
+    use super::super::parsed;
     use crate::Network;
-
-    fn parsed(inner: &str) -> crate::Parsed<Network> {
-        let text = format!(
-            "<network><name>n</name><metadata><v:network xmlns:v='https://github.com/vnet-rs/vnet/network/1.0'>{inner}\
-             </v:network></metadata></network>"
-        );
-        Network::parse(text.as_bytes())
-    }
 
     #[rstest]
     #[case("<v:ovn northbound='tcp:192.0.2.1:6641,tcp:192.0.2.2:6641'/>")]
