@@ -39,9 +39,9 @@ impl Driver {
     ///
     /// # Errors
     /// [`Error::Ovn`] for a network that OVN makes; [`Error::Refused`]; [`Error::Attach`];
-    /// [`Error::Hook`]; [`Error::Denied`], [`Error::Host`] when the device cannot be opened: then it
-    /// is detached again; [`Error::Host`] when something is in the way, or when a step fails: then
-    /// the steps before it are undone.
+    /// [`Error::Hook`]; [`Error::Denied`], [`Error::Host`] when the device cannot be opened: then
+    /// it is detached again; [`Error::Host`] when something is in the way, or when a step fails:
+    /// then the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
         if let Some(network) = self.ovn_of(interface)? {
             return Err(OvnFailure::NotOpened(network.name().clone()).into());
