@@ -200,10 +200,8 @@ impl Driver {
                 let kept = self.kept(network)?.ok_or_else(|| Error::NotDefined(network.clone()))?;
                 self.start(&kept)
             }
-            Mend::Repair(network) => match self.kept(network)? {
-                Some(kept) => self.apply(&kept),
-                None => self.repair(network),
-            },
+            // What was changed in the running network only stays.
+            Mend::Repair(network) => self.repair(network),
         }
     }
 }

@@ -123,6 +123,7 @@ fn the_cause_comes_first() {
         assert_eq!((&report["cause"], code), (&Value::Null, Some(0)), "mended from {breaks}: {report:#}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    what_vnet_can_do_is_done();
     for (table, hook) in [("bridge", "prerouting priority 0"), ("netdev", "ingress device plug priority 0")] {
         shell(&format!("nft add table {table} me && nft 'add chain {table} me in {{ type filter hook {hook}; }}'"));
         shell(&format!("nft add rule {table} me in ether saddr 52:54:00:00:00:77 drop"));
@@ -139,6 +140,27 @@ fn the_cause_comes_first() {
         cause["check"] == "frames" && cause["finding"].as_str().unwrap().contains("has 192.168.130.1"),
         "{report:#}"
     );
+}
+
+/// With `--fix`: the network is repaired as it runs, and what others have done stays.
+fn what_vnet_can_do_is_done() {
+    shell("vnet forward add lab tcp/2222 web:22");
+    let forwards = call(&["forward", "list", "lab"]).stdout;
+    assert!(String::from_utf8_lossy(&forwards).contains("2222"));
+    shell("ip link set virbr7 down");
+    // Nobody can be asked.
+    let output = call(&["doctor", "--fix", "--no-probe", "lab"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let (report, code) = examined(&["lab", "--no-probe", "--fix", "--yes"]);
+    assert_eq!((&report["cause"], code), (&Value::Null, Some(0)), "{report:#}");
+    assert_eq!(report["mended"], serde_json::json!(["repair network lab"]));
+    assert_eq!(call(&["forward", "list", "lab"]).stdout, forwards);
+    shell("vnet forward remove lab tcp/2222");
+    shell("nft add table inet me && nft 'add chain inet me it { type filter hook forward priority 0; policy drop; }'");
+    let (report, code) = examined(&["lab", "--no-probe", "--fix", "--yes"]);
+    assert_eq!((report["cause"]["health"].as_str(), code), (Some("problem"), Some(1)), "{report:#}");
+    assert!(run("nft", &["list", "tables"]).contains("inet me"));
+    shell("nft delete table inet me");
 }
 
 #[test]

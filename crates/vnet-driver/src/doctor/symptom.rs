@@ -56,7 +56,7 @@ pub(super) enum SymptomRole {
 pub enum Mend {
     /// Starts a network that is defined.
     Start(NetworkName),
-    /// Makes a network as it is kept, or as it runs when it is not kept.
+    /// Makes a network as it runs anew, or starts it as it is kept.
     Repair(NetworkName),
 }
 
