@@ -25,6 +25,7 @@ use crate::ruleset::{
     Base, Chain, Direction, Element, Field, Flowtable, Holds, Part, Rule, Ruleset, Set, Statement, Subject, Transport,
     Verdict,
 };
+use crate::shared::size;
 
 /// The whole table with one network only, for `nft -j -f` on a host without such a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +65,8 @@ pub struct Keys {
     key: KeyTypes,
     #[serde(skip_serializing_if = "Option::is_none")]
     map: Option<KeyTypes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     flags: Vec<&'static str>,
     #[serde(rename = "stmt", skip_serializing_if = "Vec::is_empty")]
@@ -121,6 +124,7 @@ fn declaration(set: &Set) -> Declaration {
             several => KeyTypes::Several(several.iter().map(|kind| kind.word()).collect()),
         },
         map,
+        size: size(&set.name),
         flags: set.interval.then_some("interval").into_iter().collect(),
         statements: (set.holds == Holds::Counter).then_some(counter).into_iter().collect(),
         elements: set.elements.iter().map(|it| element(it, set.holds)).collect(),

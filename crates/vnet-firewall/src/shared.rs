@@ -45,6 +45,10 @@ pub(crate) const PREFIX4: u8 = 24;
 /// The same for IPv6.
 pub(crate) const PREFIX6: u8 = 64;
 
+/// The most networks, and the most subnets of each family, that a host can have. Of a set whose
+/// size the kernel is told, it makes a hash table that finds faster what is there, and what is not.
+const MOST: u32 = 6144;
+
 pub(crate) const NETWORKS: &str = "networks";
 pub(crate) const BRIDGES: &str = "bridges";
 pub(crate) const SAME_NETWORK: &str = "same_network";
@@ -182,7 +186,10 @@ impl Share {
                     ),
                     rule(find([iface(In)], BRIDGES), jump("from_guests"), "ask the network the packet comes from"),
                 ];
+                // Answers are most of what guests get. Each of these rules accepts, but the last:
+                // their order makes no difference to what becomes of a packet.
                 let to_guests = vec![
+                    decide([Subject::Family], ANSWERS, "guests that only answers reach"),
                     rule(find([iface(In), iface(Out)], SAME_NETWORK), accept.clone(), "guests of one network"),
                     rule(
                         find([iface(Out), net(Destination, Ipv4)], PerFamily::Reach.set(Ipv4)),
@@ -194,7 +201,6 @@ impl Share {
                         accept.clone(),
                         "guests that anyone may reach",
                     ),
-                    decide([Subject::Family], ANSWERS, "guests that only answers reach"),
                     decide([iface(Out)], OWN_TO, "networks with rules of their own"),
                     rule(
                         find([Subject::Family, iface(Out)], REFUSE_TO),
@@ -325,6 +331,17 @@ fn net(field: Field, family: Family) -> Subject {
 
 fn set(name: &str, key: &[KeyType], holds: Holds) -> Set {
     Set { name: name.to_owned(), key: key.to_vec(), interval: false, holds, elements: Vec::new() }
+}
+
+/// The most elements that a set can have: a set that usual packets of established connections are
+/// looked up in has a limit.
+pub(crate) fn size(set: &str) -> Option<u32> {
+    let of_subnets = [PerFamily::Reach, PerFamily::Leave, PerFamily::Answer];
+    let mut often = of_subnets.iter().flat_map(|kind| BOTH.map(|family| kind.set(family))).chain([BRIDGES]);
+    match set {
+        ANSWERS => Some(4),
+        _ => often.any(|name| name == set).then_some(MOST),
+    }
 }
 
 fn of_interface(kind: PerFamily, family: Family) -> Set {

@@ -11,6 +11,7 @@ use crate::ruleset::{
     Base, Chain, Direction, Element, Field, Flowtable, Holds, Interface, Key, KeyType, Part, Rule, Ruleset, Set,
     Statement, Subject, Transport, Verdict,
 };
+use crate::shared::size;
 
 /// nft(8)'s words for types of ICMPv6.
 pub(crate) const ICMPV6_TYPES: [(u8, &str); 3] =
@@ -56,6 +57,9 @@ impl fmt::Display for Set {
             Holds::Nothing | Holds::Counter => ("set", ""),
         };
         writeln!(f, "\t{what} {} {{\n\t\ttype {}{data}", self.name, key.join(" . "))?;
+        if let Some(size) = size(&self.name) {
+            writeln!(f, "\t\tsize {size}")?;
+        }
         if self.interval {
             writeln!(f, "\t\tflags interval")?;
         }

@@ -6,7 +6,7 @@ use super::attribute::{Writer, attribute, text_of, u32_of};
 use super::expression::{COUNTER, Expression};
 use super::message::TABLE;
 use crate::ruleset::{Holds, KeyType, Set};
-use crate::shared::Share;
+use crate::shared::{Share, size};
 
 /// The type number that stands for a verdict as data (`NFT_DATA_VERDICT`).
 const DATA_VERDICT: u32 = 0xffff_ff00;
@@ -18,6 +18,8 @@ const NAME: u16 = 2;
 const FLAGS: u16 = 3;
 const KEY_TYPE: u16 = 4;
 const DATA_TYPE: u16 = 6;
+const DESCRIPTION: u16 = 9;
+const SIZE: u16 = 1;
 const EXPRESSION: u16 = 17;
 
 /// Writes the attributes of a new set; `number` is different for each set of a transaction.
@@ -33,13 +35,19 @@ pub(super) fn write(set: &Set, number: u32, to: &mut Writer<'_>) {
         }
         Holds::Nothing | Holds::Counter => {}
     }
+    if let Some(size) = size(&set.name) {
+        to.nest(DESCRIPTION, |description| {
+            description.be32(SIZE, size);
+        });
+    }
     to.be32(10, number).bytes(13, &user_data(set));
     if set.holds == Holds::Counter {
         to.nest(EXPRESSION, |counter| Expression::new(&COUNTER, []).write(counter));
     }
 }
 
-/// A set, if it is one of ours and declared as we declare it.
+/// A set, if it is one of ours and declared as we declare it. How large it can be makes no
+/// difference for packets, and is not changed while it is there.
 pub(super) fn read(message: &[u8]) -> Option<Set> {
     let name = attribute(message, NAME).and_then(text_of)?;
     let number = |kind| attribute(message, kind).and_then(u32_of);
