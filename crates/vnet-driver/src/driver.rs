@@ -201,13 +201,7 @@ impl Driver {
 
     fn surveyed(&self, survey: Survey, network: Option<&Network>) -> (Inventory, Vec<Named>) {
         let Survey { mut inventory, owners } = survey;
-        if let Some(imagined) = &self.imagined
-            && imagined.zones
-        {
-            inventory.firewalld =
-                zone(network).map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
-            inventory.resolved = true;
-        }
+        self.imagine(&mut inventory, network);
         if self.imagined.is_none() {
             let known = |there: Running| {
                 let name = there.network.name.parse().ok()?;
@@ -218,8 +212,18 @@ impl Driver {
         let dead = owners.into_iter().filter(|(_, owner)| owner.is_gone()).map(|(named, _)| named);
         (inventory, dead.collect())
     }
+
+    /// Adds what a host has that was created for a trial of this network.
+    pub(crate) fn imagine(&self, inventory: &mut Inventory, network: Option<&Network>) {
+        if self.imagined.as_ref().is_some_and(|imagined| imagined.zones) {
+            inventory.firewalld =
+                zone(network).map(|zone| Firewalld { zones: [(zone, [].into())].into(), ..Firewalld::default() });
+            inventory.resolved = true;
+        }
+    }
 }
 
+/// The zone of a definition.
 fn zone(network: Option<&Network>) -> Option<String> {
     network?.bridge.as_ref()?.zone.clone()
 }

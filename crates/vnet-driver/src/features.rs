@@ -5,13 +5,17 @@ use vnet_netlink::Netlink;
 use vnet_types::{Inventory, KnownSwitch};
 use vnet_xml::{Network, VirtualPort, VirtualPortType};
 
+use crate::driver::Driver;
 use crate::error::Error;
 
-/// Probes the kernel's features. Returns whether this process may do so.
-pub(crate) fn probe(inventory: &mut Inventory) -> Result<bool, Error> {
-    let features = Netlink::features()?;
-    inventory.features = features.unwrap_or(inventory.features);
-    Ok(features.is_some())
+impl Driver {
+    /// Probes the kernel's features. Returns whether this process may do so.
+    pub(crate) fn probe(&self, inventory: &mut Inventory) -> Result<bool, Error> {
+        let known = self.imagined.as_ref().and_then(|imagined| imagined.features);
+        let features = known.map_or_else(Netlink::features, |known| Ok(Some(known)))?;
+        inventory.features = features.unwrap_or(inventory.features);
+        Ok(features.is_some())
+    }
 }
 
 /// Asks Open vSwitch for its bridges, if it was not asked.

@@ -30,7 +30,7 @@ mod update;
 
 pub(crate) use acceleration::flowtable_of;
 pub(crate) use near::is_told_near;
-pub(crate) use prepare::{RUNNING, look_closer, random};
+pub(crate) use prepare::{RUNNING, random};
 
 pub use addresses::{AddressOfGuest, AddressSource};
 pub use boot::Attempt;

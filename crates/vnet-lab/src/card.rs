@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, bind, socket};
-use vnet_types::{InterfaceName, Link, MacAddr};
+use vnet_types::{InterfaceName, MacAddr};
 
 use crate::{Error, Namespace};
 
@@ -21,21 +21,16 @@ pub fn insert(guest: &Namespace, device: &InterfaceName, mac: MacAddr) -> Result
     let jack = Namespace::new()?;
     jack.set(&[("ipv6/conf/default/disable_ipv6", "1")])?;
     let far: InterfaceName = "jack".parse().expect("a name");
-    jack.netlink().add_veth(&far, device)?;
-    let index =
-        |of: &Namespace, link: &InterfaceName| of.netlink().link(link)?.ok_or_else(|| Error::Gone(link.clone()));
-    jack.move_link(index(&jack, device)?.index, guest)?;
-    let found = index(guest, device)?;
-    guest.netlink().set_link(found.index, &found.link, &Link { mac: Some(mac), ..found.link.clone() })?;
-    jack.netlink().set_up(index(&jack, &far)?.index, true)?;
-    let frames = jack.run(|| open(&far, SockType::Raw).map_err(Error::doing(format!("read the frames of {far}"))))?;
+    let index = jack.lay(&far, guest, device, mac)?;
+    jack.netlink().set_up(index, true)?;
+    let found = guest.netlink().link(device)?.ok_or_else(|| Error::Gone(device.clone()))?;
+    let frames = jack.run(|| open(&far).map_err(Error::doing(format!("read the frames of {far}"))))?;
     Ok((found.index, frames))
 }
 
-/// A socket for all frames of a device of this thread's namespace, or for all packets with
-/// [`SockType::Datagram`].
-pub(crate) fn open(device: &InterfaceName, kind: SockType) -> io::Result<OwnedFd> {
-    let frames = socket(AddressFamily::Packet, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+/// A socket for all frames of a device of this thread's namespace.
+fn open(device: &InterfaceName) -> io::Result<OwnedFd> {
+    let frames = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
     let mut known = getifaddrs()?.filter(|known| known.interface_name == device.as_str());
     let address = known.find_map(|known| known.address?.as_link_addr().copied()).ok_or(io::ErrorKind::NotFound)?;
     bind(frames.as_raw_fd(), &address)?;

@@ -1,18 +1,20 @@
 //! A DHCP client (RFC 2131, RFC 2132): DISCOVER, OFFER, REQUEST, ACK.
 //!
 //! It asks for broadcast answers, but passt sends them to the offered address. So the answers are
-//! read from the device.
+//! read from among all packets of the network namespace.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::thread;
 use std::time::Instant;
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, setsockopt, socket, sockopt};
-use std::os::fd::{AsRawFd, OwnedFd};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrIn, bind, setsockopt, socket, sockopt,
+};
 use vnet_types::{InterfaceName, MacAddr};
 
 use crate::ask::ask;
-use crate::card;
 
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// The length of the fixed part of a message, up to the cookie.
@@ -80,10 +82,13 @@ impl Client {
     /// # Errors
     /// [`io::Error`] when the device cannot be used.
     pub fn lease(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
-        let sockets = sockets(device)?;
-        let Some(offer) = self.exchange(&sockets, None, deadline)? else { return Ok(None) };
-        let ack = self.exchange(&sockets, Some(&offer), deadline)?;
-        Ok(ack.filter(|reply| reply.kind == Kind::Ack).map(|reply| reply.lease))
+        let sockets = Sockets::open(device)?;
+        let ack = self.exchange(&sockets, None, deadline).and_then(|offer| match offer {
+            Some(offer) => self.exchange(&sockets, Some(&offer), deadline),
+            None => Ok(None),
+        });
+        sockets.close();
+        Ok(ack?.filter(|reply| reply.kind == Kind::Ack).map(|reply| reply.lease))
     }
 
     /// Asks for an address, and takes none. `None` when no server offers one before the deadline.
@@ -91,23 +96,20 @@ impl Client {
     /// # Errors
     /// [`io::Error`] when the device cannot be used.
     pub fn offer(&self, device: &InterfaceName, deadline: Instant) -> io::Result<Option<Lease>> {
-        let offer = self.exchange(&sockets(device)?, None, deadline)?;
-        Ok(offer.map(|reply| reply.lease))
+        let sockets = Sockets::open(device)?;
+        let offer = self.exchange(&sockets, None, deadline);
+        sockets.close();
+        Ok(offer?.map(|reply| reply.lease))
     }
 
-    fn exchange(
-        &self,
-        [to, from]: &[UdpSocket; 2],
-        offer: Option<&Reply>,
-        deadline: Instant,
-    ) -> io::Result<Option<Reply>> {
+    fn exchange(&self, sockets: &Sockets, offer: Option<&Reply>, deadline: Instant) -> io::Result<Option<Reply>> {
         let message = self.message(offer);
         let server = SocketAddr::from((Ipv4Addr::BROADCAST, 67));
         let wanted: &[Kind] = if offer.is_some() { &[Kind::Ack, Kind::Nak] } else { &[Kind::Offer] };
         ask(
-            from,
+            &sockets.hear,
             deadline,
-            || to.send_to(&message, server).map(drop),
+            || sockets.say.send_to(&message, server).map(drop),
             |packet| self.read(payload(packet)?).filter(|reply| wanted.contains(&reply.kind)),
         )
     }
@@ -216,10 +218,27 @@ fn ipv4(bytes: &[u8]) -> Option<Ipv4Addr> {
     bytes.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets))
 }
 
-/// The sockets to send by and to hear by.
-fn sockets(device: &InterfaceName) -> io::Result<[UdpSocket; 2]> {
-    // Any kind of socket can be read with the timeout of a UDP socket.
-    Ok([open(device)?, UdpSocket::from(card::open(device, SockType::Datagram)?)])
+/// The sockets of a client.
+struct Sockets {
+    say: UdpSocket,
+    /// Any kind of socket can be read with the timeout of a UDP socket.
+    hear: UdpSocket,
+}
+
+impl Sockets {
+    fn open(device: &InterfaceName) -> io::Result<Self> {
+        let say = open(device)?;
+        // The kernel waits for all its readers when a socket of this kind that hears is bound to a
+        // device. This one hears all devices.
+        let hear = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)?;
+        Ok(Self { say, hear: hear.into() })
+    }
+
+    /// Closes them. The kernel waits for all its readers then, too; the caller does not.
+    fn close(self) {
+        let Self { hear, .. } = self;
+        thread::spawn(move || drop(hear));
+    }
 }
 
 fn open(device: &InterfaceName) -> io::Result<UdpSocket> {

@@ -3,11 +3,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
 use vnet_netlink::Netlink;
+use vnet_types::{InterfaceName, Link, LinkKind, MacAddr, VethOptions};
 
 use crate::{Error, mounts};
 
@@ -75,6 +76,18 @@ impl Namespace {
     /// [`Error::Netlink`] when the kernel refuses.
     pub fn move_link(&self, index: u32, to: &Self) -> Result<(), Error> {
         Ok(self.netlink.move_to_namespace(index, to.file())?)
+    }
+
+    /// Lays a cable from this namespace, where its end has the name `near`, to another one, where
+    /// its end has the name `far` and this MAC address. Returns the index of the near end. Both
+    /// ends are down, and no link has to be moved, for which the kernel waits for all its readers.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] when the kernel refuses, as for a name that is taken.
+    pub fn lay(&self, near: &InterfaceName, to: &Self, far: &InterfaceName, mac: MacAddr) -> Result<u32, Error> {
+        let namespace = format!("/proc/self/fd/{}", to.network.as_raw_fd()).into();
+        let kind = LinkKind::Veth(VethOptions { namespace, peer: far.clone(), peer_mac: mac });
+        Ok(self.netlink.add_link(&Link { name: near.clone(), kind, mac: None, mtu: None, up: false })?)
     }
 
     /// Runs a closure, and the processes that it starts, in the namespace. The sockets that it

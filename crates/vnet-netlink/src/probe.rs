@@ -53,6 +53,30 @@ impl Netlink {
             Err(refused) => Some(refused.errno == EINVAL),
         }
     }
+
+    /// The same by a filter on a link that is down and has no queueing discipline of its own, and
+    /// gets none. A user namespace allows that to its own links, and no other link is made for it.
+    ///
+    /// # Errors
+    /// [`Error::is_not_found`] when there is no such link; the kernel's refusal to remove what it
+    /// was given.
+    pub fn fills_checksums_on(&self, link: &InterfaceName) -> Result<bool, Error> {
+        let (parent, handle) = (TrafficHandle::ROOT, TrafficHandle::qdisc(1));
+        let queue = Qdisc { link: link.clone(), parent, handle, kind: QdiscKind::Htb { default: 1 } };
+        match self.add_qdisc(&queue) {
+            Err(error) if error.is_not_found() => return Err(error),
+            Err(_) => return Ok(false),
+            Ok(()) => {}
+        }
+        let fills = self.add_filter(&mending(link)).is_ok();
+        self.delete_qdisc(&queue).map(|()| fills)
+    }
+}
+
+/// A filter that fills in the checksums of what leaves by a link.
+fn mending(link: &InterfaceName) -> Filter {
+    let (parent, matches, action) = (TrafficHandle::qdisc(1), FilterMatch::UdpTo(68), FilterAction::Checksum);
+    Filter { link: link.clone(), parent, priority: 2, handle: 0x8000_0800, matches, action }
 }
 
 fn try_all(netlink: &Netlink) -> Result<Features, Error> {
@@ -76,8 +100,7 @@ fn try_all(netlink: &Netlink) -> Result<Features, Error> {
     let marked = FilterAction::Class(TrafficHandle::new(0, 1));
     let (fw, csum) = match htb {
         Ok(()) => {
-            let mends = filter(root, FilterMatch::UdpTo(68), FilterAction::Checksum);
-            let csum = netlink.add_filter(&Filter { handle: 0x8000_0800, priority: 2, ..mends });
+            let csum = netlink.add_filter(&mending(&bridge));
             (netlink.add_filter(&filter(root, FilterMatch::Mark, marked)).is_ok(), csum.is_ok())
         }
         Err(_) => (false, false),

@@ -1,39 +1,99 @@
 //! Attaches guests' interfaces on the imagined host as on a real one: with the bridge port, VLANs,
 //! bandwidth and all other settings of the network, its portgroup and the interface.
+//!
+//! The guests' own namespaces and cards are made before, beside the networks.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::thread;
 
-use vnet_driver::AttachOptions;
+use vnet_driver::{AttachOptions, Driver};
 use vnet_host::{LinuxHost, PortHeader, Store};
 use vnet_lab::Namespace;
 use vnet_netlink::{Netlink, Tap};
-use vnet_plan::{Key, PortChoices, attach};
-use vnet_types::{BridgeOptions, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
+use vnet_plan::{Key, PortChoices, asks_features, attach};
+use vnet_types::{BridgeOptions, Features, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
 use vnet_xml::interface::Source;
 use vnet_xml::{BridgeName, Interface, Network};
 
 use crate::error::{Failed, Result};
 use crate::guest::Guest;
-use crate::start::{STATE, driver};
+use crate::judge::side_by_side;
+use crate::start::STATE;
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
 /// Longer than any frame, even one that the kernel has not yet cut into segments.
 const ROOM: usize = 1 << 17;
+/// How many seats are made at the same time.
+const AT_A_TIME: usize = 8;
+
+/// A guest's namespace before it is attached.
+pub(crate) struct Seat {
+    namespace: Namespace,
+    /// The frames of its card. `None` where this process cannot create a tap: a container has
+    /// `/dev/net/tun` only if it was told to, and may not be allowed to open it.
+    card: Option<File>,
+}
+
+/// The seats of so many guests.
+pub(crate) fn seats(count: usize) -> Result<Vec<Seat>> {
+    let mut seats = Vec::new();
+    while seats.len() < count {
+        seats.extend(side_by_side(seats.len()..count.min(seats.len() + AT_A_TIME), |_| Seat::new())?);
+    }
+    Ok(seats)
+}
+
+/// What the kernel supports, as far as these networks depend on it. `None` where it is to be asked
+/// when it is needed.
+pub(crate) fn features(networks: &[&Network], seats: &[Seat]) -> Result<Option<Features>> {
+    let limits = |network: &Network| network.port_groups.iter().any(|group| group.bandwidth.is_some());
+    if networks.iter().any(|network| asks_features(network) || limits(network)) {
+        return Ok(Netlink::features()?);
+    }
+    let Some(Seat { namespace, card: Some(_) }) = seats.first() else { return Ok(None) };
+    let csum = namespace.netlink().fills_checksums_on(&DEVICE.parse().expect("a name"))?;
+    Ok(Some(Features { csum, ..Features::default() }))
+}
+
+impl Seat {
+    fn new() -> Result<Self> {
+        let namespace = Namespace::new()?;
+        namespace.set(&SWITCHES)?;
+        Ok(Self { card: card(&namespace).ok(), namespace })
+    }
+}
+
+/// Puts a card into a guest's namespace, and returns its frames. It ends with the namespace: who
+/// closes a tap that ends with its file waits until the kernel has deleted it.
+pub(crate) fn card(namespace: &Namespace) -> Result<File> {
+    let name = DEVICE.parse().map_err(|_| Failed::Other(format!("`{DEVICE}` is not a name")))?;
+    namespace.run(|| {
+        let tap = Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN)?;
+        tap.persist(true)?;
+        Ok(frames(tap))
+    })
+}
+
+fn frames(tap: Tap) -> File {
+    File::from(tap.into_queues().remove(0))
+}
 
 impl World {
-    /// Attaches guests to a network that runs on this bridge; `number` is the network's number.
+    /// Attaches guests, on their seats, to a network that runs on this bridge; `number` is the
+    /// network's number.
     ///
     /// With STP a port listens and learns for 4 s. There are no loops here, so STP is disabled from
     /// now on.
     pub(crate) fn attach(
         &self,
+        driver: &Driver,
         network: &Network,
         number: usize,
         bridge: &InterfaceName,
         guests: &[Guest],
+        seats: Vec<Seat>,
     ) -> Result<Vec<Station>> {
         let netlink = self.host.netlink();
         let found = netlink.link(bridge)?.ok_or_else(|| vnet_lab::Error::Gone(bridge.clone()))?;
@@ -44,36 +104,29 @@ impl World {
         // A definition may leave the name open.
         let mut network = network.clone();
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(bridge.clone()));
-        let has_taps = can_make_taps();
-        let stations = guests.iter().enumerate().map(|(at, guest)| {
+        let stations = guests.iter().zip(seats).enumerate().map(|(at, (guest, seat))| {
             let dev = format!("guest{number}x{at}").parse().map_err(|error| Failed::Other(format!("{error}")))?;
-            station(self, &network, guest, &dev, has_taps)
+            station(self, driver, &network, guest, &dev, seat)
                 .map_err(Failed::doing(format!("{} cannot be attached to network `{}`", guest.name, network.name)))
         });
         stations.collect()
     }
 }
 
-/// Whether this process can create a tap. A container has `/dev/net/tun` only if it was told to,
-/// and may not be allowed to open it.
-fn can_make_taps() -> bool {
-    let name = "probe%d".parse().expect("a name");
-    Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN).is_ok()
-}
-
-fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName, has_taps: bool) -> Result<Station> {
-    let namespace = Namespace::new()?;
-    namespace.set(&SWITCHES)?;
+fn station(
+    world: &World,
+    driver: &Driver,
+    network: &Network,
+    guest: &Guest,
+    dev: &InterfaceName,
+    Seat { namespace, card }: Seat,
+) -> Result<Station> {
     let device: InterfaceName = DEVICE.parse().expect("a name");
     // A veth pair replaces the tap and the guest's card.
-    let lay = || world.lay(dev, &namespace, &device);
-    attach_to(network, guest, dev, (!has_taps).then_some(lay))?;
-    if has_taps {
-        let outer = Tap::open(dev, NonZeroU16::MIN)?;
-        let name = DEVICE.parse().map_err(|_| Failed::Other(format!("`{DEVICE}` is not a name")))?;
-        let inner = namespace.run(|| Ok::<_, Failed>(Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN)?))?;
-        let file = |tap: Tap| File::from(tap.into_queues().remove(0));
-        join(file(outer), file(inner))?;
+    let lay = || Ok(world.host.lay(dev, &namespace, &device, guest.mac)?);
+    attach_to(driver, network, guest, dev, card.is_none().then_some(lay))?;
+    if let Some(card) = card {
+        join(frames(Tap::open(dev, NonZeroU16::MIN)?), card)?;
     }
     let mtu = world.host.netlink().link(dev)?.and_then(|found| found.link.mtu);
     Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
@@ -82,6 +135,7 @@ fn station(world: &World, network: &Network, guest: &Guest, dev: &InterfaceName,
 /// Attaches the guest's interface. If `instead` creates a device in place of the tap, only the rest
 /// of the port is created.
 fn attach_to(
+    driver: &Driver,
     network: &Network,
     guest: &Guest,
     dev: &InterfaceName,
@@ -98,7 +152,7 @@ fn attach_to(
     }
     let guest = Some(guest.name.clone());
     let Some(lay) = instead else {
-        driver(true)?.attach(&interface, &AttachOptions { guest, persistent: true, ..AttachOptions::default() })?;
+        driver.attach(&interface, &AttachOptions { guest, persistent: true, ..AttachOptions::default() })?;
         return Ok(());
     };
     let mut host = LinuxHost::open()?;

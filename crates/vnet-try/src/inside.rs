@@ -1,12 +1,14 @@
 //! The inner process: starts the networks, attaches guests, and checks what they promise.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use vnet_types::InterfaceName;
+use vnet_types::{Features, InterfaceName};
 use vnet_xml::{Interface, Network};
 
-use crate::error::{Failure, Result};
+use crate::attach::{Seat, features, seats};
+use crate::error::{Failed, Failure, Result};
 use crate::guest::{Guest, guests, may_collide};
 use crate::judge::{Crossing, Party, beside, side_by_side};
 use crate::neighbour::neighbour;
@@ -15,7 +17,7 @@ use crate::passt;
 use crate::promise::{Phase, Promise};
 use crate::promises::of_network;
 use crate::report::{InterfaceReport, Judgement, NetworkReport, Report};
-use crate::start::{Started, start};
+use crate::start::{Started, driver, start};
 use crate::world::World;
 use crate::{furnish, notes};
 
@@ -51,33 +53,48 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
     let neighbour = (networks.len() == 1).then(|| neighbour(&networks[0]));
     let all: Vec<&Network> = networks.iter().chain(&neighbour).collect();
     let interfaces: Vec<&Interface> = behind.iter().map(|(_, interface)| interface).collect();
+    let mut guests: Vec<Vec<Guest>> = all.iter().map(|network| guests(network)).collect();
+    // Only the neighbour's first guest speaks to anybody.
+    guests.iter_mut().skip(networks.len()).for_each(|of_neighbour| of_neighbour.truncate(1));
     step("making a host");
     furnish::furnish()?;
-    let mut world = World::new(&all, &interfaces)?;
-    let has_names = furnish::empty(world.name_server())?;
-    world.serve_names(networks)?;
+    let (seated, host) = beside(
+        || {
+            let seats = seats(guests.iter().map(Vec::len).sum())?;
+            Ok::<_, Failed>((features(&all, &seats)?, seats))
+        },
+        || {
+            let mut world = World::new(&all, &interfaces)?;
+            let has_names = furnish::empty(world.name_server())?;
+            world.serve_names(networks)?;
+            all.iter().try_for_each(|network| world.announce(network))?;
+            Ok::<_, Failed>((world, has_names))
+        },
+    );
+    let ((features, seats), (world, has_names)) = (seated?, host?);
     step("starting");
+    let at_once: Vec<_> = all.iter().zip(&guests).map(|(it, guests)| (*it, !may_collide(it, guests))).collect();
     let mut bridges = Vec::new();
-    for (at, network) in all.iter().enumerate() {
-        let guests = guests(network);
-        world.announce(network)?;
-        match start(network, !may_collide(network, &guests))? {
-            Started::On(bridge) => bridges.push((bridge, guests)),
-            // Nothing is tried unless all networks can run beside each other.
-            Started::Refused(findings) => {
-                let of = |other: usize| if other == at { findings.clone() } else { Vec::new() };
-                let refused = networks.iter().enumerate().map(|(other, it)| NetworkReport::refused(it, of(other)));
-                let interfaces = behind.iter().map(|(definition, _)| InterfaceReport::refused(*definition));
-                return Ok(Report::new(refused.collect(), interfaces.collect(), milliseconds(began)));
-            }
+    let mut refused = BTreeMap::new();
+    for (at, started) in start(&at_once, features)?.into_iter().enumerate() {
+        match started {
+            Started::On(bridge) => bridges.push(bridge),
+            Started::Refused(findings) => drop(refused.insert(at, findings)),
         }
     }
+    // Nothing is tried unless all networks can run beside each other.
+    if !refused.is_empty() {
+        let mut of = |at: usize| refused.remove(&at).unwrap_or_default();
+        let networks = networks.iter().enumerate().map(|(at, it)| NetworkReport::refused(it, of(at))).collect();
+        let interfaces = behind.iter().map(|(definition, _)| InterfaceReport::refused(*definition));
+        return Ok(Report::new(networks, interfaces.collect(), milliseconds(began)));
+    }
     step("attaching guests");
-    let parties = inhabit(&world, &all, &bridges)?;
+    let parties = inhabit(&world, &all, &bridges, guests, seats, features)?;
     step("trying");
     let judged = judge(&parties, networks.len(), has_names)?;
     let reports = networks.iter().zip(&bridges).zip(judged).zip(&parties);
-    let reports = reports.map(|(((network, (bridge, _)), promises), party)| NetworkReport {
+    let reports = reports.map(|(((network, bridge), promises), party)| NetworkReport {
         bridge: Some(bridge.to_string()),
         promises,
         notes: notes::of_network(network, &party.guests, has_names),
@@ -91,12 +108,18 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
 fn inhabit<'a>(
     world: &'a World,
     networks: &[&'a Network],
-    bridges: &[(InterfaceName, Vec<Guest>)],
+    bridges: &[InterfaceName],
+    guests: Vec<Vec<Guest>>,
+    mut seats: Vec<Seat>,
+    features: Option<Features>,
 ) -> Result<Vec<Party<'a>>> {
     // One after the other, because each call waits for the lock of the state folder.
     let mut plugged = Vec::new();
-    for (number, (network, (bridge, guests))) in networks.iter().zip(bridges).enumerate() {
-        plugged.push((*network, guests.clone(), world.attach(network, number, bridge, guests)?));
+    let driver = driver(true, features)?;
+    for (number, ((network, bridge), guests)) in networks.iter().zip(bridges).zip(guests).enumerate() {
+        let seats = seats.drain(..guests.len()).collect();
+        let stations = world.attach(&driver, network, number, bridge, &guests, seats)?;
+        plugged.push((*network, guests, stations));
     }
     side_by_side(plugged, |(network, guests, stations)| Party::of_network(world, network, guests, stations))
 }

@@ -5,19 +5,18 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
-use std::num::NonZeroU16;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vnet_driver::{AttachOptions, AttachedPort, Driver};
 use vnet_lab::Namespace;
-use vnet_netlink::{Netlink, PortState, Tap};
-use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, NetworkName, TapOptions};
+use vnet_netlink::{Netlink, PortState};
+use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, NetworkName};
 use vnet_xml::interface::Source;
 use vnet_xml::network::{ForwardMode, Ip};
 use vnet_xml::{Interface, Network};
 
-use crate::attach::{bring_up, join};
+use crate::attach::{bring_up, card, join};
 use crate::error::{Error, Failed, Result};
 use crate::guest::{Addressing, Guest, guests, ordinary_address};
 use crate::judge::Party;
@@ -216,10 +215,8 @@ impl Scratch {
         let namespace = Namespace::new()?;
         namespace.set(&SWITCHES)?;
         let device: InterfaceName = DEVICE.parse().expect("a name");
-        let name = DEVICE.parse().map_err(|_| Failed::Other(format!("`{DEVICE}` is not a name")))?;
-        let inner = namespace.run(|| Ok::<_, Failed>(Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN)?))?;
         let outer = port.queues().first().ok_or_else(|| Failed::Other("the port has no file".to_owned()))?;
-        join(File::from(outer.try_clone()?), File::from(inner.into_queues().remove(0)))?;
+        join(File::from(outer.try_clone()?), card(&namespace)?)?;
         let mtu = Netlink::open()?.link(&port.port().dev)?.and_then(|found| found.link.mtu);
         let index = bring_up(&namespace, &device, guest.mac, mtu)?;
         let scratch = Self { port: Some(port), bridge: bridge.clone(), addresses: Vec::new() };

@@ -16,7 +16,7 @@ use super::import::same;
 use super::running::{self, Running, STATE};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::network::{NetworkOutcome, look_closer};
+use crate::network::NetworkOutcome;
 use crate::port::Followed;
 
 /// The result of taking a network over.
@@ -64,7 +64,7 @@ impl Driver {
             let known = KnownNetwork { name: name.clone(), uuid: network.uuid, bridge: Some(bridge) };
             inventory.networks.push(known);
         }
-        let has_probed = look_closer(std::slice::from_ref(&network), &host, &mut inventory)?;
+        let has_probed = self.look_closer(std::slice::from_ref(&network), &host, &mut inventory)?;
         let prepared = self.prepare_whole(&network, &host, &inventory, has_probed)?;
         let desired = &prepared.lowered.desired;
         let mut theirs = there.as_ref().map(made_by_libvirt).unwrap_or_default();

@@ -8,7 +8,7 @@ use vnet_xml::{Definition, Network, Severity};
 
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
-use crate::features::{ask_switch, probe};
+use crate::features::ask_switch;
 use crate::findings::join;
 use crate::obstacle::Obstacle;
 
@@ -39,7 +39,7 @@ impl Driver {
     pub fn checker(&self) -> Result<Checker<'_>, Error> {
         let host = self.host()?;
         let (mut inventory, _) = self.survey(&host, None)?;
-        probe(&mut inventory)?;
+        self.probe(&mut inventory)?;
         ask_switch(&mut inventory);
         // What cannot be read only makes the advice worse.
         self.reserve(&mut inventory)?;

@@ -8,7 +8,7 @@ use vnet_types::{InterfaceName, Inventory, KnownNetwork};
 use vnet_validate::{Finding, Stage, rule};
 use vnet_xml::{BridgeName, BridgeTemplate, Network};
 
-use super::prepare::{Prepared, look_closer};
+use super::prepare::Prepared;
 use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
@@ -23,7 +23,7 @@ impl Driver {
         if !dead.is_empty() || !self.look_for_bridge(network, host, &mut inventory)? {
             return Ok(None);
         }
-        let has_probed = look_closer(std::slice::from_ref(network), host, &mut inventory)?;
+        let has_probed = self.look_closer(std::slice::from_ref(network), host, &mut inventory)?;
         match self.prepare_on(network, host, &inventory, has_probed) {
             Ok(prepared) if prepared.findings.iter().all(is_told_near) => Ok(Some(prepared)),
             _ => Ok(None),

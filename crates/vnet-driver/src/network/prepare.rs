@@ -16,7 +16,7 @@ use super::outcome::NetworkOutcome;
 use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, network_name};
 use crate::error::Error;
-use crate::features::{ask_switch, is_switched, probe};
+use crate::features::{ask_switch, is_switched};
 use crate::findings::{on_host, sound};
 use crate::note::Note;
 use crate::obstacle::Obstacle;
@@ -55,11 +55,12 @@ impl Driver {
             return Ok(prepared);
         }
         let mut inventory = self.inventory(host, lock, Some(network))?;
-        let has_probed = look_closer(std::slice::from_ref(network), host, &mut inventory)?;
+        let has_probed = self.look_closer(std::slice::from_ref(network), host, &mut inventory)?;
         self.prepare_on(network, host, &inventory, has_probed)
     }
 
-    /// The same on a host with this inventory, which [`look_closer`] has completed.
+    /// The same on a host with this inventory, which [`look_closer`](Self::look_closer) has
+    /// completed.
     pub(crate) fn prepare_on(
         &self,
         network: &Network,
@@ -207,26 +208,34 @@ impl Prepared {
     }
 }
 
-/// Reads what only some networks depend on, if one of these does: who listens on the host, whether
-/// systemd-resolved runs, and the kernel's features. Returns whether the features are known then.
-pub(crate) fn look_closer(networks: &[Network], host: &LinuxHost, inventory: &mut Inventory) -> Result<bool, Error> {
-    if networks.iter().any(|network| !network.extensions.port_forwards.is_empty()) {
-        inventory.listeners = listeners();
+impl Driver {
+    /// Reads what only some networks depend on, if one of these does: who listens on the host,
+    /// whether systemd-resolved runs, and the kernel's features. Returns whether the features are
+    /// known then.
+    pub(crate) fn look_closer(
+        &self,
+        networks: &[Network],
+        host: &LinuxHost,
+        inventory: &mut Inventory,
+    ) -> Result<bool, Error> {
+        if networks.iter().any(|network| !network.extensions.port_forwards.is_empty()) {
+            inventory.listeners = listeners();
+        }
+        if !inventory.resolved && networks.iter().any(|network| network.registered_domain().is_some()) {
+            inventory.resolved = host.has_resolved()?;
+        }
+        if networks.iter().any(is_switched) {
+            ask_switch(inventory);
+        }
+        let mends = networks.iter().any(mends_checksums);
+        let is_known = !mends || Netlink::open()?.fills_checksums().is_some();
+        let asks = !is_known || networks.iter().any(asks_features);
+        let has_probed = (asks && self.probe(inventory)?) || is_known;
+        if networks.iter().any(|network| network.extensions.flowtable == Some(true)) {
+            inventory.features.flowtable = host.has_flowtables().unwrap_or(true);
+        }
+        Ok(has_probed)
     }
-    if !inventory.resolved && networks.iter().any(|network| network.registered_domain().is_some()) {
-        inventory.resolved = host.has_resolved()?;
-    }
-    if networks.iter().any(is_switched) {
-        ask_switch(inventory);
-    }
-    let mends = networks.iter().any(mends_checksums);
-    let is_known = !mends || Netlink::open()?.fills_checksums().is_some();
-    let asks = !is_known || networks.iter().any(asks_features);
-    let has_probed = (asks && probe(inventory)?) || is_known;
-    if networks.iter().any(|network| network.extensions.flowtable == Some(true)) {
-        inventory.features.flowtable = host.has_flowtables().unwrap_or(true);
-    }
-    Ok(has_probed)
 }
 
 /// dnsmasq pings an address for three seconds before it offers it, one guest after the other.

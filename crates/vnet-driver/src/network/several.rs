@@ -7,7 +7,7 @@ use vnet_types::{Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
 use super::outcome::NetworkOutcome;
-use super::prepare::{Prepared, chosen, look_closer};
+use super::prepare::{Prepared, chosen};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::{Departure, HookOperation, document};
@@ -133,9 +133,10 @@ impl Driver {
         aim: Aim,
     ) -> Result<Each<Wanted>, Error> {
         let here = LinuxHost::namespace()?;
-        let has_probed = look_closer(networks, host, &mut inventory)?;
+        let has_probed = self.look_closer(networks, host, &mut inventory)?;
         let (mut wanted, mut instances) = (Vec::new(), Vec::new());
         for network in networks {
+            self.imagine(&mut inventory, Some(network));
             let mut one = || -> Result<Wanted, Error> {
                 let prepared = self.prepare_on(network, host, &inventory, has_probed)?;
                 if aim == Aim::Change {

@@ -21,7 +21,7 @@ use super::outcome::PortOutcome;
 use crate::definitions::fixed_bridge;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
-use crate::features::{ask_switch, is_of_switch, is_switched, probe};
+use crate::features::{ask_switch, is_of_switch, is_switched};
 use crate::findings::{on_host, sound};
 use crate::hooks::{HookOperation, document};
 use crate::network::is_told_near;
@@ -175,7 +175,7 @@ impl Driver {
         attached: Option<&Receipt<PortHeader>>,
     ) -> Result<LoweredPort, Error> {
         if asks_features(interface, network) {
-            probe(&mut inventory)?;
+            self.probe(&mut inventory)?;
         }
         let (owner, group) = match (options.owner, options.group, attached) {
             (None, None, Some(attached)) => tap_owners(attached),

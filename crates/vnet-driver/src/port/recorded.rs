@@ -11,7 +11,6 @@ use super::options::AttachOptions;
 use super::prepare::{Kept, header, record_file};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::features::probe;
 
 impl Driver {
     /// Records a port whose device another program makes: decides what it is attached to, and keeps
@@ -138,7 +137,7 @@ impl Driver {
         recorded: Option<&Receipt<PortHeader>>,
     ) -> Result<LoweredPort, Error> {
         if port.bandwidth.is_some() {
-            probe(&mut inventory)?;
+            self.probe(&mut inventory)?;
         }
         let choices = PortChoices {
             random: LinuxHost::random()?,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use vnet_lab::{Namespace, probe};
 use vnet_netlink::Netlink;
-use vnet_types::{Address, Family, InterfaceName, IpNet, Link, Route, RouteProtocol};
+use vnet_types::{Address, Family, InterfaceName, IpNet, MacAddr, Route, RouteProtocol};
 use vnet_xml::{Interface, Network};
 
 use crate::error::Result;
@@ -121,22 +121,6 @@ impl World {
         Ok(())
     }
 
-    /// Lays a cable from the host, where its end has this name, to another namespace. Returns the
-    /// index of the host's end. Both ends are still down: an end that gets another MAC address must
-    /// have it before it forms its link-local address.
-    pub(crate) fn lay(&self, near: &InterfaceName, to: &Namespace, name: &InterfaceName) -> Result<u32> {
-        let far: InterfaceName = "far".parse().expect("a name");
-        let netlink = self.host.netlink();
-        let index =
-            |of: &Netlink, name: &InterfaceName| of.link(name)?.ok_or_else(|| vnet_lab::Error::Gone(name.clone()));
-        netlink.add_veth(near, &far)?;
-        self.host.move_link(index(netlink, &far)?.index, to)?;
-        let found = index(to.netlink(), &far)?;
-        let wanted = Link { name: name.clone(), ..found.link.clone() };
-        to.netlink().set_link(found.index, &found.link, &wanted)?;
-        Ok(index(netlink, near)?.index)
-    }
-
     /// Gives the outside an address of each kind that guests may be kept from, and lets the host
     /// answer as the outside does. On `lo`, the outside begins no connection from them.
     fn be_everywhere(&self) -> Result<()> {
@@ -156,7 +140,8 @@ impl World {
 
     fn connect(&self, at: usize, uplink: &Uplink) -> Result<()> {
         let netlink = self.host.netlink();
-        netlink.set_up(self.lay(&uplink.name, &self.outside, &uplink.name)?, true)?;
+        let mac = MacAddr([0x02, 0x76, 0x6e, 0x75, 0, u8::try_from(at).unwrap_or(u8::MAX)]);
+        netlink.set_up(self.host.lay(&uplink.name, &self.outside, &uplink.name, mac)?, true)?;
         let far = self.outside.netlink().link(&uplink.name)?;
         let far = far.ok_or_else(|| vnet_lab::Error::Gone(uplink.name.clone()))?;
         self.outside.netlink().set_up(far.index, true)?;

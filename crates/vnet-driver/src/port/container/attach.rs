@@ -14,7 +14,7 @@ use super::namespace::identity;
 use super::{ContainerOptions, ContainerPort, Gateway};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::features::{ask_switch, is_switched, probe};
+use crate::features::{ask_switch, is_switched};
 use crate::findings::{on_host, sound};
 use crate::port::prepare::asks_features;
 
@@ -39,7 +39,7 @@ impl Driver {
         let interface = interface(options, &dev);
         let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
         if asks_features(&interface, Some(&network)) {
-            probe(&mut inventory)?;
+            self.probe(&mut inventory)?;
         }
         if is_switched(&network) {
             ask_switch(&mut inventory);
