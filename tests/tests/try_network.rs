@@ -202,6 +202,50 @@ fn a_definition_that_is_in_the_way_of_another_is_refused() {
     assert!(!report["networks"][1]["diagnostics"].as_array().expect("diagnostics").is_empty());
 }
 
+/// Definitions that are in each other's way are tried all the same, and one that is refused does
+/// not hold back the others.
+#[test]
+fn each_definition_can_have_a_host_of_its_own() {
+    let bad = Definition::new("unsound", &SHORT.replace("192.168.122.2'/>", "192.168.9.2'/>"));
+    let clash = Definition::new("beside", &SHORT.replace("short", "beside"));
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/interface/valid/passt-ssh.xml");
+    let files = [valid("nat-default"), bad.0.clone(), guest.clone(), clash.0.clone(), valid("nat-default")];
+    let output = attempt(&["--each", "--format", "json"], &files.each_ref().map(PathBuf::as_path));
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    vnet_tests::as_its_schema_says("try", &report);
+    let networks = report["networks"].as_array().expect("networks");
+    let named: Vec<_> = networks.iter().map(|it| (it["network"].as_str(), it["bridge"].as_str())).collect();
+    let expected = [("default", true), ("short", false), ("beside", true), ("default", true)];
+    assert_eq!(named.len(), 4, "{named:?}");
+    for (nth, ((name, bridge), (expected, is_tried))) in named.into_iter().zip(expected).enumerate() {
+        assert_eq!((name, bridge.is_some()), (Some(expected), is_tried));
+        assert_eq!(
+            subjects(&report, nth).iter().filter(|it| *it == "other-network").count(),
+            2 * usize::from(is_tried)
+        );
+    }
+    assert!(report["networks"][1]["promises"].as_array().expect("promises").is_empty());
+    let guests = report["interfaces"].as_array().expect("interfaces");
+    let promises = guests[0]["promises"].as_array().expect("promises");
+    assert!(guests.len() == 1 && promises.len() > 6, "{guests:?}");
+    assert_eq!(guests[0]["file"].as_str(), guest.to_str());
+    let all = networks.iter().chain(guests).flat_map(|it| it["promises"].as_array().expect("promises"));
+    all.for_each(|promise| assert_eq!(promise["verdict"], "kept", "{promise}"));
+    assert_eq!(report["holds"], false);
+}
+
+#[test]
+fn one_of_many_that_cannot_be_tried_is_named_and_the_others_are_tried() {
+    let text = "<network><name>host</name><forward mode='bridge'/><bridge name='br0'/></network>";
+    let nothing = Definition::new("nothing", text);
+    let output = attempt(&["--each"], &[&nothing.0, &valid("nat-default")]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{stdout}\n{stderr}");
+    assert!(stdout.contains("10 of 10 promises kept, 1 of 2 definitions not tried"), "{stdout}");
+    assert!(stderr.contains(&*nothing.0.to_string_lossy()) && stderr.contains("nothing of its own to try"), "{stderr}");
+}
+
 #[test]
 fn two_definitions_of_one_name_are_no_trial() {
     let file = valid("nat-default");

@@ -1,14 +1,15 @@
 //! `vnet try FILE…`: runs networks, and guests behind passt, on an imagined host and checks their
 //! promises. `vnet-try` does the work; this file prints it.
 
+mod each;
 pub(crate) mod report;
 
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use vnet_driver::{Network, Picture, PicturePromise};
-use vnet_try::{Report, Verdict, try_all};
+use vnet_try::{NetworkReport, Verdict, try_all};
 use vnet_xml::Definition;
 
 use crate::diagnostic::Checked;
@@ -24,12 +25,16 @@ use report::ReportJson;
 /// an uplink and somebody outside. Guests request leases and names, reach each other, connect to
 /// the outside, and are connected to from there. A guest's `<interface>` with `<backend
 /// type='passt'/>` gets its own passt, and its ports are checked. All networks and guests share one
-/// host. Exit code 1 when a promise is broken.
+/// host, unless --each gives each definition its own. Exit code 1 when a promise is broken.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Try each definition on a host of its own, several at the same time: they may be in each
+    /// other's way, and one that fails does not hold back the others
+    #[arg(long)]
+    each: bool,
     /// Also write a page with the networks as a picture and their promises beside it
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -46,6 +51,9 @@ impl Args {
         if format == Format::Human {
             checked.iter().for_each(|checked| note(human(checked)));
         }
+        if self.each {
+            return self.run_each(checked);
+        }
         let sound: Option<Vec<Definition>> = checked.iter().map(|checked| checked.sound().cloned()).collect();
         let Some(definitions) = sound else {
             if format == Format::Json {
@@ -58,7 +66,7 @@ impl Args {
         progress("");
         let report = match tried {
             Err(vnet_try::Error::Nothing { at, what }) => {
-                bail!("`{}` {what}: there is nothing of its own to try", checked[at].document.name)
+                return Err(nothing(&checked[at], &what));
             }
             Err(vnet_try::Error::SameName { at: [one, other], name }) => {
                 let [one, other] = [one, other].map(|at| &checked[at].document.name);
@@ -72,10 +80,7 @@ impl Args {
         }
         let networks: Vec<&Checked> = checked.iter().filter(|checked| checked.network().is_some()).collect();
         let holds = report.holds;
-        if let Some(file) = &self.html {
-            let page = page(&networks, &report);
-            fs::write(file, page).with_context(|| format!("`{}` cannot be written", file.display()))?;
-        }
+        self.write_page(&networks, &report.networks)?;
         let report = ReportJson::new(report, &networks, &checked);
         match format {
             Format::Json => print_json(&report)?,
@@ -87,14 +92,24 @@ impl Args {
         }
         Ok(Answer::when(holds))
     }
+
+    fn write_page(&self, networks: &[&Checked], reports: &[NetworkReport]) -> anyhow::Result<()> {
+        let Some(file) = &self.html else { return Ok(()) };
+        fs::write(file, page(networks, reports)).with_context(|| format!("`{}` cannot be written", file.display()))
+    }
+}
+
+/// The error about a definition that has nothing to try.
+fn nothing(checked: &Checked, what: &str) -> anyhow::Error {
+    anyhow!("`{}` {what}: there is nothing of its own to try", checked.document.name)
 }
 
 /// The networks as a picture, with their promises.
-fn page(networks: &[&Checked], report: &Report) -> String {
+fn page(networks: &[&Checked], reports: &[NetworkReport]) -> String {
     let definitions: Vec<Network> = networks.iter().filter_map(|checked| checked.network()).cloned().collect();
     let mut picture = Picture::of_definitions(&definitions);
     let mut promises = Vec::new();
-    for network in &report.networks {
+    for network in reports {
         for judged in &network.promises {
             let is_broken = judged.verdict == Verdict::Broken;
             if is_broken {

@@ -6,6 +6,7 @@
 //! are started and guests attached by the same code as on a real host. Guests request leases and
 //! names, reach each other, connect to the outside, and are connected to from there. The [`Report`]
 //! says for each promise whether it is kept. Nothing is printed, and this host is not changed.
+//! [`try_each`] does that with each of many definitions on a host of its own.
 //!
 //! [`verify()`] does the same with a network that runs on this host, by guests that are made up for
 //! a moment.
@@ -35,6 +36,6 @@ mod world;
 
 pub use error::{Error, Failure};
 pub use inside::inside;
-pub use outside::try_all;
+pub use outside::{try_all, try_each};
 pub use report::{InterfaceReport, Judgement, NetworkReport, Report, Subject, Verdict};
 pub use verify::verify;

@@ -1,8 +1,11 @@
-//! The outer process: starts the inner one and reads its answers.
+//! The outer process: starts inner ones and reads their answers.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 use vnet_lab::Isolation;
@@ -11,6 +14,9 @@ use vnet_xml::{Definition, Interface, Network};
 use crate::error::{Error, Failure};
 use crate::report::Report;
 
+/// How many hosts are imagined at the same time for each processor: a trial mostly waits for the
+/// kernel.
+const AT_A_TIME: usize = 2;
 /// The argument that starts the inner process.
 pub(crate) const WORD: &str = "vnet-try-inside";
 
@@ -41,18 +47,63 @@ pub(crate) enum Answer {
 /// # Errors
 /// [`Error`] when there is nothing to try, or it cannot be tried here. A broken promise is not an
 /// error.
-pub fn try_all(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Result<Report, Error> {
+pub fn try_all(definitions: &[Definition], progress: impl FnMut(&str)) -> Result<Report, Error> {
+    attempt(&Task::of(definitions)?, progress)
+}
+
+/// Tries each definition on an imagined host of its own, as [`try_all`] does with one, some of them
+/// at the same time. Returns the results in the order of the definitions, whose indexes they name.
+/// One that fails does not hold back the others.
+///
+/// The definitions must have no errors. `progress` gets how many are tried.
+pub fn try_each(definitions: &[Definition], mut progress: impl FnMut(&str)) -> Vec<Result<Report, Error>> {
+    let (next, (tell, told)) = (AtomicUsize::new(0), mpsc::channel());
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..definitions.len().min(processors * AT_A_TIME) {
+            let (next, tell) = (&next, tell.clone());
+            // A host ends with the thread that imagined it.
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(definition) = definitions.get(at) else { break };
+                    let _ = tell.send((at, one_of_each(definition, at)));
+                }
+            });
+        }
+        drop(tell);
+        let mut results = BTreeMap::new();
+        for (at, result) in told {
+            results.insert(at, result);
+            progress(&format!("{} of {} tried", results.len(), definitions.len()));
+        }
+        results.into_values().collect()
+    })
+}
+
+/// Tries the definition with this index alone.
+fn one_of_each(definition: &Definition, at: usize) -> Result<Report, Error> {
+    let task = Task::of(std::slice::from_ref(definition));
+    let mut report = match task.and_then(|task| attempt(&task, |_| {})) {
+        Err(Error::Nothing { what, .. }) => return Err(Error::Nothing { at, what }),
+        report => report?,
+    };
+    report.interfaces.iter_mut().for_each(|interface| interface.definition = at);
+    Ok(report)
+}
+
+/// Starts the inner process, and returns its report.
+fn attempt(task: &Task, mut progress: impl FnMut(&str)) -> Result<Report, Error> {
     if is_inside() {
         // Otherwise it would start itself again without end.
         return Err(Error::NotInside);
     }
-    let task = Task::of(definitions)?;
     let mut command = Command::new("/proc/self/exe");
     let isolation = Isolation::of(command.arg(WORD).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let mut inside = command.spawn().map_err(|error| isolation.explain(error))?;
     let mut input = inside.stdin.take().expect("it is piped");
     // If it has died, its exit status says more than the broken pipe.
-    let _ = input.write_all(&serde_json::to_vec(&task).expect("definitions are text and numbers"));
+    let _ = input.write_all(&serde_json::to_vec(task).expect("definitions are text and numbers"));
     drop(input);
     let mut answer = None;
     for line in BufReader::new(inside.stdout.take().expect("it is piped")).split(b'\n') {

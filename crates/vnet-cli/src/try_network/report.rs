@@ -3,6 +3,7 @@
 use serde::Serialize;
 use vnet_try::{Judgement, Report, Verdict};
 
+use super::is_network;
 use crate::diagnostic::Checked;
 use crate::diagnostic::json::{DiagnosticJson, diagnostics};
 use crate::output::plain;
@@ -73,6 +74,22 @@ impl ReportJson {
         }
     }
 
+    /// The reports of documents that each had a host of its own. `None` where one was not tried.
+    pub(super) fn of_each(reports: Vec<Option<Report>>, all: &[Checked], milliseconds: u64) -> Self {
+        let mut whole = Self { networks: Vec::new(), interfaces: Vec::new(), holds: true, milliseconds };
+        for (checked, report) in all.iter().zip(reports) {
+            let (networks, guests): (Vec<_>, Vec<_>) = [checked].into_iter().partition(|it| is_network(it));
+            let one = match report {
+                Some(report) => Self::new(report, &networks, all),
+                None => Self::refused(networks.into_iter(), guests.into_iter()),
+            };
+            whole.networks.extend(one.networks);
+            whole.interfaces.extend(one.interfaces);
+            whole.holds &= one.holds;
+        }
+        whole
+    }
+
     /// For people.
     pub(super) fn human(&self) -> String {
         let mut text: String = self.networks.iter().map(network).chain(self.interfaces.iter().map(interface)).collect();
@@ -80,12 +97,16 @@ impl ReportJson {
         let judged: Vec<_> = of_networks.chain(self.interfaces.iter().flat_map(|it| &it.promises)).collect();
         let refused = self.networks.iter().filter(|network| network.bridge.is_none()).count();
         let style = if self.holds { KEPT.bold() } else { BROKEN };
-        let seconds = seconds(self.milliseconds);
-        text += &match refused {
-            0 => format!("{style}{}{style:#} in {seconds}\n", counts(&judged, "open")),
-            _ => format!("{style}refused: {refused} of {} definitions{style:#}\n", self.networks.len()),
+        let refused = match refused + self.interfaces.iter().filter(|it| it.passt.is_none()).count() {
+            0 => String::new(),
+            _ if judged.is_empty() && refused > 0 => {
+                text += &format!("{style}refused: {refused} of {} definitions{style:#}\n", self.networks.len());
+                return text;
+            }
+            refused => format!(", {refused} of {} definitions not tried", self.networks.len() + self.interfaces.len()),
         };
-        text
+        let counts = counts(&judged, "open");
+        text + &format!("{style}{counts}{refused}{style:#} in {}\n", seconds(self.milliseconds))
     }
 }
 
