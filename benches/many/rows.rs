@@ -13,6 +13,9 @@ const SELDOM: usize = 3;
 /// The first of several networks that are started and stopped together.
 const FIRST: usize = 61_000;
 const GUESTS: usize = 30;
+/// How many definitions are tried in one call.
+const TRIALS: usize = 16;
+const DEFAULT: &str = include_str!("../../testdata/network/valid/nat-default.xml");
 
 const HEAD: &str = "
 ## Many networks and guests
@@ -40,6 +43,7 @@ pub(crate) fn report(before: &str, now: &str) -> String {
     rows.extend(together(before, now));
     rows.extend(guests(before, now));
     rows.extend(on_disk(before, now));
+    rows.extend(trials(before, now));
     let mut text = HEAD.replace("LOAD", load.split(' ').next().unwrap_or_default());
     for Row { what, measured, against, target } in rows {
         let ratio = measured / against;
@@ -218,4 +222,34 @@ fn on_disk(before: &str, now: &str) -> Vec<Row> {
         });
     }
     rows
+}
+
+/// Trials of one definition, and of several in one call.
+fn trials(before: &str, now: &str) -> Vec<Row> {
+    let mut hosts = [before, now].map(|vnet| Host::new(vnet, 0));
+    hosts.iter_mut().for_each(|host| host.put("/run/default.xml", DEFAULT));
+    let files: Vec<String> = (FIRST..FIRST + TRIALS).map(file).collect();
+    (FIRST..FIRST + TRIALS).for_each(|number| hosts[1].put(&file(number), &dhcp_network(number)));
+    let each: Vec<&str> = ["try", "--each"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let mut one: [Vec<f64>; 2] = Default::default();
+    let mut several: [Vec<f64>; 2] = Default::default();
+    for round in 0..OFTEN {
+        for (times, host) in one.iter_mut().zip(&mut hosts) {
+            times.push(host.vnet(&["try", "/run/default.xml"]));
+        }
+        if round < SELDOM {
+            several[0].push(hosts[1].each("try", &files));
+            several[1].push(hosts[1].vnet(&each));
+        }
+    }
+    let row = |what: String, [against, measured]: [Vec<f64>; 2], target| Row {
+        what,
+        measured: median(measured),
+        against: median(against),
+        target: Some(target),
+    };
+    vec![
+        row("try of the default network / today".to_owned(), one, 0.35),
+        row(format!("try of {TRIALS} files in one call / {TRIALS} calls"), several, 0.7),
+    ]
 }
