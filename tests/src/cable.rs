@@ -38,6 +38,14 @@ impl Machine {
         Self::at(far, mac)
     }
 
+    /// A machine with this MAC address, on a tap that is here.
+    ///
+    /// # Panics
+    /// When a tap cannot be opened or made.
+    pub fn here(tap: &str, mac: &str) -> Self {
+        Self::at(Tap::open(&name(tap), ONE).expect("the tap is there"), mac)
+    }
+
     /// A machine on a new tap of another namespace.
     ///
     /// # Panics
