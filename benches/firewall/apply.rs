@@ -5,6 +5,7 @@ use std::time::Instant;
 use vnet_firewall::{Batch, Firewall, Ruleset, Table};
 use vnet_netlink::Netfilter;
 use vnet_tests::{Netns, run};
+use vnet_types::Family;
 
 use crate::rules::{Mode, index_of, libvirt_base, libvirt_network, load, policy};
 use vnet_benches::median;
@@ -31,7 +32,7 @@ impl Host {
         let netns = Netns::new();
         netns.run(|| {
             run("ip", &["link", "add", "guest", "type", "bridge"]);
-            load(others + 1, Mode::Nat);
+            load(others + 1, Mode::Nat, Family::Ipv4);
             // The first network is the one that is added and removed.
             Firewall::open().unwrap().replace(Some(&Ruleset::compile(&policy(0, Mode::Nat))), None).unwrap();
         });
@@ -131,7 +132,7 @@ first, and as a replay of the encoded batch, which is the kernel's part. Beside 
     let netns = Netns::new();
     let (loaded, listed) = netns.run(|| {
         run("ip", &["link", "add", "guest", "type", "bridge"]);
-        let loaded = time(|| load(1000, Mode::Nat));
+        let loaded = time(|| load(1000, Mode::Nat, Family::Ipv4));
         let netfilter = Netfilter::open().unwrap();
         let list = || drop(Table::read(|request| netfilter.dump(request), |_| None).unwrap());
         (loaded, median((0..5).map(|_| time(list)).collect()))

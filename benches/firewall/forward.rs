@@ -2,13 +2,14 @@
 //! rules.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
 use vnet_tests::{Netns, run};
+use vnet_types::Family;
 
 use crate::rules::{Mode, libvirt, load, load_accelerated, load_limited};
 use vnet_benches::median;
@@ -16,23 +17,45 @@ use vnet_benches::median;
 /// How long one variant is measured before the next one.
 const SLICE: Duration = Duration::from_millis(60);
 const ROUNDS: usize = 21;
-/// In a machine whose clock counts instructions, rounds hardly differ.
-const FEW_ROUNDS: usize = 5;
 
 /// A guest, a router and an outside host, in a row.
-struct Lab {
-    rules: Rules,
+pub(crate) struct Lab {
+    pub(crate) rules: Rules,
+    ends: Ends,
     guest: Netns,
     outside: Netns,
     /// Keeps the namespace alive.
     _router: Netns,
 }
 
+/// The addresses of a laboratory.
 #[derive(Clone, Copy)]
-enum Rules {
+struct Ends {
+    guest: IpAddr,
+    outside: IpAddr,
+    /// The router's, towards the guest and towards the outside.
+    router: [IpAddr; 2],
+    prefix: u8,
+}
+
+impl Ends {
+    fn of(family: Family) -> Self {
+        let (net, prefix) = match family {
+            Family::Ipv4 => (["10.0.0.", "9.9.9."], 24),
+            Family::Ipv6 => (["2001:db8::", "2001:db8:9::"], 64),
+        };
+        let [inside, beyond] = net.map(|net| [1, 2].map(|last| format!("{net}{last}").parse().unwrap()));
+        Self { guest: inside[1], outside: beyond[1], router: [inside[0], beyond[0]], prefix }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Rules {
     None,
     /// A single handwritten rule: the minimal cost of translation.
     Masquerade,
+    /// The same, and a chain without a rule where others filter: the minimal cost of a filter.
+    Unfiltered,
     Ours(u32, Mode),
     /// Guests reach the internet only.
     Limited(u32, Mode),
@@ -42,10 +65,11 @@ enum Rules {
 }
 
 impl Rules {
-    fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         match self {
             Self::None => "no rules".to_owned(),
             Self::Masquerade => "one rule: masquerade".to_owned(),
+            Self::Unfiltered => "that, and an empty chain at `forward`".to_owned(),
             Self::Ours(count, mode) => format!("{count} networks, {}", word(mode)),
             Self::Limited(count, mode) => format!("{count} networks, {}, internet only", word(mode)),
             Self::Libvirt(count, mode) => format!("{count} networks, {}, libvirt's rules", word(mode)),
@@ -53,16 +77,26 @@ impl Rules {
         }
     }
 
-    fn load(self) {
+    fn load(self, family: Family) {
+        let masquerade = match family {
+            Family::Ipv4 => {
+                "table ip by_hand { chain out { type nat hook postrouting priority 100; ip saddr 10.0.0.0/24 masquerade; }; }"
+            }
+            Family::Ipv6 => {
+                "table ip6 by_hand { chain out { type nat hook postrouting priority 100; ip6 saddr 2001:db8::/64 masquerade; }; }"
+            }
+        };
+        let empty = "table inet empty { chain forward { type filter hook forward priority 0; }; }";
         // nft(8) cannot send more at once in a user namespace.
         let nft = |commands: &[String]| commands.chunks(400).for_each(|some| drop(run("nft", &[&some.join("\n")])));
         match self {
             Self::None => {}
-            Self::Masquerade => nft(&["table ip by_hand { chain out { type nat hook postrouting priority 100; ip saddr 10.0.0.0/24 masquerade; }; }".to_owned()]),
-            Self::Ours(count, mode) => load(count, mode),
+            Self::Masquerade => nft(&[masquerade.to_owned()]),
+            Self::Unfiltered => nft(&[masquerade.to_owned(), empty.to_owned()]),
+            Self::Ours(count, mode) => load(count, mode, family),
             Self::Limited(count, mode) => load_limited(count, mode),
             Self::Libvirt(count, mode) => nft(&libvirt(count, mode)),
-            Self::Accelerated(mode) => load_accelerated(mode),
+            Self::Accelerated(mode) => load_accelerated(mode, family),
         }
     }
 }
@@ -75,64 +109,86 @@ fn word(mode: Mode) -> &'static str {
 }
 
 impl Lab {
-    fn new(rules: Rules) -> Self {
+    /// `bridged`: the guest is behind a bridge, as in a network, and not behind a cable alone.
+    pub(crate) fn new(rules: Rules, family: Family, bridged: bool) -> Self {
         let (guest, outside, router) = (Netns::new(), Netns::new(), Netns::new());
+        let ends = Ends::of(family);
+        let within = |address: IpAddr| format!("{address}/{}", ends.prefix);
         router.run(|| {
-            std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+            for switch in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+                std::fs::write(format!("/proc/sys/net/{switch}"), "1").unwrap();
+            }
+            let [to_guest, to_outside] = ends.router;
             for (name, netns, own, its) in
-                [("guest", &guest, "10.0.0.1", "10.0.0.2"), ("outside", &outside, "9.9.9.1", "9.9.9.2")]
+                [("guest", &guest, to_guest, ends.guest), ("outside", &outside, to_outside, ends.outside)]
             {
                 let file = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
-                run("ip", &["link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", &file]);
-                run("ip", &["address", "add", &format!("{own}/24"), "dev", name]);
+                let is_port = bridged && name == "guest";
+                let cable = if is_port { "port" } else { name };
+                run("ip", &["link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", &file]);
+                if is_port {
+                    run("ip", &["link", "add", name, "type", "bridge"]);
+                    run("ip", &["link", "set", cable, "master", name, "up"]);
+                }
+                run("ip", &["address", "add", &within(own), "dev", name, "nodad"]);
                 run("ip", &["link", "set", name, "up"]);
                 netns.run(|| {
-                    run("ip", &["address", "add", &format!("{its}/24"), "dev", "eth0"]);
+                    run("ip", &["address", "add", &within(its), "dev", "eth0", "nodad"]);
                     run("ip", &["link", "set", "eth0", "up"]);
-                    run("ip", &["route", "add", "default", "via", own]);
+                    run("ip", &["route", "add", "default", "via", &own.to_string()]);
                 });
             }
-            rules.load();
+            rules.load(family);
         });
-        Self { rules, guest, outside, _router: router }
+        Self { rules, ends, guest, outside, _router: router }
     }
 
-    /// The number of 64-byte packets that arrive per second of the sender's CPU time. veth forwards
-    /// within send(2), so the thread's time covers the whole path.
-    fn datagrams(&self) -> f64 {
-        let server = self.outside.run(|| UdpSocket::bind("9.9.9.2:0").unwrap());
-        setsockopt(&server, sockopt::RcvBufForce, &(1 << 26))
-            .or_else(|_| setsockopt(&server, sockopt::RcvBuf, &(1 << 22)))
-            .unwrap();
-        server.set_nonblocking(true).unwrap();
-        let to = server.local_addr().unwrap();
-        self.guest.run(|| {
-            let client = UdpSocket::bind("10.0.0.2:0").unwrap();
-            client.connect(to).unwrap();
-            // After an answer the connection is established.
+    /// The number of 64-byte packets that the guest sends, or is sent, and that arrive, per second
+    /// of the sender's CPU time. veth forwards within send(2), so the thread's time covers the
+    /// whole path.
+    pub(crate) fn datagrams(&self, from_guest: bool, slice: Duration) -> f64 {
+        let server = self.outside.run(|| UdpSocket::bind((self.ends.outside, 0)).unwrap());
+        let client = self.guest.run(|| UdpSocket::bind((self.ends.guest, 0)).unwrap());
+        client.connect(server.local_addr().unwrap()).unwrap();
+        for socket in [&client, &server] {
+            setsockopt(socket, sockopt::RcvBufForce, &(1 << 26))
+                .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &(1 << 22)))
+                .unwrap();
+            socket.set_nonblocking(true).unwrap();
+        }
+        // The first packet may be lost while a bridge has no carrier. After an answer the
+        // connection is established, and with the next packets it is in a flowtable.
+        client.send(&[0; 36]).unwrap();
+        while server.recv_from(&mut [0; 64]).map(|(_, peer)| server.connect(peer).unwrap()).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
             client.send(&[0; 36]).unwrap();
-            while server.recv_from(&mut [0; 64]).map(|(_, peer)| server.send_to(&[0; 36], peer).unwrap()).is_err() {}
-            while client.recv(&mut [0; 64]).is_err() {}
-            let (mut sent, mut arrived) = (0u32, 0u32);
-            let (start, mut spent) = (Instant::now(), 0.0);
-            while start.elapsed() < SLICE {
-                let before = cpu();
-                for _ in 0..256 {
-                    sent += u32::from(client.send(&[0; 36]).is_ok());
-                }
-                spent += cpu() - before;
-                while server.recv(&mut [0; 64]).is_ok() {
-                    arrived += 1;
-                }
+        }
+        for (from, to) in [(&server, &client), (&client, &server), (&server, &client)] {
+            from.send(&[0; 36]).unwrap();
+            while to.recv(&mut [0; 64]).is_err() {}
+        }
+        let (from, to) = if from_guest { (client, server) } else { (server, client) };
+        while to.recv(&mut [0; 64]).is_ok() {}
+        let (mut sent, mut arrived) = (0u32, 0u32);
+        let (start, mut spent) = (Instant::now(), 0.0);
+        while start.elapsed() < slice {
+            let before = cpu();
+            for _ in 0..256 {
+                sent += u32::from(from.send(&[0; 36]).is_ok());
             }
-            assert!(arrived * 100 >= sent * 99, "{arrived} of {sent} arrived: {}", self.rules.words());
-            f64::from(arrived) / spent
-        })
+            spent += cpu() - before;
+            while to.recv(&mut [0; 64]).is_ok() {
+                arrived += 1;
+            }
+        }
+        assert!(arrived * 100 >= sent * 99, "{arrived} of {sent} arrived: {}", self.rules.words());
+        f64::from(arrived) / spent
     }
 
     /// The number of bytes of a TCP connection that arrive per second of real time.
-    fn stream(&self) -> f64 {
-        let server = self.outside.run(|| TcpListener::bind("9.9.9.2:0").unwrap());
+    pub(crate) fn stream(&self, slice: Duration) -> f64 {
+        let to = SocketAddr::new(self.ends.outside, 0);
+        let server = self.outside.run(|| TcpListener::bind(to).unwrap());
         let to = server.local_addr().unwrap();
         let reader = self.outside.spawn(move || {
             let mut connection = server.accept().unwrap().0;
@@ -147,7 +203,7 @@ impl Lab {
         self.guest.run(|| {
             let mut connection = TcpStream::connect(to).unwrap();
             let buffer = vec![0; 1 << 16];
-            while start.elapsed() < SLICE {
+            while start.elapsed() < slice {
                 connection.write_all(&buffer).unwrap();
             }
         });
@@ -173,36 +229,16 @@ A guest, a router and an outside host, connected by veth pairs. UDP: datagrams o
 processor time. TCP: one connection, per second of real time. Each number is also given as a share of the same round without
 rules, and of the round with the single rule that any translation needs, which turns on connection tracking.
 ";
-    format!("{intro}{}", table(wanted, ROUNDS))
+    format!("{intro}{}", table(wanted))
 }
 
-/// The same beside a flowtable, on a kernel that has them.
-pub(crate) fn report_flowtable() -> String {
-    use Mode::{Nat, Routed};
-    let wanted = vec![
-        Rules::None,
-        Rules::Masquerade,
-        Rules::Ours(1, Nat),
-        Rules::Accelerated(Nat),
-        Rules::Ours(1, Routed),
-        Rules::Accelerated(Routed),
-        Rules::Libvirt(1, Nat),
-    ];
-    let intro = "## Forwarding with a flowtable
-
-Made by `cargo xtask bench vm`: the same in a virtual machine of one processor whose clock counts instructions, a billion to the
-second.
-";
-    format!("{intro}{}", table(wanted, FEW_ROUNDS))
-}
-
-fn table(wanted: Vec<Rules>, rounds: usize) -> String {
-    let labs: Vec<Lab> = wanted.into_iter().map(Lab::new).collect();
+fn table(wanted: Vec<Rules>) -> String {
+    let labs: Vec<Lab> = wanted.into_iter().map(|rules| Lab::new(rules, Family::Ipv4, false)).collect();
     let mut measured: Vec<[Vec<f64>; 2]> = labs.iter().map(|_| Default::default()).collect();
-    for _ in 0..rounds {
+    for _ in 0..ROUNDS {
         for (lab, measured) in labs.iter().zip(&mut measured) {
-            measured[0].push(lab.datagrams());
-            measured[1].push(lab.stream());
+            measured[0].push(lab.datagrams(true, SLICE));
+            measured[1].push(lab.stream(SLICE));
         }
     }
     let mut text = "

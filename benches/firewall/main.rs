@@ -7,16 +7,17 @@
 
 mod apply;
 mod forward;
+mod machine;
 mod rules;
 
 use std::fs;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().expect("usage: firewall RESULTS.md [apply|forward|flowtable]");
+    let file = arguments.next().expect("usage: firewall RESULTS.md [apply|forward|machine]");
     let only = arguments.next();
-    if only.as_deref() == Some("flowtable") {
-        return fs::write(file, forward::report_flowtable()).unwrap();
+    if only.as_deref() == Some("machine") {
+        return fs::write(file, machine::report()).unwrap();
     }
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     let parts: Vec<String> =

@@ -2,7 +2,7 @@
 
 use vnet_firewall::{Access, Batch, Policy, Ruleset, Subnet, Table};
 use vnet_netlink::Netfilter;
-use vnet_types::{Egress, EgressPreset, InterfaceName};
+use vnet_types::{Egress, EgressPreset, Family, InterfaceName};
 
 /// Whether outgoing traffic is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +13,18 @@ pub(crate) enum Mode {
 
 /// The network with this number. The guest of the laboratory is in number 0.
 pub(crate) fn policy(number: u32, mode: Mode) -> Policy {
+    policy_of(number, mode, Family::Ipv4)
+}
+
+fn policy_of(number: u32, mode: Mode, family: Family) -> Policy {
     let mut policy = Policy::new(format!("net{number}"), bridge(number));
     let ports = "1024-65535".parse().unwrap();
     let access = if mode == Mode::Nat { Access::Nat { addresses: None, ports } } else { Access::Routed };
-    policy.subnets = vec![Subnet { net: net(number).parse().unwrap(), access }];
+    let net = match family {
+        Family::Ipv4 => net(number),
+        Family::Ipv6 => format!("2001:db8:0:{number:x}::/64"),
+    };
+    policy.subnets = vec![Subnet { net: net.parse().unwrap(), access }];
     policy
 }
 
@@ -38,8 +46,8 @@ pub(crate) fn index_of(name: &InterfaceName) -> Option<u32> {
 }
 
 /// Adds networks, the first one last: a linear search would go through the whole list.
-pub(crate) fn load(count: u32, mode: Mode) {
-    load_each(count, |number| policy(number, mode));
+pub(crate) fn load(count: u32, mode: Mode, family: Family) {
+    load_each(count, |number| policy_of(number, mode, family));
 }
 
 /// The same, with guests that may reach the internet only.
@@ -52,9 +60,9 @@ pub(crate) fn load_limited(count: u32, mode: Mode) {
 }
 
 /// One network whose established connections skip the rules.
-pub(crate) fn load_accelerated(mode: Mode) {
+pub(crate) fn load_accelerated(mode: Mode, family: Family) {
     load_each(1, |number| {
-        let mut policy = policy(number, mode);
+        let mut policy = policy_of(number, mode, family);
         policy.accelerated = vec!["outside".parse().unwrap()];
         policy
     });

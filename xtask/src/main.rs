@@ -18,12 +18,11 @@ mod tests;
 mod tidy;
 mod vm;
 
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use run::{Failed, cargo, failed, run};
+use run::{Failed, cargo, run};
 use tally::Tally;
 use tests::Tier;
 use vm::tests::Which;
@@ -56,7 +55,7 @@ More:
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   bench         measure rules against libvirt's and the bare kernel, many networks against an older build, and
                 containers against CNI's reference plugins, and write benches/RESULTS.md
-  bench vm      measure forwarding with a flowtable in a virtual machine, and print the section
+  bench vm      count the instructions of forwarding in a virtual machine, and write that section alone
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
   crates        make each package's .crate file, and run its tests from that alone
@@ -102,7 +101,7 @@ fn main() -> ExitCode {
         ["peers", release] => verdict(peers::test(release)),
         ["guest"] => installed(),
         ["bench"] => bench(),
-        ["bench", "vm"] => vm::bench::forwarding().map(|section| print!("{section}")),
+        ["bench", "vm"] => vm::bench::write_to(Path::new(RESULTS)),
         ["compare", commit] => compare::compare(commit),
         ["crates"] => crates::check(),
         ["dist"] => dist::dist(),
@@ -139,6 +138,8 @@ fn demo() -> Result<(), Failed> {
 /// number.
 const BEFORE: &str = "799bf8a6fbd2cf75a6a46e2747218de74a4714f9";
 
+const RESULTS: &str = "benches/RESULTS.md";
+
 /// Runs the benchmarks in namespaces of their own, in release mode.
 fn bench() -> Result<(), Failed> {
     packages::install()?;
@@ -146,7 +147,7 @@ fn bench() -> Result<(), Failed> {
     cargo(&["build", "--release", "--package", "vnet-cli", "--package", "vnet-cni"])?;
     let bins = ["firewall", "many", "containers", "open_vswitch", "ovn"].map(|bin| ["--bin", bin]);
     cargo(&[&["build", "--release", "--package", "vnet-benches"][..], &bins.concat()].concat())?;
-    let (namespaces, results) = (["--map-root-user", "--net", "--mount"], "benches/RESULTS.md");
+    let (namespaces, results) = (["--map-root-user", "--net", "--mount"], RESULTS);
     run("unshare", &[&namespaces[..], &["target/release/firewall", results]].concat())?;
     run("unshare", &[&namespaces[..], &["target/release/many", results, &before, "target/release/vnet"]].concat())?;
     // The network of the last container has a dnsmasq, which ends with its namespace.
@@ -155,9 +156,7 @@ fn bench() -> Result<(), Failed> {
     run("unshare", &[&namespaces[..], &ending, &containers].concat())?;
     run("unshare", &[&namespaces[..], &ending, &["target/release/open_vswitch", results]].concat())?;
     run("unshare", &[&namespaces[..], &ending, &["target/release/ovn", results]].concat())?;
-    let all = fs::read_to_string(results).map_err(failed(Path::new(results)))?;
-    let section = vm::bench::forwarding()?;
-    fs::write(results, format!("{all}\n{section}")).map_err(failed(Path::new(results)))
+    vm::bench::write_to(Path::new(results))
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.
