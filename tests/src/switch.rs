@@ -19,6 +19,14 @@ const OF_SWITCH: [&str; 4] = [
     "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
 ];
 
+/// What OVN's service tells the server of its northbound database.
+const OF_NORTHBOUND: [&str; 4] = [
+    "--remote=db:OVN_Northbound,NB_Global,connections",
+    "--private-key=db:OVN_Northbound,SSL,private_key",
+    "--certificate=db:OVN_Northbound,SSL,certificate",
+    "--ca-cert=db:OVN_Northbound,SSL,ca_cert",
+];
+
 /// A running ovsdb-server. It ends with this value.
 pub struct OvsdbServer {
     child: Child,
@@ -40,8 +48,12 @@ impl OvsdbServer {
         fs::create_dir_all(folder).expect("the folder can be made");
         let database = folder.join("conf.db");
         run("ovsdb-tool", &["create", text(&database), schema]);
-        let is_switch = schema == SCHEMA;
-        Self::of(folder, &database, if is_switch { &OF_SWITCH } else { &[] })
+        let more: &[&str] = match schema {
+            SCHEMA => &OF_SWITCH,
+            schema if schema.ends_with("ovn-nb.ovsschema") => &OF_NORTHBOUND,
+            _ => &[],
+        };
+        Self::of(folder, &database, more)
     }
 
     /// Starts the servers of a cluster, each in a folder of its own. The first is the first leader.

@@ -144,7 +144,7 @@ fn build(architecture: &str) -> Result<PathBuf, Failed> {
         format!("CARGO_TARGET_{}_LINKER=rust-lld", target.to_uppercase().replace('-', "_")),
         cargo_program(),
     ];
-    let build = ["build", "--profile=dist", "--locked"];
+    let build = ["build", "--profile=dist", "--locked", "--features=tls"];
     let packages = PROGRAMS.map(|(package, ..)| format!("--package={package}"));
     let packages = packages.iter().map(String::as_str);
     let folders = ["--target", &target, "--target-dir", BUILDS];

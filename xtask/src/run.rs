@@ -48,9 +48,9 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
-/// Builds the programs that tests run.
+/// Builds the programs that tests run, with what packages have.
 pub(crate) fn build_programs() -> Result<(), Failed> {
-    cargo(&["build", "--package", "vnet-cli", "--package", "vnet-cni", "--package", "vnetd"])
+    cargo(&["build", "--package", "vnet-cli", "--package", "vnet-cni", "--package", "vnetd", "--features", "tls"])
 }
 
 /// Runs a program, shows each line of its output and passes it on, and returns whether the program

@@ -55,8 +55,8 @@ impl TlsFailure {
     pub fn help(&self) -> String {
         match self {
             Self::NotBuilt => {
-                "build it with the feature `tls` of vnet-ovsdb, for x86_64 or aarch64, or use another address of the \
-                 server"
+                "take a package of vnet, or build it with `--features tls`, for x86_64 or aarch64; or use another \
+                 address of the server"
             }
             Self::Processor => "use another host, or another address of the server",
             Self::NoFiles => "name the files that `ovs-vsctl --private-key --certificate --ca-cert` takes",

@@ -3,6 +3,9 @@
 mod cannot;
 mod outside;
 
+use std::path::Path;
+
+use vnet_ovsdb::Remote;
 use vnet_types::Inventory;
 use vnet_xml::network::{ForwardMode, OvnEngine};
 use vnet_xml::{Network, NodePath};
@@ -32,16 +35,43 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
         return vec![finding.help("write `nat`, `route` or `open`, or leave `<vnet:ovn>` out")];
     }
     let mut findings = Vec::new();
-    if let Err(error) = vnet_ovsdb::Remote::list(&engine.northbound) {
-        let finding = Finding::new(rules::OVN_NORTHBOUND, path.attribute("northbound"), error.to_string());
-        findings.push(finding.help("write the servers of the northbound database, separated by commas"));
-    }
+    findings.extend(northbound(engine, &path));
     if mode != ForwardMode::None {
         findings.extend(outside::check(network, engine, &path));
     }
     findings.extend(forwards(network, root));
     findings.extend(cannot::check(network, root));
     findings
+}
+
+/// The servers of the northbound database, and the files for those that speak TLS.
+fn northbound(engine: &OvnEngine, path: &NodePath) -> Vec<Finding> {
+    let finding = |path, message: String, help: &str| Finding::new(rules::OVN_NORTHBOUND, path, message).help(help);
+    let remotes = match Remote::list(&engine.northbound) {
+        Ok(remotes) => remotes,
+        Err(error) => {
+            let help = "write the servers of the northbound database, separated by commas";
+            return vec![finding(path.attribute("northbound"), error.to_string(), help)];
+        }
+    };
+    let secure = remotes.iter().find(|remote| matches!(remote, Remote::Ssl(_)));
+    let Some(tls) = &engine.tls else {
+        let missing = secure.map(|remote| {
+            let message = format!("no private key and certificates are named for `{remote}`");
+            let help = "add `<vnet:tls key='…' certificate='…' ca='…'/>` with the files of `ovn-nbctl --private-key \
+                        --certificate --ca-cert`";
+            finding(path.attribute("northbound"), message, help)
+        });
+        return missing.into_iter().collect();
+    };
+    let path = path.element("vnet:tls");
+    let files = [("key", &tls.key), ("certificate", &tls.certificate), ("ca", &tls.ca)];
+    let relative = files.into_iter().filter(|(_, file)| !Path::new(file).is_absolute());
+    let relative = relative.map(|(name, file)| {
+        let message = format!("`{file}` is another file in each folder that a program runs in");
+        finding(path.attribute(name), message, "write the path from `/`")
+    });
+    relative.collect()
 }
 
 /// Guests are attached to Open vSwitch on each host.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vnet_host::switch_socket;
 use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, Datum, Error, OperationResult, Refusal, Remote};
-use vnet_ovsdb::{Row, Until};
+use vnet_ovsdb::{Row, TlsFiles, Until};
 use vnet_types::{InterfaceName, Uuid};
 
 use super::failure::OvnFailure;
@@ -24,13 +24,21 @@ pub(super) struct Chassis {
     /// The bridge that guests are ports of.
     pub(super) bridge: String,
     southbound: String,
+    /// What ovn-controller proves itself by, too.
+    tls: Option<TlsFiles>,
 }
 
 impl Chassis {
     /// Asks this host's Open vSwitch.
     pub(super) fn here() -> Result<Self, OvnFailure> {
         let mut database = Database::new([Remote::Unix(switch_socket())], "Open_vSwitch");
-        let rows = database.select("Open_vSwitch", [], &["external_ids"]).map_err(failed)?;
+        let own = Operation::select("Open_vSwitch", [], &["external_ids"]);
+        let ssl = Operation::select("SSL", [], &["private_key", "certificate", "ca_cert"]);
+        let mut results = database.transact(&[own, ssl]).map_err(failed)?.into_iter().map(OperationResult::rows);
+        let rows = results.next().unwrap_or_default();
+        let tls = results.next().unwrap_or_default().first().and_then(|row| {
+            Some(TlsFiles::new(row.text("private_key")?, row.text("certificate")?, row.text("ca_cert")?))
+        });
         let ids = rows.first().map(|row| row.texts("external_ids")).unwrap_or_default();
         let id = |key: &'static str| ids.get(key).map(|it| (*it).to_owned()).ok_or(OvnFailure::NoChassis(key));
         let (name, southbound) = (id("system-id")?, id("ovn-remote")?);
@@ -38,7 +46,7 @@ impl Chassis {
             id(needed)?;
         }
         let bridge = (*ids.get("ovn-bridge").unwrap_or(&BRIDGE)).to_owned();
-        Ok(Self { database, name, bridge, southbound })
+        Ok(Self { database, name, bridge, southbound, tls })
     }
 
     /// Waits until OVN has connected a port of this host, with all that follows from it.
@@ -87,6 +95,9 @@ impl Chassis {
     fn ask(&self, port: Uuid) -> Result<(Option<Uuid>, Option<Option<Uuid>>), String> {
         let remotes = Remote::list(&self.southbound).map_err(|error| error.to_string())?;
         let mut database = Database::new(remotes, "OVN_Southbound").with_time(GLANCE);
+        if let Some(tls) = &self.tls {
+            database = database.with_tls(tls.clone());
+        }
         let results = database.transact(&[
             Operation::select("Chassis", [Condition::equal("name", self.name.as_str())], &["_uuid"]),
             Operation::select("Port_Binding", [Condition::equal("logical_port", port.to_string())], &["chassis"]),

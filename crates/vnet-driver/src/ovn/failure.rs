@@ -106,7 +106,7 @@ impl OvnFailure {
             Self::NotAsked(_) => {
                 "add `<vnet:ovn northbound='…'/>` to its `<metadata>`, or give --engine ovn".to_owned()
             }
-            Self::Remote { .. } => "give `unix:SOCKET` or `tcp:ADDRESS:PORT`, several with commas".to_owned(),
+            Self::Remote { .. } => "give `unix:SOCKET`, `tcp:ADDRESS:PORT` or `ssl:ADDRESS:PORT`, several with commas".to_owned(),
             Self::Row { .. } => "`ovn-nbctl show` tells whose they are; remove rows that others have marked".to_owned(),
             Self::ChangedMeanwhile(name) => format!("`vnet diff {name}` shows what is there now"),
             Self::Differs { network, .. } => {

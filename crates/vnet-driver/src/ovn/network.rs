@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use vnet_ovn::{Northbound, NorthboundRow, network_of, northbound_rows, transaction};
-use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row, Until};
+use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row};
+use vnet_ovsdb::{TlsFiles, Until};
 use vnet_types::{NetworkName, Uuid};
 use vnet_xml::Network;
 
@@ -65,7 +66,10 @@ impl OvnNetwork {
         let remotes = Remote::list(&engine.northbound);
         let remotes = remotes.map_err(|source| OvnFailure::Remote { network: name.clone(), source })?;
         // What a server of a cluster has read is decided on.
-        let database = Database::new(remotes, DATABASE).at_leader();
+        let mut database = Database::new(remotes, DATABASE).at_leader();
+        if let Some(tls) = &engine.tls {
+            database = database.with_tls(TlsFiles::new(&tls.key, &tls.certificate, &tls.ca));
+        }
         Ok(Self { network: network.clone(), uuid: uuid_of(network), name, database })
     }
 

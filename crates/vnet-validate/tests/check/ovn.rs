@@ -6,7 +6,7 @@ use vnet_validate::{check_against, refused_by_ovn};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
 use vnet_xml::network::{
     Bootp, DhcpHost, Domain, Forward, ForwardGuest, ForwardMode, Forwarder, GuestForward, MacTableManager, OvnAddress,
-    OvnEngine, OvnGateway, OvnOutside, PortGroup, Srv, Txt,
+    OvnEngine, OvnGateway, OvnOutside, OvnTls, PortGroup, Srv, Txt,
 };
 use vnet_xml::{Bandwidth, Network, Rate, Vlan};
 
@@ -28,6 +28,12 @@ fn on_ovn() -> Network {
 
 fn outside(network: &mut Network) -> &mut OvnOutside {
     network.extensions.ovn.as_mut().unwrap().outside.as_mut().unwrap()
+}
+
+fn tls(network: &mut Network, ca: &str) {
+    let engine = network.extensions.ovn.as_mut().unwrap();
+    engine.northbound = "ssl:192.0.2.1:6641".to_owned();
+    engine.tls = Some(OvnTls::new("/key.pem", "/cert.pem", ca));
 }
 
 fn forward(network: &mut Network, ports: (u16, u16)) -> &mut GuestForward {
@@ -57,6 +63,10 @@ const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 #[case::bridge(|n: &mut Network| n.forward = Some(Forward::new(ForwardMode::Bridge)), &["VN0811 /network/forward/@mode"])]
 #[case::no_remote(|n: &mut Network| n.extensions.ovn.as_mut().unwrap().northbound = "here".to_owned(),
     &["VN0812 /network/metadata/vnet:network/vnet:ovn/@northbound"])]
+#[case::no_files(|n: &mut Network| n.extensions.ovn.as_mut().unwrap().northbound = "tcp:192.0.2.1,ssl:192.0.2.2".to_owned(),
+    &["VN0812 /network/metadata/vnet:network/vnet:ovn/@northbound"])]
+#[case::files(|n: &mut Network| tls(n, "/ca.pem"), &[])]
+#[case::relative_file(|n: &mut Network| tls(n, "ca.pem"), &["VN0812 /network/metadata/vnet:network/vnet:ovn/vnet:tls/@ca"])]
 #[case::no_outside(|n: &mut Network| n.extensions.ovn.as_mut().unwrap().outside = None,
     &["VN0813 /network/metadata/vnet:network/vnet:ovn"])]
 #[case::no_gateway(|n: &mut Network| outside(n).gateways.clear(), &["VN0813 /~"])]

@@ -22,7 +22,7 @@ use crate::interface::port_forward::{RANGE, attributes, range};
 use crate::value::text;
 use crate::write::Writer;
 
-pub use ovn::{OvnAddress, OvnEngine, OvnGateway, OvnOutside};
+pub use ovn::{OvnAddress, OvnEngine, OvnGateway, OvnOutside, OvnTls};
 
 /// The namespace of [`Network::extensions`].
 pub const VNET_NAMESPACE: &str = "https://github.com/vnet-rs/vnet/network/1.0";

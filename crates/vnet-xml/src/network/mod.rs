@@ -29,7 +29,7 @@ pub use bridge::{Bridge, MacTableManager};
 pub(crate) use bridge::{mac_table_attribute, mac_table_manager};
 pub use dns::{Dns, DnsHost, Forwarder, Srv, Txt};
 pub use extensions::{
-    Extensions, ForwardGuest, GuestForward, OvnAddress, OvnEngine, OvnGateway, OvnOutside, VNET_NAMESPACE,
+    Extensions, ForwardGuest, GuestForward, OvnAddress, OvnEngine, OvnGateway, OvnOutside, OvnTls, VNET_NAMESPACE,
 };
 pub use forward::{Forward, ForwardInterface, ForwardMode, Nat};
 pub(crate) use ip::net;

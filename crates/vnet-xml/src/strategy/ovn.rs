@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::shared::{address, word};
-use crate::network::{OvnAddress, OvnEngine, OvnGateway, OvnOutside};
+use crate::network::{OvnAddress, OvnEngine, OvnGateway, OvnOutside, OvnTls};
 
 prop_compose! {
     fn outside_address()(address in address(), prefix in any::<u8>(), gateway in prop::option::of(address())) -> OvnAddress {
@@ -25,6 +25,11 @@ prop_compose! {
     }
 }
 
+fn tls() -> impl Strategy<Value = OvnTls> {
+    [word(), word(), word()].prop_map(|[key, certificate, ca]| OvnTls { key, certificate, ca })
+}
+
 pub(super) fn ovn() -> impl Strategy<Value = OvnEngine> {
-    (word(), prop::option::of(outside())).prop_map(|(northbound, outside)| OvnEngine { northbound, outside })
+    (word(), prop::option::of(tls()), prop::option::of(outside()))
+        .prop_map(|(northbound, tls, outside)| OvnEngine { northbound, tls, outside })
 }

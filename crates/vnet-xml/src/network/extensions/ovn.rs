@@ -18,6 +18,9 @@ use crate::write::Writer;
 pub struct OvnEngine {
     /// `northbound`: the servers of OVN's northbound database, separated by commas.
     pub northbound: String,
+    /// `<vnet:tls>`: what this host proves itself by to servers with `ssl:`.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub tls: Option<OvnTls>,
     /// `<vnet:outside>`: what the gateway leads to.
     #[cfg_attr(feature = "serde", serde(default))]
     pub outside: Option<OvnOutside>,
@@ -28,6 +31,20 @@ impl Network {
     pub fn is_on_ovn(&self) -> bool {
         self.extensions.ovn.is_some()
     }
+}
+
+/// `<vnet:tls>`: files of each host, in PEM. They are those of `ovn-nbctl --private-key`,
+/// `--certificate` and `--ca-cert`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct OvnTls {
+    /// `key`: the private key, without a passphrase.
+    pub key: String,
+    /// `certificate`: that of the private key.
+    pub certificate: String,
+    /// `ca`: the certificates of those who may have signed the servers'.
+    pub ca: String,
 }
 
 /// `<vnet:outside>`: the physical network beyond the gateway.
@@ -72,7 +89,14 @@ pub struct OvnGateway {
 impl OvnEngine {
     /// A network without an outside.
     pub fn new(northbound: impl Into<String>) -> Self {
-        Self { northbound: northbound.into(), outside: None }
+        Self { northbound: northbound.into(), tls: None, outside: None }
+    }
+}
+
+impl OvnTls {
+    /// The files.
+    pub fn new(key: impl Into<String>, certificate: impl Into<String>, ca: impl Into<String>) -> Self {
+        Self { key: key.into(), certificate: certificate.into(), ca: ca.into() }
     }
 }
 
@@ -103,11 +127,13 @@ impl OvnGateway {
 }
 
 pub(super) const NAME: &str = "vnet:ovn";
+const TLS: &str = "vnet:tls";
 const OUTSIDE: &str = "vnet:outside";
 const ADDRESS: &str = "vnet:address";
 const GATEWAY: &str = "vnet:gateway";
 
-pub(super) static GRAMMAR: Grammar = Grammar::new(&["northbound"], &[(OUTSIDE, &OUTSIDE_GRAMMAR)]);
+pub(super) static GRAMMAR: Grammar = Grammar::new(&["northbound"], &[(TLS, &TLS_GRAMMAR), (OUTSIDE, &OUTSIDE_GRAMMAR)]);
+static TLS_GRAMMAR: Grammar = Grammar::new(&["key", "certificate", "ca"], &[]);
 static OUTSIDE_GRAMMAR: Grammar =
     Grammar::new(&["network", "vlan"], &[(ADDRESS, &ADDRESS_GRAMMAR), (GATEWAY, &GATEWAY_GRAMMAR)]);
 static ADDRESS_GRAMMAR: Grammar = Grammar::new(&["address", "prefix", "gateway"], &[]);
@@ -117,8 +143,15 @@ static GATEWAY_GRAMMAR: Grammar = Grammar::new(&["chassis", "priority"], &[]);
 pub(super) fn read(network: &Element<'_>, scope: &Scope) -> Option<OvnEngine> {
     let element = network.only_child_in(scope, NAME)?;
     element.expect_in(scope, &GRAMMAR);
+    let tls = element.only_child_in(scope, TLS).and_then(|it| tls(&it, scope));
     let outside = element.only_child_in(scope, OUTSIDE).and_then(|it| outside(&it, scope));
-    Some(OvnEngine { northbound: element.required("northbound", filled)?, outside })
+    Some(OvnEngine { northbound: element.required("northbound", filled)?, tls, outside })
+}
+
+fn tls(element: &Element<'_>, scope: &Scope) -> Option<OvnTls> {
+    element.expect_in(scope, &TLS_GRAMMAR);
+    let [key, certificate, ca] = ["key", "certificate", "ca"].map(|name| element.required(name, filled));
+    Some(OvnTls { key: key?, certificate: certificate?, ca: ca? })
 }
 
 fn outside(element: &Element<'_>, scope: &Scope) -> Option<OvnOutside> {
@@ -144,8 +177,15 @@ fn filled(value: &str) -> Result<String, String> {
 
 pub(super) fn write(engine: &OvnEngine, writer: &mut Writer<'_>) -> fmt::Result {
     let tag = writer.tag(NAME)?.attribute("northbound", &engine.northbound)?;
-    let Some(outside) = &engine.outside else { return tag.empty() };
+    if engine.tls.is_none() && engine.outside.is_none() {
+        return tag.empty();
+    }
     tag.around(|writer| {
+        if let Some(OvnTls { key, certificate, ca }) = &engine.tls {
+            let tag = writer.tag(TLS)?.attribute("key", key)?.attribute("certificate", certificate)?;
+            tag.attribute("ca", ca)?.empty()?;
+        }
+        let Some(outside) = &engine.outside else { return Ok(()) };
         let tag = writer.tag(OUTSIDE)?.attribute("network", &outside.network)?.optional("vlan", outside.vlan)?;
         if outside.addresses.is_empty() && outside.gateways.is_empty() {
             return tag.empty();
@@ -178,6 +218,7 @@ mod tests {
     #[rstest]
     #[case("<v:ovn northbound='tcp:192.0.2.1:6641,tcp:192.0.2.2:6641'/>")]
     #[case("<v:ovn northbound='unix:/nb.sock'><v:outside network='phys'/></v:ovn>")]
+    #[case("<v:ovn northbound='ssl:192.0.2.1:6641'><v:tls key='/k' certificate='/c' ca='/a'/></v:ovn>")]
     #[case(
         "<v:ovn northbound='unix:/nb.sock'><v:outside network='phys' vlan='30'>\
          <v:address address='192.0.2.10' prefix='24' gateway='192.0.2.1'/><v:address address='2001:db8::10' prefix='64'/>\
@@ -196,6 +237,8 @@ mod tests {
     #[case("<v:ovn northbound=''/>", "VN0030")]
     #[case("<v:ovn northbound='tcp:1.2.3.4'/><v:ovn northbound='tcp:1.2.3.4'/>", "VN0033")]
     #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside/></v:ovn>", "VN0031")]
+    #[case("<v:ovn northbound='ssl:1.2.3.4'><v:tls key='/k' ca='/a'/></v:ovn>", "VN0031")]
+    #[case("<v:ovn northbound='ssl:1.2.3.4'><v:tls key='' certificate='/c' ca='/a'/></v:ovn>", "VN0030")]
     #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p' vlan='x'/></v:ovn>", "VN0030")]
     #[case(
         "<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:address address='10.0.0.1'/></v:outside></v:ovn>",
