@@ -83,6 +83,11 @@ fn seen_as(outcome: Outcome) -> Option<IpAddr> {
     if let Outcome::SeenAs(peer, _) = outcome { Some(peer.ip()) } else { None }
 }
 
+/// Leads the server outside to a subnet, by the gateway.
+fn outside_knows(lab: &OvnLab, net: &str) {
+    lab.outside.netns.run(|| run("ip", &["route", "add", net, "via", GATEWAY]));
+}
+
 fn rows(answer: &Value) -> usize {
     answer["ovn"]["changes"].as_array().unwrap().len()
 }
@@ -149,10 +154,15 @@ fn a_network_lives_on_several_hosts() {
     // A static route leads to a guest, and what is behind it.
     web.netns.run(|| run("ip", &["address", "add", "10.99.0.1/32", "dev", "lo"]));
     assert!(pings(&db, "10.99.0.1", SOON), "a static route");
+    web.netns.run(|| run("ip", &["route", "add", SERVER, "via", "10.77.0.1", "src", "10.99.0.1"]));
+    outside_knows(&lab, "10.99.0.0/16");
+    assert!(!pings(&web, SERVER, NEVER), "what is behind a guest does not leave, translated or not");
+    web.netns.run(|| run("ip", &["route", "del", SERVER]));
+    assert!(!pings(&lab.outside, "10.99.0.1", NEVER), "nor is it reached");
     // A forward leads in; nothing else does, even past the translation.
     let outside = &lab.outside;
     assert_eq!(seen_as(asks(outside, Transport::Tcp, GATEWAY, 8080, SOON)), Some(ip(SERVER)), "the forward");
-    outside.netns.run(|| run("ip", &["route", "add", "10.77.0.0/24", "via", GATEWAY]));
+    outside_knows(&lab, "10.77.0.0/24");
     for (how, to, port) in
         [(Transport::Tcp, "10.77.0.100", 7777), (Transport::Udp, "10.77.0.100", 7777), (Transport::Tcp, GATEWAY, 7777)]
     {

@@ -163,10 +163,11 @@ fn a_network_keeps_its_promises() {
     let printed = lab.trace(&own, &(packet + &tcp("192.168.122.11", INTERNET, 80)), "new");
     assert!(printed.contains("(ip4.src=198.51.100.10)"), "{printed}");
 
-    // What has another source is dropped, but for what is behind a guest.
+    // What has another source is dropped, and what is behind a guest stays inside.
     assert_eq!(lab.guest(1, ROUTER, &tcp("10.1.1.1", INTERNET, 80)), "");
     assert_eq!(lab.guest(1, ROUTER, &tcp("fd00:78::1", "2606:4700::1111", 80)), "");
-    assert_eq!(lab.guest(2, ROUTER, &tcp("10.9.0.7", INTERNET, 80)), LINK);
+    assert_eq!(lab.guest(2, ROUTER, &tcp("10.9.0.7", INTERNET, 80)), "");
+    assert_eq!(lab.guest(2, ROUTER, &tcp("10.9.0.7", "192.168.122.13", 80)), "3");
     assert_eq!(lab.outside(&tcp("192.168.122.13", "192.168.122.11", 80)), "");
 
     // Nothing comes in unasked, answers do.
@@ -224,6 +225,12 @@ fn what_guests_may_reach_is_limited() {
     assert_eq!(lab.guest(3, ROUTER, renews), "3");
     assert_eq!(lab.outside(&tcp("10.8.8.8", "192.168.122.13", 22)), "3");
     assert_eq!(lab.outside(&tcp("2001:db8:2::7", "fd00:77::13", 22)), "3");
+    // What is behind a guest reaches guests only; in mode `open` it is routed.
+    assert_eq!(lab.guest(2, ROUTER, &tcp("10.9.0.7", INTERNET, 80)), "");
+    assert_eq!(lab.outside(&tcp("198.51.100.7", "10.9.0.7", 22)), "");
+    lab.make(&definition("<forward mode='open'/>", ""));
+    assert_eq!(lab.guest(2, ROUTER, &tcp("10.9.0.7", INTERNET, 80)), LINK);
+    assert_eq!(lab.outside(&tcp("198.51.100.7", "10.9.0.7", 22)), "2");
     for (preset, gateway, internet) in [("host-only", true, "3"), ("none", false, "3"), ("any", true, LINK)] {
         lab.make(&definition("<forward mode='nat'/>", &format!("<vnet:egress preset='{preset}'/>")));
         assert_eq!(lab.guest(3, ROUTER, &tcp("192.168.122.13", INTERNET, 80)), internet, "{preset}");

@@ -22,8 +22,8 @@ pub(crate) enum Priority {
     Isolated,
 }
 
-/// What is forged, in the policies of the router.
-pub(crate) const FORGED: i64 = 1000;
+/// What is dropped, in the policies of the router.
+pub(crate) const FORBIDDEN: i64 = 1000;
 
 impl Priority {
     pub(crate) fn number(self) -> i64 {

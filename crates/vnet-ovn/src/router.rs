@@ -1,12 +1,12 @@
 //! The router: the gateway of each subnet, the outside, translation and routes.
 
 use vnet_types::{Family, IpNet};
-use vnet_xml::network::{OvnOutside, WayOut};
+use vnet_xml::network::{ForwardMode, OvnOutside, WayOut};
 
 use crate::identity::mac_of;
 use crate::lower::{Context, MTU};
 use crate::matching::{OvnMatch, Side, Way};
-use crate::priority::FORGED;
+use crate::priority::FORBIDDEN;
 use crate::{NorthboundTable, acl, dns};
 
 pub(crate) fn router(context: &mut Context<'_>) {
@@ -85,7 +85,7 @@ fn beyond(context: &mut Context<'_>, outside: &OvnOutside) {
         context.add_to("router", "static_routes", &format!("default {next}"), row);
     }
     translation(context, outside);
-    unforged(context);
+    guarded(context);
 }
 
 fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
@@ -103,37 +103,65 @@ fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
     }
 }
 
-/// Packets from outside with a source inside are forged.
-fn unforged(context: &mut Context<'_>) {
-    forged(context, "outside", "forged", OvnMatch::within);
-}
-
-/// Packets from inside with a source elsewhere are forged, too.
+/// Packets from inside with a source elsewhere are forged.
 fn foreign(context: &mut Context<'_>) {
-    forged(context, "inside", "foreign", OvnMatch::beyond);
+    for Inside { family, all, is_everything, .. } in insides(context) {
+        // A guest that leads to everything else sends from anywhere.
+        if !is_everything {
+            forbid(context, "inside", &format!("foreign {family}"), [OvnMatch::beyond(Side::Source, family, all)]);
+        }
+    }
 }
 
-/// Drops what comes from a port of the router with these sources.
-fn forged(
-    context: &mut Context<'_>,
-    port: &str,
-    role: &str,
-    sources: fn(Side, Family, Vec<IpNet>) -> Option<OvnMatch>,
-) {
-    if context.network.forward_mode() == vnet_xml::network::ForwardMode::Open {
-        return;
-    }
-    for family in context.network.families().collect::<Vec<_>>() {
-        let inside: Vec<IpNet> =
-            acl::inside(context).into_iter().filter(|net| Family::of(net.addr()) == family).collect();
-        // A guest that leads to everything else sends from anywhere.
-        if inside.iter().any(|net| net.prefix_len() == 0) {
-            continue;
+/// Packets from outside with a source inside are forged, too. What is behind a guest, by a static
+/// route, reaches the guests and not the outside, as on a bridge: libvirt's rules let the network's
+/// own subnets out and in, and nothing else.
+fn guarded(context: &mut Context<'_>) {
+    for Inside { family, own, all, is_everything } in insides(context) {
+        let is_behind = is_everything || all.len() > own.len();
+        let [from_all, to_all] =
+            [OvnMatch::within(Side::Source, family, all.clone()), OvnMatch::beyond(Side::Destination, family, all)];
+        let [from_behind, to_behind] =
+            [Side::Source, Side::Destination].map(|side| OvnMatch::beyond(side, family, own.clone()));
+        forbid(context, "outside", &format!("forged {family}"), [from_all]);
+        if is_behind {
+            forbid(context, "outside", &format!("inward {family}"), [to_behind]);
+            forbid(context, "inside", &format!("outward {family}"), [from_behind, to_all]);
         }
-        let Some(sources) = sources(Side::Source, family, inside) else { continue };
-        let all = OvnMatch::port(Way::In, context.name(port)).and(sources);
-        let row = context.row(NorthboundTable::RouterPolicy).text("match", all);
-        let row = row.number("priority", FORGED).text("action", "drop");
-        context.add_to("router", "policies", &format!("{role} {family}"), row);
     }
+}
+
+/// The addresses of a family inside.
+struct Inside {
+    family: Family,
+    /// The network's own subnets.
+    own: Vec<IpNet>,
+    /// These, and what is behind guests.
+    all: Vec<IpNet>,
+    /// Whether a guest leads to everything else.
+    is_everything: bool,
+}
+
+/// Those of each family. In mode `open` nothing is forbidden.
+fn insides(context: &Context<'_>) -> Vec<Inside> {
+    if context.network.forward_mode() == ForwardMode::Open {
+        return Vec::new();
+    }
+    let inside = |family| {
+        let is_of = |net: &IpNet| Family::of(net.addr()) == family;
+        let own = context.subnets.iter().map(|(_, net)| *net).filter(is_of).collect();
+        let (all, everything): (Vec<_>, Vec<_>) =
+            acl::inside(context).into_iter().filter(is_of).partition(|net| net.prefix_len() > 0);
+        Inside { family, own, all, is_everything: !everything.is_empty() }
+    };
+    context.network.families().map(inside).collect()
+}
+
+/// Drops what comes from a port of the router and is like this.
+fn forbid<const N: usize>(context: &mut Context<'_>, port: &str, role: &str, like: [Option<OvnMatch>; N]) {
+    let Some(like) = like.into_iter().collect::<Option<Vec<_>>>() else { return };
+    let all = OvnMatch::port(Way::In, context.name(port)).and(OvnMatch::all(like));
+    let row = context.row(NorthboundTable::RouterPolicy).text("match", all);
+    let row = row.number("priority", FORBIDDEN).text("action", "drop");
+    context.add_to("router", "policies", role, row);
 }
