@@ -234,6 +234,41 @@ fn a_network_lives_on_several_hosts() {
     println!("the end after {:?}", begin.elapsed());
 }
 
+#[test]
+fn a_gateway_is_one_of_a_group() {
+    isolate!();
+    let lab = OvnLab::start(Path::new("/run/lab"), 2);
+    let definition = nat(&lab, &[], 200).replace("</vnet:outside>", "<vnet:gateway group='edge'/></vnet:outside>");
+    let [one, two] = &lab.hosts[..] else { unreachable!() };
+    let refused = |why: &str| {
+        let output = one.vnet(&["start", "-"], &definition);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains("ha-chassis-group-add edge"), "{why}: {told}");
+    };
+    refused("there is no group");
+    lab.central.nbctl(&["ha-chassis-group-add", "edge"]);
+    refused("the group has no hosts");
+    lab.central.nbctl(&["ha-chassis-group-add-chassis", "edge", "h1", "20"]);
+    lab.central.nbctl(&["ha-chassis-group-add-chassis", "edge", "h2", "10"]);
+    for host in [one, two] {
+        host.does(&["define", "-"], &definition);
+    }
+    one.does(&["start", "lab"], "");
+    assert_eq!(rows(&two.does(&["diff", "lab"], "")), 0);
+    let db = two.guest("lab", "db", DB, "");
+    lease(&db, DB);
+    wait_for(SOON, "a way out", || pings(&db, SERVER, NEVER).then_some(()));
+    assert_eq!(gateway_of(&lab.central), gateway_host(&lab.central, "h1"));
+    // Who changes the group moves the gateway of every network that names it.
+    lab.central.nbctl(&["ha-chassis-group-add-chassis", "edge", "h2", "30"]);
+    let is_moved = || gateway_of(&lab.central) == gateway_host(&lab.central, "h2");
+    wait_for(SOON, "the gateway", || is_moved().then_some(()));
+    wait_for(SOON, "a way out", || pings(&db, SERVER, NEVER).then_some(()));
+    assert_eq!(rows(&one.does(&["diff", "lab"], "")), 0, "the group's hosts are not the network's");
+    one.does(&["stop", "lab"], "");
+    assert!(lab.central.nbctl(&["ha-chassis-group-list"]).contains("edge"));
+}
+
 /// The host that the gateway is on.
 fn gateway_of(central: &OvnCentral) -> String {
     central.sbctl(&["--bare", "--columns=chassis", "find", "Port_Binding", "type=chassisredirect"]).trim().to_owned()

@@ -2,7 +2,7 @@
 //! through these.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use vnet_ovn::{Northbound, OvnGuest, northbound_rows, transaction};
@@ -77,7 +77,7 @@ impl Lab {
 
     /// Makes the network, and nothing else of it is there afterwards.
     fn make(&mut self, network: &Network) {
-        let wanted = northbound_rows(network, NETWORK, &self.guests).unwrap();
+        let wanted = northbound_rows(network, NETWORK, &self.guests, &BTreeMap::new()).unwrap();
         let operations = transaction(&self.read(), &wanted);
         self.database.transact(&operations).unwrap();
         let seen = self.read();

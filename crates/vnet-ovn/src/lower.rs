@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vnet_types::{IpNet, MacAddr, Uuid};
 use vnet_validate::{Finding, refused_by_ovn};
-use vnet_xml::network::{ForwardMode, Ip, OvnOutside};
+use vnet_xml::network::{ForwardMode, Ip, OvnGateway, OvnOutside};
 use vnet_xml::{Network, Severity};
 
 use crate::dhcp_value::DhcpTextError;
@@ -32,6 +32,9 @@ pub enum OvnError {
     /// A guest's address is in no subnet of the network.
     #[error("the guest's address {0} is in no subnet of the network")]
     Outside(IpAddr),
+    /// The gateway is to be one of a group that there is not, or that has no hosts.
+    #[error("OVN's northbound database has no `HA_Chassis_Group` with hosts that is called `{0}`")]
+    NoGroup(String),
     /// Two guests, or a guest and the gateway, have the same address.
     #[error("the address {0} is used twice")]
     Twice(IpAddr),
@@ -47,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub(crate) router_mac: MacAddr,
     /// What the gateway leads to. `None` for an isolated network.
     pub(crate) outside: Option<&'a OvnOutside>,
+    /// The row of its group of hosts, where it names one.
+    pub(crate) group: Option<Uuid>,
     pub(crate) rows: BTreeMap<Uuid, NorthboundRow>,
 }
 
@@ -85,7 +90,9 @@ impl Context<'_> {
 /// The largest packet of a guest: what Geneve over IPv4 leaves of Ethernet's 1500.
 pub(crate) const MTU: u32 = 1442;
 
-/// The rows that a network and its guests are in the northbound database.
+/// The rows that a network and its guests are in the northbound database. `groups` are the rows of
+/// the `HA_Chassis_Group`s with hosts that the gateway can be one of, by their names; the database
+/// has them.
 ///
 /// # Errors
 /// [`OvnError`].
@@ -93,6 +100,7 @@ pub fn northbound_rows(
     network: &Network,
     uuid: Uuid,
     guests: &[OvnGuest],
+    groups: &BTreeMap<String, Uuid>,
 ) -> Result<BTreeMap<Uuid, NorthboundRow>, OvnError> {
     if !network.is_on_ovn() {
         return Err(OvnError::NoEngine);
@@ -107,7 +115,10 @@ pub fn northbound_rows(
     let engine = network.extensions.ovn.as_ref().filter(|_| !is_isolated);
     let router_mac = network.mac.unwrap_or_else(|| mac_of(uuid, "router"));
     let outside = engine.and_then(|it| it.outside.as_ref());
-    let mut context = Context { network, uuid, guests, subnets, router_mac, outside, rows: BTreeMap::new() };
+    let group = outside.and_then(|it| it.gateways.iter().find_map(OvnGateway::as_group));
+    let group = group.map(|name| groups.get(name).copied().ok_or_else(|| OvnError::NoGroup(name.to_owned())));
+    let group = group.transpose()?;
+    let mut context = Context { network, uuid, guests, subnets, router_mac, outside, group, rows: BTreeMap::new() };
     let switch = context.row(NorthboundTable::Switch).text("name", &network.name);
     context.add("switch", switch);
     let group = context.row(NorthboundTable::PortGroup).text("name", context.name("guests"));

@@ -1,7 +1,7 @@
 //! The router: the gateway of each subnet, the outside, translation and routes.
 
 use vnet_types::{Family, IpNet};
-use vnet_xml::network::{ForwardMode, OvnOutside, WayOut};
+use vnet_xml::network::{ForwardMode, OvnGateway, OvnOutside, WayOut};
 
 use crate::identity::mac_of;
 use crate::lower::{Context, MTU};
@@ -68,15 +68,16 @@ fn beyond(context: &mut Context<'_>, outside: &OvnOutside) {
     let mtu = context.network.mtu.unwrap_or(MTU);
     let port = context.row(NorthboundTable::RouterPort).text("name", context.name("outside"));
     let port = port.text("mac", mac_of(context.uuid, "outside")).texts("networks", &nets);
-    let port = port.map("options", [("gateway_mtu".to_owned(), mtu)]);
+    let port = port.map("options", [("gateway_mtu".to_owned(), mtu)]).rows("ha_chassis_group", context.group);
     context.add_to("router", "ports", "outside", port);
     let row = to_router(context, "way", "outside");
     context.add_to("outside switch", "ports", "way", row);
     for gateway in &outside.gateways {
-        let name = format!("{}_{}", context.name("outside"), gateway.chassis);
+        let OvnGateway::Chassis { chassis, priority } = gateway else { continue };
+        let name = format!("{}_{chassis}", context.name("outside"));
         let row = context.row(NorthboundTable::GatewayChassis).text("name", name);
-        let row = row.text("chassis_name", &gateway.chassis).number("priority", gateway.priority.unwrap_or(0));
-        context.add_to("outside", "gateway_chassis", &format!("gateway {}", gateway.chassis), row);
+        let row = row.text("chassis_name", chassis).number("priority", priority.unwrap_or(0));
+        context.add_to("outside", "gateway_chassis", &format!("gateway {chassis}"), row);
     }
     for next in outside.addresses.iter().filter_map(|it| it.gateway) {
         let all = if next.is_ipv4() { "0.0.0.0/0" } else { "::/0" };

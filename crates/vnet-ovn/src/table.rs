@@ -124,6 +124,7 @@ impl NorthboundTable {
                 ("mac", Text),
                 ("networks", Texts),
                 ("gateway_chassis", Rows),
+                ("ha_chassis_group", Rows),
                 ("ipv6_ra_configs", Map),
                 ("options", Map),
             ],

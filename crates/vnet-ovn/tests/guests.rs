@@ -1,6 +1,7 @@
 //! Guests come and go, whatever else of the network is not as defined.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use proptest::prelude::*;
@@ -38,7 +39,7 @@ proptest! {
     #[test]
     fn rows_tell_their_guests(before in guests(), after in guests()) {
         let network = network("", 60);
-        let [from, to] = [&before, &after].map(|all| northbound_rows(&network, NETWORK, all).unwrap());
+        let [from, to] = [&before, &after].map(|all| northbound_rows(&network, NETWORK, all, &BTreeMap::new()).unwrap());
         let mut there = Northbound::new(NETWORK);
         there.rows = from.clone();
         prop_assert_eq!(there.guests(), before);
@@ -49,10 +50,10 @@ proptest! {
     #[test]
     fn a_guest_brings_nothing_else(before in guests(), number in 20u8..30) {
         let (theirs, ours) = (network("<port isolated='yes'/>", 60), network("", 90));
-        let mut there = northbound_rows(&theirs, NETWORK, &before).unwrap();
+        let mut there = northbound_rows(&theirs, NETWORK, &before, &BTreeMap::new()).unwrap();
         let switch = there.values_mut().find(|row| row.table == NorthboundTable::Switch).unwrap();
         switch.columns.insert("name", ColumnValue::Text("by hand".to_owned()));
-        let rows = |all: &[OvnGuest]| northbound_rows(&ours, NETWORK, all).unwrap();
+        let rows = |all: &[OvnGuest]| northbound_rows(&ours, NETWORK, all, &BTreeMap::new()).unwrap();
         let all: Vec<_> = before.iter().cloned().chain([guest(number)]).collect();
         let with = with_guests(&there, &rows(&before), &rows(&all));
         let lost = there.keys().filter(|uuid| !with.contains_key(*uuid)).count();

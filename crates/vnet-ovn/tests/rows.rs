@@ -58,6 +58,10 @@ fn network(parts: &str, forwards: &str) -> Network {
     format!("<network><name>lab</name>{ovn}{parts}</network>").parse().unwrap()
 }
 
+fn rows(network: &Network, guests: &[OvnGuest]) -> Result<BTreeMap<Uuid, NorthboundRow>, OvnError> {
+    northbound_rows(network, NETWORK, guests, &BTreeMap::new())
+}
+
 fn guest(number: u8, addresses: &[&str]) -> OvnGuest {
     let mut guest = OvnGuest::new(Uuid([number; 16]), MacAddr([0x52, 0x54, 0, 0, 0, number]));
     guest.addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
@@ -135,7 +139,7 @@ fn definitions_are_these_rows() {
         ("limited", LIMITED, EGRESS, vec![slow()]),
     ];
     for (name, parts, forwards, guests) in cases {
-        let rows = northbound_rows(&network(parts, forwards), NETWORK, &guests).unwrap();
+        let rows = self::rows(&network(parts, forwards), &guests).unwrap();
         insta::assert_snapshot!(name, printed(&rows));
     }
 }
@@ -185,16 +189,33 @@ fn numbers() -> impl Strategy<Value = BTreeSet<u8>> {
 fn wanted() -> impl Strategy<Value = BTreeMap<Uuid, NorthboundRow>> {
     (definition(), numbers(), any::<bool>()).prop_map(|(network, numbers, stops)| match stops {
         true => BTreeMap::new(),
-        false => northbound_rows(&network, NETWORK, &guests(&network, numbers)).unwrap(),
+        false => rows(&network, &guests(&network, numbers)).unwrap(),
     })
+}
+
+#[test]
+fn a_gateway_is_one_of_a_group_that_others_share() {
+    let network = self::network(DEFAULT, "");
+    let text = network.to_string();
+    let begin = text.find("<vnet:gateway").unwrap();
+    let end = text.find("</vnet:outside>").unwrap();
+    let network: Network = (text[..begin].to_owned() + "<vnet:gateway group='edge'/>" + &text[end..]).parse().unwrap();
+    assert_eq!(rows(&network, &[]), Err(OvnError::NoGroup("edge".to_owned())), "no gateway would be silence");
+    let edge = Uuid([7; 16]);
+    let groups = BTreeMap::from([("edge".to_owned(), edge), ("other".to_owned(), NETWORK)]);
+    let rows = northbound_rows(&network, NETWORK, &[], &groups).unwrap();
+    let refers = rows.values().filter_map(|row| row.columns.get("ha_chassis_group"));
+    let refers: Vec<_> = refers.filter(|it| **it == ColumnValue::Rows([edge].into())).collect();
+    assert_eq!(refers.len(), 1, "the port outside");
+    assert!(rows.values().all(|row| row.table.name() != "Gateway_Chassis") && !rows.contains_key(&edge));
 }
 
 #[test]
 fn what_is_not_asked_for_or_cannot_be_has_no_rows() {
     let network: Network = "<network><name>lab</name></network>".parse().unwrap();
-    assert_eq!(northbound_rows(&network, NETWORK, &[]), Err(OvnError::NoEngine));
+    assert_eq!(rows(&network, &[]), Err(OvnError::NoEngine));
     let network = self::network("<mtu size='9000'/>", "");
-    let error = northbound_rows(&network, NETWORK, &[]).unwrap_err();
+    let error = rows(&network, &[]).unwrap_err();
     assert!(matches!(error, OvnError::NotCarried(it) if it.path.as_str() == "/network/mtu/@size"));
 }
 
@@ -238,7 +259,7 @@ proptest! {
     fn the_rows_tell_of_the_guests(network in definition(), numbers in numbers()) {
         let guests = guests(&network, numbers);
         let mut database = Database::default();
-        database.transact(&transaction(&observed(&database), &northbound_rows(&network, NETWORK, &guests).unwrap()));
+        database.transact(&transaction(&observed(&database), &rows(&network, &guests).unwrap()));
         prop_assert_eq!(observed(&database).guests(), guests.clone());
         // Whatever others have made of the columns.
         database.overwrite("Logical_Switch_Port", "addresses", "unknown");

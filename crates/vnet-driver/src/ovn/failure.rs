@@ -126,6 +126,12 @@ impl OvnFailure {
                     .to_owned()
             }
             Self::Database { source, .. } => return source.help(),
+            Self::Rows { source: vnet_ovn::OvnError::NoGroup(group), .. } => {
+                format!(
+                    "`ovn-nbctl ha-chassis-group-add {group}` and `ovn-nbctl ha-chassis-group-add-chassis {group} HOST \
+                     PRIORITY` make it"
+                )
+            }
             Self::Rows { .. } | Self::NoAddress { .. } | Self::NotUp { .. } => return None,
         })
     }

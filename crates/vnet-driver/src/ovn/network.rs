@@ -8,6 +8,7 @@ use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationR
 use vnet_ovsdb::{TlsFiles, Until};
 use vnet_types::{NetworkName, Uuid};
 use vnet_xml::Network;
+use vnet_xml::network::OvnGateway;
 
 use super::change::{OvnChange, changes};
 use super::failure::OvnFailure;
@@ -26,6 +27,8 @@ pub struct OvnNetwork {
     pub(super) name: NetworkName,
     pub(super) uuid: Uuid,
     pub(super) database: Database,
+    /// The group of hosts that the definition names, as it was read.
+    groups: BTreeMap<String, Uuid>,
 }
 
 /// What brings a network to its definition. It is refused where another host changes the network
@@ -70,7 +73,7 @@ impl OvnNetwork {
         if let Some(tls) = &engine.tls {
             database = database.with_tls(TlsFiles::new(&tls.key, &tls.certificate, &tls.ca));
         }
-        Ok(Self { network: network.clone(), uuid: uuid_of(network), name, database })
+        Ok(Self { network: network.clone(), uuid: uuid_of(network), name, database, groups: BTreeMap::new() })
     }
 
     /// Its name.
@@ -85,14 +88,26 @@ impl OvnNetwork {
 
     /// Reads the rows that carry its mark.
     pub(super) fn read(&mut self) -> Result<Northbound, Error> {
-        let results = self.transact("read", &Northbound::selects(self.uuid))?;
+        let mut selects = Northbound::selects(self.uuid);
+        let own = selects.len();
+        selects.extend(self.select_group());
+        let mut results = self.transact("read", &selects)?;
+        self.groups = results.split_off(own).into_iter().flat_map(OperationResult::rows).filter_map(group).collect();
         let read = Northbound::read(self.uuid, results);
         Ok(read.map_err(|source| OvnFailure::Row { network: self.name.clone(), source })?)
     }
 
+    /// What reads the group of hosts that the definition names.
+    fn select_group(&self) -> Option<Operation> {
+        let outside = self.network.extensions.ovn.as_ref()?.outside.as_ref()?;
+        let group = outside.gateways.iter().find_map(OvnGateway::as_group)?;
+        let named = [Condition::equal("name", group)];
+        Some(Operation::select("HA_Chassis_Group", named, &["_uuid", "name", "ha_chassis"]))
+    }
+
     /// The rows of its definition with these guests.
     pub(super) fn rows(&self, guests: &[vnet_ovn::OvnGuest]) -> Result<BTreeMap<Uuid, NorthboundRow>, Error> {
-        let rows = northbound_rows(&self.network, self.uuid, guests);
+        let rows = northbound_rows(&self.network, self.uuid, guests, &self.groups);
         Ok(rows.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
     }
 
@@ -199,4 +214,10 @@ impl OvnNetwork {
             None => Ok(()),
         }
     }
+}
+
+/// A group of hosts, if it has some.
+fn group(row: Row) -> Option<(String, Uuid)> {
+    let has_hosts = !row.uuids("ha_chassis").is_empty();
+    has_hosts.then(|| Some((row.text("name")?.to_owned(), row.uuid()?))).flatten()
 }

@@ -1,7 +1,7 @@
 //! `<vnet:outside>`: what the gateway leads to.
 
 use vnet_types::{Family, IpNet};
-use vnet_xml::network::{OvnEngine, OvnOutside};
+use vnet_xml::network::{OvnEngine, OvnGateway, OvnOutside};
 use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
@@ -30,7 +30,9 @@ pub(super) fn check(network: &Network, engine: &OvnEngine, path: &NodePath) -> V
     }
     if outside.gateways.is_empty() {
         let finding = Finding::new(rules::OVN_OUTSIDE, path.clone(), "no host can be the gateway");
-        findings.push(finding.help("add `<vnet:gateway chassis='…'/>` with the `system-id` of a host"));
+        let help = "add `<vnet:gateway chassis='…'/>` with the `system-id` of a host, or `<vnet:gateway group='…'/>` with \
+                    the name of an `HA_Chassis_Group`";
+        findings.push(finding.help(help));
     }
     findings.extend(gateways(outside, &path));
     for (at, address) in outside.addresses.iter().enumerate() {
@@ -67,18 +69,29 @@ fn gateways(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
         let path = path.nth("vnet:gateway", at);
         let value =
             |path, message: String, help: &str| Finding::new(rules::OVN_OUTSIDE_VALUE, path, message).help(help);
-        if !is_chassis(&gateway.chassis) {
-            let message = format!("`{}` cannot be the name of a host of OVN", gateway.chassis);
+        let (chassis, priority) = match gateway {
+            OvnGateway::Chassis { chassis, priority } => (chassis, priority),
+            OvnGateway::Group { group } if outside.gateways.len() > 1 => {
+                let message = format!("the group `{group}` is not the only gateway");
+                let help = "name a group alone: it has its hosts in OVN's northbound database";
+                findings.push(value(path.attribute("group"), message, help));
+                continue;
+            }
+            OvnGateway::Group { .. } => continue,
+        };
+        if !is_chassis(chassis) {
+            let message = format!("`{chassis}` cannot be the name of a host of OVN");
             let help = "write the `system-id` of its Open vSwitch: printable, without spaces, `,` and quotes";
             findings.push(value(path.attribute("chassis"), message, help));
         }
-        if let Some(priority) = gateway.priority.filter(|it| *it > MOST_PRIORITY) {
+        if let Some(priority) = priority.filter(|it| *it > MOST_PRIORITY) {
             let message = format!("the priority {priority} is more than OVN takes");
             findings.push(value(path.attribute("priority"), message, "write 0 to 32767"));
         }
-        let before = outside.gateways[..at].iter().position(|it| it.chassis == gateway.chassis);
+        let is_it = |it: &OvnGateway| matches!(it, OvnGateway::Chassis { chassis: other, .. } if other == chassis);
+        let before = outside.gateways[..at].iter().position(is_it);
         if let Some(before) = before {
-            let message = format!("the host `{}` is named twice", gateway.chassis);
+            let message = format!("the host `{chassis}` is named twice");
             let finding = value(path.attribute("chassis"), message, "leave one of the two out");
             let first = path.parent().map(|it| it.nth("vnet:gateway", before));
             findings.push(match first {

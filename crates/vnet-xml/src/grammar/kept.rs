@@ -93,7 +93,7 @@ const MORE: &[&str] = &[
     "<network><name>n</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
      <vnet:ovn northbound='tcp:192.0.2.1:6641'><vnet:tls key='/k' certificate='/c' ca='/a'/><vnet:outside network='physical' vlan='30'>\
      <vnet:address address='198.51.100.10' prefix='24' gateway='198.51.100.1'/><vnet:gateway chassis='host1' priority='20'/>\
-     </vnet:outside></vnet:ovn></vnet:network></metadata></network>",
+     <vnet:gateway group='edge'/></vnet:outside></vnet:ovn></vnet:network></metadata></network>",
     "<network><name>a</name><forward mode='hostdev' managed='yes'><driver name='vfio' model='m'/><pf dev='eth0'/>\
      </forward></network>",
     "<network><name>a</name><forward mode='hostdev'><address type='pci' domain='0' bus='3' slot='0' function='1'/>\

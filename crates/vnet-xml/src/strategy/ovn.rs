@@ -12,7 +12,10 @@ prop_compose! {
 }
 
 fn gateway() -> impl Strategy<Value = OvnGateway> {
-    (word(), any::<Option<u16>>()).prop_map(|(chassis, priority)| OvnGateway { chassis, priority })
+    prop_oneof![
+        (word(), any::<Option<u16>>()).prop_map(|(chassis, priority)| OvnGateway::Chassis { chassis, priority }),
+        word().prop_map(|group| OvnGateway::Group { group }),
+    ]
 }
 
 prop_compose! {
@@ -30,6 +33,9 @@ fn tls() -> impl Strategy<Value = OvnTls> {
 }
 
 pub(super) fn ovn() -> impl Strategy<Value = OvnEngine> {
-    (word(), prop::option::of(tls()), prop::option::of(outside()))
-        .prop_map(|(northbound, tls, outside)| OvnEngine { northbound, tls, outside })
+    (word(), prop::option::of(tls()), prop::option::of(outside())).prop_map(|(northbound, tls, outside)| OvnEngine {
+        northbound,
+        tls,
+        outside,
+    })
 }

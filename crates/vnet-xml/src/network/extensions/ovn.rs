@@ -58,7 +58,7 @@ pub struct OvnOutside {
     pub vlan: Option<u16>,
     /// `<vnet:address>`: the gateway's addresses in it.
     pub addresses: Vec<OvnAddress>,
-    /// `<vnet:gateway>`: the hosts that can be the gateway.
+    /// `<vnet:gateway>`: the hosts that can be the gateway, or one group of them.
     pub gateways: Vec<OvnGateway>,
 }
 
@@ -75,15 +75,23 @@ pub struct OvnAddress {
     pub gateway: Option<IpAddr>,
 }
 
-/// `<vnet:gateway>` of `<vnet:outside>`: a host that can be the gateway.
+/// `<vnet:gateway>` of `<vnet:outside>`: a host that can be the gateway, or a group of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct OvnGateway {
-    /// `chassis`: the `system-id` of the host's Open vSwitch.
-    pub chassis: String,
-    /// `priority`: the host with the highest one is the gateway; 0 if absent.
-    pub priority: Option<u16>,
+#[cfg_attr(feature = "serde", serde(untagged))]
+pub enum OvnGateway {
+    /// A host.
+    Chassis {
+        /// `chassis`: the `system-id` of the host's Open vSwitch.
+        chassis: String,
+        /// `priority`: the host with the highest one is the gateway; 0 if absent.
+        priority: Option<u16>,
+    },
+    /// The hosts of a group that is in OVN's northbound database, and is shared with others.
+    Group {
+        /// `group`: the `name` of the `HA_Chassis_Group`.
+        group: String,
+    },
 }
 
 impl OvnEngine {
@@ -122,7 +130,17 @@ impl OvnAddress {
 impl OvnGateway {
     /// A host.
     pub fn new(chassis: impl Into<String>, priority: Option<u16>) -> Self {
-        Self { chassis: chassis.into(), priority }
+        Self::Chassis { chassis: chassis.into(), priority }
+    }
+
+    /// The hosts of a group.
+    pub fn group(group: impl Into<String>) -> Self {
+        Self::Group { group: group.into() }
+    }
+
+    /// The name of the group, if it is one.
+    pub fn as_group(&self) -> Option<&str> {
+        if let Self::Group { group } = self { Some(group) } else { None }
     }
 }
 
@@ -137,7 +155,7 @@ static TLS_GRAMMAR: Grammar = Grammar::new(&["key", "certificate", "ca"], &[]);
 static OUTSIDE_GRAMMAR: Grammar =
     Grammar::new(&["network", "vlan"], &[(ADDRESS, &ADDRESS_GRAMMAR), (GATEWAY, &GATEWAY_GRAMMAR)]);
 static ADDRESS_GRAMMAR: Grammar = Grammar::new(&["address", "prefix", "gateway"], &[]);
-static GATEWAY_GRAMMAR: Grammar = Grammar::new(&["chassis", "priority"], &[]);
+static GATEWAY_GRAMMAR: Grammar = Grammar::new(&["chassis", "priority", "group"], &[]);
 
 /// Reads the element in `<vnet:network>`.
 pub(super) fn read(network: &Element<'_>, scope: &Scope) -> Option<OvnEngine> {
@@ -164,11 +182,22 @@ fn outside(element: &Element<'_>, scope: &Scope) -> Option<OvnOutside> {
     });
     let gateways = element.children_in(scope, GATEWAY, |it| {
         it.expect_in(scope, &GATEWAY_GRAMMAR);
-        let priority = it.value("priority", number);
-        Some(OvnGateway { chassis: it.required("chassis", filled)?, priority })
+        gateway(it)
     });
     let vlan = element.value("vlan", number);
     Some(OvnOutside { network: element.required("network", filled)?, vlan, addresses, gateways })
+}
+
+fn gateway(element: &Element<'_>) -> Option<OvnGateway> {
+    let (priority, is_group) = (element.value("priority", number), element.has("group"));
+    if is_group && element.has("chassis") {
+        element.exclusive("chassis", "group", "leave one of them out: a group names its hosts itself");
+    }
+    if is_group {
+        element.useless_attribute("priority", "on a group, whose hosts have their own");
+        return Some(OvnGateway::Group { group: element.value("group", filled)? });
+    }
+    Some(OvnGateway::Chassis { chassis: element.required("chassis", filled)?, priority })
 }
 
 fn filled(value: &str) -> Result<String, String> {
@@ -199,8 +228,11 @@ pub(super) fn write(engine: &OvnEngine, writer: &mut Writer<'_>) -> fmt::Result 
                     .optional("gateway", it.gateway)?
                     .empty()
             })?;
-            outside.gateways.iter().try_for_each(|it| {
-                writer.tag(GATEWAY)?.attribute("chassis", &it.chassis)?.optional("priority", it.priority)?.empty()
+            outside.gateways.iter().try_for_each(|it| match it {
+                OvnGateway::Chassis { chassis, priority } => {
+                    writer.tag(GATEWAY)?.attribute("chassis", chassis)?.optional("priority", *priority)?.empty()
+                }
+                OvnGateway::Group { group } => writer.tag(GATEWAY)?.attribute("group", group)?.empty(),
             })
         })
     })
@@ -224,6 +256,7 @@ mod tests {
          <v:address address='192.0.2.10' prefix='24' gateway='192.0.2.1'/><v:address address='2001:db8::10' prefix='64'/>\
          <v:gateway chassis='h1' priority='20'/><v:gateway chassis='h2'/></v:outside></v:ovn>"
     )]
+    #[case("<v:ovn northbound='unix:/nb.sock'><v:outside network='p'><v:gateway group='edge'/></v:outside></v:ovn>")]
     fn it_is_kept(#[case] inner: &str) {
         let network = parsed(inner).value.unwrap();
         assert!(network.extensions.ovn.is_some());
@@ -245,6 +278,14 @@ mod tests {
         "VN0031"
     )]
     #[case("<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:gateway/></v:outside></v:ovn>", "VN0031")]
+    #[case(
+        "<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:gateway group=''/></v:outside></v:ovn>",
+        "VN0030"
+    )]
+    #[case(
+        "<v:ovn northbound='tcp:1.2.3.4'><v:outside network='p'><v:gateway chassis='a' group='g'/></v:outside></v:ovn>",
+        "VN0033"
+    )]
     fn what_is_wrong_has_a_code(#[case] inner: &str, #[case] code: &str) {
         assert_eq!(parsed(inner).problems.iter().map(|it| it.code.to_string()).collect::<Vec<_>>(), [code]);
     }
