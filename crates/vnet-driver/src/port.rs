@@ -26,4 +26,4 @@ pub(crate) use follow::Followed;
 pub use list::{PortStatus, passt_process};
 pub use options::{AttachOptions, PasstOptions};
 pub use outcome::PortOutcome;
-pub(crate) use prepare::RECORD;
+pub(crate) use prepare::{Prepared, RECORD};

@@ -14,7 +14,7 @@ use super::network::{OvnNetwork, OvnPlan};
 use super::record::PortRecord;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
-use crate::port::{AttachOptions, PortOutcome};
+use crate::port::{AttachOptions, PortOutcome, Prepared};
 
 /// How many times a guest's port is tried while other hosts change the network.
 const TRIES: usize = 20;
@@ -29,6 +29,14 @@ pub(crate) struct OnOvn {
     record: PortRecord,
 }
 
+/// A guest's port that is decided on, and not made yet.
+pub(crate) struct NewOnOvn {
+    network: OvnNetwork,
+    chassis: Chassis,
+    guest: OvnGuest,
+    prepared: Prepared,
+}
+
 impl Driver {
     /// The network of an interface, if OVN makes it: its definition is kept on this host.
     pub(crate) fn ovn_of(&self, interface: &Interface) -> Result<Option<OvnNetwork>, Error> {
@@ -37,21 +45,34 @@ impl Driver {
         kept.map(|network| OvnNetwork::open(&network)).transpose()
     }
 
-    /// Attaches a guest: makes its port in the northbound database, its tap and the port of Open
-    /// vSwitch, and waits until OVN has connected them. When a step fails, those before are undone.
+    /// Attaches a guest that is not attached yet.
     pub(crate) fn attach_to_ovn(
         &self,
-        mut network: OvnNetwork,
+        network: OvnNetwork,
         interface: &Interface,
         options: &AttachOptions,
         inventory: Inventory,
         host: &mut LinuxHost,
         lock: &Lock,
     ) -> Result<PortOutcome, Error> {
-        let mut chassis = Chassis::here()?;
+        let new = self.prepare_on_ovn(network, interface, options, inventory)?;
+        if new.prepared.receipt.is_some() {
+            return Err(Error::AlreadyAttached(new.prepared.lowered.port.dev));
+        }
+        self.connect_on_ovn(new, host, lock, |prepared, host| self.attach_prepared(prepared, host, lock))
+    }
+
+    /// Decides on a guest's port, in the northbound database and on this host.
+    pub(crate) fn prepare_on_ovn(
+        &self,
+        network: OvnNetwork,
+        interface: &Interface,
+        options: &AttachOptions,
+        inventory: Inventory,
+    ) -> Result<NewOnOvn, Error> {
+        let chassis = Chassis::here()?;
         let on_ovn = self.on_ovn(&network, &chassis, interface)?;
-        let port = on_ovn.record.port;
-        let mut guest = OvnGuest::new(port, on_ovn.mac);
+        let mut guest = OvnGuest::new(on_ovn.record.port, on_ovn.mac);
         guest.name = options.guest.clone();
         guest.isolated = interface.port_isolated == Some(true);
         // That of the interface itself is Open vSwitch's.
@@ -60,20 +81,32 @@ impl Driver {
         }
         guest.chassis = Some(chassis.name.clone());
         let mut prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
-        let dev = prepared.lowered.port.dev.clone();
-        if prepared.receipt.is_some() {
-            return Err(Error::AlreadyAttached(dev));
-        }
         self.keep_on_ovn(&mut prepared.lowered, &on_ovn)?;
+        Ok(NewOnOvn { network, chassis, guest, prepared })
+    }
+
+    /// Makes a guest's port in the northbound database, its tap and the port of Open vSwitch, which
+    /// is what `make` does, and waits until OVN has connected them. When a step fails, those before
+    /// are undone.
+    pub(crate) fn connect_on_ovn<T>(
+        &self,
+        new: NewOnOvn,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        make: impl FnOnce(Prepared, &mut LinuxHost) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let NewOnOvn { mut network, mut chassis, guest, prepared } = new;
+        let (dev, port, was_there) = (prepared.lowered.port.dev.clone(), guest.id, prepared.receipt.is_some());
         let before = network.put_guest(guest)?;
-        let attached = self.attach_prepared(prepared, host, lock).and_then(|outcome| {
-            chassis.wait_for(&dev, port).map_err(|error| {
-                let undone = self.detach_locked(host, lock, &dev).map(drop);
-                Error::from(error).undone(undone)
-            })?;
-            Ok(outcome)
+        let made = make(prepared, host).and_then(|made| match chassis.wait_for(&dev, port) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                drop(made);
+                let undone = if was_there { Ok(()) } else { self.detach_locked(host, lock, &dev).map(drop) };
+                Err(Error::from(error).undone(undone))
+            }
         });
-        attached.map_err(|error| {
+        made.map_err(|error| {
             let undone = match before {
                 Some(before) => network.put_guest(before).map(drop),
                 None => network.take_guest(port, &chassis.name),

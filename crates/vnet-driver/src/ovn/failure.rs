@@ -73,9 +73,6 @@ pub enum OvnFailure {
     /// A guest or a port group has a VLAN.
     #[error("a guest of network `{0}` cannot be in a VLAN: OVN keeps networks apart itself")]
     Vlan(NetworkName),
-    /// A port of a network of OVN is to be opened as it is attached.
-    #[error("a port of network `{0}` cannot be opened as it is attached: OVN connects it first")]
-    NotOpened(NetworkName),
     /// This host is no chassis of OVN.
     #[error("this host is no chassis of OVN: its Open vSwitch has no `external_ids:{0}`")]
     NoChassis(&'static str),
@@ -117,7 +114,6 @@ impl OvnFailure {
                     .to_owned()
             }
             Self::Vlan(_) => "leave `<vlan>` out of the interface and of the port groups".to_owned(),
-            Self::NotOpened(_) => "attach the interface, and open its tap by its name then".to_owned(),
             Self::NoChassis(key) => {
                 format!("`ovs-vsctl set open . external_ids:{key}=VALUE` sets it; see ovn-controller(8)")
             }

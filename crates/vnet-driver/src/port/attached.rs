@@ -5,17 +5,16 @@ use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use vnet_host::Owner;
+use vnet_host::{LinuxHost, Lock, Owner};
 use vnet_netlink::Tap;
 use vnet_types::KnownPort;
 use vnet_xml::Interface;
 
 use super::options::AttachOptions;
 use super::outcome::PortOutcome;
-use super::prepare::header;
+use super::prepare::{Prepared, header};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::ovn::OvnFailure;
 
 /// A guest's interface that is attached and open. Dropping it detaches it.
 ///
@@ -35,34 +34,52 @@ pub struct AttachedPort {
 }
 
 impl Driver {
-    /// Attaches an interface, or takes over a port that is attached already, and opens it.
+    /// Attaches an interface, or takes over a port that is attached already, and opens it. On a
+    /// network that OVN makes, it returns when OVN has connected the port.
     ///
     /// # Errors
-    /// [`Error::Ovn`] for a network that OVN makes; [`Error::Refused`]; [`Error::Attach`];
-    /// [`Error::Hook`]; [`Error::Denied`], [`Error::Host`] when the device cannot be opened: then
-    /// it is detached again; [`Error::Host`] when something is in the way, or when a step fails:
-    /// then the steps before it are undone.
+    /// [`Error::Refused`]; [`Error::Attach`]; [`Error::Hook`]; [`Error::Ovn`]; [`Error::Denied`],
+    /// [`Error::Host`] when the device cannot be opened: then it is detached again; [`Error::Host`]
+    /// when something is in the way, or when a step fails: then the steps before it are undone.
     pub fn attach_open(&self, interface: &Interface, options: &AttachOptions) -> Result<AttachedPort, Error> {
-        if let Some(network) = self.ovn_of(interface)? {
-            return Err(OvnFailure::NotOpened(network.name().clone()).into());
-        }
         let mut host = self.host()?;
         let lock = self.lock();
-        let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
-        let lock = lock?;
+        let (queues, outcome) = match self.ovn_of(interface)? {
+            Some(network) => {
+                let lock = lock?;
+                let inventory = self.inventory(&mut host, Some(&lock), None)?;
+                let new = self.prepare_on_ovn(network, interface, options, inventory)?;
+                let make = |prepared, host: &mut LinuxHost| self.make_open(prepared, options, host, &lock);
+                self.connect_on_ovn(new, &mut host, &lock, make)?
+            }
+            None => {
+                let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
+                self.make_open(prepared, options, &mut host, &lock?)?
+            }
+        };
+        Ok(AttachedPort { driver: self.clone(), outcome, queues, is_attached: true, _network: None })
+    }
+
+    /// Makes a port, or takes it over, and opens it.
+    fn make_open(
+        &self,
+        prepared: Prepared,
+        options: &AttachOptions,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<(Vec<OwnedFd>, PortOutcome), Error> {
         let header = header(&prepared.lowered, Some(Owner::this()?))?;
         let was_there = prepared.receipt.is_some();
-        let make = || Ok(vnet_host::apply(&mut host, &lock, header, &prepared.lowered.desired)?);
+        let make = || Ok(vnet_host::apply(host, lock, header, &prepared.lowered.desired)?);
         let made = if was_there { make() } else { self.with_port_hooks(&prepared.lowered, make) }?;
         let dev = prepared.lowered.port.dev.clone();
         let opened = open(&prepared.lowered.port, options.persistent).map_err(Error::from);
-        let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(&host, made)?)));
+        let opened = opened.and_then(|queues| Ok((queues, prepared.outcome(host, made)?)));
         if opened.is_err() && !was_there {
             // The first error is the one to report.
-            let _ = self.detach_locked(&mut host, &lock, &dev);
+            let _ = self.detach_locked(host, lock, &dev);
         }
-        let (queues, outcome) = opened?;
-        Ok(AttachedPort { driver: self.clone(), outcome, queues, is_attached: true, _network: None })
+        opened
     }
 }
 
