@@ -2,14 +2,23 @@
 //! and what is left.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use vnet_driver::{Error, OvnFailure, OvnNetwork};
 use vnet_ovn::OvnGuest;
-use vnet_tests::{OvnCentral, isolate, tell_vnet, vnet_does};
+use vnet_tests::{OvnCentral, isolate, tell_vnet, vnet, vnet_does, wait_for};
 use vnet_types::{MacAddr, Uuid};
 use vnet_xml::Network;
+
+const SOON: Duration = Duration::from_secs(10);
+const HOOK: &str = "/etc/vnet/hooks/network";
+const LOG: &str = "/tmp/hooks.log";
 
 fn definition(central: &OvnCentral, name: &str, last: u8) -> String {
     format!(
@@ -103,4 +112,90 @@ fn a_transaction_grows_with_the_change() {
     }
     assert!(changed.plan().unwrap().changes.is_empty());
     println!("a network is made in {} operations, and changed in {operations}", made[0]);
+}
+
+/// Makes the administrator's hook.
+fn hook(text: &str) {
+    fs::create_dir_all("/etc/vnet/hooks").unwrap();
+    let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o755).open(HOOK).unwrap();
+    new.write_all(format!("#!/bin/sh\necho $1 $2 $3 >>{LOG}\ncat >/tmp/$2.xml\n{text}\n").as_bytes()).unwrap();
+}
+
+fn log() -> Vec<String> {
+    let text = fs::read_to_string(LOG).unwrap_or_default();
+    let _ = fs::remove_file(LOG);
+    text.lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn hooks_are_asked_as_for_networks_of_a_host() {
+    isolate!();
+    let central = OvnCentral::start(Path::new("/run/ovn"));
+    let (old, new) = (definition(&central, "lab", 3), definition(&central, "lab", 4));
+    hook("");
+    vnet_does(&["define", "-"], &old);
+    vnet_does(&["start", "lab"], "");
+    vnet_does(&["start", "lab"], "");
+    vnet_does(&["apply", "-"], &new);
+    vnet_does(&["apply", "-"], &new);
+    assert_eq!(log(), ["start", "started", "updated"], "who finds it in sync asks nobody");
+    vnet_does(&["stop", "lab"], "");
+    assert_eq!(log(), ["stopped"]);
+    let told = fs::read_to_string("/tmp/started.xml").unwrap();
+    assert!(told.starts_with("<hookData>\n<network") && told.contains("<uuid>") && told.contains("vnet:ovn"), "{told}");
+
+    // Refused before: no row is made. Refused after: none is left.
+    for (refuses, asked) in [("start", &["start"][..]), ("started", &["start", "started", "stopped"])] {
+        hook(&format!("[ $2 = {refuses} ] && exit 3; exit 0"));
+        let output = tell_vnet(&["start", "lab"], "");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("exit status: 3"), "{said}");
+        assert_eq!(log(), asked);
+        assert_eq!(central.nbctl(&["--bare", "list", "Logical_Switch"]), "");
+    }
+    hook("[ $2 = updated ] && exit 3; exit 0");
+    vnet_does(&["start", "lab"], "");
+    let output = tell_vnet(&["apply", "-"], &new);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("is changed and stays so"), "{said}");
+    assert!(!tell_vnet(&["diff", "lab"], "").status.success());
+}
+
+#[test]
+fn a_change_that_nobody_confirms_is_undone() {
+    isolate!();
+    let central = OvnCentral::start(Path::new("/run/ovn"));
+    let (old, new) = (definition(&central, "lab", 3), definition(&central, "lab", 4));
+    vnet_does(&["start", "-"], &old);
+    let refused = |document: &str, why: &str| {
+        let output = tell_vnet(&["apply", "-", "--confirm-within", "1s"], document);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why), "{said}");
+        assert!(!run_vnet(&["confirm", "lab"]), "nothing waits");
+    };
+    refused(&new, "its definition is not kept here");
+    vnet_does(&["define", "-"], &new);
+    refused(&new, "of its rows are not as it is kept");
+    vnet_does(&["define", "-"], &old);
+    refused(&new.replace("db.sock'", "db.sock,tcp:127.0.0.1:1'"), "its definition is not kept here");
+
+    vnet_does(&["apply", "-", "--confirm-within", "3s"], &new);
+    assert!(!tell_vnet(&["diff", "lab"], "").status.success(), "the change is there");
+    assert!(!tell_vnet(&["apply", "-"], &new).status.success(), "and no other before it is confirmed");
+    wait_for(SOON, "the old rows", || tell_vnet(&["diff", "lab"], "").status.success().then_some(()));
+    // Confirmed, it stays.
+    vnet_does(&["apply", "-", "--confirm-within", "60s"], &new);
+    assert!(run_vnet(&["confirm", "lab"]));
+    vnet_does(&["define", "-"], &new);
+    assert!(tell_vnet(&["diff", "lab"], "").status.success());
+    // A network that was not there is stopped.
+    vnet_does(&["stop", "lab"], "");
+    vnet_does(&["apply", "lab", "--confirm-within", "60s"], "");
+    assert!(run_vnet(&["confirm", "--undo", "lab"]));
+    assert_eq!(central.nbctl(&["show"]), "");
+}
+
+/// `confirm` answers in words only.
+fn run_vnet(arguments: &[&str]) -> bool {
+    Command::new(vnet()).args(["--state-dir", "/run/vnet"]).args(arguments).status().unwrap().success()
 }

@@ -92,14 +92,16 @@ impl Args {
         if let Some(ovn) = applied.ovn.as_ref().filter(|ovn| self.dry_run && !ovn.changes.is_empty()) {
             return ovn::human(&ovn.changes);
         }
-        if let Some(told) = ovn::told(applied, "is as defined") {
-            return told;
-        }
-        let (name, changes) = (&applied.name, &applied.changes);
-        let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
+        let name = &applied.name;
         let until = self
             .confirm_within
             .map(|within| format!("it is undone in {} s unless `vnet confirm {name}` keeps it\n", within.as_secs()));
+        if let Some(told) = ovn::told(applied, "is as defined") {
+            let has_changed = applied.ovn.as_ref().is_some_and(|ovn| !ovn.changes.is_empty());
+            return told + &until.filter(|_| has_changed).unwrap_or_default();
+        }
+        let changes = &applied.changes;
+        let on = applied.bridge.as_ref().map(|bridge| format!(" on {bridge}")).unwrap_or_default();
         match changes.is_empty() {
             true => format!("network {name}: nothing to change\n"),
             false if self.dry_run => human(changes),

@@ -51,11 +51,15 @@ impl Driver {
     /// [`apply_unconfirmed`](Self::apply_unconfirmed).
     ///
     /// # Errors
-    /// [`Error::Unconfirmed`] when an earlier change of it is not confirmed; [`Error::Record`].
+    /// [`Error::Unconfirmed`] when an earlier change of it is not confirmed; [`Error::Record`];
+    /// [`Error::Ovn`] for a network of OVN that is not as it is kept.
     pub fn await_confirmation(&self, network: &NetworkName, until: SystemTime) -> Result<(), Error> {
         let lock = self.lock()?;
         self.is_confirmed(network)?;
-        let before = self.as_it_runs(network)?;
+        let before = match self.as_it_runs(network)? {
+            Some(before) => Some(before),
+            None => self.before_on_ovn(network)?,
+        };
         let path = self.record(network);
         let failed = |source: io::Error| Error::Record { path: path.clone(), source };
         let seconds = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -74,15 +78,20 @@ impl Driver {
     /// # Errors
     /// Those of [`apply`](Self::apply).
     pub fn apply_unconfirmed(&self, network: &Network) -> Result<NetworkOutcome, Error> {
-        let mut host = self.host()?;
-        let lock = self.lock();
-        let applied = self.apply_as(network, None, &mut host, lock);
+        let applied = match network.is_on_ovn() {
+            true => self.apply_unconfirmed_on_ovn(network),
+            false => {
+                let mut host = self.host()?;
+                let lock = self.lock();
+                self.apply_as(network, None, &mut host, lock).map(|applied| applied.outcome)
+            }
+        };
         if !matches!(&applied, Err(Error::PortStays { .. } | Error::PortsStay { .. } | Error::Hook { .. }))
-            && applied.as_ref().map_or(true, |applied| applied.outcome.changes.is_empty())
+            && applied.as_ref().map_or(true, NetworkOutcome::is_empty)
         {
             self.forget_record(&network_name(&network.name)?)?;
         }
-        applied.map(|applied| applied.outcome)
+        applied
     }
 
     /// The change of a network that waits for a confirmation.

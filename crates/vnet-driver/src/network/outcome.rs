@@ -27,3 +27,10 @@ pub struct NetworkOutcome {
     /// What was done in OVN's northbound database. `None` for a network of this host.
     pub ovn: Option<OvnOutcome>,
 }
+
+impl NetworkOutcome {
+    /// Whether nothing was to be done.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.ovn.as_ref().is_none_or(|ovn| ovn.changes.is_empty())
+    }
+}

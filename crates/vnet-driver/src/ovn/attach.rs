@@ -4,16 +4,19 @@
 use vnet_host::{LinuxHost, Lock};
 use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
 use vnet_plan::{LoweredPort, Resource};
-use vnet_types::{InterfaceName, Inventory, MacAddr, Uuid};
+use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, Uuid};
 use vnet_xml::interface::{BridgeSource, Mac, Source};
-use vnet_xml::{Bandwidth, Interface, Network, VirtualPortType};
+use vnet_xml::network_port::{Owner, Plug};
+use vnet_xml::{Bandwidth, Interface, Network, NetworkPort, VirtualPort, VirtualPortType};
 
 use super::chassis::Chassis;
 use super::failure::OvnFailure;
+use super::lifecycle::as_told;
 use super::network::{OvnNetwork, OvnPlan};
 use super::record::PortRecord;
 use crate::driver::{Driver, device_name, network_name};
 use crate::error::Error;
+use crate::hooks::{HookOperation, document};
 use crate::port::{AttachOptions, PortOutcome, Prepared};
 
 /// How many times a guest's port is tried while other hosts change the network.
@@ -96,26 +99,33 @@ impl Driver {
         make: impl FnOnce(Prepared, &mut LinuxHost) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let NewOnOvn { mut network, mut chassis, guest, prepared } = new;
-        let (dev, port, was_there) = (prepared.lowered.port.dev.clone(), guest.id, prepared.receipt.is_some());
-        let before = network.put_guest(guest)?;
-        let made = make(prepared, host).and_then(|made| match chassis.wait_for(&dev, port) {
-            Ok(()) => Ok(made),
-            Err(error) => {
-                drop(made);
-                let undone = if was_there { Ok(()) } else { self.detach_locked(host, lock, &dev).map(drop) };
-                Err(Error::from(error).undone(undone))
-            }
-        });
-        made.map_err(|error| {
-            let undone = match before {
-                Some(before) => network.put_guest(before).map(drop),
-                None => network.take_guest(port, &chassis.name),
-            };
-            match undone {
-                Ok(()) => error,
-                Err(undo) => Error::NotUndone { undo: Box::new(undo), source: Box::new(error) },
-            }
-        })
+        let (known, port, was_there) = (prepared.lowered.port.clone(), guest.id, prepared.receipt.is_some());
+        let dev = &known.dev;
+        let (told, name) = (as_told(&network.network), network.name.clone());
+        let connect = || {
+            let before = network.put_guest(guest.clone())?;
+            let made = make(prepared, host).and_then(|made| match chassis.wait_for(dev, port) {
+                Ok(()) => Ok(made),
+                Err(error) => {
+                    drop(made);
+                    let mut gone = || vnet_host::detach(host, lock, dev, LinuxHost::namespace()?).map(drop);
+                    Err(Error::from(error).undone(if was_there { Ok(()) } else { gone() }))
+                }
+            });
+            made.map_err(|error| {
+                let undone = match before {
+                    Some(before) => network.put_guest(before).map(drop),
+                    None => network.take_guest(port, &chassis.name),
+                };
+                error.undone(undone)
+            })
+        };
+        if was_there {
+            return connect();
+        }
+        let document = || document_of(&told, port, &known);
+        self.ask_hooks(HookOperation::PortCreated, &name, || Ok(document()))?;
+        connect().inspect_err(|_| self.tell_hooks(HookOperation::PortDeleted, &name, &document()))
     }
 
     /// The interface of a guest on OVN as a port of this host's Open vSwitch. `None` for another.
@@ -155,6 +165,15 @@ impl Driver {
         let file = self.port_record_file(&lowered.port.dev, &on_ovn.record)?;
         lowered.desired.insert(Resource::File(file));
         Ok(())
+    }
+
+    /// Tells the hooks of a port that is detached.
+    pub(crate) fn tell_departure_from_ovn(&self, port: &KnownPort, record: &PortRecord) {
+        // A definition that cannot be read does not keep a port from being detached.
+        let Some(network) = self.has_hooks().then(|| record.network.parse::<Network>().ok()).flatten() else { return };
+        if let Ok(name) = network_name(&network.name) {
+            self.tell_hooks(HookOperation::PortDeleted, &name, &document_of(&as_told(&network), record.port, port));
+        }
     }
 
     /// Takes a port that this host had out of the northbound database, unless the guest is attached
@@ -227,6 +246,17 @@ impl OvnNetwork {
             }
         }
     }
+}
+
+/// What hooks are told of a port.
+fn document_of(network: &Network, id: Uuid, port: &KnownPort) -> String {
+    let name = port.guest.clone().unwrap_or_else(|| port.dev.to_string());
+    let mut record = NetworkPort::new(id, Owner { name, uuid: id }, port.mac);
+    let mut virtual_port = VirtualPort::new(VirtualPortType::OpenVSwitch);
+    virtual_port.interface_id = Some(id);
+    record.virtual_port = Some(virtual_port);
+    record.plug = port.bridge.clone().map(|bridge| Plug::Bridge { bridge, mac_table_manager: None });
+    document(network, Some(&record))
 }
 
 fn is_race(failure: &OvnFailure) -> bool {

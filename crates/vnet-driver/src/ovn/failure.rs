@@ -52,6 +52,19 @@ pub enum OvnFailure {
         /// The number of rows.
         rows: usize,
     },
+    /// A change that has to be confirmed is of a network whose definition is not kept here.
+    #[error("network `{0}` cannot be brought back unless the change is confirmed: its definition is not kept here")]
+    NotKept(NetworkName),
+    /// A change that has to be confirmed is of a network that is not as it is kept.
+    #[error(
+        "network `{network}` cannot be brought back unless the change is confirmed: {rows} of its rows are not as it is kept"
+    )]
+    NotAsKept {
+        /// The network.
+        network: NetworkName,
+        /// The number of rows.
+        rows: usize,
+    },
     /// No address is left for a guest.
     #[error("network `{network}` has no address for the guest")]
     NoAddress {
@@ -103,11 +116,22 @@ impl OvnFailure {
             Self::NotAsked(_) => {
                 "add `<vnet:ovn northbound='…'/>` to its `<metadata>`, or give --engine ovn".to_owned()
             }
-            Self::Remote { .. } => "give `unix:SOCKET`, `tcp:ADDRESS:PORT` or `ssl:ADDRESS:PORT`, several with commas".to_owned(),
+            Self::Remote { .. } => {
+                "give `unix:SOCKET`, `tcp:ADDRESS:PORT` or `ssl:ADDRESS:PORT`, several with commas".to_owned()
+            }
             Self::Row { .. } => "`ovn-nbctl show` tells whose they are; remove rows that others have marked".to_owned(),
             Self::ChangedMeanwhile(name) => format!("`vnet diff {name}` shows what is there now"),
             Self::Differs { network, .. } => {
                 format!("`vnet diff` shows them, `vnet apply` brings network `{network}` to the definition")
+            }
+            Self::NotKept(_) => {
+                "`vnet define` the definition that it has now, on the same servers, and apply the new one then"
+                    .to_owned()
+            }
+            Self::NotAsKept { network, .. } => {
+                format!(
+                    "`vnet diff {network}` shows them, `vnet apply {network}` brings it to the kept definition first"
+                )
             }
             Self::MacTaken { .. } => {
                 "give the guest another MAC address, or the `interfaceid` of that port if it is the same guest"

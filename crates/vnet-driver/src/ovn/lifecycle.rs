@@ -1,13 +1,18 @@
 //! Start, apply, plan and stop of networks that OVN makes.
 
-use vnet_types::NetworkName;
+use std::collections::BTreeMap;
+
+use vnet_ovn::NorthboundRow;
+use vnet_types::{NetworkName, Uuid};
 use vnet_xml::Network;
 
 use super::change::OvnChange;
 use super::failure::OvnFailure;
 use super::network::{OvnNetwork, OvnPlan};
+use crate::definitions::uuid_of;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::hooks::{HookOperation, document};
 use crate::network::NetworkOutcome;
 
 /// What was done in OVN's northbound database, or would be.
@@ -42,15 +47,66 @@ impl Driver {
                 let name = network.name().clone();
                 Err(OvnFailure::Differs { network: name, rows: plan.changes.len() }.into())
             }
-            false => done(&mut network, plan),
+            false => self.carry_out_on_ovn(network, plan),
         }
     }
 
     /// Brings a network on OVN to its definition.
     pub(crate) fn apply_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
+        self.is_confirmed(network.name())?;
         let plan = network.plan()?;
-        done(&mut network, plan)
+        self.carry_out_on_ovn(network, plan)
+    }
+
+    /// The same, for a change that has to be confirmed. What is not confirmed is undone by the kept
+    /// definition.
+    pub(crate) fn apply_unconfirmed_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
+        let mut network = OvnNetwork::open(network)?;
+        let kept = self.kept_on_ovn(network.name())?.map(|kept| OvnNetwork::open(&kept)).transpose()?;
+        if !kept.is_some_and(|kept| kept.is_at_home_of(&network)) {
+            return Err(OvnFailure::NotKept(network.name).into());
+        }
+        let plan = network.plan()?;
+        self.carry_out_on_ovn(network, plan)
+    }
+
+    /// The definition that brings a network on OVN back, if it is there: the kept one. `None` where
+    /// none is kept.
+    pub(crate) fn before_on_ovn(&self, name: &NetworkName) -> Result<Option<Network>, Error> {
+        let Some(kept) = self.kept_on_ovn(name)? else { return Ok(None) };
+        let plan = OvnNetwork::open(&kept)?.plan()?;
+        match (plan.is_there, plan.changes.len()) {
+            (false, _) => Ok(None),
+            (true, 0) => Ok(Some(kept)),
+            (true, rows) => Err(OvnFailure::NotAsKept { network: name.clone(), rows }.into()),
+        }
+    }
+
+    /// Carries a plan out. The hooks of this host are asked as for its own networks; where nothing
+    /// is to be done, as where another host has started the network, they are not.
+    fn carry_out_on_ovn(&self, mut network: OvnNetwork, plan: OvnPlan) -> Result<NetworkOutcome, Error> {
+        let (told, name) = (network.told(), network.name.clone());
+        let ask = |operation| self.ask_hooks(operation, &name, || Ok(document(&told, None)));
+        if plan.operations() == 0 {
+            return done(&mut network, plan);
+        }
+        if plan.is_there {
+            let outcome = done(&mut network, plan)?;
+            return ask(HookOperation::Updated).map(|()| outcome);
+        }
+        ask(HookOperation::Start)?;
+        let wanted = plan.wanted.clone();
+        let outcome = done(&mut network, plan)?;
+        let Err(mut error) = ask(HookOperation::Started) else { return Ok(outcome) };
+        if let Err(left) = network.remove_again(&wanted) {
+            match &mut error {
+                Error::Hook(failure) => failure.left = Some(Box::new(left)),
+                _ => return Err(error.undone(Err(left))),
+            }
+        }
+        self.tell_hooks(HookOperation::Stopped, &name, &document(&told, None));
+        Err(error)
     }
 
     /// What [`apply`](Self::apply) would change of a network on OVN.
@@ -67,8 +123,41 @@ impl Driver {
     pub fn stop_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
         let plan = network.removal()?;
-        done(&mut network, plan)
+        let outcome = done(&mut network, plan)?;
+        // What does not run has no change to confirm.
+        self.forget_record(network.name())?;
+        self.tell_hooks(HookOperation::Stopped, network.name(), &document(&network.told(), None));
+        Ok(outcome)
     }
+}
+
+impl OvnNetwork {
+    /// What hooks are told of it.
+    fn told(&self) -> Network {
+        as_told(&self.network)
+    }
+
+    /// Whether it is the same network as another, in the same database.
+    fn is_at_home_of(&self, other: &Self) -> bool {
+        let northbound = |it: &Self| it.network.extensions.ovn.as_ref().map(|engine| engine.northbound.clone());
+        self.uuid == other.uuid && northbound(self) == northbound(other)
+    }
+
+    /// Removes a network that was just made, unless somebody has changed it meanwhile.
+    fn remove_again(&mut self, made: &BTreeMap<Uuid, NorthboundRow>) -> Result<(), Error> {
+        let observed = self.read()?;
+        if observed.rows != *made {
+            return Err(OvnFailure::ChangedMeanwhile(self.name.clone()).into());
+        }
+        self.carry_out(&OvnPlan::new(&observed, BTreeMap::new())).map(drop)
+    }
+}
+
+/// A definition as hooks are told it, with the UUID.
+pub(super) fn as_told(network: &Network) -> Network {
+    let mut told = network.clone();
+    told.uuid = Some(uuid_of(network));
+    told
 }
 
 fn done(network: &mut OvnNetwork, plan: OvnPlan) -> Result<NetworkOutcome, Error> {

@@ -37,6 +37,7 @@ impl Driver {
         // Its file goes with the port.
         let on_ovn = self.port_record_on_ovn(port)?;
         let header = self.store.port_receipt(port).ok().flatten().map(|receipt| receipt.header);
+        let known = header.as_ref().map(|header| header.port.clone());
         let departure = header.as_ref().map(|header| Departure::of_port(self, header)).unwrap_or_default();
         let mut detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?)?;
         departure.tell(self);
@@ -45,6 +46,7 @@ impl Driver {
             detached.extend(self.tell_network(host, lock, &network, None)?);
         }
         if let Some(record) = on_ovn {
+            known.iter().for_each(|known| self.tell_departure_from_ovn(known, &record));
             self.take_from_ovn(port, record)?;
         }
         Ok(detached)
