@@ -100,6 +100,22 @@ fn a_transaction_grows_with_the_change() {
     for number in 1..=6 {
         assert_eq!(changed.put_guest(guest(number)).unwrap(), None);
     }
+    // What is read is the switch and the marks of the guests, one row each, whatever else there is.
+    let all = changed.status().unwrap().rows;
+    let before = changed.rows_read();
+    changed.take_guest(Uuid([6; 16]), "h1").unwrap();
+    changed.put_guest(guest(6)).unwrap();
+    let read = changed.rows_read() - before;
+    assert_eq!(read, (1 + 7) + (1 + 6), "the gateway's port and the guests; of {all} rows");
+    assert!(all > 12, "{all}");
+    // Where somebody has changed by hand what the change meets, all is read, and that stays.
+    central.nbctl(&["set", "Logical_Switch", "n7", "name=other"]);
+    changed.take_guest(Uuid([6; 16]), "h1").unwrap();
+    let before = changed.rows_read();
+    changed.put_guest(guest(6)).unwrap();
+    assert!(changed.rows_read() - before > all - 6, "all but those of the guest");
+    assert_eq!(central.nbctl(&["get", "Logical_Switch", "other", "name"]).trim(), "other");
+    central.nbctl(&["set", "Logical_Switch", "other", "name=n7"]);
     // An address for each, and a message where none is left.
     let full = changed.put_guest(guest(7)).unwrap_err();
     assert!(format!("{full:?}").contains("all addresses from 10.77.0.2 to 10.77.0.9 are taken"), "{full:?}");

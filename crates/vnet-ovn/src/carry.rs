@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vnet_ovsdb::{Condition, DatabaseOperation, OperationResult};
 use vnet_types::Uuid;
 
-use crate::row::{ColumnValue, NorthboundRow};
+use crate::identity::row_of;
+use crate::northbound::marked;
+use crate::row::{ColumnValue, GENERATION, NorthboundRow};
+use crate::{Northbound, NorthboundTable, OvnGuest};
 
 type Rows = BTreeMap<Uuid, NorthboundRow>;
 
@@ -35,6 +39,61 @@ pub fn with_guests(there: &Rows, before: &Rows, after: &Rows) -> Rows {
         }
     }
     rows
+}
+
+/// The guests of a network, without its other rows: for a change of guests, which reads no more
+/// than this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NorthboundGuests {
+    /// The guests, in the order of their ids.
+    pub guests: Vec<OvnGuest>,
+    network: Uuid,
+    generation: Option<u64>,
+}
+
+impl NorthboundGuests {
+    /// What reads them: the count of changes in the network's switch, and the marks of its ports.
+    pub fn selects(network: Uuid) -> Vec<DatabaseOperation> {
+        let switch = Condition::equal("_uuid", row_of(network, "switch"));
+        let select = |table: NorthboundTable, conditions: Vec<Condition>| {
+            DatabaseOperation::select(table.name(), conditions, &["external_ids"])
+        };
+        vec![
+            select(NorthboundTable::Switch, vec![switch, marked(network)]),
+            select(NorthboundTable::SwitchPort, vec![marked(network)]),
+        ]
+    }
+
+    /// The guests, from the results of [`NorthboundGuests::selects`]. `None` where the network has
+    /// no switch.
+    pub fn read(network: Uuid, results: Vec<OperationResult>) -> Option<Self> {
+        let mut results = results.into_iter().map(OperationResult::rows);
+        let switch = results.next()?.into_iter().next()?;
+        let generation = switch.texts("external_ids").get(GENERATION).and_then(|it| it.parse().ok());
+        let ports = results.next()?;
+        let guest = |row: &vnet_ovsdb::Row| {
+            let marks = row.texts("external_ids").into_iter();
+            OvnGuest::read(&marks.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+        };
+        let mut guests: Vec<OvnGuest> = ports.iter().filter_map(guest).collect();
+        guests.sort_by_key(|guest| guest.id);
+        Some(Self { guests, network, generation })
+    }
+
+    /// The rows that differ between those of a definition with its guests `before` and `after`: as
+    /// they are unless somebody has changed them, and as they are wanted. A transaction between
+    /// them is refused where they are not so; [`with_guests`] leads on by what is there.
+    pub fn change(&self, before: &Rows, after: &Rows) -> (Northbound, Rows) {
+        let switch = row_of(self.network, "switch");
+        let of = |rows: &Rows, other: &Rows| -> Rows {
+            let differs = |(uuid, row): &(&Uuid, &NorthboundRow)| **uuid == switch || other.get(*uuid) != Some(*row);
+            rows.iter().filter(differs).map(|(uuid, row)| (*uuid, row.clone())).collect()
+        };
+        let mut observed = Northbound::new(self.network);
+        (observed.generation, observed.rows) = (self.generation, of(before, after));
+        (observed, of(after, before))
+    }
 }
 
 /// A value with the difference between two others: of sets and maps, what goes and what comes.

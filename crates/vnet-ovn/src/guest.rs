@@ -70,7 +70,7 @@ impl OvnGuest {
     }
 
     /// The guest that the marks of a port's row tell of. `None` where they tell of none.
-    fn read(marks: &BTreeMap<String, String>) -> Option<Self> {
+    pub(crate) fn read(marks: &BTreeMap<String, String>) -> Option<Self> {
         let mut guest = Self::new(marks.get(GUEST)?.parse().ok()?, marks.get(MAC)?.parse().ok()?);
         let addresses = marks.get(ADDRESSES).map_or("", String::as_str).split_whitespace();
         guest.addresses = addresses.filter_map(|word| word.parse().ok()).collect();

@@ -21,7 +21,7 @@ mod row;
 mod table;
 
 pub use allocate::{AllTaken, guest_addresses};
-pub use carry::with_guests;
+pub use carry::{NorthboundGuests, with_guests};
 pub use dhcp_value::{DhcpText, DhcpTextError, DhcpValue};
 pub use difference::transaction;
 pub use guest::{OvnGuest, port_id};

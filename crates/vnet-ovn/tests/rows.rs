@@ -8,7 +8,10 @@ use std::fmt::Write;
 
 use database::Database;
 use proptest::prelude::*;
-use vnet_ovn::{ColumnValue, Northbound, NorthboundRow, OvnError, OvnGuest, OvnMatch, northbound_rows, transaction};
+use vnet_ovn::{
+    ColumnValue, Northbound, NorthboundGuests, NorthboundRow, OvnError, OvnGuest, OvnMatch, northbound_rows,
+    transaction, with_guests,
+};
 use vnet_types::{MacAddr, Uuid};
 use vnet_xml::{Bandwidth, Network, Rate};
 
@@ -243,6 +246,41 @@ proptest! {
         prop_assert!(database.transact(&first));
         prop_assert_eq!(database.transact(&second), first.is_empty() || second.is_empty());
         prop_assert_eq!(observed(&database).rows, if first.is_empty() { other } else { one });
+    }
+
+    /// What is decided by the guests alone is what is decided by all rows, or is refused; and it is
+    /// not where nobody has changed anything.
+    #[test]
+    fn a_guest_is_attached_by_the_guests_alone(
+        (theirs, ours, same) in (definition(), definition(), any::<bool>()),
+        (there, leave, come) in (numbers(), numbers(), numbers()),
+    ) {
+        let theirs = if same { &ours } else { &theirs };
+        let [there, come] = [there, come].map(|all| guests(&ours, all));
+        let after: Vec<OvnGuest> = {
+            let is_new = |it: &&OvnGuest| there.iter().all(|other| other.id != it.id);
+            let stay = there.iter().filter(|it| !leave.contains(&it.id.0[0]));
+            stay.chain(come.iter().filter(is_new)).cloned().collect()
+        };
+        let Ok(made) = rows(theirs, &there) else { return Ok(()) };
+        let (before, after) = (rows(&ours, &there).unwrap(), rows(&ours, &after).unwrap());
+        let mut database = Database::default();
+        prop_assume!(!made.is_empty());
+        database.transact(&transaction(&observed(&database), &made));
+        let seen = NorthboundGuests::read(NETWORK, database.results(&NorthboundGuests::selects(NETWORK))).unwrap();
+        prop_assert_eq!(&seen.guests, &observed(&database).guests());
+        let (mut by_guests, mut by_all) = (database.clone(), database.clone());
+        let (near, wanted) = seen.change(&before, &after);
+        let is_done = by_guests.transact(&transaction(&near, &wanted));
+        prop_assert!(is_done || !same);
+        let all = observed(&database);
+        by_all.transact(&transaction(&all, &with_guests(&all.rows, &before, &after)));
+        if is_done {
+            prop_assert_eq!(observed(&by_guests).rows, observed(&by_all).rows);
+        }
+        // Another host was faster.
+        by_all.transact(&transaction(&observed(&by_all), &BTreeMap::new()));
+        prop_assert!(transaction(&near, &wanted).is_empty() || !by_all.transact(&transaction(&near, &wanted)));
     }
 
     /// OVN reads every match, so no rule is missing in silence.

@@ -20,7 +20,7 @@ use crate::hooks::{HookOperation, document};
 use crate::port::{AttachOptions, PortOutcome, Prepared};
 
 /// How many times a guest's port is tried while other hosts change the network.
-const TRIES: usize = 20;
+const TRIES: usize = 40;
 /// The largest packet that fits into the tunnels between hosts.
 const MTU: u32 = 1442;
 
@@ -228,23 +228,48 @@ impl OvnNetwork {
 
     /// Changes the guests of the network, and nothing else of it. Tries again where another host
     /// has changed the network meanwhile: guests of two hosts do not contradict each other.
+    ///
+    /// Only the guests are read, and the rows that change are taken to be as they were made. Where
+    /// that is not so, all rows are read.
     fn change_guests<T>(&mut self, change: impl Fn(&Self, &mut Vec<OvnGuest>) -> Result<T, Error>) -> Result<T, Error> {
         let mut tries = 0;
         loop {
-            let observed = self.read()?;
-            if observed.rows.is_empty() {
-                return Err(Error::NotRunning(self.name.clone()));
-            }
-            let mut guests = observed.guests();
-            let before = self.rows(&guests)?;
-            let result = change(self, &mut guests)?;
-            let wanted = with_guests(&observed.rows, &before, &self.rows(&guests)?);
-            match self.carry_out(&OvnPlan::new(&observed, wanted)) {
+            let (result, plan) = if tries % 2 == 0 { self.plan_guests(&change)? } else { self.plan_all(&change)? };
+            match self.carry_out(&plan) {
                 Err(Error::Ovn(failure)) if is_race(&failure) && tries < TRIES => tries += 1,
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(result),
             }
         }
+    }
+
+    /// The change of its guests, by the guests alone.
+    fn plan_guests<T>(
+        &mut self,
+        change: &impl Fn(&Self, &mut Vec<OvnGuest>) -> Result<T, Error>,
+    ) -> Result<(T, OvnPlan), Error> {
+        let Some(there) = self.read_guests()? else { return self.plan_all(change) };
+        let before = self.rows(&there.guests)?;
+        let mut guests = there.guests.clone();
+        let result = change(self, &mut guests)?;
+        let (observed, wanted) = there.change(&before, &self.rows(&guests)?);
+        Ok((result, OvnPlan::of_some(&observed, wanted)))
+    }
+
+    /// The same, by all rows.
+    fn plan_all<T>(
+        &mut self,
+        change: &impl Fn(&Self, &mut Vec<OvnGuest>) -> Result<T, Error>,
+    ) -> Result<(T, OvnPlan), Error> {
+        let observed = self.read()?;
+        if observed.rows.is_empty() {
+            return Err(Error::NotRunning(self.name.clone()));
+        }
+        let mut guests = observed.guests();
+        let before = self.rows(&guests)?;
+        let result = change(self, &mut guests)?;
+        let wanted = with_guests(&observed.rows, &before, &self.rows(&guests)?);
+        Ok((result, OvnPlan::new(&observed, wanted)))
     }
 }
 

@@ -1,9 +1,9 @@
 //! One network in the northbound database: what is there, what is wanted, and the transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use vnet_ovn::{Northbound, NorthboundRow, network_of, northbound_rows, transaction};
+use vnet_ovn::{Northbound, NorthboundGuests, NorthboundRow, network_of, northbound_rows, transaction};
 use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row};
 use vnet_ovsdb::{TlsFiles, Until};
 use vnet_types::{NetworkName, Uuid};
@@ -29,6 +29,7 @@ pub struct OvnNetwork {
     pub(super) database: Database,
     /// The group of hosts that the definition names, as it was read.
     groups: BTreeMap<String, Uuid>,
+    rows_read: usize,
 }
 
 /// What brings a network to its definition. It is refused where another host changes the network
@@ -41,6 +42,8 @@ pub struct OvnPlan {
     /// Whether the network is there already.
     pub is_there: bool,
     pub(super) wanted: BTreeMap<Uuid, NorthboundRow>,
+    /// The rows that it is about. `None`: all of the network.
+    of: Option<BTreeSet<Uuid>>,
     operations: Vec<Operation>,
 }
 
@@ -48,7 +51,19 @@ impl OvnPlan {
     pub(super) fn new(observed: &Northbound, wanted: BTreeMap<Uuid, NorthboundRow>) -> Self {
         let operations = transaction(observed, &wanted);
         let changes = if operations.is_empty() { Vec::new() } else { changes(observed, &wanted) };
-        Self { changes, is_there: !observed.rows.is_empty(), wanted, operations }
+        Self { changes, is_there: !observed.rows.is_empty(), wanted, of: None, operations }
+    }
+
+    /// The same for some rows of a network.
+    pub(super) fn of_some(observed: &Northbound, wanted: BTreeMap<Uuid, NorthboundRow>) -> Self {
+        let of = observed.rows.keys().chain(wanted.keys()).copied().collect();
+        Self { of: Some(of), ..Self::new(observed, wanted) }
+    }
+
+    /// Whether the rows are as it wants them.
+    fn is_done(&self, mut observed: Northbound) -> bool {
+        observed.rows.retain(|uuid, _| self.of.as_ref().is_none_or(|of| of.contains(uuid)));
+        observed.rows == self.wanted
     }
 
     /// The number of operations of its transaction: it grows with the change, not with the network.
@@ -73,7 +88,14 @@ impl OvnNetwork {
         if let Some(tls) = &engine.tls {
             database = database.with_tls(TlsFiles::new(&tls.key, &tls.certificate, &tls.ca));
         }
-        Ok(Self { network: network.clone(), uuid: uuid_of(network), name, database, groups: BTreeMap::new() })
+        Ok(Self {
+            network: network.clone(),
+            uuid: uuid_of(network),
+            name,
+            database,
+            groups: BTreeMap::new(),
+            rows_read: 0,
+        })
     }
 
     /// Its name.
@@ -88,13 +110,29 @@ impl OvnNetwork {
 
     /// Reads the rows that carry its mark.
     pub(super) fn read(&mut self) -> Result<Northbound, Error> {
-        let mut selects = Northbound::selects(self.uuid);
+        let results = self.read_with_group(Northbound::selects(self.uuid))?;
+        let read = Northbound::read(self.uuid, results);
+        Ok(read.map_err(|source| OvnFailure::Row { network: self.name.clone(), source })?)
+    }
+
+    /// Reads its guests, and no other rows. `None` where it has no switch.
+    pub(super) fn read_guests(&mut self) -> Result<Option<NorthboundGuests>, Error> {
+        let results = self.read_with_group(NorthboundGuests::selects(self.uuid))?;
+        Ok(NorthboundGuests::read(self.uuid, results))
+    }
+
+    /// Reads these, and keeps the group of hosts that the definition names.
+    fn read_with_group(&mut self, mut selects: Vec<Operation>) -> Result<Vec<OperationResult>, Error> {
         let own = selects.len();
         selects.extend(self.select_group());
         let mut results = self.transact("read", &selects)?;
         self.groups = results.split_off(own).into_iter().flat_map(OperationResult::rows).filter_map(group).collect();
-        let read = Northbound::read(self.uuid, results);
-        Ok(read.map_err(|source| OvnFailure::Row { network: self.name.clone(), source })?)
+        Ok(results)
+    }
+
+    /// How many rows of the database were read for it since it was opened.
+    pub fn rows_read(&self) -> usize {
+        self.rows_read
     }
 
     /// What reads the group of hosts that the definition names.
@@ -148,7 +186,7 @@ impl OvnNetwork {
         }
         let results = match self.database.transact(&plan.operations) {
             // The answer was lost: whether it is done is seen in the rows.
-            Err(vnet_ovsdb::Error::Ended { .. }) if self.read()?.rows == plan.wanted => return Ok(None),
+            Err(vnet_ovsdb::Error::Ended { .. }) if plan.is_done(self.read()?) => return Ok(None),
             Err(error) => return Err(self.refused(error).into()),
             Ok(results) => results,
         };
@@ -168,8 +206,10 @@ impl OvnNetwork {
     }
 
     pub(super) fn transact(&mut self, act: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, Error> {
-        let done = self.database.transact(operations);
-        Ok(done.map_err(|source| self.failed(act, source))?)
+        let results = self.database.transact(operations).map_err(|source| self.failed(act, source))?;
+        let rows = |result: &OperationResult| if let OperationResult::Rows(rows) = result { rows.len() } else { 0 };
+        self.rows_read += results.iter().map(rows).sum::<usize>();
+        Ok(results)
     }
 
     /// Whether every host has done what the database says with this number, which may take five
