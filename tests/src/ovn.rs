@@ -94,6 +94,11 @@ impl OvnCentral {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Ends ovn-northd, as a crash does.
+    pub fn end_northd(&mut self) {
+        let _ = self.northd.kill().and_then(|()| self.northd.wait());
+    }
+
     /// The address of the northbound database.
     pub fn remote(&self) -> String {
         format!("unix:{}", self.northbound.socket.display())
@@ -149,7 +154,11 @@ impl OvnHost {
     /// Runs vnet on this host, with a document as its standard input. It answers in JSON.
     pub fn vnet(&self, arguments: &[&str], document: &str) -> Output {
         let mut command = Command::new(vnet());
-        command.env("OVS_RUNDIR", &self.folder).arg("--state-dir").arg(self.folder.join("vnet"));
+        command
+            .env("OVS_RUNDIR", &self.folder)
+            .env("OVN_RUNDIR", &self.folder)
+            .arg("--state-dir")
+            .arg(self.folder.join("vnet"));
         command.args(arguments).args(["--format", "json"]);
         self.netns.run(|| tell(command, document))
     }
@@ -177,9 +186,14 @@ impl OvnHost {
         Machine::on(&tap, &self.netns, mac)
     }
 
+    /// Ends its ovn-controller only, as a crash does.
+    pub fn end_controller(&mut self) {
+        let _ = self.controller.kill().and_then(|()| self.controller.wait());
+    }
+
     /// Ends everything that OVN has on it, as a loss of power does.
     pub fn kill(&mut self) {
-        let _ = self.controller.kill().and_then(|()| self.controller.wait());
+        self.end_controller();
         self.switch = None;
     }
 }
@@ -219,7 +233,7 @@ impl Drop for OvnHost {
 
 impl Drop for OvnCentral {
     fn drop(&mut self) {
-        let _ = self.northd.kill().and_then(|()| self.northd.wait());
+        self.end_northd();
     }
 }
 

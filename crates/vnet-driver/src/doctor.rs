@@ -16,6 +16,7 @@ mod limits;
 mod meddling;
 mod names;
 mod outside;
+mod ovn;
 mod patient;
 mod port;
 mod rules;
@@ -39,6 +40,7 @@ use self::sockets::Listening;
 pub use self::symptom::{Health, Mend, Symptom};
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::ovn::Sight;
 
 /// Whom and what to examine.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +70,8 @@ enum Of {
     Host(fn(&Scene<'_>) -> Result<Vec<Symptom>, Error>),
     /// A network, whether it runs or not.
     Network(fn(&Scene<'_>, &Patient) -> Result<Vec<Symptom>, Error>),
+    /// A network that OVN makes.
+    Ovn(fn(&Patient, &Sight) -> Vec<Symptom>),
     /// A network with a bridge that is there.
     Bridge(fn(&Scene<'_>, &Patient, &InterfaceName) -> Result<Vec<Symptom>, Error>),
 }
@@ -77,6 +81,11 @@ enum Of {
 const CHECKS: &[(&str, &str, Of)] = &[
     ("privilege", "whether everything can be read", Of::Host(definition::privilege)),
     ("definition", "the kept definition is usable, runs, and runs as it is kept", Of::Network(definition::check)),
+    ("northbound", "OVN's northbound database answers, and has the network as it is defined", Of::Ovn(ovn::northbound)),
+    ("northd", "ovn-northd takes changes over", Of::Ovn(ovn::northd)),
+    ("chassis", "this host is a chassis of OVN, and its ovn-controller runs", Of::Ovn(ovn::chassis)),
+    ("gateway", "a host is the gateway, and reaches the physical network", Of::Ovn(ovn::gateway)),
+    ("binding", "OVN has connected the ports of guests", Of::Ovn(ovn::bindings)),
     ("manager", "no other program manages the links", Of::Network(bridge::managers)),
     ("bridge", "the bridge is there, is up, and lets frames pass", Of::Network(bridge::check)),
     ("port", "the ports of guests are in the bridge and forward", Of::Bridge(port::check)),
@@ -170,8 +179,13 @@ impl Driver {
         for (name, _, of) in CHECKS {
             match of {
                 Of::Host(check) => symptoms.extend(made(name, check(&scene))),
+                Of::Ovn(check) => {
+                    for (patient, sight) in patients.iter().filter_map(|it| Some((it, it.on_ovn.as_ref()?))) {
+                        symptoms.extend(patient.named(check(patient, sight)));
+                    }
+                }
                 Of::Network(check) => {
-                    for patient in &patients {
+                    for patient in patients.iter().filter(|patient| patient.on_ovn.is_none()) {
                         symptoms.extend(patient.named(made(name, check(&scene, patient))));
                     }
                 }

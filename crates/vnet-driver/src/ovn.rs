@@ -10,10 +10,12 @@ mod failure;
 mod lifecycle;
 mod network;
 mod record;
+mod sight;
 mod status;
 
 pub use change::{OvnAct, OvnChange};
 pub use failure::OvnFailure;
 pub use lifecycle::OvnOutcome;
 pub use network::{OvnNetwork, OvnPlan};
+pub(crate) use sight::{Northern, Sight, Southern, gateway_port};
 pub use status::{OvnPort, OvnStatus};

@@ -18,6 +18,11 @@ pub(crate) fn name_of(network: Uuid, role: &str) -> String {
     format!("vnet_{}_{role}", network.to_string().replace('-', "_"))
 }
 
+/// The name of a port of the router: `inside` leads to the guests, `outside` to everything else.
+pub fn port_name(network: Uuid, side: &str) -> String {
+    name_of(network, side)
+}
+
 /// The MAC address of a port of the router, in the range of QEMU and libvirt.
 pub(crate) fn mac_of(network: Uuid, role: &str) -> MacAddr {
     let hash = row_of(network, role).0;

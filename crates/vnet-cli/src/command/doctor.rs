@@ -14,9 +14,10 @@ use crate::style::{BOLD, BROKEN, DIM, KEPT, OPEN};
 /// cause first, with the command that mends it
 ///
 /// Checks, in order, the definition, the links, addresses and routes, dnsmasq, rules of this and
-/// other programs, name servers and the way out, of networks of vnet and of libvirt. A guest is
-/// made up for a moment: it asks for an address, a name, and beyond the host. Nothing is changed.
-/// What cannot be known is said to be unknown. Exit code 1 when there is a problem.
+/// other programs, name servers and the way out, of networks of vnet and of libvirt; of those on
+/// OVN, its databases, ovn-northd, ovn-controller here, the gateway and the ports of guests. A
+/// guest is made up for a moment: it asks for an address, a name, and beyond the host. Nothing is
+/// changed. What cannot be known is said to be unknown. Exit code 1 when there is a problem.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A network, by name or UUID; all when left out. A guest when there is no such network
@@ -138,7 +139,7 @@ fn limits(diagnosis: &Diagnosis) -> String {
         return ": no network is defined or runs, and nothing was examined".to_owned();
     }
     let has = |check: &str| diagnosis.symptoms.iter().any(|symptom| symptom.check == check);
-    if !has("bridge") {
+    if !has("bridge") && !has("northbound") {
         return ": no network runs, and only definitions were examined".to_owned();
     }
     let mut limits = match has("frames") {

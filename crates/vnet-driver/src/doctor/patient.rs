@@ -16,6 +16,7 @@ use crate::driver::{Driver, network_name};
 use crate::error::Error;
 use crate::libvirt::{LibvirtFolders, running};
 use crate::network::NetworkStatus;
+use crate::ovn::Sight;
 use crate::state::State;
 
 /// A network that is examined.
@@ -37,6 +38,8 @@ pub(super) struct Patient {
     pub(super) has_guest: bool,
     /// What a made-up guest has found. `None` when none was made up.
     pub(super) tried: Option<Result<Findings, String>>,
+    /// What can be seen of a network that OVN makes. `None` for others.
+    pub(super) on_ovn: Option<Sight>,
 }
 
 /// Who runs a network.
@@ -60,7 +63,7 @@ impl Driver {
                 Some(patient) => vec![Patient { is_meant: true, ..patient }],
                 None if complaint.guest.is_none() => {
                     let guest = inventory.ports.iter().find(|port| is_called(port, given));
-                    let network = guest.and_then(|port| port.network.as_ref());
+                    let network = guest.and_then(|port| self.network_of_port(port));
                     let patient = network.map_or(Ok(None), |network| self.patient(network.as_str()))?;
                     let patient = patient.ok_or_else(|| Error::NoNetwork(given.clone()))?;
                     return Ok(vec![Patient { is_meant: true, ..patient }.with(given)?]);
@@ -121,7 +124,13 @@ impl Driver {
             Some(status) => status.bridge.clone(),
             None => definition.as_ref().and_then(fixed_bridge).cloned(),
         };
-        let ports = self.ports_of(&name)?;
+        let ports = match definition.as_ref().is_some_and(Network::is_on_ovn) {
+            true => {
+                let ports = self.store.ports()?.into_iter();
+                ports.filter(|port| self.network_of_port(port).as_ref() == Some(&name)).collect()
+            }
+            false => self.ports_of(&name)?,
+        };
         let keeper = Keeper::Vnet { name: name.clone(), status };
         Ok(Some(Patient::of(name.to_string(), keeper, definition, bridge, runs, ports)))
     }
@@ -172,7 +181,8 @@ impl Patient {
         let own = both.filter(|(definition, _)| definition.forward_mode().has_own_bridge());
         let intent = own.and_then(|(definition, bridge)| Intent::of(definition, bridge).ok());
         let (is_meant, has_guest, tried) = (false, false, None);
-        Self { name, is_meant, keeper, definition, bridge, runs, intent, ports, has_guest, tried }
+        let on_ovn = definition.as_ref().filter(|network| !runs && network.is_on_ovn()).map(Sight::of);
+        Self { name, is_meant, keeper, definition, bridge, runs, intent, ports, has_guest, tried, on_ovn }
     }
 
     /// The same with one of its guests.

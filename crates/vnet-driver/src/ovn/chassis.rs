@@ -89,15 +89,21 @@ impl Chassis {
         }
     }
 
+    /// The southbound database, as this host's ovn-controller reaches it.
+    pub(super) fn southbound(&self) -> Result<Database, String> {
+        let remotes = Remote::list(&self.southbound).map_err(|error| error.to_string())?;
+        let database = Database::new(remotes, "OVN_Southbound").with_time(GLANCE);
+        Ok(match &self.tls {
+            Some(tls) => database.with_tls(tls.clone()),
+            None => database,
+        })
+    }
+
     /// The chassis of this host, and whether the port is known there and to which chassis it is
     /// bound.
     #[allow(clippy::type_complexity, reason = "for one caller")]
     fn ask(&self, port: Uuid) -> Result<(Option<Uuid>, Option<Option<Uuid>>), String> {
-        let remotes = Remote::list(&self.southbound).map_err(|error| error.to_string())?;
-        let mut database = Database::new(remotes, "OVN_Southbound").with_time(GLANCE);
-        if let Some(tls) = &self.tls {
-            database = database.with_tls(tls.clone());
-        }
+        let mut database = self.southbound()?;
         let results = database.transact(&[
             Operation::select("Chassis", [Condition::equal("name", self.name.as_str())], &["_uuid"]),
             Operation::select("Port_Binding", [Condition::equal("logical_port", port.to_string())], &["chassis"]),

@@ -26,7 +26,7 @@ pub struct OvnNetwork {
     pub(super) network: Network,
     pub(super) name: NetworkName,
     pub(super) uuid: Uuid,
-    pub(super) database: Database,
+    database: Database,
     /// The group of hosts that the definition names, as it was read.
     groups: BTreeMap<String, Uuid>,
     rows_read: usize,
@@ -96,6 +96,17 @@ impl OvnNetwork {
             groups: BTreeMap::new(),
             rows_read: 0,
         })
+    }
+
+    /// Changes how long the database may take for an answer.
+    pub(super) fn patient_for(mut self, time: Duration) -> Self {
+        self.database = self.database.with_time(time);
+        self
+    }
+
+    /// The server that was asked.
+    pub(super) fn northbound(&self) -> String {
+        self.database.remote().map(ToString::to_string).unwrap_or_default()
     }
 
     /// Its name.

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::state::State;
 
 /// How long a database may take for an answer to those who list networks.
-const GLANCE: Duration = Duration::from_secs(2);
+pub(super) const GLANCE: Duration = Duration::from_secs(2);
 
 /// The state of a network that OVN makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +75,7 @@ impl Driver {
         for info in networks.iter_mut().filter(|info| !info.is_active()) {
             let looked = self.kept_on_ovn(&info.name).and_then(|kept| {
                 let Some(network) = kept else { return Ok(()) };
-                let mut network = OvnNetwork::open(&network)?;
-                network.database = network.database.with_time(GLANCE);
-                let status = network.status()?;
+                let status = OvnNetwork::open(&network)?.patient_for(GLANCE).status()?;
                 (info.state, info.guests) = (status.state, status.ports.len());
                 Ok(())
             });
@@ -112,7 +110,7 @@ impl OvnNetwork {
             name: self.name.clone(),
             uuid: self.uuid,
             state,
-            northbound: self.database.remote().map(ToString::to_string).unwrap_or_default(),
+            northbound: self.northbound(),
             generation: observed.generation.unwrap_or_default(),
             rows: observed.rows.len(),
             ports: ports.collect(),

@@ -2,22 +2,19 @@
 //! change a network at once, and what is left when a host dies.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-use std::fs;
-use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, poll};
 use serde_json::Value;
-use vnet_driver::{AttachOptions, Driver};
 use vnet_lab::dhcp4::Client;
 use vnet_lab::probe::{Outcome, Transport, serve};
 use vnet_tests::{Machine, OvnCentral, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
+
+mod doctor;
+mod open;
 
 const SOON: Duration = Duration::from_secs(10);
 /// What does not come in this time does not come.
@@ -128,8 +125,7 @@ fn a_network_lives_on_several_hosts() {
 
     // A guest whose second interface cannot be leaves no port of the first one.
     let ports = lab.central.nbctl(&["show"]);
-    let interfaces =
-        [("lab", WEB), ("nowhere", DB)].map(|(network, mac)| OvnHost::interface(network, mac, ""));
+    let interfaces = [("lab", WEB), ("nowhere", DB)].map(|(network, mac)| OvnHost::interface(network, mac, ""));
     let both = format!("<domain><devices>{}</devices></domain>", interfaces.concat());
     assert!(!one.vnet(&["attach", "-", "--guest", "web"], &both).status.success());
     assert_eq!(lab.central.nbctl(&["show"]), ports);
@@ -273,45 +269,6 @@ fn a_gateway_is_one_of_a_group() {
     assert_eq!(rows(&one.does(&["diff", "lab"], "")), 0, "the group's hosts are not the network's");
     one.does(&["stop", "lab"], "");
     assert!(lab.central.nbctl(&["ha-chassis-group-list"]).contains("edge"));
-}
-
-#[test]
-fn an_open_port_goes_with_its_value() {
-    isolate!();
-    let lab = OvnLab::start(Path::new("/run/lab"), 1);
-    let [host] = &lab.hosts[..] else { unreachable!() };
-    host.does(&["define", "-"], &nat(&lab, &["h1"], 200));
-    host.does(&["start", "lab"], "");
-    let before = lab.central.nbctl(&["show"]);
-    // Where the driver in this process looks for Open vSwitch.
-    symlink("/run/lab/h1", "/run/openvswitch").unwrap();
-    let driver = Driver::open("/run/lab/h1/vnet").unwrap();
-    let interface = OvnHost::interface("lab", WEB, "").parse().unwrap();
-    host.netns.run(|| {
-        let port = driver.attach_open(&interface, &AttachOptions::default()).unwrap();
-        let ports = &host.does(&["status", "lab"], "")["ovn"][0]["ports"];
-        assert_eq!((&ports[0]["up"], &ports[0]["chassis"]), (&true.into(), &"h1".into()), "{ports}");
-        // What is written is a frame from the guest: the gateway answers its question.
-        let mut file = fs::File::from(port.queues()[0].try_clone().unwrap());
-        let hardware = [0x52, 0x54, 0, 0, 0, 1];
-        let mut asks = [[0xff; 6], hardware].concat();
-        asks.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
-        asks.extend(hardware.iter().chain(&[10, 77, 0, 11, 0, 0, 0, 0, 0, 0, 10, 77, 0, 1]));
-        asks.resize(60, 0);
-        let answer = wait_for(SOON, "the gateway's answer", || {
-            file.write_all(&asks).unwrap();
-            let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-            (poll(&mut ready, 500_u16).unwrap() > 0).then_some(())?;
-            let mut frame = [0; 1500];
-            let length = file.read(&mut frame).unwrap();
-            (length >= 42 && frame[12..14] == [8, 6] && frame[21] == 2).then(|| frame[28..32].to_vec())
-        });
-        assert_eq!(answer, [10, 77, 0, 1]);
-        drop((file, port));
-        assert_eq!(host.does(&["ports"], "")["ports"], serde_json::json!([]));
-    });
-    assert_eq!(lab.central.nbctl(&["show"]), before);
-    assert_eq!(host.switch.as_ref().unwrap().vsctl(&["list-ports", "br-int"]).matches("vnet").count(), 0);
 }
 
 /// The host that the gateway is on.
