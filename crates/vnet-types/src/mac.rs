@@ -33,19 +33,25 @@ impl FromStr for MacAddr {
     type Err = ParseMacError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digit = |byte: u8| u8::try_from(char::from(byte).to_digit(16)?).ok();
-        let octet = |group: &[u8]| match *group {
-            [one] => digit(one),
-            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        let digit = |byte: &u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' | b'A'..=b'F' => Some((byte | 0x20) - b'a' + 10),
             _ => None,
         };
         let read = || {
-            let mut groups = text.as_bytes().split(|byte| *byte == b':');
-            let mut octets = [0; 6];
-            for slot in &mut octets {
-                *slot = octet(groups.next()?)?;
+            let (mut octets, mut rest) = ([0; 6], text.as_bytes());
+            for (at, octet) in octets.iter_mut().enumerate() {
+                if at > 0 {
+                    rest = rest.strip_prefix(b":")?;
+                }
+                *octet = digit(rest.first()?)?;
+                rest = &rest[1..];
+                if let Some(low) = rest.first().and_then(digit) {
+                    *octet = *octet << 4 | low;
+                    rest = &rest[1..];
+                }
             }
-            groups.next().is_none().then_some(Self(octets))
+            rest.is_empty().then_some(Self(octets))
         };
         read().ok_or_else(|| ParseMacError(text.to_owned()))
     }
@@ -53,8 +59,13 @@ impl FromStr for MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+        let mut text = [b':'; 17];
+        for (at, octet) in self.0.into_iter().enumerate() {
+            text[3 * at] = digit(octet >> 4);
+            text[3 * at + 1] = digit(octet & 15);
+        }
+        f.write_str(str::from_utf8(&text).expect("digits and colons"))
     }
 }
 

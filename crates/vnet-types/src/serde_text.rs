@@ -32,13 +32,13 @@ as_text!(
     crate::PciAddress
 );
 
-impl<T> Serialize for Spelled<T> {
+impl<T: Display> Serialize for Spelled<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Spelled<T> {
+impl<'de, T: FromStr<Err: Display> + Display> Deserialize<'de> for Spelled<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
