@@ -1,17 +1,13 @@
-//! Builds the tree from quick-xml's events.
-//!
-//! quick-xml is lenient: this module checks what XML 1.0 demands beyond it. A DTD is refused, and
-//! so is every entity except the five of XML.
+//! Builds the tree from tokens, and checks what XML 1.0 demands beyond them. A DTD is refused, and so
+//! is every entity except the five of XML.
 
 use std::borrow::Cow;
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-
 use crate::characters::{forbidden, is_name, is_space, reference, unescape};
-use crate::markup::{attribute, declaration, instruction};
+use crate::markup::{Written, declaration, instruction, is_blank, name_of};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
+use crate::tokens::{Token, Tokens};
 use crate::tree::{Attribute, Node, Tree};
 use crate::{Code, Replacement, Span};
 
@@ -88,46 +84,11 @@ pub(crate) fn parse<'a>(source: &'a str, limits: &Limits) -> Result<Tree<'a>, Ma
         let message = format!("the character {c:?} is not allowed in XML");
         return Err(Malformed::new(rules::CHARACTER, message, at..at + c.len_utf8()));
     }
-    // One byte order mark is allowed and already removed. quick-xml would skip a second one without
-    // counting its bytes.
+    // One byte order mark is allowed and already removed.
     if source.starts_with('\u{feff}') {
         return Err(malformed("there is a second byte order mark", 0..'\u{feff}'.len_utf8()));
     }
-    let mut builder = Builder::new(source, limits);
-    let mut reader = Reader::from_str(source);
-    reader.config_mut().check_comments = true;
-    loop {
-        let start = position(&reader);
-        let event = reader.read_event().map_err(|error| {
-            let at = usize::try_from(reader.error_position()).unwrap_or(0).min(source.len());
-            malformed(error.to_string(), at..at)
-        })?;
-        let span = start..position(&reader);
-        match event {
-            Event::Start(tag) => builder.open(&tag, span, true)?,
-            Event::Empty(tag) => builder.open(&tag, span, false)?,
-            Event::End(_) => builder.close(span.end),
-            Event::Text(_) => builder.text(span)?,
-            Event::CData(_) => builder.append(span.clone(), &line_ends(&source[span.start + 9..span.end - 3]))?,
-            Event::GeneralRef(_) => {
-                let (text, _) = reference(&source[span.clone()], span.start)?;
-                builder.append(span, text.encode_utf8(&mut [0; 4]))?;
-            }
-            Event::DocType(_) => {
-                let message = "a document type declaration is not allowed".to_owned();
-                return Err(Malformed::new(rules::DOCTYPE, message, span));
-            }
-            Event::Decl(_) if start == 0 => declaration(source, &span)?,
-            Event::Decl(_) => return Err(malformed("the XML declaration must come first", span)),
-            Event::PI(_) => instruction(&source[span.clone()], span)?,
-            Event::Comment(_) => builder.tree.comments.push(span),
-            Event::Eof => return builder.finish(),
-        }
-    }
-}
-
-fn position(reader: &Reader<&[u8]>) -> usize {
-    usize::try_from(reader.buffer_position()).expect("within a document in memory")
+    Builder::new(source, limits).build()
 }
 
 struct Builder<'a, 'l> {
@@ -136,6 +97,12 @@ struct Builder<'a, 'l> {
     tree: Tree<'a>,
     open: Vec<Open>,
     prefixes: Vec<&'a str>,
+}
+
+/// What was read before a start tag.
+struct Before {
+    attributes: usize,
+    prefixes: usize,
 }
 
 struct Open {
@@ -152,10 +119,46 @@ impl<'a, 'l> Builder<'a, 'l> {
         Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
     }
 
-    fn open(&mut self, tag: &BytesStart<'_>, span: Span, has_content: bool) -> Result<(), Malformed> {
-        let name_len = tag.name().into_inner().len();
-        let name = &self.source[span.start + 1..span.start + 1 + name_len];
-        let name_span = span.start + 1..span.start + 1 + name_len;
+    fn build(mut self) -> Result<Tree<'a>, Malformed> {
+        let source = self.source;
+        let mut tokens = Tokens::new(source);
+        loop {
+            let before = Before { attributes: self.tree.attributes.len(), prefixes: self.prefixes.len() };
+            let start = tokens.at;
+            let Some(token) = tokens.read(|written| self.attribute(start, &before, written)) else {
+                return self.finish();
+            };
+            let (token, span) = token?;
+            match token {
+                Token::Start => self.open(span, &before)?,
+                Token::Empty => {
+                    let end = span.end;
+                    self.open(span, &before)?;
+                    self.close(end);
+                }
+                Token::End => self.end(span)?,
+                Token::Text => self.text(span)?,
+                Token::Section => self.append(span.clone(), line_ends(&source[span.start + 9..span.end - 3]))?,
+                Token::Reference => {
+                    let (text, _) = reference(&source[span.clone()], span.start)?;
+                    self.append(span, Cow::Owned(text.to_string()))?;
+                }
+                Token::Doctype => {
+                    let message = "a document type declaration is not allowed".to_owned();
+                    return Err(Malformed::new(rules::DOCTYPE, message, span));
+                }
+                Token::Declaration if span.start == 0 => declaration(source, &span)?,
+                Token::Declaration => return Err(malformed("the XML declaration must come first", span)),
+                Token::Instruction => instruction(&source[span.clone()], span)?,
+                Token::Comment => self.tree.comments.push(span),
+            }
+        }
+    }
+
+    /// Opens the element of a start tag whose attributes are read.
+    fn open(&mut self, span: Span, before: &Before) -> Result<(), Malformed> {
+        let name = name_of(&self.source[span.start..]);
+        let name_span = span.start + 1..span.start + 1 + name.len();
         if !is_name(name) {
             return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
         }
@@ -169,15 +172,17 @@ impl<'a, 'l> Builder<'a, 'l> {
         if self.tree.nodes.len() >= self.limits.elements {
             return Err(too_large(format!("the document has more than {} elements", self.limits.elements)));
         }
-        let prefixes = self.prefixes.len();
-        let attributes = self.attributes(name_span.end, &span, name)?;
-        self.check_prefix(name, name_span.clone())?;
-        let index = u32::try_from(self.tree.nodes.len()).expect("within the limit");
+        // A tag may declare its prefixes behind their use.
+        for attribute in &self.tree.attributes[before.attributes..] {
+            self.check_prefix(attribute.name, attribute.name_span())?;
+        }
+        self.check_prefix(name, name_span)?;
+        let index = small(self.tree.nodes.len());
         self.tree.nodes.push(Node {
             name,
             start_tag: (small(span.start), small(span.end)),
             end: small(span.end),
-            attributes,
+            attributes: (small(before.attributes), small(self.tree.attributes.len())),
             first_child: None,
             next_sibling: None,
             text: None,
@@ -189,51 +194,38 @@ impl<'a, 'l> Builder<'a, 'l> {
                 None => self.tree.nodes[parent.node as usize].first_child = Some(index),
             }
         }
-        self.open.push(Open { node: index, last_child: None, prefixes });
-        if !has_content {
-            self.close(span.end);
-        }
+        self.open.push(Open { node: index, last_child: None, prefixes: before.prefixes });
         Ok(())
     }
 
-    /// Reads the attributes between the name of a start tag and its end.
-    fn attributes(&mut self, start: usize, tag: &Span, element: &str) -> Result<(u32, u32), Malformed> {
-        let first = self.tree.attributes.len();
-        let end = tag.end - if self.source[tag.clone()].ends_with("/>") { 2 } else { 1 };
-        let mut at = start;
-        while let Some((name_span, value_span)) = attribute(self.source, at..end)? {
-            let (name, raw) = (&self.source[name_span.clone()], &self.source[value_span.clone()]);
-            let this = &self.tree.attributes[first..];
-            if this.len() >= self.limits.attributes {
-                let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
-                return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
-            }
-            if self.tree.attributes.len() >= self.limits.attributes_in_all {
-                let message = format!("the document has more than {} attributes", self.limits.attributes_in_all);
-                return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
-            }
-            if this.iter().any(|attribute| attribute.name == name) {
-                return Err(malformed(format!("`{name}` is given twice"), name_span));
-            }
-            if let Some(prefix) = name.strip_prefix("xmlns:") {
-                // Each use of a prefix searches all bound prefixes, so their number is limited.
-                if self.prefixes.len() >= self.limits.prefixes {
-                    let message = format!("more than {} namespace prefixes are bound at once", self.limits.prefixes);
-                    return Err(Malformed::new(rules::TOO_LARGE, message, name_span));
-                }
-                self.prefixes.push(prefix);
-            }
-            let value = unescape(raw, value_span.clone())?;
-            let (name_at, value_at) = (name_span.start, (small(value_span.start), small(value_span.end)));
-            self.tree.attributes.push(Attribute { name, value, name_at: small(name_at), value_at });
-            at = value_span.end + 1;
+    /// Takes an attribute of the start tag at a place.
+    fn attribute(&mut self, tag: usize, before: &Before, written: Written) -> Result<(), Malformed> {
+        let (name, raw) = (&self.source[written.name.clone()], &self.source[written.value.clone()]);
+        let this = &self.tree.attributes[before.attributes..];
+        if this.len() >= self.limits.attributes {
+            let element = name_of(&self.source[tag..]);
+            let message = format!("`{element}` has more than {} attributes", self.limits.attributes);
+            return Err(Malformed::new(rules::TOO_LARGE, message, written.name));
         }
-        for index in first..self.tree.attributes.len() {
-            let attribute = &self.tree.attributes[index];
-            self.check_prefix(attribute.name, attribute.name_span())?;
+        if self.tree.attributes.len() >= self.limits.attributes_in_all {
+            let message = format!("the document has more than {} attributes", self.limits.attributes_in_all);
+            return Err(Malformed::new(rules::TOO_LARGE, message, written.name));
         }
-        let last = self.tree.attributes.len();
-        Ok((small(first), small(last)))
+        if this.iter().any(|attribute| attribute.name == name) {
+            return Err(malformed(format!("`{name}` is given twice"), written.name));
+        }
+        if let Some(prefix) = name.strip_prefix("xmlns:") {
+            // Each use of a prefix searches all bound prefixes, so their number is limited.
+            if self.prefixes.len() >= self.limits.prefixes {
+                let message = format!("more than {} namespace prefixes are bound at once", self.limits.prefixes);
+                return Err(Malformed::new(rules::TOO_LARGE, message, written.name));
+            }
+            self.prefixes.push(prefix);
+        }
+        let value = if written.is_plain { Cow::Borrowed(raw) } else { unescape(raw, written.value.clone())? };
+        let (name_at, value_at) = (small(written.name.start), (small(written.value.start), small(written.value.end)));
+        self.tree.attributes.push(Attribute { name, value, name_at, value_at });
+        Ok(())
     }
 
     fn check_prefix(&self, name: &str, span: Span) -> Result<(), Malformed> {
@@ -254,31 +246,47 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
     }
 
+    fn end(&mut self, span: Span) -> Result<(), Malformed> {
+        let name = self.source[span.start + 2..span.end - 1].trim_end_matches(is_space);
+        match self.open.last().map(|open| self.tree.nodes[open.node as usize].name) {
+            Some(open) if open == name => {
+                self.close(span.end);
+                Ok(())
+            }
+            Some(open) => Err(malformed(format!("`<{open}>` ends with `</{open}>`, not with `</{name}>`"), span)),
+            None => Err(malformed(format!("`</{name}>` ends an element that is not open"), span)),
+        }
+    }
+
     fn close(&mut self, end: usize) {
-        let open = self.open.pop().expect("quick-xml matches end tags with start tags");
+        let open = self.open.pop().expect("an element is open");
         self.tree.nodes[open.node as usize].end = small(end);
         self.prefixes.truncate(open.prefixes);
     }
 
     fn text(&mut self, span: Span) -> Result<(), Malformed> {
         let raw = &self.source[span.clone()];
-        if let Some(at) = Some(raw).filter(|raw| raw.as_bytes().contains(&b'>')).and_then(|raw| raw.find("]]>")) {
+        if raw.bytes().all(is_blank) && self.is_layout() {
+            return Ok(());
+        }
+        if let Some(at) = raw.find("]]>") {
             let at = span.start + at;
             return Err(malformed("`]]>` is written `]]&gt;` in text", at..at + 3));
         }
-        if self.open.is_empty() && raw.trim_matches(is_space).is_empty() {
-            return Ok(());
-        }
-        self.append(span, &line_ends(raw))
+        self.append(span, line_ends(raw))
     }
 
-    fn append(&mut self, span: Span, text: &str) -> Result<(), Malformed> {
+    /// Whether white space here is dropped: outside of the root element, and between elements.
+    fn is_layout(&self) -> bool {
+        self.open.last().is_none_or(|open| self.tree.nodes[open.node as usize].text.is_none())
+    }
+
+    fn append(&mut self, span: Span, text: Cow<'a, str>) -> Result<(), Malformed> {
         let Some(open) = self.open.last() else {
             return Err(malformed("there is text outside of the root element", span));
         };
         let node = &mut self.tree.nodes[open.node as usize];
-        // White space between elements is dropped; white space between texts is kept.
-        if node.text.is_none() && text.trim_matches(is_space).is_empty() {
+        if node.text.is_none() && text.bytes().all(is_blank) {
             return Ok(());
         }
         let raw = &self.source[span.clone()];
@@ -289,8 +297,11 @@ impl<'a, 'l> Builder<'a, 'l> {
         if end > 0 && (node.text.is_none() || open.last_child.is_none()) {
             node.text_at.1 = small(span.start + end);
         }
-        // Pieces are appended in place, because a text can have a million references.
-        node.text.get_or_insert_default().push_str(text);
+        match &mut node.text {
+            // Pieces are appended in place, because a text can have a million references.
+            Some(whole) => whole.to_mut().push_str(&text),
+            None => node.text = Some(text),
+        }
         Ok(())
     }
 

@@ -32,7 +32,8 @@ pub(crate) fn unescape(raw: &str, span: Span) -> Result<Cow<'_, str>, Malformed>
 
 /// The character that a reference at the start of a text stands for, and the reference's length.
 pub(crate) fn reference(text: &str, at: usize) -> Result<(char, usize), Malformed> {
-    let len = text.find(';').filter(|len| *len <= 12);
+    let len = text.bytes().skip(1).take(12).position(|byte| matches!(byte, b';' | b'&' | b'<')).map(|len| len + 1);
+    let len = len.filter(|len| text.as_bytes()[*len] == b';');
     let len = len.ok_or_else(|| malformed("`&` is written `&amp;`", at..at + 1))?;
     let span = at..at + len + 1;
     let name = &text[1..len];

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
-
 use crate::encoding::decode;
+use crate::markup::name_of;
+use crate::tokens::{Token, Tokens};
 use crate::{Domain, Interface, Network, NetworkPort, NodePath, Parsed, Style, did_you_mean};
 
 /// A document of one of the kinds that this crate reads.
@@ -112,16 +111,12 @@ impl fmt::Display for Definition {
 /// The name of the first element.
 fn root(document: &[u8]) -> Option<String> {
     let decoded = decode(document.strip_prefix("\u{feff}".as_bytes()).unwrap_or(document)).ok()?;
-    let mut reader = Reader::from_str(&decoded.text);
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(tag) | Event::Empty(tag) => {
-                return Some(tag.name().into_inner().to_owned());
-            }
-            Event::Eof => return None,
-            _ => {}
+    for token in Tokens::new(&decoded.text) {
+        if let (Token::Start | Token::Empty, span) = token.ok()? {
+            return Some(name_of(&decoded.text[span]).to_owned());
         }
     }
+    None
 }
 
 #[cfg(test)]
@@ -135,6 +130,7 @@ mod tests {
     #[case("<networkprot/>", "networkport")]
     #[case("<newtork/>", "network")]
     #[case("<interface x=''/>", "interface")]
+    #[case("<!DOCTYPE a [<!ENTITY b '>'>]><interface/>", "interface")]
     #[case("<banana/>", "network")]
     #[case("", "network")]
     fn recognises(#[case] document: &str, #[case] kind: &str) {

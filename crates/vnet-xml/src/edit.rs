@@ -1,6 +1,7 @@
 //! Edits: remedies for what is wrong in a document, as changes of its text.
 
 use crate::characters::is_space;
+use crate::tokens::{Token, Tokens};
 use crate::write::escaped;
 use crate::{NodePath, SourceMap, Span};
 
@@ -139,20 +140,16 @@ fn attribute_around(document: &str, value: &Span, name: &str) -> Option<Span> {
 
 /// The whole of an element that begins with this start tag.
 fn element_at(document: &str, tag: &Span) -> Option<Span> {
-    use quick_xml::events::Event;
-
-    let rest = document.get(tag.start..)?;
-    let mut reader = quick_xml::Reader::from_str(rest);
+    let mut tokens = Tokens::new(document.get(tag.start..)?);
     let mut depth = 0_usize;
     loop {
-        match reader.read_event().ok()? {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth = depth.checked_sub(1)?,
-            Event::Eof => return None,
+        match tokens.next()?.ok()?.0 {
+            Token::Start => depth += 1,
+            Token::End => depth = depth.checked_sub(1)?,
             _ => {}
         }
         if depth == 0 {
-            return Some(tag.start..tag.start + usize::try_from(reader.buffer_position()).ok()?);
+            return Some(tag.start..tag.start + tokens.at);
         }
     }
 }

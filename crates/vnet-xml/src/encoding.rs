@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::builder::Malformed;
 use crate::characters::is_space;
-use crate::markup::attribute;
+use crate::markup::{Written, attribute_in};
 use crate::{Span, rules};
 
 /// A document as UTF-8. It maps places in the text back to bytes of the document.
@@ -53,10 +53,10 @@ pub(crate) fn decode(document: &[u8]) -> Result<Decoded<'_>, Malformed> {
 
 /// The encoding that the XML declaration names, and where.
 pub(crate) fn declared(document: &[u8]) -> Option<(&str, Span)> {
-    let end = document.iter().position(|byte| *byte == b'>').filter(|_| document.starts_with(b"<?xml"))?;
+    let end = document.starts_with(b"<?xml").then(|| document.iter().position(|byte| *byte == b'>'))??;
     let head = str::from_utf8(&document[..end]).ok()?.trim_end_matches('?');
     let mut at = "<?xml".len();
-    while let Ok(Some((name, value))) = attribute(head, at..head.trim_end_matches(is_space).len()) {
+    while let Ok(Some(Written { name, value, .. })) = attribute_in(head, at..head.trim_end_matches(is_space).len()) {
         if &head[name] == "encoding" {
             return Some((&head[value.clone()], value));
         }

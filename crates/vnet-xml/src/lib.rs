@@ -76,6 +76,7 @@ mod source;
 pub mod strategy;
 mod style;
 mod suggest;
+mod tokens;
 mod tree;
 mod value;
 mod virtual_port;

@@ -1,43 +1,118 @@
-//! What is between `<` and `>` (XML 1.0): attributes, declarations, instructions.
+//! What is between `<` and `>` (XML 1.0): start tags, attributes, declarations, instructions.
 
 use crate::Span;
 use crate::builder::{Malformed, malformed};
 use crate::characters::{is_name, is_space};
 use crate::encoding::{is_latin1, unread};
 
-/// Finds the first attribute in a part of a tag: its name, and its value without the quotes.
-pub(crate) fn attribute(source: &str, within: Span) -> Result<Option<(Span, Span)>, Malformed> {
-    let (at, end) = (within.start, within.end);
+/// An attribute as it is written.
+pub(crate) struct Written {
+    pub(crate) name: Span,
+    /// Without the quotes.
+    pub(crate) value: Span,
+    /// Whether the value stands for itself, without references and odd white space.
+    pub(crate) is_plain: bool,
+}
+
+/// Reads the start tag at a place: its end, and whether that is the end of the element too. Gives
+/// each attribute to `each`. The name is not checked.
+pub(crate) fn tag(
+    source: &str,
+    at: usize,
+    mut each: impl FnMut(Written) -> Result<(), Malformed>,
+) -> Result<(usize, bool), Malformed> {
+    let bytes = source.as_bytes();
+    let mut here = word_end(bytes, at + 1);
+    loop {
+        let next = skip(bytes, here);
+        match bytes.get(next) {
+            Some(b'>') => return Ok((next + 1, false)),
+            Some(b'/') if bytes.get(next + 1) == Some(&b'>') => return Ok((next + 2, true)),
+            Some(b'/') => return Err(malformed("`/` ends a tag only as `/>`", next..next + 1)),
+            Some(_) if next == here => {
+                let end = word_end(bytes, next).max(next + 1);
+                return Err(malformed("a space is missing before the attribute", next..end));
+            }
+            Some(_) => {
+                let written = attribute(source, next, bytes.len())?;
+                here = written.value.end + 1;
+                each(written)?;
+            }
+            None => return Err(malformed("the tag is not closed: it has no `>`", at..at + 1)),
+        }
+    }
+}
+
+/// The name in the start tag at the beginning of a text.
+pub(crate) fn name_of(tag: &str) -> &str {
+    &tag[1..word_end(tag.as_bytes(), 1)]
+}
+
+/// Finds the first attribute in a part of a declaration.
+pub(crate) fn attribute_in(source: &str, within: Span) -> Result<Option<Written>, Malformed> {
+    let at = skip(&source.as_bytes()[..within.end], within.start);
+    if at == within.end {
+        return Ok(None);
+    }
+    if at == within.start {
+        return Err(malformed("a space is missing before the attribute", within));
+    }
+    attribute(source, at, within.end).map(Some)
+}
+
+/// Reads the attribute that begins at a place, in a text that ends at another.
+fn attribute(source: &str, at: usize, end: usize) -> Result<Written, Malformed> {
     // All delimiters are ASCII, so places between them are places between characters.
-    let tag = &source.as_bytes()[..end];
-    let Some(name_at) = after(tag, at, is_blank) else { return Ok(None) };
-    if name_at == at {
-        return Err(malformed("a space is missing before the attribute", at..end));
+    let bytes = &source.as_bytes()[..end];
+    let name = at..word_end(bytes, at);
+    let word = &source[name.clone()];
+    if !is_name(word) {
+        return Err(malformed(format!("`{word}` is not a name in XML"), name));
     }
-    let name_end = after(tag, name_at, |byte| !is_blank(byte) && byte != b'=').unwrap_or(end);
-    let (name, name_span) = (&source[name_at..name_end], name_at..name_end);
-    if !is_name(name) {
-        return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
+    let equals = skip(bytes, name.end);
+    if bytes.get(equals) != Some(&b'=') {
+        return Err(malformed(format!("`{word}` has no value"), name));
     }
-    let equals = after(tag, name_end, is_blank).filter(|at| tag[*at] == b'=');
-    let equals = equals.ok_or_else(|| malformed(format!("`{name}` has no value"), name_span.clone()))?;
-    let value = || {
-        let quote_at = after(tag, equals + 1, is_blank)?;
-        let quote = Some(tag[quote_at]).filter(|quote| matches!(quote, b'\'' | b'"'))?;
-        Some(quote_at + 1..after(tag, quote_at + 1, |byte| byte != quote)?)
+    let start = skip(bytes, equals + 1) + 1;
+    let Some(quote @ (b'\'' | b'"')) = bytes.get(start - 1).copied() else {
+        return Err(malformed(format!("`{word}` has no value in quotes"), name));
     };
-    match value() {
-        Some(value) => Ok(Some((name_span, value))),
-        None => Err(malformed(format!("`{name}` has no value in quotes"), name_span)),
+    let (mut at, mut is_plain) = (start, true);
+    loop {
+        match bytes.get(at) {
+            Some(byte) if *byte == quote => return Ok(Written { name, value: start..at, is_plain }),
+            Some(byte) => is_plain &= !matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r'),
+            None => {
+                let quote = char::from(quote);
+                return Err(malformed(
+                    format!("the value of `{word}` is not closed: it has no second `{quote}`"),
+                    name,
+                ));
+            }
+        }
+        at += 1;
     }
 }
 
-/// The place of the first byte from here on that fails a test.
-fn after(bytes: &[u8], from: usize, passes: impl Fn(u8) -> bool) -> Option<usize> {
-    bytes[from..].iter().position(|byte| !passes(*byte)).map(|len| from + len)
+/// The end of a word: of a name, if it is one.
+fn word_end(bytes: &[u8], from: usize) -> usize {
+    after(bytes, from, |byte| !is_blank(byte) && !matches!(byte, b'=' | b'>' | b'/'))
 }
 
-fn is_blank(byte: u8) -> bool {
+/// The end of the white space here.
+fn skip(bytes: &[u8], from: usize) -> usize {
+    after(bytes, from, is_blank)
+}
+
+/// The place of the first byte from here on that fails a test, or the end.
+fn after(bytes: &[u8], mut at: usize, passes: impl Fn(u8) -> bool) -> usize {
+    while bytes.get(at).is_some_and(|byte| passes(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+pub(crate) fn is_blank(byte: u8) -> bool {
     is_space(char::from(byte))
 }
 
@@ -46,7 +121,7 @@ fn is_blank(byte: u8) -> bool {
 pub(crate) fn declaration(source: &str, span: &Span) -> Result<(), Malformed> {
     let (mut at, end) = (span.start + "<?xml".len(), span.end - "?>".len());
     let mut known = ["version", "encoding", "standalone"].as_slice();
-    while let Some((name, value)) = attribute(source, at..end)? {
+    while let Some(Written { name, value, .. }) = attribute_in(source, at..end)? {
         let word = &source[name.clone()];
         let place = known.iter().position(|known| *known == word).filter(|place| known.len() < 3 || *place == 0);
         let Some(place) = place else {

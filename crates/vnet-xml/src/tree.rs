@@ -22,7 +22,7 @@ pub(crate) struct Node<'a> {
     pub(crate) attributes: (u32, u32),
     pub(crate) first_child: Option<u32>,
     pub(crate) next_sibling: Option<u32>,
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<Cow<'a, str>>,
     /// The place of the text, up to the first child element.
     pub(crate) text_at: (u32, u32),
 }

@@ -33,6 +33,33 @@ use rstest::rstest;
 #[case::surrogate("<a b='&#xD800;'/>", rules::NOT_WELL_FORMED)]
 #[case::nul_reference("<a b='&#0;'/>", rules::NOT_WELL_FORMED)]
 #[case::second_byte_order_mark("\u{feff}<a/>", rules::NOT_WELL_FORMED)]
+#[case::open_tag("<a", rules::NOT_WELL_FORMED)]
+#[case::open_tag_after_attribute("<a b='1'", rules::NOT_WELL_FORMED)]
+#[case::open_value("<a b='1></a>", rules::NOT_WELL_FORMED)]
+#[case::open_value_of_other_quotes("<a b='1\"/>", rules::NOT_WELL_FORMED)]
+#[case::slash_in_tag("<a/b/>", rules::NOT_WELL_FORMED)]
+#[case::slash_and_space("<a / >", rules::NOT_WELL_FORMED)]
+#[case::slash_after_attribute("<a b='1'/c='2'/>", rules::NOT_WELL_FORMED)]
+#[case::bare_end("</a>", rules::NOT_WELL_FORMED)]
+#[case::open_end("<a></a", rules::NOT_WELL_FORMED)]
+#[case::end_with_attribute("<a></a b='1'>", rules::NOT_WELL_FORMED)]
+#[case::end_with_space_before("<a></ a>", rules::NOT_WELL_FORMED)]
+#[case::crossed("<a><b></a></b>", rules::NOT_WELL_FORMED)]
+#[case::no_name("<>", rules::NOT_WELL_FORMED)]
+#[case::open_comment("<a><!-- b -></a>", rules::NOT_WELL_FORMED)]
+#[case::short_comment("<!--><a/>", rules::NOT_WELL_FORMED)]
+#[case::shorter_comment("<!---><a/>", rules::NOT_WELL_FORMED)]
+#[case::hyphens_in_comment("<!-- a -- b --><a/>", rules::NOT_WELL_FORMED)]
+#[case::hyphens_end_comment("<!-- a ---><a/>", rules::NOT_WELL_FORMED)]
+#[case::open_section("<a><![CDATA[b]></a>", rules::NOT_WELL_FORMED)]
+#[case::section_outside("<a/><![CDATA[]]>", rules::NOT_WELL_FORMED)]
+#[case::reference_outside("<a/>&#32;", rules::NOT_WELL_FORMED)]
+#[case::other_bang("<a><!b></a>", rules::NOT_WELL_FORMED)]
+#[case::open_instruction("<a/><?b >", rules::NOT_WELL_FORMED)]
+#[case::short_instruction("<?><a/>", rules::NOT_WELL_FORMED)]
+#[case::open_reference("<a>&amp</a>", rules::NOT_WELL_FORMED)]
+#[case::reference_in_reference("<a>&b&amp;</a>", rules::NOT_WELL_FORMED)]
+#[case::open_doctype("<!DOCTYPE a [<!ENTITY", rules::DOCTYPE)]
 #[case::nul("<a>\0</a>", rules::CHARACTER)]
 #[case::entity("<a>&lol;</a>", rules::ENTITY)]
 #[case::entity_in_value("<a b='&lol;'/>", rules::ENTITY)]
@@ -53,6 +80,18 @@ fn refuses(#[case] source: &str, #[case] code: Code) {
 fn limits(#[case] source: String) {
     let error = parse(&source, &Limits::default()).err().expect("refused");
     assert_eq!(error.code, rules::TOO_LARGE, "{error:?}");
+}
+
+#[rstest]
+#[case::empty("<!----><a/>", "")]
+#[case::hyphen("<!-- - --><a/>", "")]
+#[case::greater("<a b='>'>c > d</a >", "c > d")]
+#[case::quotes("<a b='\"' c=\"'\">'\"</a\n>", "'\"")]
+#[case::section("<a><![CDATA[]]]]><![CDATA[>]]></a>", "]]>")]
+#[case::instruction("<?b <c> '?><a>d<?e?>f</a>", "df")]
+fn reads(#[case] source: &str, #[case] text: &str) {
+    let tree = parse(source, &Limits::default()).unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!((tree.root().name(), tree.root().text()), ("a", text));
 }
 
 #[test]

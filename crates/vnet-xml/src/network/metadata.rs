@@ -8,14 +8,12 @@ use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
-
 use super::extensions::PREFIX;
 use super::{Extensions, VNET_NAMESPACE};
 use crate::characters::{is_space, reference, unescape};
 use crate::element::Element;
-use crate::markup::attribute;
+use crate::markup::{Written, name_of, tag};
+use crate::tokens::{Token, Tokens};
 use crate::write::Writer;
 use crate::{Libvirt, Refused};
 
@@ -139,35 +137,31 @@ enum Content<'a> {
 impl<'a> Node<'a> {
     /// Reads an element whose text was already found well-formed.
     fn read(raw: &'a str) -> Option<Self> {
-        let mut reader = Reader::from_str(raw);
         let mut open: Vec<Self> = Vec::new();
-        loop {
-            let start = usize::try_from(reader.buffer_position()).ok()?;
-            let event = reader.read_event().ok()?;
-            let whole = &raw[start..usize::try_from(reader.buffer_position()).ok()?];
-            let done = match event {
-                Event::Start(_) => {
+        for token in Tokens::new(raw) {
+            let (token, span) = token.ok()?;
+            let (whole, next) = (&raw[span.clone()], &raw[span.end..]);
+            let done = match token {
+                Token::Start => {
                     open.push(Self::open(whole)?);
                     None
                 }
-                Event::Empty(_) => Some(Self::open(whole)?),
-                Event::End(_) => open.pop(),
-                Event::Eof => return None,
-                Event::Text(_) => {
-                    let next = &raw[start + whole.len()..];
+                Token::Empty => Some(Self::open(whole)?),
+                Token::End => open.pop(),
+                Token::Text => {
                     open.last_mut()?.append(whole, next);
                     None
                 }
-                Event::GeneralRef(_) => {
+                Token::Reference => {
                     let (character, _) = reference(whole, 0).ok()?;
                     open.last_mut()?.text().push(character);
                     None
                 }
-                Event::CData(_) => {
+                Token::Section => {
                     open.last_mut()?.children.push(Content::Character(whole));
                     None
                 }
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) | Event::DocType(_) => {
+                Token::Comment | Token::Instruction | Token::Declaration | Token::Doctype => {
                     open.last_mut()?.children.push(Content::Verbatim(whole));
                     None
                 }
@@ -179,19 +173,18 @@ impl<'a> Node<'a> {
                 }
             }
         }
+        None
     }
 
-    fn open(tag: &'a str) -> Option<Self> {
-        let inner = tag.strip_prefix('<')?.strip_suffix('>')?;
-        let inner = inner.strip_suffix('/').unwrap_or(inner);
-        let name = &inner[..inner.find(is_space).unwrap_or(inner.len())];
+    fn open(whole: &'a str) -> Option<Self> {
         let mut attributes = Vec::new();
-        let mut at = name.len();
-        while let Some((name, value)) = attribute(inner, at..inner.len()).ok()? {
-            at = value.end + 1;
-            attributes.push((Cow::Borrowed(&inner[name]), unescape(&inner[value], 0..0).ok()?));
-        }
-        Some(Self { name: Cow::Borrowed(name), attributes, children: Vec::new(), keeps_blanks: false })
+        let each = |Written { name, value, .. }| {
+            attributes.push((Cow::Borrowed(&whole[name]), unescape(&whole[value], 0..0)?));
+            Ok(())
+        };
+        tag(whole, 0, each).ok()?;
+        let name = Cow::Borrowed(name_of(whole));
+        Some(Self { name, attributes, children: Vec::new(), keeps_blanks: false })
     }
 
     /// The text at the end.
