@@ -2,9 +2,13 @@
 //! no prolog.
 
 use std::fmt::{self, Display, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use crate::Libvirt;
+use vnet_types::{EgressPreset, EgressProtocol, Family, InterfaceName, IpNet, MacAddr, Spelled, Uuid};
+
+use crate::interface::DirectMode;
+use crate::network::{ForwardGuest, ForwardMode};
+use crate::{BridgeName, Libvirt, VirtualPortType};
 
 /// The bytes that are printed as they are in the value of an attribute. White space is escaped
 /// there: readers replace it otherwise. libvirt does not escape it, and reads back something else.
@@ -59,7 +63,8 @@ pub(crate) struct Tag<'a, 'w> {
 
 impl<'w> Writer<'w> {
     pub(crate) fn new(out: &'w mut dyn fmt::Write, libvirt: Libvirt) -> Self {
-        Self { out, text: String::new(), depth: 0, libvirt }
+        // A usual definition fits, and an allocator has such a piece at hand.
+        Self { out, text: String::with_capacity(1000), depth: 0, libvirt }
     }
 
     /// The release whose form is printed.
@@ -102,29 +107,28 @@ impl<'w> Writer<'w> {
             self.out.write_str(&self.text)?;
             self.text.clear();
         }
-        (0..self.depth).for_each(|_| self.text.push_str("  "));
+        const BLANKS: &str = "                                ";
+        match BLANKS.get(..2 * self.depth) {
+            Some(blanks) => self.text.push_str(blanks),
+            None => (0..self.depth).for_each(|_| self.text.push_str("  ")),
+        }
         Ok(())
     }
 }
 
 impl<'w> Tag<'_, 'w> {
-    pub(crate) fn attribute(self, name: &str, value: impl Display) -> Result<Self, fmt::Error> {
+    pub(crate) fn attribute(self, name: &str, value: impl Value) -> Result<Self, fmt::Error> {
         let text = &mut self.writer.text;
         text.push(' ');
         text.push_str(name);
         text.push_str("='");
-        let start = text.len();
-        write!(text, "{value}")?;
-        if !is_plain(&text[start..], &IN_ATTRIBUTES) {
-            let value = text.split_off(start);
-            push_escaped(text, &value, &IN_ATTRIBUTES);
-        }
+        value.push_to(text);
         text.push('\'');
         Ok(self)
     }
 
     /// Writes an attribute, if there is a value.
-    pub(crate) fn optional(self, name: &str, value: Option<impl Display>) -> Result<Self, fmt::Error> {
+    pub(crate) fn optional(self, name: &str, value: Option<impl Value>) -> Result<Self, fmt::Error> {
         match value {
             Some(value) => self.attribute(name, value),
             None => Ok(self),
@@ -165,32 +169,120 @@ impl<'w> Tag<'_, 'w> {
     }
 }
 
-/// An address, printed without the general formatter: files of many guests are mostly addresses.
-pub(crate) struct Address(pub(crate) IpAddr);
-
-impl Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let IpAddr::V4(address) = self.0 else { return Display::fmt(&self.0, f) };
-        let (mut text, mut len) = ([0; 15], 0);
-        for (at, octet) in address.octets().into_iter().enumerate() {
-            let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
-            let digits = &digits[if octet > 99 {
-                0
-            } else if octet > 9 {
-                1
-            } else {
-                2
-            }..];
-            if at > 0 {
-                text[len] = b'.';
-                len += 1;
-            }
-            text[len..len + digits.len()].copy_from_slice(digits);
-            len += digits.len();
+/// A value as it stands in an attribute.
+pub(crate) trait Value: Display {
+    /// Adds it to a text, escaped. Large files are mostly values, so those that they have are added
+    /// without the general formatter.
+    fn push_to(&self, out: &mut String) {
+        let start = out.len();
+        write!(out, "{self}").expect("a string takes everything");
+        if !is_plain(&out[start..], &IN_ATTRIBUTES) {
+            let value = out.split_off(start);
+            push_escaped(out, &value, &IN_ATTRIBUTES);
         }
-        f.write_str(str::from_utf8(&text[..len]).expect("digits and dots"))
     }
 }
+
+impl<T: Value + ?Sized> Value for &T {
+    fn push_to(&self, out: &mut String) {
+        (**self).push_to(out);
+    }
+}
+
+impl Value for str {
+    fn push_to(&self, out: &mut String) {
+        push_escaped(out, self, &IN_ATTRIBUTES);
+    }
+}
+
+impl Value for String {
+    fn push_to(&self, out: &mut String) {
+        self.as_str().push_to(out);
+    }
+}
+
+impl Value for InterfaceName {
+    fn push_to(&self, out: &mut String) {
+        self.as_str().push_to(out);
+    }
+}
+
+impl Value for BridgeName {
+    fn push_to(&self, out: &mut String) {
+        match self {
+            Self::Fixed(name) => name.push_to(out),
+            Self::Template(_) => self.to_string().push_to(out),
+        }
+    }
+}
+
+impl Value for Spelled<MacAddr> {
+    fn push_to(&self, out: &mut String) {
+        match self.text() {
+            Some(text) => text.push_to(out),
+            None => self.get().push_to(out),
+        }
+    }
+}
+
+impl Value for MacAddr {
+    fn push_to(&self, out: &mut String) {
+        write!(out, "{self}").expect("a string takes everything");
+    }
+}
+
+impl Value for IpAddr {
+    fn push_to(&self, out: &mut String) {
+        match self {
+            Self::V4(address) => address.push_to(out),
+            Self::V6(address) => write!(out, "{address}").expect("a string takes everything"),
+        }
+    }
+}
+
+impl Value for Ipv4Addr {
+    fn push_to(&self, out: &mut String) {
+        for (at, octet) in self.octets().into_iter().enumerate() {
+            if at > 0 {
+                out.push('.');
+            }
+            octet.push_to(out);
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Value for $number {
+            fn push_to(&self, out: &mut String) {
+                let (mut digits, mut rest, mut first) = ([0; 20], *self, 20);
+                while rest > 0 || first == 20 {
+                    first -= 1;
+                    digits[first] = b'0' + u8::try_from(rest % 10).expect("a digit");
+                    rest /= 10;
+                }
+                out.push_str(str::from_utf8(&digits[first..]).expect("digits"));
+            }
+        }
+    )*};
+}
+
+numbers!(u8, u16, u32, u64);
+
+impl Value for ForwardMode {
+    fn push_to(&self, out: &mut String) {
+        out.push_str(self.word());
+    }
+}
+
+macro_rules! others {
+    ($($value:ty),*) => {$(
+        impl Value for $value {}
+    )*};
+}
+
+others!(i64, Family, IpNet, Uuid, EgressPreset, EgressProtocol, DirectMode, ForwardGuest, VirtualPortType);
+others!(fmt::Arguments<'_>);
 
 /// The value of an attribute, escaped so that it can stand in either kind of quotes.
 pub(crate) fn escaped(value: &str) -> String {
@@ -231,8 +323,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn addresses_are_printed_as_the_standard_library_does(address: IpAddr) {
-            prop_assert_eq!(Address(address).to_string(), address.to_string());
+        fn values_are_printed_as_the_formatter_does(address: IpAddr, number: u64, octet: u8, mac: [u8; 6]) {
+            let pushed = |value: &dyn Value| {
+                let mut text = String::new();
+                value.push_to(&mut text);
+                text
+            };
+            let (mac, address): (MacAddr, &dyn Value) = (MacAddr(mac), &address);
+            for value in [address, &number, &octet, &mac, &Spelled::from(mac)] {
+                prop_assert_eq!(pushed(value), value.to_string());
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Interface, LinkState, Source};
 use crate::hostdev::write_driver;
 use crate::style::Print;
-use crate::write::Writer;
+use crate::write::{Value, Writer};
 use crate::{Comments, Style};
 
 impl fmt::Display for Interface {
@@ -80,12 +80,7 @@ impl Interface {
 }
 
 /// Writes an element with one attribute, if there is a value.
-fn only(
-    writer: &mut Writer<'_>,
-    element: &'static str,
-    attribute: &str,
-    value: Option<impl fmt::Display>,
-) -> fmt::Result {
+fn only(writer: &mut Writer<'_>, element: &'static str, attribute: &str, value: Option<impl Value>) -> fmt::Result {
     match value {
         Some(value) => writer.tag(element)?.attribute(attribute, value)?.empty(),
         None => Ok(()),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::element::Element;
 use crate::grammar::{Grammar, TEXT};
 use crate::value::{ip, number, text, yes_no};
-use crate::write::{Address, Writer};
+use crate::write::Writer;
 
 /// `<dns>`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl Dns {
             for it in &self.hosts {
                 let names =
                     |writer: &mut Writer<'_>| it.hostnames.iter().try_for_each(|name| writer.text("hostname", name));
-                writer.tag("host")?.attribute("ip", Address(it.ip))?.around(names)?;
+                writer.tag("host")?.attribute("ip", it.ip)?.around(names)?;
             }
             Ok(())
         })

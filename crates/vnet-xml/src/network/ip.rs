@@ -8,7 +8,7 @@ use vnet_types::{Family, IpNet, MacAddr, contiguous_prefix};
 use crate::element::Element;
 use crate::grammar::Grammar;
 use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
-use crate::write::{Address, Tag, Writer};
+use crate::write::{Tag, Writer};
 use crate::{Libvirt, Spelled};
 
 /// `<ip>`: a subnet, given by the bridge's address in it.
@@ -290,13 +290,12 @@ impl Ip {
 impl Dhcp {
     fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
         for range in &self.ranges {
-            let tag =
-                writer.tag("range")?.attribute("start", Address(range.start))?.attribute("end", Address(range.end))?;
+            let tag = writer.tag("range")?.attribute("start", range.start)?.attribute("end", range.end)?;
             around_lease(tag, range.lease)?;
         }
         for host in &self.hosts {
             let tag = writer.tag("host")?.optional("mac", host.mac.as_ref())?.optional("id", host.id.as_ref())?;
-            around_lease(tag.optional("name", host.name.as_ref())?.attribute("ip", Address(host.ip))?, host.lease)?;
+            around_lease(tag.optional("name", host.name.as_ref())?.attribute("ip", host.ip)?, host.lease)?;
         }
         match &self.bootp {
             Some(bootp) => {

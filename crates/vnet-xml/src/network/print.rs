@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{DNSMASQ_NAMESPACE, Dns, ForwardMode, Network, metadata};
+use super::{Bridge, DNSMASQ_NAMESPACE, Dns, ForwardMode, Network, metadata};
 use crate::style::Print;
 use crate::write::Writer;
 use crate::{Comments, Style};
@@ -58,7 +58,10 @@ impl Network {
         if let Some(forward) = self.forward.as_ref().filter(|forward| forward.mode != ForwardMode::None) {
             forward.write(writer, form)?;
         }
-        self.bridge.clone().unwrap_or_default().write(writer, self.forward_mode())?;
+        match &self.bridge {
+            Some(bridge) => bridge.write(writer, self.forward_mode())?,
+            None => Bridge::default().write(writer, self.forward_mode())?,
+        }
         if let Some(size) = self.mtu {
             writer.tag("mtu")?.attribute("size", size)?.empty()?;
         }
