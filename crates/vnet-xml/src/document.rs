@@ -110,16 +110,16 @@ fn parse_text<T>(text: &str, root: &str, read: impl FnOnce(&Element<'_>) -> Opti
         Ok(tree) => tree,
         Err(malformed) => return nothing(root, malformed),
     };
-    let (node, path) = (tree.root(), NodePath::root(root));
+    let node = tree.root();
     if node.name() != root {
         let message = format!("the root element is `<{}>`, not `<{root}>`", node.name());
         let help = did_you_mean(node.name(), [root]).map(|meant| format!("did you mean `<{meant}>`?"));
-        let problem = problem(rules::WRONG_ROOT, message, &path, node.span());
+        let problem = problem(rules::WRONG_ROOT, message, root, node.span());
         return Parsed { value: None, problems: vec![Problem { help, ..problem }], source: SourceMap::default() };
     }
     let notes = Notes::with_capacity(tree.nodes.len() + tree.attributes.len());
     let value = read(&Element::root(node, &notes));
-    let (problems, source) = notes.finish(&path);
+    let (problems, source) = notes.finish(root);
     Parsed { value, problems, source }
 }
 
@@ -134,11 +134,11 @@ pub(crate) fn any_element<'t>(text: &'t str, parent: &str) -> Result<&'t str, Re
 
 fn nothing<T>(root: &str, malformed: Malformed) -> Parsed<T> {
     let Malformed { code, message, help, span, fix } = malformed;
-    let problem =
-        Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, &NodePath::root(root), span) };
+    let problem = Problem { help, fix: fix.into_iter().collect(), ..problem(code, message, root, span) };
     Parsed { value: None, problems: vec![problem], source: SourceMap::default() }
 }
 
-fn problem(code: Code, message: String, path: &NodePath, span: Span) -> Problem {
-    Problem { code, severity: rules::severity(code), message, help: None, fix: Vec::new(), path: path.clone(), span }
+fn problem(code: Code, message: String, root: &str, span: Span) -> Problem {
+    let path = NodePath::root(root);
+    Problem { code, severity: rules::severity(code), message, help: None, fix: Vec::new(), path, span }
 }

@@ -115,6 +115,16 @@ struct Names {
     text: String,
     /// Where each ends.
     ends: Vec<usize>,
+    /// The number plus one of the name that was last asked for, by [`look`]: most are asked for
+    /// again.
+    known: [u16; 32],
+}
+
+/// What tells names apart at a glance.
+fn look(name: &str) -> usize {
+    let byte = |byte: Option<&u8>| byte.copied().map_or(0, usize::from);
+    let name = name.as_bytes();
+    (name.len() + 3 * byte(name.first()) + 5 * byte(name.last())) % 32
 }
 
 impl Names {
@@ -133,11 +143,17 @@ impl Names {
 
     /// The number of a name, which is stored if it is new.
     fn number(&mut self, name: &str) -> u16 {
-        self.find(name).unwrap_or_else(|| {
+        let look = look(name);
+        if let Some(known) = self.known[look].checked_sub(1).filter(|known| self.get(*known) == name) {
+            return known;
+        }
+        let number = self.find(name).unwrap_or_else(|| {
             self.text.push_str(name);
             self.ends.push(self.text.len());
             numbered(self.ends.len() - 1)
-        })
+        });
+        self.known[look] = number + 1;
+        number
     }
 }
 
@@ -177,7 +193,7 @@ impl SourceMap {
     /// Without places, with room for some.
     pub(crate) fn with_capacity(places: usize) -> Self {
         // The usual definitions have about twenty names.
-        let names = Names { text: String::with_capacity(128), ends: Vec::with_capacity(24) };
+        let names = Names { text: String::with_capacity(128), ends: Vec::with_capacity(24), known: [0; 32] };
         Self { places: Vec::with_capacity(places), names, index: OnceLock::new() }
     }
 

@@ -116,8 +116,9 @@ impl<'t> Element<'t> {
     /// The children of this name that can be understood. Their number in a path is their position
     /// in the result.
     pub(crate) fn children<T>(&self, name: &str, read: impl Fn(&Element<'t>) -> Option<T>) -> Vec<T> {
-        let mut list = Vec::new();
-        for node in self.node.children().filter(|child| child.name() == name) {
+        let named = || self.node.children().filter(|child| child.name() == name);
+        let mut list = Vec::with_capacity(named().count());
+        for node in named() {
             let place = self.notes.source.borrow_mut().nth(self.place, name, list.len(), node.span());
             list.extend(read(&Self { node, place, notes: self.notes }));
         }

@@ -38,12 +38,12 @@ impl Notes {
     }
 
     /// Everything found, in the order of the text.
-    pub(crate) fn finish(self, root: &NodePath) -> (Vec<Problem>, SourceMap) {
+    pub(crate) fn finish(self, root: &str) -> (Vec<Problem>, SourceMap) {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         if let (withheld @ 1.., Some(last)) = (self.withheld.get(), problems.last()) {
             let message = format!("there are {withheld} more problems");
-            let (span, path) = (last.span.clone(), root.clone());
+            let (span, path) = (last.span.clone(), NodePath::root(root));
             let (code, severity) = (rules::MORE_PROBLEMS, rules::severity(rules::MORE_PROBLEMS));
             problems.push(Problem { code, severity, message, help: None, fix: Vec::new(), path, span });
         }
