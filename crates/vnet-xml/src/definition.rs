@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::encoding::decode;
 use crate::markup::name_of;
-use crate::tokens::{Token, Tokens};
+use crate::tokens::Tokens;
 use crate::{Domain, Interface, Network, NetworkPort, NodePath, Parsed, Style, did_you_mean};
 
 /// A document of one of the kinds that this crate reads.
@@ -111,12 +111,15 @@ impl fmt::Display for Definition {
 /// The name of the first element.
 fn root(document: &[u8]) -> Option<String> {
     let decoded = decode(document.strip_prefix("\u{feff}".as_bytes()).unwrap_or(document)).ok()?;
-    for token in Tokens::new(&decoded.text) {
-        if let (Token::Start | Token::Empty, span) = token.ok()? {
-            return Some(name_of(&decoded.text[span]).to_owned());
+    let mut tokens = Tokens::new(&decoded.text);
+    loop {
+        let rest = &decoded.text[tokens.at..];
+        // What is wrong in its tag does not matter here.
+        if rest.strip_prefix('<').is_some_and(|rest| !rest.starts_with(['/', '!', '?'])) {
+            return Some(name_of(rest).to_owned());
         }
+        tokens.next()?.ok()?;
     }
-    None
 }
 
 #[cfg(test)]
@@ -131,6 +134,7 @@ mod tests {
     #[case("<newtork/>", "network")]
     #[case("<interface x=''/>", "interface")]
     #[case("<!DOCTYPE a [<!ENTITY b '>'>]><interface/>", "interface")]
+    #[case("<interface type/>", "interface")]
     #[case("<banana/>", "network")]
     #[case("", "network")]
     fn recognises(#[case] document: &str, #[case] kind: &str) {
