@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::command::Command;
 use crate::directories::Directories;
@@ -29,6 +29,15 @@ and cannot change networks or ports itself.";
 #[command(name = "vnet", version, max_term_width = 100, after_long_help = HOOKS)]
 pub(crate) struct Call {
     #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
     pub(crate) directories: Directories,
     /// Also print each change that is made, and the counters of rules
     #[arg(short, long, global = true, conflicts_with = "quiet")]
@@ -36,8 +45,6 @@ pub(crate) struct Call {
     /// Only print errors and findings
     #[arg(short, long, global = true)]
     quiet: bool,
-    #[command(subcommand)]
-    pub(crate) command: Command,
 }
 
 /// The command line as clap knows it.
@@ -48,14 +55,25 @@ pub(crate) fn program() -> clap::Command {
 impl Call {
     /// Reads the command line of this process.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        // What is arranged is help, which most calls do not ask for.
-        let matches = match Call::command().try_get_matches() {
-            Err(error) if error.kind() != ErrorKind::DisplayVersion => program().try_get_matches()?,
+        let words: Vec<OsString> = std::env::args_os().collect();
+        // To make all commands takes longer than most commands do. They are needed to say what is
+        // wrong, and for help.
+        let matches = match only(&words).try_get_matches_from(&words) {
+            Err(error) if error.kind() != ErrorKind::DisplayVersion => program().try_get_matches_from(&words)?,
             matches => matches?,
         };
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut program()))
     }
+}
 
+/// The command line with the one command that is named first in these words.
+fn only(words: &[OsString]) -> clap::Command {
+    let command = words.iter().skip(1).find_map(|word| Command::named(word.to_str()?));
+    let program = Options::augment_args(clap::Command::new("vnet").version(env!("CARGO_PKG_VERSION")));
+    program.subcommands(command).subcommand_required(true)
+}
+
+impl Options {
     /// How much to print.
     pub(crate) fn verbosity(&self) -> Verbosity {
         match (self.verbose, self.quiet) {

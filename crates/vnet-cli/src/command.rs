@@ -53,79 +53,86 @@ use crate::directories::Directories;
 use crate::output::Answer;
 use crate::try_network;
 
-/// A command. virsh's names are aliases.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    New(new::Args),
-    Check(check::Args),
-    Fmt(fmt::Args),
-    #[command(visible_alias = "net-define")]
-    Define(define::Args),
-    #[command(visible_alias = "net-edit")]
-    Edit(edit::Args),
-    #[command(visible_alias = "net-undefine")]
-    Undefine(undefine::Args),
-    #[command(visible_alias = "net-autostart")]
-    Autostart(autostart::Args),
-    Plan(plan::Args),
-    #[command(visible_aliases = ["net-start", "net-create"])]
-    Start(start::Args),
-    #[command(visible_alias = "net-destroy")]
-    Stop(stop::Args),
-    Apply(apply::Args),
-    Confirm(confirm::Args),
-    Diff(diff::Args),
-    Doctor(doctor::Args),
-    Attach(attach::Args),
-    AttachInterface(attach_interface::Args),
-    Detach(detach::Args),
-    DetachInterface(detach_interface::Args),
-    #[command(visible_alias = "net-port-list")]
-    Ports(ports::Args),
-    Status(status::Args),
-    Graph(graph::Args),
-    #[command(visible_alias = "net-info")]
-    Info(info::Args),
-    #[command(visible_alias = "net-name")]
-    Name(name::Args),
-    Desc(desc::Desc),
-    NetDesc(desc::NetDesc),
-    Title(desc::Title),
-    #[command(visible_alias = "net-metadata")]
-    Metadata(metadata::Args),
-    #[command(visible_alias = "net-uuid")]
-    Uuid(uuid::Args),
-    #[command(visible_alias = "net-list")]
-    List(list::Args),
-    #[command(visible_alias = "net-dhcp-leases")]
-    Leases(leases::Args),
-    Events(events::Args),
-    NetEvent(net_event::Args),
-    NetPortDumpxml(net_port::Dumpxml),
-    NetPortDelete(net_port::Delete),
-    NetPortCreate(net_port::Create),
-    #[command(visible_alias = "net-dumpxml")]
-    Dumpxml(dumpxml::Args),
-    #[command(visible_alias = "net-update")]
-    Update(update::Args),
-    Forward(forward::Args),
-    Import(import::Args),
-    Export(export::Args),
-    Libvirt(libvirt::Args),
-    Gc(gc::Args),
-    Forget(forget::Args),
-    Render(render::Args),
-    Passt(passt::Args),
-    Trace(trace::Args),
-    Verify(verify::Args),
-    Try(try_network::Args),
-    Explain(explain::Args),
-    Completions(completions::Args),
-    Man(man::Args),
-    Version(version::Args),
+/// How clap knows what a command takes.
+type Augment = fn(clap::Command) -> clap::Command;
+
+macro_rules! commands {
+    ($($name:literal $(| $alias:literal)* => $variant:ident($args:ty),)*) => {
+        /// A command. virsh's names are aliases.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Command {
+            $(#[command(name = $name)] $(#[command(visible_alias = $alias)])* $variant($args),)*
+        }
+
+        /// The commands with their aliases.
+        const COMMANDS: &[(&str, &[&str], Augment)] =
+            &[$(($name, &[$($alias),*], <$args as clap::Args>::augment_args)),*];
+    };
+}
+
+commands! {
+    "new" => New(new::Args),
+    "check" => Check(check::Args),
+    "fmt" => Fmt(fmt::Args),
+    "define" | "net-define" => Define(define::Args),
+    "edit" | "net-edit" => Edit(edit::Args),
+    "undefine" | "net-undefine" => Undefine(undefine::Args),
+    "autostart" | "net-autostart" => Autostart(autostart::Args),
+    "plan" => Plan(plan::Args),
+    "start" | "net-start" | "net-create" => Start(start::Args),
+    "stop" | "net-destroy" => Stop(stop::Args),
+    "apply" => Apply(apply::Args),
+    "confirm" => Confirm(confirm::Args),
+    "diff" => Diff(diff::Args),
+    "doctor" => Doctor(doctor::Args),
+    "attach" => Attach(attach::Args),
+    "attach-interface" => AttachInterface(attach_interface::Args),
+    "detach" => Detach(detach::Args),
+    "detach-interface" => DetachInterface(detach_interface::Args),
+    "ports" | "net-port-list" => Ports(ports::Args),
+    "status" => Status(status::Args),
+    "graph" => Graph(graph::Args),
+    "info" | "net-info" => Info(info::Args),
+    "name" | "net-name" => Name(name::Args),
+    "desc" => Desc(desc::Desc),
+    "net-desc" => NetDesc(desc::NetDesc),
+    "title" => Title(desc::Title),
+    "metadata" | "net-metadata" => Metadata(metadata::Args),
+    "uuid" | "net-uuid" => Uuid(uuid::Args),
+    "list" | "net-list" => List(list::Args),
+    "leases" | "net-dhcp-leases" => Leases(leases::Args),
+    "events" => Events(events::Args),
+    "net-event" => NetEvent(net_event::Args),
+    "net-port-dumpxml" => NetPortDumpxml(net_port::Dumpxml),
+    "net-port-delete" => NetPortDelete(net_port::Delete),
+    "net-port-create" => NetPortCreate(net_port::Create),
+    "dumpxml" | "net-dumpxml" => Dumpxml(dumpxml::Args),
+    "update" | "net-update" => Update(update::Args),
+    "forward" => Forward(forward::Args),
+    "import" => Import(import::Args),
+    "export" => Export(export::Args),
+    "libvirt" => Libvirt(libvirt::Args),
+    "gc" => Gc(gc::Args),
+    "forget" => Forget(forget::Args),
+    "render" => Render(render::Args),
+    "passt" => Passt(passt::Args),
+    "trace" => Trace(trace::Args),
+    "verify" => Verify(verify::Args),
+    "try" => Try(try_network::Args),
+    "explain" => Explain(explain::Args),
+    "completions" => Completions(completions::Args),
+    "man" => Man(man::Args),
+    "version" => Version(version::Args),
 }
 
 impl Command {
+    /// The command line of the command with this name or alias.
+    pub(crate) fn named(word: &str) -> Option<clap::Command> {
+        let (name, aliases, augment) =
+            COMMANDS.iter().find(|(name, aliases, _)| *name == word || aliases.contains(&word))?;
+        Some(augment(clap::Command::new(*name).visible_aliases(aliases.iter().copied())))
+    }
+
     /// Runs the command. `program` builds the whole command line, for commands that print it.
     pub(crate) fn run(&self, directories: &Directories, program: fn() -> clap::Command) -> anyhow::Result<Answer> {
         match self {

@@ -69,7 +69,7 @@ fn codes() -> Vec<CompletionCandidate> {
 /// What is known of this host. Where nothing can be read, nothing is completed.
 fn known(names: fn(&Driver) -> Result<Vec<String>, vnet_driver::Error>) -> Vec<CompletionCandidate> {
     let call = <Call as clap::Parser>::try_parse_from(["vnet", "list"]).ok();
-    let names = call.and_then(|call| call.directories.driver().ok()).and_then(|driver| names(&driver).ok());
+    let names = call.and_then(|call| call.options.directories.driver().ok()).and_then(|driver| names(&driver).ok());
     names.into_iter().flatten().map(CompletionCandidate::new).collect()
 }
 

@@ -52,8 +52,8 @@ fn main() -> ExitCode {
     let code = match args::Call::read() {
         Err(error) => failure::end_of_usage(&verbs::with_right_verb(error)),
         Ok(call) => {
-            output::set_verbosity(call.verbosity());
-            match call.command.run(&call.directories, args::program) {
+            output::set_verbosity(call.options.verbosity());
+            match call.command.run(&call.options.directories, args::program) {
                 Ok(answer) => answer.into(),
                 Err(error) => {
                     failure::report(&error);
