@@ -9,7 +9,7 @@ use vnet_types::Family;
 use crate::forward::{Lab, Rules};
 use crate::rules::Mode::{Nat, Routed};
 
-/// Rounds differ by a hundredth, and one now and then by a tenth: the kernel has other things to do.
+/// Rounds differ by a hundredth, and one now and then by a tenth: the kernel has other work, too.
 const ROUNDS: usize = 5;
 const DATAGRAMS: Duration = Duration::from_millis(8);
 const STREAM: Duration = Duration::from_millis(20);
