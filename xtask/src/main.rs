@@ -54,7 +54,8 @@ More:
                 wrap the comments and the Markdown that are too long, below these paths only if any are given
   guest         make the guest that tests boot, in target/vm: without it they are reported as ignored
   bench         measure rules against libvirt's and the bare kernel, many networks against an older build, and
-                containers against CNI's reference plugins, and write benches/RESULTS.md
+                containers against CNI's reference plugins, documents against libvirt and libxml2, and write
+                benches/RESULTS.md
   bench vm      count the instructions of forwarding in a virtual machine, and write that section alone
   compare COMMIT
                 time, memory and instructions of this tree and of that commit, in one run
@@ -156,7 +157,9 @@ fn bench() -> Result<(), Failed> {
     run("unshare", &[&namespaces[..], &ending, &containers].concat())?;
     run("unshare", &[&namespaces[..], &ending, &["target/release/open_vswitch", results]].concat())?;
     run("unshare", &[&namespaces[..], &ending, &["target/release/ovn", results]].concat())?;
-    vm::bench::write_to(Path::new(results))
+    vm::bench::write_to(Path::new(results))?;
+    cargo(&["build", "--release", "--package", "vnet-documents"])?;
+    run("target/release/documents", &[results, &before, "target/release/vnet"])
 }
 
 /// Installs the programs that tests run, and builds the guest that they boot.
