@@ -1,5 +1,5 @@
-//! Builds the tree from tokens, and checks what XML 1.0 demands beyond them. A DTD is refused, and so
-//! is every entity except the five of XML.
+//! Builds the tree from tokens, and checks what XML 1.0 demands beyond them. A DTD is refused, and
+//! so is every entity except the five of XML.
 
 use std::borrow::Cow;
 
