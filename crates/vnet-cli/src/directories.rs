@@ -12,6 +12,9 @@ use crate::notes::noted;
 use crate::output::note;
 use crate::time::duration;
 
+/// The program of this process, even when another one has taken its place.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 /// The options for the folders of state, definitions and leases.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Directories {
@@ -82,7 +85,7 @@ impl Directories {
         if self.libvirt_hooks {
             driver = driver.with_libvirt_hooks();
         }
-        Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook))
+        Ok(driver.with_waiting(failure::waiting).with_ignored_hook(failure::ignored_hook).with_deputy(THIS_PROGRAM))
     }
 
     /// Tells an ordinary user who has no networks where those of root are. An empty table alone

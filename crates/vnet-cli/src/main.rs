@@ -44,6 +44,7 @@ mod whose;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    vnet_driver::delete_links_for_another();
     vnet_try::inside();
     complete::answer();
     if args::asks_for_json(std::env::args_os().skip(1)) {

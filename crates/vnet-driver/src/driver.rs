@@ -27,12 +27,15 @@ pub struct Driver {
     pub(crate) imagined: Option<Imagined>,
     /// What kept definitions say of their networks.
     pub(crate) understood: Understood<Option<KnownNetwork>>,
+    /// The definitions that networks run with.
+    pub(crate) running: Understood<Network>,
     /// Whether a definition is compared with the host when it is kept.
     pub(crate) warns: bool,
     waiting: fn(Option<u32>),
     pub(crate) hooks: Hooks,
     lock_limit: Option<Duration>,
     firewalld_limit: Option<Duration>,
+    deputy: Option<PathBuf>,
 }
 
 /// The system's folders: of state, of definitions, and of what outlasts a stop.
@@ -68,10 +71,12 @@ impl Driver {
             state,
             imagined: None,
             understood: Understood::default(),
+            running: Understood::default(),
             warns: true,
             waiting: |_| {},
             lock_limit: None,
             firewalld_limit: None,
+            deputy: None,
         })
     }
 
@@ -108,6 +113,13 @@ impl Driver {
     #[must_use]
     pub fn with_firewalld_limit(self, limit: Duration) -> Self {
         Self { firewalld_limit: Some(limit), ..self }
+    }
+
+    /// Lets another process of `program` wait for the kernel while it deletes links, as
+    /// [`vnet_host::LinuxHost::with_deputy`] does: for a program that ends with its call.
+    #[must_use]
+    pub fn with_deputy(self, program: impl Into<PathBuf>) -> Self {
+        Self { deputy: Some(program.into()), ..self }
     }
 
     /// Keeps definitions without a comparison with the host, which takes longer than all the rest
@@ -150,11 +162,14 @@ impl Driver {
 
     /// The host, in the network namespace of this thread.
     pub(crate) fn host(&self) -> Result<LinuxHost, Error> {
-        let host = LinuxHost::open()?.remembering(&self.store)?;
-        Ok(match self.firewalld_limit {
-            Some(limit) => host.with_firewalld_limit(limit),
-            None => host,
-        })
+        let mut host = LinuxHost::open()?.remembering(&self.store)?;
+        if let Some(limit) = self.firewalld_limit {
+            host = host.with_firewalld_limit(limit);
+        }
+        if let Some(deputy) = &self.deputy {
+            host = host.with_deputy(deputy);
+        }
+        Ok(host)
     }
 
     /// The host, for those who only look: what cannot be read is told, and does not hold them up.

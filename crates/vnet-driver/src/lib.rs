@@ -68,7 +68,7 @@ pub use state::State;
 pub use trace::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};
 
 pub use vnet_firewall::CtState;
-pub use vnet_host::{Listed, Named, Unread, Unreadable, Unscoped};
+pub use vnet_host::{Listed, Named, Unread, Unreadable, Unscoped, delete_links_for_another};
 pub use vnet_netlink::Capability;
 pub use vnet_plan::Change;
 pub use vnet_types::{InterfaceName, KnownPort, NetworkName};

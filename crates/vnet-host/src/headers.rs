@@ -164,9 +164,12 @@ impl<S: Subject> Headers<S> {
         held.changes.insert(S::folder(name), header.cloned());
     }
 
-    /// Whether this store has the lock.
-    pub(crate) fn is_held(&self) -> bool {
-        self.state().held.is_some()
+    /// How many receipts were written and how many were removed since the lock was taken.
+    pub(crate) fn changed(&self) -> (usize, usize) {
+        let state = self.state();
+        let changes = state.held.iter().flat_map(|held| held.changes.values());
+        let written = changes.clone().flatten().count();
+        (written, changes.count() - written)
     }
 
     /// Begins to note changes: the lock was taken.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use vnet_plan::{Change, HostState, Key};
 use vnet_types::{InterfaceName, Inventory, IpNet, Link};
 
-use crate::{Error, Namespace};
+use crate::{Error, Lock, Namespace};
 
 /// A host that changes can be made on.
 pub trait Host {
@@ -62,7 +62,7 @@ pub trait Host {
     /// Begins what takes long of these changes, so that it goes on at the same time: programs start
     /// or end, and links are deleted together. Each change is then made by [`apply`](Self::apply),
     /// which waits for what was begun and tells whether it failed. May do nothing.
-    fn hasten(&mut self, _changes: &[(&Change, &Facts)]) {}
+    fn hasten(&mut self, _lock: &Lock, _changes: &[(&Change, &Facts)]) {}
 }
 
 /// The part of a host that a definition can be in conflict with, or depend on.

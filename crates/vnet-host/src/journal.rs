@@ -131,11 +131,11 @@ impl<S: Subject> Journal<S> {
         let mut text = before.text();
         let snapshot = text.len() as u64;
         text.extend(line(&Line::Begin(changes.to_vec())));
-        let is_new = !path.exists();
         store.make::<S>(name)?;
         let written = replace(&path, &new_path, &text);
         let file = written.inspect_err(|_| {
-            if is_new {
+            // A folder that was made for it is of no use.
+            if !path.exists() {
                 let _ = store.remove::<S>(name);
             }
         })?;

@@ -43,7 +43,9 @@ pub use file_lock::DaemonLock;
 pub use host::{Fact, Facts, Host, Near};
 pub use journal::Receipt;
 pub use lifecycle::{apply, apply_all, drift, drift_of, hooks_agreed, plan, replace, start, start_all, take_over};
-pub use linux::{ContainerSeen, LinuxHost, Unread, Unscoped, known_switch, look_into, switch_socket};
+pub use linux::{
+    ContainerSeen, LinuxHost, Unread, Unscoped, delete_links_for_another, known_switch, look_into, switch_socket,
+};
 pub use listeners::listeners;
 pub use lock::Lock;
 pub use memory::MemoryHost;

@@ -264,7 +264,7 @@ fn realise<S: Subject, H: Host>(
         });
     }
     let programs = acts.iter().flatten().flatten().flat_map(Act::programs);
-    host.hasten(&programs.collect::<Vec<_>>());
+    host.hasten(lock, &programs.collect::<Vec<_>>());
     let end = |act: Result<Option<Act<'_, S>>, Error>| match act? {
         Some(act) => act.end(host, lock.store()),
         None => Ok(Vec::new()),

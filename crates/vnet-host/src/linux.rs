@@ -12,6 +12,7 @@ mod fdb;
 pub(crate) mod file;
 mod filter;
 mod known;
+mod leaving;
 mod ledger;
 mod libvirt_forwards;
 mod libvirt_rules;
@@ -46,19 +47,20 @@ mod vlans;
 #[cfg(feature = "firewalld")]
 mod zone;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
+use vnet_firewall::Firewall;
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
-use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, NetworkName, Route, RouteProtocol};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, look_into};
+pub use leaving::delete_links_for_another;
 #[cfg(not(feature = "openvswitch"))]
 pub use no_switch::known_switch;
 pub use scope::Unscoped;
@@ -68,23 +70,31 @@ pub use switch_socket::switch_socket;
 pub use unread::Unread;
 
 use self::known::Known;
+use self::leaving::{Deputy, Leaving};
 use self::ledger::LedgerFile;
 #[cfg(not(feature = "firewalld"))]
 use self::no_bus::PATIENCE;
 use self::seen::Seen;
 #[cfg(feature = "firewalld")]
 use self::zone::PATIENCE;
-use crate::{Error, Fact, Facts, Host, Namespace, Near, Store};
+use crate::view::goes_with;
+use crate::{Error, Fact, Facts, Host, Lock, Namespace, Near, Store};
 
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
     netlink: Netlink,
-    firewall: Firewall,
+    /// The packet filter, once something asks for it: most calls about guests do not.
+    firewall: OnceCell<Firewall>,
     unscoped: RefCell<Vec<Unscoped>>,
     /// Programs that were begun and not waited for yet, by the file of their number.
     begun: RefCell<BTreeMap<PathBuf, process::Begun>>,
+    /// Who deletes links that were begun to be deleted.
+    deputy: Deputy,
+    leaving: RefCell<Option<Leaving>>,
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
+    /// Links that were looked up since the last change, while they are to be kept.
+    near: RefCell<Option<BTreeMap<InterfaceName, Option<KernelLink>>>>,
     /// What firewalld has, once it was asked.
     #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     firewalld: RefCell<Option<Option<Firewalld>>>,
@@ -104,19 +114,20 @@ pub struct LinuxHost {
 }
 
 impl LinuxHost {
-    /// Opens sockets to the kernel. They stay open, because closing one after rules were deleted
-    /// takes some milliseconds.
+    /// Opens a socket to the kernel.
     ///
     /// # Errors
-    /// [`Error::Netlink`], [`Error::Firewall`] when the kernel refuses a socket.
+    /// [`Error::Netlink`] when the kernel refuses it.
     pub fn open() -> Result<Self, Error> {
-        let firewall = Firewall::open().map_err(Error::Firewall)?;
         Ok(Self {
             netlink: Netlink::open()?,
-            firewall,
+            firewall: OnceCell::new(),
             unscoped: RefCell::default(),
             begun: RefCell::default(),
+            deputy: Deputy::default(),
+            leaving: RefCell::default(),
             seen: None,
+            near: RefCell::default(),
             firewalld: RefCell::default(),
             patience: PATIENCE,
             hanging: RefCell::default(),
@@ -142,15 +153,8 @@ impl LinuxHost {
     /// # Errors
     /// [`Error::File`] where `/proc` cannot be read.
     pub fn remembering(mut self, store: &Store) -> Result<Self, Error> {
-        self.ledger = Some(LedgerFile::open(store.ledger_path(), Namespace::this()?, &self.firewall));
+        self.ledger = Some(LedgerFile::new(store.ledger_path(), Namespace::this()?));
         Ok(self)
-    }
-
-    /// From now on, until the next change, lists links, addresses, routes and rules once and
-    /// answers from the lists: for those who look at many networks. Without it, each resource is
-    /// asked for alone.
-    pub fn look_once(&mut self) {
-        self.seen = Some(Seen::default());
     }
 
     /// The network namespace of this thread.
@@ -171,47 +175,6 @@ impl LinuxHost {
         read.map(|()| bytes).map_err(Error::file("read", path))
     }
 
-    /// What the firewall rules of other programs do with packets.
-    ///
-    /// # Errors
-    /// [`Error::Firewall`] where the rules cannot be read.
-    pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
-        let Some(seen) = &self.seen else { return self.firewall.judge(packets).map_err(Error::Firewall) };
-        let (foreign, links) = (seen.foreign(&self.firewall)?, seen.links(&self.netlink)?);
-        Ok(packets.map(|packet| foreign.judge(packet, |name| links.named(name).map(|known| known.index))).collect())
-    }
-
-    /// Whether iptables-legacy filters packets, by tables of its own that nobody else can read.
-    pub fn filters_by_legacy(&self) -> bool {
-        self.seen.as_ref().map_or_else(seen::filters_by_legacy, Seen::filters_by_legacy)
-    }
-
-    /// The counters of a network's rules. Each has its chain, or the set that has the rule as an
-    /// element.
-    ///
-    /// # Errors
-    /// [`Error::Rules`], [`Error::Firewall`] where the rules cannot be read.
-    pub fn counts(&self, network: &NetworkName) -> Result<Vec<(String, Rule, Counts)>, Error> {
-        match &self.seen {
-            Some(seen) => Ok(seen.rules(&self.netlink, &self.firewall)?.counts(network.as_str())),
-            None => {
-                let table = self.firewall.read().map_err(Error::rules(network))?;
-                Ok(table.counts(network.as_str()).collect())
-            }
-        }
-    }
-
-    /// A link, by its name.
-    ///
-    /// # Errors
-    /// [`Error::Netlink`] where the kernel cannot be asked.
-    pub fn link(&self, name: &InterfaceName) -> Result<Option<KernelLink>, Error> {
-        match &self.seen {
-            Some(seen) => Ok(seen.links(&self.netlink)?.named(name).cloned()),
-            None => Ok(self.netlink.link(name)?),
-        }
-    }
-
     /// What of the inventory decides whether packets of a network pass: the default routes, and
     /// whether bridged packets pass through the IP rules.
     ///
@@ -220,25 +183,6 @@ impl LinuxHost {
     pub fn ways_out(&self) -> Result<Inventory, Error> {
         let routes = self.netlink.default_routes()?;
         Ok(Inventory { routes, bridge_netfilter: filters_bridged(), ..Inventory::default() })
-    }
-
-    fn link_at(&self, index: u32) -> Result<Option<KernelLink>, Error> {
-        if let Some(seen) = &self.seen {
-            return Ok(seen.links(&self.netlink)?.at(index).cloned());
-        }
-        let Some(name) = self.netlink.link_name(index)? else { return Ok(None) };
-        Ok(self.netlink.link(&name)?.filter(|known| known.index == index))
-    }
-
-    /// All links.
-    ///
-    /// # Errors
-    /// [`Error::Netlink`] where the kernel cannot be asked.
-    pub fn links(&self) -> Result<Vec<KernelLink>, Error> {
-        match &self.seen {
-            Some(seen) => Ok(seen.links(&self.netlink)?.all.clone()),
-            None => Ok(self.netlink.links()?),
-        }
     }
 
     /// What an inventory has beside links and addresses.
@@ -282,7 +226,9 @@ impl LinuxHost {
 
 impl Drop for LinuxHost {
     fn drop(&mut self) {
-        self.ledger.iter().for_each(|ledger| ledger.save(&self.firewall));
+        if let (Some(ledger), Some(firewall)) = (&self.ledger, self.firewall.get()) {
+            ledger.save(firewall);
+        }
         self.known.iter().for_each(Known::save);
     }
 }
@@ -310,10 +256,12 @@ impl Host for LinuxHost {
 
     fn inventory_near(&self, near: &Near) -> Result<Inventory, Error> {
         let mut links = Vec::new();
+        for name in near.links.iter().collect::<BTreeSet<_>>() {
+            links.extend(self.link(name)?.map(|known| known.link));
+        }
         // An inventory without a link is that of an unknown host.
-        let names = std::iter::once("lo".parse().ok()).chain(near.links.iter().cloned().map(Some));
-        for name in names.flatten().collect::<BTreeSet<InterfaceName>>() {
-            links.extend(self.link(&name)?.map(|known| known.link));
+        if let (true, Ok(loopback)) = (links.is_empty(), "lo".parse()) {
+            links.extend(self.link(&loopback)?.map(|known| known.link));
         }
         let addresses = self.netlink.addresses_near(&near.nets)?;
         Ok(Inventory { links, addresses, ..self.inventory_of(self.netlink.routes_near(&near.nets)?)? })
@@ -328,7 +276,14 @@ impl Host for LinuxHost {
     }
 
     fn observe(&self, expected: &HostState, facts: &Facts) -> Result<HostState, Error> {
-        expected.iter().filter_map(|resource| self.look(resource, facts).transpose()).collect()
+        let mut seen = HostState::new();
+        for resource in expected.iter() {
+            let key = resource.key();
+            if !key.link().is_some_and(|link| self.is_absent(link) && goes_with(&key, link)) {
+                seen.extend(self.look(resource, facts)?);
+            }
+        }
+        Ok(seen)
     }
 
     fn is_unread(&self, key: &Key) -> bool {
@@ -338,6 +293,7 @@ impl Host for LinuxHost {
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error> {
         let fact = facts.get(&change.key());
         (self.seen, self.unread) = (None, None);
+        self.near.take();
         match change {
             Change::Create { to } => for_kind!(to, it => it.create(self)),
             Change::Update { from, to } => self.update(from, to, fact),
@@ -346,23 +302,25 @@ impl Host for LinuxHost {
         }
     }
 
-    fn hasten(&mut self, changes: &[(&Change, &Facts)]) {
+    fn hasten(&mut self, lock: &Lock, changes: &[(&Change, &Facts)]) {
         self.seen = None;
-        let mut links = Vec::new();
+        self.near.take();
+        let mut links = BTreeMap::new();
         for (change, facts) in changes {
             let fact = facts.get(&change.key());
             match change {
                 Change::Create { to: Resource::Process(process) } => process::begin(process, self),
                 Change::Delete { from: Resource::Process(process) } => process::tell_to_end(process, fact),
                 Change::Delete { from: Resource::Link(link) } => {
-                    links.extend(link::locate(self, link, fact).ok().flatten().map(|known| known.index));
+                    if let Ok(Some(known)) = link::locate(self, link, fact) {
+                        links.insert(link.name.clone(), known.index);
+                    }
                 }
                 _ => {}
             }
         }
-        if links.len() > 1 {
-            // Those that are left are deleted one by one.
-            let _ = self.netlink.delete_links(&links);
+        if !links.is_empty() {
+            self.begin_to_delete(links, lock);
         }
     }
 }

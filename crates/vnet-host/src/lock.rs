@@ -16,6 +16,8 @@ use crate::{Error, Store, hint, trust};
 
 /// The locked file, with the process number of its holder. Only the owner can open it.
 const FILE: &str = ".made-by-vnet";
+/// Its mode.
+const MODE: u32 = 0o600;
 /// The mode of a folder that vnet made and removes again. The sticky bit marks it as ours: it has
 /// no effect on a folder that only its owner writes to, and `mkdir` sets it in the same step.
 const MADE: u32 = 0o1755;
@@ -78,20 +80,24 @@ impl Store {
         let path = root.join(FILE);
         let failed = |error| Error::file("lock", &path)(error);
         loop {
-            make_all(root).map_err(Error::file("make the folder", root))?;
             match trust::folder(root) {
-                // The folder was just removed.
-                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+                Err(error @ Error::File { .. }) => {
+                    make_all(root).map_err(Error::file("make the folder", root))?;
+                    // It was not there, or was just removed.
+                    if !is_missing(&error) {
+                        return Err(error);
+                    }
+                    continue;
+                }
                 trusted => trusted?,
             }
             let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(O_NOFOLLOW);
+            options.read(true).write(true).create(true).truncate(false).mode(MODE).custom_flags(O_NOFOLLOW);
             let file = match options.open(&path) {
                 // The folder was just removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file.map_err(failed)?,
             };
-            file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
             let mut file = match wait(file, &mut tell, limit).map_err(failed)? {
                 Waited::Locked(file) => file,
                 Waited::InVain { holder, limit } => {
@@ -104,9 +110,12 @@ impl Store {
             if !fs::metadata(&path).is_ok_and(|there| identity(&there) == identity(&about)) {
                 continue;
             }
+            if about.mode() & 0o7777 != MODE {
+                file.set_permissions(Permissions::from_mode(MODE)).map_err(failed)?;
+            }
             // Whoever gives the lock back takes its number out.
             let was_killed = about.len() > 0;
-            let _ = name_holder(&mut file);
+            let _ = name_holder(&mut file, was_killed);
             self.networks.begin(root, was_killed);
             self.ports.begin(root, was_killed);
             return Ok(Lock { store: self.clone(), file, was_killed });
@@ -164,10 +173,15 @@ fn holder(file: &mut File) -> io::Result<Option<u32>> {
     Ok(text.trim().parse().ok())
 }
 
-fn name_holder(file: &mut File) -> io::Result<()> {
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
+
+/// Writes the number of this process into the file, in the place of another one.
+fn name_holder(file: &mut File, has_another: bool) -> io::Result<()> {
     let text = format!("{}\n", std::process::id());
     file.write_all(text.as_bytes())?;
-    file.set_len(text.len() as u64)
+    if has_another { file.set_len(text.len() as u64) } else { Ok(()) }
 }
 
 /// Creates a folder and its parents, if they are missing.
@@ -194,6 +208,12 @@ impl Lock {
     pub fn store(&self) -> &Store {
         &self.store
     }
+
+    /// The file of the lock, for another process. If this one is killed, the lock is held until the
+    /// other has ended, too; who drops the lock frees it for all.
+    pub(crate) fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
 }
 
 impl Drop for Lock {
@@ -205,9 +225,10 @@ impl Drop for Lock {
         if self.was_killed {
             let _ = fs::remove_file(root.join(NEW_RECEIPT));
         }
-        let in_ports = take_empty(&root.join(PORTS), &[], self.was_killed);
-        let in_use = in_ports + take_empty(root, &[&[FILE][..], &hint::ALL].concat(), self.was_killed);
-        if in_use > 0 {
+        let [networks, ports] = [self.store.networks.changed(), self.store.ports.changed()];
+        // What has a new receipt and lost none has no new empty folders, and is in use.
+        let has_grown = networks.0 + ports.0 > 0 && networks.1 + ports.1 == 0;
+        if (has_grown && !self.was_killed) || self.take_empty() > 0 {
             self.store.networks.end(root);
             self.store.ports.end(root);
             let _ = self.file.set_len(0);
@@ -219,6 +240,15 @@ impl Drop for Lock {
             let _ = fs::remove_file(root.join(file));
         }
         remove_made(root);
+    }
+}
+
+impl Lock {
+    /// Removes empty folders, and counts what else there is, up to a limit.
+    fn take_empty(&self) -> usize {
+        let root = self.store.root();
+        let in_ports = take_empty(&root.join(PORTS), &[], self.was_killed);
+        in_ports + take_empty(root, &[&[FILE][..], &hint::ALL].concat(), self.was_killed)
     }
 }
 

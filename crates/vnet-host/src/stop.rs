@@ -1,12 +1,14 @@
 //! Stopping networks and detaching ports.
 
+use std::collections::BTreeSet;
+
 use vnet_plan::{Change, HostState, Key, diff};
-use vnet_types::{InterfaceName, NetworkName};
+use vnet_types::{InterfaceName, Link, LinkKind, NetworkName};
 
 use crate::journal::{Journal, Receipt};
 use crate::lifecycle::at_home;
 use crate::resolve::resolve;
-use crate::view::View;
+use crate::view::{View, goes_with};
 use crate::{Error, Facts, Host, Lock, Named, Namespace, PortHeader, Subject, Unreadable};
 
 /// Stops a network and detaches its ports. Removes everything that was made for them and nothing
@@ -24,7 +26,7 @@ pub fn stop(
 }
 
 /// Stops several networks, as [`stop`] does each. Their programs end at the same time, and their
-/// links are deleted together, with those of their ports: the rules go when nobody is connected.
+/// links are deleted together, with those of their ports. The rules go when the bridges are down.
 pub fn stop_all(
     host: &mut impl Host,
     lock: &Lock,
@@ -35,17 +37,18 @@ pub fn stop_all(
     let mut stops: Vec<Result<Stop, Error>> = networks.iter().map(begin).collect();
     // Whoever comes after a process that was killed from here on goes on with the stop.
     stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
-    let mut long: Vec<(&Change, &Facts)> = Vec::new();
-    for stop in stops.iter().flatten() {
-        for stage in [Stage::Programs, Stage::Links] {
-            long.extend(stop.ports.iter().flat_map(|port| port.changes(stage)).chain(stop.network.changes(stage)));
-        }
-    }
-    host.hasten(&long);
+    hasten(host, lock, &stops, Stage::Programs);
     for stop in stops.iter_mut().flatten() {
         stop.open(host, lock);
     }
+    // Nothing else that waits for the kernel's links comes while they are deleted.
+    hasten(host, lock, &stops, Stage::Links);
     stops.into_iter().map(|stop| stop?.end(host, lock)).collect()
+}
+
+/// Begins a stage of all stops.
+fn hasten(host: &mut impl Host, lock: &Lock, stops: &[Result<Stop, Error>], stage: Stage) {
+    host.hasten(lock, &stops.iter().flatten().flat_map(|stop| stop.changes(stage)).collect::<Vec<_>>());
 }
 
 /// Detaches a port. Removes everything that was made for it and nothing else. Continues when one
@@ -73,8 +76,10 @@ pub(crate) fn take_away<S: Subject>(
 ) -> Result<Vec<Change>, Error> {
     let mut removal = Removal::new(host, receipt)?;
     removal.begin(lock);
-    host.hasten(&removal.changes(Stage::Programs).collect::<Vec<_>>());
+    host.hasten(lock, &removal.changes(Stage::Programs).collect::<Vec<_>>());
+    removal.close(host);
     removal.open(host);
+    host.hasten(lock, &removal.changes(Stage::Links).collect::<Vec<_>>());
     removal.end(host, lock)
 }
 
@@ -111,20 +116,27 @@ impl Stop {
         Ok(Self { network: Removal::new(host, receipt)?, ports, changes: Vec::new(), errors })
     }
 
-    /// Detaches the ports, and removes what stands on the network's links.
+    fn changes(&self, stage: Stage) -> impl Iterator<Item = (&Change, &Facts)> {
+        self.ports.iter().flat_map(move |port| port.changes(stage)).chain(self.network.changes(stage))
+    }
+
+    /// Cuts the guests off, and removes what outlasts links.
     fn open(&mut self, host: &mut impl Host, lock: &Lock) {
-        for mut port in std::mem::take(&mut self.ports) {
+        self.network.close(host);
+        for port in &mut self.ports {
             port.begin(lock);
             port.open(host);
-            match port.end(host, lock) {
-                Ok(gone) => self.changes.extend(gone),
-                Err(error) => self.errors.push(error),
-            }
         }
         self.network.open(host);
     }
 
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {
+        for port in self.ports {
+            match port.end(host, lock) {
+                Ok(gone) => self.changes.extend(gone),
+                Err(error) => self.errors.push(error),
+            }
+        }
         let of = Named::Network(self.network.left.header.network.clone());
         match self.network.end(host, lock) {
             Ok(gone) => self.changes.extend(gone),
@@ -139,23 +151,14 @@ impl Stop {
 /// they are waited for last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    /// What stands on links.
+    /// What outlasts links.
     Rest,
     Links,
+    /// What stands on these links: the kernel has removed it with them.
+    OnLinks,
     Programs,
     /// The files of programs.
     Files,
-}
-
-impl Stage {
-    fn of(change: &Change) -> Self {
-        match change.key() {
-            Key::Link(_) => Self::Links,
-            Key::Process(_) => Self::Programs,
-            Key::File(_) => Self::Files,
-            _ => Self::Rest,
-        }
-    }
 }
 
 /// The removal of everything that a receipt names.
@@ -163,6 +166,8 @@ struct Removal<S> {
     /// What is left to be removed.
     left: Receipt<S>,
     changes: Vec<Change>,
+    /// The links among them.
+    links: BTreeSet<InterfaceName>,
     journal: Option<Journal<S>>,
     errors: Vec<Error>,
 }
@@ -171,12 +176,23 @@ impl<S: Subject> Removal<S> {
     fn new(host: &impl Host, receipt: Receipt<S>) -> Result<Self, Error> {
         let View { owned, facts } = View::new(host, &receipt.owned, &receipt.facts)?;
         let changes = diff(&without_shared(&owned), &HostState::new());
+        let links = owned.links().map(|link| link.name.clone()).collect();
         let left = Receipt { owned, facts, settled: false, ..receipt };
-        Ok(Self { left, changes, journal: None, errors: Vec::new() })
+        Ok(Self { left, changes, links, journal: None, errors: Vec::new() })
     }
 
     fn changes(&self, stage: Stage) -> impl Iterator<Item = (&Change, &Facts)> {
-        self.changes.iter().filter(move |change| Stage::of(change) == stage).map(|change| (change, &self.left.facts))
+        self.changes.iter().filter(move |change| self.stage(change) == stage).map(|change| (change, &self.left.facts))
+    }
+
+    fn stage(&self, change: &Change) -> Stage {
+        match change.key() {
+            Key::Link(_) => Stage::Links,
+            Key::Process(_) => Stage::Programs,
+            Key::File(_) => Stage::Files,
+            key if self.links.iter().any(|link| goes_with(&key, link)) => Stage::OnLinks,
+            _ => Stage::Rest,
+        }
     }
 
     /// Writes down what is to be removed.
@@ -185,14 +201,25 @@ impl<S: Subject> Removal<S> {
         self.journal = Journal::begin(lock.store(), self.left.clone(), &self.changes).ok();
     }
 
-    /// Removes what stands on links.
+    /// Sets bridges down, because guests may still be in them when the rules go.
+    fn close(&self, host: &mut impl Host) {
+        let is_open = |link: &&Link| matches!(link.kind, LinkKind::Bridge(_)) && link.up;
+        for link in self.left.owned.links().filter(is_open) {
+            let (from, to) = (link.clone().into(), Link { up: false, ..link.clone() }.into());
+            // One that cannot be set down is deleted all the same.
+            let _ = host.apply(&Change::Update { from, to }, &self.left.facts);
+        }
+    }
+
+    /// Removes what outlasts links.
     fn open(&mut self, host: &mut impl Host) {
         self.remove(host, Stage::Rest);
     }
 
     /// Removes the rest, and the receipt.
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {
-        [Stage::Links, Stage::Programs, Stage::Files].iter().for_each(|stage| self.remove(host, *stage));
+        let stages = [Stage::Links, Stage::OnLinks, Stage::Programs, Stage::Files];
+        stages.into_iter().for_each(|stage| self.remove(host, stage));
         let name = self.left.header.name().clone();
         if self.errors.is_empty() {
             lock.store().remove::<S>(&name)?;
@@ -206,8 +233,14 @@ impl<S: Subject> Removal<S> {
     }
 
     fn remove(&mut self, host: &mut impl Host, stage: Stage) {
-        for change in self.changes.iter().filter(|change| Stage::of(change) == stage) {
-            match host.apply(change, &self.left.facts) {
+        let changes: Vec<Change> = self.changes(stage).map(|(change, _)| change.clone()).collect();
+        for change in &changes {
+            let is_gone = |link: &InterfaceName| self.left.owned.get(&Key::Link(link.clone())).is_none();
+            let removed = match change.key().link() {
+                Some(link) if stage == Stage::OnLinks && is_gone(link) => Ok(None),
+                _ => host.apply(change, &self.left.facts),
+            };
+            match removed {
                 Ok(_) => {
                     change.apply_to(&mut self.left.owned);
                     self.left.facts.learn(change, None);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
@@ -11,7 +12,7 @@ use crate::hint::Digest;
 use crate::journal::{self, Receipt};
 use crate::linux::file::write_new;
 use crate::lock::{Lock, NEW_RECEIPT, make};
-use crate::{Error, Header, Named, Owner, PortHeader, Subject, hint, trust};
+use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, hint, trust};
 
 pub(crate) const RECEIPT: &str = "receipt";
 /// The file that tells of two changes, and its name while it is written.
@@ -24,6 +25,8 @@ pub struct Store {
     root: PathBuf,
     pub(crate) networks: Headers<Header>,
     pub(crate) ports: Headers<PortHeader>,
+    /// Receipts of networks without their rules.
+    but_rules: Understood<Arc<Receipt>>,
 }
 
 /// A receipt that cannot be read. Its network or port may still be on the host.
@@ -46,7 +49,12 @@ pub type Listed<T> = Result<T, Unreadable>;
 impl Store {
     /// A store in a folder, which is created when it is needed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), networks: Headers::default(), ports: Headers::default() }
+        Self {
+            root: root.into(),
+            networks: Headers::default(),
+            ports: Headers::default(),
+            but_rules: Understood::default(),
+        }
     }
 
     /// The folder of a network: its receipt, and the files of its programs.
@@ -95,12 +103,10 @@ impl Store {
 
     /// The same without its rules, for who asks for something else: to read them takes longer than
     /// all the rest.
-    pub(crate) fn receipt_but_rules(&self, network: &NetworkName) -> Result<Option<Receipt>, Error> {
-        // Whoever has the lock reads it whole once.
-        if self.networks.is_held() {
-            return self.receipt(network);
-        }
-        journal::read_but(&self.receipt_path::<Header>(network), |_, _| true)
+    pub(crate) fn receipt_but_rules(&self, network: &NetworkName) -> Result<Option<Arc<Receipt>>, Error> {
+        let path = self.receipt_path::<Header>(network);
+        let read = || Ok(journal::read_but(&path, |_, _| true)?.map(Arc::new));
+        self.but_rules.of(&path, trust::look(&path)?.as_ref(), read)
     }
 
     /// The receipt of a port, if there is one.
@@ -270,8 +276,13 @@ impl Store {
     /// Creates the folder of a network or a port.
     pub(crate) fn make<S: Subject>(&self, name: &S::Name) -> Result<(), Error> {
         let directory = self.folder::<S>(name);
-        let outer = self.root.join(S::FOLDER);
-        make(&outer, 0o755).and_then(|()| make(&directory, 0o755)).map_err(Error::file("make the folder", &directory))
+        let made = match make(&directory, 0o755) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make(&self.root.join(S::FOLDER), 0o755).and_then(|()| make(&directory, 0o755))
+            }
+            made => made,
+        };
+        made.map_err(Error::file("make the folder", &directory))
     }
 
     /// Removes the receipt of a network or a port and its folder, unless the folder has other

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,17 @@ pub(crate) struct Version {
 }
 
 impl<T: Clone> Understood<T> {
+    /// What a file says: as it is remembered, or by `read`.
+    ///
+    /// # Errors
+    /// That of `read`, which is also asked when there is no file.
+    pub fn of_file<E>(&self, path: &Path, read: impl Fn() -> Result<T, E>) -> Result<T, E> {
+        match self.of(path, fs::metadata(path).ok().as_ref(), || read().map(Some))? {
+            Some(known) => Ok(known),
+            None => read(),
+        }
+    }
+
     /// What a file says: as it is remembered, or by `read`. `about` is `None` when it is not there.
     pub(crate) fn of<E>(
         &self,

@@ -38,9 +38,7 @@ impl View {
     fn drop_link(&mut self, name: &InterfaceName) {
         let link = Key::Link(name.clone());
         self.facts.set(link.clone(), None);
-        // What was done to the bridge for a container outlives the link.
-        let outlives = |key: &Key| matches!(key, Key::Container(_));
-        let stood = |key: &Key| *key == link || key.link() == Some(name) && !outlives(key);
+        let stood = |key: &Key| *key == link || goes_with(key, name);
         self.owned = self.owned.iter().filter(|resource| !stood(&resource.key())).cloned().collect();
     }
 
@@ -48,4 +46,10 @@ impl View {
     pub(crate) fn observe(&self, host: &impl Host) -> Result<HostState, Error> {
         host.observe(&self.owned, &self.facts)
     }
+}
+
+/// Whether a resource is gone when its link is.
+pub(crate) fn goes_with(key: &Key, link: &InterfaceName) -> bool {
+    // What was done to the bridge for a container outlives the link.
+    key.link() == Some(link) && !matches!(key, Key::Container(_))
 }

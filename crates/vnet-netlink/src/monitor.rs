@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
-use nix::libc::{ENOBUFS, MSG_DONTWAIT};
+use nix::libc::{AF_UNSPEC, ENOBUFS, MSG_DONTWAIT};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::message::messages;
+use crate::link::{HEADER, RTM_DELLINK};
+use crate::message::{Message, messages, number32};
 use crate::{Error, Operation, Refused};
 
 /// `RTNLGRP_LINK`, `_TC`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
 const ROUTE_GROUPS: [u32; 6] = [1, 4, 5, 7, 9, 11];
+/// `RTNLGRP_LINK`.
+const LINKS_GROUP: u32 = 1;
 /// `NFNLGRP_NFTABLES`.
 const RULES_GROUP: u32 = 7;
 /// `NFNLGRP_NFTRACE`.
@@ -40,6 +43,14 @@ impl Monitor {
     /// When the kernel refuses the socket. It needs no privilege.
     pub fn links() -> Result<Self, Error> {
         Self::open(NETLINK_ROUTE, &ROUTE_GROUPS)
+    }
+
+    /// Tells which links are removed, with [`removed`](Self::removed).
+    ///
+    /// # Errors
+    /// When the kernel refuses the socket. It needs no privilege.
+    pub fn removals() -> Result<Self, Error> {
+        Self::open(NETLINK_ROUTE, &[LINKS_GROUP])
     }
 
     /// Tells of rules of nf_tables.
@@ -96,6 +107,26 @@ impl Monitor {
         }
     }
 
+    /// The indexes of the links that were removed since the last call. Does not wait. A link is told
+    /// of when its name is free and nothing stands on it any more, which is before the kernel
+    /// answers who has deleted it. Where more was told than fits, some are lost.
+    ///
+    /// # Errors
+    /// When the kernel refuses to be read.
+    pub fn removed(&self) -> Result<Vec<u32>, Error> {
+        let mut removed = Vec::new();
+        loop {
+            let mut datagram = Vec::with_capacity(MESSAGE);
+            match self.socket.recv(&mut datagram, MSG_DONTWAIT) {
+                Ok(_) => removed.extend(messages(&datagram).filter_map(|message| removed_link(message.ok()?))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(removed),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => {}
+                Err(error) => return Err(Operation::List.of("notifications")(Refused::from(error))),
+            }
+        }
+    }
+
     /// Drops what was told so far. Returns whether there was something.
     ///
     /// # Errors
@@ -115,6 +146,14 @@ impl Monitor {
             }
         }
     }
+}
+
+/// The index of the link that a message says is removed. A link that only leaves its bridge is told
+/// of by the same message of another family.
+fn removed_link(message: Message<'_>) -> Option<u32> {
+    let header = message.payload().first_chunk::<HEADER>()?;
+    let is_removal = message.kind() == RTM_DELLINK && i32::from(header[0]) == AF_UNSPEC;
+    number32(&header[4..]).filter(|_| is_removal)
 }
 
 impl AsFd for Monitor {

@@ -117,7 +117,7 @@ pub(crate) static OPERATIONS: [Operation; 18] = [
         command: "detach tap7",
         end: &[Not("ports", "tap7")],
         in_part: true,
-        stride: 13,
+        stride: 5,
         ..OPERATION
     },
     Operation { name: "define", command: DEFINE, end: &[Says("list --all --name", "lab")], ..KEPT },

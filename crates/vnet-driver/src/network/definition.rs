@@ -43,8 +43,11 @@ impl Driver {
             return Ok(None);
         }
         let path = self.store.directory(name).join(RUNNING);
-        let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let network = text.parse::<Network>();
-        network.map(Some).map_err(|error| Error::Kept { path, what: "a network", source: error.into() })
+        let read = || {
+            let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+            let network = text.parse::<Network>();
+            network.map_err(|error| Error::Kept { path: path.clone(), what: "a network", source: error.into() })
+        };
+        self.running.of_file(&path, read).map(Some)
     }
 }

@@ -23,6 +23,9 @@ impl Driver {
         let prepared = self.prepare(network, &mut host, None)?;
         let lowered = &prepared.lowered;
         let changes = vnet_host::plan(&host, &self.store, &lowered.name, &lowered.desired)?;
+        if !self.ports_of(&lowered.name)?.is_empty() {
+            host.look_once();
+        }
         let mut all = self.plan_follow(&host, &chosen(network, prepared.uuid, lowered), lowered)?;
         all.changes.splice(..0, changes);
         let mut planned = prepared.planned(all);

@@ -23,6 +23,7 @@ impl Driver {
         let mut host = self.host()?;
         // Errors of the definition are reported even when the lock cannot be taken.
         let lock = self.lock();
+        self.look_near(&mut host);
         if let Some(network) = self.ovn_of(interface)? {
             let lock = lock?;
             let inventory = self.inventory(&mut host, Some(&lock), None)?;
@@ -61,6 +62,13 @@ impl Driver {
             }
         }
         Ok(attached)
+    }
+
+    /// Looks each link up once until something is changed, which hooks do as they like.
+    pub(super) fn look_near(&self, host: &mut LinuxHost) {
+        if !self.has_hooks() {
+            host.look_near();
+        }
     }
 
     fn attach_one(

@@ -53,6 +53,7 @@ impl Driver {
                 self.connect_on_ovn(new, &mut host, &lock, make)?
             }
             None => {
+                self.look_near(&mut host);
                 let prepared = self.prepare_port(interface, options, &mut host, lock.as_ref().ok())?;
                 self.make_open(prepared, options, &mut host, &lock?)?
             }

@@ -107,17 +107,26 @@ impl Driver {
         let mut planned = Vec::new();
         let ports = self.read_ports()?;
         let before = self.store.receipt(&lowered.name)?;
-        let bridge = before.and_then(|receipt| receipt.header.bridge);
+        let bridge = before.as_ref().and_then(|receipt| receipt.header.bridge.clone());
         let obstacles = ports.obstacles(host, &lowered.name, bridge.as_ref())?;
-        for receipt in ports.of(&lowered.name) {
+        let receipts = ports.of(&lowered.name);
+        if receipts.is_empty() {
+            return Ok(Followed { changes: planned, obstacles });
+        }
+        let links: Vec<&Link> = before.iter().flat_map(|before| before.owned.links()).collect();
+        let (inventory, _) = self.survey(host, None)?;
+        for receipt in receipts {
             let port = &receipt.header.port;
             if receipt.settled {
+                let (mut inventory, mut links) = (inventory.clone(), links.iter());
+                let before = links.find(|link| Some(&link.name) == port.bridge.as_ref() && link.up);
+                settle(&mut inventory, lowered, before.copied());
                 let stays = |error| Error::PortStays {
                     dev: port.dev.clone(),
                     network: lowered.name.clone(),
                     source: Box::new(error),
                 };
-                planned.extend(self.plan_one(host, network, lowered, receipt).map_err(stays)?);
+                planned.extend(self.plan_one(host, network, lowered, inventory, receipt).map_err(stays)?);
             }
         }
         Ok(Followed { changes: planned, obstacles })
@@ -128,15 +137,11 @@ impl Driver {
         host: &LinuxHost,
         network: &Network,
         lowered: &Lowered,
+        inventory: Inventory,
         receipt: &Receipt<PortHeader>,
     ) -> Result<Vec<Change>, Error> {
         let port = &receipt.header.port;
-        let (mut inventory, _) = self.survey(host, None)?;
         let renamed = port.bridge.as_ref().zip(lowered.bridge.as_ref()).filter(|(from, to)| from != to);
-        let before = self.store.receipt(&lowered.name)?;
-        let links = before.iter().flat_map(|before| before.owned.links());
-        let before = links.filter(|link| Some(&link.name) == port.bridge.as_ref()).find(|link| link.up);
-        settle(&mut inventory, lowered, before);
         let mut attached = receipt.clone();
         if let Some((from, to)) = renamed {
             attached.header.port.bridge = Some(to.clone());

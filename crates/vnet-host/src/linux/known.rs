@@ -53,7 +53,7 @@ impl LinuxHost {
         let had = hint::read::<(Namespace, Memory)>(&store.seen_path()).filter(|(of, _)| *of == namespace);
         let had = had.map(|(_, memory)| memory).unwrap_or_default();
         // Who may not read rules knows none.
-        let ledger = self.firewall.current_ledger().ok().flatten();
+        let ledger = self.firewall().ok().and_then(|firewall| firewall.current_ledger().ok().flatten());
         let has_rules = |network: &NetworkName, rules: u64| {
             ledger.as_ref().and_then(|ledger| ledger.digest(network.as_str())) == Some(rules)
         };
@@ -92,7 +92,11 @@ impl LinuxHost {
     pub(super) fn has_seen(&self, rules: &NetworkRules) {
         let (Some(known), Some(seen)) = (&self.known, &self.seen) else { return };
         let read = known.read.get(&rules.network).filter(|(_, read)| Arc::ptr_eq(read, &rules.ruleset));
-        let digest = self.firewall.ledger().and_then(|ledger| ledger.digest(&rules.ruleset.network));
+        let digest = self
+            .firewall()
+            .ok()
+            .and_then(|firewall| firewall.ledger())
+            .and_then(|ledger| ledger.digest(&rules.ruleset.network));
         let (Some((line, ruleset)), Some(rules_digest), Ok(links)) = (read, digest, seen.links(&self.netlink)) else {
             return;
         };

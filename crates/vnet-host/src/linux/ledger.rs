@@ -1,6 +1,7 @@
 //! What is known of the rules of all networks, kept for the next process. Each copy is true of the
 //! one generation of rules that it names.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::path::PathBuf;
 
@@ -12,23 +13,29 @@ use crate::{Namespace, hint};
 pub(super) struct LedgerFile {
     path: PathBuf,
     namespace: Namespace,
-    had: Option<Ledger>,
+    had: OnceCell<Option<Ledger>>,
 }
 
 impl LedgerFile {
-    /// Gives a firewall the ledger in a file, if it is of this namespace.
-    pub(super) fn open(path: PathBuf, namespace: Namespace, firewall: &Firewall) -> Self {
-        let known = hint::read::<(Namespace, Ledger)>(&path).filter(|(of, _)| *of == namespace);
-        let had = known.map(|(_, ledger)| ledger);
+    /// The file of a ledger of this namespace.
+    pub(super) fn new(path: PathBuf, namespace: Namespace) -> Self {
+        Self { path, namespace, had: OnceCell::new() }
+    }
+
+    /// Gives a firewall the ledger in the file, if it is of this namespace.
+    pub(super) fn read(&self, firewall: &Firewall) {
+        let had = self.had.get_or_init(|| {
+            let known = hint::read::<(Namespace, Ledger)>(&self.path).filter(|(of, _)| *of == self.namespace);
+            known.map(|(_, ledger)| ledger)
+        });
         had.iter().cloned().for_each(|known| firewall.remember(known));
-        Self { path, namespace, had }
     }
 
     /// Writes what a firewall knows now.
     pub(super) fn save(&self, firewall: &Firewall) {
         let now = firewall.ledger().filter(|known| !known.is_empty());
         match &now {
-            _ if now == self.had => {}
+            _ if self.had.get() == Some(&now) => {}
             Some(known) => hint::write(&self.path, &(self.namespace, known)),
             None => drop(fs::remove_file(&self.path)),
         }

@@ -8,7 +8,7 @@ use crate::{Error, Fact};
 
 impl Kind for LibvirtRules {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let has_rules = host.firewall.has_rules_of_libvirt(self).map_err(Error::Firewall)?;
+        let has_rules = host.firewall()?.has_rules_of_libvirt(self).map_err(Error::Firewall)?;
         Ok(has_rules.then(|| self.clone()))
     }
 
@@ -23,6 +23,6 @@ impl Kind for LibvirtRules {
     }
 
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
-        host.firewall.remove_rules_of_libvirt(self).map_err(Error::Firewall)
+        host.firewall()?.remove_rules_of_libvirt(self).map_err(Error::Firewall)
     }
 }

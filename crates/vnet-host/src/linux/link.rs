@@ -48,6 +48,9 @@ impl Kind for Link {
 
     /// Deletes the link if it is the one that was made. Another link of that name is not ours.
     fn delete(&self, host: &LinuxHost, fact: Option<Fact>) -> Result<(), Error> {
+        if host.waits_for_end_of(self) {
+            return Ok(());
+        }
         match locate(host, self, fact)? {
             Some(known) => gone_is_fine(host.netlink.delete_link(known.index)),
             None => Ok(()),

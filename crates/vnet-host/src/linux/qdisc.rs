@@ -9,9 +9,12 @@ impl Kind for Qdisc {
     /// The qdisc at the same place. The kernel's default qdisc has no number and does not count.
     /// When no queue is wanted, any number compares equal, because the kernel chooses it.
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        let all = match host.netlink.qdiscs(&self.link) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            all => all?,
+        let all = match &host.seen {
+            Some(seen) => seen.qdiscs_of(&host.netlink, &self.link)?,
+            None => match host.netlink.qdiscs(&self.link) {
+                Err(error) if error.is_not_found() => return Ok(None),
+                all => all?,
+            },
         };
         let there = all.into_iter().find(|it| it.parent == self.parent);
         Ok(match there {

@@ -70,7 +70,7 @@ impl LinuxHost {
             },
         };
         let named: BTreeSet<NetworkName> = store.receipts()?.into_iter().filter_map(named).collect();
-        let table = self.firewall.read().map_err(Error::Firewall)?;
+        let table = self.firewall()?.read().map_err(Error::Firewall)?;
         let networks = table.networks().into_iter().filter_map(|network| network.parse().ok());
         Ok(networks.filter(|network| !named.contains(network)).collect())
     }
@@ -83,7 +83,7 @@ impl LinuxHost {
         if !self.orphans(lock.store())?.contains(network) {
             return Err(Error::Running(Named::Network(network.clone())));
         }
-        self.firewall.remove(network.as_str()).map_err(Error::rules(network))
+        self.firewall()?.remove(network.as_str()).map_err(Error::rules(network))
     }
 }
 

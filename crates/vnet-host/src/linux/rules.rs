@@ -1,26 +1,70 @@
 //! nf_tables rules of networks: read back into the value that they were made from, replaced in one
 //! transaction.
 
+use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
 use vnet_plan::{Key, NetworkRules};
+use vnet_types::NetworkName;
 
+use super::seen::{self, Seen};
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
 impl LinuxHost {
+    /// The packet filter. Its sockets stay open, because closing one after rules were deleted takes
+    /// some milliseconds.
+    pub(super) fn firewall(&self) -> Result<&Firewall, Error> {
+        seen::once(&self.firewall, || {
+            let firewall = Firewall::open().map_err(Error::Firewall)?;
+            self.ledger.iter().for_each(|ledger| ledger.read(&firewall));
+            Ok(firewall)
+        })
+    }
+
+    /// What the firewall rules of other programs do with packets.
+    ///
+    /// # Errors
+    /// [`Error::Firewall`] where the rules cannot be read.
+    pub fn judge<'a>(&self, packets: impl Iterator<Item = &'a Packet>) -> Result<Vec<Judgement>, Error> {
+        let Some(seen) = &self.seen else { return self.firewall()?.judge(packets).map_err(Error::Firewall) };
+        let (foreign, links) = (seen.foreign(self.firewall()?)?, seen.links(&self.netlink)?);
+        Ok(packets.map(|packet| foreign.judge(packet, |name| links.named(name).map(|known| known.index))).collect())
+    }
+
+    /// Whether iptables-legacy filters packets, by tables of its own that nobody else can read.
+    pub fn filters_by_legacy(&self) -> bool {
+        self.seen.as_ref().map_or_else(seen::filters_by_legacy, Seen::filters_by_legacy)
+    }
+
+    /// The counters of a network's rules. Each has its chain, or the set that has the rule as an
+    /// element.
+    ///
+    /// # Errors
+    /// [`Error::Rules`], [`Error::Firewall`] where the rules cannot be read.
+    pub fn counts(&self, network: &NetworkName) -> Result<Vec<(String, Rule, Counts)>, Error> {
+        match &self.seen {
+            Some(seen) => Ok(seen.rules(&self.netlink, self.firewall()?)?.counts(network.as_str())),
+            None => {
+                let table = self.firewall()?.read().map_err(Error::rules(network))?;
+                Ok(table.counts(network.as_str()).collect())
+            }
+        }
+    }
+
     /// Whether the kernel can let established connections skip the rules
     /// ([`Firewall::has_flowtables`](vnet_firewall::Firewall::has_flowtables)).
     pub fn has_flowtables(&self) -> Option<bool> {
-        self.firewall.has_flowtables()
+        self.firewall().ok()?.has_flowtables()
     }
 }
 
 impl Kind for NetworkRules {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
+        let firewall = host.firewall()?;
         let found = match &host.seen {
-            Some(seen) => seen
-                .rules(&host.netlink, &host.firewall)
-                .map(|rules| host.firewall.find_in(rules, &self.ruleset.network)),
-            None => host.firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network)),
+            Some(seen) => {
+                seen.rules(&host.netlink, firewall).map(|rules| firewall.find_in(rules, &self.ruleset.network))
+            }
+            None => firewall.read_all_of(&self.ruleset).map_err(Error::rules(&self.network)),
         };
         let found =
             found.map(|found| found.map(|ruleset| Self { ruleset: ruleset.into(), network: self.network.clone() }));
@@ -32,16 +76,16 @@ impl Kind for NetworkRules {
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
-        host.firewall.replace(None, Some(&self.ruleset)).map_err(Error::rules(&self.network))?;
+        host.firewall()?.replace(None, Some(&self.ruleset)).map_err(Error::rules(&self.network))?;
         Ok(None)
     }
 
     fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
-        host.firewall.replace(Some(&self.ruleset), Some(&to.ruleset)).map_err(Error::rules(&to.network))?;
+        host.firewall()?.replace(Some(&self.ruleset), Some(&to.ruleset)).map_err(Error::rules(&to.network))?;
         Ok(None)
     }
 
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
-        host.firewall.replace(Some(&self.ruleset), None).map_err(Error::rules(&self.network))
+        host.firewall()?.replace(Some(&self.ruleset), None).map_err(Error::rules(&self.network))
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use vnet_firewall::{Firewall, Foreign, Networks};
 use vnet_netlink::{Ipv6Switches, KernelLink, Netlink};
 use vnet_plan::Sysctl;
-use vnet_types::{Address, BridgePort, InterfaceName, Route};
+use vnet_types::{Address, BridgePort, InterfaceName, Qdisc, Route};
 
 #[cfg(feature = "openvswitch")]
 use super::switch::SwitchRows;
-use super::sysctl;
+use super::{LinuxHost, sysctl};
 use crate::Error;
 
 /// What the kernel has. Each list is read when something first needs it, and then kept.
@@ -25,6 +25,7 @@ pub(super) struct Seen {
     routes: OnceCell<Vec<Route>>,
     routes_by_link: OnceCell<BTreeMap<InterfaceName, Vec<Route>>>,
     ports: OnceCell<BTreeMap<InterfaceName, BridgePort>>,
+    qdiscs: OnceCell<BTreeMap<InterfaceName, Vec<Qdisc>>>,
     rules: OnceCell<Networks>,
     foreign: OnceCell<Foreign>,
     ipv6: OnceCell<BTreeMap<u32, Ipv6Switches>>,
@@ -55,6 +56,61 @@ impl Links {
 
     pub(super) fn at(&self, index: u32) -> Option<&KernelLink> {
         self.by_index.get(&index).map(|at| &self.all[*at])
+    }
+}
+
+impl LinuxHost {
+    /// From now on, until the next change, lists links, addresses, routes and rules once and
+    /// answers from the lists: for those who look at many networks. Without it, each resource is
+    /// asked for alone.
+    pub fn look_once(&mut self) {
+        self.seen = Some(Seen::default());
+    }
+
+    /// From now on, until the next change, looks each link up once.
+    pub fn look_near(&mut self) {
+        self.near = RefCell::new(Some(BTreeMap::new()));
+    }
+
+    /// A link, by its name.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] where the kernel cannot be asked.
+    pub fn link(&self, name: &InterfaceName) -> Result<Option<KernelLink>, Error> {
+        if let Some(seen) = &self.seen {
+            return Ok(seen.links(&self.netlink)?.named(name).cloned());
+        }
+        let Some(known) = &mut *self.near.borrow_mut() else { return Ok(self.netlink.link(name)?) };
+        if let Some(link) = known.get(name) {
+            return Ok(link.clone());
+        }
+        let link = self.netlink.link(name)?;
+        known.insert(name.clone(), link.clone());
+        Ok(link)
+    }
+
+    /// Whether a link was looked up and is not there, so that nothing stands on it.
+    pub(super) fn is_absent(&self, link: &InterfaceName) -> bool {
+        self.near.borrow().as_ref().is_some_and(|known| known.get(link) == Some(&None))
+    }
+
+    pub(super) fn link_at(&self, index: u32) -> Result<Option<KernelLink>, Error> {
+        if let Some(seen) = &self.seen {
+            return Ok(seen.links(&self.netlink)?.at(index).cloned());
+        }
+        let Some(name) = self.netlink.link_name(index)? else { return Ok(None) };
+        Ok(self.netlink.link(&name)?.filter(|known| known.index == index))
+    }
+
+    /// All links.
+    ///
+    /// # Errors
+    /// [`Error::Netlink`] where the kernel cannot be asked.
+    pub fn links(&self) -> Result<Vec<KernelLink>, Error> {
+        match &self.seen {
+            Some(seen) => Ok(seen.links(&self.netlink)?.all.clone()),
+            None => Ok(self.netlink.links()?),
+        }
     }
 }
 
@@ -92,6 +148,14 @@ impl Seen {
             Ok(netlink.ports_among(&self.links(netlink)?.all)?.into_iter().collect::<BTreeMap<_, _>>())
         });
         Ok(ports?.get(link).cloned())
+    }
+
+    pub(super) fn qdiscs_of(&self, netlink: &Netlink, link: &InterfaceName) -> Result<Vec<Qdisc>, Error> {
+        let by_link = once(&self.qdiscs, || {
+            let all = netlink.qdiscs_among(&self.links(netlink)?.all)?.into_iter();
+            Ok(grouped(all.map(|qdisc| (qdisc.link.clone(), qdisc))))
+        });
+        Ok(by_link?.get(link).cloned().unwrap_or_default())
     }
 
     /// The rules of networks.
@@ -148,7 +212,7 @@ fn grouped<T>(all: impl Iterator<Item = (InterfaceName, T)>) -> BTreeMap<Interfa
     groups
 }
 
-fn once<T>(cell: &OnceCell<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
+pub(super) fn once<T>(cell: &OnceCell<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<&T, Error> {
     if let Some(known) = cell.get() {
         return Ok(known);
     }

@@ -3,8 +3,9 @@
 use vnet_types::{InterfaceName, Qdisc, QdiscKind, TrafficHandle};
 
 use super::{Header, TCA_KIND, TCA_OPTIONS, added};
+use crate::link::names;
 use crate::message::{Message, Request, attribute, number32, text};
-use crate::{Error, Intent, Netlink, Operation, Refused};
+use crate::{Error, Intent, KernelLink, Netlink, Operation, Refused};
 
 const RTM_NEWQDISC: u16 = 36;
 const RTM_DELQDISC: u16 = 37;
@@ -23,6 +24,20 @@ impl Netlink {
             self.ask(request, Intent::List, |message| read(message, index, link))
         };
         list().map_err(Operation::List.of(format_args!("qdiscs of {link}")))
+    }
+
+    /// Lists the queueing disciplines of these links, for a caller that has just listed the
+    /// [`links`](Self::links).
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn qdiscs_among(&self, links: &[KernelLink]) -> Result<Vec<Qdisc>, Error> {
+        let names = names(links);
+        let read = |message: Message<'_>| {
+            let (Header { index, .. }, _) = Header::read(message)?;
+            read(message, index, names.get(&index)?)
+        };
+        self.ask(Header::default().request(RTM_GETQDISC), Intent::List, read).map_err(Operation::List.of("qdiscs"))
     }
 
     /// Adds a queueing discipline. At the root, it replaces the one that the kernel added itself.
