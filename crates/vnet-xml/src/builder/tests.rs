@@ -1,5 +1,7 @@
 //! What the builder refuses, and what it keeps.
 
+mod second_reader;
+
 use super::*;
 use rstest::rstest;
 
