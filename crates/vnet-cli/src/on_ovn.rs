@@ -4,6 +4,7 @@ use anyhow::ensure;
 use serde::Serialize;
 use vnet_driver::{Driver, Error, Network, NetworkOutcome};
 
+use crate::changes::{ChangeJson, changes, human as of_host};
 use crate::diagnostic::Checked;
 use crate::failure;
 use crate::output::{Answer, Format, print, print_json};
@@ -15,11 +16,11 @@ struct Reports<'a> {
     networks: Vec<Report<'a>>,
 }
 
-/// `changes` are those of this host, of which there are none.
+/// `changes` are those of this host: of the network's name server.
 #[derive(Serialize)]
 struct Report<'a> {
     network: String,
-    changes: [(); 0],
+    changes: Vec<ChangeJson>,
     ovn: Option<OvnJson<'a>>,
 }
 
@@ -52,13 +53,15 @@ pub(crate) fn differences(
         Format::Json => print_report(&outcomes)?,
         Format::Human => {
             let text = outcomes.iter().map(|outcome| match rows(outcome) {
-                rows if rows.is_empty() => format!("network {} is in sync on OVN\n", outcome.name),
-                rows => human(&rows),
+                rows if rows.is_empty() && outcome.changes.is_empty() => {
+                    format!("network {} is in sync on OVN\n", outcome.name)
+                }
+                rows => human(&rows) + &of_host(&outcome.changes),
             });
             print(text.collect::<String>())?;
         }
     }
-    Ok(answer.and(Answer::when(outcomes.iter().all(|outcome| rows(outcome).is_empty()))))
+    Ok(answer.and(Answer::when(outcomes.iter().all(|outcome| rows(outcome).is_empty() && outcome.changes.is_empty()))))
 }
 
 fn outcomes(
@@ -89,7 +92,7 @@ fn print_report(outcomes: &[NetworkOutcome]) -> anyhow::Result<()> {
         .iter()
         .map(|outcome| Report {
             network: outcome.name.to_string(),
-            changes: [],
+            changes: changes(&outcome.changes),
             ovn: outcome.ovn.as_ref().map(OvnJson::of),
         })
         .collect();

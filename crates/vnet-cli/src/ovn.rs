@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use vnet_driver::{NetworkOutcome, OvnAct, OvnChange, OvnOutcome, OvnPort, OvnStatus, State};
 
-use crate::changes::line;
+use crate::changes::{human as of_host, line};
 use crate::notes::noted;
 use crate::output::is_verbose;
 
@@ -37,6 +37,8 @@ pub(crate) struct OvnStatusJson<'a> {
     generation: u64,
     rows: usize,
     ports: Vec<OvnPortJson<'a>>,
+    /// `None` where it has none on this host.
+    name_server: Option<State>,
     changes: Vec<RowJson<'a>>,
 }
 
@@ -76,6 +78,7 @@ impl<'a> OvnStatusJson<'a> {
             generation: status.generation,
             rows: status.rows,
             ports: status.ports.iter().map(port).collect(),
+            name_server: status.name_server,
             changes: rows(&status.drift),
         }
     }
@@ -105,8 +108,13 @@ pub(crate) fn human(changes: &[OvnChange]) -> String {
 pub(crate) fn told(outcome: &NetworkOutcome, done: &str) -> Option<String> {
     let OvnOutcome { changes, in_force, .. } = outcome.ovn.as_ref()?;
     let name = &outcome.name;
+    let here = match (outcome.changes.is_empty(), is_verbose()) {
+        (true, _) => String::new(),
+        (false, false) => "its name server on this host is changed\n".to_owned(),
+        (false, true) => of_host(&outcome.changes),
+    };
     if changes.is_empty() {
-        return Some(format!("network {name} is in sync on OVN\n"));
+        return Some(format!("network {name} is in sync on OVN\n{here}"));
     }
     let rows = if is_verbose() { human(changes) } else { String::new() };
     let late = match in_force {
@@ -117,7 +125,7 @@ pub(crate) fn told(outcome: &NetworkOutcome, done: &str) -> Option<String> {
         1 => "1 row".to_owned(),
         count => format!("{count} rows"),
     };
-    Some(format!("{rows}network {name} {done} on OVN: {count}\n{late}"))
+    Some(format!("{rows}network {name} {done} on OVN: {count}\n{here}{late}"))
 }
 
 /// The state of a network for people.
@@ -136,6 +144,11 @@ pub(crate) fn status(status: &OvnStatus) -> String {
         let on = chassis.as_ref().map(|chassis| format!(" on {chassis}")).unwrap_or_default();
         let up = if *is_up { "up" } else { "down" };
         text += &format!("  port {id}:{guest} {mac}{addresses}, {up}{on}\n");
+    }
+    match status.name_server {
+        None => {}
+        Some(State::InSync) => text += "  its name server runs on this host\n",
+        Some(_) => text += "  its name server on this host is not as it was made: `vnet apply` repairs it\n",
     }
     text + &human(drift)
 }

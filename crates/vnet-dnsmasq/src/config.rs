@@ -21,6 +21,8 @@ pub struct Config {
     pub domain: Option<Domain>,
     /// The subnets, in the order of the definition.
     pub subnets: Vec<Subnet>,
+    /// Whether it answers names alone, and leaves addresses and routers to others.
+    pub names_only: bool,
     /// The MTU that guests are told, in bytes, at most 65535; `None` or 0: not told.
     pub mtu: Option<u32>,
     /// Lines that are appended to the configuration unchanged. They can be any options of dnsmasq
@@ -192,6 +194,7 @@ impl Config {
             dns: Some(Dns::default()),
             domain: None,
             subnets: Vec::new(),
+            names_only: false,
             mtu: None,
             options: Vec::new(),
         }

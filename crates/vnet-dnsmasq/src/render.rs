@@ -78,7 +78,9 @@ impl Config {
             path(&mut conf, "addn-hosts", &paths.addn_hosts)?;
         }
         self.mtu.filter(|size| *size != 0).iter().try_for_each(|size| mtu(&mut conf, *size))?;
-        router_advertisements(&mut conf, &self.subnets, &dhcp)?;
+        if !self.names_only {
+            router_advertisements(&mut conf, &self.subnets, &dhcp)?;
+        }
         let surroundings = self.surroundings();
         self.options.iter().try_for_each(|line| option(&mut conf, line, &surroundings))?;
         Ok(Rendered {
@@ -105,10 +107,12 @@ impl Config {
         conf.plain("except-interface=lo");
         conf.plain("bind-dynamic");
         conf.push(Field::Interface, format_args!("interface={}", quoted(Field::Interface, interface)?))?;
-        if self.reach == Reach::Isolated {
-            conf.plain("dhcp-option=3");
-            conf.plain("no-resolv");
-            conf.plain("ra-param=*,0,0");
+        match (self.reach, self.names_only) {
+            (Reach::Routed, _) => {}
+            (Reach::Isolated, true) => conf.plain("no-resolv"),
+            (Reach::Isolated, false) => {
+                ["dhcp-option=3", "no-resolv", "ra-param=*,0,0"].iter().for_each(|it| conf.plain(it))
+            }
         }
         Ok(())
     }

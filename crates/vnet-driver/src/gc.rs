@@ -16,6 +16,8 @@ pub struct Collected {
     pub networks: Vec<NetworkName>,
     /// Ports whose owner has ended.
     pub ports: Vec<InterfaceName>,
+    /// Networks of OVN whose name server on this host had no more guests to answer.
+    pub name_servers: Vec<NetworkName>,
     /// Ports of Open vSwitch whose devices are gone.
     pub switch_ports: Vec<InterfaceName>,
     /// The changes on the host.
@@ -33,7 +35,9 @@ impl Driver {
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
     pub fn gc(&self) -> Result<Collected, Error> {
-        let overdue = self.undo_overdue();
+        let mut overdue = self.undo_overdue();
+        let (name_servers, failed) = self.collect_names()?;
+        overdue.extend(failed);
         let mut host = self.host()?;
         let stale = self.stale_switch_ports(&host);
         let is_clean = matches!(&stale, Ok(stale) if stale.is_empty());
@@ -41,7 +45,7 @@ impl Driver {
             && self.dead()?.is_empty()
             && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true))
         {
-            return Ok(Collected { errors: overdue, ..Collected::default() });
+            return Ok(Collected { errors: overdue, name_servers, ..Collected::default() });
         }
         let lock = self.lock()?;
         let mut collected = self.bury(&mut host, &lock)?;
@@ -49,6 +53,7 @@ impl Driver {
             collected.errors.extend(self.forget_data(&lock, &network).err().map(Error::from));
         }
         collected.errors.extend(overdue);
+        collected.name_servers = name_servers;
         collected.errors.extend(stale.err());
         for port in self.stale_switch_ports(&host).unwrap_or_default() {
             match host.remove_stale_switch_port(&lock, &port) {

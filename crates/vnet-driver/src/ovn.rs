@@ -8,6 +8,7 @@ mod change;
 mod chassis;
 mod failure;
 mod lifecycle;
+mod name_server;
 mod network;
 mod record;
 mod sight;

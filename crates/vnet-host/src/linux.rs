@@ -25,6 +25,7 @@ mod passt;
 mod port;
 mod process;
 mod qdisc;
+mod relay;
 mod remains;
 #[cfg(feature = "firewalld")]
 mod resolver;

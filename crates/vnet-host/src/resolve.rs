@@ -57,11 +57,11 @@ pub(crate) fn resolve<S: Subject>(host: &impl Host, store: &Store, receipt: Rece
             Resource::Process(process) if is_touched => Some(unknown(process).into()),
             // Files that a program writes may be there, whole or in part.
             Resource::File(File { .. }) => Some(seen.unwrap_or(resource).clone()),
-            Resource::Process(_) | Resource::Passt(_) => Some(resource.clone()),
+            Resource::Process(_) | Resource::Passt(_) | Resource::Relay(_) => Some(resource.clone()),
             _ if key.is_shared() && is_touched && seen != Some(resource) => older.get(&key).cloned(),
             _ => seen.cloned(),
         };
-        let is_program = matches!(resource, Resource::Process(_) | Resource::Passt(_));
+        let is_program = matches!(resource, Resource::Process(_) | Resource::Passt(_) | Resource::Relay(_));
         if made.is_none() || (is_program && is_touched) {
             facts.set(key, None);
         }

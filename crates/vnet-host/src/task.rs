@@ -255,10 +255,11 @@ fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
 }
 
 fn is_restart(change: &Change) -> bool {
-    matches!(change, Change::Update { from: Resource::Process(_) | Resource::Passt(_), .. })
+    matches!(change, Change::Update { from: Resource::Process(_) | Resource::Passt(_) | Resource::Relay(_), .. })
 }
 
 /// Whether undoing the change starts a program.
 fn starts_again(change: &Change) -> bool {
-    is_restart(change) || matches!(change, Change::Delete { from: Resource::Process(_) | Resource::Passt(_) })
+    is_restart(change)
+        || matches!(change, Change::Delete { from: Resource::Process(_) | Resource::Passt(_) | Resource::Relay(_) })
 }

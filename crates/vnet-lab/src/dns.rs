@@ -1,9 +1,9 @@
 //! A DNS client (RFC 1035, RFC 2782) for the records that a network promises, and a server.
 
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Instant;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
 
 use crate::ask::ask;
 
@@ -85,6 +85,33 @@ impl Question {
         }
     }
 
+    /// Asks a server over TCP. `None` when it does not answer before the deadline, or refuses the
+    /// connection.
+    ///
+    /// # Errors
+    /// [`io::Error`] when our own kernel refuses to send.
+    pub fn ask_by_tcp(&self, server: IpAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
+        match self.exchange(SocketAddr::new(server, 53), deadline) {
+            Err(error) if crate::ping::is_refusal(&error) || is_late(&error) => Ok(None),
+            answer => answer,
+        }
+    }
+
+    fn exchange(&self, server: SocketAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
+        let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let mut stream = TcpStream::connect_timeout(&server, left())?;
+        stream.set_read_timeout(Some(left()))?;
+        let id = stream.local_addr()?.port();
+        let message = self.message(id);
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes();
+        stream.write_all(&[&length[..], &message].concat())?;
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut answer)?;
+        Ok(self.read(&answer, id))
+    }
+
     fn message(&self, id: u16) -> Vec<u8> {
         let mut message = id.to_be_bytes().to_vec();
         message.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]); // recursion desired, one question
@@ -123,6 +150,12 @@ impl Question {
         }
         is_answer.then_some(records)
     }
+}
+
+/// Whether nobody has answered in time.
+fn is_late(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionReset, TimedOut, UnexpectedEof, WouldBlock};
+    matches!(error.kind(), TimedOut | WouldBlock | UnexpectedEof | ConnectionReset)
 }
 
 /// Answers a question for an address with `own`, and any other question without records.

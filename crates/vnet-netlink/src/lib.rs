@@ -49,6 +49,7 @@ struct Readme;
 
 mod address;
 mod cause;
+mod checksum;
 mod coalesce;
 mod error;
 mod fdb;

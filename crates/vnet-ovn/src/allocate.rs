@@ -27,6 +27,7 @@ pub fn guest_addresses(
     name: Option<&str>,
 ) -> Result<Vec<IpAddr>, AllTaken> {
     let mut taken: BTreeSet<IpAddr> = network.ips.iter().map(|ip| ip.address).collect();
+    taken.extend(network.ovn_name_servers().iter().map(IpNet::addr));
     taken.extend(others.iter().flat_map(|guest| &guest.addresses));
     let mut found = Vec::new();
     for family in [Family::Ipv4, Family::Ipv6] {

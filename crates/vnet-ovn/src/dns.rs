@@ -9,12 +9,16 @@ use vnet_xml::Network;
 use crate::NorthboundTable;
 use crate::lower::Context;
 
-/// The servers that guests are told: those that all names are forwarded to, or the gateway. OVN
-/// answers the names that it knows whichever server is asked. Guests that reach the gateway only
-/// are told that.
+/// The servers that guests of a subnet are told: the name server of their host, or else those that
+/// all names are forwarded to, or the gateway. OVN answers the names that it knows whichever server
+/// is asked. Guests that reach the gateway only are told that.
 pub(crate) fn servers(network: &Network, gateway: IpAddr) -> Vec<IpAddr> {
     if !network.answers_names() {
         return Vec::new();
+    }
+    let own = network.ovn_name_servers().into_iter().find(|net| net.contains(&gateway));
+    if let Some(own) = own {
+        return vec![own.addr()];
     }
     if network.extensions.egress.as_ref().is_some_and(|it| it.preset == EgressPreset::HostOnly) {
         return vec![gateway];

@@ -11,7 +11,7 @@ use vnet_xml::{Network, Severity};
 use crate::dhcp_value::DhcpTextError;
 use crate::identity::{mac_of, name_of, row_of};
 use crate::row::NorthboundRow;
-use crate::{NorthboundTable, OvnGuest, acl, dhcp, dns, forward, qos, router};
+use crate::{NorthboundTable, OvnGuest, acl, dhcp, dns, forward, name_server, qos, router};
 
 /// Why a definition has no rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum OvnError {
     /// The gateway is to be one of a group that there is not, or that has no hosts.
     #[error("OVN's northbound database has no `HA_Chassis_Group` with hosts that is called `{0}`")]
     NoGroup(String),
-    /// Two guests, or a guest and the gateway, have the same address.
+    /// Two guests, or a guest and the gateway or the name server, have the same address.
     #[error("the address {0} is used twice")]
     Twice(IpAddr),
 }
@@ -110,7 +110,7 @@ pub fn northbound_rows(
     }
     let subnet = |ip| Ok((ip, Ip::net(ip).ok_or(OvnError::Prefix(ip.address))?));
     let subnets = network.ips.iter().map(subnet).collect::<Result<Vec<_>, OvnError>>()?;
-    unique(&subnets, guests)?;
+    unique(network, &subnets, guests)?;
     let is_isolated = network.forward_mode() == ForwardMode::None;
     let engine = network.extensions.ovn.as_ref().filter(|_| !is_isolated);
     let router_mac = network.mac.unwrap_or_else(|| mac_of(uuid, "router"));
@@ -124,6 +124,7 @@ pub fn northbound_rows(
     let group = context.row(NorthboundTable::PortGroup).text("name", context.name("guests"));
     context.add("guests", group);
     ports(&mut context);
+    name_server::port(&mut context);
     dhcp::options(&mut context)?;
     dns::records(&mut context);
     router::router(&mut context);
@@ -153,8 +154,9 @@ fn ports(context: &mut Context<'_>) {
     }
 }
 
-fn unique(subnets: &[(&Ip, IpNet)], guests: &[OvnGuest]) -> Result<(), OvnError> {
+fn unique(network: &Network, subnets: &[(&Ip, IpNet)], guests: &[OvnGuest]) -> Result<(), OvnError> {
     let mut seen: BTreeSet<IpAddr> = subnets.iter().map(|(ip, _)| ip.address).collect();
+    seen.extend(network.ovn_name_servers().iter().map(IpNet::addr));
     for address in guests.iter().flat_map(|guest| &guest.addresses) {
         if !subnets.iter().any(|(_, net)| net.contains(address)) {
             return Err(OvnError::Outside(*address));

@@ -15,6 +15,8 @@ pub enum Key {
     Vf(InterfaceName, u32),
     /// The MAC address of a device of the host that is assigned to a guest.
     Borrowed(InterfaceName),
+    /// A program in a network namespace of its own, by its pid file. Its links are there with it.
+    Relay(PathBuf),
     /// A link, by name.
     Link(InterfaceName),
     /// The VLAN filtering of a bridge of the host: only a rollback resets it.
@@ -85,7 +87,12 @@ impl Key {
             | Self::Resolver(link)
             | Self::Container(link) => Some(link),
             Self::LinkSysctl(Sysctl::DisableIpv6(link) | Sysctl::AcceptRa(link) | Sysctl::Autoconf(link)) => Some(link),
-            Self::Vf(..) | Self::Borrowed(_) | Self::Link(_) | Self::VlanFiltering(_) | Self::LinkSysctl(_) => None,
+            Self::Vf(..)
+            | Self::Borrowed(_)
+            | Self::Relay(_)
+            | Self::Link(_)
+            | Self::VlanFiltering(_)
+            | Self::LinkSysctl(_) => None,
             Self::Zone(_)
             | Self::SwitchPort(_)
             | Self::Ruleset(_)
@@ -103,6 +110,7 @@ impl fmt::Display for Key {
         match self {
             Self::Vf(card, number) => write!(f, "virtual function {number} of {card}"),
             Self::Borrowed(link) => write!(f, "MAC address of {link}"),
+            Self::Relay(pid_file) => write!(f, "relay of {}", pid_file.display()),
             Self::Link(name) => write!(f, "link {name}"),
             Self::VlanFiltering(bridge) => write!(f, "VLAN filtering of {bridge}"),
             Self::Port(link) => write!(f, "port {link}"),

@@ -15,6 +15,7 @@ mod passt;
 mod port;
 mod process;
 mod qdisc;
+mod relay;
 mod resolver;
 mod route;
 mod rules;
@@ -39,6 +40,7 @@ pub use container::{ContainerEnd, ContainerTap};
 pub use file::File;
 pub use port::Port;
 pub use process::Process;
+pub use relay::{Relay, RelayEnd};
 pub use resolver::LinkResolver;
 pub use rules::NetworkRules;
 pub use switch_port::{SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans};
@@ -61,6 +63,8 @@ pub enum Resource {
     Vf(Vf),
     /// The MAC address of a device of the host that is assigned to a guest.
     Borrowed(Borrowed),
+    /// A program in a network namespace of its own, with the links that lead there.
+    Relay(Box<Relay>),
     /// A link.
     Link(Link),
     /// Whether a bridge of the host filters VLANs.
@@ -115,6 +119,10 @@ macro_rules! for_kind {
         match $resource {
             $crate::Resource::Vf($it) => $value,
             $crate::Resource::Borrowed($it) => $value,
+            $crate::Resource::Relay($it) => {
+                let $it = &**$it;
+                $value
+            }
             $crate::Resource::Link($it) => $value,
             $crate::Resource::VlanFiltering($it) => $value,
             $crate::Resource::Port($it) => $value,
@@ -172,6 +180,7 @@ macro_rules! conversions {
 conversions! {
     Vf(Vf),
     Borrowed(Borrowed),
+    Relay(Relay),
     Link(Link),
     VlanFiltering(VlanFiltering),
     Port(Port),

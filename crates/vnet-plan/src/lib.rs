@@ -18,13 +18,14 @@ pub use change::{Change, diff};
 pub use key::Key;
 pub use kind::{
     Borrowed, ContainerEnd, ContainerTap, File, LinkAddress, LinkCoalesce, LinkResolver, NetworkRules, Port, Process,
-    Resource, SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans, Sysctl, SysctlSetting, Vf, VlanFiltering, Vlans,
-    Zone,
+    Relay, RelayEnd, Resource, SwitchPolicer, SwitchPort, SwitchShaper, SwitchVlans, Sysctl, SysctlSetting, Vf,
+    VlanFiltering, Vlans, Zone,
 };
 pub use lower::{
-    AddressWish, AttachError, Choices, ContainerAddressError, Files, LowerError, Lowered, LoweredPort, NotPasst,
-    PortChoices, VirtualPortError, accelerated_devices, asks_features, attach, bandwidth, beside_libvirt,
-    container_addresses, dnsmasq, fill_pool, lower, mends_checksums, passt, preview, record_port,
+    AddressWish, AttachError, Choices, ContainerAddressError, Files, LowerError, Lowered, LoweredPort,
+    NameServerChoices, NotPasst, PortChoices, VirtualPortError, accelerated_devices, asks_features, attach, bandwidth,
+    beside_libvirt, container_addresses, dnsmasq, fill_pool, lower, mends_checksums, name_server, passt, preview,
+    record_port,
 };
 pub use passage::{Intent, Passage};
 pub use rename::renames;

@@ -9,6 +9,7 @@ mod container;
 mod dnsmasq;
 mod firewall;
 mod help;
+mod name_server;
 mod passt;
 mod resolver;
 mod zone;
@@ -35,6 +36,7 @@ pub use container::{AddressWish, ContainerAddressError, container_addresses};
 pub(crate) use dnsmasq::config;
 pub use dnsmasq::{Files, dnsmasq};
 pub(crate) use firewall::policy;
+pub use name_server::{NameServerChoices, name_server};
 pub use passt::{NotPasst, passt};
 
 /// What a definition leaves open, and the folder for its files.

@@ -39,6 +39,7 @@ impl Resource {
                     rename(&mut options.lower);
                 }
             }
+            Self::Relay(it) => it.ends.iter_mut().for_each(|end| rename(&mut end.link)),
             Self::VlanFiltering(it) => rename(&mut it.bridge),
             Self::Port(it) => {
                 rename(&mut it.link);

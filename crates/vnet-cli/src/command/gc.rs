@@ -30,6 +30,8 @@ struct Report {
     ports: Vec<String>,
     /// Ports of Open vSwitch whose devices are gone.
     switch_ports: Vec<String>,
+    /// Networks of OVN whose name server here had no more guests.
+    name_servers: Vec<String>,
     /// Networks that have rules and no receipt. With `--rules` the rules are removed.
     rules: Vec<String>,
     changes: Vec<ChangeJson>,
@@ -48,11 +50,13 @@ impl Args {
                 rules: rules.iter().map(ToString::to_string).collect(),
                 networks: gone.networks.iter().map(ToString::to_string).collect(),
                 ports: gone.ports.iter().map(ToString::to_string).collect(),
+                name_servers: gone.name_servers.iter().map(ToString::to_string).collect(),
                 switch_ports: gone.switch_ports.iter().map(ToString::to_string).collect(),
                 changes: changes(&gone.changes),
             }),
             Format::Human
-                if [gone.networks.len(), gone.ports.len(), gone.switch_ports.len(), rules.len()] == [0; 4] =>
+                if [&gone.networks, &gone.name_servers, &rules].iter().all(|it| it.is_empty())
+                    && [gone.ports.len(), gone.switch_ports.len()] == [0; 2] =>
             {
                 Ok(print(if is_all { "nothing is left of programs that have ended\n" } else { "" })?)
             }
@@ -61,7 +65,10 @@ impl Args {
                 let switched = gone.switch_ports.iter();
                 let switched =
                     switched.map(|port| format!("port {port} of Open vSwitch removed: its device is gone\n"));
-                let ports = ports.chain(switched);
+                let servers = gone.name_servers.iter();
+                let servers =
+                    servers.map(|network| format!("name server of network {network} removed: it has no guests here\n"));
+                let ports = ports.chain(switched).chain(servers);
                 let networks = gone.networks.iter().map(|network| format!("network {network} taken away\n"));
                 let rules = rules.iter().map(|network| match self.rules {
                     true => format!("rules of network {network} removed\n"),

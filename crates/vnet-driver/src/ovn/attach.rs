@@ -104,7 +104,8 @@ impl Driver {
         let (told, name) = (as_told(&network.network), network.name.clone());
         let connect = || {
             let before = network.put_guest(guest.clone())?;
-            let made = make(prepared, host).and_then(|made| match chassis.wait_for(dev, port) {
+            let served = self.serve_names(&mut network, &chassis.bridge);
+            let made = served.and_then(|_| make(prepared, host)).and_then(|made| match chassis.wait_for(dev, port) {
                 Ok(()) => Ok(made),
                 Err(error) => {
                     drop(made);
@@ -117,7 +118,7 @@ impl Driver {
                     Some(before) => network.put_guest(before).map(drop),
                     None => network.take_guest(port, &chassis.name),
                 };
-                error.undone(undone)
+                error.undone(undone.and(self.end_unused_names(&network.name, network.uuid)))
             })
         };
         if was_there {
@@ -176,9 +177,16 @@ impl Driver {
         }
     }
 
+    /// Removes what a port that this host had leaves: the name server of the last guest, and its
+    /// row.
+    pub(crate) fn leave_ovn(&self, dev: &InterfaceName, record: PortRecord) -> Result<(), Error> {
+        let left = self.leave_names(&record);
+        self.take_from_ovn(dev, record).and(left)
+    }
+
     /// Takes a port that this host had out of the northbound database, unless the guest is attached
     /// on another host by now.
-    pub(crate) fn take_from_ovn(&self, dev: &InterfaceName, record: PortRecord) -> Result<(), Error> {
+    fn take_from_ovn(&self, dev: &InterfaceName, record: PortRecord) -> Result<(), Error> {
         let network = record.network.parse::<Network>().map_err(Error::from);
         match network.and_then(|network| OvnNetwork::open(&network)?.take_guest(record.port, &record.chassis)) {
             Ok(()) | Err(Error::NotRunning(_)) => Ok(()),

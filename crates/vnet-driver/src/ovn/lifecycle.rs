@@ -89,15 +89,15 @@ impl Driver {
         let (told, name) = (network.told(), network.name.clone());
         let ask = |operation| self.ask_hooks(operation, &name, || Ok(document(&told, None)));
         if plan.operations() == 0 {
-            return done(&mut network, plan);
+            return self.done(&mut network, plan);
         }
         if plan.is_there {
-            let outcome = done(&mut network, plan)?;
+            let outcome = self.done(&mut network, plan)?;
             return ask(HookOperation::Updated).map(|()| outcome);
         }
         ask(HookOperation::Start)?;
         let wanted = plan.wanted.clone();
-        let outcome = done(&mut network, plan)?;
+        let outcome = self.done(&mut network, plan)?;
         let Err(mut error) = ask(HookOperation::Started) else { return Ok(outcome) };
         if let Err(left) = network.remove_again(&wanted) {
             match &mut error {
@@ -113,7 +113,8 @@ impl Driver {
     pub(crate) fn plan_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
         let plan = network.plan()?;
-        Ok(outcome(&network, plan, true))
+        let changes = if plan.is_there { self.plan_names(&mut network)? } else { Vec::new() };
+        Ok(NetworkOutcome { changes, ..outcome(&network, plan, true) })
     }
 
     /// Stops a network that OVN makes: removes its rows, those of its guests' ports with them.
@@ -122,12 +123,22 @@ impl Driver {
     /// [`Error::NotRunning`]; [`Error::Ovn`].
     pub fn stop_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
-        let plan = network.removal()?;
+        let plan = match network.removal() {
+            // The name server here goes with it, also when another host was first.
+            Err(error @ Error::NotRunning(_)) => return self.end_names(&network.name).and(Err(error)),
+            plan => plan?,
+        };
         let outcome = done(&mut network, plan)?;
         // What does not run has no change to confirm.
         self.forget_record(network.name())?;
         self.tell_hooks(HookOperation::Stopped, network.name(), &document(&network.told(), None));
-        Ok(outcome)
+        Ok(NetworkOutcome { changes: self.end_names(&network.name)?, ..outcome })
+    }
+
+    /// Carries a plan out, and brings the name server of this host to it.
+    fn done(&self, network: &mut OvnNetwork, plan: OvnPlan) -> Result<NetworkOutcome, Error> {
+        let outcome = done(network, plan)?;
+        Ok(NetworkOutcome { changes: self.follow_names(network)?, ..outcome })
     }
 }
 

@@ -37,6 +37,8 @@ pub struct OvnStatus {
     pub rows: usize,
     /// Its guests' ports, on all hosts.
     pub ports: Vec<OvnPort>,
+    /// The state of its name server on this host. `None` where there is none.
+    pub name_server: Option<State>,
     /// What would bring it to its definition.
     pub drift: Vec<OvnChange>,
 }
@@ -65,7 +67,12 @@ impl Driver {
     /// # Errors
     /// [`Error::Ovn`].
     pub fn status_on_ovn(&self, network: &Network) -> Result<OvnStatus, Error> {
-        OvnNetwork::open(network)?.status()
+        let mut status = OvnNetwork::open(network)?.status()?;
+        status.name_server = self.state_of_names(&status.name)?;
+        if status.name_server == Some(State::Drifted) && status.state.is_some() {
+            status.state = Some(State::Drifted);
+        }
+        Ok(status)
     }
 
     /// Adds to networks that OVN makes what it has of them: their state, and the number of their
@@ -114,6 +121,7 @@ impl OvnNetwork {
             generation: observed.generation.unwrap_or_default(),
             rows: observed.rows.len(),
             ports: ports.collect(),
+            name_server: None,
             drift: if is_there { plan.changes } else { Vec::new() },
         })
     }

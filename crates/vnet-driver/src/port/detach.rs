@@ -47,7 +47,7 @@ impl Driver {
         }
         if let Some(record) = on_ovn {
             known.iter().for_each(|known| self.tell_departure_from_ovn(known, &record));
-            self.take_from_ovn(port, record)?;
+            self.leave_ovn(port, record)?;
         }
         Ok(detached)
     }

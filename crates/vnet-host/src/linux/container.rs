@@ -225,7 +225,7 @@ fn open(namespace: &Path) -> Result<Option<File>, Error> {
 
 /// Runs something in a network namespace, in a thread that ends with it: the threads of the caller
 /// stay where they are.
-fn within<T: Send>(
+pub(super) fn within<T: Send>(
     path: &Path,
     namespace: &File,
     run: impl FnOnce(&Netlink) -> Result<T, Error> + Send,
@@ -239,7 +239,7 @@ fn within<T: Send>(
     })
 }
 
-fn seen(netlink: &Netlink, interface: &InterfaceName) -> Result<Option<ContainerSeen>, Error> {
+pub(super) fn seen(netlink: &Netlink, interface: &InterfaceName) -> Result<Option<ContainerSeen>, Error> {
     let Some(KernelLink { link, .. }) = netlink.link(interface)? else { return Ok(None) };
     let addresses = netlink.addresses_of(interface)?.into_iter().map(|address| address.net);
     let of_link = |net: &IpNet| matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local());
@@ -275,13 +275,17 @@ fn default_route(interface: &InterfaceName, gateway: std::net::IpAddr) -> Route 
     }
 }
 
-/// Sets a switch of an interface, in the namespace of this thread. A kernel without the protocol
-/// has no such switch.
+/// Sets a switch of an interface, in the namespace of this thread.
 fn switch(interface: &InterfaceName, protocol: &str, name: &str, value: &str) -> Result<(), Error> {
-    let path = format!("/proc/sys/net/{protocol}/conf/{interface}/{name}");
-    match fs::write(&path, value) {
+    set(Path::new(&format!("/proc/sys/net/{protocol}/conf/{interface}/{name}")), value)
+}
+
+/// Sets a switch, in the namespace of this thread. A kernel without the protocol has no such
+/// switch.
+pub(super) fn set(path: &Path, value: &str) -> Result<(), Error> {
+    match fs::write(path, value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        written => written.map_err(Error::file("write", Path::new(&path))),
+        written => written.map_err(Error::file("write", path)),
     }
 }
 

@@ -63,9 +63,13 @@ impl Kind for Process {
 
 /// Runs a program until it is in the background, and in a scope of its own where systemd runs.
 fn start(process: &Process, host: &LinuxHost) -> Result<Fact, Error> {
-    let command = format!("{} {}", process.program, process.args.join(" "));
     let begun = host.begun.borrow_mut().remove(&process.pid_file);
-    let begun = begun.map_or_else(|| run(process), Ok)?;
+    settle(process, host, begun.map_or_else(|| run(process), Ok)?)
+}
+
+/// Waits until a program is in the background, and puts it into its scope.
+pub(super) fn settle(process: &Process, host: &LinuxHost, begun: Begun) -> Result<Fact, Error> {
+    let command = format!("{} {}", process.program, process.args.join(" "));
     // It may be on its way to the background, or there.
     let ended = |error| stop(process, None).and(Err(error));
     match begun.wait().map_err(Error::file("run", Path::new(&process.program))) {
@@ -105,7 +109,7 @@ pub(super) struct Begun {
 
 /// Runs a program that goes to the background. Its output goes to a file in memory of limited size,
 /// because a pipe would stay open as long as the background process.
-fn run(process: &Process) -> Result<Begun, Error> {
+pub(super) fn run(process: &Process) -> Result<Begun, Error> {
     let program = executable(&process.program)?;
     let run = || -> io::Result<Begun> {
         let said = File::from(memfd_create("output", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
@@ -225,12 +229,27 @@ fn find_running(process: &Process) -> Option<(i32, u64)> {
 /// run another process with the same command line. The list is read twice, because it may miss a
 /// process that goes to the background at that moment.
 pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
+    find_where(is_it, is_here)
+}
+
+/// The process, if it runs in a network namespace of its own: by what is known of it, or else by
+/// its command line.
+pub(super) fn running_apart(process: &Process, fact: Option<Fact>) -> Result<Option<(i32, u64)>, Error> {
+    if let Some((pid, started)) = identify(process, fact)? {
+        return Ok(Some((pid.as_raw(), started)));
+    }
+    // A container may run another process with the same command line, among processes of its own.
+    let is_apart = |pid: i32| !is_here(pid) && are_same(pid, "pid");
+    Ok(if fact.is_none() { find_where(|words| is_command_line_of(process, words), is_apart) } else { None })
+}
+
+fn find_where(is_it: impl Fn(&[&[u8]]) -> bool, is_there: impl Fn(i32) -> bool) -> Option<(i32, u64)> {
     let look = || {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         numbers.find_map(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-            let found = is_it(&line.split(|byte| *byte == 0).collect::<Vec<_>>()) && is_here(pid);
+            let found = is_it(&line.split(|byte| *byte == 0).collect::<Vec<_>>()) && is_there(pid);
             found.then(|| Some((pid, start_time(pid).ok()??))).flatten()
         })
     };
@@ -238,7 +257,12 @@ pub(super) fn find(is_it: impl Fn(&[&[u8]]) -> bool) -> Option<(i32, u64)> {
 }
 
 fn is_here(pid: i32) -> bool {
-    let namespace = |of: String| fs::metadata(format!("/proc/{of}/ns/net")).map(|it| (it.dev(), it.ino())).ok();
+    are_same(pid, "net")
+}
+
+/// Whether a process is in a namespace of this thread.
+fn are_same(pid: i32, kind: &str) -> bool {
+    let namespace = |of: String| fs::metadata(format!("/proc/{of}/ns/{kind}")).map(|it| (it.dev(), it.ino())).ok();
     let theirs = namespace(pid.to_string());
     theirs.is_some() && theirs == namespace("thread-self".to_owned())
 }

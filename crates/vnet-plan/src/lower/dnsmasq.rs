@@ -113,7 +113,7 @@ pub(crate) fn config(network: &Network, bridge: &InterfaceName) -> Result<Config
     Ok(config)
 }
 
-fn names(dns: network::Dns) -> Dns {
+pub(super) fn names(dns: network::Dns) -> Dns {
     let forwarder = |it: network::Forwarder| {
         let mut forwarder = Forwarder::default();
         (forwarder.domain, forwarder.addr, forwarder.port) = (it.domain, it.addr, it.port);
@@ -175,7 +175,7 @@ fn lease_time(lease: Lease) -> LeaseTime {
 }
 
 /// A digest that distinguishes lists of texts.
-fn digest(texts: &[&str]) -> String {
+pub(super) fn digest(texts: &[&str]) -> String {
     let bytes = texts.iter().flat_map(|text| text.bytes().chain([0]));
     format!("{:016x}", fnv1a(bytes))
 }

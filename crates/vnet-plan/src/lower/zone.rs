@@ -44,6 +44,14 @@ pub(super) fn zone(network: &Network, bridge: &InterfaceName, firewalld: Option<
     Some(Resource::Zone(Zone { link: bridge.clone(), zone: zone.to_owned(), was: was.map(str::to_owned) }))
 }
 
+/// The zone that lets the questions of a name server's relay in.
+pub(super) fn of_relay(link: &InterfaceName, firewalld: Option<&Firewalld>) -> Option<Resource> {
+    let firewalld = firewalld?;
+    let was = firewalld.zone_of(link);
+    let has = firewalld.zones.contains_key(LIBVIRT) && was.is_none();
+    has.then(|| Resource::Zone(Zone { link: link.clone(), zone: LIBVIRT.to_owned(), was: None }))
+}
+
 fn asked(network: &Network) -> Option<&str> {
     network.bridge.as_ref()?.zone.as_deref()
 }

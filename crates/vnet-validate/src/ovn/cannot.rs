@@ -1,5 +1,6 @@
 //! What OVN cannot do of a definition. A network can be made without what is a warning.
 
+use vnet_types::EgressPreset;
 use vnet_xml::network::{Ip, MacTableManager};
 use vnet_xml::{Bandwidth, Network, NodePath};
 
@@ -27,6 +28,22 @@ impl Cannot {
         self.add(rules::OVN_WITHOUT_EFFECT, path, message, "leave it out; the network is made without it");
     }
 
+    /// It needs a name server on each host, and there is none.
+    fn unserved(&mut self, network: &Network, path: NodePath, what: &str) {
+        let preset = network.extensions.egress.as_ref().map(|it| it.preset);
+        let (why, help) = match preset {
+            Some(EgressPreset::None) => ("guests of preset `none` reach no name server", "write preset `host-only`"),
+            _ => ("no subnet has an address left for it", "leave an address of a subnet free"),
+        };
+        let message = format!("{what} needs a name server on each host, and {why}");
+        self.refuse(path, message, &format!("{help}, or leave it out"));
+    }
+
+    /// The same, and the network is made without it.
+    fn unanswered(&mut self, path: NodePath) {
+        self.without(path, "OVN passes questions on whose answer it does not know");
+    }
+
     fn text(&mut self, path: NodePath, text: &str) {
         let message = format!("OVN cannot send `{text}` by DHCP");
         let help = "write 1 to 255 printable ASCII characters without quotes and backslashes";
@@ -38,9 +55,13 @@ pub(super) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut found = Cannot(Vec::new());
     forward(network, &root.element("forward"), &mut found);
     bridge(network, &root.element("bridge"), &mut found);
-    dns(network, &root.element("dns"), &mut found);
+    let has_server = !network.ovn_name_servers().is_empty();
+    dns(network, has_server, &root.element("dns"), &mut found);
     for (at, ip) in network.ips.iter().enumerate() {
         addresses(ip, &root.nth("ip", at), &mut found);
+        if ip.local_ptr == Some(true) && !has_server {
+            found.unanswered(root.nth("ip", at).attribute("localPtr"));
+        }
     }
     rates(network, root, &mut found);
     if network.extensions.flowtable == Some(true) {
@@ -57,15 +78,15 @@ pub(super) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     }
     for at in 0..network.dnsmasq_options.len() {
         let path = root.element("dnsmasq:options").nth("dnsmasq:option", at);
-        found.refuse(path, "OVN answers DHCP and DNS itself, without dnsmasq", "leave the option out");
+        found.refuse(path, "OVN answers DHCP itself, without dnsmasq", "leave the option out");
     }
     if let Some(domain) = &network.domain {
         let path = root.element("domain");
         if !is_text(&domain.name) {
             found.text(path.attribute("name"), &domain.name);
         }
-        if domain.local_only == Some(true) {
-            found.without(path.attribute("localOnly"), "OVN passes questions on whose answer it does not know");
+        if domain.local_only == Some(true) && !has_server {
+            found.unanswered(path.attribute("localOnly"));
         }
         if domain.register == Some(true) {
             found.without(path.attribute("register"), "the resolvers of the hosts are not told of the domain");
@@ -107,21 +128,19 @@ fn bridge(network: &Network, path: &NodePath, found: &mut Cannot) {
     }
 }
 
-fn dns(network: &Network, path: &NodePath, found: &mut Cannot) {
+/// A network without a name server on its hosts has OVN's own records, and no more.
+fn dns(network: &Network, has_server: bool, path: &NodePath, found: &mut Cannot) {
     let Some(dns) = &network.dns else { return };
-    for at in 0..dns.txts.len() {
-        let help = "leave `<txt>` out, or serve it from a guest";
-        found.refuse(path.nth("txt", at), "OVN answers no questions for TXT", help);
+    let is_unserved = network.answers_names() && !has_server;
+    for at in (0..dns.txts.len()).filter(|_| is_unserved) {
+        found.unserved(network, path.nth("txt", at), "`<txt>`");
     }
-    for at in 0..dns.srvs.len() {
-        let help = "leave `<srv>` out, or serve it from a guest";
-        found.refuse(path.nth("srv", at), "OVN answers no questions for SRV", help);
+    for at in (0..dns.srvs.len()).filter(|_| is_unserved) {
+        found.unserved(network, path.nth("srv", at), "`<srv>`");
     }
-    for (at, forwarder) in dns.forwarders.iter().enumerate() {
+    for (at, forwarder) in dns.forwarders.iter().enumerate().filter(|_| is_unserved) {
         if forwarder.domain.is_some() || forwarder.port.is_some() {
-            let help = "write `addr` alone: all names are asked there that OVN does not know";
-            let message = "OVN does not forward names of one domain, or to another port";
-            found.refuse(path.nth("forwarder", at), message, help);
+            found.unserved(network, path.nth("forwarder", at), "a forwarder of one domain, or to another port,");
         }
     }
     for (at, host) in dns.hosts.iter().enumerate() {
@@ -131,18 +150,14 @@ fn dns(network: &Network, path: &NodePath, found: &mut Cannot) {
             found.add(rules::OVN_TEXT, path, format!("OVN cannot answer for the name `{name}`"), help);
         }
     }
-    if dns.forward_plain_names == Some(false) {
-        let path = path.attribute("forwardPlainNames");
-        found.without(path, "OVN passes questions on whose answer it does not know");
+    if dns.forward_plain_names == Some(false) && is_unserved {
+        found.unanswered(path.attribute("forwardPlainNames"));
     }
 }
 
 fn addresses(ip: &Ip, path: &NodePath, found: &mut Cannot) {
     if ip.tftp_root.is_some() {
         found.refuse(path.element("tftp"), "OVN serves no files", "leave `<tftp>` out, and serve files from a guest");
-    }
-    if ip.local_ptr == Some(true) {
-        found.without(path.attribute("localPtr"), "OVN passes questions on whose answer it does not know");
     }
     let Some(dhcp) = &ip.dhcp else { return };
     let path = path.element("dhcp");

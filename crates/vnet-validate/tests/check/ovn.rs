@@ -1,12 +1,12 @@
 //! `<vnet:ovn>` in `<metadata>`.
 
 use rstest::rstest;
-use vnet_types::{Inventory, Link, LinkKind};
+use vnet_types::{Egress, EgressPreset, Inventory, Link, LinkKind};
 use vnet_validate::{check_against, refused_by_ovn};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
 use vnet_xml::network::{
-    Bootp, DhcpHost, Domain, Forward, ForwardGuest, ForwardMode, Forwarder, GuestForward, MacTableManager, OvnAddress,
-    OvnEngine, OvnGateway, OvnOutside, OvnTls, PortGroup, Srv, Txt,
+    Bootp, DhcpHost, Domain, Forward, ForwardGuest, ForwardMode, Forwarder, GuestForward, Ip, MacTableManager,
+    OvnAddress, OvnEngine, OvnGateway, OvnOutside, OvnTls, PortGroup, Srv, Txt,
 };
 use vnet_xml::{Bandwidth, Network, Rate, Vlan};
 
@@ -54,6 +54,17 @@ fn limited(peak: Option<u64>) -> Bandwidth {
     bandwidth
 }
 
+/// Leaves no address for a name server.
+fn without_room(network: &mut Network) {
+    network.ips.truncate(1);
+    network.ips[0] = Ip::new("192.168.100.1/31".parse().unwrap());
+}
+
+/// Guests reach no name server.
+fn for_nobody(network: &mut Network) {
+    network.extensions.egress = Some(Egress::new(EgressPreset::None));
+}
+
 const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 
 #[rstest]
@@ -83,9 +94,15 @@ const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 #[case::next_router(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("203.0.113.1")), &["VN0814 /~/vnet:address[1]/@gateway"])]
 #[case::itself(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("198.51.100.10")), &["VN0814 /~/vnet:address[1]/@gateway"])]
 #[case::among_guests(|n: &mut Network| outside(n).addresses[0] = OvnAddress::new("192.168.100.77/16".parse().unwrap(), None), &["VN0814 /~/vnet:address[1]"])]
-#[case::srv(|n: &mut Network| { let mut srv = Srv::default(); srv.service = "ldap".to_owned(); srv.protocol = "tcp".to_owned(); dns(n).srvs.push(srv) }, &["VN0815 /network/dns/srv[1]"])]
-#[case::txt(|n: &mut Network| dns(n).txts.push(Txt { name: "a".to_owned(), value: "b".to_owned() }), &["VN0815 /network/dns/txt[1]"])]
-#[case::domain_forwarder(|n: &mut Network| { let mut it = Forwarder::default(); it.domain = Some("a.example".to_owned()); dns(n).forwarders.push(it) }, &["VN0815 /network/dns/forwarder[1]"])]
+#[case::srv(|n: &mut Network| { let mut srv = Srv::default(); srv.service = "ldap".to_owned(); srv.protocol = "tcp".to_owned(); dns(n).srvs.push(srv) }, &[])]
+#[case::txt(|n: &mut Network| dns(n).txts.push(Txt { name: "a".to_owned(), value: "b".to_owned() }), &[])]
+#[case::domain_forwarder(|n: &mut Network| { let mut it = Forwarder::default(); it.domain = Some("a.example".to_owned()); dns(n).forwarders.push(it) }, &[])]
+#[case::txt_without_room(|n: &mut Network| { without_room(n); dns(n).txts.push(Txt { name: "a".to_owned(), value: "b".to_owned() }) }, &["VN0815 /network/dns/txt[1]"])]
+#[case::srv_without_room(|n: &mut Network| { without_room(n); dns(n).srvs.push(Srv::default()) }, &["VN0815 /network/dns/srv[1]"])]
+#[case::domain_forwarder_for_nobody(|n: &mut Network| { for_nobody(n); let mut it = Forwarder::default(); it.domain = Some("a.example".to_owned()); dns(n).forwarders.push(it) }, &["VN0815 /network/dns/forwarder[1]"])]
+#[case::local_names(|n: &mut Network| { dns(n).forward_plain_names = Some(false); n.ips[0].local_ptr = Some(true); }, &[])]
+#[case::local_names_for_nobody(|n: &mut Network| { for_nobody(n); dns(n).forward_plain_names = Some(false); n.ips[0].local_ptr = Some(true); },
+    &["VN0816 /network/dns/@forwardPlainNames", "VN0816 /network/ip[1]/@localPtr"])]
 #[case::forwarder(|n: &mut Network| { let mut it = Forwarder::default(); it.addr = Some(addr("9.9.9.9")); dns(n).forwarders.push(it) }, &[])]
 #[case::mtu(|n: &mut Network| n.mtu = Some(1443), &["VN0815 /network/mtu/@size"])]
 #[case::small_mtu(|n: &mut Network| n.mtu = Some(1442), &[])]

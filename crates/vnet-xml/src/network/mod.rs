@@ -12,6 +12,7 @@ mod extensions;
 mod forward;
 mod ip;
 mod metadata;
+mod name_server;
 mod portgroup;
 mod print;
 mod reach;
