@@ -4,7 +4,7 @@
 
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -153,6 +153,21 @@ impl OvnHost {
 
     /// Runs vnet on this host, with a document as its standard input. It answers in JSON.
     pub fn vnet(&self, arguments: &[&str], document: &str) -> Output {
+        let command = self.command(arguments);
+        self.netns.run(|| tell(command, document))
+    }
+
+    /// Begins to run vnet on this host.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn begins(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.netns.run(|| command.spawn().expect("vnet is built"))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(vnet());
         command
             .env("OVS_RUNDIR", &self.folder)
@@ -160,7 +175,7 @@ impl OvnHost {
             .arg("--state-dir")
             .arg(self.folder.join("vnet"));
         command.args(arguments).args(["--format", "json"]);
-        self.netns.run(|| tell(command, document))
+        command
     }
 
     /// The same, and its answer.

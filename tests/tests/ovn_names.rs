@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -207,9 +208,15 @@ fn each_host_answers_its_guests() {
     let own = line.split_whitespace().find_map(|word| word.strip_suffix("/30")).unwrap();
     assert!(one.netns.run(|| reaches_itself(own)), "the server answers on the host");
     web.netns.run(|| run("ip", &["route", "add", &format!("{own}/32"), "via", SERVER]));
-    for to in [SERVER, own] {
-        assert!(!reaches(&web, to, 7777), "{to}");
-    }
+    // The host would answer, if the relay forwarded packets.
+    let peer = addresses_after(own);
+    one.netns.run(|| run("ip", &["route", "add", "10.77.0.0/24", "via", &peer]));
+    assert!(!reaches(&web, SERVER, 7777));
+    assert!(!reaches(&web, own, 7777));
+    forward(one, "1");
+    assert!(reaches(&web, own, 7777), "this test sees what is forwarded");
+    forward(one, "0");
+    assert!(!reaches(&web, own, 7777));
     let question = Question { name: "git".to_owned(), kind: Kind::Txt };
     let past = web.netns.run(|| question.ask(ip(own), Instant::now() + NEVER));
     assert_eq!(past.unwrap_or_default(), None, "the host's end answers the relay alone");
@@ -226,6 +233,19 @@ fn each_host_answers_its_guests() {
     as_its_schema_says("changes", &stopped);
     assert_eq!(left(one), Vec::<String>::new());
     println!("the end after {:?}", begin.elapsed());
+}
+
+/// The address after another.
+fn addresses_after(address: &str) -> String {
+    let address: Ipv4Addr = address.parse().unwrap();
+    Ipv4Addr::from_bits(address.to_bits() + 1).to_string()
+}
+
+/// Lets the relay of a host forward packets, or not.
+fn forward(host: &OvnHost, value: &str) {
+    let namespace = format!("--net=/proc/{}/ns/net", pid(host, "relay.pid").unwrap());
+    let script = format!("echo {value} > /proc/sys/net/ipv4/conf/all/forwarding");
+    run("nsenter", &[&namespace, "sh", "-c", &script]);
 }
 
 fn reaches_itself(own: &str) -> bool {
@@ -262,4 +282,29 @@ fn a_killed_name_server_comes_back(#[case] file: &str) {
     as_its_schema_says("gc", &gone);
     assert_eq!(gone["name_servers"], json!(["lab"]));
     assert_eq!(left(one), Vec::<String>::new());
+}
+
+/// Whoever comes after an attach that was killed at any time ends it or takes it away.
+#[test]
+fn a_killed_attach_leaves_nothing() {
+    isolate!();
+    let (lab, _resolvers) = cluster();
+    let one = &lab.hosts[0];
+    fs::write("/tmp/web.xml", OvnHost::interface("lab", WEB, "")).unwrap();
+    let attach = ["attach", "/tmp/web.xml", "--guest", "web"];
+    let mut killed = 0;
+    for time in [5, 10, 20, 30, 40, 50, 65, 80, 100, 130] {
+        let mut child = one.begins(&attach);
+        thread::sleep(Duration::from_millis(time));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        // It is attached already where the first one came to its end.
+        one.vnet(&attach, "");
+        assert_eq!(name_server(one), "in-sync", "killed after {time} ms");
+        let ports = one.does(&["ports"], "");
+        let [port] = &ports["ports"].as_array().unwrap()[..] else { panic!("killed after {time} ms: {ports}") };
+        one.does(&["detach", port["name"].as_str().unwrap()], "");
+        assert_eq!(left(one), Vec::<String>::new(), "killed after {time} ms");
+    }
+    assert!(killed > 0, "none was killed in time");
 }

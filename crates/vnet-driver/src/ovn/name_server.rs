@@ -134,8 +134,7 @@ impl Driver {
                     if !self.has_guests_of(uuid_of(&network))? {
                         return Ok(true);
                     }
-                    let mut network = OvnNetwork::open(&network)?;
-                    network.database = network.database.with_time(GLANCE);
+                    let mut network = OvnNetwork::open(&network)?.patient_for(GLANCE);
                     Ok(network.read()?.rows.is_empty())
                 }),
             };
