@@ -1,14 +1,9 @@
-//! A guest at the end of a tap: a network namespace whose `eth0` is another tap, and a thread that
-//! carries the frames.
-//!
-//! A tap that nobody has asked for offloads has the kernel fill in checksums, which a veth does
-//! not: Open vSwitch in userspace would forward packets with half of them.
+//! A guest at the end of a tap: a network namespace whose `eth0` is another tap, and threads that
+//! carry the frames.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
-use std::thread;
 
 use vnet_lab::Namespace;
 use vnet_netlink::{Tap, TapName};
@@ -18,8 +13,6 @@ use crate::{Netns, run};
 
 /// The guest's card.
 const CARD: &str = "eth0";
-/// More than the largest frame.
-const FRAME: usize = 65_600;
 
 /// A machine at the end of a cable.
 #[derive(Debug)]
@@ -64,10 +57,7 @@ impl Machine {
             run("ip", &["link", "set", CARD, "address", mac, "mtu", "1400", "up"]);
             near
         });
-        let (near, far) = (only(near), only(far));
-        let (back, forth) = (near.try_clone().expect("a descriptor"), far.try_clone().expect("a descriptor"));
-        thread::spawn(move || carry(near, forth));
-        thread::spawn(move || carry(far, back));
+        vnet_lab::join(only(near), only(far)).expect("descriptors");
         Self { netns }
     }
 
@@ -102,16 +92,6 @@ fn name(text: &str) -> InterfaceName {
     text.parse().expect("the name of a device")
 }
 
-fn only(tap: Tap) -> File {
-    let queue: Option<OwnedFd> = tap.into_queues().pop();
-    queue.expect("a queue").into()
-}
-
-/// Ends when one of the taps is gone. A frame that a tap refuses, such as while it is down, is
-/// lost.
-fn carry(mut from: File, mut to: File) {
-    let mut frame = vec![0; FRAME];
-    while let Ok(length) = from.read(&mut frame) {
-        let _ = to.write(&frame[..length]);
-    }
+fn only(tap: Tap) -> OwnedFd {
+    tap.into_queues().pop().expect("a queue")
 }

@@ -29,6 +29,11 @@ impl Netns {
         Self(Namespace::with_sys().expect("a network namespace"))
     }
 
+    /// One that somebody else has made.
+    pub(crate) fn of(namespace: Namespace) -> Self {
+        Self(namespace)
+    }
+
     /// Runs a closure, and the processes that it starts, inside. Panics pass through.
     pub fn run<T: Send>(&self, inside: impl FnOnce() -> T + Send) -> T {
         let Ok(result) = self.0.run(|| Ok::<_, Failed>(inside()));

@@ -1,30 +1,20 @@
-//! A cluster of OVN: its databases, and hosts, each with its own network, Open vSwitch in userspace
-//! and ovn-controller. Between them are a network for the tunnels, and a physical one with a server
-//! outside.
+//! A cluster of OVN, as tests ask it: hosts that run vnet, and a server outside.
 
-use std::os::fd::AsRawFd;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
+use vnet_lab::Running;
 
-use crate::program::{find, tell};
-use crate::switch::{OvsdbServer, program};
-use crate::{Machine, Netns, OpenVSwitch, run, vnet, wait_for};
+use crate::program::{program, programs, tell};
+use crate::{Machine, Netns, OpenVSwitch, run, vnet};
 
-const SOON: Duration = Duration::from_secs(20);
 /// The server's address outside, and that of the gateway in examples.
 const OUTSIDE: &str = "203.0.113.1/24";
 
 /// The databases of OVN and ovn-northd.
-pub struct OvnCentral {
-    /// The northbound database.
-    pub northbound: OvsdbServer,
-    /// The southbound database.
-    pub southbound: OvsdbServer,
-    northd: Child,
-}
+pub struct OvnCentral(vnet_lab::OvnCentral);
 
 /// A host of a cluster: a chassis of OVN.
 pub struct OvnHost {
@@ -34,7 +24,7 @@ pub struct OvnHost {
     pub netns: Netns,
     /// Its Open vSwitch. `None` when it was killed.
     pub switch: Option<OpenVSwitch>,
-    controller: Child,
+    controller: Option<Running>,
     folder: PathBuf,
 }
 
@@ -56,29 +46,19 @@ impl OvnCentral {
     /// # Panics
     /// When they do not start.
     pub fn start(folder: &Path) -> Self {
-        let server = |name: &str| {
-            let schema = find(&format!("share/ovn/ovn-{name}.ovsschema"));
-            OvsdbServer::with_schema(&folder.join(name), &schema.display().to_string())
-        };
-        let (northbound, southbound) = (server("nb"), server("sb"));
-        let mut northd = program(&ovn("ovn-northd"), folder);
-        northd.env("OVN_RUNDIR", folder).arg(format!("--unixctl={}", folder.join("northd.ctl").display()));
-        northd.arg(format!("--ovnnb-db=unix:{}", northbound.socket.display()));
-        northd.arg(format!("--ovnsb-db=unix:{}", southbound.socket.display()));
-        let northd = northd.spawn().expect("ovn-northd is installed");
-        Self { northbound, southbound, northd }
+        Self(vnet_lab::OvnCentral::start(&programs(), folder).expect("OVN starts"))
     }
 
     /// Runs ovn-nbctl, and returns what it prints.
     pub fn nbctl(&self, arguments: &[&str]) -> String {
-        let database = format!("--db=unix:{}", self.northbound.socket.display());
-        run(&ovn("ovn-nbctl"), &[&[&*database, "--timeout=20"], arguments].concat())
+        let database = format!("--db={}", self.northbound.remote());
+        run(&program("ovn-nbctl"), &[&[&*database, "--timeout=20"], arguments].concat())
     }
 
     /// Runs ovn-sbctl, and returns what it prints.
     pub fn sbctl(&self, arguments: &[&str]) -> String {
-        let database = format!("--db=unix:{}", self.southbound.socket.display());
-        run(&ovn("ovn-sbctl"), &[&[&*database, "--timeout=20"], arguments].concat())
+        let database = format!("--db={}", self.southbound.remote());
+        run(&program("ovn-sbctl"), &[&[&*database, "--timeout=20"], arguments].concat())
     }
 
     /// Runs ovn-trace, and returns what it prints. It reads all flows first.
@@ -86,8 +66,8 @@ impl OvnCentral {
     /// # Panics
     /// When it fails, or cannot read a flow.
     pub fn trace(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(ovn("ovn-trace"));
-        command.arg(format!("--db=unix:{}", self.southbound.socket.display())).args(arguments);
+        let mut command = Command::new(program("ovn-trace"));
+        command.arg(format!("--db={}", self.southbound.remote())).args(arguments);
         let output = tell(command, "");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && told.is_empty(), "{arguments:?}: {told}");
@@ -96,59 +76,33 @@ impl OvnCentral {
 
     /// Ends ovn-northd, as a crash does.
     pub fn end_northd(&mut self) {
-        let _ = self.northd.kill().and_then(|()| self.northd.wait());
+        self.0.northd.kill();
     }
 
     /// The address of the northbound database.
     pub fn remote(&self) -> String {
-        format!("unix:{}", self.northbound.socket.display())
+        self.northbound.remote()
+    }
+}
+
+impl Deref for OvnCentral {
+    type Target = vnet_lab::OvnCentral;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for OvnCentral {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
 impl OvnHost {
-    /// Starts a host on the cables of a number.
-    fn start(number: usize, folder: &Path, wires: &Netns, southbound: &str) -> Self {
-        let (name, netns) = (format!("h{number}"), Netns::new());
-        let folder = folder.join(&name);
-        let there = format!("/proc/{}/fd/{}", std::process::id(), netns.file().as_raw_fd());
-        for (card, bridge) in [("e0", "tunnels"), ("e1", "physical")] {
-            let cable = format!("{card}h{number}");
-            wires.run(|| {
-                run("ip", &["link", "add", &cable, "type", "veth", "peer", "name", card]);
-                run("ip", &["link", "set", card, "netns", &there]);
-                run("ip", &["link", "set", &cable, "master", bridge, "up"]);
-            });
-        }
-        let address = format!("10.66.0.1{number}");
-        let (switch, controller) = netns.run(|| {
-            let switch = OpenVSwitch::start(&folder);
-            let ids = [
-                format!("system-id={name}"),
-                format!("ovn-remote={southbound}"),
-                "ovn-encap-type=geneve".to_owned(),
-                format!("ovn-encap-ip={address}"),
-                "ovn-bridge-mappings=physical:br-ex".to_owned(),
-            ];
-            let ids: Vec<String> = ids.iter().map(|id| format!("external_ids:{id}")).collect();
-            let set: Vec<&str> = ["set", "open", "."].into_iter().chain(ids.iter().map(String::as_str)).collect();
-            switch.vsctl(&set);
-            for (bridge, card) in [("br-int", None), ("br-phy", Some("e0")), ("br-ex", Some("e1"))] {
-                switch.add_bridge(bridge);
-                if let Some(card) = card {
-                    // Otherwise the kernel answers with the card's MAC address, too, and tunnels
-                    // that are sent there lead nowhere.
-                    run("ip", &["link", "set", card, "arp", "off", "up"]);
-                    switch.vsctl(&["add-port", bridge, card]);
-                }
-            }
-            switch.vsctl(&["set", "bridge", "br-int", "fail-mode=secure"]);
-            run("ip", &["address", "add", &format!("{address}/24"), "dev", "br-phy"]);
-            run("ip", &["link", "set", "br-phy", "up"]);
-            let mut controller = program(&ovn("ovn-controller"), &folder);
-            controller.env("OVN_RUNDIR", &folder).arg(format!("unix:{}", switch.server.socket.display()));
-            (switch, controller.spawn().expect("ovn-controller is installed"))
-        });
-        Self { name, netns, switch: Some(switch), controller, folder }
+    fn of(host: vnet_lab::OvnHost) -> Self {
+        let vnet_lab::OvnHost { name, namespace, folder, controller, switch } = host;
+        Self { name, netns: Netns::of(namespace), switch: switch.map(OpenVSwitch), controller, folder }
     }
 
     /// Runs vnet on this host, with a document as its standard input. It answers in JSON.
@@ -203,7 +157,7 @@ impl OvnHost {
 
     /// Ends its ovn-controller only, as a crash does.
     pub fn end_controller(&mut self) {
-        let _ = self.controller.kill().and_then(|()| self.controller.wait());
+        self.controller = None;
     }
 
     /// Ends everything that OVN has on it, as a loss of power does.
@@ -219,39 +173,15 @@ impl OvnLab {
     /// # Panics
     /// When something does not start.
     pub fn start(folder: &Path, hosts: usize) -> Self {
-        let central = OvnCentral::start(folder);
-        let wires = Netns::new();
-        wires.run(|| {
-            for bridge in ["tunnels", "physical"] {
-                run("ip", &["link", "add", bridge, "type", "bridge"]);
-                run("ip", &["link", "set", bridge, "up"]);
-            }
-        });
+        let names: Vec<String> = (1..=hosts).map(|number| format!("h{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let lab = vnet_lab::OvnLab::start(&programs(), folder, &names);
+        let vnet_lab::OvnLab { hosts, central, wires, .. } = lab.unwrap_or_else(|error| panic!("{error}: {error:?}"));
+        let wires = Netns::of(wires);
         let outside = Machine::on_new("out", &wires, "02:00:00:00:00:99");
-        wires.run(|| run("ip", &["link", "set", "out", "master", "physical", "up"]));
+        wires.run(|| run("ip", &["link", "set", "out", "master", vnet_lab::OvnLab::OUTSIDE, "up"]));
         outside.address(OUTSIDE);
-        let southbound = format!("unix:{}", central.southbound.socket.display());
-        let hosts: Vec<_> = (1..=hosts).map(|it| OvnHost::start(it, folder, &wires, &southbound)).collect();
-        for host in &hosts {
-            let find = ["--bare", "--columns=_uuid", "find", "chassis", &format!("name={}", host.name)];
-            wait_for(SOON, "the chassis", || Some(central.sbctl(&find)).filter(|found| !found.trim().is_empty()));
-        }
-        Self { hosts, outside, central, _wires: wires }
+        let hosts = hosts.into_iter().map(OvnHost::of).collect();
+        Self { hosts, outside, central: OvnCentral(central), _wires: wires }
     }
-}
-
-impl Drop for OvnHost {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-impl Drop for OvnCentral {
-    fn drop(&mut self) {
-        self.end_northd();
-    }
-}
-
-fn ovn(name: &str) -> String {
-    find(&format!("bin/{name}")).display().to_string()
 }

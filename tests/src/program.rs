@@ -1,12 +1,13 @@
 //! Runs programs in tests, and waits for results.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use vnet_lab::Programs;
 
 /// Runs a program and returns its output.
 ///
@@ -107,17 +108,29 @@ pub fn vnet_cni() -> PathBuf {
     built("vnet-cni", "vnet-cni")
 }
 
-/// A file of a package that is installed, or unpacked below `target/unpacked`.
-///
-/// # Panics
-/// When it is neither.
-pub(crate) fn find(file: &str) -> PathBuf {
+/// The programs that are installed, or unpacked below `target/unpacked`.
+pub(crate) fn programs() -> Programs {
     let own = std::env::current_exe().expect("a program knows its file");
     // Tests are in target/PROFILE/deps, measurements in target/PROFILE.
-    let unpacked = own.ancestors().map(|folder| folder.join("unpacked/usr"));
-    let mut folders = [PathBuf::from("/usr")].into_iter().chain(unpacked);
-    let found = folders.find_map(|folder| Some(folder.join(file)).filter(|it| it.is_file()));
-    found.unwrap_or_else(|| panic!("{file} is missing, `cargo xtask packages` installs or unpacks it"))
+    let unpacked = own.ancestors().map(|folder| folder.join("unpacked/usr/bin"));
+    unpacked.fold(Programs::installed(), Programs::and_in)
+}
+
+/// A `$PATH` by which others find these programs, too.
+pub fn path_to_programs() -> String {
+    let own = program("ovn-northd");
+    let folder = Path::new(&own).parent().expect("a file is in a folder").display();
+    format!("{}:{folder}", std::env::var("PATH").unwrap_or_default())
+}
+
+/// The file of a program.
+///
+/// # Panics
+/// When it is neither installed nor unpacked.
+pub fn program(name: &str) -> String {
+    let found = programs().find(name);
+    let found = found.unwrap_or_else(|_| panic!("{name} is missing, `cargo xtask packages` installs or unpacks it"));
+    found.display().to_string()
 }
 
 fn built(program: &str, package: &str) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Errors of namespaces and of the programs in them.
 
 use std::io;
+use std::process::ExitStatus;
 
 use vnet_types::InterfaceName;
 
@@ -19,6 +20,22 @@ pub enum Error {
     /// The kernel refused a change of links, addresses or routes.
     #[error(transparent)]
     Netlink(#[from] vnet_netlink::Error),
+    /// A program, or a file of its package, is not installed.
+    #[error("`{file}` is not installed")]
+    Missing {
+        /// The program, or the file below `share`.
+        file: String,
+    },
+    /// A program failed.
+    #[error("`{line}` failed ({status}): {said}")]
+    Failed {
+        /// The program and its arguments.
+        line: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        said: String,
+    },
     /// A link that was created is gone.
     #[error("the link `{0}` is gone")]
     Gone(InterfaceName),

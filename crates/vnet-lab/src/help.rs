@@ -15,6 +15,12 @@ impl Error {
                 _ => "read what the kernel has to say: `dmesg | tail`",
             }
             .to_owned(),
+            Self::Missing { .. } => {
+                "install Open vSwitch and OVN (Debian: openvswitch-switch, ovn-central, ovn-host; Fedora: openvswitch, \
+                 ovn-central, ovn-host)"
+                    .to_owned()
+            }
+            Self::Failed { .. } => return None,
             Self::Gone(name) => format!("make `{name}` again; something in the namespace deletes links"),
         })
     }

@@ -15,6 +15,7 @@
 struct Readme;
 
 mod ask;
+mod cable;
 mod capabilities;
 pub mod card;
 pub mod dhcp4;
@@ -26,12 +27,21 @@ mod help;
 mod isolation;
 pub mod mounts;
 mod namespace;
+mod open_vswitch;
+mod ovn;
+mod path_mtu;
 mod ping;
 pub mod probe;
+mod program;
 
+pub use cable::join;
 pub use capabilities::without_capabilities;
 pub use error::Error;
 pub use flow::{Flow, flow};
 pub use isolation::{Isolation, Step, Unavailable};
 pub use namespace::Namespace;
+pub use open_vswitch::{OpenVSwitch, OvsdbServer};
+pub use ovn::{OvnCentral, OvnHost, OvnLab};
+pub use path_mtu::path_mtu;
 pub use ping::ping;
+pub use program::{Programs, Running};

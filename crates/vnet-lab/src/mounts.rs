@@ -38,6 +38,15 @@ pub fn empty(folders: &[&str]) -> Result<(), Error> {
     })
 }
 
+/// Shows a folder at the place of another one, too.
+///
+/// # Errors
+/// [`Error::System`] when mount(2) fails.
+pub fn show(folder: &Path, at: &str) -> Result<(), Error> {
+    mount(Some(folder), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .map_err(Error::doing(format!("show {} at {at}", folder.display())))
+}
+
 /// The path of the name server configuration, with links followed; `None` when there is no such
 /// file. Call it before [`empty`] covers the target of a link.
 pub fn resolv_conf() -> Option<PathBuf> {

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -56,6 +57,21 @@ impl Namespace {
             unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
                 .map_err(Error::doing("make a network namespace with mounts of its own"))?;
             mounts::mount_new("sysfs", "/sys").map_err(Error::doing("mount sysfs on /sys"))?;
+            Ok(Self { mounts: Some(open("mnt")?), ..Self::current()? })
+        })
+    }
+
+    /// Creates a namespace whose programs see a folder at another place, too.
+    ///
+    /// # Errors
+    /// [`Error`] when the kernel refuses the namespace or the mount in it.
+    pub fn with_folder(folder: &Path, at: &str) -> Result<Self, Error> {
+        in_a_thread(|| {
+            unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+                .map_err(Error::doing("make a network namespace with mounts of its own"))?;
+            mounts::show(folder, at)?;
+            // A program that needs it says so.
+            let _ = mounts::mount_new("sysfs", "/sys");
             Ok(Self { mounts: Some(open("mnt")?), ..Self::current()? })
         })
     }

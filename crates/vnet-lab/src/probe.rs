@@ -10,6 +10,8 @@ use crate::ask::{PATIENCE, ask};
 use crate::ping::is_refusal;
 use crate::{Error, Namespace};
 
+/// How long to wait for a datagram before it is sent again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// The port of the servers.
 pub const PORT: u16 = 7777;
 
@@ -71,6 +73,31 @@ impl fmt::Display for Transport {
             Self::Udp => "UDP",
         })
     }
+}
+
+/// Whether a datagram from one namespace arrives at an address of another one before the deadline,
+/// whatever becomes of an answer.
+///
+/// # Errors
+/// [`Error`] when the address cannot be used.
+pub fn arrives(from: &Namespace, to: &Namespace, address: IpAddr, deadline: Instant) -> Result<bool, Error> {
+    let doing = || Error::doing(format!("send a datagram to {address}"));
+    let receiver = to.run(|| {
+        let receiver = UdpSocket::bind((address, 0)).map_err(doing())?;
+        receiver.set_read_timeout(Some(PAUSE)).map_err(doing())?;
+        Ok::<_, Error>(receiver)
+    })?;
+    let server = receiver.local_addr().map_err(doing())?;
+    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+    let sender = from.run(|| UdpSocket::bind(any).map_err(doing()))?;
+    while Instant::now() < deadline {
+        // What the kernel refuses to send does not arrive.
+        let _ = sender.send_to(b"?", server);
+        if receiver.recv(&mut [0; 8]).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Starts servers at a port of both protocols, on every address of a namespace, now and later. They
