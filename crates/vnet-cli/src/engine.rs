@@ -8,7 +8,7 @@ const NORTHBOUND: &str = "unix:/var/run/ovn/ovnnb_db.sock";
 
 /// Who makes a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Engine {
+pub(crate) enum Engine {
     /// OVN, for all hosts of a cluster
     Ovn,
 }

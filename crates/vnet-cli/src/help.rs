@@ -52,7 +52,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("render", "vnet render nft net.xml\nvnet render dnsmasq net.xml"),
     ("passt", "vnet passt run iface.xml\nvnet passt list"),
     ("trace", "vnet trace web 1.1.1.1:443\nvnet trace web 10.0.0.5:22 --explain"),
-    ("try", "vnet try net.xml\nvnet try net.xml --html promises.html"),
+    ("try", "vnet try net.xml\nvnet try net.xml --html promises.html\nvnet try net.xml --engine ovn"),
     ("explain", "vnet explain VN0107\nvnet explain 107"),
     ("completions", "vnet completions bash > /etc/bash_completion.d/vnet"),
     ("man", "vnet man check | man -l -\nvnet man --out-dir /usr/local/share/man/man1"),

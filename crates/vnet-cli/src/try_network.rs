@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail};
 use vnet_driver::{Network, Picture, PicturePromise};
-use vnet_try::{NetworkReport, Verdict, try_all};
+use vnet_try::{NetworkReport, Verdict, put_on_ovn, try_all};
+use vnet_validate::refused_by_ovn;
 use vnet_xml::Definition;
 
 use crate::diagnostic::Checked;
 use crate::diagnostic::human::human;
 use crate::document::Document;
+use crate::engine::Engine;
 use crate::output::{Answer, Format, FormatOption, note, print, print_json, progress};
 use report::ReportJson;
 
@@ -26,6 +28,10 @@ use report::ReportJson;
 /// the outside, and are connected to from there. A guest's `<interface>` with `<backend
 /// type='passt'/>` gets its own passt, and its ports are checked. All networks and guests share one
 /// host, unless --each gives each definition its own. Exit code 1 when a promise is broken.
+///
+/// Networks with `<vnet:ovn>`, and all of them with `--engine ovn`, run on two imagined hosts with
+/// the Open vSwitch and OVN that are installed here, with their guests on both. What
+/// `<vnet:outside>` leads to is imagined, too.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Definitions; `-` is stdin
@@ -38,6 +44,9 @@ pub(crate) struct Args {
     /// Also write a page with the networks as a picture and their promises beside it
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Let OVN make the networks that do not ask for it, with an imagined outside
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    engine: Option<Engine>,
     #[command(flatten)]
     format: FormatOption,
 }
@@ -48,6 +57,9 @@ impl Args {
         let format = self.format.format;
         let checked = self.files.iter().map(|file| Ok(Checked::new(Document::read(file)?)));
         let mut checked = checked.collect::<anyhow::Result<Vec<_>>>()?;
+        if self.engine == Some(Engine::Ovn) {
+            on_ovn(&mut checked);
+        }
         if format == Format::Human {
             checked.iter().for_each(|checked| note(human(checked)));
         }
@@ -71,6 +83,13 @@ impl Args {
             Err(vnet_try::Error::SameName { at: [one, other], name }) => {
                 let [one, other] = [one, other].map(|at| &checked[at].document.name);
                 bail!("`{one}` and `{other}` both define network `{name}`")
+            }
+            Err(vnet_try::Error::TwoEngines { at: [one, other] }) => {
+                let [one, other] = [one, other].map(|at| &checked[at].document.name);
+                bail!(
+                    "`{one}` is on OVN and `{other}` is not: try them by calls of their own, or all networks on OVN \
+                     with `--engine ovn`"
+                )
             }
             tried => tried?,
         };
@@ -102,6 +121,17 @@ impl Args {
 /// The error about a definition that has nothing to try.
 fn nothing(checked: &Checked, what: &str) -> anyhow::Error {
     anyhow!("`{}` {what}: there is nothing of its own to try", checked.document.name)
+}
+
+/// Lets OVN make all networks, and adds what it cannot do of them.
+fn on_ovn(checked: &mut [Checked]) {
+    let mut networks: Vec<Network> = checked.iter().filter_map(Checked::network).cloned().collect();
+    put_on_ovn(&mut networks);
+    let documents = checked.iter_mut().filter(|checked| checked.network().is_some());
+    for (checked, network) in documents.zip(networks) {
+        checked.extend(refused_by_ovn(&network));
+        checked.change_network(|it| *it = network);
+    }
 }
 
 /// The networks as a picture, with their promises.

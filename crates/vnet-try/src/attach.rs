@@ -3,28 +3,29 @@
 //!
 //! The guests' own namespaces and cards are made before, beside the networks.
 
-use std::fs::File;
-use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::thread;
+use std::os::fd::OwnedFd;
 
 use vnet_driver::{AttachOptions, Driver};
 use vnet_host::{LinuxHost, PortHeader, Store};
-use vnet_lab::Namespace;
+use vnet_lab::{Namespace, join};
 use vnet_netlink::{Netlink, Tap};
 use vnet_plan::{Key, PortChoices, asks_features, attach};
 use vnet_types::{BridgeOptions, Features, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
 use vnet_xml::interface::Source;
 use vnet_xml::{BridgeName, Interface, Network};
 
+use crate::cluster::Cluster;
 use crate::error::{Failed, Result};
 use crate::guest::Guest;
 use crate::judge::side_by_side;
 use crate::start::STATE;
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// Longer than any frame, even one that the kernel has not yet cut into segments.
-const ROOM: usize = 1 << 17;
+/// OVN advertises its router when it is asked, and a question may be lost. The kernel would ask again
+/// after four seconds.
+const ASKS_AGAIN: [(&str, &str); 2] =
+    [("ipv6/conf/eth0/router_solicitation_interval", "1"), ("ipv6/conf/eth0/router_solicitation_max_interval", "1")];
 /// How many seats are made at the same time.
 const AT_A_TIME: usize = 8;
 
@@ -33,7 +34,7 @@ pub(crate) struct Seat {
     namespace: Namespace,
     /// The frames of its card. `None` where this process cannot create a tap: a container has
     /// `/dev/net/tun` only if it was told to, and may not be allowed to open it.
-    card: Option<File>,
+    card: Option<OwnedFd>,
 }
 
 /// The seats of so many guests.
@@ -67,7 +68,7 @@ impl Seat {
 
 /// Puts a card into a guest's namespace, and returns its frames. It ends with the namespace: who
 /// closes a tap that ends with its file waits until the kernel has deleted it.
-pub(crate) fn card(namespace: &Namespace) -> Result<File> {
+pub(crate) fn card(namespace: &Namespace) -> Result<OwnedFd> {
     let name = DEVICE.parse().map_err(|_| Failed::Other(format!("`{DEVICE}` is not a name")))?;
     namespace.run(|| {
         let tap = Tap::create(&name, &TapOptions::default(), NonZeroU16::MIN)?;
@@ -76,8 +77,8 @@ pub(crate) fn card(namespace: &Namespace) -> Result<File> {
     })
 }
 
-fn frames(tap: Tap) -> File {
-    File::from(tap.into_queues().remove(0))
+fn frames(tap: Tap) -> OwnedFd {
+    tap.into_queues().remove(0)
 }
 
 impl World {
@@ -95,6 +96,13 @@ impl World {
         guests: &[Guest],
         seats: Vec<Seat>,
     ) -> Result<Vec<Station>> {
+        let seated = guests.iter().zip(seats).enumerate();
+        if let Some(cluster) = &self.cluster {
+            return side_by_side(seated, |(at, (guest, seat))| {
+                let attached = named(number, at).and_then(|dev| on_cluster(cluster, network, (at, guest), &dev, seat));
+                attached.map_err(not_attached(network, guest))
+            });
+        }
         let netlink = self.host.netlink();
         let found = netlink.link(bridge)?.ok_or_else(|| vnet_lab::Error::Gone(bridge.clone()))?;
         if let LinkKind::Bridge(options) = found.link.kind.clone() {
@@ -104,13 +112,56 @@ impl World {
         // A definition may leave the name open.
         let mut network = network.clone();
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(bridge.clone()));
-        let stations = guests.iter().zip(seats).enumerate().map(|(at, (guest, seat))| {
-            let dev = format!("guest{number}x{at}").parse().map_err(|error| Failed::Other(format!("{error}")))?;
-            station(self, driver, &network, guest, &dev, seat)
-                .map_err(Failed::doing(format!("{} cannot be attached to network `{}`", guest.name, network.name)))
+        let stations = seated.map(|(at, (guest, seat))| {
+            let dev = named(number, at)?;
+            station(self, driver, &network, guest, &dev, seat).map_err(not_attached(&network, guest))
         });
         stations.collect()
     }
+}
+
+/// The name of a guest's port.
+fn named(number: usize, at: usize) -> Result<InterfaceName> {
+    format!("guest{number}x{at}").parse().map_err(|error| Failed::Other(format!("{error}")))
+}
+
+fn not_attached(network: &Network, guest: &Guest) -> impl FnOnce(Failed) -> Failed {
+    Failed::doing(format!("{} cannot be attached to network `{}`", guest.name, network.name))
+}
+
+/// Attaches a guest, with its number, to a network of OVN, on the guest's host.
+fn on_cluster(
+    cluster: &Cluster,
+    network: &Network,
+    (at, guest): (usize, &Guest),
+    dev: &InterfaceName,
+    Seat { namespace, card }: Seat,
+) -> Result<Station> {
+    let (host, driver) = cluster.host(at)?;
+    namespace.set(&ASKS_AGAIN)?;
+    let options = AttachOptions { guest: Some(guest.name.clone()), persistent: true, ..AttachOptions::default() };
+    let interface = interface_of(network, guest, dev)?;
+    let outer = host.namespace.run(|| {
+        driver.attach(&interface, &options)?;
+        Ok::<_, Failed>(Tap::open(dev, NonZeroU16::MIN)?)
+    })?;
+    join(frames(outer), card.ok_or(Failed::NoTaps)?)?;
+    let mtu = host.namespace.netlink().link(dev)?.and_then(|found| found.link.mtu);
+    let device: InterfaceName = DEVICE.parse().expect("a name");
+    Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
+}
+
+fn interface_of(network: &Network, guest: &Guest, dev: &InterfaceName) -> Result<Interface> {
+    let text = format!(
+        "<interface type='network'><source network='-'/><mac address='{}'/><target dev='{dev}'/></interface>",
+        guest.mac
+    );
+    let mut interface: Interface = text.parse().map_err(|error| Failed::Other(format!("{error}")))?;
+    if let Source::Network(source) = &mut interface.source {
+        source.network.clone_from(&network.name);
+        source.port_group.clone_from(&guest.port_group);
+    }
+    Ok(interface)
 }
 
 fn station(
@@ -141,15 +192,7 @@ fn attach_to(
     dev: &InterfaceName,
     instead: Option<impl FnOnce() -> Result<u32>>,
 ) -> Result<()> {
-    let text = format!(
-        "<interface type='network'><source network='-'/><mac address='{}'/><target dev='{dev}'/></interface>",
-        guest.mac
-    );
-    let mut interface: Interface = text.parse().map_err(|error| Failed::Other(format!("{error}")))?;
-    if let Source::Network(source) = &mut interface.source {
-        source.network.clone_from(&network.name);
-        source.port_group.clone_from(&guest.port_group);
-    }
+    let interface = interface_of(network, guest, dev)?;
     let guest = Some(guest.name.clone());
     let Some(lay) = instead else {
         driver.attach(&interface, &AttachOptions { guest, persistent: true, ..AttachOptions::default() })?;
@@ -176,20 +219,4 @@ pub(crate) fn bring_up(namespace: &Namespace, device: &InterfaceName, mac: MacAd
     let wanted = Link { mac: Some(mac), mtu: mtu.or(found.link.mtu), up: true, ..found.link.clone() };
     netlink.set_link(found.index, &found.link, &wanted)?;
     Ok(found.index)
-}
-
-/// Carries frames between the host's tap and the guest's card, as a hypervisor does.
-pub(crate) fn join(outer: File, inner: File) -> Result<()> {
-    let (to, from) = (outer.try_clone()?, inner.try_clone()?);
-    thread::spawn(move || carry(from, to));
-    thread::spawn(move || carry(outer, inner));
-    Ok(())
-}
-
-fn carry(mut from: File, mut to: File) {
-    let mut frame = vec![0; ROOM];
-    while let Ok(length) = from.read(&mut frame) {
-        // A link that is down drops the frame.
-        let _ = to.write(&frame[..length]);
-    }
 }

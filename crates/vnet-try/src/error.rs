@@ -28,6 +28,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Some are on OVN and others are not.
+    #[error("networks on OVN are not tried together with others")]
+    TwoEngines {
+        /// The indexes of one that is on OVN, and of one that is not.
+        at: [usize; 2],
+    },
     /// The system refuses namespaces.
     #[error(transparent)]
     Unavailable(#[from] vnet_lab::Unavailable),
@@ -123,6 +129,8 @@ pub(crate) enum Failed {
         vnet_lab::mounts::CONTAINER_OPTIONS
     )]
     OtherProcesses { source: Option<io::Error> },
+    #[error("no tap can be made here: OVN is tried with Open vSwitch in userspace, which needs them")]
+    NoTaps,
     #[error("mount(2) is refused here; in a container, start that with {}", vnet_lab::mounts::CONTAINER_OPTIONS)]
     Mount { source: vnet_lab::Error },
     #[error("{what}")]

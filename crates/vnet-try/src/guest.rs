@@ -96,6 +96,15 @@ pub(crate) fn guests(network: &Network) -> Vec<Guest> {
     }
     for host in reservations(network).take(MOST_RESERVATIONS) {
         let at = guests.len();
+        // OVN gives one guest all that is kept for its name.
+        let is_it = |guest: &Guest| {
+            let mac = host.mac.as_ref().map(vnet_xml::Spelled::get);
+            host.name.as_ref() == Some(&guest.name) && mac.is_none_or(|mac| mac == guest.mac)
+        };
+        if let Some(guest) = guests.iter_mut().filter(|_| network.is_on_ovn()).find(|guest| is_it(guest)) {
+            guest.addresses.push(Addressing::Reserved(host.ip));
+            continue;
+        }
         let name = host.name.clone().unwrap_or_else(|| format!("kept{}", at - 1));
         let mac = host.mac.as_ref().map_or_else(|| free_mac(network, at), vnet_xml::Spelled::get);
         let addresses = vec![Addressing::Reserved(host.ip)];
@@ -121,7 +130,8 @@ pub(crate) fn guests(network: &Network) -> Vec<Guest> {
         let Some((behind, net)) = behind(network, route).zip(subnet_of(network, route.gateway)) else { continue };
         let address = IpNet::new(route.gateway, net.prefix_len()).expect("a prefix of the same family");
         let address = Addressing::Configured(address);
-        match guests.iter_mut().find(|guest| guest.addresses.contains(&address)) {
+        let is_there = |how: &Addressing| *how == address || *how == Addressing::Reserved(route.gateway);
+        match guests.iter_mut().find(|guest| guest.addresses.iter().any(is_there)) {
             Some(gateway) => gateway.behind.push(behind),
             None => {
                 let at = guests.len();
@@ -183,13 +193,19 @@ pub(crate) fn ordinary_address(network: &Network, ip: &Ip, nth: usize) -> Option
     if !ranges.is_empty() {
         return has_room(network, ip, &ranges, nth).then(|| Addressing::Leased(Family::of(ip.address), ranges));
     }
-    let advertises = network.has_dnsmasq() && !network.has_dhcp(Family::Ipv6);
+    let routes = match network.is_on_ovn() {
+        // Guests of an isolated network of OVN are told of no router.
+        true => network.way_out(Family::Ipv6).is_some(),
+        false => network.has_dnsmasq(),
+    };
+    let advertises = routes && !network.has_dhcp(Family::Ipv6);
     if ip.address.is_ipv6() && net.prefix_len() == 64 && advertises {
         return Some(Addressing::Advertised(net.trunc()));
     }
     let kept = unreserved(network);
     let taken = |address: &IpAddr| {
         network.ips.iter().any(|ip| ip.address == *address)
+            || network.ovn_name_servers().iter().any(|server| server.addr() == *address)
             || reservations(network).any(|host| host.ip == *address)
             || network.routes.iter().any(|route| route.gateway == *address)
             || kept.contains(address)

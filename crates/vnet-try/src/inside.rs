@@ -8,6 +8,8 @@ use vnet_types::{Features, InterfaceName};
 use vnet_xml::{Interface, Network};
 
 use crate::attach::{Seat, features, seats};
+use crate::cluster::placed;
+use crate::engine::put_on_ovn;
 use crate::error::{Failed, Failure, Result};
 use crate::guest::{Guest, guests, may_collide};
 use crate::judge::{Crossing, Party, beside, side_by_side};
@@ -50,8 +52,14 @@ fn step(text: &str) {
 }
 
 fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<Report> {
+    let on_ovn = networks.iter().any(Network::is_on_ovn);
     let neighbour = (networks.len() == 1).then(|| neighbour(&networks[0]));
-    let all: Vec<&Network> = networks.iter().chain(&neighbour).collect();
+    let mut all: Vec<Network> = networks.iter().cloned().chain(neighbour).collect();
+    if on_ovn {
+        put_on_ovn(&mut all);
+        all = all.into_iter().map(placed).collect();
+    }
+    let all: Vec<&Network> = all.iter().collect();
     let interfaces: Vec<&Interface> = behind.iter().map(|(_, interface)| interface).collect();
     let mut guests: Vec<Vec<Guest>> = all.iter().map(|network| guests(network)).collect();
     // Only the neighbour's first guest speaks to anybody.
@@ -64,8 +72,12 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
             Ok::<_, Failed>((features(&all, &seats)?, seats))
         },
         || {
-            let mut world = World::new(&all, &interfaces)?;
+            let mut world = if on_ovn { World::on_ovn(&all)? } else { World::new(&all, &interfaces)? };
             let has_names = furnish::empty(world.name_server())?;
+            if on_ovn {
+                step("starting OVN");
+                world.begin(&all)?;
+            }
             world.serve_names(networks)?;
             all.iter().try_for_each(|network| world.announce(network))?;
             Ok::<_, Failed>((world, has_names))
@@ -76,7 +88,7 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
     let at_once: Vec<_> = all.iter().zip(&guests).map(|(it, guests)| (*it, !may_collide(it, guests))).collect();
     let mut bridges = Vec::new();
     let mut refused = BTreeMap::new();
-    for (at, started) in start(&at_once, features)?.into_iter().enumerate() {
+    for (at, started) in start(&world, &at_once, features)?.into_iter().enumerate() {
         match started {
             Started::On(bridge) => bridges.push(bridge),
             Started::Refused(findings) => drop(refused.insert(at, findings)),

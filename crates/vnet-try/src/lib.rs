@@ -8,6 +8,9 @@
 //! says for each promise whether it is kept. Nothing is printed, and this host is not changed.
 //! [`try_each`] does that with each of many definitions on a host of its own.
 //!
+//! Networks that ask for OVN run on two hosts of an imagined cluster, with the programs of OVN that
+//! are installed. [`put_on_ovn`] lets other definitions ask for it.
+//!
 //! [`verify()`] does the same with a network that runs on this host, by guests that are made up for
 //! a moment.
 
@@ -16,6 +19,8 @@
 struct Readme;
 
 mod attach;
+mod cluster;
+mod engine;
 mod error;
 mod furnish;
 mod guest;
@@ -34,8 +39,9 @@ mod start;
 mod verify;
 mod world;
 
+pub use engine::put_on_ovn;
 pub use error::{Error, Failure};
 pub use inside::inside;
 pub use outside::{try_all, try_each};
-pub use report::{InterfaceReport, Judgement, NetworkReport, Report, Subject, Verdict};
+pub use report::{Engine, InterfaceReport, Judgement, NetworkReport, Report, Subject, Verdict};
 pub use verify::verify;

@@ -10,15 +10,16 @@ use crate::routes::behind;
 /// The notes of a network.
 pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -> Vec<String> {
     let (reservations, routes) = left_out(network);
+    let on_host = !network.is_on_ovn();
     let has = |is: fn(&Dhcp) -> bool| network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).any(is);
     let with_stp = network.bridge.as_ref().is_none_or(|bridge| bridge.stp != Some(false));
     let groups = network.port_groups.iter().filter(|group| !group.default);
     let many = groups.count().saturating_sub(MOST_GROUPS);
     let floors = network.port_groups.iter().filter_map(|group| group.bandwidth.as_ref()?.inbound.as_ref()?.floor);
     let notes = [
-        (with_stp, "STP paused while guests were plugged in: a port takes 4 s to forward".to_owned()),
+        (with_stp && on_host, "STP paused while guests were plugged in: a port takes 4 s to forward".to_owned()),
         (
-            has(|dhcp| !dhcp.ranges.is_empty()) && !may_collide(network, guests),
+            on_host && has(|dhcp| !dhcp.ranges.is_empty()) && !may_collide(network, guests),
             "dnsmasq offers addresses at once: it would ping each for 3 s".to_owned(),
         ),
         (
@@ -28,7 +29,7 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
         (reservations > 0, format!("{reservations} more reservations were not tried")),
         (many > 0, format!("{many} more portgroups were not tried")),
         (
-            floors.count() > 0,
+            on_host && floors.count() > 0,
             "the bandwidth that `floor` reserves was not tried: no other guest takes it away".to_owned(),
         ),
         (routes > 0, format!("{routes} routes were not tried: the host prefers another one to the same place")),
@@ -37,9 +38,35 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
             options::is_without_names(network),
             "names were not tried: the dnsmasq option `port=0` turns them off".to_owned(),
         ),
-        (!has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
+        (on_host && !has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
     ];
-    notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+    let notes = notes.into_iter().chain(of_ovn(network).filter(|_| !on_host));
+    notes.filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+}
+
+/// Those of a network that OVN makes.
+fn of_ovn(network: &Network) -> impl Iterator<Item = (bool, String)> {
+    let outside = network.extensions.ovn.as_ref().and_then(|engine| engine.outside.as_ref());
+    let has_limits = network.port_groups.iter().any(|group| group.bandwidth.is_some());
+    let asks = network.dns.iter().flat_map(|dns| &dns.forwarders).next().is_some();
+    let leases = network.ips.iter().any(|ip| ip.has_dhcp());
+    let notes = [
+        (
+            outside.is_some_and(|it| it.gateways.len() > 1 || it.gateways.iter().any(|it| it.as_group().is_some())),
+            "the gateway was on one host: that it moves to another one was not tried".to_owned(),
+        ),
+        (
+            outside.is_some_and(|it| it.vlan.is_some()),
+            "the physical network was without its VLAN, and all hosts were connected to it".to_owned(),
+        ),
+        (has_limits, "the bandwidth of portgroups was not tried: there is no host to measure from".to_owned()),
+        (
+            network.answers_names() && !network.ips.is_empty() && !asks,
+            "other names were not asked: what a host's name server passes on was not tried".to_owned(),
+        ),
+        (leases, "leases of OVN do not end, and no list has them".to_owned()),
+    ];
+    notes.into_iter()
 }
 
 /// The number of reservations and routes that are not tried.

@@ -99,6 +99,8 @@ fn attempt(task: &Task, mut progress: impl FnMut(&str)) -> Result<Report, Error>
         return Err(Error::NotInside);
     }
     let mut command = Command::new("/proc/self/exe");
+    // Inside, each host has its own.
+    command.env_remove("OVS_RUNDIR");
     let isolation = Isolation::of(command.arg(WORD).stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let mut inside = command.spawn().map_err(|error| isolation.explain(error))?;
     let mut input = inside.stdin.take().expect("it is piped");
@@ -164,6 +166,36 @@ impl Task {
                 }
             }
         }
+        Self::has_one_engine(definitions)?;
         Ok(task)
+    }
+
+    /// Refuses networks on OVN beside what is not: there is one imagined world.
+    fn has_one_engine(definitions: &[Definition]) -> Result<(), Error> {
+        let is_on_ovn = |it: &Definition| matches!(it, Definition::Network(network) if network.is_on_ovn());
+        let on_ovn = definitions.iter().position(is_on_ovn);
+        let other = definitions.iter().position(|it| !is_on_ovn(it));
+        match on_ovn.zip(other) {
+            Some((on_ovn, other)) => Err(Error::TwoEngines { at: [on_ovn, other] }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::put_on_ovn;
+
+    #[test]
+    fn networks_on_ovn_are_tried_apart_from_others() {
+        let mut networks = ["a", "b"].map(Network::new);
+        let definitions = |networks: &[Network]| -> Vec<Definition> {
+            networks.iter().cloned().map(|it| Definition::Network(Box::new(it))).collect()
+        };
+        put_on_ovn(&mut networks[1..]);
+        assert!(matches!(Task::of(&definitions(&networks)), Err(Error::TwoEngines { at: [1, 0] })));
+        put_on_ovn(&mut networks);
+        assert_eq!(Task::of(&definitions(&networks)).map(|task| task.networks.len()).ok(), Some(2));
     }
 }

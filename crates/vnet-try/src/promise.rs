@@ -25,6 +25,8 @@ pub(crate) enum Promise {
     Gateway { guest: usize, ip: IpAddr },
     /// The first guest is told an MTU; 0 for none.
     Mtu(u32),
+    /// Who sends larger packets than these from outside is told so.
+    TooLarge(u32),
     /// A guest is told its name.
     Hostname(String),
     /// A guest is told its full name.
@@ -39,6 +41,8 @@ pub(crate) enum Promise {
     Forwarded { servers: Vec<IpAddr>, domain: Option<String> },
     /// The first two guests reach each other.
     BetweenGuests(Family),
+    /// The same, on two hosts.
+    AcrossHosts(Family),
     /// The first two guests do not reach each other: their ports are isolated.
     Apart(Family),
     /// The first guest reaches the outside.
@@ -51,8 +55,8 @@ pub(crate) enum Promise {
     In(Family),
     /// The outside cannot open a connection to the first guest.
     NoWayIn(Family),
-    /// The host reaches an address behind a guest.
-    Route { behind: IpAddr, destination: IpNet, gateway: IpAddr },
+    /// The host, or a guest, reaches an address behind a guest.
+    Route { from: Side, behind: IpAddr, destination: IpNet, gateway: IpAddr },
     /// A port of the host leads to a port of the guest, or nowhere, at each of these places.
     Port { protocol: Protocol, port: u16, at: Vec<Place>, to: Option<u16> },
     /// A port of the host leads to a guest of the network, from each of these sides.
@@ -137,12 +141,12 @@ impl Promise {
             },
             Self::Router { .. } => Subject::Router,
             Self::Gateway { .. } => Subject::Gateway,
-            Self::Mtu(_) => Subject::Mtu,
+            Self::Mtu(_) | Self::TooLarge(_) => Subject::Mtu,
             Self::Hostname(_) | Self::Fqdn(_) => Subject::Hostname,
             Self::Answer { .. } | Self::Reverse { .. } => Subject::Dns,
             Self::OwnName { .. } => Subject::OwnName,
             Self::Forwarded { .. } => Subject::DnsForwarding,
-            Self::BetweenGuests(_) | Self::Apart(_) => Subject::GuestToGuest,
+            Self::BetweenGuests(_) | Self::AcrossHosts(_) | Self::Apart(_) => Subject::GuestToGuest,
             Self::Out(..) => Subject::Out,
             Self::Reach { tcp: false, udp: false, .. } => Subject::NoWayOut,
             Self::Reach { .. } => Subject::Out,
@@ -180,6 +184,7 @@ impl Promise {
             Self::Gateway { ip, .. } => format!("the gateway {ip} echoes"),
             Self::Mtu(0) => "the guest is told no MTU".to_owned(),
             Self::Mtu(mtu) => format!("the guest is told the MTU {mtu}"),
+            Self::TooLarge(mtu) => format!("who sends more than {mtu} bytes from outside is told so"),
             Self::Hostname(name) => format!("the guest is told its name, {name}"),
             Self::Fqdn(name) => format!("the guest is told its full name, {name}"),
             Self::Answer { question, record } => format!("DNS: {question} is {record}"),
@@ -198,11 +203,15 @@ impl Promise {
                 }
             }
             Self::BetweenGuests(family) => format!("guests reach each other over {}", word(family)),
+            Self::AcrossHosts(family) => format!("guests of two hosts reach each other over {}", word(family)),
             Self::Apart(family) => format!("guests do not reach each other over {}: ports are isolated", word(family)),
             Self::Out(family, Source::Own) => format!("guests get out over {}, as themselves", word(family)),
             Self::Out(family, Source::Host) => format!("the guest gets out over {}, as the host", word(family)),
             Self::Out(family, Source::Translated { addresses, ports }) => {
-                let addresses = addresses.map_or("the host".to_owned(), |addresses| addresses.to_string());
+                let addresses = addresses.map_or("the host".to_owned(), |it| match it.start() == it.end() {
+                    true => it.start().to_string(),
+                    false => it.to_string(),
+                });
                 format!("guests get out over {}, as {addresses} with ports {ports}", word(family))
             }
             Self::Reach { to, tcp: true, udp: true } => format!("guests reach {to}"),
@@ -222,7 +231,13 @@ impl Promise {
             Self::NoWayOut(family) => format!("no way out over {}", word(family)),
             Self::In(family) => format!("the outside reaches guests over {}", word(family)),
             Self::NoWayIn(family) => format!("nothing new comes in over {}", word(family)),
-            Self::Route { destination, gateway, .. } => format!("the host reaches {destination} through {gateway}"),
+            Self::Route { from, destination, gateway, .. } => {
+                let from = match from {
+                    Side::Guest(guest) => guests[*guest].name.as_str(),
+                    Side::Host | Side::Outside => "the host",
+                };
+                format!("{from} reaches {destination} through {gateway}")
+            }
             Self::Port { protocol, port, to: Some(to), .. } => {
                 format!("{protocol} port {port} leads to the guest's port {to}")
             }

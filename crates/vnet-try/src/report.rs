@@ -17,14 +17,27 @@ pub struct Report {
     pub milliseconds: u64,
 }
 
+/// Who makes a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Engine {
+    /// One host, with a bridge, nftables and dnsmasq.
+    Host,
+    /// OVN, for several hosts.
+    Ovn,
+}
+
 /// One network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NetworkReport {
     /// Its name.
     pub network: String,
-    /// The bridge that it ran on. `None` when it was refused, or nothing was tried because another
-    /// network was refused.
+    /// Who makes it.
+    pub engine: Engine,
+    /// The bridge that it ran on; with OVN that of each host's guests. `None` when it was refused,
+    /// or nothing was tried because another network was refused.
     pub bridge: Option<String>,
     /// Findings about the definition on the imagined host.
     pub findings: Vec<Finding>,
@@ -127,8 +140,9 @@ impl Report {
 impl NetworkReport {
     /// The report of a network that is not tried.
     pub(crate) fn refused(network: &vnet_xml::Network, findings: Vec<Finding>) -> Self {
+        let engine = if network.is_on_ovn() { Engine::Ovn } else { Engine::Host };
         let network = network.name.clone();
-        Self { network, bridge: None, findings, promises: Vec::new(), notes: Vec::new() }
+        Self { network, engine, bridge: None, findings, promises: Vec::new(), notes: Vec::new() }
     }
 }
 
@@ -146,6 +160,7 @@ mod tests {
     fn report(verdict: Verdict) -> NetworkReport {
         NetworkReport {
             network: "n".to_owned(),
+            engine: Engine::Host,
             bridge: Some("virbr0".to_owned()),
             findings: Vec::new(),
             promises: vec![Judgement {

@@ -6,6 +6,7 @@ use vnet_validate::Finding;
 use vnet_xml::{Network, VirtualPortType};
 
 use crate::error::{Failed, Result};
+use crate::world::World;
 
 /// The result of a start.
 pub(crate) enum Started {
@@ -29,8 +30,17 @@ pub(crate) fn driver(at_once: bool, features: Option<Features>) -> Result<Driver
 
 /// Starts networks, those that offer addresses alike in one call. Once a definition conflicts with
 /// the host, those after its call are not started and are missing from the result.
-pub(crate) fn start(networks: &[(&Network, bool)], features: Option<Features>) -> Result<Vec<Started>> {
+pub(crate) fn start(world: &World, networks: &[(&Network, bool)], features: Option<Features>) -> Result<Vec<Started>> {
     let mut all = Vec::new();
+    if let Some(cluster) = &world.cluster {
+        for (network, _) in networks {
+            all.push(cluster.start(network)?);
+            if matches!(all.last(), Some(Started::Refused(_))) {
+                break;
+            }
+        }
+        return Ok(all);
+    }
     for alike in networks.chunk_by(|(_, one), (_, other)| one == other) {
         let definitions: Vec<Network> = alike.iter().map(|(network, _)| (*network).clone()).collect();
         let outcomes = driver(alike[0].1, features)?.start_all(&definitions)?;

@@ -3,20 +3,19 @@
 //! in their own name. The kernel removes them with the process; the receipts that a process leaves
 //! that is killed go with the next call of the driver.
 
-use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vnet_driver::{AttachOptions, AttachedPort, Driver};
-use vnet_lab::Namespace;
+use vnet_lab::{Namespace, join};
 use vnet_netlink::{Netlink, PortState};
 use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, NetworkName};
 use vnet_xml::interface::Source;
 use vnet_xml::network::{ForwardMode, Ip};
 use vnet_xml::{Interface, Network};
 
-use crate::attach::{bring_up, card, join};
+use crate::attach::{bring_up, card};
 use crate::error::{Error, Failed, Result};
 use crate::guest::{Addressing, Guest, guests, ordinary_address};
 use crate::judge::Party;
@@ -216,7 +215,7 @@ impl Scratch {
         namespace.set(&SWITCHES)?;
         let device: InterfaceName = DEVICE.parse().expect("a name");
         let outer = port.queues().first().ok_or_else(|| Failed::Other("the port has no file".to_owned()))?;
-        join(File::from(outer.try_clone()?), card(&namespace)?)?;
+        join(outer.try_clone()?, card(&namespace)?)?;
         let mtu = Netlink::open()?.link(&port.port().dev)?.and_then(|found| found.link.mtu);
         let index = bring_up(&namespace, &device, guest.mac, mtu)?;
         let scratch = Self { port: Some(port), bridge: bridge.clone(), addresses: Vec::new() };

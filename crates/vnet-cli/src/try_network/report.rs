@@ -1,7 +1,8 @@
 //! The results of a trial, as a table and as JSON. `docs/json.md` describes the shape.
 
 use serde::Serialize;
-use vnet_try::{Judgement, Report, Verdict};
+use vnet_driver::Network;
+use vnet_try::{Engine, Judgement, Report, Verdict};
 
 use super::is_network;
 use crate::diagnostic::Checked;
@@ -24,6 +25,7 @@ struct NetworkJson {
     file: String,
     /// `None` when the document defines no network.
     network: Option<String>,
+    engine: Engine,
     /// `None` when the definition was refused.
     bridge: Option<String>,
     diagnostics: Vec<DiagnosticJson>,
@@ -115,6 +117,10 @@ impl NetworkJson {
         Self {
             file: checked.document.name.clone(),
             network: checked.network().map(|network| network.name.clone()),
+            engine: match checked.network().is_some_and(Network::is_on_ovn) {
+                true => Engine::Ovn,
+                false => Engine::Host,
+            },
             bridge: None,
             diagnostics: diagnostics(checked),
             promises: Vec::new(),
@@ -133,7 +139,11 @@ impl InterfaceJson {
 fn network(report: &NetworkJson) -> String {
     let Some(bridge) = &report.bridge else { return String::new() };
     let name = report.network.as_deref().unwrap_or_default();
-    let title = format!("{BOLD}{}{BOLD:#} on {bridge} ({})\n", plain(name), plain(&report.file));
+    let place = match report.engine {
+        Engine::Ovn => "OVN, two hosts",
+        _ => bridge,
+    };
+    let title = format!("{BOLD}{}{BOLD:#} on {place} ({})\n", plain(name), plain(&report.file));
     title + &table(&report.promises, &report.notes, "open")
 }
 
@@ -183,6 +193,7 @@ mod tests {
         NetworkJson {
             file: "n.xml".to_owned(),
             network: Some("n".to_owned()),
+            engine: Engine::Host,
             bridge: Some("virbr0".to_owned()),
             diagnostics: Vec::new(),
             promises: vec![Judgement {

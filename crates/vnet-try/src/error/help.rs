@@ -9,6 +9,9 @@ impl Error {
             Self::NotInside => return None,
             Self::Nothing { .. } => "give a network with addresses or a bridge, or an interface on passt".to_owned(),
             Self::SameName { .. } => "try one after the other".to_owned(),
+            Self::TwoEngines { .. } => {
+                "try them by calls of their own, or all networks on OVN with `--engine ovn`".to_owned()
+            }
             Self::Unavailable(error) => return error.help(),
             Self::Died(_) => "see whether the system ended it: `dmesg | tail`".to_owned(),
             Self::Inside(failure) | Self::Unverified(failure) => return failure.help.clone(),
@@ -22,6 +25,9 @@ impl Failed {
     /// What to do about it. `None` where the message says so itself.
     pub(super) fn help(&self) -> Option<String> {
         match self {
+            Self::NoTaps => {
+                Some("let this user open /dev/net/tun; a container is started with `--device /dev/net/tun`".to_owned())
+            }
             Self::ReadOnly | Self::OtherProcesses { .. } | Self::Mount { .. } | Self::Other(_) => None,
             Self::Lab(error) => error.help(),
             Self::Netlink(error) => error.help(),

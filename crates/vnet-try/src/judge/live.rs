@@ -118,6 +118,7 @@ impl Party<'_> {
             | Promise::Answer { .. }
             | Promise::Reverse { .. }
             | Promise::BetweenGuests(_)
+            | Promise::AcrossHosts(_)
             | Promise::Apart(_) => self.see(promise),
             Promise::Reach { to, tcp, udp } | Promise::OtherNetwork { to, tcp, udp, .. } => {
                 let to = SocketAddr::new(*to, egress::PORT);
@@ -140,7 +141,9 @@ impl Party<'_> {
             }),
             Promise::OwnName { .. } => open("the made-up guest takes no lease"),
             Promise::Forwarded { .. } => open("who was asked cannot be seen from here"),
-            Promise::In(_) | Promise::NoWayIn(_) => open("nobody outside can be told to connect"),
+            Promise::In(_) | Promise::NoWayIn(_) | Promise::TooLarge(_) => {
+                open("nobody outside can be told to connect")
+            }
             Promise::Route { .. } | Promise::Led { .. } => open("the guest it leads to was not asked"),
             Promise::Limit { .. } => open("measuring would take bandwidth from guests"),
             Promise::Port { .. } | Promise::Log(_) => open("not asked"),

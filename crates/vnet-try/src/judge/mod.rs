@@ -14,13 +14,14 @@ use vnet_lab::probe::{Outcome, PORT, Transport};
 use vnet_types::{EgressProtocol, Family, IpNet};
 use vnet_xml::Network;
 
+use crate::cluster::host_of;
 use crate::error::Result;
 use crate::guest::{Guest, may_collide};
 use crate::options;
 use crate::promise::{Phase, Promise};
+use crate::promises::crosses;
 use crate::promises::egress::lets_cross;
 use crate::promises::led::leads;
-use crate::promises::may_cross;
 use crate::report::{Judgement, Subject, Verdict};
 use crate::world::{Station, Uplink, World};
 use live::Ways;
@@ -119,6 +120,30 @@ impl<'a> Party<'a> {
         Ok(self)
     }
 
+    /// The guests that show what holds for all: the first, and where OVN has them on several hosts,
+    /// one of each.
+    fn witnesses(&self, family: Family) -> impl Iterator<Item = usize> {
+        let on_ovn = self.network.is_some_and(Network::is_on_ovn);
+        let other = (1..self.guests.len()).find(|at| host_of(*at) != host_of(0) && self.address(*at, family).is_some());
+        [0].into_iter().chain(other.filter(|_| on_ovn))
+    }
+
+    /// Observes the same with each of these guests, all at the same time.
+    fn with_each(&self, family: Family, see: impl Fn(usize, IpAddr) -> Result<Seen> + Sync) -> Result<Seen> {
+        let witnesses: Vec<usize> = self.witnesses(family).collect();
+        let seen = side_by_side(&witnesses, |at| self.with_address(*at, family, |own| see(*at, own)))?;
+        let bad = [Verdict::Broken, Verdict::Unjudged, Verdict::Open].into_iter();
+        let verdict = bad.into_iter().find(|bad| seen.iter().any(|Seen(verdict, _)| verdict == bad));
+        let words = match seen.iter().all(|Seen(_, words)| *words == seen[0].1) {
+            true => seen[0].1.clone(),
+            false => {
+                let named = witnesses.iter().zip(&seen).map(|(at, it)| format!("{}: {}", self.guests[*at].name, it.1));
+                named.collect::<Vec<_>>().join("; ")
+            }
+        };
+        Ok(Seen(verdict.unwrap_or(Verdict::Kept), words))
+    }
+
     /// Judges the promises of this phase; the others stay as they are.
     pub(crate) fn judge(&self, promises: &[Promise], phase: Phase, judgements: &mut [Option<Judgement>]) -> Result<()> {
         let judged: Vec<_> = promises.iter().zip(judgements).filter(|(promise, _)| promise.phase() == phase).collect();
@@ -163,7 +188,7 @@ impl<'a> Party<'a> {
     }
 
     /// Whether guests of this network may reach those of another one: the family, the source and
-    /// the destination addresses.
+    /// the destination addresses. `None` where that is not decided here.
     pub(crate) fn crossing(&self, to: &Self) -> Option<Crossing<'a>> {
         let (from_network, to_network) = (self.network?, to.network?);
         let common = from_network.families().filter(|family| to_network.has_family(*family));
@@ -172,7 +197,7 @@ impl<'a> Party<'a> {
             Some((family, to.address(0, family)?))
         })?;
         let allowed =
-            may_cross(from_network, to_network, family) && lets_cross(from_network, address, EgressProtocol::Tcp, PORT);
+            crosses(from_network, to_network, family)? && lets_cross(from_network, address, EgressProtocol::Tcp, PORT);
         Some(Crossing { from: &from_network.name, to: &to_network.name, family, address, allowed })
     }
 

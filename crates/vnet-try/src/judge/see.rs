@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use vnet_lab::dns::{Question, Record};
-use vnet_lab::probe::{Outcome, PORT, Transport};
-use vnet_lab::{flow, ping};
+use vnet_lab::probe::{Outcome, PORT, Transport, arrives};
+use vnet_lab::{Namespace, flow, path_mtu, ping};
 use vnet_passt::Protocol;
 use vnet_types::{Family, contiguous_prefix};
+use vnet_xml::Network;
 
 use super::settle::is_duid;
 use super::words::{both, ports, said, unreached};
@@ -48,24 +49,25 @@ impl Party<'_> {
                 self.see_answer(&question, |records| records.contains(&Record::Address(own)))
             })?,
             Promise::Forwarded { servers, domain } => self.see_forwarded(servers, domain.as_deref())?,
-            Promise::BetweenGuests(family) => self.between(*family, |own, other| {
+            Promise::BetweenGuests(family) | Promise::AcrossHosts(family) => self.between(*family, |own, other| {
                 let outcome = self.probe(1, other, Transport::Tcp, PATIENCE)?;
                 Ok(Seen(Verdict::when(is_seen_as(outcome, own)), outcome.to_string()))
             })?,
             Promise::Apart(family) => self.between(*family, |_, other| {
                 ask_both(|transport| self.probe(1, other, transport, SUSPICION)).map(unreached)
             })?,
-            Promise::Out(family, source) => self.with_address(0, *family, |own| {
-                self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
+            Promise::Out(family, source) => self.with_each(*family, |guest, own| {
+                self.stations[guest].wait_for_way(*family, Instant::now() + PATIENCE)?;
                 let outside = self.uplink.outside(*family);
-                let (tcp, udp) = ask_both(|transport| self.probe(0, outside, transport, PATIENCE))?;
+                let (tcp, udp) = ask_both(|transport| self.probe(guest, outside, transport, PATIENCE))?;
                 let host = self.uplink.host(*family);
                 let holds = [tcp, udp].into_iter().all(|outcome| is_from(outcome, source, own, host));
                 Ok(Seen(Verdict::when(holds), both(tcp, udp)))
             })?,
-            Promise::NoWayOut(family) => self.with_address(0, *family, |_| {
+            Promise::NoWayOut(family) => self.with_each(*family, |guest, _| {
                 let outside = self.uplink.outside(*family);
-                ask_both(|transport| self.probe(0, outside, transport, SUSPICION)).map(unreached)
+                let ask = || ask_both(|transport| self.probe(guest, outside, transport, SUSPICION)).map(unreached);
+                self.unless_arrived(&self.stations[guest].namespace, &self.world.outside, outside, ask)
             })?,
             Promise::Reach { to, tcp, udp } => self.with_address(0, Family::of(*to), |_| {
                 if *tcp || *udp {
@@ -80,17 +82,25 @@ impl Party<'_> {
                 let reached = asked.map(|outcome| matches!(outcome, Outcome::SeenAs(..)));
                 Ok(Seen(Verdict::when(reached == [*tcp, *udp]), both(asked[0], asked[1])))
             })?,
-            Promise::In(family) => self.with_address(0, *family, |own| {
-                self.stations[0].wait_for_way(*family, Instant::now() + PATIENCE)?;
+            Promise::In(family) => self.with_each(*family, |guest, own| {
+                self.stations[guest].wait_for_way(*family, Instant::now() + PATIENCE)?;
                 let outcome = self.enter(own, PORT, Transport::Tcp, PATIENCE)?;
-                Ok(Seen(Verdict::when(is_seen_as(outcome, self.uplink.outside(*family))), outcome.to_string()))
+                let is_itself = matches!(outcome, Outcome::SeenAs(peer, _) if self.world.is_outside(peer.ip()));
+                Ok(Seen(Verdict::when(is_itself), outcome.to_string()))
             })?,
-            Promise::NoWayIn(family) => self.with_address(0, *family, |own| {
-                ask_both(|transport| self.enter(own, PORT, transport, SUSPICION)).map(unreached)
+            Promise::NoWayIn(family) => self.with_each(*family, |guest, own| {
+                let ask = || ask_both(|transport| self.enter(own, PORT, transport, SUSPICION)).map(unreached);
+                self.unless_arrived(&self.world.outside, &self.stations[guest].namespace, own, ask)
             })?,
-            Promise::Route { behind, .. } => {
+            Promise::TooLarge(mtu) => {
+                let to = SocketAddr::new(self.uplink.host(Family::Ipv4), PORT);
+                let told = self.world.outside.run(|| path_mtu(to, *mtu, Instant::now() + PATIENCE))?;
+                let seen = said(told.map(|told| format!("told: at most {told}")).as_ref(), "nothing was told");
+                Seen(Verdict::when(told == Some(*mtu)), seen)
+            }
+            Promise::Route { from, behind, .. } => {
                 let server = SocketAddr::new(*behind, PORT);
-                let outcome = self.world.host.run(|| Transport::Tcp.ask(server, Instant::now() + PATIENCE))?;
+                let outcome = self.namespace_of(*from).run(|| Transport::Tcp.ask(server, Instant::now() + PATIENCE))?;
                 let answers = matches!(outcome, Outcome::SeenAs(..));
                 let seen = if answers { format!("{behind} answers") } else { format!("{behind}: {outcome}") };
                 Seen(Verdict::when(answers), seen)
@@ -188,7 +198,9 @@ impl Party<'_> {
 
     /// Asks the network's name server, or the one that the guest was told, from the first guest.
     fn see_answer(&self, question: &Question, holds: impl Fn(&[Record]) -> bool) -> Result<Seen> {
+        let told = self.told[0].lease.as_ref().and_then(|lease| lease.server).map(IpAddr::from);
         let server = match self.network {
+            Some(network) if network.is_on_ovn() && told.is_some() => told.unwrap_or(network.ips[0].address),
             Some(network) => {
                 let reachable = |ip: &&IpAddr| self.address(0, Family::of(**ip)).is_some();
                 let Some(ip) = network.ips.iter().map(|ip| &ip.address).find(reachable) else {
@@ -196,8 +208,8 @@ impl Party<'_> {
                 };
                 *ip
             }
-            None => match self.told[0].lease.as_ref().and_then(|lease| lease.server) {
-                Some(server) => server.into(),
+            None => match told {
+                Some(server) => server,
                 None => return Ok(Seen(Verdict::Broken, "no server was told".to_owned())),
             },
         };
@@ -221,6 +233,22 @@ impl Party<'_> {
     fn enter(&self, at: IpAddr, port: u16, transport: Transport, patience: Duration) -> Result<Outcome> {
         let server = SocketAddr::new(at, port);
         Ok(self.world.outside.run(|| transport.ask(server, Instant::now() + patience))?)
+    }
+
+    /// What is seen by asking, unless a datagram arrives there. OVN may translate an answer, or lead it
+    /// to nobody, so that who asks hears nothing of what arrived. A host refuses, and that is heard.
+    fn unless_arrived(
+        &self,
+        from: &Namespace,
+        to: &Namespace,
+        address: IpAddr,
+        ask: impl FnOnce() -> Result<Seen> + Send,
+    ) -> Result<Seen> {
+        if !self.network.is_some_and(Network::is_on_ovn) {
+            return ask();
+        }
+        let (seen, arrived) = beside(ask, || arrives(from, to, address, Instant::now() + SUSPICION));
+        Ok(if arrived? { Seen(Verdict::Broken, "a datagram arrives".to_owned()) } else { seen? })
     }
 
     fn ask_port(&self, protocol: Protocol, place: Place, port: u16, is_open: bool) -> Result<Outcome> {
@@ -249,7 +277,12 @@ impl Party<'_> {
         told.addresses.iter().flatten().copied().find(|address| Family::of(*address) == family)
     }
 
-    fn with_address(&self, guest: usize, family: Family, see: impl FnOnce(IpAddr) -> Result<Seen>) -> Result<Seen> {
+    pub(super) fn with_address(
+        &self,
+        guest: usize,
+        family: Family,
+        see: impl FnOnce(IpAddr) -> Result<Seen>,
+    ) -> Result<Seen> {
         match self.address(guest, family) {
             Some(address) => see(address),
             None => Ok(without_address(&self.guests[guest].name)),

@@ -36,7 +36,6 @@ pub(super) fn settle(
     takes: Takes,
     deadline: Instant,
 ) -> Result<Told> {
-    guest.behind.iter().try_for_each(|address| station.own(*address))?;
     let mut told = Told::default();
     for how in &guest.addresses {
         let got = match how {
@@ -57,6 +56,8 @@ pub(super) fn settle(
         };
         told.addresses.push(got);
     }
+    // Only now: a guest without another address would ask for DHCP from this one.
+    guest.behind.iter().try_for_each(|address| station.own(*address))?;
     told.addresses.iter().flatten().try_for_each(|address| station.wait_usable(*address, deadline))?;
     for how in &guest.addresses {
         let Addressing::Configured(net) = how else { continue };

@@ -7,6 +7,7 @@ pub(crate) mod egress;
 pub(crate) mod led;
 pub(crate) mod limits;
 mod names;
+mod ovn;
 pub(crate) mod passt;
 mod ports;
 mod ways;
@@ -17,11 +18,11 @@ use vnet_xml::network::WayOut;
 
 use crate::guest::{Addressing, Guest};
 use crate::options::{self, Router};
-use crate::promise::{Promise, Source};
+use crate::promise::{Promise, Side, Source};
 use crate::routes::behind;
 
 pub(crate) use ports::guest_ports;
-pub(crate) use ways::may_cross;
+pub(crate) use ways::{crosses, may_cross};
 
 /// Every promise of a network, in the order of its elements.
 pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
@@ -68,12 +69,12 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest]) -> Vec<Promise> {
     promises.extend(led::promises(network, guests));
     promises.extend(network.routes.iter().filter_map(|route| {
         let (behind, destination) = (behind(network, route)?, route.net()?);
-        Some(Promise::Route { behind, destination, gateway: route.gateway })
+        Some(Promise::Route { from: Side::Host, behind, destination, gateway: route.gateway })
     }));
     // What is measured goes to an address that limited guests may not reach.
     let is_free = egress.is_none_or(|egress| egress.preset == EgressPreset::Any && egress.deny.is_empty());
     promises.extend(limits::promises(network, guests).into_iter().filter(|_| is_free));
-    promises
+    if network.is_on_ovn() { ovn::promises(network, guests, promises) } else { promises }
 }
 
 fn is_leased4(how: &Addressing) -> bool {

@@ -18,6 +18,15 @@ pub(crate) fn may_cross(from: &Network, to: &Network, family: Family) -> bool {
     passes(from, to, false) && passes(to, from, true)
 }
 
+/// The same of two networks that may be on OVN. There no network leads to another one; `None` where
+/// the routers of the physical network decide, which are not here.
+pub(crate) fn crosses(from: &Network, to: &Network, family: Family) -> Option<bool> {
+    match to.is_on_ovn() {
+        true => (!matches!(gate(to, family), Gate::None | Gate::Open)).then_some(false),
+        false => Some(may_cross(from, to, family)),
+    }
+}
+
 /// The firewall's answer to connections into a network.
 enum Gate {
     /// The network has no rules.
@@ -31,7 +40,7 @@ fn gate(network: &Network, family: Family) -> Gate {
     match network.way_out(family) {
         _ if network.forward_mode() == ForwardMode::Open => Gate::None,
         // Other networks are not behind the device.
-        _ if network.outgoing_device().is_some() => Gate::Closed,
+        _ if network.outgoing_device().is_some() && !network.is_on_ovn() => Gate::Closed,
         None => Gate::Closed,
         Some(WayOut::Routed) => Gate::Open,
         Some(WayOut::Translated { .. }) => Gate::Replies,

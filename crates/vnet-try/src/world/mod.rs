@@ -1,6 +1,7 @@
 //! The imagined host: uplinks to the outside, cables, and guests at their ends.
 
 mod names;
+mod on_ovn;
 mod route;
 mod station;
 mod taken;
@@ -14,13 +15,14 @@ use vnet_netlink::Netlink;
 use vnet_types::{Address, Family, InterfaceName, IpNet, MacAddr, Route, RouteProtocol};
 use vnet_xml::{Interface, Network};
 
+use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::promises::egress;
 use route::{add_route, default_of};
 pub(crate) use station::Station;
 use station::wait_usable;
 pub(crate) use taken::taken_by_network;
-pub(crate) use uplink::Uplink;
+pub(crate) use uplink::{Uplink, free_ipv4, free_ipv6, nth_ipv4, nth_ipv6};
 
 /// How long the kernel may take until an address of the host can be used.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,6 +53,10 @@ pub(crate) struct World {
     uplinks: Vec<Uplink>,
     /// The addresses of the name servers.
     name_servers: Vec<IpAddr>,
+    /// The networks that OVN makes, each with the uplink of the same number.
+    on_ovn: Vec<String>,
+    /// Their hosts. `None` until they are started, and where no network is on OVN.
+    pub(crate) cluster: Option<Cluster>,
 }
 
 impl World {
@@ -61,7 +67,7 @@ impl World {
         outside.set(&SWITCHES)?;
         outside.set(&[("ipv4/ip_forward", "0")])?;
         let uplinks = uplink::uplinks(networks, guests)?;
-        let world = Self { uplinks, host, outside, name_servers: Vec::new() };
+        let world = Self::of(host, outside, uplinks);
         for (at, uplink) in world.uplinks.iter().enumerate() {
             world.connect(at, uplink)?;
         }
@@ -75,12 +81,19 @@ impl World {
     /// This host as it is. Nobody is outside: the addresses there are nobody's.
     pub(crate) fn here(network: &Network) -> Result<Self> {
         let uplinks = uplink::uplinks(&[network], &[])?;
-        Ok(Self { host: Namespace::current()?, outside: Namespace::new()?, uplinks, name_servers: Vec::new() })
+        Ok(Self::of(Namespace::current()?, Namespace::new()?, uplinks))
+    }
+
+    fn of(host: Namespace, outside: Namespace, uplinks: Vec<Uplink>) -> Self {
+        Self { host, outside, uplinks, name_servers: Vec::new(), on_ovn: Vec::new(), cluster: None }
     }
 
     /// The uplink of a network.
     pub(crate) fn uplink(&self, network: &Network) -> &Uplink {
-        self.uplink_by(network.outgoing_device())
+        match self.on_ovn.iter().position(|name| *name == network.name) {
+            Some(at) => &self.uplinks[at],
+            None => self.uplink_by(network.outgoing_device()),
+        }
     }
 
     /// The uplink of a device; the first if the device is not an uplink.
@@ -89,10 +102,18 @@ impl World {
         named.unwrap_or(&self.uplinks[0])
     }
 
+    /// Whether the outside has an address.
+    pub(crate) fn is_outside(&self, address: IpAddr) -> bool {
+        self.uplinks.iter().any(|uplink| uplink.is_outside(address))
+    }
+
     /// Adds an address to the host, with a route to it from outside through an uplink. It is on
     /// `lo`: on the uplink, with the longest prefix, passt would use it for the guest.
     pub(crate) fn add_address(&self, uplink: &Uplink, ip: IpAddr) -> Result<()> {
         let net = IpNet::from(ip);
+        if self.cluster.is_some() {
+            return self.lead_to(uplink, net);
+        }
         let lo: InterfaceName = "lo".parse().expect("a name");
         match self.host.netlink().add_address(&lo, &Address { net, broadcast: None }) {
             Err(error) if !error.is_exists() => return Err(error.into()),

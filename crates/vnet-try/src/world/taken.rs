@@ -37,5 +37,7 @@ pub(crate) fn taken_by_network(network: &Network) -> Vec<IpNet> {
     let nat = nat.into_iter().flat_map(|range| [range.start(), range.end()]).map(IpNet::from);
     let dns = network.dns.iter().flat_map(|dns| &dns.forwarders).filter_map(|it| it.addr).map(IpNet::from);
     let forwards = network.extensions.port_forwards.iter().filter_map(|it| it.forward.address).map(IpNet::from);
-    subnets.chain(routes).chain(nat).chain(dns).chain(forwards).map(|net| net.trunc()).collect()
+    let outside = network.extensions.ovn.as_ref().and_then(|engine| engine.outside.as_ref());
+    let outside = outside.into_iter().flat_map(|outside| &outside.addresses).filter_map(|address| address.net());
+    subnets.chain(routes).chain(nat).chain(dns).chain(forwards).chain(outside).map(|net| net.trunc()).collect()
 }

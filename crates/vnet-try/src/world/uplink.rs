@@ -50,16 +50,76 @@ impl Uplink {
         self.outside[usize::from(family == Family::Ipv6)].addr()
     }
 
+    /// Whether the outside has an address for this uplink.
+    pub(super) fn is_outside(&self, address: IpAddr) -> bool {
+        self.outside.iter().chain(&self.gateway).any(|own| own.addr() == address)
+    }
+
     /// The IPv4 address of its router.
     pub(crate) fn gateway(&self) -> IpAddr {
         self.gateway[0].addr()
     }
 
     fn nth(name: InterfaceName, v4: Ipv4Net, v6: Ipv6Net) -> Self {
-        let v4 = |host: u32| IpNet::from(Ipv4Net::new_assert((v4.network().to_bits() + host).into(), v4.prefix_len()));
-        let v6 = |host: u128| IpNet::from(Ipv6Net::new_assert((v6.network().to_bits() + host).into(), v6.prefix_len()));
-        Self { name, host: [v4(2), v6(2)], gateway: [v4(1), v6(1)], outside: [v4(3), v6(3)] }
+        let nth = |nth: u32| [nth_ipv4(v4, nth), nth_ipv6(v6, nth)];
+        Self { name, host: nth(2), gateway: nth(1), outside: nth(3) }
     }
+}
+
+/// An address of a subnet, by its number.
+pub(crate) fn nth_ipv4(net: Ipv4Net, nth: u32) -> IpNet {
+    Ipv4Net::new_assert((net.network().to_bits() + nth).into(), net.prefix_len()).into()
+}
+
+/// The same of IPv6.
+pub(crate) fn nth_ipv6(net: Ipv6Net, nth: u32) -> IpNet {
+    Ipv6Net::new_assert((net.network().to_bits() + u128::from(nth)).into(), net.prefix_len()).into()
+}
+
+/// Subnets for an outside that have nothing in common with these.
+pub(crate) fn free_ipv4(taken: &[IpNet]) -> impl Iterator<Item = Ipv4Net> {
+    IPV4.iter().filter_map(|net| net.parse::<Ipv4Net>().ok()).filter(|net| is_free(taken, (*net).into()))
+}
+
+/// The same of IPv6.
+pub(crate) fn free_ipv6(taken: &[IpNet]) -> impl Iterator<Item = Ipv6Net> {
+    let all = IPV6.iter().filter_map(|net| net.parse::<Ipv6Net>().ok());
+    all.filter_map(|net| net.subnets(64).ok()).flatten().filter(|net| is_free(taken, (*net).into()))
+}
+
+fn is_free(taken: &[IpNet], net: IpNet) -> bool {
+    !taken.iter().any(|taken| taken.contains(&net) || net.contains(taken))
+}
+
+/// The ways out of networks that OVN makes, one for each: the gateway's addresses, and what is
+/// beyond. All lead to one card of the outside.
+pub(super) fn beyond_ovn(card: &InterfaceName, networks: &[&Network]) -> Result<Vec<Uplink>> {
+    let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken_by_network(network)).collect();
+    let free = free_ipv4(&taken).next().zip(free_ipv6(&taken).next());
+    let Some((v4, v6)) = free else { return Err(no_address()) };
+    let uplink = |network: &&Network| {
+        let mut uplink = Uplink::nth(card.clone(), v4, v6);
+        let outside = network.extensions.ovn.as_ref().and_then(|engine| engine.outside.as_ref());
+        for address in outside.into_iter().flat_map(|outside| &outside.addresses) {
+            let (Some(net), at) = (address.net(), usize::from(address.address.is_ipv6())) else { continue };
+            uplink.host[at] = net;
+            match address.gateway.and_then(|next| IpNet::new(next, net.prefix_len()).ok()) {
+                // What is asked is beyond the next router.
+                Some(next) => uplink.gateway[at] = next,
+                None => {
+                    let other = net.hosts().find(|it| *it != net.addr()).unwrap_or_else(|| net.addr());
+                    let other = IpNet::new(other, net.prefix_len()).unwrap_or(net);
+                    (uplink.gateway[at], uplink.outside[at]) = (other, other);
+                }
+            }
+        }
+        uplink
+    };
+    Ok(networks.iter().map(uplink).collect())
+}
+
+fn no_address() -> Failed {
+    Failed::Other("the definitions leave no address for an outside".to_owned())
 }
 
 /// One uplink for each device that a definition names, or a single one. When a guest behind passt
@@ -80,13 +140,10 @@ pub(super) fn uplinks(networks: &[&Network], guests: &[&Interface]) -> Result<Ve
     }
     let of_guests = guests.iter().flat_map(|guest| taken_by_guest(guest));
     let taken: Vec<IpNet> = networks.iter().flat_map(|network| taken_by_network(network)).chain(of_guests).collect();
-    let is_free = |net: IpNet| !taken.iter().any(|taken| taken.contains(&net) || net.contains(taken));
-    let mut v4 = IPV4.iter().filter_map(|net| net.parse::<Ipv4Net>().ok()).filter(|net| is_free((*net).into()));
-    let v6 = IPV6.iter().filter_map(|net| net.parse::<Ipv6Net>().ok());
-    let mut v6 = v6.filter_map(|net| net.subnets(64).ok()).flatten().filter(|net| is_free((*net).into()));
+    let (mut v4, mut v6) = (free_ipv4(&taken), free_ipv6(&taken));
     let uplink = |name| match v4.next().zip(v6.next()) {
         Some((v4, v6)) => Ok(Uplink::nth(name, v4, v6)),
-        None => Err(Failed::Other("the definitions leave no address for an outside".to_owned())),
+        None => Err(no_address()),
     };
     names.into_iter().map(uplink).collect()
 }
