@@ -56,11 +56,12 @@ fn add(driver: &Driver, environment: &Environment, head: &Head) -> Result<String
     options.bandwidth = settings.bandwidth;
     options.has_addresses = settings.has_addresses;
     options.default_route = settings.default_route;
+    options.has_host_ports = settings.has_host_ports;
     let attached = driver.attach_container(&options).map_err(|error| failure(&error))?;
     let outcome = outcome(&options, attached, sandbox, settings.dns);
     outcome.print(head.version, previous.as_ref()).inspect_err(|_| {
         // The container has what cannot be told of in this version.
-        let _ = driver.detach_container(&options.attachment);
+        let _ = driver.detach_container(&options.attachment, &options.network, options.definition.as_ref());
     })
 }
 
@@ -125,7 +126,8 @@ fn names(pod: Option<&str>, aliases: &[String]) -> Vec<String> {
 
 fn del(driver: &Driver, environment: &Environment, head: &Head) -> Result<String, Failure> {
     let attachment = environment.attachment(&head.name)?;
-    driver.detach_container(&attachment).map_err(|error| failure(&error))?;
+    let (network, definition) = Settings::network(head)?;
+    driver.detach_container(&attachment, &network, definition.as_ref()).map_err(|error| failure(&error))?;
     Ok(String::new())
 }
 
@@ -138,7 +140,7 @@ fn check(driver: &Driver, environment: &Environment, head: &Head) -> Result<Stri
     let expected = expected.ok_or_else(|| Failure::new(7, format!("/prevResult has no interface `{interface}`")))?;
     let found = driver.check_container(&attachment, &expected).map_err(|error| failure(&error))?;
     let changes = found.port.iter().chain(&found.network).map(|change| format!("not as it was made: {change}"));
-    match Failure::of(104, found.inside.into_iter().chain(changes).collect()) {
+    match Failure::of(104, found.inside.into_iter().chain(changes).chain(found.ovn.iter().cloned()).collect()) {
         Some(failure) => Err(failure),
         None => Ok(String::new()),
     }
@@ -146,7 +148,9 @@ fn check(driver: &Driver, environment: &Environment, head: &Head) -> Result<Stri
 
 fn collect(driver: &Driver, head: &Head) -> Result<String, Failure> {
     let valid = head.valid_attachments()?;
-    let left = driver.collect_containers(&head.name, valid.as_deref()).map_err(|error| failure(&error))?;
+    let (network, definition) = Settings::network(head)?;
+    let left = driver.collect_containers(&head.name, valid.as_deref(), &network, definition.as_ref());
+    let left = left.map_err(|error| failure(&error))?;
     let mut failures = left.errors.iter().map(failure);
     match failures.next() {
         Some(first) => {
@@ -162,12 +166,11 @@ fn status(driver: &Driver, head: &Head) -> Result<String, Failure> {
     let settings = Settings::read(head)?;
     let (network, definition) = (&settings.network, settings.definition.as_ref());
     let readiness = driver.readiness(network, definition, settings.starts, settings.has_addresses);
-    match readiness.map_err(|error| Failure { code: 50, ..failure(&error) })? {
-        Readiness::Ready => Ok(String::new()),
-        Readiness::Unavailable(why) => Err(Failure::new(50, why)),
-        Readiness::Impaired(why) => {
-            let (first, rest) = why.split_once('\n').unwrap_or((&why, ""));
-            Err(Failure::new(51, first.trim_end_matches(':')).with(rest))
-        }
-    }
+    let (code, why) = match readiness.map_err(|error| Failure { code: 50, ..failure(&error) })? {
+        Readiness::Ready => return Ok(String::new()),
+        Readiness::Unavailable(why) => (50, why),
+        Readiness::Impaired(why) => (51, why),
+    };
+    let (first, rest) = why.split_once('\n').unwrap_or((&why, ""));
+    Err(Failure::new(code, first.trim_end_matches(':')).with(rest))
 }

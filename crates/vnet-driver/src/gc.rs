@@ -65,7 +65,7 @@ impl Driver {
     }
 
     /// The ports of Open vSwitch whose devices are gone, and that no receipt names.
-    fn stale_switch_ports(&self, host: &LinuxHost) -> Result<Vec<InterfaceName>, Error> {
+    pub(crate) fn stale_switch_ports(&self, host: &LinuxHost) -> Result<Vec<InterfaceName>, Error> {
         let mut stale = host.stale_switch_ports()?;
         if !stale.is_empty() {
             let ports = self.store.ports()?;

@@ -6,6 +6,8 @@
 mod attach;
 mod change;
 mod chassis;
+mod container;
+mod controller;
 mod failure;
 mod lifecycle;
 mod name_server;
@@ -13,6 +15,9 @@ mod network;
 mod record;
 mod sight;
 mod status;
+
+pub(crate) use chassis::Chassis;
+pub(crate) use record::PortRecord;
 
 pub use change::{OvnAct, OvnChange};
 pub use failure::OvnFailure;

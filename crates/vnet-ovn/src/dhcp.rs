@@ -71,7 +71,7 @@ fn ipv4(context: &Context<'_>, ip: &Ip, dhcp: &Dhcp, time: u32) -> Result<Values
     if context.outside.is_some() {
         values.push(("router", DhcpValue::Address(gateway)));
     }
-    let servers = dns::servers(context.network, ip.address);
+    let servers = dns::name_servers(context.network, ip.address);
     if !servers.is_empty() {
         values.push(("dns_server", DhcpValue::Addresses(servers)));
     }
@@ -106,7 +106,7 @@ fn routes(context: &Context<'_>, gateway: std::net::Ipv4Addr) -> Vec<(Ipv4Net, s
 
 fn ipv6(context: &Context<'_>, ip: &Ip) -> Result<Values, OvnError> {
     let mut values = vec![("server_id".to_owned(), DhcpValue::Mac(context.router_mac))];
-    let server = dns::servers(context.network, ip.address).into_iter().next();
+    let server = dns::name_servers(context.network, ip.address).into_iter().next();
     values.extend(server.map(|it| ("dns_server".to_owned(), DhcpValue::Addresses(vec![it]))));
     if let Some(domain) = &context.network.domain {
         values.push(("domain_search".to_owned(), DhcpValue::Text(DhcpText::new(&domain.name)?)));

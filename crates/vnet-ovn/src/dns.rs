@@ -12,7 +12,7 @@ use crate::lower::Context;
 /// The servers that guests of a subnet are told: the name server of their host, or else those that
 /// all names are forwarded to, or the gateway. OVN answers the names that it knows whichever server
 /// is asked. Guests that reach the gateway only are told that.
-pub(crate) fn servers(network: &Network, gateway: IpAddr) -> Vec<IpAddr> {
+pub fn name_servers(network: &Network, gateway: IpAddr) -> Vec<IpAddr> {
     if !network.answers_names() {
         return Vec::new();
     }

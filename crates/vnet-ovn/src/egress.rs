@@ -30,7 +30,7 @@ pub(crate) fn limits(context: &mut Context<'_>) {
         EgressPreset::Any => {}
         EgressPreset::InternetOnly => {
             for family in families {
-                let servers = context.subnets.iter().flat_map(|(ip, _)| dns::servers(context.network, ip.address));
+                let servers = context.subnets.iter().flat_map(|(ip, _)| dns::name_servers(context.network, ip.address));
                 let servers: Vec<IpNet> = servers.map(IpNet::from).collect();
                 if let Some(servers) = OvnMatch::within(Side::Destination, family, servers) {
                     let names = [Transport::Tcp, Transport::Udp].map(|it| OvnMatch::transport_to(it, single(DNS)));

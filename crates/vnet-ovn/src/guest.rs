@@ -26,6 +26,8 @@ pub struct OvnGuest {
     pub isolated: bool,
     /// The only host that it can be on; any if absent.
     pub chassis: Option<String>,
+    /// The container that it is: what its runtime calls the interface.
+    pub container: Option<String>,
     /// The most that it gets and sends.
     pub bandwidth: Option<Bandwidth>,
 }
@@ -36,13 +38,23 @@ const ADDRESSES: &str = "vnet-addresses";
 const NAME: &str = "vnet-name";
 const ISOLATED: &str = "vnet-isolated";
 const CHASSIS: &str = "vnet-chassis";
+const CONTAINER: &str = "vnet-container";
 const INBOUND: &str = "vnet-inbound";
 const OUTBOUND: &str = "vnet-outbound";
 
 impl OvnGuest {
     /// A guest without addresses.
     pub fn new(id: Uuid, mac: MacAddr) -> Self {
-        Self { id, mac, addresses: Vec::new(), name: None, isolated: false, chassis: None, bandwidth: None }
+        Self {
+            id,
+            mac,
+            addresses: Vec::new(),
+            name: None,
+            isolated: false,
+            chassis: None,
+            container: None,
+            bandwidth: None,
+        }
     }
 
     /// Marks the row of its port with what the guest is, so that it is known whatever others write
@@ -56,6 +68,7 @@ impl OvnGuest {
             (NAME, self.name.clone()),
             (ISOLATED, self.isolated.then(|| "yes".to_owned())),
             (CHASSIS, self.chassis.clone()),
+            (CONTAINER, self.container.clone()),
             (INBOUND, rate(|it| it.inbound)),
             (OUTBOUND, rate(|it| it.outbound)),
         ];
@@ -75,6 +88,7 @@ impl OvnGuest {
         let addresses = marks.get(ADDRESSES).map_or("", String::as_str).split_whitespace();
         guest.addresses = addresses.filter_map(|word| word.parse().ok()).collect();
         (guest.name, guest.chassis) = (marks.get(NAME).cloned(), marks.get(CHASSIS).cloned());
+        guest.container = marks.get(CONTAINER).cloned();
         guest.isolated = marks.contains_key(ISOLATED);
         let [inbound, outbound] = [INBOUND, OUTBOUND].map(|key| marks.get(key).map(|words| read_rate(words)));
         if inbound.is_some() || outbound.is_some() {

@@ -25,6 +25,7 @@ pub use allocate::{AllTaken, guest_addresses};
 pub use carry::{NorthboundGuests, with_guests};
 pub use dhcp_value::{DhcpText, DhcpTextError, DhcpValue};
 pub use difference::transaction;
+pub use dns::name_servers;
 pub use guest::{OvnGuest, port_id};
 pub use identity::port_name;
 pub use lower::{OvnError, northbound_rows};

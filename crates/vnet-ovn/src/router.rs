@@ -48,7 +48,7 @@ fn advertisements(context: &Context<'_>) -> Vec<(String, String)> {
     let mtu = context.network.mtu.unwrap_or(MTU).to_string();
     let mut all = vec![("address_mode", mode.to_owned()), ("mtu", mtu), ("send_periodic", "true".to_owned())];
     let servers = context.subnets.iter().filter(|(ip, _)| ip.address.is_ipv6());
-    let server = servers.flat_map(|(ip, _)| dns::servers(context.network, ip.address)).next();
+    let server = servers.flat_map(|(ip, _)| dns::name_servers(context.network, ip.address)).next();
     all.extend(server.map(|it| ("rdnss", it.to_string())));
     all.extend(context.network.domain.as_ref().map(|domain| ("dnssl", domain.name.clone())));
     all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()

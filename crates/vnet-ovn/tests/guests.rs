@@ -27,6 +27,7 @@ fn guest(number: u8) -> OvnGuest {
     guest.name = Some(format!("guest{number}"));
     guest.isolated = number.is_multiple_of(3);
     guest.chassis = number.is_multiple_of(2).then(|| "h1".to_owned());
+    guest.container = number.is_multiple_of(5).then(|| format!("blue c{number} eth0"));
     guest
 }
 

@@ -4,6 +4,7 @@
 mod chain;
 mod conformance;
 mod life;
+mod ovn;
 mod runtime;
 mod switch;
 

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) mac: Option<MacAddr>,
     pub(crate) ips: Vec<IpAddr>,
     pub(crate) aliases: Vec<String>,
+    /// Whether `portmap` or its like is to let ports of the host lead to the container.
+    pub(crate) has_host_ports: bool,
 }
 
 /// The keys of this plugin.
@@ -94,6 +96,16 @@ impl Settings {
             Some(failure) => Err(failure),
             None => settings.ok_or_else(|| Failure::new(7, "/network names no network")),
         }
+    }
+
+    /// The network and its definition, for verbs that have to succeed whatever became of the other
+    /// keys since ADD.
+    pub(crate) fn network(head: &Head) -> Result<(NetworkName, Option<Network>), Failure> {
+        let text = |key: &str| head.key(key).and_then(Value::as_str);
+        let name = text("network").unwrap_or(&head.name);
+        let network = name.parse().or_else(|_| head.name.parse());
+        let network = network.map_err(|error| Failure::new(7, format!("`{name}` is not a network: {error}")))?;
+        Ok((network, text("definition").and_then(|definition| definition.parse().ok())))
     }
 }
 
@@ -173,6 +185,9 @@ impl Reader<'_> {
             mac: self.mac(),
             ips: self.ips(),
             aliases: self.aliases(),
+            has_host_ports: self
+                .asked("portMappings")
+                .is_some_and(|(_, ports)| ports.as_array().is_some_and(|ports| !ports.is_empty())),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use vnet_driver::Error;
+use vnet_driver::{Error, OvnFailure};
 use vnet_plan::ContainerAddressError;
 
 use crate::protocol::Failure;
@@ -53,6 +53,16 @@ fn code(error: &Error) -> u32 {
         Error::NotAttached(_) => 3,
         Error::Host(inner) if matches!(**inner, vnet_host::Error::NoProgram { .. }) => PROGRAM,
         Error::Host(_) | Error::Denied { .. } => HOST,
+        Error::Ovn(failure) => match **failure {
+            OvnFailure::HostPorts(_) => 7,
+            OvnFailure::MacTaken { .. } => ADDRESS,
+            // OVN's databases and programs come back.
+            OvnFailure::Database { .. }
+            | OvnFailure::ChangedMeanwhile(_)
+            | OvnFailure::NotUp { .. }
+            | OvnFailure::RowStays { .. } => TRY_AGAIN,
+            _ => NETWORK,
+        },
         _ => NETWORK,
     }
 }

@@ -1,6 +1,8 @@
 //! Guests on networks that OVN makes: a port in the northbound database, and one of this host's
 //! Open vSwitch that carries its id.
 
+use std::net::IpAddr;
+
 use vnet_host::{LinuxHost, Lock};
 use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
 use vnet_plan::{LoweredPort, Resource};
@@ -28,7 +30,8 @@ const MTU: u32 = 1442;
 pub(crate) struct OnOvn {
     /// A port of Open vSwitch.
     pub(crate) interface: Interface,
-    mac: MacAddr,
+    /// Its row, without a name and addresses.
+    pub(crate) guest: OvnGuest,
     record: PortRecord,
 }
 
@@ -75,14 +78,8 @@ impl Driver {
     ) -> Result<NewOnOvn, Error> {
         let chassis = Chassis::here()?;
         let on_ovn = self.on_ovn(&network, &chassis, interface)?;
-        let mut guest = OvnGuest::new(on_ovn.record.port, on_ovn.mac);
+        let mut guest = on_ovn.guest.clone();
         guest.name = options.guest.clone();
-        guest.isolated = interface.port_isolated == Some(true);
-        // That of the interface itself is Open vSwitch's.
-        if interface.bandwidth.is_none() {
-            guest.bandwidth = bandwidth_of_group(interface, &network.network);
-        }
-        guest.chassis = Some(chassis.name.clone());
         let mut prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
         self.keep_on_ovn(&mut prepared.lowered, &on_ovn)?;
         Ok(NewOnOvn { network, chassis, guest, prepared })
@@ -101,32 +98,60 @@ impl Driver {
         let NewOnOvn { mut network, mut chassis, guest, prepared } = new;
         let (known, port, was_there) = (prepared.lowered.port.clone(), guest.id, prepared.receipt.is_some());
         let dev = &known.dev;
-        let (told, name) = (as_told(&network.network), network.name.clone());
+        let definition = network.network.clone();
         let connect = || {
-            let before = network.put_guest(guest.clone())?;
-            let served = self.serve_names(&mut network, &chassis.bridge);
-            let made = served.and_then(|_| make(prepared, host)).and_then(|made| match chassis.wait_for(dev, port) {
-                Ok(()) => Ok(made),
-                Err(error) => {
-                    drop(made);
-                    let mut gone = || vnet_host::detach(host, lock, dev, LinuxHost::namespace()?).map(drop);
-                    Err(Error::from(error).undone(if was_there { Ok(()) } else { gone() }))
-                }
-            });
-            made.map_err(|error| {
-                let undone = match before {
-                    Some(before) => network.put_guest(before).map(drop),
-                    None => network.take_guest(port, &chassis.name),
-                };
-                error.undone(undone.and(self.end_unused_names(&network.name, network.uuid)))
-            })
+            let before = network.put_guest(guest)?;
+            let make = |host: &mut LinuxHost| make(prepared, host);
+            self.connect(&mut network, &mut chassis, (port, dev, was_there), before, (host, lock), make)
         };
-        if was_there {
-            return connect();
-        }
-        let document = || document_of(&told, port, &known);
+        if was_there { connect() } else { self.with_hooks_on_ovn(&definition, port, &known, connect) }
+    }
+
+    /// Makes the device of a guest whose row is there, and waits until OVN has connected it. When a
+    /// step fails, those before are undone, and the row is as it was `before`.
+    pub(crate) fn connect<T>(
+        &self,
+        network: &mut OvnNetwork,
+        chassis: &mut Chassis,
+        (port, dev, was_there): (Uuid, &InterfaceName, bool),
+        before: Option<OvnGuest>,
+        (host, lock): (&mut LinuxHost, &Lock),
+        make: impl FnOnce(&mut LinuxHost) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let served = self.serve_names(&mut *network, &chassis.bridge);
+        let made = served.and_then(|_| make(&mut *host)).and_then(|made| match chassis.wait_for(dev, port) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                drop(made);
+                let mut gone = || vnet_host::detach(host, lock, dev, LinuxHost::namespace()?).map(drop);
+                Err(Error::from(error).undone(if was_there { Ok(()) } else { gone() }))
+            }
+        });
+        made.map_err(|error| {
+            let undone = match before {
+                Some(before) => {
+                    let addresses = before.addresses.clone();
+                    network.put_guest_at(before, |_, _, _| Ok(addresses.clone())).map(drop)
+                }
+                None => network.take_guest(port, &chassis.name),
+            };
+            error.undone(undone.and(self.end_unused_names(&network.name, network.uuid)))
+        })
+    }
+
+    /// Attaches a new port. The hooks may refuse it before, and are told when it is not attached
+    /// after all.
+    pub(crate) fn with_hooks_on_ovn<T>(
+        &self,
+        network: &Network,
+        port: Uuid,
+        known: &KnownPort,
+        make: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (told, name) = (as_told(network), network_name(&network.name)?);
+        let document = || document_of(&told, port, known);
         self.ask_hooks(HookOperation::PortCreated, &name, || Ok(document()))?;
-        connect().inspect_err(|_| self.tell_hooks(HookOperation::PortDeleted, &name, &document()))
+        make().inspect_err(|_| self.tell_hooks(HookOperation::PortDeleted, &name, &document()))
     }
 
     /// The interface of a guest on OVN as a port of this host's Open vSwitch. `None` for another.
@@ -135,7 +160,13 @@ impl Driver {
         network.map(|network| self.on_ovn(&network, &Chassis::here()?, interface)).transpose()
     }
 
-    fn on_ovn(&self, network: &OvnNetwork, chassis: &Chassis, interface: &Interface) -> Result<OnOvn, Error> {
+    /// The same on a network that is known to be on OVN.
+    pub(crate) fn on_ovn(
+        &self,
+        network: &OvnNetwork,
+        chassis: &Chassis,
+        interface: &Interface,
+    ) -> Result<OnOvn, Error> {
         if interface.vlan.is_some() || network.network.port_groups.iter().any(|group| group.vlan.is_some()) {
             return Err(OvnFailure::Vlan(network.name.clone()).into());
         }
@@ -143,9 +174,16 @@ impl Driver {
         let given = interface.virtual_port.as_ref().and_then(|port| port.interface_id);
         let port = given.unwrap_or_else(|| port_id(network.uuid, mac));
         let definition = network.network.inactive().to_string();
+        let mut guest = OvnGuest::new(port, mac);
+        guest.isolated = interface.port_isolated == Some(true);
+        // That of the interface itself is Open vSwitch's.
+        if interface.bandwidth.is_none() {
+            guest.bandwidth = bandwidth_of_group(interface, &network.network);
+        }
+        guest.chassis = Some(chassis.name.clone());
         Ok(OnOvn {
             interface: on_switch(interface, network, &chassis.bridge, mac, port),
-            mac,
+            guest,
             record: PortRecord { port, chassis: chassis.name.clone(), network: definition },
         })
     }
@@ -203,23 +241,38 @@ impl OvnNetwork {
     /// [`Error::NotRunning`]; [`OvnFailure::MacTaken`], [`OvnFailure::NoAddress`] and those of the
     /// database.
     pub fn put_guest(&mut self, guest: OvnGuest) -> Result<Option<OvnGuest>, Error> {
+        let (mac, name) = (guest.mac, guest.name.clone());
+        let put = self.put_guest_at(guest, |network, others, before| match before {
+            Some(before) if before.mac == mac => Ok(before.addresses.clone()),
+            _ => {
+                let found = guest_addresses(&network.network, others, mac, name.as_deref());
+                Ok(found.map_err(|source| OvnFailure::NoAddress { network: network.name.clone(), source })?)
+            }
+        });
+        Ok(put?.0)
+    }
+
+    /// The same, with addresses that are chosen from the other guests and the guest as it was.
+    /// Returns that, and the addresses. What a container's interface has left is removed.
+    pub(crate) fn put_guest_at(
+        &mut self,
+        guest: OvnGuest,
+        choose: impl Fn(&Self, &[OvnGuest], Option<&OvnGuest>) -> Result<Vec<IpAddr>, Error>,
+    ) -> Result<(Option<OvnGuest>, Vec<IpAddr>), Error> {
         self.change_guests(|network, guests| {
             let at = guests.iter().position(|it| it.id == guest.id);
             let before = at.map(|at| guests.remove(at));
+            let is_left = |it: &OvnGuest| it.container.is_some() && it.container == guest.container;
+            guests.retain(|it| !is_left(it) || it.chassis != guest.chassis);
             if let Some(other) = guests.iter().find(|it| it.mac == guest.mac) {
                 let (name, port) = (network.name.clone(), other.id);
                 return Err(OvnFailure::MacTaken { network: name, port, mac: guest.mac }.into());
             }
             let mut new = guest.clone();
-            new.addresses = match &before {
-                Some(before) if before.mac == guest.mac => before.addresses.clone(),
-                _ => {
-                    let found = guest_addresses(&network.network, guests, guest.mac, guest.name.as_deref());
-                    found.map_err(|source| OvnFailure::NoAddress { network: network.name.clone(), source })?
-                }
-            };
+            new.addresses = choose(network, guests, before.as_ref())?;
+            let addresses = new.addresses.clone();
             guests.push(new);
-            Ok(before)
+            Ok((before, addresses))
         })
     }
 
@@ -228,10 +281,12 @@ impl OvnNetwork {
     /// # Errors
     /// [`Error::NotRunning`]; those of the database.
     pub fn take_guest(&mut self, port: Uuid, chassis: &str) -> Result<(), Error> {
-        self.change_guests(|_, guests| {
-            guests.retain(|it| it.id != port || it.chassis.as_deref() != Some(chassis));
-            Ok(())
-        })
+        self.take_guests(|it| it.id == port && it.chassis.as_deref() == Some(chassis)).map(drop)
+    }
+
+    /// Removes the ports of guests, and returns these.
+    pub(crate) fn take_guests(&mut self, goes: impl Fn(&OvnGuest) -> bool) -> Result<Vec<OvnGuest>, Error> {
+        self.change_guests(|_, guests| Ok(guests.extract_if(.., |it| goes(it)).collect()))
     }
 
     /// Changes the guests of the network, and nothing else of it. Tries again where another host
@@ -292,7 +347,7 @@ fn document_of(network: &Network, id: Uuid, port: &KnownPort) -> String {
     document(network, Some(&record))
 }
 
-fn is_race(failure: &OvnFailure) -> bool {
+pub(super) fn is_race(failure: &OvnFailure) -> bool {
     matches!(failure, OvnFailure::ChangedMeanwhile(_))
 }
 

@@ -7,6 +7,7 @@ use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, Datum, Err
 use vnet_ovsdb::{Row, TlsFiles, Until};
 use vnet_types::{InterfaceName, Uuid};
 
+use super::controller::Controller;
 use super::failure::OvnFailure;
 
 /// How long OVN may take to connect a port.
@@ -17,10 +18,10 @@ const GLANCE: Duration = Duration::from_secs(2);
 const BRIDGE: &str = "br-int";
 
 /// This host as OVN knows it.
-pub(super) struct Chassis {
+pub(crate) struct Chassis {
     database: Database,
     /// `system-id`
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The bridge that guests are ports of.
     pub(super) bridge: String,
     southbound: String,
@@ -30,7 +31,7 @@ pub(super) struct Chassis {
 
 impl Chassis {
     /// Asks this host's Open vSwitch.
-    pub(super) fn here() -> Result<Self, OvnFailure> {
+    pub(crate) fn here() -> Result<Self, OvnFailure> {
         let mut database = Database::new([Remote::Unix(switch_socket())], "Open_vSwitch");
         let own = Operation::select("Open_vSwitch", [], &["external_ids"]);
         let ssl = Operation::select("SSL", [], &["private_key", "certificate", "ca_cert"]);
@@ -51,6 +52,17 @@ impl Chassis {
 
     /// Waits until OVN has connected a port of this host, with all that follows from it.
     pub(super) fn wait_for(&mut self, dev: &InterfaceName, port: Uuid) -> Result<(), OvnFailure> {
+        match self.is_connected(dev, port, PATIENCE)? {
+            true => Ok(()),
+            false => {
+                let why = self.why_not(port);
+                Err(OvnFailure::NotUp { dev: dev.clone(), seconds: PATIENCE.as_secs(), why })
+            }
+        }
+    }
+
+    /// Whether OVN has connected a port of this host, within a time.
+    pub(crate) fn is_connected(&mut self, dev: &InterfaceName, port: Uuid, time: Duration) -> Result<bool, OvnFailure> {
         let installed = Datum::map([("ovn-installed", "true"), ("iface-id", &port.to_string())]);
         let is_up = Operation::Wait {
             table: "Interface".to_owned(),
@@ -58,15 +70,29 @@ impl Chassis {
             columns: vec!["name".to_owned()],
             until: Until::Equal,
             rows: vec![Row::new().with("name", dev.as_str())],
-            time: PATIENCE,
+            time,
         };
         match self.database.transact(&[is_up]) {
-            Ok(_) => Ok(()),
-            Err(error) if error.refusal() == Some(&Refusal::NotAsExpected) => {
-                let why = self.why_not(port);
-                Err(OvnFailure::NotUp { dev: dev.clone(), seconds: PATIENCE.as_secs(), why })
-            }
+            Ok(_) => Ok(true),
+            Err(error) if error.refusal() == Some(&Refusal::NotAsExpected) => Ok(false),
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Why OVN cannot connect ports of this host now. `None` where nothing is seen to be missing.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let Self { name, southbound, .. } = self;
+        match Controller::ask() {
+            Controller::Follows => None,
+            Controller::Alone => Some(format!(
+                "ovn-controller of this host is not connected to the southbound database at {southbound}; see its log"
+            )),
+            Controller::Ended => Some("ovn-controller of this host does not run".to_owned()),
+            Controller::Unseen => match self.ask(Uuid([0; 16])) {
+                Err(why) => Some(unasked(&why)),
+                Ok((None, _)) => Some(no_chassis(name, southbound)),
+                Ok(_) => None,
+            },
         }
     }
 
@@ -74,13 +100,8 @@ impl Chassis {
     fn why_not(&self, port: Uuid) -> String {
         let Self { name, southbound, .. } = self;
         match self.ask(port) {
-            Err(why) => {
-                format!("the southbound database cannot be asked from here ({why}); see `external_ids:ovn-remote`")
-            }
-            Ok((None, _)) => format!(
-                "ovn-controller has not made this host a chassis `{name}` at {southbound}; see that it runs, its log, and \
-                 that no other host has this `system-id` or `ovn-encap-ip`"
-            ),
+            Err(why) => unasked(&why),
+            Ok((None, _)) => no_chassis(name, southbound),
             Ok((_, None)) => "ovn-northd has not taken the port over; see that it runs, and its log".to_owned(),
             Ok((Some(own), Some(Some(bound)))) if own != bound => {
                 "another host has connected it; detach the guest there".to_owned()
@@ -113,6 +134,17 @@ impl Chassis {
         let own = first().and_then(|row| row.uuid());
         Ok((own, first().map(|row| row.uuids("chassis").first().copied())))
     }
+}
+
+fn unasked(why: &str) -> String {
+    format!("the southbound database cannot be asked from here ({why}); see `external_ids:ovn-remote`")
+}
+
+fn no_chassis(name: &str, southbound: &str) -> String {
+    format!(
+        "ovn-controller has not made this host a chassis `{name}` at {southbound}; see that it runs, its log, and that \
+         no other host has this `system-id` or `ovn-encap-ip`"
+    )
 }
 
 fn failed(source: Error) -> OvnFailure {

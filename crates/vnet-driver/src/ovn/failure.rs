@@ -86,6 +86,9 @@ pub enum OvnFailure {
     /// A guest or a port group has a VLAN.
     #[error("a guest of network `{0}` cannot be in a VLAN: OVN keeps networks apart itself")]
     Vlan(NetworkName),
+    /// Ports of the host are to lead to a container that OVN lets nobody from outside to.
+    #[error("ports of this host cannot lead to a container of network `{0}`: OVN lets in what its definition says")]
+    HostPorts(NetworkName),
     /// This host is no chassis of OVN.
     #[error("this host is no chassis of OVN: its Open vSwitch has no `external_ids:{0}`")]
     NoChassis(&'static str),
@@ -138,6 +141,10 @@ impl OvnFailure {
                     .to_owned()
             }
             Self::Vlan(_) => "leave `<vlan>` out of the interface and of the port groups".to_owned(),
+            Self::HostPorts(_) => {
+                "leave `portMappings` out, and write `<vnet:portForward>` into the `<metadata>` of the network"
+                    .to_owned()
+            }
             Self::NoChassis(key) => {
                 format!("`ovs-vsctl set open . external_ids:{key}=VALUE` sets it; see ovn-controller(8)")
             }

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A network that OVN makes, by its definition and over its northbound database.
 pub struct OvnNetwork {
-    pub(super) network: Network,
+    pub(crate) network: Network,
     pub(super) name: NetworkName,
     pub(super) uuid: Uuid,
     database: Database,
@@ -99,7 +99,7 @@ impl OvnNetwork {
     }
 
     /// Changes how long the database may take for an answer.
-    pub(super) fn patient_for(mut self, time: Duration) -> Self {
+    pub(crate) fn patient_for(mut self, time: Duration) -> Self {
         self.database = self.database.with_time(time);
         self
     }

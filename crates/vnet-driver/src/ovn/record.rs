@@ -16,11 +16,11 @@ const FILE: &str = "ovn.json";
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PortRecord {
     /// What identifies it.
-    pub(super) port: Uuid,
+    pub(crate) port: Uuid,
     /// This host.
-    pub(super) chassis: String,
+    pub(crate) chassis: String,
     /// The definition of its network.
-    pub(super) network: String,
+    pub(crate) network: String,
 }
 
 impl Driver {

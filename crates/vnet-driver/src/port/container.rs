@@ -3,17 +3,25 @@
 mod attach;
 mod check;
 mod collect;
+mod detach;
 mod names;
 mod namespace;
+mod on_ovn;
 mod readiness;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use vnet_dnsmasq::Client;
 use vnet_host::{PortHeader, Receipt};
 use vnet_plan::{ContainerEnd, ContainerTap, Resource};
 use vnet_types::{InterfaceName, IpNet, KnownContainer, KnownPort, MacAddr, NetworkName, fnv1a};
 use vnet_xml::{Bandwidth, Network};
+
+use crate::driver::Driver;
+use crate::error::Error;
 
 pub use check::{ContainerCheck, Expectation};
 pub use collect::ContainersLeft;
@@ -41,10 +49,25 @@ impl Attachment {
         format!("veth{}", &digits[5..]).parse().expect("15 letters and digits are a name")
     }
 
+    /// The attachment that its words tell of.
+    fn of_words(words: &str) -> Option<Self> {
+        let mut words = words.split(' ').map(str::to_owned);
+        let (network, container, interface) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
+        words.next().is_none().then_some(Self { network, container, interface })
+    }
+
     fn is_of(&self, port: &KnownPort) -> bool {
         port.container
             .as_ref()
             .is_some_and(|it| (&it.network, &it.id, &it.interface) == (&self.network, &self.container, &self.interface))
+    }
+}
+
+/// `NETWORK CONTAINER INTERFACE`: none of them has a space.
+impl fmt::Display for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { network, container, interface } = self;
+        write!(f, "{network} {container} {interface}")
     }
 }
 
@@ -83,8 +106,11 @@ pub struct ContainerOptions {
     pub tap: Option<ContainerTap>,
     /// The pod, as `NAMESPACE/NAME` or `NAME`.
     pub pod: Option<String>,
-    /// The names that DNS has for its addresses. The definition may reserve an address for one.
+    /// The names that DNS has for its addresses. The definition may reserve an address for one. On
+    /// OVN, DNS has the first one.
     pub names: Vec<String>,
+    /// Whether another program is to let ports of the host lead to it.
+    pub has_host_ports: bool,
 }
 
 impl ContainerOptions {
@@ -107,6 +133,7 @@ impl ContainerOptions {
             tap: None,
             pod: None,
             names: Vec::new(),
+            has_host_ports: false,
         }
     }
 }
@@ -142,6 +169,15 @@ pub struct Gateway {
     pub gateway: IpAddr,
 }
 
+impl Driver {
+    /// The addresses of a network that guests have leased, each with its MAC address, where that is
+    /// known.
+    fn leased(&self, network: &NetworkName) -> Result<BTreeMap<IpAddr, Option<MacAddr>>, Error> {
+        let mac = |client| if let Client::Mac(mac) = client { Some(mac) } else { None };
+        Ok(self.current_leases(network)?.into_iter().map(|lease| (lease.ip, mac(lease.client))).collect())
+    }
+}
+
 /// The container of an attached port, and the end there.
 pub(super) fn of(receipt: &Receipt<PortHeader>) -> Option<(KnownContainer, ContainerEnd)> {
     let end = receipt.owned.iter().find_map(|resource| match resource {
@@ -157,14 +193,24 @@ mod tests {
 
     use super::*;
 
+    fn of(network: &str, container: &str) -> Attachment {
+        let interface = "eth0".parse().unwrap();
+        Attachment { network: network.to_owned(), container: container.to_owned(), interface }
+    }
+
     #[test]
     fn each_attachment_has_its_own_device() {
-        let of = |network: &str, container: &str| {
-            let interface = "eth0".parse().unwrap();
-            Attachment { network: network.to_owned(), container: container.to_owned(), interface }.dev()
-        };
-        assert_eq!(of("blue", "c1").as_str().len(), 15);
-        assert_ne!(of("blue", "c1"), of("blue", "c2"));
-        assert_ne!(of("bluec", "1"), of("blue", "c1"));
+        assert_eq!(of("blue", "c1").dev().as_str().len(), 15);
+        assert_ne!(of("blue", "c1").dev(), of("blue", "c2").dev());
+        assert_ne!(of("bluec", "1").dev(), of("blue", "c1").dev());
+    }
+
+    #[test]
+    fn its_words_tell_it() {
+        let blue = of("blue", "c1");
+        assert_eq!(blue.to_string(), "blue c1 eth0");
+        assert_eq!(Attachment::of_words("blue c1 eth0"), Some(blue));
+        assert_eq!(Attachment::of_words("blue c1"), None);
+        assert_eq!(Attachment::of_words("blue c1 eth0 more"), None);
     }
 }

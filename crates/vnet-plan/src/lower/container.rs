@@ -1,9 +1,10 @@
 //! The addresses of containers. vnet decides on each, and tells the network's dnsmasq, so that no
 //! guest gets it by DHCP.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use vnet_dnsmasq::{Client, Config, DhcpHost, DnsHost, Lease};
+use vnet_dnsmasq::{Config, DhcpHost, DnsHost};
 use vnet_types::{Family, IpNet, KnownContainer, KnownPort, MacAddr};
 use vnet_xml::Network;
 use vnet_xml::network::{self, DhcpRange, Ip};
@@ -71,18 +72,18 @@ pub enum ContainerAddressError {
 /// that was asked for, or the one that the definition reserves for it, or the next free one of a
 /// range. None for a network without subnets.
 ///
-/// `ports` are those of the host without this container, `leases` those of the network that are
-/// valid.
+/// `ports` are those of the host without this container, `leased` the addresses that guests of the
+/// network have, each with the guest's MAC address where that is known.
 ///
 /// # Errors
 /// [`ContainerAddressError`].
 pub fn container_addresses(
     network: &Network,
     ports: &[KnownPort],
-    leases: &[Lease],
+    leased: &BTreeMap<IpAddr, Option<MacAddr>>,
     wish: &AddressWish,
 ) -> Result<Vec<IpNet>, ContainerAddressError> {
-    let taken = Taken { network, ports, leases, wish };
+    let taken = Taken { network, ports, leased, wish };
     let mut found = Vec::new();
     for ip in &wish.ips {
         let outside = || ContainerAddressError::Outside { ip: *ip, network: network.name.clone() };
@@ -164,7 +165,7 @@ fn with_prefix(ip: IpAddr, net: IpNet) -> IpNet {
 struct Taken<'a> {
     network: &'a Network,
     ports: &'a [KnownPort],
-    leases: &'a [Lease],
+    leased: &'a BTreeMap<IpAddr, Option<MacAddr>>,
     wish: &'a AddressWish,
 }
 
@@ -194,15 +195,11 @@ impl Taken<'_> {
             let name = host.name.clone().or_else(|| Some(host.mac.as_ref()?.to_string()));
             return Some(format!("{}, as the definition says", name.unwrap_or_else(|| "another guest".to_owned())));
         }
-        let lease = self.leases.iter().find(|lease| lease.ip == ip && !self.is_ours(&lease.client))?;
-        Some(match &lease.client {
-            Client::Mac(mac) => format!("{mac}, which has a lease of it"),
-            _ => "a guest that has a lease of it".to_owned(),
-        })
-    }
-
-    fn is_ours(&self, client: &Client) -> bool {
-        matches!(client, Client::Mac(mac) if *mac == self.wish.mac)
+        match self.leased.get(&ip)? {
+            Some(mac) if *mac == self.wish.mac => None,
+            Some(mac) => Some(format!("{mac}, which has a lease of it")),
+            None => Some("a guest that has a lease of it".to_owned()),
+        }
     }
 
     fn is_for_us(&self, host: &network::DhcpHost) -> bool {

@@ -28,94 +28,53 @@ impl Driver {
     /// [`Error::InterfaceExists`]; [`Error::ContainerAddress`]; those of [`attach`](Self::attach)
     /// and [`apply`](Self::apply). Nothing is left of it then, but for the network.
     pub fn attach_container(&self, options: &ContainerOptions) -> Result<ContainerPort, Error> {
-        let (device, inode) = identity(&options.namespace)?;
+        let sandbox = identity(&options.namespace)?;
         let mut host = self.host()?;
         let lock = self.lock()?;
         let dev = options.attachment.dev();
         if self.store.port_receipt(&dev)?.is_some_and(|receipt| receipt.settled) {
             return Err(Error::AlreadyAttached(dev));
         }
+        if let Some(network) = self.container_on_ovn(&options.network, options.definition.as_ref())? {
+            return self.attach_container_to_ovn(network, options, sandbox, &mut host, &lock);
+        }
         let network = self.network_for(options, &mut host, &lock)?;
         let interface = interface(options, &dev);
-        let mut inventory = self.inventory(&mut host, Some(&lock), None)?;
+        let mut inventory = self.inventory_without(&dev, &mut host, &lock)?;
         if asks_features(&interface, Some(&network)) {
             self.probe(&mut inventory)?;
         }
         if is_switched(&network) {
             ask_switch(&mut inventory);
         }
-        inventory.ports.retain(|port| port.dev != dev);
-        if self.store.port_receipt(&dev)?.is_some() {
-            // What an attach that was killed has left is removed at the start.
-            inventory.links.retain(|link| link.name != dev);
-        }
         let networks = std::slice::from_ref(&network);
         let findings = sound(vnet_validate::check(&interface))?;
         on_host(findings, vnet_validate::check_against(&interface, KnownHost::new(&inventory, networks)))?;
         let random = LinuxHost::random()?;
-        let [first, second, third, ..] = random;
-        let mac = options.mac.unwrap_or_else(|| MacAddr::from_random([first, second, third]));
+        let mac = mac(options, random);
         let addresses = self.addresses_for(options, &network, &inventory, mac)?;
-        let gateways = gateways(&network, &addresses);
-        let default_route = options.default_route.unwrap_or(network.forward_mode() != ForwardMode::None);
-        // Where there is a tap, its virtual machine asks for them by DHCP.
-        let is_inside = options.tap.is_none();
-        let routed = gateways.iter().filter(|_| default_route && is_inside);
-        let end = ContainerEnd {
-            link: dev.clone(),
-            namespace: options.namespace.clone(),
-            device,
-            inode,
-            interface: options.attachment.interface.clone(),
-            mac,
-            addresses: if is_inside { addresses.clone() } else { Vec::new() },
-            gateways: routed.map(|it| it.gateway).collect(),
-            up: true,
-            without_tree: None,
-            tap: options.tap.clone(),
-        };
-        let container = KnownContainer {
-            network: options.attachment.network.clone(),
-            id: options.attachment.container.clone(),
-            interface: options.attachment.interface.clone(),
-            pod: options.pod.clone(),
-            addresses,
-            names: options.names.clone(),
-        };
-        let choices = PortChoices {
-            random,
-            guest: Some(options.pod.clone().unwrap_or_else(|| container.id.clone())),
-            container: Some((container, end)),
-            ..PortChoices::default()
-        };
+        let choices = choices(options, &network, sandbox, (random, mac), addresses);
         let mut with_mac = interface;
         with_mac.mac = Some(mac.into());
         let lowered = self.with_files(attach(&with_mac, Some(&network), &inventory, &choices)?);
         self.make_container(&lowered, &mut host, &lock, options)?;
-        Ok(ContainerPort { default_route, ..outcome(lowered, &network, &inventory, gateways) })
+        Ok(outcome(options, lowered, &network, &inventory))
     }
 
-    /// Detaches a container: removes everything that was made for it. Returns whether it was
-    /// attached.
-    ///
-    /// # Errors
-    /// [`Error::Host`] with what could not be removed: the call can be repeated.
-    pub fn detach_container(&self, attachment: &super::Attachment) -> Result<bool, Error> {
-        let dev = attachment.dev();
-        if self.store.port_receipt(&dev)?.is_none() {
-            return Ok(false);
+    /// The host as it is before a container is attached.
+    pub(super) fn inventory_without(
+        &self,
+        dev: &InterfaceName,
+        host: &mut LinuxHost,
+        lock: &Lock,
+    ) -> Result<Inventory, Error> {
+        let mut inventory = self.inventory(host, Some(lock), None)?;
+        inventory.ports.retain(|port| port.dev != *dev);
+        if self.store.port_receipt(dev)?.is_some() {
+            // What an attach that was killed has left is removed at the start.
+            inventory.links.retain(|link| link.name != *dev);
         }
-        let mut host = self.host()?;
-        let lock = self.lock()?;
-        match self.store.port_receipt(&dev)? {
-            Some(receipt) if attachment.is_of(&receipt.header.port) => {
-                match self.detach_locked(&mut host, &lock, &dev) {
-                    Err(error) if error.is_absent() => Ok(false),
-                    detached => detached.map(|_| true),
-                }
-            }
-            _ => Ok(false),
-        }
+        Ok(inventory)
     }
 
     /// The definition that the network runs with, which is started if it has to be.
@@ -150,11 +109,11 @@ impl Driver {
         let names = options.names.clone();
         let seed = fnv1a(options.attachment.dev().as_str().bytes());
         let wish = AddressWish { mac, names, ips: options.ips.clone(), seed };
-        let leases = self.current_leases(&options.network)?;
-        Ok(container_addresses(network, &inventory.ports, &leases, &wish)?)
+        let leased = self.leased(&options.network)?;
+        Ok(container_addresses(network, &inventory.ports, &leased, &wish)?)
     }
 
-    fn make_container(
+    pub(super) fn make_container(
         &self,
         lowered: &LoweredPort,
         host: &mut LinuxHost,
@@ -189,7 +148,7 @@ fn is_in_the_way(error: &vnet_host::Error, dev: &InterfaceName) -> bool {
 }
 
 /// The container's interface in libvirt's words.
-fn interface(options: &ContainerOptions, dev: &InterfaceName) -> Interface {
+pub(super) fn interface(options: &ContainerOptions, dev: &InterfaceName) -> Interface {
     let mut source = NetworkSource::default();
     source.network = options.network.to_string();
     source.port_group.clone_from(&options.port_group);
@@ -202,6 +161,56 @@ fn interface(options: &ContainerOptions, dev: &InterfaceName) -> Interface {
     interface
 }
 
+/// The MAC address that was asked for, or a random one.
+pub(super) fn mac(options: &ContainerOptions, random: [u8; 16]) -> MacAddr {
+    let [first, second, third, ..] = random;
+    options.mac.unwrap_or_else(|| MacAddr::from_random([first, second, third]))
+}
+
+/// The port of a container with these addresses.
+pub(super) fn choices(
+    options: &ContainerOptions,
+    network: &Network,
+    (device, inode): (u64, u64),
+    (random, mac): ([u8; 16], MacAddr),
+    addresses: Vec<IpNet>,
+) -> PortChoices {
+    // Where there is a tap, its virtual machine asks for them by DHCP.
+    let is_inside = options.tap.is_none();
+    let routed = is_inside && has_default_route(options, network);
+    let end = ContainerEnd {
+        link: options.attachment.dev(),
+        namespace: options.namespace.clone(),
+        device,
+        inode,
+        interface: options.attachment.interface.clone(),
+        mac,
+        addresses: if is_inside { addresses.clone() } else { Vec::new() },
+        gateways: gateways(network, &addresses).iter().filter(|_| routed).map(|it| it.gateway).collect(),
+        up: true,
+        without_tree: None,
+        tap: options.tap.clone(),
+    };
+    let container = KnownContainer {
+        network: options.attachment.network.clone(),
+        id: options.attachment.container.clone(),
+        interface: options.attachment.interface.clone(),
+        pod: options.pod.clone(),
+        addresses,
+        names: options.names.clone(),
+    };
+    PortChoices {
+        random,
+        guest: Some(options.pod.clone().unwrap_or_else(|| container.id.clone())),
+        container: Some((container, end)),
+        ..PortChoices::default()
+    }
+}
+
+fn has_default_route(options: &ContainerOptions, network: &Network) -> bool {
+    options.default_route.unwrap_or(network.forward_mode() != ForwardMode::None)
+}
+
 /// The host's addresses in the subnets of a container's addresses.
 fn gateways(network: &Network, addresses: &[IpNet]) -> Vec<Gateway> {
     let gateway = |net: &IpNet| {
@@ -211,11 +220,17 @@ fn gateways(network: &Network, addresses: &[IpNet]) -> Vec<Gateway> {
     addresses.iter().filter_map(gateway).collect()
 }
 
-fn outcome(lowered: LoweredPort, network: &Network, inventory: &Inventory, addresses: Vec<Gateway>) -> ContainerPort {
+pub(super) fn outcome(
+    options: &ContainerOptions,
+    lowered: LoweredPort,
+    network: &Network,
+    inventory: &Inventory,
+) -> ContainerPort {
     let of_bridge = |name: &InterfaceName| inventory.links.iter().find(|link| link.name == *name);
     let bridge = lowered.port.bridge.clone();
     let end = lowered.desired.links().find(|link| matches!(link.kind, LinkKind::Veth(_)));
     let mtu = end.and_then(|end| end.mtu).or_else(|| of_bridge(bridge.as_ref()?)?.mtu);
+    let addresses = lowered.port.container.as_ref().map(|it| gateways(network, &it.addresses)).unwrap_or_default();
     let own: BTreeSet<_> = addresses.iter().map(|it| it.gateway).collect();
     ContainerPort {
         host_mac: end.and_then(|end| end.mac),
@@ -225,7 +240,7 @@ fn outcome(lowered: LoweredPort, network: &Network, inventory: &Inventory, addre
             (name, mac)
         }),
         addresses,
-        default_route: false,
+        default_route: has_default_route(options, network),
         nameservers: if network.answers_names() { own.into_iter().collect() } else { Vec::new() },
         domain: network.domain.as_ref().map(|domain| domain.name.clone()),
         port: lowered.port,

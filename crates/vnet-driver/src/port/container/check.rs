@@ -34,6 +34,8 @@ pub struct ContainerCheck {
     pub port: Vec<Change>,
     /// The changes that would repair the network.
     pub network: Vec<Change>,
+    /// What OVN does not have as it was made, in words.
+    pub ovn: Vec<String>,
 }
 
 impl Driver {
@@ -41,7 +43,8 @@ impl Driver {
     /// with what was made.
     ///
     /// # Errors
-    /// [`Error::NotAttached`]; [`Error::Host`] where the host cannot be read.
+    /// [`Error::NotAttached`]; [`Error::Host`] where the host cannot be read; [`Error::Ovn`] where
+    /// OVN's databases cannot.
     pub fn check_container(&self, attachment: &Attachment, expected: &Expectation) -> Result<ContainerCheck, Error> {
         let dev = attachment.dev();
         let receipt = self.store.port_receipt(&dev)?.filter(|receipt| attachment.is_of(&receipt.header.port));
@@ -60,7 +63,11 @@ impl Driver {
             },
             None => Vec::new(),
         };
-        Ok(ContainerCheck { inside, port, network })
+        let ovn = match self.port_record_on_ovn(&dev)? {
+            Some(record) => self.check_on_ovn(record, attachment, &receipt)?,
+            None => Vec::new(),
+        };
+        Ok(ContainerCheck { inside, port, network, ovn })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Removing what is left of containers that are gone.
 
 use vnet_host::{LinuxHost, PortHeader, Receipt};
-use vnet_types::InterfaceName;
+use vnet_types::{InterfaceName, NetworkName};
+use vnet_xml::Network;
 
 use super::{Attachment, namespace, of};
 use crate::driver::Driver;
@@ -18,17 +19,26 @@ pub struct ContainersLeft {
 }
 
 impl Driver {
-    /// Removes the containers' interfaces of a runtime's network that are not in its list. Without
-    /// a list, those whose container or link is gone.
+    /// Removes the containers' interfaces of a runtime's network, `runtime`, that are not in its
+    /// list. Without a list, those whose container or link is gone. `network` and its definition
+    /// tell where OVN may have ports of this host's containers that no receipt tells of.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
-    pub fn collect_containers(&self, network: &str, valid: Option<&[Attachment]>) -> Result<ContainersLeft, Error> {
+    pub fn collect_containers(
+        &self,
+        runtime: &str,
+        valid: Option<&[Attachment]>,
+        network: &NetworkName,
+        definition: Option<&Network>,
+    ) -> Result<ContainersLeft, Error> {
         let mut left = ContainersLeft::default();
         let is_there = |listed: &Receipt<PortHeader>| {
-            listed.header.port.container.as_ref().is_some_and(|container| container.network == network)
+            listed.header.port.container.as_ref().is_some_and(|container| container.network == runtime)
         };
-        if !self.store.port_receipts()?.iter().flatten().any(is_there) {
+        // A definition that cannot be used has made nothing.
+        let on_ovn = self.container_on_ovn(network, definition).ok().flatten();
+        if on_ovn.is_none() && !self.store.port_receipts()?.iter().flatten().any(is_there) {
             return Ok(left);
         }
         let mut host = self.host()?;
@@ -41,7 +51,7 @@ impl Driver {
                     continue;
                 }
             };
-            let Some(attachment) = attachment(&receipt).filter(|it| it.network == network) else { continue };
+            let Some(attachment) = attachment(&receipt).filter(|it| it.network == runtime) else { continue };
             let stays = match valid {
                 Some(valid) => valid.contains(&attachment),
                 None => is_alive(&host, &receipt)?,
@@ -54,6 +64,10 @@ impl Driver {
                 Err(error) if !error.is_absent() => left.errors.push(error),
                 _ => left.removed.push(attachment),
             }
+        }
+        if let Some(network) = on_ovn {
+            let collected = self.collect_on_ovn(network, runtime, valid, &mut left);
+            left.errors.extend(collected.err());
         }
         Ok(left)
     }

@@ -37,6 +37,9 @@ impl Driver {
         let here = LinuxHost::namespace()?;
         let receipt = self.store.receipt(network)?.filter(|receipt| receipt.header.namespace.is(&here));
         let Some(receipt) = receipt else {
+            if let Ok(Some(on_ovn)) = self.container_on_ovn(network, definition) {
+                return self.readiness_on_ovn(on_ovn, starts, has_addresses);
+            }
             let kept = if definition.is_some() { None } else { self.kept(network)? };
             return Ok(startable(network, definition.or(kept.as_ref()), starts));
         };
@@ -48,8 +51,7 @@ impl Driver {
         }
         let Some(runs) = self.as_it_runs(network)?.filter(|_| has_addresses) else { return Ok(Readiness::Ready) };
         let wish = AddressWish { mac: MacAddr([0; 6]), names: Vec::new(), ips: Vec::new(), seed: 0 };
-        let leases = self.current_leases(network)?;
-        match container_addresses(&runs, &self.store.ports()?, &leases, &wish) {
+        match container_addresses(&runs, &self.store.ports()?, &self.leased(network)?, &wish) {
             Err(error @ vnet_plan::ContainerAddressError::UsedUp { .. }) => {
                 Ok(Readiness::Unavailable(error.to_string()))
             }
