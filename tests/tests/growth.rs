@@ -58,6 +58,24 @@ fn messages_do_not_grow_with_the_networks() {
     }
 }
 
+/// The ports of a network are decided on beside one inventory.
+#[test]
+fn messages_do_not_grow_with_the_ports() {
+    isolate!();
+    start_if_absent(0);
+    let domain = |count: usize| {
+        let guest = "<interface type='network'><source network='n0'/></interface>";
+        format!("<domain><name>g</name><devices>{}</devices></domain>", guest.repeat(count))
+    };
+    let mut seen = Vec::new();
+    for count in [3, 27] {
+        call(&mut Command::new(vnet()), &["attach", "-"], &domain(count));
+        let definition = definition(0, "");
+        seen.push(["apply", "plan"].map(|verb| (verb, messages(&[verb, "-"], &definition))));
+    }
+    assert_eq!(seen[0], seen[1], "with 3 ports, and with 30");
+}
+
 /// A start and a stop of a network with DHCP wait for the disk twice.
 #[test]
 fn a_start_and_a_stop_sync_twice() {
@@ -67,6 +85,19 @@ fn a_start_and_a_stop_sync_twice() {
     assert_eq!(syncs(), 2);
     traced(&["stop", "n0"], "");
     assert!((1..=2).contains(&syncs()), "{}", syncs());
+}
+
+/// The kernel answers who deletes a bridge long after it is gone: another process waits for that.
+#[test]
+fn a_stop_and_a_detach_do_not_wait_for_the_answer() {
+    isolate!();
+    start_if_absent(0);
+    call(&mut Command::new(vnet()), &["attach", "-"], &guest("one"));
+    for arguments in [["detach", "one"], ["stop", "n0"]] {
+        traced(&arguments, "");
+        let trace = fs::read_to_string(TRACE).unwrap();
+        assert!(trace.contains("RTM_GETLINK") && !trace.contains("RTM_DELLINK"), "{arguments:?}: {trace}");
+    }
 }
 
 fn guest(device: &str) -> String {

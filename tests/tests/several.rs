@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use vnet_driver::{AttachOptions, Driver, Error, Interface, Network, NetworkName};
-use vnet_tests::{isolate, json, run};
+use vnet_tests::{isolate, json, run, vnet};
 
 const OPTIONS: &str = "xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'";
 
@@ -94,6 +94,26 @@ fn networks_start_change_and_stop_together() {
     assert_eq!(json("ip", &["-j", "link"]).as_array().unwrap().len(), 1, "the taps are gone too");
     assert_eq!(run("nft", &["list", "ruleset"]), "");
     assert!(!std::path::Path::new("/run/several").exists());
+}
+
+/// Links are deleted by whoever can be sent, and by the caller if nobody has done it.
+#[test]
+fn who_is_to_delete_links_may_fail() {
+    isolate!();
+    let links = || json("ip", &["-j", "link"]).as_array().unwrap().len();
+    let guest: Interface = "<interface type='network'><source network='one'/></interface>".parse().unwrap();
+    let driver = Driver::open("/run/several").unwrap();
+    let vnet = driver.clone().with_deputy(vnet());
+    for driver in [driver.clone(), vnet, driver.clone().with_deputy("/bin/false"), driver.with_deputy("/nowhere")] {
+        for guests in [0, 1, 2] {
+            driver.start(&network("one", 1, "")).unwrap();
+            let attached = driver.attach_all(&vec![&guest; guests + 1], &AttachOptions::default()).unwrap();
+            driver.detach(&attached[0].port.dev).unwrap();
+            assert_eq!(links(), 2 + guests);
+            driver.stop(&"one".parse().unwrap()).unwrap();
+            assert_eq!((links(), dnsmasqs()), (1, 0));
+        }
+    }
 }
 
 /// One finding beforehand for each network that the host has no inotify instance for.
