@@ -155,8 +155,8 @@ fn guests_reach_ports_that_lead_to_themselves_and_to_siblings() {
         assert_eq!(modes, [*state == "1", false], "br_netfilter: {state}");
         for (name, asker) in [("web", &web), ("its sibling", &sibling)] {
             for to in ["10.9.0.1:2222", "192.0.2.1:2222"].map(|to| to.parse().unwrap()) {
-                let asks: [(&str, fn(SocketAddr) -> io::Result<()>); 2] = [("tcp", ask_tcp), ("udp", ask_udp)];
-                for (transport, ask) in asks {
+                for transport in ["tcp", "udp"] {
+                    let ask = if transport == "tcp" { ask_tcp } else { ask_udp };
                     let what = format!("{transport} from {name} to {to}, br_netfilter: {state}");
                     wait_for(PATIENCE, &what, || asker.netns.run(|| ask(to).ok()));
                 }

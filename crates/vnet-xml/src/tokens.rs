@@ -74,10 +74,10 @@ impl<'a> Tokens<'a> {
         if rest.starts_with("<![CDATA[") {
             return self.until(Token::Section, "<![CDATA[", "]]>");
         }
-        if rest.starts_with("<!--") {
+        if let Some(inner) = rest.strip_prefix("<!--") {
             let (token, end) = self.until(Token::Comment, "<!--", "-->")?;
             // Before the last mark, or with its first bytes.
-            return match rest["<!--".len()..].find("--").map(|at| self.at + "<!--".len() + at) {
+            return match inner.find("--").map(|at| self.at + "<!--".len() + at) {
                 Some(at) if at + "-->".len() < end => Err(malformed("`--` cannot be in a comment", at..at + 2)),
                 _ => Ok((token, end)),
             };
