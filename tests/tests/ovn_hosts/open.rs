@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use nix::poll::{PollFd, PollFlags, poll};
@@ -23,8 +23,6 @@ fn an_open_port_goes_with_its_value() {
     host.does(&["define", "-"], &nat(&lab, &["h1"], 200));
     host.does(&["start", "lab"], "");
     let before = lab.central.nbctl(&["show"]);
-    // Where the driver in this process looks for Open vSwitch.
-    symlink("/run/lab/h1", "/run/openvswitch").unwrap();
     let driver = Driver::open("/run/lab/h1/vnet").unwrap();
     let interface = OvnHost::interface("lab", WEB, "").parse().unwrap();
     let hook = |text: &str| {
