@@ -23,7 +23,7 @@ enum Test {
     Group(Way, String),
     Is(Predicate),
     EthernetTo(MacAddr),
-    Address { side: Side, family: Family, is_not: bool, nets: Vec<IpNet> },
+    Address { side: Side, family: Family, nets: Vec<IpNet> },
     AddressOf { side: Side, family: Family, group: String },
     TransportTo(Transport, PortRange),
 }
@@ -156,19 +156,10 @@ impl OvnMatch {
 
     /// An address that is in one of some subnets of a family; `None` without a subnet.
     pub(crate) fn within(side: Side, family: Family, nets: impl IntoIterator<Item = IpNet>) -> Option<Self> {
-        Self::address(side, family, nets, false)
-    }
-
-    /// An address of a family that is in none of some subnets; `None` without a subnet.
-    pub(crate) fn beyond(side: Side, family: Family, nets: impl IntoIterator<Item = IpNet>) -> Option<Self> {
-        Self::address(side, family, nets, true)
-    }
-
-    fn address(side: Side, family: Family, nets: impl IntoIterator<Item = IpNet>, is_not: bool) -> Option<Self> {
         // OVN refuses bits outside the prefix.
         let nets = nets.into_iter().filter(|net| Family::of(net.addr()) == family).map(|net| net.trunc());
         let nets: Vec<IpNet> = nets.collect();
-        (!nets.is_empty()).then_some(Self(Test::Address { side, family, is_not, nets }))
+        (!nets.is_empty()).then_some(Self(Test::Address { side, family, nets }))
     }
 
     /// An address of a port of a group.
@@ -216,9 +207,8 @@ impl fmt::Display for Test {
                 Predicate::WORDS.iter().filter(|(_, it)| it == predicate).try_for_each(|(word, _)| f.write_str(word))
             }
             Self::EthernetTo(mac) => write!(f, "eth.dst == {mac}"),
-            Self::Address { side, family, is_not, nets } => {
-                let operator = if *is_not { "!=" } else { "==" };
-                write!(f, "{}.{side} {operator} ", word(*family))?;
+            Self::Address { side, family, nets } => {
+                write!(f, "{}.{side} == ", word(*family))?;
                 if let [net] = nets.as_slice() {
                     return f.write_str(&short(*net));
                 }

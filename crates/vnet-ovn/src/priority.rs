@@ -22,8 +22,12 @@ pub(crate) enum Priority {
     Isolated,
 }
 
-/// What is dropped, in the policies of the router.
+/// What passes, in the policies of the router.
+pub(crate) const PERMITTED: i64 = 1001;
+/// What is dropped otherwise.
 pub(crate) const FORBIDDEN: i64 = 1000;
+/// What is dropped in any case.
+pub(crate) const FORGED: i64 = 1002;
 
 impl Priority {
     pub(crate) fn number(self) -> i64 {

@@ -5,8 +5,8 @@ use vnet_xml::network::{ForwardMode, OvnGateway, OvnOutside, WayOut};
 
 use crate::identity::mac_of;
 use crate::lower::{Context, MTU};
-use crate::matching::{OvnMatch, Side, Way};
-use crate::priority::FORBIDDEN;
+use crate::matching::{OvnMatch, Predicate, Side, Way};
+use crate::priority::{FORBIDDEN, FORGED, PERMITTED};
 use crate::{NorthboundTable, acl, dns};
 
 pub(crate) fn router(context: &mut Context<'_>) {
@@ -27,7 +27,7 @@ pub(crate) fn router(context: &mut Context<'_>) {
         let row = context.row(NorthboundTable::StaticRoute).text("ip_prefix", net).text("nexthop", route.gateway);
         context.add_to("router", "static_routes", &format!("route {at}"), row);
     }
-    foreign(context);
+    from_inside(context);
     if let Some(outside) = context.outside {
         beyond(context, outside);
     }
@@ -86,7 +86,7 @@ fn beyond(context: &mut Context<'_>, outside: &OvnOutside) {
         context.add_to("router", "static_routes", &format!("default {next}"), row);
     }
     translation(context, outside);
-    guarded(context);
+    from_outside(context);
 }
 
 fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
@@ -104,30 +104,44 @@ fn translation(context: &mut Context<'_>, outside: &OvnOutside) {
     }
 }
 
-/// Packets from inside with a source elsewhere are forged.
-fn foreign(context: &mut Context<'_>) {
-    for Inside { family, all, is_everything, .. } in insides(context) {
+/// Packets from inside: those of the network's own subnets may go anywhere. What is behind a guest,
+/// by a static route, reaches what is inside and not the outside, as on a bridge: libvirt's rules
+/// let the network's own subnets out and in, and nothing else. Other sources are forged.
+///
+/// Each policy says what passes, and the last one drops the rest: OVN makes flows of each address
+/// that is not in a list of subnets, and multiplies those of two such lists.
+fn from_inside(context: &mut Context<'_>) {
+    for Inside { family, own, all, is_everything } in insides(context) {
+        let from_own = OvnMatch::within(Side::Source, family, own.clone());
+        judge(context, "inside", &format!("own {family}"), PERMITTED, from_own);
+        let to_all = OvnMatch::within(Side::Destination, family, all.clone());
         // A guest that leads to everything else sends from anywhere.
-        if !is_everything {
-            forbid(context, "inside", &format!("foreign {family}"), [OvnMatch::beyond(Side::Source, family, all)]);
-        }
+        let behind = match is_everything {
+            true => to_all,
+            false if all.len() > own.len() => {
+                Some(OvnMatch::all([OvnMatch::within(Side::Source, family, all), to_all].into_iter().flatten()))
+            }
+            false => None,
+        };
+        judge(context, "inside", &format!("behind {family}"), PERMITTED, behind);
+        let rest = Some(OvnMatch::is(Predicate::of(family)));
+        judge(context, "inside", &format!("foreign {family}"), FORBIDDEN, rest);
     }
 }
 
-/// Packets from outside with a source inside are forged, too. What is behind a guest, by a static
-/// route, reaches the guests and not the outside, as on a bridge: libvirt's rules let the network's
-/// own subnets out and in, and nothing else.
-fn guarded(context: &mut Context<'_>) {
+/// Packets from outside with a source inside are forged, and nothing is for what is behind a guest.
+fn from_outside(context: &mut Context<'_>) {
     for Inside { family, own, all, is_everything } in insides(context) {
-        let is_behind = is_everything || all.len() > own.len();
-        let [from_all, to_all] =
-            [OvnMatch::within(Side::Source, family, all.clone()), OvnMatch::beyond(Side::Destination, family, all)];
-        let [from_behind, to_behind] =
-            [Side::Source, Side::Destination].map(|side| OvnMatch::beyond(side, family, own.clone()));
-        forbid(context, "outside", &format!("forged {family}"), [from_all]);
-        if is_behind {
-            forbid(context, "outside", &format!("inward {family}"), [to_behind]);
-            forbid(context, "inside", &format!("outward {family}"), [from_behind, to_all]);
+        let is_own = |net: &IpNet| own.iter().any(|own| own.trunc() == net.trunc());
+        let behind: Vec<IpNet> = all.iter().filter(|net| !is_own(net)).copied().collect();
+        judge(context, "outside", &format!("forged {family}"), FORGED, OvnMatch::within(Side::Source, family, all));
+        let inward = format!("inward {family}");
+        if is_everything {
+            let to_own = OvnMatch::within(Side::Destination, family, own);
+            judge(context, "outside", &format!("asked {family}"), PERMITTED, to_own);
+            judge(context, "outside", &inward, FORBIDDEN, Some(OvnMatch::is(Predicate::of(family))));
+        } else {
+            judge(context, "outside", &inward, FORBIDDEN, OvnMatch::within(Side::Destination, family, behind));
         }
     }
 }
@@ -158,11 +172,12 @@ fn insides(context: &Context<'_>) -> Vec<Inside> {
     context.network.families().map(inside).collect()
 }
 
-/// Drops what comes from a port of the router and is like this.
-fn forbid<const N: usize>(context: &mut Context<'_>, port: &str, role: &str, like: [Option<OvnMatch>; N]) {
-    let Some(like) = like.into_iter().collect::<Option<Vec<_>>>() else { return };
-    let all = OvnMatch::port(Way::In, context.name(port)).and(OvnMatch::all(like));
+/// What becomes of packets that come from a port of the router and are like this.
+fn judge(context: &mut Context<'_>, port: &str, role: &str, priority: i64, like: Option<OvnMatch>) {
+    let Some(like) = like else { return };
+    let all = OvnMatch::port(Way::In, context.name(port)).and(like);
+    let action = if priority == PERMITTED { "allow" } else { "drop" };
     let row = context.row(NorthboundTable::RouterPolicy).text("match", all);
-    let row = row.number("priority", FORBIDDEN).text("action", "drop");
+    let row = row.number("priority", priority).text("action", action);
     context.add_to("router", "policies", role, row);
 }

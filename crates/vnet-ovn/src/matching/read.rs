@@ -77,12 +77,12 @@ fn one(words: Words<'_, '_>) -> Option<Test> {
     if let Ok(start) = first.parse() {
         return between(start, words);
     }
-    let operator = next(words).filter(|it| matches!(*it, "==" | "!="))?;
+    next(words).filter(|it| *it == "==")?;
     let value = next(words)?;
     if let Some((field, side)) = address(first) {
         return match value.strip_prefix('$') {
             Some(set) => of_group(field, side, set),
-            None => within(field, side, operator == "!=", value, words),
+            None => within(field, side, value, words),
         };
     }
     let way = match first {
@@ -91,7 +91,6 @@ fn one(words: Words<'_, '_>) -> Option<Test> {
         _ => None,
     };
     match way {
-        _ if operator != "==" => None,
         Some(way) => match (value.strip_prefix('@'), value.strip_prefix('"')) {
             (Some(group), _) => Some(Test::Group(way, group.to_owned())).filter(|_| is_name(group)),
             (_, Some(port)) => port.strip_suffix('"').filter(|it| is_name(it)).map(|it| Test::Port(way, it.to_owned())),
@@ -135,7 +134,7 @@ fn of_group(family: Family, side: Side, set: &str) -> Option<Test> {
     is_name(&group).then_some(Test::AddressOf { side, family, group })
 }
 
-fn within(family: Family, side: Side, is_not: bool, first: &str, words: Words<'_, '_>) -> Option<Test> {
+fn within(family: Family, side: Side, first: &str, words: Words<'_, '_>) -> Option<Test> {
     let mut nets = Vec::new();
     if first == "{" {
         loop {
@@ -150,7 +149,7 @@ fn within(family: Family, side: Side, is_not: bool, first: &str, words: Words<'_
         nets.push(net(first)?);
     }
     let fits = nets.iter().all(|it| Family::of(it.addr()) == family && it.trunc() == *it);
-    fits.then_some(Test::Address { side, family, is_not, nets })
+    fits.then_some(Test::Address { side, family, nets })
 }
 
 fn net(text: &str) -> Option<IpNet> {
@@ -181,8 +180,8 @@ mod tests {
                 Family::Ipv6 => IpNet::new(Ipv6Addr::from(v6).into(), prefix % 129).unwrap().trunc(),
             })
         };
-        let address = (side(), family(), any::<bool>()).prop_flat_map(move |(side, family, is_not)| {
-            prop::collection::vec(net(family), 1..4).prop_map(move |nets| Test::Address { side, family, is_not, nets })
+        let address = (side(), family()).prop_flat_map(move |(side, family)| {
+            prop::collection::vec(net(family), 1..4).prop_map(move |nets| Test::Address { side, family, nets })
         });
         let ports = (prop_oneof![Just(Transport::Tcp), Just(Transport::Udp)], any::<(u16, u16)>());
         let leaf = prop_oneof![
