@@ -107,8 +107,8 @@ impl Monitor {
         }
     }
 
-    /// The indexes of the links that were removed since the last call. Does not wait. A link is told
-    /// of when its name is free and nothing stands on it any more, which is before the kernel
+    /// The indexes of the links that were removed since the last call. Does not wait. A link is
+    /// told of when its name is free and nothing stands on it any more, which is before the kernel
     /// answers who has deleted it. Where more was told than fits, some are lost.
     ///
     /// # Errors

@@ -22,8 +22,8 @@ use crate::judge::side_by_side;
 use crate::start::STATE;
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// OVN advertises its router when it is asked, and a question may be lost. The kernel would ask again
-/// after four seconds.
+/// OVN advertises its router when it is asked, and a question may be lost. The kernel would ask
+/// again after four seconds.
 const ASKS_AGAIN: [(&str, &str); 2] =
     [("ipv6/conf/eth0/router_solicitation_interval", "1"), ("ipv6/conf/eth0/router_solicitation_max_interval", "1")];
 /// How many seats are made at the same time.

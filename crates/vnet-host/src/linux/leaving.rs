@@ -129,7 +129,8 @@ impl LinuxHost {
 }
 
 impl Leaving {
-    /// Waits until a link is gone. Returns `false` for a link that is not being deleted, or was not.
+    /// Waits until a link is gone. Returns `false` for a link that is not being deleted, or was
+    /// not.
     pub(super) fn wait_for(&mut self, link: &InterfaceName) -> bool {
         let Some(index) = self.links.remove(link) else { return false };
         loop {

@@ -235,8 +235,9 @@ impl Party<'_> {
         Ok(self.world.outside.run(|| transport.ask(server, Instant::now() + patience))?)
     }
 
-    /// What is seen by asking, unless a datagram arrives there. OVN may translate an answer, or lead it
-    /// to nobody, so that who asks hears nothing of what arrived. A host refuses, and that is heard.
+    /// What is seen by asking, unless a datagram arrives there. OVN may translate an answer, or
+    /// lead it to nobody, so that who asks hears nothing of what arrived. A host refuses, and that
+    /// is heard.
     fn unless_arrived(
         &self,
         from: &Namespace,
