@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
-use vnet_lab::Running;
+use vnet_lab::Daemon;
 
 use crate::program::{program, programs, tell};
 use crate::{Machine, Netns, OpenVSwitch, run, vnet};
@@ -24,7 +24,7 @@ pub struct OvnHost {
     pub netns: Netns,
     /// Its Open vSwitch. `None` when it was killed.
     pub switch: Option<OpenVSwitch>,
-    controller: Option<Running>,
+    controller: Option<Daemon>,
     folder: PathBuf,
 }
 

@@ -44,4 +44,4 @@ pub use open_vswitch::{OpenVSwitch, OvsdbServer};
 pub use ovn::{OvnCentral, OvnHost, OvnLab};
 pub use path_mtu::path_mtu;
 pub use ping::ping;
-pub use program::{Programs, Running};
+pub use program::{Daemon, Programs};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::program::{Programs, Running};
+use crate::program::{Daemon, Programs};
 
 /// How long a server may take until it takes connections.
 const SOON: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ const OF_SWITCH: [&str; 4] = [
 /// A running ovsdb-server. It ends with this value.
 #[derive(Debug)]
 pub struct OvsdbServer {
-    process: Running,
+    process: Daemon,
     /// The socket of its clients.
     pub socket: PathBuf,
 }
@@ -72,7 +72,7 @@ impl OvsdbServer {
         let mut command = programs.daemon("ovsdb-server", folder)?;
         command.arg(format!("--remote=punix:{}", socket.display()));
         command.args(more).arg(format!("--unixctl={}", folder.join("db.ctl").display())).arg(database);
-        let process = Running::start(command)?;
+        let process = Daemon::start(command)?;
         let deadline = Instant::now() + SOON;
         while let Err(error) = UnixStream::connect(&socket) {
             if Instant::now() > deadline {
@@ -105,7 +105,7 @@ impl OvsdbServer {
 pub struct OpenVSwitch {
     /// Its database.
     pub server: OvsdbServer,
-    daemon: Running,
+    daemon: Daemon,
 }
 
 impl OpenVSwitch {
@@ -118,7 +118,7 @@ impl OpenVSwitch {
         programs.run("ovs-vsctl", &[&format!("--db={}", server.remote()), "--no-wait", "init"])?;
         let mut command = programs.daemon("ovs-vswitchd", folder)?;
         command.arg(format!("--unixctl={}", folder.join("switch.ctl").display())).arg(server.remote());
-        Ok(Self { daemon: Running::start(command)?, server })
+        Ok(Self { daemon: Daemon::start(command)?, server })
     }
 
     /// The process that carries frames.

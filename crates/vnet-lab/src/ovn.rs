@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use vnet_types::{Address, BridgeOptions, InterfaceName, IpNet, Ipv4Net, Link, LinkKind, MacAddr};
 
-use crate::program::Running;
+use crate::program::Daemon;
 use crate::{Error, Namespace, OpenVSwitch, OvsdbServer, Programs, ping};
 
 /// How long the hosts may take to know each other.
@@ -40,7 +40,7 @@ pub struct OvnCentral {
     /// The southbound database.
     pub southbound: OvsdbServer,
     /// ovn-northd, which leads from the one to the other.
-    pub northd: Running,
+    pub northd: Daemon,
 }
 
 /// A host of a cluster: a chassis of OVN.
@@ -53,7 +53,7 @@ pub struct OvnHost {
     /// The folder of its Open vSwitch.
     pub folder: PathBuf,
     /// Its ovn-controller. `None` when it was killed.
-    pub controller: Option<Running>,
+    pub controller: Option<Daemon>,
     /// Its Open vSwitch. `None` when it was killed.
     pub switch: Option<OpenVSwitch>,
 }
@@ -87,7 +87,7 @@ impl OvnCentral {
         northd.arg(format!("--unixctl={}", folder.join("northd.ctl").display()));
         northd.arg(format!("--ovnnb-db={}", northbound.remote()));
         northd.arg(format!("--ovnsb-db={}", southbound.remote()));
-        Ok(Self { northd: Running::start(northd)?, northbound, southbound })
+        Ok(Self { northd: Daemon::start(northd)?, northbound, southbound })
     }
 }
 
@@ -124,7 +124,7 @@ impl OvnHost {
             programs.run("ovs-vsctl", &words)?;
             let mut controller = programs.daemon("ovn-controller", folder)?;
             controller.arg(switch.server.remote());
-            Ok::<_, Error>((switch, Running::start(controller)?))
+            Ok::<_, Error>((switch, Daemon::start(controller)?))
         })?;
         let own = name_of(TUNNELS[0]);
         let netlink = namespace.netlink();

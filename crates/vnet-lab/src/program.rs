@@ -77,9 +77,9 @@ impl Programs {
 
 /// A program that runs. It is killed with this value.
 #[derive(Debug)]
-pub struct Running(Child);
+pub struct Daemon(Child);
 
-impl Running {
+impl Daemon {
     /// Starts it.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Daemon {
     fn drop(&mut self) {
         self.kill();
     }

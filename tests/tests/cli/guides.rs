@@ -38,6 +38,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/operator.md", "vnet forward add default", "tests/tests/libvirt/hook.rs"),
     ("docs/operator.md", "vnet doctor lab", "tests/tests/doctor/main.rs"),
     ("docs/operator.md", "vnet trace web", "tests/tests/trace_packets.rs"),
+    ("docs/many-hosts.md", "vnet try", "tests/tests/try_ovn.rs"),
     ("docs/libvirt-hook.md", "vnet forward", "tests/tests/libvirt/hook.rs"),
     ("docs/libvirt-hook.md", "vnet status default", "tests/tests/libvirt/hook.rs"),
     ("docs/libvirt-hook.md", "vnet doctor default", "tests/tests/doctor/main.rs"),

@@ -108,7 +108,7 @@ pub(crate) static OPERATIONS: [Operation; 18] = [
         command: "attach /tmp/alone.xml",
         end: &[Says("ports", "tap7")],
         after: &["detach tap7"],
-        stride: 31,
+        stride: 11,
         ..OPERATION
     },
     Operation {
