@@ -225,7 +225,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// At how many places of the second command a process dies, of all: with `VNET_SWEEP=all` at each.
 fn stride() -> usize {
-    if std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all") { 1 } else { 5 }
+    if std::env::var("VNET_SWEEP").is_ok_and(|all| all == "all") { 1 } else { 3 }
 }
 
 fn sweep(before: &[Command], first: Command, second: Command) {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::archive::pack;
 use super::folder::Root;
 use super::kernel::{Kernel, kernel};
-use crate::run::{Failed, build_programs, failed, root, run};
+use crate::run::{Failed, build_programs, failed, output, root, run};
 use crate::tally::{self, Tally};
 use crate::tests::{TestProgram, test_programs};
 
@@ -78,20 +78,42 @@ fn try_test(which: Which<'_>) -> Result<Tally, Failed> {
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     let kernel = kernel(&folder)?;
     let programs = test_programs()?;
-    let programs: Vec<&TestProgram> =
-        programs.iter().filter(|it| it.is_integration() && !ELSEWHERE.contains(&it.name.as_str())).collect();
+    let programs = programs.iter().filter(|it| it.is_integration() && !ELSEWHERE.contains(&it.name.as_str()));
+    let runs: Vec<Run<'_>> = programs.map(|it| Run::of(it, which)).collect::<Result<_, _>>()?;
+    let runs: Vec<Run<'_>> = runs.into_iter().filter(|run| !run.arguments.is_empty()).collect();
     let archive = folder.join("tests.cpio");
-    fill(&kernel, &folder, &programs, which, &archive)?;
+    fill(&kernel, &folder, &runs, &archive)?;
     boot(&kernel, &archive)
 }
 
-fn fill(
-    kernel: &Kernel,
-    folder: &Path,
-    programs: &[&TestProgram],
-    which: Which<'_>,
-    archive: &Path,
-) -> Result<(), Failed> {
+/// How often a test program is run in the machine, each time with these arguments.
+struct Run<'a> {
+    program: &'a TestProgram,
+    arguments: Vec<Vec<&'a str>>,
+}
+
+impl<'a> Run<'a> {
+    /// Those that have a test to run: all programs together are larger than a machine's memory.
+    fn of(program: &'a TestProgram, which: Which<'a>) -> Result<Self, Failed> {
+        let own: &[&[&str]] = match which {
+            Which::Chosen if !CHOSEN.contains(&program.name.as_str()) => &[&["--ignored"]],
+            _ => &[&[], &["--ignored"]],
+        };
+        let name = if let Which::Named(name) = which { Some(name) } else { None };
+        let skipped = SKIPPED.iter().flat_map(|part| ["--skip", part]);
+        let mut arguments = Vec::new();
+        for own in own {
+            let all: Vec<&str> = skipped.clone().chain(own.iter().copied()).chain(name).collect();
+            let listed = output(&program.executable, &[&all[..], &["--list", "--format", "terse"]].concat())?;
+            if listed.lines().any(|line| line.ends_with(": test")) {
+                arguments.push(all);
+            }
+        }
+        Ok(Self { program, arguments })
+    }
+}
+
+fn fill(kernel: &Kernel, folder: &Path, runs: &[Run<'_>], archive: &Path) -> Result<(), Failed> {
     let inside = Root::new(folder.join("tests"))?;
     inside.modules(kernel, &MODULES)?;
     PROGRAMS.iter().try_for_each(|program| inside.program(program))?;
@@ -107,14 +129,14 @@ fn fill(
             inside.copy(words)?;
         }
     }
-    for program in programs {
-        let file = Path::new(&program.executable);
+    for run in runs {
+        let file = Path::new(&run.program.executable);
         inside.executable(file)?;
         strip(&inside, file)?;
     }
     inside.link("/run", "/var/run")?;
     inside.write("etc/resolv.conf", "nameserver 192.0.2.53\n")?;
-    inside.write("init", &init(programs, which))?;
+    inside.write("init", &init(runs))?;
     pack(&inside, archive)
 }
 
@@ -124,7 +146,7 @@ fn strip(inside: &Root, file: &Path) -> Result<(), Failed> {
     run("strip", &[&file.display().to_string()])
 }
 
-fn init(programs: &[&TestProgram], which: Which<'_>) -> String {
+fn init(runs: &[Run<'_>]) -> String {
     let mut script = format!(
         r#"#!/bin/busybox sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin RUST_BACKTRACE=1
@@ -146,21 +168,14 @@ cd '{}'
 "#,
         root().join("tests").display()
     );
-    let name = match which {
-        Which::Named(name) => format!(" '{name}'"),
-        Which::Chosen | Which::All => String::new(),
-    };
-    let skipped: String = SKIPPED.iter().map(|part| format!(" --skip {part}")).collect();
-    for program in programs {
-        let runs: &[_] = match which {
-            Which::Chosen if !CHOSEN.contains(&program.name.as_str()) => &[" --ignored"],
-            _ => &["", " --ignored"],
-        };
+    for Run { program, arguments } in runs {
         // Measurements run alone.
         let threads = if program.name == "bandwidth" { 1 } else { 2 };
-        for run in runs {
+        for arguments in arguments {
+            let words = arguments.iter().map(|word| format!(" '{word}'")).collect::<String>();
+            let kind = if arguments.contains(&"--ignored") { " --ignored" } else { "" };
             script += &format!(
-                "echo '# {}{run}'\n'{}' --test-threads {threads}{skipped}{run}{name} || failed=1\n",
+                "echo '# {}{kind}'\n'{}' --test-threads {threads}{words} || failed=1\n",
                 program.name, program.executable
             );
         }
