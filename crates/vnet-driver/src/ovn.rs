@@ -17,6 +17,7 @@ mod sight;
 mod status;
 
 pub(crate) use chassis::Chassis;
+pub(crate) use controller::Controller;
 pub(crate) use record::PortRecord;
 
 pub use change::{OvnAct, OvnChange};

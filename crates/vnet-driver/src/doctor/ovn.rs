@@ -5,7 +5,7 @@ use vnet_types::InterfaceName;
 use super::patient::{Keeper, Patient};
 use super::symptom::{Mend, Symptom};
 use crate::error::Error;
-use crate::ovn::{Northern, OvnFailure, OvnPort, Sight, Southern, gateway_port};
+use crate::ovn::{Controller, Northern, OvnFailure, OvnPort, Sight, Southern, gateway_port};
 
 const NORTHBOUND: &str = "northbound";
 const NORTHD: &str = "northd";
@@ -207,7 +207,7 @@ pub(super) fn chassis(patient: &Patient, sight: &Sight) -> Vec<Symptom> {
     };
     let faults = match southern {
         Err(why) => vec![OvnFault::NoSouthbound(why)],
-        _ if sight.controller_runs == Some(false) => vec![OvnFault::ControllerEnded],
+        _ if sight.controller == Controller::Ended => vec![OvnFault::ControllerEnded],
         Ok(southern) if !southern.chassis.contains_key(name) => vec![OvnFault::NotRegistered(name)],
         Ok(_) => Vec::new(),
     };

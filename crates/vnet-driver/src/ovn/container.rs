@@ -47,8 +47,7 @@ impl OvnNetwork {
 
     /// The guests that the rows tell of. `None` where the network has no rows.
     pub(crate) fn guests(&mut self) -> Result<Option<Vec<OvnGuest>>, Error> {
-        let observed = self.read()?;
-        Ok(Some(observed.guests()).filter(|_| !observed.rows.is_empty()))
+        Ok(self.read_guests()?.map(|there| there.guests))
     }
 
     /// What is not as `guest` was made in the row of its port, in words. Its references to options

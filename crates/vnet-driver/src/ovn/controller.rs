@@ -16,10 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The state of ovn-controller, as far as it can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Controller {
+pub(crate) enum Controller {
     /// It follows the southbound database.
     Follows,
-    /// It runs, but follows no database.
+    /// It runs, but follows no database, or does not answer.
     Alone,
     /// It has ended, and left its socket.
     Ended,
@@ -40,20 +40,20 @@ impl Controller {
             name.starts_with("ovn-controller.") && name.ends_with(".ctl")
         };
         let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        let answers: Vec<_> = files.filter(is_its).map(|socket| is_connected(&socket)).collect();
+        let sockets: Vec<PathBuf> = files.filter(is_its).collect();
+        let answers = sockets.iter().filter_map(|socket| UnixStream::connect(socket).ok());
         // A socket of one that was killed stays beside that of the next one.
-        match answers.iter().flatten().max() {
+        match answers.map(|stream| is_connected(stream).unwrap_or(false)).max() {
             Some(true) => Self::Follows,
             Some(false) => Self::Alone,
-            None if answers.is_empty() => Self::Unseen,
+            None if sockets.is_empty() => Self::Unseen,
             None => Self::Ended,
         }
     }
 }
 
 /// Whether the ovn-controller behind a socket is connected to the southbound database.
-fn is_connected(socket: &Path) -> io::Result<bool> {
-    let mut stream = UnixStream::connect(socket)?;
+fn is_connected(mut stream: UnixStream) -> io::Result<bool> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let question = json!({ "id": 0, "method": "connection-status", "params": [] });

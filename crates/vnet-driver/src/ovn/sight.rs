@@ -1,10 +1,8 @@
 //! What can be seen of a network that OVN makes: in both databases, and on this host.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
 use vnet_ovn::port_name;
 use vnet_ovsdb::{Condition, DatabaseOperation as Operation, OperationResult, Row};
@@ -13,14 +11,12 @@ use vnet_xml::Network;
 use vnet_xml::network::OvnGateway;
 
 use super::chassis::Chassis;
+use super::controller::Controller;
 use super::failure::OvnFailure;
 use super::network::OvnNetwork;
 use super::status::{GLANCE, OvnStatus};
 use crate::driver::Driver;
 use crate::error::Error;
-
-/// Where OVN's daemons have their sockets, unless `OVN_RUNDIR` says otherwise.
-const FOLDER: &str = "/var/run/ovn";
 
 /// How long ovn-northd may take, and the pause between two looks at it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,8 +29,8 @@ pub(crate) struct Sight {
     /// The `system-id` of this host, and what the southbound database has. The latter is an error
     /// in words.
     pub(crate) here: Result<(String, Result<Southern, String>), OvnFailure>,
-    /// Whether an ovn-controller of this host answers. `None` where none has ever run.
-    pub(crate) controller_runs: Option<bool>,
+    /// The ovn-controller of this host.
+    pub(crate) controller: Controller,
 }
 
 /// What the northbound database has.
@@ -74,7 +70,7 @@ impl Sight {
             let seen = southern(&chassis, &ports);
             (chassis.name, seen)
         });
-        Self { northbound, here, controller_runs: controller_runs() }
+        Self { northbound, here, controller: Controller::ask() }
     }
 }
 
@@ -163,15 +159,6 @@ fn reaches(chassis: &Row) -> Vec<String> {
     let mappings = mappings.iter().find_map(|texts| texts.get("ovn-bridge-mappings").copied());
     let mappings = mappings.unwrap_or_default();
     mappings.split(',').filter_map(|it| Some(it.split_once(':')?.0.trim().to_owned())).collect()
-}
-
-/// Whether an ovn-controller answers at its socket, which one that was killed leaves behind.
-fn controller_runs() -> Option<bool> {
-    let folder = env::var_os("OVN_RUNDIR").map_or_else(|| FOLDER.into(), PathBuf::from);
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_socket = |name: &str| name.starts_with("ovn-controller.") && name.ends_with(".ctl");
-    let sockets = files.filter(|file| file.file_name().to_str().is_some_and(is_socket));
-    sockets.map(|file| UnixStream::connect(file.path()).is_ok()).reduce(|one, other| one || other)
 }
 
 impl Driver {
