@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use vnet_types::{Family, IpNet, PortSet};
+use vnet_xml::Network;
 use vnet_xml::network::{ForwardMode, WayOut};
 
 use crate::lower::{Context, port_of};
 use crate::matching::{OvnMatch, Predicate, Side, Transport, Way};
 use crate::priority::Priority;
-use crate::{NorthboundTable, egress};
+use crate::{NorthboundTable, OvnGuest, egress};
 
 /// What a rule does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +73,14 @@ pub(crate) fn forwarded(context: &mut Context<'_>, transport: Transport, guests:
     }
 }
 
+/// Whether a guest cannot reach other isolated guests.
+pub(crate) fn is_isolated(network: &Network, guest: &OvnGuest) -> bool {
+    guest.isolated || network.port_isolated == Some(true)
+}
+
 fn isolation(context: &mut Context<'_>) {
-    let is_isolated = |guest: &&crate::OvnGuest| guest.isolated || context.network.port_isolated == Some(true);
-    let isolated: Vec<String> = context.guests.iter().filter(is_isolated).map(port_of).collect();
+    let guests = context.guests.iter().filter(|guest| is_isolated(context.network, guest));
+    let isolated: Vec<String> = guests.map(port_of).collect();
     if isolated.is_empty() {
         return;
     }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vnet_ovsdb::{Condition, DatabaseOperation, OperationResult};
 use vnet_types::Uuid;
+use vnet_xml::Network;
 
+use crate::acl::is_isolated;
 use crate::identity::row_of;
+use crate::lower::{OvnError, addresses_agree, northbound_rows};
 use crate::northbound::marked;
 use crate::row::{ColumnValue, GENERATION, NorthboundRow};
 use crate::{Northbound, NorthboundTable, OvnGuest};
@@ -81,19 +84,45 @@ impl NorthboundGuests {
         Some(Self { guests, network, generation })
     }
 
-    /// The rows that differ between those of a definition with its guests `before` and `after`: as
-    /// they are unless somebody has changed them, and as they are wanted. A transaction between
-    /// them is refused where they are not so; [`with_guests`] leads on by what is there.
-    pub fn change(&self, before: &Rows, after: &Rows) -> (Northbound, Rows) {
+    /// What leads to other guests, by a definition: the rows that differ, as they are unless somebody
+    /// has changed them, and as they are wanted. A transaction between them is refused where they
+    /// are not so; [`with_guests`] leads on by what is there. `groups` are those of
+    /// [`northbound_rows`].
+    ///
+    /// # Errors
+    /// [`OvnError`].
+    pub fn change(
+        &self,
+        network: &Network,
+        after: &[OvnGuest],
+        groups: &BTreeMap<String, Uuid>,
+    ) -> Result<(Northbound, Rows), OvnError> {
+        addresses_agree(network, after)?;
+        let [before, after] = deciding(network, &self.guests, after);
+        let rows = |guests: &[OvnGuest]| northbound_rows(network, self.network, guests, groups);
+        let (before, after) = (rows(&before)?, rows(&after)?);
         let switch = row_of(self.network, "switch");
         let of = |rows: &Rows, other: &Rows| -> Rows {
             let differs = |(uuid, row): &(&Uuid, &NorthboundRow)| **uuid == switch || other.get(*uuid) != Some(*row);
             rows.iter().filter(differs).map(|(uuid, row)| (*uuid, row.clone())).collect()
         };
         let mut observed = Northbound::new(self.network);
-        (observed.generation, observed.rows) = (self.generation, of(before, after));
-        (observed, of(after, before))
+        (observed.generation, observed.rows) = (self.generation, of(&before, &after));
+        Ok((observed, of(&after, &before)))
     }
+}
+
+/// The guests by which the rows of two lists differ: those that are not the same in both, and one of
+/// the isolated guests that stay, as the rules of these are there once.
+fn deciding(network: &Network, before: &[OvnGuest], after: &[OvnGuest]) -> [Vec<OvnGuest>; 2] {
+    let by_id = |all: &'_ [OvnGuest]| -> BTreeMap<Uuid, usize> { (0..).zip(all).map(|(at, it)| (it.id, at)).collect() };
+    let (there, then) = (by_id(before), by_id(after));
+    let stays = |guest: &OvnGuest| {
+        let same = |all: &[OvnGuest], at: Option<&usize>| at.is_some_and(|at| all[*at] == *guest);
+        same(before, there.get(&guest.id)) && same(after, then.get(&guest.id))
+    };
+    let isolated = after.iter().find(|it| is_isolated(network, it) && stays(it));
+    [before, after].map(|all| all.iter().filter(|it| !stays(it)).chain(isolated).cloned().collect())
 }
 
 /// A value with the difference between two others: of sets and maps, what goes and what comes.

@@ -108,9 +108,8 @@ pub fn northbound_rows(
     if let Some(finding) = refused_by_ovn(network).into_iter().find(|it| it.severity == Severity::Error) {
         return Err(OvnError::NotCarried(Box::new(finding)));
     }
-    let subnet = |ip| Ok((ip, Ip::net(ip).ok_or(OvnError::Prefix(ip.address))?));
-    let subnets = network.ips.iter().map(subnet).collect::<Result<Vec<_>, OvnError>>()?;
-    unique(network, &subnets, guests)?;
+    addresses_agree(network, guests)?;
+    let subnets = subnets(network)?;
     let is_isolated = network.forward_mode() == ForwardMode::None;
     let engine = network.extensions.ovn.as_ref().filter(|_| !is_isolated);
     let router_mac = network.mac.unwrap_or_else(|| mac_of(uuid, "router"));
@@ -154,7 +153,13 @@ fn ports(context: &mut Context<'_>) {
     }
 }
 
-fn unique(network: &Network, subnets: &[(&Ip, IpNet)], guests: &[OvnGuest]) -> Result<(), OvnError> {
+fn subnets(network: &Network) -> Result<Vec<(&Ip, IpNet)>, OvnError> {
+    network.ips.iter().map(|ip| Ok((ip, ip.net().ok_or(OvnError::Prefix(ip.address))?))).collect()
+}
+
+/// Refuses guests' addresses that are in no subnet, or that something else has.
+pub(crate) fn addresses_agree(network: &Network, guests: &[OvnGuest]) -> Result<(), OvnError> {
+    let subnets = subnets(network)?;
     let mut seen: BTreeSet<IpAddr> = subnets.iter().map(|(ip, _)| ip.address).collect();
     seen.extend(network.ovn_name_servers().iter().map(IpNet::addr));
     for address in guests.iter().flat_map(|guest| &guest.addresses) {

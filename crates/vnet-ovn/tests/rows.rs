@@ -257,20 +257,20 @@ proptest! {
     ) {
         let theirs = if same { &ours } else { &theirs };
         let [there, come] = [there, come].map(|all| guests(&ours, all));
-        let after: Vec<OvnGuest> = {
+        let then: Vec<OvnGuest> = {
             let is_new = |it: &&OvnGuest| there.iter().all(|other| other.id != it.id);
             let stay = there.iter().filter(|it| !leave.contains(&it.id.0[0]));
             stay.chain(come.iter().filter(is_new)).cloned().collect()
         };
         let Ok(made) = rows(theirs, &there) else { return Ok(()) };
-        let (before, after) = (rows(&ours, &there).unwrap(), rows(&ours, &after).unwrap());
+        let (before, after) = (rows(&ours, &there).unwrap(), rows(&ours, &then).unwrap());
         let mut database = Database::default();
         prop_assume!(!made.is_empty());
         database.transact(&transaction(&observed(&database), &made));
         let seen = NorthboundGuests::read(NETWORK, database.results(&NorthboundGuests::selects(NETWORK))).unwrap();
         prop_assert_eq!(&seen.guests, &observed(&database).guests());
         let (mut by_guests, mut by_all) = (database.clone(), database.clone());
-        let (near, wanted) = seen.change(&before, &after);
+        let (near, wanted) = seen.change(&ours, &then, &BTreeMap::new()).unwrap();
         let is_done = by_guests.transact(&transaction(&near, &wanted));
         prop_assert!(is_done || !same);
         let all = observed(&database);

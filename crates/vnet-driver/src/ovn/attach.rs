@@ -312,10 +312,9 @@ impl OvnNetwork {
         change: &impl Fn(&Self, &mut Vec<OvnGuest>) -> Result<T, Error>,
     ) -> Result<(T, OvnPlan), Error> {
         let Some(there) = self.read_guests()? else { return self.plan_all(change) };
-        let before = self.rows(&there.guests)?;
         let mut guests = there.guests.clone();
         let result = change(self, &mut guests)?;
-        let (observed, wanted) = there.change(&before, &self.rows(&guests)?);
+        let (observed, wanted) = self.guests_change(&there, &guests)?;
         Ok((result, OvnPlan::of_some(&observed, wanted)))
     }
 

@@ -160,6 +160,17 @@ impl OvnNetwork {
         Ok(rows.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
     }
 
+    /// What leads from guests that were read to others: the rows that differ, as they are and as they
+    /// are wanted.
+    pub(super) fn guests_change(
+        &self,
+        there: &NorthboundGuests,
+        guests: &[vnet_ovn::OvnGuest],
+    ) -> Result<(Northbound, BTreeMap<Uuid, NorthboundRow>), Error> {
+        let change = there.change(&self.network, guests, &self.groups);
+        Ok(change.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
+    }
+
     /// What brings the network to its definition, with the guests that are attached anywhere.
     ///
     /// # Errors
