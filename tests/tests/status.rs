@@ -164,6 +164,8 @@ fn a_flowtable_is_there_or_missed() {
     run("ip", &["address", "add", "203.0.113.1/24", "dev", "uplink"]);
     run("ip", &["route", "add", "default", "via", OUTSIDE]);
     let has = Firewall::open().unwrap().has_flowtables().unwrap();
+    let checked = answered(&["check", "--against-host", "-"], &accelerated("<forward/>"));
+    assert_eq!(codes(&checked["files"][0]).contains(&"VN0632"), !has, "{checked}");
     let planned = answered(&["plan", "-"], &accelerated("<forward/>"));
     assert_eq!(codes(&planned).contains(&"VN0632"), !has, "{planned}");
     let started = answered(&["start", "-"], &accelerated("<forward/>"));

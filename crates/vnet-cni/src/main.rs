@@ -13,6 +13,7 @@ use protocol::{Environment, Failure, Head, Verb, versions_in_words};
 const MOST_INPUT: u64 = 1 << 20;
 
 fn main() -> ExitCode {
+    vnet_driver::delete_links_for_another();
     let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     if variable("CNI_COMMAND").is_none() {
         let _ = writeln!(

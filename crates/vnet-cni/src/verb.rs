@@ -14,6 +14,8 @@ use failure::failure;
 
 /// The folder of state, the one that `vnet` has.
 const STATE: &str = "/run/vnet";
+/// This program, even where its file was replaced meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Runtimes give up after a minute or more, and call again after an error.
 const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// So many letters of an interface's name give way to `tap`.
@@ -22,7 +24,8 @@ const REPLACED: usize = 3;
 /// Does what the runtime wants, and returns what is printed.
 pub(crate) fn run(environment: &Environment, head: &Head) -> Result<String, Failure> {
     // Not from the environment: runtimes call DEL with another one than ADD.
-    let driver = Driver::open(STATE).map_err(|error| failure(&error))?.with_lock_limit(LOCK_LIMIT);
+    let driver = Driver::open(STATE).map_err(|error| failure(&error))?;
+    let driver = driver.with_lock_limit(LOCK_LIMIT).with_deputy(THIS_PROGRAM);
     match environment.verb {
         Verb::Add => add(&driver, environment, head),
         Verb::Del => del(&driver, environment, head),

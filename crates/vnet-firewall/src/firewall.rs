@@ -47,6 +47,8 @@ pub struct Firewall {
     netfilter: Netfilter,
     /// The shared parts that this firewall has left intact.
     intact: Mutex<Option<Intact>>,
+    /// The network that was read last and was as expected.
+    last: Mutex<Option<(String, Table)>>,
     /// What is known of all networks.
     ledger: Mutex<Option<Ledger>>,
 }
@@ -93,7 +95,8 @@ impl Firewall {
     /// [`Error::Open`], [`Error::Links`]. Opening needs no privilege.
     pub fn open() -> Result<Self, Error> {
         let netfilter = Netfilter::open().map_err(Error::Open)?;
-        Ok(Self { netlink: Netlink::open()?, netfilter, intact: Mutex::default(), ledger: Mutex::default() })
+        let netlink = Netlink::open()?;
+        Ok(Self { netlink, netfilter, intact: Mutex::default(), last: Mutex::default(), ledger: Mutex::default() })
     }
 
     /// Gives a network the rules of a policy, in one transaction, and returns the table as the
@@ -141,7 +144,9 @@ impl Firewall {
             *self.intact() = near.intact().map(Intact::whole);
         }
         let is_known = |ledger: &Ledger| ledger.is_about(&near) && ledger.has(expected);
-        if found.is_none() || found.as_ref() == Some(expected) && self.ledger().as_ref().is_some_and(is_known) {
+        let is_expected = found.as_ref() == Some(expected) && self.ledger().as_ref().is_some_and(is_known);
+        if found.is_none() || is_expected {
+            *self.last() = is_expected.then(|| (expected.network.clone(), near));
             return Ok(found);
         }
         let table = self.read()?;
@@ -186,9 +191,17 @@ impl Firewall {
         });
         let mut near = true;
         let mut paused = None;
+        // A network that was just read is not read again: the transaction is for the generation of
+        // then.
+        let is_it = |name: &str| expected.len() == 2 && expected.iter().all(|ruleset| ruleset.network == name);
+        let mut last = self.last().take().filter(|(name, _)| !leaves && is_it(name)).map(|(_, table)| table);
         for _ in 0..ATTEMPTS {
             let links = self.links();
-            let mut installed = if near { self.near(&expected, leaves, &links)? } else { self.read()? };
+            let mut installed = match last.take() {
+                Some(last) => last,
+                None if near => self.near(&expected, leaves, &links)?,
+                None => self.read()?,
+            };
             // If an installed network differs from what was expected, a listing of the whole table
             // shows what else it has.
             let is_known = |network: &str| from.is_some_and(|from| installed.ruleset(network).as_ref() == Some(from));
@@ -243,6 +256,10 @@ impl Firewall {
         self.carry_over(&known.table, &batch, None, Some(to));
         *self.intact() = Some(known.after(&batch, false, Vec::new()));
         Ok(true)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(String, Table)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn intact(&self) -> MutexGuard<'_, Option<Intact>> {

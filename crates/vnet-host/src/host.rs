@@ -59,6 +59,10 @@ pub trait Host {
     /// [`Error`] where the host refuses.
     fn apply(&mut self, change: &Change, facts: &Facts) -> Result<Option<Fact>, Error>;
 
+    /// Tells that links are going to be deleted by [`hasten`](Self::hasten), for who has to be
+    /// prepared. May do nothing.
+    fn expect_deletions(&mut self, _lock: &Lock) {}
+
     /// Begins what takes long of these changes, so that it goes on at the same time: programs start
     /// or end, and links are deleted together. Each change is then made by [`apply`](Self::apply),
     /// which waits for what was begun and tells whether it failed. May do nothing.

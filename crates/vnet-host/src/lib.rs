@@ -51,7 +51,7 @@ pub use lock::Lock;
 pub use memory::MemoryHost;
 pub use namespace::Namespace;
 pub use owner::Owner;
-pub use stop::{detach, stop, stop_all};
+pub use stop::{detach, detach_and, stop, stop_all};
 pub use store::{Listed, Store, Unreadable};
 pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use survey::{Survey, inventory, survey, survey_near};

@@ -53,7 +53,7 @@ pub fn start_all<S: Subject>(
                 return Err(Error::Running(S::named(header.name())));
             }
             let receipt = resolve(host, lock.store(), receipt)?;
-            take_away(host, lock, receipt)?;
+            take_away(host, lock, receipt, |_| {})?;
         }
         Ok((Receipt::new(header.clone()), None))
     })

@@ -71,7 +71,7 @@ pub use switch_socket::switch_socket;
 pub use unread::Unread;
 
 use self::known::Known;
-use self::leaving::{Deputy, Leaving};
+use self::leaving::{Deputy, Leaving, Ready};
 use self::ledger::LedgerFile;
 #[cfg(not(feature = "firewalld"))]
 use self::no_bus::PATIENCE;
@@ -91,6 +91,7 @@ pub struct LinuxHost {
     begun: RefCell<BTreeMap<PathBuf, process::Begun>>,
     /// Who deletes links that were begun to be deleted.
     deputy: Deputy,
+    ready: RefCell<Option<Ready>>,
     leaving: RefCell<Option<Leaving>>,
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
@@ -126,6 +127,7 @@ impl LinuxHost {
             unscoped: RefCell::default(),
             begun: RefCell::default(),
             deputy: Deputy::default(),
+            ready: RefCell::default(),
             leaving: RefCell::default(),
             seen: None,
             near: RefCell::default(),
@@ -231,6 +233,7 @@ impl Drop for LinuxHost {
             ledger.save(firewall);
         }
         self.known.iter().for_each(Known::save);
+        self.ready.take().into_iter().for_each(Ready::dismiss);
     }
 }
 
@@ -301,6 +304,10 @@ impl Host for LinuxHost {
             Change::Delete { from } => for_kind!(from, it => it.delete(self, fact)).map(|()| None),
             Change::Rename { from, to } => link::rename(&self.netlink, from, to).map(|()| None),
         }
+    }
+
+    fn expect_deletions(&mut self, lock: &Lock) {
+        self.make_deputy_ready(lock);
     }
 
     fn hasten(&mut self, lock: &Lock, changes: &[(&Change, &Facts)]) {

@@ -35,6 +35,9 @@ pub fn stop_all(
 ) -> Vec<Result<Vec<Change>, Error>> {
     let begin = |network: &NetworkName| Stop::new(host, lock, network, namespace);
     let mut stops: Vec<Result<Stop, Error>> = networks.iter().map(begin).collect();
+    if stops.iter().flatten().any(|stop| stop.changes(Stage::Links).next().is_some()) {
+        host.expect_deletions(lock);
+    }
     // Whoever comes after a process that was killed from here on goes on with the stop.
     stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
     hasten(host, lock, &stops, Stage::Programs);
@@ -62,23 +65,43 @@ pub fn detach(
     port: &InterfaceName,
     namespace: Namespace,
 ) -> Result<Vec<Change>, Error> {
+    detach_and(host, lock, port, namespace, |_| {})
+}
+
+/// The same, and does something else when the guest is cut off: while links are deleted, nothing
+/// gets at the host's links.
+///
+/// # Errors
+/// Those of [`stop`].
+pub fn detach_and<H: Host>(
+    host: &mut H,
+    lock: &Lock,
+    port: &InterfaceName,
+    namespace: Namespace,
+    meanwhile: impl FnOnce(&mut H),
+) -> Result<Vec<Change>, Error> {
     let absent = || Error::Absent(Named::Port(port.clone()));
     let receipt = at_home(lock.store().port_receipt(port)?.ok_or_else(absent)?, namespace)?;
     let receipt = resolve(host, lock.store(), receipt)?;
-    take_away(host, lock, receipt)
+    take_away(host, lock, receipt, meanwhile)
 }
 
 /// Removes everything that a receipt names, and the receipt.
-pub(crate) fn take_away<S: Subject>(
-    host: &mut impl Host,
+pub(crate) fn take_away<S: Subject, H: Host>(
+    host: &mut H,
     lock: &Lock,
     receipt: Receipt<S>,
+    meanwhile: impl FnOnce(&mut H),
 ) -> Result<Vec<Change>, Error> {
     let mut removal = Removal::new(host, receipt)?;
+    if removal.changes(Stage::Links).next().is_some() {
+        host.expect_deletions(lock);
+    }
     removal.begin(lock);
     host.hasten(lock, &removal.changes(Stage::Programs).collect::<Vec<_>>());
     removal.close(host);
     removal.open(host);
+    meanwhile(host);
     host.hasten(lock, &removal.changes(Stage::Links).collect::<Vec<_>>());
     removal.end(host, lock)
 }
@@ -201,9 +224,10 @@ impl<S: Subject> Removal<S> {
         self.journal = Journal::begin(lock.store(), self.left.clone(), &self.changes).ok();
     }
 
-    /// Sets bridges down, because guests may still be in them when the rules go.
+    /// Sets bridges down, because guests may still be in them when the rules go, and pairs, because
+    /// others may get the container's addresses before they go.
     fn close(&self, host: &mut impl Host) {
-        let is_open = |link: &&Link| matches!(link.kind, LinkKind::Bridge(_)) && link.up;
+        let is_open = |link: &&Link| matches!(link.kind, LinkKind::Bridge(_) | LinkKind::Veth(_)) && link.up;
         for link in self.left.owned.links().filter(is_open) {
             let (from, to) = (link.clone().into(), Link { up: false, ..link.clone() }.into());
             // One that cannot be set down is deleted all the same.

@@ -114,6 +114,30 @@ fn many_come_and_go_at_once() {
     nothing_is_left();
 }
 
+/// Another process waits until the kernel has deleted the pair: DEL itself sends no request for that.
+#[test]
+fn another_process_deletes_the_pair() {
+    isolate!();
+    start(SMALL);
+    let plugin = Plugin::ours();
+    let _container = NamedNetns::new("c1");
+    plugin.done("ADD", "c1", &Value::Null);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/run/calls", "-e", "trace=execve,sendto"]);
+    strace.arg(plugin.folder.join("vnet-cni")).envs(plugin.variables("DEL", "c1")).stdin(Stdio::piped());
+    let mut child = strace.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(plugin.base.to_string().as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let calls = fs::read_to_string("/run/calls").unwrap();
+    let process = |what: &str| -> BTreeSet<&str> {
+        calls.lines().filter(|line| line.contains(what)).filter_map(|line| line.split(' ').next()).collect()
+    };
+    let (deputy, deletes) = (process("@delete-links"), process("RTM_DELLINK"));
+    assert!(deputy.len() == 1 && deputy == deletes, "{calls}");
+    assert_eq!(ends(), Vec::<String>::new());
+    nothing_is_left();
+}
+
 /// An ADD that is killed at any of its changes, and a DEL that is, leave nothing after one DEL,
 /// whether the container is still there or not.
 #[test]

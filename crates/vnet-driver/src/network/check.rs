@@ -1,5 +1,7 @@
 //! Checks definitions on this host without changing it.
 
+use std::borrow::Cow;
+
 use vnet_host::{LinuxHost, listeners};
 use vnet_plan::preview;
 use vnet_types::Inventory;
@@ -70,21 +72,26 @@ impl Checker<'_> {
     /// # Errors
     /// [`Error::Host`] when the host cannot be read; [`Error::Lower`].
     pub fn check(&self, definition: &Definition) -> Result<Check, Error> {
-        let host = KnownHost::new(&self.inventory, &self.networks);
+        let mut inventory = Cow::Borrowed(&self.inventory);
+        if matches!(definition, Definition::Network(network) if network.extensions.flowtable == Some(true)) {
+            // The kernel may load modules for the answer.
+            inventory.to_mut().features.flowtable = self.host.has_flowtables().unwrap_or(true);
+        }
+        let host = KnownHost::new(&inventory, &self.networks);
         let findings = join(vnet_validate::check(definition), vnet_validate::check_against(definition, host));
         let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
         let obstacles = match definition {
-            Definition::Network(network) if is_sound => self.obstacles(network)?,
+            Definition::Network(network) if is_sound => self.obstacles(network, &inventory)?,
             _ => Vec::new(),
         };
         Ok(Check { findings, obstacles })
     }
 
-    fn obstacles(&self, network: &Network) -> Result<Vec<Obstacle>, Error> {
+    fn obstacles(&self, network: &Network, inventory: &Inventory) -> Result<Vec<Obstacle>, Error> {
         let name = network_name(&network.name)?;
         let receipt = self.driver.store.receipt(&name)?;
         let choices = self.driver.choices(network, &name, receipt.as_ref());
-        let lowered = preview(network, &self.inventory, &choices)?;
-        self.driver.obstacles(&self.host, &lowered.desired, lowered.intent.as_ref(), &self.inventory)
+        let lowered = preview(network, inventory, &choices)?;
+        self.driver.obstacles(&self.host, &lowered.desired, lowered.intent.as_ref(), inventory)
     }
 }

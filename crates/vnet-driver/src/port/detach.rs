@@ -39,12 +39,17 @@ impl Driver {
         let header = self.store.port_receipt(port).ok().flatten().map(|receipt| receipt.header);
         let known = header.as_ref().map(|header| header.port.clone());
         let departure = header.as_ref().map(|header| Departure::of_port(self, header)).unwrap_or_default();
-        let mut detached = vnet_host::detach(host, lock, port, LinuxHost::namespace()?)?;
-        departure.tell(self);
         let container = header.filter(|header| header.port.container.is_some());
-        if let Some(network) = container.and_then(|header| header.port.network) {
-            detached.extend(self.tell_network(host, lock, &network, None)?);
-        }
+        let network = container.and_then(|header| header.port.network);
+        let mut told = Ok(Vec::new());
+        let tell = |host: &mut LinuxHost| {
+            if let Some(network) = network {
+                told = self.tell_network(host, lock, &network, Some(port), None);
+            }
+        };
+        let mut detached = vnet_host::detach_and(host, lock, port, LinuxHost::namespace()?, tell)?;
+        departure.tell(self);
+        detached.extend(told?);
         if let Some(record) = on_ovn {
             known.iter().for_each(|known| self.tell_departure_from_ovn(known, &record));
             self.leave_ovn(port, record)?;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -116,6 +117,7 @@ trait End {
     fn set_tree(&self, host: &LinuxHost, on: bool) -> Result<(), Error>;
     fn open(&self) -> Result<Option<File>, Error>;
     fn set_up(&self, netlink: &Netlink) -> Result<(), Error>;
+    fn leads_to(&self, gateway: IpAddr, netlink: &Netlink) -> Result<bool, Error>;
     fn add_tap(&self, netlink: &Netlink, mtu: Option<u32>) -> Result<(), Error>;
     fn take_tap_away(&self, netlink: &Netlink) -> Result<(), Error>;
 }
@@ -162,19 +164,27 @@ impl End for ContainerEnd {
             // The addresses are known to be free.
             switch(&self.interface, "ipv6", "accept_dad", "0")?;
         }
-        let there = netlink.addresses_of(&self.interface)?;
-        for net in self.addresses.iter().filter(|net| there.iter().all(|it| it.net != **net)) {
-            netlink.add_address(&self.interface, &(*net).into())?;
+        for net in &self.addresses {
+            match netlink.add_address(&self.interface, &(*net).into()) {
+                Err(error) if error.is_exists() => {}
+                added => added?,
+            }
         }
         if !known.link.up {
             netlink.set_up(known.index, true)?;
         }
-        let there = netlink.routes_of(&self.interface)?;
-        let has = |gateway| there.iter().any(|it| it.destination.prefix_len() == 0 && it.gateway == Some(gateway));
-        for gateway in self.gateways.iter().filter(|gateway| !has(**gateway)) {
-            netlink.add_route(&default_route(&self.interface, *gateway))?;
+        for gateway in &self.gateways {
+            // A link that was down had no routes.
+            if !known.link.up || !self.leads_to(*gateway, netlink)? {
+                netlink.add_route(&default_route(&self.interface, *gateway))?;
+            }
         }
         self.add_tap(netlink, known.link.mtu)
+    }
+
+    fn leads_to(&self, gateway: IpAddr, netlink: &Netlink) -> Result<bool, Error> {
+        let is_it = |it: &Route| it.destination.prefix_len() == 0 && it.gateway == Some(gateway);
+        Ok(netlink.routes_of(&self.interface)?.iter().any(is_it))
     }
 
     fn add_tap(&self, netlink: &Netlink, mtu: Option<u32>) -> Result<(), Error> {
@@ -261,10 +271,10 @@ fn as_tap(known: KernelLink) -> Option<ContainerTap> {
     }
 }
 
-fn default_route(interface: &InterfaceName, gateway: std::net::IpAddr) -> Route {
+fn default_route(interface: &InterfaceName, gateway: IpAddr) -> Route {
     let everything = match gateway {
-        std::net::IpAddr::V4(_) => IpNet::V4(vnet_types::Ipv4Net::default()),
-        std::net::IpAddr::V6(_) => IpNet::V6(vnet_types::Ipv6Net::default()),
+        IpAddr::V4(_) => IpNet::V4(vnet_types::Ipv4Net::default()),
+        IpAddr::V6(_) => IpNet::V6(vnet_types::Ipv6Net::default()),
     };
     Route {
         destination: everything,

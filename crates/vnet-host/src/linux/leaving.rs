@@ -3,25 +3,38 @@
 //! The kernel tells everybody that a link is removed, and its name is free, long before it answers
 //! the request: it then waits for all readers of the link (`rcu_barrier` in `netdev_run_todo`,
 //! `net/core/dev.c`). So another sends the request, and who has asked goes on at the notification.
+//!
+//! For a pair that is earlier still. Nobody but us uses the end on the host, and once the kernel
+//! has taken the index of a link out of its tables, both ends are down and nobody finds them any
+//! more (`unlist_netdevice`). It holds the lock on links until the rest is done, so whoever makes
+//! or looks at a link afterwards waits for that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsFd;
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::net::if_::if_indextoname;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::sys::socket::{MsgFlags, send};
 use vnet_netlink::{Monitor, Netlink};
-use vnet_types::{InterfaceName, Link};
+use vnet_types::{InterfaceName, Link, LinkKind};
 
 use super::LinuxHost;
 use crate::Lock;
 
-/// The first argument of a program that is to delete links. The others are their indexes.
+/// The only argument of a program that is to delete links.
 const DELETES: &str = "@delete-links";
+/// What ends the list of indexes that it is told.
+const END: &str = "\n";
+/// How often to look whether a link is still there. Nothing tells of it.
+const GLANCE: Duration = Duration::from_micros(100);
 
 /// Who sends a request that the kernel takes long to answer.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +46,13 @@ pub(super) enum Deputy {
     Program(PathBuf),
 }
 
+/// A process that is told the indexes of links, deletes them and ends.
+#[derive(Debug)]
+pub(super) struct Ready {
+    child: Child,
+    line: UnixStream,
+}
+
 /// Links that are being deleted.
 #[derive(Debug)]
 pub(super) struct Leaving {
@@ -40,12 +60,12 @@ pub(super) struct Leaving {
     links: BTreeMap<InterfaceName, u32>,
     monitor: Monitor,
     /// Ends with the deputy.
-    pipe: PipeReader,
-    /// The deputy, if it is a process that was not waited for.
+    line: UnixStream,
+    /// The deputy, if it is a process.
     child: Option<Child>,
+    has_ended: bool,
     /// Links that are gone, by their indexes.
     gone: BTreeSet<u32>,
-    has_ended: bool,
 }
 
 impl Deputy {
@@ -53,37 +73,46 @@ impl Deputy {
     ///
     /// Another process has the lock, too, until it has sent the request: who comes after a process
     /// that was killed finds all of the links or none.
-    pub(super) fn delete(&self, links: BTreeMap<InterfaceName, u32>, lock: &Lock) -> Option<Leaving> {
+    fn delete(&self, links: BTreeMap<InterfaceName, u32>, ready: Option<Ready>, lock: &Lock) -> Option<Leaving> {
         let monitor = Monitor::removals().ok()?;
-        let (pipe, its) = io::pipe().ok()?;
-        let indexes: Vec<u32> = links.values().copied().collect();
-        let child = match self {
+        let (line, child) = match self {
             Self::Thread => {
-                let work = move || {
-                    delete(&indexes);
-                    drop(its);
-                };
-                thread::Builder::new().name("links".to_owned()).spawn(work).ok()?;
-                None
+                let (line, its) = UnixStream::pair().ok()?;
+                thread::Builder::new().name("links".to_owned()).spawn(move || delete_told(its)).ok()?;
+                (line, None)
             }
-            Self::Program(program) => Some(run(program, &indexes, its, lock).ok()?),
+            Self::Program(program) => {
+                let Ready { child, line } = ready.or_else(|| run(program, lock).ok())?;
+                (line, Some(child))
+            }
         };
-        Some(Leaving { links, monitor, pipe, child, gone: BTreeSet::new(), has_ended: false })
+        let words: String = links.values().map(|index| format!("{index} ")).collect();
+        send(line.as_raw_fd(), format!("{words}{END}").as_bytes(), MsgFlags::MSG_NOSIGNAL).ok()?;
+        line.shutdown(Shutdown::Write).ok()?;
+        Some(Leaving { links, monitor, line, child, has_ended: false, gone: BTreeSet::new() })
     }
 }
 
-fn run(program: &Path, indexes: &[u32], its: PipeWriter, lock: &Lock) -> io::Result<Child> {
+/// Starts a process that waits to be told. It ends when this one does.
+fn run(program: &Path, lock: &Lock) -> io::Result<Ready> {
+    let (line, its) = UnixStream::pair()?;
     let mut command = Command::new(program);
-    command.arg(DELETES).args(indexes.iter().map(u32::to_string));
-    command.stdin(lock.share()?).stdout(its).stderr(Stdio::null()).spawn()
+    command.arg(DELETES).stdin(lock.share()?).stdout(OwnedFd::from(its)).stderr(Stdio::null());
+    Ok(Ready { child: command.spawn()?, line })
 }
 
-/// Deletes links. Whoever waits for those that are left finds out why.
-fn delete(indexes: &[u32]) {
+/// Deletes the links whose indexes it is told. Whoever waits for those that are left finds out why.
+fn delete_told(mut line: UnixStream) {
     let Ok(netlink) = Netlink::open() else { return };
-    let _ = match indexes {
-        [index] => netlink.delete_link(*index),
-        _ => netlink.delete_links(indexes),
+    let mut text = String::new();
+    let _ = line.read_to_string(&mut text);
+    // Whoever was killed has told nothing, or a part.
+    let Some(words) = text.strip_suffix(END) else { return };
+    let Ok(indexes) = words.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>() else { return };
+    let _ = match indexes[..] {
+        [] => Ok(()),
+        [index] => netlink.delete_link(index),
+        _ => netlink.delete_links(&indexes),
     };
 }
 
@@ -91,13 +120,11 @@ fn delete(indexes: &[u32]) {
 /// Call it first in `main` of a program that is named by
 /// [`LinuxHost::with_deputy`](super::LinuxHost::with_deputy).
 pub fn delete_links_for_another() {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|first| first != *DELETES) {
+    if std::env::args_os().nth(1).is_none_or(|first| first != *DELETES) {
         return;
     }
-    let index = |argument: OsString| argument.to_str()?.parse().ok();
-    if let Some(indexes) = arguments.map(index).collect::<Option<Vec<u32>>>() {
-        delete(&indexes);
+    if let Ok(line) = io::stdout().as_fd().try_clone_to_owned() {
+        delete_told(line.into());
     }
     std::process::exit(0);
 }
@@ -111,10 +138,17 @@ impl LinuxHost {
         self
     }
 
+    /// Starts the process that is to delete links, so that it runs when it is told which.
+    pub(super) fn make_deputy_ready(&self, lock: &Lock) {
+        if let Deputy::Program(program) = &self.deputy {
+            self.ready.replace(run(program, lock).ok());
+        }
+    }
+
     /// Begins to delete links, by their names and indexes.
     pub(super) fn begin_to_delete(&self, links: BTreeMap<InterfaceName, u32>, lock: &Lock) {
         let indexes: Vec<u32> = links.values().copied().collect();
-        let leaving = self.deputy.delete(links, lock);
+        let leaving = self.deputy.delete(links, self.ready.take(), lock);
         if leaving.is_none() && indexes.len() > 1 {
             // Those that are left are deleted one by one.
             let _ = self.netlink.delete_links(&indexes);
@@ -124,33 +158,48 @@ impl LinuxHost {
 
     /// Waits until a link is gone whose deletion was begun. Returns whether it is gone.
     pub(super) fn waits_for_end_of(&self, link: &Link) -> bool {
-        self.leaving.borrow_mut().as_mut().is_some_and(|leaving| leaving.wait_for(&link.name))
+        self.leaving.borrow_mut().as_mut().is_some_and(|leaving| leaving.wait_for(link))
     }
 }
 
 impl Leaving {
     /// Waits until a link is gone. Returns `false` for a link that is not being deleted, or was
     /// not.
-    pub(super) fn wait_for(&mut self, link: &InterfaceName) -> bool {
-        let Some(index) = self.links.remove(link) else { return false };
+    fn wait_for(&mut self, link: &Link) -> bool {
+        let Some(index) = self.links.remove(&link.name) else { return false };
+        let is_pair = matches!(link.kind, LinkKind::Veth(_));
         loop {
             let has_ended = self.has_ended;
-            match self.monitor.removed() {
-                Ok(removed) => self.gone.extend(removed),
-                Err(_) => self.has_ended = true,
+            if self.is_gone(index, is_pair) || has_ended {
+                return self.is_gone(index, is_pair);
             }
-            if self.gone.contains(&index) || has_ended {
-                return self.gone.contains(&index);
-            }
-            self.listen();
+            self.listen(is_pair);
         }
     }
 
-    /// Waits until something is told, or the deputy has ended.
-    fn listen(&mut self) {
-        let mut files = [self.monitor.as_fd(), self.pipe.as_fd()].map(|file| PollFd::new(file, PollFlags::POLLIN));
-        match poll(&mut files, PollTimeout::NONE) {
-            Ok(_) if files[1].any() != Some(true) => {}
+    fn is_gone(&mut self, index: u32, is_pair: bool) -> bool {
+        if is_pair {
+            // Without the lock on links.
+            return matches!(if_indextoname(index), Err(Errno::ENXIO | Errno::ENODEV));
+        }
+        match self.monitor.removed() {
+            Ok(removed) => self.gone.extend(removed),
+            Err(_) => self.has_ended = true,
+        }
+        self.gone.contains(&index)
+    }
+
+    /// Waits until something may have been removed, or the deputy has ended.
+    fn listen(&mut self, is_pair: bool) {
+        let [line, monitor] =
+            [self.line.as_fd(), self.monitor.as_fd()].map(|file| PollFd::new(file, PollFlags::POLLIN));
+        let mut files = [line, monitor];
+        let ready = match is_pair {
+            true => ppoll(&mut files[..1], Some(GLANCE.into()), None),
+            false => poll(&mut files, PollTimeout::NONE),
+        };
+        match ready {
+            Ok(_) if files[0].any() != Some(true) => {}
             Err(Errno::EINTR) => {}
             _ => {
                 self.has_ended = true;
@@ -164,5 +213,14 @@ impl Drop for Leaving {
     fn drop(&mut self) {
         // One that still waits for the kernel is reaped by who comes after this process.
         let _ = self.child.as_mut().map(Child::try_wait);
+    }
+}
+
+impl Ready {
+    /// Ends it, as it is not needed.
+    pub(super) fn dismiss(self) {
+        let Self { mut child, line } = self;
+        drop(line);
+        let _ = child.wait();
     }
 }

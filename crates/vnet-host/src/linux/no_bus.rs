@@ -40,46 +40,37 @@ impl LinuxHost {
     }
 }
 
-fn zones() -> Error {
-    Error::Firewalld { action: "tell the zones of links".to_owned(), source: REASON.into() }
+/// What only a program on the bus knows.
+trait OnBus: Clone {
+    fn refusal() -> Error;
 }
 
-impl Kind for Zone {
+impl OnBus for Zone {
+    fn refusal() -> Error {
+        Error::Firewalld { action: "tell the zones of links".to_owned(), source: REASON.into() }
+    }
+}
+
+impl OnBus for LinkResolver {
+    fn refusal() -> Error {
+        Error::Resolved { action: "tell the name servers of links".to_owned(), source: REASON.into() }
+    }
+}
+
+impl<T: OnBus> Kind for T {
     fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        host.found_or(self, Err(zones()))
+        host.found_or(self, Err(Self::refusal()))
     }
 
     fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
-        Err(zones())
+        Err(Self::refusal())
     }
 
-    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
-        to.create(host)
-    }
-
-    fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
-        Err(zones())
-    }
-}
-
-fn resolver() -> Error {
-    Error::Resolved { action: "tell the name servers of links".to_owned(), source: REASON.into() }
-}
-
-impl Kind for LinkResolver {
-    fn look(&self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Self>, Error> {
-        host.found_or(self, Err(resolver()))
-    }
-
-    fn create(&self, _: &LinuxHost) -> Result<Option<Fact>, Error> {
-        Err(resolver())
-    }
-
-    fn update(&self, to: &Self, host: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
-        to.create(host)
+    fn update(&self, _: &Self, _: &LinuxHost, _: Option<Fact>) -> Result<Option<Fact>, Error> {
+        Err(Self::refusal())
     }
 
     fn delete(&self, _: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
-        Err(resolver())
+        Err(Self::refusal())
     }
 }

@@ -123,12 +123,12 @@ impl Driver {
         let port = &lowered.port;
         let header = PortHeader { port: port.clone(), namespace: LinuxHost::namespace()?, owner: None };
         let made = self.with_port_hooks(lowered, || {
-            self.tell_network(host, lock, &options.network, Some(port))?;
+            self.tell_network(host, lock, &options.network, None, Some(port))?;
             Ok(vnet_host::start(host, lock, header, &lowered.desired)?)
         });
         made.map(drop).map_err(|error| {
             // The first failure is the one to report.
-            let _ = self.tell_network(host, lock, &options.network, None);
+            let _ = self.tell_network(host, lock, &options.network, None, None);
             match error {
                 Error::Host(inner) if is_in_the_way(&inner, &port.dev) => {
                     Error::InterfaceExists(options.attachment.interface.clone())

@@ -2,19 +2,21 @@
 
 use vnet_host::{LinuxHost, Lock};
 use vnet_plan::{Change, Files, Key, Process, Resource, preview};
-use vnet_types::{Inventory, KnownPort, NetworkName};
+use vnet_types::{InterfaceName, Inventory, KnownPort, NetworkName};
 
 use crate::driver::Driver;
 
 impl Driver {
-    /// Writes the addresses and names of a network's containers, with one that comes, into the
-    /// files of its dnsmasq, which reads them again: no guest gets such an address by DHCP. The
-    /// rules let through what other programs on the host redirect to these addresses.
+    /// Writes the addresses and names of a network's containers, with one that comes or without one
+    /// that goes, into the files of its dnsmasq, which reads them again: no guest gets such an
+    /// address by DHCP. The rules let through what other programs on the host redirect to these
+    /// addresses.
     pub(in crate::port) fn tell_network(
         &self,
         host: &mut LinuxHost,
         lock: &Lock,
         network: &NetworkName,
+        goes: Option<&InterfaceName>,
         comes: Option<&KnownPort>,
     ) -> Result<Vec<Change>, vnet_host::Error> {
         let here = LinuxHost::namespace()?;
@@ -24,10 +26,8 @@ impl Driver {
         // A definition that cannot be read keeps nobody from leaving; `vnet apply` tells of it.
         let Ok(Some(definition)) = self.as_it_runs(network) else { return Ok(Vec::new()) };
         let mut ports = self.store.ports()?;
-        if let Some(port) = comes {
-            ports.retain(|known| known.dev != port.dev);
-            ports.push(port.clone());
-        }
+        ports.retain(|known| goes != Some(&known.dev) && comes.is_none_or(|port| port.dev != known.dev));
+        ports.extend(comes.cloned());
         let choices = self.choices(&definition, network, Some(&receipt));
         let Ok(lowered) = preview(&definition, &Inventory { ports, ..Inventory::default() }, &choices) else {
             return Ok(Vec::new());
@@ -36,10 +36,10 @@ impl Driver {
         let process = Key::Process(files.pid_file);
         let mut wanted = Vec::new();
         for key in [Key::File(files.hosts), Key::File(files.addn_hosts), Key::Ruleset(network.clone())] {
-            let is_other = |now: &&Resource| receipt.owned.get(&key).is_some_and(|had| had != *now);
+            // An act that was killed may have replaced any of them.
+            let is_other = |now: &&Resource| receipt.owned.get(&key).is_some_and(|had| had != *now || !receipt.settled);
             wanted.extend(lowered.desired.get(&key).filter(is_other).cloned());
         }
-        // An act that was killed may have left the files as they are wanted.
         if wanted.is_empty() && receipt.settled {
             return Ok(Vec::new());
         }
