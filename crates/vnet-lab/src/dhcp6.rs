@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use vnet_types::MacAddr;
 
 use crate::ask::ask;
 
+/// How long to wait until an address can be used.
+const PAUSE: Duration = Duration::from_millis(1);
 const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 const SOLICIT: u8 = 1;
 const ADVERTISE: u8 = 2;
@@ -84,10 +87,15 @@ impl Client {
         ask(
             socket,
             deadline,
-            || match socket.send_to(&message, SocketAddrV6::new(SERVERS, 547, 0, link)) {
-                // The link-local address is not usable at once.
-                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Ok(()),
-                sent => sent.map(drop),
+            || loop {
+                match socket.send_to(&message, SocketAddrV6::new(SERVERS, 547, 0, link)) {
+                    // The link-local address is not usable at once.
+                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && Instant::now() < deadline => {
+                        thread::sleep(PAUSE);
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return Ok(()),
+                    sent => return sent.map(drop),
+                }
             },
             |bytes| self.read(bytes, wanted),
         )

@@ -3,8 +3,13 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, socket};
 
 use crate::ask::{PATIENCE, ask};
 use crate::ping::is_refusal;
@@ -161,7 +166,7 @@ fn read(text: &str) -> Option<(SocketAddr, u16)> {
 fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let mut stream = loop {
-        match TcpStream::connect_timeout(&server, left()) {
+        match connect(server, deadline) {
             // The kernel ended the connection and gave no reason.
             Err(error) if is_unexplained(&error) && Instant::now() < deadline => {}
             connected => break connected?,
@@ -172,6 +177,37 @@ fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAd
     let mut answer = String::new();
     (&mut stream).take(80).read_to_string(&mut answer)?;
     Ok(read(&answer))
+}
+
+/// Connects. The kernel notes a rejection that arrives while it still sends, as it does over a veth,
+/// but wakes nobody for it over IPv6, and sends again a second later.
+fn connect(server: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
+    let family = if server.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let stream = TcpStream::from(socket(family, SockType::Stream, flags, None)?);
+    match nix::sys::socket::connect(stream.as_raw_fd(), &SockaddrStorage::from(server)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    if let Some(error) = stream.take_error()?.filter(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        return Err(error);
+    }
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut watched = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut watched, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) if Instant::now() >= deadline => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => break,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    stream.peer_addr().map_err(|_| io::Error::other("the connection has ended"))?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 fn is_unexplained(error: &io::Error) -> bool {

@@ -5,13 +5,14 @@
 
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use vnet_driver::{AttachOptions, Driver};
 use vnet_host::{LinuxHost, PortHeader, Store};
 use vnet_lab::{Namespace, join};
 use vnet_netlink::{Netlink, Tap};
 use vnet_plan::{Key, PortChoices, asks_features, attach};
-use vnet_types::{BridgeOptions, Features, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
+use vnet_types::{BridgeOptions, Family, Features, InterfaceName, Link, LinkKind, MacAddr, TapOptions};
 use vnet_xml::interface::Source;
 use vnet_xml::{BridgeName, Interface, Network};
 
@@ -19,13 +20,12 @@ use crate::cluster::Cluster;
 use crate::error::{Failed, Result};
 use crate::guest::Guest;
 use crate::judge::side_by_side;
+use crate::ready;
 use crate::start::STATE;
 use crate::world::{DEVICE, SWITCHES, Station, World};
 
-/// OVN advertises its router when it is asked, and a question may be lost. The kernel would ask
-/// again after four seconds.
-const ASKS_AGAIN: [(&str, &str); 2] =
-    [("ipv6/conf/eth0/router_solicitation_interval", "1"), ("ipv6/conf/eth0/router_solicitation_max_interval", "1")];
+/// How long a network may take to hear a guest. Then guests ask all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How many seats are made at the same time.
 const AT_A_TIME: usize = 8;
 
@@ -112,12 +112,41 @@ impl World {
         // A definition may leave the name open.
         let mut network = network.clone();
         network.bridge.get_or_insert_default().name = Some(BridgeName::Fixed(bridge.clone()));
-        let stations = seated.map(|(at, (guest, seat))| {
+        let device: InterfaceName = DEVICE.parse().expect("a name");
+        let mut plugged = Vec::new();
+        for (at, (guest, Seat { namespace, card })) in seated {
             let dev = named(number, at)?;
-            station(self, driver, &network, guest, &dev, seat).map_err(not_attached(&network, guest))
+            // A veth pair replaces the tap and the guest's card.
+            let lay = || Ok(self.host.lay(&dev, &namespace, &device, guest.mac)?);
+            let carried = attach_to(driver, &network, guest, &dev, card.is_none().then_some(lay))
+                .and_then(|()| card.map(|card| carry(&dev, card)).transpose());
+            let is_carried = carried.map_err(not_attached(&network, guest))?.is_some();
+            plugged.push((guest, dev, namespace, is_carried));
+        }
+        // The kernel asks for a router once, as soon as a card is up. A question that is lost is asked
+        // again a second later.
+        if network.has_dnsmasq() && network.has_family(Family::Ipv6) {
+            let carried = || plugged.iter().filter(|(.., is_carried)| *is_carried);
+            for (_, dev, ..) in carried() {
+                netlink.wait_until_forwarding(dev, Instant::now() + PATIENCE)?;
+            }
+            if carried().next().is_some() {
+                let dhcp = network.has_dhcp(Family::Ipv6);
+                self.host.run(|| ready::ipv6_services(bridge, dhcp, Instant::now() + PATIENCE))?;
+            }
+        }
+        let stations = plugged.into_iter().map(|(guest, dev, namespace, _)| {
+            let mtu = netlink.link(&dev)?.and_then(|found| found.link.mtu);
+            let index = bring_up(&namespace, &device, guest.mac, mtu)?;
+            Ok(Station { index, namespace, device: device.clone() })
         });
         stations.collect()
     }
+}
+
+/// Carries the frames between a guest's port and its card.
+fn carry(dev: &InterfaceName, card: OwnedFd) -> Result<()> {
+    Ok(join(frames(Tap::open(dev, NonZeroU16::MIN)?), card)?)
 }
 
 /// The name of a guest's port.
@@ -138,14 +167,13 @@ fn on_cluster(
     Seat { namespace, card }: Seat,
 ) -> Result<Station> {
     let (host, driver) = cluster.host(at)?;
-    namespace.set(&ASKS_AGAIN)?;
     let options = AttachOptions { guest: Some(guest.name.clone()), persistent: true, ..AttachOptions::default() };
     let interface = interface_of(network, guest, dev)?;
-    let outer = host.namespace.run(|| {
+    let card = card.ok_or(Failed::NoTaps)?;
+    host.namespace.run(|| {
         driver.attach(&interface, &options)?;
-        Ok::<_, Failed>(Tap::open(dev, NonZeroU16::MIN)?)
+        carry(dev, card)
     })?;
-    join(frames(outer), card.ok_or(Failed::NoTaps)?)?;
     let mtu = host.namespace.netlink().link(dev)?.and_then(|found| found.link.mtu);
     let device: InterfaceName = DEVICE.parse().expect("a name");
     Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
@@ -162,25 +190,6 @@ fn interface_of(network: &Network, guest: &Guest, dev: &InterfaceName) -> Result
         source.port_group.clone_from(&guest.port_group);
     }
     Ok(interface)
-}
-
-fn station(
-    world: &World,
-    driver: &Driver,
-    network: &Network,
-    guest: &Guest,
-    dev: &InterfaceName,
-    Seat { namespace, card }: Seat,
-) -> Result<Station> {
-    let device: InterfaceName = DEVICE.parse().expect("a name");
-    // A veth pair replaces the tap and the guest's card.
-    let lay = || Ok(world.host.lay(dev, &namespace, &device, guest.mac)?);
-    attach_to(driver, network, guest, dev, card.is_none().then_some(lay))?;
-    if let Some(card) = card {
-        join(frames(Tap::open(dev, NonZeroU16::MIN)?), card)?;
-    }
-    let mtu = world.host.netlink().link(dev)?.and_then(|found| found.link.mtu);
-    Ok(Station { index: bring_up(&namespace, &device, guest.mac, mtu)?, namespace, device })
 }
 
 /// Attaches the guest's interface. If `instead` creates a device in place of the tap, only the rest

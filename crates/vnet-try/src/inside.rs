@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
 use vnet_types::{Features, InterfaceName};
@@ -66,10 +68,16 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
     guests.iter_mut().skip(networks.len()).for_each(|of_neighbour| of_neighbour.truncate(1));
     step("making a host");
     furnish::furnish()?;
-    let (seated, host) = beside(
-        || {
-            let seats = seats(guests.iter().map(Vec::len).sum())?;
-            Ok::<_, Failed>((features(&all, &seats)?, seats))
+    let (tell, asked) = mpsc::channel();
+    let (networks_of_all, count) = (&all, guests.iter().map(Vec::len).sum::<usize>());
+    let (seats, begun) = beside(
+        // What a start depends on is asked of the kernel on the first seat. The others are made beside
+        // the start.
+        move || {
+            let mut made = seats(count.min(1))?;
+            let _ = tell.send(features(networks_of_all, &made)?);
+            made.extend(seats(count.saturating_sub(1))?);
+            Ok::<_, Failed>(made)
         },
         || {
             let mut world = if on_ovn { World::on_ovn(&all)? } else { World::new(&all, &interfaces)? };
@@ -80,15 +88,18 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
             }
             world.serve_names(networks)?;
             all.iter().try_for_each(|network| world.announce(network))?;
-            Ok::<_, Failed>((world, has_names))
+            // Who asked has failed if it says nothing, and that is the error to report.
+            let features = asked.recv().unwrap_or_default();
+            step("starting");
+            let at_once: Vec<_> = all.iter().zip(&guests).map(|(it, guests)| (*it, !may_collide(it, guests))).collect();
+            let started = start(&world, &at_once, features)?;
+            Ok::<_, Failed>((world, has_names, features, started))
         },
     );
-    let ((features, seats), (world, has_names)) = (seated?, host?);
-    step("starting");
-    let at_once: Vec<_> = all.iter().zip(&guests).map(|(it, guests)| (*it, !may_collide(it, guests))).collect();
+    let (seats, (world, has_names, features, started)) = (seats?, begun?);
     let mut bridges = Vec::new();
     let mut refused = BTreeMap::new();
-    for (at, started) in start(&world, &at_once, features)?.into_iter().enumerate() {
+    for (at, started) in started.into_iter().enumerate() {
         match started {
             Started::On(bridge) => bridges.push(bridge),
             Started::Refused(findings) => drop(refused.insert(at, findings)),
@@ -125,15 +136,19 @@ fn inhabit<'a>(
     mut seats: Vec<Seat>,
     features: Option<Features>,
 ) -> Result<Vec<Party<'a>>> {
-    // One after the other, because each call waits for the lock of the state folder.
-    let mut plugged = Vec::new();
     let driver = driver(true, features)?;
-    for (number, ((network, bridge), guests)) in networks.iter().zip(bridges).zip(guests).enumerate() {
-        let seats = seats.drain(..guests.len()).collect();
-        let stations = world.attach(&driver, network, number, bridge, &guests, seats)?;
-        plugged.push((*network, guests, stations));
-    }
-    side_by_side(plugged, |(network, guests, stations)| Party::of_network(world, network, guests, stations))
+    thread::scope(|scope| {
+        let mut settling = Vec::new();
+        // One after the other, because each call waits for the lock of the state folder. Those that
+        // are attached get their addresses meanwhile.
+        for (number, ((network, bridge), guests)) in networks.iter().zip(bridges).zip(guests).enumerate() {
+            let seats = seats.drain(..guests.len()).collect();
+            let stations = world.attach(&driver, network, number, bridge, &guests, seats)?;
+            settling.push(scope.spawn(move || Party::of_network(world, network, guests, stations)));
+        }
+        let settled = settling.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        settled.collect()
+    })
 }
 
 /// Judges all promises of the first networks, those of the definitions; the last one is only a
@@ -151,12 +166,17 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
     let crossings: Vec<(usize, Crossing<'_>)> =
         pairs.filter_map(|(from, to)| Some((from, parties[from].crossing(&parties[to])?))).collect();
     let mut crossed: Vec<Option<Judgement>> = vec![None; crossings.len()];
-    for phase in Phase::ALL {
-        let own_way = phase == Phase::OwnWay;
-        if own_way {
+    let have_ways = side_by_side(parties, Party::have_ways)?.into_iter().all(|all| all);
+    let rounds: &[&[Phase]] = match have_ways {
+        // Guests that were told their ways add none, so what they do not reach is seen at once.
+        true => &[&[Phase::AsTold, Phase::OwnWay], &[Phase::Alone]],
+        false => &[&[Phase::AsTold], &[Phase::OwnWay], &[Phase::Alone]],
+    };
+    for phases in rounds {
+        if !have_ways && phases.contains(&Phase::OwnWay) {
             parties.iter().try_for_each(Party::find_ways)?;
         }
-        let is_now = |crossing: &Crossing<'_>| phase != Phase::Alone && crossing.allowed != own_way;
+        let is_now = |crossing: &Crossing<'_>| phases.contains(&crossing.phase());
         let some = crossings.iter().zip(&mut crossed).filter(|((_, crossing), _)| is_now(crossing));
         let cross = || {
             side_by_side(some, |((from, crossing), judged)| {
@@ -165,7 +185,7 @@ fn judge(parties: &[Party<'_>], definitions: usize, has_names: bool) -> Result<V
             })
         };
         let all = parties.iter().zip(&promises).zip(&mut judged);
-        let keep = || side_by_side(all, |((party, promises), judged)| party.judge(promises, phase, judged));
+        let keep = || side_by_side(all, |((party, promises), judged)| party.judge(promises, phases, judged));
         let (kept, crossed) = beside(keep, cross);
         kept.and(crossed)?;
     }

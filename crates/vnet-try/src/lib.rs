@@ -33,6 +33,7 @@ mod outside;
 mod passt;
 mod promise;
 mod promises;
+mod ready;
 mod report;
 mod routes;
 mod start;

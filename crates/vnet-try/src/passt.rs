@@ -46,7 +46,7 @@ pub(crate) fn attempt(world: &World, guests: &[(usize, Interface)], has_names: b
         let guest = promised::guest(&passt, mac, world);
         let party = Party::behind_passt(world, uplink, guest, station, guest_ports(&passt, &promises))?;
         let mut judgements = vec![None; promises.len()];
-        party.judge(&promises, Phase::AsTold, &mut judgements)?;
+        party.judge(&promises, &[Phase::AsTold], &mut judgements)?;
         drop(cable);
         Ok(InterfaceReport {
             definition,

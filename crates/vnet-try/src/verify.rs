@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use vnet_driver::{AttachOptions, AttachedPort, Driver};
 use vnet_lab::{Namespace, join};
-use vnet_netlink::{Netlink, PortState};
+use vnet_netlink::Netlink;
 use vnet_types::{EgressProtocol, Family, InterfaceName, IpNet, NetworkName};
 use vnet_xml::interface::Source;
 use vnet_xml::network::{ForwardMode, Ip};
@@ -102,7 +102,7 @@ pub fn verify(
     party.find_ways()?;
     let party = party.after_probes(driver, &promises)?;
     let mut judged: Vec<Option<Judgement>> = vec![None; promises.len()];
-    Phase::ALL.into_iter().try_for_each(|phase| party.judge(&promises, phase, &mut judged))?;
+    Phase::ALL.into_iter().try_for_each(|phase| party.judge(&promises, &[phase], &mut judged))?;
     drop(party);
     drop(scratches);
     let report = NetworkReport {
@@ -225,15 +225,10 @@ impl Scratch {
     /// Waits until the bridge lets the port forward.
     fn wait_until_open(&self) -> Result<()> {
         let Some(port) = &self.port else { return Ok(()) };
-        let (netlink, dev) = (Netlink::open()?, &port.port().dev);
-        let deadline = Instant::now() + OPENS;
-        while netlink.condition(dev)?.and_then(|it| it.port) != Some(PortState::Forwarding) {
-            if Instant::now() > deadline {
-                return Err(Failed::Other(format!("{} does not let a new port forward", self.bridge)));
-            }
-            thread::sleep(Duration::from_millis(10));
+        match Netlink::open()?.wait_until_forwarding(&port.port().dev, Instant::now() + OPENS)? {
+            true => Ok(()),
+            false => Err(Failed::Other(format!("{} does not let a new port forward", self.bridge))),
         }
-        Ok(())
     }
 }
 

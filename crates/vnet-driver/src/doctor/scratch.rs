@@ -7,11 +7,10 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use vnet_netlink::{Netlink, PortState, Tap};
+use vnet_netlink::{Netlink, Tap};
 use vnet_types::{InterfaceName, Ipv4Net, Link, MacAddr, TapOptions};
 
 use super::ask::{answers, root, version};
@@ -145,12 +144,8 @@ impl Scratch {
         netlink.set_link(known.index, &known.link, &wanted).map_err(words)?;
         netlink.set_controller(known.index, Some(bridge.index)).map_err(words)?;
         netlink.set_up(known.index, true).map_err(words)?;
-        let deadline = Instant::now() + OPENS;
-        while netlink.condition(&name).map_err(words)?.and_then(|it| it.port) != Some(PortState::Forwarding) {
-            if Instant::now() > deadline {
-                return Err(format!("{} does not let a new port forward within {} s", task.bridge, OPENS.as_secs()));
-            }
-            thread::sleep(Duration::from_millis(10));
+        if !netlink.wait_until_forwarding(&name, Instant::now() + OPENS).map_err(words)? {
+            return Err(format!("{} does not let a new port forward within {} s", task.bridge, OPENS.as_secs()));
         }
         let [queue] = <[_; 1]>::try_from(tap.into_queues()).map_err(|_| "the tap has no file")?;
         let me = End { mac: MAC, ip: Ipv4Addr::UNSPECIFIED };

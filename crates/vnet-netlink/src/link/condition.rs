@@ -1,5 +1,8 @@
 //! The condition of a link at this moment: what no definition says and no change sets.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkFlags, LinkHeader};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
@@ -9,6 +12,8 @@ use super::{HEADER, IFLA_INFO_SLAVE_DATA, IFLA_LINKINFO, IFLA_MASTER, without_st
 use crate::message::{Message, attribute, number32};
 use crate::{Error, Intent, Netlink, Operation};
 
+/// How long to wait at most between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 const IFLA_XDP: u16 = 43;
 const IFLA_XDP_ATTACHED: u16 = 2;
 const IFLA_BRPORT_STATE: u16 = 1;
@@ -93,6 +98,24 @@ impl Netlink {
             Err(refused) if refused.is_not_found() => Ok(None),
             Err(refused) => Err(Operation::List.of(format_args!("link {link}"))(refused)),
         }
+    }
+
+    /// Waits until a bridge forwards the frames of a port, at most until the deadline. Returns
+    /// whether it does: it does not learn any more, somebody has opened the tap, and the kernel has
+    /// noticed both.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn wait_until_forwarding(&self, port: &InterfaceName, deadline: Instant) -> Result<bool, Error> {
+        let mut pause = Duration::from_millis(1);
+        while self.condition(port)?.and_then(|it| it.port) != Some(PortState::Forwarding) {
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(true)
     }
 }
 

@@ -144,11 +144,15 @@ impl<'a> Party<'a> {
         Ok(Seen(verdict.unwrap_or(Verdict::Kept), words))
     }
 
-    /// Judges the promises of this phase; the others stay as they are.
-    pub(crate) fn judge(&self, promises: &[Promise], phase: Phase, judgements: &mut [Option<Judgement>]) -> Result<()> {
-        let judged: Vec<_> = promises.iter().zip(judgements).filter(|(promise, _)| promise.phase() == phase).collect();
-        let mut judged = judged.into_iter();
-        let at_a_time = if phase == Phase::Alone { 1 } else { AT_A_TIME };
+    /// Judges the promises of these phases; the others stay as they are.
+    pub(crate) fn judge(
+        &self,
+        promises: &[Promise],
+        phases: &[Phase],
+        judgements: &mut [Option<Judgement>],
+    ) -> Result<()> {
+        let mut judged = promises.iter().zip(judgements).filter(|(promise, _)| phases.contains(&promise.phase()));
+        let at_a_time = if phases.contains(&Phase::Alone) { 1 } else { AT_A_TIME };
         loop {
             let some: Vec<_> = judged.by_ref().take(at_a_time).collect();
             if some.is_empty() {
@@ -174,6 +178,18 @@ impl<'a> Party<'a> {
             _ => (verdict, seen),
         };
         Judgement { subject, promise: text, verdict, seen }
+    }
+
+    /// Whether no guest has a route to add: each was told a default route for its families.
+    pub(crate) fn have_ways(&self) -> Result<bool> {
+        for station in &self.stations {
+            for own in &self.subnets {
+                if station.can_reach(*own)? && !station.has_way(Family::of(own.addr()))? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Adds default routes to guests that were told none. A failure then shows that the network
@@ -252,7 +268,14 @@ pub(crate) struct Crossing<'a> {
     to: &'a str,
     family: Family,
     address: IpAddr,
-    pub(crate) allowed: bool,
+    allowed: bool,
+}
+
+impl Crossing<'_> {
+    /// When it is observed, as a promise is.
+    pub(crate) fn phase(&self) -> Phase {
+        if self.allowed { Phase::AsTold } else { Phase::OwnWay }
+    }
 }
 
 /// Runs a closure for each item, all at the same time.

@@ -29,15 +29,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The name of the only interface of a guest, and of others that have just one.
 pub(crate) const DEVICE: &str = "eth0";
 /// Switches of every namespace. No duplicate addresses are possible here, routers answer at once,
-/// and every rejection is sent: the kernel limits them to about one each second for each
-/// destination, and silence has to be waited for.
-pub(crate) const SWITCHES: [(&str, &str); 11] = [
+/// a question for one that is lost is asked again after a second and not after four, and every
+/// rejection is sent: the kernel limits them to about one each second for each destination, and
+/// silence has to be waited for.
+pub(crate) const SWITCHES: [(&str, &str); 13] = [
     ("ipv4/conf/all/rp_filter", "0"),
     ("ipv4/conf/default/rp_filter", "0"),
     ("ipv6/conf/all/accept_dad", "0"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/dad_transmits", "0"),
     ("ipv6/conf/default/router_solicitation_delay", "0"),
+    ("ipv6/conf/default/router_solicitation_interval", "1"),
+    ("ipv6/conf/default/router_solicitation_max_interval", "1"),
     ("ipv6/conf/default/disable_ipv6", "0"),
     ("ipv4/ping_group_range", "0 0"),
     ("ipv6/conf/default/use_tempaddr", "0"),

@@ -70,7 +70,8 @@ impl Station {
         Ok(())
     }
 
-    fn has_way(&self, family: Family) -> Result<bool> {
+    /// Whether it has a default route.
+    pub(crate) fn has_way(&self, family: Family) -> Result<bool> {
         let routes = self.namespace.netlink().routes()?;
         let is_default =
             |route: &Route| route.destination.prefix_len() == 0 && Family::of(route.destination.addr()) == family;
