@@ -2,17 +2,24 @@
 //! carry the frames.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use vnet_lab::Namespace;
+use vnet_lab::dhcp4::{Client, Lease};
+use vnet_lab::probe::{Outcome, Transport};
 use vnet_netlink::{Tap, TapName};
 use vnet_types::{InterfaceName, TapOptions};
 
-use crate::{Netns, run};
+use crate::{Netns, run, wait_for};
 
 /// The guest's card.
 const CARD: &str = "eth0";
+/// How long a server of addresses may take, and how long it is waited for at a time.
+const SOON: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// A machine at the end of a cable.
 #[derive(Debug)]
@@ -69,6 +76,38 @@ impl Machine {
     /// Sets the way to everything else.
     pub fn gateway(&self, gateway: &str) {
         self.netns.run(|| run("ip", &["route", "replace", "default", "via", gateway]));
+    }
+
+    /// Gets a lease of a network with a prefix of 24, and uses it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn lease(&self, mac: &str) -> Lease {
+        let client = Client { mac: mac.parse().expect("an address"), hostname: "guest".to_owned() };
+        let card = Self::card();
+        let ask = || self.netns.run(|| client.lease(&card, Instant::now() + MOMENT).expect("a card"));
+        let lease = wait_for(SOON, "a lease", ask);
+        self.address(&format!("{}/24", lease.address));
+        lease.router.iter().for_each(|router| self.gateway(&router.to_string()));
+        lease
+    }
+
+    /// Whether an address answers an echo request in this time.
+    ///
+    /// # Panics
+    /// When its own kernel sends none.
+    pub fn pings(&self, to: &str, time: Duration) -> bool {
+        let to = to.parse().expect("an address");
+        self.netns.run(|| vnet_lab::ping(to, Instant::now() + time).expect("it is sent"))
+    }
+
+    /// Asks a server which address it sees.
+    ///
+    /// # Panics
+    /// When its own kernel sends nothing.
+    pub fn asks(&self, how: Transport, to: &str, port: u16, time: Duration) -> Outcome {
+        let to = SocketAddr::new(to.parse().expect("an address"), port);
+        self.netns.run(|| how.ask(to, Instant::now() + time).expect("it is sent"))
     }
 
     /// Its namespace.

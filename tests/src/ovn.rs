@@ -173,9 +173,21 @@ impl OvnLab {
     /// # Panics
     /// When something does not start.
     pub fn start(folder: &Path, hosts: usize) -> Self {
+        Self::of(|names| vnet_lab::OvnLab::start(&programs(), folder, names), hosts)
+    }
+
+    /// The same, where the kernel carries the frames.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub fn start_in_kernel(folder: &Path, hosts: usize) -> Self {
+        Self::of(|names| vnet_lab::OvnLab::start_in_kernel(&programs(), folder, names), hosts)
+    }
+
+    fn of(start: impl FnOnce(&[&str]) -> Result<vnet_lab::OvnLab, vnet_lab::Error>, hosts: usize) -> Self {
         let names: Vec<String> = (1..=hosts).map(|number| format!("h{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let lab = vnet_lab::OvnLab::start(&programs(), folder, &names);
+        let lab = start(&names);
         let vnet_lab::OvnLab { hosts, central, wires, .. } = lab.unwrap_or_else(|error| panic!("{error}: {error:?}"));
         let wires = Netns::of(wires);
         let outside = Machine::on_new("out", &wires, "02:00:00:00:00:99");

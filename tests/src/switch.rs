@@ -64,7 +64,7 @@ impl DerefMut for OvsdbServer {
     }
 }
 
-/// An Open vSwitch whose frames go through its own process. It ends with this value.
+/// An Open vSwitch. It ends with this value.
 pub struct OpenVSwitch(pub(crate) vnet_lab::OpenVSwitch);
 
 impl OpenVSwitch {
@@ -81,9 +81,14 @@ impl OpenVSwitch {
         vsctl(&self.0.server, arguments)
     }
 
-    /// Makes a bridge.
+    /// Makes a bridge whose frames go through the process.
     pub fn add_bridge(&self, name: &str) {
         self.vsctl(&["add-br", name, "--", "set", "bridge", name, "datapath_type=netdev"]);
+    }
+
+    /// Makes a bridge whose frames the kernel carries.
+    pub fn add_kernel_bridge(&self, name: &str) {
+        self.vsctl(&["add-br", name, "--", "set", "bridge", name, "datapath_type=system"]);
     }
 
     /// Makes it stand still, or go on.

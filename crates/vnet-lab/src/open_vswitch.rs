@@ -1,4 +1,4 @@
-//! Servers of OVSDB, and an Open vSwitch without the kernel's part.
+//! Servers of OVSDB, and an Open vSwitch.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -99,8 +99,8 @@ impl OvsdbServer {
     }
 }
 
-/// An Open vSwitch whose frames go through its own process: it needs no module of the kernel. It
-/// ends with this value.
+/// An Open vSwitch, whose bridges say by their `datapath_type` what carries frames: its own process
+/// (`netdev`), or the kernel's module. It ends with this value.
 #[derive(Debug)]
 pub struct OpenVSwitch {
     /// Its database.
@@ -121,7 +121,7 @@ impl OpenVSwitch {
         Ok(Self { daemon: Daemon::start(command)?, server })
     }
 
-    /// The process that carries frames.
+    /// The process of ovs-vswitchd.
     pub fn pid(&self) -> u32 {
         self.daemon.pid()
     }

@@ -1,5 +1,5 @@
-//! A cluster of OVN: its databases, and hosts, each with its own network, Open vSwitch in userspace
-//! and ovn-controller. Between them are a network for the tunnels, and a physical one.
+//! A cluster of OVN: its databases, and hosts, each with its own network, Open vSwitch and
+//! ovn-controller. Between them are a network for the tunnels, and a physical one.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,6 +31,10 @@ const INTEGRATION: &str = "br-int";
 const TUNNELS: [&str; 2] = ["br-phy", "e0"];
 /// Each host's bridge that leads to the physical network, with its card in it.
 const PHYSICAL: [&str; 2] = ["br-ex", "e1"];
+/// The `datapath_type` of a bridge whose frames go through ovs-vswitchd.
+const USERSPACE: &str = "netdev";
+/// The one of a bridge whose frames the kernel carries: a namespace has one datapath.
+const KERNEL: &str = "system";
 
 /// The databases of OVN and ovn-northd.
 #[derive(Debug)]
@@ -100,6 +104,7 @@ impl OvnHost {
         nth: u8,
         folder: &Path,
         southbound: &str,
+        datapath: &str,
     ) -> Result<Self, Error> {
         let address = of_tunnels(nth);
         let (switch, controller) = namespace.run(|| {
@@ -114,8 +119,9 @@ impl OvnHost {
             ];
             let mut words = vec![&*database, "--timeout=20", "set", "open", "."];
             words.extend(ids.iter().map(String::as_str));
+            let datapath = format!("datapath_type={datapath}");
             for bridge in [INTEGRATION, TUNNELS[0], PHYSICAL[0]] {
-                words.extend(["--", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev"]);
+                words.extend(["--", "add-br", bridge, "--", "set", "bridge", bridge, &datapath]);
             }
             for [bridge, card] in [TUNNELS, PHYSICAL] {
                 words.extend(["--", "add-port", bridge, card]);
@@ -141,11 +147,25 @@ impl OvnLab {
     pub const OUTSIDE: &str = "physical";
 
     /// Starts a cluster of hosts with these names in a folder below `/run`, and waits until they
-    /// know each other.
+    /// know each other. Frames go through processes: the kernel needs no module for them.
     ///
     /// # Errors
     /// [`Error::Missing`] when a program is not installed; others when one does not start.
     pub fn start(programs: &Programs, folder: &Path, names: &[&str]) -> Result<Self, Error> {
+        Self::start_with(programs, folder, names, USERSPACE)
+    }
+
+    /// The same, where the kernel carries the frames and tracks connections: each host has a
+    /// datapath of its own in its namespace. The modules `openvswitch` and `geneve` are loaded.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start), and [`Error::Netlink`] where the kernel has no such
+    /// modules.
+    pub fn start_in_kernel(programs: &Programs, folder: &Path, names: &[&str]) -> Result<Self, Error> {
+        Self::start_with(programs, folder, names, KERNEL)
+    }
+
+    fn start_with(programs: &Programs, folder: &Path, names: &[&str], datapath: &str) -> Result<Self, Error> {
         fs::create_dir_all(OF_SWITCH).map_err(Error::doing(format!("make {OF_SWITCH}")))?;
         let wires = Namespace::new()?;
         let bridges = [name_of("tunnels"), name_of(Self::OUTSIDE)];
@@ -178,7 +198,7 @@ impl OvnLab {
             let starting: Vec<_> = places
                 .into_iter()
                 .map(|(name, nth, folder, namespace)| {
-                    scope.spawn(move || OvnHost::start(programs, namespace, name, nth, &folder, southbound))
+                    scope.spawn(move || OvnHost::start(programs, namespace, name, nth, &folder, southbound, datapath))
                 })
                 .collect();
             let started =

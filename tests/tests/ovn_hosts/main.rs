@@ -2,14 +2,13 @@
 //! change a network at once, and what is left when a host dies.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vnet_lab::dhcp4::Client;
 use vnet_lab::probe::{Outcome, Transport, serve};
 use vnet_tests::{Machine, OvnCentral, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
 
@@ -63,23 +62,8 @@ fn ip(text: &str) -> IpAddr {
 
 /// Gets a lease and uses it, and returns the address and the router.
 fn lease(guest: &Machine, mac: &str) -> (String, Option<String>) {
-    let client = Client { mac: mac.parse().unwrap(), hostname: "guest".to_owned() };
-    let card = Machine::card();
-    let ask = || guest.netns.run(|| client.lease(&card, Instant::now() + Duration::from_secs(2)).unwrap());
-    let lease = wait_for(SOON, "a lease", ask);
-    let address = lease.address.to_string();
-    guest.address(&format!("{address}/24"));
-    let router = lease.router.map(|it| it.to_string());
-    router.iter().for_each(|router| guest.gateway(router));
-    (address, router)
-}
-
-fn pings(from: &Machine, to: &str, time: Duration) -> bool {
-    from.netns.run(|| vnet_lab::ping(ip(to), Instant::now() + time)).unwrap()
-}
-
-fn asks(from: &Machine, how: Transport, to: &str, port: u16, time: Duration) -> Outcome {
-    from.netns.run(|| how.ask(SocketAddr::new(ip(to), port), Instant::now() + time)).unwrap()
+    let lease = guest.lease(mac);
+    (lease.address.to_string(), lease.router.map(|it| it.to_string()))
 }
 
 fn seen_as(outcome: Outcome) -> Option<IpAddr> {
@@ -141,38 +125,38 @@ fn a_network_lives_on_several_hosts() {
     assert_eq!(lease(&db, DB), ("10.77.0.100".to_owned(), gateway), "the lowest of the range");
     assert_eq!(lease(&cache, CACHE).0, "10.77.0.101", "the next one");
     assert_eq!(lease(&alone, CELL), ("10.78.0.100".to_owned(), None), "no way out of an isolated network");
-    wait_for(SOON, "a ping to the other host", || pings(&web, "10.77.0.100", NEVER).then_some(()));
+    wait_for(SOON, "a ping to the other host", || web.pings("10.77.0.100", NEVER).then_some(()));
     println!("the first ping after {:?}", begin.elapsed());
 
     // What goes out is translated, on both hosts, by TCP and UDP.
     serve(web.namespace(), 7777).unwrap();
     serve(db.namespace(), 7777).unwrap();
     for guest in [&web, &db] {
-        wait_for(SOON, "a way out", || pings(guest, SERVER, NEVER).then_some(()));
+        wait_for(SOON, "a way out", || guest.pings(SERVER, NEVER).then_some(()));
         for how in [Transport::Tcp, Transport::Udp] {
-            assert_eq!(seen_as(asks(guest, how, SERVER, 7777, SOON)), Some(ip(GATEWAY)), "{how}");
+            assert_eq!(seen_as(guest.asks(how, SERVER, 7777, SOON)), Some(ip(GATEWAY)), "{how}");
         }
     }
     // A static route leads to a guest, and what is behind it.
     web.netns.run(|| run("ip", &["address", "add", "10.99.0.1/32", "dev", "lo"]));
-    assert!(pings(&db, "10.99.0.1", SOON), "a static route");
+    assert!(db.pings("10.99.0.1", SOON), "a static route");
     web.netns.run(|| run("ip", &["route", "add", SERVER, "via", "10.77.0.1", "src", "10.99.0.1"]));
     outside_knows(&lab, "10.99.0.0/16");
-    assert!(!pings(&web, SERVER, NEVER), "what is behind a guest does not leave, translated or not");
+    assert!(!web.pings(SERVER, NEVER), "what is behind a guest does not leave, translated or not");
     web.netns.run(|| run("ip", &["route", "del", SERVER]));
-    assert!(!pings(&lab.outside, "10.99.0.1", NEVER), "nor is it reached");
+    assert!(!lab.outside.pings("10.99.0.1", NEVER), "nor is it reached");
     // A forward leads in; nothing else does, even past the translation.
     let outside = &lab.outside;
-    assert_eq!(seen_as(asks(outside, Transport::Tcp, GATEWAY, 8080, SOON)), Some(ip(SERVER)), "the forward");
+    assert_eq!(seen_as(outside.asks(Transport::Tcp, GATEWAY, 8080, SOON)), Some(ip(SERVER)), "the forward");
     outside_knows(&lab, "10.77.0.0/24");
     for (how, to, port) in
         [(Transport::Tcp, "10.77.0.100", 7777), (Transport::Udp, "10.77.0.100", 7777), (Transport::Tcp, GATEWAY, 7777)]
     {
-        assert_eq!(seen_as(asks(outside, how, to, port, NEVER)), None, "{how} to {to} comes in unasked");
+        assert_eq!(seen_as(outside.asks(how, to, port, NEVER)), None, "{how} to {to} comes in unasked");
     }
-    assert!(!pings(outside, "10.77.0.11", NEVER), "a ping comes in unasked");
+    assert!(!outside.pings("10.77.0.11", NEVER), "a ping comes in unasked");
     // Networks are apart.
-    assert!(!pings(&alone, SERVER, NEVER) && !pings(&web, "10.78.0.100", NEVER));
+    assert!(!alone.pings(SERVER, NEVER) && !web.pings("10.78.0.100", NEVER));
     println!("the promises after {:?}", begin.elapsed());
 
     // A change by hand is seen on any host, and repaired by any.
@@ -198,12 +182,12 @@ fn a_network_lives_on_several_hosts() {
         let traffic = scope.spawn(|| longest_gap(&db, &has_moved));
         one.does(&["apply", "-"], &moved);
         wait_for(SOON, "the gateway", || (gateway_of(central) == gateway_host(central, "h2")).then_some(()));
-        wait_for(SOON, "a way out", || pings(&cache, SERVER, NEVER).then_some(()));
+        wait_for(SOON, "a way out", || cache.pings(SERVER, NEVER).then_some(()));
         has_moved.store(true, Ordering::Relaxed);
         traffic.join().unwrap()
     });
     println!("moving the gateway interrupted traffic for {gap:?}");
-    assert_eq!(seen_as(asks(&web, Transport::Tcp, SERVER, 7777, SOON)), Some(ip(GATEWAY)));
+    assert_eq!(seen_as(web.asks(Transport::Tcp, SERVER, 7777, SOON)), Some(ip(GATEWAY)));
     two.does(&["define", "-"], &moved);
 
     // A host dies. Its guest is attached elsewhere, and has the same address.
@@ -215,8 +199,8 @@ fn a_network_lives_on_several_hosts() {
     let [_, two, three] = &lab.hosts[..] else { unreachable!() };
     let web = two.guest("lab", "web", WEB, "");
     assert_eq!(lease(&web, WEB).0, "10.77.0.11");
-    wait_for(SOON, "a ping", || pings(&db, "10.77.0.11", NEVER).then_some(()));
-    assert_eq!(seen_as(asks(&web, Transport::Tcp, SERVER, 7777, SOON)), Some(ip(GATEWAY)));
+    wait_for(SOON, "a ping", || db.pings("10.77.0.11", NEVER).then_some(()));
+    assert_eq!(seen_as(web.asks(Transport::Tcp, SERVER, 7777, SOON)), Some(ip(GATEWAY)));
     println!("the guest is back after {:?}", begin.elapsed());
 
     // Nothing of ours is left, and what others have made is.
@@ -259,13 +243,13 @@ fn a_gateway_is_one_of_a_group() {
     assert_eq!(rows(&two.does(&["diff", "lab"], "")), 0);
     let db = two.guest("lab", "db", DB, "");
     lease(&db, DB);
-    wait_for(SOON, "a way out", || pings(&db, SERVER, NEVER).then_some(()));
+    wait_for(SOON, "a way out", || db.pings(SERVER, NEVER).then_some(()));
     assert_eq!(gateway_of(&lab.central), gateway_host(&lab.central, "h1"));
     // Who changes the group moves the gateway of every network that names it.
     lab.central.nbctl(&["ha-chassis-group-add-chassis", "edge", "h2", "30"]);
     let is_moved = || gateway_of(&lab.central) == gateway_host(&lab.central, "h2");
     wait_for(SOON, "the gateway", || is_moved().then_some(()));
-    wait_for(SOON, "a way out", || pings(&db, SERVER, NEVER).then_some(()));
+    wait_for(SOON, "a way out", || db.pings(SERVER, NEVER).then_some(()));
     assert_eq!(rows(&one.does(&["diff", "lab"], "")), 0, "the group's hosts are not the network's");
     one.does(&["stop", "lab"], "");
     assert!(lab.central.nbctl(&["ha-chassis-group-list"]).contains("edge"));
@@ -285,7 +269,7 @@ fn longest_gap(guest: &Machine, has_end: &AtomicBool) -> Duration {
     let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
     loop {
         let has_ended = has_end.load(Ordering::Relaxed);
-        if pings(guest, SERVER, Duration::from_millis(100)) {
+        if guest.pings(SERVER, Duration::from_millis(100)) {
             longest = longest.max(last.elapsed());
             last = Instant::now();
             if has_ended {

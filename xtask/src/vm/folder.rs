@@ -67,6 +67,14 @@ impl Root {
         self.copy_as(file, file)
     }
 
+    /// The same without the symbols, which are most of a test program: its file takes up memory in
+    /// the machine.
+    pub(crate) fn stripped(&self, file: &Path) -> Result<(), Failed> {
+        self.libraries(file)?;
+        let to = self.inside(file)?;
+        run("strip", &["-o", &to.display().to_string(), &file.display().to_string()])
+    }
+
     fn libraries(&self, file: &Path) -> Result<(), Failed> {
         // A static program has no libraries, and ldd fails.
         let listed = output("ldd", &[&file.display().to_string()]).unwrap_or_default();

@@ -9,24 +9,56 @@ use std::process::{Command, Stdio};
 use super::archive::pack;
 use super::folder::Root;
 use super::kernel::{Kernel, kernel};
-use crate::run::{Failed, build_programs, failed, output, root, run};
+use crate::run::{Failed, build_programs, failed, output, root};
 use crate::tally::{self, Tally};
 use crate::tests::{TestProgram, test_programs};
 
 /// Programs of this machine that the tests run.
-const PROGRAMS: [&str; 14] = [
-    "bridge", "dash", "dnsmasq", "ip", "nft", "passt", "ping", "prlimit", "script", "setpriv", "ss", "strace", "tc",
+const PROGRAMS: [&str; 23] = [
+    "bridge",
+    "dash",
+    "dnsmasq",
+    "ip",
+    "nft",
+    "ovn-controller",
+    "ovn-nbctl",
+    "ovn-northd",
+    "ovn-sbctl",
+    "ovs-appctl",
+    "ovs-vsctl",
+    "ovs-vswitchd",
+    "ovsdb-server",
+    "ovsdb-tool",
+    "passt",
+    "ping",
+    "prlimit",
+    "script",
+    "setpriv",
+    "ss",
+    "strace",
+    "tc",
     "unshare",
 ];
 
+/// What these read.
+const FILES: [&str; 7] = [
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/iproute2",
+    "/usr/share/iproute2",
+    "/usr/share/openvswitch/vswitch.ovsschema",
+    "/usr/share/ovn/ovn-nb.ovsschema",
+    "/usr/share/ovn/ovn-sb.ovsschema",
+];
+
 const MODULES: [&str; 8] =
-    ["net", "lib", "crypto", "arch", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
+    ["net", "lib", "crypto", "arch/x86/crypto", "drivers/net", "drivers/virtio", "drivers/ptp", "drivers/pps"];
 
 /// Modules that a user namespace cannot make the kernel load.
 const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft_chain_nat nft_masq nft_nat nft_ct \
     nft_reject_inet nft_fib_inet nft_limit nf_conntrack_netlink nft_numgen nft_redir nft_log sch_htb sch_sfq sch_ingress \
-    sch_fq_codel sch_tbf br_netfilter cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
-    nf_conntrack_tftp nf_flow_table_inet nft_flow_offload af_packet inet_diag udp_diag tcp_diag";
+    sch_fq_codel sch_tbf br_netfilter cls_basic cls_u32 cls_fw cls_flower cls_matchall act_police act_csum act_mirred act_gact act_pedit \
+    nf_conntrack_tftp nf_flow_table_inet nft_flow_offload af_packet inet_diag udp_diag tcp_diag openvswitch geneve";
 
 /// Test programs that are not run: the kernel hardly matters to them, they test the harness with
 /// ignored tests, they boot machines, or they use passt, which cannot leave the root of an initial
@@ -34,9 +66,9 @@ const PRELOADED: &str = "bridge veth tun macvtap vxlan dummy 8021q nf_tables nft
 const ELSEWHERE: [&str; 10] =
     ["cli", "conformance", "firewalld", "golden", "harness", "laws", "passt", "qemu", "try_passt", "vnet_tests"];
 
-/// Parts of the names of tests that are not run: they are too slow in the machine, or need programs
-/// that it does not have.
-const SKIPPED: [&str; 10] = [
+/// Parts of the names of tests that are not run: they are too slow in the machine, need programs
+/// that it does not have, or do nothing by themselves.
+const SKIPPED: [&str; 11] = [
     "a_browser",
     "every_case_of_libvirt",
     "every_valid_interface",
@@ -47,6 +79,7 @@ const SKIPPED: [&str; 10] = [
     "podman_runs",
     "ufw",
     "case_1_docker",
+    "victim",
 ];
 
 /// Test programs that depend most on the kernel and take only some minutes there. The others take
@@ -118,33 +151,17 @@ fn fill(kernel: &Kernel, folder: &Path, runs: &[Run<'_>], archive: &Path) -> Res
     let inside = Root::new(folder.join("tests"))?;
     inside.modules(kernel, &MODULES)?;
     PROGRAMS.iter().try_for_each(|program| inside.program(program))?;
-    let vnet = root().join("target/debug/vnet");
-    inside.executable(&vnet)?;
-    strip(&inside, &vnet)?;
+    inside.stripped(&root().join("target/debug/vnet"))?;
     let docs = ["vnet-driver", "vnet-firewall", "vnet-host"].map(|name| format!("crates/{name}/docs"));
     for data in ["testdata", "tests/Cargo.toml", "tests/tests"].into_iter().chain(docs.iter().map(String::as_str)) {
         inside.copy(&root().join(data))?;
     }
-    for words in ["/etc/protocols", "/etc/services", "/etc/iproute2", "/usr/share/iproute2"].map(Path::new) {
-        if words.exists() {
-            inside.copy(words)?;
-        }
-    }
-    for run in runs {
-        let file = Path::new(&run.program.executable);
-        inside.executable(file)?;
-        strip(&inside, file)?;
-    }
+    FILES.iter().map(Path::new).filter(|file| file.exists()).try_for_each(|file| inside.copy(file))?;
+    runs.iter().try_for_each(|run| inside.stripped(Path::new(&run.program.executable)))?;
     inside.link("/run", "/var/run")?;
     inside.write("etc/resolv.conf", "nameserver 192.0.2.53\n")?;
     inside.write("init", &init(runs))?;
     pack(&inside, archive)
-}
-
-/// Removes the symbols, which are most of a test program: its file takes up memory in the machine.
-fn strip(inside: &Root, file: &Path) -> Result<(), Failed> {
-    let file = inside.path().join(file.strip_prefix("/").unwrap_or(file));
-    run("strip", &[&file.display().to_string()])
 }
 
 fn init(runs: &[Run<'_>]) -> String {
@@ -161,7 +178,7 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 for place in run tmp; do mount -t tmpfs tmpfs /$place; done
 modprobe ifb numifbs=0
-for module in {PRELOADED}; do modprobe -q $module; done
+modprobe -qa {PRELOADED}
 chmod 666 /dev/net/tun
 ip link set lo up
 failed=0

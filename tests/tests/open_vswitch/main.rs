@@ -1,4 +1,5 @@
-//! Guests as ports of a real Open vSwitch: its rows, seen by its own programs, and frames.
+//! Guests as ports of a real Open vSwitch: its rows, seen by its own programs, and frames, with the
+//! datapath in userspace. What the kernel carries is in `kernel` and `kernel_ovn`.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 use vnet_netlink::Tap;
 use vnet_tests::{OpenVSwitch, isolate, run, tell_vnet as vnet, vnet_does as done, wait_for};
+
+mod kernel;
+mod kernel_ovn;
 
 const SOON: Duration = Duration::from_secs(20);
 const GUEST: &str = "11111111-2222-4333-8444-555555555555";
@@ -268,17 +272,26 @@ impl Guest {
              <mac address='52:54:00:00:00:{number:02x}'/></interface>"
         );
         let attached = done(&["attach", "-"], &document);
-        let name = attached["port"]["name"].as_str().unwrap().parse().unwrap();
-        let [queue] = Tap::open(&name, NonZeroU16::MIN).unwrap().into_queues().try_into().unwrap();
+        Self::at(attached["port"]["name"].as_str().unwrap(), number)
+    }
+
+    /// One that is attached.
+    fn at(dev: &str, number: u8) -> Self {
+        let [queue] = Tap::open(&dev.parse().unwrap(), NonZeroU16::MIN).unwrap().into_queues().try_into().unwrap();
         fcntl(&queue, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         Self(File::from(queue), [0x52, 0x54, 0, 0, 0, number])
     }
 
     /// Sends a frame with a mark to everybody, in a VLAN of its own if there is one.
     fn says(&mut self, mark: u8, vlan: Option<u8>) {
+        self.says_much(mark, vlan, 50);
+    }
+
+    /// The same with so many bytes behind the Ethernet header.
+    fn says_much(&mut self, mark: u8, vlan: Option<u8>, bytes: usize) {
         let tag = vlan.map(|vlan| vec![0x81, 0, 0, vlan]).unwrap_or_default();
         let mut frame = [&BROADCAST[..], &self.1, &tag, &[0x88, 0xb5, mark]].concat();
-        frame.resize(64, 0);
+        frame.resize(14 + bytes, 0);
         self.0.write_all(&frame).unwrap();
     }
 
@@ -299,15 +312,10 @@ impl Guest {
     }
 }
 
-#[test]
-fn guests_hear_their_own_vlan_only() {
-    isolate!();
-    let switch = switch();
-    done(&["start", "-"], NETWORK);
+/// Guests in two VLANs and one on a trunk of both. Each hears what is said in its own.
+fn four_guests() -> [Guest; 4] {
     let [mut a, mut b, mut c, mut trunk] =
         [(1, "ten"), (2, "ten"), (3, "twenty"), (4, "both")].map(|(number, group)| Guest::attach(number, group));
-    let record = done(&["ports"], "")["ports"][0].clone();
-    assert_eq!((&record["network"], &record["state"]), (&"lab".into(), &"in-sync".into()));
     a.says(1, None);
     assert_eq!((b.hears(), trunk.hears()), ((1, None), (1, Some(10))));
     // What the one in the other VLAN hears first is what was said there later.
@@ -317,6 +325,17 @@ fn guests_hear_their_own_vlan_only() {
     assert_eq!(trunk.hears(), (3, Some(20)));
     trunk.says(4, Some(10));
     assert_eq!((a.hears(), b.hears()), ((4, None), (4, None)));
+    [a, b, c, trunk]
+}
+
+#[test]
+fn guests_hear_their_own_vlan_only() {
+    isolate!();
+    let switch = switch();
+    done(&["start", "-"], NETWORK);
+    let _guests = four_guests();
+    let record = done(&["ports"], "")["ports"][0].clone();
+    assert_eq!((&record["network"], &record["state"]), (&"lab".into(), &"in-sync".into()));
     // Each guest has an id of its own, which stays when its network is applied.
     let ids = || rows(&switch, "Interface", "external_ids:iface-status=active", "external_ids");
     let before = ids();
