@@ -89,11 +89,9 @@ impl Client {
             deadline,
             || loop {
                 match socket.send_to(&message, SocketAddrV6::new(SERVERS, 547, 0, link)) {
-                    // The link-local address is not usable at once.
-                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && Instant::now() < deadline => {
-                        thread::sleep(PAUSE);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => return Ok(()),
+                    // The link's address and its route to groups are not there at once.
+                    Err(error) if is_early(&error) && Instant::now() < deadline => thread::sleep(PAUSE),
+                    Err(error) if is_early(&error) => return Ok(()),
                     sent => return sent.map(drop),
                 }
             },
@@ -141,6 +139,11 @@ impl Client {
             address: address.map(|octets: &[u8; 16]| (*octets).into()),
         })
     }
+}
+
+/// Whether a link that was just set up cannot send yet.
+fn is_early(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::NetworkUnreachable)
 }
 
 fn push(message: &mut Vec<u8>, code: u16, value: &[u8]) {
