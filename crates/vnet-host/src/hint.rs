@@ -47,11 +47,14 @@ pub(crate) fn write(path: &Path, value: &impl Serialize) {
 /// Tells a text from another one, and a torn file from a whole one. It takes eight bytes at a time,
 /// because there are hundreds of networks.
 pub(crate) fn digest(text: &[u8]) -> Digest {
-    let mut sum = text.len() as u64;
-    for some in text.chunks(8) {
+    let add =
+        |sum: u64, word: [u8; 8]| (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let (words, rest) = text.as_chunks();
+    let mut sum = words.iter().fold(text.len() as u64, |sum, word| add(sum, *word));
+    if !rest.is_empty() {
         let mut word = [0; 8];
-        word[..some.len()].copy_from_slice(some);
-        sum = (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        word[..rest.len()].copy_from_slice(rest);
+        sum = add(sum, word);
     }
     sum.to_le_bytes()
 }

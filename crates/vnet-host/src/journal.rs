@@ -233,12 +233,12 @@ pub(crate) fn read_but<S: Subject>(
     mut is_known: impl FnMut(&S, Digest) -> bool,
 ) -> Result<Option<Receipt<S>>, Error> {
     let Some(text) = trust::read(path)? else { return Ok(None) };
-    let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = lines(&text).next().unwrap_or_default();
     if format(path, first)? != VERSION {
         return old::read(path, &text);
     }
     let whole = whole_lines(&text);
-    let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate().skip(1);
+    let mut lines = lines(whole).enumerate().skip(1);
     let top: Top<S> = parse(path, 0, first)?;
     let mut receipt = Receipt { settled: top.settled, ..Receipt::new(top.header) };
     for _ in 0..top.owns {
@@ -312,6 +312,17 @@ fn format(path: &Path, first: &[u8]) -> Result<u32, Error> {
 
 fn parse<T: DeserializeOwned>(path: &Path, number: usize, line: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(line).map_err(|source| Error::Receipt { path: path.to_owned(), line: number + 1, source })
+}
+
+/// The lines of a text, each with its end. A line with rules is long, and there are hundreds.
+fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut rest = text;
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = &text[..length];
+        text = rest;
+        Some(line)
+    })
 }
 
 /// Drops a torn last line.

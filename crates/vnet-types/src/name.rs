@@ -6,8 +6,13 @@ use std::str::FromStr;
 /// The name of a network interface as the kernel accepts it: 1 to 15 bytes, no `/`, no `:`, no `%`,
 /// no white space, neither `.` nor `..` (`dev_valid_name` in the kernel; `%` would be a template
 /// there).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InterfaceName(String);
+// In place, because hosts have many links: a copy costs no memory. What follows the name is zero,
+// which no name has, so names compare as their texts do.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceName {
+    bytes: [u8; Self::MAX_LEN],
+    len: u8,
+}
 
 /// The name of a network. It must be allowed by libvirt (not empty, no `/`, no newline) and as a
 /// file name (no control character, neither `.` nor `..`, at most 80 bytes).
@@ -49,8 +54,11 @@ impl InterfaceName {
     pub const MAX_LEN: usize = 15;
 
     /// The name as text.
+    ///
+    /// # Panics
+    /// Never: it was a text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.bytes[..self.len.into()]).expect("it was a text")
     }
 }
 
@@ -79,7 +87,9 @@ impl FromStr for InterfaceName {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         check(name, Self::MAX_LEN, |c| matches!(c, '/' | ':' | '%') || c.is_whitespace() || c.is_control())?;
-        Ok(Self(name.to_owned()))
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(Self { bytes, len: u8::try_from(name.len()).expect("at most 15") })
     }
 }
 
@@ -108,9 +118,15 @@ fn check(name: &str, limit: usize, refused: impl Fn(char) -> bool) -> Result<(),
     Ok(())
 }
 
+impl fmt::Debug for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InterfaceName").field(&self.as_str()).finish()
+    }
+}
+
 impl fmt::Display for InterfaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
@@ -138,6 +154,19 @@ mod tests {
     #[case("", false)]
     fn interface_names(#[case] name: &str, #[case] ok: bool) {
         assert_eq!(name.parse::<InterfaceName>().is_ok_and(|parsed| parsed.to_string() == name), ok);
+    }
+
+    #[test]
+    fn interface_names_compare_as_texts() {
+        let mut texts = ["b10", "b1", "é", "b", "fifteen-bytes-x", "B1", "b1.2", "b-1"];
+        let mut names = texts.map(|text| text.parse::<InterfaceName>().unwrap());
+        texts.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(names.each_ref().map(InterfaceName::as_str), texts);
+        assert_eq!(
+            format!("{:?} {:<4}|", names[1], names[2]),
+            format!("InterfaceName({:?}) {:<4}|", texts[1], texts[2])
+        );
     }
 
     #[rstest]

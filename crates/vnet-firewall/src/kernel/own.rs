@@ -73,13 +73,12 @@ impl Table {
         own_chains: &[String],
         own: impl Fn(&'t Set) -> Vec<&'t Element>,
     ) -> Vec<(String, Rule, Counts)> {
-        let shared =
-            Ruleset { network: String::new(), sets: Vec::new(), chains: self.shared_chains(), flowtable: None };
+        let shared = self.shared_chains();
         let mut counted = Vec::new();
         for set in &self.sets {
             for element in own(set) {
-                let counts = self.element_counts.get(&(set.name.clone(), element.key.clone()));
-                let rule = shared.stands_for(set, element);
+                let counts = self.element_counts.get(&set.name).and_then(|of_set| of_set.get(&element.key));
+                let rule = counts.and_then(|_| element.stands_for(set, shared.iter().copied()));
                 counted.extend(rule.zip(counts).map(|(rule, counts)| (set.name.clone(), rule, *counts)));
             }
         }
@@ -92,9 +91,8 @@ impl Table {
         counted
     }
 
-    fn shared_chains(&self) -> Vec<Chain> {
-        let names = Share::ALL.into_iter().flat_map(Share::chains);
-        names.filter_map(|chain| self.chain(&chain.name)).cloned().collect()
+    fn shared_chains(&self) -> Vec<&Chain> {
+        Share::ALL.into_iter().flat_map(Share::chains).filter_map(|chain| self.chain(&chain.name)).collect()
     }
 
     /// How to recognise a network's elements.

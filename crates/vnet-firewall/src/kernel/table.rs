@@ -44,7 +44,8 @@ pub struct Table {
     /// The number of elements of each set, as the kernel counts; Linux 6.12 does not tell it.
     pub(super) sizes: BTreeMap<String, usize>,
     pub(super) counts: BTreeMap<(String, usize), Counts>,
-    pub(super) element_counts: BTreeMap<(String, Key), Counts>,
+    /// The counts of elements, by set.
+    pub(super) element_counts: BTreeMap<String, BTreeMap<Key, Counts>>,
 }
 
 /// The counts of a rule.
@@ -178,11 +179,12 @@ impl Table {
             }
         }
         for set in &mut table.sets {
+            let mut of_set = BTreeMap::new();
             for (element, counts) in element::assemble(set, pieces.remove(&set.name).unwrap_or_default(), &name_of) {
-                let counts = counts.map(|counts| ((set.name.clone(), element.key.clone()), counts));
-                table.element_counts.extend(counts);
+                of_set.extend(counts.map(|counts| (element.key.clone(), counts)));
                 set.elements.push(element);
             }
+            table.element_counts.insert(set.name.clone(), of_set);
         }
         table
     }

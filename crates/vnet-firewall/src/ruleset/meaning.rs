@@ -21,33 +21,8 @@ impl Ruleset {
         let own = self.chains.iter().filter(|chain| Role::ALL.iter().any(|role| role.is_of(&chain.name)));
         let own = own.flat_map(|chain| chain.rules.iter().map(|rule| (chain.name.as_str(), rule.clone())));
         let elements = self.sets.iter().flat_map(|set| set.elements.iter().map(move |element| (set, element)));
-        elements.filter_map(|(set, element)| Some((set.name.as_str(), self.stands_for(set, element)?))).chain(own)
-    }
-
-    /// The rule that an element with a counter stands for, or one whose connections skip the rules.
-    pub(crate) fn stands_for(&self, set: &Set, element: &Element) -> Option<Rule> {
-        let asks = |statement: &Statement| match statement {
-            Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects.clone()),
-            _ => None,
-        };
-        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
-        let (rule, subjects) = rules
-            .filter(|rule| set.holds == Holds::Counter || rule.offloads())
-            .find_map(|rule| Some((rule, rule.statements.iter().find_map(asks)?)))?;
-        let mut statements = Vec::new();
-        for statement in &rule.statements {
-            match statement {
-                lookup if asks(lookup).is_some() => {
-                    let parts = subjects.iter().zip(&element.key.0);
-                    statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
-                    statements.extend((set.holds == Holds::Counter).then_some(Statement::Counter));
-                }
-                // The address implies the family.
-                Statement::Family(_) => {}
-                other => statements.push(other.clone()),
-            }
-        }
-        Some(Rule { statements, comment: element.comment.clone() })
+        let stands_for = |set, element: &Element| element.stands_for(set, self.chains.iter());
+        elements.filter_map(move |(set, element)| Some((set.name.as_str(), stands_for(set, element)?))).chain(own)
     }
 
     /// The interfaces that they match by index.
@@ -86,6 +61,35 @@ impl Ruleset {
     /// The chain with this name.
     pub fn chain(&self, name: &str) -> Option<&Chain> {
         self.chains.iter().find(|chain| chain.name == name)
+    }
+}
+
+impl Element {
+    /// The rule that an element of a set with a counter stands for, or one whose connections skip
+    /// the rules, among the rules of these chains.
+    pub(crate) fn stands_for<'c>(&self, set: &Set, chains: impl Iterator<Item = &'c Chain>) -> Option<Rule> {
+        let asks = |statement: &'c Statement| match statement {
+            Statement::Lookup { subjects, set: name, decides: false } if *name == set.name => Some(subjects),
+            _ => None,
+        };
+        let (rule, subjects) = chains
+            .flat_map(|chain| &chain.rules)
+            .filter(|rule| set.holds == Holds::Counter || rule.offloads())
+            .find_map(|rule| Some((rule, rule.statements.iter().find_map(asks)?)))?;
+        let mut statements = Vec::new();
+        for statement in &rule.statements {
+            match statement {
+                lookup if asks(lookup).is_some() => {
+                    let parts = subjects.iter().zip(&self.key.0);
+                    statements.extend(parts.flat_map(|(subject, part)| subject.is(part)));
+                    statements.extend((set.holds == Holds::Counter).then_some(Statement::Counter));
+                }
+                // The address implies the family.
+                Statement::Family(_) => {}
+                other => statements.push(other.clone()),
+            }
+        }
+        Some(Rule { statements, comment: self.comment.clone() })
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::IgnoredAny;
 
-use super::{Receipt, Top, VERSION, format, old, parse};
+use super::{Receipt, Top, VERSION, format, lines, old, parse, whole_lines};
 use crate::stop::without_shared;
 use crate::{Error, Subject, trust};
 
@@ -24,11 +24,10 @@ impl<S: Subject> Receipt<S> {
 /// than that takes.
 pub(crate) fn is_settled<S: Subject>(path: &Path) -> Result<bool, Error> {
     let Some(text) = trust::read(path)? else { return Ok(true) };
-    let first = text.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = lines(&text).next().unwrap_or_default();
     if format(path, first)? != VERSION {
         return Ok(old::read::<S>(path, &text)?.is_none_or(|receipt| receipt.settled));
     }
     let top: Top<IgnoredAny> = parse(path, 0, first)?;
-    let lines = text.iter().filter(|byte| **byte == b'\n').count();
-    Ok(top.settled && lines == top.owns + 1)
+    Ok(top.settled && lines(whole_lines(&text)).count() == top.owns + 1)
 }
