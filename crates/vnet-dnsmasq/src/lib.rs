@@ -50,7 +50,7 @@ pub use config::{
 pub use error::{Error, Field};
 pub use lease_time::{LeaseTime, ParseLeaseTimeError};
 pub use leases::{Client, Lease, ParseLeaseError, ParseLeasesError, parse_leases};
-pub use option::{Objection, Surroundings, objection};
+pub use option::{Objection, Surroundings, is_wildcard, objection};
 pub use render::{Paths, Rendered};
 
 #[cfg(doctest)]

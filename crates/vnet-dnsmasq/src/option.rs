@@ -186,6 +186,13 @@ pub fn objection(line: &str, surroundings: &Surroundings) -> Option<Objection> {
     Some(Objection { keyword, is_refused, because, instead })
 }
 
+/// Whether an option, given as a line of the configuration, gives an address to all names of a
+/// domain: `address=/example.com/192.0.2.1`.
+pub fn is_wildcard(line: &str) -> bool {
+    let (keyword, value) = split(line);
+    keyword == "address" && value.starts_with('/')
+}
+
 /// Keyword and value of a line, without the comment.
 pub(crate) fn split(line: &str) -> (&str, &str) {
     let comment = line

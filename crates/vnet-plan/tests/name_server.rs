@@ -6,13 +6,15 @@ use vnet_plan::{HostState, Key, NameServerChoices, Relay, Resource, name_server}
 use vnet_types::{Address, Inventory, IpNet, MacAddr, Uuid};
 use vnet_xml::Network;
 
-const NETWORK: &str = "<network><name>lab</name><domain name='lab.example' localOnly='yes'/>\
+const NETWORK: &str = "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>lab</name><domain name='lab.example' localOnly='yes'/>\
     <dns forwardPlainNames='no'><forwarder domain='corp.example' addr='192.0.2.53' port='5353'/>\
     <txt name='a.lab.example' value='b'/><srv service='ldap' protocol='tcp' target='git.lab.example' port='389'/>\
     <host ip='10.77.0.9'><hostname>git</hostname></host></dns><forward mode='nat'/>\
     <ip address='10.77.0.1' prefix='24' localPtr='yes'><dhcp><range start='10.77.0.2' end='10.77.0.99'/>\
     <host mac='52:54:00:00:00:01' name='web' ip='10.77.0.11'/></dhcp></ip>\
-    <ip family='ipv6' address='fd00:77::1' prefix='64' localPtr='yes'/></network>";
+    <ip family='ipv6' address='fd00:77::1' prefix='64' localPtr='yes'/>\
+    <dnsmasq:options><dnsmasq:option value='address=/apps.example/10.77.0.9'/><dnsmasq:option value='log-dhcp'/>\
+    </dnsmasq:options></network>";
 
 fn choices() -> NameServerChoices {
     let addresses = vec!["10.77.0.254/24".parse().unwrap(), "fd00:77::2/64".parse().unwrap()];
@@ -82,6 +84,7 @@ fn the_server_has_the_names_and_no_addresses() {
         "domain-needed",
         "txt-record=a.lab.example,b",
         "srv-host=_ldap._tcp,git.lab.example,389",
+        "address=/apps.example/10.77.0.9",
         "bind-dynamic",
         &format!("interface={}", host.link),
     ] {

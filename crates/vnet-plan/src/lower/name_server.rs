@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use vnet_dnsmasq::{Config, DnsHost, Paths, Rendered, command_line};
+use vnet_dnsmasq::{Config, DnsHost, Paths, Rendered, command_line, is_wildcard};
 use vnet_types::{InterfaceName, Inventory, IpNet, Ipv4Net, MacAddr, Uuid, fnv1a};
 use vnet_xml::Network;
 
@@ -132,15 +132,22 @@ fn between(choices: &NameServerChoices, inventory: &Inventory, link: &InterfaceN
         let first = u32::from(Ipv4Addr::new(169, 254, 1, 0)) + place * 4;
         [1, 2].map(|it| Ipv4Net::new((first + it).into(), 30).expect("a prefix"))
     };
-    let is_own = |[own, _]: &[Ipv4Net; 2]| choices.owned.get(&Key::Address(link.clone(), IpNet::from(*own))).is_some();
+    let owned = choices.owned.iter().find_map(|resource| match resource.key() {
+        Key::Address(on, IpNet::V4(own)) if on == *link => Some(own),
+        _ => None,
+    });
+    if let Some(own) = owned {
+        let peer = (own.addr().to_bits() + 1).into();
+        return [own, Ipv4Net::new(peer, own.prefix_len()).expect("a prefix")];
+    }
     let is_free = |[own, _]: &[Ipv4Net; 2]| {
         let meets = |net: &IpNet| matches!(net, IpNet::V4(net) if own.contains(&net.addr()));
         let routes = inventory.routes.iter().any(|route| meets(&route.destination));
         !routes && !inventory.addresses.iter().any(|(_, address)| meets(&address.net))
     };
     let first = u32::try_from(seed % u64::from(PLACES)).unwrap_or_default();
-    let places = || (0..PLACES).map(|step| pair((first + step) % PLACES));
-    places().find(is_own).or_else(|| places().find(is_free)).unwrap_or_else(|| pair(first))
+    let mut places = (0..PLACES).map(|step| pair((first + step) % PLACES));
+    places.find(is_free).unwrap_or_else(|| pair(first))
 }
 
 /// A dnsmasq that knows nothing and asks the one on the host. Everything is on its command line:
@@ -166,7 +173,7 @@ fn answers(network: &Network, choices: &NameServerChoices, link: InterfaceName) 
     let mut config = config(network, &link)?;
     config.names_only = true;
     config.mtu = None;
-    config.options = Vec::new();
+    config.options.retain(|line| is_wildcard(line));
     let mut dns = names(network.dns.clone().unwrap_or_default());
     let reserved = network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts);
     let reserved = reserved.filter_map(|host| Some(DnsHost { ip: host.ip, hostnames: vec![host.name.clone()?] }));

@@ -1,5 +1,6 @@
 //! What OVN cannot do of a definition. A network can be made without what is a warning.
 
+use vnet_dnsmasq::is_wildcard;
 use vnet_types::EgressPreset;
 use vnet_xml::network::{Ip, MacTableManager};
 use vnet_xml::{Bandwidth, Network, NodePath};
@@ -76,9 +77,14 @@ pub(super) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
         let message = format!("packets of {mtu} bytes do not fit into the tunnels, which carry {OVN_MTU}");
         found.refuse(root.element("mtu").attribute("size"), message, "write at most 1442, or leave `<mtu>` out");
     }
-    for at in 0..network.dnsmasq_options.len() {
+    for (at, line) in network.dnsmasq_options.iter().enumerate() {
         let path = root.element("dnsmasq:options").nth("dnsmasq:option", at);
-        found.refuse(path, "OVN answers DHCP itself, without dnsmasq", "leave the option out");
+        if !is_wildcard(line) {
+            let message = "OVN answers DHCP itself, and its name servers take no option but `address=/DOMAIN/ADDRESS`";
+            found.refuse(path, message, "leave the option out");
+        } else if network.answers_names() && !has_server {
+            found.unserved(network, path, "an address for all names of a domain");
+        }
     }
     if let Some(domain) = &network.domain {
         let path = root.element("domain");

@@ -107,6 +107,8 @@ const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 #[case::mtu(|n: &mut Network| n.mtu = Some(1443), &["VN0815 /network/mtu/@size"])]
 #[case::small_mtu(|n: &mut Network| n.mtu = Some(1442), &[])]
 #[case::option(|n: &mut Network| n.dnsmasq_options.push("log-dhcp".to_owned()), &["VN0815 /network/dnsmasq:options/dnsmasq:option[1]"])]
+#[case::wildcard(|n: &mut Network| n.dnsmasq_options.push("address=/apps.example/192.168.100.9".to_owned()), &[])]
+#[case::wildcard_without_room(|n: &mut Network| { without_room(n); n.dnsmasq_options.push("address=/a.example/192.0.2.1".to_owned()) }, &["VN0815 /network/dnsmasq:options/dnsmasq:option[1]"])]
 #[case::tftp(|n: &mut Network| n.ips[0].tftp_root = Some("/srv".to_owned()), &["VN0815 /network/ip[1]/tftp"])]
 #[case::bootp_by_itself(|n: &mut Network| n.ips[0].dhcp.as_mut().unwrap().bootp = Some(Bootp { file: "f".to_owned(), server: None }), &["VN0815 /network/ip[1]/dhcp/bootp"])]
 #[case::client_id(|n: &mut Network| { let mut it = DhcpHost::new(addr("192.168.100.9")); it.id = Some("01:02".to_owned()); n.ips[0].dhcp.as_mut().unwrap().hosts.push(it) }, &["VN0815 /network/ip[1]/dhcp/host[1]"])]

@@ -36,7 +36,9 @@ impl Network {
         }
         let dns = self.dns.as_ref();
         let forwarders = || dns.into_iter().flat_map(|dns| &dns.forwarders);
-        let has_records = dns.is_some_and(|dns| !dns.srvs.is_empty() || !dns.txts.is_empty());
+        // Of dnsmasq's options OVN has those that give an address to all names of a domain.
+        let has_records =
+            !self.dnsmasq_options.is_empty() || dns.is_some_and(|dns| !dns.srvs.is_empty() || !dns.txts.is_empty());
         let is_local = dns.is_some_and(|dns| dns.forward_plain_names == Some(false))
             || self.domain.as_ref().is_some_and(|domain| domain.local_only == Some(true))
             || self.ips.iter().any(|ip| ip.local_ptr == Some(true));
@@ -123,6 +125,13 @@ mod tests {
     #[case::srv("", ISOLATED, "<dns><srv service='a' protocol='tcp'/></dns>", "10.0.0.254/24")]
     #[case::domain_forwarder("", ISOLATED, "<dns><forwarder domain='a' addr='9.9.9.9'/></dns>", "10.0.0.254/24")]
     #[case::port("", NAT, "<dns><forwarder addr='9.9.9.9' port='54'/></dns>", "10.0.0.254/24")]
+    #[case::wildcard(
+        "",
+        ISOLATED,
+        "<dnsmasq:options xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'>\
+         <dnsmasq:option value='address=/a/10.0.0.9'/></dnsmasq:options>",
+        "10.0.0.254/24"
+    )]
     #[case::plain_names("", ISOLATED, "<dns forwardPlainNames='no'/>", "10.0.0.254/24")]
     #[case::local_only("", ISOLATED, "<domain name='lan' localOnly='yes'/>", "10.0.0.254/24")]
     #[case::named("", NAT, "<dns><host ip='10.0.0.254'><hostname>a</hostname></host></dns>", "10.0.0.253/24")]
