@@ -99,14 +99,13 @@ impl Lab {
         }
     }
 
-    /// What ovn-trace prints of a packet from a port. It finds the switch by the port: the name of
-    /// the switch is the name of its router, too.
+    /// What ovn-trace prints of a packet from a port, of the switch that people would name.
     fn trace(&self, port: &str, packet: &str, connection: &str) -> String {
         // Each look at connections finds the same.
         let mut arguments = vec!["--minimal", "--no-friendly-names"];
         arguments.extend(["--ct", connection].repeat(6));
         let packet = format!("inport == \"{port}\" && ip.ttl == 64 && {packet}");
-        arguments.push(&packet);
+        arguments.extend([if port.ends_with(LINK) { "lab-outside" } else { "lab" }, &packet]);
         self.central.trace(&arguments)
     }
 
@@ -220,7 +219,8 @@ fn what_guests_may_reach_is_limited() {
     let to = |mac| lab.guest(3, mac, &tcp("192.168.122.13", "10.8.8.8", 80));
     assert_eq!(to("01:00:5e:00:00:01"), "3");
     // The other guests, and the name server, which forwards nothing.
-    let names = lab.central.nbctl(&["--bare", "--columns=name", "find", "logical_switch_port", "type=localport"]);
+    let role = "external_ids:vnet-role=\"name server\"";
+    let names = lab.central.nbctl(&["--bare", "--columns=name", "find", "logical_switch_port", role]);
     assert_eq!(to("ff:ff:ff:ff:ff:ff"), format!("1 2 {}", names.trim()));
     // Guests reach each other, and DHCP; who comes in reaches guests of a routed network.
     assert_eq!(lab.guest(3, "52:54:00:00:00:01", &tcp("192.168.122.13", "192.168.122.11", 80)), "1");

@@ -10,7 +10,7 @@ use vnet_xml::{Network, Severity};
 
 use crate::dhcp_value::DhcpTextError;
 use crate::identity::{mac_of, name_of, row_of};
-use crate::row::NorthboundRow;
+use crate::row::{NorthboundRow, ROLE};
 use crate::{NorthboundTable, OvnGuest, acl, dhcp, dns, forward, name_server, qos, router};
 
 /// Why a definition has no rows.
@@ -61,10 +61,10 @@ impl Context<'_> {
         NorthboundRow::new(table, self.uuid)
     }
 
-    /// Adds the row with a role.
+    /// Adds the row with a role, of which it tells people.
     pub(crate) fn add(&mut self, role: &str, row: NorthboundRow) -> Uuid {
         let uuid = row_of(self.uuid, role);
-        self.rows.insert(uuid, row);
+        self.rows.insert(uuid, row.mark(ROLE, role));
         uuid
     }
 

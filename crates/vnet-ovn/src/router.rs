@@ -13,7 +13,8 @@ pub(crate) fn router(context: &mut Context<'_>) {
     if context.subnets.is_empty() {
         return;
     }
-    let row = context.row(NorthboundTable::Router).text("name", &context.network.name);
+    // ovn-trace looks for a switch and for a router by the same word.
+    let row = context.row(NorthboundTable::Router).text("name", format!("{}-router", context.network.name));
     context.add("router", row);
     let nets = context.subnets.iter().map(|(_, net)| *net);
     let port = context.row(NorthboundTable::RouterPort).text("name", context.name("inside"));

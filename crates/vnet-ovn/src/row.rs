@@ -12,6 +12,8 @@ use crate::table::Kind;
 const OWN: &str = "vnet-";
 /// The key with the network's UUID.
 pub(crate) const NETWORK: &str = "vnet-network";
+/// The key with what a row is for in the network.
+pub(crate) const ROLE: &str = "vnet-role";
 /// The key that counts the changes of a network, in its switch.
 pub(crate) const GENERATION: &str = "vnet-generation";
 
