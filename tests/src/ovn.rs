@@ -1,8 +1,9 @@
 //! A cluster of OVN, as tests ask it: hosts that run vnet, and a server outside.
 
 use std::ops::{Deref, DerefMut};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use vnet_lab::Daemon;
@@ -111,14 +112,21 @@ impl OvnHost {
         self.netns.run(|| tell(command, document))
     }
 
-    /// Begins to run vnet on this host.
+    /// Runs vnet on this host, and kills it at the nth call of one of these kinds, in any of its
+    /// threads. Returns whether it came so far.
     ///
     /// # Panics
-    /// When it does not start.
-    pub fn begins(&self, arguments: &[&str]) -> Child {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.netns.run(|| command.spawn().expect("vnet is built"))
+    /// When strace does not start.
+    pub fn killed(&self, arguments: &[&str], calls: &str, nth: usize) -> bool {
+        let vnet = self.command(arguments);
+        let mut strace = Command::new("strace");
+        // Programs that it starts are let go.
+        strace.args(["-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        strace.args(["-e", &format!("inject={calls}:signal=KILL:when={nth}")]);
+        strace.arg(vnet.get_program()).args(vnet.get_args());
+        strace.envs(vnet.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.netns.run(|| strace.status().expect("strace is installed").signal().is_some())
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

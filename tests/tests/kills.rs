@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use vnet_firewall::LibvirtRules;
 use vnet_host::{Error, Fact, Facts, Header, Host, MemoryHost, Namespace, PortHeader, Store};
 use vnet_plan::{
-    Change, Choices, File, HostState, LoweredPort, PortChoices, Process, Resource, Sysctl, SysctlSetting, attach, lower,
+    Change, Choices, File, HostState, LoweredPort, NameServerChoices, PortChoices, Process, Resource, Sysctl,
+    SysctlSetting, attach, lower, name_server,
 };
-use vnet_types::{BridgeOptions, InterfaceName, Inventory, Link, LinkKind};
+use vnet_types::{BridgeOptions, InterfaceName, Inventory, Link, LinkKind, MacAddr, NetworkName, Uuid};
 use vnet_xml::{Interface, Network};
 
 const HOME: Namespace = Namespace::new(0, 1);
@@ -94,24 +95,37 @@ const EGRESS: &str = "<network><name>lab</name>
     <forward mode='nat'/><bridge name='lab0'/><mac address='52:54:00:00:00:01'/>
     <ip address='10.9.0.1' prefix='24'><dhcp><range start='10.9.0.2' end='10.9.0.9'/></dhcp></ip></network>";
 
+/// A network of OVN, of which a host has the name server.
+const NAMES: &str = "<network><name>lab</name>
+    <metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+    <vnet:ovn northbound='unix:/nb'/></vnet:network></metadata>
+    <dns><txt name='about.lab' value='a text'/></dns><ip address='10.9.0.1' prefix='24'/></network>";
+const OTHER_NAMES: &str = "<network><name>lab</name>
+    <metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>
+    <vnet:ovn northbound='unix:/nb'/></vnet:network></metadata>
+    <dns><host ip='10.9.1.7'><hostname>git</hostname></host><txt name='about.lab' value='another'/></dns>
+    <ip address='10.9.1.1' prefix='24'/></network>";
+
+/// What a host has of the network: all of it, or its name server.
 fn desired(text: &str, store: &Store) -> (Header, HostState) {
     let network: Network = text.parse().expect("a network");
-    let name = network.name.parse().expect("a name");
+    let name: NetworkName = network.name.parse().expect("a name");
+    if network.is_on_ovn() {
+        let (directory, bridge) = (store.directory(&name), "br-int".parse().expect("a name"));
+        let (port, mac) = (Uuid([7; 16]), MacAddr([0x52, 0x54, 0, 0, 0, 7]));
+        let choices = NameServerChoices::new(directory, bridge, port, mac, network.ovn_name_servers());
+        let inventory = Inventory { ipv6: true, ..Inventory::default() };
+        let desired = name_server(&network, &inventory, &choices).expect("a sound network");
+        return (header(name, None), desired);
+    }
     let choices = Choices { directory: store.directory(&name), random: [1, 2, 3], bridge: None, leases: None };
     let inventory = Inventory { ipv6: true, resolved: true, ..Inventory::default() };
     let lowered = lower(&network, &inventory, &choices).expect("a sound network");
-    (
-        Header {
-            network: name,
-            uuid: None,
-            bridge: lowered.bridge,
-            namespace: HOME,
-            owner: None,
-            awaits_hooks: false,
-            of_libvirt: false,
-        },
-        lowered.desired,
-    )
+    (header(name, lowered.bridge), lowered.desired)
+}
+
+fn header(network: NetworkName, bridge: Option<InterfaceName>) -> Header {
+    Header { network, uuid: None, bridge, namespace: HOME, owner: None, awaits_hooks: false, of_libvirt: false }
 }
 
 fn port(host: &MemoryHost, store: &Store) -> LoweredPort {
@@ -343,6 +357,9 @@ fn converges(command: Command, host: &mut MemoryHost, store: &Store, told: &str)
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Attach)]
 #[case(&[Command::Start(NAT)], Command::Attach, Command::Stop)]
 #[case(&[Command::Start(NAT), Command::Attach], Command::Detach, Command::Attach)]
+#[case(&[], Command::Apply(NAMES), Command::Stop)]
+#[case(&[Command::Start(NAMES)], Command::Apply(OTHER_NAMES), Command::Apply(NAMES))]
+#[case(&[Command::Start(NAMES)], Command::Stop, Command::Apply(NAMES))]
 fn two_processes_that_are_killed_leave_nothing_that_a_third_cannot_end(
     #[case] before: &[Command],
     #[case] first: Command,

@@ -98,7 +98,9 @@ impl MemoryHost {
     fn has_link_of(&self, resource: &Resource) -> bool {
         resource.key().link().is_none_or(|name| {
             let made = self.state.get(&Key::Link(name.clone())).is_some();
-            made || self.inventory.links.iter().any(|link| link.name == *name)
+            let of_relay =
+                |it: &Resource| matches!(it, Resource::Relay(it) if it.ends.iter().any(|end| end.link == *name));
+            made || self.state.iter().any(of_relay) || self.inventory.links.iter().any(|link| link.name == *name)
         })
     }
 }

@@ -2,12 +2,17 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
+use vnet_lab::dns::{Kind, Question, Record};
+use vnet_netlink::Netlink;
 use vnet_tests::{NamedNetns, Netns, OvnHost, OvnLab, isolate, json as ip_json, run, tell, wait_for};
 
 use super::{Plugin, define, merged};
@@ -17,12 +22,12 @@ const SOON: Duration = Duration::from_secs(10);
 const SERVER: &str = "203.0.113.1";
 const VM: &str = "52:54:00:00:00:01";
 /// A call is killed at each of so many.
-const STEP: usize = 3;
+const STEP: usize = 5;
 /// The system calls by which a process changes something.
 const CALLS: &str = "sendto,sendmsg,write,?rename,?renameat,renameat2";
 
-/// A network with a way out by the host `gateway`, or without one. It has no name server: those of
-/// hosts with one `/run/vnet` and the same processes would take each other for their own.
+/// A network with a way out by the host `gateway`, or without one. OVN itself has no records of its
+/// type.
 fn network(lab: &OvnLab, gateway: Option<&str>) -> String {
     let outside = gateway.map(|gateway| {
         format!(
@@ -32,7 +37,7 @@ fn network(lab: &OvnLab, gateway: Option<&str>) -> String {
     });
     format!(
         "<network><name>lab</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
-         <vnet:ovn northbound='{}'>{}</vnet:ovn></vnet:network></metadata>{}<domain name='lab.test'/><dns enable='no'/>\
+         <vnet:ovn northbound='{}'>{}</vnet:ovn></vnet:network></metadata>{}<domain name='lab.test'/><dns><txt name='about.lab.test' value='a text'/></dns>\
          <ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.100' end='10.77.0.102'/>\
          <host mac='{VM}' name='web' ip='10.77.0.11'/></dhcp></ip></network>",
         lab.central.remote(),
@@ -104,17 +109,46 @@ impl<'l> Host<'l> {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What this host has of containers: links, ports of Open vSwitch, receipts.
+    /// What this host has of containers and of the name server for them: links, ports of Open
+    /// vSwitch, receipts, processes.
     fn has(&self) -> Vec<String> {
-        let links = self.netns.run(|| ip_json("ip", &["-j", "link"]));
-        let names = links.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap().to_owned());
-        let mut has: Vec<String> = names.filter(|name| name.starts_with("veth")).collect();
-        let ports = self.vsctl(&["list-ports", "br-int"]);
-        has.extend(ports.lines().filter(|port| port.starts_with("veth")).map(str::to_owned));
+        let is_ours = |name: &String| ["veth", "vdns", "vres"].iter().any(|word| name.starts_with(word));
+        let mut has = self.links();
+        has.extend(self.vsctl(&["list-ports", "br-int"]).lines().map(str::to_owned));
         let receipts = fs::read_dir(self.folder().join("state/@ports")).into_iter().flatten().flatten();
-        let names = receipts.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        has.extend(names.filter(|name| name.starts_with("veth")));
+        has.extend(receipts.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        has.retain(is_ours);
+        has.extend(self.folder().join("state/@ovn").exists().then(|| "@ovn".to_owned()));
+        has.extend(self.name_server().into_iter().map(|pid| format!("dnsmasq {pid}")));
         has
+    }
+
+    fn links(&self) -> Vec<String> {
+        let links = self.netns.run(|| ip_json("ip", &["-j", "link"]));
+        links.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Its processes, which see its folder as theirs.
+    fn name_server(&self) -> Vec<Pid> {
+        let identity = |path: PathBuf| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+        let own = identity(self.folder().join("state"));
+        let processes = fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
+        let is_it = |process: &PathBuf| {
+            let line = fs::read(process.join("cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).next().unwrap().ends_with(b"/dnsmasq")
+                && identity(process.join("root/run/vnet")) == own
+        };
+        let found = processes.filter(is_it);
+        found.map(|process| Pid::from_raw(process.file_name().unwrap().to_str().unwrap().parse().unwrap())).collect()
+    }
+
+    /// Kills its name server. The links go a moment later.
+    fn loses_its_name_server(&self) {
+        let processes = self.name_server();
+        assert_eq!(processes.len(), 2, "{processes:?}");
+        processes.iter().for_each(|pid| kill(*pid, Signal::SIGKILL).unwrap());
+        let is_left = || self.links().iter().any(|link| link.starts_with("vdns"));
+        wait_for(SOON, "the end of the links", || (!is_left()).then_some(()));
     }
 
     fn vsctl(&self, arguments: &[&str]) -> String {
@@ -142,6 +176,18 @@ fn reaches(from: &str, to: &str) {
     wait_for(SOON, &format!("a ping from {from} to {to}"), || pings(from, to).then_some(()));
 }
 
+/// Asks the name server of a container's result for what only that has, over UDP and TCP.
+fn is_answered(container: &NamedNetns, result: &Value) {
+    // The kernel leaves checksums to the card, which is a switch in userspace here.
+    container.run(|| Netlink::open().unwrap().fill_in_checksums(&"eth0".parse().unwrap()).unwrap());
+    let server = result["dns"]["nameservers"][0].as_str().unwrap().parse().unwrap();
+    let question = Question { name: "about.lab.test".to_owned(), kind: Kind::Txt };
+    let expected = Some(vec![Record::Text(b"a text".to_vec())]);
+    let soon = || Instant::now() + SOON;
+    assert_eq!(container.run(|| question.ask(server, soon()).unwrap()), expected);
+    assert_eq!(container.run(|| question.ask_by_tcp(server, soon()).unwrap()), expected);
+}
+
 /// What a result says of a container's interface.
 fn eth0(result: &Value) -> &Value {
     result["interfaces"].as_array().unwrap().iter().find(|it| it["name"] == "eth0").unwrap()
@@ -165,7 +211,7 @@ fn containers_of_several_hosts_are_on_one_network() {
     define(&definition);
     let [one, two, _] = &lab.hosts[..] else { unreachable!() };
     let (first, second) = (Host::of(one), Host::of(two));
-    let _containers = ["c1", "c2", "c3", "c4"].map(NamedNetns::new);
+    let containers = ["c1", "c2", "c3", "c4"].map(NamedNetns::new);
 
     // Nothing runs: the first one makes the network. The second host has only what it is told.
     first.done("STATUS", "c1", &Value::Null);
@@ -174,18 +220,22 @@ fn containers_of_several_hosts_are_on_one_network() {
     assert_eq!((address(&c1), address(&c2)), ("10.77.0.100", "10.77.0.101"));
     assert_eq!(c1["ips"][0]["gateway"], "10.77.0.1");
     assert_eq!(c1["routes"], json!([{ "dst": "0.0.0.0/0", "gw": "10.77.0.1" }]));
-    let dns = json!({ "domain": "lab.test", "search": ["lab.test"] });
+    let dns = json!({ "nameservers": ["10.77.0.254"], "domain": "lab.test", "search": ["lab.test"] });
     assert_eq!((&c1["dns"], &eth0(&c1)["mtu"]), (&dns, &json!(1442)));
     assert_eq!(ip_json("ip", &["-n", "c1", "-j", "link", "show", "eth0"])[0]["mtu"], 1442);
     reaches("c1", "10.77.0.101");
     reaches("c2", "10.77.0.100");
+    // Each host has a name server of its own.
+    is_answered(&containers[0], &c1);
+    is_answered(&containers[1], &c2);
     // The way back is found by translation alone.
     reaches("c1", SERVER);
     reaches("c2", SERVER);
 
     // Reservations, and what cannot be.
-    two.does(&["define", "-"], &definition);
-    let vm = two.guest("lab", "web", VM, "");
+    fs::write("/tmp/vm.xml", OvnHost::interface("lab", VM, "")).unwrap();
+    let vm: Value =
+        serde_json::from_str(&second.vnet(&["attach", "/tmp/vm.xml", "--guest", "web", "--format", "json"])).unwrap();
     let asked = |ips: &[&str]| json!({ "runtimeConfig": { "ips": ips } });
     for (ip, words) in [("10.77.0.11", "belongs"), ("10.77.0.101", "belongs"), ("10.78.0.1", "subnet")] {
         let (code, said) = first.fails("ADD", "c3", &asked(&[ip]));
@@ -196,8 +246,18 @@ fn containers_of_several_hosts_are_on_one_network() {
     assert!(code == 7 && said.contains("portForward"), "{said}");
     let c3 = first.done("ADD", "c3", &asked(&["10.77.0.50"]));
     assert_eq!(address(&c3), "10.77.0.50");
+
+    // A name server that has ended is told, and the next container brings it back.
+    first.loses_its_name_server();
+    let said = "the name server of network `lab` is not as it was made";
+    let (code, words) = first.fails("CHECK", "c1", &json!({ "prevResult": c1 }));
+    assert!(code == 104 && words.contains(said), "{words}");
+    let (code, words) = first.fails("STATUS", "c1", &Value::Null);
+    assert!(code == 51 && words.contains(said), "{words}");
     let c4 = first.done("ADD", "c4", &Value::Null);
     assert_eq!(address(&c4), "10.77.0.102");
+    is_answered(&containers[0], &c1);
+    is_answered(&containers[1], &c2);
     assert_eq!(rows(&lab), ["10.77.0.100", "10.77.0.101", "10.77.0.102", "10.77.0.11", "10.77.0.50"]);
     let (code, said) = first.fails("STATUS", "c1", &Value::Null);
     assert!(code == 50 && said.contains("10.77.0.102"), "{said}");
@@ -244,6 +304,7 @@ fn containers_of_several_hosts_are_on_one_network() {
     for dev in [dev(&c1), dev(&c4)] {
         first.netns.run(|| run("ip", &["link", "del", &dev]));
     }
+    first.loses_its_name_server();
     fs::remove_dir_all(first.folder().join("state")).unwrap();
     fs::create_dir(first.folder().join("state")).unwrap();
     first.done("DEL", "c1", &Value::Null);
@@ -252,14 +313,19 @@ fn containers_of_several_hosts_are_on_one_network() {
     assert_eq!(rows(&lab), ["10.77.0.101", "10.77.0.11"]);
     first.vnet(&["gc"]);
     assert_eq!(first.has(), Vec::<String>::new());
+    // The last one takes the name server along.
+    is_answered(&containers[0], &first.done("ADD", "c1", &Value::Null));
+    first.done("GC", "c1", &json!({ "cni.dev/valid-attachments": [] }));
+    assert_eq!(first.has(), Vec::<String>::new());
 
     // A detach needs no namespace and no definition, and may come twice.
     let place = json!({ "network": "lab", "definition": "<broken" });
     second.done("DEL", "c2", &place);
     second.done("DEL", "c2", &Value::Null);
     assert_eq!(rows(&lab), ["10.77.0.11"]);
-    assert_eq!(second.has(), Vec::<String>::new());
-    drop(vm);
+    assert_eq!(second.name_server().len(), 2, "a guest is left");
+    second.vnet(&["detach", vm["port"]["name"].as_str().unwrap()]);
+    assert_eq!((rows(&lab), second.has()), (Vec::new(), Vec::new()));
 
     // What cannot be reached is said, and what it means.
     let controllers = fs::read_dir(second.folder()).unwrap().flatten();
@@ -288,7 +354,8 @@ fn a_call_that_was_killed_leaves_nothing_on_ovn() {
     let host = Host::of(&lab.hosts[0]);
     let killed = |verb: &str, number: usize| {
         let (traced, inject) = (format!("trace={CALLS}"), format!("inject={CALLS}:signal=KILL:when={number}"));
-        let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &traced, "-e", &inject];
+        // Programs that it starts are let go.
+        let strace = ["strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", &traced, "-e", &inject];
         host.ends(&strace, verb, "c1", &Value::Null).status.signal().is_some()
     };
     host.vnet(&["start", "lab"]);
@@ -301,7 +368,8 @@ fn a_call_that_was_killed_leaves_nothing_on_ovn() {
             }
             let died = killed(verb, number);
             deaths += usize::from(died);
-            left += usize::from(!rows(&lab).is_empty() && host.has().is_empty());
+            let has_port = host.has().iter().any(|it| it.starts_with("veth"));
+            left += usize::from(!rows(&lab).is_empty() && !has_port);
             // The container may be gone by then.
             let container = Some(container).filter(|_| number % 2 == 0);
             host.done("DEL", "c1", &Value::Null);

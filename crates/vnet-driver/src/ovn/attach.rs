@@ -61,10 +61,11 @@ impl Driver {
         host: &mut LinuxHost,
         lock: &Lock,
     ) -> Result<PortOutcome, Error> {
-        let new = self.prepare_on_ovn(network, interface, options, inventory)?;
-        if new.prepared.receipt.is_some() {
+        let mut new = self.prepare_on_ovn(network, interface, options, inventory)?;
+        if new.prepared.receipt.take().is_some_and(|receipt| receipt.settled) {
             return Err(Error::AlreadyAttached(new.prepared.lowered.port.dev));
         }
+        // What an attach that was killed has left is removed at the start.
         self.connect_on_ovn(new, host, lock, |prepared, host| self.attach_prepared(prepared, host, lock))
     }
 

@@ -99,7 +99,8 @@ impl Driver {
         let wanted = plan.wanted.clone();
         let outcome = self.done(&mut network, plan)?;
         let Err(mut error) = ask(HookOperation::Started) else { return Ok(outcome) };
-        if let Err(left) = network.remove_again(&wanted) {
+        // Its name server on this host goes with the rows.
+        if let Err(left) = network.remove_again(&wanted).and_then(|()| self.end_names(&name)) {
             match &mut error {
                 Error::Hook(failure) => failure.left = Some(Box::new(left)),
                 _ => return Err(error.undone(Err(left))),

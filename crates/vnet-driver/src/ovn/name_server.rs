@@ -78,11 +78,16 @@ impl Driver {
 
     /// Removes the name server of a network, if it is there.
     pub(super) fn end_names(&self, network: &NetworkName) -> Result<Vec<Change>, Error> {
-        let store = self.name_servers();
-        if !store.has(network)? {
+        if !self.may_have_names() {
             return Ok(Vec::new());
         }
-        self.end_locked(&mut self.host()?, &store.lock()?, network)
+        // Whoever releases the lock removes what a process that was killed early has left.
+        self.end_locked(&mut self.host()?, &self.name_servers().lock()?, network)
+    }
+
+    /// Whether there is a name server, or what is left of one.
+    fn may_have_names(&self) -> bool {
+        self.state().join(FOLDER).exists()
     }
 
     fn end_locked(&self, host: &mut LinuxHost, lock: &Lock, network: &NetworkName) -> Result<Vec<Change>, Error> {
@@ -93,8 +98,8 @@ impl Driver {
     }
 
     /// Removes the name server of a network whose last guest on this host is gone.
-    pub(super) fn end_unused_names(&self, network: &NetworkName, uuid: Uuid) -> Result<(), Error> {
-        if !self.name_servers().has(network)? || self.has_guests_of(uuid)? {
+    pub(crate) fn end_unused_names(&self, network: &NetworkName, uuid: Uuid) -> Result<(), Error> {
+        if !self.may_have_names() || self.has_guests_of(uuid)? {
             return Ok(());
         }
         self.end_names(network).map(drop)
@@ -125,6 +130,12 @@ impl Driver {
     pub(crate) fn collect_names(&self) -> Result<(Vec<NetworkName>, Vec<Error>), Error> {
         let store = self.name_servers();
         let (mut gone, mut failed) = (Vec::new(), Vec::new());
+        if !self.may_have_names() {
+            return Ok((gone, failed));
+        }
+        // An attach makes the name server first, and has the lock until its guest is there.
+        let _lock = self.lock()?;
+        drop(store.lock()?);
         for known in store.networks()? {
             let kept = store.directory(&known.name).join(KEPT);
             let is_left = match fs::read_to_string(&kept) {
@@ -151,12 +162,36 @@ impl Driver {
 
     /// Whether the name server of a network is as it was made. `None` where it is not on this host.
     pub(super) fn state_of_names(&self, network: &NetworkName) -> Result<Option<State>, Error> {
+        let drift = self.drift_of_names(network)?;
+        Ok(drift.map(|drift| if drift.is_empty() { State::InSync } else { State::Drifted }))
+    }
+
+    /// What keeps the guests of this host from a name server that their network has, in words.
+    pub(crate) fn trouble_of_names(&self, network: &OvnNetwork) -> Result<Option<String>, Error> {
+        let name = &network.name;
+        let repairs = format!("`vnet apply {name}` makes it anew, and so does the next attach");
+        Ok(match self.drift_of_names(name)? {
+            None => {
+                let is_due = OvnNameServer::of(&network.network, network.uuid).is_some();
+                let is_missing = is_due && self.has_guests_of(network.uuid)?;
+                is_missing.then(|| format!("network `{name}` has no name server on this host; {repairs}"))
+            }
+            Some(drift) if drift.is_empty() => None,
+            Some(drift) => {
+                let changes: Vec<String> = drift.iter().map(ToString::to_string).collect();
+                let changes = changes.join("\n");
+                Some(format!("the name server of network `{name}` is not as it was made; {repairs}:\n{changes}"))
+            }
+        })
+    }
+
+    fn drift_of_names(&self, network: &NetworkName) -> Result<Option<Vec<Change>>, Error> {
         let store = self.name_servers();
-        if !store.has(network)? {
-            return Ok(None);
-        }
-        let drift = vnet_host::drift(&self.host()?, &store, network, LinuxHost::namespace()?)?;
-        Ok(Some(if drift.is_empty() { State::InSync } else { State::Drifted }))
+        let drift = match vnet_host::drift(&self.host()?, &store, network, LinuxHost::namespace()?) {
+            Err(vnet_host::Error::Absent(_)) => return Ok(None),
+            drift => drift?,
+        };
+        Ok(Some(drift))
     }
 }
 

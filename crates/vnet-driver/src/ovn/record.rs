@@ -3,7 +3,8 @@
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use vnet_plan::File;
+use vnet_host::{PortHeader, Receipt};
+use vnet_plan::{File, Resource};
 use vnet_types::{InterfaceName, Uuid};
 
 use crate::driver::Driver;
@@ -43,5 +44,16 @@ impl Driver {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::Read { path, source }),
         }
+    }
+}
+
+impl PortRecord {
+    /// That of a port whose attach was killed before its file was written.
+    pub(crate) fn of(receipt: &Receipt<PortHeader>) -> Option<Self> {
+        let text = receipt.owned.iter().find_map(|resource| match resource {
+            Resource::File(file) if file.path.ends_with(FILE) => file.contents.as_deref(),
+            _ => None,
+        });
+        serde_json::from_str(text?).ok()
     }
 }

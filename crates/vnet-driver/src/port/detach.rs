@@ -7,6 +7,7 @@ use vnet_types::InterfaceName;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::hooks::Departure;
+use crate::ovn::PortRecord;
 
 impl Driver {
     /// Detaches a port: removes everything that was made for it, and nothing else.
@@ -35,8 +36,9 @@ impl Driver {
         port: &InterfaceName,
     ) -> Result<Vec<Change>, Error> {
         // Its file goes with the port.
-        let on_ovn = self.port_record_on_ovn(port)?;
-        let header = self.store.port_receipt(port).ok().flatten().map(|receipt| receipt.header);
+        let receipt = self.store.port_receipt(port).ok().flatten();
+        let on_ovn = self.port_record_on_ovn(port)?.or_else(|| PortRecord::of(receipt.as_ref()?));
+        let header = receipt.map(|receipt| receipt.header);
         let known = header.as_ref().map(|header| header.port.clone());
         let departure = header.as_ref().map(|header| Departure::of_port(self, header)).unwrap_or_default();
         let container = header.filter(|header| header.port.container.is_some());

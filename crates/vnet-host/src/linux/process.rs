@@ -238,8 +238,9 @@ pub(super) fn running_apart(process: &Process, fact: Option<Fact>) -> Result<Opt
     if let Some((pid, started)) = identify(process, fact)? {
         return Ok(Some((pid.as_raw(), started)));
     }
-    // A container may run another process with the same command line, among processes of its own.
-    let is_apart = |pid: i32| !is_here(pid) && are_same(pid, "pid");
+    // A container may run another process with the same command line, among processes of its own,
+    // and so may another host of a laboratory, with folders of its own.
+    let is_apart = |pid: i32| !is_here(pid) && are_same(pid, "pid") && sees_folder_of(pid, process);
     Ok(if fact.is_none() { find_where(|words| is_command_line_of(process, words), is_apart) } else { None })
 }
 
@@ -265,6 +266,14 @@ fn are_same(pid: i32, kind: &str) -> bool {
     let namespace = |of: String| fs::metadata(format!("/proc/{of}/ns/{kind}")).map(|it| (it.dev(), it.ino())).ok();
     let theirs = namespace(pid.to_string());
     theirs.is_some() && theirs == namespace("thread-self".to_owned())
+}
+
+/// Whether the folder that another process has under the name of ours is ours.
+fn sees_folder_of(pid: i32, process: &Process) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|it| (it.dev(), it.ino())).ok();
+    let folder = process.pid_file.parent().unwrap_or(&process.pid_file);
+    let theirs = Path::new(&format!("/proc/{pid}/root")).join(folder.strip_prefix("/").unwrap_or(folder));
+    identity(folder).is_some_and(|ours| identity(&theirs) == Some(ours))
 }
 
 /// When a process started (proc_pid_stat(5), field 22). `None` when it has ended, even if its

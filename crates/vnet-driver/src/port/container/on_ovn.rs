@@ -103,8 +103,8 @@ impl Driver {
         }
     }
 
-    /// Removes what no receipt tells of: the row of a container, and a port of Open vSwitch from
-    /// before the host booted. Returns whether there was a row.
+    /// Removes what no receipt tells of: the row of a container, the name server that was made for
+    /// it, and a port of Open vSwitch from before the host booted. Returns whether there was a row.
     pub(super) fn detach_forgotten(
         &self,
         mut network: OvnNetwork,
@@ -117,13 +117,14 @@ impl Driver {
         if self.stale_switch_ports(host)?.contains(&dev) {
             host.remove_stale_switch_port(lock, &dev)?;
         }
+        let left = self.end_unused_names(network.name(), network.uuid());
         let words = attachment.to_string();
         let taken = take(&mut network, &chassis, |container| container == words)?;
-        Ok(!taken.is_empty())
+        left.map(|()| !taken.is_empty())
     }
 
     /// Removes the rows of a runtime's containers of this host that are not in its list; without a
-    /// list, those that no receipt tells of.
+    /// list, those that no receipt tells of. A name server that nobody uses goes, too.
     pub(super) fn collect_on_ovn(
         &self,
         mut network: OvnNetwork,
@@ -132,6 +133,7 @@ impl Driver {
         left: &mut ContainersLeft,
     ) -> Result<(), Error> {
         let Some(chassis) = this_chassis()? else { return Ok(()) };
+        let gone = self.end_unused_names(network.name(), network.uuid());
         let attached = self.store.ports()?;
         let goes = |container: &str| {
             let Some(attachment) = Attachment::of_words(container) else { return false };
@@ -144,10 +146,10 @@ impl Driver {
         for guest in take(&mut network, &chassis, goes)? {
             left.removed.extend(guest.container.as_deref().and_then(Attachment::of_words));
         }
-        Ok(())
+        gone
     }
 
-    /// What OVN has not as it was made for a container, in words.
+    /// What OVN and this host's name server have not as it was made for a container, in words.
     pub(super) fn check_on_ovn(
         &self,
         record: PortRecord,
@@ -164,6 +166,7 @@ impl Driver {
         if !Chassis::here()?.is_connected(&port.dev, record.port, Duration::ZERO)? {
             words.push(format!("ovn-controller has not connected port `{}`", port.dev));
         }
+        words.extend(self.trouble_of_names(&network)?);
         Ok(words)
     }
 
@@ -184,6 +187,9 @@ impl Driver {
             Err(failure) => return Ok(Readiness::Impaired(words(&failure.into()))),
             Ok(Some(why)) => return Ok(Readiness::Impaired(format!("OVN connects no container of `{name}`: {why}"))),
             Ok(None) => {}
+        }
+        if let Some(words) = self.trouble_of_names(&network)? {
+            return Ok(Readiness::Impaired(words));
         }
         let mut network = network.patient_for(GLANCE);
         let guests = match network.guests() {

@@ -2,11 +2,12 @@
 //! each host runs for its guests.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -17,6 +18,8 @@ use vnet_lab::dhcp4::Client;
 use vnet_lab::dns::{Kind, Question, Record};
 use vnet_lab::probe::{Outcome, Transport, serve};
 use vnet_tests::{Machine, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
+
+mod killed;
 
 const SOON: Duration = Duration::from_secs(10);
 /// What does not come in this time does not come.
@@ -61,14 +64,15 @@ impl Drop for Resolver {
 
 fn network(lab: &OvnLab) -> String {
     format!(
-        "<network><name>lab</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+        "<network xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'><name>lab</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
          <vnet:ovn northbound='{}'><vnet:outside network='physical'>\
          <vnet:address address='203.0.113.10' prefix='24' gateway='203.0.113.1'/><vnet:gateway chassis='h1'/></vnet:outside>\
          </vnet:ovn></vnet:network></metadata><forward mode='nat'/><domain name='lab.example' localOnly='yes'/>\
          <dns><forwarder domain='corp.example' addr='127.0.0.54'/><txt name='about.lab.example' value='a text'/>\
          <srv service='ldap' protocol='tcp' domain='lab.example' target='git.lab.example' port='389' priority='1' weight='2'/>\
          <host ip='10.77.0.9'><hostname>git</hostname></host></dns>\
-         <ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.100' end='10.77.0.200'/></dhcp></ip></network>",
+         <ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.100' end='10.77.0.200'/></dhcp></ip>\
+         <dnsmasq:options><dnsmasq:option value='address=/apps.lab.example/10.77.0.9'/></dnsmasq:options></network>",
         lab.central.remote()
     )
 }
@@ -89,31 +93,47 @@ fn lease(guest: &Machine, mac: &str) {
 }
 
 fn ask(guest: &Machine, how: Transport, name: &str, kind: Kind, time: Duration) -> Option<Vec<Record>> {
+    ask_at(guest, SERVER, how, name, kind, time)
+}
+
+fn ask_at(
+    guest: &Machine,
+    server: &str,
+    how: Transport,
+    name: &str,
+    kind: Kind,
+    time: Duration,
+) -> Option<Vec<Record>> {
     let question = Question { name: name.to_owned(), kind };
     let deadline = Instant::now() + time;
     let ask = || match how {
-        Transport::Udp => question.ask(ip(SERVER), deadline),
-        Transport::Tcp => question.ask_by_tcp(ip(SERVER), deadline),
+        Transport::Udp => question.ask(ip(server), deadline),
+        Transport::Tcp => question.ask_by_tcp(ip(server), deadline),
     };
     guest.netns.run(|| ask().unwrap())
 }
 
-/// Asks for all that the network promises, over both protocols.
 fn is_answered(guest: &Machine) {
+    is_answered_at(guest, SERVER);
+}
+
+/// Asks for all that the network promises, over both protocols.
+fn is_answered_at(guest: &Machine, server: &str) {
     let service = Record::Service { priority: 1, weight: 2, port: 389, target: "git.lab.example".to_owned() };
     for how in [Transport::Udp, Transport::Tcp] {
         for (name, kind, expected) in [
             ("git.lab.example", Kind::A, Some(Record::Address(ip("10.77.0.9")))),
             ("git", Kind::A, Some(Record::Address(ip("10.77.0.9")))),
             ("git.lab.example", Kind::Aaaa, None),
+            ("any.apps.lab.example", Kind::A, Some(Record::Address(ip("10.77.0.9")))),
             ("nobody.lab.example", Kind::A, None),
             ("about.lab.example", Kind::Txt, Some(Record::Text(b"a text".to_vec()))),
             ("_ldap._tcp.lab.example", Kind::Srv, Some(service.clone())),
             ("corp.example", Kind::A, Some(Record::Address(ip("192.0.2.7")))),
             ("outside.example", Kind::A, Some(Record::Address(ip("203.0.113.7")))),
         ] {
-            let found = ask(guest, how, name, kind, SOON);
-            assert_eq!(found, Some(expected.into_iter().collect()), "{name} over {how}");
+            let found = ask_at(guest, server, how, name, kind, SOON);
+            assert_eq!(found, Some(expected.into_iter().collect()), "{name} over {how} at {server}");
         }
     }
 }
@@ -154,6 +174,10 @@ fn left(host: &OvnHost) -> Vec<String> {
 }
 
 fn cluster() -> (OvnLab, [Vec<Resolver>; 2]) {
+    cluster_with(network)
+}
+
+fn cluster_with(network: impl Fn(&OvnLab) -> String) -> (OvnLab, [Vec<Resolver>; 2]) {
     let lab = OvnLab::start(Path::new("/run/lab"), 2);
     fs::remove_file("/etc/resolv.conf").or_else(|_| fs::metadata("/etc").map(drop)).unwrap();
     fs::write("/etc/resolv.conf", "nameserver 127.0.0.53\n").unwrap();
@@ -235,6 +259,27 @@ fn each_host_answers_its_guests() {
     println!("the end after {:?}", begin.elapsed());
 }
 
+/// A start that a hook refuses leaves nothing, also where guests were there before.
+#[test]
+fn a_refused_start_leaves_no_name_server() {
+    isolate!();
+    let (lab, _resolvers) = cluster();
+    let [one, two] = &lab.hosts[..] else { unreachable!() };
+    let _web = one.guest("lab", "web", WEB, "");
+    two.does(&["stop", "lab"], "");
+    assert!(!left(one).is_empty(), "one host does not remove what another has");
+    let hooks = folder(one).parent().unwrap().with_file_name("@definitions/hooks");
+    fs::create_dir_all(&hooks).unwrap();
+    let mut hook = OpenOptions::new().write(true).create_new(true).mode(0o755).open(hooks.join("network")).unwrap();
+    hook.write_all(b"#!/bin/sh\n[ $2 != started ]\n").unwrap();
+    drop(hook);
+    let refused = one.vnet(&["start", "lab"], "");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("is stopped again"), "{said}");
+    assert_eq!(left(one), Vec::<String>::new());
+    assert_eq!(lab.central.nbctl(&["show"]), "");
+}
+
 /// The address after another.
 fn addresses_after(address: &str) -> String {
     let address: Ipv4Addr = address.parse().unwrap();
@@ -282,29 +327,4 @@ fn a_killed_name_server_comes_back(#[case] file: &str) {
     as_its_schema_says("gc", &gone);
     assert_eq!(gone["name_servers"], json!(["lab"]));
     assert_eq!(left(one), Vec::<String>::new());
-}
-
-/// Whoever comes after an attach that was killed at any time ends it or takes it away.
-#[test]
-fn a_killed_attach_leaves_nothing() {
-    isolate!();
-    let (lab, _resolvers) = cluster();
-    let one = &lab.hosts[0];
-    fs::write("/tmp/web.xml", OvnHost::interface("lab", WEB, "")).unwrap();
-    let attach = ["attach", "/tmp/web.xml", "--guest", "web"];
-    let mut killed = 0;
-    for time in [5, 10, 20, 30, 40, 50, 65, 80, 100, 130] {
-        let mut child = one.begins(&attach);
-        thread::sleep(Duration::from_millis(time));
-        child.kill().unwrap();
-        killed += u32::from(!child.wait().unwrap().success());
-        // It is attached already where the first one came to its end.
-        one.vnet(&attach, "");
-        assert_eq!(name_server(one), "in-sync", "killed after {time} ms");
-        let ports = one.does(&["ports"], "");
-        let [port] = &ports["ports"].as_array().unwrap()[..] else { panic!("killed after {time} ms: {ports}") };
-        one.does(&["detach", port["name"].as_str().unwrap()], "");
-        assert_eq!(left(one), Vec::<String>::new(), "killed after {time} ms");
-    }
-    assert!(killed > 0, "none was killed in time");
 }
