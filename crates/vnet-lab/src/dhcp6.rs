@@ -20,7 +20,9 @@ const CLIENT_ID: u16 = 1;
 const SERVER_ID: u16 = 2;
 const IA_NA: u16 = 3;
 const IA_ADDRESS: u16 = 5;
+const REQUESTED: u16 = 6;
 const ELAPSED: u16 = 8;
+const NAME_SERVERS: u16 = 23;
 const FQDN: u16 = 39;
 /// An IA_NA has its identity and two times before its options.
 const IA_FIXED: usize = 12;
@@ -38,6 +40,7 @@ struct Answer {
     server: Vec<u8>,
     /// `None` when the server has no address for us.
     address: Option<Ipv6Addr>,
+    name_servers: Vec<Ipv6Addr>,
 }
 
 impl Client {
@@ -73,6 +76,15 @@ impl Client {
     /// [`io::Error`] when the link cannot be used.
     pub fn offer(&self, link: u32, deadline: Instant) -> io::Result<Option<Ipv6Addr>> {
         Ok(self.exchange(&bound(deadline)?, link, None, deadline)?.and_then(|offer| offer.address))
+    }
+
+    /// Asks which name servers guests are told (RFC 3646), and takes no address. `None` when no
+    /// server answers before the deadline.
+    ///
+    /// # Errors
+    /// [`io::Error`] when the link cannot be used.
+    pub fn name_servers(&self, link: u32, deadline: Instant) -> io::Result<Option<Vec<Ipv6Addr>>> {
+        Ok(self.exchange(&bound(deadline)?, link, None, deadline)?.map(|offer| offer.name_servers))
     }
 
     fn exchange(
@@ -120,6 +132,7 @@ impl Client {
         }
         push(&mut message, ELAPSED, &[0, 0]);
         push(&mut message, IA_NA, &association);
+        push(&mut message, REQUESTED, &NAME_SERVERS.to_be_bytes());
         let label = &self.hostname.as_bytes()[..self.hostname.len().min(63)];
         let name = [&[0, u8::try_from(label.len()).expect("at most 63")], label].concat();
         push(&mut message, FQDN, &name);
@@ -134,9 +147,11 @@ impl Client {
         }
         let association = option(all, IA_NA).and_then(|value| value.get(IA_FIXED..));
         let address = association.and_then(|options| option(options, IA_ADDRESS)).and_then(|value| value.first_chunk());
+        let (name_servers, _) = option(all, NAME_SERVERS).unwrap_or_default().as_chunks::<16>();
         Some(Answer {
             server: option(all, SERVER_ID)?.to_vec(),
             address: address.map(|octets: &[u8; 16]| (*octets).into()),
+            name_servers: name_servers.iter().map(|octets| (*octets).into()).collect(),
         })
     }
 }
@@ -188,12 +203,15 @@ mod tests {
         let octets = address.parse::<Ipv6Addr>().expect("an address").octets();
         push(&mut association, IA_ADDRESS, &[&octets[..], &[0; 8]].concat());
         push(&mut answer, IA_NA, &association);
+        push(&mut answer, NAME_SERVERS, &[octets, octets].concat());
         answer
     }
 
     #[test]
     fn an_advertisement_is_read() {
-        let expected = Answer { server: vec![0, 3, 9, 9], address: "2001:db8::10".parse().ok() };
+        let address = "2001:db8::10".parse().expect("an address");
+        let (server, name_servers) = (vec![0, 3, 9, 9], vec![address; 2]);
+        let expected = Answer { server, address: Some(address), name_servers };
         assert_eq!(client().read(&advertise("2001:db8::10"), ADVERTISE), Some(expected));
         assert_eq!(client().read(&advertise("2001:db8::10"), REPLY), None);
     }

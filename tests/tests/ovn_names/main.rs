@@ -19,6 +19,7 @@ use vnet_lab::dns::{Kind, Question, Record};
 use vnet_lab::probe::{Outcome, Transport, serve};
 use vnet_tests::{Machine, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
 
+mod ipv6;
 mod killed;
 
 const SOON: Duration = Duration::from_secs(10);
