@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
+use rstest::rstest;
 use vnet_firewall::{Access, ForwardedPorts, Rule, Statement, Transport};
 use vnet_tests::{isolate, run, wait_for};
 
@@ -141,9 +142,11 @@ fn a_kernel_has_flowtables_or_not() {
     assert_eq!(tables(), before, "nothing is left");
 }
 
-#[test]
+#[rstest]
+#[case::to_no_way_out(false)]
+#[case::to_isolated(true)]
 #[ignore = "needs flowtables: runs in cargo xtask vm"]
-fn connections_skip_the_rules_until_they_change() {
+fn connections_skip_the_rules_until_they_change(#[case] becomes_isolated: bool) {
     isolate!();
     let lab = Lab::new();
     // On a slow machine, connections are idle for long.
@@ -152,29 +155,29 @@ fn connections_skip_the_rules_until_they_change() {
     }
     let [mixed, other] = [(nat(), Access::Routed), (Access::Routed, nat())]
         .map(|(ipv4, ipv6)| accelerated(&[(NET, ipv4), (NET6, ipv6)]));
-    let isolated = accelerated(&[(NET, Access::Isolated), (NET6, Access::Isolated)]);
-    let egress = limited(EgressPreset::None, "", mixed.clone());
-    for (open, closed) in [(&mixed, &egress), (&other, &isolated)] {
-        let ruleset = install(open);
-        assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset), "as it was installed");
-        let mut talks = talks(&lab);
-        for (what, talk) in &mut talks {
-            assert!(!talk.passes_rules(), "{what} skips the rules");
-        }
-        // Another network does not end that, and what others change does not concern them.
-        install(&policy("beside", "virbr1", &[(OTHER_NET, nat())]));
-        load("table inet other { chain c { type filter hook forward priority -10; drop; }; }");
-        talks.iter_mut().for_each(|(_, talk)| talk.word());
-        run("nft", &["delete", "table", "inet", "other"]);
-
-        install(closed);
-        for (what, talk) in &mut talks {
-            talk.is_cut(what);
-        }
-        commit("default", None);
-        commit("beside", None);
-        assert_eq!(tables(), "", "nothing is left");
+    let (open, closed) = match becomes_isolated {
+        false => (mixed.clone(), limited(EgressPreset::None, "", mixed)),
+        true => (other, accelerated(&[(NET, Access::Isolated), (NET6, Access::Isolated)])),
+    };
+    let ruleset = install(&open);
+    assert_eq!(read().ruleset("default").as_ref(), Some(&ruleset), "as it was installed");
+    let mut talks = talks(&lab);
+    for (what, talk) in &mut talks {
+        assert!(!talk.passes_rules(), "{what} skips the rules");
     }
+    // Another network does not end that, and what others change does not concern them.
+    install(&policy("beside", "virbr1", &[(OTHER_NET, nat())]));
+    load("table inet other { chain c { type filter hook forward priority -10; drop; }; }");
+    talks.iter_mut().for_each(|(_, talk)| talk.word());
+    run("nft", &["delete", "table", "inet", "other"]);
+
+    install(&closed);
+    for (what, talk) in &mut talks {
+        talk.is_cut(what);
+    }
+    commit("default", None);
+    commit("beside", None);
+    assert_eq!(tables(), "", "nothing is left");
 }
 
 #[test]
