@@ -49,9 +49,9 @@ pub(crate) fn features() -> Tally {
 
 /// Builds the workspace with the Rust release that `Cargo.toml` promises.
 ///
-/// Uses that toolchain if rustup has it. Without it, clippy finds uses of newer parts of the
-/// standard library, and cargo finds dependencies that need a newer release. Newer language
-/// features are then not found.
+/// Uses that toolchain if rustup has it. Without it, cargo finds dependencies that need a newer
+/// release, and clippy's `incompatible_msrv`, one of its warnings in [`lint`], finds uses of newer
+/// parts of the standard library. Newer language features are then not found.
 pub(crate) fn msrv() -> Tally {
     Tally::of(promised_rust().and_then(|release| with_release(&release)))
 }
@@ -68,8 +68,7 @@ fn with_release(release: &str) -> Result<(), Failed> {
         return run("rustup", &check);
     }
     println!(
-        "xtask: Rust {toolchain} is not installed: clippy judges; `rustup toolchain install {toolchain}` for more"
+        "xtask: Rust {toolchain} is not installed: `lint` judges; `rustup toolchain install {toolchain}` for more"
     );
-    let deny = ["--", "--deny", "clippy::incompatible_msrv"];
-    cargo(&[&["clippy", "--workspace", "--all-features"], &deny[..]].concat())
+    Ok(())
 }

@@ -40,7 +40,8 @@ pub(crate) struct Summary {
     /// The definitions so far, and their documents in the same order.
     together: Together,
     documents: Vec<(Rc<Document>, SourceMap)>,
-    log: Log,
+    /// In its format only: it describes all rules.
+    log: Option<Log>,
     report: Report,
 }
 
@@ -78,7 +79,7 @@ impl Summary {
             read: 0,
             together: host.map(Checker::together).unwrap_or_default(),
             documents: Vec::new(),
-            log: Log::new(),
+            log: (format == Format::Sarif).then(Log::new),
             report: Report::default(),
         }
     }
@@ -113,7 +114,7 @@ impl Summary {
         match self.format {
             Format::Human => note(human(&checked) + &notes::obstacles(&obstacles, self.worst)),
             Format::Json => self.report.files.push(FileReport::new(&checked, fixed, obstacles)),
-            Format::Sarif => self.log.add(&checked, &obstacles, self.worst),
+            Format::Sarif => self.log.iter_mut().for_each(|log| log.add(&checked, &obstacles, self.worst)),
             Format::Github => print(github(&checked, &obstacles, self.worst))?,
         }
         Ok(())
@@ -124,7 +125,7 @@ impl Summary {
         match self.format {
             Format::Human => note(notes::passed_over(&files)),
             Format::Json => self.report.passed_over = files,
-            Format::Sarif => self.log.pass_over(&files),
+            Format::Sarif => self.log.iter_mut().for_each(|log| log.pass_over(&files)),
             Format::Github => {}
         }
     }
