@@ -126,6 +126,8 @@ fn try_test(which: Which<'_>) -> Result<Tally, Failed> {
 struct Run<'a> {
     program: &'a TestProgram,
     arguments: Vec<Vec<&'a str>>,
+    /// Whether it runs beside the others: it has one test, which leaves a processor idle.
+    beside: bool,
 }
 
 impl<'a> Run<'a> {
@@ -137,15 +139,18 @@ impl<'a> Run<'a> {
         };
         let name = if let Which::Named(name) = which { Some(name) } else { None };
         let skipped = SKIPPED.iter().flat_map(|part| ["--skip", part]);
-        let mut arguments = Vec::new();
+        let (mut arguments, mut count) = (Vec::new(), 0);
         for own in own {
             let all: Vec<&str> = skipped.clone().chain(own.iter().copied()).chain(name).collect();
             let listed = output(&program.executable, &[&all[..], &["--list", "--format", "terse"]].concat())?;
-            if listed.lines().any(|line| line.ends_with(": test")) {
+            let tests = listed.lines().filter(|line| line.ends_with(": test")).count();
+            if tests > 0 {
                 arguments.push(all);
             }
+            count += tests;
         }
-        Ok(Self { program, arguments })
+        // Who runs all of them measures, too.
+        Ok(Self { program, arguments, beside: matches!(which, Which::Chosen) && count == 1 })
     }
 }
 
@@ -183,24 +188,29 @@ modprobe ifb numifbs=0
 modprobe -qa {PRELOADED}
 chmod 666 /dev/net/tun
 ip link set lo up
-failed=0
 cd '{}'
 "#,
         root().join("tests").display()
     );
-    for Run { program, arguments } in runs {
-        // Measurements run alone.
-        let threads = if program.name == "bandwidth" { 1 } else { 2 };
-        for arguments in arguments {
-            let words = arguments.iter().map(|word| format!(" '{word}'")).collect::<String>();
-            let kind = if arguments.contains(&"--ignored") { " --ignored" } else { "" };
-            script += &format!(
-                "echo '# {}{kind}'\n'{}' --test-threads {threads}{words} || failed=1\n",
-                program.name, program.executable
-            );
-        }
-    }
-    script + "echo \"@$failed\"\nreboot -f\n"
+    let (beside, others): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.beside);
+    let lines = |runs: &[&Run<'_>]| runs.iter().map(|run| commands(run)).collect::<String>();
+    script += &format!("{{\n:\n{}}} >/run/beside 2>&1 &\n{}", lines(&beside), lines(&others));
+    script + "wait\ncat /run/beside\n[ -e /run/failed ]\necho \"@$((! $?))\"\nreboot -f\n"
+}
+
+/// The lines of the script that run a test program.
+fn commands(Run { program, arguments, .. }: &Run<'_>) -> String {
+    // Measurements run alone.
+    let threads = if program.name == "bandwidth" { 1 } else { 2 };
+    let line = |arguments: &Vec<&str>| {
+        let words = arguments.iter().map(|word| format!(" '{word}'")).collect::<String>();
+        let kind = if arguments.contains(&"--ignored") { " --ignored" } else { "" };
+        format!(
+            "echo '# {}{kind}'\n'{}' --test-threads {threads}{words} || : > /run/failed\n",
+            program.name, program.executable
+        )
+    };
+    arguments.iter().map(line).collect()
 }
 
 fn boot(kernel: &Kernel, archive: &Path) -> Result<Tally, Failed> {
