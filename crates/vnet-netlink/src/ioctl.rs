@@ -1,5 +1,5 @@
-//! The system calls for which netlink has no message: those of taps (`linux/if_tun.h`) and of
-//! network cards (ethtool, `linux/ethtool.h`). This file has all `unsafe` code of the crate.
+//! The system calls for which netlink has no message: those of taps (`linux/if_tun.h`), of network
+//! cards (ethtool, `linux/ethtool.h`), and one that does not wait for others. This file has all `unsafe` code of the crate.
 #![allow(unsafe_code, reason = "ioctl(2) takes pointers whose type only its number tells")]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -20,6 +20,7 @@ ioctl_write_int_bad!(tunsetgroup, request_code_write!(b'T', 206, INT));
 ioctl_read_bad!(tungetiff, request_code_read!(b'T', 210, INT), ifreq);
 ioctl_write_ptr_bad!(tunsetvnethdrsz, request_code_write!(b'T', 216, INT), c_int);
 ioctl_write_ptr_bad!(siocethtool, libc::SIOCETHTOOL as c_ulong, ifreq);
+ioctl_read_bad!(siocgifname, libc::SIOCGIFNAME as c_ulong, ifreq);
 
 /// `struct ethtool_coalesce`: the number of the command, and 22 numbers.
 pub(crate) type Coalesce = [u32; 23];
@@ -75,6 +76,14 @@ pub(crate) fn coalesce(socket: impl AsFd, link: &InterfaceName, settings: &mut C
     request.ifr_ifru.ifru_data = std::ptr::from_mut(settings).cast();
     // SAFETY: both outlive the call, and the settings have the length that their command needs.
     unsafe { siocethtool(socket.as_fd().as_raw_fd(), &raw const request) }.map(drop)
+}
+
+/// Looks up the link with an index, without the kernel's lock on links.
+pub(crate) fn find(socket: impl AsFd, index: u32) -> Result<(), Errno> {
+    let mut request = request("")?;
+    request.ifr_ifru.ifru_ifindex = index.cast_signed();
+    // SAFETY: the request outlives the call, which reads its index and writes its name.
+    unsafe { siocgifname(socket.as_fd().as_raw_fd(), &raw mut request) }.map(drop)
 }
 
 fn request(name: &str) -> Result<ifreq, Errno> {

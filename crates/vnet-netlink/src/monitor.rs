@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use netlink_sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
+use nix::errno::Errno;
 use nix::libc::{AF_UNSPEC, ENOBUFS, MSG_DONTWAIT};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{setsockopt, sockopt};
 
+use crate::ioctl;
 use crate::link::{HEADER, RTM_DELLINK};
 use crate::message::{Message, messages, number32};
 use crate::{Error, Operation, Refused};
@@ -125,6 +127,12 @@ impl Monitor {
                 Err(error) => return Err(Operation::List.of("notifications")(Refused::from(error))),
             }
         }
+    }
+
+    /// Whether a link is gone, by its index: it is not found any more. That is so while the kernel
+    /// still deletes it, when it is down and told of nobody yet. Waits for nobody; netlink would.
+    pub fn is_gone(&self, index: u32) -> bool {
+        matches!(ioctl::find(&self.socket, index), Err(Errno::ENODEV))
     }
 
     /// Drops what was told so far. Returns whether there was something.

@@ -114,7 +114,8 @@ fn many_come_and_go_at_once() {
     nothing_is_left();
 }
 
-/// Another process waits until the kernel has deleted the pair: DEL itself sends no request for that.
+/// Another process waits until the kernel has deleted the pair: DEL itself sends no request for that,
+/// and goes on when the pair is not found any more.
 #[test]
 fn another_process_deletes_the_pair() {
     isolate!();
@@ -123,7 +124,7 @@ fn another_process_deletes_the_pair() {
     let _container = NamedNetns::new("c1");
     plugin.done("ADD", "c1", &Value::Null);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/run/calls", "-e", "trace=execve,sendto"]);
+    strace.args(["-f", "-qq", "-o", "/run/calls", "-e", "trace=execve,sendto,ioctl"]);
     strace.arg(plugin.folder.join("vnet-cni")).envs(plugin.variables("DEL", "c1")).stdin(Stdio::piped());
     let mut child = strace.spawn().unwrap();
     child.stdin.take().unwrap().write_all(plugin.base.to_string().as_bytes()).unwrap();
@@ -134,6 +135,8 @@ fn another_process_deletes_the_pair() {
     };
     let (deputy, deletes) = (process("@delete-links"), process("RTM_DELLINK"));
     assert!(deputy.len() == 1 && deputy == deletes, "{calls}");
+    let misses = calls.lines().filter(|line| line.contains("ioctl") && line.contains("ENODEV")).count();
+    assert_eq!(misses, 1, "{calls}");
     assert_eq!(ends(), Vec::<String>::new());
     nothing_is_left();
 }

@@ -20,7 +20,6 @@ use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::net::if_::if_indextoname;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::socket::{MsgFlags, send};
 use vnet_netlink::{Monitor, Netlink};
@@ -170,8 +169,9 @@ impl Leaving {
         let is_pair = matches!(link.kind, LinkKind::Veth(_));
         loop {
             let has_ended = self.has_ended;
-            if self.is_gone(index, is_pair) || has_ended {
-                return self.is_gone(index, is_pair);
+            let is_gone = self.is_gone(index, is_pair);
+            if is_gone || has_ended {
+                return is_gone;
             }
             self.listen(is_pair);
         }
@@ -179,8 +179,7 @@ impl Leaving {
 
     fn is_gone(&mut self, index: u32, is_pair: bool) -> bool {
         if is_pair {
-            // Without the lock on links.
-            return matches!(if_indextoname(index), Err(Errno::ENXIO | Errno::ENODEV));
+            return self.monitor.is_gone(index);
         }
         match self.monitor.removed() {
             Ok(removed) => self.gone.extend(removed),
