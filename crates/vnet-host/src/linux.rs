@@ -52,6 +52,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -233,6 +234,9 @@ impl Drop for LinuxHost {
             ledger.save(firewall);
         }
         self.known.iter().for_each(Known::save);
+        if let (Some(leaving), Some(firewall)) = (self.leaving.get_mut(), self.firewall.get()) {
+            leaving.pass_on(firewall.as_fd());
+        }
         self.ready.take().into_iter().for_each(Ready::dismiss);
     }
 }

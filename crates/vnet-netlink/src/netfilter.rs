@@ -1,5 +1,7 @@
 //! Transactions and lists of nf_tables, as bytes (`linux/netfilter/nfnetlink.h`).
 
+use std::os::fd::{AsFd, BorrowedFd};
+
 use netlink_packet_core::NLM_F_DUMP;
 
 use crate::Refused;
@@ -12,6 +14,13 @@ use crate::transport::Transport;
 #[derive(Debug)]
 pub struct Netfilter {
     transport: Transport,
+}
+
+/// For who passes the socket to another process, which then waits when it closes it.
+impl AsFd for Netfilter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.transport.as_fd()
+    }
 }
 
 impl Netfilter {

@@ -1,6 +1,7 @@
 //! A netlink socket with one exchange at a time (netlink(7)).
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_NOOP};
@@ -38,6 +39,12 @@ struct Turn {
     unread: bool,
     /// The last datagram. Its memory is used again, since that of a fresh one is not mapped yet.
     datagram: Vec<u8>,
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }
 
 impl Transport {

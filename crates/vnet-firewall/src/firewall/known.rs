@@ -1,9 +1,18 @@
 //! What a firewall knows of the rules of all networks.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{MutexGuard, PoisonError};
 
 use super::{Error, Firewall};
 use crate::{Batch, Ledger, Ruleset, Table};
+
+/// The socket of nf_tables, for who passes it to another process, which then waits when it closes
+/// it.
+impl AsFd for Firewall {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.netfilter.as_fd()
+    }
+}
 
 impl Firewall {
     /// What is known of all networks, for [`remember`](Self::remember) in another process.

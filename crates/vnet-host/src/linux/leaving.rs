@@ -10,9 +10,8 @@
 //! or looks at a link afterwards waits for that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, BufRead, BufReader, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,7 +20,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
-use nix::sys::socket::{MsgFlags, send};
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, send, sendmsg};
 use vnet_netlink::{Monitor, Netlink};
 use vnet_types::{InterfaceName, Link, LinkKind};
 
@@ -87,7 +86,6 @@ impl Deputy {
         };
         let words: String = links.values().map(|index| format!("{index} ")).collect();
         send(line.as_raw_fd(), format!("{words}{END}").as_bytes(), MsgFlags::MSG_NOSIGNAL).ok()?;
-        line.shutdown(Shutdown::Write).ok()?;
         Some(Leaving { links, monitor, line, child, has_ended: false, gone: BTreeSet::new() })
     }
 }
@@ -101,10 +99,10 @@ fn run(program: &Path, lock: &Lock) -> io::Result<Ready> {
 }
 
 /// Deletes the links whose indexes it is told. Whoever waits for those that are left finds out why.
-fn delete_told(mut line: UnixStream) {
+fn delete_told(line: UnixStream) {
     let Ok(netlink) = Netlink::open() else { return };
     let mut text = String::new();
-    let _ = line.read_to_string(&mut text);
+    let _ = BufReader::new(&line).read_line(&mut text);
     // Whoever was killed has told nothing, or a part.
     let Some(words) = text.strip_suffix(END) else { return };
     let Ok(indexes) = words.split_whitespace().map(str::parse).collect::<Result<Vec<u32>, _>>() else { return };
@@ -204,6 +202,21 @@ impl Leaving {
                 self.has_ended = true;
                 let _ = self.child.as_mut().map(Child::wait);
             }
+        }
+    }
+}
+
+impl Leaving {
+    /// Lets another process close a socket of nf_tables, too: who closes it last after something
+    /// was deleted waits for the kernel. The process gets it when it does not read any more, and
+    /// has it until it ends.
+    pub(super) fn pass_on(&self, socket: BorrowedFd<'_>) {
+        let (text, file) = ([IoSlice::new(END.as_bytes())], [socket.as_raw_fd()]);
+        let files = [ControlMessage::ScmRights(&file)];
+        if self.child.is_some() {
+            let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+            // One that has ended needs none.
+            let _ = sendmsg::<UnixAddr>(self.line.as_raw_fd(), &text, &files, flags, None);
         }
     }
 }
