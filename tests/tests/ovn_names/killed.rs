@@ -33,12 +33,12 @@ const ALL: [Killed; 4] = [
                 tries(one, &["gc"]);
             }
             1 => {
-                tries(one, &["stop", "lab"]);
+                tries(one, &ATTACH);
+                assert_eq!(name_server(one), "in-sync", "the attach that was killed at call {number} is done");
                 detach(one);
             }
             _ => {
-                tries(one, &ATTACH);
-                assert_eq!(name_server(one), "in-sync", "the attach that was killed at call {number} is done");
+                tries(one, &["stop", "lab"]);
                 detach(one);
             }
         },
