@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# dnsmasq 2.90 with strict-order asks no other server when the first one refuses, and its clients get
-# no answer; 2.91 asks the next one.
+# dnsmasq 2.90 with strict-order asks no other server when the first one refuses, and its clients
+# get no answer; 2.91 asks the next one.
 #
 # dnsmasq(8) says of strict-order that each query is tried with each server strictly in their order.
 # With 2.90 the answer REFUSED of the first one is the end; without strict-order the second one
