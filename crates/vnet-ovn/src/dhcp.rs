@@ -9,7 +9,7 @@ use vnet_xml::network::{Dhcp, Ip, Lease, LeaseUnit};
 use crate::dhcp_value::{DhcpText, DhcpValue};
 use crate::identity::row_of;
 use crate::lower::{Context, MTU, OvnError, port_of};
-use crate::{NorthboundTable, OvnGuest, dns};
+use crate::{NorthboundTable, OvnGuest, dns, router};
 
 /// The time of a lease where the definition has none, as dnsmasq has it.
 const HOUR: u32 = 3600;
@@ -93,7 +93,7 @@ fn ipv4(context: &Context<'_>, ip: &Ip, dhcp: &Dhcp, time: u32) -> Result<Values
 /// The routes that lead to guests, told to the others. A client that is told routes ignores the
 /// router, so that is among them.
 fn routes(context: &Context<'_>, gateway: std::net::Ipv4Addr) -> Vec<(Ipv4Net, std::net::Ipv4Addr)> {
-    let own = context.network.routes.iter().filter_map(|route| match route.destination()? {
+    let own = router::routes(context.network).filter_map(|(_, route)| match route.destination()? {
         vnet_types::IpNet::V4(net) => Some((net, v4(route.gateway)?)),
         vnet_types::IpNet::V6(_) => None,
     });

@@ -1,7 +1,8 @@
 //! The router: the gateway of each subnet, the outside, translation and routes.
 
 use vnet_types::{Family, IpNet};
-use vnet_xml::network::{ForwardMode, OvnGateway, OvnOutside, WayOut};
+use vnet_xml::Network;
+use vnet_xml::network::{ForwardMode, OvnGateway, OvnOutside, Route, WayOut};
 
 use crate::identity::mac_of;
 use crate::lower::{Context, MTU};
@@ -23,7 +24,7 @@ pub(crate) fn router(context: &mut Context<'_>) {
     context.add_to("router", "ports", "inside", port);
     let row = to_router(context, "gateway", "inside");
     context.add_to("switch", "ports", "gateway", row);
-    for (at, route) in context.network.routes.iter().enumerate() {
+    for (at, route) in routes(context.network) {
         let Some(net) = route.destination() else { continue };
         let row = context.row(NorthboundTable::StaticRoute).text("ip_prefix", net).text("nexthop", route.gateway);
         context.add_to("router", "static_routes", &format!("route {at}"), row);
@@ -32,6 +33,15 @@ pub(crate) fn router(context: &mut Context<'_>) {
     if let Some(outside) = context.outside {
         beyond(context, outside);
     }
+}
+
+/// The routes that packets take, each with its place. Of several to one destination a host takes the
+/// one with the smallest metric. OVN has no metric, and would share packets out among all.
+pub(crate) fn routes(network: &Network) -> impl Iterator<Item = (usize, &Route)> {
+    let is_better =
+        |one: &Route, other: &Route| one.net() == other.net() && one.effective_metric() < other.effective_metric();
+    let all = || network.routes.iter();
+    all().enumerate().filter(move |(_, route)| !all().any(|other| is_better(other, route)))
 }
 
 /// A port of a switch that leads to one of the router.
@@ -130,16 +140,19 @@ fn from_inside(context: &mut Context<'_>) {
     }
 }
 
-/// Packets from outside with a source inside are forged, and nothing is for what is behind a guest.
+/// Packets from outside with a source inside are forged, and nothing is for what is behind a guest,
+/// but for the network's own subnets where they are within that.
 fn from_outside(context: &mut Context<'_>) {
     for Inside { family, own, all, is_everything } in insides(context) {
         let is_own = |net: &IpNet| own.iter().any(|own| own.trunc() == net.trunc());
         let behind: Vec<IpNet> = all.iter().filter(|net| !is_own(net)).copied().collect();
         judge(context, "outside", &format!("forged {family}"), FORGED, OvnMatch::within(Side::Source, family, all));
         let inward = format!("inward {family}");
-        if is_everything {
+        if is_everything || behind.iter().any(|net| own.iter().any(|own| net.contains(own))) {
             let to_own = OvnMatch::within(Side::Destination, family, own);
             judge(context, "outside", &format!("asked {family}"), PERMITTED, to_own);
+        }
+        if is_everything {
             judge(context, "outside", &inward, FORBIDDEN, Some(OvnMatch::is(Predicate::of(family))));
         } else {
             judge(context, "outside", &inward, FORBIDDEN, OvnMatch::within(Side::Destination, family, behind));

@@ -213,6 +213,39 @@ fn a_gateway_is_one_of_a_group_that_others_share() {
     assert!(rows.values().all(|row| row.table.name() != "Gateway_Chassis") && !rows.contains_key(&edge));
 }
 
+/// A host takes the route with the smallest metric. What leads to more than the own subnet does not
+/// close it to those outside.
+#[test]
+fn routes_of_ovn_are_those_that_a_host_takes() {
+    let network = network(
+        "<forward mode='route'/><ip address='10.44.4.1' prefix='24'/>\
+         <route address='10.45.0.0' prefix='16' gateway='10.44.4.3' metric='2'/>\
+         <route address='10.45.0.0' netmask='255.255.0.0' gateway='10.44.4.2'/>\
+         <route address='10.44.0.0' prefix='16' gateway='10.44.4.2'/>",
+        "",
+    );
+    let all = rows(&network, &[]).unwrap();
+    let text = |row: &NorthboundRow, column: &str| match row.columns.get(column) {
+        Some(ColumnValue::Text(it)) => it.clone(),
+        _ => String::new(),
+    };
+    let of = |table: &str| all.values().filter(|row| row.table.name() == table).collect::<Vec<_>>();
+    let static_routes = of("Logical_Router_Static_Route");
+    let mut next: Vec<String> = static_routes
+        .iter()
+        .filter(|it| text(it, "ip_prefix") == "10.45.0.0/16")
+        .map(|it| text(it, "nexthop"))
+        .collect();
+    next.sort();
+    assert_eq!(next, ["10.44.4.2"]);
+    let policies = of("Logical_Router_Policy");
+    let is_own = |row: &&&NorthboundRow| {
+        let like = text(row, "match");
+        text(row, "action") == "allow" && like.contains("outside") && like.contains("10.44.4.0/24")
+    };
+    assert_eq!(policies.iter().filter(is_own).count(), 1, "{}", printed(&all));
+}
+
 #[test]
 fn what_is_not_asked_for_or_cannot_be_has_no_rows() {
     let network: Network = "<network><name>lab</name></network>".parse().unwrap();
