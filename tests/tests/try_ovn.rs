@@ -85,6 +85,7 @@ fn a_network_with_everything_keeps_its_promises() {
         "DNS: 10.77.0.9 is called printer.lab.example",
         "DNS: guest1 is known by its IPv4 address",
         "DNS: guest1 is known by its IPv6 address",
+        "DNS: other names are asked of the host's server",
         "guests of two hosts reach each other over IPv4",
         "guests get out over IPv4, as 203.0.113.10 with ports 1024-65535",
         "nothing new comes in over IPv4",
@@ -97,15 +98,20 @@ fn a_network_with_everything_keeps_its_promises() {
         "guest1 is told the router 10.77.0.1",
         "the guest is told the MTU 1400",
         "who sends more than 1400 bytes from outside is told so",
+        "the gateway moves to another host, with the way out over IPv4",
         "guests of all have no way to those of neighbour",
         "guests of neighbour have no way to those of all",
     ];
     assert_eq!(with(&report, "kept"), expected);
     let seen = |promise: &str| seen(&report, promise);
-    assert_eq!(seen(expected[17]), "port 80 answers to the outside, guest1, web, guest2");
-    assert!(seen(expected[12]).matches("seen as 203.0.113.10:").count() == 4, "by TCP and UDP, from both hosts");
+    assert_eq!(seen(expected[18]), "port 80 answers to the outside, guest1, web, guest2");
+    assert!(seen(expected[13]).matches("seen as 203.0.113.10:").count() == 4, "by TCP and UDP, from both hosts");
+    // Guests of both hosts lost answers, and have them again.
+    let moved = seen(expected[24]);
+    let outages = moved.strip_prefix("moved to host1: guest1 had no answer for ");
+    assert!(outages.is_some_and(|it| it.contains(" ms, guest2 had no answer for ")), "{moved}");
     let notes = report["networks"][0]["notes"].to_string();
-    assert!(["its VLAN", "the gateway was on one host"].iter().all(|it| notes.contains(it)), "{notes}");
+    assert!(["its VLAN", "no host was lost"].iter().all(|it| notes.contains(it)), "{notes}");
 }
 
 #[test]
@@ -138,6 +144,7 @@ fn a_routed_network_is_reached_from_outside() {
         "the gateway 10.79.0.1 echoes",
         "the gateway fd00:79::1 echoes",
         "DNS: guest1 is known by its IPv4 address",
+        "DNS: other names are asked of the host's server",
         "guests of two hosts reach each other over IPv4",
         "guests get out over IPv4, as themselves",
         "the outside reaches guests over IPv4",
@@ -147,22 +154,135 @@ fn a_routed_network_is_reached_from_outside() {
         "guest1 is told the router 10.79.0.1",
         "the guest is told the MTU 1442",
         "who sends more than 1442 bytes from outside is told so",
+        "the gateway moves to another host, with the way out over IPv4",
         "guests of routed have no way to those of neighbour",
     ];
     assert_eq!(with(&report, "kept"), expected);
 }
 
-/// A folder with an ovn-northd that lets somebody remove the rules of a switch as they come.
+#[test]
+fn each_host_has_a_name_server() {
+    let definition = "<network><name>names</name><forward mode='nat'/><domain name='lab.example' localOnly='yes'/>\
+        <dns><forwarder domain='corp.example' addr='192.0.2.53'/><forwarder domain='own.example' addr='127.0.0.54'/>\
+        <txt name='about.lab.example' value='a text'/>\
+        <srv service='ldap' protocol='tcp' domain='lab.example' target='git.lab.example' port='389' priority='1' weight='2'/>\
+        <srv service='none' protocol='tcp'/>\
+        <host ip='10.77.0.9'><hostname>git</hostname></host></dns>\
+        <ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.100' end='10.77.0.200'/></dhcp></ip></network>";
+    let report = report(&path_to_programs(), &["--engine", "ovn"], definition, 0);
+    let names: Vec<String> = with(&report, "kept").into_iter().filter(|it| it.starts_with("DNS: ")).collect();
+    let expected = [
+        "DNS: A git is 10.77.0.9",
+        "DNS: 10.77.0.9 is called git.lab.example",
+        "DNS: SRV _ldap._tcp.lab.example is git.lab.example:389 (priority 1, weight 2)",
+        "DNS: SRV _none._tcp.lab.example is :1 (priority 0, weight 0)",
+        "DNS: TXT about.lab.example is \"a text\"",
+        "DNS: guest1 is known by its IPv4 address",
+        "DNS: names in corp.example are asked of 192.0.2.53",
+        "DNS: names in own.example are asked of 127.0.0.54",
+        "DNS: other names are asked of the host's server",
+    ];
+    assert_eq!(names, expected);
+}
+
+/// The promises about bandwidth.
+const LIMITS: [&str; 4] = [
+    "guest1 receives at most 900 kB/s and 40 KiB at once",
+    "guest1 sends at most 300 kB/s and 20 KiB at once",
+    "group1 of portgroup slow receives at most 100 kB/s and 20 KiB at once",
+    "group1 of portgroup slow sends at most 200 kB/s and 30 KiB at once",
+];
+
+fn limited(forward: &str) -> String {
+    format!(
+        "<network><name>slow</name>{forward}<portgroup name='all' default='yes'><bandwidth>\
+         <inbound average='900' burst='40'/><outbound average='300' burst='20'/></bandwidth></portgroup>\
+         <portgroup name='slow'><bandwidth><inbound average='100' burst='20'/><outbound average='200' burst='30'/>\
+         </bandwidth></portgroup><ip address='10.77.0.1' prefix='24'><dhcp>\
+         <range start='10.77.0.100' end='10.77.0.200'/></dhcp></ip></network>"
+    )
+}
+
+/// With translation, guests receive what they have asked for.
+#[test]
+fn the_bandwidth_of_a_portgroup_is_measured() {
+    let report = report(&path_to_programs(), &["--engine", "ovn"], &limited("<forward mode='nat'/>"), 0);
+    let kept = with(&report, "kept");
+    assert!(LIMITS.iter().all(|limit| kept.iter().any(|it| it == limit)), "{kept:?}");
+}
+
+/// No guest may send more than the first one may receive.
+#[test]
+fn bandwidth_in_an_isolated_network_is_measured_among_guests() {
+    let report = report(&path_to_programs(), &["--engine", "ovn"], &limited(""), 0);
+    let (kept, open) = (with(&report, "kept"), with(&report, "open"));
+    assert!(LIMITS[1..].iter().all(|limit| kept.iter().any(|it| it == limit)), "{kept:?}");
+    assert_eq!(open, LIMITS[..1]);
+}
+
+#[test]
+fn a_network_without_its_limits_breaks_promises() {
+    let meddler = Meddler::of("qos-del slow");
+    let path = format!("{}:{}", meddler.0.display(), path_to_programs());
+    let report = report(&path, &["--engine", "ovn"], &limited("<forward mode='nat'/>"), 1);
+    assert_eq!(with(&report, "broken"), LIMITS);
+}
+
+#[test]
+fn what_a_preset_keeps_from_guests_is_not_reached() {
+    let definition = "<network><name>visitors</name>\
+        <metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+        <vnet:egress preset='internet-only'><vnet:allow address='10.200.77.7' proto='tcp'/></vnet:egress>\
+        </vnet:network></metadata><forward mode='nat'/><ip address='10.77.0.1' prefix='24'><dhcp>\
+        <range start='10.77.0.100' end='10.77.0.200'/></dhcp></ip></network>";
+    let report = report(&path_to_programs(), &["--engine", "ovn"], definition, 0);
+    let kept = with(&report, "kept");
+    let reach: Vec<&String> = kept.iter().filter(|it| it.starts_with("guests ") && it.contains("reach ")).collect();
+    let expected = [
+        "guests reach 9.9.9.9",
+        "guests reach 10.200.77.7 by TCP only",
+        "guests do not reach 172.22.77.7",
+        "guests do not reach 192.168.211.7",
+        "guests do not reach 100.100.100.200",
+        "guests do not reach 169.254.169.254",
+        "guests do not reach 168.63.129.16",
+        "guests do not reach 198.18.211.7",
+        "guests do not reach 192.0.0.192",
+        "guests of two hosts reach each other over IPv4",
+    ];
+    assert_eq!(reach, expected);
+}
+
+/// Guests reach what is behind each other through the router, by the better one of two routes.
+#[test]
+fn static_routes_lead_to_guests() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/network/valid/route-static.xml");
+    let definition = fs::read_to_string(file).expect("a definition");
+    let report = report(&path_to_programs(), &["--engine", "ovn"], &definition, 0);
+    let kept = with(&report, "kept");
+    let routes: Vec<&String> = kept.iter().filter(|it| it.contains(" through ")).collect();
+    let expected = [
+        "guest2 reaches 10.45.0.0/16 through 10.44.4.2",
+        "guest1 reaches 10.46.0.7/32 through 10.44.4.254",
+        "guest2 reaches 10.44.0.0/16 through 10.44.4.2",
+        "guest2 reaches fd00:45::/32 through fd00:44:4::2",
+    ];
+    assert_eq!(routes, expected);
+    assert!(with(&report, "broken").is_empty(), "{report}");
+}
+
+/// A folder with an ovn-northd that lets somebody run ovn-nbctl as often as it can.
 struct Meddler(PathBuf);
 
 impl Meddler {
-    fn of(switch: &str) -> Self {
+    fn of(act: &str) -> Self {
         // A trial covers the folders of other temporary files.
-        let folder = PathBuf::from(format!("/var/tmp/vnet-try-ovn-{}", std::process::id()));
+        let name = act.replace(' ', "-");
+        let folder = PathBuf::from(format!("/var/tmp/vnet-try-ovn-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let (northd, nbctl) = (program("ovn-northd"), program("ovn-nbctl"));
         let script = format!(
-            "#!/bin/sh\n(while sleep 0.05; do {nbctl} --db=unix:/run/ovn-lab/nb/db.sock acl-del {switch}; done) &\n\
+            "#!/bin/sh\n(while sleep 0.05; do {nbctl} --db=unix:/run/ovn-lab/nb/db.sock {act}; done) &\n\
              exec {northd} \"$@\"\n"
         );
         let file = folder.join("ovn-northd");
@@ -180,7 +300,7 @@ impl Drop for Meddler {
 
 #[test]
 fn a_network_without_its_rules_breaks_a_promise() {
-    let meddler = Meddler::of("lab");
+    let meddler = Meddler::of("acl-del lab");
     let path = format!("{}:{}", meddler.0.display(), path_to_programs());
     let report = report(&path, &["--engine", "ovn"], NAT, 1);
     assert_eq!(with(&report, "broken"), ["nothing new comes in over IPv4"]);

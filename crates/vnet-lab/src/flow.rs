@@ -1,6 +1,6 @@
 //! How much of a flow of datagrams arrives.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ const PAYLOAD: usize = 1200;
 const FRAME: u64 = PAYLOAD as u64 + 42;
 /// How long the first datagram may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for a question before it is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Datagrams are sent in portions, so that no queue of sockets overflows.
 const PORTION: Duration = Duration::from_millis(2);
 
@@ -44,15 +46,51 @@ pub fn flow(from: &Namespace, to: &Namespace, address: IpAddr, bytes: u64, time:
         sender.connect(server).map_err(doing())?;
         Ok::<_, Error>(sender)
     })?;
+    carry(&sender, &receiver, bytes, time).map_err(doing())
+}
+
+/// The same for what is sent back from an address of one namespace to another one that has asked
+/// for it, as where translation lets nothing new in. Nothing is sent when no question arrives.
+///
+/// # Errors
+/// [`Error`] when the address cannot be used, or the kernel refuses to send.
+pub fn flow_back(from: &Namespace, address: IpAddr, to: &Namespace, bytes: u64, time: Duration) -> Result<Flow, Error> {
+    let doing = || Error::doing(format!("ask for datagrams from {address}"));
+    let sender = from.run(|| {
+        let sender = UdpSocket::bind((address, 0)).map_err(doing())?;
+        sender.set_read_timeout(Some(AGAIN)).map_err(doing())?;
+        Ok::<_, Error>(sender)
+    })?;
+    let server = sender.local_addr().map_err(doing())?;
+    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+    let receiver = to.run(|| {
+        let receiver = UdpSocket::bind(any).map_err(doing())?;
+        receiver.connect(server).map_err(doing())?;
+        receiver.set_read_timeout(Some(PORTION)).map_err(doing())?;
+        Ok::<_, Error>(receiver)
+    })?;
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        // What the kernel refuses to send does not arrive.
+        let _ = receiver.send(b"?");
+        if let Ok((_, peer)) = sender.recv_from(&mut [0; 8]) {
+            sender.connect(peer).map_err(doing())?;
+            return carry(&sender, &receiver, bytes, time).map_err(doing());
+        }
+    }
+    Ok(Flow { sent: 0, arrived: 0 })
+}
+
+fn carry(sender: &UdpSocket, receiver: &UdpSocket, bytes: u64, time: Duration) -> io::Result<Flow> {
     thread::scope(|scope| {
-        let counting = scope.spawn(|| count(&receiver, time));
-        let sent = send(&sender, bytes, time).map_err(doing());
+        let counting = scope.spawn(|| count(receiver, time));
+        let sent = send(sender, bytes, time);
         let arrived = counting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok(Flow { sent: sent?, arrived })
     })
 }
 
-fn send(sender: &UdpSocket, bytes: u64, time: Duration) -> std::io::Result<u64> {
+fn send(sender: &UdpSocket, bytes: u64, time: Duration) -> io::Result<u64> {
     let (began, mut sent) = (Instant::now(), 0);
     while sent < bytes && began.elapsed() < time {
         let share = began.elapsed().as_secs_f64() / time.as_secs_f64();

@@ -179,8 +179,8 @@ fn ask_tcp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAd
     Ok(read(&answer))
 }
 
-/// Connects. The kernel notes a rejection that arrives while it still sends, as it does over a veth,
-/// but wakes nobody for it over IPv6, and sends again a second later.
+/// Connects. The kernel notes a rejection that arrives while it still sends, as it does over a
+/// veth, but wakes nobody for it over IPv6, and sends again a second later.
 fn connect(server: SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
     let family = if server.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;

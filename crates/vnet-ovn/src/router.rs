@@ -35,8 +35,8 @@ pub(crate) fn router(context: &mut Context<'_>) {
     }
 }
 
-/// The routes that packets take, each with its place. Of several to one destination a host takes the
-/// one with the smallest metric. OVN has no metric, and would share packets out among all.
+/// The routes that packets take, each with its place. Of several to one destination a host takes
+/// the one with the smallest metric. OVN has no metric, and would share packets out among all.
 pub(crate) fn routes(network: &Network) -> impl Iterator<Item = (usize, &Route)> {
     let is_better =
         |one: &Route, other: &Route| one.net() == other.net() && one.effective_metric() < other.effective_metric();

@@ -123,8 +123,8 @@ impl World {
             let is_carried = carried.map_err(not_attached(&network, guest))?.is_some();
             plugged.push((guest, dev, namespace, is_carried));
         }
-        // The kernel asks for a router once, as soon as a card is up. A question that is lost is asked
-        // again a second later.
+        // The kernel asks for a router once, as soon as a card is up. A question that is lost is
+        // asked again a second later.
         if network.has_dnsmasq() && network.has_family(Family::Ipv6) {
             let carried = || plugged.iter().filter(|(.., is_carried)| *is_carried);
             for (_, dev, ..) in carried() {

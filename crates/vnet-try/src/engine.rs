@@ -11,8 +11,9 @@ use crate::world::{free_ipv4, free_ipv6, nth_ipv4, nth_ipv6, taken_by_network};
 const FIRST: u32 = 10;
 
 /// Lets OVN make networks that ask for no engine. Those with `<forward>` get an imagined outside:
-/// the physical network `physical`, an address of the gateway in it, and the next router. Addresses
-/// are those of documentation (RFC 5737, RFC 3849), or others that no definition names.
+/// the physical network `physical`, an address of the gateway in it, the next router, and two hosts
+/// that can be the gateway. Addresses are those of documentation (RFC 5737, RFC 3849), or others
+/// that no definition names.
 ///
 /// Networks that ask for OVN stay as they are.
 pub fn put_on_ovn(networks: &mut [Network]) {
@@ -27,7 +28,7 @@ pub fn put_on_ovn(networks: &mut [Network]) {
         if matches!(network.forward_mode(), ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open) {
             let mut outside = OvnOutside::new("physical");
             outside.addresses = network.families().filter_map(address).collect();
-            outside.gateways = vec![OvnGateway::new("host1", Some(1))];
+            outside.gateways = vec![OvnGateway::new("host1", Some(2)), OvnGateway::new("host2", Some(1))];
             engine.outside = Some(outside);
         }
         network.extensions.ovn = Some(engine);

@@ -71,8 +71,8 @@ fn attempt(Task { networks, guests: behind }: &Task, began: Instant) -> Result<R
     let (tell, asked) = mpsc::channel();
     let (networks_of_all, count) = (&all, guests.iter().map(Vec::len).sum::<usize>());
     let (seats, begun) = beside(
-        // What a start depends on is asked of the kernel on the first seat. The others are made beside
-        // the start.
+        // What a start depends on is asked of the kernel on the first seat. The others are made
+        // beside the start.
         move || {
             let mut made = seats(count.min(1))?;
             let _ = tell.send(features(networks_of_all, &made)?);

@@ -38,7 +38,10 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
             options::is_without_names(network),
             "names were not tried: the dnsmasq option `port=0` turns them off".to_owned(),
         ),
-        (on_host && !has_names, "the host's name server was not tried: there is no /etc/resolv.conf".to_owned()),
+        (
+            (on_host || !network.ovn_name_servers().is_empty()) && !has_names,
+            "the host's name server was not tried: there is no /etc/resolv.conf".to_owned(),
+        ),
     ];
     let notes = notes.into_iter().chain(of_ovn(network).filter(|_| !on_host));
     notes.filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
@@ -47,21 +50,19 @@ pub(crate) fn of_network(network: &Network, guests: &[Guest], has_names: bool) -
 /// Those of a network that OVN makes.
 fn of_ovn(network: &Network) -> impl Iterator<Item = (bool, String)> {
     let outside = network.extensions.ovn.as_ref().and_then(|engine| engine.outside.as_ref());
-    let has_limits = network.port_groups.iter().any(|group| group.bandwidth.is_some());
     let asks = network.dns.iter().flat_map(|dns| &dns.forwarders).next().is_some();
     let leases = network.ips.iter().any(|ip| ip.has_dhcp());
     let notes = [
         (
             outside.is_some_and(|it| it.gateways.len() > 1 || it.gateways.iter().any(|it| it.as_group().is_some())),
-            "the gateway was on one host: that it moves to another one was not tried".to_owned(),
+            "no host was lost: of two hosts alone none takes over from the other".to_owned(),
         ),
         (
             outside.is_some_and(|it| it.vlan.is_some()),
             "the physical network was without its VLAN, and all hosts were connected to it".to_owned(),
         ),
-        (has_limits, "the bandwidth of portgroups was not tried: there is no host to measure from".to_owned()),
         (
-            network.answers_names() && !network.ips.is_empty() && !asks,
+            network.answers_names() && !network.ips.is_empty() && !asks && network.ovn_name_servers().is_empty(),
             "other names were not asked: what a host's name server passes on was not tried".to_owned(),
         ),
         (leases, "leases of OVN do not end, and no list has them".to_owned()),

@@ -65,8 +65,11 @@ pub(crate) enum Promise {
     OtherNetwork { name: String, to: IpAddr, tcp: bool, udp: bool },
     /// Nothing gets out with this source, which no guest of the network can have.
     Spoofed { source: IpAddr },
-    /// No more than this of a guest's traffic passes.
-    Limit { guest: usize, limit: Limit },
+    /// No more than this of a guest's traffic passes. It is measured with this side; `None` where
+    /// nobody could send or take more.
+    Limit { guest: usize, limit: Limit, with: Option<Side> },
+    /// The gateway moves to another host, and guests get out as before.
+    Moves(Family),
     /// passt writes a log.
     Log(PathBuf),
 }
@@ -140,7 +143,7 @@ impl Promise {
                 Addressing::Advertised(_) | Addressing::Configured(_) => Subject::Autoconfiguration,
             },
             Self::Router { .. } => Subject::Router,
-            Self::Gateway { .. } => Subject::Gateway,
+            Self::Gateway { .. } | Self::Moves(_) => Subject::Gateway,
             Self::Mtu(_) | Self::TooLarge(_) => Subject::Mtu,
             Self::Hostname(_) | Self::Fqdn(_) => Subject::Hostname,
             Self::Answer { .. } | Self::Reverse { .. } => Subject::Dns,
@@ -169,7 +172,7 @@ impl Promise {
             Self::NoWayOut(_) | Self::NoWayIn(_) | Self::Apart(_) | Self::Spoofed { .. } => Phase::OwnWay,
             Self::Reach { tcp: false, udp: false, .. } => Phase::OwnWay,
             Self::OtherNetwork { tcp: false, udp: false, .. } => Phase::OwnWay,
-            Self::Limit { .. } => Phase::Alone,
+            Self::Limit { .. } | Self::Moves(_) => Phase::Alone,
             _ => Phase::AsTold,
         }
     }
@@ -246,13 +249,14 @@ impl Promise {
                 format!("{protocol} port {port} is closed at {}", at.join(", "))
             }
             Self::Led { lead, .. } => lead_text(lead, &guests[lead.guest].name),
-            Self::Limit { guest, limit } => {
+            Self::Limit { guest, limit, .. } => {
                 let verb = match limit.direction {
                     Direction::In => "receives",
                     Direction::Out => "sends",
                 };
                 format!("{} {verb} at most {limit}", guests[*guest].title())
             }
+            Self::Moves(family) => format!("the gateway moves to another host, with the way out over {}", word(family)),
             Self::Log(_) => "passt writes its log".to_owned(),
         }
     }

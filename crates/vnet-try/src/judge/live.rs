@@ -146,7 +146,7 @@ impl Party<'_> {
             }
             Promise::Route { .. } | Promise::Led { .. } => open("the guest it leads to was not asked"),
             Promise::Limit { .. } => open("measuring would take bandwidth from guests"),
-            Promise::Port { .. } | Promise::Log(_) => open("not asked"),
+            Promise::Port { .. } | Promise::Log(_) | Promise::Moves(_) => open("not asked"),
         }
     }
 

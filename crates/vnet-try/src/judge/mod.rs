@@ -2,6 +2,8 @@
 
 mod led;
 mod live;
+mod measure;
+mod names;
 mod see;
 mod settle;
 mod words;

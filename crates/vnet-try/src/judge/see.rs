@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use vnet_lab::dns::{Question, Record};
 use vnet_lab::probe::{Outcome, PORT, Transport, arrives};
-use vnet_lab::{Namespace, flow, path_mtu, ping};
+use vnet_lab::{Namespace, path_mtu, ping};
 use vnet_passt::Protocol;
 use vnet_types::{Family, contiguous_prefix};
 use vnet_xml::Network;
@@ -14,11 +14,10 @@ use vnet_xml::Network;
 use super::settle::is_duid;
 use super::words::{both, ports, said, unreached};
 use super::{PATIENCE, Party, SUSPICION, Seen, beside, side_by_side};
-use crate::error::{Failed, Result};
+use crate::error::Result;
 use crate::guest::Addressing;
 use crate::promise::{Place, Promise, Source, router_of};
 use crate::promises::egress;
-use crate::promises::limits::{Direction, Limit};
 use crate::report::Verdict;
 
 impl Party<'_> {
@@ -56,12 +55,12 @@ impl Party<'_> {
             Promise::Apart(family) => self.between(*family, |_, other| {
                 ask_both(|transport| self.probe(1, other, transport, SUSPICION)).map(unreached)
             })?,
-            Promise::Out(family, source) => self.with_each(*family, |guest, own| {
+            Promise::Out(family, source) => self.with_each(*family, |guest, _| {
                 self.stations[guest].wait_for_way(*family, Instant::now() + PATIENCE)?;
                 let outside = self.uplink.outside(*family);
                 let (tcp, udp) = ask_both(|transport| self.probe(guest, outside, transport, PATIENCE))?;
-                let host = self.uplink.host(*family);
-                let holds = [tcp, udp].into_iter().all(|outcome| is_from(outcome, source, own, host));
+                let (own, host) = (self.addresses(guest), self.uplink.host(*family));
+                let holds = [tcp, udp].into_iter().all(|outcome| is_from(outcome, source, &own, host));
                 Ok(Seen(Verdict::when(holds), both(tcp, udp)))
             })?,
             Promise::NoWayOut(family) => self.with_each(*family, |guest, _| {
@@ -115,7 +114,8 @@ impl Party<'_> {
             Promise::OtherNetwork { .. } | Promise::Spoofed { .. } => {
                 Seen(Verdict::Open, "only seen on a host where the network runs".to_owned())
             }
-            Promise::Limit { guest, limit } => self.see_limit(*guest, limit)?,
+            Promise::Limit { guest, limit, with } => self.see_limit(*guest, limit, *with)?,
+            Promise::Moves(family) => self.see_move(*family)?,
             Promise::Log(file) => {
                 let length = fs::metadata(file).map(|about| about.len()).unwrap_or_default();
                 Seen(Verdict::when(length > 0), format!("{length} bytes"))
@@ -148,80 +148,6 @@ impl Party<'_> {
                 Seen(Verdict::when(net.contains(&got)), got.to_string())
             }
         }
-    }
-
-    /// Sends more than is allowed between the guest and the host, and looks what arrives.
-    fn see_limit(&self, guest: usize, limit: &Limit) -> Result<Seen> {
-        if !limit.is_measurable() {
-            return Ok(Seen(Verdict::Open, "too much for this host to send: this was not measured".to_owned()));
-        }
-        let (inside, host) = (&self.stations[guest].namespace, &self.world.host);
-        let both = self.subnets.iter().find_map(|net| Some((self.address(guest, Family::of(net.addr()))?, net.addr())));
-        let Some((theirs, ours)) = both else { return Ok(without_address(&self.guests[guest].name)) };
-        let (from, to, address) = match limit.direction {
-            Direction::In => (host, inside, theirs),
-            Direction::Out => (inside, host, ours),
-        };
-        let flow = flow(from, to, address, limit.offer(), limit.time())?;
-        let milliseconds = limit.time().as_millis();
-        let seen =
-            format!("{} of {} kB arrived in {milliseconds} ms", flow.arrived.div_ceil(1000), flow.sent.div_ceil(1000));
-        Ok(match flow.arrived {
-            0 => Seen(Verdict::Broken, format!("{} kB were sent, and nothing arrived", flow.sent.div_ceil(1000))),
-            // Nothing would have been held back.
-            _ if limit.allows(flow.sent) => Seen(Verdict::Open, format!("{seen}: this host sends no faster")),
-            arrived => Seen(Verdict::when(limit.allows(arrived)), seen),
-        })
-    }
-
-    fn see_name(&self, which: usize, name: &str) -> Seen {
-        let given = self.told[0].lease.as_ref().and_then(|lease| lease.names[which].as_ref());
-        let full = given.map(|given| given.trim_end_matches('.'));
-        Seen(Verdict::when(full == Some(name.trim_end_matches('.'))), said(given, "none"))
-    }
-
-    fn see_forwarded(&self, servers: &[IpAddr], domain: Option<&str>) -> Result<Seen> {
-        let own = [self.world.name_server()];
-        let asked = if servers.is_empty() { &own[..] } else { servers };
-        let question = Question::address(format!("vnet-try.{}", domain.unwrap_or("example")), asked[0]);
-        let seen = self.see_answer(&question, |records| {
-            records.iter().any(|record| matches!(record, Record::Address(it) if asked.contains(it)))
-        })?;
-        let strange = asked.iter().find(|server| !self.world.has_name_server(**server));
-        Ok(match (seen, strange) {
-            (Seen(Verdict::Broken, seen), Some(server)) => {
-                Seen(Verdict::Open, format!("{seen}; nobody is at {server} on the imagined host"))
-            }
-            (seen, _) => seen,
-        })
-    }
-
-    /// Asks the network's name server, or the one that the guest was told, from the first guest.
-    fn see_answer(&self, question: &Question, holds: impl Fn(&[Record]) -> bool) -> Result<Seen> {
-        let told = self.told[0].lease.as_ref().and_then(|lease| lease.server).map(IpAddr::from);
-        let server = match self.network {
-            Some(network) if network.is_on_ovn() && told.is_some() => told.unwrap_or(network.ips[0].address),
-            Some(network) => {
-                let reachable = |ip: &&IpAddr| self.address(0, Family::of(**ip)).is_some();
-                let Some(ip) = network.ips.iter().map(|ip| &ip.address).find(reachable) else {
-                    return Ok(without_address(&self.guests[0].name));
-                };
-                *ip
-            }
-            None => match told {
-                Some(server) => server,
-                None => return Ok(Seen(Verdict::Broken, "no server was told".to_owned())),
-            },
-        };
-        let namespace = &self.stations[0].namespace;
-        let records = namespace.run(|| question.ask(server, Instant::now() + PATIENCE));
-        let records = records.map_err(Failed::doing(format!("cannot ask for {question}")))?;
-        let seen = match &records {
-            None => "no answer".to_owned(),
-            Some(records) if records.is_empty() => "no such name".to_owned(),
-            Some(records) => records.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        };
-        Ok(Seen(Verdict::when(holds(&records.unwrap_or_default())), seen))
     }
 
     pub(super) fn probe(&self, guest: usize, to: IpAddr, transport: Transport, patience: Duration) -> Result<Outcome> {
@@ -306,10 +232,10 @@ fn is_seen_as(outcome: Outcome, address: IpAddr) -> bool {
     matches!(outcome, Outcome::SeenAs(peer, _) if peer.ip() == address)
 }
 
-fn is_from(outcome: Outcome, source: &Source, own: IpAddr, host: IpAddr) -> bool {
+fn is_from(outcome: Outcome, source: &Source, own: &[IpAddr], host: IpAddr) -> bool {
     let Outcome::SeenAs(peer, _) = outcome else { return false };
     match source {
-        Source::Own => peer.ip() == own,
+        Source::Own => own.contains(&peer.ip()),
         Source::Host => peer.ip() == host,
         Source::Translated { addresses, ports } => {
             let is_ours = addresses.map_or(peer.ip() == host, |addresses| addresses.contains(peer.ip()));

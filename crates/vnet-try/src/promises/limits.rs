@@ -6,7 +6,7 @@ use std::time::Duration;
 use vnet_xml::{Bandwidth, Network, Rate};
 
 use crate::guest::Guest;
-use crate::promise::Promise;
+use crate::promise::{Promise, Side};
 
 /// What is sent beyond the limit: so many times what may arrive.
 const EXCESS: u64 = 2;
@@ -34,11 +34,24 @@ pub(crate) enum Direction {
     Out,
 }
 
+impl Direction {
+    /// That of who is at the other end.
+    pub(super) fn reversed(self) -> Self {
+        match self {
+            Self::In => Self::Out,
+            Self::Out => Self::In,
+        }
+    }
+}
+
 impl Limit {
-    /// The limit of a rate, if it is one. Only traffic to guests has a peak.
-    fn of(direction: Direction, rate: &Rate) -> Option<Self> {
+    /// The limit of a rate, if it is one. Only traffic to guests has a peak. A limit of OVN is a
+    /// meter of Open vSwitch: it has no peak, and lets as much as in a second pass at once unless
+    /// it is told otherwise.
+    fn of(direction: Direction, rate: &Rate, on_ovn: bool) -> Option<Self> {
         let average = rate.average.filter(|average| *average > 0)?;
         let (fastest, burst) = match direction {
+            _ if on_ovn => (average, rate.burst.filter(|burst| *burst > 0).unwrap_or(average)),
             Direction::In => (average.max(rate.peak.unwrap_or_default()), rate.burst.unwrap_or_default()),
             Direction::Out => (average, rate.burst.unwrap_or(average)),
         };
@@ -82,30 +95,34 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The limits of the first guest, and of the first of each portgroup. The host is the other end, so
-/// there are none where it has no address.
+/// The limits of the first guest, and of the first of each portgroup. They are measured with the
+/// host, so there are none where it has no address.
 pub(super) fn promises(network: &Network, guests: &[Guest]) -> Vec<Promise> {
     if network.ips.is_empty() {
         return Vec::new();
     }
     let mut promises = Vec::new();
     for (number, guest) in guests.iter().enumerate().filter(|(at, guest)| *at == 0 || guest.port_group.is_some()) {
-        for direction in [Direction::In, Direction::Out] {
-            let rate = |bandwidth: &Bandwidth| match direction {
-                Direction::In => bandwidth.inbound,
-                Direction::Out => bandwidth.outbound,
-            };
-            let group = network.port_groups.iter().find(|group| match &guest.port_group {
-                Some(name) => group.name == *name,
-                None => group.default,
-            });
-            let both = [network.bandwidth.as_ref(), group.and_then(|group| group.bandwidth.as_ref())];
-            let limits = both.into_iter().flatten().filter_map(rate);
-            let limits = limits.filter_map(|rate| Limit::of(direction, &rate));
-            promises.extend(limits.min_by_key(Limit::most).map(|limit| Promise::Limit { guest: number, limit }));
-        }
+        let limits = [Direction::In, Direction::Out].into_iter().filter_map(|it| limit_of(network, guest, it));
+        promises.extend(limits.map(|limit| Promise::Limit { guest: number, limit, with: Some(Side::Host) }));
     }
     promises
+}
+
+/// The tightest limit of a guest in a direction.
+pub(super) fn limit_of(network: &Network, guest: &Guest, direction: Direction) -> Option<Limit> {
+    let rate = |bandwidth: &Bandwidth| match direction {
+        Direction::In => bandwidth.inbound,
+        Direction::Out => bandwidth.outbound,
+    };
+    let group = network.port_groups.iter().find(|group| match &guest.port_group {
+        Some(name) => group.name == *name,
+        None => group.default,
+    });
+    let both = [network.bandwidth.as_ref(), group.and_then(|group| group.bandwidth.as_ref())];
+    let limits = both.into_iter().flatten().filter_map(rate);
+    let limits = limits.filter_map(|rate| Limit::of(direction, &rate, network.is_on_ovn()));
+    limits.min_by_key(Limit::most)
 }
 
 #[cfg(test)]
@@ -143,11 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_ovn_is_a_meter() {
+        let mut rate = Rate::default();
+        (rate.average, rate.peak) = (Some(300), Some(5000));
+        let text = |rate: &Rate| Limit::of(Direction::In, rate, true).unwrap().to_string();
+        assert_eq!(text(&rate), "300 kB/s and 300 KiB at once");
+        rate.burst = Some(20);
+        assert_eq!(text(&rate), "300 kB/s and 20 KiB at once");
+    }
+
+    #[test]
     fn a_limit_is_broken_by_what_it_would_not_let_pass() {
         let limit = |average: u64, burst: u64| {
             let mut rate = Rate::default();
             (rate.average, rate.burst) = (Some(average), Some(burst));
-            Limit::of(Direction::In, &rate).unwrap()
+            Limit::of(Direction::In, &rate, false).unwrap()
         };
         let slow = limit(300, 20);
         assert!(slow.is_measurable() && slow.allows(slow.most()) && !slow.allows(slow.offer()));

@@ -41,7 +41,8 @@ pub(super) fn names(network: &Network) -> Vec<Promise> {
             record: Record::Service {
                 priority: number(srv.priority, 0),
                 weight: number(srv.weight, 0),
-                port: number(srv.port.filter(|port| *port != 0), 1),
+                // dnsmasq answers so where it was told no port.
+                port: srv.port.filter(|port| is_there && *port != 0).unwrap_or(1),
                 target,
             },
         });

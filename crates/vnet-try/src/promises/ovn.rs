@@ -1,5 +1,5 @@
-//! What is promised otherwise where OVN makes a network: its gateway is no host, it passes no
-//! questions on, and guests are on several hosts. Pure.
+//! What is promised otherwise where OVN makes a network: its gateway is no host and moves, and
+//! guests are on several hosts. Pure.
 
 use std::net::IpAddr;
 
@@ -8,6 +8,7 @@ use vnet_xml::Network;
 use vnet_xml::network::OvnOutside;
 
 use super::egress::lets_cross;
+use super::limits::{Limit, limit_of};
 use crate::cluster::host_of;
 use crate::guest::{Addressing, Guest};
 use crate::promise::{Promise, Side, Source};
@@ -28,6 +29,11 @@ pub(super) fn promises(network: &Network, guests: &[Guest], of_host: Vec<Promise
     if external(network, Family::Ipv4).is_some() {
         promises.push(Promise::TooLarge(mtu));
     }
+    // Guests that are limited may not reach those outside who would be asked meanwhile.
+    let is_free = network.extensions.egress.is_none();
+    let has_several = |outside: &&OvnOutside| is_free && outside.gateways.len() > 1;
+    let ways = outside(network).filter(has_several).into_iter().flat_map(|_| network.families());
+    promises.extend(ways.into_iter().find(|family| network.way_out(*family).is_some()).map(Promise::Moves));
     promises
 }
 
@@ -40,6 +46,8 @@ fn on_ovn(network: &Network, guests: &[Guest], promise: Promise) -> Option<Promi
             let may = egress.allows(to, EgressProtocol::Icmp, None, true);
             may.then_some(Promise::Gateway { guest: 0, ip: to })?
         }
+        // The name server of each host asks them.
+        Promise::Forwarded { .. } if !network.ovn_name_servers().is_empty() => promise,
         Promise::Forwarded { servers, domain } => {
             let servers: Vec<IpAddr> = servers.into_iter().filter(|server| is_asked(network, *server)).collect();
             (!servers.is_empty()).then_some(Promise::Forwarded { servers, domain })?
@@ -61,8 +69,9 @@ fn on_ovn(network: &Network, guests: &[Guest], promise: Promise) -> Option<Promi
             Promise::Led { lead, from }
         }
         Promise::BetweenGuests(family) => Promise::AcrossHosts(family),
-        // There is no host to measure from.
-        Promise::Limit { .. } => return None,
+        Promise::Limit { guest, limit, .. } => {
+            Promise::Limit { guest, limit, with: measures(network, guests, guest, &limit) }
+        }
         other => other,
     })
 }
@@ -72,6 +81,19 @@ fn elsewhere(guests: &[Guest], than: Option<usize>, family: Family) -> Option<us
     let has = |at: &usize| guests[*at].addresses.iter().any(|how| how.family() == family);
     let others = || (0..guests.len()).filter(|at| Some(*at) != than && has(at));
     others().find(|at| than.is_none_or(|than| host_of(*at) != host_of(than))).or_else(|| others().next())
+}
+
+/// Who a guest's limit is measured with, as there is no host in the network: the outside, or a
+/// guest that may send or take more.
+fn measures(network: &Network, guests: &[Guest], guest: usize, limit: &Limit) -> Option<Side> {
+    let mut families = guests[guest].addresses.iter().map(Addressing::family);
+    if families.clone().any(|family| network.way_out(family).is_some()) {
+        return Some(Side::Outside);
+    }
+    let other = elsewhere(guests, Some(guest), families.next()?)?;
+    let of_other = limit_of(network, &guests[other], limit.direction.reversed());
+    let is_free = of_other.is_none_or(|it| !limit.allows(it.most()));
+    Some(Side::Guest(other)).filter(|_| is_free && network.port_isolated != Some(true))
 }
 
 /// Whether guests are told a server of names, and reach it themselves.
@@ -113,11 +135,37 @@ mod tests {
             <range start='10.7.7.2' end='10.7.7.9'/></dhcp></ip>\
             <route address='10.9.0.0' prefix='16' gateway='10.7.7.99'/>";
         assert_eq!(texts(inside, Subject::Route), ["guest2 reaches 10.9.0.0/16 through 10.7.7.99"]);
-        assert_eq!(texts(inside, Subject::DnsForwarding), [""; 0]);
+        // The name server of each host passes questions on. Without it, guests would ask
+        // themselves.
+        assert_eq!(texts(inside, Subject::DnsForwarding), ["DNS: other names are asked of the host's server"]);
+        let forwarder = format!("{inside}<dns><forwarder addr='9.9.9.9'/></dns>");
+        assert_eq!(texts(&forwarder, Subject::DnsForwarding), ["DNS: other names are asked of 9.9.9.9"]);
         let out = "guests get out over IPv4, as 198.51.100.10 with ports 1024-65535";
         assert_eq!(texts(inside, Subject::Out), [out]);
         assert_eq!(texts(inside, Subject::Router), ["guest1 is told the router 10.7.7.1"]);
         let isolated = inside.replace("<forward mode='nat'/>", "");
         assert_eq!(texts(&isolated, Subject::Router), ["guest1 is told no router"]);
+    }
+
+    /// Who each limit of the first guest is measured with.
+    fn ends(inside: &str) -> Vec<Option<Side>> {
+        let text = format!("<network><name>n</name>{inside}<ip address='10.7.7.1' prefix='24'/></network>");
+        let mut network: [Network; 1] = [text.parse().unwrap()];
+        put_on_ovn(&mut network);
+        let promises = of_network(&network[0], &guests(&network[0])).into_iter();
+        let of_first = promises.filter_map(|it| match it {
+            Promise::Limit { guest: 0, with, .. } => Some(with),
+            _ => None,
+        });
+        of_first.collect()
+    }
+
+    #[test]
+    fn limits_are_measured_with_who_may_send_and_take_more() {
+        let group = "<portgroup name='all' default='yes'><bandwidth><inbound average='900' burst='40'/>\
+            <outbound average='300' burst='20'/></bandwidth></portgroup>";
+        assert_eq!(ends(&format!("<forward mode='nat'/>{group}")), [Some(Side::Outside); 2]);
+        assert_eq!(ends(group), [None, Some(Side::Guest(1))], "no guest sends as much as the first may receive");
+        assert_eq!(ends(&format!("<port isolated='yes'/>{group}")), [None; 2]);
     }
 }
