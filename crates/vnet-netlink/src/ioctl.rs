@@ -1,5 +1,6 @@
 //! The system calls for which netlink has no message: those of taps (`linux/if_tun.h`), of network
-//! cards (ethtool, `linux/ethtool.h`), and one that does not wait for others. This file has all `unsafe` code of the crate.
+//! cards (ethtool, `linux/ethtool.h`), and one that does not wait for others. This file has all
+//! `unsafe` code of the crate.
 #![allow(unsafe_code, reason = "ioctl(2) takes pointers whose type only its number tells")]
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -84,9 +84,9 @@ impl NorthboundGuests {
         Some(Self { guests, network, generation })
     }
 
-    /// What leads to other guests, by a definition: the rows that differ, as they are unless somebody
-    /// has changed them, and as they are wanted. A transaction between them is refused where they
-    /// are not so; [`with_guests`] leads on by what is there. `groups` are those of
+    /// What leads to other guests, by a definition: the rows that differ, as they are unless
+    /// somebody has changed them, and as they are wanted. A transaction between them is refused
+    /// where they are not so; [`with_guests`] leads on by what is there. `groups` are those of
     /// [`northbound_rows`].
     ///
     /// # Errors
@@ -112,8 +112,8 @@ impl NorthboundGuests {
     }
 }
 
-/// The guests by which the rows of two lists differ: those that are not the same in both, and one of
-/// the isolated guests that stay, as the rules of these are there once.
+/// The guests by which the rows of two lists differ: those that are not the same in both, and one
+/// of the isolated guests that stay, as the rules of these are there once.
 fn deciding(network: &Network, before: &[OvnGuest], after: &[OvnGuest]) -> [Vec<OvnGuest>; 2] {
     let by_id = |all: &'_ [OvnGuest]| -> BTreeMap<Uuid, usize> { (0..).zip(all).map(|(at, it)| (it.id, at)).collect() };
     let (there, then) = (by_id(before), by_id(after));

@@ -114,8 +114,8 @@ fn many_come_and_go_at_once() {
     nothing_is_left();
 }
 
-/// Another process waits until the kernel has deleted the pair: DEL itself sends no request for that,
-/// and goes on when the pair is not found any more.
+/// Another process waits until the kernel has deleted the pair: DEL itself sends no request for
+/// that, and goes on when the pair is not found any more.
 #[test]
 fn another_process_deletes_the_pair() {
     isolate!();

@@ -160,8 +160,8 @@ impl OvnNetwork {
         Ok(rows.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
     }
 
-    /// What leads from guests that were read to others: the rows that differ, as they are and as they
-    /// are wanted.
+    /// What leads from guests that were read to others: the rows that differ, as they are and as
+    /// they are wanted.
     pub(super) fn guests_change(
         &self,
         there: &NorthboundGuests,
