@@ -7,7 +7,7 @@ use crate::run::{Failed, cargo_program, output};
 /// A package of the workspace.
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Its features, except `default`.
+    /// Its features, except `default` and those that only turn on features of other packages.
     pub(crate) features: Vec<String>,
     /// Whether it is published.
     pub(crate) is_published: bool,
@@ -57,7 +57,11 @@ pub(crate) fn list(value: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn package(package: &Value) -> Option<Package> {
-    let features = package["features"].as_object()?.keys().filter(|name| *name != "default").cloned().collect();
+    let is_own = |(name, turns_on): &(&String, &Value)| {
+        let turns_on = || list(turns_on).filter_map(Value::as_str);
+        *name != "default" && (turns_on().next().is_none() || turns_on().any(|it| !it.contains('/')))
+    };
+    let features = package["features"].as_object()?.iter().filter(is_own).map(|(name, _)| name.clone()).collect();
     let below = list(&package["dependencies"]).filter(|dependency| dependency["kind"].is_null());
     let below = below.filter_map(|dependency| dependency["name"].as_str()).filter(|name| name.starts_with("vnet-"));
     Some(Package {
