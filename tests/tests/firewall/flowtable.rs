@@ -98,8 +98,8 @@ impl Talk {
         assert_eq!(heard.expect_err(what).kind(), ErrorKind::WouldBlock, "{what}");
     }
 
-    /// Its packets pass the rules, or skip them: all of one round do. A slow machine sends one again
-    /// now and then, and the kernel looks for the way anew.
+    /// Its packets pass the rules, or skip them: all of one round do. A slow machine sends one
+    /// again now and then, and the kernel looks for the way anew.
     fn passes_rules(&mut self) -> bool {
         // The answer is the first packet of an established connection.
         self.word();
