@@ -1,11 +1,24 @@
 //! Repeated questions over UDP.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 /// How long to wait for an answer on a veth before the question is sent again.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+
+/// A socket at an address, which waits so long for what arrives.
+pub(crate) fn socket_at(address: IpAddr, wait: Duration) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((address, 0))?;
+    socket.set_read_timeout(Some(wait))?;
+    Ok(socket)
+}
+
+/// A socket that can send to a server: at any address of its family.
+pub(crate) fn socket_for(server: IpAddr) -> io::Result<UdpSocket> {
+    let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    UdpSocket::bind((any, 0))
+}
 
 /// Sends a question again and again until an answer arrives. `None` when the deadline passes first.
 pub(crate) fn ask<T>(

@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::ask::ask;
+use crate::ask::{ask, socket_for};
 
 /// Length of a message's header.
 const HEADER: usize = 12;
@@ -74,8 +74,7 @@ impl Question {
     /// # Errors
     /// [`io::Error`] when our own kernel refuses to send.
     pub fn ask(&self, server: IpAddr, deadline: Instant) -> io::Result<Option<Vec<Record>>> {
-        let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
-        let socket = UdpSocket::bind((any, 0))?;
+        let socket = socket_for(server)?;
         socket.connect(SocketAddr::new(server, 53))?;
         let id = socket.local_addr()?.port();
         let message = self.message(id);

@@ -1,10 +1,11 @@
 //! How much of a flow of datagrams arrives.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::ask::{socket_at, socket_for};
 use crate::{Error, Namespace};
 
 /// The payload of a datagram, and what IP, UDP and Ethernet add to it at least.
@@ -34,18 +35,10 @@ pub struct Flow {
 /// [`Error`] when the address cannot be used, or the kernel refuses to send.
 pub fn flow(from: &Namespace, to: &Namespace, address: IpAddr, bytes: u64, time: Duration) -> Result<Flow, Error> {
     let doing = || Error::doing(format!("send datagrams to {address}"));
-    let receiver = to.run(|| {
-        let receiver = UdpSocket::bind((address, 0)).map_err(doing())?;
-        receiver.set_read_timeout(Some(PORTION)).map_err(doing())?;
-        Ok::<_, Error>(receiver)
-    })?;
+    let receiver = to.run(|| socket_at(address, PORTION)).map_err(doing())?;
     let server = receiver.local_addr().map_err(doing())?;
-    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-    let sender = from.run(|| {
-        let sender = UdpSocket::bind(any).map_err(doing())?;
-        sender.connect(server).map_err(doing())?;
-        Ok::<_, Error>(sender)
-    })?;
+    let sender = from.run(|| socket_for(address)).map_err(doing())?;
+    sender.connect(server).map_err(doing())?;
     carry(&sender, &receiver, bytes, time).map_err(doing())
 }
 
@@ -56,19 +49,11 @@ pub fn flow(from: &Namespace, to: &Namespace, address: IpAddr, bytes: u64, time:
 /// [`Error`] when the address cannot be used, or the kernel refuses to send.
 pub fn flow_back(from: &Namespace, address: IpAddr, to: &Namespace, bytes: u64, time: Duration) -> Result<Flow, Error> {
     let doing = || Error::doing(format!("ask for datagrams from {address}"));
-    let sender = from.run(|| {
-        let sender = UdpSocket::bind((address, 0)).map_err(doing())?;
-        sender.set_read_timeout(Some(AGAIN)).map_err(doing())?;
-        Ok::<_, Error>(sender)
-    })?;
+    let sender = from.run(|| socket_at(address, AGAIN)).map_err(doing())?;
     let server = sender.local_addr().map_err(doing())?;
-    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-    let receiver = to.run(|| {
-        let receiver = UdpSocket::bind(any).map_err(doing())?;
-        receiver.connect(server).map_err(doing())?;
-        receiver.set_read_timeout(Some(PORTION)).map_err(doing())?;
-        Ok::<_, Error>(receiver)
-    })?;
+    let receiver = to.run(|| socket_for(address)).map_err(doing())?;
+    receiver.connect(server).map_err(doing())?;
+    receiver.set_read_timeout(Some(PORTION)).map_err(doing())?;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         // What the kernel refuses to send does not arrive.

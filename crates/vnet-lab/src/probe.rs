@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, socket};
 
-use crate::ask::{PATIENCE, ask};
+use crate::ask::{PATIENCE, ask, socket_at, socket_for};
 use crate::ping::is_refusal;
 use crate::{Error, Namespace};
 
@@ -87,14 +87,9 @@ impl fmt::Display for Transport {
 /// [`Error`] when the address cannot be used.
 pub fn arrives(from: &Namespace, to: &Namespace, address: IpAddr, deadline: Instant) -> Result<bool, Error> {
     let doing = || Error::doing(format!("send a datagram to {address}"));
-    let receiver = to.run(|| {
-        let receiver = UdpSocket::bind((address, 0)).map_err(doing())?;
-        receiver.set_read_timeout(Some(PAUSE)).map_err(doing())?;
-        Ok::<_, Error>(receiver)
-    })?;
+    let receiver = to.run(|| socket_at(address, PAUSE)).map_err(doing())?;
     let server = receiver.local_addr().map_err(doing())?;
-    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-    let sender = from.run(|| UdpSocket::bind(any).map_err(doing()))?;
+    let sender = from.run(|| socket_for(address)).map_err(doing())?;
     while Instant::now() < deadline {
         // What the kernel refuses to send does not arrive.
         let _ = sender.send_to(b"?", server);
@@ -215,11 +210,7 @@ fn is_unexplained(error: &io::Error) -> bool {
 }
 
 fn ask_udp(server: SocketAddr, deadline: Instant) -> io::Result<Option<(SocketAddr, u16)>> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any)?;
+    let socket = socket_for(server.ip())?;
     socket.connect(server)?;
     ask(&socket, deadline, || socket.send(b"?").map(drop), |bytes| read(std::str::from_utf8(bytes).ok()?))
 }
