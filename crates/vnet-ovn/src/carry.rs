@@ -115,12 +115,9 @@ impl NorthboundGuests {
 /// The guests by which the rows of two lists differ: those that are not the same in both, and one
 /// of the isolated guests that stay, as the rules of these are there once.
 fn deciding(network: &Network, before: &[OvnGuest], after: &[OvnGuest]) -> [Vec<OvnGuest>; 2] {
-    let by_id = |all: &'_ [OvnGuest]| -> BTreeMap<Uuid, usize> { (0..).zip(all).map(|(at, it)| (it.id, at)).collect() };
-    let (there, then) = (by_id(before), by_id(after));
-    let stays = |guest: &OvnGuest| {
-        let same = |all: &[OvnGuest], at: Option<&usize>| at.is_some_and(|at| all[*at] == *guest);
-        same(before, there.get(&guest.id)) && same(after, then.get(&guest.id))
-    };
+    let there: BTreeMap<Uuid, &OvnGuest> = before.iter().map(|it| (it.id, it)).collect();
+    let then: BTreeMap<Uuid, &OvnGuest> = after.iter().map(|it| (it.id, it)).collect();
+    let stays = |guest: &OvnGuest| there.get(&guest.id) == then.get(&guest.id);
     let isolated = after.iter().find(|it| is_isolated(network, it) && stays(it));
     [before, after].map(|all| all.iter().filter(|it| !stays(it)).chain(isolated).cloned().collect())
 }
