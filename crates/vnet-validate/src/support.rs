@@ -52,13 +52,10 @@ fn end_in(network: &Network) -> End {
     }
 }
 
-/// The portgroup of an interface: the one that it names, or the default.
+/// The portgroup of an interface.
 fn group<'n>(interface: &Interface, network: &'n Network) -> Option<&'n PortGroup> {
     let Source::Network(source) = &interface.source else { return None };
-    network.port_groups.iter().find(|group| match &source.port_group {
-        Some(name) => group.name == *name,
-        None => group.default,
-    })
+    network.port_group(source.port_group.as_deref())
 }
 
 /// vnet does not attach what QEMU connects alone, or what is not connected to this host.

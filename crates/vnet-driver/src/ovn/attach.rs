@@ -351,14 +351,10 @@ pub(super) fn is_race(failure: &OvnFailure) -> bool {
     matches!(failure, OvnFailure::ChangedMeanwhile(_))
 }
 
-/// The bandwidth of the interface's portgroup: the one that it names, or the default.
+/// The bandwidth of the interface's portgroup.
 fn bandwidth_of_group(interface: &Interface, network: &Network) -> Option<Bandwidth> {
     let Source::Network(source) = &interface.source else { return None };
-    let group = network.port_groups.iter().find(|group| match &source.port_group {
-        Some(name) => group.name == *name,
-        None => group.default,
-    });
-    group?.bandwidth.clone()
+    network.port_group(source.port_group.as_deref())?.bandwidth.clone()
 }
 
 /// The interface as a port of this host's Open vSwitch.

@@ -115,10 +115,7 @@ pub(super) fn limit_of(network: &Network, guest: &Guest, direction: Direction) -
         Direction::In => bandwidth.inbound,
         Direction::Out => bandwidth.outbound,
     };
-    let group = network.port_groups.iter().find(|group| match &guest.port_group {
-        Some(name) => group.name == *name,
-        None => group.default,
-    });
+    let group = network.port_group(guest.port_group.as_deref());
     let both = [network.bandwidth.as_ref(), group.and_then(|group| group.bandwidth.as_ref())];
     let limits = both.into_iter().flatten().filter_map(rate);
     let limits = limits.filter_map(|rate| Limit::of(direction, &rate, network.is_on_ovn()));

@@ -3,7 +3,7 @@
 
 use vnet_types::{AddressRange, Family, InterfaceName, PortRange};
 
-use super::{ForwardMode, Ip, Nat, Network};
+use super::{ForwardMode, Ip, Nat, Network, PortGroup};
 
 /// How the guests of a network reach beyond the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,12 @@ impl Network {
     /// Whether the network has an address of a family.
     pub fn has_family(&self, family: Family) -> bool {
         self.ips.iter().any(|ip| Family::of(ip.address) == family)
+    }
+
+    /// The portgroup of a guest that names one, or none: that one, or the default. As with libvirt,
+    /// it has none where the network does not have the one that it names.
+    pub fn port_group(&self, name: Option<&str>) -> Option<&PortGroup> {
+        self.port_groups.iter().find(|group| name.map_or(group.default, |name| group.name == name))
     }
 
     /// How guests of a family reach beyond the host; `None` if they cannot, or if the host is not

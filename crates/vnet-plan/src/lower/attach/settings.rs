@@ -33,12 +33,8 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// The port group that applies: the named one, or the default. As with libvirt, no group applies if
-/// the network does not have the named one.
+/// The portgroup of an interface.
 fn port_group<'a>(interface: &Interface, network: &'a Network) -> Option<&'a PortGroup> {
     let Source::Network(NetworkSource { port_group, .. }) = &interface.source else { return None };
-    network.port_groups.iter().find(|group| match port_group {
-        Some(name) => group.name == *name,
-        None => group.default,
-    })
+    network.port_group(port_group.as_deref())
 }
