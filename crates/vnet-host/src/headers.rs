@@ -164,6 +164,13 @@ impl<S: Subject> Headers<S> {
         held.changes.insert(S::folder(name), header.cloned());
     }
 
+    /// Whether a receipt is known while the lock is held.
+    pub(crate) fn knows_one(&self) -> bool {
+        let state = self.state();
+        let now = state.held.as_ref().and_then(|held| held.now.as_ref());
+        now.is_some_and(|now| !now.headers.is_empty())
+    }
+
     /// How many receipts were written and how many were removed since the lock was taken.
     pub(crate) fn changed(&self) -> (usize, usize) {
         let state = self.state();
@@ -182,13 +189,14 @@ impl<S: Subject> Headers<S> {
     /// receipt.
     pub(crate) fn end(&self, root: &Path) {
         let All { known, held } = &mut *self.state();
-        let Some(held) = held.take() else { return };
+        let Some(mut held) = held.take() else { return };
         let path = root.join(S::HEADERS);
+        held.go_on_from(known.take(), &path);
         let is_few = held.now.as_ref().is_some_and(|now| now.headers.len() <= FEW);
         if held.from.is_none() && (held.now.is_none() || is_few) {
             let _ = fs::remove_file(path);
         } else if held.changes.is_empty() && held.from == Folders::of::<S>(root) && !held.is_news() {
-            *known = known.take().or(held.now);
+            *known = held.now;
         } else if !is_few {
             *known = held.write(root, &path).ok().flatten();
         }
@@ -229,13 +237,18 @@ impl<S: Subject> Known<S> {
             if digest(piece) != *sum {
                 return None;
             }
-            let (from, to, headers): (Option<Folders>, Folders, BTreeMap<String, Option<S>>) =
+            let (from, to, headers): (Option<Folders>, Folders, Vec<(String, Option<S>)>) =
                 serde_json::from_slice(piece).ok()?;
             // The first piece has all headers, and each other one what has changed since.
             if from != now {
                 return None;
             }
-            headers.into_iter().for_each(|(folder, header)| known.change(folder, header));
+            if now.is_none() {
+                // They are in order, and need not find their places one by one.
+                known.headers = headers.into_iter().filter_map(|(folder, header)| Some((folder, header?))).collect();
+            } else {
+                headers.into_iter().for_each(|(folder, header)| known.change(folder, header));
+            }
             (rest, now) = (after, Some(to));
             known.pieces += 1;
         }
@@ -251,6 +264,16 @@ impl<S: Subject> Known<S> {
 }
 
 impl<S: Subject> Held<S> {
+    /// Knows all headers from what was known before the lock was taken, if the file still says so.
+    fn go_on_from(&mut self, before: Option<Known<S>>, path: &Path) {
+        let is_same = |known: &Known<S>| self.from.as_ref() == Some(&known.folders) && known.file == version(path);
+        if self.now.is_none() {
+            self.now = before.filter(is_same);
+            let changes = self.changes.iter().map(|(folder, header)| (folder.clone(), header.clone()));
+            self.now.iter_mut().for_each(|now| changes.clone().for_each(|(folder, header)| now.change(folder, header)));
+        }
+    }
+
     /// Whether all headers are known and the file does not have them.
     fn is_news(&self) -> bool {
         self.now.as_ref().is_some_and(|now| now.pieces == 0)
@@ -269,7 +292,7 @@ impl<S: Subject> Held<S> {
         let changes = self.changes.iter().filter(|_| !is_whole);
         let headers = all.map(|(folder, header)| (folder, Some(header)));
         let headers = headers.chain(changes.map(|(folder, header)| (folder, header.as_ref())));
-        let piece = serde_json::to_vec(&(from, &folders, headers.collect::<BTreeMap<_, _>>()))?;
+        let piece = serde_json::to_vec(&(from, &folders, headers.collect::<Vec<_>>()))?;
         let length = u32::try_from(piece.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         if is_whole {
             file.set_len(0)?;

@@ -226,9 +226,10 @@ impl Drop for Lock {
             let _ = fs::remove_file(root.join(NEW_RECEIPT));
         }
         let [networks, ports] = [self.store.networks.changed(), self.store.ports.changed()];
-        // What has a new receipt and lost none has no new empty folders, and is in use.
-        let has_grown = networks.0 + ports.0 > 0 && networks.1 + ports.1 == 0;
-        if (has_grown && !self.was_killed) || self.take_empty() > 0 {
+        // Who has a receipt and lost none has no new empty folders, and is in use.
+        let has_one = networks.0 + ports.0 > 0 || self.store.networks.knows_one();
+        let is_in_use = has_one && networks.1 + ports.1 == 0 && !self.was_killed;
+        if is_in_use || self.take_empty() > 0 {
             self.store.networks.end(root);
             self.store.ports.end(root);
             let _ = self.file.set_len(0);
