@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::characters::{forbidden, is_name, is_space, reference, unescape};
+use crate::characters::{forbidden, is_name, is_plain_name, is_space, reference, unescape};
 use crate::markup::{Written, declaration, instruction, is_blank, name_of};
 use crate::network::DNSMASQ_NAMESPACE;
 use crate::rules;
@@ -97,6 +97,8 @@ struct Builder<'a, 'l> {
     tree: Tree<'a>,
     open: Vec<Open>,
     prefixes: Vec<&'a str>,
+    /// Whether an attribute of the start tag that is read may have a prefix.
+    may_have_prefix: bool,
 }
 
 /// What was read before a start tag.
@@ -113,10 +115,13 @@ struct Open {
 
 impl<'a, 'l> Builder<'a, 'l> {
     fn new(source: &'a str, limits: &'l Limits) -> Self {
-        // A usual document has an element in about 50 bytes, and an attribute in about 25.
-        let (nodes, attributes) = (Vec::with_capacity(source.len() / 50), Vec::with_capacity(source.len() / 25));
+        // In parts whose counts fit into a byte, the compiler counts 16 bytes at a time.
+        let in_part = |part: &[u8], mark: u8| part.iter().fold(0, |count: u8, byte| count + u8::from(*byte == mark));
+        let count = |mark| source.as_bytes().chunks(255).map(|part| usize::from(in_part(part, mark))).sum::<usize>();
+        let nodes = Vec::with_capacity(count(b'<').min(limits.elements));
+        let attributes = Vec::with_capacity(count(b'=').min(limits.attributes_in_all));
         let tree = Tree { source, nodes, attributes, comments: Vec::new() };
-        Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"] }
+        Self { source, limits, tree, open: Vec::new(), prefixes: vec!["xml", "xmlns"], may_have_prefix: false }
     }
 
     fn build(mut self) -> Result<Tree<'a>, Malformed> {
@@ -159,7 +164,8 @@ impl<'a, 'l> Builder<'a, 'l> {
     fn open(&mut self, span: Span, before: &Before) -> Result<(), Malformed> {
         let name = name_of(&self.source[span.start..]);
         let name_span = span.start + 1..span.start + 1 + name.len();
-        if !is_name(name) {
+        let has_plain_name = is_plain_name(name);
+        if !has_plain_name && !is_name(name) {
             return Err(malformed(format!("`{name}` is not a name in XML"), name_span));
         }
         if self.open.is_empty() && !self.tree.nodes.is_empty() {
@@ -173,10 +179,14 @@ impl<'a, 'l> Builder<'a, 'l> {
             return Err(too_large(format!("the document has more than {} elements", self.limits.elements)));
         }
         // A tag may declare its prefixes behind their use.
-        for attribute in &self.tree.attributes[before.attributes..] {
-            self.check_prefix(attribute.name, attribute.name_span())?;
+        if std::mem::take(&mut self.may_have_prefix) {
+            for attribute in &self.tree.attributes[before.attributes..] {
+                self.check_prefix(attribute.name, attribute.name_span())?;
+            }
         }
-        self.check_prefix(name, name_span)?;
+        if !has_plain_name {
+            self.check_prefix(name, name_span)?;
+        }
         let index = small(self.tree.nodes.len());
         self.tree.nodes.push(Node {
             name,
@@ -222,6 +232,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             }
             self.prefixes.push(prefix);
         }
+        self.may_have_prefix |= !written.has_plain_name;
         let value = if written.is_plain { Cow::Borrowed(raw) } else { unescape(raw, written.value.clone())? };
         let (name_at, value_at) = (small(written.name.start), (small(written.value.start), small(written.value.end)));
         self.tree.attributes.push(Attribute { name, value, name_at, value_at });
@@ -229,7 +240,7 @@ impl<'a, 'l> Builder<'a, 'l> {
     }
 
     fn check_prefix(&self, name: &str, span: Span) -> Result<(), Malformed> {
-        match name.bytes().position(|byte| byte == b':').map(|at| &name[..at]) {
+        match name.split_once(':').map(|(prefix, _)| prefix) {
             Some(prefix) if !self.prefixes.contains(&prefix) => {
                 let known = [("dnsmasq", DNSMASQ_NAMESPACE)].into_iter().find(|(known, _)| *known == prefix);
                 let namespace = known.map_or("…", |(_, namespace)| namespace);

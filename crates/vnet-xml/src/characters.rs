@@ -78,9 +78,14 @@ pub(crate) fn forbidden(text: &str) -> Option<(usize, char)> {
     if suspicious { text.char_indices().find(|(_, c)| !is_xml_char(*c)) } else { None }
 }
 
-pub(crate) fn is_name(text: &str) -> bool {
+/// Whether a text is a name like nearly all: of ASCII, and without a prefix.
+pub(crate) fn is_plain_name(text: &str) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    if text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(plain) {
+    text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(plain)
+}
+
+pub(crate) fn is_name(text: &str) -> bool {
+    if is_plain_name(text) {
         return true;
     }
     let start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');

@@ -2,12 +2,14 @@
 
 use crate::Span;
 use crate::builder::{Malformed, malformed};
-use crate::characters::{is_name, is_space};
+use crate::characters::{is_name, is_plain_name, is_space};
 use crate::encoding::{is_latin1, unread};
 
 /// An attribute as it is written.
 pub(crate) struct Written {
     pub(crate) name: Span,
+    /// Whether the name has no prefix.
+    pub(crate) has_plain_name: bool,
     /// Without the quotes.
     pub(crate) value: Span,
     /// Whether the value stands for itself, without references and odd white space.
@@ -66,7 +68,8 @@ fn attribute(source: &str, at: usize, end: usize) -> Result<Written, Malformed> 
     let bytes = &source.as_bytes()[..end];
     let name = at..word_end(bytes, at);
     let word = &source[name.clone()];
-    if !is_name(word) {
+    let has_plain_name = is_plain_name(word);
+    if !has_plain_name && !is_name(word) {
         return Err(malformed(format!("`{word}` is not a name in XML"), name));
     }
     let equals = skip(bytes, name.end);
@@ -80,7 +83,7 @@ fn attribute(source: &str, at: usize, end: usize) -> Result<Written, Malformed> 
     let (mut at, mut is_plain) = (start, true);
     loop {
         match bytes.get(at) {
-            Some(byte) if *byte == quote => return Ok(Written { name, value: start..at, is_plain }),
+            Some(byte) if *byte == quote => return Ok(Written { name, has_plain_name, value: start..at, is_plain }),
             Some(byte) => is_plain &= !matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r'),
             None => {
                 let quote = char::from(quote);
