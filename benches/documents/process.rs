@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{FOLDER, Target, median};
+use crate::{FOLDER, KEEPING, Target};
 use nix::sys::resource::{UsageWho, getrusage};
 
 /// The argument before a command that is measured.
@@ -27,10 +27,17 @@ pub(crate) fn measure(command: &[String]) {
     println!("{}", getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss());
 }
 
+/// The value in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// Runs a command. Returns its milliseconds.
 fn run(command: &[&str]) -> f64 {
     let mut process = Command::new(command[0]);
     let folder = |name: &str| format!("{FOLDER}/{name}");
+    KEEPING.iter().for_each(|(name, _)| drop(process.env_remove(name)));
     process.args(&command[1..]).env("VNET_STATE_DIR", folder("state")).env("VNET_CONFIG_DIR", folder("config"));
     let begin = Instant::now();
     let status = process.stdout(Stdio::null()).status().unwrap();
