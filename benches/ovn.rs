@@ -5,13 +5,13 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vnet_benches::median;
 use vnet_driver::{Network, OvnNetwork};
 use vnet_lab::mounts::mount_new;
 use vnet_ovn::OvnGuest;
-use vnet_tests::OvnCentral;
+use vnet_tests::{Machine, OvnCentral, OvnHost, OvnLab};
 use vnet_types::{MacAddr, Uuid};
 
 const HEAD: &str = "
@@ -33,6 +33,18 @@ fn network(central: &OvnCentral, number: usize) -> Network {
     );
     text.parse().unwrap()
 }
+
+const GUESTS: &str = "
+A guest is attached to one of two hosts by a process of `vnet`, which waits until OVN says that its port is up, and pings a guest on the
+other host as soon as it is there: userspace datapath, medians of COUNT guests.
+
+| what | milliseconds |
+|---|---|
+";
+
+/// How many guests are attached and ping.
+const PINGING: u8 = 15;
+const PEER: u8 = 200;
 
 /// One line of the table.
 fn line(what: &str, rows: usize, operations: &[usize], times: &[f64]) -> String {
@@ -84,6 +96,46 @@ fn ports(folder: &str, count: u16) -> String {
     line(&format!("{count} ports of one network"), rows, &[], &times)
 }
 
+/// From an attach to the first answer.
+fn first_pings() -> String {
+    let lab = OvnLab::start(Path::new("/run/lab"), 2);
+    let hosts = (1..=PINGING).chain([PEER]);
+    let hosts = hosts.map(|last| format!("<host mac='{}' ip='10.65.0.{last}'/>", mac(9, last))).collect::<String>();
+    let definition = format!(
+        "<network><name>pings</name><metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+         <vnet:ovn northbound='{}'/></vnet:network></metadata><ip address='10.65.0.254' prefix='24'><dhcp>{hosts}</dhcp></ip>\
+         </network>",
+        lab.central.remote()
+    );
+    let [one, two] = &lab.hosts[..] else { unreachable!() };
+    one.does(&["start", "-"], &definition);
+    for host in [one, two] {
+        host.does(&["define", "-"], &definition);
+    }
+    let reserved = |last: u8| format!("10.65.0.{last}");
+    let peer = two.guest("pings", "peer", &mac(9, PEER).to_string(), "");
+    peer.address(&format!("{}/24", reserved(PEER)));
+    let [mut attach, mut ping] = [Vec::new(), Vec::new()];
+    for last in 1..=PINGING {
+        let mac = mac(9, last).to_string();
+        let begin = Instant::now();
+        let attached =
+            one.does(&["attach", "-", "--guest", &format!("g{last}")], &OvnHost::interface("pings", &mac, ""));
+        attach.push(begin.elapsed().as_secs_f64() * 1000.0);
+        let guest = Machine::on(attached["port"]["name"].as_str().unwrap(), &one.netns, &mac);
+        guest.address(&format!("{}/24", reserved(last)));
+        let begin = Instant::now();
+        while !guest.pings(&reserved(PEER), Duration::from_millis(100)) {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{last} has no answer");
+        }
+        ping.push(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    let both = attach.iter().zip(&ping).map(|(attach, ping)| attach + ping).collect();
+    let rows = [("attach", attach), ("first ping after it", ping), ("attach to first ping", both)];
+    let rows = rows.map(|(what, times)| format!("| {what} | {:.1} |\n", median(times)));
+    GUESTS.replace("COUNT", &PINGING.to_string()) + &rows.concat()
+}
+
 fn mac(high: u8, low: u8) -> MacAddr {
     MacAddr([0x52, 0x54, 0, 0, high, low])
 }
@@ -96,7 +148,7 @@ fn main() {
     let head = HEAD.replace("LOAD", load.split(' ').next().unwrap());
     let counts = [("/run/one", 1), ("/run/many", 100), ("/run/most", 1000)];
     let lines: String = counts.into_iter().map(|(folder, count)| networks(folder, count)).collect();
-    let text = head + &lines + &ports("/run/ports", 1000);
+    let text = head + &lines + &ports("/run/ports", 1000) + &first_pings();
     print!("{text}");
     OpenOptions::new().append(true).open(file).unwrap().write_all(text.as_bytes()).unwrap();
 }

@@ -135,7 +135,10 @@ pub fn program(name: &str) -> String {
 
 fn built(program: &str, package: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a program knows its file");
-    let built = test.parent().and_then(|deps| deps.parent()).expect("tests are in target/PROFILE/deps").join(program);
+    let folder = test.parent().expect("a program is in a folder");
+    // Tests are in `target/PROFILE/deps`, benchmarks above it.
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let built = profile.expect("a profile has a folder").join(program);
     assert!(built.is_file(), "{} is missing, build it first: cargo build -p {package}", built.display());
     built
 }
