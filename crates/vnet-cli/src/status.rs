@@ -118,11 +118,14 @@ impl Shown {
     /// A network that runs.
     pub(crate) fn running(network: NetworkStatus, driver: &Driver) -> Result<Self, Error> {
         let name = &network.name;
-        let (persistent, autostart) = match network.runs_in_libvirt {
-            true => driver.info(name).map(|info| (info.is_persistent, info.autostart))?,
-            false => (driver.is_persistent(name)?, driver.is_autostarted(name)?),
-        };
-        let news = driver.definition_news(name);
+        if network.runs_in_libvirt {
+            let NetworkInfo { is_persistent, autostart, .. } = driver.info(name)?;
+            let news = driver.definition_news(name);
+            return Ok(Self { network: Seen::Running(Box::new(network)), persistent: is_persistent, autostart, news });
+        }
+        let persistent = driver.is_persistent(name)?;
+        let autostart = persistent && driver.is_autostarted(name)?;
+        let news = if persistent { driver.definition_news(name) } else { None };
         Ok(Self { network: Seen::Running(Box::new(network)), persistent, autostart, news })
     }
 

@@ -85,6 +85,7 @@ use crate::{Error, Fact, Facts, Host, Lock, Namespace, Near, Store};
 /// This host, in the network namespace of the thread that opened it. Use it from that thread.
 pub struct LinuxHost {
     netlink: Netlink,
+    namespace: OnceCell<Namespace>,
     /// The packet filter, once something asks for it: most calls about guests do not.
     firewall: OnceCell<Firewall>,
     unscoped: RefCell<Vec<Unscoped>>,
@@ -124,6 +125,7 @@ impl LinuxHost {
     pub fn open() -> Result<Self, Error> {
         Ok(Self {
             netlink: Netlink::open()?,
+            namespace: OnceCell::new(),
             firewall: OnceCell::new(),
             unscoped: RefCell::default(),
             begun: RefCell::default(),
@@ -276,7 +278,7 @@ impl Host for LinuxHost {
     }
 
     fn namespace(&self) -> Result<Namespace, Error> {
-        Namespace::this()
+        seen::once(&self.namespace, Namespace::this).copied()
     }
 
     fn locate(&self, link: &Link, fact: Option<Fact>) -> Result<Option<(InterfaceName, Fact)>, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use vnet_firewall::{Counts, Rule};
-use vnet_host::{Header, LinuxHost, Listed, Namespace, PortHeader, Receipt, Unread};
+use vnet_host::{Header, Host, LinuxHost, Listed, PortHeader, Receipt, Unread};
 use vnet_plan::{Change, Files, Intent, Key, LinkAddress, Resource};
 use vnet_types::{InterfaceName, Inventory, IpNet, KnownPort, NetworkName, Route};
 use vnet_xml::Network;
@@ -99,8 +99,7 @@ impl Driver {
     pub fn networks(&self) -> Result<Vec<Listed<NetworkSummary>>, Error> {
         let mut host = self.onlooker()?;
         let (networks, ports) = self.receipts(&mut host)?;
-        let here = LinuxHost::namespace()?;
-        each(networks, |receipt| self.summarised(&host, receipt, ports.of(&receipt.header.network), here))
+        each(networks, |receipt| self.summarised(&host, receipt, ports.of(&receipt.header.network)))
     }
 
     /// A network as a row of a list. `None` when it does not run.
@@ -109,7 +108,7 @@ impl Driver {
         let Some(receipt) = self.store.receipt(network)? else { return Ok(None) };
         let ports = self.read_ports()?;
         host.look_once();
-        self.summarised(&host, &receipt, ports.of(network), LinuxHost::namespace()?)
+        self.summarised(&host, &receipt, ports.of(network))
     }
 
     /// `None` when it was stopped meanwhile.
@@ -118,9 +117,8 @@ impl Driver {
         host: &LinuxHost,
         receipt: &Receipt,
         ports: &[Receipt<PortHeader>],
-        here: Namespace,
     ) -> Result<Option<NetworkSummary>, Error> {
-        let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports, here)? else { return Ok(None) };
+        let Some(Look { state, unread, .. }) = self.state_of(host, receipt, ports)? else { return Ok(None) };
         let (name, bridge) = (receipt.header.network.clone(), receipt.header.bridge.clone());
         let (guests, runs_in_libvirt) = (ports.len(), receipt.header.of_libvirt);
         let definition = self.definition_in(receipt).map(str::to_owned);
@@ -162,8 +160,7 @@ impl Driver {
         all: &Ports,
     ) -> Result<Option<NetworkStatus>, Error> {
         let ports = all.of(&receipt.header.network);
-        let look = self.state_of(host, receipt, ports, LinuxHost::namespace()?)?;
-        let Some(Look { state, drift, unread }) = look else { return Ok(None) };
+        let Some(Look { state, drift, unread }) = self.state_of(host, receipt, ports)? else { return Ok(None) };
         let name = receipt.header.network.clone();
         let mut status = NetworkStatus {
             state,
@@ -216,7 +213,7 @@ impl Driver {
         obstacles.extend(self.unconfirmed_obstacle(&receipt.header.network)?);
         obstacles.extend(unheard(&receipt.header));
         obstacles.extend(self.untold(&receipt.header));
-        if receipt.header.namespace.is(&LinuxHost::namespace()?) {
+        if receipt.header.namespace.is(&host.namespace()?) {
             let links: Vec<InterfaceName> = receipt.header.bridge.iter().chain(ports).cloned().collect();
             obstacles.extend(manager::obstacles(host, &links)?);
             if let Some(network) = &network {
@@ -269,8 +266,8 @@ impl Driver {
         host: &LinuxHost,
         receipt: &Receipt,
         ports: &[Receipt<PortHeader>],
-        here: Namespace,
     ) -> Result<Option<Look>, Error> {
+        let here = host.namespace()?;
         // What was not read of another network does not count here.
         host.unread();
         let mut drift = vnet_host::drift_of(host, receipt, here).map_err(Error::from);
