@@ -29,6 +29,9 @@ const PER_PIECE: usize = 8;
 /// Headers by the name of their folder.
 type Index<S> = BTreeMap<String, S>;
 
+/// Headers in order, by the names of their folders. `None` for those that are gone.
+type Piece<S> = Vec<(String, Option<S>)>;
+
 /// What a store knows of the headers of one kind. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Headers<S> {
@@ -237,8 +240,7 @@ impl<S: Subject> Known<S> {
             if digest(piece) != *sum {
                 return None;
             }
-            let (from, to, headers): (Option<Folders>, Folders, Vec<(String, Option<S>)>) =
-                serde_json::from_slice(piece).ok()?;
+            let (from, to, headers): (Option<Folders>, Folders, Piece<S>) = serde_json::from_slice(piece).ok()?;
             // The first piece has all headers, and each other one what has changed since.
             if from != now {
                 return None;
