@@ -37,7 +37,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn run(command: &[&str]) -> f64 {
     let mut process = Command::new(command[0]);
     let folder = |name: &str| format!("{FOLDER}/{name}");
-    KEEPING.iter().for_each(|(name, _)| drop(process.env_remove(name)));
+    for (name, _) in KEEPING {
+        process.env_remove(name);
+    }
     process.args(&command[1..]).env("VNET_STATE_DIR", folder("state")).env("VNET_CONFIG_DIR", folder("config"));
     let begin = Instant::now();
     let status = process.stdout(Stdio::null()).status().unwrap();
