@@ -48,9 +48,11 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
-/// Builds the programs that tests run, with what packages have.
+/// Builds the programs that tests run, with what packages have, from the same libraries as the
+/// tests.
 pub(crate) fn build_programs() -> Result<(), Failed> {
-    cargo(&["build", "--package", "vnet-cli", "--package", "vnet-cni", "--package", "vnetd", "--features", "tls"])
+    let programs = ["vnet", "vnet-cni", "vnetd"].map(|bin| ["--bin", bin]);
+    cargo(&[&["build", "--workspace", "--all-features"][..], &programs.concat()].concat())
 }
 
 /// Runs a program, shows each line of its output and passes it on, and returns whether the program
