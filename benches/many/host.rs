@@ -112,8 +112,13 @@ pub(crate) fn dhcp_network(number: usize) -> String {
     with(number, "", |net| format!("<dhcp><range start='{net}.2' end='{net}.200'/></dhcp>"))
 }
 
+/// The subnet of one of many networks, without its last number.
+pub(crate) fn net(number: usize) -> String {
+    format!("10.{}.{}", number / 250, number % 250)
+}
+
 fn with(number: usize, dns: &str, dhcp: impl FnOnce(&str) -> String) -> String {
-    let net = format!("10.{}.{}", number / 250, number % 250);
+    let net = net(number);
     let dhcp = dhcp(&net);
     format!(
         "<network><name>n{number}</name><forward mode='nat'/><bridge name='b{number}' stp='off'/>{dns}\

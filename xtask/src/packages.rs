@@ -58,6 +58,8 @@ const TESTS: &[Program] = &[
 
 /// What not every release has as a package of its own. Tests that miss one are ignored.
 const OPTIONAL: &[Program] = &[
+    program("crun", "crun", "crun", "tests: it runs podman's containers"),
+    program("podman", "podman", "podman", "tests: containers on networks by CNI, which podman 4 has"),
     program("chromium-headless-shell", "chromium-headless-shell", "chromium-headless", "tests: the page of a host"),
     program(
         "/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_network.so",
@@ -76,6 +78,22 @@ const OPTIONAL: &[Program] = &[
 /// The packages of Debian and Ubuntu with the newest kernel for virtual machines. They are
 /// downloaded, not installed.
 pub(crate) const KERNELS: [&str; 2] = ["linux-image-cloud-amd64", "linux-image-virtual"];
+
+/// Units of systemd that distributions start when they install a program. Tests need none of them.
+/// That of firewalld would close this machine's ports.
+const UNITS: [(&str, &[&str]); 2] = [
+    ("firewalld", &["firewalld.service"]),
+    (
+        "podman",
+        &[
+            "podman.socket",
+            "podman.service",
+            "podman-restart.service",
+            "podman-auto-update.service",
+            "podman-auto-update.timer",
+        ],
+    ),
+];
 
 const fn program(name: &'static str, debian: &'static str, fedora: &'static str, what_for: &'static str) -> Program {
     Program { name, debian, fedora, what_for }
@@ -162,16 +180,20 @@ fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(
     }
     let names: Vec<&str> = missing.iter().map(|program| program.name).collect();
     println!("xtask: missing programs: {}", names.join(", "));
-    let has_service = names.contains(&"firewalld") && Path::new("/run/systemd/system").exists();
-    if has_service {
-        // Distributions start it on installation, and it would close this machine's ports.
-        as_root(&["systemctl", "mask", "--runtime", "firewalld.service"])?;
+    let has_systemd = Path::new("/run/systemd/system").exists();
+    let started = UNITS.iter().filter(|(program, _)| has_systemd && names.contains(program));
+    let units: Vec<&str> = started.flat_map(|(_, units)| units.iter().copied()).collect();
+    if !units.is_empty() {
+        as_root(&[&["systemctl", "mask", "--runtime"], &units[..]].concat())?;
     }
     let installed = install_packages(&missing);
-    if has_service {
-        as_root(&["systemctl", "disable", "firewalld.service"])?;
-        as_root(&["systemctl", "unmask", "--runtime", "firewalld.service"])?;
-        println!("xtask: firewalld is installed for the tests: it neither runs on this machine nor starts with it");
+    if !units.is_empty() {
+        for unit in &units {
+            // Not every release has each.
+            let _ = as_root(&["systemctl", "disable", unit]);
+        }
+        as_root(&[&["systemctl", "unmask", "--runtime"], &units[..]].concat())?;
+        println!("xtask: {} neither run on this machine nor start with it", units.join(", "));
     }
     installed
 }
