@@ -297,18 +297,31 @@ impl Guest {
 
     /// The next mark that comes, with the VLAN that the frame has.
     fn hears(&mut self) -> (u8, Option<u8>) {
-        wait_for(SOON, "a frame", || {
-            let mut frame = [0; 2048];
-            match self.0.read(&mut frame) {
-                Ok(_) if frame[12..14] == [0x88, 0xb5] => Some((frame[14], None)),
-                Ok(_) if frame[12..14] == [0x81, 0] && frame[16..18] == [0x88, 0xb5] => {
-                    Some((frame[18], Some(frame[15])))
-                }
-                Ok(_) => None,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-                Err(error) => panic!("{error}"),
+        wait_for(SOON, "a frame", || self.next().flatten())
+    }
+
+    /// Whether a mark without a VLAN is among what has come until now.
+    fn catches(&mut self, mark: u8) -> bool {
+        while let Some(heard) = self.next() {
+            if heard == Some((mark, None)) {
+                return true;
             }
-        })
+        }
+        false
+    }
+
+    /// The next frame that has come: its mark with its VLAN, or nothing if it has no mark.
+    fn next(&mut self) -> Option<Option<(u8, Option<u8>)>> {
+        let mut frame = [0; 2048];
+        match self.0.read(&mut frame) {
+            Ok(_) if frame[12..14] == [0x88, 0xb5] => Some(Some((frame[14], None))),
+            Ok(_) if frame[12..14] == [0x81, 0] && frame[16..18] == [0x88, 0xb5] => {
+                Some(Some((frame[18], Some(frame[15]))))
+            }
+            Ok(_) => Some(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(error) => panic!("{error}"),
+        }
     }
 }
 
