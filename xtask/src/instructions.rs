@@ -77,7 +77,7 @@ pub(crate) fn check(record: bool) -> Result<(), Failed> {
 fn build(tree: &Path) -> Result<String, Failed> {
     let manifest = format!("--manifest-path={}", tree.join("Cargo.toml").display());
     let target = format!("--target-dir={}", tree.join("target").display());
-    let bench = ["bench", "--workspace", "--bench=instructions", "--no-run", "--message-format=json"];
+    let bench = ["bench", "--package=vnet-arrows", "--bench=instructions", "--no-run", "--message-format=json"];
     let messages = output("cargo", &[&bench[..], &[manifest.as_str(), &target]].concat())?;
     let programs = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let programs = programs.filter(|message| message["target"]["name"] == "instructions");

@@ -46,7 +46,7 @@ impl Tier {
     /// on time.
     fn threads(self) -> String {
         let processors = available_parallelism().map_or(1, |number| number.get());
-        let each = if self == Self::Kernel { 3 } else { 1 };
+        let each = if self == Self::Kernel { 4 } else { 1 };
         format!("--test-threads={}", processors * each)
     }
 }
