@@ -80,21 +80,15 @@ fn attribute(source: &str, at: usize, end: usize) -> Result<Written, Malformed> 
     let Some(quote @ (b'\'' | b'"')) = bytes.get(start - 1).copied() else {
         return Err(malformed(format!("`{word}` has no value in quotes"), name));
     };
-    let (mut at, mut is_plain) = (start, true);
-    loop {
-        match bytes.get(at) {
-            Some(byte) if *byte == quote => return Ok(Written { name, has_plain_name, value: start..at, is_plain }),
-            Some(byte) => is_plain &= !matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r'),
-            None => {
-                let quote = char::from(quote);
-                return Err(malformed(
-                    format!("the value of `{word}` is not closed: it has no second `{quote}`"),
-                    name,
-                ));
-            }
+    let (rest, mut is_plain) = (&bytes[start..], true);
+    for (len, byte) in rest.iter().enumerate() {
+        if *byte == quote {
+            return Ok(Written { name, has_plain_name, value: start..start + len, is_plain });
         }
-        at += 1;
+        is_plain &= !matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r');
     }
+    let quote = char::from(quote);
+    Err(malformed(format!("the value of `{word}` is not closed: it has no second `{quote}`"), name))
 }
 
 /// The end of a word: of a name, if it is one.

@@ -3,6 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use vnet_types::MacAddr;
+
+use crate::Spelled;
 use crate::element::Value;
 use crate::suggest::did_you_mean;
 
@@ -20,6 +23,14 @@ pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T
             None => format!("right here: {error}"),
         }
     })
+}
+
+/// Reads a MAC address. One of six pairs in lower case is printed as it is written, which is not
+/// compared for each host of a large document.
+pub(crate) fn mac(text: &str) -> Result<Spelled<MacAddr>, String> {
+    let address = parsed::<MacAddr>(text)?;
+    let is_usual = text.len() == "52:54:00:00:00:00".len() && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    if is_usual { Ok(address.into()) } else { parsed(text) }
 }
 
 pub(crate) fn yes_no(text: &str) -> Result<bool, String> {

@@ -7,7 +7,7 @@ use vnet_types::{Family, IpNet, MacAddr, contiguous_prefix};
 
 use crate::element::Element;
 use crate::grammar::Grammar;
-use crate::value::{ip, ipv4, number, parsed, text, word, yes_no};
+use crate::value::{ip, ipv4, mac, number, text, word, yes_no};
 use crate::write::{Tag, Writer};
 use crate::{Libvirt, Spelled};
 
@@ -253,7 +253,7 @@ pub(super) fn range(element: &Element<'_>) -> Option<DhcpRange> {
 
 pub(super) fn host(element: &Element<'_>) -> Option<DhcpHost> {
     element.expect(&HOST);
-    let mac = element.value("mac", parsed);
+    let mac = element.value("mac", mac);
     let (id, name) = (element.value("id", text), element.value("name", text));
     let lease = element.child("lease").and_then(|element| lease(&element));
     Some(DhcpHost { mac, id, name, ip: element.required("ip", ip)?, lease })
