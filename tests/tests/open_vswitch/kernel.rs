@@ -20,8 +20,8 @@ fn limits_of(dev: &str) -> [String; 3] {
     [tc(&["qdisc", "show"]), tc(&["class", "show"]), arriving.replace("police 0x2", "police 0x1")]
 }
 
-/// Says something until each of these has heard it: while Open vSwitch changes a port, as it does
-/// when its device gets a guest, it may lose frames.
+/// Says something until each of these has heard it. A frame was lost once on a slow machine, it was
+/// not seen where; Open vSwitch changes a port when its device gets a guest.
 fn is_heard(speaker: &mut Guest, mark: u8, listeners: [&mut Guest; 2]) {
     for listener in listeners {
         wait_for(SOON, "a frame that is said again and again", || {
