@@ -188,9 +188,11 @@ fn install_missing(programs: impl Iterator<Item = &'static Program>) -> Result<(
     }
     let installed = install_packages(&missing);
     if !units.is_empty() {
-        for unit in &units {
-            // Not every release has each.
-            let _ = as_root(&["systemctl", "disable", unit]);
+        // Not every release has each.
+        let is_there = |unit: &&str| Path::new("/lib/systemd/system").join(unit).exists();
+        let there: Vec<&str> = units.iter().copied().filter(is_there).collect();
+        if !there.is_empty() {
+            as_root(&[&["systemctl", "disable"], &there[..]].concat())?;
         }
         as_root(&[&["systemctl", "unmask", "--runtime"], &units[..]].concat())?;
         println!("xtask: {} neither run on this machine nor start with it", units.join(", "));
