@@ -95,10 +95,8 @@ impl<S: Subject> Headers<S> {
             };
         };
         if held.now.is_none() {
-            held.now = held.from.clone().and_then(|folders| Known::of(&path, folders, known.take()));
-            for (folder, header) in held.now.as_mut().map(|_| held.changes.clone()).into_iter().flatten() {
-                held.now.iter_mut().for_each(|now| now.change(folder.clone(), header.clone()));
-            }
+            let before = held.from.clone().and_then(|folders| Known::of(&path, folders, known.take()));
+            held.go_on_from(before);
         }
         if held.now.is_none()
             && let Some(folders) = Folders::of::<S>(root)
@@ -194,7 +192,11 @@ impl<S: Subject> Headers<S> {
         let All { known, held } = &mut *self.state();
         let Some(mut held) = held.take() else { return };
         let path = root.join(S::HEADERS);
-        held.go_on_from(known.take(), &path);
+        if held.now.is_none() {
+            let is_same = |known: &Known<S>| held.from.as_ref() == Some(&known.folders) && known.file == version(&path);
+            let before = known.take().filter(is_same);
+            held.go_on_from(before);
+        }
         let is_few = held.now.as_ref().is_some_and(|now| now.headers.len() <= FEW);
         if held.from.is_none() && (held.now.is_none() || is_few) {
             let _ = fs::remove_file(path);
@@ -266,13 +268,11 @@ impl<S: Subject> Known<S> {
 }
 
 impl<S: Subject> Held<S> {
-    /// Knows all headers from what was known before the lock was taken, if the file still says so.
-    fn go_on_from(&mut self, before: Option<Known<S>>, path: &Path) {
-        let is_same = |known: &Known<S>| self.from.as_ref() == Some(&known.folders) && known.file == version(path);
-        if self.now.is_none() {
-            self.now = before.filter(is_same);
-            let changes = self.changes.iter().map(|(folder, header)| (folder.clone(), header.clone()));
-            self.now.iter_mut().for_each(|now| changes.clone().for_each(|(folder, header)| now.change(folder, header)));
+    /// Knows all headers from those when the lock was taken.
+    fn go_on_from(&mut self, before: Option<Known<S>>) {
+        self.now = before;
+        for (folder, header) in &self.changes {
+            self.now.iter_mut().for_each(|now| now.change(folder.clone(), header.clone()));
         }
     }
 
