@@ -109,8 +109,12 @@ fn refusals_are_typed_and_nothing_is_done() {
     assert!(database.lock("l").unwrap());
     assert!(!open(&server).lock("l").unwrap());
     database.transact(&[DatabaseOperation::Assert("l".into())]).unwrap();
-    let error = Database::open([remote(&server)], "OVN_Northbound").err().unwrap();
-    assert!(matches!(&error, Error::NoServer { tried, .. } if matches!(tried[0].1, Unusable::NoDatabase)), "{error}");
+    let mut unasked = Database::new([remote(&server)], "OVN_Northbound").of_one_server();
+    let asked = Database::open([remote(&server)], "OVN_Northbound").err();
+    for error in [asked, unasked.select("Queue", [], &[]).err()] {
+        let Some(Error::NoServer { tried, .. }) = error else { panic!("{error:?}") };
+        assert!(matches!(tried[0].1, Unusable::NoDatabase), "{tried:?}");
+    }
     let nobody = Remote::Unix("/run/nobody".into());
     let error = Database::open([nobody.clone()], NAME).err().unwrap();
     assert!(matches!(&error, Error::NoServer { tried, .. } if matches!(tried[0].1, Unusable::Connect(_))), "{error}");

@@ -13,6 +13,8 @@ use crate::{Condition, DatabaseOperation, Error, OperationResult, Remote, Row, T
 
 /// The database in which each server tells of its databases.
 const SERVER: &str = "_Server";
+/// The beginning of what a server answers that does not have the database.
+const UNKNOWN: &str = "unknown database";
 /// How long a call may take, unless the caller says otherwise.
 const TIME: Duration = Duration::from_secs(5);
 /// The pause before all servers are tried again while a cluster elects its leader.
@@ -27,6 +29,8 @@ pub struct Database {
     remotes: Vec<Remote>,
     time: Duration,
     leader_only: bool,
+    /// Whether a server is asked for its state before it is used.
+    asks_state: bool,
     files: Option<TlsFiles>,
     session: Option<Session>,
     /// Whether a connection with monitors has ended, and the caller was not told yet.
@@ -52,6 +56,7 @@ impl Database {
             remotes: remotes.into(),
             time: TIME,
             leader_only: false,
+            asks_state: true,
             files: None,
             session: None,
             has_lost_monitors: false,
@@ -71,6 +76,14 @@ impl Database {
     #[must_use]
     pub fn at_leader(mut self) -> Self {
         self.leader_only = true;
+        self
+    }
+
+    /// From now on, does not ask a server whether it has the database and is of use, which saves a
+    /// request: for a database that is never clustered, as that of Open vSwitch.
+    #[must_use]
+    pub fn of_one_server(mut self) -> Self {
+        self.asks_state = false;
         self
     }
 
@@ -193,7 +206,12 @@ impl Database {
         if result.as_ref().is_err_and(Error::ends_connection) {
             self.drop_session();
         }
-        result
+        result.map_err(|error| match error {
+            Error::Call { remote, message, .. } if message.starts_with(UNKNOWN) => {
+                Error::NoServer { database: self.name.clone(), tried: vec![(remote, Unusable::NoDatabase)] }
+            }
+            error => error,
+        })
     }
 
     fn drop_session(&mut self) {
@@ -217,8 +235,11 @@ impl Database {
                 let share = deadline.saturating_duration_since(Instant::now())
                     / u32::try_from(self.remotes.len() - at).unwrap_or(1);
                 let until = Instant::now() + share;
-                let session = Session::connect(remote, self.files.as_ref(), until)
-                    .and_then(|session| use_server(session, &self.name, self.leader_only, until));
+                let session = Session::connect(remote, self.files.as_ref(), until);
+                let session = match self.asks_state {
+                    true => session.and_then(|session| use_server(session, &self.name, self.leader_only, until)),
+                    false => session,
+                };
                 match session {
                     Ok(session) => {
                         self.session = Some(session);
@@ -248,12 +269,12 @@ fn use_server(mut session: Session, database: &str, leader_only: bool, deadline:
         .unwrap_or_else(|| Unusable::Failed(Box::new(error)))
     };
     // Without it, the server ends the connection when the state of a database changes.
-    let aware = session.call("set_db_change_aware", json!([true]), deadline);
+    session.tell("set_db_change_aware", json!([true]));
     let request = TableMonitor::new("Database", &["name", "model", "connected", "leader"]);
     let params = json!([SERVER, Session::own_monitor(), monitor::requests(&[request])]);
-    let state = match aware.and_then(|_| session.call("monitor", params, deadline)) {
+    let state = match session.call("monitor", params, deadline) {
         Ok(state) => state,
-        // A server before 2.9 knows neither.
+        // A server before 2.9 knows neither call.
         Err(Error::Call { .. }) => {
             let names = session.call("list_dbs", json!([]), deadline).map_err(failed)?;
             let has_it = names.as_array().is_some_and(|names| names.iter().any(|name| name == database));

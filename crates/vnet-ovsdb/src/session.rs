@@ -25,6 +25,8 @@ pub(crate) struct Session {
     stream: Stream,
     frames: Frames,
     last_id: u64,
+    /// Calls that are sent with the next message.
+    outgoing: String,
     /// News of the rows that the caller watches.
     pub(crate) updates: VecDeque<RowUpdate>,
     /// How many monitors the caller has.
@@ -46,6 +48,7 @@ impl Session {
             stream,
             frames: Frames::default(),
             last_id: 0,
+            outgoing: String::new(),
             updates: VecDeque::new(),
             monitors: 0,
             of_server: Vec::new(),
@@ -57,8 +60,6 @@ impl Session {
     /// tells meanwhile is answered or kept.
     pub(crate) fn call(&mut self, method: &'static str, params: Value, deadline: Instant) -> Result<Value, Error> {
         let began = Instant::now();
-        self.last_id += 1;
-        let id = self.last_id;
         let failed = |remote: &Remote, error: io::Error| match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 let seconds = deadline.saturating_duration_since(began).as_secs();
@@ -67,8 +68,9 @@ impl Session {
             ErrorKind::UnexpectedEof => Error::Ended { remote: remote.clone(), method, source: None },
             _ => Error::Ended { remote: remote.clone(), method, source: Some(error) },
         };
-        let request = json!({ "method": method, "params": params, "id": id }).to_string();
-        self.write(request.as_bytes(), deadline).map_err(|error| failed(&self.remote, error))?;
+        let request = self.request(method, params);
+        let id = self.last_id;
+        self.write(&request, deadline).map_err(|error| failed(&self.remote, error))?;
         loop {
             while let Some(message) = self.message()? {
                 if message.get("id").and_then(Value::as_u64) == Some(id) && message.get("method").is_none() {
@@ -78,6 +80,17 @@ impl Session {
             }
             self.read(deadline).map_err(|error| failed(&self.remote, error))?;
         }
+    }
+
+    /// Makes a call whose answer is dropped. It is sent with the next one.
+    pub(crate) fn tell(&mut self, method: &'static str, params: Value) {
+        let request = self.request(method, params);
+        self.outgoing += &request.to_string();
+    }
+
+    fn request(&mut self, method: &'static str, params: Value) -> Value {
+        self.last_id += 1;
+        json!({ "method": method, "params": params, "id": self.last_id })
     }
 
     fn answer(&self, method: &'static str, mut message: Value) -> Result<Value, Error> {
@@ -166,7 +179,7 @@ impl Session {
         match (message.get("method").and_then(Value::as_str), params) {
             (Some("echo"), Some(params)) => {
                 let answer = json!({ "id": message.get("id"), "result": params, "error": null });
-                self.write(answer.to_string().as_bytes(), deadline).map_err(Unhandled::Io)?;
+                self.write(&answer, deadline).map_err(Unhandled::Io)?;
             }
             (Some("update" | "update2"), Some(params)) => {
                 let [id, tables] = params.as_slice() else { return Ok(()) };
@@ -200,7 +213,9 @@ impl Session {
         }
     }
 
-    fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+    fn write(&mut self, message: &Value, deadline: Instant) -> io::Result<()> {
+        let text = std::mem::take(&mut self.outgoing) + &message.to_string();
+        let mut bytes = text.as_bytes();
         while !bytes.is_empty() {
             match self.stream.write(bytes, deadline) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),

@@ -32,7 +32,7 @@ pub(crate) struct Chassis {
 impl Chassis {
     /// Asks this host's Open vSwitch.
     pub(crate) fn here() -> Result<Self, OvnFailure> {
-        let mut database = Database::new([Remote::Unix(switch_socket())], "Open_vSwitch");
+        let mut database = Database::new([Remote::Unix(switch_socket())], "Open_vSwitch").of_one_server();
         let own = Operation::select("Open_vSwitch", [], &["external_ids"]);
         let ssl = Operation::select("SSL", [], &["private_key", "certificate", "ca_cert"]);
         let mut results = database.transact(&[own, ssl]).map_err(failed)?.into_iter().map(OperationResult::rows);

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MARK: &str = "vnet-namespace";
 
 fn database() -> Database {
-    Database::new([Remote::Unix(switch_socket())], DATABASE).with_time(PATIENCE)
+    Database::new([Remote::Unix(switch_socket())], DATABASE).of_one_server().with_time(PATIENCE)
 }
 
 /// Asks Open vSwitch for its bridges.
