@@ -6,7 +6,7 @@ mod libvirt;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vnet_netlink::{Netfilter, Netlink, Refused};
 use vnet_types::InterfaceName;
@@ -50,7 +50,7 @@ pub struct Firewall {
     /// The network that was read last and was as expected.
     last: Mutex<Option<(String, Table)>>,
     /// What is known of all networks.
-    ledger: Mutex<Option<Ledger>>,
+    ledger: Mutex<Option<Arc<Ledger>>>,
 }
 
 /// Why rules could not be installed, read or removed. Nothing has changed then.
@@ -144,7 +144,7 @@ impl Firewall {
             *self.intact() = near.intact().map(Intact::whole);
         }
         let is_known = |ledger: &Ledger| ledger.is_about(&near) && ledger.has(expected);
-        let is_expected = found.as_ref() == Some(expected) && self.ledger().as_ref().is_some_and(is_known);
+        let is_expected = found.as_ref() == Some(expected) && self.ledger().as_deref().is_some_and(is_known);
         if found.is_none() || is_expected {
             *self.last() = is_expected.then(|| (expected.network.clone(), near));
             return Ok(found);

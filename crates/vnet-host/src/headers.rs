@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use crate::hint::digest;
+use crate::hint::{decode, digest, encode};
 use crate::store::RECEIPT;
 use crate::understood::Version;
 use crate::{Error, Receipt, Store, Subject, Understood, journal, lock, trust};
@@ -242,7 +242,7 @@ impl<S: Subject> Known<S> {
             if digest(piece) != *sum {
                 return None;
             }
-            let (from, to, headers): (Option<Folders>, Folders, Piece<S>) = serde_json::from_slice(piece).ok()?;
+            let (from, to, headers): (Option<Folders>, Folders, Piece<S>) = decode(piece)?;
             // The first piece has all headers, and each other one what has changed since.
             if from != now {
                 return None;
@@ -294,7 +294,7 @@ impl<S: Subject> Held<S> {
         let changes = self.changes.iter().filter(|_| !is_whole);
         let headers = all.map(|(folder, header)| (folder, Some(header)));
         let headers = headers.chain(changes.map(|(folder, header)| (folder, header.as_ref())));
-        let piece = serde_json::to_vec(&(from, &folders, headers.collect::<Vec<_>>()))?;
+        let piece = encode(&(from, &folders, headers.collect::<Vec<_>>())).ok_or(io::ErrorKind::InvalidData)?;
         let length = u32::try_from(piece.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
         if is_whole {
             file.set_len(0)?;

@@ -14,8 +14,10 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use memchr::memchr;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use vnet_plan::{Change, HostState, NetworkRules, Resource};
+use vnet_plan::{Change, HostState, LinkAddress, NetworkRules, Resource, SysctlSetting};
+use vnet_types::Link;
 
 use crate::headers::Headers;
 use crate::hint::{Digest, digest};
@@ -230,7 +232,7 @@ pub(crate) fn read<S: Subject>(path: &Path) -> Result<Option<Receipt<S>>, Error>
 /// the digest of the line with the rules.
 pub(crate) fn read_but<S: Subject>(
     path: &Path,
-    mut is_known: impl FnMut(&S, Digest) -> bool,
+    is_known: impl Fn(&S, Digest) -> bool,
 ) -> Result<Option<Receipt<S>>, Error> {
     let Some(text) = trust::read(path)? else { return Ok(None) };
     let first = lines(&text).next().unwrap_or_default();
@@ -263,18 +265,31 @@ pub(crate) fn read_but<S: Subject>(
     Ok(Some(receipt))
 }
 
-/// Reads a line of the snapshot. Rules are most of it, and to find their type on the way is slow.
+/// Reads a line of the snapshot. To find the kind of its resource on the way is slow, so the kinds
+/// that most networks have are told by the beginning.
 fn own(path: &Path, number: usize, line: &[u8]) -> Result<Own, Error> {
-    if !is_rules(line) {
-        return parse(path, number, line);
+    fn of<R: DeserializeOwned + Into<Resource>>(path: &Path, number: usize, line: &[u8]) -> Result<Own, Error> {
+        parse(path, number, line).map(|Own::<R> { own, fact }| Own { own: own.into(), fact })
     }
-    let Own::<NetworkRules> { own, fact } = parse(path, number, line)?;
-    Ok(Own { own: own.into(), fact })
+    match kind(line) {
+        b"ruleset" => of::<NetworkRules>(path, number, line),
+        b"link" => of::<Link>(path, number, line),
+        b"address" => of::<LinkAddress>(path, number, line),
+        b"sysctl" => of::<SysctlSetting>(path, number, line),
+        b"file" => of::<vnet_plan::File>(path, number, line),
+        _ => parse(path, number, line),
+    }
 }
 
 /// Whether a line of the snapshot has rules.
 fn is_rules(line: &[u8]) -> bool {
-    line.starts_with(br#"{"own":{"resource":"ruleset","#)
+    kind(line) == b"ruleset"
+}
+
+/// The kind of the resource in a line of the snapshot.
+fn kind(line: &[u8]) -> &[u8] {
+    let rest = line.strip_prefix(br#"{"own":{"resource":""#).unwrap_or_default();
+    &rest[..memchr(b'"', rest).unwrap_or_default()]
 }
 
 impl<S> Receipt<S> {
@@ -317,11 +332,10 @@ fn parse<T: DeserializeOwned>(path: &Path, number: usize, line: &[u8]) -> Result
 /// The lines of a text, each with its end. A line with rules is long, and there are hundreds.
 fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        let mut rest = text;
-        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
-        let line = &text[..length];
+        let length = memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+        let (line, rest) = text.split_at(length);
         text = rest;
-        Some(line)
+        (!line.is_empty()).then_some(line)
     })
 }
 

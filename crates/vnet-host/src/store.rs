@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, available_parallelism};
 
 use vnet_types::{InterfaceName, KnownNetwork, KnownPort, NetworkName};
 
@@ -18,6 +20,8 @@ pub(crate) const RECEIPT: &str = "receipt";
 /// The file that tells of two changes, and its name while it is written.
 const PAIR: &str = ".pair";
 const NEW_PAIR: &str = ".pair.new";
+/// So many receipts are worth a thread.
+const PER_THREAD: usize = 64;
 
 /// The folder of receipts, with one folder for each network and each port.
 #[derive(Clone, Debug)]
@@ -149,9 +153,9 @@ impl Store {
     /// The same without those rules that are known, as [`journal::read_but`] reads each.
     pub(crate) fn receipts_but(
         &self,
-        mut is_known: impl FnMut(&Header, Digest) -> bool,
+        is_known: impl Fn(&Header, Digest) -> bool + Sync,
     ) -> Result<Vec<Listed<Receipt>>, Error> {
-        self.all_but(&mut is_known)
+        self.all_but(&is_known)
     }
 
     /// The receipts of all ports, ordered by name. Ports that are detached meanwhile are left out.
@@ -208,23 +212,23 @@ impl Store {
 
     /// Reads the receipts of one kind.
     fn all<S: Subject>(&self) -> Result<Vec<Listed<Receipt<S>>>, Error> {
-        self.all_but(&mut |_, _| false)
+        self.all_but(&|_: &S, _| false)
     }
 
     fn all_but<S: Subject>(
         &self,
-        is_known: &mut impl FnMut(&S, Digest) -> bool,
+        is_known: &(impl Fn(&S, Digest) -> bool + Sync),
     ) -> Result<Vec<Listed<Receipt<S>>>, Error> {
-        let read = self.folders::<S>()?.into_iter().filter_map(|(_, name, folder)| {
+        let read = |(_, name, folder): &(String, S::Name, PathBuf)| {
             let path = folder.join(RECEIPT);
-            let read = journal::read_but(&path, &mut *is_known).transpose()?;
+            let read = journal::read_but(&path, is_known).transpose()?;
             Some(read.map_err(|error| {
                 let header = journal::header::<S>(&path).ok().flatten();
                 let network = header.and_then(|header| header.network().cloned());
-                Unreadable { of: S::named(&name), network, error }
+                Unreadable { of: S::named(name), network, error }
             }))
-        });
-        Ok(read.collect())
+        };
+        Ok(in_threads(&self.folders::<S>()?, read))
     }
 
     /// The folders of one kind: their names, whose they are, and their paths.
@@ -303,7 +307,40 @@ impl Store {
     }
 }
 
+/// Maps many values in as many threads as the host has processors, in order.
+fn in_threads<T: Sync, U: Send>(all: &[T], map: impl Fn(&T) -> Option<U> + Sync) -> Vec<U> {
+    let threads = available_parallelism().map_or(1, usize::from).min(all.len() / PER_THREAD).max(1);
+    let mut shares = all.chunks(all.len().div_ceil(threads).max(1));
+    let own = shares.next().unwrap_or_default();
+    let map_share = |share: &[T]| share.iter().filter_map(&map).collect::<Vec<U>>();
+    thread::scope(|scope| {
+        let begin = |share| (share, thread::Builder::new().spawn_scoped(scope, move || map_share(share)));
+        let begun: Vec<_> = shares.map(begin).collect();
+        let mut mapped = map_share(own);
+        for (share, begun) in begun {
+            // A host may allow no more threads.
+            let here = |_| map_share(share);
+            mapped.extend(begun.map_or_else(here, |it| it.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        }
+        mapped
+    })
+}
+
 /// The processes that own networks or ports.
 pub(crate) fn owners<S: Subject>(headers: &[S]) -> impl Iterator<Item = (Named, Owner)> {
     headers.iter().filter_map(|header| Some((S::named(header.name()), header.owner()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_threads;
+
+    #[test]
+    fn threads_keep_the_order() {
+        for count in [0, 1, 63, 64, 129, 1000] {
+            let all: Vec<u32> = (0..count).collect();
+            let odd: Vec<u32> = all.iter().copied().filter(|number| number % 2 == 1).collect();
+            assert_eq!(in_threads(&all, |number| (number % 2 == 1).then_some(*number)), odd);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::headers::Headers;
 use crate::{Namespace, Owner, Store, hint};
 
 /// A network or a port. Both are started, changed and stopped in the same way.
-pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
+pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// The type of its name.
     type Name: Name<Header = Self>;
 
@@ -53,7 +53,7 @@ pub trait Subject: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned
 }
 
 /// Identifies a network or a port.
-pub trait Name: Clone {
+pub trait Name: Clone + Send + Sync {
     /// The header of its receipt.
     type Header: Subject<Name = Self>;
 }
@@ -88,14 +88,14 @@ pub struct Header {
     /// Its network namespace.
     pub namespace: Namespace,
     /// The process that owns it. `None` when it stays until somebody stops it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub owner: Option<Owner>,
     /// Whether the hooks have yet to agree that it runs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub awaits_hooks: bool,
     /// Whether libvirt runs the network. What is made for it is then in addition to what libvirt
     /// has made.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub of_libvirt: bool,
 }
 
@@ -107,7 +107,7 @@ pub struct PortHeader {
     /// Its network namespace.
     pub namespace: Namespace,
     /// The process that owns it. `None` when it stays until somebody detaches it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub owner: Option<Owner>,
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use nix::libc::AF_INET;
 use vnet_types::IpNet;
 
-use crate::message::{Message, Request, messages};
+use crate::message::{Message, Request};
 use crate::transport::Transport;
 use crate::{Error, Intent, Netlink, Operation, Refused};
 
@@ -54,8 +54,7 @@ impl Netlink {
                 opened => opened?,
             };
             let request = Request::new(XFRM_MSG_GETPOLICY, &[0; HEADER]).finish(Intent::List.flags());
-            let replies = transport.exchange(&request)?;
-            Ok(replies.iter().flat_map(|reply| messages(reply)).filter_map(|message| read(message.ok()?)).collect())
+            transport.exchange(&request, read)
         };
         list().map_err(Operation::List.of("policies of IPsec"))
     }

@@ -131,7 +131,8 @@ impl Netlink {
         Ok(Self { transport: transport.map_err(Operation::Open.of("a netlink socket"))? })
     }
 
-    /// Sends a request and reads a value from each reply that holds one.
+    /// Sends a request and reads a value from each reply that holds one. `read` asks nothing: the
+    /// socket is in use.
     fn request<T>(
         &self,
         message: RouteNetlinkMessage,
@@ -142,9 +143,7 @@ impl Netlink {
     }
 
     fn exchange<T>(&self, request: &[u8], read: impl FnMut(Message<'_>) -> Option<T>) -> Result<Vec<T>, Refused> {
-        // A reader may ask again, so the answer is whole before it is read.
-        let replies = self.transport.exchange(request)?;
-        Ok(replies.iter().map(|reply| Message(reply)).filter_map(read).collect())
+        self.transport.exchange(request, read)
     }
 
     /// [`Netlink::request`] for a request written by hand.

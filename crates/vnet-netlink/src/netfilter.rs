@@ -51,7 +51,7 @@ impl Netfilter {
     /// # Errors
     /// The kernel's refusal; `EINTR` when the list keeps changing.
     pub fn dump(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
-        self.transport.exchange(request)
+        self.transport.exchange(request, |it| Some(it.0.to_vec()))
     }
 
     /// [`dump`](Self::dump) for an object that may not exist. The answer is then empty.

@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 
 use crate::Refused;
-use crate::message::{messages, stamp};
+use crate::message::{Message, messages, stamp};
 
 /// How often to request a list again that changed while it was read.
 const ATTEMPTS: usize = 32;
@@ -59,15 +59,20 @@ impl Transport {
         Ok(Self { socket, turn: Mutex::default() })
     }
 
-    /// Sends a request and returns its replies, each with its header.
-    pub(crate) fn exchange(&self, request: &[u8]) -> Result<Vec<Vec<u8>>, Refused> {
+    /// Sends a request and reads a value from each reply that holds one. `read` must not use this
+    /// socket.
+    pub(crate) fn exchange<T>(
+        &self,
+        request: &[u8],
+        mut read: impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Refused> {
         let mut request = request.to_vec();
         let mut turn = self.turn();
         for _ in 0..ATTEMPTS {
             turn.sequence = turn.sequence.wrapping_add(1);
             stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, turn.sequence);
             self.send(&request)?;
-            if let Some(replies) = self.replies(&mut turn)? {
+            if let Some(replies) = self.replies(&mut turn, &mut read)? {
                 return Ok(replies);
             }
         }
@@ -149,7 +154,11 @@ impl Transport {
     }
 
     /// Reads up to the end of the answer; `None` if the list changed while the kernel wrote it.
-    fn replies(&self, turn: &mut Turn) -> Result<Option<Vec<Vec<u8>>>, Refused> {
+    fn replies<T>(
+        &self,
+        turn: &mut Turn,
+        read: &mut impl FnMut(Message<'_>) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, Refused> {
         let mut replies = Vec::new();
         let mut interrupted = false;
         loop {
@@ -162,7 +171,7 @@ impl Transport {
                 match message.outcome() {
                     Some(outcome) => return outcome.map(|()| (!interrupted).then_some(replies)),
                     None if message.kind() == NLMSG_NOOP => {}
-                    None => replies.push(message.0.to_vec()),
+                    None => replies.extend(read(message)),
                 }
             }
         }

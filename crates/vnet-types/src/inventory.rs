@@ -248,7 +248,7 @@ pub struct KnownPort {
     #[cfg_attr(feature = "serde", serde(default))]
     pub recorded: bool,
     /// The container whose interface it is. `None` for a virtual machine.
-    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    #[cfg_attr(feature = "serde", serde(default))]
     pub container: Option<KnownContainer>,
 }
 

@@ -74,11 +74,15 @@ impl NetworkName {
     /// The name as a safe file name: every byte except letters, digits, `.`, `_` and `-` is written
     /// as `%` and two hexadecimal digits.
     pub fn file_name(&self) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        self.0
-            .bytes()
-            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") })
-            .collect()
+        let mut text = String::with_capacity(self.0.len());
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-') {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02x}"));
+            }
+        }
+        text
     }
 }
 

@@ -76,11 +76,14 @@ fn bridge_name(network: &Network, root: &NodePath, others: &Inventory) -> Option
         return bridge_of_the_host(network, path, others);
     }
     let bridges = others.networks.iter().filter_map(|known| known.bridge.as_ref());
-    let taken: HashSet<&InterfaceName> = others.links.iter().map(|link| &link.name).chain(bridges).collect();
-    let free = |template: &BridgeTemplate| template.names().find(|name| !taken.contains(name));
+    let taken = others.links.iter().map(|link| &link.name).chain(bridges);
+    let free = |template: &BridgeTemplate| {
+        let taken: HashSet<&InterfaceName> = taken.clone().collect();
+        template.names().find(|name| !taken.contains(name))
+    };
     let template = match network.bridge.as_ref().and_then(|bridge| bridge.name.as_ref()) {
         Some(BridgeName::Fixed(name)) => {
-            if !taken.contains(name) {
+            if !taken.clone().any(|it| it == name) {
                 return None;
             }
             let of_libvirt = running_in_libvirt(others, name);

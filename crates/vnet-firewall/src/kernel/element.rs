@@ -138,8 +138,10 @@ pub(super) fn read(list: &[u8]) -> impl Iterator<Item = Piece> {
 
 /// Joins the pieces of one set to its elements, in order, with their counters.
 pub(super) fn assemble(set: &Set, mut pieces: Vec<Piece>, name_of: NameOf<'_>) -> Vec<(Element, Option<Counts>)> {
-    // If one interval ends where the next starts, the end comes first.
-    pieces.sort_by(|one, other| (&one.key, !one.is_end).cmp(&(&other.key, !other.is_end)));
+    if set.interval {
+        // If one interval ends where the next starts, the end comes first.
+        pieces.sort_by(|one, other| (&one.key, !one.is_end).cmp(&(&other.key, !other.is_end)));
+    }
     let element = |(at, piece): (usize, &Piece)| {
         let key = if set.interval {
             let family = if set.key == [KeyType::Ipv4Address] { Family::Ipv4 } else { Family::Ipv6 };

@@ -54,8 +54,9 @@ impl Networks {
         (owner, own)
     }
 
+    /// Those of them in a set of the table.
     fn elements<'t>(&'t self, own: &BTreeSet<Place>, set: &Set) -> Vec<&'t Element> {
-        let Some(number) = self.table.sets.iter().position(|it| it.name == set.name) else { return Vec::new() };
+        let Some(number) = self.table.sets.iter().position(|it| std::ptr::eq(it, set)) else { return Vec::new() };
         let places = own.range((number, 0)..(number + 1, 0));
         places.map(|(_, at)| &self.table.sets[number].elements[*at]).collect()
     }

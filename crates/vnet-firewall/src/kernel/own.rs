@@ -76,8 +76,9 @@ impl Table {
         let shared = self.shared_chains();
         let mut counted = Vec::new();
         for set in &self.sets {
+            let Some(of_set) = self.element_counts.get(&set.name) else { continue };
             for element in own(set) {
-                let counts = self.element_counts.get(&set.name).and_then(|of_set| of_set.get(&element.key));
+                let counts = of_set.get(&element.key);
                 let rule = counts.and_then(|_| element.stands_for(set, shared.iter().copied()));
                 counted.extend(rule.zip(counts).map(|(rule, counts)| (set.name.clone(), rule, *counts)));
             }

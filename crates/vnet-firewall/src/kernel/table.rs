@@ -44,7 +44,7 @@ pub struct Table {
     /// The number of elements of each set, as the kernel counts; Linux 6.12 does not tell it.
     pub(super) sizes: BTreeMap<String, usize>,
     pub(super) counts: BTreeMap<(String, usize), Counts>,
-    /// The counts of elements, by set.
+    /// The counts of elements, by set, of those sets that count.
     pub(super) element_counts: BTreeMap<String, BTreeMap<Key, Counts>>,
 }
 
@@ -184,7 +184,9 @@ impl Table {
                 of_set.extend(counts.map(|counts| (element.key.clone(), counts)));
                 set.elements.push(element);
             }
-            table.element_counts.insert(set.name.clone(), of_set);
+            if !of_set.is_empty() {
+                table.element_counts.insert(set.name.clone(), of_set);
+            }
         }
         table
     }

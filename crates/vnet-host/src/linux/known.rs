@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use vnet_firewall::Ruleset;
@@ -57,16 +57,18 @@ impl LinuxHost {
         let has_rules = |network: &NetworkName, rules: u64| {
             ledger.as_ref().and_then(|ledger| ledger.digest(network.as_str())) == Some(rules)
         };
-        let (mut now, mut lines) = (Memory::new(), BTreeMap::new());
+        let met = Mutex::new((Memory::new(), BTreeMap::new()));
         let mut receipts = store.receipts_but(|Header { network, namespace: of, .. }, line| {
             let sight = had.get(network).filter(|sight| sight.line == line && of.is(&namespace));
             let sight = sight.filter(|sight| has_rules(network, sight.rules));
+            let (now, lines) = &mut *met.lock().unwrap_or_else(PoisonError::into_inner);
             match sight {
                 Some(sight) => drop(now.insert(network.clone(), sight.clone())),
                 None => drop(lines.insert(network.clone(), line)),
             }
             sight.is_some()
         })?;
+        let (mut now, mut lines) = met.into_inner().unwrap_or_else(PoisonError::into_inner);
         // Links are listed after the receipts: those of a network that has just been started are
         // among them.
         let links = self.seen.get_or_insert_default().links(&self.netlink)?;

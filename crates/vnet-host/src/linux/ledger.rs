@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vnet_firewall::{Firewall, Ledger};
 
@@ -13,7 +14,7 @@ use crate::{Namespace, hint};
 pub(super) struct LedgerFile {
     path: PathBuf,
     namespace: Namespace,
-    had: OnceCell<Option<Ledger>>,
+    had: OnceCell<Option<Arc<Ledger>>>,
 }
 
 impl LedgerFile {
@@ -26,7 +27,7 @@ impl LedgerFile {
     pub(super) fn read(&self, firewall: &Firewall) {
         let had = self.had.get_or_init(|| {
             let known = hint::read::<(Namespace, Ledger)>(&self.path).filter(|(of, _)| *of == self.namespace);
-            known.map(|(_, ledger)| ledger)
+            known.map(|(_, ledger)| Arc::new(ledger))
         });
         had.iter().cloned().for_each(|known| firewall.remember(known));
     }
@@ -36,7 +37,7 @@ impl LedgerFile {
         let now = firewall.ledger().filter(|known| !known.is_empty());
         match &now {
             _ if self.had.get() == Some(&now) => {}
-            Some(known) => hint::write(&self.path, &(self.namespace, known)),
+            Some(known) => hint::write(&self.path, &(self.namespace, &**known)),
             None => drop(fs::remove_file(&self.path)),
         }
     }

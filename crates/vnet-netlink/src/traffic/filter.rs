@@ -48,7 +48,8 @@ impl Netlink {
         let look = || -> Result<Vec<Filter>, Refused> {
             let index = self.index(&expected.link)?;
             let header = Header { index, parent: expected.parent.number(), ..Header::default() };
-            self.ask(header.request(RTM_GETTFILTER), Intent::List, |message| read(message, expected, name_of))
+            let found = self.ask(header.request(RTM_GETTFILTER), Intent::List, |it| Some(it.0.to_vec()))?;
+            Ok(found.iter().filter_map(|bytes| read(Message(bytes), expected, name_of)).collect())
         };
         match look() {
             Ok(found) => Ok(found.into_iter().next()),
