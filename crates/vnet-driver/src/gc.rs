@@ -2,7 +2,7 @@
 
 use vnet_host::{LinuxHost, Lock, Named, Receipt, Subject};
 use vnet_plan::Change;
-use vnet_types::{InterfaceName, Inventory, NetworkName};
+use vnet_types::{InterfaceName, Inventory, NetworkName, Uuid};
 use vnet_xml::Network;
 
 use crate::driver::Driver;
@@ -18,6 +18,9 @@ pub struct Collected {
     pub ports: Vec<InterfaceName>,
     /// Networks of OVN whose name server on this host had no more guests to answer.
     pub name_servers: Vec<NetworkName>,
+    /// Ports that an attach to OVN has left in the northbound database when it was killed, with
+    /// their networks.
+    pub ovn_ports: Vec<(NetworkName, Uuid)>,
     /// Ports of Open vSwitch whose devices are gone.
     pub switch_ports: Vec<InterfaceName>,
     /// The changes on the host.
@@ -30,13 +33,16 @@ impl Driver {
     /// Removes the ports and networks of processes that have ended, and the leases of transient
     /// networks that are gone. A network with guests of others stays until they are detached. A
     /// change that nobody has confirmed or undone in time is undone. Ports of Open vSwitch that
-    /// vnet made go when their devices are gone.
+    /// vnet made go when their devices are gone, and ports of OVN that an attach left when it was
+    /// killed.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
     pub fn gc(&self) -> Result<Collected, Error> {
         let mut overdue = self.undo_overdue();
         let (name_servers, failed) = self.collect_names()?;
+        overdue.extend(failed);
+        let (ovn_ports, failed) = self.collect_ovn_ports()?;
         overdue.extend(failed);
         let mut host = self.host()?;
         let stale = self.stale_switch_ports(&host);
@@ -45,7 +51,7 @@ impl Driver {
             && self.dead()?.is_empty()
             && self.data.names().iter().all(|name| self.is_known(name).unwrap_or(true))
         {
-            return Ok(Collected { errors: overdue, name_servers, ..Collected::default() });
+            return Ok(Collected { errors: overdue, name_servers, ovn_ports, ..Collected::default() });
         }
         let lock = self.lock()?;
         let mut collected = self.bury(&mut host, &lock)?;
@@ -53,7 +59,7 @@ impl Driver {
             collected.errors.extend(self.forget_data(&lock, &network).err().map(Error::from));
         }
         collected.errors.extend(overdue);
-        collected.name_servers = name_servers;
+        (collected.name_servers, collected.ovn_ports) = (name_servers, ovn_ports);
         collected.errors.extend(stale.err());
         for port in self.stale_switch_ports(&host).unwrap_or_default() {
             match host.remove_stale_switch_port(&lock, &port) {

@@ -13,6 +13,7 @@ mod lifecycle;
 mod name_server;
 mod network;
 mod record;
+mod remains;
 mod sight;
 mod status;
 

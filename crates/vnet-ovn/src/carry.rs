@@ -77,7 +77,7 @@ impl NorthboundGuests {
         let ports = results.next()?;
         let guest = |row: &vnet_ovsdb::Row| {
             let marks = row.texts("external_ids").into_iter();
-            OvnGuest::read(&marks.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+            OvnGuest::of_marks(&marks.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
         };
         let mut guests: Vec<OvnGuest> = ports.iter().filter_map(guest).collect();
         guests.sort_by_key(|guest| guest.id);

@@ -57,9 +57,9 @@ impl OvnGuest {
         }
     }
 
-    /// Marks the row of its port with what the guest is, so that it is known whatever others write
+    /// What the row of its port is marked with, so that the guest is known whatever others write
     /// into the row's columns.
-    pub(crate) fn marked(&self, row: NorthboundRow) -> NorthboundRow {
+    pub fn marks(&self) -> BTreeMap<String, String> {
         let rate = |of: fn(&Bandwidth) -> Option<Rate>| self.bandwidth.as_ref().and_then(of).map(rate_words);
         let marks = [
             (GUEST, Some(self.id.to_string())),
@@ -72,8 +72,11 @@ impl OvnGuest {
             (INBOUND, rate(|it| it.inbound)),
             (OUTBOUND, rate(|it| it.outbound)),
         ];
-        let marks = marks.into_iter().filter_map(|(key, value)| Some((key, value?)));
-        marks.fold(row, |row, (key, value)| row.mark(key, value))
+        marks.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
+    pub(crate) fn marked(&self, row: NorthboundRow) -> NorthboundRow {
+        self.marks().into_iter().fold(row, |row, (key, value)| row.mark(key, value))
     }
 
     /// Its addresses, in order.
@@ -83,7 +86,7 @@ impl OvnGuest {
     }
 
     /// The guest that the marks of a port's row tell of. `None` where they tell of none.
-    pub(crate) fn read(marks: &BTreeMap<String, String>) -> Option<Self> {
+    pub fn of_marks(marks: &BTreeMap<String, String>) -> Option<Self> {
         let mut guest = Self::new(marks.get(GUEST)?.parse().ok()?, marks.get(MAC)?.parse().ok()?);
         let addresses = marks.get(ADDRESSES).map_or("", String::as_str).split_whitespace();
         guest.addresses = addresses.filter_map(|word| word.parse().ok()).collect();
@@ -123,7 +126,7 @@ impl Northbound {
     /// and not what others have made of it.
     pub fn guests(&self) -> Vec<OvnGuest> {
         let ports = self.rows.values().filter(|row| row.table == NorthboundTable::SwitchPort);
-        let mut guests: Vec<OvnGuest> = ports.filter_map(|row| OvnGuest::read(&row.marks)).collect();
+        let mut guests: Vec<OvnGuest> = ports.filter_map(|row| OvnGuest::of_marks(&row.marks)).collect();
         guests.sort_by_key(|guest| guest.id);
         guests
     }

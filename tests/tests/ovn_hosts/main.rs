@@ -8,9 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use vnet_driver::OvnNetwork;
 use vnet_lab::probe::{Outcome, Transport, serve};
+use vnet_ovn::OvnGuest;
 use vnet_tests::{Machine, OvnCentral, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
+use vnet_types::Uuid;
 
 mod doctor;
 mod open;
@@ -171,6 +174,25 @@ fn a_network_lives_on_several_hosts() {
     assert_eq!(status["ovn"][0]["state"], "drifted", "{status}");
     assert_eq!(code(&one.vnet(&["start", "lab"], "")), Some(1), "a start changes nothing that runs");
     assert_eq!(rows(&two.does(&["apply", "lab"], "")), 1);
+    // So is the port of a guest, on the host that has the guest.
+    let its = format!("external_ids:vnet-mac=\"{DB}\"");
+    let port = lab.central.nbctl(&["--bare", "--columns=name", "find", "Logical_Switch_Port", &its]);
+    lab.central.nbctl(&["lsp-del", port.trim()]);
+    assert_eq!(rows(&one.does(&["diff", "lab"], "")), 0, "it is not a guest of this host");
+    assert_eq!(code(&two.vnet(&["diff", "lab"], "")), Some(1));
+    assert_eq!(two.does(&["status", "lab"], "")["ovn"][0]["state"], "drifted");
+    assert!(rows(&two.does(&["apply", "lab"], "")) > 0);
+    wait_for(SOON, "a ping to the guest", || web.pings("10.77.0.100", NEVER).then_some(()));
+    assert_eq!(lease(&db, DB).0, "10.77.0.100", "its address");
+    // A port that an attach has left when it was killed goes, and only on its host.
+    let mut killed = OvnGuest::new(Uuid([9; 16]), "52:54:00:00:00:09".parse().unwrap());
+    killed.chassis = Some("h2".to_owned());
+    OvnNetwork::open(&definition.parse().unwrap()).unwrap().put_guest(killed).unwrap();
+    assert_eq!(one.does(&["gc"], "")["ovn_ports"], json!([]));
+    let gone = two.does(&["gc"], "");
+    as_its_schema_says("gc", &gone);
+    assert_eq!(gone["ovn_ports"], json!([Uuid([9; 16]).to_string()]));
+    assert_eq!(two.does(&["gc"], "")["ovn_ports"], json!([]));
     let status = one.does(&["status", "lab"], "");
     assert_eq!((&status["ovn"][0]["state"], &status["ovn"][0]["ports"][0]["up"]), (&"in-sync".into(), &true.into()));
 

@@ -12,8 +12,8 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 /// A virtual machine monitor that uses vnet as a library removes its networks and ports when it
 /// ends. If it was killed, this command removes them; start, attach, list and ports do so too. A
 /// network with guests of others stays. Ports that vnet made in Open vSwitch go when their devices
-/// are gone. Exit code 1 when something could not be removed. Networks
-/// that have rules and no receipt are listed.
+/// and receipts are gone, and ports of OVN that an attach left when it was killed. Exit code 1 when
+/// something could not be removed. Networks that have rules and no receipt are listed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Also remove the rules of networks that have no receipt in this state folder; networks of
@@ -30,6 +30,8 @@ struct Report {
     ports: Vec<String>,
     /// Ports of Open vSwitch whose devices are gone.
     switch_ports: Vec<String>,
+    /// Ports that a killed attach has left in OVN's northbound database.
+    ovn_ports: Vec<String>,
     /// Networks of OVN whose name server here had no more guests.
     name_servers: Vec<String>,
     /// Networks that have rules and no receipt. With `--rules` the rules are removed.
@@ -50,13 +52,14 @@ impl Args {
                 rules: rules.iter().map(ToString::to_string).collect(),
                 networks: gone.networks.iter().map(ToString::to_string).collect(),
                 ports: gone.ports.iter().map(ToString::to_string).collect(),
+                ovn_ports: gone.ovn_ports.iter().map(|(_, port)| port.to_string()).collect(),
                 name_servers: gone.name_servers.iter().map(ToString::to_string).collect(),
                 switch_ports: gone.switch_ports.iter().map(ToString::to_string).collect(),
                 changes: changes(&gone.changes),
             }),
             Format::Human
                 if [&gone.networks, &gone.name_servers, &rules].iter().all(|it| it.is_empty())
-                    && [gone.ports.len(), gone.switch_ports.len()] == [0; 2] =>
+                    && [gone.ports.len(), gone.switch_ports.len(), gone.ovn_ports.len()] == [0; 3] =>
             {
                 Ok(print(if is_all { "nothing is left of programs that have ended\n" } else { "" })?)
             }
@@ -68,7 +71,10 @@ impl Args {
                 let servers = gone.name_servers.iter();
                 let servers =
                     servers.map(|network| format!("name server of network {network} removed: it has no guests here\n"));
-                let ports = ports.chain(switched).chain(servers);
+                let on_ovn = gone.ovn_ports.iter();
+                let on_ovn = on_ovn
+                    .map(|(network, port)| format!("port {port} of {network} on OVN removed: it is not attached\n"));
+                let ports = ports.chain(switched).chain(on_ovn).chain(servers);
                 let networks = gone.networks.iter().map(|network| format!("network {network} taken away\n"));
                 let rules = rules.iter().map(|network| match self.rules {
                     true => format!("rules of network {network} removed\n"),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use vnet_host::{LinuxHost, Lock};
+use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
 use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
 use vnet_plan::{LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, Uuid};
@@ -39,7 +39,7 @@ pub(crate) struct OnOvn {
 pub(crate) struct NewOnOvn {
     network: OvnNetwork,
     chassis: Chassis,
-    guest: OvnGuest,
+    on_ovn: OnOvn,
     prepared: Prepared,
 }
 
@@ -78,12 +78,10 @@ impl Driver {
         inventory: Inventory,
     ) -> Result<NewOnOvn, Error> {
         let chassis = Chassis::here()?;
-        let on_ovn = self.on_ovn(&network, &chassis, interface)?;
-        let mut guest = on_ovn.guest.clone();
-        guest.name = options.guest.clone();
-        let mut prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
-        self.keep_on_ovn(&mut prepared.lowered, &on_ovn)?;
-        Ok(NewOnOvn { network, chassis, guest, prepared })
+        let mut on_ovn = self.on_ovn(&network, &chassis, interface)?;
+        on_ovn.guest.name = options.guest.clone();
+        let prepared = self.prepare_port_on(&on_ovn.interface, options, inventory)?;
+        Ok(NewOnOvn { network, chassis, on_ovn, prepared })
     }
 
     /// Makes a guest's port in the northbound database, its tap and the port of Open vSwitch, which
@@ -96,13 +94,16 @@ impl Driver {
         lock: &Lock,
         make: impl FnOnce(Prepared, &mut LinuxHost) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let NewOnOvn { mut network, mut chassis, guest, prepared } = new;
-        let (known, port, was_there) = (prepared.lowered.port.clone(), guest.id, prepared.receipt.is_some());
+        let NewOnOvn { mut network, mut chassis, on_ovn, mut prepared } = new;
+        let (known, port, was_there) = (prepared.lowered.port.clone(), on_ovn.guest.id, prepared.receipt.is_some());
         let dev = &known.dev;
         let definition = network.network.clone();
         let connect = || {
-            let before = network.put_guest(guest)?;
-            let make = |host: &mut LinuxHost| make(prepared, host);
+            let (before, addresses) = network.put(on_ovn.guest.clone())?;
+            let make = |host: &mut LinuxHost| {
+                self.keep_put_on_ovn(&mut prepared.lowered, &on_ovn, addresses)?;
+                make(prepared, host)
+            };
             self.connect(&mut network, &mut chassis, (port, dev, was_there), before, (host, lock), make)
         };
         if was_there { connect() } else { self.with_hooks_on_ovn(&definition, port, &known, connect) }
@@ -185,7 +186,7 @@ impl Driver {
         Ok(OnOvn {
             interface: on_switch(interface, network, &chassis.bridge, mac, port),
             guest,
-            record: PortRecord { port, chassis: chassis.name.clone(), network: definition },
+            record: PortRecord::new(port, chassis.name.clone(), definition),
         })
     }
 
@@ -200,9 +201,31 @@ impl Driver {
         Ok(MacAddr::from_random([first, second, third]))
     }
 
-    /// Keeps of a port what a detach has to remove.
-    pub(crate) fn keep_on_ovn(&self, lowered: &mut LoweredPort, on_ovn: &OnOvn) -> Result<(), Error> {
-        let file = self.port_record_file(&lowered.port.dev, &on_ovn.record)?;
+    /// Keeps of a port what a detach has to remove, and of one that is there what an apply makes
+    /// anew.
+    pub(crate) fn keep_on_ovn(
+        &self,
+        lowered: &mut LoweredPort,
+        on_ovn: &OnOvn,
+        receipt: Option<&Receipt<PortHeader>>,
+    ) -> Result<(), Error> {
+        self.keep_record(lowered, &on_ovn.record.clone().after(receipt))
+    }
+
+    /// The same of a guest whose row was made, with these addresses.
+    pub(crate) fn keep_put_on_ovn(
+        &self,
+        lowered: &mut LoweredPort,
+        on_ovn: &OnOvn,
+        addresses: Vec<IpAddr>,
+    ) -> Result<(), Error> {
+        let mut guest = on_ovn.guest.clone();
+        guest.addresses = addresses;
+        self.keep_record(lowered, &on_ovn.record.clone().with_guest(&guest))
+    }
+
+    fn keep_record(&self, lowered: &mut LoweredPort, record: &PortRecord) -> Result<(), Error> {
+        let file = self.port_record_file(&lowered.port.dev, record)?;
         lowered.desired.insert(Resource::File(file));
         Ok(())
     }
@@ -242,15 +265,38 @@ impl OvnNetwork {
     /// [`Error::NotRunning`]; [`OvnFailure::MacTaken`], [`OvnFailure::NoAddress`] and those of the
     /// database.
     pub fn put_guest(&mut self, guest: OvnGuest) -> Result<Option<OvnGuest>, Error> {
+        Ok(self.put(guest)?.0)
+    }
+
+    /// The same. Also returns the addresses.
+    fn put(&mut self, guest: OvnGuest) -> Result<(Option<OvnGuest>, Vec<IpAddr>), Error> {
         let (mac, name) = (guest.mac, guest.name.clone());
-        let put = self.put_guest_at(guest, |network, others, before| match before {
+        self.put_guest_at(guest, |network, others, before| match before {
             Some(before) if before.mac == mac => Ok(before.addresses.clone()),
             _ => {
                 let found = guest_addresses(&network.network, others, mac, name.as_deref());
                 Ok(found.map_err(|source| OvnFailure::NoAddress { network: network.name.clone(), source })?)
             }
-        });
-        Ok(put?.0)
+        })
+    }
+
+    /// These guests, with those that are attached to this host and have lost their rows. One whose
+    /// address somebody else has by now gets another.
+    pub(super) fn with_lost(&self, mut guests: Vec<OvnGuest>, here: Vec<OvnGuest>) -> Vec<OvnGuest> {
+        for mut guest in here {
+            let is_there = |it: &OvnGuest| it.id == guest.id || it.mac == guest.mac;
+            if guests.iter().any(is_there) {
+                continue;
+            }
+            let is_taken = |ip: &IpAddr| guests.iter().any(|it| it.addresses.contains(ip));
+            if guest.addresses.iter().any(is_taken) {
+                let chosen = guest_addresses(&self.network, &guests, guest.mac, guest.name.as_deref());
+                guest.addresses = chosen.unwrap_or_default();
+            }
+            guests.push(guest);
+        }
+        guests.sort_by_key(|guest| guest.id);
+        guests
     }
 
     /// The same, with addresses that are chosen from the other guests and the guest as it was.

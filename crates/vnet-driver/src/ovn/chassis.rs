@@ -79,6 +79,12 @@ impl Chassis {
         }
     }
 
+    /// The ids of all ports of this host's Open vSwitch.
+    pub(super) fn ports(&mut self) -> Result<Vec<Uuid>, OvnFailure> {
+        let rows = self.database.select("Interface", [], &["external_ids"]).map_err(failed)?;
+        Ok(rows.iter().filter_map(|row| row.texts("external_ids").get("iface-id")?.parse().ok()).collect())
+    }
+
     /// Why OVN cannot connect ports of this host now. `None` where nothing is seen to be missing.
     pub(crate) fn trouble(&self) -> Option<String> {
         let Self { name, southbound, .. } = self;

@@ -41,7 +41,7 @@ impl Driver {
     /// Starts a network on OVN. One that is there already, as defined, is left as it is.
     pub(crate) fn start_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
-        let plan = network.plan()?;
+        let plan = self.plan_here(&mut network)?;
         match plan.is_there && !plan.changes.is_empty() {
             true => {
                 let name = network.name().clone();
@@ -55,7 +55,7 @@ impl Driver {
     pub(crate) fn apply_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
         self.is_confirmed(network.name())?;
-        let plan = network.plan()?;
+        let plan = self.plan_here(&mut network)?;
         self.carry_out_on_ovn(network, plan)
     }
 
@@ -67,7 +67,7 @@ impl Driver {
         if !kept.is_some_and(|kept| kept.is_at_home_of(&network)) {
             return Err(OvnFailure::NotKept(network.name).into());
         }
-        let plan = network.plan()?;
+        let plan = self.plan_here(&mut network)?;
         self.carry_out_on_ovn(network, plan)
     }
 
@@ -81,6 +81,13 @@ impl Driver {
             (true, 0) => Ok(Some(kept)),
             (true, rows) => Err(OvnFailure::NotAsKept { network: name.clone(), rows }.into()),
         }
+    }
+
+    /// What brings a network to its definition, and gives guests that are attached to this host
+    /// their rows back.
+    fn plan_here(&self, network: &mut OvnNetwork) -> Result<OvnPlan, Error> {
+        let uuid = network.uuid;
+        network.plan_with(|| self.guests_here(uuid))
     }
 
     /// Carries a plan out. The hooks of this host are asked as for its own networks; where nothing
@@ -113,7 +120,7 @@ impl Driver {
     /// What [`apply`](Self::apply) would change of a network on OVN.
     pub(crate) fn plan_on_ovn(&self, network: &Network) -> Result<NetworkOutcome, Error> {
         let mut network = OvnNetwork::open(network)?;
-        let plan = network.plan()?;
+        let plan = self.plan_here(&mut network)?;
         let changes = if plan.is_there { self.plan_names(&mut network)? } else { Vec::new() };
         Ok(NetworkOutcome { changes, ..outcome(&network, plan, true) })
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use vnet_ovn::{Northbound, NorthboundGuests, NorthboundRow, network_of, northbound_rows, transaction};
+use vnet_ovn::{Northbound, NorthboundGuests, NorthboundRow, OvnGuest, network_of, northbound_rows, transaction};
 use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, OperationResult, Refusal, Remote, Row};
 use vnet_ovsdb::{TlsFiles, Until};
 use vnet_types::{NetworkName, Uuid};
@@ -155,7 +155,7 @@ impl OvnNetwork {
     }
 
     /// The rows of its definition with these guests.
-    pub(super) fn rows(&self, guests: &[vnet_ovn::OvnGuest]) -> Result<BTreeMap<Uuid, NorthboundRow>, Error> {
+    pub(super) fn rows(&self, guests: &[OvnGuest]) -> Result<BTreeMap<Uuid, NorthboundRow>, Error> {
         let rows = northbound_rows(&self.network, self.uuid, guests, &self.groups);
         Ok(rows.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
     }
@@ -165,7 +165,7 @@ impl OvnNetwork {
     pub(super) fn guests_change(
         &self,
         there: &NorthboundGuests,
-        guests: &[vnet_ovn::OvnGuest],
+        guests: &[OvnGuest],
     ) -> Result<(Northbound, BTreeMap<Uuid, NorthboundRow>), Error> {
         let change = there.change(&self.network, guests, &self.groups);
         Ok(change.map_err(|source| OvnFailure::Rows { network: self.name.clone(), source })?)
@@ -176,8 +176,13 @@ impl OvnNetwork {
     /// # Errors
     /// [`Error::Ovn`]; [`Error::NameTaken`].
     pub fn plan(&mut self) -> Result<OvnPlan, Error> {
+        self.plan_with(|| Ok(Vec::new()))
+    }
+
+    /// The same, also with the guests that are attached to this host and have lost their rows.
+    pub(super) fn plan_with(&mut self, here: impl FnOnce() -> Result<Vec<OvnGuest>, Error>) -> Result<OvnPlan, Error> {
         let observed = self.read()?;
-        let wanted = self.rows(&observed.guests())?;
+        let wanted = self.rows(&self.with_lost(observed.guests(), here()?))?;
         if observed.rows.is_empty() {
             self.is_free()?;
         }

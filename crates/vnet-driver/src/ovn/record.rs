@@ -1,12 +1,16 @@
 //! What this host keeps of a guest's port on OVN: a file beside its receipt, which goes with it.
 
+use std::collections::BTreeMap;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use vnet_host::{PortHeader, Receipt};
+use vnet_ovn::OvnGuest;
 use vnet_plan::{File, Resource};
 use vnet_types::{InterfaceName, Uuid};
+use vnet_xml::Network;
 
+use crate::definitions::uuid_of;
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -14,7 +18,7 @@ use crate::error::Error;
 const FILE: &str = "ovn.json";
 
 /// A port on OVN, by the definition that its network had when it was attached.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct PortRecord {
     /// What identifies it.
     pub(crate) port: Uuid,
@@ -22,6 +26,9 @@ pub(crate) struct PortRecord {
     pub(crate) chassis: String,
     /// The definition of its network.
     pub(crate) network: String,
+    /// The marks of its row. Records of before lack them.
+    #[serde(default)]
+    guest: BTreeMap<String, String>,
 }
 
 impl Driver {
@@ -31,6 +38,18 @@ impl Driver {
         let text =
             serde_json::to_string(record).map_err(|error| Error::Read { path: path.clone(), source: error.into() });
         Ok(File { path, contents: Some(text?), mode: 0o600 })
+    }
+
+    /// The guests of a network that are attached here, as their rows were made: who has read the
+    /// rows knows which are gone. An attach makes the row first, and a detach removes it last.
+    pub(super) fn guests_here(&self, network: Uuid) -> Result<Vec<OvnGuest>, Error> {
+        let mut guests = Vec::new();
+        for port in self.store.ports()? {
+            let record = self.port_record_on_ovn(&port.dev)?;
+            let its = record.filter(|it| it.network.parse::<Network>().is_ok_and(|it| uuid_of(&it) == network));
+            guests.extend(its.and_then(|record| OvnGuest::of_marks(&record.guest)));
+        }
+        Ok(guests)
     }
 
     /// What is kept of a port. `None` when it is not on OVN.
@@ -48,6 +67,23 @@ impl Driver {
 }
 
 impl PortRecord {
+    pub(super) fn new(port: Uuid, chassis: String, network: String) -> Self {
+        Self { port, chassis, network, guest: BTreeMap::new() }
+    }
+
+    /// With the guest, as its row is made.
+    pub(super) fn with_guest(self, guest: &OvnGuest) -> Self {
+        Self { guest: guest.marks(), ..self }
+    }
+
+    /// With the guest of a port that is there already, as its receipt tells it.
+    pub(super) fn after(self, receipt: Option<&Receipt<PortHeader>>) -> Self {
+        match receipt.and_then(Self::of).filter(|it| it.port == self.port) {
+            Some(it) => Self { guest: it.guest, ..self },
+            None => self,
+        }
+    }
+
     /// That of a port whose attach was killed before its file was written.
     pub(crate) fn of(receipt: &Receipt<PortHeader>) -> Option<Self> {
         let text = receipt.owned.iter().find_map(|resource| match resource {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use vnet_ovn::marked;
+use vnet_ovn::{OvnGuest, marked};
 use vnet_ovsdb::{DatabaseOperation as Operation, OperationResult};
 use vnet_types::{MacAddr, NetworkName, Uuid};
 use vnet_xml::Network;
@@ -67,7 +67,9 @@ impl Driver {
     /// # Errors
     /// [`Error::Ovn`].
     pub fn status_on_ovn(&self, network: &Network) -> Result<OvnStatus, Error> {
-        let mut status = OvnNetwork::open(network)?.status()?;
+        let mut network = OvnNetwork::open(network)?;
+        let uuid = network.uuid;
+        let mut status = network.status_with(|| self.guests_here(uuid))?;
         status.name_server = self.state_of_names(&status.name)?;
         if status.name_server == Some(State::Drifted) && status.state.is_some() {
             status.state = Some(State::Drifted);
@@ -82,7 +84,9 @@ impl Driver {
         for info in networks.iter_mut().filter(|info| !info.is_active()) {
             let looked = self.kept_on_ovn(&info.name).and_then(|kept| {
                 let Some(network) = kept else { return Ok(()) };
-                let status = OvnNetwork::open(&network)?.patient_for(GLANCE).status()?;
+                let mut network = OvnNetwork::open(&network)?.patient_for(GLANCE);
+                let uuid = network.uuid;
+                let status = network.status_with(|| self.guests_here(uuid))?;
                 (info.state, info.guests) = (status.state, status.ports.len());
                 Ok(())
             });
@@ -99,9 +103,14 @@ impl OvnNetwork {
     /// # Errors
     /// [`Error::Ovn`].
     pub fn status(&mut self) -> Result<OvnStatus, Error> {
+        self.status_with(|| Ok(Vec::new()))
+    }
+
+    /// The same, also with the guests that are attached to this host and have lost their rows.
+    fn status_with(&mut self, here: impl FnOnce() -> Result<Vec<OvnGuest>, Error>) -> Result<OvnStatus, Error> {
         let observed = self.read()?;
         let guests = observed.guests();
-        let plan = OvnPlan::new(&observed, self.rows(&guests)?);
+        let plan = OvnPlan::new(&observed, self.rows(&self.with_lost(guests.clone(), here()?))?);
         let is_there = !observed.rows.is_empty();
         let state = is_there.then_some(if plan.changes.is_empty() { State::InSync } else { State::Drifted });
         let up = self.up()?;

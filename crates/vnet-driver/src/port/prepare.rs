@@ -134,7 +134,7 @@ impl Driver {
         }
         let mut lowered = self.lower_port_in(interface, networks.first(), inventory, &options, receipt.as_ref())?;
         if let Some(on_ovn) = &on_ovn {
-            self.keep_on_ovn(&mut lowered, on_ovn)?;
+            self.keep_on_ovn(&mut lowered, on_ovn, receipt.as_ref())?;
         }
         Ok(Prepared { lowered, receipt, findings })
     }

@@ -59,26 +59,25 @@ impl Driver {
         let findings = sound(vnet_validate::check(&interface))?;
         let mut inventory = self.inventory_without(&dev, host, lock)?;
         ask_switch(&mut inventory);
-        let on_ovn = self.on_ovn(&network, &chassis, &interface)?;
+        let mut on_ovn = self.on_ovn(&network, &chassis, &interface)?;
         on_host(findings, vnet_validate::check_against(&on_ovn.interface, KnownHost::new(&inventory, &[])))?;
         let port = on_ovn.guest.id;
         if options.mac.is_some() {
             self.is_nobodys(&network, port, &dev, mac)?;
         }
-        let mut guest = on_ovn.guest.clone();
-        guest.name = options.names.first().cloned();
-        guest.container = Some(options.attachment.to_string());
+        on_ovn.guest.name = options.names.first().cloned();
+        on_ovn.guest.container = Some(options.attachment.to_string());
         let definition = network.network.clone();
         let lower = |addresses| {
             let choices = choices(options, &definition, sandbox, (random, mac), addresses);
             attach(&on_ovn.interface, None, &inventory, &choices)
         };
         let make = || {
-            let (before, given) = put(&mut network, &guest, options)?;
+            let (before, given) = put(&mut network, &on_ovn.guest, options)?;
             let addresses = if options.has_addresses { network.in_subnets(&given) } else { Vec::new() };
             self.connect(&mut network, &mut chassis, (port, &dev, false), before, (host, lock), |host| {
                 let mut lowered = self.with_files(lower(addresses)?);
-                self.keep_on_ovn(&mut lowered, &on_ovn)?;
+                self.keep_put_on_ovn(&mut lowered, &on_ovn, given.clone())?;
                 self.make_container(&lowered, host, lock, options)?;
                 Ok(lowered)
             })

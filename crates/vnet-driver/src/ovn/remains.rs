@@ -1,0 +1,48 @@
+//! What an attach that was killed early has left in the northbound database: a port of this host
+//! that neither a receipt nor Open vSwitch knows.
+
+use std::collections::BTreeSet;
+
+use vnet_types::{NetworkName, Uuid};
+
+use super::chassis::Chassis;
+use super::network::OvnNetwork;
+use super::status::GLANCE;
+use crate::driver::Driver;
+use crate::error::Error;
+
+impl Driver {
+    /// Removes the ports of guests of this host that are not attached, from networks that are kept
+    /// here. Returns those that are gone, and why networks could not be looked at. Those of
+    /// containers are left to their runtime.
+    pub(crate) fn collect_ovn_ports(&self) -> Result<(Vec<(NetworkName, Uuid)>, Vec<Error>), Error> {
+        let (mut gone, mut failed) = (Vec::new(), Vec::new());
+        let kept: Vec<_> = self.all_kept()?.into_iter().filter(|(_, network)| network.is_on_ovn()).collect();
+        if kept.is_empty() {
+            return Ok((gone, failed));
+        }
+        // A host that is none of OVN's has no ports there.
+        let Ok(mut chassis) = Chassis::here() else { return Ok((gone, failed)) };
+        // An attach has the lock until its receipt is there.
+        let _lock = self.lock()?;
+        let mut here = BTreeSet::new();
+        for port in self.store.ports()? {
+            here.extend(self.port_record_on_ovn(&port.dev)?.map(|record| record.port));
+        }
+        here.extend(chassis.ports()?);
+        for (name, network) in kept {
+            let taken = OvnNetwork::open(&network).and_then(|network| {
+                network.patient_for(GLANCE).take_guests(|guest| {
+                    let is_of_this_host = guest.chassis.as_ref() == Some(&chassis.name);
+                    is_of_this_host && guest.container.is_none() && !here.contains(&guest.id)
+                })
+            });
+            match taken {
+                Ok(guests) => gone.extend(guests.into_iter().map(|guest| (name.clone(), guest.id))),
+                Err(Error::NotRunning(_)) => {}
+                Err(error) => failed.push(error),
+            }
+        }
+        Ok((gone, failed))
+    }
+}
