@@ -178,7 +178,6 @@ fn a_network_lives_on_several_hosts() {
     let its = format!("external_ids:vnet-mac=\"{DB}\"");
     let port = lab.central.nbctl(&["--bare", "--columns=name", "find", "Logical_Switch_Port", &its]);
     lab.central.nbctl(&["lsp-del", port.trim()]);
-    assert_eq!(rows(&one.does(&["diff", "lab"], "")), 0, "it is not a guest of this host");
     assert_eq!(code(&two.vnet(&["diff", "lab"], "")), Some(1));
     assert_eq!(two.does(&["status", "lab"], "")["ovn"][0]["state"], "drifted");
     assert!(rows(&two.does(&["apply", "lab"], "")) > 0);
