@@ -39,6 +39,7 @@ impl Driver {
         // A definition that cannot be used has made nothing.
         let on_ovn = self.container_on_ovn(network, definition).ok().flatten();
         if on_ovn.is_none() && !self.store.port_receipts()?.iter().flatten().any(is_there) {
+            self.tell_of_gone(network)?;
             return Ok(left);
         }
         let mut host = self.host()?;

@@ -26,6 +26,7 @@ impl Driver {
         let on_ovn = || self.container_on_ovn(network, definition).ok().flatten();
         let forgotten = if self.store.port_receipt(&dev)?.is_none() { Some(on_ovn()) } else { None };
         if matches!(forgotten, Some(None)) {
+            self.tell_of_gone(network)?;
             return Ok(false);
         }
         let mut host = self.host()?;

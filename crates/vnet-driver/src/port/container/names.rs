@@ -5,6 +5,7 @@ use vnet_plan::{Change, Files, Key, Process, Resource, preview};
 use vnet_types::{InterfaceName, Inventory, KnownPort, NetworkName};
 
 use crate::driver::Driver;
+use crate::error::Error;
 
 impl Driver {
     /// Writes the addresses and names of a network's containers, with one that comes or without one
@@ -49,5 +50,16 @@ impl Driver {
             wanted.push(Process { reload_on: now.reload_on.clone(), ..had.clone() }.into());
         }
         vnet_host::replace(host, lock, network, here, wanted)
+    }
+
+    /// Tells a network that runs which containers there are: an attach that was killed before it had
+    /// a receipt may have told it of another.
+    pub(super) fn tell_of_gone(&self, network: &NetworkName) -> Result<(), Error> {
+        if !self.runs(network)? {
+            return Ok(());
+        }
+        let (mut host, lock) = (self.host()?, self.lock()?);
+        self.tell_network(&mut host, &lock, network, None, None)?;
+        Ok(())
     }
 }
