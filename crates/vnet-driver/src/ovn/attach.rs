@@ -3,9 +3,8 @@
 
 use std::net::IpAddr;
 
-use vnet_host::{LinuxHost, Lock, PortHeader, Receipt};
+use vnet_host::{LinuxHost, Lock};
 use vnet_ovn::{OvnGuest, guest_addresses, port_id, with_guests};
-use vnet_plan::{LoweredPort, Resource};
 use vnet_types::{InterfaceName, Inventory, KnownPort, MacAddr, Uuid};
 use vnet_xml::interface::{BridgeSource, Mac, Source};
 use vnet_xml::network_port::{Owner, Plug};
@@ -32,7 +31,7 @@ pub(crate) struct OnOvn {
     pub(crate) interface: Interface,
     /// Its row, without a name and addresses.
     pub(crate) guest: OvnGuest,
-    record: PortRecord,
+    pub(super) record: PortRecord,
 }
 
 /// A guest's port that is decided on, and not made yet.
@@ -199,35 +198,6 @@ impl Driver {
         }
         let [first, second, third, ..] = LinuxHost::random()?;
         Ok(MacAddr::from_random([first, second, third]))
-    }
-
-    /// Keeps of a port what a detach has to remove, and of one that is there what an apply makes
-    /// anew.
-    pub(crate) fn keep_on_ovn(
-        &self,
-        lowered: &mut LoweredPort,
-        on_ovn: &OnOvn,
-        receipt: Option<&Receipt<PortHeader>>,
-    ) -> Result<(), Error> {
-        self.keep_record(lowered, &on_ovn.record.clone().after(receipt))
-    }
-
-    /// The same of a guest whose row was made, with these addresses.
-    pub(crate) fn keep_put_on_ovn(
-        &self,
-        lowered: &mut LoweredPort,
-        on_ovn: &OnOvn,
-        addresses: Vec<IpAddr>,
-    ) -> Result<(), Error> {
-        let mut guest = on_ovn.guest.clone();
-        guest.addresses = addresses;
-        self.keep_record(lowered, &on_ovn.record.clone().with_guest(&guest))
-    }
-
-    fn keep_record(&self, lowered: &mut LoweredPort, record: &PortRecord) -> Result<(), Error> {
-        let file = self.port_record_file(&lowered.port.dev, record)?;
-        lowered.desired.insert(Resource::File(file));
-        Ok(())
     }
 
     /// Tells the hooks of a port that is detached.

@@ -1,15 +1,17 @@
 //! What this host keeps of a guest's port on OVN: a file beside its receipt, which goes with it.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use vnet_host::{PortHeader, Receipt};
 use vnet_ovn::OvnGuest;
-use vnet_plan::{File, Resource};
+use vnet_plan::{File, LoweredPort, Resource};
 use vnet_types::{InterfaceName, Uuid};
 use vnet_xml::Network;
 
+use super::attach::OnOvn;
 use crate::definitions::uuid_of;
 use crate::driver::Driver;
 use crate::error::Error;
@@ -32,8 +34,37 @@ pub(crate) struct PortRecord {
 }
 
 impl Driver {
+    /// Keeps of a port what a detach has to remove, and of one that is there what an apply makes
+    /// anew.
+    pub(crate) fn keep_on_ovn(
+        &self,
+        lowered: &mut LoweredPort,
+        on_ovn: &OnOvn,
+        receipt: Option<&Receipt<PortHeader>>,
+    ) -> Result<(), Error> {
+        self.keep_record(lowered, &on_ovn.record.clone().after(receipt))
+    }
+
+    /// The same of a guest whose row was made, with these addresses.
+    pub(crate) fn keep_put_on_ovn(
+        &self,
+        lowered: &mut LoweredPort,
+        on_ovn: &OnOvn,
+        addresses: Vec<IpAddr>,
+    ) -> Result<(), Error> {
+        let mut guest = on_ovn.guest.clone();
+        guest.addresses = addresses;
+        self.keep_record(lowered, &on_ovn.record.clone().with_guest(&guest))
+    }
+
+    fn keep_record(&self, lowered: &mut LoweredPort, record: &PortRecord) -> Result<(), Error> {
+        let file = self.port_record_file(&lowered.port.dev, record)?;
+        lowered.desired.insert(Resource::File(file));
+        Ok(())
+    }
+
     /// The file that keeps it.
-    pub(super) fn port_record_file(&self, dev: &InterfaceName, record: &PortRecord) -> Result<File, Error> {
+    fn port_record_file(&self, dev: &InterfaceName, record: &PortRecord) -> Result<File, Error> {
         let path = self.store.port_directory(dev).join(FILE);
         let text =
             serde_json::to_string(record).map_err(|error| Error::Read { path: path.clone(), source: error.into() });

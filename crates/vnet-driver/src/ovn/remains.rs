@@ -21,7 +21,7 @@ impl Driver {
         if kept.is_empty() {
             return Ok((gone, failed));
         }
-        // A host that is none of OVN's has no ports there.
+        // Only a chassis has ports there.
         let Ok(mut chassis) = Chassis::here() else { return Ok((gone, failed)) };
         // An attach has the lock until its receipt is there.
         let _lock = self.lock()?;

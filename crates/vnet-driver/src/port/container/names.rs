@@ -52,8 +52,8 @@ impl Driver {
         vnet_host::replace(host, lock, network, here, wanted)
     }
 
-    /// Tells a network that runs which containers there are: an attach that was killed before it had
-    /// a receipt may have told it of another.
+    /// Tells a network that runs which containers there are: an attach that was killed before it
+    /// had a receipt may have told it of another.
     pub(super) fn tell_of_gone(&self, network: &NetworkName) -> Result<(), Error> {
         if !self.runs(network)? {
             return Ok(());
