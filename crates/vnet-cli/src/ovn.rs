@@ -24,6 +24,8 @@ pub(crate) struct RowJson<'a> {
     table: &'static str,
     row: String,
     columns: &'a BTreeMap<&'static str, String>,
+    /// What the columns of a row that is changed have now.
+    before: &'a BTreeMap<&'static str, String>,
 }
 
 /// The state of a network that OVN makes, for programs.
@@ -90,11 +92,12 @@ fn rows(changes: &[OvnChange]) -> Vec<RowJson<'_>> {
         OvnAct::Update => "update",
         OvnAct::Delete => "delete",
     };
-    let json = changes.iter().map(|OvnChange { act, table, row, columns, .. }| RowJson {
+    let json = changes.iter().map(|OvnChange { act, table, row, columns, before, .. }| RowJson {
         change: word(*act),
         table,
         row: row.to_string(),
         columns,
+        before,
     });
     json.collect()
 }

@@ -168,7 +168,9 @@ fn a_network_lives_on_several_hosts() {
     lab.central.nbctl(&["set", "acl", acl, "action=allow"]);
     let drifted = two.vnet(&["diff", "lab"], "");
     assert_eq!(code(&drifted), Some(1), "{drifted:?}");
-    as_its_schema_says("changes", &serde_json::from_slice(&drifted.stdout).unwrap());
+    let drifted: Value = serde_json::from_slice(&drifted.stdout).unwrap();
+    as_its_schema_says("changes", &drifted);
+    assert!(drifted.to_string().contains(r#""before":{"action":"\"allow\""}"#), "{drifted}");
     let status = one.does(&["status", "lab"], "");
     as_its_schema_says("status", &status);
     assert_eq!(status["ovn"][0]["state"], "drifted", "{status}");

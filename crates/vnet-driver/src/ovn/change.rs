@@ -29,6 +29,8 @@ pub struct OvnChange {
     pub row: Uuid,
     /// The columns that get a value, in the words of ovn-nbctl.
     pub columns: BTreeMap<&'static str, String>,
+    /// The values that these columns of a row that is changed have now.
+    pub before: BTreeMap<&'static str, String>,
 }
 
 /// What leads from the rows that are there to the wanted ones.
@@ -42,6 +44,7 @@ pub(super) fn changes(observed: &Northbound, wanted: &BTreeMap<Uuid, NorthboundR
             table: old.table.name(),
             row: *row,
             columns: name.into_iter().collect(),
+            before: BTreeMap::new(),
         });
     }
     for (row, new) in wanted {
@@ -55,7 +58,9 @@ pub(super) fn changes(observed: &Northbound, wanted: &BTreeMap<Uuid, NorthboundR
         let columns: BTreeMap<_, _> = set.collect();
         let marks_differ = old.is_some_and(|old| old.marks != new.marks);
         if act == OvnAct::Create || !columns.is_empty() || marks_differ {
-            changes.push(OvnChange { act, table: new.table.name(), row: *row, columns });
+            let old = |column: &&'static str| Some((*column, words(old?.columns.get(*column)?)));
+            let before = columns.keys().filter_map(old).collect();
+            changes.push(OvnChange { act, table: new.table.name(), row: *row, columns, before });
         }
     }
     let place = |change: &OvnChange| NorthboundTable::ALL.iter().position(|table| table.name() == change.table);
@@ -87,6 +92,9 @@ impl fmt::Display for OvnChange {
             OvnAct::Delete => '-',
         };
         write!(f, "{mark} {} {}", self.table, self.row)?;
-        self.columns.iter().try_for_each(|(column, value)| write!(f, " {column}={value}"))
+        self.columns.iter().try_for_each(|(column, value)| {
+            write!(f, " {column}={value}")?;
+            self.before.get(column).map_or(Ok(()), |before| write!(f, " (now {before})"))
+        })
     }
 }
