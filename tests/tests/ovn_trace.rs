@@ -191,6 +191,9 @@ fn a_network_keeps_its_promises() {
     assert_eq!(lab.guest(1, ROUTER, &tcp("192.168.122.11", "192.168.122.12", 80)), "");
     assert_eq!(lab.guest(1, ROUTER, &tcp("fd00:77::11", "fd00:77::12", 80)), "");
     assert_eq!(lab.guest(1, "52:54:00:00:00:03", &tcp("192.168.122.11", "192.168.122.13", 80)), "3");
+    let forged = format!("eth.src == {ROUTER} && eth.dst == 52:54:00:00:00:02 && ");
+    let packet = forged + &tcp("192.168.122.11", "192.168.122.12", 80);
+    assert_eq!(lab.words(&lab.reaches(&own, &packet, "new")), "", "whatever MAC address it shows");
 
     // DHCP, and routers of IPv6.
     let asks = "eth.src == 52:54:00:00:00:01 && eth.dst == ff:ff:ff:ff:ff:ff && ip4.src == 0.0.0.0 && \

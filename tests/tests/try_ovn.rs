@@ -160,6 +160,30 @@ fn a_routed_network_is_reached_from_outside() {
     assert_eq!(with(&report, "kept"), expected);
 }
 
+/// Answers of OVN to ARP and neighbour discovery reach isolated guests, those of the name server's
+/// address with them.
+#[test]
+fn isolated_guests_reach_all_but_each_other() {
+    let definition = "<network><name>apart</name><forward mode='nat'><nat ipv6='yes'/></forward><port isolated='yes'/>\
+        <ip address='10.79.0.1' prefix='24'><dhcp><range start='10.79.0.10' end='10.79.0.20'/></dhcp></ip>\
+        <ip family='ipv6' address='fd00:79::1' prefix='64'><dhcp><range start='fd00:79::10' end='fd00:79::20'/></dhcp>\
+        </ip></network>";
+    let report = report(&path_to_programs(), &["--engine", "ovn"], definition, 0);
+    let kept = with(&report, "kept");
+    let expected = [
+        "the gateway 10.79.0.1 echoes",
+        "the gateway fd00:79::1 echoes",
+        "DNS: guest1 is known by its IPv4 address",
+        "DNS: other names are asked of the host's server",
+        "guests do not reach each other over IPv4: ports are isolated",
+        "guests get out over IPv4, as 192.0.2.2 with ports 1024-65535",
+        "guests do not reach each other over IPv6: ports are isolated",
+        "guests get out over IPv6, as 2001:db8:ffff::2 with ports 1024-65535",
+    ];
+    assert!(expected.iter().all(|promise| kept.iter().any(|it| it == promise)), "{kept:#?}");
+    assert!(with(&report, "broken").is_empty(), "{report}");
+}
+
 #[test]
 fn each_host_has_a_name_server() {
     let definition = "<network><name>names</name><forward mode='nat'/><domain name='lab.example' localOnly='yes'/>\

@@ -88,8 +88,14 @@ fn isolation(context: &mut Context<'_>) {
     let ports = isolated.iter().map(|role| crate::identity::row_of(context.uuid, role));
     let group = context.row(NorthboundTable::PortGroup).text("name", &name).rows("ports", ports);
     context.add("isolated", group);
+    // A host knows of a group of ports what is on it, so that senders are known by MAC addresses,
+    // which `port_security` keeps them to.
+    let macs = context.name("isolated_macs");
+    let senders = context.guests.iter().filter(|guest| is_isolated(context.network, guest)).map(|it| it.mac);
+    let set = context.row(NorthboundTable::AddressSet).text("name", &macs).texts("addresses", senders);
+    context.add("isolated macs", set);
     let to_isolated = OvnMatch::group(Way::Out, &name);
-    let all = OvnMatch::group(Way::In, &name).and(to_isolated.clone());
+    let all = OvnMatch::ethernet_from(&macs).and(to_isolated.clone());
     add(context, "isolate", Way::Out, Priority::Isolated, all, Verdict::Drop);
     // The router would lead from one to the other.
     for family in context.network.families().collect::<Vec<_>>() {

@@ -132,6 +132,9 @@ fn carried(now: &ColumnValue, old: &ColumnValue, new: &ColumnValue) -> ColumnVal
         (ColumnValue::Rows(now), ColumnValue::Rows(old), ColumnValue::Rows(new)) => {
             ColumnValue::Rows(set(now, old, new))
         }
+        (ColumnValue::Texts(now), ColumnValue::Texts(old), ColumnValue::Texts(new)) => {
+            ColumnValue::Texts(set(now, old, new))
+        }
         (ColumnValue::Map(now), ColumnValue::Map(old), ColumnValue::Map(new)) => {
             let stays = now.iter().filter(|(key, _)| new.contains_key(*key) || !old.contains_key(*key));
             let comes = new.iter().filter(|(key, value)| old.get(*key) != Some(value));

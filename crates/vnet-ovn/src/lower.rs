@@ -142,6 +142,8 @@ fn ports(context: &mut Context<'_>) {
         let words = format!("{} {}", guest.mac, guest.address_words());
         let row =
             context.row(NorthboundTable::SwitchPort).text("name", guest.id).texts("addresses", [words.trim_end()]);
+        let own = acl::is_isolated(context.network, guest).then_some(guest.mac);
+        let row = row.texts("port_security", own);
         let chassis = guest.chassis.iter().map(|it| ("requested-chassis".to_owned(), it.clone()));
         // OVN reads the name with its quotes, as any text of DHCP.
         let name = guest.name.as_deref().filter(|it| dns::is_host_name(it));

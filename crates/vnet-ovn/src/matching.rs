@@ -23,8 +23,18 @@ enum Test {
     Group(Way, String),
     Is(Predicate),
     EthernetTo(MacAddr),
-    Address { side: Side, family: Family, nets: Vec<IpNet> },
-    AddressOf { side: Side, family: Family, group: String },
+    /// A MAC address of an address set.
+    EthernetFrom(String),
+    Address {
+        side: Side,
+        family: Family,
+        nets: Vec<IpNet>,
+    },
+    AddressOf {
+        side: Side,
+        family: Family,
+        group: String,
+    },
     TransportTo(Transport, PortRange),
 }
 
@@ -154,6 +164,11 @@ impl OvnMatch {
         Self(Test::EthernetTo(mac))
     }
 
+    /// What is sent from a MAC address of an address set.
+    pub(crate) fn ethernet_from(set: impl Into<String>) -> Self {
+        Self(Test::EthernetFrom(checked(set.into())))
+    }
+
     /// An address that is in one of some subnets of a family; `None` without a subnet.
     pub(crate) fn within(side: Side, family: Family, nets: impl IntoIterator<Item = IpNet>) -> Option<Self> {
         // OVN refuses bits outside the prefix.
@@ -207,6 +222,7 @@ impl fmt::Display for Test {
                 Predicate::WORDS.iter().filter(|(_, it)| it == predicate).try_for_each(|(word, _)| f.write_str(word))
             }
             Self::EthernetTo(mac) => write!(f, "eth.dst == {mac}"),
+            Self::EthernetFrom(set) => write!(f, "eth.src == ${set}"),
             Self::Address { side, family, nets } => {
                 write!(f, "{}.{side} == ", word(*family))?;
                 if let [net] = nets.as_slice() {

@@ -29,6 +29,8 @@ pub enum NorthboundTable {
     Acl,
     /// `Port_Group`
     PortGroup,
+    /// `Address_Set`
+    AddressSet,
     /// `QoS`
     Qos,
 }
@@ -52,7 +54,7 @@ pub(crate) enum Kind {
 
 impl NorthboundTable {
     /// Every table that vnet has rows in.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Switch,
         Self::SwitchPort,
         Self::Router,
@@ -66,6 +68,7 @@ impl NorthboundTable {
         Self::Dns,
         Self::Acl,
         Self::PortGroup,
+        Self::AddressSet,
         Self::Qos,
     ];
 
@@ -85,6 +88,7 @@ impl NorthboundTable {
             Self::Dns => "DNS",
             Self::Acl => "ACL",
             Self::PortGroup => "Port_Group",
+            Self::AddressSet => "Address_Set",
             Self::Qos => "QoS",
         }
     }
@@ -106,6 +110,7 @@ impl NorthboundTable {
                 ("name", Text),
                 ("type", Text),
                 ("addresses", Texts),
+                ("port_security", Texts),
                 ("options", Map),
                 ("tag", Numbers),
                 ("dhcpv4_options", Rows),
@@ -137,6 +142,7 @@ impl NorthboundTable {
             Self::Dns => &[("records", Map)],
             Self::Acl => &[("match", Text), ("direction", Text), ("priority", Number), ("action", Text)],
             Self::PortGroup => &[("name", Text), ("ports", Rows)],
+            Self::AddressSet => &[("name", Text), ("addresses", Texts)],
             Self::Qos => &[("match", Text), ("direction", Text), ("priority", Number), ("bandwidth", Amounts)],
         }
     }

@@ -15,6 +15,7 @@ use vnet_ovn::OvnGuest;
 use vnet_tests::{Machine, OvnCentral, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
 use vnet_types::Uuid;
 
+mod apart;
 mod doctor;
 mod open;
 

@@ -97,6 +97,9 @@ fn one(words: Words<'_, '_>) -> Option<Test> {
             _ => None,
         },
         None if first == "eth.dst" => value.parse().ok().map(Test::EthernetTo),
+        None if first == "eth.src" => {
+            value.strip_prefix('$').filter(|set| is_name(set)).map(|set| Test::EthernetFrom(set.to_owned()))
+        }
         None => {
             let port = value.parse().ok()?;
             Some(Test::TransportTo(transport(first)?, PortRange::new(port, port).ok()?))
@@ -189,6 +192,7 @@ mod tests {
             (way(), "[a-z][a-z0-9_]{1,9}").prop_map(|(way, name)| Test::Group(way, name)),
             prop::sample::select(Predicate::WORDS).prop_map(|(_, it)| Test::Is(it)),
             any::<[u8; 6]>().prop_map(|mac| Test::EthernetTo(MacAddr(mac))),
+            "[a-z][a-z0-9_]{1,9}".prop_map(Test::EthernetFrom),
             address,
             (side(), family(), "[a-z][a-z0-9_]{1,9}").prop_map(|(side, family, group)| Test::AddressOf {
                 side,
