@@ -209,7 +209,7 @@ fn a_network_keeps_its_promises() {
 fn what_guests_may_reach_is_limited() {
     isolate!();
     let mut lab = Lab::start();
-    lab.make(&definition("<forward mode='route'/>", EGRESS));
+    lab.make(&definition("<forward mode='route'/>", &[PORTS, EGRESS].concat()));
     // What is refused is told to the guest itself.
     let to = |address: &str, port| lab.guest(3, ROUTER, &tcp("192.168.122.13", address, port));
     assert_eq!(to(INTERNET, 80), LINK);
@@ -218,6 +218,10 @@ fn what_guests_may_reach_is_limited() {
     let to = |address: &str| lab.guest(3, ROUTER, &tcp("fd00:77::13", address, 80));
     assert_eq!([to("2606:4700::1111"), to("fd12::1"), to("2002:a00:1::1")], [LINK, "3", "3"]);
     assert_eq!(lab.guest(3, ROUTER, &tcp("192.168.122.13", "10.9.0.7", 80)), "2");
+    // Forwards lead to other guests, also where a balancer has led the packet on already.
+    let to = |address: &str, port| lab.guest(3, ROUTER, &tcp("192.168.122.13", address, port));
+    assert_eq!([to("198.51.100.10", 8080), to("198.51.100.10", 8085), to("198.51.100.10", 8086)], ["1", "1", "3"]);
+    assert_eq!([to("192.168.122.11", 80), to("192.168.122.11", 85), to("192.168.122.11", 86)], ["1", "1", "3"]);
     // A frame to a group is no way around that.
     let to = |mac| lab.guest(3, mac, &tcp("192.168.122.13", "10.8.8.8", 80));
     assert_eq!(to("01:00:5e:00:00:01"), "3");

@@ -64,13 +64,18 @@ pub(crate) fn inside(context: &Context<'_>) -> Vec<IpNet> {
 /// Lets the connections of forwards in, to the ports of each guest.
 pub(crate) fn forwarded(context: &mut Context<'_>, transport: Transport, guests: &BTreeMap<IpAddr, PortSet>) {
     for (guest, ports) in guests {
-        let family = Family::of(*guest);
-        let Some(to) = OvnMatch::within(Side::Destination, family, [IpNet::from(*guest)]) else { continue };
-        let ports = OvnMatch::any(ports.ranges().map(|ports| OvnMatch::transport_to(transport, ports)));
-        let all = OvnMatch::all([OvnMatch::port(Way::In, context.name("gateway")), to, ports]);
+        let Some(to) = to_ports(transport, *guest, ports) else { continue };
+        let all = OvnMatch::port(Way::In, context.name("gateway")).and(to);
         let role = format!("forward {guest} {}", transport.word());
         add(context, &role, Way::Out, Priority::Forwarded, all, Verdict::Allow);
     }
+}
+
+/// What is sent to ports of an address.
+pub(crate) fn to_ports(transport: Transport, address: IpAddr, ports: &PortSet) -> Option<OvnMatch> {
+    let to = OvnMatch::within(Side::Destination, Family::of(address), [IpNet::from(address)])?;
+    let ports = OvnMatch::any(ports.ranges().map(|ports| OvnMatch::transport_to(transport, ports)));
+    Some(to.and(ports))
 }
 
 /// Whether a guest cannot reach other isolated guests.

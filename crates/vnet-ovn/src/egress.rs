@@ -3,9 +3,12 @@
 //! What the rules are about goes to the router. It takes frames to its own MAC address, and those
 //! to Ethernet's groups: an IP packet to anywhere that is sent in such a frame is routed, too.
 
-use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, Family, IpNet, PortRange};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use crate::acl::{Verdict, add, from_guests};
+use vnet_types::{Egress, EgressException, EgressPreset, EgressProtocol, Family, IpNet, PortRange, PortSet};
+
+use crate::acl::{Verdict, add, from_guests, to_ports};
 use crate::dns;
 use crate::lower::Context;
 use crate::matching::{OvnMatch, Predicate, Side, Transport, Way};
@@ -54,6 +57,19 @@ pub(crate) fn limits(context: &mut Context<'_>) {
                 add(context, &format!("nothing {family}"), Way::In, Priority::Refused, all, Verdict::Reject);
             }
         }
+    }
+}
+
+/// Guests reach each other by forwards, too. The balancer leads the first packet of a connection on
+/// after these rules, and the others before them, so both ends of a forward are named.
+pub(crate) fn forwarded(context: &mut Context<'_>, transport: Transport, ends: &BTreeMap<IpAddr, PortSet>) {
+    if context.network.extensions.egress.is_none() {
+        return;
+    }
+    for (end, ports) in ends {
+        let Some(to) = to_ports(transport, *end, ports) else { continue };
+        let (role, all) = (format!("reach forward {end} {}", transport.word()), to_router(context).and(to));
+        add(context, &role, Way::In, Priority::Led, all, Verdict::Allow);
     }
 }
 

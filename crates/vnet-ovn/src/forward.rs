@@ -9,7 +9,7 @@ use vnet_xml::network::OvnOutside;
 
 use crate::lower::Context;
 use crate::matching::Transport;
-use crate::{NorthboundTable, acl};
+use crate::{NorthboundTable, acl, egress};
 
 pub(crate) fn balancers(context: &mut Context<'_>) {
     let Some(outside) = context.outside else { return };
@@ -25,13 +25,19 @@ pub(crate) fn balancers(context: &mut Context<'_>) {
         let row = row.map("options", [("hairpin_snat_ip".to_owned(), gateways.join(" "))]);
         let balancer = context.add_to("router", "load_balancer", &format!("forward {word}"), row);
         context.refer("switch", "load_balancer", balancer);
-        let mut guests: BTreeMap<IpAddr, Vec<PortRange>> = BTreeMap::new();
-        for to in leads.values() {
-            guests.entry(to.ip()).or_default().extend(PortRange::new(to.port(), to.port()).ok());
-        }
-        let guests = guests.into_iter().map(|(guest, ports)| (guest, PortSet::from_iter(ports))).collect();
+        let guests = ports_of(leads.values());
         acl::forwarded(context, transport, &guests);
+        egress::forwarded(context, transport, &ports_of(leads.keys().chain(leads.values())));
     }
+}
+
+/// The ports of each address.
+fn ports_of<'a>(all: impl Iterator<Item = &'a SocketAddr>) -> BTreeMap<IpAddr, PortSet> {
+    let mut ports: BTreeMap<IpAddr, Vec<PortRange>> = BTreeMap::new();
+    for it in all {
+        ports.entry(it.ip()).or_default().extend(PortRange::new(it.port(), it.port()).ok());
+    }
+    ports.into_iter().map(|(address, ports)| (address, PortSet::from_iter(ports))).collect()
 }
 
 fn leads(context: &Context<'_>, outside: &OvnOutside, protocol: Protocol) -> BTreeMap<SocketAddr, SocketAddr> {

@@ -16,6 +16,8 @@ pub(crate) enum Priority {
     Served,
     /// An exception, by its place from the end.
     Exception(u16),
+    /// What reaches other guests by the network's own port forwards.
+    Led,
     /// What every guest needs to have an address, and what the router never passes on.
     Needed,
     /// What isolated guests send to each other.
@@ -38,6 +40,7 @@ impl Priority {
             Self::Refused => 1100,
             Self::Served => 1101,
             Self::Exception(place) => 1200 + i64::from(place),
+            Self::Led => 8999,
             Self::Needed => 9000,
             Self::Isolated => 9001,
         }
