@@ -38,6 +38,10 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     findings.extend(northbound(engine, &path));
     if mode != ForwardMode::None {
         findings.extend(outside::check(network, engine, &path));
+    } else if engine.outside.is_some() {
+        let message = "a network without `<forward>` has no way to the outside";
+        let finding = Finding::new(rules::OVN_WITHOUT_EFFECT, path.element("vnet:outside"), message);
+        findings.push(finding.help("add `<forward mode='nat'/>`, or leave it out"));
     }
     findings.extend(forwards(network, root));
     findings.extend(cannot::check(network, root));

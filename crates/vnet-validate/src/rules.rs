@@ -362,6 +362,7 @@ rules! {
     816  Warning  Meaning Nothing    Any         OVN_WITHOUT_EFFECT              "ovn-without-effect"
     817  Error    Meaning Nothing    Any         OVN_TEXT                        "ovn-text"
     818  Error    Meaning Nothing    Any         OVN_PORT_FORWARD                "ovn-port-forward"
+    819  Warning  Meaning Nothing    Any         OVN_GATEWAY_ORDER               "ovn-gateway-order"
 
     // What definitions for one host share.
     901  Error    Together Nothing   Any         TOGETHER_NAME                   "definitions-share-name"

@@ -1,12 +1,16 @@
 //! What OVN cannot do of a definition. A network can be made without what is a warning.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use vnet_dnsmasq::is_wildcard;
-use vnet_types::EgressPreset;
-use vnet_xml::network::{Ip, MacTableManager};
+use vnet_types::{EgressPreset, IpNet};
+use vnet_xml::network::{Dhcp, Ip, MacTableManager};
 use vnet_xml::{Bandwidth, Network, NodePath};
 
 use super::OVN_MTU;
 use crate::finding::Finding;
+use crate::subnets::reserved;
 use crate::{Rule, rules};
 
 /// The most bytes that DHCP carries in one option.
@@ -56,10 +60,11 @@ pub(super) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     let mut found = Cannot(Vec::new());
     forward(network, &root.element("forward"), &mut found);
     bridge(network, &root.element("bridge"), &mut found);
-    let has_server = !network.ovn_name_servers().is_empty();
+    let servers = network.ovn_name_servers();
+    let has_server = !servers.is_empty();
     dns(network, has_server, &root.element("dns"), &mut found);
     for (at, ip) in network.ips.iter().enumerate() {
-        addresses(ip, &root.nth("ip", at), &mut found);
+        addresses(ip, &servers, &root.nth("ip", at), &mut found);
         if ip.local_ptr == Some(true) && !has_server {
             found.unanswered(root.nth("ip", at).attribute("localPtr"));
         }
@@ -161,12 +166,39 @@ fn dns(network: &Network, has_server: bool, path: &NodePath, found: &mut Cannot)
     }
 }
 
-fn addresses(ip: &Ip, path: &NodePath, found: &mut Cannot) {
+/// Whether the ranges have an address for a guest without a reservation.
+fn has_room(ip: &Ip, dhcp: &Dhcp, server: Option<IpAddr>) -> bool {
+    let Some(net) = ip.net() else { return true };
+    let taken: BTreeSet<IpAddr> = dhcp.hosts.iter().map(|it| it.ip).chain([ip.address]).chain(server).collect();
+    let is_free = |address: &IpAddr| reserved(net, *address).is_none() && !taken.contains(address);
+    dhcp.ranges.iter().any(|it| between(it.start, it.end).any(|address| is_free(&address)))
+}
+
+/// The addresses of a range, in whichever order its ends are written.
+fn between(one: IpAddr, other: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
+    match (one.min(other), one.max(other)) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            Box::new((one.to_bits()..=other.to_bits()).map(|it| IpAddr::V4(it.into())))
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            Box::new((one.to_bits()..=other.to_bits()).map(|it| IpAddr::V6(it.into())))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn addresses(ip: &Ip, servers: &[IpNet], path: &NodePath, found: &mut Cannot) {
     if ip.tftp_root.is_some() {
         found.refuse(path.element("tftp"), "OVN serves no files", "leave `<tftp>` out, and serve files from a guest");
     }
     let Some(dhcp) = &ip.dhcp else { return };
     let path = path.element("dhcp");
+    let server = servers.iter().find(|it| Some(it.trunc()) == ip.net().map(|net| net.trunc()));
+    let has_room = |server| has_room(ip, dhcp, server);
+    if let Some(server) = server.map(IpNet::addr).filter(|it| has_room(None) && !has_room(Some(*it))) {
+        let message = format!("the name server of each host takes `{server}`, and leaves guests no address");
+        found.refuse(path.nth("range", 0), message, "make the range or the subnet larger");
+    }
     // Over IPv6 no network can have it.
     if let Some(bootp) = dhcp.bootp.as_ref().filter(|_| ip.address.is_ipv4()) {
         let path = path.element("bootp");

@@ -1,11 +1,14 @@
 //! `<vnet:outside>`: what the gateway leads to.
 
+use std::net::IpAddr;
+
 use vnet_types::{Family, IpNet};
 use vnet_xml::network::{OvnEngine, OvnGateway, OvnOutside};
 use vnet_xml::{Network, NodePath};
 
 use crate::finding::Finding;
 use crate::rules;
+use crate::subnets::reserved;
 
 const MOST_PRIORITY: u16 = 32767;
 
@@ -17,9 +20,6 @@ pub(super) fn check(network: &Network, engine: &OvnEngine, path: &NodePath) -> V
     };
     let path = path.element("vnet:outside");
     let mut findings = Vec::new();
-    let value = |path: NodePath, message: String, help: &str| {
-        Finding::new(rules::OVN_OUTSIDE_VALUE, path, message).help(help.to_owned())
-    };
     if !is_mapped(&outside.network) {
         let message = format!("`{}` cannot be the name of a physical network", outside.network);
         let help = "write the name that `ovn-bridge-mappings` has: printable, without spaces, `,`, `:` and quotes";
@@ -42,6 +42,10 @@ pub(super) fn check(network: &Network, engine: &OvnEngine, path: &NodePath) -> V
             findings.push(value(path.attribute("prefix"), message, "write at most 32 for IPv4, and 128 for IPv6"));
             continue;
         };
+        if let Some(what) = no_host(net) {
+            let message = format!("the gateway cannot have `{}` outside: it is {what}", address.address);
+            findings.push(value(path.attribute("address"), message, "write an address of a host"));
+        }
         if let Some(next) = address.gateway.filter(|it| !net.contains(it) || *it == address.address) {
             let message = format!("the next router `{next}` is no other address of `{}`", net.trunc());
             findings.push(value(path.attribute("gateway"), message, "write the address of the router beyond"));
@@ -53,6 +57,8 @@ pub(super) fn check(network: &Network, engine: &OvnEngine, path: &NodePath) -> V
             findings.push(finding.related(NodePath::root("network").nth("ip", at), "here"));
         }
     }
+    findings.extend(next_routers(outside, &path));
+    findings.extend(taken(network, outside, &path));
     for family in network.families() {
         if !outside.addresses.iter().any(|it| Family::of(it.address) == family) {
             let message = format!("the gateway has no {family} address outside, and the guests have one");
@@ -63,12 +69,66 @@ pub(super) fn check(network: &Network, engine: &OvnEngine, path: &NodePath) -> V
     findings
 }
 
+fn value(path: NodePath, message: String, help: &str) -> Finding {
+    Finding::new(rules::OVN_OUTSIDE_VALUE, path, message).help(help)
+}
+
+/// Why no host can have an address.
+fn no_host(net: IpNet) -> Option<&'static str> {
+    let address = net.addr();
+    match reserved(net, address) {
+        _ if address.is_multicast() => Some("a multicast address"),
+        _ if address.is_unspecified() => Some("no address"),
+        _ if address.is_loopback() => Some("a loopback address"),
+        Some("broadcast address") => Some("the broadcast address of its subnet"),
+        Some(_) => Some("the address of its subnet"),
+        None => None,
+    }
+}
+
+/// Each `gateway` of `<vnet:address>` with its place.
+fn nexts(outside: &OvnOutside, path: &NodePath) -> Vec<(NodePath, IpAddr)> {
+    let addresses = outside.addresses.iter().enumerate();
+    let places =
+        addresses.filter_map(|(at, it)| Some((path.nth("vnet:address", at).attribute("gateway"), it.gateway?)));
+    places.collect()
+}
+
+/// Of two default routes OVN takes both, each for some connections.
+fn next_routers(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
+    let nexts = nexts(outside, path);
+    let second = |(at, (path, next)): (usize, &(NodePath, IpAddr))| {
+        let is_other = |it: &&(NodePath, IpAddr)| it.1 != *next && Family::of(it.1) == Family::of(*next);
+        let (first, other) = nexts[..at].iter().find(is_other)?;
+        let message = format!("the next router is `{other}` and `{next}`: connections would be shared out among both");
+        let finding = value(path.clone(), message, "leave `gateway` out where it is not the way to everything else");
+        Some(finding.related(first.clone(), "the other one"))
+    };
+    nexts.iter().enumerate().filter_map(second).collect()
+}
+
+/// Addresses that the gateway would answer ARP for, and that the next router has.
+fn taken(network: &Network, outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
+    let root = NodePath::root("network");
+    let nat = network.forward.as_ref().and_then(|it| it.nat.as_ref()?.addresses);
+    let nat = nat.map(|it| (root.element("forward").element("nat").element("address").attribute("start"), it.start()));
+    let forwards = crate::port_forward::places(network, &root);
+    let forwards = forwards.filter_map(|(path, it)| Some((path.attribute("address"), it.forward.address?)));
+    let all = nat.into_iter().chain(forwards);
+    let nexts = nexts(outside, path);
+    let is_taken = |(path, address): (NodePath, IpAddr)| {
+        let (next, _) = nexts.iter().find(|(_, next)| *next == address)?;
+        let message = format!("the next router has `{address}`, and the gateway would answer for it");
+        let finding = value(path, message, "write another address of the physical network");
+        Some(finding.related(next.clone(), "here"))
+    };
+    all.filter_map(is_taken).collect()
+}
+
 fn gateways(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, gateway) in outside.gateways.iter().enumerate() {
         let path = path.nth("vnet:gateway", at);
-        let value =
-            |path, message: String, help: &str| Finding::new(rules::OVN_OUTSIDE_VALUE, path, message).help(help);
         let (chassis, priority) = match gateway {
             OvnGateway::Chassis { chassis, priority } => (chassis, priority),
             OvnGateway::Group { group } if outside.gateways.len() > 1 => {
@@ -88,6 +148,7 @@ fn gateways(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
             let message = format!("the priority {priority} is more than OVN takes");
             findings.push(value(path.attribute("priority"), message, "write 0 to 32767"));
         }
+        findings.extend(same_priority(&outside.gateways[..at], chassis, *priority, &path));
         let is_it = |it: &OvnGateway| matches!(it, OvnGateway::Chassis { chassis: other, .. } if other == chassis);
         let before = outside.gateways[..at].iter().position(is_it);
         if let Some(before) = before {
@@ -101,6 +162,19 @@ fn gateways(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Of hosts with one priority, OVN takes the one whose name comes first.
+fn same_priority(before: &[OvnGateway], chassis: &str, priority: Option<u16>, path: &NodePath) -> Option<Finding> {
+    let own = priority.unwrap_or(0);
+    let same = |it: &OvnGateway| match it {
+        OvnGateway::Chassis { chassis: other, priority } => other != chassis && priority.unwrap_or(0) == own,
+        OvnGateway::Group { .. } => false,
+    };
+    let first = path.parent()?.nth("vnet:gateway", before.iter().position(same)?);
+    let message = format!("the host `{chassis}` has the priority {own}, which another one has, too");
+    let finding = Finding::new(rules::OVN_GATEWAY_ORDER, path.clone(), message);
+    Some(finding.help("write different numbers: the host with the highest one is the gateway").related(first, "here"))
 }
 
 /// Whether a text can be a host's `system-id`, as lists of OVN's options separate them.

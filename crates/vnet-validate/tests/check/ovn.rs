@@ -1,7 +1,7 @@
 //! `<vnet:ovn>` in `<metadata>`.
 
 use rstest::rstest;
-use vnet_types::{Egress, EgressPreset, Inventory, Link, LinkKind};
+use vnet_types::{AddressRange, Egress, EgressPreset, Inventory, Link, LinkKind};
 use vnet_validate::{check_against, refused_by_ovn};
 use vnet_xml::interface::{PortForward, PortForwardRange, Protocol};
 use vnet_xml::network::{
@@ -54,6 +54,23 @@ fn limited(peak: Option<u64>) -> Bandwidth {
     bandwidth
 }
 
+fn translated(network: &mut Network, address: &str) {
+    let nat = network.forward.as_mut().unwrap().nat.get_or_insert_default();
+    nat.addresses = Some(AddressRange::new(addr(address), addr(address)).unwrap());
+}
+
+/// A subnet with one address for guests.
+fn one_address(network: &mut Network, net: &str) {
+    network.ips.truncate(1);
+    let mut ip = Ip::new(net.parse().unwrap());
+    ip.dhcp = network.ips[0].dhcp.take();
+    let dhcp = ip.dhcp.as_mut().unwrap();
+    dhcp.hosts.clear();
+    dhcp.ranges.truncate(1);
+    (dhcp.ranges[0].start, dhcp.ranges[0].end) = (addr("192.168.100.2"), addr("192.168.100.2"));
+    network.ips[0] = ip;
+}
+
 /// Leaves no address for a name server.
 fn without_room(network: &mut Network) {
     network.ips.truncate(1);
@@ -85,7 +102,7 @@ const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 #[case::no_vlan(|n: &mut Network| outside(n).vlan = Some(4095), &["VN0814 /~/@vlan"])]
 #[case::a_vlan(|n: &mut Network| outside(n).vlan = Some(4094), &[])]
 #[case::physical_network(|n: &mut Network| outside(n).network = "a:br".to_owned(), &["VN0814 /~/@network"])]
-#[case::chassis(|n: &mut Network| outside(n).gateways[0] = OvnGateway::new("a,b", None), &["VN0814 /~/vnet:gateway[1]/@chassis"])]
+#[case::chassis(|n: &mut Network| outside(n).gateways[0] = OvnGateway::new("a,b", Some(20)), &["VN0814 /~/vnet:gateway[1]/@chassis"])]
 #[case::chassis_twice(|n: &mut Network| outside(n).gateways[1] = OvnGateway::new("host1", None), &["VN0814 /~/vnet:gateway[2]/@chassis"])]
 #[case::priority(|n: &mut Network| outside(n).gateways[1] = OvnGateway::new("host2", Some(32768)), &["VN0814 /~/vnet:gateway[2]/@priority"])]
 #[case::group(|n: &mut Network| outside(n).gateways = vec![OvnGateway::group("edge")], &[])]
@@ -93,6 +110,21 @@ const OUTSIDE: &str = "/network/metadata/vnet:network/vnet:ovn/vnet:outside";
 #[case::prefix(|n: &mut Network| outside(n).addresses[0].prefix = 33, &["VN0814 /~/vnet:address[1]/@prefix"])]
 #[case::next_router(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("203.0.113.1")), &["VN0814 /~/vnet:address[1]/@gateway"])]
 #[case::itself(|n: &mut Network| outside(n).addresses[0].gateway = Some(addr("198.51.100.10")), &["VN0814 /~/vnet:address[1]/@gateway"])]
+#[case::subnet_itself(|n: &mut Network| outside(n).addresses[0].address = addr("198.51.100.0"), &["VN0814 /~/vnet:address[1]/@address"])]
+#[case::broadcast(|n: &mut Network| outside(n).addresses[0].address = addr("198.51.100.255"), &["VN0814 /~/vnet:address[1]/@address"])]
+#[case::point_to_point(|n: &mut Network| outside(n).addresses[0] = OvnAddress::new("198.51.100.0/31".parse().unwrap(), Some(addr("198.51.100.1"))), &[])]
+#[case::multicast(|n: &mut Network| outside(n).addresses[0] = OvnAddress::new("224.0.0.5/24".parse().unwrap(), None), &["VN0814 /~/vnet:address[1]/@address"])]
+#[case::two_next_routers(|n: &mut Network| outside(n).addresses.push(OvnAddress::new("203.0.113.9/24".parse().unwrap(), Some(addr("203.0.113.1")))), &["VN0814 /~/vnet:address[3]/@gateway"])]
+#[case::two_addresses(|n: &mut Network| outside(n).addresses.push(OvnAddress::new("198.51.100.11/24".parse().unwrap(), Some(addr("198.51.100.1")))), &[])]
+#[case::same_priority(|n: &mut Network| outside(n).gateways[1] = OvnGateway::new("host2", Some(20)), &["VN0819 /~/vnet:gateway[2]"])]
+#[case::no_way_outside(|n: &mut Network| n.forward = None, &["VN0816 /~"])]
+#[case::nat_of_next_router(|n: &mut Network| translated(n, "198.51.100.1"), &["VN0814 /network/forward/nat/address/@start"])]
+#[case::nat_of_another(|n: &mut Network| translated(n, "198.51.100.77"), &[])]
+#[case::forward_of_next_router(|n: &mut Network| forward(n, (80, 80)).forward.address = Some(addr("198.51.100.1")),
+    &["VN0814 /network/metadata/vnet:network/vnet:portForward[1]/@address"])]
+#[case::forward_of_another(|n: &mut Network| forward(n, (80, 80)).forward.address = Some(addr("198.51.100.77")), &[])]
+#[case::name_server_takes_all(|n: &mut Network| one_address(n, "192.168.100.1/30"), &["VN0815 /network/ip[1]/dhcp/range[1]"])]
+#[case::name_server_beside(|n: &mut Network| one_address(n, "192.168.100.1/29"), &[])]
 #[case::among_guests(|n: &mut Network| outside(n).addresses[0] = OvnAddress::new("192.168.100.77/16".parse().unwrap(), None), &["VN0814 /~/vnet:address[1]"])]
 #[case::srv(|n: &mut Network| { let mut srv = Srv::default(); srv.service = "ldap".to_owned(); srv.protocol = "tcp".to_owned(); dns(n).srvs.push(srv) }, &[])]
 #[case::txt(|n: &mut Network| dns(n).txts.push(Txt { name: "a".to_owned(), value: "b".to_owned() }), &[])]
