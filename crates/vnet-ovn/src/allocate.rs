@@ -18,6 +18,9 @@ pub struct AllTaken(pub AddressRange);
 /// Chooses the addresses of a guest, one of each family that the network gives out by DHCP: that of
 /// its reservation, or else the lowest free one of the ranges. `others` are the other guests.
 ///
+/// A reservation of IPv6 has no MAC address: it is by the guest's own name, or by the name that the
+/// reservation of its MAC address has.
+///
 /// # Errors
 /// [`AllTaken`].
 pub fn guest_addresses(
@@ -29,13 +32,16 @@ pub fn guest_addresses(
     let mut taken: BTreeSet<IpAddr> = network.ips.iter().map(|ip| ip.address).collect();
     taken.extend(network.ovn_name_servers().iter().map(IpNet::addr));
     taken.extend(others.iter().flat_map(|guest| &guest.addresses));
+    let all = || network.ips.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts);
+    let has_mac = |host: &&DhcpHost| host.mac.as_ref().is_some_and(|it| it.get() == mac);
+    let names: BTreeSet<&str> = all().filter(has_mac).filter_map(|host| host.name.as_deref()).chain(name).collect();
     let mut found = Vec::new();
     for family in [Family::Ipv4, Family::Ipv6] {
         let subnets: Vec<&Ip> = network.ips.iter().filter(|ip| Family::of(ip.address) == family).collect();
         let hosts = || subnets.iter().filter_map(|ip| ip.dhcp.as_ref()).flat_map(|dhcp| &dhcp.hosts);
         let is_own = |host: &&DhcpHost| match &host.mac {
-            Some(own) => own.get() == mac,
-            None => host.name.is_some() && host.name.as_deref() == name,
+            Some(_) => has_mac(host),
+            None => host.name.as_deref().is_some_and(|it| names.contains(it)),
         };
         let reserved: BTreeSet<IpAddr> = hosts().map(|host| host.ip).collect();
         match hosts().filter(is_own).map(|host| host.ip).find(|ip| !taken.contains(ip)) {
@@ -106,6 +112,7 @@ mod tests {
     #[case::lowest(&[], 1, None, Some("10.0.0.3 fd00::2"))]
     #[case::next(&["10.0.0.3", "fd00::2"], 1, None, Some("10.0.0.4 fd00::3"))]
     #[case::reserved(&["10.0.0.3"], 9, Some("web"), Some("10.0.0.2 fd00::99"))]
+    #[case::by_the_name_of_its_mac(&[], 9, None, Some("10.0.0.2 fd00::99"))]
     #[case::not_for_its_name(&[], 1, Some("web"), Some("10.0.0.3 fd00::99"))]
     #[case::all_taken(&["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"], 1, None, None)]
     fn a_guest_gets(
