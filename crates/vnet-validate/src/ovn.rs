@@ -32,7 +32,7 @@ pub(crate) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
     if !matches!(mode, ForwardMode::None | ForwardMode::Nat | ForwardMode::Route | ForwardMode::Open) {
         let message = format!("OVN makes no network of mode `{mode}`");
         let finding = Finding::new(rules::OVN_NOT_IN_MODE, root.element("forward").attribute("mode"), message);
-        return vec![finding.help("write `nat`, `route` or `open`, or leave `<vnet:ovn>` out")];
+        return vec![finding.help("write `nat`, `route` or `open`, or make the network without OVN")];
     }
     let mut findings = Vec::new();
     findings.extend(northbound(engine, &path));

@@ -83,7 +83,7 @@ pub(super) fn check(network: &Network, root: &NodePath) -> Vec<Finding> {
         found.refuse(root.element("mtu").attribute("size"), message, "write at most 1442, or leave `<mtu>` out");
     }
     for (at, line) in network.dnsmasq_options.iter().enumerate() {
-        let path = root.element("dnsmasq:options").nth("dnsmasq:option", at);
+        let path = root.nth("dnsmasq:options", 0).nth("dnsmasq:option", at).attribute("value");
         if !is_wildcard(line) {
             let message = "OVN answers DHCP itself, and its name servers take no option but `address=/DOMAIN/ADDRESS`";
             found.refuse(path, message, "leave the option out");
