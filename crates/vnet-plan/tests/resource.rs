@@ -40,7 +40,7 @@ use vnet_plan::Resource;
     r#"{"resource":"filter","link":"vnet0","parent":{"major":1,"minor":0},"priority":1,"handle":1,"matches":"mark","action":{"class":{"major":1,"minor":1}}}"#
 )]
 #[case::container(
-    r#"{"resource":"container","link":"veth0","namespace":"/run/netns/c1","device":4,"inode":4026532001,"interface":"eth0","mac":"52:54:00:00:00:01","addresses":["192.0.2.2/24"],"gateways":["192.0.2.1"],"up":true,"without_tree":"virbr0","tap":{"name":"tap0","options":{"owner":107,"group":107,"multi_queue":false,"vnet_hdr":true}}}"#
+    r#"{"resource":"container","link":"veth0","namespace":"/run/netns/c1","device":4,"inode":4026532001,"interface":"eth0","mac":"52:54:00:00:00:01","addresses":["192.0.2.2/24"],"gateways":["192.0.2.1"],"up":true,"without_tree":"virbr0","tap":{"name":"tap0","options":{"owner":107,"group":107,"multi_queue":false,"vnet_hdr":true}},"fills_in_checksums":true}"#
 )]
 #[case::file(r#"{"resource":"file","path":"/run/vnet/lab/dnsmasq.conf","contents":"port=0\n","mode":384}"#)]
 #[case::process(

@@ -79,8 +79,21 @@ pub enum KnownSwitch {
     Unasked,
     /// It cannot be used, for this reason.
     Unusable(String),
-    /// It has these bridges.
-    Bridges(BTreeSet<String>),
+    /// It has these bridges, each with its `datapath_type`.
+    Bridges(BTreeMap<String, String>),
+}
+
+impl KnownSwitch {
+    /// Whether it has a bridge.
+    pub fn has(&self, bridge: &str) -> bool {
+        matches!(self, Self::Bridges(bridges) if bridges.contains_key(bridge))
+    }
+
+    /// Whether the frames of a bridge are carried by the process of Open vSwitch and not by the
+    /// kernel.
+    pub fn is_in_userspace(&self, bridge: &str) -> bool {
+        matches!(self, Self::Bridges(bridges) if bridges.get(bridge).is_some_and(|kind| kind == "netdev"))
+    }
 }
 
 /// A subnet that is meant for something that may not be there now.

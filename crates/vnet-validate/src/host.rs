@@ -132,10 +132,8 @@ fn bridge_of_the_host(network: &Network, path: NodePath, inventory: &Inventory) 
     let is_switched = groups.chain([&network.virtual_port]).flatten().any(is_open_vswitch);
     let message = match &inventory.switch {
         KnownSwitch::Unusable(why) if is_switched => format!("Open vSwitch cannot be used here: {why}"),
-        KnownSwitch::Bridges(bridges) if is_switched => {
-            if bridges.contains(name.as_str()) {
-                return None;
-            }
+        known if is_switched && known.has(name.as_str()) => return None,
+        KnownSwitch::Bridges(_) if is_switched => {
             format!("Open vSwitch has no bridge `{name}` yet")
         }
         _ if inventory.links.is_empty() || inventory.links.iter().any(|link| link.name == *name) => return None,

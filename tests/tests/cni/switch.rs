@@ -1,9 +1,14 @@
 //! Containers as ports of a real Open vSwitch.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use vnet_netlink::Netlink;
 use vnet_tests::{NamedNetns, OpenVSwitch, isolate, run};
 
 use super::{Plugin, define, ends, is_in_sync, vnet};
@@ -13,10 +18,32 @@ const NETWORK: &str = "<network><name>blue</name><forward mode='bridge'/><bridge
     <portgroup name='twenty'><vlan><tag id='20'/></vlan>\
     <bandwidth><inbound average='1000'/></bandwidth></portgroup></network>";
 
+const SOON: Duration = Duration::from_secs(5);
+
 fn reaches(from: &str, to: &str) -> bool {
     let namespace = format!("--net=/run/netns/{from}");
     let ping = ["ping", "-c1", "-W1", "-q", to];
     Command::new("nsenter").arg(namespace).args(ping).output().unwrap().status.success()
+}
+
+/// Sends more than one segment by TCP, and a datagram.
+fn connects(from: &NamedNetns, to: &NamedNetns, address: &str) {
+    let sent = [7; 20_000];
+    let (server, datagrams) =
+        to.run(|| (TcpListener::bind((address, 7)).unwrap(), UdpSocket::bind((address, 7)).unwrap()));
+    let client = from.run(|| TcpStream::connect_timeout(&server.local_addr().unwrap(), SOON)).unwrap();
+    let (mut accepted, _) = server.accept().unwrap();
+    accepted.set_read_timeout(Some(SOON)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| (&client).write_all(&sent).unwrap());
+        let mut received = vec![0; sent.len()];
+        accepted.read_exact(&mut received).unwrap();
+        assert_eq!(received, sent);
+    });
+    let asks = from.run(|| UdpSocket::bind(("0.0.0.0", 0)).unwrap());
+    datagrams.set_read_timeout(Some(SOON)).unwrap();
+    asks.send_to(b"one", (address, 7)).unwrap();
+    assert_eq!(datagrams.recv(&mut [0; 8]).unwrap(), 3);
 }
 
 #[test]
@@ -47,6 +74,7 @@ fn containers_are_ports_of_open_vswitch() {
     assert_eq!(known.trim().trim_matches('"'), mac);
     assert!(reaches("c1", "10.5.5.2"), "one VLAN");
     assert!(!reaches("c1", "10.5.5.3"), "two VLANs");
+    connects(&containers[0], &containers[1], "10.5.5.2");
     assert_eq!(vnet(&["ports"]).matches("in sync").count(), 3, "{}", vnet(&["ports"]));
     // What others change is seen, and mended.
     let check = |code: Option<i32>| {
@@ -61,6 +89,12 @@ fn containers_are_ports_of_open_vswitch() {
     vnet(&["apply", "blue"]);
     check(None);
     is_in_sync();
+    // So is what leaves checksums to the switch.
+    containers[0].run(|| Netlink::open().unwrap().fill_in_checksums(&"eth0".parse().unwrap(), false).unwrap());
+    check(Some(104));
+    vnet(&["apply", "blue"]);
+    check(None);
+    connects(&containers[0], &containers[1], "10.5.5.2");
     // A container that is gone leaves a port without a device.
     let [gone, ..] = &mut containers;
     *gone = NamedNetns::new("other");

@@ -37,6 +37,8 @@ pub struct ContainerSeen {
     pub addresses: Vec<IpNet>,
     /// Its routes, but for those that follow from the addresses.
     pub routes: Vec<Route>,
+    /// Whether the kernel fills in the checksums of what it sends there.
+    pub fills_in_checksums: bool,
 }
 
 /// Looks at an interface in a network namespace. `None` when the namespace or the interface is
@@ -66,6 +68,7 @@ impl Kind for ContainerEnd {
             // The kernel drops the routes of a link that is set down. Others may take routes away.
             gateways: if seen.up { self.gateways.clone() } else { Vec::new() },
             up: seen.up,
+            fills_in_checksums: self.fills_in_checksums && seen.fills_in_checksums,
             // Whoever opens a tap decides whether frames have a header.
             tap: tap.zip(self.tap.as_ref()).map(|(tap, wanted)| ContainerTap {
                 options: TapOptions { vnet_hdr: wanted.options.vnet_hdr, ..tap.options },
@@ -155,6 +158,9 @@ impl End for ContainerEnd {
     fn set_up(&self, netlink: &Netlink) -> Result<(), Error> {
         let unexpected = || Error::Unexpected(Key::Container(self.link.clone()));
         let known = netlink.link(&self.interface)?.ok_or_else(unexpected)?;
+        if self.fills_in_checksums {
+            netlink.fill_in_checksums(&self.interface, true)?;
+        }
         if self.tap.is_some() {
             // The guest has the same MAC address, and so the same link-local address.
             switch(&self.interface, "ipv6", "disable_ipv6", "1")?;
@@ -261,6 +267,7 @@ pub(super) fn seen(netlink: &Netlink, interface: &InterfaceName) -> Result<Optio
         mtu: link.mtu,
         addresses: addresses.filter(|net| !of_link(net)).collect(),
         routes,
+        fills_in_checksums: netlink.fills_in_checksums(interface)?,
     }))
 }
 

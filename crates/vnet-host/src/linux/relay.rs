@@ -137,7 +137,7 @@ fn set_up(netlink: &Netlink, end: &RelayEnd) -> Result<(), Error> {
         netlink.add_address(&end.interface, &(*net).into())?;
     }
     // Open vSwitch may be one in userspace.
-    netlink.fill_in_checksums(&end.interface)?;
+    netlink.fill_in_checksums(&end.interface, true)?;
     let up = Link { up: true, mtu: Some(end.mtu), ..known.link.clone() };
     Ok(netlink.set_link(known.index, &known.link, &up)?)
 }

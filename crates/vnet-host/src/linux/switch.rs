@@ -33,8 +33,12 @@ fn database() -> Database {
 
 /// Asks Open vSwitch for its bridges.
 pub fn known_switch() -> KnownSwitch {
-    match database().select("Bridge", [], &["name"]) {
-        Ok(rows) => KnownSwitch::Bridges(rows.iter().filter_map(|row| Some(row.text("name")?.to_owned())).collect()),
+    let known = |row: &Row| {
+        let datapath = row.text("datapath_type").unwrap_or_default();
+        Some((row.text("name")?.to_owned(), datapath.to_owned()))
+    };
+    match database().select("Bridge", [], &["name", "datapath_type"]) {
+        Ok(rows) => KnownSwitch::Bridges(rows.iter().filter_map(known).collect()),
         Err(error) => {
             let why = [Some(error.to_string()), error.help()];
             KnownSwitch::Unusable(why.into_iter().flatten().collect::<Vec<_>>().join("; "))

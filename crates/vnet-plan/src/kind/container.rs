@@ -38,6 +38,10 @@ pub struct ContainerEnd {
     /// A tap beside it. Each of them sends what the other receives, so that a virtual machine in
     /// the container is on the network.
     pub tap: Option<ContainerTap>,
+    /// Whether the kernel fills in the checksums of what it sends, and does not leave that to the
+    /// pair, as a switch in userspace sends them on as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fills_in_checksums: bool,
 }
 
 /// A persistent tap in a container.
@@ -72,7 +76,14 @@ impl Kind for ContainerEnd {
             let added = format!("ip tuntap add {} {}", tap.name, tap.options);
             [added, redirect(dev, &tap.name), redirect(&tap.name, dev)]
         });
-        let all = addresses.chain([up]).chain(routes).chain(tap).map(|command| self.within(&command));
+        let offload = self.fills_in_checksums.then(|| format!("ethtool --offload {dev} tx off"));
+        let all = offload
+            .into_iter()
+            .chain(addresses)
+            .chain([up])
+            .chain(routes)
+            .chain(tap)
+            .map(|command| self.within(&command));
         all.collect::<Vec<_>>().join("\n")
     }
 

@@ -121,7 +121,9 @@ pub fn attach(
             }
             Connection::Switch(it) => {
                 match &choices.container {
-                    Some((_, end)) => container::add_to(&mut desired, &port, interface, (it.mtu, None), end),
+                    Some((_, end)) => {
+                        container::add_to(&mut desired, &port, interface, (it.mtu, None), it.in_userspace, end);
+                    }
                     None => desired.insert(device::tap(&port, interface, it.mtu, inventory, choices)),
                 }
                 if let Some(virtual_port) = &virtual_port {
@@ -133,7 +135,7 @@ pub fn attach(
                     Some((_, end)) => {
                         let has_tree = network.is_some_and(runs_spanning_tree);
                         let tree = Some(bridge.name.clone()).filter(|_| has_tree);
-                        container::add_to(&mut desired, &port, interface, (bridge.mtu, tree), end);
+                        container::add_to(&mut desired, &port, interface, (bridge.mtu, tree), false, end);
                     }
                     None => desired.insert(device::tap(&port, interface, bridge.mtu, inventory, choices)),
                 }

@@ -89,7 +89,7 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
             let message = match &inventory.switch {
                 KnownSwitch::Unasked => return None,
                 KnownSwitch::Unusable(why) => format!("Open vSwitch cannot be used here: {why}"),
-                KnownSwitch::Bridges(bridges) if bridges.contains(&wanted.bridge) => return None,
+                known if known.has(&wanted.bridge) => return None,
                 KnownSwitch::Bridges(_) => format!("Open vSwitch has no bridge `{}`", wanted.bridge),
             };
             (rules::HOST_SOURCE_MISSING, "bridge", message)

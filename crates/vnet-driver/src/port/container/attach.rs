@@ -190,6 +190,7 @@ pub(super) fn choices(
         up: true,
         without_tree: None,
         tap: options.tap.clone(),
+        fills_in_checksums: false,
     };
     let container = KnownContainer {
         network: options.attachment.network.clone(),

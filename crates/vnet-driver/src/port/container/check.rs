@@ -7,7 +7,7 @@ use vnet_host::{LinuxHost, look_into};
 use vnet_plan::{Change, Key};
 use vnet_types::{IpNet, MacAddr};
 
-use super::Attachment;
+use super::{Attachment, of};
 use crate::driver::Driver;
 use crate::error::Error;
 
@@ -51,7 +51,8 @@ impl Driver {
         let Some(receipt) = receipt else { return Err(Error::NotAttached(dev)) };
         let host = self.host()?;
         let here = LinuxHost::namespace()?;
-        let inside = inside(attachment, expected)?;
+        let fills = of(&receipt).is_some_and(|(_, end)| end.fills_in_checksums);
+        let inside = inside(attachment, expected, fills)?;
         let network = receipt.header.port.network.clone();
         let mut port = vnet_host::drift_of(&host, &receipt, here)?;
         // What later programs have changed in the container is expected.
@@ -71,12 +72,16 @@ impl Driver {
     }
 }
 
-fn inside(attachment: &Attachment, expected: &Expectation) -> Result<Vec<String>, Error> {
+fn inside(attachment: &Attachment, expected: &Expectation, fills: bool) -> Result<Vec<String>, Error> {
     let dev = &attachment.interface;
     let Some(seen) = look_into(&expected.namespace, dev)? else {
         return Ok(vec![format!("the container has no interface `{dev}`")]);
     };
     let mut missing = Vec::new();
+    if fills && !seen.fills_in_checksums {
+        let why = "Open vSwitch in userspace sends on as they are";
+        missing.push(format!("`{dev}` leaves checksums empty in the container, which {why}"));
+    }
     if !seen.up {
         missing.push(format!("`{dev}` is down in the container"));
     }

@@ -43,6 +43,8 @@ pub(super) struct Bridge {
 pub(super) struct Switch {
     pub(super) name: InterfaceName,
     pub(super) mtu: Option<u32>,
+    /// Whether a process carries its frames, and not the kernel.
+    pub(super) in_userspace: bool,
 }
 
 /// A virtual function that is assigned to a guest, and how.

@@ -8,12 +8,14 @@ use crate::{ContainerEnd, HostState};
 
 /// Adds both ends. `end` says what the end in the container is; this port gives it a name on the
 /// host and the MAC address. `mtu` is that of the bridge, `tree` a bridge of Linux that runs
-/// spanning tree.
+/// spanning tree. An end on a bridge in userspace keeps filling in its checksums where Open vSwitch
+/// is not asked again.
 pub(super) fn add_to(
     desired: &mut HostState,
     port: &KnownPort,
     interface: &Interface,
     (mtu, tree): (Option<u32>, Option<InterfaceName>),
+    in_userspace: bool,
     end: &ContainerEnd,
 ) {
     let (peer, namespace) = (end.interface.clone(), end.namespace.clone());
@@ -24,5 +26,11 @@ pub(super) fn add_to(
         mtu: interface.mtu.filter(|mtu| *mtu > 0).or(mtu),
         up: true,
     });
-    desired.insert(ContainerEnd { link: port.dev.clone(), mac: port.mac, without_tree: tree, ..end.clone() });
+    desired.insert(ContainerEnd {
+        link: port.dev.clone(),
+        mac: port.mac,
+        without_tree: tree,
+        fills_in_checksums: in_userspace || end.fills_in_checksums,
+        ..end.clone()
+    });
 }

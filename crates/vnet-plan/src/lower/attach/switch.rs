@@ -19,13 +19,14 @@ pub(super) fn switch(name: &str, inventory: &Inventory) -> Result<Switch, Attach
     let is_there = match &inventory.switch {
         KnownSwitch::Unasked => link.is_some(),
         KnownSwitch::Unusable(why) => return Err(AttachError::NoSwitch(why.clone())),
-        KnownSwitch::Bridges(bridges) => bridges.contains(name),
+        known => known.has(name),
     };
     let name: InterfaceName = name.parse().map_err(|_| AttachError::NoSwitchBridge(name.to_owned()))?;
     if !is_there {
         return Err(AttachError::NoSwitchBridge(name.as_str().to_owned()));
     }
-    Ok(Switch { name, mtu: link.and_then(|link| link.mtu) })
+    let in_userspace = inventory.switch.is_in_userspace(name.as_str());
+    Ok(Switch { name, mtu: link.and_then(|link| link.mtu), in_userspace })
 }
 
 /// The rows of a port. The guest is known by its UUID, or else by that of the port.
