@@ -8,7 +8,7 @@ use vnet_tests::{OvnHost, OvnLab, as_its_schema_says, isolate, wait_for};
 use super::{DB, SOON, code, nat};
 
 /// The first problem that `vnet doctor` finds, by its check, with what was found and what to do.
-fn cause(host: &OvnHost) -> Option<(String, String)> {
+pub(super) fn cause(host: &OvnHost) -> Option<(String, String)> {
     let output = host.vnet(&["doctor", "lab"], "");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     as_its_schema_says("doctor", &report);

@@ -17,6 +17,7 @@ use vnet_types::Uuid;
 
 mod apart;
 mod doctor;
+mod failover;
 mod open;
 
 const SOON: Duration = Duration::from_secs(10);

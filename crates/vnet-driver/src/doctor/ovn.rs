@@ -33,6 +33,8 @@ enum OvnFault<'a> {
     NoMapping { chassis: &'a str, network: &'a str },
     /// No host is the gateway.
     NoGateway,
+    /// The host of the gateway does not answer this one.
+    GatewaySilent { chassis: &'a str, network: &'a str },
     /// ovn-northd does not know a port.
     UnknownPort(&'a OvnPort),
     /// The host of a port is gone.
@@ -49,7 +51,7 @@ impl OvnFault<'_> {
             Self::NoNorthbound(_) => NORTHBOUND,
             Self::NorthdLate { .. } => NORTHD,
             Self::NoChassis(_) | Self::NoSouthbound(_) | Self::ControllerEnded | Self::NotRegistered(_) => CHASSIS,
-            Self::NoGatewayHost(_) | Self::NoMapping { .. } | Self::NoGateway => GATEWAY,
+            Self::NoGatewayHost(_) | Self::NoMapping { .. } | Self::NoGateway | Self::GatewaySilent { .. } => GATEWAY,
             Self::UnknownPort(_) | Self::HostGone { .. } | Self::NotBound { .. } | Self::NoRow(_) => BINDING,
         }
     }
@@ -71,6 +73,10 @@ impl OvnFault<'_> {
                 format!("`{chassis}` can be the gateway, and does not reach the physical network `{network}`")
             }
             Self::NoGateway => "no host is the gateway: guests reach nothing outside".to_owned(),
+            Self::GatewaySilent { chassis, .. } => format!(
+                "`{chassis}` is the gateway, and does not answer this host by BFD: it is down or cut off, and no other \
+                 host has taken over"
+            ),
             Self::UnknownPort(port) => format!("ovn-northd does not know the port of {}", whose(port)),
             Self::HostGone { port, chassis } => {
                 format!("the host `{chassis}` of {} is gone from OVN", whose(port))
@@ -93,6 +99,7 @@ impl OvnFault<'_> {
                 "`ovn-sbctl list Chassis`".to_owned()
             }
             Self::NoGateway => "`ovn-sbctl find Port_Binding type=chassisredirect`".to_owned(),
+            Self::GatewaySilent { .. } => "`ovs-vsctl --columns=name,bfd_status list Interface`".to_owned(),
             Self::UnknownPort(port) | Self::HostGone { port, .. } | Self::NotBound { port, .. } => {
                 format!("`ovn-sbctl find Port_Binding logical_port={}`", port.id)
             }
@@ -123,10 +130,15 @@ impl OvnFault<'_> {
                  that are there"
             ),
             Self::NoGateway => {
-                "start ovn-controller on a host that can be the gateway; two hosts alone do not agree on another one: swap \
-                 their priorities"
+                "start ovn-controller on a host that can be the gateway; of two hosts alone none takes over: take the one \
+                 that is gone out of `<vnet:gateway>` or its group"
                     .to_owned()
             }
+            Self::GatewaySilent { chassis, network } => format!(
+                "bring `{chassis}` back, with Open vSwitch and ovn-controller; or take it out of `<vnet:gateway>` or its \
+                 group, and `vnet apply {network}`. Another host takes over by itself where a third one is a \
+                 `<vnet:gateway>`, too, or has a guest of the network"
+            ),
             Self::HostGone { chassis, .. } => format!(
                 "start ovn-controller on `{chassis}`; if the host is gone for good, attach the guest on another one: it \
                  keeps its address"
@@ -247,8 +259,12 @@ pub(super) fn gateway(patient: &Patient, sight: &Sight) -> Vec<Symptom> {
     let unmapped = there.iter().filter(|(_, seen)| !seen.reaches.iter().any(|it| it == network));
     let mut faults: Vec<_> = unmapped.map(|&(chassis, _)| OvnFault::NoMapping { chassis, network }).collect();
     let host = south.bound.get(&gateway_port(north.status.uuid)).and_then(Option::as_deref);
-    if host.is_none() {
-        faults.push(OvnFault::NoGateway);
+    match host {
+        None => faults.push(OvnFault::NoGateway),
+        Some(chassis) if sight.gateway_is_silent => {
+            faults.push(OvnFault::GatewaySilent { chassis, network: patient.name.as_str() });
+        }
+        Some(_) => {}
     }
     or_ok(faults, GATEWAY, format!("`{}` is the gateway, and reaches `{network}`", host.unwrap_or_default()))
 }

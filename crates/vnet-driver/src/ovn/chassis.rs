@@ -1,6 +1,8 @@
 //! This host as a chassis of OVN: what its Open vSwitch says (ovn-controller(8)).
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use vnet_host::switch_socket;
 use vnet_ovsdb::{Condition, Database, DatabaseOperation as Operation, Datum, Error, OperationResult, Refusal, Remote};
@@ -14,6 +16,9 @@ use super::failure::OvnFailure;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the southbound database may take for what is only told to people.
 const GLANCE: Duration = Duration::from_secs(2);
+/// How long BFD may take to begin, and the pause between two looks at it.
+const HANDSHAKE: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_millis(100);
 /// The bridge of guests, unless `external_ids:ovn-bridge` says otherwise.
 const BRIDGE: &str = "br-int";
 
@@ -83,6 +88,36 @@ impl Chassis {
     pub(super) fn ports(&mut self) -> Result<Vec<Uuid>, OvnFailure> {
         let rows = self.database.select("Interface", [], &["external_ids"]).map_err(failed)?;
         Ok(rows.iter().filter_map(|row| row.texts("external_ids").get("iface-id")?.parse().ok()).collect())
+    }
+
+    /// Whether another host does not answer this one by BFD, which OVN has the hosts of a network
+    /// do that has several hosts for its gateway. It takes some seconds to begin.
+    pub(super) fn is_without_answer(&mut self, host: &str) -> bool {
+        let deadline = Instant::now() + HANDSHAKE;
+        while self.asks_in_vain(host).unwrap_or(false) {
+            if Instant::now() > deadline {
+                return true;
+            }
+            thread::sleep(PAUSE);
+        }
+        false
+    }
+
+    fn asks_in_vain(&mut self, host: &str) -> Result<bool, Error> {
+        let results = self.database.transact(&[
+            Operation::select("Port", [], &["external_ids", "interfaces"]),
+            Operation::select("Interface", [], &["_uuid", "bfd_status"]),
+        ])?;
+        let mut results = results.into_iter().map(OperationResult::rows);
+        let (ports, interfaces) = (results.next().unwrap_or_default(), results.next().unwrap_or_default());
+        // `HOST@ADDRESS` of the tunnel's other end.
+        let is_to = |port: &&Row| {
+            let end = port.texts("external_ids").get("ovn-chassis-id").and_then(|id| id.rsplit_once('@'));
+            end.is_some_and(|(name, _)| name == host)
+        };
+        let tunnels: BTreeSet<_> = ports.iter().filter(is_to).flat_map(|port| port.uuids("interfaces")).collect();
+        let mut tunnels = interfaces.iter().filter(|row| row.uuid().is_some_and(|uuid| tunnels.contains(&uuid)));
+        Ok(tunnels.any(|tunnel| tunnel.texts("bfd_status").get("forwarding") == Some(&"false")))
     }
 
     /// Why OVN cannot connect ports of this host now. `None` where nothing is seen to be missing.

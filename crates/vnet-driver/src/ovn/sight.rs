@@ -29,6 +29,8 @@ pub(crate) struct Sight {
     /// The `system-id` of this host, and what the southbound database has. The latter is an error
     /// in words.
     pub(crate) here: Result<(String, Result<Southern, String>), OvnFailure>,
+    /// Whether the host of the gateway does not answer this one.
+    pub(crate) gateway_is_silent: bool,
     /// The ovn-controller of this host.
     pub(crate) controller: Controller,
 }
@@ -65,12 +67,16 @@ impl Sight {
         let northbound = northern(network);
         let mut ports: Vec<String> =
             northbound.iter().flat_map(|it| &it.status.ports).map(|port| port.id.to_string()).collect();
-        ports.extend(northbound.iter().map(|it| gateway_port(it.status.uuid)));
-        let here = Chassis::here().map(|chassis| {
+        let gateway = northbound.as_ref().ok().map(|it| gateway_port(it.status.uuid));
+        ports.extend(gateway.clone());
+        let mut gateway_is_silent = false;
+        let here = Chassis::here().map(|mut chassis| {
             let seen = southern(&chassis, &ports);
+            let host = gateway.as_ref().and_then(|port| seen.as_ref().ok()?.bound.get(port)?.as_deref());
+            gateway_is_silent = host.is_some_and(|host| chassis.is_without_answer(host));
             (chassis.name, seen)
         });
-        Self { northbound, here, controller: Controller::ask() }
+        Self { northbound, here, gateway_is_silent, controller: Controller::ask() }
     }
 }
 
