@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use vnet_types::{Family, InterfaceName, Inventory, KnownNetwork, KnownSwitch};
-use vnet_xml::network::ForwardInterface;
+use vnet_xml::network::{ForwardInterface, PortGroup};
 use vnet_xml::{BridgeName, BridgeTemplate, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
 use crate::forward::interface_path;
 use crate::groups::is_open_vswitch;
+use crate::interface::{fixed_bridge, without_policer};
 use crate::{collision, driver, egress, ovn, port_forward, rules};
 
 pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
@@ -28,6 +29,7 @@ pub(crate) fn check(network: &Network, root: &NodePath, inventory: &Inventory) -
         findings.extend(ipv6(network, root, inventory));
         findings.extend(hears_routers(network, root, inventory));
         findings.extend(policer(network, root, inventory));
+        findings.extend(unlimited_groups(network, root, inventory));
         findings.extend(forward_interfaces(network, root, inventory));
         findings.extend(default_route(network, root, inventory));
         findings.extend(port_forward::check_against(network, root, inventory));
@@ -52,6 +54,17 @@ fn policer(network: &Network, root: &NodePath, inventory: &Inventory) -> Option<
     let help = "load act_police, or set `net.bridge.bridge-nf-call-iptables` and `bridge-nf-call-ip6tables` to 0, or \
                 leave `<outbound>` out";
     Some(Finding::new(rules::HOST_WITHOUT_POLICER, path, message).help(help))
+}
+
+/// Portgroups that limit what guests send to a bridge of Open vSwitch that cannot.
+fn unlimited_groups(network: &Network, root: &NodePath, inventory: &Inventory) -> Vec<Finding> {
+    let Some(bridge) = fixed_bridge(network) else { return Vec::new() };
+    let groups = network.port_groups.iter().enumerate();
+    let of_group = |(index, group): (usize, &PortGroup)| {
+        let path = root.nth("portgroup", index).element("bandwidth");
+        without_policer(group.bandwidth.as_ref()?, bridge.as_str(), &path, inventory)
+    };
+    groups.filter_map(of_group).collect()
 }
 
 fn identity(network: &Network, root: &NodePath, others: &Inventory, own: Option<&KnownNetwork>) -> Option<Finding> {

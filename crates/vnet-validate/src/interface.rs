@@ -16,7 +16,7 @@ use crate::finding::Finding;
 use crate::rules::{self, Hypervisor, Rule, rule};
 
 pub(crate) use connection::{too_fast, vlan_ids};
-pub(crate) use host::check as check_against;
+pub(crate) use host::{check as check_against, fixed_bridge, without_policer};
 
 /// A set of interface types, to compare with and to list.
 struct Types(&'static [&'static str]);

@@ -291,6 +291,7 @@ rules! {
     631  Warning  Host    Nothing    Any         HOST_FLOWTABLE_WITHOUT_WAY_OUT  "host-flowtable-without-way-out"
     632  Warning  Host    Nothing    Any         HOST_WITHOUT_FLOWTABLES         "host-without-flowtables"
     633  Warning  Host    Nothing    Any         HOST_WITHOUT_OVN                "host-without-ovn"
+    634  Warning  Host    Nothing    Any         HOST_SWITCH_WITHOUT_POLICER     "host-switch-without-policer"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

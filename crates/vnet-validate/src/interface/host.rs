@@ -1,9 +1,9 @@
 //! What an interface needs and a host lacks, and what conflicts with it there.
 
-use vnet_types::{Inventory, KnownPort, KnownSwitch, Link, LinkKind};
+use vnet_types::{InterfaceName, Inventory, KnownPort, KnownSwitch, Link, LinkKind};
 use vnet_xml::interface::{DirectMode, HostdevAddress, Source};
 use vnet_xml::network::MacTableManager;
-use vnet_xml::{Interface, Network, NodePath, did_you_mean};
+use vnet_xml::{Bandwidth, BridgeName, Interface, Network, NodePath, did_you_mean};
 
 use crate::finding::Finding;
 use crate::groups::is_open_vswitch;
@@ -27,6 +27,7 @@ pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>
     if !inventory.links.is_empty() {
         findings.extend(missing(interface, root, inventory).or_else(|| unfit(interface, root, inventory)));
         findings.extend(target(interface, root, inventory));
+        findings.extend(unlimited(interface, network, root, inventory));
         findings.extend(function(interface, root, inventory));
     }
     findings
@@ -103,6 +104,46 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
         _ => return None,
     };
     Some(Finding::new(rule, source.attribute(place), message).help("the guest can be attached once it is there"))
+}
+
+/// Limits of what a guest sends, on a bridge of Open vSwitch that cannot have them.
+fn unlimited(
+    interface: &Interface,
+    network: Option<&Network>,
+    root: &NodePath,
+    inventory: &Inventory,
+) -> Option<Finding> {
+    let bridge = match (&interface.source, network) {
+        (Source::Bridge(wanted), _) => &wanted.bridge,
+        (Source::Network(_), Some(network)) => fixed_bridge(network)?.as_str(),
+        _ => return None,
+    };
+    without_policer(interface.bandwidth.as_ref()?, bridge, &root.element("bandwidth"), inventory)
+}
+
+/// The bridge of the host or of Open vSwitch that guests become ports of.
+pub(crate) fn fixed_bridge(network: &Network) -> Option<&InterfaceName> {
+    let bridge = network.bridge.as_ref().filter(|_| !network.forward_mode().has_own_bridge())?;
+    if let Some(BridgeName::Fixed(name)) = &bridge.name { Some(name) } else { None }
+}
+
+/// Open vSwitch has the kernel drop what exceeds `<outbound>`. In userspace it takes frames from
+/// the kernel before that.
+pub(crate) fn without_policer(
+    bandwidth: &Bandwidth,
+    bridge: &str,
+    path: &NodePath,
+    inventory: &Inventory,
+) -> Option<Finding> {
+    bandwidth.outbound?.average.filter(|average| *average != 0)?;
+    if !inventory.switch.is_in_userspace(bridge) {
+        return None;
+    }
+    let message = format!(
+        "the bridge `{bridge}` of Open vSwitch is in userspace (`netdev`), and limits nothing that guests send"
+    );
+    let finding = Finding::new(rules::HOST_SWITCH_WITHOUT_POLICER, path.element("outbound"), message);
+    Some(finding.help("leave `<outbound>` out, or use a bridge with the datapath of the kernel (`system`)"))
 }
 
 fn is_switched(interface: &Interface) -> bool {

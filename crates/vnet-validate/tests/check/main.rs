@@ -13,6 +13,7 @@ mod interfaces;
 mod ip;
 mod network;
 mod network_ports;
+mod open_vswitch;
 mod ovn;
 mod route;
 mod rules;

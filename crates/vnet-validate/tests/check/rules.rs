@@ -18,6 +18,7 @@ const TABLES: &[&str] = &[
     include_str!("host.rs"),
     include_str!("documents.rs"),
     include_str!("network_ports.rs"),
+    include_str!("open_vswitch.rs"),
     include_str!("ovn.rs"),
     include_str!("interfaces.rs"),
     include_str!("together.rs"),

@@ -1,0 +1,42 @@
+//! Bridges of Open vSwitch on a host.
+
+use rstest::rstest;
+use vnet_types::{Inventory, KnownNetwork, KnownSwitch, Link, LinkKind};
+use vnet_validate::{Finding, KnownHost, check_against};
+use vnet_xml::{Interface, Network};
+
+use crate::lines;
+
+/// A host with the device of a bridge, where the network `lab` runs.
+fn host(switch: KnownSwitch) -> Inventory {
+    let (name, kind) = ("ovs0".parse().unwrap(), LinkKind::Other("openvswitch".to_owned()));
+    let links = vec![Link { name, kind, mac: None, mtu: Some(1500), up: true }];
+    let networks = vec![KnownNetwork { name: "lab".parse().unwrap(), uuid: None, bridge: None }];
+    Inventory { links, networks, switch, ..Inventory::default() }
+}
+
+/// Open vSwitch in userspace does not police what guests send.
+#[rstest]
+#[case::in_userspace("netdev", "<outbound average='500'/>", true)]
+#[case::in_the_kernel("system", "<outbound average='500'/>", false)]
+#[case::to_the_guest("netdev", "<inbound average='500'/>", false)]
+fn limits_on_open_vswitch(#[case] datapath: &str, #[case] limit: &str, #[case] expected: bool) {
+    let inventory = host(KnownSwitch::Bridges([("ovs0".to_owned(), datapath.to_owned())].into()));
+    let (port, limits) = ("<virtualport type='openvswitch'/>", format!("<bandwidth>{limit}</bandwidth>"));
+    let network = format!(
+        "<network><name>lab</name><forward mode='bridge'/><bridge name='ovs0'/>{port}<portgroup name='web'>{limits}\
+         </portgroup></network>"
+    );
+    let network: Network = network.parse().unwrap();
+    let found = |expected: &[&str], findings: &[Finding]| assert_eq!(lines(findings), expected, "{findings:#?}");
+    let told: &[&str] = if expected { &["VN0634 /network/portgroup[1]/bandwidth/outbound"] } else { &[] };
+    found(told, &check_against(&network, &inventory));
+    let told: &[&str] = if expected { &["VN0634 /interface/bandwidth/outbound"] } else { &[] };
+    for (kind, source) in [("network", "network='lab'"), ("bridge", "bridge='ovs0'")] {
+        let port = if kind == "bridge" { port } else { "" };
+        let text = format!("<interface type='{kind}'><source {source}/>{port}{limits}</interface>");
+        let interface: Interface = text.parse().unwrap();
+        let networks = std::slice::from_ref(&network);
+        found(told, &check_against(&interface, KnownHost::new(&inventory, networks)));
+    }
+}
