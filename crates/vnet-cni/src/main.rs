@@ -43,7 +43,10 @@ fn answer(
         // It needs no input, so input that cannot be read is no error.
         return Ok(protocol::versions(&input));
     }
-    let environment = Environment::read(verb, &variable)?;
+    // An error of the environment is told in the version of the input, where that can be read.
+    let environment = Environment::read(verb, &variable).inspect_err(|_| {
+        *version = Head::read(&input).ok().map(|head| head.version);
+    })?;
     read.map_err(|error| Failure::new(5, format!("standard input cannot be read: {error}")))?;
     if input.len() as u64 > MOST_INPUT {
         return Err(Failure::new(6, format!("standard input has more than {MOST_INPUT} bytes")));

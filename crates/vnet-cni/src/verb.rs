@@ -143,10 +143,8 @@ fn check(driver: &Driver, environment: &Environment, head: &Head) -> Result<Stri
     let expected = expected.ok_or_else(|| Failure::new(7, format!("/prevResult has no interface `{interface}`")))?;
     let found = driver.check_container(&attachment, &expected).map_err(|error| failure(&error))?;
     let changes = found.port.iter().chain(&found.network).map(|change| format!("not as it was made: {change}"));
-    match Failure::of(104, found.inside.into_iter().chain(changes).chain(found.ovn.iter().cloned()).collect()) {
-        Some(failure) => Err(failure),
-        None => Ok(String::new()),
-    }
+    let messages: Vec<_> = found.inside.iter().cloned().chain(changes).chain(found.ovn.iter().cloned()).collect();
+    Failure::of(104, &messages).map_or_else(|| Ok(String::new()), Err)
 }
 
 fn collect(driver: &Driver, head: &Head) -> Result<String, Failure> {
@@ -174,6 +172,5 @@ fn status(driver: &Driver, head: &Head) -> Result<String, Failure> {
         Readiness::Unavailable(why) => (50, why),
         Readiness::Impaired(why) => (51, why),
     };
-    let (first, rest) = why.split_once('\n').unwrap_or((&why, ""));
-    Err(Failure::new(code, first.trim_end_matches(':')).with(rest))
+    Failure::of(code, &[why]).map_or_else(|| Ok(String::new()), Err)
 }

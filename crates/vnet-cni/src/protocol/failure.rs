@@ -21,11 +21,12 @@ impl Failure {
         Self { details: details.into(), ..self }
     }
 
-    /// The first message, with the others as details.
-    pub(crate) fn of(code: u32, messages: Vec<String>) -> Option<Self> {
-        let mut messages = messages.into_iter();
-        let first = messages.next()?;
-        Some(Self::new(code, first).with(messages.collect::<Vec<_>>().join("\n")))
+    /// The first line of the first message, with the rest as details.
+    pub(crate) fn of(code: u32, messages: &[String]) -> Option<Self> {
+        let (first, others) = messages.split_first()?;
+        let (line, more) = first.split_once('\n').unwrap_or((first, ""));
+        let rest = Some(more).filter(|more| !more.is_empty()).into_iter().chain(others.iter().map(String::as_str));
+        Some(Self::new(code, line.trim_end_matches(':')).with(rest.collect::<Vec<_>>().join("\n")))
     }
 
     pub(crate) fn print(&self, version: Option<Version>) -> String {
@@ -35,5 +36,19 @@ impl Failure {
             all["details"] = self.details.clone().into();
         }
         format!("{all:#}\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line() {
+        let failure = Failure::of(104, &["not as it was made: + rules:\ntable\nchain".to_owned(), "down".to_owned()]);
+        let expected = Failure::new(104, "not as it was made: + rules").with("table\nchain\ndown");
+        assert_eq!(failure, Some(expected));
+        assert_eq!(Failure::of(104, &["down".to_owned()]), Some(Failure::new(104, "down")));
+        assert_eq!(Failure::of(104, &[]), None);
     }
 }

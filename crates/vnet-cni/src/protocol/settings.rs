@@ -87,12 +87,12 @@ impl Settings {
         let unknown = head.keys.iter().filter(|(key, _)| !is_known(key));
         let unknown =
             unknown.map(|(key, value)| format!("/{key} is not a key of vnet-cni: {key}={value}{}", hint(key)));
-        if let Some(failure) = Failure::of(2, unknown.collect()) {
+        if let Some(failure) = Failure::of(2, &unknown.collect::<Vec<_>>()) {
             return Err(failure);
         }
         let mut read = Reader { head, problems: Vec::new() };
         let settings = read.settings();
-        match Failure::of(7, read.problems) {
+        match Failure::of(7, &read.problems) {
             Some(failure) => Err(failure),
             None => settings.ok_or_else(|| Failure::new(7, "/network names no network")),
         }

@@ -25,7 +25,7 @@ pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>
     findings.extend(network.and_then(|network| port_group(interface, network, root)));
     // Every host has a link: an inventory without one means an unknown host.
     if !inventory.links.is_empty() {
-        findings.extend(missing(interface, root, inventory).or_else(|| unfit(interface, root, inventory)));
+        findings.extend(missing(interface, network, root, inventory).or_else(|| unfit(interface, root, inventory)));
         findings.extend(target(interface, root, inventory));
         findings.extend(unlimited(interface, network, root, inventory));
         findings.extend(function(interface, root, inventory));
@@ -79,21 +79,28 @@ fn link<'i>(inventory: &'i Inventory, name: &str) -> Option<&'i Link> {
     inventory.links.iter().find(|link| link.name.as_str() == name)
 }
 
-fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
+fn missing(
+    interface: &Interface,
+    network: Option<&Network>,
+    root: &NodePath,
+    inventory: &Inventory,
+) -> Option<Finding> {
     let source = root.element("source");
     let (rule, place, message) = match &interface.source {
         Source::Network(wanted) if !inventory.networks.iter().any(|known| known.name.as_str() == wanted.network) => {
             let message = format!("the network `{}` does not run here", wanted.network);
             (rules::HOST_NETWORK_NOT_RUNNING, "network", message)
         }
+        Source::Network(wanted) => {
+            let port_group = network?.port_group(wanted.port_group.as_deref());
+            let ports = [&interface.virtual_port, &network?.virtual_port];
+            let of_group = port_group.and_then(|group| group.virtual_port.as_ref());
+            let is_switched = ports.into_iter().flatten().chain(of_group).any(is_open_vswitch);
+            let bridge = fixed_bridge(network?).filter(|_| is_switched)?;
+            (rules::HOST_SOURCE_MISSING, "network", missing_in_switch(bridge.as_str(), inventory)?)
+        }
         Source::Bridge(wanted) if is_switched(interface) => {
-            let message = match &inventory.switch {
-                KnownSwitch::Unasked => return None,
-                KnownSwitch::Unusable(why) => format!("Open vSwitch cannot be used here: {why}"),
-                known if known.has(&wanted.bridge) => return None,
-                KnownSwitch::Bridges(_) => format!("Open vSwitch has no bridge `{}`", wanted.bridge),
-            };
-            (rules::HOST_SOURCE_MISSING, "bridge", message)
+            (rules::HOST_SOURCE_MISSING, "bridge", missing_in_switch(&wanted.bridge, inventory)?)
         }
         Source::Bridge(wanted) if link(inventory, &wanted.bridge).is_none() => {
             (rules::HOST_SOURCE_MISSING, "bridge", format!("this host has no bridge `{}`", wanted.bridge))
@@ -104,6 +111,15 @@ fn missing(interface: &Interface, root: &NodePath, inventory: &Inventory) -> Opt
         _ => return None,
     };
     Some(Finding::new(rule, source.attribute(place), message).help("the guest can be attached once it is there"))
+}
+
+fn missing_in_switch(bridge: &str, inventory: &Inventory) -> Option<String> {
+    match &inventory.switch {
+        KnownSwitch::Unasked => None,
+        KnownSwitch::Unusable(why) => Some(format!("Open vSwitch cannot be used here: {why}")),
+        known if known.has(bridge) => None,
+        KnownSwitch::Bridges(_) => Some(format!("Open vSwitch has no bridge `{bridge}`")),
+    }
 }
 
 /// Limits of what a guest sends, on a bridge of Open vSwitch that cannot have them.

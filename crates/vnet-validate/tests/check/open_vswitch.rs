@@ -40,3 +40,24 @@ fn limits_on_open_vswitch(#[case] datapath: &str, #[case] limit: &str, #[case] e
         found(told, &check_against(&interface, KnownHost::new(&inventory, networks)));
     }
 }
+
+/// An interface finds its network running where Open vSwitch has ended.
+#[test]
+fn an_interface_needs_the_switch_of_its_network() {
+    let text = "<network><name>lab</name><forward mode='bridge'/><bridge name='ovs0'/>\
+        <virtualport type='openvswitch'/></network>";
+    let network: Network = text.parse().unwrap();
+    let interface: Interface = "<interface type='network'><source network='lab'/></interface>".parse().unwrap();
+    let bridges = |name: &str| KnownSwitch::Bridges([(name.to_owned(), String::new())].into());
+    let missing = "VN0616 /interface/source/@network";
+    for (switch, expected) in [
+        (KnownSwitch::Unusable("it does not run".to_owned()), vec![missing]),
+        (bridges("ovs1"), vec![missing]),
+        (bridges("ovs0"), vec![]),
+        (KnownSwitch::Unasked, vec![]),
+    ] {
+        let inventory = host(switch);
+        let findings = check_against(&interface, KnownHost::new(&inventory, std::slice::from_ref(&network)));
+        assert_eq!(lines(&findings), expected, "{findings:#?}");
+    }
+}
