@@ -42,8 +42,8 @@ impl Driver {
         let mut overdue = self.undo_overdue();
         let (name_servers, failed) = self.collect_names()?;
         overdue.extend(failed);
-        let (ovn_ports, failed) = self.collect_ovn_ports()?;
-        overdue.extend(failed);
+        let Collected { ovn_ports, errors, .. } = self.collect_ovn_ports()?;
+        overdue.extend(errors);
         let mut host = self.host()?;
         let stale = self.stale_switch_ports(&host);
         let is_clean = matches!(&stale, Ok(stale) if stale.is_empty());

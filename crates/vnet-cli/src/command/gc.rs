@@ -12,9 +12,9 @@ use crate::output::{Answer, Format, FormatOption, done, print, print_json};
 /// A virtual machine monitor that uses vnet as a library removes its networks and ports when it
 /// ends. If it was killed, this command removes them; start, attach, list and ports do so too. A
 /// network with guests of others stays. Ports in Open vSwitch that no receipt tells of go when
-/// their devices are gone; those of a receipt stay until `vnet detach` or `vnet apply`. Ports of OVN
-/// that an attach left when it was killed go, too. Exit code 1 when something could not be removed.
-/// Networks that have rules and no receipt are listed.
+/// their devices are gone; those of a receipt stay until `vnet detach` or `vnet apply`. Ports of
+/// OVN that an attach left when it was killed go, too. Exit code 1 when something could not be
+/// removed. Networks that have rules and no receipt are listed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Also remove the rules of networks that have no receipt in this state folder; networks of

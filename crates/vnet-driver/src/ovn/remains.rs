@@ -3,26 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use vnet_types::{NetworkName, Uuid};
-
 use super::chassis::Chassis;
 use super::network::OvnNetwork;
 use super::status::GLANCE;
 use crate::driver::Driver;
 use crate::error::Error;
+use crate::gc::Collected;
 
 impl Driver {
     /// Removes the ports of guests of this host that are not attached, from networks that are kept
-    /// here. Returns those that are gone, and why networks could not be looked at. Those of
-    /// containers are left to their runtime.
-    pub(crate) fn collect_ovn_ports(&self) -> Result<(Vec<(NetworkName, Uuid)>, Vec<Error>), Error> {
-        let (mut gone, mut failed) = (Vec::new(), Vec::new());
+    /// here. Those of containers are left to their runtime.
+    pub(crate) fn collect_ovn_ports(&self) -> Result<Collected, Error> {
+        let mut collected = Collected::default();
         let kept: Vec<_> = self.all_kept()?.into_iter().filter(|(_, network)| network.is_on_ovn()).collect();
         if kept.is_empty() {
-            return Ok((gone, failed));
+            return Ok(collected);
         }
         // Only a chassis has ports there.
-        let Ok(mut chassis) = Chassis::here() else { return Ok((gone, failed)) };
+        let Ok(mut chassis) = Chassis::here() else { return Ok(collected) };
         // An attach has the lock until its receipt is there.
         let _lock = self.lock()?;
         let mut here = BTreeSet::new();
@@ -38,11 +36,11 @@ impl Driver {
                 })
             });
             match taken {
-                Ok(guests) => gone.extend(guests.into_iter().map(|guest| (name.clone(), guest.id))),
+                Ok(guests) => collected.ovn_ports.extend(guests.into_iter().map(|guest| (name.clone(), guest.id))),
                 Err(Error::NotRunning(_)) => {}
-                Err(error) => failed.push(error),
+                Err(error) => collected.errors.push(error),
             }
         }
-        Ok((gone, failed))
+        Ok(collected)
     }
 }
