@@ -164,7 +164,7 @@ fn gateways(outside: &OvnOutside, path: &NodePath) -> Vec<Finding> {
     findings
 }
 
-/// Of hosts with one priority, OVN takes the one whose name comes first.
+/// Of hosts with one priority, OVN takes the one whose name comes last.
 fn same_priority(before: &[OvnGateway], chassis: &str, priority: Option<u16>, path: &NodePath) -> Option<Finding> {
     let own = priority.unwrap_or(0);
     let same = |it: &OvnGateway| match it {
