@@ -58,29 +58,29 @@ impl Driver {
     }
 
     fn keep_record(&self, lowered: &mut LoweredPort, record: &PortRecord) -> Result<(), Error> {
-        let file = self.port_record_file(&lowered.port.dev, record)?;
-        lowered.desired.insert(Resource::File(file));
-        Ok(())
-    }
-
-    /// The file that keeps it.
-    fn port_record_file(&self, dev: &InterfaceName, record: &PortRecord) -> Result<File, Error> {
-        let path = self.store.port_directory(dev).join(FILE);
+        let path = self.store.port_directory(&lowered.port.dev).join(FILE);
         let text =
             serde_json::to_string(record).map_err(|error| Error::Read { path: path.clone(), source: error.into() });
-        Ok(File { path, contents: Some(text?), mode: 0o600 })
+        lowered.desired.insert(Resource::File(File { path, contents: Some(text?), mode: 0o600 }));
+        Ok(())
     }
 
     /// The guests of a network that are attached here, as their rows were made: who has read the
     /// rows knows which are gone. An attach makes the row first, and a detach removes it last.
     pub(super) fn guests_here(&self, network: Uuid) -> Result<Vec<OvnGuest>, Error> {
-        let mut guests = Vec::new();
-        for port in self.store.ports()? {
-            let record = self.port_record_on_ovn(&port.dev)?;
-            let its = record.filter(|it| it.network.parse::<Network>().is_ok_and(|it| uuid_of(&it) == network));
-            guests.extend(its.and_then(|record| OvnGuest::of_marks(&record.guest)));
+        let is_its = |record: &PortRecord| record.network.parse::<Network>().is_ok_and(|it| uuid_of(&it) == network);
+        let its = self.port_records_on_ovn()?.into_iter().filter(is_its);
+        Ok(its.filter_map(|record| OvnGuest::of_marks(&record.guest)).collect())
+    }
+
+    /// What is kept of all ports on OVN. To Open vSwitch they are on no network, so that the others
+    /// have no file to look for.
+    pub(super) fn port_records_on_ovn(&self) -> Result<Vec<PortRecord>, Error> {
+        let mut records = Vec::new();
+        for port in self.store.ports()?.iter().filter(|port| port.network.is_none()) {
+            records.extend(self.port_record_on_ovn(&port.dev)?);
         }
-        Ok(guests)
+        Ok(records)
     }
 
     /// What is kept of a port. `None` when it is not on OVN.

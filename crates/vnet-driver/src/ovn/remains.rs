@@ -23,10 +23,7 @@ impl Driver {
         let Ok(mut chassis) = Chassis::here() else { return Ok(collected) };
         // An attach has the lock until its receipt is there.
         let _lock = self.lock()?;
-        let mut here = BTreeSet::new();
-        for port in self.store.ports()? {
-            here.extend(self.port_record_on_ovn(&port.dev)?.map(|record| record.port));
-        }
+        let mut here: BTreeSet<_> = self.port_records_on_ovn()?.iter().map(|record| record.port).collect();
         here.extend(chassis.ports()?);
         for (name, network) in kept {
             let taken = OvnNetwork::open(&network).and_then(|network| {
