@@ -21,7 +21,7 @@ fn guests_keep_their_addresses() {
     // The first addresses are those that dnsmasq would choose anyway.
     let reserved = "<host mac='52:54:00:00:00:01' ip='192.168.122.77'/>";
     virsh(&["net-update", "default", "add", "ip-dhcp-host", reserved, "--live"]);
-    let address = lease(&guest, "first");
+    let address = libvirt.lease("default", &guest, "first");
     assert_eq!(address, "192.168.122.77");
     fs::write("/etc/libvirt/qemu/networks/broken.xml", "<network><name>broken</name>").unwrap();
 

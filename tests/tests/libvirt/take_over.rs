@@ -23,7 +23,7 @@ fn no_ping_is_lost() {
     libvirt.run("inner", ISOLATED);
     virsh(&["net-autostart", "default"]);
     let [first, second] = [1, 2].map(|number| guest("virbr0", &format!("vnet{number}"), &mac(number)));
-    let addresses = [lease(&first, "first"), lease(&second, "second")];
+    let addresses = [libvirt.lease("default", &first, "first"), libvirt.lease("default", &second, "second")];
     let index = json("ip", &["-j", "link", "show", "virbr0"])[0]["ifindex"].clone();
     let mut connection = connect(&first);
     connection.write_all(b"a").unwrap();
@@ -107,7 +107,7 @@ fn a_guest_of_qemu_and_a_limit_are_taken_over() {
     let index = tap()["ifindex"].clone();
 
     let [first, second] = [1, 2].map(|number| guest("virbr1", &format!("port{number}"), &mac(number)));
-    let address = [lease(&first, "first"), lease(&second, "second")][1].clone();
+    let address = [libvirt.lease("inner", &first, "first"), libvirt.lease("inner", &second, "second")][1].clone();
     let classes = || run("tc", &["class", "show", "dev", "virbr1"]);
     let before = classes();
     assert!(before.contains("rate 800Mbit"), "{before}");
@@ -159,7 +159,7 @@ fn one_that_fails_leaves_libvirts_network() {
     libvirt.run("inner", ISOLATED);
     virsh(&["net-autostart", "inner"]);
     let guest = guest("virbr1", "vnet1", &mac(1));
-    let address = lease(&guest, "first");
+    let address = libvirt.lease("inner", &guest, "first");
     let (before, definition) = (rules(), virsh(&["net-dumpxml", "inner"]));
     libvirt.down();
     fs::create_dir("/tmp/failing").unwrap();
@@ -192,7 +192,7 @@ fn one_that_is_killed_is_continued(#[case] call: &str, #[case] number: usize) {
     let mut libvirt = Libvirt::start();
     libvirt.run("inner", ISOLATED);
     let [first, second] = [1, 2].map(|number| guest("virbr1", &format!("vnet{number}"), &mac(number)));
-    let addresses = [lease(&first, "first"), lease(&second, "second")];
+    let addresses = [libvirt.lease("inner", &first, "first"), libvirt.lease("inner", &second, "second")];
     done(&["import"]);
     libvirt.down();
     let pings = Pings::start(&first, &addresses[1]);
