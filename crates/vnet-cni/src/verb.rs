@@ -1,11 +1,12 @@
 //! The verbs: each is one call of the driver.
 
 mod failure;
+mod tuning;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vnet_driver::{ContainerOptions, ContainerPort, Driver, Readiness};
+use vnet_driver::{ContainerOptions, ContainerPort, Driver, ExpectedMtu, Readiness};
 use vnet_plan::ContainerTap;
 use vnet_types::{InterfaceName, TapOptions};
 
@@ -140,7 +141,11 @@ fn check(driver: &Driver, environment: &Environment, head: &Head) -> Result<Stri
         Previous::read(head)?.ok_or_else(|| Failure::new(7, "CHECK needs /prevResult, and it is missing"))?;
     let interface = attachment.interface.as_str();
     let expected = previous.expectation(interface, &environment.namespace);
-    let expected = expected.ok_or_else(|| Failure::new(7, format!("/prevResult has no interface `{interface}`")))?;
+    let mut expected =
+        expected.ok_or_else(|| Failure::new(7, format!("/prevResult has no interface `{interface}`")))?;
+    if tuning::has_changed_mtu(&attachment) {
+        expected.mtu = ExpectedMtu::Any;
+    }
     let found = driver.check_container(&attachment, &expected).map_err(|error| failure(&error))?;
     let changes = found.port.iter().chain(&found.network).map(|change| format!("not as it was made: {change}"));
     let messages: Vec<_> = found.inside.iter().cloned().chain(changes).chain(found.ovn.iter().cloned()).collect();

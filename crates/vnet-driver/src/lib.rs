@@ -62,7 +62,8 @@ pub use ovn::{OvnAct, OvnChange, OvnFailure, OvnNetwork, OvnOutcome, OvnPlan, Ov
 pub use picture::{PartKind, Picture, PictureConnection, PicturePart, PicturePromise, TreeLine};
 pub use port::{AttachOptions, AttachedPort, Device, PasstOptions, PortOutcome, PortStatus, passt_process};
 pub use port::{
-    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, Gateway, Readiness,
+    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, ExpectedMtu, Gateway,
+    Readiness,
 };
 pub use state::State;
 pub use trace::{TraceAnswer, TraceEnd, TraceRequest, TraceStep};

@@ -19,7 +19,8 @@ mod recorded;
 
 pub use attached::AttachedPort;
 pub use container::{
-    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, Gateway, Readiness,
+    Attachment, ContainerCheck, ContainerOptions, ContainerPort, ContainersLeft, Expectation, ExpectedMtu, Gateway,
+    Readiness,
 };
 pub use device::Device;
 pub(crate) use follow::Followed;

@@ -61,7 +61,7 @@ use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
 
-pub use container::{ContainerSeen, look_into};
+pub use container::{ContainerSeen, ContainerTapSeen, look_at_tap, look_into};
 pub use leaving::delete_links_for_another;
 #[cfg(not(feature = "openvswitch"))]
 pub use no_switch::known_switch;

@@ -84,11 +84,23 @@ fn containers_are_ports_of_open_vswitch() {
         assert_eq!(error.map(|error| error["code"].clone()), code.map(Value::from));
     };
     check(None);
-    switch.vsctl(&["set", "Port", &dev(0), "tag=20"]);
-    check(Some(104));
-    vnet(&["apply", "blue"]);
-    check(None);
+    let first = dev(0);
+    for change in [
+        &["set", "Port", &first, "tag=20"][..],
+        &["del-port", "ovs0", &first],
+        &["set", "Interface", &first, "external_ids:iface-id=other"],
+        &["set", "Interface", &first, "ingress_policing_rate=10"],
+    ] {
+        switch.vsctl(change);
+        check(Some(104));
+        vnet(&["apply", "blue"]);
+        check(None);
+    }
     is_in_sync();
+    for (mtu, code) in [("1400", Some(104)), ("1500", None)] {
+        run("ip", &["-n", "c1", "link", "set", "eth0", "mtu", mtu]);
+        check(code);
+    }
     // So is what leaves checksums to the switch.
     containers[0].run(|| Netlink::open().unwrap().fill_in_checksums(&"eth0".parse().unwrap(), false).unwrap());
     check(Some(104));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
-use vnet_driver::Expectation;
+use vnet_driver::{Expectation, ExpectedMtu};
 
 use super::{Failure, Head};
 
@@ -42,11 +42,13 @@ impl Previous {
         let route = |route: &Value| {
             Some((text(route, "dst")?.parse().ok()?, text(route, "gw").and_then(|gateway| gateway.parse().ok())))
         };
+        let mtu = interfaces[number].get("mtu").and_then(Value::as_u64).and_then(|mtu| mtu.try_into().ok());
         Some(Expectation {
             namespace: PathBuf::from(namespace),
             mac: text(&interfaces[number], "mac").and_then(|mac| mac.parse().ok()),
             addresses: addresses.collect(),
             routes: routes.iter().filter_map(route).collect(),
+            mtu: mtu.map_or(ExpectedMtu::AsMade, ExpectedMtu::Said),
         })
     }
 }

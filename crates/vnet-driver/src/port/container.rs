@@ -23,7 +23,7 @@ use vnet_xml::{Bandwidth, Network};
 use crate::driver::Driver;
 use crate::error::Error;
 
-pub use check::{ContainerCheck, Expectation};
+pub use check::{ContainerCheck, Expectation, ExpectedMtu};
 pub use collect::ContainersLeft;
 pub use readiness::Readiness;
 

@@ -23,6 +23,9 @@ use crate::{Error, Fact};
 /// How long the kernel may take to notice that both ends of a pair are up.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// The queueing discipline of what a link receives.
+const INGRESS: TrafficHandle = TrafficHandle::qdisc(0xffff);
+
 /// An interface in a container, as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +53,44 @@ pub struct ContainerSeen {
 pub fn look_into(namespace: &Path, interface: &InterfaceName) -> Result<Option<ContainerSeen>, Error> {
     let Some(file) = open(namespace)? else { return Ok(None) };
     within(namespace, &file, |netlink| seen(netlink, interface))
+}
+
+/// A tap beside an interface in a container, as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContainerTapSeen {
+    /// Administratively up.
+    pub up: bool,
+    /// Its MTU.
+    pub mtu: Option<u32>,
+    /// Whether it sends what the interface receives.
+    pub has_redirect_from_interface: bool,
+    /// Whether the interface sends what the tap receives.
+    pub has_redirect_to_interface: bool,
+}
+
+/// Looks at a tap beside an interface in a network namespace. `None` when the namespace or the tap
+/// is gone.
+///
+/// # Errors
+/// [`Error::File`] where the namespace cannot be entered; [`Error::Netlink`] where the kernel
+/// cannot be asked.
+pub fn look_at_tap(
+    namespace: &Path,
+    interface: &InterfaceName,
+    tap: &InterfaceName,
+) -> Result<Option<ContainerTapSeen>, Error> {
+    let Some(file) = open(namespace)? else { return Ok(None) };
+    within(namespace, &file, |netlink| {
+        let Some(KernelLink { link, .. }) = netlink.link(tap)? else { return Ok(None) };
+        let has = |filter: Filter| Ok::<_, Error>(netlink.filter(&filter)?.as_ref() == Some(&filter));
+        Ok(matches!(link.kind, LinkKind::Tap(_)).then_some(ContainerTapSeen {
+            up: link.up,
+            mtu: link.mtu,
+            has_redirect_from_interface: has(redirect(interface, tap))?,
+            has_redirect_to_interface: has(redirect(tap, interface))?,
+        }))
+    })
 }
 
 impl Kind for ContainerEnd {
@@ -200,21 +241,13 @@ impl End for ContainerEnd {
         switch(&tap.name, "ipv6", "disable_ipv6", "1")?;
         netlink.set_link(known.index, &known.link, &Link { mtu, up: true, ..known.link.clone() })?;
         for (from, to) in [(&self.interface, &tap.name), (&tap.name, &self.interface)] {
-            let handle = TrafficHandle::qdisc(0xffff);
             netlink.add_qdisc(&Qdisc {
                 link: from.clone(),
                 parent: TrafficHandle::INGRESS,
-                handle,
+                handle: INGRESS,
                 kind: QdiscKind::Ingress,
             })?;
-            netlink.add_filter(&Filter {
-                link: from.clone(),
-                parent: handle,
-                priority: 1,
-                handle: 0x8000_0800,
-                matches: FilterMatch::All,
-                action: FilterAction::Redirect(to.clone()),
-            })?;
+            netlink.add_filter(&redirect(from, to))?;
         }
         Ok(made.persist(true)?)
     }
@@ -269,6 +302,18 @@ pub(super) fn seen(netlink: &Netlink, interface: &InterfaceName) -> Result<Optio
         routes,
         fills_in_checksums: netlink.fills_in_checksums(interface)?,
     }))
+}
+
+/// The filter by which a link sends what another one receives.
+fn redirect(from: &InterfaceName, to: &InterfaceName) -> Filter {
+    Filter {
+        link: from.clone(),
+        parent: INGRESS,
+        priority: 1,
+        handle: 0x8000_0800,
+        matches: FilterMatch::All,
+        action: FilterAction::Redirect(to.clone()),
+    }
 }
 
 fn as_tap(known: KernelLink) -> Option<ContainerTap> {

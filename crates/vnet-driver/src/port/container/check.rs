@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use vnet_host::{LinuxHost, look_into};
-use vnet_plan::{Change, Key};
-use vnet_types::{IpNet, MacAddr};
+use vnet_host::{LinuxHost, PortHeader, Receipt, look_at_tap, look_into};
+use vnet_plan::{Change, ContainerEnd, Key, Resource};
+use vnet_types::{InterfaceName, IpNet, LinkKind, MacAddr};
 
 use super::{Attachment, of};
 use crate::driver::Driver;
@@ -22,6 +22,20 @@ pub struct Expectation {
     pub addresses: Vec<IpNet>,
     /// The routes by the interface, each with its gateway.
     pub routes: Vec<(IpNet, Option<IpAddr>)>,
+    /// The MTU of the interface.
+    pub mtu: ExpectedMtu,
+}
+
+/// The MTU that the interface of a container has to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExpectedMtu {
+    /// The one that it was made with.
+    #[default]
+    AsMade,
+    /// This one, or the one that it was made with.
+    Said(u32),
+    /// Any: a later program has changed it, and does not say to which one.
+    Any,
 }
 
 /// What is not as it was made. Empty if nothing is.
@@ -51,8 +65,7 @@ impl Driver {
         let Some(receipt) = receipt else { return Err(Error::NotAttached(dev)) };
         let host = self.host()?;
         let here = LinuxHost::namespace()?;
-        let fills = of(&receipt).is_some_and(|(_, end)| end.fills_in_checksums);
-        let inside = inside(attachment, expected, fills)?;
+        let inside = inside(&attachment.interface, expected, &Made::of(&receipt))?;
         let network = receipt.header.port.network.clone();
         let mut port = vnet_host::drift_of(&host, &receipt, here)?;
         // What later programs have changed in the container is expected.
@@ -72,13 +85,29 @@ impl Driver {
     }
 }
 
-fn inside(attachment: &Attachment, expected: &Expectation, fills: bool) -> Result<Vec<String>, Error> {
-    let dev = &attachment.interface;
+/// What the receipt of a port says of the container's end.
+struct Made {
+    end: Option<ContainerEnd>,
+    /// The MTU of both ends.
+    mtu: Option<u32>,
+}
+
+impl Made {
+    fn of(receipt: &Receipt<PortHeader>) -> Self {
+        let mtu = receipt.owned.iter().find_map(|resource| match resource {
+            Resource::Link(link) if matches!(link.kind, LinkKind::Veth(_)) => link.mtu,
+            _ => None,
+        });
+        Self { end: of(receipt).map(|(_, end)| end), mtu }
+    }
+}
+
+fn inside(dev: &InterfaceName, expected: &Expectation, made: &Made) -> Result<Vec<String>, Error> {
     let Some(seen) = look_into(&expected.namespace, dev)? else {
         return Ok(vec![format!("the container has no interface `{dev}`")]);
     };
     let mut missing = Vec::new();
-    if fills && !seen.fills_in_checksums {
+    if made.end.as_ref().is_some_and(|end| end.fills_in_checksums) && !seen.fills_in_checksums {
         let why = "Open vSwitch in userspace sends on as they are";
         missing.push(format!("`{dev}` leaves checksums empty in the container, which {why}"));
     }
@@ -89,6 +118,19 @@ fn inside(attachment: &Attachment, expected: &Expectation, fills: bool) -> Resul
         && wanted != mac
     {
         missing.push(format!("`{dev}` has the MAC address {mac} in the container, not {wanted}"));
+    }
+    let said = match expected.mtu {
+        ExpectedMtu::AsMade => made.mtu,
+        ExpectedMtu::Said(mtu) => Some(mtu),
+        ExpectedMtu::Any => seen.mtu,
+    };
+    if seen.mtu != made.mtu {
+        missing.extend(other_mtu(dev, seen.mtu, said));
+    }
+    missing.extend(beside(dev, expected, made)?);
+    if made.end.as_ref().is_some_and(|end| end.tap.is_some()) {
+        // The virtual machine has the addresses and routes.
+        return Ok(missing);
     }
     let addresses = expected.addresses.iter().filter(|net| !seen.addresses.contains(net));
     missing.extend(addresses.map(|net| format!("`{dev}` does not have the address {net} in the container")));
@@ -101,4 +143,27 @@ fn inside(attachment: &Attachment, expected: &Expectation, fills: bool) -> Resul
         }
     }
     Ok(missing)
+}
+
+/// What is missing of a tap beside the interface.
+fn beside(dev: &InterfaceName, expected: &Expectation, made: &Made) -> Result<Vec<String>, Error> {
+    let Some(tap) = made.end.as_ref().and_then(|end| Some(&end.tap.as_ref()?.name)) else { return Ok(Vec::new()) };
+    let Some(seen) = look_at_tap(&expected.namespace, dev, tap)? else {
+        return Ok(vec![format!("the container has no tap `{tap}` beside `{dev}`")]);
+    };
+    let mut missing = Vec::new();
+    if !seen.up {
+        missing.push(format!("`{tap}` is down in the container"));
+    }
+    missing.extend(other_mtu(tap, seen.mtu, made.mtu));
+    let ways = [(seen.has_redirect_from_interface, tap, dev), (seen.has_redirect_to_interface, dev, tap)];
+    for (_, to, from) in ways.into_iter().filter(|(is_there, ..)| !is_there) {
+        missing.push(format!("`{to}` does not send in the container what `{from}` receives"));
+    }
+    Ok(missing)
+}
+
+fn other_mtu(dev: &InterfaceName, seen: Option<u32>, wanted: Option<u32>) -> Option<String> {
+    let (seen, wanted) = (seen?, wanted?);
+    (seen != wanted).then(|| format!("`{dev}` has the MTU {seen} in the container, not {wanted}"))
 }
