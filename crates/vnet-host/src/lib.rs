@@ -58,4 +58,4 @@ pub use subject::{Header, Name, Named, PortHeader, Subject};
 pub use survey::{Survey, inventory, survey, survey_near};
 pub use trust::trusted_file;
 pub use understood::Understood;
-pub use vnet_netlink::Capability;
+pub use vnet_netlink::{Capability, KernelLink};

@@ -34,6 +34,7 @@ const IFLA_MTU: u16 = 4;
 const IFLA_LINK: u16 = 5;
 pub(crate) const IFLA_MASTER: u16 = 10;
 const IFLA_TXQLEN: u16 = 13;
+const IFLA_IFALIAS: u16 = 20;
 pub(crate) const IFLA_LINKINFO: u16 = 18;
 pub(crate) const IFLA_AF_SPEC: u16 = 26;
 pub(crate) const IFLA_EXT_MASK: u16 = 29;
@@ -51,12 +52,14 @@ pub struct KernelLink {
     pub link: Link,
     /// The index of the bridge, or another controller, that it is a port of.
     pub controller: Option<u32>,
+    /// The text that somebody has written on it (`ip link set … alias`).
+    pub alias: Option<String>,
 }
 
 impl KernelLink {
-    /// A link that is not a port.
+    /// A link that is not a port and has no alias.
     pub fn new(index: u32, link: Link) -> Self {
-        Self { index, link, controller: None }
+        Self { index, link, controller: None, alias: None }
     }
 }
 
@@ -187,6 +190,15 @@ impl Netlink {
     /// The kernel's refusal.
     pub fn set_queue_length(&self, index: u32, packets: u32) -> Result<(), Error> {
         let request = Request::new(RTM_NEWLINK, &header(0, index)).with(IFLA_TXQLEN, &packets.to_ne_bytes());
+        self.tell(request, Intent::Existing).map_err(Operation::Change.of(nth(index)))
+    }
+
+    /// Writes a text on a link, its alias, of 255 bytes at most.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn set_alias(&self, index: u32, alias: &str) -> Result<(), Error> {
+        let request = Request::new(RTM_NEWLINK, &header(0, index)).with(IFLA_IFALIAS, alias.as_bytes());
         self.tell(request, Intent::Existing).map_err(Operation::Change.of(nth(index)))
     }
 

@@ -99,6 +99,7 @@ fn container(fills_in_checksums: bool) -> (KnownContainer, ContainerEnd) {
         without_tree: None,
         tap: None,
         fills_in_checksums,
+        alias: None,
     };
     (known, end)
 }

@@ -295,16 +295,16 @@ fn containers_of_several_hosts_are_on_one_network() {
     assert_eq!(first.has().iter().filter(|it| **it == dev(&c4)).count(), 3, "{:?}", first.has());
     let (code, said) = first.fails("CHECK", "c1", &json!({ "prevResult": c1 }));
     assert!(code == 3, "{said}");
-    // So it is when the host has forgotten them, as after a boot.
+    // So it is when the host has forgotten them, whether their links are there, or not, as after a
+    // boot.
     let c1 = first.done("ADD", "c1", &Value::Null);
     assert_eq!(address(&c1), "10.77.0.100");
-    for dev in [dev(&c1), dev(&c4)] {
-        first.netns.run(|| run("ip", &["link", "del", &dev]));
-    }
+    first.netns.run(|| run("ip", &["link", "del", &dev(&c4)]));
     first.loses_its_name_server();
     fs::remove_dir_all(first.folder().join("state")).unwrap();
     fs::create_dir(first.folder().join("state")).unwrap();
     first.done("DEL", "c1", &Value::Null);
+    assert!(!first.has().contains(&dev(&c1)), "{:?}", first.has());
     assert_eq!(rows(&lab), ["10.77.0.101", "10.77.0.102", "10.77.0.11"]);
     first.done("GC", "c4", &json!({ "cni.dev/valid-attachments": [] }));
     assert_eq!(rows(&lab), ["10.77.0.101", "10.77.0.11"]);
@@ -314,6 +314,12 @@ fn containers_of_several_hosts_are_on_one_network() {
     is_answered(&containers[0], &first.done("ADD", "c1", &Value::Null));
     first.done("GC", "c1", &json!({ "cni.dev/valid-attachments": [] }));
     assert_eq!(first.has(), Vec::<String>::new());
+
+    // Somebody has removed the receipt alone.
+    let c1 = first.done("ADD", "c1", &Value::Null);
+    fs::remove_file(first.folder().join(format!("state/@ports/{}/receipt", dev(&c1)))).unwrap();
+    first.done("DEL", "c1", &Value::Null);
+    assert_eq!((rows(&lab), first.has()), (vec!["10.77.0.101".to_owned(), "10.77.0.11".to_owned()], Vec::new()));
 
     // A detach needs no namespace and no definition, and may come twice.
     let place = json!({ "network": "lab", "definition": "<broken" });

@@ -1,5 +1,7 @@
 //! Containers as ports of a real Open vSwitch.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
@@ -107,6 +109,22 @@ fn containers_are_ports_of_open_vswitch() {
     vnet(&["apply", "blue"]);
     check(None);
     connects(&containers[0], &containers[1], "10.5.5.2");
+    // Nobody remembers two of them: one is there, the other has lost its device. What others have
+    // made stays.
+    switch.vsctl(&["add-port", "ovs0", "vethother"]);
+    for at in [1, 2] {
+        fs::remove_file(format!("/run/vnet/@ports/{}/receipt", dev(at))).unwrap();
+    }
+    plugin.done("DEL", names[2], &Value::Null);
+    assert_eq!(switch.vsctl(&["--columns=_uuid", "--bare", "find", "QoS", "type=linux-htb"]), "");
+    let ports = || switch.vsctl(&["list-ports", "ovs0"]).lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(ports(), [dev(0), dev(1), "vethother".to_owned()].into());
+    run("ip", &["link", "del", &dev(1)]);
+    let one = json!({ "cni.dev/valid-attachments": [{ "containerID": "c1", "ifname": "eth0" }] });
+    plugin.done("GC", names[0], &one);
+    assert_eq!(ports(), [dev(0), "vethother".to_owned()].into());
+    check(None);
+    switch.vsctl(&["del-port", "ovs0", "vethother"]);
     // A container that is gone leaves a port without a device.
     let [gone, ..] = &mut containers;
     *gone = NamedNetns::new("other");

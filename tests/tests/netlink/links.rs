@@ -35,6 +35,20 @@ fn bridges_are_made_and_read(#[case] bridge: Link, #[case] expected: Value) {
 }
 
 #[test]
+fn an_alias_is_written_and_read() {
+    isolate!();
+    let (netlink, bridge) = (Netlink::open().unwrap(), bridge(false, 0, MAC, 1500, true));
+    let index = netlink.add_link(&bridge).unwrap();
+    for alias in ["of somebody", &"a".repeat(255)] {
+        netlink.set_alias(index, alias).unwrap();
+        assert_eq!(json("ip", &["-j", "link", "show", "virbr0"])[0]["ifalias"], alias);
+        assert_eq!(netlink.link(&bridge.name).unwrap().unwrap().alias.as_deref(), Some(alias));
+    }
+    let refused = netlink.set_alias(index, &"a".repeat(256)).unwrap_err();
+    assert!(matches!(errno(&refused), Errno::EINVAL | Errno::ERANGE), "{refused}");
+}
+
+#[test]
 fn what_is_left_open_is_chosen_by_the_kernel() {
     isolate!();
     let netlink = Netlink::open().unwrap();

@@ -4,6 +4,7 @@ mod attach;
 mod check;
 mod collect;
 mod detach;
+mod forgotten;
 mod names;
 mod namespace;
 mod on_ovn;
@@ -15,7 +16,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use vnet_dnsmasq::Client;
-use vnet_host::{PortHeader, Receipt};
+use vnet_host::{KernelLink, PortHeader, Receipt};
 use vnet_plan::{ContainerEnd, ContainerTap, Resource};
 use vnet_types::{InterfaceName, IpNet, KnownContainer, KnownPort, MacAddr, NetworkName, fnv1a};
 use vnet_xml::{Bandwidth, Network};
@@ -26,6 +27,11 @@ use crate::error::Error;
 pub use check::{ContainerCheck, Expectation, ExpectedMtu};
 pub use collect::ContainersLeft;
 pub use readiness::Readiness;
+
+/// How the alias of a container's end on the host begins. Its [`Attachment`] follows.
+const ALIAS: &str = "vnet container ";
+/// So many bytes does the kernel keep of an alias.
+const LONGEST_ALIAS: usize = 255;
 
 /// What identifies a container's interface for its runtime.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +53,22 @@ impl Attachment {
         let text = format!("{}\0{}\0{}", self.network, self.container, self.interface);
         let digits = format!("{:016x}", fnv1a(text.bytes()));
         format!("veth{}", &digits[5..]).parse().expect("15 letters and digits are a name")
+    }
+
+    /// The alias of the pair's end on the host. A longer one is cut off.
+    fn alias(&self) -> String {
+        let mut alias = format!("{ALIAS}{self}");
+        while alias.len() > LONGEST_ALIAS {
+            alias.pop();
+        }
+        alias
+    }
+
+    /// The attachment that the end of a pair on the host says that it is of: by its alias, and by
+    /// its name, which follows from that. `None` for any other link.
+    fn of_link(known: &KernelLink) -> Option<Self> {
+        let attachment = Self::of_words(known.alias.as_deref()?.strip_prefix(ALIAS)?)?;
+        (attachment.dev() == known.link.name).then_some(attachment)
     }
 
     /// The attachment that its words tell of.
@@ -191,6 +213,8 @@ pub(super) fn of(receipt: &Receipt<PortHeader>) -> Option<(KnownContainer, Conta
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use vnet_types::{Link, LinkKind};
+
     use super::*;
 
     fn of(network: &str, container: &str) -> Attachment {
@@ -212,5 +236,21 @@ mod tests {
         assert_eq!(Attachment::of_words("blue c1 eth0"), Some(blue));
         assert_eq!(Attachment::of_words("blue c1"), None);
         assert_eq!(Attachment::of_words("blue c1 eth0 more"), None);
+    }
+
+    #[test]
+    fn its_link_tells_it() {
+        let link = |attachment: &Attachment, alias: String| {
+            let kind = LinkKind::Other("veth".to_owned());
+            let mut known = KernelLink::new(7, Link { name: attachment.dev(), kind, mac: None, mtu: None, up: true });
+            known.alias = Some(alias);
+            known
+        };
+        let (blue, long) = (of("blue", "c1"), of("blue", &"c".repeat(300)));
+        assert_eq!(Attachment::of_link(&link(&blue, blue.alias())), Some(blue.clone()));
+        assert_eq!(Attachment::of_link(&link(&blue, of("blue", "c2").alias())), None);
+        assert_eq!(Attachment::of_link(&link(&blue, blue.to_string())), None);
+        assert_eq!(long.alias().len(), 255);
+        assert_eq!(Attachment::of_link(&link(&long, long.alias())), None);
     }
 }

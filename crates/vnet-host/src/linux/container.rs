@@ -122,6 +122,7 @@ impl Kind for ContainerEnd {
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
         let gone = || Error::file("enter", &self.namespace)(io::ErrorKind::NotFound.into());
         let file = self.open()?.ok_or_else(gone)?;
+        self.set_alias(host)?;
         self.set_tree(host, false)?;
         let made = within(&self.namespace, &file, |netlink| self.set_up(netlink));
         let forwards = match made {
@@ -159,6 +160,7 @@ trait End {
     fn left(&self, host: &LinuxHost) -> Result<Option<ContainerEnd>, Error>;
     fn tree(&self, host: &LinuxHost) -> Result<Option<(KernelLink, BridgeOptions)>, Error>;
     fn set_tree(&self, host: &LinuxHost, on: bool) -> Result<(), Error>;
+    fn set_alias(&self, host: &LinuxHost) -> Result<(), Error>;
     fn open(&self) -> Result<Option<File>, Error>;
     fn set_up(&self, netlink: &Netlink) -> Result<(), Error>;
     fn leads_to(&self, gateway: IpAddr, netlink: &Netlink) -> Result<bool, Error>;
@@ -187,6 +189,14 @@ impl End for ContainerEnd {
         let Some((known, options)) = self.tree(host)? else { return Ok(()) };
         let of = |stp| Link { kind: LinkKind::Bridge(BridgeOptions { stp, ..options }), ..known.link.clone() };
         Ok(host.netlink.set_link(known.index, &of(options.stp), &of(on))?)
+    }
+
+    fn set_alias(&self, host: &LinuxHost) -> Result<(), Error> {
+        let Some(alias) = &self.alias else { return Ok(()) };
+        match host.netlink.link(&self.link)?.filter(|known| known.alias.as_ref() != Some(alias)) {
+            Some(known) => Ok(host.netlink.set_alias(known.index, alias)?),
+            None => Ok(()),
+        }
     }
 
     /// The namespace. `None` when it is gone, even if another one has its path now.

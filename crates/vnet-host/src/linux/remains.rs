@@ -1,15 +1,16 @@
-//! Leftovers that `stop` cannot reach: receipts of network namespaces that are gone, and rules that
-//! no receipt names.
+//! Leftovers that `stop` cannot reach: receipts of network namespaces that are gone, and rules and
+//! links that no receipt names.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use vnet_plan::Resource;
-use vnet_types::NetworkName;
+use vnet_types::{InterfaceName, LinkKind, NetworkName};
 
-use super::{Kind, LinuxHost, process};
-use crate::{Error, Fact, Header, Lock, Name, Named, Namespace, Receipt, Store, Subject, guests};
+use super::{Kind, LinuxHost, gone_is_fine, process};
+use crate::{Error, Fact, Header, Lock, Name, Named, Namespace, PortHeader, Receipt, Store, Subject, guests};
 
 impl LinuxHost {
     /// Drops the receipt of a network or a port whose network namespace is gone, with its files.
@@ -84,6 +85,33 @@ impl LinuxHost {
             return Err(Error::Running(Named::Network(network.clone())));
         }
         self.firewall()?.remove(network.as_str()).map_err(Error::rules(network))
+    }
+}
+
+impl LinuxHost {
+    /// Removes what a port without a receipt has left: a veth pair that has its name and this alias
+    /// here, and its files in the state folder. Returns whether there was any of it.
+    ///
+    /// # Errors
+    /// [`Error::Running`] when a receipt names it by now; [`Error::Netlink`]; [`Error::File`].
+    pub fn remove_unowned_port(&self, lock: &Lock, port: &InterfaceName, alias: &str) -> Result<bool, Error> {
+        let store = lock.store();
+        if store.port_receipt(port)?.is_some() {
+            return Err(Error::Running(Named::Port(port.clone())));
+        }
+        let is_pair = |kind: &LinkKind| matches!(kind, LinkKind::Other(word) if word == "veth");
+        let known = self.netlink.link(port)?;
+        let known = known.filter(|known| is_pair(&known.link.kind) && known.alias.as_deref() == Some(alias));
+        if let Some(known) = &known {
+            gone_is_fine(self.netlink.delete_link(known.index))?;
+        }
+        let folder = store.port_directory(port);
+        let had_files = match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            removed => removed.map(|()| true).map_err(Error::file("remove", &folder))?,
+        };
+        store.remove::<PortHeader>(port)?;
+        Ok(known.is_some() || had_files)
     }
 }
 

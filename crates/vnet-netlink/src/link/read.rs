@@ -5,7 +5,8 @@ use vnet_types::{InterfaceName, Link, LinkKind, MacAddr, MacvtapOptions};
 
 use super::kind::{RawKind, read_kind};
 use super::{
-    HEADER, IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO, IFLA_MASTER, IFLA_MTU, KernelLink,
+    HEADER, IFLA_ADDRESS, IFLA_IFALIAS, IFLA_IFNAME, IFLA_LINK, IFLA_LINK_NETNSID, IFLA_LINKINFO, IFLA_MASTER,
+    IFLA_MTU, KernelLink,
 };
 use crate::message::{Message, attribute, number32, text};
 use crate::port::{self, RawPort};
@@ -22,6 +23,7 @@ pub(super) struct Raw {
     pub(super) mtu: Option<u32>,
     up: bool,
     controller: Option<u32>,
+    alias: Option<String>,
     pub(super) port: Option<RawPort>,
 }
 
@@ -36,7 +38,7 @@ impl Raw {
             },
         };
         let link = Link { name: self.name, kind, mac: self.mac, mtu: self.mtu, up: self.up };
-        KernelLink { index: self.index, link, controller: self.controller }
+        KernelLink { index: self.index, link, controller: self.controller, alias: self.alias }
     }
 }
 
@@ -54,6 +56,7 @@ pub(super) fn read(message: Message<'_>) -> Option<Raw> {
         mtu: number(IFLA_MTU),
         up: header.flags.contains(LinkFlags::Up),
         controller: number(IFLA_MASTER),
+        alias: attribute(attributes, IFLA_IFALIAS).and_then(text).map(str::to_owned),
         port: port::read(attributes),
     })
 }

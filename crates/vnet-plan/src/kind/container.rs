@@ -42,6 +42,9 @@ pub struct ContainerEnd {
     /// pair, as a switch in userspace sends them on as they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fills_in_checksums: bool,
+    /// The alias of the end on the host: what tells that it is ours where no receipt does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
 }
 
 /// A persistent tap in a container.
@@ -77,14 +80,9 @@ impl Kind for ContainerEnd {
             [added, redirect(dev, &tap.name), redirect(&tap.name, dev)]
         });
         let offload = self.fills_in_checksums.then(|| format!("ethtool --offload {dev} tx off"));
-        let all = offload
-            .into_iter()
-            .chain(addresses)
-            .chain([up])
-            .chain(routes)
-            .chain(tap)
-            .map(|command| self.within(&command));
-        all.collect::<Vec<_>>().join("\n")
+        let all = offload.into_iter().chain(addresses).chain([up]).chain(routes).chain(tap);
+        let alias = self.alias.iter().map(|alias| format!("ip link set {} alias '{alias}'", self.link));
+        alias.chain(all.map(|command| self.within(&command))).collect::<Vec<_>>().join("\n")
     }
 
     fn deleted(&self) -> String {

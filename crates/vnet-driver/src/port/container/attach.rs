@@ -191,6 +191,7 @@ pub(super) fn choices(
         without_tree: None,
         tap: options.tap.clone(),
         fills_in_checksums: false,
+        alias: Some(options.attachment.alias()),
     };
     let container = KnownContainer {
         network: options.attachment.network.clone(),

@@ -20,8 +20,9 @@ pub struct ContainersLeft {
 
 impl Driver {
     /// Removes the containers' interfaces of a runtime's network, `runtime`, that are not in its
-    /// list. Without a list, those whose container or link is gone. `network` and its definition
-    /// tell where OVN may have ports of this host's containers that no receipt tells of.
+    /// list. Without a list, those whose container or link is gone. Pairs that no receipt tells of
+    /// are found by their aliases. `network` and its definition tell whether Open vSwitch or OVN
+    /// may have ports of this host's containers that no receipt tells of.
     ///
     /// # Errors
     /// [`Error::Host`] where the folder cannot be locked or read.
@@ -38,11 +39,15 @@ impl Driver {
         };
         // A definition that cannot be used has made nothing.
         let on_ovn = self.container_on_ovn(network, definition).ok().flatten();
-        if on_ovn.is_none() && !self.store.port_receipts()?.iter().flatten().any(is_there) {
+        let mut host = self.host()?;
+        let forgotten = self.forgotten(&host, runtime, network, definition);
+        if on_ovn.is_none()
+            && matches!(&forgotten, Ok(forgotten) if forgotten.is_empty())
+            && !self.store.port_receipts()?.iter().flatten().any(is_there)
+        {
             self.tell_of_gone(network)?;
             return Ok(left);
         }
-        let mut host = self.host()?;
         let lock = self.lock()?;
         for listed in self.store.port_receipts()? {
             let receipt = match listed {
@@ -65,6 +70,11 @@ impl Driver {
                 Err(error) if !error.is_absent() => left.errors.push(error),
                 _ => left.removed.push(attachment),
             }
+        }
+        if !matches!(&forgotten, Ok(forgotten) if forgotten.is_empty()) {
+            let of_network = (network, definition);
+            let collected = self.collect_forgotten(&mut host, &lock, runtime, valid, of_network, &mut left);
+            left.errors.extend(collected.err());
         }
         if let Some(network) = on_ovn {
             let collected = self.collect_on_ovn(network, runtime, valid, &mut left);

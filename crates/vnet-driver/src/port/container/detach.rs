@@ -10,8 +10,8 @@ use crate::error::Error;
 
 impl Driver {
     /// Detaches a container: removes everything that was made for it. Returns whether it was
-    /// attached. The network, or the definition to start it with, tells where OVN may have a port
-    /// of the container that this host has forgotten.
+    /// attached. Where no receipt tells of it, its pair is found by its alias. The network, or the
+    /// definition to start it with, tells whether Open vSwitch or OVN may have a port of it.
     ///
     /// # Errors
     /// [`Error::Host`], [`Error::Ovn`] with what could not be removed: the call can be repeated.
@@ -25,27 +25,45 @@ impl Driver {
         // A definition that cannot be used has made nothing.
         let on_ovn = || self.container_on_ovn(network, definition).ok().flatten();
         let forgotten = if self.store.port_receipt(&dev)?.is_none() { Some(on_ovn()) } else { None };
-        if matches!(forgotten, Some(None)) {
+        let mut host = self.host()?;
+        if matches!(forgotten, Some(None)) && !self.is_forgotten(&host, attachment, network, definition)? {
             self.tell_of_gone(network)?;
             return Ok(false);
         }
-        let mut host = self.host()?;
         let lock = self.lock()?;
         // An attach that was killed early has left no record of its row.
         let is_recorded = self.port_record_on_ovn(&dev)?.is_some();
         let receipt = self.store.port_receipt(&dev)?;
+        let has_receipt = receipt.is_some();
         let is_on_bridge = receipt.as_ref().is_some_and(|receipt| receipt.header.port.network.is_some());
         let was_attached = match receipt {
             Some(receipt) if attachment.is_of(&receipt.header.port) => self.detach_known(&mut host, &lock, &dev)?,
-            _ => false,
+            Some(_) => false,
+            None => self.detach_unowned(&mut host, &lock, attachment, network, definition)?,
         };
-        if is_recorded && was_attached || is_on_bridge {
+        if has_receipt && is_recorded && was_attached || is_on_bridge {
             return Ok(was_attached);
         }
         match forgotten.unwrap_or_else(on_ovn) {
             Some(network) => Ok(self.detach_forgotten(network, attachment, &host, &lock)? || was_attached),
             None => Ok(was_attached),
         }
+    }
+
+    /// Removes what no receipt tells of, and tells the network that its addresses are free.
+    fn detach_unowned(
+        &self,
+        host: &mut LinuxHost,
+        lock: &Lock,
+        attachment: &Attachment,
+        network: &NetworkName,
+        definition: Option<&Network>,
+    ) -> Result<bool, Error> {
+        let was_there = self.remove_forgotten(host, lock, attachment, network, definition)?;
+        if was_there {
+            self.tell_network(host, lock, network, None, None)?;
+        }
+        Ok(was_there)
     }
 
     fn detach_known(&self, host: &mut LinuxHost, lock: &Lock, dev: &InterfaceName) -> Result<bool, Error> {
