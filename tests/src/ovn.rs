@@ -118,15 +118,32 @@ impl OvnHost {
     /// # Panics
     /// When strace does not start.
     pub fn killed(&self, arguments: &[&str], calls: &str, nth: usize) -> bool {
+        let inject = format!("inject={calls}:signal=KILL:when={nth}");
+        let mut strace = self.strace(arguments, calls, &["-o", "/dev/null", "-e", &inject]);
+        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.netns.run(|| strace.status().expect("strace is installed").signal().is_some())
+    }
+
+    /// Runs vnet on this host, and returns its calls of these kinds, each in a line.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn calls(&self, arguments: &[&str], calls: &str) -> String {
+        let strace = self.strace(arguments, calls, &[]);
+        let output = self.netns.run(|| tell(strace, ""));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {told}");
+        told
+    }
+
+    fn strace(&self, arguments: &[&str], calls: &str, more: &[&str]) -> Command {
         let vnet = self.command(arguments);
         let mut strace = Command::new("strace");
         // Programs that it starts are let go.
-        strace.args(["-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
-        strace.args(["-e", &format!("inject={calls}:signal=KILL:when={nth}")]);
+        strace.args(["-f", "-b", "execve", "-qq", "-e", &format!("trace={calls}")]).args(more);
         strace.arg(vnet.get_program()).args(vnet.get_args());
         strace.envs(vnet.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.netns.run(|| strace.status().expect("strace is installed").signal().is_some())
+        strace
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -12,6 +12,7 @@ mod failure;
 mod lifecycle;
 mod name_server;
 mod network;
+mod ports;
 mod record;
 mod remains;
 mod sight;

@@ -19,6 +19,7 @@ mod apart;
 mod doctor;
 mod failover;
 mod open;
+mod ports;
 
 const SOON: Duration = Duration::from_secs(10);
 /// What does not come in this time does not come.
@@ -111,6 +112,7 @@ fn a_network_lives_on_several_hosts() {
         assert_eq!(rows(&host.does(&["diff", "lab"], "")), 0, "a kept definition is the same network");
     }
     two.does(&["start", "cell"], "");
+    assert!(!three.calls(&["ports"], "connect").contains("nb/db.sock"), "a host without guests asks nobody");
 
     // A guest whose second interface cannot be leaves no port of the first one.
     let ports = lab.central.nbctl(&["show"]);
@@ -187,6 +189,7 @@ fn a_network_lives_on_several_hosts() {
     assert!(rows(&two.does(&["apply", "lab"], "")) > 0);
     wait_for(SOON, "a ping to the guest", || web.pings("10.77.0.100", NEVER).then_some(()));
     assert_eq!(lease(&db, DB).0, "10.77.0.100", "its address");
+    ports::are_listed_as_ovn_has_them(&lab);
     // A port that an attach has left when it was killed goes, and only on its host.
     let mut killed = OvnGuest::new(Uuid([9; 16]), "52:54:00:00:00:09".parse().unwrap());
     killed.chassis = Some("h2".to_owned());

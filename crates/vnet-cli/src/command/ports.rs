@@ -3,20 +3,24 @@
 use std::path::Path;
 
 use serde::Serialize;
-use vnet_driver::{Definition, InterfaceName, KnownPort, Obstacle, PortStatus, State};
+use vnet_driver::{Definition, InterfaceName, KnownPort, NetworkName, Obstacle, PortStatus, State};
 use vnet_xml::Severity;
 
 use crate::definition::{is_file, network_name};
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::{apart, tell_unread};
+use crate::failure::{apart, line, tell_unread};
 use crate::guest::{Guest, Which};
 use crate::notes;
-use crate::output::{Answer, Format, FormatOption, print, print_json};
+use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::port::{PortJson, place};
+use crate::style::{BOLD, WARNING};
 use crate::table::{table, words};
 
 /// List the attached interfaces of guests
+///
+/// Of guests on OVN the northbound database is asked, too: whether it still has their ports, and
+/// for this host. Where it does not answer, they are unsure.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only those of a network, by its name; or those of an `<interface>` or `<domain>`: a file, or
@@ -51,16 +55,27 @@ struct Port {
     row: [String; 6],
 }
 
+/// The ports that are asked for.
+enum Meant {
+    All,
+    OfNetwork(NetworkName),
+    These(Vec<InterfaceName>),
+}
+
 impl Args {
     /// Lists them.
     pub(crate) fn run(&self, directories: &Directories) -> anyhow::Result<Answer> {
         let driver = directories.driver()?;
-        let (all, unread) = apart(driver.ports()?);
+        let (mut all, unread) = apart(driver.ports()?);
         let meant = self.meant(&all)?;
-        let is_of_guest = |port: &KnownPort| self.guest.is_none() || port.guest == self.guest;
+        let is_listed = |port: &KnownPort| meant.has(port) && (self.guest.is_none() || port.guest == self.guest);
+        let only_uuids = self.uuid && self.format.format == Format::Human;
+        for error in driver.look_at_ports_on_ovn(&mut all, |port| !only_uuids && is_listed(port)) {
+            note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&line(&error.into()))));
+        }
         let (mut ports, mut devs) = (Vec::new(), Vec::new());
         for PortStatus { port, state, device, passt, obstacles, .. } in all {
-            if !meant.contains(&port.dev) || !is_of_guest(&port) {
+            if !is_listed(&port) {
                 continue;
             }
             let text = |name: Option<String>| name.unwrap_or_else(|| "-".to_owned());
@@ -94,21 +109,28 @@ impl Args {
         Ok(reading)
     }
 
-    /// The names of the ports of the network or the document.
-    fn meant(&self, all: &[PortStatus]) -> anyhow::Result<Vec<InterfaceName>> {
-        let known = all.iter().map(|status| status.port.clone());
-        let ports: Vec<KnownPort> = match self.of.as_ref().or(self.option.as_ref()) {
-            None => known.collect(),
+    /// The ports of the network or the document.
+    fn meant(&self, all: &[PortStatus]) -> anyhow::Result<Meant> {
+        Ok(match self.of.as_ref().or(self.option.as_ref()) {
+            None => Meant::All,
             Some(file) if is_file(file) => {
                 let document = Document::read(Path::new(file))?;
                 let definition = Definition::parse(&document.bytes).into_result()?;
-                Guest::of(&definition, &document, &Which::default())?.attached(known.collect(), file)?
+                let guest = Guest::of(&definition, &document, &Which::default())?;
+                let ports = guest.attached(all.iter().map(|status| status.port.clone()).collect(), file)?;
+                Meant::These(ports.into_iter().map(|port| port.dev).collect())
             }
-            Some(network) => {
-                let network = network_name(network)?;
-                known.filter(|port| port.network.as_ref() == Some(&network)).collect()
-            }
-        };
-        Ok(ports.into_iter().map(|port| port.dev).collect())
+            Some(network) => Meant::OfNetwork(network_name(network)?),
+        })
+    }
+}
+
+impl Meant {
+    fn has(&self, port: &KnownPort) -> bool {
+        match self {
+            Self::All => true,
+            Self::OfNetwork(network) => port.network.as_ref() == Some(network),
+            Self::These(ports) => ports.contains(&port.dev),
+        }
     }
 }

@@ -132,6 +132,25 @@ impl OvnNetwork {
         Ok(NorthboundGuests::read(self.uuid, results))
     }
 
+    /// Reads the guests of networks in its database, without those that have no switch.
+    pub(super) fn read_guests_of(
+        &mut self,
+        networks: &BTreeSet<Uuid>,
+    ) -> Result<BTreeMap<Uuid, NorthboundGuests>, vnet_ovsdb::Error> {
+        let selects: Vec<_> = networks.iter().map(|network| NorthboundGuests::selects(*network)).collect();
+        let mut results = self.database.transact(&selects.concat())?.into_iter();
+        let mut read = |network: Uuid, selects: Vec<Operation>| {
+            NorthboundGuests::read(network, results.by_ref().take(selects.len()).collect()).map(|it| (network, it))
+        };
+        Ok(networks.iter().zip(selects).filter_map(|(network, selects)| read(*network, selects)).collect())
+    }
+
+    /// Whether another network is in the same database.
+    pub(super) fn has_database_of(&self, other: &Self) -> bool {
+        let [own, its] = [self, other].map(|it| it.network.extensions.ovn.as_ref().map(|it| (&it.northbound, &it.tls)));
+        own == its
+    }
+
     /// Reads these, and keeps the group of hosts that the definition names.
     fn read_with_group(&mut self, mut selects: Vec<Operation>) -> Result<Vec<OperationResult>, Error> {
         let own = selects.len();
