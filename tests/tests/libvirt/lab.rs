@@ -72,8 +72,8 @@ impl Libvirt {
         virsh(&["net-start", name]);
     }
 
-    /// A lease of its network that libvirt knows of. dnsmasq tells it by a program of its own, after
-    /// the guest has its address.
+    /// A lease of its network that libvirt knows of. dnsmasq tells it by a program of its own,
+    /// after the guest has its address.
     pub(crate) fn lease(&self, network: &str, guest: &Netns, name: &str) -> String {
         let address = lease(guest, name);
         wait_for(SOON, "libvirt's lease", || virsh(&["net-dhcp-leases", network]).contains(&address).then_some(()));
