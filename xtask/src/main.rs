@@ -19,10 +19,11 @@ mod tidy;
 mod vm;
 
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Instant;
 
-use run::{Failed, cargo, run};
+use run::{Failed, build_programs, cargo, failed, root, run};
 use tally::Tally;
 use tests::Tier;
 use vm::tests::Which;
@@ -69,7 +70,7 @@ More:
 /// A check and its name.
 type Check = (&'static str, fn() -> Tally);
 
-/// The checks of `test`, the quickest first.
+/// The checks of `test`.
 const CHECKS: [Check; 12] = [
     ("tidy", tidy::check),
     ("lint", checks::lint),
@@ -85,6 +86,11 @@ const CHECKS: [Check; 12] = [
     ("vm", || vm::tests::test(Which::Chosen)),
 ];
 
+/// Those that boot a virtual machine, which leaves part of the processors idle.
+const MACHINES: [&str; 2] = ["boot", "vm"];
+/// Those that `test` runs beside the machines.
+const BESIDE: [&str; 6] = ["lint", "doc", "msrv", "features", "api", "instructions"];
+
 fn main() -> ExitCode {
     if api::is_rustdoc() {
         return api::rustdoc();
@@ -93,7 +99,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
         ["demo"] => demo(),
-        ["test"] => installed().and_then(|()| all(&CHECKS)),
+        ["test"] => test(),
         ["api", "--write"] => all(&[("api", || api::check(true))]),
         ["tidy", "--fix", ref paths @ ..] => tidy::fix(paths),
         ["instructions", "record"] => instructions::check(true),
@@ -113,7 +119,7 @@ fn main() -> ExitCode {
             print!("{}", packages::table());
             Ok(())
         }
-        [name] if CHECKS.iter().any(|(check, _)| *check == name) => check(name),
+        [_, ..] if words.iter().all(|word| CHECKS.iter().any(|(check, _)| check == word)) => check(&words),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -168,24 +174,76 @@ fn installed() -> Result<(), Failed> {
     vm::guest::image()
 }
 
-fn check(name: &str) -> Result<(), Failed> {
-    if ["unit", "kernel", "instructions", "boot", "vm"].contains(&name) {
+/// Runs checks by their names.
+fn check(names: &[&str]) -> Result<(), Failed> {
+    if ["unit", "kernel", "instructions", "boot", "vm"].iter().any(|name| names.contains(name)) {
         installed()?;
     }
-    let named: Vec<Check> = CHECKS.into_iter().filter(|(check, _)| *check == name).collect();
-    all(&named)
+    all(&named(names))
+}
+
+fn named(names: &[&str]) -> Vec<Check> {
+    CHECKS.into_iter().filter(|(check, _)| names.contains(check)).collect()
+}
+
+/// Runs every check, and ends with one line for all.
+fn test() -> Result<(), Failed> {
+    installed()?;
+    let mut tallies = each(&named(&["tidy"]));
+    // What is built is built before, as cargo does one thing at a time in a folder.
+    if let Err(failed) = build_programs().and_then(|()| tests::test_programs().map(drop)) {
+        tallies.push(("build", Tally::of(Err(failed))));
+        return end(&tallies);
+    }
+    tallies.extend(thread::scope(|scope| {
+        let beside = scope.spawn(beside);
+        let machines = each(&named(&MACHINES));
+        let beside = beside.join().expect("it does not panic");
+        [machines, beside].concat()
+    }));
+    let last: Vec<Check> =
+        CHECKS.into_iter().filter(|(name, _)| tallies.iter().all(|(done, _)| done != name)).collect();
+    tallies.extend(each(&last));
+    end(&tallies)
+}
+
+/// Runs the checks of [`BESIDE`] in a process that others go before, and prints its output when it
+/// has ended.
+fn beside() -> Vec<(&'static str, Tally)> {
+    let output = std::env::current_exe().and_then(|this| {
+        let words = ["-c", "exec nice -n 19 \"$@\" 2>&1", "sh", &this.display().to_string()];
+        Command::new("sh").args(words).args(BESIDE).current_dir(root()).output()
+    });
+    let output = match output.map_err(failed(Path::new("sh"))) {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(failed) => failed.to_string(),
+    };
+    println!("{output}");
+    let told = |name: &'static str| {
+        let begin = format!("xtask: {name}: ");
+        let tally = output.lines().find_map(|line| tally::told(line.strip_prefix(&begin)?));
+        (name, tally.unwrap_or_else(|| Tally::of(Err(Failed(format!("{name} did not come to its end"))))))
+    };
+    BESIDE.map(told).to_vec()
 }
 
 /// Runs every check, even after a failure, and ends with one line for all.
 fn all(checks: &[Check]) -> Result<(), Failed> {
-    let mut tallies = Vec::new();
-    for (name, check) in checks {
+    end(&each(checks))
+}
+
+fn each(checks: &[Check]) -> Vec<(&'static str, Tally)> {
+    let run = |(name, check): &Check| {
         let begin = Instant::now();
         let tally = check();
         println!("xtask: {name}: {tally}, in {} s", begin.elapsed().as_secs());
-        tallies.push((name, tally));
-    }
-    if let [_, _, ..] = checks {
+        (*name, tally)
+    };
+    checks.iter().map(run).collect()
+}
+
+fn end(tallies: &[(&str, Tally)]) -> Result<(), Failed> {
+    if let [_, _, ..] = tallies {
         tallies.iter().for_each(|(name, tally)| println!("{name:<13} {tally}"));
     }
     verdict(tallies.iter().map(|(_, tally)| *tally).sum())

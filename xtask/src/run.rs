@@ -4,9 +4,10 @@ use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// A program that failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failed(pub(crate) String);
 
 impl fmt::Display for Failed {
@@ -48,11 +49,13 @@ pub(crate) fn cargo(arguments: &[&str]) -> Result<(), Failed> {
     run(&cargo_program(), arguments)
 }
 
-/// Builds the programs that tests run, with what packages have, from the same libraries as the
-/// tests.
+/// Builds the programs that tests run, once, with what packages have, from the same libraries as
+/// the tests.
 pub(crate) fn build_programs() -> Result<(), Failed> {
+    static BUILT: OnceLock<Result<(), Failed>> = OnceLock::new();
     let programs = ["vnet", "vnet-cni", "vnetd"].map(|bin| ["--bin", bin]);
-    cargo(&[&["build", "--workspace", "--all-features"][..], &programs.concat()].concat())
+    let build = || cargo(&[&["build", "--workspace", "--all-features"][..], &programs.concat()].concat());
+    BUILT.get_or_init(build).clone()
 }
 
 /// Runs a program, shows each line of its output and passes it on, and returns whether the program

@@ -65,12 +65,21 @@ pub(crate) fn read(line: &str) -> Option<Tally> {
     if !line.starts_with("test result: ") && !line.starts_with("Summary [") {
         return None;
     }
+    Some(numbers(line))
+}
+
+/// Parses what is printed of a [`Tally`] of checks, of which none is run again.
+pub(crate) fn told(text: &str) -> Option<Tally> {
+    text.contains(" passed, ").then(|| numbers(text))
+}
+
+fn numbers(line: &str) -> Tally {
     let words: Vec<&str> = line.split([' ', ',', ';', ':', '(', ')']).filter(|word| !word.is_empty()).collect();
     let count = |wanted: &[&str]| -> u32 {
         let number = |pair: &[&str]| pair[0].parse::<u32>().ok().filter(|_| wanted.contains(&pair[1]));
         words.windows(2).filter_map(number).sum()
     };
-    Some(Tally { passed: count(&["passed"]), failed: count(&["failed", "timed", "exec"]), flaky: count(&["flaky"]) })
+    Tally { passed: count(&["passed"]), failed: count(&["failed", "timed", "exec"]), flaky: count(&["flaky"]) }
 }
 
 #[cfg(test)]
@@ -86,6 +95,9 @@ mod tests {
             "     Summary [   0.899s] 20 tests run: 17 passed (1 slow, 2 flaky), 2 failed, 1 timed out, 4 skipped";
         assert_eq!(read(nextest), Some(Tally { passed: 17, failed: 3, flaky: 2 }));
         assert_eq!(read("test tests::it ... ok"), None);
+        let checks = Tally { passed: 31, failed: 2, flaky: 0 };
+        assert_eq!(told(&format!("{checks}, in 12 s")), Some(checks));
+        assert_eq!(told("was not compared"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
 use serde_json::Value;
@@ -106,7 +107,7 @@ pub(crate) fn unprivileged(tier: Tier) -> Result<Tally, Failed> {
         return Ok(Tally::default());
     }
     // xtask's own tests run cargo, which nobody may be unable to run; they do not use the kernel.
-    let programs: Vec<TestProgram> = programs(tier)?.into_iter().filter(|program| program.name != "xtask").collect();
+    let programs: Vec<_> = programs(tier)?.into_iter().filter(|program| program.name != "xtask").collect();
     let user = as_nobody(&programs)?;
     // Distributions let everyone open it; containers often do not.
     let has_tun = can("setpriv", &[&user[..], &["test", "-w", "/dev/net/tun"]].concat());
@@ -172,12 +173,17 @@ impl TestProgram {
     }
 }
 
-fn programs(tier: Tier) -> Result<Vec<TestProgram>, Failed> {
-    Ok(test_programs()?.into_iter().filter(|program| tier.has(program)).collect())
+fn programs(tier: Tier) -> Result<Vec<&'static TestProgram>, Failed> {
+    Ok(test_programs()?.iter().filter(|program| tier.has(program)).collect())
 }
 
-/// Builds the test programs of the workspace.
-pub(crate) fn test_programs() -> Result<Vec<TestProgram>, Failed> {
+/// Builds the test programs of the workspace, once.
+pub(crate) fn test_programs() -> Result<&'static [TestProgram], Failed> {
+    static BUILT: OnceLock<Result<Vec<TestProgram>, Failed>> = OnceLock::new();
+    BUILT.get_or_init(build_tests).as_deref().map_err(Failed::clone)
+}
+
+fn build_tests() -> Result<Vec<TestProgram>, Failed> {
     let build = [&["test", "--no-run", "--message-format=json"], &WORKSPACE[..]].concat();
     let listed = output(&cargo_program(), &build)?;
     let messages = listed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -201,7 +207,7 @@ fn package_folder(program: &TestProgram) -> Result<&Path, Failed> {
 
 /// The arguments for setpriv(1). If `nobody` cannot reach the workspace, it may read past the
 /// folders above it.
-fn as_nobody(programs: &[TestProgram]) -> Result<Vec<&'static str>, Failed> {
+fn as_nobody(programs: &[&TestProgram]) -> Result<Vec<&'static str>, Failed> {
     let reaches = |user: &[&str]| {
         let probe = |path: &str| can("setpriv", &[user, &["test", "-r", path]].concat());
         probe(&root().join("Cargo.toml").display().to_string())
