@@ -292,6 +292,7 @@ rules! {
     632  Warning  Host    Nothing    Any         HOST_WITHOUT_FLOWTABLES         "host-without-flowtables"
     633  Warning  Host    Nothing    Any         HOST_WITHOUT_OVN                "host-without-ovn"
     634  Warning  Host    Nothing    Any         HOST_SWITCH_WITHOUT_POLICER     "host-switch-without-policer"
+    635  Warning  Host    Nothing    Any         HOST_SWITCH_WITHOUT_CHECKSUMS   "host-switch-without-checksums"
 
     // Guests' interfaces.
     701  Error    Meaning Backend    Qemu        VHOSTUSER_WITHOUT_PATH          "vhostuser-without-path"

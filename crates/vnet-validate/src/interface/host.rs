@@ -27,7 +27,7 @@ pub(crate) fn check(interface: &Interface, root: &NodePath, host: &KnownHost<'_>
     if !inventory.links.is_empty() {
         findings.extend(missing(interface, network, root, inventory).or_else(|| unfit(interface, root, inventory)));
         findings.extend(target(interface, root, inventory));
-        findings.extend(unlimited(interface, network, root, inventory));
+        findings.extend(in_userspace(interface, network, root, inventory));
         findings.extend(function(interface, root, inventory));
     }
     findings
@@ -122,19 +122,42 @@ fn missing_in_switch(bridge: &str, inventory: &Inventory) -> Option<String> {
     }
 }
 
-/// Limits of what a guest sends, on a bridge of Open vSwitch that cannot have them.
-fn unlimited(
+/// What a bridge of Open vSwitch in userspace does not do for a guest.
+fn in_userspace(
     interface: &Interface,
     network: Option<&Network>,
     root: &NodePath,
     inventory: &Inventory,
-) -> Option<Finding> {
+) -> Vec<Finding> {
     let bridge = match (&interface.source, network) {
-        (Source::Bridge(wanted), _) => &wanted.bridge,
-        (Source::Network(_), Some(network)) => fixed_bridge(network)?.as_str(),
-        _ => return None,
+        (Source::Bridge(wanted), _) => Some(wanted.bridge.as_str()),
+        (Source::Network(_), Some(network)) => fixed_bridge(network).map(InterfaceName::as_str),
+        _ => None,
     };
-    without_policer(interface.bandwidth.as_ref()?, bridge, &root.element("bandwidth"), inventory)
+    let Some(bridge) = bridge else { return Vec::new() };
+    let limits = interface.bandwidth.as_ref();
+    let policer = limits.and_then(|limits| without_policer(limits, bridge, &root.element("bandwidth"), inventory));
+    policer.into_iter().chain(without_checksums(interface, bridge, root, inventory)).collect()
+}
+
+/// A virtio guest may leave the checksums of what it sends to the host. Open vSwitch takes frames
+/// from the kernel before the kernel fills them in.
+fn without_checksums(interface: &Interface, bridge: &str, root: &NodePath, inventory: &Inventory) -> Option<Finding> {
+    let fills_in = interface.driver.as_ref().is_some_and(|driver| driver.host.csum == Some(false));
+    if !interface.is_virtio() || fills_in || !inventory.switch.is_in_userspace(bridge) {
+        return None;
+    }
+    let message = format!(
+        "the bridge `{bridge}` of Open vSwitch is in userspace (`netdev`), and does not fill in the checksums that a \
+         virtio guest leaves to the host: its TCP and UDP are lost"
+    );
+    let place = root.element("model").attribute("type");
+    let finding = Finding::new(rules::HOST_SWITCH_WITHOUT_CHECKSUMS, place, message);
+    Some(
+        finding.help(
+            "add `<driver><host csum='off'/></driver>`, or use a bridge with the datapath of the kernel (`system`)",
+        ),
+    )
 }
 
 /// The bridge of the host or of Open vSwitch that guests become ports of.

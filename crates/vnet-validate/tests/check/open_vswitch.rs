@@ -41,6 +41,26 @@ fn limits_on_open_vswitch(#[case] datapath: &str, #[case] limit: &str, #[case] e
     }
 }
 
+/// Open vSwitch in userspace passes on what a virtio guest has left to the host.
+#[rstest]
+#[case::in_userspace("netdev", "<model type='virtio'/>", true)]
+#[case::which_the_host_is_not_offered("netdev", "<model type='virtio'/><driver><host csum='off'/></driver>", false)]
+#[case::of_other_offloads("netdev", "<model type='virtio'/><driver><host tso4='off'/></driver>", true)]
+#[case::of_another_card("netdev", "<model type='e1000'/>", false)]
+#[case::in_the_kernel("system", "<model type='virtio'/>", false)]
+fn checksums_on_open_vswitch(#[case] datapath: &str, #[case] card: &str, #[case] expected: bool) {
+    let inventory = host(KnownSwitch::Bridges([("ovs0".to_owned(), datapath.to_owned())].into()));
+    let port = "<virtualport type='openvswitch'/>";
+    let network = format!("<network><name>lab</name><forward mode='bridge'/><bridge name='ovs0'/>{port}</network>");
+    let network: Network = network.parse().unwrap();
+    let told: &[&str] = if expected { &["VN0635 /interface/model/@type"] } else { &[] };
+    for source in ["network'><source network='lab'/>", &format!("bridge'><source bridge='ovs0'/>{port}")] {
+        let interface: Interface = format!("<interface type='{source}{card}</interface>").parse().unwrap();
+        let findings = check_against(&interface, KnownHost::new(&inventory, std::slice::from_ref(&network)));
+        assert_eq!(lines(&findings), told, "{findings:#?}");
+    }
+}
+
 /// An interface finds its network running where Open vSwitch has ended.
 #[test]
 fn an_interface_needs_the_switch_of_its_network() {
