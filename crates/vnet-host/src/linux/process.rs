@@ -141,8 +141,9 @@ impl Begun {
         let mut text = Vec::new();
         self.said.rewind()?;
         self.said.read_to_end(&mut text)?;
-        let text = String::from_utf8_lossy(&text);
-        Ok((status, text.trim_end_matches('\0').trim().to_owned()))
+        // The rest of the file is zeros.
+        text.truncate(text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+        Ok((status, String::from_utf8_lossy(&text).trim().to_owned()))
     }
 }
 
