@@ -86,10 +86,10 @@ const CHECKS: [Check; 12] = [
     ("vm", || vm::tests::test(Which::Chosen)),
 ];
 
-/// Those that boot a virtual machine, which leaves part of the processors idle.
-const MACHINES: [&str; 2] = ["boot", "vm"];
-/// Those that `test` runs beside the machines.
-const BESIDE: [&str; 6] = ["lint", "doc", "msrv", "features", "api", "instructions"];
+/// Those that leave a processor idle: `test` runs [`BUILDS`] beside them.
+const IDLE: [&str; 4] = ["boot", "vm", "peers", "instructions"];
+/// Those that only build, in one folder, where cargo does one thing at a time.
+const BUILDS: [&str; 5] = ["lint", "doc", "msrv", "features", "api"];
 
 fn main() -> ExitCode {
     if api::is_rustdoc() {
@@ -190,16 +190,16 @@ fn named(names: &[&str]) -> Vec<Check> {
 fn test() -> Result<(), Failed> {
     installed()?;
     let mut tallies = each(&named(&["tidy"]));
-    // What is built is built before, as cargo does one thing at a time in a folder.
+    // What the others run is built before, so that they do not wait for BUILDS.
     if let Err(failed) = build_programs().and_then(|()| tests::test_programs().map(drop)) {
         tallies.push(("build", Tally::of(Err(failed))));
         return end(&tallies);
     }
     tallies.extend(thread::scope(|scope| {
-        let beside = scope.spawn(beside);
-        let machines = each(&named(&MACHINES));
-        let beside = beside.join().expect("it does not panic");
-        [machines, beside].concat()
+        let builds = scope.spawn(builds);
+        let idle = each(&named(&IDLE));
+        let builds = builds.join().expect("it does not panic");
+        [idle, builds].concat()
     }));
     let last: Vec<Check> =
         CHECKS.into_iter().filter(|(name, _)| tallies.iter().all(|(done, _)| done != name)).collect();
@@ -207,12 +207,12 @@ fn test() -> Result<(), Failed> {
     end(&tallies)
 }
 
-/// Runs the checks of [`BESIDE`] in a process that others go before, and prints its output when it
+/// Runs the checks of [`BUILDS`] in a process that others go before, and prints its output when it
 /// has ended.
-fn beside() -> Vec<(&'static str, Tally)> {
+fn builds() -> Vec<(&'static str, Tally)> {
     let output = std::env::current_exe().and_then(|this| {
-        let words = ["-c", "exec nice -n 19 \"$@\" 2>&1", "sh", &this.display().to_string()];
-        Command::new("sh").args(words).args(BESIDE).current_dir(root()).output()
+        let words = ["-c", "exec nice -n 5 \"$@\" 2>&1", "sh", &this.display().to_string()];
+        Command::new("sh").args(words).args(BUILDS).current_dir(root()).output()
     });
     let output = match output.map_err(failed(Path::new("sh"))) {
         Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -224,7 +224,7 @@ fn beside() -> Vec<(&'static str, Tally)> {
         let tally = output.lines().find_map(|line| tally::told(line.strip_prefix(&begin)?));
         (name, tally.unwrap_or_else(|| Tally::of(Err(Failed(format!("{name} did not come to its end"))))))
     };
-    BESIDE.map(told).to_vec()
+    BUILDS.map(told).to_vec()
 }
 
 /// Runs every check, even after a failure, and ends with one line for all.
