@@ -8,6 +8,7 @@ use vnet_driver::{Device, KnownPort, PortOutcome, passt_process};
 use vnet_passt::{Connection, Passt, qemu};
 use vnet_types::MacAddr;
 use vnet_xml::Interface;
+use vnet_xml::interface::Driver;
 
 /// A guest's passt, for programs.
 #[derive(Debug, Serialize)]
@@ -106,6 +107,10 @@ impl Connect {
         let is_virtio = card.starts_with("virtio");
         let many = if queues > 1 && is_virtio { format!(",mq=on,vectors={}", 2 * queues + 2) } else { String::new() };
         let mtu = device.mtu.filter(|mtu| is_virtio && *mtu != 1500).map(|mtu| format!(",host_mtu={mtu}"));
+        let driver = interface.driver.as_ref().filter(|_| is_virtio);
+        let offloads = driver.map(offloads).unwrap_or_default();
+        let checksums = driver.is_some_and(|driver| driver.host.csum == Some(false));
+        let checksums = if checksums { ",offload_csum=off" } else { "" };
         let both = if queues > 1 { format!(",num_queues={}", 2 * queues) } else { String::new() };
         let node = device.node.as_ref().map(|node| quoted(&[node.to_string_lossy()]));
         Self {
@@ -113,9 +118,9 @@ impl Connect {
                 "-netdev",
                 &format!("tap,id={id},{tap}{header}"),
                 "-device",
-                &format!("{card},netdev={id},mac={mac}{many}{}", mtu.unwrap_or_default()),
+                &format!("{card},netdev={id},mac={mac}{many}{}{offloads}", mtu.unwrap_or_default()),
             ]),
-            cloud_hypervisor: words(&["--net", &format!("{cloud},mac={mac}{both}")]),
+            cloud_hypervisor: words(&["--net", &format!("{cloud},mac={mac}{both}{checksums}")]),
             open: node.iter().flat_map(|node| files.iter().map(move |file| format!("{file}<>{node}"))).collect(),
         }
     }
@@ -125,6 +130,26 @@ impl Connect {
         let open: String = self.open.iter().map(|open| format!(" {open}")).collect();
         format!("QEMU: {}{open}\ncloud-hypervisor: {}{open}\n", quoted(&self.qemu), quoted(&self.cloud_hypervisor))
     }
+}
+
+/// The options of QEMU's virtio card for what `<host>` and `<guest>` of `<driver>` switch on and off.
+fn offloads(Driver { host, guest, .. }: &Driver) -> String {
+    let options = [
+        ("csum", host.csum),
+        ("gso", host.gso),
+        ("host_tso4", host.tso4),
+        ("host_tso6", host.tso6),
+        ("host_ecn", host.ecn),
+        ("host_ufo", host.ufo),
+        ("mrg_rxbuf", host.mrg_rxbuf),
+        ("guest_csum", guest.csum),
+        ("guest_tso4", guest.tso4),
+        ("guest_tso6", guest.tso6),
+        ("guest_ecn", guest.ecn),
+        ("guest_ufo", guest.ufo),
+    ];
+    let option = |(name, on): (&str, Option<bool>)| Some(format!(",{name}={}", if on? { "on" } else { "off" }));
+    options.into_iter().filter_map(option).collect()
 }
 
 /// The version of this machine's QEMU, if it is installed.
@@ -158,6 +183,15 @@ mod tests {
         let text = "QEMU: -netdev tap,id=net0,fds=3:4 3<>/dev/tap7 4<>/dev/tap7\n\
                     cloud-hypervisor: --net 'fd=[3,4]' 3<>/dev/tap7 4<>/dev/tap7\n";
         assert_eq!(connect.text(), text);
+    }
+
+    #[test]
+    fn offloads_are_options_of_the_card() {
+        let driver = "<driver><host csum='off' tso6='on'/><guest csum='off' ufo='off'/></driver>";
+        let interface =
+            format!("<interface type='bridge'><source bridge='b'/><model type='virtio'/>{driver}</interface>");
+        let interface: Interface = interface.parse().unwrap();
+        assert_eq!(offloads(&interface.driver.unwrap()), ",csum=off,host_tso6=on,guest_csum=off,guest_ufo=off");
     }
 
     #[test]

@@ -70,8 +70,9 @@ impl Args {
                 let switched =
                     switched.map(|port| format!("port {port} of Open vSwitch removed: its device is gone\n"));
                 let servers = gone.name_servers.iter();
-                let servers =
-                    servers.map(|network| format!("name server of network {network} removed: it has no guests here\n"));
+                let servers = servers.map(|network| {
+                    format!("name server of network {network} removed: it has no guests here, or does not run\n")
+                });
                 let on_ovn = gone.ovn_ports.iter();
                 let on_ovn = on_ovn
                     .map(|(network, port)| format!("port {port} of {network} on OVN removed: it is not attached\n"));
