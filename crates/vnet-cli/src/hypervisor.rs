@@ -132,7 +132,8 @@ impl Connect {
     }
 }
 
-/// The options of QEMU's virtio card for what `<host>` and `<guest>` of `<driver>` switch on and off.
+/// The options of QEMU's virtio card for what `<host>` and `<guest>` of `<driver>` switch on and
+/// off.
 fn offloads(Driver { host, guest, .. }: &Driver) -> String {
     let options = [
         ("csum", host.csum),
