@@ -111,6 +111,11 @@ pub(crate) fn ignored_hook(failure: &vnet_driver::HookFailure) {
     note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&text)));
 }
 
+/// Warns of what could not be asked for a list that has the rest.
+pub(crate) fn warn(error: vnet_driver::Error) {
+    note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&line(&error.into()))));
+}
+
 /// Answers no, with the reason.
 pub(crate) fn refuse(reason: impl Into<anyhow::Error>) -> anyhow::Result<Answer> {
     report(&reason.into());

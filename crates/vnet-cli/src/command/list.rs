@@ -4,7 +4,7 @@ use serde::Serialize;
 use vnet_driver::State;
 
 use crate::directories::Directories;
-use crate::failure::{apart, line, tell_unread};
+use crate::failure::{apart, tell_unread, warn};
 use crate::network::{NetworkJson, tell_unread_parts, tell_unused, yes_no};
 use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
 use crate::style::{BOLD, WARNING};
@@ -64,7 +64,7 @@ impl Args {
         let driver = directories.driver()?;
         let (mut all, unread) = apart(driver.all()?);
         for error in driver.look_on_ovn(&mut all) {
-            note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&line(&error.into()))));
+            warn(error);
         }
         let all = all.iter().map(NetworkJson::of);
         let networks: Vec<NetworkJson> = all.filter(|network| self.is_asked(network)).collect();

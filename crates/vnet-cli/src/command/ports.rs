@@ -9,12 +9,11 @@ use vnet_xml::Severity;
 use crate::definition::{is_file, network_name};
 use crate::directories::Directories;
 use crate::document::Document;
-use crate::failure::{apart, line, tell_unread};
+use crate::failure::{apart, tell_unread, warn};
 use crate::guest::{Guest, Which};
 use crate::notes;
-use crate::output::{Answer, Format, FormatOption, note, plain, print, print_json};
+use crate::output::{Answer, Format, FormatOption, print, print_json};
 use crate::port::{PortJson, place};
-use crate::style::{BOLD, WARNING};
 use crate::table::{table, words};
 
 /// List the attached interfaces of guests
@@ -71,7 +70,7 @@ impl Args {
         let is_listed = |port: &KnownPort| meant.has(port) && (self.guest.is_none() || port.guest == self.guest);
         let only_uuids = self.uuid && self.format.format == Format::Human;
         for error in driver.look_at_ports_on_ovn(&mut all, |port| !only_uuids && is_listed(port)) {
-            note(format!("{WARNING}warning{WARNING:#}{BOLD}: {}{BOLD:#}\n", plain(&line(&error.into()))));
+            warn(error);
         }
         let (mut ports, mut devs) = (Vec::new(), Vec::new());
         for PortStatus { port, state, device, passt, obstacles, .. } in all {

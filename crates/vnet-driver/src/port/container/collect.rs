@@ -40,11 +40,10 @@ impl Driver {
         // A definition that cannot be used has made nothing.
         let on_ovn = self.container_on_ovn(network, definition).ok().flatten();
         let mut host = self.host()?;
-        let forgotten = self.forgotten(&host, runtime, network, definition);
-        if on_ovn.is_none()
-            && matches!(&forgotten, Ok(forgotten) if forgotten.is_empty())
-            && !self.store.port_receipts()?.iter().flatten().any(is_there)
-        {
+        let is_switched = self.has_switch_ports(network, definition);
+        // What cannot be looked for is told of below.
+        let forgets = !self.forgotten(&host, runtime, is_switched).is_ok_and(|forgotten| forgotten.is_empty());
+        if on_ovn.is_none() && !forgets && !self.store.port_receipts()?.iter().flatten().any(is_there) {
             self.tell_of_gone(network)?;
             return Ok(left);
         }
@@ -71,8 +70,8 @@ impl Driver {
                 _ => left.removed.push(attachment),
             }
         }
-        if !matches!(&forgotten, Ok(forgotten) if forgotten.is_empty()) {
-            let of_network = (network, definition);
+        if forgets {
+            let of_network = (network, is_switched);
             let collected = self.collect_forgotten(&mut host, &lock, runtime, valid, of_network, &mut left);
             left.errors.extend(collected.err());
         }

@@ -26,7 +26,8 @@ impl Driver {
         let on_ovn = || self.container_on_ovn(network, definition).ok().flatten();
         let forgotten = if self.store.port_receipt(&dev)?.is_none() { Some(on_ovn()) } else { None };
         let mut host = self.host()?;
-        if matches!(forgotten, Some(None)) && !self.is_forgotten(&host, attachment, network, definition)? {
+        let is_switched = || self.has_switch_ports(network, definition);
+        if matches!(forgotten, Some(None)) && !self.is_forgotten(&host, attachment, is_switched())? {
             self.tell_of_gone(network)?;
             return Ok(false);
         }
@@ -39,7 +40,7 @@ impl Driver {
         let was_attached = match receipt {
             Some(receipt) if attachment.is_of(&receipt.header.port) => self.detach_known(&mut host, &lock, &dev)?,
             Some(_) => false,
-            None => self.detach_unowned(&mut host, &lock, attachment, network, definition)?,
+            None => self.detach_unowned(&mut host, &lock, attachment, network, is_switched())?,
         };
         if has_receipt && is_recorded && was_attached || is_on_bridge {
             return Ok(was_attached);
@@ -57,9 +58,9 @@ impl Driver {
         lock: &Lock,
         attachment: &Attachment,
         network: &NetworkName,
-        definition: Option<&Network>,
+        is_switched: bool,
     ) -> Result<bool, Error> {
-        let was_there = self.remove_forgotten(host, lock, attachment, network, definition)?;
+        let was_there = self.remove_forgotten(host, lock, attachment, is_switched)?;
         if was_there {
             self.tell_network(host, lock, network, None, None)?;
         }

@@ -8,7 +8,7 @@ use vnet_xml::Network;
 use super::{Attachment, ContainersLeft};
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::features::is_switched;
+use crate::features;
 
 /// How the names of ends on the host begin.
 const DEV: &str = "veth";
@@ -30,14 +30,8 @@ impl Forgotten {
 
 impl Driver {
     /// What no receipt tells of: of a runtime's network. Open vSwitch is asked where the network
-    /// has ports there.
-    pub(super) fn forgotten(
-        &self,
-        host: &LinuxHost,
-        runtime: &str,
-        network: &NetworkName,
-        definition: Option<&Network>,
-    ) -> Result<Forgotten, Error> {
+    /// `is_switched`.
+    pub(super) fn forgotten(&self, host: &LinuxHost, runtime: &str, is_switched: bool) -> Result<Forgotten, Error> {
         let mut forgotten = Forgotten::default();
         for attachment in host.links()?.iter().filter_map(Attachment::of_link) {
             // One that cannot be read may tell of it.
@@ -45,7 +39,7 @@ impl Driver {
                 forgotten.pairs.push(attachment);
             }
         }
-        if self.has_switch_ports(network, definition) {
+        if is_switched {
             forgotten.switch_ports = self.stale_switch_ports(host)?;
             forgotten.switch_ports.retain(|port| port.as_str().starts_with(DEV));
         }
@@ -57,15 +51,14 @@ impl Driver {
         &self,
         host: &LinuxHost,
         attachment: &Attachment,
-        network: &NetworkName,
-        definition: Option<&Network>,
+        is_switched: bool,
     ) -> Result<bool, Error> {
         let dev = attachment.dev();
         let alias = host.link(&dev)?.and_then(|known| known.alias);
         if alias.is_some_and(|alias| alias == attachment.alias()) || self.store.port_directory(&dev).exists() {
             return Ok(true);
         }
-        Ok(self.has_switch_ports(network, definition) && self.stale_switch_ports(host)?.contains(&dev))
+        Ok(is_switched && self.stale_switch_ports(host)?.contains(&dev))
     }
 
     /// Removes what no receipt tells of a container: its pair, its files in the state folder, and
@@ -76,13 +69,12 @@ impl Driver {
         host: &LinuxHost,
         lock: &Lock,
         attachment: &Attachment,
-        network: &NetworkName,
-        definition: Option<&Network>,
+        is_switched: bool,
     ) -> Result<bool, Error> {
         let dev = attachment.dev();
         let was_there = host.remove_unowned_port(lock, &dev, &attachment.alias())?;
         // Its device has to be gone.
-        let has_port = self.has_switch_ports(network, definition) && self.stale_switch_ports(host)?.contains(&dev);
+        let has_port = is_switched && self.stale_switch_ports(host)?.contains(&dev);
         if has_port {
             host.remove_stale_switch_port(lock, &dev)?;
         }
@@ -97,13 +89,13 @@ impl Driver {
         lock: &Lock,
         runtime: &str,
         valid: Option<&[Attachment]>,
-        (network, definition): (&NetworkName, Option<&Network>),
+        (network, is_switched): (&NetworkName, bool),
         left: &mut ContainersLeft,
     ) -> Result<(), Error> {
-        let forgotten = self.forgotten(host, runtime, network, definition)?;
+        let forgotten = self.forgotten(host, runtime, is_switched)?;
         let goes = |attachment: &&Attachment| valid.is_some_and(|valid| !valid.contains(attachment));
         for attachment in forgotten.pairs.iter().filter(goes) {
-            match self.remove_forgotten(host, lock, attachment, network, definition) {
+            match self.remove_forgotten(host, lock, attachment, is_switched) {
                 Ok(_) => left.removed.push(attachment.clone()),
                 Err(error) => left.errors.push(error),
             }
@@ -117,8 +109,8 @@ impl Driver {
 
     /// Whether containers of a network are ports of Open vSwitch, as far as its definition can be
     /// read.
-    fn has_switch_ports(&self, network: &NetworkName, definition: Option<&Network>) -> bool {
-        let is_it = |network: &Network| is_switched(network) || network.is_on_ovn();
+    pub(super) fn has_switch_ports(&self, network: &NetworkName, definition: Option<&Network>) -> bool {
+        let is_it = |network: &Network| features::is_switched(network) || network.is_on_ovn();
         let running = self.as_it_runs(network).ok().flatten();
         match running.as_ref().or(definition) {
             Some(network) => is_it(network),
