@@ -7,7 +7,7 @@ use vnet_driver::{AttachOptions, Driver, Interface, Network};
 use vnet_netlink::Netlink;
 use vnet_types::{BridgePort, Link, LinkKind, TapOptions};
 
-use crate::host::{ONE, STATE, definition, elapsed, net};
+use crate::host::{ONE, STATE, definition, elapsed};
 
 /// The library, and what it works on.
 pub(crate) struct Library {
@@ -34,20 +34,9 @@ impl Library {
                 self.driver.detach(&"guest".parse().unwrap()).unwrap();
                 took
             }
-            "lists" => self.lists(),
             "floor" => self.floor(),
             other => panic!("{other}"),
         }
-    }
-
-    /// The kernel's lists of addresses and routes, which a start goes through.
-    fn lists(&mut self) -> f64 {
-        let netlink = self.netlink.get_or_insert_with(|| Netlink::open().unwrap());
-        let nets = [format!("{}.1/24", net(ONE)).parse().unwrap()];
-        elapsed(|| {
-            netlink.addresses_near(&nets).unwrap();
-            netlink.routes_near(&nets).unwrap();
-        })
     }
 
     /// What an attach asks of the kernel: a tap, its place in the bridge, and two syncs.

@@ -96,6 +96,28 @@ fn networks_start_change_and_stop_together() {
     assert!(!std::path::Path::new("/run/several").exists());
 }
 
+/// A stop does not wait until the kernel has deleted the bridges, but nobody finds them any more.
+/// These files are read without the kernel's lock on links, for which others would wait.
+#[test]
+fn nothing_is_found_after_a_stop() {
+    isolate!();
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/net/{file}")).unwrap();
+    let traces = || {
+        let texts = ["dev", "route", "fib_trie"].map(read);
+        texts.iter().map(|text| text.matches("virbr").count() + text.matches("10.0.").count()).sum::<usize>()
+    };
+    let driver = Driver::open("/run/several").unwrap().with_deputy(vnet());
+    for count in [1, 5] {
+        let wanted: Vec<_> = (0..count).map(|number| network(&format!("n{number}"), number, "")).collect();
+        driver.start_all(&wanted).unwrap().into_iter().for_each(|it| drop(it.unwrap()));
+        assert_ne!(traces(), 0);
+        let stopped: Vec<NetworkName> = wanted.iter().map(|network| network.name.parse().unwrap()).collect();
+        driver.stop_all(&stopped).unwrap().into_iter().for_each(|it| drop(it.unwrap()));
+        assert_eq!((traces(), dnsmasqs()), (0, 0), "{count} networks");
+        assert_eq!(bridges(), 0);
+    }
+}
+
 /// Links are deleted by whoever can be sent, and by the caller if nobody has done it.
 #[test]
 fn who_is_to_delete_links_may_fail() {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Near, Store, Survey, Understood};
+use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Near, SharedSurroundings, Store, Survey, Understood};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
@@ -15,9 +15,12 @@ use crate::libvirt::{Running, running};
 
 /// libvirt's network driver without the daemon: brings definitions up on this host.
 ///
-/// A driver holds folders and no connections. Each call opens the host in the network namespace of
-/// its thread, and takes the lock of the state folder when it changes something. A driver can be
-/// cloned and used from many threads. Calls block for milliseconds.
+/// A driver holds folders. Each call opens the host in the network namespace of its thread, and
+/// takes the lock of the state folder when it changes something. A driver can be cloned and used
+/// from many threads. Calls block for milliseconds.
+///
+/// From its first start on, a driver has one socket open, by which the kernel tells what changes,
+/// so that the next start does not list all addresses and routes again.
 #[derive(Clone, Debug)]
 pub struct Driver {
     pub(crate) store: Store,
@@ -29,6 +32,7 @@ pub struct Driver {
     pub(crate) understood: Understood<Option<KnownNetwork>>,
     /// The definitions that networks run with.
     pub(crate) running: Understood<Network>,
+    surroundings: SharedSurroundings,
     /// Whether a definition is compared with the host when it is kept.
     pub(crate) warns: bool,
     waiting: fn(Option<u32>),
@@ -72,6 +76,7 @@ impl Driver {
             imagined: None,
             understood: Understood::default(),
             running: Understood::default(),
+            surroundings: SharedSurroundings::default(),
             warns: true,
             waiting: |_| {},
             lock_limit: None,
@@ -166,10 +171,10 @@ impl Driver {
         if let Some(limit) = self.firewalld_limit {
             host = host.with_firewalld_limit(limit);
         }
-        if let Some(deputy) = &self.deputy {
-            host = host.with_deputy(deputy);
+        match &self.deputy {
+            Some(deputy) => Ok(host.with_deputy(deputy)),
+            None => Ok(host.among(&self.surroundings)),
         }
-        Ok(host)
     }
 
     /// The host, for those who only look: what cannot be read is told, and does not hold them up.

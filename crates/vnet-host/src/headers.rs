@@ -147,10 +147,13 @@ impl<S: Subject> Headers<S> {
             return Ok(Some(known.clone()));
         }
         let receipt = read()?;
-        if let Some(receipt) = receipt.clone().filter(|receipt| receipt.act.is_none()) {
-            held.receipts.insert(folder, receipt);
-        }
+        receipt.iter().for_each(|receipt| held.remember(receipt));
         Ok(receipt)
+    }
+
+    /// Remembers a receipt that was just read, if the lock is held.
+    pub(crate) fn remember(&self, receipt: &Receipt<S>) {
+        self.state().held.iter_mut().for_each(|held| held.remember(receipt));
     }
 
     /// Notes that a receipt was replaced by one with this header, or removed.
@@ -273,6 +276,12 @@ impl<S: Subject> Held<S> {
         self.now = before;
         for (folder, header) in &self.changes {
             self.now.iter_mut().for_each(|now| now.change(folder.clone(), header.clone()));
+        }
+    }
+
+    fn remember(&mut self, receipt: &Receipt<S>) {
+        if receipt.act.is_none() {
+            self.receipts.insert(S::folder(receipt.header.name()), receipt.clone());
         }
     }
 

@@ -25,6 +25,10 @@ pub trait Host {
         self.inventory()
     }
 
+    /// Tells what [`inventory_near`](Self::inventory_near) is asked for soon, so that it can be
+    /// looked for meanwhile. May do nothing.
+    fn expect_near(&self, _near: &Near) {}
+
     /// The network namespace of the host.
     ///
     /// # Errors

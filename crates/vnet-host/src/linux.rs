@@ -35,6 +35,7 @@ mod scope;
 mod seen;
 #[cfg(feature = "firewalld")]
 mod service;
+mod surroundings;
 #[cfg(feature = "openvswitch")]
 mod switch;
 mod switch_socket;
@@ -57,26 +58,28 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vnet_firewall::Firewall;
-use vnet_netlink::{KernelLink, Netlink};
+use vnet_netlink::{KernelLink, Nearby, Netlink};
 use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
-use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, Route, RouteProtocol};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, LinkKind, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, ContainerTapSeen, look_at_tap, look_into};
 pub use leaving::delete_links_for_another;
 #[cfg(not(feature = "openvswitch"))]
 pub use no_switch::known_switch;
 pub use scope::Unscoped;
+pub use surroundings::SharedSurroundings;
 #[cfg(feature = "openvswitch")]
 pub use switch::known_switch;
 pub use switch_socket::switch_socket;
 pub use unread::Unread;
 
 use self::known::Known;
-use self::leaving::{Deputy, Leaving, Ready};
+use self::leaving::{Deputy, Leaving, Starting};
 use self::ledger::LedgerFile;
 #[cfg(not(feature = "firewalld"))]
 use self::no_bus::PATIENCE;
 use self::seen::Seen;
+use self::surroundings::Ahead;
 #[cfg(feature = "firewalld")]
 use self::zone::PATIENCE;
 use crate::view::goes_with;
@@ -93,7 +96,7 @@ pub struct LinuxHost {
     begun: RefCell<BTreeMap<PathBuf, process::Begun>>,
     /// Who deletes links that were begun to be deleted.
     deputy: Deputy,
-    ready: RefCell<Option<Ready>>,
+    ready: RefCell<Option<Starting>>,
     leaving: RefCell<Option<Leaving>>,
     /// What has been read since the last change, while it is to be kept.
     seen: Option<Seen>,
@@ -103,6 +106,10 @@ pub struct LinuxHost {
     #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
+    /// What is asked in place of the kernel's lists of addresses and routes.
+    surroundings: Option<SharedSurroundings>,
+    /// Who lists addresses and routes meanwhile.
+    ahead: RefCell<Option<Ahead>>,
     /// What is known of the rules of the receipts that were read.
     known: Option<Known>,
     /// What could not be read. `None` when everything must be.
@@ -138,6 +145,8 @@ impl LinuxHost {
             patience: PATIENCE,
             hanging: RefCell::default(),
             ledger: None,
+            surroundings: None,
+            ahead: RefCell::default(),
             known: None,
             unread: None,
             #[cfg(feature = "openvswitch")]
@@ -239,7 +248,7 @@ impl Drop for LinuxHost {
         if let (Some(leaving), Some(firewall)) = (self.leaving.get_mut(), self.firewall.get()) {
             leaving.pass_on(firewall.as_fd());
         }
-        self.ready.take().into_iter().for_each(Ready::dismiss);
+        self.ready.take().into_iter().for_each(Starting::dismiss);
     }
 }
 
@@ -264,6 +273,10 @@ impl Host for LinuxHost {
         })
     }
 
+    fn expect_near(&self, near: &Near) {
+        self.list_ahead(&near.nets);
+    }
+
     fn inventory_near(&self, near: &Near) -> Result<Inventory, Error> {
         let mut links = Vec::new();
         for name in near.links.iter().collect::<BTreeSet<_>>() {
@@ -273,8 +286,8 @@ impl Host for LinuxHost {
         if let (true, Ok(loopback)) = (links.is_empty(), "lo".parse()) {
             links.extend(self.link(&loopback)?.map(|known| known.link));
         }
-        let addresses = self.netlink.addresses_near(&near.nets)?;
-        Ok(Inventory { links, addresses, ..self.inventory_of(self.netlink.routes_near(&near.nets)?)? })
+        let Nearby { addresses, routes, .. } = self.near_to(&near.nets)?;
+        Ok(Inventory { links, addresses, ..self.inventory_of(routes)? })
     }
 
     fn namespace(&self) -> Result<Namespace, Error> {
@@ -319,7 +332,7 @@ impl Host for LinuxHost {
     fn hasten(&mut self, lock: &Lock, changes: &[(&Change, &Facts)]) {
         self.seen = None;
         self.near.take();
-        let mut links = BTreeMap::new();
+        let (mut links, mut bridges) = (BTreeMap::new(), 0);
         for (change, facts) in changes {
             let fact = facts.get(&change.key());
             match change {
@@ -328,13 +341,14 @@ impl Host for LinuxHost {
                 Change::Delete { from: Resource::Link(link) } => {
                     if let Ok(Some(known)) = link::locate(self, link, fact) {
                         links.insert(link.name.clone(), known.index);
+                        bridges += usize::from(matches!(link.kind, LinkKind::Bridge(_)));
                     }
                 }
                 _ => {}
             }
         }
         if !links.is_empty() {
-            self.begin_to_delete(links, lock);
+            self.begin_to_delete(links, bridges > 1, lock);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use vnet_plan::{Change, HostState, Key, diff};
-use vnet_types::{InterfaceName, Link, LinkKind, NetworkName};
+use vnet_types::{InterfaceName, IpNet, Link, LinkKind, NetworkName};
 
 use crate::journal::{Journal, Receipt};
 use crate::lifecycle::at_home;
@@ -27,6 +27,10 @@ pub fn stop(
 
 /// Stops several networks, as [`stop`] does each. Their programs end at the same time, and their
 /// links are deleted together, with those of their ports. The rules go when the bridges are down.
+///
+/// A stop of several networks may return when nobody finds their bridges any more and nothing stops
+/// their deletion, which takes the kernel some 20 milliseconds for each bridge: `/sys/class/net`
+/// shows them until then, and who makes or looks at a link waits for it.
 pub fn stop_all(
     host: &mut impl Host,
     lock: &Lock,
@@ -43,6 +47,9 @@ pub fn stop_all(
     hasten(host, lock, &stops, Stage::Programs);
     for stop in stops.iter_mut().flatten() {
         stop.open(host, lock);
+    }
+    if stops.len() > 1 {
+        stops.iter_mut().flatten().for_each(|stop| stop.vacate(host));
     }
     // Nothing else that waits for the kernel's links comes while they are deleted.
     hasten(host, lock, &stops, Stage::Links);
@@ -153,6 +160,15 @@ impl Stop {
         self.network.open(host);
     }
 
+    /// Removes what would wait for the kernel while it deletes several bridges: it holds the lock on
+    /// links for long then, which a program may need that ends. And what would show until it has: it
+    /// keeps the routes to a link's own IPv4 addresses until then.
+    fn vacate(&mut self, host: &mut impl Host) {
+        self.ports.iter_mut().for_each(|port| port.remove(host, Stage::Programs));
+        self.network.remove(host, Stage::Programs);
+        self.network.remove(host, Stage::Addresses);
+    }
+
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {
         for port in self.ports {
             match port.end(host, lock) {
@@ -171,13 +187,15 @@ impl Stop {
 }
 
 /// What is removed when. Programs take long to end, and the kernel takes long to delete a link, so
-/// they are waited for last.
+/// both are begun before they are waited for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// What outlasts links.
     Rest,
     Links,
-    /// What stands on these links: the kernel has removed it with them.
+    /// The IPv4 addresses of these links: the kernel has removed them with them.
+    Addresses,
+    /// What else stands on these links.
     OnLinks,
     Programs,
     /// The files of programs.
@@ -191,6 +209,8 @@ struct Removal<S> {
     changes: Vec<Change>,
     /// The links among them.
     links: BTreeSet<InterfaceName>,
+    /// The stages that are over.
+    over: BTreeSet<Stage>,
     journal: Option<Journal<S>>,
     errors: Vec<Error>,
 }
@@ -201,7 +221,7 @@ impl<S: Subject> Removal<S> {
         let changes = diff(&without_shared(&owned), &HostState::new());
         let links = owned.links().map(|link| link.name.clone()).collect();
         let left = Receipt { owned, facts, settled: false, ..receipt };
-        Ok(Self { left, changes, links, journal: None, errors: Vec::new() })
+        Ok(Self { left, changes, links, over: BTreeSet::new(), journal: None, errors: Vec::new() })
     }
 
     fn changes(&self, stage: Stage) -> impl Iterator<Item = (&Change, &Facts)> {
@@ -213,6 +233,7 @@ impl<S: Subject> Removal<S> {
             Key::Link(_) => Stage::Links,
             Key::Process(_) => Stage::Programs,
             Key::File(_) => Stage::Files,
+            Key::Address(link, IpNet::V4(_)) if self.links.contains(&link) => Stage::Addresses,
             key if self.links.iter().any(|link| goes_with(&key, link)) => Stage::OnLinks,
             _ => Stage::Rest,
         }
@@ -242,7 +263,7 @@ impl<S: Subject> Removal<S> {
 
     /// Removes the rest, and the receipt.
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {
-        let stages = [Stage::Links, Stage::OnLinks, Stage::Programs, Stage::Files];
+        let stages = [Stage::Links, Stage::Addresses, Stage::OnLinks, Stage::Programs, Stage::Files];
         stages.into_iter().for_each(|stage| self.remove(host, stage));
         let name = self.left.header.name().clone();
         if self.errors.is_empty() {
@@ -256,12 +277,17 @@ impl<S: Subject> Removal<S> {
         Err(Error::Leftover { of: S::named(&name), errors: self.errors })
     }
 
+    /// Removes what belongs to a stage, once.
     fn remove(&mut self, host: &mut impl Host, stage: Stage) {
+        if !self.over.insert(stage) {
+            return;
+        }
         let changes: Vec<Change> = self.changes(stage).map(|(change, _)| change.clone()).collect();
+        let is_on_links = matches!(stage, Stage::Addresses | Stage::OnLinks);
         for change in &changes {
             let is_gone = |link: &InterfaceName| self.left.owned.get(&Key::Link(link.clone())).is_none();
             let removed = match change.key().link() {
-                Some(link) if stage == Stage::OnLinks && is_gone(link) => Ok(None),
+                Some(link) if is_on_links && is_gone(link) => Ok(None),
                 _ => host.apply(change, &self.left.facts),
             };
             match removed {

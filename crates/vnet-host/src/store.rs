@@ -21,7 +21,7 @@ pub(crate) const RECEIPT: &str = "receipt";
 const PAIR: &str = ".pair";
 const NEW_PAIR: &str = ".pair.new";
 /// So many receipts are worth a thread.
-const PER_THREAD: usize = 64;
+const PER_THREAD: usize = 32;
 
 /// The folder of receipts, with one folder for each network and each port.
 #[derive(Clone, Debug)]
@@ -156,6 +156,15 @@ impl Store {
         is_known: impl Fn(&Header, Digest) -> bool + Sync,
     ) -> Result<Vec<Listed<Receipt>>, Error> {
         self.all_but(&is_known)
+    }
+
+    /// Reads the receipts of some networks, by several threads, for a caller that has the lock and
+    /// needs one after the other. Who needs one that cannot be read learns why then.
+    pub fn read_ahead(&self, networks: &[NetworkName]) {
+        let read = |network: &NetworkName| journal::read(&self.receipt_path::<Header>(network)).ok().flatten();
+        for receipt in in_threads(networks, read) {
+            self.networks.remember(&receipt);
+        }
     }
 
     /// The receipts of all ports, ordered by name. Ports that are detached meanwhile are left out.

@@ -49,6 +49,7 @@ pub fn survey(host: &impl Host, folder: &Store) -> Result<Survey, Error> {
 /// # Errors
 /// [`Error`] where the host or a receipt cannot be read.
 pub fn survey_near(host: &impl Host, folder: &Store, network: &NetworkName, mut near: Near) -> Result<Survey, Error> {
+    host.expect_near(&near);
     let Receipts { mut networks, ports, owners } = Receipts::read(host, folder)?;
     if let Some(own) = networks.iter_mut().find(|known| known.name == *network) {
         own.bridge = renamed(host, folder, own)?;

@@ -31,8 +31,7 @@ impl Netlink {
     /// The kernel's refusal.
     pub fn addresses_among(&self, links: &[KernelLink]) -> Result<Vec<(InterfaceName, Address)>, Error> {
         let names = names(links);
-        let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        let addresses = self.request(request, Intent::List, read).map_err(Operation::List.of("addresses"))?;
+        let addresses = told(self, None).map_err(Operation::List.of("addresses"))?;
         let named = addresses.into_iter().filter_map(|(index, address)| Some(((*names.get(&index)?).clone(), address)));
         Ok(named.collect())
     }
@@ -64,12 +63,7 @@ impl Netlink {
     /// # Errors
     /// The kernel's refusal.
     pub fn addresses_of(&self, link: &InterfaceName) -> Result<Vec<Address>, Error> {
-        let list = || {
-            let mut message = AddressMessage::default();
-            message.header.index = self.index(link)?;
-            self.request(RouteNetlinkMessage::GetAddress(message), Intent::List, read)
-        };
-        match list() {
+        match self.index(link).and_then(|index| told(self, Some(index))) {
             Err(refused) if refused.is_not_found() => Ok(Vec::new()),
             listed => {
                 let listed = listed.map_err(Operation::List.of(format_args!("addresses of {link}")))?;
@@ -140,7 +134,15 @@ pub(crate) fn ip(value: &[u8]) -> Option<IpAddr> {
     ipv4().or_else(ipv6)
 }
 
-fn read(message: Message<'_>) -> Option<(u32, Address)> {
+/// The addresses of all links, or of one, by the indexes of their links.
+pub(crate) fn told(netlink: &Netlink, link: Option<u32>) -> Result<Vec<(u32, Address)>, Refused> {
+    let mut message = AddressMessage::default();
+    message.header.index = link.unwrap_or_default();
+    netlink.request(RouteNetlinkMessage::GetAddress(message), Intent::List, read)
+}
+
+/// Reads the index of a link and its address.
+pub(crate) fn read(message: Message<'_>) -> Option<(u32, Address)> {
     let header = AddressHeader::parse(message.payload()).ok()?;
     let attributes = message.payload().get(HEADER..)?;
     // IPv6 has no IFA_LOCAL if both ends are equal.

@@ -16,14 +16,20 @@ use crate::link::{HEADER, RTM_DELLINK};
 use crate::message::{Message, messages, number32};
 use crate::{Error, Operation, Refused};
 
-/// `RTNLGRP_LINK`, `_TC`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
-const ROUTE_GROUPS: [u32; 6] = [1, 4, 5, 7, 9, 11];
 /// `RTNLGRP_LINK`.
 const LINKS_GROUP: u32 = 1;
+/// `RTNLGRP_TC`.
+const TRAFFIC_GROUP: u32 = 4;
+/// `RTNLGRP_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV6_IFADDR`, `_IPV6_ROUTE`.
+const NET_GROUPS: [u32; 4] = [5, 7, 9, 11];
+/// `RTNLGRP_NEXTHOP`.
+const NEXT_HOPS_GROUP: u32 = 32;
 /// `NFNLGRP_NFTABLES`.
 const RULES_GROUP: u32 = 7;
 /// `NFNLGRP_NFTRACE`.
 const TRACES_GROUP: u32 = 9;
+/// Room for what the kernel tells of a hundred networks, a dozen messages of each.
+const CHANGES: usize = 1 << 20;
 /// Room for what the kernel tells of a hundred packets, a dozen messages of each.
 const TRACES: usize = 1 << 21;
 /// More than the kernel puts into one message about a packet.
@@ -44,7 +50,16 @@ impl Monitor {
     /// # Errors
     /// When the kernel refuses the socket. It needs no privilege.
     pub fn links() -> Result<Self, Error> {
-        Self::open(NETLINK_ROUTE, &ROUTE_GROUPS)
+        Self::open(NETLINK_ROUTE, &[&[LINKS_GROUP, TRAFFIC_GROUP][..], &NET_GROUPS].concat())
+    }
+
+    /// Tells of links, addresses, routes and next hops. Has room for what many of them change.
+    pub(crate) fn surroundings() -> Result<Self, Error> {
+        let monitor = Self::open(NETLINK_ROUTE, &[&[LINKS_GROUP][..], &NET_GROUPS].concat())?;
+        // Linux before 5.3 has no next hops that are objects.
+        let _ = monitor.socket.add_membership(NEXT_HOPS_GROUP);
+        monitor.make_room(CHANGES);
+        Ok(monitor)
     }
 
     /// Tells which links are removed, with [`removed`](Self::removed).
@@ -69,10 +84,14 @@ impl Monitor {
     /// When the kernel refuses the socket, as it does without `CAP_NET_ADMIN`.
     pub fn traces() -> Result<Self, Error> {
         let monitor = Self::open(NETLINK_NETFILTER, &[TRACES_GROUP])?;
-        // Whoever is not root of the host gets less.
-        let _ = setsockopt(&monitor.socket, sockopt::RcvBufForce, &TRACES)
-            .or_else(|_| setsockopt(&monitor.socket, sockopt::RcvBuf, &TRACES));
+        monitor.make_room(TRACES);
         Ok(monitor)
+    }
+
+    /// Enlarges the buffer for what is told. Whoever is not root of the host gets less.
+    fn make_room(&self, bytes: usize) {
+        let _ = setsockopt(&self.socket, sockopt::RcvBufForce, &bytes)
+            .or_else(|_| setsockopt(&self.socket, sockopt::RcvBuf, &bytes));
     }
 
     fn open(protocol: isize, groups: &[u32]) -> Result<Self, Error> {
@@ -117,13 +136,21 @@ impl Monitor {
     /// When the kernel refuses to be read.
     pub fn removed(&self) -> Result<Vec<u32>, Error> {
         let mut removed = Vec::new();
+        self.hear(|message| removed.extend(removed_link(message)))?;
+        Ok(removed)
+    }
+
+    /// Goes through what was told since the last call. Does not wait. Returns whether that is all:
+    /// where more was told than fits, some is lost.
+    pub(crate) fn hear(&self, mut each: impl FnMut(Message<'_>)) -> Result<bool, Error> {
+        let (mut datagram, mut is_all) = (Vec::with_capacity(MESSAGE), true);
         loop {
-            let mut datagram = Vec::with_capacity(MESSAGE);
+            datagram.clear();
             match self.socket.recv(&mut datagram, MSG_DONTWAIT) {
-                Ok(_) => removed.extend(messages(&datagram).filter_map(|message| removed_link(message.ok()?))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(removed),
+                Ok(_) => messages(&datagram).flatten().for_each(&mut each),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(is_all),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.raw_os_error() == Some(ENOBUFS) => {}
+                Err(error) if error.raw_os_error() == Some(ENOBUFS) => is_all = false,
                 Err(error) => return Err(Operation::List.of("notifications")(Refused::from(error))),
             }
         }

@@ -23,6 +23,7 @@ const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
+const RTA_PREFSRC: u16 = 7;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
@@ -95,7 +96,7 @@ impl Netlink {
         let mut routes = Vec::new();
         for message in listed.iter().map(|bytes| Message(bytes)) {
             let mut known = BTreeMap::new();
-            for index in message.payload().get(HEADER..).map(links).into_iter().flatten() {
+            for index in links_of(message) {
                 known.extend(self.name(index).ok().map(|name| (index, name)));
             }
             let names = known.iter().map(|(index, name)| (*index, name)).collect();
@@ -329,7 +330,52 @@ fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &Inte
     Some(single.into_iter().chain(next_hops(hops).filter_map(|(index, hop)| route(index, hop))).collect())
 }
 
-/// The indexes of the links of a route.
+/// A route of the main table as the kernel has told it.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    family: AddressFamily,
+    pub(crate) net: IpNet,
+    /// Whether a router has advertised it.
+    pub(crate) is_advertised: bool,
+    /// The address of the host that packets get as their source. The route goes with it.
+    pub(crate) source: Option<IpAddr>,
+    bytes: Vec<u8>,
+}
+
+impl Told {
+    /// The routes of the main table, or those through one link, with the indexes of their links.
+    pub(crate) fn all(netlink: &Netlink, link: Option<u32>) -> Result<Vec<(Vec<u32>, Self)>, Refused> {
+        let mut all = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let told = |message: Message<'_>| {
+                let (header, table, net) = head(message, family)?;
+                let attributes = message.payload().get(HEADER..)?;
+                let source = attribute(attributes, RTA_PREFSRC).and_then(ip);
+                let is_advertised = header.protocol == Protocol::Ra;
+                let told = Self { family, net, is_advertised, source, bytes: message.0.to_vec() };
+                (table == u32::from(RouteHeader::RT_TABLE_MAIN)).then(|| (links(attributes), told))
+            };
+            all.extend(netlink.list(family, link, told)?);
+        }
+        Ok(all)
+    }
+
+    /// The indexes of its links.
+    pub(crate) fn links(&self) -> Vec<u32> {
+        links_of(Message(&self.bytes))
+    }
+
+    /// The route through a link of this name.
+    pub(crate) fn through(&self, index: u32, name: &InterfaceName) -> Vec<Route> {
+        read(Message(&self.bytes), self.family, &BTreeMap::from([(index, name)])).unwrap_or_default()
+    }
+}
+
+/// The indexes of the links of a route that the kernel tells of.
+pub(crate) fn links_of(message: Message<'_>) -> Vec<u32> {
+    message.payload().get(HEADER..).map(links).unwrap_or_default()
+}
+
 fn links(attributes: &[u8]) -> Vec<u32> {
     let hops = attribute(attributes, RTA_MULTIPATH).unwrap_or_default();
     let single = attribute(attributes, RTA_OIF).and_then(number32);

@@ -3,6 +3,7 @@
 
 mod links;
 mod routes;
+mod surroundings;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

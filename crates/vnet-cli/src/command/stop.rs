@@ -14,7 +14,8 @@ use crate::output::{Answer, Format, FormatOption, are, done, print, print_json};
 /// Stop networks: remove everything that start made, and nothing else
 ///
 /// A definition that is kept stays, and so do the leases. Of several networks, one that fails does
-/// not hold back the others; --all stops those that run.
+/// not hold back the others; --all stops those that run. The names of their bridges are free
+/// afterwards; of many, /sys shows some until the kernel has deleted them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -35,7 +35,8 @@ impl Driver {
         self.realise(networks, Aim::Change, &mut self.host()?, &self.lock()?)
     }
 
-    /// Stops several networks, as [`stop`](Self::stop) does each.
+    /// Stops several networks, as [`stop`](Self::stop) does each. May return while the kernel still
+    /// works on the deletion of their bridges, as [`vnet_host::stop_all`] says.
     ///
     /// # Errors
     /// Those of [`start_all`](Self::start_all).
@@ -135,6 +136,8 @@ impl Driver {
         let here = LinuxHost::namespace()?;
         let has_probed = self.look_closer(networks, host, &mut inventory)?;
         let (mut wanted, mut instances) = (Vec::new(), Vec::new());
+        let names = networks.iter().filter_map(|network| network.name.parse().ok());
+        self.store.read_ahead(&names.collect::<Vec<_>>());
         for network in networks {
             self.imagine(&mut inventory, Some(network));
             let mut one = || -> Result<Wanted, Error> {

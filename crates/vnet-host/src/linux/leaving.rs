@@ -4,10 +4,13 @@
 //! the request: it then waits for all readers of the link (`rcu_barrier` in `netdev_run_todo`,
 //! `net/core/dev.c`). So another sends the request, and who has asked goes on at the notification.
 //!
-//! For a pair that is earlier still. Nobody but us uses the end on the host, and once the kernel
-//! has taken the index of a link out of its tables, both ends are down and nobody finds them any
-//! more (`unlist_netdevice`). It holds the lock on links until the rest is done, so whoever makes
-//! or looks at a link afterwards waits for that.
+//! For some that is earlier still. Once the kernel has taken the index of a link out of its tables
+//! (`unlist_netdevice`), the link is down, nobody finds it any more, and nothing stops its deletion.
+//! The kernel holds the lock on links until the rest is done, so whoever makes or looks at a link
+//! afterwards waits for that; `/sys` alone shows the link until then. That is when a pair is gone,
+//! as nobody but us uses its end on the host. It is also enough of several bridges, which the kernel
+//! takes long for: it waits for the readers of each alone (`br_multicast_dev_del`,
+//! `net/bridge/br_multicast.c`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, IoSlice};
@@ -15,12 +18,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::socket::{ControlMessage, MsgFlags, UnixAddr, send, sendmsg};
+use nix::sys::time::TimeSpec;
 use vnet_netlink::{Monitor, Netlink};
 use vnet_types::{InterfaceName, Link, LinkKind};
 
@@ -33,6 +37,8 @@ const DELETES: &str = "@delete-links";
 const END: &str = "\n";
 /// How often to look whether a link is still there. Nothing tells of it.
 const GLANCE: Duration = Duration::from_micros(100);
+/// How long to wait for the notification of one of several bridges.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Who sends a request that the kernel takes long to answer.
 #[derive(Clone, Debug, Default)]
@@ -46,16 +52,22 @@ pub(super) enum Deputy {
 
 /// A process that is told the indexes of links, deletes them and ends.
 #[derive(Debug)]
-pub(super) struct Ready {
+struct Ready {
     child: Child,
     line: UnixStream,
 }
+
+/// Such a process while it is started. The thread that starts it waits until it runs.
+#[derive(Debug)]
+pub(super) struct Starting(JoinHandle<io::Result<Ready>>);
 
 /// Links that are being deleted.
 #[derive(Debug)]
 pub(super) struct Leaving {
     /// Those that are not known to be gone, by the names that they had.
     links: BTreeMap<InterfaceName, u32>,
+    /// Until when only a notification tells that they are gone. `None` for ever.
+    patience: Option<Instant>,
     monitor: Monitor,
     /// Ends with the deputy.
     line: UnixStream,
@@ -71,7 +83,13 @@ impl Deputy {
     ///
     /// Another process has the lock, too, until it has sent the request: who comes after a process
     /// that was killed finds all of the links or none.
-    fn delete(&self, links: BTreeMap<InterfaceName, u32>, ready: Option<Ready>, lock: &Lock) -> Option<Leaving> {
+    fn delete(
+        &self,
+        links: BTreeMap<InterfaceName, u32>,
+        are_bridges: bool,
+        ready: Option<Starting>,
+        lock: &Lock,
+    ) -> Option<Leaving> {
         let monitor = Monitor::removals().ok()?;
         let (line, child) = match self {
             Self::Thread => {
@@ -80,21 +98,24 @@ impl Deputy {
                 (line, None)
             }
             Self::Program(program) => {
-                let Ready { child, line } = ready.or_else(|| run(program, lock).ok())?;
+                let ready = ready.and_then(Starting::wait);
+                let run = || run(program, lock.share().ok()?.into()).ok();
+                let Ready { child, line } = ready.or_else(run)?;
                 (line, Some(child))
             }
         };
         let words: String = links.values().map(|index| format!("{index} ")).collect();
         send(line.as_raw_fd(), format!("{words}{END}").as_bytes(), MsgFlags::MSG_NOSIGNAL).ok()?;
-        Some(Leaving { links, monitor, line, child, has_ended: false, gone: BTreeSet::new() })
+        let patience = are_bridges.then(|| Instant::now() + PATIENCE);
+        Some(Leaving { links, patience, monitor, line, child, has_ended: false, gone: BTreeSet::new() })
     }
 }
 
 /// Starts a process that waits to be told. It ends when this one does.
-fn run(program: &Path, lock: &Lock) -> io::Result<Ready> {
+fn run(program: &Path, lock: OwnedFd) -> io::Result<Ready> {
     let (line, its) = UnixStream::pair()?;
     let mut command = Command::new(program);
-    command.arg(DELETES).stdin(lock.share()?).stdout(OwnedFd::from(its)).stderr(Stdio::null());
+    command.arg(DELETES).stdin(lock).stdout(OwnedFd::from(its)).stderr(Stdio::null());
     Ok(Ready { child: command.spawn()?, line })
 }
 
@@ -137,15 +158,18 @@ impl LinuxHost {
 
     /// Starts the process that is to delete links, so that it runs when it is told which.
     pub(super) fn make_deputy_ready(&self, lock: &Lock) {
-        if let Deputy::Program(program) = &self.deputy {
-            self.ready.replace(run(program, lock).ok());
+        if let (Deputy::Program(program), Ok(lock)) = (&self.deputy, lock.share()) {
+            let program = program.clone();
+            let start = move || run(&program, lock.into());
+            self.ready.replace(thread::Builder::new().spawn(start).ok().map(Starting));
         }
     }
 
-    /// Begins to delete links, by their names and indexes.
-    pub(super) fn begin_to_delete(&self, links: BTreeMap<InterfaceName, u32>, lock: &Lock) {
+    /// Begins to delete links, by their names and indexes. `are_bridges` is whether there is a
+    /// bridge among them.
+    pub(super) fn begin_to_delete(&self, links: BTreeMap<InterfaceName, u32>, are_bridges: bool, lock: &Lock) {
         let indexes: Vec<u32> = links.values().copied().collect();
-        let leaving = self.deputy.delete(links, self.ready.take(), lock);
+        let leaving = self.deputy.delete(links, are_bridges, self.ready.take(), lock);
         if leaving.is_none() && indexes.len() > 1 {
             // Those that are left are deleted one by one.
             let _ = self.netlink.delete_links(&indexes);
@@ -176,7 +200,7 @@ impl Leaving {
     }
 
     fn is_gone(&mut self, index: u32, is_pair: bool) -> bool {
-        if is_pair {
+        if is_pair || self.patience.is_some_and(|until| until <= Instant::now()) {
             return self.monitor.is_gone(index);
         }
         match self.monitor.removed() {
@@ -191,9 +215,11 @@ impl Leaving {
         let [line, monitor] =
             [self.line.as_fd(), self.monitor.as_fd()].map(|file| PollFd::new(file, PollFlags::POLLIN));
         let mut files = [line, monitor];
-        let ready = match is_pair {
-            true => ppoll(&mut files[..1], Some(GLANCE.into()), None),
-            false => poll(&mut files, PollTimeout::NONE),
+        let left = self.patience.map(|until| until.saturating_duration_since(Instant::now()));
+        let ready = match left {
+            _ if is_pair => ppoll(&mut files[..1], Some(GLANCE.into()), None),
+            Some(left) if left.is_zero() => ppoll(&mut files[..1], Some(GLANCE.into()), None),
+            left => ppoll(&mut files, left.map(TimeSpec::from), None),
         };
         match ready {
             Ok(_) if files[0].any() != Some(true) => {}
@@ -228,11 +254,16 @@ impl Drop for Leaving {
     }
 }
 
-impl Ready {
-    /// Ends it, as it is not needed.
+impl Starting {
+    fn wait(self) -> Option<Ready> {
+        self.0.join().ok()?.ok()
+    }
+
+    /// Ends the process, as it is not needed.
     pub(super) fn dismiss(self) {
-        let Self { mut child, line } = self;
-        drop(line);
-        let _ = child.wait();
+        if let Some(Ready { mut child, line }) = self.wait() {
+            drop(line);
+            let _ = child.wait();
+        }
     }
 }
