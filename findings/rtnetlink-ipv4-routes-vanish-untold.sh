@@ -4,8 +4,8 @@
 #
 # So the IPv4 routes of a host cannot be followed by notifications alone: who keeps a list of them
 # has to drop those of a link when RTM_NEWLINK says that it is down or RTM_DELLINK that it is gone,
-# or to list anew. `ip monitor` shows nothing either. vnet lists the routes of a family at each
-# start for that reason, and keeps no copy.
+# or to list anew. `ip monitor` shows nothing either. A program of vnet's lists the routes at
+# each start; a library of vnet's that keeps a copy reads the routes of a link again then.
 . "$(dirname "$0")/lib.sh"
 unpack bookworm 6.1.0 iproute2=6.1.0-3
 seen "routes of a link that goes down" "$(inside 6.1.0 '

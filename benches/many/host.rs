@@ -165,8 +165,8 @@ fn answer(words: &[&str], library: &mut library::Library) -> f64 {
     }
 }
 
-/// Waits for the kernel's lock on links, so that what is measured next does not wait for the rest of a
-/// deletion.
+/// Waits for the kernel's lock on links, so that what is measured next does not wait for the rest
+/// of a deletion.
 fn settled(took: f64) -> f64 {
     ip(&["link", "show", "dev", "lo"]);
     took

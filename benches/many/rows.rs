@@ -9,7 +9,7 @@ use crate::host::{Host, ONE, definition, dhcp_network, file};
 /// How often short work is done.
 const OFTEN: usize = 11;
 /// How often long work is done.
-const SELDOM: usize = 3;
+const SELDOM: usize = 5;
 /// The first of several networks that are started and stopped together.
 const FIRST: usize = 61_000;
 const GUESTS: usize = 30;

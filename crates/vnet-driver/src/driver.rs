@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Near, SharedSurroundings, Store, Survey, Understood};
+use vnet_host::{Data, Definitions, LinuxHost, Lock, Named, Near, SharedLists, Store, Survey, Understood};
 use vnet_types::{Firewalld, InterfaceName, Inventory, KnownNetwork, NetworkName};
 use vnet_xml::Network;
 
@@ -32,7 +32,7 @@ pub struct Driver {
     pub(crate) understood: Understood<Option<KnownNetwork>>,
     /// The definitions that networks run with.
     pub(crate) running: Understood<Network>,
-    surroundings: SharedSurroundings,
+    lists: SharedLists,
     /// Whether a definition is compared with the host when it is kept.
     pub(crate) warns: bool,
     waiting: fn(Option<u32>),
@@ -76,7 +76,7 @@ impl Driver {
             imagined: None,
             understood: Understood::default(),
             running: Understood::default(),
-            surroundings: SharedSurroundings::default(),
+            lists: SharedLists::default(),
             warns: true,
             waiting: |_| {},
             lock_limit: None,
@@ -173,7 +173,7 @@ impl Driver {
         }
         match &self.deputy {
             Some(deputy) => Ok(host.with_deputy(deputy)),
-            None => Ok(host.among(&self.surroundings)),
+            None => Ok(host.with_lists(&self.lists)),
         }
     }
 

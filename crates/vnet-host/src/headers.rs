@@ -76,8 +76,8 @@ struct Folders(Version, Option<Version>);
 
 impl Folders {
     fn of<S: Subject>(root: &Path) -> Option<Self> {
-        let outer = if S::FOLDER.is_empty() { None } else { version(&root.join(S::FOLDER)) };
-        Some(Self(version(root)?, outer))
+        let outer = if S::FOLDER.is_empty() { None } else { Version::of(&root.join(S::FOLDER)) };
+        Some(Self(Version::of(root)?, outer))
     }
 }
 
@@ -147,13 +147,15 @@ impl<S: Subject> Headers<S> {
             return Ok(Some(known.clone()));
         }
         let receipt = read()?;
-        receipt.iter().for_each(|receipt| held.remember(receipt));
+        receipt.iter().cloned().for_each(|receipt| held.remember(receipt));
         Ok(receipt)
     }
 
     /// Remembers a receipt that was just read, if the lock is held.
-    pub(crate) fn remember(&self, receipt: &Receipt<S>) {
-        self.state().held.iter_mut().for_each(|held| held.remember(receipt));
+    pub(crate) fn remember(&self, receipt: Receipt<S>) {
+        if let Some(held) = &mut self.state().held {
+            held.remember(receipt);
+        }
     }
 
     /// Notes that a receipt was replaced by one with this header, or removed.
@@ -196,7 +198,8 @@ impl<S: Subject> Headers<S> {
         let Some(mut held) = held.take() else { return };
         let path = root.join(S::HEADERS);
         if held.now.is_none() {
-            let is_same = |known: &Known<S>| held.from.as_ref() == Some(&known.folders) && known.file == version(&path);
+            let is_same =
+                |known: &Known<S>| held.from.as_ref() == Some(&known.folders) && known.file == Version::of(&path);
             let before = known.take().filter(is_same);
             held.go_on_from(before);
         }
@@ -231,7 +234,7 @@ impl<S: Subject> Known<S> {
     /// What a file says about these folders: as it is remembered, or as it is read. `None` when it
     /// is about others, torn or wrong.
     fn of(path: &Path, folders: Folders, before: Option<Self>) -> Option<Self> {
-        let file = version(path)?;
+        let file = Version::of(path)?;
         let is_same = |known: &Self| known.folders == folders && known.file.as_ref() == Some(&file);
         if let Some(known) = before.filter(is_same) {
             return Some(known);
@@ -279,9 +282,9 @@ impl<S: Subject> Held<S> {
         }
     }
 
-    fn remember(&mut self, receipt: &Receipt<S>) {
+    fn remember(&mut self, receipt: Receipt<S>) {
         if receipt.act.is_none() {
-            self.receipts.insert(S::folder(receipt.header.name()), receipt.clone());
+            self.receipts.insert(S::folder(receipt.header.name()), receipt);
         }
     }
 
@@ -313,10 +316,6 @@ impl<S: Subject> Held<S> {
         let pieces = |now: &Known<S>| if is_whole { 1 } else { now.pieces + 1 };
         Ok(self.now.map(|now| Known { pieces: pieces(&now), folders, file: Some(about), ..now }))
     }
-}
-
-fn version(path: &Path) -> Option<Version> {
-    fs::symlink_metadata(path).ok().as_ref().map(Version::from)
 }
 
 #[cfg(test)]

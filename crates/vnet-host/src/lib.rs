@@ -44,8 +44,8 @@ pub use host::{Fact, Facts, Host, Near};
 pub use journal::Receipt;
 pub use lifecycle::{apply, apply_all, drift, drift_of, hooks_agreed, plan, replace, start, start_all, take_over};
 pub use linux::{
-    ContainerSeen, ContainerTapSeen, LinuxHost, SharedSurroundings, Unread, Unscoped, delete_links_for_another,
-    known_switch, look_at_tap, look_into, switch_socket,
+    ContainerSeen, ContainerTapSeen, LinuxHost, SharedLists, Unread, Unscoped, delete_links_for_another, known_switch,
+    look_at_tap, look_into, switch_socket,
 };
 pub use listeners::listeners;
 pub use lock::Lock;

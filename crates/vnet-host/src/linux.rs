@@ -13,10 +13,11 @@ pub(crate) mod file;
 mod filter;
 mod known;
 mod leaving;
-mod ledger;
+pub(crate) mod ledger;
 mod libvirt_forwards;
 mod libvirt_rules;
 mod link;
+mod near;
 #[cfg(not(feature = "firewalld"))]
 mod no_bus;
 #[cfg(not(feature = "openvswitch"))]
@@ -35,7 +36,6 @@ mod scope;
 mod seen;
 #[cfg(feature = "firewalld")]
 mod service;
-mod surroundings;
 #[cfg(feature = "openvswitch")]
 mod switch;
 mod switch_socket;
@@ -58,16 +58,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vnet_firewall::Firewall;
-use vnet_netlink::{KernelLink, Nearby, Netlink};
+use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
 use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, LinkKind, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, ContainerTapSeen, look_at_tap, look_into};
 pub use leaving::delete_links_for_another;
+pub use near::SharedLists;
 #[cfg(not(feature = "openvswitch"))]
 pub use no_switch::known_switch;
 pub use scope::Unscoped;
-pub use surroundings::SharedSurroundings;
 #[cfg(feature = "openvswitch")]
 pub use switch::known_switch;
 pub use switch_socket::switch_socket;
@@ -76,10 +76,10 @@ pub use unread::Unread;
 use self::known::Known;
 use self::leaving::{Deputy, Leaving, Starting};
 use self::ledger::LedgerFile;
+use self::near::Ahead;
 #[cfg(not(feature = "firewalld"))]
 use self::no_bus::PATIENCE;
 use self::seen::Seen;
-use self::surroundings::Ahead;
 #[cfg(feature = "firewalld")]
 use self::zone::PATIENCE;
 use crate::view::goes_with;
@@ -106,9 +106,9 @@ pub struct LinuxHost {
     #[cfg_attr(not(feature = "firewalld"), expect(dead_code, reason = "nobody is asked"))]
     firewalld: RefCell<Option<Option<Firewalld>>>,
     ledger: Option<LedgerFile>,
-    /// What is asked in place of the kernel's lists of addresses and routes.
-    surroundings: Option<SharedSurroundings>,
-    /// Who lists addresses and routes meanwhile.
+    /// The addresses and routes, if somebody keeps them.
+    lists: Option<SharedLists>,
+    /// Who lists addresses meanwhile.
     ahead: RefCell<Option<Ahead>>,
     /// What is known of the rules of the receipts that were read.
     known: Option<Known>,
@@ -145,7 +145,7 @@ impl LinuxHost {
             patience: PATIENCE,
             hanging: RefCell::default(),
             ledger: None,
-            surroundings: None,
+            lists: None,
             ahead: RefCell::default(),
             known: None,
             unread: None,
@@ -168,7 +168,7 @@ impl LinuxHost {
     /// # Errors
     /// [`Error::File`] where `/proc` cannot be read.
     pub fn remembering(mut self, store: &Store) -> Result<Self, Error> {
-        self.ledger = Some(LedgerFile::new(store.ledger_path(), Namespace::this()?));
+        self.ledger = Some(LedgerFile::new(store, Namespace::this()?));
         Ok(self)
     }
 
@@ -286,7 +286,7 @@ impl Host for LinuxHost {
         if let (true, Ok(loopback)) = (links.is_empty(), "lo".parse()) {
             links.extend(self.link(&loopback)?.map(|known| known.link));
         }
-        let Nearby { addresses, routes, .. } = self.near_to(&near.nets)?;
+        let (addresses, routes) = self.near_to(&near.nets)?;
         Ok(Inventory { links, addresses, ..self.inventory_of(routes)? })
     }
 

@@ -160,9 +160,9 @@ impl Stop {
         self.network.open(host);
     }
 
-    /// Removes what would wait for the kernel while it deletes several bridges: it holds the lock on
-    /// links for long then, which a program may need that ends. And what would show until it has: it
-    /// keeps the routes to a link's own IPv4 addresses until then.
+    /// Removes what would wait for the kernel while it deletes several bridges: it holds the lock
+    /// on links for long then, which a program may need that ends. And what would show until it
+    /// has: it keeps the routes to a link's own IPv4 addresses until then.
     fn vacate(&mut self, host: &mut impl Host) {
         self.ports.iter_mut().for_each(|port| port.remove(host, Stage::Programs));
         self.network.remove(host, Stage::Programs);

@@ -13,6 +13,7 @@ use crate::headers::Headers;
 use crate::hint::Digest;
 use crate::journal::{self, Receipt};
 use crate::linux::file::write_new;
+use crate::linux::ledger::LastLedger;
 use crate::lock::{Lock, NEW_RECEIPT, make};
 use crate::{Error, Header, Named, Owner, PortHeader, Subject, Understood, hint, trust};
 
@@ -31,6 +32,7 @@ pub struct Store {
     pub(crate) ports: Headers<PortHeader>,
     /// Receipts of networks without their rules.
     but_rules: Understood<Arc<Receipt>>,
+    pub(crate) last_ledger: LastLedger,
 }
 
 /// A receipt that cannot be read. Its network or port may still be on the host.
@@ -58,6 +60,7 @@ impl Store {
             networks: Headers::default(),
             ports: Headers::default(),
             but_rules: Understood::default(),
+            last_ledger: LastLedger::default(),
         }
     }
 
@@ -163,7 +166,7 @@ impl Store {
     pub fn read_ahead(&self, networks: &[NetworkName]) {
         let read = |network: &NetworkName| journal::read(&self.receipt_path::<Header>(network)).ok().flatten();
         for receipt in in_threads(networks, read) {
-            self.networks.remember(&receipt);
+            self.networks.remember(receipt);
         }
     }
 

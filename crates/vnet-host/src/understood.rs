@@ -75,6 +75,11 @@ impl<T> Default for Understood<T> {
 }
 
 impl Version {
+    /// That of a file. `None` when it is not there.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().as_ref().map(Self::from)
+    }
+
     /// Whether what is written to the file from now on is dated otherwise.
     fn is_settled(&self) -> bool {
         let parts = (u64::try_from(self.changed.0), u32::try_from(self.changed.1));

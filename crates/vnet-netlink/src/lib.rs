@@ -4,7 +4,7 @@
 //! A [`Netlink`] is a socket in the network namespace of the thread that opens it. Afterwards any
 //! thread can use it, and async code through its runtime's `spawn_blocking`. If the kernel refuses
 //! a call, the [`Error`] has the operation, its object and the kernel's reason. The crate makes no
-//! decisions, and keeps no state between calls but in [`Surroundings`].
+//! decisions, and keeps no state between calls but in [`KeptLists`].
 //!
 //! | of | calls |
 //! |---|---|
@@ -15,7 +15,7 @@
 //! | traffic control | [`Netlink::qdiscs`], [`classes`](Netlink::classes), [`filter`](Netlink::filter) |
 //! | how things are now | [`Netlink::condition`], [`way`](Netlink::way) |
 //! | neighbours, changes | [`Netlink::neighbours`], [`Monitor`] |
-//! | what is near a subnet, again and again | [`Surroundings`] |
+//! | what is near a subnet, again and again | [`KeptLists`] |
 //! | abilities of the kernel | [`Netlink::features`], [`Cause::Missing`], [`Error::missing_capability`] |
 //!
 //! `rtnetlink` and `netlink-packet-route` build the requests, and their types stay private;
@@ -58,6 +58,7 @@ mod help;
 mod ioctl;
 mod ipsec;
 mod ipv6;
+mod kept;
 mod link;
 mod message;
 mod monitor;
@@ -66,7 +67,6 @@ mod netfilter;
 mod port;
 mod probe;
 mod route;
-mod surroundings;
 mod tap;
 mod traffic;
 mod transport;
@@ -82,11 +82,11 @@ pub use coalesce::Coalesce;
 pub use error::{Error, Operation, Refused};
 pub use ipsec::{IpsecPolicy, IpsecWay};
 pub use ipv6::Ipv6Switches;
+pub use kept::{KeptLists, Nearby};
 pub use link::{KernelLink, LinkCondition, PortState};
 pub use monitor::Monitor;
 pub use neighbour::Whereabouts;
 pub use netfilter::Netfilter;
-pub use surroundings::{Nearby, Surroundings};
 pub use tap::{Tap, TapName, TapNameError};
 pub use traffic::Classifier;
 pub use way::{Traveller, Way};

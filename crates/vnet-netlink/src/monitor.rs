@@ -54,7 +54,7 @@ impl Monitor {
     }
 
     /// Tells of links, addresses, routes and next hops. Has room for what many of them change.
-    pub(crate) fn surroundings() -> Result<Self, Error> {
+    pub(crate) fn lists() -> Result<Self, Error> {
         let monitor = Self::open(NETLINK_ROUTE, &[&[LINKS_GROUP][..], &NET_GROUPS].concat())?;
         // Linux before 5.3 has no next hops that are objects.
         let _ = monitor.socket.add_membership(NEXT_HOPS_GROUP);

@@ -1,9 +1,9 @@
 //! vnet-netlink against a kernel, seen through `ip`.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod kept;
 mod links;
 mod routes;
-mod surroundings;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -5,11 +5,11 @@
 //! `net/core/dev.c`). So another sends the request, and who has asked goes on at the notification.
 //!
 //! For some that is earlier still. Once the kernel has taken the index of a link out of its tables
-//! (`unlist_netdevice`), the link is down, nobody finds it any more, and nothing stops its deletion.
-//! The kernel holds the lock on links until the rest is done, so whoever makes or looks at a link
-//! afterwards waits for that; `/sys` alone shows the link until then. That is when a pair is gone,
-//! as nobody but us uses its end on the host. It is also enough of several bridges, which the kernel
-//! takes long for: it waits for the readers of each alone (`br_multicast_dev_del`,
+//! (`unlist_netdevice`), the link is down, nobody finds it any more, and nothing stops its
+//! deletion. The kernel holds the lock on links until the rest is done, so whoever makes or looks
+//! at a link afterwards waits for that; `/sys` alone shows the link until then. That is when a pair
+//! is gone, as nobody but us uses its end on the host. It is also enough of several bridges, which
+//! the kernel takes long for: it waits for the readers of each alone (`br_multicast_dev_del`,
 //! `net/bridge/br_multicast.c`).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,7 +21,7 @@ const LOOPBACK: u32 = 1;
 /// those links anew of which the kernel has told something since the last one. So its cost hardly
 /// grows with the number of links.
 #[derive(Debug)]
-pub struct Surroundings {
+pub struct KeptLists {
     monitor: Monitor,
     links: BTreeMap<u32, Standing>,
     /// Whether nothing is missing but what the monitor has to tell.
@@ -57,23 +57,13 @@ struct Changes {
     is_partial: bool,
 }
 
-impl Netlink {
-    /// What is near to these subnets.
-    ///
-    /// # Errors
-    /// The kernel's refusal.
-    pub fn near(&self, nets: &[IpNet]) -> Result<Nearby, Error> {
-        Ok(Nearby { addresses: self.addresses_near(nets)?, routes: self.routes_near(nets)? })
-    }
-}
-
-impl Surroundings {
+impl KeptLists {
     /// Begins to listen in the network namespace of this thread.
     ///
     /// # Errors
     /// When the kernel refuses the socket. It needs no privilege.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { monitor: Monitor::surroundings()?, links: BTreeMap::new(), is_whole: false })
+        Ok(Self { monitor: Monitor::lists()?, links: BTreeMap::new(), is_whole: false })
     }
 
     /// What is near to these subnets. The socket is one of the network namespace in which these
@@ -134,7 +124,8 @@ impl Surroundings {
 
     fn read_some(&mut self, netlink: &Netlink, changes: Changes) -> Result<(), Refused> {
         let Changes { links: mut changed, gone, .. } = changes;
-        // The kernel does not tell of IPv4 routes of other links that go with an address.
+        // Older kernels do not tell of IPv4 routes of other links that go with an address; 6.18
+        // does.
         let has_lost = |standing: &Standing| {
             standing.routes.iter().any(|route| route.source.is_some_and(|source| gone.contains(&source)))
         };

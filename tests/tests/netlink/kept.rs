@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use vnet_netlink::{Nearby, Netlink, Surroundings};
+use vnet_netlink::{KeptLists, Nearby, Netlink};
 use vnet_tests::{isolate, run};
 use vnet_types::IpNet;
 
@@ -12,20 +12,20 @@ use crate::net;
 /// What is kept, and what the kernel lists.
 struct Both {
     netlink: Netlink,
-    kept: Surroundings,
+    kept: KeptLists,
 }
 
 impl Both {
     fn new() -> Self {
-        Self { netlink: Netlink::open().unwrap(), kept: Surroundings::open().unwrap() }
+        Self { netlink: Netlink::open().unwrap(), kept: KeptLists::open().unwrap() }
     }
 
     /// Compares both near to some subnets.
     fn agree(&mut self, nets: &[&str], after: &str) {
         let nets: Vec<IpNet> = nets.iter().map(|it| net(it)).collect();
-        let (kept, listed) = (self.kept.near(&self.netlink, &nets).unwrap(), self.netlink.near(&nets).unwrap());
-        assert_eq!(texts(&kept.addresses), texts(&listed.addresses), "after {after}");
-        assert_eq!(texts(&kept.routes), texts(&listed.routes), "after {after}");
+        let Nearby { addresses, routes, .. } = self.kept.near(&self.netlink, &nets).unwrap();
+        assert_eq!(texts(&addresses), texts(&self.netlink.addresses_near(&nets).unwrap()), "after {after}");
+        assert_eq!(texts(&routes), texts(&self.netlink.routes_near(&nets).unwrap()), "after {after}");
     }
 }
 
