@@ -30,8 +30,8 @@ impl LinuxHost {
         self
     }
 
-    /// Begins to list the addresses that are near, for who asks for them soon and has something else
-    /// to do. The kernel's lists take long where there are many links.
+    /// Begins to list the addresses that are near, for who asks for them soon and has something
+    /// else to do. The kernel's lists take long where there are many links.
     pub(super) fn list_ahead(&self, nets: &[IpNet]) {
         let is_begun = self.ahead.borrow().as_ref().is_some_and(|ahead| ahead.nets == nets);
         if self.lists.is_none() && !is_begun {
