@@ -166,7 +166,10 @@ impl Stop {
     fn vacate(&mut self, host: &mut impl Host) {
         self.ports.iter_mut().for_each(|port| port.remove(host, Stage::Programs));
         self.network.remove(host, Stage::Programs);
-        self.network.remove(host, Stage::Addresses);
+        for (change, facts) in self.network.changes(Stage::Addresses) {
+            // One that stays goes with its link.
+            let _ = host.apply(change, facts);
+        }
     }
 
     fn end(mut self, host: &mut impl Host, lock: &Lock) -> Result<Vec<Change>, Error> {

@@ -165,8 +165,8 @@ impl LinuxHost {
         }
     }
 
-    /// Begins to delete links, by their names and indexes. `are_bridges` is whether there is a
-    /// bridge among them.
+    /// Begins to delete links, by their names and indexes. `are_bridges` is whether several bridges
+    /// are among them.
     pub(super) fn begin_to_delete(&self, links: BTreeMap<InterfaceName, u32>, are_bridges: bool, lock: &Lock) {
         let indexes: Vec<u32> = links.values().copied().collect();
         let leaving = self.deputy.delete(links, are_bridges, self.ready.take(), lock);
@@ -215,9 +215,8 @@ impl Leaving {
         let [line, monitor] =
             [self.line.as_fd(), self.monitor.as_fd()].map(|file| PollFd::new(file, PollFlags::POLLIN));
         let mut files = [line, monitor];
-        let left = self.patience.map(|until| until.saturating_duration_since(Instant::now()));
-        let ready = match left {
-            _ if is_pair => ppoll(&mut files[..1], Some(GLANCE.into()), None),
+        let until = if is_pair { Some(Instant::now()) } else { self.patience };
+        let ready = match until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(left) if left.is_zero() => ppoll(&mut files[..1], Some(GLANCE.into()), None),
             left => ppoll(&mut files, left.map(TimeSpec::from), None),
         };
