@@ -7,7 +7,7 @@ use netlink_packet_core::NLM_F_REPLACE;
 use nix::libc::{RTM_DELADDR, RTM_DELLINK, RTM_DELROUTE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE};
 use vnet_types::{Address, InterfaceName, IpNet, Route};
 
-use crate::address::{self, families, family, overlaps};
+use crate::address::{self, overlaps};
 use crate::message::{Message, number32};
 use crate::route::{Told, links_of};
 use crate::{Error, Monitor, Netlink, Operation, Refused};
@@ -73,14 +73,10 @@ impl KeptLists {
     /// The kernel's refusal.
     pub fn near(&mut self, netlink: &Netlink, nets: &[IpNet]) -> Result<Nearby, Error> {
         self.catch_up(netlink)?;
-        let families: Vec<_> = families(nets).collect();
-        let is_near = |route: &Told| {
-            overlaps(route.net, nets) || route.is_advertised && families.contains(&family(route.net.addr()))
-        };
         let mut nearby = Nearby::default();
         for (index, standing) in &self.links {
             let mut its_addresses = standing.addresses.iter().filter(|it| overlaps(it.net, nets)).peekable();
-            let mut its_routes = standing.routes.iter().filter(|it| is_near(it)).peekable();
+            let mut its_routes = standing.routes.iter().filter(|it| it.is_near(nets)).peekable();
             if its_addresses.peek().is_none() && its_routes.peek().is_none() {
                 continue;
             }
@@ -114,8 +110,8 @@ impl KeptLists {
         for (index, address) in address::told(netlink, None)? {
             self.links.entry(index).or_default().addresses.push(address);
         }
-        for (links, route) in Told::all(netlink, None)? {
-            for index in links {
+        for route in Told::all(netlink, None)? {
+            for index in route.links() {
                 self.links.entry(index).or_default().routes.push(route.clone());
             }
         }
@@ -150,8 +146,7 @@ impl Standing {
     /// What stands on a link, which must be there.
     fn read(netlink: &Netlink, index: u32) -> Result<Self, Refused> {
         let addresses = address::told(netlink, Some(index))?.into_iter().map(|(_, address)| address).collect();
-        let routes = Told::all(netlink, Some(index))?.into_iter().map(|(_, route)| route).collect();
-        Ok(Self { addresses, routes })
+        Ok(Self { addresses, routes: Told::all(netlink, Some(index))? })
     }
 }
 

@@ -1,6 +1,8 @@
 //! Unicast routes (rtnetlink(7), `linux/rtnetlink.h`): those of the main table, and what others
 //! have.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,6 +13,8 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::libc::ESRCH;
 use rtnetlink::RouteMessageBuilder;
 use vnet_types::{Family, InterfaceName, IpNet, ReservedSubnet, Route, RouteProtocol, SubnetHolder};
+
+pub(crate) use told::Told;
 
 use crate::address::{families, family, ip, overlaps};
 use crate::link::names;
@@ -23,7 +27,6 @@ const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
-const RTA_PREFSRC: u16 = 7;
 const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
@@ -77,7 +80,7 @@ impl Netlink {
             for family in families(nets) {
                 let is_near = |it: Message<'_>| {
                     let (header, _, net) = head(it, family)?;
-                    Some(header.protocol == Protocol::Ra || overlaps(net, nets))
+                    Some(is_near(net, header.protocol, nets))
                 };
                 routes.extend(self.some(family, |it| is_near(it) == Some(true))?);
             }
@@ -302,7 +305,7 @@ fn elsewhere(
 ) -> Option<ReservedSubnet> {
     let (_, table, net) = head(message, family)?;
     let is_other = ![u32::from(RouteHeader::RT_TABLE_MAIN), LOCAL].contains(&table);
-    let index = links(message.payload().get(HEADER..)?).into_iter().next();
+    let index = links_of(message).into_iter().next();
     let link = index.and_then(|index| names.get(&index)).map(|name| (*name).clone());
     (is_other && net.prefix_len() > 0).then_some(ReservedSubnet { net, by: SubnetHolder::Route { table, link } })
 }
@@ -330,53 +333,16 @@ fn read(message: Message<'_>, family: AddressFamily, names: &BTreeMap<u32, &Inte
     Some(single.into_iter().chain(next_hops(hops).filter_map(|(index, hop)| route(index, hop))).collect())
 }
 
-/// A route of the main table as the kernel has told it.
-#[derive(Clone, Debug)]
-pub(crate) struct Told {
-    family: AddressFamily,
-    pub(crate) net: IpNet,
-    /// Whether a router has advertised it.
-    pub(crate) is_advertised: bool,
-    /// The address of the host that packets get as their source. The route goes with it.
-    pub(crate) source: Option<IpAddr>,
-    bytes: Vec<u8>,
-}
-
-impl Told {
-    /// The routes of the main table, or those through one link, with the indexes of their links.
-    pub(crate) fn all(netlink: &Netlink, link: Option<u32>) -> Result<Vec<(Vec<u32>, Self)>, Refused> {
-        let mut all = Vec::new();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let told = |message: Message<'_>| {
-                let (header, table, net) = head(message, family)?;
-                let attributes = message.payload().get(HEADER..)?;
-                let source = attribute(attributes, RTA_PREFSRC).and_then(ip);
-                let is_advertised = header.protocol == Protocol::Ra;
-                let told = Self { family, net, is_advertised, source, bytes: message.0.to_vec() };
-                (table == u32::from(RouteHeader::RT_TABLE_MAIN)).then(|| (links(attributes), told))
-            };
-            all.extend(netlink.list(family, link, told)?);
-        }
-        Ok(all)
-    }
-
-    /// The indexes of its links.
-    pub(crate) fn links(&self) -> Vec<u32> {
-        links_of(Message(&self.bytes))
-    }
-
-    /// The route through a link of this name.
-    pub(crate) fn through(&self, index: u32, name: &InterfaceName) -> Vec<Route> {
-        read(Message(&self.bytes), self.family, &BTreeMap::from([(index, name)])).unwrap_or_default()
-    }
+/// Whether a route overlaps one of these subnets, or is of the family of one and a router has
+/// advertised it.
+fn is_near(net: IpNet, protocol: Protocol, nets: &[IpNet]) -> bool {
+    let is_of_family = |other: &IpNet| family(other.addr()) == family(net.addr());
+    overlaps(net, nets) || protocol == Protocol::Ra && nets.iter().any(is_of_family)
 }
 
 /// The indexes of the links of a route that the kernel tells of.
 pub(crate) fn links_of(message: Message<'_>) -> Vec<u32> {
-    message.payload().get(HEADER..).map(links).unwrap_or_default()
-}
-
-fn links(attributes: &[u8]) -> Vec<u32> {
+    let attributes = message.payload().get(HEADER..).unwrap_or_default();
     let hops = attribute(attributes, RTA_MULTIPATH).unwrap_or_default();
     let single = attribute(attributes, RTA_OIF).and_then(number32);
     single.into_iter().chain(next_hops(hops).map(|(index, _)| index)).collect()

@@ -1,9 +1,8 @@
 //! Changing a network that runs.
 
-use vnet_host::{Host, LinuxHost, Lock, Owner};
+use vnet_host::{LinuxHost, Lock, Owner};
 use vnet_xml::Network;
 
-use super::near::near;
 use super::outcome::NetworkOutcome;
 use super::prepare::Prepared;
 use crate::driver::{Driver, network_name};
@@ -32,7 +31,6 @@ impl Driver {
         }
         self.is_confirmed(&network_name(&network.name)?)?;
         let mut host = self.host()?;
-        near(network).iter().for_each(|near| host.expect_near(near));
         let lock = self.lock();
         self.apply_as(network, None, &mut host, lock).map(|applied| applied.outcome)
     }

@@ -136,8 +136,10 @@ impl Driver {
         let here = LinuxHost::namespace()?;
         let has_probed = self.look_closer(networks, host, &mut inventory)?;
         let (mut wanted, mut instances) = (Vec::new(), Vec::new());
-        let names = networks.iter().filter_map(|network| network.name.parse().ok());
-        self.store.read_ahead(&names.collect::<Vec<_>>());
+        if aim != Aim::Start {
+            let names = networks.iter().filter_map(|network| network.name.parse().ok());
+            self.store.read_ahead(&names.collect::<Vec<_>>());
+        }
         for network in networks {
             self.imagine(&mut inventory, Some(network));
             let mut one = || -> Result<Wanted, Error> {

@@ -33,8 +33,7 @@ impl LinuxHost {
     /// Begins to list the addresses that are near, for who asks for them soon and has something
     /// else to do. The kernel's lists take long where there are many links.
     pub(super) fn list_ahead(&self, nets: &[IpNet]) {
-        let is_begun = self.ahead.borrow().as_ref().is_some_and(|ahead| ahead.nets == nets);
-        if self.lists.is_none() && !is_begun {
+        if self.lists.is_none() && !nets.is_empty() {
             let its = nets.to_vec();
             let list = thread::Builder::new().spawn(move || Netlink::open()?.addresses_near(&its));
             self.ahead.replace(list.ok().map(|lists| Ahead { nets: nets.to_vec(), lists }));
@@ -43,6 +42,9 @@ impl LinuxHost {
 
     /// The addresses and routes that are near to one of these subnets.
     pub(super) fn near_to(&self, nets: &[IpNet]) -> Result<(Addresses, Vec<Route>), Error> {
+        if nets.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         if let Some(SharedLists(shared)) = &self.lists {
             let here = self.namespace()?;
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
