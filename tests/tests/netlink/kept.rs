@@ -20,12 +20,22 @@ impl Both {
         Self { netlink: Netlink::open().unwrap(), kept: KeptLists::open().unwrap() }
     }
 
-    /// Compares both near to some subnets.
+    /// Compares both near to some subnets. The kernel gives a link IPv6 addresses and routes some
+    /// time after it is up, so the lists are read before and after, until they are the same.
     fn agree(&mut self, nets: &[&str], after: &str) {
         let nets: Vec<IpNet> = nets.iter().map(|it| net(it)).collect();
-        let Nearby { addresses, routes, .. } = self.kept.near(&self.netlink, &nets).unwrap();
-        assert_eq!(texts(&addresses), texts(&self.netlink.addresses_near(&nets).unwrap()), "after {after}");
-        assert_eq!(texts(&routes), texts(&self.netlink.routes_near(&nets).unwrap()), "after {after}");
+        loop {
+            let before = self.listed(&nets);
+            let Nearby { addresses, routes, .. } = self.kept.near(&self.netlink, &nets).unwrap();
+            if self.listed(&nets) == before {
+                assert_eq!([texts(&addresses), texts(&routes)], before, "after {after}");
+                return;
+            }
+        }
+    }
+
+    fn listed(&self, nets: &[IpNet]) -> [BTreeSet<String>; 2] {
+        [texts(&self.netlink.addresses_near(nets).unwrap()), texts(&self.netlink.routes_near(nets).unwrap())]
     }
 }
 
