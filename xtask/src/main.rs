@@ -103,9 +103,9 @@ fn main() -> ExitCode {
         ["api", "--write"] => all(&[("api", || api::check(true))]),
         ["tidy", "--fix", ref paths @ ..] => tidy::fix(paths),
         ["instructions", "record"] => instructions::check(true),
-        ["vm", "all"] => installed().and_then(|()| verdict(vm::tests::test(Which::All))),
-        ["vm", name] => installed().and_then(|()| verdict(vm::tests::test(Which::Named(name)))),
-        ["peers", release] => verdict(peers::test(release)),
+        ["vm", "all"] => installed().and_then(|()| end(&[("vm", vm::tests::test(Which::All))])),
+        ["vm", name] => installed().and_then(|()| end(&[("vm", vm::tests::test(Which::Named(name)))])),
+        ["peers", release] => end(&[("peers", peers::test(release))]),
         ["guest"] => installed(),
         ["bench"] => bench(),
         ["bench", "vm"] => vm::bench::write_to(Path::new(RESULTS)),
@@ -222,12 +222,21 @@ fn builds() -> Vec<(&'static str, Tally)> {
     let told = |name: &'static str| {
         let begin = format!("xtask: {name}: ");
         let tally = output.lines().find_map(|line| tally::told(line.strip_prefix(&begin)?));
-        (name, tally.unwrap_or_else(|| Tally::of(Err(Failed(format!("{name} did not come to its end"))))))
+        let Some(tally) = tally else {
+            return (name, Tally::of(Err(Failed(format!("{name} did not come to its end")))));
+        };
+        let failure = format!("{FAILURE}{name}: ");
+        let names = output.lines().filter_map(|line| line.strip_prefix(&failure).map(str::to_owned)).collect();
+        (name, Tally { names, ..tally })
     };
     BUILDS.map(told).to_vec()
 }
 
-/// Runs every check, even after a failure, and ends with one line for all.
+/// What a line begins with that names a failure.
+const FAILURE: &str = "failed, once or for good: ";
+
+/// Runs every check, even after a failure, and ends with the names of what failed and one line for
+/// all.
 fn all(checks: &[Check]) -> Result<(), Failed> {
     end(&each(checks))
 }
@@ -246,13 +255,12 @@ fn end(tallies: &[(&str, Tally)]) -> Result<(), Failed> {
     if let [_, _, ..] = tallies {
         tallies.iter().for_each(|(name, tally)| println!("{name:<13} {tally}"));
     }
-    verdict(tallies.iter().map(|(_, tally)| *tally).sum())
-}
-
-/// The last line of output.
-fn verdict(tally: Tally) -> Result<(), Failed> {
+    for (name, tally) in tallies {
+        tally.names.iter().for_each(|failed| println!("{FAILURE}{name}: {failed}"));
+    }
+    let tally: Tally = tallies.iter().map(|(_, tally)| tally.clone()).sum();
     println!("{tally}");
-    if tally.failed == 0 { Ok(()) } else { Err(Failed("see above for what failed".to_owned())) }
+    if tally.failed == 0 { Ok(()) } else { Err(Failed("not everything passed".to_owned())) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::run::{Failed, build_programs, can, watch};
-use crate::tally::{Tally, read};
+use crate::tally::Tally;
 use crate::tests::is_root;
 
 /// The release that `test` uses: Debian stable.
@@ -23,8 +23,6 @@ pub(crate) fn test(release: &str) -> Tally {
 fn try_test(release: &str) -> Result<Tally, Failed> {
     build_programs()?;
     let mut tally = Tally::default();
-    let succeeded = watch("bash", &["xtask/peers/run.sh", "target/debug/vnet", release], |line| {
-        tally = read(line).unwrap_or(tally);
-    })?;
+    let succeeded = watch("bash", &["xtask/peers/run.sh", "target/debug/vnet", release], |line| tally.line(line))?;
     Ok(tally.with_status(succeeded))
 }

@@ -10,7 +10,7 @@ use std::thread::available_parallelism;
 use serde_json::Value;
 
 use crate::run::{Failed, build_programs, can, cargo_program, output, root, watch};
-use crate::tally::{Tally, read};
+use crate::tally::Tally;
 
 const WORKSPACE: [&str; 2] = ["--workspace", "--all-features"];
 
@@ -92,12 +92,18 @@ fn nextest(tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
     let retries = if tier == Tier::Kernel { "--retries=1" } else { "--retries=0" };
     let nextest =
         [cargo.as_str(), "nextest", "run", "--no-fail-fast", "--color=never", retries, &threads, "-E", filter];
-    counted("env", &[wrapper, &nextest[..], &WORKSPACE].concat(), |tally, next| *tally = next)
+    counted("env", &[wrapper, &nextest[..], &WORKSPACE].concat())
 }
 
 fn documentation() -> Result<Tally, Failed> {
     let doc = [&["test", "--doc", "--no-fail-fast"], &WORKSPACE[..]].concat();
-    counted(&cargo_program(), &doc, |tally, next| *tally = sum(vec![*tally, next]))
+    let mut tally = Tally::default();
+    let succeeded = watch(&cargo_program(), &doc, |line| {
+        let mut of_crate = Tally::default();
+        of_crate.line(line);
+        tally = [std::mem::take(&mut tally), of_crate].into_iter().sum();
+    })?;
+    Ok(tally.with_status(succeeded))
 }
 
 /// Runs the built test programs as `nobody`. An ordinary user has run them already.
@@ -126,7 +132,7 @@ fn run_program(program: &TestProgram, tier: Tier, wrapper: &[&str]) -> Result<Ta
     let folder = format!("--chdir={}", package_folder(program)?.display());
     let (threads, snapshots) = (tier.threads(), without_cargo());
     let arguments = [&[folder.as_str(), &snapshots], wrapper, &[&program.executable, &threads]].concat();
-    counted("env", &arguments, |tally, next| *tally = next)
+    counted("env", &arguments)
 }
 
 /// The variable without which insta would run cargo, which nobody may be unable to run.
@@ -142,15 +148,10 @@ fn runner_variable() -> Result<String, Failed> {
     Ok(format!("CARGO_TARGET_{}_RUNNER", host.replace('-', "_").to_uppercase()))
 }
 
-/// Runs a program that prints how many tests passed. `add` counts the last such line, or all of
-/// them.
-fn counted(program: &str, arguments: &[&str], add: impl Fn(&mut Tally, Tally)) -> Result<Tally, Failed> {
+/// Runs a program that prints how many tests passed.
+fn counted(program: &str, arguments: &[&str]) -> Result<Tally, Failed> {
     let mut tally = Tally::default();
-    let succeeded = watch(program, arguments, |line| {
-        if let Some(next) = read(line) {
-            add(&mut tally, next);
-        }
-    })?;
+    let succeeded = watch(program, arguments, |line| tally.line(line))?;
     Ok(tally.with_status(succeeded))
 }
 

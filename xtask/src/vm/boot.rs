@@ -5,7 +5,7 @@ use std::fs;
 
 use super::kernel::kernel;
 use crate::run::{Failed, build_programs, failed, root, watch};
-use crate::tally::{self, Tally};
+use crate::tally::Tally;
 
 /// Boots it, and counts the cases.
 pub(crate) fn test() -> Tally {
@@ -24,6 +24,6 @@ fn try_test() -> Result<Tally, Failed> {
     kernel(&folder)?;
     let mut tally = Tally::default();
     let run = ["xtask/boot/run.sh", "target/debug/vnet", "target/vm/kernel", "target/vm/boot"];
-    let succeeded = watch("bash", &run, |line| tally = tally::read(line).unwrap_or(tally))?;
+    let succeeded = watch("bash", &run, |line| tally.line(line))?;
     Ok(tally.with_status(succeeded))
 }

@@ -11,7 +11,7 @@ use super::archive::pack;
 use super::folder::Root;
 use super::kernel::{Kernel, kernel};
 use crate::run::{Failed, build_programs, failed, output, root};
-use crate::tally::{self, Tally};
+use crate::tally::Tally;
 use crate::tests::{TestProgram, test_programs};
 
 /// Programs of this machine that the tests run.
@@ -171,6 +171,24 @@ fn fill(kernel: &Kernel, folder: &Path, runs: &[Run<'_>], archive: &Path) -> Res
     pack(&inside, archive)
 }
 
+/// Runs a test program: the heading, the program, its arguments. A test that fails is run once
+/// more, alone. A program that fails without the name of a test has failed.
+const RUN: &str = r##"
+run() {
+    echo "# $1"
+    shift
+    log=$(busybox mktemp)
+    { "$@" 2>&1 || : >$log.failed; } | busybox tee $log
+    [ -e $log.failed ] || return 0
+    failed=$(busybox sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' $log | busybox sort -u)
+    [ -n "$failed" ] || : >/run/failed
+    for name in $failed; do
+        echo "# again"
+        "$1" --include-ignored --exact "$name" || : >/run/failed
+    done
+}
+"##;
+
 fn init(runs: &[Run<'_>]) -> String {
     let mut script = format!(
         r#"#!/bin/busybox sh
@@ -189,7 +207,7 @@ modprobe -qa {PRELOADED}
 chmod 666 /dev/net/tun
 ip link set lo up
 cd '{}'
-"#,
+{RUN}"#,
         root().join("tests").display()
     );
     let (beside, others): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.beside);
@@ -205,10 +223,7 @@ fn commands(Run { program, arguments, .. }: &Run<'_>) -> String {
     let line = |arguments: &Vec<&str>| {
         let words = arguments.iter().map(|word| format!(" '{word}'")).collect::<String>();
         let kind = if arguments.contains(&"--ignored") { " --ignored" } else { "" };
-        format!(
-            "echo '# {}{kind}'\n'{}' --test-threads {threads}{words} || : > /run/failed\n",
-            program.name, program.executable
-        )
+        format!("run '{}{kind}' '{}' --test-threads {threads}{words}\n", program.name, program.executable)
     };
     arguments.iter().map(line).collect()
 }
@@ -238,7 +253,11 @@ fn boot(kernel: &Kernel, archive: &Path) -> Result<Tally, Failed> {
     println!("$ qemu-system-x86_64 with Linux {} and the integration tests", kernel.release());
     let mut machine = qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed(Path::new("qemu")))?;
     let console = BufReader::new(machine.stdout.take().expect("it was asked for"));
-    let (mut verdict, mut tallies, mut program) = (None, Vec::new(), Tally::default());
+    let (mut verdict, mut tally) = (None, Tally::default());
+    let (mut program, mut again) = (Tally::default(), false);
+    let add = |tally: Tally, program: Tally, again: bool| {
+        if again { tally.again(&program) } else { [tally, program].into_iter().sum() }
+    };
     for line in console.split(b'\n') {
         let line = line.map_err(failed(Path::new("the console")))?;
         let line = String::from_utf8_lossy(&line);
@@ -248,17 +267,15 @@ fn boot(kernel: &Kernel, archive: &Path) -> Result<Tally, Failed> {
             continue;
         }
         println!("{line}");
-        // Only the last such line of each program counts: a failing test prints lines of other
-        // programs.
         if line.starts_with("# ") {
-            tallies.push(std::mem::take(&mut program));
-        } else if let Some(tally) = tally::read(line) {
-            program = tally;
+            tally = add(tally, std::mem::take(&mut program), again);
+            again = line == "# again";
+        } else {
+            program.line(line);
         }
     }
-    tallies.push(program);
+    tally = add(tally, program, again);
     machine.wait().map_err(failed(Path::new("qemu")))?;
-    let tally: Tally = tallies.into_iter().sum();
     let release = kernel.release();
     match verdict {
         Some(succeeded) => Ok(tally.with_status(succeeded)),
