@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::UdpSocket;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,6 +140,23 @@ fn the_cause_comes_first() {
         cause["check"] == "frames" && cause["finding"].as_str().unwrap().contains("has 192.168.130.1"),
         "{report:#}"
     );
+}
+
+/// As the kernel does where it knows many neighbours.
+#[test]
+fn a_router_that_is_forgotten_is_silent() {
+    isolate!();
+    let (_outside, _guest) = host();
+    shell("ip route replace default via 203.0.113.9");
+    let forgets = "while sleep 0.05; do ip neighbour flush dev eth0 nud failed; done";
+    let mut forgets =
+        Command::new("sh").args(["-c", forgets]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (report, code) = examined(&["lab"]);
+    forgets.kill().unwrap();
+    forgets.wait().unwrap();
+    let cause = report["cause"]["finding"].as_str().unwrap_or_default();
+    assert!(cause.starts_with("203.0.113.9, the router of this host, does not answer"), "{report:#}");
+    assert_eq!(code, Some(1));
 }
 
 /// With `--fix`: the network is repaired as it runs, and what others have done stays.

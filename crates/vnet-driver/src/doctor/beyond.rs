@@ -171,8 +171,15 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
 
 /// Whether a router answered neither an echo nor who asks for its MAC address.
 fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
+    let asks = || scene.netlink.condition(link).is_ok_and(|condition| condition.is_some_and(|it| it.arp));
     scene.targets.silent.contains(&router)
-        && matches!(scene.netlink.whereabouts(link, router), Ok(Some(Whereabouts::Silent)))
+        && match scene.netlink.whereabouts(link, router) {
+            Ok(Some(whereabouts)) => whereabouts == Whereabouts::Silent,
+            // The kernel forgets who did not answer where all namespaces together know many
+            // (`gc_thresh1` in arp(7)).
+            Ok(None) => asks(),
+            Err(_) => false,
+        }
 }
 
 /// A sysctl of this network namespace.
