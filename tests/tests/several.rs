@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 
 use vnet_driver::{AttachOptions, Driver, Error, Interface, Network, NetworkName};
+use vnet_firewall::Table;
+use vnet_netlink::Netfilter;
 use vnet_tests::{isolate, json, run, vnet};
 
 const OPTIONS: &str = "xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'";
@@ -94,6 +96,56 @@ fn networks_start_change_and_stop_together() {
     assert_eq!(json("ip", &["-j", "link"]).as_array().unwrap().len(), 1, "the taps are gone too");
     assert_eq!(run("nft", &["list", "ruleset"]), "");
     assert!(!std::path::Path::new("/run/several").exists());
+}
+
+/// How many transactions the kernel has made of anybody's rules.
+fn transactions() -> u32 {
+    let answer = Netfilter::open().unwrap().find(&Table::generation_request()).unwrap();
+    // After the headers of the message and of its first attribute.
+    u32::from_be_bytes(answer[0][24..28].try_into().unwrap())
+}
+
+/// The first brings what all share.
+#[test]
+fn networks_that_come_together_are_two_transactions() {
+    isolate!();
+    let driver = Driver::open("/run/several").unwrap();
+    let kinds = ["<forward mode='nat'/>", "<forward mode='route'/>", "", "<forward mode='open'/>"];
+    let text = |number: usize| {
+        let kind = kinds[number % kinds.len()];
+        format!(
+            "<network><name>n{number}</name>{kind}<bridge stp='off'/><dns enable='no'/>\
+             <ip address='10.0.{number}.1' prefix='24'/></network>"
+        )
+    };
+    let wanted: Vec<Network> = (0..9).map(|number| text(number).parse().unwrap()).collect();
+    let all: Vec<NetworkName> = wanted.iter().map(|network| network.name.parse().unwrap()).collect();
+    let whole = |results: Vec<Result<vnet_driver::NetworkOutcome, Error>>| {
+        results.into_iter().for_each(|it| assert!(!it.unwrap().changes.is_empty()));
+    };
+    let counted = |act: &dyn Fn()| {
+        let before = transactions();
+        act();
+        transactions() - before
+    };
+    assert_eq!(counted(&|| whole(driver.start_all(&wanted).unwrap())), 2);
+    assert!(all.iter().all(|name| driver.diff(name).unwrap().is_empty()));
+    run("nft", &["delete", "table", "inet", "vnet"]);
+    assert_eq!(counted(&|| drop(driver.apply_all(&wanted).unwrap())), 2);
+    assert!(all.iter().all(|name| driver.diff(name).unwrap().is_empty()));
+    assert_eq!(counted(&|| drop(driver.stop_all(&all).unwrap())), 1);
+    assert_eq!(run("nft", &["list", "ruleset"]), "");
+    assert_eq!(bridges(), 0);
+
+    // Another has the addresses of one: it fails alone.
+    whole(driver.start_all(&wanted[..1]).unwrap());
+    let taken = "{ 10.0.4.0 comment \"network other: has it\" }";
+    run("nft", &["add", "element", "inet", "vnet", "translate_ipv4", taken]);
+    let started = driver.start_all(&wanted[1..]).unwrap();
+    let failed: Vec<bool> = started.iter().map(Result::is_err).collect();
+    assert_eq!(failed, (1..9).map(|number| number == 4).collect::<Vec<_>>(), "{started:?}");
+    assert_eq!(bridges(), 8);
+    assert!((0..9).filter(|number| *number != 4).all(|number| driver.diff(&all[number]).unwrap().is_empty()));
 }
 
 /// A stop does not wait until the kernel has deleted the bridges, but nobody finds them any more.

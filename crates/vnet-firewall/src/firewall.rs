@@ -3,6 +3,7 @@
 mod flowtables;
 mod known;
 mod libvirt;
+mod several;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -180,7 +181,7 @@ impl Firewall {
     pub fn replace(&self, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Result<(), Error> {
         let known = self.intact().take();
         if let (None, Some(to), Some(known)) = (from, to, known)
-            && self.add(to, known)?
+            && self.add(&[to], known)?
         {
             return Ok(());
         }
@@ -216,7 +217,7 @@ impl Firewall {
                 let socket = Netfilter::open().map_err(Error::Open)?;
                 match socket.commit(&batch.bytes) {
                     Err(source) if source.is_outdated() => continue,
-                    Ok(()) => self.carry_over(&installed, &batch, None, None),
+                    Ok(()) => self.carry_over(&installed, &batch, &[], &[]),
                     // A kernel that is too old for it does without.
                     Err(_) => {}
                 }
@@ -229,7 +230,7 @@ impl Firewall {
                 // Only a listing of the whole table shows an unexpected conflict.
                 Err(Error::Refused { .. }) if near => near = false,
                 Ok(()) => {
-                    self.carry_over(&installed, &batch, from, to);
+                    self.carry_over(&installed, &batch, from.as_slice(), to.as_slice());
                     let shares = to.map_or(Vec::new(), Share::of);
                     *self.intact() = installed.intact().map(|intact| intact.after(&batch, to.is_none(), shares));
                     return Ok(());
@@ -238,24 +239,6 @@ impl Firewall {
             }
         }
         Err(Error::Busy)
-    }
-
-    /// Adds a network without reading anything, if the shared parts were intact and nobody has
-    /// changed a rule of the host since, which the kernel checks. Returns false if somebody has, or
-    /// if a part of the network exists.
-    fn add(&self, to: &Ruleset, known: Intact) -> Result<bool, Error> {
-        // What is known of the table does not say which devices its flowtable has.
-        if to.flowtable.is_some() || Share::of(to).iter().any(|share| !known.shares.contains(share)) {
-            return Ok(false);
-        }
-        let links = self.links();
-        let batch = Batch::new(&known.table, None, Some(to), |name| links.index(name))?;
-        if self.commit(&batch).is_err() {
-            return Ok(false);
-        }
-        self.carry_over(&known.table, &batch, None, Some(to));
-        *self.intact() = Some(known.after(&batch, false, Vec::new()));
-        Ok(true)
     }
 
     fn last(&self) -> MutexGuard<'_, Option<(String, Table)>> {

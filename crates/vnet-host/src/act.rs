@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use vnet_plan::{Change, HostState, Key};
 
 use crate::journal::{self, Journal, Receipt};
-use crate::task::{Failure, Task};
+use crate::task::{Failure, Part, Task};
 use crate::{Error, Facts, Host, Store, Subject, guests};
 
 /// An act that is under way.
@@ -16,6 +16,8 @@ pub(crate) struct Act<'a, S> {
     desired: &'a HostState,
     /// The receipt of before.
     previous: Option<Receipt<S>>,
+    /// How many changes are made.
+    made: usize,
 }
 
 impl<'a, S: Subject> Act<'a, S> {
@@ -48,7 +50,7 @@ impl<'a, S: Subject> Act<'a, S> {
         }
         let snapshot = Receipt { owned: task.owned.clone(), facts: task.facts.clone(), ..before };
         let journal = Journal::begin(store, snapshot, &task.changes)?;
-        Ok(Some(Self { task, journal, header, desired, previous }))
+        Ok(Some(Self { task, journal, header, desired, previous, made: 0 }))
     }
 
     /// Decides how to replace some resources of what we own, whatever has become of the others.
@@ -71,7 +73,7 @@ impl<'a, S: Subject> Act<'a, S> {
             return Ok(None);
         }
         let journal = Journal::begin(store, before, &task.changes)?;
-        Ok(Some(Self { task, journal, header, desired, previous }))
+        Ok(Some(Self { task, journal, header, desired, previous, made: 0 }))
     }
 
     /// The shared switches that it sets and from now on leaves to the others of the call.
@@ -79,22 +81,23 @@ impl<'a, S: Subject> Act<'a, S> {
         self.task.leave_shared()
     }
 
-    /// The programs that are started last, for [`Host::hasten`].
-    pub(crate) fn programs(&self) -> impl Iterator<Item = (&Change, &Facts)> {
-        self.task.programs().map(|change| (change, &self.journal.facts))
+    /// What comes first of a part, for [`Host::hasten`].
+    pub(crate) fn part(&self, part: Part) -> impl Iterator<Item = (&Change, &Facts)> {
+        self.task.part(part).1.iter().map(|change| (change, &self.journal.facts))
     }
 
-    /// Makes the changes before the programs start.
-    pub(crate) fn advance(mut self, host: &mut impl Host, store: &Store) -> Result<Self, Error> {
-        match self.task.prepare(host, &mut self.journal) {
-            Ok(()) => Ok(self),
+    /// Makes the changes before a part.
+    pub(crate) fn advance(mut self, host: &mut impl Host, store: &Store, part: Part) -> Result<Self, Error> {
+        let (end, _) = self.task.part(part);
+        match self.task.make(host, &mut self.journal, self.made..end) {
+            Ok(()) => Ok(Self { made: end, ..self }),
             Err(failure) => Err(self.give_up(host, store, failure)),
         }
     }
 
     /// Makes the rest of the changes.
     pub(crate) fn end(mut self, host: &mut impl Host, store: &Store) -> Result<Vec<Change>, Error> {
-        let mut made = self.task.finish(host, &mut self.journal);
+        let mut made = self.task.finish(host, &mut self.journal, self.made);
         if made.is_ok() {
             let follow = guests::follow(store, &self.journal.before.header, &self.header);
             let after = settled(self.header.clone(), self.desired, &self.journal.facts);

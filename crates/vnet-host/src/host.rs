@@ -68,8 +68,9 @@ pub trait Host {
     fn expect_deletions(&mut self, _lock: &Lock) {}
 
     /// Begins what takes long of these changes, so that it goes on at the same time: programs start
-    /// or end, and links are deleted together. Each change is then made by [`apply`](Self::apply),
-    /// which waits for what was begun and tells whether it failed. May do nothing.
+    /// or end, links are deleted together, and rules come or go together. Each change is then made
+    /// by [`apply`](Self::apply), which waits for what was begun and tells whether it failed. May
+    /// do nothing.
     fn hasten(&mut self, _lock: &Lock, _changes: &[(&Change, &Facts)]) {}
 }
 

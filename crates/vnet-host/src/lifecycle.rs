@@ -10,7 +10,7 @@ use crate::act::Act;
 use crate::journal::{self, Receipt};
 use crate::resolve::resolve;
 use crate::stop::take_away;
-use crate::task::Task;
+use crate::task::{Part, Task};
 use crate::view::View;
 use crate::{Error, Facts, Host, Lock, Name, Named, Namespace, Store, Subject};
 
@@ -157,7 +157,7 @@ pub fn replace(
     let mut desired = receipt.owned.clone();
     desired.extend(resources);
     match Act::replace(host, store, receipt, &desired, &keys)? {
-        Some(act) => act.advance(host, store)?.end(host, store),
+        Some(act) => act.end(host, store),
         None => Ok(Vec::new()),
     }
 }
@@ -256,15 +256,16 @@ fn realise<S: Subject, H: Host>(
             switches.extend(set.map(|change| (number, change)));
         }
     }
-    let mut acts = Vec::new();
-    for act in begun {
-        acts.push(match act {
-            Ok(Some(act)) => act.advance(host, lock.store()).map(Some),
+    let mut acts = begun;
+    for part in [Part::Rules, Part::Programs] {
+        let advance = |act| match act {
+            Ok(Some(act)) => Act::advance(act, host, lock.store(), part).map(Some),
             nothing => nothing,
-        });
+        };
+        acts = acts.into_iter().map(advance).collect();
+        let begins = acts.iter().flatten().flatten().flat_map(|act| act.part(part));
+        host.hasten(lock, &begins.collect::<Vec<_>>());
     }
-    let programs = acts.iter().flatten().flatten().flat_map(Act::programs);
-    host.hasten(lock, &programs.collect::<Vec<_>>());
     let end = |act: Result<Option<Act<'_, S>>, Error>| match act? {
         Some(act) => act.end(host, lock.store()),
         None => Ok(Vec::new()),

@@ -60,7 +60,7 @@ use std::time::Duration;
 use vnet_firewall::Firewall;
 use vnet_netlink::{KernelLink, Netlink};
 use vnet_plan::{Change, HostState, Key, Resource, Sysctl, for_kind};
-use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, LinkKind, Route, RouteProtocol};
+use vnet_types::{Features, Firewalld, InterfaceName, Inventory, Link, LinkKind, NetworkName, Route, RouteProtocol};
 
 pub use container::{ContainerSeen, ContainerTapSeen, look_at_tap, look_into};
 pub use leaving::delete_links_for_another;
@@ -91,6 +91,8 @@ pub struct LinuxHost {
     namespace: OnceCell<Namespace>,
     /// The packet filter, once something asks for it: most calls about guests do not.
     firewall: OnceCell<Firewall>,
+    /// Networks whose rules came or went with those of others, before their own change is made.
+    filtered: RefCell<BTreeSet<NetworkName>>,
     unscoped: RefCell<Vec<Unscoped>>,
     /// Programs that were begun and not waited for yet, by the file of their number.
     begun: RefCell<BTreeMap<PathBuf, process::Begun>>,
@@ -134,6 +136,7 @@ impl LinuxHost {
             netlink: Netlink::open()?,
             namespace: OnceCell::new(),
             firewall: OnceCell::new(),
+            filtered: RefCell::default(),
             unscoped: RefCell::default(),
             begun: RefCell::default(),
             deputy: Deputy::default(),
@@ -333,11 +336,14 @@ impl Host for LinuxHost {
         self.seen = None;
         self.near.take();
         let (mut links, mut bridges) = (BTreeMap::new(), 0);
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (change, facts) in changes {
             let fact = facts.get(&change.key());
             match change {
                 Change::Create { to: Resource::Process(process) } => process::begin(process, self),
                 Change::Delete { from: Resource::Process(process) } => process::tell_to_end(process, fact),
+                Change::Create { to: Resource::Ruleset(rules) } => added.push(rules),
+                Change::Delete { from: Resource::Ruleset(rules) } => removed.push(rules),
                 Change::Delete { from: Resource::Link(link) } => {
                     if let Ok(Some(known)) = link::locate(self, link, fact) {
                         links.insert(link.name.clone(), known.index);
@@ -347,6 +353,8 @@ impl Host for LinuxHost {
                 _ => {}
             }
         }
+        self.add_rules(&added);
+        self.remove_rules(&removed);
         if !links.is_empty() {
             self.begin_to_delete(links, bridges > 1, lock);
         }

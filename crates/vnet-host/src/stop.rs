@@ -45,9 +45,9 @@ pub fn stop_all(
     // Whoever comes after a process that was killed from here on goes on with the stop.
     stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
     hasten(host, lock, &stops, Stage::Programs);
-    for stop in stops.iter_mut().flatten() {
-        stop.open(host, lock);
-    }
+    stops.iter_mut().flatten().for_each(|stop| stop.close(host, lock));
+    hasten(host, lock, &stops, Stage::Rest);
+    stops.iter_mut().flatten().for_each(|stop| stop.network.open(host));
     if stops.len() > 1 {
         stops.iter_mut().flatten().for_each(|stop| stop.vacate(host));
     }
@@ -150,14 +150,13 @@ impl Stop {
         self.ports.iter().flat_map(move |port| port.changes(stage)).chain(self.network.changes(stage))
     }
 
-    /// Cuts the guests off, and removes what outlasts links.
-    fn open(&mut self, host: &mut impl Host, lock: &Lock) {
+    /// Cuts the guests off, and removes what of them outlasts links.
+    fn close(&mut self, host: &mut impl Host, lock: &Lock) {
         self.network.close(host);
         for port in &mut self.ports {
             port.begin(lock);
             port.open(host);
         }
-        self.network.open(host);
     }
 
     /// Removes what would wait for the kernel while it deletes several bridges: it holds the lock

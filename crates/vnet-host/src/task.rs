@@ -29,6 +29,15 @@ pub(crate) struct Task {
     leaves_shared: bool,
 }
 
+/// A part of several tasks that can begin for all at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    /// The rules of networks.
+    Rules,
+    /// The programs that are started last.
+    Programs,
+}
+
 /// Why a task was not finished.
 pub(crate) struct Failure {
     /// The step. `None` for the final write of the receipt.
@@ -101,15 +110,18 @@ impl Task {
         Ok(())
     }
 
-    /// The programs that it starts last.
-    pub(crate) fn programs(&self) -> impl Iterator<Item = &Change> {
-        self.changes[self.first_program()..].iter()
-    }
-
-    fn first_program(&self) -> usize {
-        let others =
-            self.changes.iter().rposition(|change| !matches!(change, Change::Create { to: Resource::Process(_) }));
-        others.map_or(0, |last| last + 1)
+    /// What comes first of a part, and from where on: what can begin for several tasks at once.
+    pub(crate) fn part(&self, part: Part) -> (usize, &[Change]) {
+        let is_program = |change: &Change| matches!(change, Change::Create { to: Resource::Process(_) });
+        let programs = self.changes.iter().rposition(|change| !is_program(change)).map_or(0, |last| last + 1);
+        let is_rules = |change: &Change| matches!(change, Change::Create { to: Resource::Ruleset(_) });
+        match part {
+            Part::Programs => (programs, &self.changes[programs..]),
+            Part::Rules => match self.changes.iter().position(is_rules) {
+                Some(rules) => (rules, &self.changes[rules..=rules]),
+                None => (programs, &[]),
+            },
+        }
     }
 
     /// The shared switches that it sets. From now on they stay so when the rest is undone, because
@@ -125,15 +137,15 @@ impl Task {
         changes
     }
 
-    /// Makes the changes but for [`programs`](Self::programs).
-    pub(crate) fn prepare(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
-        self.make(host, journal, 0..self.first_program())
-    }
-
-    /// Makes the rest of the changes, and puts guests back into the bridge.
-    pub(crate) fn finish(&self, host: &mut impl Host, journal: &mut Journal<impl Subject>) -> Result<(), Failure> {
+    /// Makes the changes from a number on, and puts guests back into the bridge.
+    pub(crate) fn finish(
+        &self,
+        host: &mut impl Host,
+        journal: &mut Journal<impl Subject>,
+        from: usize,
+    ) -> Result<(), Failure> {
         let made = self.changes.len();
-        self.make(host, journal, self.first_program()..made)?;
+        self.make(host, journal, from..made)?;
         let failed = |key| move |source| Failure { step: key, source: Box::new(source), made };
         let there = host.observe(&self.guests, &Facts::default()).map_err(failed(None))?;
         for change in diff(&there, &self.guests) {
@@ -143,7 +155,7 @@ impl Task {
     }
 
     /// Makes some changes, and notes the facts that they tell.
-    fn make(
+    pub(crate) fn make(
         &self,
         host: &mut impl Host,
         journal: &mut Journal<impl Subject>,

@@ -268,3 +268,51 @@ fn a_refusal_names_the_rule_and_changes_nothing() {
     assert!(source.is_not_found(), "{source}");
     assert_eq!(listed(), before);
 }
+
+/// All of them or none.
+#[test]
+fn several_networks_come_and_go_together() {
+    isolate!();
+    let policies = [
+        default_policy(),
+        policy("two", "virbr1", &[("10.0.1.0/24", Access::Routed)]),
+        policy("three", "virbr2", &[("10.0.2.0/24", nat()), (NET6, Access::Isolated)]),
+        through("eth0", policy("four", "virbr3", &[("10.0.3.0/24", nat())])),
+    ];
+    (0..policies.len()).for_each(|number| bridge(&format!("virbr{number}")));
+    let rulesets = policies.each_ref().map(Ruleset::compile);
+    let [one, others @ ..] = rulesets.each_ref();
+    let firewall = Firewall::open().unwrap();
+    assert!(!firewall.add_all(&others), "nothing is known of what they share");
+    assert_eq!(tables(), "");
+    firewall.replace(None, Some(one)).unwrap();
+    assert!(firewall.add_all(&others));
+    let all = listed();
+    for ruleset in &rulesets {
+        assert_eq!(read().ruleset(&ruleset.network).as_ref(), Some(ruleset));
+        assert_eq!(firewall.read_all_of(ruleset).unwrap().as_ref(), Some(ruleset));
+        assert!(firewall.ledger().unwrap().digest(&ruleset.network).is_some());
+    }
+
+    bridge("virbr4");
+    let five = Ruleset::compile(&policy("five", "virbr4", &[("10.0.4.0/24", nat())]));
+    let taken = Ruleset::compile(&policy("six", "virbr3", &[("10.0.5.0/24", nat())]));
+    firewall.replace(Some(one), Some(one)).unwrap();
+    assert!(!firewall.add_all(&[&five, &taken]), "another network has the bridge");
+    assert_eq!(listed(), all);
+    firewall.replace(Some(one), Some(one)).unwrap();
+    run("nft", &["add", "table", "inet", "somebodys"]);
+    assert!(!firewall.add_all(&[&five]), "somebody has changed the rules");
+    assert_eq!(listed(), all);
+    run("nft", &["delete", "table", "inet", "somebodys"]);
+
+    run("nft", &["delete", "element", "inet", "vnet", "reach_ipv4", "{ virbr1 . 10.0.1.0 }"]);
+    assert!(!firewall.remove_all(&others), "one of them has drifted");
+    assert!(rulesets.iter().all(|ruleset| read().ruleset(&ruleset.network).is_some()));
+    commit("two", Some(others[0]));
+    assert!(firewall.remove_all(&others[1..]));
+    let left = ["default", "two", "three", "four"].map(|network| read().ruleset(network));
+    assert_eq!(left.each_ref().map(Option::as_ref), [Some(one), Some(others[0]), None, None]);
+    assert!(firewall.remove_all(&[one, others[0]]));
+    assert_eq!(tables(), "");
+}

@@ -57,7 +57,7 @@ impl Firewall {
 
     /// Carries the ledger over to the generation after a transaction. A host without the table has
     /// no networks.
-    pub(super) fn carry_over(&self, before: &Table, batch: &Batch, from: Option<&Ruleset>, to: Option<&Ruleset>) {
+    pub(super) fn carry_over(&self, before: &Table, batch: &Batch, from: &[&Ruleset], to: &[&Ruleset]) {
         let mut known = self.locked_ledger();
         let current = known.take().filter(|known| known.is_about(before)).map(Arc::unwrap_or_clone);
         *known = current.or_else(|| Ledger::of(before)).map(|known| known.after(batch, from, to).into());

@@ -9,13 +9,13 @@ use super::message::{
     self, APPEND, CREATE, DELETE_CHAIN, DELETE_ELEMENT, DELETE_FLOWTABLE, DELETE_RULE, DELETE_SET, DELETE_TABLE,
     EXCLUSIVE, NEW_CHAIN, NEW_ELEMENT, NEW_FLOWTABLE, NEW_RULE, NEW_SET, NEW_TABLE, NOT_RECURSIVE, TABLE,
 };
-use super::own::{Owner, network_of};
+use super::own::{Owner, is_idle, is_own, network_of, owners};
 use super::statement::{IndexOf, expressions};
 use super::table::Table;
 use super::{element, expression, flowtable};
 use super::{set, user_data};
 use crate::ruleset::{Chain, Element, Flowtable, Key, Rule, Ruleset, Set};
-use crate::shared::{ACCELERATE, NETWORKS, Share};
+use crate::shared::{ACCELERATE, Share};
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
@@ -65,17 +65,38 @@ impl Batch {
         to: Option<&Ruleset>,
         index_of: impl Fn(&InterfaceName) -> Option<u32>,
     ) -> Result<Self, EncodeError> {
-        let networks = from.into_iter().chain(to).map(|ruleset| ruleset.network.as_str());
-        let networks: BTreeSet<&str> = networks.collect();
-        let own: Vec<Owner> = networks.into_iter().map(|network| installed.owner(network)).collect();
-        let mut transaction =
-            Transaction { index_of: &index_of, bytes: Vec::new(), subjects: Vec::new(), last: 0, removed: Vec::new() };
-        message::begin(&mut transaction.bytes, 0, installed.generation);
-        transaction.subjects.push("the transaction".to_owned());
-        match to {
-            Some(to) => transaction.install(installed, &own, to)?,
-            None => transaction.remove(installed, &own)?,
-        }
+        let own = owners(installed, from.into_iter().chain(to));
+        Self::of(installed, &index_of, |transaction| match to {
+            Some(to) => transaction.install(installed, &own, to),
+            None => transaction.remove(installed, &own),
+        })
+    }
+
+    /// The transaction that adds networks to a table that has the shared parts that they need.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn adding(installed: &Table, all: &[&Ruleset], index_of: IndexOf<'_>) -> Result<Self, EncodeError> {
+        let install = |transaction: &mut Transaction<'_>, ruleset: &Ruleset| {
+            transaction.install(installed, &owners(installed, [ruleset]), ruleset)
+        };
+        Self::of(installed, index_of, |transaction| all.iter().try_for_each(|it| install(transaction, it)))
+    }
+
+    /// The transaction that removes networks.
+    #[cfg(feature = "netlink")]
+    pub(crate) fn removing(installed: &Table, all: &[&Ruleset], index_of: IndexOf<'_>) -> Result<Self, EncodeError> {
+        let own = owners(installed, all.iter().copied());
+        Self::of(installed, index_of, |transaction| transaction.remove(installed, &own))
+    }
+
+    fn of(
+        installed: &Table,
+        index_of: IndexOf<'_>,
+        fill: impl FnOnce(&mut Transaction<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Self, EncodeError> {
+        let (mut bytes, subjects) = (Vec::new(), vec!["the transaction".to_owned()]);
+        message::begin(&mut bytes, 0, installed.generation);
+        let mut transaction = Transaction { index_of, bytes, subjects, last: 0, removed: Vec::new() };
+        fill(&mut transaction)?;
         Ok(transaction.finish())
     }
 
@@ -360,18 +381,6 @@ impl Transaction<'_> {
         message::end(&mut self.bytes, sequence);
         Batch { bytes: self.bytes, subjects: self.subjects, removed: self.removed }
     }
-}
-
-fn is_own(own: &[Owner], element: &Element) -> bool {
-    own.iter().any(|own| own.owns(element))
-}
-
-/// Whether no other network needs a share, as far as the read table shows.
-fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
-    let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
-    let mut census = sets.iter().filter(|set| share != Share::Filter || set.name == NETWORKS);
-    let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(own, element));
-    others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
 }
 
 /// Whether both have the same type, hook and priority. Of an existing chain the kernel can change

@@ -1,6 +1,6 @@
 //! Which network has which rules, so that a network can be read alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::Batch;
@@ -78,22 +78,23 @@ impl Ledger {
     }
 
     /// The ledger after a transaction that was made for this generation.
-    pub(crate) fn after<'r>(mut self, batch: &Batch, from: Option<&'r Ruleset>, to: Option<&'r Ruleset>) -> Self {
+    pub(crate) fn after(mut self, batch: &Batch, from: &[&Ruleset], to: &[&Ruleset]) -> Self {
         if !batch.is_empty() {
             // The kernel skips 0.
             self.generation = self.generation.checked_add(1).unwrap_or(1);
         }
-        let known = |ruleset: &'r Ruleset| (ruleset, self.networks.get(&owner(&ruleset.network)).copied());
-        let before: Vec<_> = from.into_iter().chain(to).map(known).collect();
-        for (ruleset, before) in before {
-            let is_it = |other: &&Ruleset| other.network == ruleset.network;
-            let is_known = match before {
-                Some(digested) => digested.is_some() && digested == from.filter(is_it).map(digest),
+        let digests = |all: &[&Ruleset]| -> BTreeMap<String, u64> {
+            all.iter().map(|ruleset| (owner(&ruleset.network), digest(ruleset))).collect()
+        };
+        let (from, to) = (digests(from), digests(to));
+        for network in from.keys().chain(to.keys()).collect::<BTreeSet<_>>() {
+            let is_known = match self.networks.get(network) {
+                Some(digested) => digested.is_some() && *digested == from.get(network).copied(),
                 None => true,
             };
-            match to.filter(is_it) {
-                None if is_known => drop(self.networks.remove(&owner(&ruleset.network))),
-                to => drop(self.networks.insert(owner(&ruleset.network), to.filter(|_| is_known).map(digest))),
+            match to.get(network) {
+                None if is_known => drop(self.networks.remove(network)),
+                to => drop(self.networks.insert(network.clone(), to.copied().filter(|_| is_known))),
             }
         }
         self

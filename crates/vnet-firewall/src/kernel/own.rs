@@ -1,9 +1,11 @@
 //! The parts of the table that belong to a network.
 
+use std::collections::BTreeSet;
+
 use super::table::{Counts, Table};
 use crate::name::{OWNED, Role, owner};
 use crate::ruleset::{Chain, Element, Part, Rule, Ruleset, Set, Verdict};
-use crate::shared::{ACCELERATED, BRIDGES, Share};
+use crate::shared::{ACCELERATED, BRIDGES, NETWORKS, Share};
 
 impl Table {
     /// The rules of one network, with the shared chains and sets that it needs. They equal the
@@ -148,4 +150,22 @@ pub(super) fn target(element: &Element) -> Option<&str> {
         Verdict::Jump(chain) | Verdict::Goto(chain) => Some(chain),
         Verdict::Accept | Verdict::Drop | Verdict::Return | Verdict::Other(_) => None,
     }
+}
+
+/// What the table has of these networks.
+pub(super) fn owners<'r>(installed: &Table, all: impl IntoIterator<Item = &'r Ruleset>) -> Vec<Owner> {
+    let networks: BTreeSet<&str> = all.into_iter().map(|ruleset| ruleset.network.as_str()).collect();
+    networks.into_iter().map(|network| installed.owner(network)).collect()
+}
+
+pub(super) fn is_own(own: &[Owner], element: &Element) -> bool {
+    own.iter().any(|own| own.owns(element))
+}
+
+/// Whether no other network needs a share, as far as the read table shows.
+pub(super) fn is_idle(share: Share, installed: &Table, own: &[Owner]) -> bool {
+    let sets: Vec<&Set> = share.sets().iter().filter_map(|set| installed.set(&set.name)).collect();
+    let mut census = sets.iter().filter(|set| share != Share::Filter || set.name == NETWORKS);
+    let mut others = sets.iter().flat_map(|set| &set.elements).filter(|element| !is_own(own, element));
+    others.all(|element| network_of(element).is_none()) && census.all(|set| installed.sees_all_of(set))
 }

@@ -1,7 +1,7 @@
 //! nf_tables rules of networks: read back into the value that they were made from, replaced in one
 //! transaction.
 
-use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule};
+use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule, Ruleset};
 use vnet_plan::{Key, NetworkRules};
 use vnet_types::NetworkName;
 
@@ -9,7 +9,44 @@ use super::seen::{self, Seen};
 use super::{Kind, LinuxHost};
 use crate::{Error, Fact};
 
+/// How many networks come or go in one transaction. The message of so many with NAT and both
+/// families is 166 kB long, and every user may send 212 (`net.core.wmem_default`).
+const TOGETHER: usize = 100;
+
 impl LinuxHost {
+    /// Adds the rules of several networks in one transaction, but for the first, with which the
+    /// rules come that all share. Those that are refused are added one by one.
+    pub(super) fn add_rules(&self, all: &[&NetworkRules]) {
+        // The first is the one that needs most of what all share.
+        let Some(first) = all.iter().max_by_key(|rules| rules.ruleset.sets.len()).filter(|_| all.len() > 2) else {
+            return;
+        };
+        if first.create(self).is_err() {
+            return;
+        }
+        self.filtered.borrow_mut().insert(first.network.clone());
+        let others: Vec<_> = all.iter().filter(|rules| rules.network != first.network).copied().collect();
+        self.replace_rules(&others, Firewall::add_all);
+    }
+
+    /// Removes the rules of several networks in one transaction. Those that are refused are removed
+    /// one by one.
+    pub(super) fn remove_rules(&self, all: &[&NetworkRules]) {
+        if all.len() > 1 {
+            self.replace_rules(all, Firewall::remove_all);
+        }
+    }
+
+    fn replace_rules(&self, all: &[&NetworkRules], replace: impl Fn(&Firewall, &[&Ruleset]) -> bool) {
+        let Ok(firewall) = self.firewall() else { return };
+        for together in all.chunks(TOGETHER) {
+            let rulesets: Vec<&Ruleset> = together.iter().map(|rules| &*rules.ruleset).collect();
+            if replace(firewall, &rulesets) {
+                self.filtered.borrow_mut().extend(together.iter().map(|rules| rules.network.clone()));
+            }
+        }
+    }
+
     /// The packet filter. Its sockets stay open, because closing one after rules were deleted takes
     /// some milliseconds.
     pub(super) fn firewall(&self) -> Result<&Firewall, Error> {
@@ -76,6 +113,9 @@ impl Kind for NetworkRules {
     }
 
     fn create(&self, host: &LinuxHost) -> Result<Option<Fact>, Error> {
+        if host.filtered.borrow_mut().remove(&self.network) {
+            return Ok(None);
+        }
         host.firewall()?.replace(None, Some(&self.ruleset)).map_err(Error::rules(&self.network))?;
         Ok(None)
     }
@@ -86,6 +126,9 @@ impl Kind for NetworkRules {
     }
 
     fn delete(&self, host: &LinuxHost, _: Option<Fact>) -> Result<(), Error> {
+        if host.filtered.borrow_mut().remove(&self.network) {
+            return Ok(());
+        }
         host.firewall()?.replace(Some(&self.ruleset), None).map_err(Error::rules(&self.network))
     }
 }
