@@ -1,6 +1,8 @@
 //! What is measured, and the table of it.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use vnet_benches::median;
 
@@ -13,6 +15,9 @@ const SELDOM: usize = 5;
 /// The first of several networks that are started and stopped together.
 const FIRST: usize = 61_000;
 const GUESTS: usize = 30;
+/// How long a network with DHCP has run when it is stopped: dnsmasq has begun, and the kernel has
+/// done with the start.
+const REST: Duration = Duration::from_millis(200);
 /// How many definitions are tried in one call.
 const TRIALS: usize = 16;
 const DEFAULT: &str = include_str!("../../testdata/network/valid/nat-default.xml");
@@ -165,6 +170,7 @@ fn guests(before: &str, now: &str) -> Vec<Row> {
     for round in 0..OFTEN {
         for (at, host) in hosts.iter_mut().enumerate() {
             host.vnet(&["start", &xml]);
+            thread::sleep(REST);
             times[at][0].push(host.vnet(&["stop", &name]));
             if round < SELDOM {
                 host.vnet(&["start", &xml]);

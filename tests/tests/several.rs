@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use vnet_driver::{AttachOptions, Driver, Error, Interface, Network, NetworkName};
 use vnet_firewall::Table;
 use vnet_netlink::Netfilter;
+use vnet_plan::{Change, Resource};
 use vnet_tests::{isolate, json, run, vnet};
 
 const OPTIONS: &str = "xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'";
@@ -114,8 +115,8 @@ fn networks_that_come_together_are_two_transactions() {
     let text = |number: usize| {
         let kind = kinds[number % kinds.len()];
         format!(
-            "<network><name>n{number}</name>{kind}<bridge stp='off'/><dns enable='no'/>\
-             <ip address='10.0.{number}.1' prefix='24'/></network>"
+            "<network><name>n{number}</name>{kind}<bridge name='br{number}' stp='off'/>\
+             <dns enable='no'/><ip address='10.0.{number}.1' prefix='24'/></network>"
         )
     };
     let wanted: Vec<Network> = (0..9).map(|number| text(number).parse().unwrap()).collect();
@@ -131,11 +132,33 @@ fn networks_that_come_together_are_two_transactions() {
     assert_eq!(counted(&|| whole(driver.start_all(&wanted).unwrap())), 2);
     assert!(all.iter().all(|name| driver.diff(name).unwrap().is_empty()));
     run("nft", &["delete", "table", "inet", "vnet"]);
-    assert_eq!(counted(&|| drop(driver.apply_all(&wanted).unwrap())), 2);
+    run("ip", &["link", "set", "dev", "br2", "down"]);
+    let risen = |changes: &[Change]| {
+        let rise = changes.iter().position(|it| matches!(it, Change::Update { to: Resource::Link(_), .. }))?;
+        let rules = changes.iter().position(|it| matches!(it, Change::Create { to: Resource::Ruleset(_) }))?;
+        Some(rules < rise)
+    };
+    let repair = || {
+        let repaired = driver.apply_all(&wanted).unwrap();
+        let risen: Vec<bool> = repaired.iter().filter_map(|it| risen(&it.as_ref().unwrap().changes)).collect();
+        assert_eq!(risen, [true], "its guests reach nothing before the rules are there");
+    };
+    assert_eq!(counted(&repair), 2);
     assert!(all.iter().all(|name| driver.diff(name).unwrap().is_empty()));
     assert_eq!(counted(&|| drop(driver.stop_all(&all).unwrap())), 1);
     assert_eq!(run("nft", &["list", "ruleset"]), "");
     assert_eq!(bridges(), 0);
+
+    // One that needs most of what is shared, but not what the others need.
+    let limits = "<metadata><vnet:network xmlns:vnet='https://github.com/vnet-rs/vnet/network/1.0'>\
+                  <vnet:egress preset='internet-only'/></vnet:network></metadata><forward mode='route'/>";
+    let limited = text(1).replace(kinds[1], limits).parse().unwrap();
+    let mixed: Vec<Network> = (0..7).map(|number| text(number * 4).parse().unwrap()).chain([limited]).collect();
+    let made = counted(&|| whole(driver.start_all(&mixed).unwrap()));
+    assert!(made <= 4, "{made}: the limited one with a pause, one of the others, and the rest");
+    let all_mixed: Vec<NetworkName> = mixed.iter().map(|network| network.name.parse().unwrap()).collect();
+    assert!(all_mixed.iter().all(|name| driver.diff(name).unwrap().is_empty()));
+    assert_eq!(counted(&|| drop(driver.stop_all(&all_mixed).unwrap())), 1);
 
     // Another has the addresses of one: it fails alone.
     whole(driver.start_all(&wanted[..1]).unwrap());

@@ -81,7 +81,7 @@ impl<'a, S: Subject> Act<'a, S> {
         self.task.leave_shared()
     }
 
-    /// What comes first of a part, for [`Host::hasten`].
+    /// The changes of a part that can begin for several acts at once, for [`Host::hasten`].
     pub(crate) fn part(&self, part: Part) -> impl Iterator<Item = (&Change, &Facts)> {
         self.task.part(part).1.iter().map(|change| (change, &self.journal.facts))
     }

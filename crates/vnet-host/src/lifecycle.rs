@@ -39,8 +39,8 @@ pub fn start<S: Subject>(
     only(start_all(host, lock, vec![(header, desired)]))
 }
 
-/// Starts several networks, or attaches several ports, as [`start`] does each. Their programs start
-/// at the same time. One that fails is undone alone.
+/// Starts several networks, or attaches several ports, as [`start`] does each. Their rules come in
+/// one transaction, and their programs start at the same time. One that fails is undone alone.
 pub fn start_all<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,
@@ -118,8 +118,9 @@ pub fn apply<S: Subject>(
     only(apply_all(host, lock, vec![(header, desired)]))
 }
 
-/// Brings several networks or ports to their wanted states, as [`apply`] does each. Their programs
-/// start at the same time. One that fails is undone alone.
+/// Brings several networks or ports to their wanted states, as [`apply`] does each. Rules that are
+/// missing come in one transaction, and programs start at the same time. One that fails is undone
+/// alone.
 pub fn apply_all<S: Subject>(
     host: &mut impl Host,
     lock: &Lock,

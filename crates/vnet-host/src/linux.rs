@@ -353,7 +353,8 @@ impl Host for LinuxHost {
                 _ => {}
             }
         }
-        self.add_rules(&added);
+        self.filtered.take();
+        self.add_rules(added);
         self.remove_rules(&removed);
         if !links.is_empty() {
             self.begin_to_delete(links, bridges > 1, lock);

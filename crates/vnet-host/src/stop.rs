@@ -26,7 +26,8 @@ pub fn stop(
 }
 
 /// Stops several networks, as [`stop`] does each. Their programs end at the same time, and their
-/// links are deleted together, with those of their ports. The rules go when the bridges are down.
+/// links are deleted together, with those of their ports. The rules go in one transaction when the
+/// bridges are down.
 ///
 /// A stop of several networks may return when nobody finds their bridges any more and nothing stops
 /// their deletion, which takes the kernel some 20 milliseconds for each bridge: `/sys/class/net`
@@ -46,7 +47,8 @@ pub fn stop_all(
     stops.iter_mut().flatten().for_each(|stop| stop.network.begin(lock));
     hasten(host, lock, &stops, Stage::Programs);
     stops.iter_mut().flatten().for_each(|stop| stop.close(host, lock));
-    hasten(host, lock, &stops, Stage::Rest);
+    let rest = stops.iter().flatten().flat_map(|stop| stop.network.changes(Stage::Rest));
+    host.hasten(lock, &rest.collect::<Vec<_>>());
     stops.iter_mut().flatten().for_each(|stop| stop.network.open(host));
     if stops.len() > 1 {
         stops.iter_mut().flatten().for_each(|stop| stop.vacate(host));

@@ -110,7 +110,8 @@ impl Task {
         Ok(())
     }
 
-    /// What comes first of a part, and from where on: what can begin for several tasks at once.
+    /// The number of the first change of a part, and those changes that can begin for several tasks
+    /// at once.
     pub(crate) fn part(&self, part: Part) -> (usize, &[Change]) {
         let is_program = |change: &Change| matches!(change, Change::Create { to: Resource::Process(_) });
         let programs = self.changes.iter().rposition(|change| !is_program(change)).map_or(0, |last| last + 1);
@@ -233,9 +234,9 @@ impl Task {
     }
 }
 
-/// A bridge is set down before its rules are deleted, because guests may still be in it. A port is
-/// set up when it is in its bridge: the host would route what a link outside a bridge receives.
-/// libvirt's rules go after ours have come.
+/// A bridge is set down before its rules are deleted, because guests may still be in it, and set up
+/// when they are there. A port is set up when it is in its bridge: the host would route what a link
+/// outside a bridge receives. libvirt's rules go after ours have come.
 fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
     changes.sort_by_key(|change| matches!(change, Change::Delete { from: Resource::LibvirtRules(_) }));
     let is_rise = |change: &Change| match change {
@@ -250,6 +251,17 @@ fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
         Some((at, at + 1 + rest.iter().rposition(stands)?))
     }) {
         changes[at..=last].rotate_left(1);
+    }
+    let is_bridge = |change: &Change| match change {
+        Change::Update { to: Resource::Link(link), .. } => matches!(link.kind, LinkKind::Bridge(_)),
+        _ => false,
+    };
+    let is_rules = |change: &Change| matches!(change, Change::Create { to: Resource::Ruleset(_) });
+    let rise = changes.iter().position(|change| is_bridge(change) && is_rise(change));
+    if let (Some(rise), Some(rules)) = (rise, changes.iter().position(is_rules))
+        && rise < rules
+    {
+        changes[rise..=rules].rotate_left(1);
     }
     let going = changes.iter_mut().find_map(|change| match change {
         Change::Delete { from: Resource::Link(link) } if matches!(link.kind, LinkKind::Bridge(_)) && link.up => {

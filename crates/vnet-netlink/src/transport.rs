@@ -67,7 +67,7 @@ impl Transport {
         mut read: impl FnMut(Message<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Refused> {
         let mut request = request.to_vec();
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         for _ in 0..ATTEMPTS {
             turn.sequence = turn.sequence.wrapping_add(1);
             stamp(&mut request, NLM_F_REQUEST | NLM_F_ACK, turn.sequence);
@@ -83,7 +83,7 @@ impl Transport {
     /// answers, and returns the replies. A request for an object that does not exist gets no reply.
     pub(crate) fn exchange_all(&self, requests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Refused> {
         let mut replies = Vec::new();
-        let mut turn = self.turn();
+        let mut turn = self.turn()?;
         for some in requests.chunks(AT_A_TIME) {
             let mut bytes = Vec::new();
             for request in some {
@@ -123,10 +123,7 @@ impl Transport {
         }
         // Waiting for a batch without any answer would never end.
         let last = last.ok_or(Refused::from_errno(libc::EINVAL))?.sequence();
-        let mut turn = self.turn();
-        if turn.unread {
-            self.discard_answers()?;
-        }
+        let mut turn = self.turn()?;
         if turn.room < batch.len() {
             self.make_room(batch.len())?;
             turn.room = batch.len();
@@ -149,8 +146,15 @@ impl Transport {
         }
     }
 
-    fn turn(&self) -> MutexGuard<'_, Turn> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the socket. Answers to a batch that are left would be taken for those to a request
+    /// with the same number, and the kernel may have no room for more.
+    fn turn(&self) -> Result<MutexGuard<'_, Turn>, Refused> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.unread {
+            self.discard_answers()?;
+            turn.unread = false;
+        }
+        Ok(turn)
     }
 
     /// Reads up to the end of the answer; `None` if the list changed while the kernel wrote it.
@@ -177,8 +181,8 @@ impl Transport {
         }
     }
 
-    /// Drops the unread answers to the last batch, because the next batch may have the same
-    /// sequence numbers. The kernel answers within send(2), so no more answers can follow.
+    /// Drops the unread answers to the last batch. The kernel answers within send(2), so no more
+    /// answers can follow.
     fn discard_answers(&self) -> Result<(), Refused> {
         loop {
             let mut buffer = [0u8; 16];

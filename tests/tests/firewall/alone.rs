@@ -283,10 +283,12 @@ fn several_networks_come_and_go_together() {
     let rulesets = policies.each_ref().map(Ruleset::compile);
     let [one, others @ ..] = rulesets.each_ref();
     let firewall = Firewall::open().unwrap();
-    assert!(!firewall.add_all(&others), "nothing is known of what they share");
+    let add = |all: &[&Ruleset]| firewall.add_all(all).into_iter().collect::<Vec<_>>().join(" ");
+    let remove = |all: &[&Ruleset]| firewall.remove_all(all).into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(add(&others), "", "nothing is known of what they share");
     assert_eq!(tables(), "");
     firewall.replace(None, Some(one)).unwrap();
-    assert!(firewall.add_all(&others));
+    assert_eq!(add(&others), "four three two");
     let all = listed();
     for ruleset in &rulesets {
         assert_eq!(read().ruleset(&ruleset.network).as_ref(), Some(ruleset));
@@ -298,21 +300,44 @@ fn several_networks_come_and_go_together() {
     let five = Ruleset::compile(&policy("five", "virbr4", &[("10.0.4.0/24", nat())]));
     let taken = Ruleset::compile(&policy("six", "virbr3", &[("10.0.5.0/24", nat())]));
     firewall.replace(Some(one), Some(one)).unwrap();
-    assert!(!firewall.add_all(&[&five, &taken]), "another network has the bridge");
+    assert_eq!(add(&[&five, &taken]), "", "another network has the bridge");
     assert_eq!(listed(), all);
     firewall.replace(Some(one), Some(one)).unwrap();
     run("nft", &["add", "table", "inet", "somebodys"]);
-    assert!(!firewall.add_all(&[&five]), "somebody has changed the rules");
+    assert_eq!(add(&[&five]), "", "somebody has changed the rules");
     assert_eq!(listed(), all);
     run("nft", &["delete", "table", "inet", "somebodys"]);
 
     run("nft", &["delete", "element", "inet", "vnet", "reach_ipv4", "{ virbr1 . 10.0.1.0 }"]);
-    assert!(!firewall.remove_all(&others), "one of them has drifted");
-    assert!(rulesets.iter().all(|ruleset| read().ruleset(&ruleset.network).is_some()));
+    assert_eq!(remove(&others), "four three", "one of them has drifted");
+    let left = ["default", "two", "three", "four"].map(|network| read().ruleset(network).is_some());
+    assert_eq!(left, [true, true, false, false]);
     commit("two", Some(others[0]));
-    assert!(firewall.remove_all(&others[1..]));
-    let left = ["default", "two", "three", "four"].map(|network| read().ruleset(network));
-    assert_eq!(left.each_ref().map(Option::as_ref), [Some(one), Some(others[0]), None, None]);
-    assert!(firewall.remove_all(&[one, others[0]]));
+    assert_eq!(remove(&[one, others[0]]), "default two");
     assert_eq!(tables(), "");
+}
+
+/// The kernel answers each message of a transaction that it refuses. Nobody takes these answers for
+/// those to what is asked next.
+#[test]
+fn many_answers_to_a_refused_transaction_are_in_nobodys_way() {
+    isolate!();
+    let rulesets: Vec<Ruleset> = (0..60)
+        .map(|number| {
+            bridge(&format!("virbr{number}"));
+            let subnet = format!("10.0.{number}.0/24");
+            Ruleset::compile(&policy(&format!("n{number}"), &format!("virbr{number}"), &[(&subnet, nat())]))
+        })
+        .collect();
+    let all: Vec<&Ruleset> = rulesets.iter().collect();
+    let firewall = Firewall::open().unwrap();
+    firewall.replace(None, Some(all[0])).unwrap();
+    assert_eq!(firewall.add_all(&all[1..]).len(), 59);
+    run("nft", &["add", "table", "inet", "vnet", "{ flags dormant; }"]);
+    firewall.replace(None, Some(all[0])).unwrap();
+    assert!(firewall.add_all(&all[1..]).is_empty(), "they are all there");
+    for ruleset in all {
+        firewall.replace(None, Some(ruleset)).unwrap();
+        assert_eq!(firewall.read_all_of(ruleset).unwrap().as_ref(), Some(ruleset));
+    }
 }

@@ -177,7 +177,7 @@ fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
             Ok(Some(whereabouts)) => whereabouts == Whereabouts::Silent,
             // The kernel forgets who did not answer where all namespaces together know many
             // (`gc_thresh1` in arp(7)).
-            Ok(None) => asks(),
+            Ok(None) => asks() && !scene.targets.unasked.contains(&router),
             Err(_) => false,
         }
 }

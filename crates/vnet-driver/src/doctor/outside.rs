@@ -27,6 +27,8 @@ pub(super) struct Targets {
     name_servers: Vec<Ipv4Addr>,
     /// Those that do not answer.
     pub(super) silent: Vec<IpAddr>,
+    /// Those of them that could not be asked.
+    pub(super) unasked: Vec<IpAddr>,
 }
 
 impl Targets {
@@ -40,7 +42,10 @@ impl Targets {
             match (ping(router, link), router) {
                 (Answer::Came, IpAddr::V4(router)) => targets.routers.push(router),
                 (Answer::Came, IpAddr::V6(_)) => {}
-                _ => targets.silent.push(router),
+                (answer, _) => {
+                    targets.silent.push(router);
+                    targets.unasked.extend(matches!(answer, Answer::NotSent(_)).then_some(router));
+                }
             }
         }
         if !targets.routers.is_empty() {

@@ -1,34 +1,54 @@
 //! Several networks in one transaction.
 
+use std::collections::BTreeSet;
+
 use super::{Error, Firewall};
 use crate::kernel::Intact;
 use crate::shared::Share;
-use crate::{Batch, Ruleset};
+use crate::{Batch, Networks, Ruleset};
 
 impl Firewall {
-    /// Adds several networks in one transaction, if the shared parts that they need are there and
-    /// nobody has changed a rule of the host since this firewall has seen them. Returns whether it
-    /// has; otherwise nothing has changed, and each can be added alone.
+    /// Adds those of several networks whose shared parts are there, in one transaction, if nobody
+    /// has changed a rule of the host since this firewall has seen these parts. Returns the names
+    /// of those that it has added: all that it could, or none. The others can be added alone.
     ///
-    /// A call after [`replace`](Self::replace) has added one such network finds the shared parts.
-    pub fn add_all(&self, all: &[&Ruleset]) -> bool {
-        let known = self.intact().take();
-        known.is_some_and(|known| self.add(all, known).unwrap_or(false))
+    /// A call after [`replace`](Self::replace) has added one network finds the parts of that.
+    pub fn add_all(&self, all: &[&Ruleset]) -> BTreeSet<String> {
+        let Some(known) = self.intact().take() else { return BTreeSet::new() };
+        let (some, _): (Vec<&Ruleset>, Vec<&Ruleset>) = all.iter().partition(|ruleset| known.has_parts_of(ruleset));
+        if some.is_empty() {
+            *self.intact() = Some(known);
+            return BTreeSet::new();
+        }
+        let is_added = self.add(&some, known).unwrap_or(false);
+        names(&some, is_added)
     }
 
-    /// Removes several networks in one transaction, if each has these rules. Returns whether it
-    /// has; otherwise nothing has changed, and each can be removed alone.
-    pub fn remove_all(&self, all: &[&Ruleset]) -> bool {
-        self.try_remove_all(all).unwrap_or(false)
+    /// Removes those of several networks that have exactly these rules, in one transaction. Returns
+    /// the names of those that it has removed: all that it could, or none. The others can be
+    /// removed alone.
+    pub fn remove_all(&self, all: &[&Ruleset]) -> BTreeSet<String> {
+        self.intact().take();
+        self.last().take();
+        let links = self.links();
+        let Ok(installed) = self.near(all, true, &links) else { return BTreeSet::new() };
+        let networks = Networks::from(installed.clone());
+        let is_expected = |ruleset: &&Ruleset| networks.ruleset(&ruleset.network).as_ref() == Some(*ruleset);
+        let some: Vec<&Ruleset> = all.iter().copied().filter(is_expected).collect();
+        let Ok(batch) = Batch::removing(&installed, &some, &|name| links.index(name)) else { return BTreeSet::new() };
+        let is_removed = self.commit(&batch).is_ok();
+        if is_removed {
+            self.carry_over(&installed, &batch, &some, &[]);
+            *self.intact() = installed.intact().map(|intact| intact.after(&batch, true, Vec::new()));
+        }
+        names(&some, is_removed)
     }
 
     /// Adds networks without reading anything, if the shared parts were intact and nobody has
     /// changed a rule of the host since, which the kernel checks. Returns false if somebody has, or
     /// if a part of a network exists.
     pub(super) fn add(&self, all: &[&Ruleset], known: Intact) -> Result<bool, Error> {
-        let has = |ruleset: &&Ruleset| Share::of(ruleset).iter().all(|share| known.shares.contains(share));
-        // What is known of the table does not say which devices its flowtable has.
-        if all.iter().any(|ruleset| ruleset.flowtable.is_some() || !has(ruleset)) {
+        if !all.iter().all(|ruleset| known.has_parts_of(ruleset)) {
             return Ok(false);
         }
         let links = self.links();
@@ -40,20 +60,16 @@ impl Firewall {
         *self.intact() = Some(known.after(&batch, false, Vec::new()));
         Ok(true)
     }
+}
 
-    fn try_remove_all(&self, all: &[&Ruleset]) -> Result<bool, Error> {
-        self.intact().take();
-        self.last().take();
-        let links = self.links();
-        let installed = self.near(all, true, &links)?;
-        // A listing of the whole table shows what else the others have.
-        if all.iter().any(|ruleset| installed.ruleset(&ruleset.network).as_ref() != Some(*ruleset)) {
-            return Ok(false);
-        }
-        let batch = Batch::removing(&installed, all, &|name| links.index(name))?;
-        self.commit(&batch)?;
-        self.carry_over(&installed, &batch, all, &[]);
-        *self.intact() = installed.intact().map(|intact| intact.after(&batch, true, Vec::new()));
-        Ok(true)
+impl Intact {
+    /// Whether a network's shared parts are intact. What is known of the table does not say which
+    /// devices its flowtable has.
+    fn has_parts_of(&self, ruleset: &Ruleset) -> bool {
+        ruleset.flowtable.is_none() && Share::of(ruleset).iter().all(|share| self.shares.contains(share))
     }
+}
+
+fn names(all: &[&Ruleset], are: bool) -> BTreeSet<String> {
+    all.iter().filter(|_| are).map(|ruleset| ruleset.network.clone()).collect()
 }

@@ -1,4 +1,4 @@
-//! A change of one network's rules as one transaction.
+//! A change of one network's rules, or of several networks' at once, as one transaction.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::shared::{ACCELERATE, Share};
 
 /// A transaction, encoded: for a netlink socket of protocol `NETLINK_NETFILTER`.
 ///
-/// It changes only the chains and map elements of its network. It creates the shared parts with the
-/// first network that needs them, repairs them if they have drifted, and removes them with the
+/// It changes only the chains and map elements of its networks. It creates the shared parts with
+/// the first network that needs them, repairs them if they have drifted, and removes them with the
 /// last. The transaction is for the rules as they were read: if any rule of the host has changed
 /// since, the kernel refuses the whole transaction (`ERESTART`), and the caller has to read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! nf_tables rules of networks: read back into the value that they were made from, replaced in one
 //! transaction.
 
+use std::collections::BTreeSet;
+
 use vnet_firewall::{Counts, Firewall, Judgement, Packet, Rule, Ruleset};
 use vnet_plan::{Key, NetworkRules};
 use vnet_types::NetworkName;
@@ -12,38 +14,45 @@ use crate::{Error, Fact};
 /// How many networks come or go in one transaction. The message of so many with NAT and both
 /// families is 166 kB long, and every user may send 212 (`net.core.wmem_default`).
 const TOGETHER: usize = 100;
+/// How often to add one network alone, for what it shares with others that lack it.
+const ROUNDS: usize = 4;
 
 impl LinuxHost {
-    /// Adds the rules of several networks in one transaction, but for the first, with which the
-    /// rules come that all share. Those that are refused are added one by one.
-    pub(super) fn add_rules(&self, all: &[&NetworkRules]) {
-        // The first is the one that needs most of what all share.
-        let Some(first) = all.iter().max_by_key(|rules| rules.ruleset.sets.len()).filter(|_| all.len() > 2) else {
-            return;
-        };
-        if first.create(self).is_err() {
-            return;
+    /// Adds the rules of several networks in one transaction, after those of one that brings what
+    /// all share. Those that are refused are left to their own changes.
+    pub(super) fn add_rules(&self, mut all: Vec<&NetworkRules>) {
+        for _ in 0..ROUNDS {
+            // Two of which one comes first are two transactions anyway.
+            if all.len() < 3 {
+                return;
+            }
+            // The last is the one that needs most of what is shared.
+            all.sort_by_key(|rules| rules.ruleset.sets.len());
+            let Some(first) = all.pop() else { return };
+            if first.create(self).is_ok() {
+                self.filtered.borrow_mut().insert(first.network.clone());
+                self.replace_rules(&all, Firewall::add_all);
+            }
+            all.retain(|rules| !self.filtered.borrow().contains(&rules.network));
         }
-        self.filtered.borrow_mut().insert(first.network.clone());
-        let others: Vec<_> = all.iter().filter(|rules| rules.network != first.network).copied().collect();
-        self.replace_rules(&others, Firewall::add_all);
     }
 
-    /// Removes the rules of several networks in one transaction. Those that are refused are removed
-    /// one by one.
+    /// Removes the rules of several networks in one transaction. Those that are refused are left to
+    /// their own changes.
     pub(super) fn remove_rules(&self, all: &[&NetworkRules]) {
         if all.len() > 1 {
             self.replace_rules(all, Firewall::remove_all);
         }
     }
 
-    fn replace_rules(&self, all: &[&NetworkRules], replace: impl Fn(&Firewall, &[&Ruleset]) -> bool) {
+    fn replace_rules(&self, all: &[&NetworkRules], replace: fn(&Firewall, &[&Ruleset]) -> BTreeSet<String>) {
         let Ok(firewall) = self.firewall() else { return };
         for together in all.chunks(TOGETHER) {
             let rulesets: Vec<&Ruleset> = together.iter().map(|rules| &*rules.ruleset).collect();
-            if replace(firewall, &rulesets) {
-                self.filtered.borrow_mut().extend(together.iter().map(|rules| rules.network.clone()));
-            }
+            let replaced = replace(firewall, &rulesets);
+            let is_replaced = |rules: &&&NetworkRules| replaced.contains(&rules.ruleset.network);
+            let names = together.iter().filter(is_replaced).map(|rules| rules.network.clone());
+            self.filtered.borrow_mut().extend(names);
         }
     }
 
