@@ -26,7 +26,9 @@ pub use isolate::{Passed, Place, place};
 pub use named::NamedNetns;
 pub use netns::Netns;
 pub use ovn::{OvnCentral, OvnHost, OvnLab};
-pub use program::{json, path_to_programs, program, run, tell, tell_vnet, vnet, vnet_cni, vnet_does, vnetd, wait_for};
+pub use program::{
+    commands, json, path_to_programs, program, run, tell, tell_vnet, vnet, vnet_cni, vnet_does, vnetd, wait_for,
+};
 pub use schema::as_its_schema_says;
 pub use switch::{OpenVSwitch, OvsdbServer};
 pub use vnet_lab::without_capabilities;

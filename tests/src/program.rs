@@ -1,5 +1,6 @@
 //! Runs programs in tests, and waits for results.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -67,6 +68,16 @@ pub fn vnet_does(arguments: &[&str], document: &str) -> Value {
     let output = tell_vnet(arguments, document);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The command lines of all processes, each word with a NUL behind it.
+///
+/// # Panics
+/// When there is no `/proc`.
+pub fn commands() -> impl Iterator<Item = String> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).into_owned())
 }
 
 /// Asks until there is an answer.

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use vnet_driver::{Driver, Error, HookProblem, Interface, Network};
-use vnet_tests::{isolate, json, run, vnet, wait_for};
+use vnet_tests::{commands, isolate, json, run, vnet, wait_for};
 
 const FOLDER: &str = "/etc/vnet/hooks";
 const LOG: &str = "/tmp/log";
@@ -188,11 +188,7 @@ fn a_hook_that_does_not_end_is_ended_with_its_group() {
         assert!(!failure.stderr.is_empty() && failure.stderr.len() <= 4096, "{}", failure.stderr.len());
         assert_eq!(host(), before);
     }
-    let of_hooks = || {
-        let commands = fs::read_dir("/proc").unwrap().flatten();
-        let mut commands = commands.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
-        commands.any(|command| [&b"sleep\x001000\0"[..], b"yes\0"].contains(&&*command))
-    };
+    let of_hooks = || commands().any(|command| ["sleep\x001000\0", "yes\0"].contains(&&*command));
     wait_for(Duration::from_secs(10), "the end of the group", || (!of_hooks()).then_some(()));
 }
 

@@ -8,7 +8,7 @@ use vnet_driver::{AttachOptions, Driver, Error, Interface, Network, NetworkName}
 use vnet_firewall::Table;
 use vnet_netlink::Netfilter;
 use vnet_plan::{Change, Resource};
-use vnet_tests::{isolate, json, run, vnet};
+use vnet_tests::{commands, isolate, json, run, vnet};
 
 const OPTIONS: &str = "xmlns:dnsmasq='http://libvirt.org/schemas/network/dnsmasq/1.0'";
 
@@ -32,9 +32,7 @@ fn bridges() -> usize {
 }
 
 fn dnsmasqs() -> usize {
-    let numbers = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("cmdline"));
-    let lines = numbers.filter_map(|path| std::fs::read(path).ok());
-    lines.filter(|line| String::from_utf8_lossy(line).contains("/run/several/")).count()
+    commands().filter(|command| command.contains("/run/several/")).count()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::Value;
-use vnet_tests::{json, run, vnet, wait_for};
+use vnet_tests::{commands, json, run, vnet, wait_for};
 
 /// Everything of a host that a network could leave a trace in.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,7 @@ const CHANGING: [&str; 2] = ["nf_conntrack_count", "tcp_fastopen_key"];
 impl Host {
     fn look() -> Self {
         // It waits for the kernel, which has told that the links are gone.
+        let is_deleting = || commands().any(|command| command.contains("@delete-links"));
         wait_for(Duration::from_secs(10), "who deletes links", || (!is_deleting()).then_some(()));
         let ip = |words: &[&str]| json("ip", words);
         Self {
@@ -83,12 +84,6 @@ fn processes() -> Vec<String> {
         all.filter(numbered).filter_map(|path| fs::read_to_string(path.join("comm")).ok()).collect();
     names.sort();
     names
-}
-
-/// Whether a process is there that deletes links for a call that has ended.
-fn is_deleting() -> bool {
-    let all = fs::read_dir("/proc").expect("/proc").flatten().map(|entry| entry.path().join("cmdline"));
-    all.filter_map(|path| fs::read(path).ok()).any(|words| String::from_utf8_lossy(&words).contains("@delete-links"))
 }
 
 fn succeeds(arguments: &[&str]) -> String {

@@ -97,13 +97,14 @@ fn nextest(tier: Tier, wrapper: &[&str]) -> Result<Tally, Failed> {
 
 fn documentation() -> Result<Tally, Failed> {
     let doc = [&["test", "--doc", "--no-fail-fast"], &WORKSPACE[..]].concat();
-    let mut tally = Tally::default();
+    // Each crate has a last line.
+    let mut tallies = Vec::new();
     let succeeded = watch(&cargo_program(), &doc, |line| {
-        let mut of_crate = Tally::default();
-        of_crate.line(line);
-        tally = [std::mem::take(&mut tally), of_crate].into_iter().sum();
+        let mut tally = Tally::default();
+        tally.line(line);
+        tallies.push(tally);
     })?;
-    Ok(tally.with_status(succeeded))
+    Ok(sum(tallies).with_status(succeeded))
 }
 
 /// Runs the built test programs as `nobody`. An ordinary user has run them already.

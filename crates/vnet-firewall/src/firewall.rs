@@ -181,6 +181,7 @@ impl Firewall {
     pub fn replace(&self, from: Option<&Ruleset>, to: Option<&Ruleset>) -> Result<(), Error> {
         let known = self.intact().take();
         if let (None, Some(to), Some(known)) = (from, to, known)
+            && known.has_parts_of(to)
             && self.add(&[to], known)?
         {
             return Ok(());

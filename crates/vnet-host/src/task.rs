@@ -115,10 +115,9 @@ impl Task {
     pub(crate) fn part(&self, part: Part) -> (usize, &[Change]) {
         let is_program = |change: &Change| matches!(change, Change::Create { to: Resource::Process(_) });
         let programs = self.changes.iter().rposition(|change| !is_program(change)).map_or(0, |last| last + 1);
-        let is_rules = |change: &Change| matches!(change, Change::Create { to: Resource::Ruleset(_) });
         match part {
             Part::Programs => (programs, &self.changes[programs..]),
-            Part::Rules => match self.changes.iter().position(is_rules) {
+            Part::Rules => match self.changes.iter().position(brings_rules) {
                 Some(rules) => (rules, &self.changes[rules..=rules]),
                 None => (programs, &[]),
             },
@@ -256,9 +255,8 @@ fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
         Change::Update { to: Resource::Link(link), .. } => matches!(link.kind, LinkKind::Bridge(_)),
         _ => false,
     };
-    let is_rules = |change: &Change| matches!(change, Change::Create { to: Resource::Ruleset(_) });
     let rise = changes.iter().position(|change| is_bridge(change) && is_rise(change));
-    if let (Some(rise), Some(rules)) = (rise, changes.iter().position(is_rules))
+    if let (Some(rise), Some(rules)) = (rise, changes.iter().position(brings_rules))
         && rise < rules
     {
         changes[rise..=rules].rotate_left(1);
@@ -276,6 +274,10 @@ fn closed_first(mut changes: Vec<Change>) -> Vec<Change> {
         changes.insert(0, Change::Update { from: from.into(), to: to.into() });
     }
     changes
+}
+
+fn brings_rules(change: &Change) -> bool {
+    matches!(change, Change::Create { to: Resource::Ruleset(_) })
 }
 
 fn is_restart(change: &Change) -> bool {

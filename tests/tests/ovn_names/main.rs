@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use vnet_lab::dhcp4::Client;
 use vnet_lab::dns::{Kind, Question, Record};
 use vnet_lab::probe::{Outcome, Transport, serve};
-use vnet_tests::{Machine, OvnHost, OvnLab, as_its_schema_says, isolate, run, wait_for};
+use vnet_tests::{Machine, OvnHost, OvnLab, as_its_schema_says, commands, isolate, run, wait_for};
 
 mod ipv6;
 mod killed;
@@ -165,11 +165,8 @@ fn left(host: &OvnHost) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     let mut left = [ours(links), ours(ports)].concat();
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        left.extend(Some(line).filter(|line| line.contains(&*folder(host).to_string_lossy())));
-    }
+    let lines = commands().map(|command| command.replace('\0', " "));
+    left.extend(lines.filter(|line| line.contains(&*folder(host).to_string_lossy())));
     left.extend(folder(host).exists().then(|| "its folder".to_owned()));
     left
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use rstest::rstest;
 use vnet_rpc::{Call, Frame, FrameHeader, NetworkRef, PortRef, Reply, TypedParameter, TypedValue, Uuid};
-use vnet_tests::{isolate, run, vnetd, wait_for};
+use vnet_tests::{commands, isolate, run, vnetd, wait_for};
 
 use crate::lab::{Client, SOCKET, answer};
 use crate::program::{Daemon, SOON};
@@ -215,8 +215,7 @@ fn seen() -> Seen {
     let folders = if networks.is_empty() { &FOLDERS[..] } else { &FOLDERS[..2] };
     folders.iter().for_each(|folder| files(Path::new(folder), &mut host));
     host.retain(|path| !is_passing(path));
-    let commands = fs::read_dir("/proc").unwrap().flatten().filter_map(|it| fs::read(it.path().join("cmdline")).ok());
-    let commands = commands.map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "));
+    let commands = commands().map(|command| command.replace('\0', " "));
     host.extend(commands.filter(|command| command.contains("dnsmasq")));
     Seen { told, host }
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rstest::rstest;
-use vnet_tests::{isolate, run, vnet};
+use vnet_tests::{commands, isolate, run, vnet};
 
 use operations::{End, OPERATIONS, Operation, write};
 
@@ -101,9 +101,7 @@ fn seen() -> String {
         list(Path::new(folder), &mut files);
     }
     files.sort_unstable();
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let commands = processes.filter_map(|process| fs::read_to_string(process.path().join("cmdline")).ok());
-    let processes: Vec<String> = commands.filter(|command| command.contains("dnsmasq\0--conf")).collect();
+    let processes: Vec<String> = commands().filter(|command| command.contains("dnsmasq\0--conf")).collect();
     format!("{links:#?}\n{routes}\n{rules}\n{files:#?}\n{processes:#?}")
 }
 

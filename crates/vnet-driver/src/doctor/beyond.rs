@@ -136,6 +136,7 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
             continue;
         }
         let condition = scene.netlink.condition(&link)?;
+        let asks = condition.is_some_and(|condition| condition.arp);
         if condition.is_some_and(|condition| condition.xdp) && !symptoms.contains(&xdp(NAME, &link)) {
             symptoms.push(xdp(NAME, &link));
         }
@@ -149,7 +150,7 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
                 let finding = format!("{link}, this host's way out, has no carrier");
                 symptoms.push(Symptom::problem(NAME, finding).read(format!("`ip link show {link}`")));
             }
-            _ => symptoms.push(match way.gateway.filter(|gateway| is_silent(scene, &link, *gateway)) {
+            _ => symptoms.push(match way.gateway.filter(|gateway| is_silent(scene, &link, asks, *gateway)) {
                 Some(router) => {
                     let finding =
                         format!("{router}, the router of this host, does not answer at {link}: nothing gets out");
@@ -170,14 +171,14 @@ pub(super) fn uplink(scene: &Scene<'_>, patient: &Patient, _: &InterfaceName) ->
 }
 
 /// Whether a router answered neither an echo nor who asks for its MAC address.
-fn is_silent(scene: &Scene<'_>, link: &InterfaceName, router: IpAddr) -> bool {
-    let asks = || scene.netlink.condition(link).is_ok_and(|condition| condition.is_some_and(|it| it.arp));
+/// `asks` is whether the link asks for such addresses.
+fn is_silent(scene: &Scene<'_>, link: &InterfaceName, asks: bool, router: IpAddr) -> bool {
     scene.targets.silent.contains(&router)
         && match scene.netlink.whereabouts(link, router) {
             Ok(Some(whereabouts)) => whereabouts == Whereabouts::Silent,
             // The kernel forgets who did not answer where all namespaces together know many
             // (`gc_thresh1` in arp(7)).
-            Ok(None) => asks() && !scene.targets.unasked.contains(&router),
+            Ok(None) => asks && !scene.targets.unasked.contains(&router),
             Err(_) => false,
         }
 }

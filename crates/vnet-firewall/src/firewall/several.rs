@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{Error, Firewall};
 use crate::kernel::Intact;
-use crate::shared::Share;
 use crate::{Batch, Networks, Ruleset};
 
 impl Firewall {
@@ -15,7 +14,7 @@ impl Firewall {
     /// A call after [`replace`](Self::replace) has added one network finds the parts of that.
     pub fn add_all(&self, all: &[&Ruleset]) -> BTreeSet<String> {
         let Some(known) = self.intact().take() else { return BTreeSet::new() };
-        let (some, _): (Vec<&Ruleset>, Vec<&Ruleset>) = all.iter().partition(|ruleset| known.has_parts_of(ruleset));
+        let some: Vec<&Ruleset> = all.iter().copied().filter(|ruleset| known.has_parts_of(ruleset)).collect();
         if some.is_empty() {
             *self.intact() = Some(known);
             return BTreeSet::new();
@@ -32,25 +31,23 @@ impl Firewall {
         self.last().take();
         let links = self.links();
         let Ok(installed) = self.near(all, true, &links) else { return BTreeSet::new() };
-        let networks = Networks::from(installed.clone());
+        let networks = Networks::from(installed);
+        let installed = networks.table();
         let is_expected = |ruleset: &&Ruleset| networks.ruleset(&ruleset.network).as_ref() == Some(*ruleset);
         let some: Vec<&Ruleset> = all.iter().copied().filter(is_expected).collect();
-        let Ok(batch) = Batch::removing(&installed, &some, &|name| links.index(name)) else { return BTreeSet::new() };
+        let Ok(batch) = Batch::removing(installed, &some, &|name| links.index(name)) else { return BTreeSet::new() };
         let is_removed = self.commit(&batch).is_ok();
         if is_removed {
-            self.carry_over(&installed, &batch, &some, &[]);
+            self.carry_over(installed, &batch, &some, &[]);
             *self.intact() = installed.intact().map(|intact| intact.after(&batch, true, Vec::new()));
         }
         names(&some, is_removed)
     }
 
-    /// Adds networks without reading anything, if the shared parts were intact and nobody has
+    /// Adds networks whose shared parts were intact, without reading anything, if nobody has
     /// changed a rule of the host since, which the kernel checks. Returns false if somebody has, or
     /// if a part of a network exists.
     pub(super) fn add(&self, all: &[&Ruleset], known: Intact) -> Result<bool, Error> {
-        if !all.iter().all(|ruleset| known.has_parts_of(ruleset)) {
-            return Ok(false);
-        }
         let links = self.links();
         let batch = Batch::adding(&known.table, all, &|name| links.index(name))?;
         if self.commit(&batch).is_err() {
@@ -59,14 +56,6 @@ impl Firewall {
         self.carry_over(&known.table, &batch, &[], all);
         *self.intact() = Some(known.after(&batch, false, Vec::new()));
         Ok(true)
-    }
-}
-
-impl Intact {
-    /// Whether a network's shared parts are intact. What is known of the table does not say which
-    /// devices its flowtable has.
-    fn has_parts_of(&self, ruleset: &Ruleset) -> bool {
-        ruleset.flowtable.is_none() && Share::of(ruleset).iter().all(|share| self.shares.contains(share))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Batch;
 use super::table::Table;
-use crate::ruleset::Element;
+use crate::ruleset::{Element, Ruleset};
 use crate::shared::Share;
 
 impl Table {
@@ -31,6 +31,12 @@ pub(crate) struct Intact {
 }
 
 impl Intact {
+    /// Whether a network's shared parts are intact. What is known of the table does not say which
+    /// devices its flowtable has.
+    pub(crate) fn has_parts_of(&self, ruleset: &Ruleset) -> bool {
+        ruleset.flowtable.is_none() && Share::of(ruleset).iter().all(|share| self.shares.contains(share))
+    }
+
     /// The state after a transaction that was made for this one. It left these shares intact;
     /// removing or changing a network may have removed others.
     pub(crate) fn after(mut self, batch: &Batch, removed: bool, shares: Vec<Share>) -> Self {
